@@ -1,0 +1,1 @@
+"""The contract: every word that crosses a topic, and nothing that does input or output."""

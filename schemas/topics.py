@@ -1,0 +1,86 @@
+"""The catalogue of topics: the only place where a topic's name or setting is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+DAY_MS: Final = 24 * 60 * 60 * 1000
+
+COMMANDS: Final = "customers.interactions.commands"
+RESULTS: Final = "customers.interactions.results"
+EVENTS: Final = "customers.interactions.events"
+INTERACTION_STATE: Final = "customers.interactions.state"
+NEXT_INTERACTION_STATE: Final = "customers.next-interaction.state"
+INTEGRATION_EVENTS: Final = "customers.integrations.events"
+DEAD_LETTERS: Final = "customers.interactions.dead-letters"
+RELAY_POSITION: Final = "customers.interactions.relay-position"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """One topic of the contract (AsyncAPI channel).
+
+    :param name: the name without a deployment's prefix.
+    :param key: what the record key holds; it decides the partition.
+    :param value: one sentence on the value.
+    :param partitions: a fixed count, or ``None`` for the deployment's setting.
+    :param config: topic settings that must hold; they are checked at every start.
+    """
+
+    name: str
+    key: str
+    value: str
+    config: dict[str, str] = field(default_factory=dict)
+    partitions: int | None = None
+
+
+def _kept(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
+
+
+TOPICS: Final[tuple[Topic, ...]] = (
+    Topic(
+        name=COMMANDS,
+        key="entity id",
+        value="interaction commands (CloudEvents, JSON or Avro)",
+        # The broker's append time is the clock of the rules: the same log always folds to the same
+        # rows, whatever the publishers' clocks say.
+        config={**_kept(14), "message.timestamp.type": "LogAppendTime"},
+    ),
+    Topic(name=RESULTS, key="entity id", value="one outcome for each command", config=_kept(14)),
+    Topic(name=EVENTS, key="entity id", value="lifecycle and next-interaction events", config=_kept(30)),
+    Topic(
+        name=INTERACTION_STATE,
+        key="interaction id",
+        value="the current interaction; a tombstone when deleted",
+        config={"cleanup.policy": "compact"},
+    ),
+    Topic(
+        name=NEXT_INTERACTION_STATE,
+        key="entity id",
+        value="the current next interaction; a tombstone when there is none",
+        config={"cleanup.policy": "compact"},
+    ),
+    Topic(
+        name=INTEGRATION_EVENTS,
+        key="entity id",
+        value="sync warnings, conflicts and health of integrations",
+        config=_kept(30),
+    ),
+    Topic(
+        name=DEAD_LETTERS,
+        key="the original key",
+        value="the original record byte for byte, with dl_* headers",
+        config=_kept(90),
+    ),
+    Topic(
+        name=RELAY_POSITION,
+        key="relay shard",
+        value="how far the relay has published (internal)",
+        config={"cleanup.policy": "compact", "segment.ms": "600000"},
+        partitions=1,
+    ),
+)
+
+BY_NAME: Final[dict[str, Topic]] = {topic.name: topic for topic in TOPICS}
