@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class InteractionsError(Exception):
     """Base of every error of this project; the message is written for a person."""
@@ -27,13 +29,35 @@ class Retry(InteractionsError):
         self.after = after
 
 
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One field to blame inside a rejection (RFC 9457 ``errors`` member).
+
+    :param code: stable machine name, for example ``too_long``.
+    :param detail: one sentence for a person; never the value itself.
+    :param pointer: JSON pointer (RFC 6901) into the command's ``data``.
+    :param attribute: the CloudEvents attribute to blame when it is not in ``data``.
+    """
+
+    code: str
+    detail: str
+    pointer: str | None = None
+    attribute: str | None = None
+
+    def to_json(self) -> dict[str, str]:
+        """The member as it travels: only what is known."""
+        fields = {"pointer": self.pointer, "attribute": self.attribute, "detail": self.detail, "code": self.code}
+        return {name: value for name, value in fields.items() if value is not None}
+
+
 class Reject(InteractionsError):
-    """The message itself is wrong (RFC 9457 material).
+    """The message itself is wrong: it is answered, and never tried again as it is.
 
     :param code: stable machine name of the reason, for example ``unknown_field``.
     :param detail: one sentence for a person: what is wrong and what to do.
-    :param pointer: JSON pointer (RFC 6901) to the field, if one field is to blame.
+    :param pointer: JSON pointer of the one field to blame, as a short form of ``errors``.
     :param status: the HTTP status that this rejection maps to.
+    :param errors: every field to blame.
     """
 
     def __init__(
@@ -43,12 +67,24 @@ class Reject(InteractionsError):
         *,
         pointer: str | None = None,
         status: int = 400,
+        errors: tuple[FieldError, ...] = (),
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
-        self.pointer = pointer
         self.status = status
+        self.errors = errors or ((FieldError(code, detail, pointer),) if pointer else ())
+
+    def problem(self) -> dict[str, object]:
+        """The rejection as an RFC 9457 problem object."""
+        return {
+            "type": f"urn:customer-interactions:problem:{self.code}",
+            "title": self.code.replace("_", " ").capitalize(),
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+            "errors": [error.to_json() for error in self.errors],
+        }
 
 
 class Skip(InteractionsError):

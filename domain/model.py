@@ -1,0 +1,163 @@
+"""What the rules read and write: rows as values, and one entity's view of its interactions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Outcome = Literal["applied", "rejected", "duplicate", "no_op"]
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Interaction:
+    """One row of ``customer_interactions`` (spec "CustomerInteraction").
+
+    :param version: 1 when created, one more with every applied change.
+    :param schedule_version: the ``version`` at which ``scheduled_at`` last changed; it arms the timers.
+    :param due_phase: 0 not due yet, 1 ``due`` was published, 2 ``overdue`` was published.
+    :param status_as_of: source timestamp of the last accepted change of ``status``; the two others
+        likewise (last-write-wins, spec "Conflict policy").
+    """
+
+    id: str
+    tenant_id: str
+    organization_id: str
+    entity_id: str
+    interaction_type: str
+    status: str
+    deal_id: str | None = None
+    title: str | None = None
+    body: str | None = None
+    scheduled_at: datetime | None = None
+    occurred_at: datetime | None = None
+    priority: int | None = None
+    author_user_id: str | None = None
+    owner_user_id: str | None = None
+    appearance_icon: str | None = None
+    appearance_color: str | None = None
+    source: str | None = None
+    version: int = 1
+    schedule_version: int = 1
+    due_phase: int = 0
+    status_as_of: datetime
+    scheduled_as_of: datetime
+    occurred_as_of: datetime
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class NextInteraction:
+    """The projection ``next_interaction_*`` of one entity."""
+
+    interaction_id: str
+    at: datetime
+    name: str
+    icon: str | None
+    color: str | None
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class LastInteraction:
+    """The projection ``last_interaction_*``: the done interaction that occurred last."""
+
+    interaction_id: str
+    at: datetime
+    name: str
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Entity:
+    """One row of ``customer_entities``: a person or company, and its projection.
+
+    :param entity_version: one more with every applied command on the entity or its interactions.
+    :param open_count: planned interactions; ``overdue_count``: those of them whose ``overdue`` event
+        was published; ``done_count``: done interactions.
+    """
+
+    id: str
+    tenant_id: str
+    organization_id: str
+    kind: str
+    display_name: str
+    primary_email: str | None = None
+    primary_phone: str | None = None
+    owner_user_id: str | None = None
+    entity_version: int = 1
+    next: NextInteraction | None = None
+    last: LastInteraction | None = None
+    open_count: int = 0
+    overdue_count: int = 0
+    done_count: int = 0
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Deal:
+    """One row of ``customer_deals``."""
+
+    id: str
+    tenant_id: str
+    organization_id: str
+    entity_id: str
+    title: str
+    status: str | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class TypeEntry:
+    """One row of ``interaction_types``, scoped by tenant and organization."""
+
+    code: str
+    label: str
+    icon: str | None = None
+    color: str | None = None
+    actionable: bool = True
+
+
+@dataclass(slots=True)
+class Dictionary:
+    """The interaction types of one tenant and organization.
+
+    :param strict: an unknown type is rejected instead of added.
+    """
+
+    strict: bool = False
+    entries: dict[str, TypeEntry] = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class LogEntry:
+    """What the command log holds of a command that was carried out before.
+
+    :param result: the first outcome as it was published (camelCase members).
+    :param undo: the undo image, if the command can be undone (see ``domain.undo``).
+    """
+
+    command_id: str
+    command_type: str
+    entity_id: str
+    interaction_id: str | None
+    fingerprint: bytes
+    outcome: str
+    result: dict[str, Any]
+    undo: dict[str, Any] | None
+    partition: int
+    offset: int
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Event:
+    """One event for the outbox.
+
+    :param ordinal: 0 for the lifecycle event, 1 for ``customers.next_interaction.updated``.
+    """
+
+    id: str
+    type: str
+    ordinal: int
+    payload: dict[str, Any]

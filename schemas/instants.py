@@ -1,0 +1,39 @@
+"""Instants: aware, UTC, microseconds, inside the years a calendar can hold (RFC 3339)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def parse_instant(value: Any) -> datetime:
+    """Read an RFC 3339 text or an aware datetime as UTC.
+
+    :raises ValueError: no date-time, no offset, or outside 1900–2199.
+    """
+    if isinstance(value, str):
+        try:
+            instant = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("must be an RFC 3339 date-time such as 2026-03-01T09:00:00Z") from None
+    elif isinstance(value, datetime):
+        instant = value
+    else:
+        raise ValueError("must be an RFC 3339 date-time such as 2026-03-01T09:00:00Z")
+    if instant.tzinfo is None:
+        raise ValueError("must carry an offset, such as Z or +01:00")
+    try:
+        instant = instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must lie between 1900-01-01 and 2199-12-31") from None
+    if not EARLIEST <= instant < LATEST:
+        raise ValueError("must lie between 1900-01-01 and 2199-12-31")
+    return instant
+
+
+def from_epoch_ms(milliseconds: int) -> datetime:
+    """The instant of a Kafka record timestamp (milliseconds since 1970)."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
