@@ -1,0 +1,303 @@
+"""Record → command: CloudEvents in binary or structured mode, JSON or Avro data.
+
+Nothing that a publisher can send raises here: what cannot be carried out comes back as ``Refused``
+with a reason. Only ``Retry`` (the schema registry is out of reach) passes through.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any, Final
+
+import orjson
+from pydantic import ValidationError
+
+from schemas.command import Command, Envelope, PartialEnvelope, Record, Refused
+from schemas.errors import FieldError, Reject
+from schemas.instants import from_epoch_ms, parse_instant
+from schemas.payloads import PAYLOADS, EntityUpsert, InteractionTypeUpsert, canonical_type
+from schemas.values import UUID_PATTERN
+
+#: ``value -> (record full name, data)``; raises ``Reject`` or ``Retry``.
+DecodeAvro = Callable[[bytes], tuple[str, dict[str, Any]]]
+
+FUTURE_TOLERANCE_SECONDS: Final = 300
+_UUID: Final = re.compile(UUID_PATTERN)
+_OPTIONAL: Final = {
+    "subject": "subject",
+    "syncorigin": "sync_origin",
+    "correlationid": "correlation_id",
+    "causationid": "causation_id",
+    "actorid": "actor_id",
+    "traceparent": "traceparent",
+}
+_MAX_ATTRIBUTE: Final = 200
+_CODES: Final = {
+    "extra_forbidden": ("unknown_field", "is not a field of this command; remove it"),
+    "missing": ("missing_field", "is required"),
+    "string_too_long": ("too_long", "is longer than its limit of {max_length} characters"),
+    "string_too_short": ("too_short", "must not be empty"),
+    "string_type": ("invalid_type", "must be a text"),
+    "int_type": ("invalid_type", "must be a whole number"),
+    "bool_type": ("invalid_type", "must be true or false"),
+    "bool_parsing": ("invalid_type", "must be true or false"),
+    "greater_than_equal": ("out_of_range", "must be at least {ge}"),
+    "less_than_equal": ("out_of_range", "must be at most {le}"),
+    "string_pattern_mismatch": ("invalid_format", "has the wrong form (a UUID, or a colour as #RRGGBB)"),
+    "literal_error": ("invalid_value", "must be one of {expected}"),
+}
+
+
+class _Undecodable(Reject):
+    """No envelope, or no data, can be read from the record."""
+
+
+def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
+    """Decode and validate one record of the commands topic.
+
+    :param decode_avro: decodes Confluent wire format; it may raise ``Reject`` or ``Retry``.
+    :returns: the command, or why it is refused (design section 5).
+    :raises Retry: the registry cannot be asked now.
+    """
+    attributes: dict[str, Any] = {}
+    try:
+        attributes, data = _open(record)
+        envelope = _envelope(attributes)
+        if data is None:
+            data = _data(record, envelope.type, decode_avro)
+        return _command(record, envelope, attributes, data)
+    except Reject as rejection:
+        return Refused(
+            record=record,
+            envelope=_partial(attributes),
+            rejection=rejection,
+            appended_at=from_epoch_ms(record.timestamp_ms),
+            fingerprint=blake2b(record.value or b"", digest_size=16).digest(),
+            undecodable=isinstance(rejection, _Undecodable),
+        )
+
+
+def _open(record: Record) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The attributes and, in structured mode, the data."""
+    attributes: dict[str, Any] = {}
+    content_type = ""
+    try:
+        for name, raw in record.headers:
+            if raw is None:
+                continue
+            if name.startswith("ce_"):
+                attributes[name[3:]] = raw.decode()
+            elif name == "traceparent":
+                attributes["traceparent"] = raw.decode()
+            elif name.lower() == "content-type":
+                content_type = raw.decode().lower()
+    except UnicodeDecodeError:
+        raise _Undecodable("undecodable", "a CloudEvents header is not UTF-8 text") from None
+    if record.value is None:
+        raise _Undecodable("undecodable", "the record has no value; a command is never a tombstone")
+    structured = content_type.startswith("application/cloudevents")
+    if not structured and ("type" in attributes or "id" in attributes):
+        attributes["datacontenttype"] = content_type
+        return attributes, None
+    event = _json_object(record.value)
+    data = event.pop("data", None)
+    attributes = {**attributes, **event}
+    if not isinstance(data, dict):
+        raise _Undecodable("undecodable", "the CloudEvent has no data object")
+    return attributes, data
+
+
+def _json_object(value: bytes) -> dict[str, Any]:
+    try:
+        parsed = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        raise _Undecodable("undecodable", "the value is not JSON in UTF-8") from None
+    if not isinstance(parsed, dict):
+        raise _Undecodable("undecodable", "the value is not a JSON object")
+    return parsed
+
+
+def _envelope(attributes: dict[str, Any]) -> Envelope:
+    for name in ("id", "source", "type", "tenantid", "organizationid", "entityid"):
+        value = attributes.get(name)
+        if not isinstance(value, str) or not value:
+            raise _Undecodable(
+                "missing_attribute",
+                f"the CloudEvents attribute {name} is missing or not a text",
+                errors=(FieldError("missing_attribute", "is required", attribute=name),),
+            )
+    version = attributes.get("specversion", "1.0")
+    if not isinstance(version, str) or not version.startswith("1."):
+        raise _attribute("specversion", "unsupported_specversion", "must be 1.0")
+    for name, value in attributes.items():
+        if name in _OPTIONAL or name in ("id", "source", "type"):
+            if not isinstance(value, str) or len(value) > _MAX_ATTRIBUTE or "\x00" in value:
+                raise _attribute(name, "invalid_attribute", f"must be a text of at most {_MAX_ATTRIBUTE}")
+    for name in ("tenantid", "organizationid", "entityid"):
+        if not _UUID.match(attributes[name]) or attributes[name] != attributes[name].lower():
+            raise _attribute(name, "invalid_attribute", "must be a UUID in lower case")
+    return Envelope(
+        id=attributes["id"],
+        type=canonical_type(attributes["type"]),
+        source=attributes["source"],
+        tenant_id=attributes["tenantid"],
+        organization_id=attributes["organizationid"],
+        entity_id=attributes["entityid"],
+        **{field: attributes[name] for name, field in _OPTIONAL.items() if name in attributes},
+    )
+
+
+def _attribute(name: str, code: str, detail: str) -> _Undecodable:
+    return _Undecodable(
+        code,
+        f"the CloudEvents attribute {name} {detail}",
+        errors=(FieldError(code, detail, attribute=name),),
+    )
+
+
+def _data(record: Record, command_type: str, decode_avro: DecodeAvro) -> dict[str, Any]:
+    """The data of a binary-mode event: Confluent Avro by its magic byte, else JSON."""
+    value = record.value
+    assert value is not None
+    if not value.startswith(b"\x00"):
+        return _json_object(value)
+    try:
+        name, data = decode_avro(value)
+    except Reject as rejection:
+        raise _Undecodable(rejection.code, rejection.detail, errors=rejection.errors) from rejection
+    if name != command_type:
+        raise _Undecodable("wrong_schema", f"the value was written as {name}, the type says {command_type}")
+    return data
+
+
+def _command(
+    record: Record, envelope: Envelope, attributes: dict[str, Any], data: dict[str, Any]
+) -> Command | Refused:
+    model = PAYLOADS.get(envelope.type)
+    if model is None:
+        raise Reject("unknown_type", "this command type is not known; see the command reference")
+    if record.key != envelope.entity_id.encode():
+        raise Reject(
+            "key_mismatch",
+            "the record key must be the entity id, as text: it decides the partition",
+            errors=(FieldError("key_mismatch", "differs from the record key", attribute="entityid"),),
+        )
+    fingerprint = blake2b(
+        orjson.dumps(
+            [envelope.type, envelope.tenant_id, envelope.organization_id, envelope.entity_id, data],
+            option=orjson.OPT_SORT_KEYS,
+        ),
+        digest_size=16,
+    ).digest()
+    if "_syncOrigin" in data:
+        data = {"syncOrigin" if name == "_syncOrigin" else name: value for name, value in data.items()}
+    try:
+        payload = model.model_validate(data)
+    except ValidationError as error:
+        raise _validation(error) from None
+    _check_entity(envelope, payload)
+    appended_at = from_epoch_ms(record.timestamp_ms)
+    source_timestamp = payload.source_timestamp
+    if source_timestamp is None:
+        source_timestamp = _instant_attribute(attributes, "sourcetimestamp") or appended_at
+    if (source_timestamp - appended_at).total_seconds() > FUTURE_TOLERANCE_SECONDS:
+        raise Reject(
+            "source_timestamp_in_future",
+            "sourceTimestamp lies more than 5 minutes after the broker's clock; check the source's clock",
+            pointer="/sourceTimestamp",
+        )
+    if payload.sync_origin is not None and envelope.sync_origin is None:
+        envelope = Envelope(
+            **{name: getattr(envelope, name) for name in Envelope.__slots__ if name != "sync_origin"},
+            sync_origin=payload.sync_origin,
+        )
+    expected = payload.expected_version
+    if expected is None and "expectedversion" in attributes:
+        expected = _whole_number(attributes["expectedversion"])
+    return Command(
+        envelope=envelope,
+        payload=payload,
+        record=record,
+        appended_at=appended_at,
+        source_timestamp=source_timestamp,
+        expected_version=expected,
+        validate_only=payload.validate_only or str(attributes.get("validateonly")).lower() == "true",
+        fingerprint=fingerprint,
+    )
+
+
+def _check_entity(envelope: Envelope, payload: Any) -> None:
+    if payload.entity_id is not None and payload.entity_id != envelope.entity_id:
+        raise Reject("entity_mismatch", "entityId differs from the event's entityid", pointer="/entityId")
+    if isinstance(payload, EntityUpsert) and payload.id != envelope.entity_id:
+        raise Reject("entity_mismatch", "id must be the event's entityid", pointer="/id")
+    if isinstance(payload, InteractionTypeUpsert) and envelope.entity_id != envelope.organization_id:
+        raise Reject(
+            "entity_mismatch",
+            "a dictionary entry belongs to the organization: entityid and the key must be its id",
+            errors=(FieldError("entity_mismatch", "must be the organization id", attribute="entityid"),),
+        )
+
+
+def _instant_attribute(attributes: dict[str, Any], name: str) -> Any:
+    if name not in attributes:
+        return None
+    try:
+        return parse_instant(attributes[name])
+    except ValueError as error:
+        raise _refused_attribute(name, str(error)) from None
+
+
+def _whole_number(value: Any) -> int:
+    text = str(value)
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise _refused_attribute("expectedversion", "must be a whole number, 0 or more")
+    return int(text)
+
+
+def _refused_attribute(name: str, detail: str) -> Reject:
+    return Reject(
+        "invalid_attribute",
+        f"the CloudEvents attribute {name} {detail}",
+        errors=(FieldError("invalid_attribute", detail, attribute=name),),
+    )
+
+
+def _validation(error: ValidationError) -> Reject:
+    """A pydantic error as field errors; never with the value that was sent."""
+    errors = []
+    for item in error.errors(include_url=False, include_input=False)[:20]:
+        code, detail = _CODES.get(item["type"], ("invalid_value", "is not valid"))
+        if item["type"] == "value_error":
+            detail = str(item["ctx"]["error"])
+        else:
+            detail = detail.format(**item.get("ctx", {}))
+        pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])
+        errors.append(FieldError(code, detail, pointer[:200]))
+    where = ", ".join(sorted({error.pointer or "/" for error in errors}))
+    return Reject("validation_failed", f"the data is not valid at {where}", errors=tuple(errors))
+
+
+def _partial(attributes: dict[str, Any]) -> PartialEnvelope:
+    """What can be trusted of a refused record: texts of sane length, ids only as UUIDs."""
+    texts = {
+        name: value
+        for name, value in attributes.items()
+        if isinstance(value, str) and 0 < len(value) <= _MAX_ATTRIBUTE and "\x00" not in value
+    }
+    ids = {name: texts[name] for name in ("tenantid", "organizationid", "entityid") if _is_id(texts, name)}
+    return PartialEnvelope(
+        id=texts.get("id"),
+        type=canonical_type(texts["type"]) if "type" in texts else None,
+        source=texts.get("source"),
+        tenant_id=ids.get("tenantid"),
+        organization_id=ids.get("organizationid"),
+        entity_id=ids.get("entityid"),
+        **{field: texts.get(name) for name, field in _OPTIONAL.items() if field != "subject"},
+    )
+
+
+def _is_id(texts: dict[str, str], name: str) -> bool:
+    return name in texts and _UUID.match(texts[name]) is not None and texts[name] == texts[name].lower()
