@@ -1,0 +1,1 @@
+"""Programs to read and run: small publishers, and a generator of a believable week."""

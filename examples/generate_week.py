@@ -1,0 +1,94 @@
+"""A believable week of several hundred customers' interactions, as commands in JSON Lines.
+
+The same seed, size and moment give the same bytes:
+
+    python -m examples.generate_week --customers 300 --seed 7 > week.jsonl
+    interactions publish week.jsonl --allow-rejected
+
+About 2 % of the commands are bad on purpose, at least one of every kind in ``examples.week.mistakes``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from heapq import merge
+from typing import Any
+
+from examples.week.customer import Customer
+from examples.week.dictionaries import dictionary_samples, scopes
+from examples.week.mistakes import make_mistakes, unknown_type_in_strict_dictionary
+from examples.week.sample import Sample, new_id
+
+_FIRST_TENANT_SHARE = 0.6
+
+
+def week_samples(seed: int, customers: int, now: datetime) -> Iterator[Sample]:
+    """The customers' commands by the moment they were made, each with the outcome it must get.
+
+    :param customers: how many; at least 20, so that every kind of mistake finds its place.
+    :param now: aware; the week ends here.
+    :raises ValueError: ``now`` has no offset, or too few customers.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now must carry an offset")
+    if customers < 20:
+        raise ValueError("a week needs at least 20 customers")
+    rng = random.Random(f"week/{seed}")
+    now = now.astimezone(UTC)
+    owners = {scope: [new_id(rng) for _ in range(8)] for scope in scopes(seed)}
+    first, second = scopes(seed)
+    everyone = []
+    for number in range(customers):
+        scope = first if number < customers * _FIRST_TENANT_SHARE else second
+        customer = Customer(random.Random(rng.getrandbits(64)), scope, now, owners[scope])
+        customer.live()
+        everyone.append(customer)
+    make_mistakes(rng, everyone, sum(len(customer.samples) for customer in everyone))
+    unknown_type_in_strict_dictionary(everyone[-1])
+    yield from merge(*(customer.samples for customer in everyone), key=lambda sample: sample.made_at)
+
+
+def generate(seed: int, customers: int, now: datetime) -> Iterator[dict[str, Any]]:
+    """Every command as a structured CloudEvent: both dictionaries first, then the week."""
+    for sample in dictionary_samples(seed, now):
+        yield sample.event
+    for sample in week_samples(seed, customers, now):
+        yield sample.event
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the week to standard output."""
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.generate_week", description="A believable week of commands, as JSON Lines."
+    )
+    parser.add_argument(
+        "--customers", type=int, default=300, help="how many customers, 20 or more (default 300)"
+    )
+    parser.add_argument("--seed", type=int, default=7, help="another seed, another week (default 7)")
+    parser.add_argument(
+        "--now",
+        type=datetime.fromisoformat,
+        help="the end of the week with its offset (default: now, to the minute)",
+    )
+    given = parser.parse_args(arguments)
+    now = given.now or datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
+    try:
+        for event in generate(given.seed, given.customers, now):
+            sys.stdout.write(json.dumps(event, ensure_ascii=False, separators=(",", ":")) + "\n")
+        sys.stdout.flush()
+    except ValueError as error:
+        parser.error(str(error))
+    except BrokenPipeError:
+        # The reader has seen enough; the interpreter must not try to flush again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,36 @@
+"""The dictionary commands of the two tenants: one open, one strict."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from examples.week.sample import Sample, Scope, cloud_event, new_id
+
+
+def scopes(seed: int) -> tuple[Scope, Scope]:
+    """The two tenants of a seed; the dictionary of the second is strict."""
+    rng = random.Random(f"scopes/{seed}")
+    return Scope(new_id(rng), new_id(rng)), Scope(new_id(rng), new_id(rng))
+
+
+def dictionary_samples(seed: int, now: datetime) -> Iterator[Sample]:
+    """Both dictionaries, before the week begins.
+
+    They are keyed by organization and the week's commands by entity, so they lie on other partitions,
+    and only waiting for their outcomes puts them first (see ``docs/commands.md``, "Order").
+    """
+    rng = random.Random(f"dictionaries/{seed}")
+    made_at = now - timedelta(days=8)
+    for scope, strict in zip(scopes(seed), (False, True), strict=True):
+        visit = {
+            "interactionType": "Site visit",
+            "label": "Site visit",
+            "icon": "map-pin",
+            "color": "#7A5195",
+            "actionable": True,
+        }
+        for data in (visit, {"interactionType": "call", "label": "Phone call", "strict": strict}):
+            event = cloud_event(rng, scope, "interaction_type.upsert", scope.organization_id, made_at, data)
+            yield Sample(made_at, event)
