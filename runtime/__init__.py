@@ -1,0 +1,1 @@
+"""Plumbing: settings, logs, clock, backoff, and the only makers of Kafka, Postgres and registry clients."""

@@ -1,0 +1,75 @@
+"""The only makers of Kafka clients (librdkafka through confluent-kafka)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from typing import Any
+
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from runtime.settings import Settings
+from schemas.errors import Stop
+
+_log = logging.getLogger("kafka.client")
+
+
+def client_config(settings: Settings, **overrides: Any) -> dict[str, Any]:
+    """librdkafka properties that every client shares: servers, security, name, log.
+
+    :param overrides: properties by their dotted librdkafka names (``**{"linger.ms": 5}``); they win.
+    :raises Stop: no bootstrap servers are set.
+    """
+    if settings.kafka_bootstrap_servers is None:
+        raise Stop(
+            "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS is not set and no stack runs: `interactions up --detach`."
+        )
+    password = settings.kafka_sasl_password
+    config: dict[str, Any] = {
+        "bootstrap.servers": settings.kafka_bootstrap_servers,
+        "client.id": f"customer-interactions-{socket.gethostname()}-{os.getpid()}",
+        "security.protocol": settings.kafka_security_protocol,
+        "sasl.mechanism": settings.kafka_sasl_mechanism,
+        "sasl.username": settings.kafka_sasl_username,
+        "sasl.password": password.get_secret_value() if password else None,
+        "ssl.ca.location": settings.kafka_ssl_ca_location,
+        "logger": _log,
+    }
+    config = {name: value for name, value in config.items() if value is not None}
+    return {**config, **settings.kafka_options, **overrides}
+
+
+def make_producer(settings: Settings, **overrides: Any) -> Producer:
+    """An idempotent producer that partitions by key as the Java clients do (murmur2).
+
+    :param overrides: librdkafka properties that win over the defaults.
+    """
+    defaults = {
+        "acks": "all",
+        "enable.idempotence": True,
+        "partitioner": "murmur2_random",
+        "compression.type": "lz4",
+        "linger.ms": 5,
+    }
+    return Producer(client_config(settings, **{**defaults, **overrides}))
+
+
+def make_consumer(settings: Settings, group_id: str, **overrides: Any) -> Consumer:
+    """A consumer that never commits by itself and sees committed transactions only.
+
+    :param overrides: librdkafka properties that win over the defaults.
+    """
+    defaults = {
+        "group.id": group_id,
+        "enable.auto.commit": False,
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest",
+    }
+    return Consumer(client_config(settings, **{**defaults, **overrides}))
+
+
+def make_admin(settings: Settings, **overrides: Any) -> AdminClient:
+    """A client for topics, settings and groups."""
+    return AdminClient(client_config(settings, **overrides))

@@ -1,0 +1,60 @@
+"""The only makers of Postgres connections (psycopg) and engines (SQLAlchemy Core over psycopg)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import Engine, create_engine
+
+from runtime.settings import Settings
+from schemas.errors import Retry, Stop
+
+CONNECT_TIMEOUT_SECONDS = 10
+
+
+def connection_parameters(settings: Settings) -> dict[str, Any]:
+    """libpq parameters of the database: the URL's, with UTC as time zone and a connect timeout.
+
+    :raises Stop: the URL is missing or libpq cannot read it.
+    """
+    if settings.database_url is None:
+        raise Stop("INTERACTIONS_DATABASE_URL is not set and no stack runs: `interactions up --detach`.")
+    try:
+        given = conninfo_to_dict(settings.database_url.get_secret_value())
+    except psycopg.ProgrammingError:
+        # libpq's message may repeat the URL, and with it the password.
+        raise Stop(
+            "INTERACTIONS_DATABASE_URL is not a libpq URL; it should look like postgresql://user:…@host:5432/name."
+        ) from None
+    options = f"{given.pop('options', '') or ''} -c TimeZone=UTC".strip()
+    return {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **given, "options": options}
+
+
+def connect(settings: Settings, *, application_name: str, autocommit: bool = False) -> psycopg.Connection:
+    """Open one connection; the server shows it under ``application_name``.
+
+    :raises Retry: the server cannot be reached or refuses at this moment.
+    :raises Stop: the URL is missing or malformed.
+    """
+    parameters = connection_parameters(settings)
+    try:
+        return psycopg.connect(**{**parameters, "application_name": application_name}, autocommit=autocommit)
+    except psycopg.OperationalError as error:
+        where = f"{parameters.get('host', 'localhost')}:{parameters.get('port', 5432)}"
+        raise Retry(f"Postgres at {where} cannot be reached: {str(error).strip()}") from error
+
+
+def make_engine(
+    settings: Settings, *, application_name: str = "customer-interactions", **options: Any
+) -> Engine:
+    """A SQLAlchemy Core engine whose connections come from :func:`connect`.
+
+    :param options: further arguments of ``sqlalchemy.create_engine``.
+    """
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: connect(settings, application_name=application_name),
+        **options,
+    )
