@@ -1,0 +1,1 @@
+"""The storeroom: the only room that speaks SQL."""

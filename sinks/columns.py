@@ -1,0 +1,100 @@
+"""Rows ↔ values: which columns a row has, in which order, and how a value becomes a row."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from domain.model import Deal, Entity, Interaction, LastInteraction, NextInteraction
+
+INTERACTION: Final = (
+    "id", "tenant_id", "organization_id", "entity_id", "interaction_type", "status", "deal_id", "title",
+    "body", "scheduled_at", "occurred_at", "priority", "author_user_id", "owner_user_id",
+    "appearance_icon", "appearance_color", "source", "version", "schedule_version", "due_phase",
+    "status_as_of", "scheduled_as_of", "occurred_as_of", "created_at", "updated_at",
+)  # fmt: skip
+
+ENTITY: Final = (
+    "id", "tenant_id", "organization_id", "kind", "display_name", "primary_email", "primary_phone",
+    "owner_user_id", "entity_version", "next_interaction_at", "next_interaction_name",
+    "next_interaction_ref_id", "next_interaction_icon", "next_interaction_color", "last_interaction_at",
+    "last_interaction_name", "last_interaction_ref_id", "open_count", "overdue_count", "done_count",
+    "created_at", "updated_at",
+)  # fmt: skip
+
+DEAL: Final = (
+    "id", "tenant_id", "organization_id", "entity_id", "title", "status", "created_at", "updated_at",
+)  # fmt: skip
+
+LOG: Final = (
+    "tenant_id", "organization_id", "command_id", "command_type", "entity_id", "interaction_id",
+    "partition", "offset", "fingerprint", "outcome", "result", "undo", "entity_version", "actor_id",
+    "sync_origin", "source_timestamp", "appended_at",
+)  # fmt: skip
+
+OUTBOX: Final = (
+    "id", "aggregatetype", "aggregateid", "type", "payload", "tenant_id", "organization_id", "headers",
+)  # fmt: skip
+
+
+def interaction_row(value: Interaction) -> tuple[Any, ...]:
+    """The row of an interaction, in the order of ``INTERACTION``."""
+    return (
+        value.id, value.tenant_id, value.organization_id, value.entity_id, value.interaction_type,
+        value.status, value.deal_id, value.title, value.body, value.scheduled_at, value.occurred_at,
+        value.priority, value.author_user_id, value.owner_user_id, value.appearance_icon,
+        value.appearance_color, value.source, value.version, value.schedule_version, value.due_phase,
+        value.status_as_of, value.scheduled_as_of, value.occurred_as_of, value.created_at,
+        value.updated_at,
+    )  # fmt: skip
+
+
+def interaction_of(row: tuple[Any, ...]) -> Interaction:
+    """The interaction of a row that was read in the order of ``INTERACTION``."""
+    return Interaction(**dict(zip(INTERACTION, row, strict=True)))
+
+
+def entity_row(value: Entity) -> tuple[Any, ...]:
+    """The row of an entity, in the order of ``ENTITY``."""
+    following, last = value.next, value.last
+    return (
+        value.id, value.tenant_id, value.organization_id, value.kind, value.display_name,
+        value.primary_email, value.primary_phone, value.owner_user_id, value.entity_version,
+        *(
+            (following.at, following.name, following.interaction_id, following.icon, following.color)
+            if following
+            else (None, None, None, None, None)
+        ),
+        *((last.at, last.name, last.interaction_id) if last else (None, None, None)),
+        value.open_count, value.overdue_count, value.done_count, value.created_at, value.updated_at,
+    )  # fmt: skip
+
+
+def entity_of(row: tuple[Any, ...]) -> Entity:
+    """The entity of a row that was read in the order of ``ENTITY``."""
+    following = (
+        NextInteraction(interaction_id=row[11], at=row[9], name=row[10], icon=row[12], color=row[13])
+        if row[11] is not None
+        else None
+    )
+    last = (
+        LastInteraction(interaction_id=row[16], at=row[14], name=row[15]) if row[16] is not None else None
+    )
+    return Entity(
+        id=row[0], tenant_id=row[1], organization_id=row[2], kind=row[3], display_name=row[4],
+        primary_email=row[5], primary_phone=row[6], owner_user_id=row[7], entity_version=row[8],
+        next=following, last=last, open_count=row[17], overdue_count=row[18], done_count=row[19],
+        created_at=row[20], updated_at=row[21],
+    )  # fmt: skip
+
+
+def deal_row(value: Deal) -> tuple[Any, ...]:
+    """The row of a deal, in the order of ``DEAL``."""
+    return (
+        value.id, value.tenant_id, value.organization_id, value.entity_id, value.title, value.status,
+        value.created_at, value.updated_at,
+    )  # fmt: skip
+
+
+def deal_of(row: tuple[Any, ...]) -> Deal:
+    """The deal of a row that was read in the order of ``DEAL``."""
+    return Deal(**dict(zip(DEAL, row, strict=True)))

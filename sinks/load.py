@@ -1,0 +1,213 @@
+"""Load, under lock, everything that a batch of commands may touch: one query a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import orjson
+import psycopg
+
+from domain.model import Dictionary, LogEntry, TypeEntry
+from domain.undo import target_command_id
+from domain.world import World
+from schemas.command import Command, Refused
+from schemas.identity import derive_id
+from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
+from sinks.columns import DEAL, ENTITY, INTERACTION, deal_of, entity_of, interaction_of
+from domain.log_identity import log_identity
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+_DICTIONARY_LOCK: Final = 0x1A7E0002
+
+_I: Final = ", ".join(f"i.{name}" for name in INTERACTION)
+
+_LOG_SQL: Final = """
+SELECT l.tenant_id, l.organization_id, l.command_id, l.command_type, l.entity_id, l.interaction_id,
+       l.fingerprint, l.outcome, l.result::text, CASE WHEN w.undo THEN l.undo::text END,
+       l.partition, l."offset"
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::bool[]) AS w (tenant, organization, command, undo)
+JOIN command_log l ON l.tenant_id = w.tenant::uuid AND l.organization_id = w.organization::uuid
+ AND l.command_id = w.command
+"""
+
+_ENTITIES_SQL: Final = f"""
+SELECT {", ".join(ENTITY)} FROM customer_entities
+WHERE id = ANY(%b::text[]::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""
+
+# The first m+1 candidates of an entity with m commands are enough: each command takes away at most one
+# stored candidate, so the best of the untouched ones is always among those loaded.
+_INTERACTIONS_SQL: Final = f"""
+SELECT {_I} FROM customer_interactions i WHERE i.id = ANY(%b::text[]::uuid[])
+UNION ALL
+SELECT {_I} FROM unnest(%b::text[], %b::int[]) AS w (entity, top), LATERAL (
+  SELECT * FROM customer_interactions p
+  WHERE p.entity_id = w.entity::uuid AND p.status = 'planned' AND p.scheduled_at IS NOT NULL
+  ORDER BY p.scheduled_at, p.priority DESC NULLS LAST, p.created_at, p.id LIMIT w.top
+) i
+UNION ALL
+SELECT {_I} FROM unnest(%b::text[], %b::int[]) AS w (entity, top), LATERAL (
+  SELECT * FROM customer_interactions d
+  WHERE d.entity_id = w.entity::uuid AND d.status = 'done' AND d.occurred_at IS NOT NULL
+  ORDER BY d.occurred_at DESC, d.created_at DESC, d.id DESC LIMIT w.top
+) i
+"""
+
+_DEALS_SQL: Final = f"SELECT {', '.join(DEAL)} FROM customer_deals WHERE id = ANY(%b::text[]::uuid[])"
+
+_TYPES_SQL: Final = """
+SELECT t.tenant_id, t.organization_id, t.code, t.label, t.icon, t.color, t.actionable
+FROM unnest(%b::text[], %b::text[]) AS w (tenant, organization)
+JOIN interaction_types t ON t.tenant_id = w.tenant::uuid AND t.organization_id = w.organization::uuid
+"""
+
+_STRICT_SQL: Final = """
+SELECT d.tenant_id, d.organization_id, d.strict
+FROM unnest(%b::text[], %b::text[]) AS w (tenant, organization)
+JOIN interaction_dictionaries d
+  ON d.tenant_id = w.tenant::uuid AND d.organization_id = w.organization::uuid
+"""
+
+_RECOUNT_SQL: Final = """
+SELECT entity_id, count(*) FILTER (WHERE status = 'planned'),
+       count(*) FILTER (WHERE status = 'planned' AND due_phase = 2), count(*) FILTER (WHERE status = 'done')
+FROM customer_interactions WHERE entity_id = ANY(%b::text[]::uuid[]) GROUP BY entity_id
+"""
+
+
+def load_world(connection: Connection, commands: Sequence[Command | Refused]) -> World:
+    """Lock and load what the rules need to carry out the commands, in a fixed number of queries.
+
+    Must run inside the batch transaction, after its partition locks. Entity rows are locked in id
+    order, so that two appliers whose partitions share an entity (publishers with another
+    partitioner) take turns and never deadlock.
+    """
+    world = World()
+    _load_log(connection, world, commands)
+    fresh = [
+        command
+        for command in commands
+        if isinstance(command, Command) and log_identity(command) not in world.log
+    ]
+    if fresh:
+        _load_dictionaries(connection, world, fresh)
+        _load_rows(connection, world, fresh)
+    return world
+
+
+def _load_log(connection: Connection, world: World, commands: Sequence[Command | Refused]) -> None:
+    wanted: dict[tuple[str, str, str], bool] = {}
+    for command in commands:
+        wanted.setdefault(log_identity(command), False)
+        if isinstance(command, Command) and isinstance(command.payload, InteractionUndo):
+            target = target_command_id(command.payload)
+            if target is not None:
+                scope = command.envelope.tenant_id, command.envelope.organization_id
+                wanted[*scope, target] = True
+    tenants, organizations, ids = (list(column) for column in zip(*wanted, strict=True))
+    rows = connection.execute(_LOG_SQL, (tenants, organizations, ids, list(wanted.values())))
+    for row in rows:
+        world.log[row[0], row[1], row[2]] = LogEntry(
+            command_id=row[2],
+            command_type=row[3],
+            entity_id=row[4] or "",
+            interaction_id=row[5],
+            fingerprint=row[6],
+            outcome=row[7],
+            result=orjson.loads(row[8]),
+            undo=orjson.loads(row[9]) if row[9] is not None else None,
+            partition=row[10],
+            offset=row[11],
+        )
+
+
+def _load_dictionaries(connection: Connection, world: World, commands: Iterable[Command]) -> None:
+    scopes: dict[tuple[str, str], bool] = {}
+    for command in commands:
+        scope = command.envelope.tenant_id, command.envelope.organization_id
+        scopes[scope] = scopes.get(scope, False) or isinstance(command.payload, InteractionTypeUpsert)
+    # A label change must not pass a projection that was computed with the old label and is not yet
+    # committed: readers of a dictionary hold its lock shared, a writer exclusive, in a fixed order.
+    locks: dict[int, bool] = {}
+    for scope, exclusive in scopes.items():
+        key = hash_scope(*scope)
+        locks[key] = locks.get(key, False) or exclusive
+    if any(locks.values()):
+        for key in sorted(locks):
+            function = "pg_advisory_xact_lock" if locks[key] else "pg_advisory_xact_lock_shared"
+            connection.execute(f"SELECT {function}(%b::int, %b::int)", (_DICTIONARY_LOCK, key))
+    else:
+        connection.execute(
+            "SELECT pg_advisory_xact_lock_shared(%b::int, w.key) FROM unnest(%b::int[]) AS w (key)",
+            (_DICTIONARY_LOCK, sorted(locks)),
+        )
+    tenants, organizations = (list(column) for column in zip(*scopes, strict=True))
+    for tenant, organization, strict in connection.execute(_STRICT_SQL, (tenants, organizations)):
+        world.dictionaries[tenant, organization] = Dictionary(strict=strict)
+    for row in connection.execute(_TYPES_SQL, (tenants, organizations)):
+        dictionary = world.dictionaries.setdefault((row[0], row[1]), Dictionary())
+        dictionary.entries[row[2]] = TypeEntry(
+            code=row[2], label=row[3], icon=row[4], color=row[5], actionable=row[6]
+        )
+
+
+def hash_scope(tenant_id: str, organization_id: str) -> int:
+    """A signed 32-bit lock key of a scope; two scopes that share one only wait for each other."""
+    value = (int(tenant_id[:8], 16) * 31 + int(organization_id[:8], 16)) & 0xFFFFFFFF
+    return value - (1 << 32) if value >= 1 << 31 else value
+
+
+def _load_rows(connection: Connection, world: World, commands: Sequence[Command]) -> None:
+    per_entity = Counter(command.envelope.entity_id for command in commands)
+    interaction_ids: set[str] = set()
+    deal_ids: set[str] = set()
+    recount: set[str] = set()
+    for command in commands:
+        payload = command.payload
+        if isinstance(payload, InteractionUndo):
+            target = target_command_id(payload)
+            scope = command.envelope.tenant_id, command.envelope.organization_id
+            entry = world.log.get((*scope, target)) if target is not None else None
+            if entry is not None and entry.interaction_id is not None:
+                interaction_ids.add(entry.interaction_id)
+                if entry.undo and entry.undo["before"] and entry.undo["before"].get("deal_id"):
+                    deal_ids.add(entry.undo["before"]["deal_id"])
+            continue
+        if isinstance(payload, InteractionRecomputeNext):
+            recount.add(command.envelope.entity_id)
+        target_id = getattr(payload, "id", None)
+        if command.envelope.type == "customers.deal.upsert":
+            deal_ids.add(target_id)  # type: ignore[arg-type]
+        elif target_id is not None and command.envelope.type != "customers.entity.upsert":
+            interaction_ids.add(target_id)
+        elif command.envelope.type == "customers.interaction.create":
+            interaction_ids.add(created_id(command))
+        if getattr(payload, "deal_id", None) is not None:
+            deal_ids.add(payload.deal_id)  # type: ignore[attr-defined]
+    for row in connection.execute(_ENTITIES_SQL, (sorted(per_entity),)):
+        world.entities[row[0]] = entity_of(row)
+    if not world.entities and not interaction_ids and not deal_ids:
+        return
+    entities = [entity for entity in per_entity if entity in world.entities]
+    tops = [per_entity[entity] + 1 for entity in entities]
+    seen: set[str] = set()
+    rows = connection.execute(_INTERACTIONS_SQL, (list(interaction_ids), entities, tops, entities, tops))
+    for row in rows:
+        if row[0] not in seen:
+            seen.add(row[0])
+            world.load_interaction(interaction_of(row))
+    if deal_ids:
+        for row in connection.execute(_DEALS_SQL, (list(deal_ids),)):
+            world.deals[row[0]] = deal_of(row)
+    if recount:
+        world.recounts.update(dict.fromkeys(recount, (0, 0, 0)))
+        for row in connection.execute(_RECOUNT_SQL, (list(recount),)):
+            world.recounts[row[0]] = (row[1], row[2], row[3])
+
+
+def created_id(command: Command) -> str:
+    """The id of the interaction that a create without an id makes."""
+    envelope = command.envelope
+    return derive_id("interaction", envelope.tenant_id, envelope.organization_id, envelope.id)

@@ -1,0 +1,110 @@
+"""Rows of the outbox: the events of a decision, and the commands that a relabelled type calls for."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from domain.decision import Decision
+from schemas.identity import derive_id
+from schemas.instants import format_instant
+from sinks.load import Connection
+
+SOURCE: Final = "/customers/interactions"
+
+_AFFECTED_SQL: Final = """
+SELECT e.id FROM customer_entities e JOIN customer_interactions i ON i.id = e.next_interaction_ref_id
+WHERE e.tenant_id = %s AND e.organization_id = %s AND i.interaction_type = %s
+UNION
+SELECT e.id FROM customer_entities e JOIN customer_interactions i ON i.id = e.last_interaction_ref_id
+WHERE e.tenant_id = %s AND e.organization_id = %s AND i.interaction_type = %s
+ORDER BY 1
+"""
+
+
+def outbox_rows(decision: Decision) -> list[tuple[Any, ...]]:
+    """One row an event, in the order of the columns ``OUTBOX``."""
+    command = decision.command
+    envelope = command.envelope
+    shared: dict[str, Any] = {
+        "ce_specversion": "1.0",
+        "ce_source": SOURCE,
+        "ce_time": format_instant(command.appended_at),
+        "ce_tenantid": envelope.tenant_id,
+        "ce_organizationid": envelope.organization_id,
+        "ce_entityid": envelope.entity_id,
+        "ce_causationid": envelope.id,
+        "ce_correlationid": envelope.correlation_id or envelope.id,
+    }
+    if envelope.sync_origin is not None:
+        shared["ce_syncorigin"] = envelope.sync_origin
+    if envelope.actor_id is not None:
+        shared["ce_actorid"] = envelope.actor_id
+    if envelope.traceparent is not None:
+        shared["traceparent"] = envelope.traceparent
+    rows = []
+    for event in decision.events:
+        subject = decision.interaction_id if event.ordinal == 0 else envelope.entity_id
+        headers = {
+            **shared,
+            "ce_id": event.id,
+            "ce_type": event.type,
+            "ce_subject": subject,
+            "ce_sequence": f"{(decision.entity_version or 0) * 10 + event.ordinal:020d}",
+        }
+        rows.append(
+            (
+                event.id,
+                "interaction" if event.ordinal == 0 else "next-interaction",
+                envelope.entity_id,
+                event.type,
+                orjson.dumps(event.payload).decode(),
+                envelope.tenant_id,
+                envelope.organization_id,
+                orjson.dumps(headers).decode(),
+            )
+        )
+    return rows
+
+
+def relabel_rows(connection: Connection, decision: Decision) -> list[tuple[Any, ...]]:
+    """A ``recompute_next`` command for each entity whose projection shows the type's old label.
+
+    They go through the commands topic, so that every projection is still written in its own
+    partition's order, by the one writer (laws 2 and 3).
+    """
+    envelope = decision.command.envelope
+    scope = (envelope.tenant_id, envelope.organization_id, decision.relabeled)
+    assert envelope.tenant_id is not None and envelope.organization_id is not None and envelope.id is not None
+    rows = []
+    for (entity_id,) in connection.execute(_AFFECTED_SQL, (*scope, *scope)):
+        command_id = derive_id(
+            "relabel", envelope.tenant_id, envelope.organization_id, envelope.id, entity_id
+        )
+        headers = {
+            "ce_specversion": "1.0",
+            "ce_source": SOURCE,
+            "ce_id": command_id,
+            "ce_type": "customers.interaction.recompute_next",
+            "ce_time": format_instant(decision.command.appended_at),
+            "ce_tenantid": envelope.tenant_id,
+            "ce_organizationid": envelope.organization_id,
+            "ce_entityid": entity_id,
+            "ce_causationid": envelope.id,
+            "ce_correlationid": envelope.correlation_id or envelope.id,
+            "content-type": "application/json",
+        }
+        rows.append(
+            (
+                command_id,
+                "command",
+                entity_id,
+                "customers.interaction.recompute_next",
+                "{}",
+                envelope.tenant_id,
+                envelope.organization_id,
+                orjson.dumps(headers).decode(),
+            )
+        )
+    return rows

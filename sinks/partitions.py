@@ -1,0 +1,51 @@
+"""Monthly partitions of the command log and the outbox: made ahead, dropped whole, never row by row."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+import psycopg
+from psycopg import sql
+
+from sinks.tables import PARTITIONED
+
+MONTHS_AHEAD: Final = 2
+_LOCK: Final = 0x1A7E0003
+
+
+def _month(day: date, ahead: int) -> date:
+    index = day.year * 12 + day.month - 1 + ahead
+    return date(index // 12, index % 12 + 1, 1)
+
+
+def ensure_partitions(connection: psycopg.Connection[Any], today: date | None = None) -> list[str]:
+    """Make the monthly tables from last month to ``MONTHS_AHEAD`` months ahead, where missing.
+
+    Several processes may call it at once. Last month is included so that a clock that steps back over
+    the turn of a month finds its table.
+
+    :param today: the day to count from; the current UTC day unless given.
+    :returns: the names of the tables that were made.
+    """
+    made = []
+    first = today or datetime.now(UTC).date()
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        for table in PARTITIONED:
+            for ahead in range(-1, MONTHS_AHEAD + 1):
+                start, end = _month(first, ahead), _month(first, ahead + 1)
+                name = f"{table}_y{start:%Y}m{start:%m}"
+                exists = connection.execute("SELECT to_regclass(%s)", (name,)).fetchone()
+                if exists is not None and exists[0] is not None:
+                    continue
+                connection.execute(
+                    sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
+                        sql.Identifier(name),
+                        sql.Identifier(table),
+                        sql.Literal(f"{start:%Y-%m-%d} 00:00:00+00"),
+                        sql.Literal(f"{end:%Y-%m-%d} 00:00:00+00"),
+                    )
+                )
+                made.append(name)
+    return made

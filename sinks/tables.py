@@ -1,0 +1,221 @@
+"""The tables, as SQLAlchemy Core metadata: the source from which Alembic generates the migrations."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, SmallInteger, Text
+from sqlalchemy.dialects.postgresql import BYTEA, JSON, TIMESTAMP, UUID
+
+metadata: Final = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _instant(name: str, *, nullable: bool = False, **options: object) -> Column[object]:
+    return Column(name, TIMESTAMP(timezone=True), nullable=nullable, **options)  # type: ignore[arg-type]
+
+
+def _id(name: str, *args: object, nullable: bool = False, **options: object) -> Column[object]:
+    return Column(name, UUID(as_uuid=False), *args, nullable=nullable, **options)  # type: ignore[arg-type]
+
+
+def _scope() -> tuple[Column[object], Column[object]]:
+    # Law 6: tenant and organization are on every row.
+    return _id("tenant_id"), _id("organization_id")
+
+
+entities: Final = sa.Table(
+    "customer_entities",
+    metadata,
+    _id("id", primary_key=True),
+    *_scope(),
+    Column("kind", Text, nullable=False),
+    Column("display_name", Text, nullable=False),
+    Column("primary_email", Text),
+    Column("primary_phone", Text),
+    _id("owner_user_id", nullable=True),
+    Column("entity_version", BigInteger, nullable=False),
+    # Derived by the applier; never written by anyone else (spec "Projection table/columns").
+    _instant("next_interaction_at", nullable=True),
+    Column("next_interaction_name", Text),
+    _id("next_interaction_ref_id", nullable=True),
+    Column("next_interaction_icon", Text),
+    Column("next_interaction_color", Text),
+    _instant("last_interaction_at", nullable=True),
+    Column("last_interaction_name", Text),
+    _id("last_interaction_ref_id", nullable=True),
+    Column("open_count", Integer, nullable=False),
+    Column("overdue_count", Integer, nullable=False),
+    Column("done_count", Integer, nullable=False),
+    _instant("created_at"),
+    _instant("updated_at"),
+    sa.CheckConstraint("kind IN ('person', 'company')", name="kind"),
+    Index("ix_customer_entities_next_interaction", "tenant_id", "organization_id", "next_interaction_at", "id"),
+    # The projection of a row moves often: room on the page keeps those updates heap-only.
+    postgresql_with={"fillfactor": 80},
+)
+
+deals: Final = sa.Table(
+    "customer_deals",
+    metadata,
+    _id("id", primary_key=True),
+    *_scope(),
+    _id("entity_id", ForeignKey("customer_entities.id")),
+    Column("title", Text, nullable=False),
+    Column("status", Text),
+    _instant("created_at"),
+    _instant("updated_at"),
+    Index("ix_customer_deals_entity", "entity_id"),
+)
+
+interactions: Final = sa.Table(
+    "customer_interactions",
+    metadata,
+    _id("id", primary_key=True),
+    _id("organization_id"),
+    _id("tenant_id"),
+    _id("entity_id", ForeignKey("customer_entities.id")),
+    _id("deal_id", ForeignKey("customer_deals.id"), nullable=True),
+    Column("interaction_type", Text, nullable=False),
+    Column("title", Text),
+    Column("body", Text),
+    Column("status", Text, nullable=False),
+    _instant("scheduled_at", nullable=True),
+    _instant("occurred_at", nullable=True),
+    Column("priority", Integer),
+    _id("author_user_id", nullable=True),
+    _id("owner_user_id", nullable=True),
+    Column("appearance_icon", Text),
+    Column("appearance_color", Text),
+    Column("source", Text),
+    Column("version", BigInteger, nullable=False),
+    Column("schedule_version", BigInteger, nullable=False),
+    Column("due_phase", SmallInteger, nullable=False),
+    _instant("status_as_of"),
+    _instant("scheduled_as_of"),
+    _instant("occurred_as_of"),
+    _instant("created_at"),
+    _instant("updated_at"),
+    sa.CheckConstraint("status IN ('planned', 'done', 'canceled')", name="status"),
+    Index("ix_customer_interactions_entity", "entity_id", "status", "scheduled_at", "created_at"),
+    Index("ix_customer_interactions_schedule", "organization_id", "tenant_id", "status", "scheduled_at"),
+    Index("ix_customer_interactions_type", "tenant_id", "organization_id", "interaction_type"),
+    # The last interaction of an entity, and the timers' queue.
+    Index(
+        "ix_customer_interactions_done",
+        "entity_id",
+        "occurred_at",
+        postgresql_where=sa.text("status = 'done'"),
+    ),
+    Index(
+        "ix_customer_interactions_due",
+        "due_phase",
+        "scheduled_at",
+        postgresql_where=sa.text("status = 'planned' AND due_phase < 2"),
+    ),
+    postgresql_with={"fillfactor": 90},
+)
+
+interaction_types: Final = sa.Table(
+    "interaction_types",
+    metadata,
+    _id("tenant_id", primary_key=True),
+    _id("organization_id", primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("label", Text, nullable=False),
+    Column("icon", Text),
+    Column("color", Text),
+    Column("actionable", Boolean, nullable=False),
+)
+
+interaction_dictionaries: Final = sa.Table(
+    "interaction_dictionaries",
+    metadata,
+    _id("tenant_id", primary_key=True),
+    _id("organization_id", primary_key=True),
+    Column("strict", Boolean, nullable=False),
+)
+
+command_log: Final = sa.Table(
+    "command_log",
+    metadata,
+    _id("tenant_id", primary_key=True),
+    _id("organization_id", primary_key=True),
+    Column("command_id", Text, primary_key=True),
+    # The partition key. Uniqueness of a command id over the months is kept by the applier's look-up;
+    # inside a month, and for two appliers that race, by this primary key (see sinks.month_turn).
+    Column(
+        "logged_at", TIMESTAMP(timezone=True), primary_key=True, server_default=sa.text("now()")
+    ),
+    Column("command_type", Text, nullable=False),
+    _id("entity_id", nullable=True),
+    _id("interaction_id", nullable=True),
+    Column("partition", Integer, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("fingerprint", BYTEA, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("result", JSON, nullable=False),
+    Column("undo", JSON),
+    Column("entity_version", BigInteger),
+    Column("actor_id", Text),
+    Column("sync_origin", Text),
+    _instant("source_timestamp", nullable=True),
+    _instant("appended_at"),
+    sa.CheckConstraint("outcome IN ('applied', 'rejected', 'no_op')", name="outcome"),
+    postgresql_partition_by="RANGE (logged_at)",
+)
+
+outbox: Final = sa.Table(
+    "outbox",
+    metadata,
+    # Debezium's outbox event router reads these five names.
+    _id("id"),
+    Column("aggregatetype", Text, nullable=False),
+    Column("aggregateid", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("payload", JSON, nullable=False),
+    Column("position", BigInteger, Identity(always=True), nullable=False),
+    # The 64-bit transaction id (it never wraps): the relay reads only below the oldest running one.
+    Column("xid", BigInteger, nullable=False, server_default=sa.text("(pg_current_xact_id()::text)::bigint")),
+    *_scope(),
+    Column("headers", JSON, nullable=False),
+    _instant("created_at", server_default=sa.text("now()")),
+    Index("ix_outbox_window", "xid", "position"),
+    postgresql_partition_by="RANGE (created_at)",
+)
+
+consumed_offsets: Final = sa.Table(
+    "consumed_offsets",
+    metadata,
+    Column("consumer_group", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    # Everything below is applied; the truth about progress (Kafka's own offset is a hint).
+    Column("next_offset", BigInteger, nullable=False),
+    # Everything below has its result published for sure, as far as the database knows.
+    Column("results_offset", BigInteger, nullable=False),
+    _instant("updated_at", server_default=sa.text("now()")),
+    postgresql_with={"fillfactor": 50},
+)
+
+relay_positions: Final = sa.Table(
+    "relay_positions",
+    metadata,
+    Column("shard", Text, primary_key=True),
+    Column("epoch", Text, nullable=False),
+    Column("xid_floor", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    _instant("updated_at", server_default=sa.text("now()")),
+    postgresql_with={"fillfactor": 50},
+)
+
+#: Partitioned by month; ``sinks.partitions`` makes and drops the monthly tables.
+PARTITIONED: Final = ("command_log", "outbox")

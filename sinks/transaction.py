@@ -1,0 +1,230 @@
+"""The batch transaction: mutation, projection, outbox, command log and watermark commit together (law 3)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import psycopg
+from psycopg import errors as pg
+
+from domain.decide import fold
+from domain.decision import Decision
+from runtime import crash_points
+from schemas.command import Command, Refused
+from schemas.errors import Reject, Retry, Stop
+from sinks.load import Connection, load_world
+from sinks.poison import refuse_as_poison
+from sinks.store import store
+
+_PARTITION_LOCK: Final = 0x1A7E0000
+_MONTH_TURN_LOCK: Final = 0x1A7E0001
+
+#: A batch in which so many commands fail in the database is a broken deployment, not poison.
+_POISON_LIMIT: Final = 100
+
+_MONTH_TURN_SQL: Final = """
+SELECT pg_advisory_xact_lock(%s, 0)
+WHERE extract(epoch FROM date_trunc('month', now()) + interval '1 month' - now()) < 120
+   OR extract(epoch FROM now() - date_trunc('month', now())) < 120
+"""
+_WATERMARK_SQL: Final = """
+SELECT partition, next_offset FROM consumed_offsets
+WHERE consumer_group = %s AND topic = %s AND partition = ANY(%s)
+"""
+_ADVANCE_SQL: Final = """
+INSERT INTO consumed_offsets (consumer_group, topic, partition, next_offset, results_offset)
+SELECT %s, %s, w.partition, w.next_offset, w.results_offset
+FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS w (partition, next_offset, results_offset)
+ON CONFLICT (consumer_group, topic, partition) DO UPDATE
+SET next_offset = excluded.next_offset, updated_at = now(),
+    results_offset = greatest(consumed_offsets.results_offset, excluded.results_offset)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a partition stands, as stored in ``consumed_offsets``.
+
+    :param next_offset: the watermark: every record below it is applied.
+    :param results_offset: every record below it has its result published, as last stored.
+    """
+
+    next_offset: int
+    results_offset: int
+
+
+class BatchTransaction:
+    """Applies batches of one consumer group's topic on one connection.
+
+    :param connection: not in autocommit; owned by the caller.
+    """
+
+    def __init__(self, connection: Connection, *, consumer_group: str, topic: str) -> None:
+        self._connection = connection
+        self._group = consumer_group
+        self._topic = topic
+        # A unique violation may be a race with another applier: the batch is read afresh once before
+        # anyone is called poison.
+        self._raced = False
+        self._namespace = _PARTITION_LOCK ^ (zlib.crc32(f"{consumer_group}/{topic}".encode()) & 0x0FFFFFFF)
+
+    def progress(self, partitions: Sequence[int]) -> dict[int, Progress]:
+        """The stored positions of the partitions; those never applied from are missing."""
+        try:
+            with self._connection.transaction():
+                rows = self._connection.execute(
+                    "SELECT partition, next_offset, results_offset FROM consumed_offsets"
+                    " WHERE consumer_group = %s AND topic = %s AND partition = ANY(%s)",
+                    (self._group, self._topic, list(partitions)),
+                ).fetchall()
+        except psycopg.Error as error:
+            raise _classified(error) from error
+        return {row[0]: Progress(row[1], row[2]) for row in rows}
+
+    def apply(
+        self,
+        commands: Sequence[Command | Refused],
+        results_offsets: Mapping[int, int],
+    ) -> list[Decision]:
+        """Carry out the commands and commit; on return everything is durable.
+
+        Records below the watermark change nothing: their decisions repeat the stored outcome, so that
+        a result that was lost between commit and publishing can be published again.
+
+        :param commands: in the order of their partitions' offsets.
+        :param results_offsets: for each partition, the offset below which results are published.
+        :returns: one decision a command, in the same order.
+        :raises Retry: nothing was committed as far as we know; the same batch may be given again.
+        :raises Stop: the database refuses in a way that no retry mends.
+        """
+        try:
+            with self._connection.transaction():
+                decisions = self._apply(commands, results_offsets)
+                crash_points.reach("before-commit")
+        except pg.UniqueViolation as error:
+            self._raced = True
+            raise Retry("another applier wrote the same id at the same time", after=0.0) from error
+        except psycopg.Error as error:
+            raise _classified(error) from error
+        self._raced = False
+        return decisions
+
+    def _apply(
+        self, commands: Sequence[Command | Refused], results_offsets: Mapping[int, int]
+    ) -> list[Decision]:
+        ends: dict[int, int] = {}
+        for command in commands:
+            ends[command.record.partition] = command.record.offset + 1
+        partitions = sorted(ends)
+        # Hazard: taken before the first write. They fence a paused owner that wakes up, and they make
+        # the order of transaction ids equal to the order of the commands in each partition.
+        for partition in partitions:
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (self._namespace, partition))
+        # The log is unique inside a month; around its turn the appliers go one at a time.
+        self._connection.execute(_MONTH_TURN_SQL, (_MONTH_TURN_LOCK,))
+        watermarks: dict[int, int] = dict(
+            self._connection.execute(_WATERMARK_SQL, (self._group, self._topic, partitions)).fetchall()
+        )
+        fresh: list[Command | Refused] = []
+        known: list[Command | Refused] = []
+        for command in commands:
+            below = command.record.offset < watermarks.get(command.record.partition, 0)
+            (known if below else fresh).append(command)
+        decisions: dict[tuple[int, int], Decision] = {}
+        if known:
+            for decision in _repeat(self._connection, known):
+                decisions[_place(decision)] = decision
+        if fresh:
+            for decision in _Bisection(self._connection, raced=self._raced).run(fresh):
+                decisions[_place(decision)] = decision
+            advanced = {p: max(ends[p], watermarks.get(p, 0)) for p in partitions}
+            self._connection.execute(
+                _ADVANCE_SQL,
+                (
+                    self._group,
+                    self._topic,
+                    partitions,
+                    [advanced[p] for p in partitions],
+                    [results_offsets.get(p, 0) for p in partitions],
+                ),
+            )
+        places = ((command.record.partition, command.record.offset) for command in commands)
+        return [decisions[place] for place in places if place in decisions]
+
+
+def _place(decision: Decision) -> tuple[int, int]:
+    return decision.command.record.partition, decision.command.record.offset
+
+
+def _repeat(connection: Connection, commands: Sequence[Command | Refused]) -> list[Decision]:
+    """The outcomes of records below the watermark, from the log; nothing is written.
+
+    A record whose log row was dropped with its month is left out: its outcome was published then.
+    """
+    decisions = fold(load_world(connection, commands), commands)
+    unknown = [decision.command for decision in decisions if decision.logged]
+    if unknown:
+        # Those that turned out to be poison stand in the log under their place, not under their id.
+        poison = [refuse_as_poison(command, None) for command in unknown]
+        decisions += fold(load_world(connection, poison), poison)
+    return [decision for decision in decisions if not decision.logged]
+
+
+class _Bisection:
+    """Folds and stores a batch; where the database refuses it, halves it until the poison stands alone."""
+
+    def __init__(self, connection: Connection, *, raced: bool) -> None:
+        self._connection = connection
+        self._raced = raced
+        self._poisoned = 0
+
+    def run(self, commands: Sequence[Command | Refused]) -> list[Decision]:
+        try:
+            with self._connection.transaction():  # a savepoint: the locks before it stay held
+                world = load_world(self._connection, commands)
+                crash_points.reach("mid-statement")
+                decisions = fold(world, commands)
+                store(self._connection, world, decisions)
+                return decisions
+        except (pg.DataError, pg.IntegrityError, pg.ProgramLimitExceeded) as error:
+            if isinstance(error, pg.UniqueViolation) and not self._raced:
+                raise
+            if len(commands) == 1:
+                return self._poison(commands[0], error)
+        except (psycopg.Error, Reject, Retry, Stop):
+            raise
+        except Exception as error:  # a rule failed on a command: it must not hold up the others
+            if len(commands) == 1:
+                return self._poison(commands[0], error)
+        middle = len(commands) // 2
+        return [*self.run(commands[:middle]), *self.run(commands[middle:])]
+
+    def _poison(self, command: Command | Refused, error: Exception) -> list[Decision]:
+        self._poisoned += 1
+        if self._poisoned > _POISON_LIMIT:
+            raise Stop(
+                f"{self._poisoned} commands of one batch failed in the database"
+                f" ({type(error).__name__}); this looks like a broken deployment, not like bad commands"
+            ) from error
+        refused = refuse_as_poison(command, error)
+        with self._connection.transaction():
+            world = load_world(self._connection, [refused])
+            decisions = fold(world, [refused])
+            store(self._connection, world, decisions)
+        return decisions
+
+
+def _classified(error: psycopg.Error) -> Retry | Stop:
+    """What the applier must do about a database error (SQLSTATE classes, PostgreSQL Appendix A)."""
+    state = error.sqlstate or "08000"
+    # 08 connection, 25 transaction state after a lost connection, 40 rollback (serialization,
+    # deadlock), 53 resources (disk full, too many connections), 55 not available, 57 intervention.
+    if state[:2] in {"08", "25", "40", "53", "55", "57", "58"}:
+        return Retry(f"the database is not available ({state})")
+    return Stop(
+        f"the database refuses the batch ({state}, {type(error).__name__});"
+        " is its schema up to date? Try: interactions db upgrade"
+    )
