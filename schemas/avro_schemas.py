@@ -1,0 +1,144 @@
+"""The Avro schemas of the contract, made from the models; golden copies in ``schemas/avro``.
+
+``python -m schemas.avro_schemas --write`` rewrites the golden files after a change of a model.
+
+Rules of the mapping, chosen so that every schema can grow under ``FULL_TRANSITIVE``:
+
+- a field that may be absent or null is ``["null", T]`` with default null; a flag keeps its boolean
+  default, a list its empty one; all others are required;
+- instants are ``timestamp-micros``, UUIDs are strings with ``logicalType`` uuid;
+- closed sets (status, outcome, phase) are strings: a reader would refuse a new symbol of an enum;
+- no ``doc``: a reworded sentence must not become a new schema id.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from schemas import topics
+from schemas.events import EVENT_TYPES, InteractionSnapshot, NextInteractionState
+from schemas.outcomes import RESULT_TYPE, Result
+from schemas.payloads import PAYLOADS
+
+Schema = dict[str, Any]
+
+#: Full names of the values of the two state topics.
+INTERACTION_STATE: Final = "customers.interaction.state"
+NEXT_INTERACTION_STATE: Final = "customers.next_interaction.state"
+
+#: Namespace of the records inside other records.
+PARTS: Final = "customers.records"
+
+#: Topic name → (full name → model) of all its values.
+RECORDS: Final[dict[str, dict[str, type[BaseModel]]]] = {
+    topics.COMMANDS: dict(PAYLOADS),
+    topics.RESULTS: {RESULT_TYPE: Result},
+    topics.EVENTS: dict(EVENT_TYPES),
+    topics.INTERACTION_STATE: {INTERACTION_STATE: InteractionSnapshot},
+    topics.NEXT_INTERACTION_STATE: {NEXT_INTERACTION_STATE: NextInteractionState},
+}
+
+GOLDEN: Final = Path(__file__).parent / "avro"
+_SCALARS: Final = {"string": "string", "boolean": "boolean", "number": "double"}
+_INT_MAX: Final = 2**31 - 1
+
+
+@cache
+def avro_schemas() -> dict[str, Schema]:
+    """Every schema of the contract by its full name; not to be changed by the caller."""
+    return {name: record_schema(name, model) for models in RECORDS.values() for name, model in models.items()}
+
+
+def subject(topic: str, fullname: str) -> str:
+    """The registry subject of a record on a topic (TopicRecordNameStrategy)."""
+    return f"{topic}-{fullname}"
+
+
+def record_schema(fullname: str, model: type[BaseModel]) -> Schema:
+    """The Avro schema of one model under a full name such as ``customers.interaction.create``.
+
+    :raises TypeError: a field has a type that the mapping does not know.
+    """
+    document = model.model_json_schema(by_alias=True)
+    namespace, _, name = fullname.rpartition(".")
+    return _record(namespace, name, document, document.get("$defs", {}), set())
+
+
+def _record(namespace: str, name: str, node: Schema, parts: Schema, written: set[str]) -> Schema:
+    required = set(node.get("required", ()))
+    return {
+        "type": "record",
+        "namespace": namespace,
+        "name": name,
+        "fields": [
+            _field(field, part, field in required, parts, written)
+            for field, part in node["properties"].items()
+        ],
+    }
+
+
+def _field(name: str, node: Schema, required: bool, parts: Schema, written: set[str]) -> Schema:
+    branches = node.get("anyOf", [node])
+    given = [branch for branch in branches if branch.get("type") != "null"]
+    if len(given) != 1:
+        raise TypeError(f"{name}: a field is one type, or one type and null")
+    avro = _type(name, given[0], parts, written)
+    if len(given) == len(branches):
+        if required:
+            return {"name": name, "type": avro}
+        if node.get("type") in ("boolean", "array"):
+            return {"name": name, "type": avro, "default": node["default"]}
+    return {"name": name, "type": ["null", avro], "default": None}
+
+
+def _type(name: str, node: Schema, parts: Schema, written: set[str]) -> Any:
+    if "$ref" in node:
+        part = node["$ref"].rpartition("/")[2]
+        if part in written:
+            return f"{PARTS}.{part}"
+        written.add(part)
+        return _record(PARTS, part, parts[part], parts, written)
+    kind = node.get("type")
+    if node.get("format") == "date-time":
+        return {"type": "long", "logicalType": "timestamp-micros"}
+    if node.get("format") == "uuid":
+        return {"type": "string", "logicalType": "uuid"}
+    if kind == "integer":
+        return "int" if node.get("maximum", _INT_MAX + 1) <= _INT_MAX else "long"
+    if kind == "array":
+        return {"type": "array", "items": _type(name, node["items"], parts, written)}
+    if kind in _SCALARS:
+        return _SCALARS[kind]
+    raise TypeError(f"{name}: no Avro type for {sorted(node)}")
+
+
+def render(schema: Schema) -> str:
+    """The text of a golden file: the same schema always gives the same bytes."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def golden_files() -> dict[str, str]:
+    """Golden file name → text that it must have."""
+    return {f"{name}.avsc": render(schema) for name, schema in avro_schemas().items()}
+
+
+def write_golden_files(folder: Path = GOLDEN) -> None:
+    """Rewrite the golden files; those of removed records go."""
+    wanted = golden_files()
+    for stale in folder.glob("*.avsc"):
+        if stale.name not in wanted:
+            stale.unlink()
+    for name, text in wanted.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("usage: python -m schemas.avro_schemas --write")
+    write_golden_files()
