@@ -37,3 +37,8 @@ def parse_instant(value: Any) -> datetime:
 def from_epoch_ms(milliseconds: int) -> datetime:
     """The instant of a Kafka record timestamp (milliseconds since 1970)."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def format_instant(instant: datetime) -> str:
+    """An aware UTC instant as RFC 3339 text with microseconds and ``Z``: the one rendering in JSON."""
+    return instant.isoformat(timespec="microseconds")[:26] + "Z"

@@ -1,0 +1,91 @@
+"""What follows from one changed interaction: projection, counts, events, undo image, result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.decision import Decision
+from domain.event_payloads import lifecycle_event, next_event
+from domain.model import Entity, Event, Interaction, TypeEntry
+from domain.outcome import result
+from domain.projection import entity_after
+from domain.undo_image import undo_image, undo_token
+from domain.world import World
+from schemas import cache_tags
+from schemas.command import Command
+
+
+def changed(
+    world: World,
+    command: Command,
+    stored: Entity,
+    *,
+    before: Interaction | None,
+    after: Interaction | None,
+    event_type: str,
+    reason: str,
+    version: int,
+    warnings: tuple[dict[str, Any], ...] = (),
+    pending: TypeEntry | None = None,
+    undoable: bool = True,
+) -> Decision:
+    """The decision to turn ``before`` into ``after`` (``None``: there is no such row).
+
+    :param stored: the entity as it is before.
+    :param version: the interaction's version after the change; a deletion has one of its own.
+    :param pending: a dictionary entry that the command adds.
+    """
+    row = after if after is not None else before
+    assert row is not None
+    entity = entity_after(world, stored, before=before, after=after, pending=pending, now=command.appended_at)
+    lifecycle = lifecycle_event(
+        command,
+        event_type,
+        reason,
+        before=before,
+        after=after,
+        version=version,
+        entity_version=entity.entity_version,
+    )
+    events: tuple[Event, ...] = (lifecycle,)
+    if entity.next != stored.next:
+        events = lifecycle, next_event(command, reason, stored, entity)
+    return Decision(
+        command=command,
+        outcome="applied",
+        result=result(
+            command,
+            "applied",
+            interaction_id=row.id,
+            version=version,
+            entity=entity,
+            undo_token=undo_token(command.envelope.id) if undoable else None,
+            invalidates=invalidates(stored, entity),
+            warnings=warnings,
+        ),
+        events=events,
+        undo=undo_image(before, after, version) if undoable else None,
+        interaction_id=row.id,
+        entity_version=entity.entity_version,
+        interaction=after,
+        removed=row.id if after is None else None,
+        entity=entity,
+        type_entry=pending,
+    )
+
+
+def invalidates(stored: Entity, entity: Entity) -> tuple[str, ...]:
+    """The cache tags of every view that shows something else now."""
+    tags = (
+        cache_tags.interactions_of_entity(entity.id),
+        cache_tags.interaction_list(entity.tenant_id, entity.organization_id),
+    )
+    if (
+        entity.next == stored.next
+        and entity.last == stored.last
+        and entity.open_count == stored.open_count
+        and entity.overdue_count == stored.overdue_count
+        and entity.done_count == stored.done_count
+    ):
+        return tags
+    return *tags, cache_tags.next_interaction_of_entity(entity.id)

@@ -1,0 +1,72 @@
+"""The rules: what becomes of one command in the world as it is. Pure: no clock, no chance, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from domain.decision import Decision
+from domain.dictionary import upsert_type
+from domain.due import mark_due
+from domain.entities import upsert_deal, upsert_entity
+from domain.lifecycle import cancel, complete, create, delete, reopen
+from domain.log_identity import log_identity
+from domain.outcome import rejected, repeated
+from domain.recompute import recompute_next
+from domain.undo import undo
+from domain.update import update
+from domain.world import World
+from schemas.command import Command, Refused
+from schemas.errors import Reject
+
+#: Command type → its rule, called with the world, the command and its data.
+HANDLERS: Final[dict[str, Callable[[World, Command, Any], Decision]]] = {
+    "customers.entity.upsert": upsert_entity,
+    "customers.deal.upsert": upsert_deal,
+    "customers.interaction_type.upsert": upsert_type,
+    "customers.interaction.create": create,
+    "customers.interaction.update": update,
+    "customers.interaction.complete": complete,
+    "customers.interaction.cancel": cancel,
+    "customers.interaction.reopen": reopen,
+    "customers.interaction.delete": delete,
+    "customers.interaction.undo": undo,
+    "customers.interaction.recompute_next": recompute_next,
+    "customers.interaction.mark_due": mark_due,
+}
+
+
+def decide(world: World, command: Command | Refused) -> Decision:
+    """What becomes of one command; the world is read, never changed."""
+    entry = world.log.get(log_identity(command))
+    if entry is not None:
+        return repeated(command, entry)
+    if isinstance(command, Refused):
+        return rejected(command, command.rejection)
+    try:
+        decision = HANDLERS[command.envelope.type](world, command, command.payload)
+    except Reject as rejection:
+        return rejected(command, rejection, logged=not command.validate_only)
+    return _only_validated(decision) if command.validate_only else decision
+
+
+def fold(world: World, commands: Iterable[Command | Refused]) -> list[Decision]:
+    """Decide and apply commands in their order; the world then holds what must be stored."""
+    decisions = []
+    for command in commands:
+        decision = decide(world, command)
+        world.apply(decision)
+        decisions.append(decision)
+    return decisions
+
+
+def _only_validated(decision: Decision) -> Decision:
+    """What would happen, with nothing of it happening."""
+    return Decision(
+        command=decision.command,
+        outcome=decision.outcome,
+        result={**decision.result, "undoToken": None, "invalidates": []},
+        interaction_id=decision.interaction_id,
+        entity_version=decision.entity_version,
+        logged=False,
+    )

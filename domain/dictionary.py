@@ -1,0 +1,83 @@
+"""The interaction types of one tenant and organization: open (unknown ones are added) or strict."""
+
+from __future__ import annotations
+
+from domain.decision import Decision
+from domain.model import TypeEntry
+from domain.outcome import no_op, result
+from domain.world import World
+from schemas import cache_tags
+from schemas.command import Command
+from schemas.errors import Reject
+from schemas.payloads import InteractionTypeUpsert
+
+
+def admit(world: World, command: Command, code: str) -> TypeEntry | None:
+    """The entry to add so that the type has one; ``None`` when it has one already.
+
+    :raises Reject: ``unknown_interaction_type`` in a strict dictionary.
+    """
+    scope = command.envelope.tenant_id, command.envelope.organization_id
+    entry = world.type_entry(scope, code)
+    if entry is None:
+        if world.dictionaries[scope].strict if scope in world.dictionaries else False:
+            raise Reject(
+                "unknown_interaction_type",
+                "the dictionary is strict and has no such type; add it with interaction_type.upsert first",
+                pointer="/interactionType",
+                status=422,
+            )
+        return TypeEntry(code=code, label=humanised(code))
+    dictionary = world.dictionaries.get(scope)
+    if dictionary is not None and code not in dictionary.entries:
+        return entry  # a default that this scope has no row of yet
+    return None
+
+
+def humanised(code: str) -> str:
+    """A label made of a code: ``follow_up_call`` is ``Follow up call``."""
+    text = code.replace("_", " ").strip()
+    return text[:1].upper() + text[1:] if text else code
+
+
+def upsert_type(world: World, command: Command, payload: InteractionTypeUpsert) -> Decision:
+    """Add or change an entry, and close or open the dictionary; fields not given keep their value.
+
+    An explicit null empties ``icon`` or ``color``; for the others it means "not given".
+
+    :raises Reject: ``expected_version_not_supported``.
+    """
+    if command.expected_version is not None:
+        raise Reject(
+            "expected_version_not_supported", "a dictionary entry has no version", pointer="/expectedVersion"
+        )
+    scope = command.envelope.tenant_id, command.envelope.organization_id
+    dictionary = world.dictionaries.get(scope)
+    known = world.type_entry(scope, payload.interaction_type)
+    old = known or TypeEntry(code=payload.interaction_type, label=humanised(payload.interaction_type))
+    given = payload.model_fields_set
+    new = TypeEntry(
+        code=old.code,
+        label=payload.label if payload.label is not None else old.label,
+        icon=payload.icon if "icon" in given else old.icon,
+        color=payload.color if "color" in given else old.color,
+        actionable=payload.actionable if payload.actionable is not None else old.actionable,
+    )
+    was_strict = dictionary is not None and dictionary.strict
+    strict = payload.strict if payload.strict is not None and payload.strict != was_strict else None
+    entry = new if known is None or new != known else None
+    if entry is None and strict is None:
+        return no_op(command, None, None)
+    shown_otherwise = known is not None and (new.label, new.icon, new.color) != (
+        known.label,
+        known.icon,
+        known.color,
+    )
+    return Decision(
+        command=command,
+        outcome="applied",
+        result=result(command, "applied", invalidates=(cache_tags.interaction_list(*scope),)),
+        type_entry=entry,
+        strict=strict,
+        relabeled=new.code if shown_otherwise else None,
+    )

@@ -1,0 +1,49 @@
+"""Due and overdue: a schedule is announced once, until it is armed anew."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from domain.changed import changed
+from domain.decision import Decision
+from domain.outcome import check_version, no_op, warning
+from domain.rows import in_scope
+from domain.undo_image import evolve
+from domain.world import World
+from schemas.command import Command
+from schemas.events import DUE, OVERDUE
+from schemas.payloads import InteractionMarkDue
+
+_PHASES: Final = {"due": (1, DUE), "overdue": (2, OVERDUE)}
+
+
+def mark_due(world: World, command: Command, payload: InteractionMarkDue) -> Decision:
+    """Announce a schedule, if the timer's view of it is still true; else nothing happens.
+
+    The entity's version grows, the interaction's does not: nobody edited it.
+    """
+    row = world.interactions.get(payload.id)
+    entity = world.entities.get(command.envelope.entity_id)
+    if row is None or entity is None or not in_scope(row, command) or row.entity_id != entity.id:
+        return no_op(command, None, None, warning("not_armed", "the interaction is gone", "id"))
+    check_version(command.expected_version, row.version)
+    phase, event_type = _PHASES[payload.phase]
+    if row.status != "planned" or row.schedule_version != payload.schedule_version or row.due_phase >= phase:
+        return no_op(command, entity, row, warning("not_armed", "the schedule changed or was announced"))
+    return changed(
+        world,
+        command,
+        entity,
+        before=row,
+        after=evolve(row, {"due_phase": phase}),
+        event_type=event_type,
+        reason=payload.phase,
+        version=row.version,
+        undoable=False,
+    )
+
+
+def rearm(changes: dict[str, Any], version: int) -> None:
+    """Arm the timers anew: a new schedule, or the old one of an interaction that is planned again."""
+    changes["schedule_version"] = version
+    changes["due_phase"] = 0

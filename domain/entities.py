@@ -1,0 +1,111 @@
+"""People, companies and their deals: only what interactions need to know of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from domain.decision import Decision
+from domain.model import Deal, Entity
+from domain.outcome import check_version, no_op, result
+from domain.rows import check_free_id, entity_of
+from domain.world import World
+from schemas import cache_tags
+from schemas.command import Command
+from schemas.errors import Reject
+from schemas.payloads import DealUpsert, EntityUpsert
+
+
+def upsert_entity(world: World, command: Command, payload: EntityUpsert) -> Decision:
+    """Add a person or company, or change it; fields not given keep their value.
+
+    :raises Reject: ``id_not_available``, ``version_conflict`` (against the entity's version).
+    """
+    stored = world.entities.get(payload.id)
+    changes: dict[str, Any] = {**payload.changes(), "kind": payload.kind}
+    if stored is None:
+        check_version(command.expected_version, 0)
+        envelope = command.envelope
+        entity = Entity(
+            id=payload.id,
+            tenant_id=envelope.tenant_id,
+            organization_id=envelope.organization_id,
+            created_at=command.appended_at,
+            updated_at=command.appended_at,
+            **changes,
+        )
+    else:
+        check_free_id(stored, command)
+        check_version(command.expected_version, stored.entity_version)
+        changes = {name: value for name, value in changes.items() if getattr(stored, name) != value}
+        if not changes:
+            return no_op(command, stored, None)
+        entity = replace(
+            stored, **changes, entity_version=stored.entity_version + 1, updated_at=command.appended_at
+        )
+    return Decision(
+        command=command,
+        outcome="applied",
+        result=result(
+            command,
+            "applied",
+            entity=entity,
+            invalidates=(
+                cache_tags.next_interaction_of_entity(entity.id),
+                cache_tags.interaction_list(entity.tenant_id, entity.organization_id),
+            ),
+        ),
+        entity_version=entity.entity_version,
+        entity=entity,
+    )
+
+
+def upsert_deal(world: World, command: Command, payload: DealUpsert) -> Decision:
+    """Add a deal of an entity, or change it; a status not given is kept. The entity stays as it is.
+
+    :raises Reject: ``entity_not_found``, ``id_not_available``, ``entity_mismatch``,
+        ``expected_version_not_supported``.
+    """
+    if command.expected_version is not None:
+        raise Reject("expected_version_not_supported", "a deal has no version", pointer="/expectedVersion")
+    entity = entity_of(world, command)
+    stored = world.deals.get(payload.id)
+    if stored is None:
+        deal = Deal(
+            id=payload.id,
+            tenant_id=entity.tenant_id,
+            organization_id=entity.organization_id,
+            entity_id=entity.id,
+            title=payload.title,
+            status=payload.status,
+            created_at=command.appended_at,
+            updated_at=command.appended_at,
+        )
+    else:
+        check_free_id(stored, command)
+        if stored.entity_id != entity.id:
+            raise Reject(
+                "entity_mismatch",
+                "the deal belongs to another entity; use that entity's id as entityid and as the key",
+                pointer="/id",
+                status=409,
+            )
+        status = payload.status if "status" in payload.model_fields_set else stored.status
+        if (payload.title, status) == (stored.title, stored.status):
+            return no_op(command, entity, None)
+        deal = replace(stored, title=payload.title, status=status, updated_at=command.appended_at)
+    return Decision(
+        command=command,
+        outcome="applied",
+        result=result(
+            command,
+            "applied",
+            entity=entity,
+            invalidates=(
+                cache_tags.interactions_of_entity(entity.id),
+                cache_tags.interaction_list(entity.tenant_id, entity.organization_id),
+            ),
+        ),
+        entity_version=entity.entity_version,
+        deal=deal,
+    )

@@ -1,0 +1,164 @@
+"""Builders of outcomes: the result of a command, and the decisions that store nothing but a log row."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from domain.decision import Decision
+from domain.event_payloads import next_snapshot
+from domain.log_identity import log_identity
+from domain.model import Entity, Interaction, LogEntry, Outcome
+from schemas.command import Command, Refused
+from schemas.errors import Reject
+from schemas.instants import format_instant
+
+
+class VersionConflict(Reject):
+    """The publisher expected another version than the current one.
+
+    :param current_version: what is stored now; 0 when nothing is.
+    """
+
+    def __init__(self, expected: int, current_version: int) -> None:
+        super().__init__(
+            "version_conflict",
+            f"expectedVersion is {expected}, the current version is {current_version}; read it again",
+            pointer="/expectedVersion",
+            status=409,
+        )
+        self.current_version = current_version
+
+
+def check_version(expected: int | None, current: int) -> None:
+    """Optimistic lock.
+
+    :raises VersionConflict: the publisher named another version.
+    """
+    if expected is not None and expected != current:
+        raise VersionConflict(expected, current)
+
+
+def result(
+    command: Command | Refused,
+    outcome: Outcome,
+    *,
+    interaction_id: str | None = None,
+    version: int | None = None,
+    entity: Entity | None = None,
+    undo_token: str | None = None,
+    invalidates: tuple[str, ...] = (),
+    warnings: tuple[dict[str, Any], ...] = (),
+    problem: dict[str, Any] | None = None,
+    first: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The result's value (``schemas.outcomes.Result``) without the command's place in the log.
+
+    :param entity: the entity after the command: its version and next interaction are told.
+    """
+    envelope = command.envelope
+    return {
+        "commandId": envelope.id if envelope.id is not None else log_identity(command)[2],
+        "commandType": envelope.type,
+        "outcome": outcome,
+        "tenantId": envelope.tenant_id,
+        "organizationId": envelope.organization_id,
+        "entityId": envelope.entity_id,
+        "interactionId": interaction_id,
+        "version": version,
+        "entityVersion": entity.entity_version if entity is not None else None,
+        "nextInteraction": next_snapshot(entity.next) if entity is not None else None,
+        "undoToken": undo_token,
+        "invalidates": list(invalidates),
+        "warnings": list(warnings),
+        "validateOnly": isinstance(command, Command) and command.validate_only,
+        "problem": problem,
+        "first": first,
+        "recordedAt": format_instant(command.appended_at),
+    }
+
+
+def rejected(command: Command | Refused, rejection: Reject, *, logged: bool = True) -> Decision:
+    """The answer to a command that breaks a rule, or that could not be read."""
+    named = getattr(command.payload, "id", None) if isinstance(command, Command) else None
+    if command.envelope.type in _NOT_OF_AN_INTERACTION:
+        named = None
+    return Decision(
+        command=command,
+        outcome="rejected",
+        result=result(command, "rejected", interaction_id=named, problem=problem(rejection)),
+        interaction_id=named,
+        logged=logged,
+    )
+
+
+def no_op(
+    command: Command, entity: Entity | None, row: Interaction | None, *warnings: dict[str, Any]
+) -> Decision:
+    """The answer to a command after which everything stays as it is: no version, no event."""
+    identity = row.id if row is not None else None
+    return Decision(
+        command=command,
+        outcome="no_op",
+        result=result(
+            command,
+            "no_op",
+            interaction_id=identity,
+            version=row.version if row is not None else None,
+            entity=entity,
+            warnings=warnings,
+        ),
+        interaction_id=identity,
+        entity_version=entity.entity_version if entity is not None else None,
+    )
+
+
+def repeated(command: Command | Refused, entry: LogEntry) -> Decision:
+    """The answer to a command id that the log knows already."""
+    record = command.record
+    if (entry.partition, entry.offset) == (record.partition, record.offset):
+        # The very record that was applied before: only its result is to be published (again).
+        return Decision(
+            command=command,
+            outcome=cast("Outcome", entry.outcome),
+            result=entry.result,
+            interaction_id=entry.interaction_id,
+            entity_version=entry.result["entityVersion"],
+            logged=False,
+        )
+    if entry.fingerprint != command.fingerprint:
+        conflict = Reject(
+            "idempotency_conflict",
+            "this command id was used before with other content; give every command an id of its own",
+            status=409,
+            errors=(),
+        )
+        return rejected(command, conflict, logged=False)
+    first = {name: value for name, value in entry.result.items() if name != "first"}
+    return Decision(
+        command=command,
+        outcome="duplicate",
+        result=result(
+            command, "duplicate", interaction_id=first["interactionId"], version=first["version"], first=first
+        ),
+        interaction_id=entry.interaction_id,
+        logged=False,
+    )
+
+
+def problem(rejection: Reject) -> dict[str, Any]:
+    """The rejection as ``schemas.outcomes.Problem``: every member present."""
+    members: dict[str, Any] = rejection.problem()
+    members["errors"] = [
+        {"code": error.code, "detail": error.detail, "pointer": error.pointer, "attribute": error.attribute}
+        for error in rejection.errors
+    ]
+    members["currentVersion"] = rejection.current_version if isinstance(rejection, VersionConflict) else None
+    return members
+
+
+def warning(code: str, detail: str, field: str | None = None) -> dict[str, Any]:
+    """One warning of a result (``schemas.outcomes.OutcomeWarning``)."""
+    return {"code": code, "field": field, "detail": detail}
+
+
+_NOT_OF_AN_INTERACTION = frozenset({"customers.entity.upsert", "customers.deal.upsert"})

@@ -1,0 +1,98 @@
+"""One entity's projection after a change: next and last interaction, and the counts by their deltas."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.model import Entity, Interaction, LastInteraction, NextInteraction, TypeEntry
+from domain.next_interaction import last_projection, next_projection
+from domain.world import World
+
+
+def entity_after(
+    world: World,
+    stored: Entity,
+    *,
+    before: Interaction | None,
+    after: Interaction | None,
+    pending: TypeEntry | None,
+    now: datetime,
+) -> Entity:
+    """The entity once ``before`` has become ``after``; its version is one more.
+
+    Next and last are derived anew and compared with nothing: a projection that was stored wrong is put
+    right by every applied command.
+
+    :param pending: a dictionary entry that the same command adds.
+    """
+    moved = before.id if before is not None else None
+    coming, last = derive(world, stored, moved, after, pending)
+    opened, overdue, done = stored.open_count, stored.overdue_count, stored.done_count
+    if before is not None:
+        if before.status == "planned":
+            opened -= 1
+            overdue -= before.due_phase == 2
+        elif before.status == "done":
+            done -= 1
+    if after is not None:
+        if after.status == "planned":
+            opened += 1
+            overdue += after.due_phase == 2
+        elif after.status == "done":
+            done += 1
+    return with_projection(stored, coming, last, (opened, overdue, done), now)
+
+
+def derive(
+    world: World, stored: Entity, moved: str | None, after: Interaction | None, pending: TypeEntry | None
+) -> tuple[NextInteraction | None, LastInteraction | None]:
+    """Next and last interaction once interaction ``moved`` has become ``after``."""
+    plan = world.plan(stored.id)
+    scope = stored.tenant_id, stored.organization_id
+    coming: NextInteraction | None = None
+    last: LastInteraction | None = None
+    identity = plan.next_after(moved, after)
+    if identity is not None:
+        row = after if after is not None and after.id == identity else world.interactions[identity]
+        coming = next_projection(row, _entry(world, scope, row, pending))
+    identity = plan.last_after(moved, after)
+    if identity is not None:
+        row = after if after is not None and after.id == identity else world.interactions[identity]
+        last = last_projection(row, _entry(world, scope, row, pending))
+    return coming, last
+
+
+def with_projection(
+    stored: Entity,
+    coming: NextInteraction | None,
+    last: LastInteraction | None,
+    counts: tuple[int, int, int],
+    now: datetime,
+) -> Entity:
+    """The entity with another projection, one version on."""
+    return Entity(
+        id=stored.id,
+        tenant_id=stored.tenant_id,
+        organization_id=stored.organization_id,
+        kind=stored.kind,
+        display_name=stored.display_name,
+        primary_email=stored.primary_email,
+        primary_phone=stored.primary_phone,
+        owner_user_id=stored.owner_user_id,
+        entity_version=stored.entity_version + 1,
+        next=coming,
+        last=last,
+        open_count=counts[0],
+        overdue_count=counts[1],
+        done_count=counts[2],
+        created_at=stored.created_at,
+        updated_at=now,
+    )
+
+
+def _entry(
+    world: World, scope: tuple[str, str], row: Interaction, pending: TypeEntry | None
+) -> TypeEntry | None:
+    if pending is not None and pending.code == row.interaction_type:
+        return pending
+    return world.type_entry(scope, row.interaction_type)

@@ -1,0 +1,53 @@
+"""Repair one entity's projection from its interactions (spec ``recompute_next``)."""
+
+from __future__ import annotations
+
+from domain.changed import invalidates
+from domain.decision import Decision
+from domain.event_payloads import next_event
+from domain.model import Entity
+from domain.outcome import check_version, no_op, result
+from domain.projection import derive, with_projection
+from domain.rows import entity_of
+from domain.world import World
+from schemas.command import Command
+from schemas.identity import derive_id
+from schemas.payloads import InteractionRecomputeNext
+
+
+def recompute_next(world: World, command: Command, payload: InteractionRecomputeNext) -> Decision:
+    """Derive next, last and the counts anew; a right projection is left alone (``no_op``).
+
+    :raises Reject: ``entity_not_found``, ``version_conflict`` (against the entity's version).
+    """
+    del payload
+    stored = entity_of(world, command)
+    check_version(command.expected_version, stored.entity_version)
+    coming, last = derive(world, stored, None, None, None)
+    kept = stored.open_count, stored.overdue_count, stored.done_count
+    counts = world.recounts.get(stored.id, kept)
+    if (coming, last, counts) == (stored.next, stored.last, kept):
+        return no_op(command, stored, None)
+    entity = with_projection(stored, coming, last, counts, command.appended_at)
+    reason = "relabeled" if _follows_relabel(command, stored) else "recompute"
+    return Decision(
+        command=command,
+        outcome="applied",
+        result=result(command, "applied", entity=entity, invalidates=invalidates(stored, entity)),
+        events=(next_event(command, reason, stored, entity),) if entity.next != stored.next else (),
+        entity_version=entity.entity_version,
+        entity=entity,
+    )
+
+
+def relabel_command_id(tenant_id: str, organization_id: str, cause: str, entity_id: str) -> str:
+    """The id of the recompute that follows on one entity from the relabeling command ``cause``."""
+    return derive_id("relabel", tenant_id, organization_id, cause, entity_id)
+
+
+def _follows_relabel(command: Command, entity: Entity) -> bool:
+    envelope = command.envelope
+    cause = envelope.causation_id
+    return cause is not None and envelope.id == relabel_command_id(
+        entity.tenant_id, entity.organization_id, cause, entity.id
+    )

@@ -1,0 +1,144 @@
+"""Undo: put back what one command changed, if nothing changed since (spec "Transaction & Undo Contract").
+
+One rule serves every command. The log keeps the row as it was before (``domain.undo_image``); undo
+restores it, when the row now is exactly what the command left. An undo is a change like any other: it
+has its own version, its event and its image, so it can be undone too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from domain.changed import changed
+from domain.decision import Decision
+from domain.due import rearm
+from domain.merge import GUARDED
+from domain.model import Interaction, LogEntry
+from domain.outcome import check_version
+from domain.rows import entity_of, in_scope
+from domain.undo_image import command_id_of, evolve, row_of_image
+from domain.world import World
+from schemas.command import Command
+from schemas.errors import Reject
+from schemas.events import CREATED, DELETED, REVERTED
+from schemas.instants import format_instant
+from schemas.payloads import InteractionUndo
+
+#: What people and providers can change, and undo therefore restores.
+RESTORED: Final = (
+    "interaction_type",
+    "status",
+    "deal_id",
+    "title",
+    "body",
+    "scheduled_at",
+    "occurred_at",
+    "priority",
+    "author_user_id",
+    "owner_user_id",
+    "appearance_icon",
+    "appearance_color",
+    "source",
+)
+
+
+def target_command_id(payload: InteractionUndo) -> str | None:
+    """The command to take back; ``None`` when the token is none of ours."""
+    if payload.undo_token is not None:
+        return command_id_of(payload.undo_token)
+    return payload.command_id
+
+
+def undo(world: World, command: Command, payload: InteractionUndo) -> Decision:
+    """Take back one applied command of this entity.
+
+    :raises Reject: ``undo_not_found``, ``undo_not_available`` (nothing was applied, or it is of a kind
+        without undo), ``undo_unsafe`` (something changed since), ``version_conflict``.
+    """
+    entry = _target(world, command, payload)
+    image = entry.undo
+    if entry.outcome != "applied" or image is None or entry.interaction_id is None:
+        raise Reject(
+            "undo_not_available",
+            "only an applied command on an interaction can be taken back",
+            status=409,
+        )
+    entity = entity_of(world, command)
+    current = world.interactions.get(entry.interaction_id)
+    if current is not None and in_scope(current, command):
+        check_version(command.expected_version, current.version)
+    else:
+        check_version(command.expected_version, 0)
+    _check_safe(command, current, image)
+    version = image["last_version"] + 1
+    if image["before"] is None:
+        assert current is not None
+        return changed(
+            world,
+            command,
+            entity,
+            before=current,
+            after=None,
+            event_type=DELETED,
+            reason="undo",
+            version=version,
+        )
+    row = _restored(command, current, row_of_image(image["before"]), version)
+    return changed(
+        world,
+        command,
+        entity,
+        before=current,
+        after=row,
+        event_type=CREATED if current is None else REVERTED,
+        reason="undo",
+        version=version,
+    )
+
+
+def _target(world: World, command: Command, payload: InteractionUndo) -> LogEntry:
+    envelope = command.envelope
+    identity = target_command_id(payload)
+    entry = world.log.get((envelope.tenant_id, envelope.organization_id, identity)) if identity else None
+    if entry is None or entry.entity_id != envelope.entity_id:
+        pointer = "/undoToken" if payload.undo_token is not None else "/commandId"
+        raise Reject("undo_not_found", "this entity has no such command to undo", pointer=pointer, status=404)
+    return entry
+
+
+def _check_safe(command: Command, current: Interaction | None, image: dict[str, Any]) -> None:
+    left = image["after_version"]
+    if left is None:
+        if current is None:
+            return
+        detail = "the interaction's id is in use again since"
+    elif current is None or not in_scope(current, command):
+        detail = f"the interaction was deleted since; the command left version {left}"
+    elif format_instant(current.created_at) != image["created_at"]:
+        detail = "the interaction was deleted since, and another one was created under its id"
+    elif current.version != left:
+        detail = f"the interaction changed since: it has version {current.version}, the command left {left}"
+    else:
+        return
+    raise Reject("undo_unsafe", detail, status=409)
+
+
+def _restored(
+    command: Command, current: Interaction | None, before: Interaction, version: int
+) -> Interaction:
+    """The row to put back: as it was, with a version of its own and its timers armed where need be."""
+    changes: dict[str, Any] = {"version": version, "updated_at": command.appended_at}
+    if current is None:
+        rearm(changes, version)
+        return evolve(before, changes)
+    for name in RESTORED:
+        value = getattr(before, name)
+        if value != getattr(current, name):
+            changes[name] = value
+            if name in GUARDED:
+                as_of = GUARDED[name][0]
+                changes[as_of] = max(getattr(current, as_of), command.source_timestamp)
+    if "scheduled_at" in changes or changes.get("status") == "planned":
+        rearm(changes, version)
+    # From the current row, not from the image: what was announced since stays announced.
+    return evolve(current, changes)

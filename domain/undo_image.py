@@ -1,0 +1,83 @@
+"""What the command log keeps of an applied command so that it can be taken back."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import fields
+from datetime import datetime
+from operator import attrgetter
+from typing import Any, Final
+
+from domain.model import Interaction
+from schemas.instants import format_instant
+
+_NAMES: Final = tuple(field.name for field in fields(Interaction))
+_values = attrgetter(*_NAMES)
+_INSTANTS: Final = (
+    "scheduled_at",
+    "occurred_at",
+    "status_as_of",
+    "scheduled_as_of",
+    "occurred_as_of",
+    "created_at",
+    "updated_at",
+)
+_PREFIX: Final = "u."
+
+
+def undo_image(before: Interaction | None, after: Interaction | None, version: int) -> dict[str, Any]:
+    """The image kept in ``command_log.undo``, ready for JSON.
+
+    ``before``: the row to restore, null when there was none; ``after_version``: the version that the
+    command left, null when it left no row; ``last_version``: the highest version given so far;
+    ``created_at``: of the row it left, to tell it from a later one that was given the same id.
+    """
+    return {
+        "before": row_image(before) if before is not None else None,
+        "after_version": version if after is not None else None,
+        "last_version": version,
+        "created_at": format_instant(after.created_at) if after is not None else None,
+    }
+
+
+def row_image(row: Interaction) -> dict[str, Any]:
+    """A row as JSON, by column name."""
+    image: dict[str, Any] = dict(zip(_NAMES, _values(row), strict=True))
+    for name in _INSTANTS:
+        if image[name] is not None:
+            image[name] = format_instant(image[name])
+    return image
+
+
+def row_of_image(image: dict[str, Any]) -> Interaction:
+    """The row that ``row_image`` was made of."""
+    values = dict(image)
+    for name in _INSTANTS:
+        if values[name] is not None:
+            values[name] = datetime.fromisoformat(values[name])
+    return Interaction(**values)
+
+
+def evolve(row: Interaction, changes: dict[str, Any]) -> Interaction:
+    """A copy of a row with some fields changed (``dataclasses.replace``, several times as fast)."""
+    values: dict[str, Any] = dict(zip(_NAMES, _values(row), strict=True))
+    values.update(changes)
+    return Interaction(**values)
+
+
+def undo_token(command_id: str) -> str:
+    """The token that names a command to take back."""
+    return _PREFIX + urlsafe_b64encode(command_id.encode()).decode().rstrip("=")
+
+
+def command_id_of(token: str) -> str | None:
+    """The command id inside an undo token, or ``None`` when it is no such token."""
+    if not token.startswith(_PREFIX):
+        return None
+    text = token.removeprefix(_PREFIX)
+    try:
+        command_id = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except ValueError:
+        return None
+    # Decoding skips foreign characters: only the one true spelling of a token is accepted.
+    return command_id if undo_token(command_id) == token else None

@@ -1,0 +1,177 @@
+"""Everything that a batch of commands may touch: loaded under lock, then folded in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from domain.decision import Decision
+from domain.default_types import DEFAULT_TYPES
+from domain.log_identity import log_identity
+from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry, TypeEntry
+from domain.next_interaction import Plan
+from schemas.command import Command
+
+Scope = tuple[str, str]
+Row = TypeVar("Row")
+
+
+class World:
+    """The rows a batch may touch, by id and of any scope: a foreign one must look unknown.
+
+    :ivar dictionaries: by ``(tenant_id, organization_id)``; a missing one holds the defaults only.
+    :ivar log: the entries of the batch's own command ids and of the commands they undo.
+    :ivar recounts: ``(open, overdue, done)`` as counted from the stored rows, for the entities that
+        the batch recomputes; kept up to date through the fold.
+    """
+
+    def __init__(self) -> None:
+        self.entities: dict[str, Entity] = {}
+        self.interactions: dict[str, Interaction] = {}
+        self.deals: dict[str, Deal] = {}
+        self.dictionaries: dict[Scope, Dictionary] = {}
+        self.log: dict[tuple[str, str, str], LogEntry] = {}
+        self.recounts: dict[str, tuple[int, int, int]] = {}
+        self._plans: dict[str, Plan] = {}
+        # What the store held before the fold, by id; written rows are those named here.
+        self._interaction_was_stored: dict[str, bool] = {}
+        self._entity_was_stored: dict[str, bool] = {}
+        self._deal_was_stored: dict[str, bool] = {}
+        self._changed_types: dict[tuple[str, str, str], None] = {}
+        self._changed_strictness: dict[Scope, None] = {}
+
+    def load_interaction(self, row: Interaction) -> None:
+        """Add a stored row, also to its entity's plan; a row that is known already is left alone."""
+        if row.id not in self.interactions:
+            self.interactions[row.id] = row
+            self.plan(row.entity_id).add(row)
+
+    def plan(self, entity_id: str) -> Plan:
+        """The known interactions of one entity, in order."""
+        plan = self._plans.get(entity_id)
+        if plan is None:
+            plan = self._plans[entity_id] = Plan()
+        return plan
+
+    def type_entry(self, scope: Scope, code: str) -> TypeEntry | None:
+        """The dictionary entry of a type in a scope; the defaults stand in every dictionary."""
+        dictionary = self.dictionaries.get(scope)
+        entry = dictionary.entries.get(code) if dictionary is not None else None
+        return entry if entry is not None else DEFAULT_TYPES.get(code)
+
+    def apply(self, decision: Decision) -> None:
+        """Carry out a decision: the only mutation during the fold."""
+        command = decision.command
+        if decision.logged:
+            self._log(decision)
+        if not isinstance(command, Command) or decision.outcome != "applied":
+            return
+        row = decision.interaction
+        if row is not None:
+            self._move(row.id, row, row.entity_id)
+        elif decision.removed is not None:
+            self._move(decision.removed, None, command.envelope.entity_id)
+        entity = decision.entity
+        if entity is not None:
+            stored = self.entities.get(entity.id)
+            self._entity_was_stored.setdefault(entity.id, stored is not None)
+            if entity.id in self.recounts and stored is not None:
+                self._recount(entity, stored, decision)
+            self.entities[entity.id] = entity
+        if decision.deal is not None:
+            self._deal_was_stored.setdefault(decision.deal.id, decision.deal.id in self.deals)
+            self.deals[decision.deal.id] = decision.deal
+        if row is not None or decision.type_entry is not None or decision.strict is not None:
+            self._apply_dictionary(decision, (command.envelope.tenant_id, command.envelope.organization_id))
+
+    def changed_interactions(self) -> tuple[list[Interaction], list[Interaction], list[str]]:
+        """Rows to insert, rows to update, ids to delete."""
+        inserted: list[Interaction] = []
+        updated: list[Interaction] = []
+        deleted: list[str] = []
+        for identity, stored in self._interaction_was_stored.items():
+            row = self.interactions.get(identity)
+            if row is not None:
+                (updated if stored else inserted).append(row)
+            elif stored:
+                deleted.append(identity)
+        return inserted, updated, deleted
+
+    def changed_entities(self) -> tuple[list[Entity], list[Entity]]:
+        """Rows to insert, rows to update."""
+        return _split(self.entities, self._entity_was_stored.items())
+
+    def changed_deals(self) -> tuple[list[Deal], list[Deal]]:
+        """Rows to insert, rows to update."""
+        return _split(self.deals, self._deal_was_stored.items())
+
+    def changed_types(self) -> list[tuple[str, str, TypeEntry]]:
+        """Dictionary entries to upsert, the defaults of a newly used scope included."""
+        return [
+            (tenant, organization, self.dictionaries[tenant, organization].entries[code])
+            for tenant, organization, code in self._changed_types
+        ]
+
+    def changed_strictness(self) -> list[tuple[str, str, bool]]:
+        """Scopes whose dictionary was closed or opened."""
+        return [(*scope, self.dictionaries[scope].strict) for scope in self._changed_strictness]
+
+    def _move(self, identity: str, after: Interaction | None, entity_id: str) -> None:
+        before = self.interactions.get(identity)
+        if identity not in self._interaction_was_stored:
+            self._interaction_was_stored[identity] = before is not None
+        plan = self.plan(entity_id)
+        if before is not None:
+            plan.remove(before)
+        if after is not None:
+            plan.add(after)
+            self.interactions[identity] = after
+        else:
+            del self.interactions[identity]
+
+    def _recount(self, entity: Entity, stored: Entity, decision: Decision) -> None:
+        # A repair changes the stored counts only; a changed interaction changes the true ones too.
+        if decision.interaction is not None or decision.removed is not None:
+            opened, overdue, done = self.recounts[entity.id]
+            self.recounts[entity.id] = (
+                opened + entity.open_count - stored.open_count,
+                overdue + entity.overdue_count - stored.overdue_count,
+                done + entity.done_count - stored.done_count,
+            )
+
+    def _apply_dictionary(self, decision: Decision, scope: Scope) -> None:
+        dictionary = self.dictionaries.get(scope)
+        if dictionary is None:
+            dictionary = self.dictionaries[scope] = Dictionary(entries=dict(DEFAULT_TYPES))
+            self._changed_types.update(dict.fromkeys((*scope, code) for code in DEFAULT_TYPES))
+        entry = decision.type_entry
+        if entry is not None:
+            dictionary.entries[entry.code] = entry
+            self._changed_types[*scope, entry.code] = None
+        if decision.strict is not None:
+            dictionary.strict = decision.strict
+            self._changed_strictness[scope] = None
+
+    def _log(self, decision: Decision) -> None:
+        command = decision.command
+        identity = log_identity(command)
+        self.log[identity] = LogEntry(
+            command_id=identity[2],
+            command_type=command.envelope.type or "",
+            entity_id=command.envelope.entity_id or "",
+            interaction_id=decision.interaction_id,
+            fingerprint=command.fingerprint,
+            outcome=decision.outcome,
+            result=decision.result,
+            undo=decision.undo,
+            partition=command.record.partition,
+            offset=command.record.offset,
+        )
+
+
+def _split(rows: dict[str, Row], was_stored: Iterable[tuple[str, bool]]) -> tuple[list[Row], list[Row]]:
+    inserted: list[Row] = []
+    updated: list[Row] = []
+    for identity, stored in was_stored:
+        (updated if stored else inserted).append(rows[identity])
+    return inserted, updated

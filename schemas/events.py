@@ -1,0 +1,149 @@
+"""The values of the event and state topics (Avro; camelCase by alias).
+
+The rules build these values as plain dicts for speed; a test holds every such dict against the model
+here: no field more, none less. Instants travel as RFC 3339 text in UTC with microseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+InstantText = Annotated[
+    str,
+    Field(
+        pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$", json_schema_extra={"format": "date-time"}
+    ),
+]
+
+
+class Published(BaseModel):
+    """What all published values share: a closed model with camelCase names."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False, strict=True
+    )
+
+
+class InteractionSnapshot(Published):
+    """An interaction as the API shows it (spec "CustomerInteraction"); the value of the state topic."""
+
+    id: str
+    entity_id: str
+    deal_id: str | None = None
+    interaction_type: str
+    title: str | None = None
+    body: str | None = None
+    status: str
+    scheduled_at: InstantText | None = None
+    occurred_at: InstantText | None = None
+    priority: int | None = None
+    author_user_id: str | None = None
+    owner_user_id: str | None = None
+    appearance_icon: str | None = None
+    appearance_color: str | None = None
+    source: str | None = None
+    organization_id: str
+    tenant_id: str
+    version: int
+    created_at: InstantText
+    updated_at: InstantText
+
+
+class NextInteractionSnapshot(Published):
+    """The projection of one entity: its nearest planned interaction."""
+
+    interaction_id: str
+    at: InstantText
+    name: str
+    icon: str | None = None
+    color: str | None = None
+
+
+class InteractionEvent(Published):
+    """One change of one interaction; ``due`` and ``overdue`` are of this shape too.
+
+    ``version`` is the interaction's after the change; a deletion has a version of its own, so that
+    versions only grow. ``recordedAt`` is when the command was appended to the log, ``occurredAt``
+    when its source made the change. ``before`` is null when the interaction appears, ``after`` when it
+    disappears. ``changedFields`` names the fields of the snapshot that differ (``version`` and
+    ``updatedAt`` left out); it is empty when one of the two is null.
+    """
+
+    id: str
+    entity_id: str
+    tenant_id: str
+    organization_id: str
+    interaction_type: str
+    status: str
+    source: str | None = None
+    version: int
+    entity_version: int
+    command_id: str
+    reason: str
+    sync_origin: str | None = None
+    actor_id: str | None = None
+    recorded_at: InstantText
+    occurred_at: InstantText
+    before: InteractionSnapshot | None = None
+    after: InteractionSnapshot | None = None
+    changed_fields: list[str]
+
+
+class NextInteractionUpdated(Published):
+    """The next interaction of one entity (``id``) really changed.
+
+    ``reason`` is one of created, updated, completed, canceled, reopened, deleted, undo, recompute and
+    relabeled.
+    """
+
+    id: str
+    entity_id: str
+    tenant_id: str
+    organization_id: str
+    entity_version: int
+    command_id: str
+    reason: str
+    sync_origin: str | None = None
+    recorded_at: InstantText
+    next_interaction_id: str | None = None
+    previous: NextInteractionSnapshot | None = None
+    next: NextInteractionSnapshot | None = None
+
+
+class NextInteractionState(Published):
+    """The value of the compacted topic of next interactions; a tombstone when there is none."""
+
+    entity_id: str
+    tenant_id: str
+    organization_id: str
+    entity_version: int
+    next: NextInteractionSnapshot | None = None
+
+
+CREATED: Final = "customers.interaction.created"
+UPDATED: Final = "customers.interaction.updated"
+COMPLETED: Final = "customers.interaction.completed"
+CANCELED: Final = "customers.interaction.canceled"
+REOPENED: Final = "customers.interaction.reopened"
+DELETED: Final = "customers.interaction.deleted"
+REVERTED: Final = "customers.interaction.reverted"
+DUE: Final = "customers.interaction.due"
+OVERDUE: Final = "customers.interaction.overdue"
+NEXT_INTERACTION_UPDATED: Final = "customers.next_interaction.updated"
+
+#: Every event type with the model of its value.
+EVENT_TYPES: Final[dict[str, type[Published]]] = {
+    CREATED: InteractionEvent,
+    UPDATED: InteractionEvent,
+    COMPLETED: InteractionEvent,
+    CANCELED: InteractionEvent,
+    REOPENED: InteractionEvent,
+    DELETED: InteractionEvent,
+    REVERTED: InteractionEvent,
+    DUE: InteractionEvent,
+    OVERDUE: InteractionEvent,
+    NEXT_INTERACTION_UPDATED: NextInteractionUpdated,
+}
