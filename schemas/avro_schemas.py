@@ -45,7 +45,10 @@ RECORDS: Final[dict[str, dict[str, type[BaseModel]]]] = {
 }
 
 GOLDEN: Final = Path(__file__).parent / "avro"
-_SCALARS: Final = {"string": "string", "boolean": "boolean", "number": "double"}
+_FORMATS: Final = {
+    "date-time": {"type": "long", "logicalType": "timestamp-micros"},
+    "uuid": {"type": "string", "logicalType": "uuid"},
+}
 _INT_MAX: Final = 2**31 - 1
 
 
@@ -105,17 +108,15 @@ def _type(name: str, node: Schema, parts: Schema, written: set[str]) -> Any:
         written.add(part)
         return _record(PARTS, part, parts[part], parts, written)
     kind = node.get("type")
-    if node.get("format") == "date-time":
-        return {"type": "long", "logicalType": "timestamp-micros"}
-    if node.get("format") == "uuid":
-        return {"type": "string", "logicalType": "uuid"}
+    if node.get("format") in _FORMATS:
+        return dict(_FORMATS[node["format"]])
     if kind == "integer":
         return "int" if node.get("maximum", _INT_MAX + 1) <= _INT_MAX else "long"
     if kind == "array":
         return {"type": "array", "items": _type(name, node["items"], parts, written)}
-    if kind in _SCALARS:
-        return _SCALARS[kind]
-    raise TypeError(f"{name}: no Avro type for {sorted(node)}")
+    if kind not in ("string", "boolean"):
+        raise TypeError(f"{name}: no Avro type for {sorted(node)}")
+    return kind
 
 
 def render(schema: Schema) -> str:
