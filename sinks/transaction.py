@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import psycopg
 from psycopg import errors as pg
+from psycopg.types.string import TextLoader
 
 from domain.decide import fold
 from domain.decision import Decision
@@ -44,18 +44,6 @@ SET next_offset = excluded.next_offset, updated_at = now(),
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a partition stands, as stored in ``consumed_offsets``.
-
-    :param next_offset: the watermark: every record below it is applied.
-    :param results_offset: every record below it has its result published, as last stored.
-    """
-
-    next_offset: int
-    results_offset: int
-
-
 class BatchTransaction:
     """Applies batches of one consumer group's topic on one connection.
 
@@ -63,6 +51,8 @@ class BatchTransaction:
     """
 
     def __init__(self, connection: Connection, *, consumer_group: str, topic: str) -> None:
+        # Ids are texts everywhere in the rules.
+        connection.adapters.register_loader("uuid", TextLoader)
         self._connection = connection
         self._group = consumer_group
         self._topic = topic
@@ -71,22 +61,10 @@ class BatchTransaction:
         self._raced = False
         self._namespace = _PARTITION_LOCK ^ (zlib.crc32(f"{consumer_group}/{topic}".encode()) & 0x0FFFFFFF)
 
-    def progress(self, partitions: Sequence[int]) -> dict[int, Progress]:
-        """The stored positions of the partitions; those never applied from are missing."""
-        try:
-            with self._connection.transaction():
-                rows = self._connection.execute(
-                    "SELECT partition, next_offset, results_offset FROM consumed_offsets"
-                    " WHERE consumer_group = %s AND topic = %s AND partition = ANY(%s)",
-                    (self._group, self._topic, list(partitions)),
-                ).fetchall()
-        except psycopg.Error as error:
-            raise _classified(error) from error
-        return {row[0]: Progress(row[1], row[2]) for row in rows}
-
     def apply(
         self,
         commands: Sequence[Command | Refused],
+        starts: Mapping[int, int],
         results_offsets: Mapping[int, int],
     ) -> list[Decision]:
         """Carry out the commands and commit; on return everything is durable.
@@ -95,6 +73,8 @@ class BatchTransaction:
         a result that was lost between commit and publishing can be published again.
 
         :param commands: in the order of their partitions' offsets.
+        :param starts: for each partition, the position before the batch; it must not lie above the
+            watermark, or commands between the two would be passed over.
         :param results_offsets: for each partition, the offset below which results are published.
         :returns: one decision a command, in the same order.
         :raises Retry: nothing was committed as far as we know; the same batch may be given again.
@@ -102,7 +82,7 @@ class BatchTransaction:
         """
         try:
             with self._connection.transaction():
-                decisions = self._apply(commands, results_offsets)
+                decisions = self._apply(commands, starts, results_offsets)
                 crash_points.reach("before-commit")
         except pg.UniqueViolation as error:
             self._raced = True
@@ -113,7 +93,10 @@ class BatchTransaction:
         return decisions
 
     def _apply(
-        self, commands: Sequence[Command | Refused], results_offsets: Mapping[int, int]
+        self,
+        commands: Sequence[Command | Refused],
+        starts: Mapping[int, int],
+        results_offsets: Mapping[int, int],
     ) -> list[Decision]:
         ends: dict[int, int] = {}
         for command in commands:
@@ -128,6 +111,12 @@ class BatchTransaction:
         watermarks: dict[int, int] = dict(
             self._connection.execute(_WATERMARK_SQL, (self._group, self._topic, partitions)).fetchall()
         )
+        for partition in partitions:
+            if partition in watermarks and starts[partition] > watermarks[partition]:
+                raise Stop(
+                    f"partition {partition}: the batch starts at {starts[partition]}, above the watermark"
+                    f" {watermarks[partition]}; this owner is out of date and must not write"
+                )
         fresh: list[Command | Refused] = []
         known: list[Command | Refused] = []
         for command in commands:

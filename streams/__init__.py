@@ -1,0 +1,1 @@
+"""The workshop: commands in, rows and outbox out, outbox to topics."""

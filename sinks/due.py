@@ -1,0 +1,36 @@
+"""The timers' queue: planned interactions whose moment has come and was not marked yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from sinks.windows import Connection
+
+_SQL: Final = """
+SELECT id, tenant_id, organization_id, entity_id, schedule_version FROM customer_interactions
+WHERE status = 'planned' AND due_phase = %s AND scheduled_at <= %s ORDER BY scheduled_at LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DueInteraction:
+    """An interaction to mark, and the schedule it is marked for."""
+
+    interaction_id: str
+    tenant_id: str
+    organization_id: str
+    entity_id: str
+    schedule_version: int
+
+
+def due_interactions(
+    connection: Connection, phase: Literal["due", "overdue"] | str, before: datetime, limit: int
+) -> list[DueInteraction]:
+    """The earliest interactions scheduled at or before ``before`` that wait for ``phase``.
+
+    ``overdue`` follows ``due``: an interaction is looked at for ``overdue`` once ``due`` is marked.
+    """
+    rows = connection.execute(_SQL, (0 if phase == "due" else 1, before, limit))
+    return [DueInteraction(*(str(value) for value in row[:4]), int(row[4])) for row in rows]

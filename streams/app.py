@@ -1,0 +1,133 @@
+"""The Faust app: lifecycle and supervision of a worker's services, and home of the topic agents.
+
+The services that own offsets or transactions (applier, relay) keep their own Kafka clients: Faust's
+commits may pass an in-flight message, ours must not. The app runs them as ``mode`` services; one that
+fails ends the process, and whoever supervises the process starts it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+import structlog
+from faust.app.base import BootStrategy
+from mode import Service
+
+from runtime.settings import Settings
+from schemas.errors import Stop
+from streams.pipeline import Pulse
+
+_log = structlog.get_logger("worker")
+
+#: A stage at work that is silent for longer is hung; the process ends rather than stall in silence.
+STALL_SECONDS: Final = 120.0
+_JOIN_SECONDS: Final = 90.0
+
+Stage = Callable[[], None]
+
+
+class ServicesOnly(BootStrategy):  # type: ignore[misc]
+    """Starts no consumer, producer or web server of Faust's own: for roles without agents."""
+
+    enable_kafka = False
+    enable_kafka_consumer = False
+    enable_kafka_producer = False
+    enable_web = False
+
+
+class StageService(Service):  # type: ignore[misc]
+    """Runs blocking stages in threads; the first that fails crashes the service, and so the worker."""
+
+    def __init__(
+        self, name: str, stages: Sequence[tuple[str, Stage]], pulse: Pulse, stop: threading.Event, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self._name = name
+        self._stages = stages
+        self._pulse = pulse
+        self._stop_event = stop
+        self.failure: BaseException | None = None
+        self._threads: list[threading.Thread] = []
+
+    async def on_start(self) -> None:
+        for name, stage in self._stages:
+            thread = threading.Thread(target=self._run, args=(name, stage), name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _run(self, name: str, stage: Stage) -> None:
+        try:
+            stage()
+        except BaseException as error:
+            _log.error("worker.stage_failed", stage=name, error=type(error).__name__, reason=str(error))
+            self.failure = self.failure or error
+            self._stop_event.set()
+
+    @Service.task
+    async def _watch(self) -> None:
+        while not self.should_stop:
+            await self.sleep(0.2)
+            if self.failure is not None:
+                await self.crash(self.failure)
+                return
+            silent = self._pulse.silent(STALL_SECONDS)
+            if silent:
+                _log.error("worker.stalled", stages=silent, seconds=STALL_SECONDS)
+                await self.crash(RuntimeError(f"{', '.join(silent)} made no progress"))
+                return
+
+    async def on_stop(self) -> None:
+        self._stop_event.set()
+        loop = asyncio.get_running_loop()
+        for thread in self._threads:
+            await loop.run_in_executor(None, thread.join, _JOIN_SECONDS)
+
+
+def make_app(settings: Settings, service: StageService, directory: Path) -> faust.App:
+    """The app of one worker process, with its service attached.
+
+    :param directory: where Faust may keep files; it keeps none for these roles.
+    """
+    brokers = (settings.kafka_bootstrap_servers or "").split(",")
+    app = faust.App(
+        "customer-interactions",
+        broker=[f"kafka://{broker}" for broker in brokers],
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        stream_wait_empty=False,
+        datadir=directory,
+    )
+    app.boot_strategy = ServicesOnly(app)
+    app.service(service)
+    return app
+
+
+def run_app(settings: Settings, service: StageService) -> None:
+    """Run the worker until SIGTERM or SIGINT.
+
+    :raises Stop: a stage failed; its reason is in the log and in the message.
+    """
+    with tempfile.TemporaryDirectory(prefix="interactions-") as directory:
+        worker = faust.Worker(
+            make_app(settings, service, Path(directory)),
+            loglevel="WARN",
+            override_logging=False,
+            redirect_stdouts=False,
+            quiet=True,
+        )
+        worker.spinner = None
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as ending:
+            # Faust ends by exit code alone; the stage's own failure, if there is one, says more.
+            if ending.code and service.failure is None:
+                raise Stop("the worker ended unexpectedly; see the log above") from ending
+    if service.failure is not None:
+        raise Stop(f"{service.failure}") from service.failure

@@ -1,0 +1,50 @@
+"""The Avro codec of a process: schema ids from the registry, asked for until it answers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import structlog
+
+from runtime.backoff import Backoff
+from runtime.settings import Settings
+from schemas.avro_codec import AvroDecoder, AvroEncoder
+from schemas.errors import Retry
+from schemas.outcomes import RESULT_TYPE
+from streams.registry_fetch import make_fetch
+from streams.schemas_registration import known_ids
+
+_log = structlog.get_logger("worker")
+
+
+class Codec:
+    """Encodes what we publish, decodes what publishers send.
+
+    :param encoder: for results, events and state.
+    :param decoder: for commands in Avro.
+    """
+
+    def __init__(self, encoder: AvroEncoder, decoder: AvroDecoder) -> None:
+        self.encode = encoder.encode
+        self.decode = decoder.decode_command
+
+    def encode_result(self, result: dict[str, Any]) -> bytes:
+        """A result as Confluent Avro."""
+        return self.encode(RESULT_TYPE, result)
+
+
+def make_codec(settings: Settings) -> Codec:
+    """Wait for the registry, then make the codec.
+
+    :raises Stop: the registry answers, but the contract is not registered.
+    """
+    delays = Backoff(ceiling=5.0).delays()
+    while True:
+        try:
+            ids = known_ids(settings)
+            break
+        except Retry as error:
+            _log.warning("worker.registry_unavailable", reason=str(error))
+            time.sleep(next(delays))
+    return Codec(AvroEncoder(ids), AvroDecoder(make_fetch(settings)))

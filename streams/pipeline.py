@@ -1,0 +1,79 @@
+"""What the stages of the applier share: batches in flight, the ownership epoch and the pulse."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from domain.decision import Decision
+from schemas.command import Command, Refused
+
+
+@dataclass(slots=True)
+class Batch:
+    """Records that travel together from the broker to the database and back as results.
+
+    :param epoch: the ownership epoch they were read in; a later epoch makes the batch void.
+    :param starts: for each partition, the position before the batch: nothing lies between it and the
+        batch's first record.
+    :param ends: for each partition, the position after the batch.
+    """
+
+    epoch: int
+    commands: Sequence[Command | Refused]
+    starts: dict[int, int]
+    ends: dict[int, int]
+    decisions: list[Decision] = field(default_factory=list)
+
+
+class Flight:
+    """Counts the batches between reading and publishing, and says when they have all landed."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._count = 0
+        self.epoch = 0
+        #: For each partition, the offset below which results are published.
+        self.published: dict[int, int] = {}
+
+    def depart(self) -> None:
+        with self._condition:
+            self._count += 1
+
+    def land(self) -> None:
+        with self._condition:
+            self._count -= 1
+            self._condition.notify_all()
+
+    def current(self, batch: Batch) -> bool:
+        return batch.epoch == self.epoch
+
+    def empty(self) -> bool:
+        with self._condition:
+            return self._count == 0
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until nothing is in flight; ``False`` when it takes longer than ``seconds``."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self._count == 0, timeout=seconds)
+
+
+class Pulse:
+    """When each stage last showed that it lives: a stage that waits or retries beats, a hung one does not."""
+
+    def __init__(self) -> None:
+        self._beats: dict[str, float] = {}
+
+    def beat(self, stage: str) -> None:
+        self._beats[stage] = time.monotonic()
+
+    def rest(self, stage: str) -> None:
+        """The stage has nothing to do, so its silence means nothing."""
+        self._beats.pop(stage, None)
+
+    def silent(self, seconds: float) -> list[str]:
+        """The stages at work that have not beaten for longer than ``seconds``."""
+        now = time.monotonic()
+        return [stage for stage, beat in list(self._beats.items()) if now - beat > seconds]

@@ -1,0 +1,239 @@
+"""Stage 1 of the applier: owns the consumer; records in, decoded batches out."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Final
+
+import structlog
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from runtime import crash_points
+from runtime.backoff import Backoff
+from runtime.kafka import make_consumer
+from runtime.settings import Settings
+from schemas.command import Command, Record, Refused
+from schemas.decode import DecodeAvro, decode_record
+from schemas.errors import Retry, Stop
+from schemas.topics import COMMANDS
+from sinks.positions import read_progress
+from streams.pipeline import Batch, Flight, Pulse
+
+_log = structlog.get_logger("applier")
+_NO_OFFSET: Final = -1001
+#: How long a rebalance waits for what is in flight; well below max.poll.interval.ms.
+_DRAIN_SECONDS: Final = 60.0
+
+
+class Reader:
+    """Reads the commands topic into ``batches``.
+
+    Kafka's committed offset says how far results are published, the database's watermark how far
+    commands are applied: on assignment reading starts at the smaller one, so that a result lost
+    between commit and publishing is published again, and a commit that is ahead of the database
+    (a restored backup) loses nothing.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        decode_avro: DecodeAvro,
+        flight: Flight,
+        batches: queue.Queue[Batch],
+        pulse: Pulse,
+        stop: threading.Event,
+    ) -> None:
+        self._settings = settings
+        self._decode_avro = decode_avro
+        self._flight = flight
+        self._batches = batches
+        self._pulse = pulse
+        self._stop = stop
+        self._positions: dict[int, int] = {}
+        self._topic = settings.topic(COMMANDS)
+        self.consumer: Consumer = make_consumer(
+            settings,
+            settings.consumer_group,
+            **{
+                "group.protocol": "consumer",
+                "fetch.min.bytes": 1,
+                "fetch.wait.max.ms": 100,
+                "queued.max.messages.kbytes": 32768,
+            },
+        )
+
+    def run(self) -> None:
+        """Read until asked to stop.
+
+        :raises Stop: ownership could not be handed over cleanly, or retention cut into the unapplied.
+        """
+        self.consumer.subscribe(
+            [self._topic],
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=self._lost,
+        )
+        try:
+            while not self._stop.is_set():
+                self._pulse.beat("reader")
+                messages = self._poll()
+                if messages:
+                    crash_points.reach("after-poll")
+                    self._deliver(messages)
+            self._flight.drain(_DRAIN_SECONDS)
+        finally:
+            self._pulse.rest("reader")
+            self.consumer.close()
+
+    def _poll(self) -> list[Message]:
+        # No timer between an idle applier and its first command: wait for one, take what is there.
+        messages = self.consumer.consume(1, 0.25)
+        if messages and self._settings.batch_size > 1:
+            messages += self.consumer.consume(self._settings.batch_size - 1, 0)
+        return messages
+
+    def _deliver(self, messages: list[Message]) -> None:
+        epoch = self._flight.epoch
+        starts: dict[int, int] = {}
+        commands: list[Command | Refused] = []
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                _raise_if_fatal(error)
+                continue
+            record = _record(message)
+            position = self._positions.get(record.partition)
+            if position is None or record.offset < position:
+                continue  # of an ownership that has ended
+            starts.setdefault(record.partition, position)
+            commands.append(self._decode(record))
+            self._positions[record.partition] = record.offset + 1
+        crash_points.reach("after-decode")
+        if commands:
+            ends = {partition: self._positions[partition] for partition in starts}
+            self._hand_over(Batch(epoch=epoch, commands=commands, starts=starts, ends=ends))
+
+    def _decode(self, record: Record) -> Command | Refused:
+        delays = Backoff(ceiling=5.0).delays()
+        while True:
+            try:
+                return decode_record(record, self._decode_avro)
+            except Retry as error:
+                # Hazard: skipping here would lose the command. Wait for the registry, stay in the group.
+                if self._stop.is_set():
+                    raise
+                _log.warning("applier.registry_unavailable", reason=str(error))
+                self._idle(next(delays))
+
+    def _hand_over(self, batch: Batch) -> None:
+        self._flight.depart()
+        while True:
+            try:
+                self._batches.put(batch, timeout=1.0)
+                return
+            except queue.Full:
+                if self._stop.is_set():
+                    self._flight.land()
+                    return
+                self._idle(0.0)
+                if not self._flight.current(batch):
+                    self._flight.land()
+                    return
+
+    def _idle(self, seconds: float) -> None:
+        """Stay a member of the group while nothing more can be taken in."""
+        self._pulse.beat("reader")
+        assigned = self.consumer.assignment()
+        if assigned:
+            self.consumer.pause(assigned)
+        try:
+            message = self.consumer.poll(seconds)
+            if message is not None and message.error() is None:
+                # Fetched before the pause took hold: go back to it, or it would be skipped.
+                self.consumer.seek(TopicPartition(self._topic, message.partition(), message.offset()))
+        finally:
+            owned = {(part.topic, part.partition) for part in self.consumer.assignment()}
+            again = [part for part in assigned if (part.topic, part.partition) in owned]
+            if again:
+                self.consumer.resume(again)
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [part.partition for part in partitions]
+        if not numbers:
+            consumer.incremental_assign([])
+            return
+        progress = read_progress(self._settings, numbers)
+        committed = {part.partition: part.offset for part in consumer.committed(partitions, timeout=30)}
+        starts = []
+        for number in numbers:
+            low, end = consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=30)
+            stored = progress.get(number)
+            applied = stored.next_offset if stored else 0
+            published = committed.get(number, _NO_OFFSET)
+            if published < 0:
+                published = stored.results_offset if stored else 0
+            if applied > end:
+                raise Stop(
+                    f"partition {number} ends at offset {end}, but the database has applied up to"
+                    f" {applied}: the topic was recreated or the broker restored. Nothing is read until"
+                    " this is resolved; see docs/operations.md"
+                )
+            if published > applied:
+                _log.error(
+                    "applier.offsets_ahead_of_database",
+                    partition=number,
+                    committed=published,
+                    watermark=applied,
+                )
+            start = min(published, applied)
+            if low > applied and end > applied:
+                raise Stop(
+                    f"partition {number}: offsets {applied} to {low - 1} were deleted by retention before"
+                    " they were applied; their commands are lost. See docs/operations.md"
+                )
+            start = max(start, low)
+            self._positions[number] = start
+            self._flight.published[number] = min(published, applied)
+            starts.append(TopicPartition(self._topic, number, start if start else OFFSET_BEGINNING))
+        _log.info("applier.assigned", partitions=numbers, starts=[part.offset for part in starts])
+        consumer.incremental_assign(starts)
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [part.partition for part in partitions]
+        _log.info("applier.revoked", partitions=numbers)
+        if not self._flight.drain(_DRAIN_SECONDS):
+            raise Stop("a rebalance could not wait for the batch in flight; starting afresh")
+        self._forget(numbers)
+        consumer.incremental_unassign(partitions)
+
+    def _lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        numbers = [part.partition for part in partitions]
+        _log.warning("applier.lost", partitions=numbers)
+        # Another worker may own them already: what is in flight must neither publish nor commit.
+        self._flight.epoch += 1
+        self._forget(numbers)
+        consumer.incremental_unassign(partitions)
+
+    def _forget(self, partitions: list[int]) -> None:
+        for number in partitions:
+            self._positions.pop(number, None)
+            self._flight.published.pop(number, None)
+
+
+def _record(message: Message) -> Record:
+    return Record(
+        topic=message.topic(),
+        partition=message.partition(),
+        offset=message.offset(),
+        timestamp_ms=message.timestamp()[1],
+        key=message.key(),
+        value=message.value(),
+        headers=tuple(message.headers() or ()),
+    )
+
+
+def _raise_if_fatal(error: KafkaError) -> None:
+    if error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        raise Stop(f"the consumer cannot go on: {error.str()}") from KafkaException(error)
+    _log.warning("applier.broker", reason=error.str(), code=error.name())

@@ -1,0 +1,193 @@
+"""The relay: outbox → topics, each event exactly once and in order for ``read_committed`` consumers.
+
+Each chunk of a window goes out in one Kafka transaction together with the relay's own position
+(``relay_position``): after a kill, what was sent without the position never happened, and what was
+sent with it is not sent again. One leader a shard: a session lock in Postgres chooses it, the
+``transactional.id`` fences a former one that wakes up.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Final
+
+import psycopg
+import structlog
+from confluent_kafka import KafkaException, Producer
+
+from runtime import crash_points
+from runtime.backoff import Backoff
+from runtime.kafka import make_producer
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.errors import Retry, Stop
+from schemas.topics import RELAY_POSITION
+from sinks.wake import CHANNEL
+from sinks.windows import (
+    Connection,
+    OutboxRow,
+    Position,
+    cluster_epoch,
+    note_position,
+    oldest_running,
+    read_window,
+    try_lead,
+)
+from streams.pipeline import Pulse
+from streams.relay_position import encode_position, read_position
+from streams.relay_records import Encode, records_of
+
+_log = structlog.get_logger("relay")
+CHUNK: Final = 2000
+SHARD: Final = "0"
+_TIMEOUT: Final = 30.0
+_NOTE_SECONDS: Final = 0.5
+
+
+class Relay:
+    """Publishes the outbox until asked to stop."""
+
+    def __init__(self, settings: Settings, encode: Encode, pulse: Pulse, stop: threading.Event) -> None:
+        self._settings = settings
+        self._encode = encode
+        self._pulse = pulse
+        self._stop = stop
+        self._noted = 0.0
+
+    def run(self) -> None:
+        """Lead, or wait to lead; start over after an outage of Postgres or Kafka.
+
+        :raises Stop: fenced by another leader, or the database is not the one that was published from.
+        """
+        delays = Backoff(first=0.1, ceiling=5.0).delays()
+        while not self._stop.is_set():
+            self._pulse.beat("relay")
+            try:
+                self._session()
+            except (Retry, psycopg.OperationalError) as error:
+                _log.warning("relay.retry", reason=type(error).__name__)
+            except KafkaException as failure:
+                error = failure.args[0]
+                if error.fatal():
+                    raise Stop(f"the relay's producer is fenced or broken: {error.str()}") from failure
+                _log.warning("relay.retry", reason=error.str(), code=error.name())
+            else:
+                delays = Backoff(first=0.1, ceiling=5.0).delays()
+                continue
+            self._stop.wait(next(delays))
+        self._pulse.rest("relay")
+
+    def _session(self) -> None:
+        connection = connect(self._settings, application_name="interactions-relay", autocommit=True)
+        try:
+            while not try_lead(connection, SHARD):
+                self._pulse.beat("relay")
+                if self._stop.wait(0.5):
+                    return
+            self._lead(connection)
+        finally:
+            connection.close()
+
+    def _lead(self, connection: Connection) -> None:
+        producer = make_producer(
+            self._settings,
+            **{
+                "transactional.id": f"{self._settings.topic_prefix}interactions-relay-{SHARD}",
+                "transaction.timeout.ms": 15000,
+                "linger.ms": 1,
+                "queue.buffering.max.messages": 100000,
+            },
+        )
+        producer.init_transactions(_TIMEOUT)
+        epoch = cluster_epoch(connection)
+        at = self._resume(connection, epoch)
+        connection.execute(f"LISTEN {CHANNEL}")
+        _log.info("relay.leading", shard=SHARD, floor=at.floor, position=at.position)
+        while not self._stop.is_set():
+            self._pulse.beat("relay")
+            if at.ceiling is None:
+                ceiling = oldest_running(connection)
+                if ceiling <= at.floor:
+                    self._wait(connection)
+                    continue
+                at = Position(at.floor, ceiling, 0)
+            published = 0
+            for rows in read_window(connection, at, CHUNK):
+                crash_points.reach("relay-after-read")
+                at = Position(at.floor, at.ceiling, rows[-1].position)
+                # The last chunk is recorded as inside the window too; a restart then finds it empty.
+                self._publish(producer, epoch, rows, at)
+                published += len(rows)
+                if self._stop.is_set():
+                    break
+            else:
+                assert at.ceiling is not None
+                at = Position(at.ceiling)
+            self._note(connection, epoch, at)
+            if published == 0:
+                self._wait(connection)
+
+    def _resume(self, connection: Connection, epoch: str) -> Position:
+        stored = read_position(self._settings, SHARD)
+        if stored is None:
+            return Position()
+        if stored.epoch != epoch or stored.at.floor > oldest_running(connection):
+            raise Stop(
+                "this database is not the one whose outbox was published so far (restored from a backup,"
+                " or another cluster): publishing on would lose or double events."
+                " See 'After restoring the database' in docs/operations.md"
+            )
+        return stored.at
+
+    def _publish(self, producer: Producer, epoch: str, rows: list[OutboxRow], at: Position) -> None:
+        producer.begin_transaction()
+        try:
+            for row in rows:
+                for topic, key, value, headers in records_of(row, self._encode):
+                    self._produce(producer, topic, key, value, headers)
+            self._produce(producer, RELAY_POSITION, SHARD, encode_position(epoch, at), None)
+            producer.flush(_TIMEOUT)
+            crash_points.reach("relay-after-send-before-commit")
+        except BaseException:
+            producer.abort_transaction(_TIMEOUT)
+            raise
+        self._commit(producer)
+        crash_points.reach("relay-after-commit-before-cleanup")
+
+    def _commit(self, producer: Producer) -> None:
+        while True:
+            try:
+                producer.commit_transaction(_TIMEOUT)
+                return
+            except KafkaException as failure:
+                error = failure.args[0]
+                if error.retriable():
+                    # Hazard: whether it was committed is unknown; only the same call may settle it.
+                    self._pulse.beat("relay")
+                    continue
+                if error.txn_requires_abort():
+                    producer.abort_transaction(_TIMEOUT)
+                raise
+
+    def _produce(
+        self, producer: Producer, topic: str, key: str, value: bytes | None, headers: Any
+    ) -> None:
+        name = self._settings.topic(topic)
+        while True:
+            try:
+                producer.produce(name, value=value, key=key, headers=headers)
+                return
+            except BufferError:
+                producer.poll(0.1)
+
+    def _wait(self, connection: Connection) -> None:
+        """Until a commit is announced, and not longer than a moment: the announcement is a hint."""
+        for _ in connection.notifies(timeout=0.2, stop_after=1):
+            pass
+
+    def _note(self, connection: Connection, epoch: str, at: Position) -> None:
+        now = time.monotonic()
+        if now - self._noted >= _NOTE_SECONDS:
+            self._noted = now
+            note_position(connection, SHARD, epoch, at)

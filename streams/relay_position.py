@@ -1,0 +1,56 @@
+"""The relay's own position on Kafka: written in the same transaction as the events it covers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from runtime.kafka import make_consumer
+from runtime.settings import Settings
+from schemas.topics import RELAY_POSITION
+from sinks.windows import Position
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPosition:
+    """A position and the database history it belongs to."""
+
+    epoch: str
+    at: Position
+
+
+def encode_position(epoch: str, at: Position) -> bytes:
+    """The value of a position record."""
+    return orjson.dumps(
+        {"epoch": epoch, "xidFloor": at.floor, "xidCeiling": at.ceiling, "position": at.position}
+    )
+
+
+def read_position(settings: Settings, shard: str) -> StoredPosition | None:
+    """The last committed position of a shard, or ``None`` when it never published.
+
+    Must be called after ``init_transactions``: only then is no transaction of a former leader open.
+    """
+    consumer = make_consumer(settings, "interactions-relay-position", **{"enable.partition.eof": True})
+    found: StoredPosition | None = None
+    try:
+        consumer.assign([TopicPartition(settings.topic(RELAY_POSITION), 0, 0)])
+        while True:
+            for message in consumer.consume(1000, 1.0):
+                error = message.error()
+                if error is not None:
+                    if error.code() == KafkaError._PARTITION_EOF:
+                        return found
+                    if error.code() != KafkaError.OFFSET_OUT_OF_RANGE:
+                        raise KafkaException(error)
+                    continue
+                if message.key() == shard.encode() and message.value() is not None:
+                    stored = orjson.loads(message.value())
+                    found = StoredPosition(
+                        stored["epoch"],
+                        Position(stored["xidFloor"], stored["xidCeiling"], stored["position"]),
+                    )
+    finally:
+        consumer.close()

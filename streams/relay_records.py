@@ -1,0 +1,50 @@
+"""One outbox row → the records it becomes: an event and its state, or a command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from schemas.errors import Stop
+from schemas.events import DUE, OVERDUE
+from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE
+from sinks.windows import OutboxRow
+
+#: ``(model name, data) -> Confluent Avro``.
+Encode = Callable[[str, dict[str, Any]], bytes]
+Headers = list[tuple[str, bytes | str | None]]
+OutRecord = tuple[str, str, bytes | None, Headers]
+
+INTERACTION_STATE_TYPE = "customers.interaction.state"
+NEXT_STATE_TYPE = "customers.next_interaction.state"
+
+
+def records_of(row: OutboxRow, encode: Encode) -> list[OutRecord]:
+    """Topic (catalogue name), key, value and headers of each record of a row, in order."""
+    headers: dict[str, str] = orjson.loads(row.headers)
+    if row.aggregatetype == "command":
+        return [(COMMANDS, row.aggregateid, row.payload.encode(), list(headers.items()))]
+    payload = orjson.loads(row.payload)
+    headers["content-type"] = "application/avro"
+    event: OutRecord = (EVENTS, row.aggregateid, encode(row.type, payload), list(headers.items()))
+    if row.aggregatetype == "interaction":
+        if row.type in (DUE, OVERDUE):
+            return [event]
+        after = payload["after"]
+        value = encode(INTERACTION_STATE_TYPE, after) if after is not None else None
+        return [event, (INTERACTION_STATE, payload["id"], value, _state(headers, INTERACTION_STATE_TYPE))]
+    if row.aggregatetype == "next-interaction":
+        value = None
+        if payload["next"] is not None:
+            state = {
+                name: payload[name] for name in ("entityId", "tenantId", "organizationId", "entityVersion")
+            }
+            value = encode(NEXT_STATE_TYPE, {**state, "next": payload["next"]})
+        return [event, (NEXT_INTERACTION_STATE, row.aggregateid, value, _state(headers, NEXT_STATE_TYPE))]
+    raise Stop(f"the outbox row {row.id} has the unknown aggregate type {row.aggregatetype!r}")
+
+
+def _state(headers: dict[str, str], kind: str) -> Headers:
+    return list({**headers, "ce_type": kind}.items())

@@ -1,0 +1,73 @@
+"""Run one role until it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from runtime.logs import configure_logging
+from runtime.settings import Settings
+from schemas.errors import Stop
+from streams.app import Stage, StageService, run_app
+from streams.codec import make_codec
+from streams.pipeline import Batch, Flight, Pulse
+from streams.publisher import Publisher
+from streams.reader import Reader
+from streams.relay import Relay
+from streams.slots import claim_slot
+from streams.timers import Timers
+from streams.topics import require_topics
+from streams.writer import Writer
+
+Stages = list[tuple[str, Stage]]
+
+
+def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:
+    """The applier: reader, writer and publisher, each in its thread, one batch apart."""
+    codec = make_codec(settings)
+    flight = Flight()
+    batches: queue.Queue[Batch] = queue.Queue(maxsize=1)
+    applied: queue.Queue[Batch] = queue.Queue(maxsize=2)
+    slot = claim_slot(settings)
+    reader = Reader(settings, codec.decode, flight, batches, pulse, stop)
+    writer = Writer(settings, flight, batches, applied, pulse, stop)
+    publisher = Publisher(
+        settings, reader.consumer, codec.encode_result, slot.transactional_id, flight, applied, pulse, stop
+    )
+    return [("reader", reader.run), ("writer", writer.run), ("publisher", publisher.run)]
+
+
+def relay_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:
+    """The relay: one thread."""
+    return [("relay", Relay(settings, make_codec(settings).encode, pulse, stop).run)]
+
+
+def timers_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:
+    """The timers: one thread."""
+    return [("timers", Timers(settings, pulse, stop).run)]
+
+
+ROLES: Final[dict[str, Callable[[Settings, Pulse, threading.Event], Stages]]] = {
+    "applier": applier_stages,
+    "relay": relay_stages,
+    "timers": timers_stages,
+}
+
+
+def run_role(role: str, settings: Settings) -> None:
+    """Run a role until SIGTERM or SIGINT; returns after a clean stop.
+
+    :raises Stop: the role is unknown, a topic is missing or wrongly set, or the role failed.
+    """
+    if role not in ROLES:
+        raise Stop(f"unknown role {role!r}; the roles are {', '.join(ROLES)}")
+    configure_logging(settings)
+    require_topics(settings)
+    pulse, stop = Pulse(), threading.Event()
+    service = StageService(role, ROLES[role](settings, pulse, stop), pulse, stop)
+    run_app(settings, service)

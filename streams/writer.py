@@ -1,0 +1,130 @@
+"""Stage 2 of the applier: batches into the database, one transaction each."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import Any
+
+import psycopg
+import structlog
+
+from domain.decision import Decision
+from runtime import crash_points
+from runtime.backoff import Backoff
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.errors import Retry
+from schemas.topics import COMMANDS
+from sinks.transaction import BatchTransaction
+from sinks.wake import wake_relay
+from streams.pipeline import Batch, Flight, Pulse
+
+_log = structlog.get_logger("applier")
+
+# A paused owner must not hold a partition's lock for ever, nor outlive the turn of a month unnoticed.
+_SESSION = (
+    "SET idle_in_transaction_session_timeout = '10s'",
+    "SET transaction_timeout = '90s'",
+    "SET lock_timeout = '60s'",
+)
+
+
+class Writer:
+    """Applies each batch until it is committed; a batch is never skipped."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        flight: Flight,
+        batches: queue.Queue[Batch],
+        applied: queue.Queue[Batch],
+        pulse: Pulse,
+        stop: threading.Event,
+    ) -> None:
+        self._settings = settings
+        self._flight = flight
+        self._batches = batches
+        self._applied = applied
+        self._pulse = pulse
+        self._stop = stop
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._transaction: BatchTransaction | None = None
+
+    def run(self) -> None:
+        """Work until asked to stop and nothing is left.
+
+        :raises Stop: the database refuses in a way that no retry mends.
+        """
+        try:
+            while not (self._stop.is_set() and self._flight.empty()):
+                try:
+                    batch = self._batches.get(timeout=0.25)
+                except queue.Empty:
+                    continue
+                self._pulse.beat("writer")
+                if self._commit(batch):
+                    crash_points.reach("after-commit-before-results")
+                    self._applied.put(batch)
+                else:
+                    self._flight.land()
+                self._pulse.rest("writer")
+        finally:
+            self._close()
+
+    def _commit(self, batch: Batch) -> bool:
+        """Apply the batch; ``False`` when it became void, or when we were told to stop, before that."""
+        delays = Backoff(first=0.05, ceiling=5.0).delays()
+        while self._flight.current(batch):
+            try:
+                transaction = self._transaction or self._open()
+                batch.decisions = transaction.apply(batch.commands, batch.starts, self._flight.published)
+            except Retry as error:
+                self._pulse.beat("writer")
+                pause = next(delays) if error.after is None else error.after
+                _log.warning("applier.retry", reason=str(error), seconds=round(pause, 2))
+                if self._connection is not None and self._connection.closed:
+                    self._close()
+                if self._stop.wait(pause):
+                    return False
+                continue
+            if self._connection is not None:
+                wake_relay(self._connection)
+            for decision in batch.decisions:
+                _guard(decision)
+            return True
+        return False
+
+    def _open(self) -> BatchTransaction:
+        connection = connect(self._settings, application_name="interactions-applier")
+        for statement in _SESSION:
+            connection.execute(statement)
+        connection.commit()
+        self._connection = connection
+        self._transaction = BatchTransaction(
+            connection,
+            consumer_group=self._settings.consumer_group,
+            topic=self._settings.topic(COMMANDS),
+        )
+        return self._transaction
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._transaction = None
+
+
+def _guard(decision: Decision) -> None:
+    """UPDATE never creates: an update of something unknown is said aloud, without customers' text."""
+    if decision.outcome != "rejected":
+        return
+    problem = decision.result.get("problem") or {}
+    envelope = decision.command.envelope
+    if problem.get("code") == "interaction_not_found":
+        _log.warning(
+            "applier.update_of_unknown",
+            tenant_id=envelope.tenant_id,
+            organization_id=envelope.organization_id,
+            command_id=envelope.id,
+            command_type=envelope.type,
+        )
