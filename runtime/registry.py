@@ -10,20 +10,27 @@ from runtime.settings import Settings
 from schemas.errors import Stop
 
 
-def make_registry(settings: Settings) -> SchemaRegistryClient:
+def make_registry(settings: Settings, **overrides: Any) -> SchemaRegistryClient:
     """A registry client; basic authentication and a private CA pass through from the settings.
 
+    :param overrides: client properties by their dotted names; they win over the defaults.
     :raises Stop: no registry URL is set.
     """
     if settings.schema_registry_url is None:
         raise Stop(
             "INTERACTIONS_SCHEMA_REGISTRY_URL is not set and no stack runs: `interactions up --detach`."
         )
-    config: dict[str, Any] = {"url": settings.schema_registry_url}
+    # Hazard: without a timeout of ours the client waits for ever on a half-open connection.
+    config: dict[str, Any] = {
+        "url": settings.schema_registry_url,
+        "timeout": 10.0,
+        "max.retries": 2,
+        "retries.wait.ms": 200,
+    }
     if settings.schema_registry_username is not None:
         password = settings.schema_registry_password
         secret = password.get_secret_value() if password else ""
         config["basic.auth.user.info"] = f"{settings.schema_registry_username}:{secret}"
     if settings.schema_registry_ssl_ca_location is not None:
         config["ssl.ca.location"] = settings.schema_registry_ssl_ca_location
-    return SchemaRegistryClient(config)
+    return SchemaRegistryClient({**config, **overrides})

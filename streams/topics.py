@@ -1,0 +1,194 @@
+"""The topics of the catalogue on the broker: made when missing, compared at every start."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AdminClient,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+
+from runtime.kafka import make_admin
+from runtime.settings import Settings
+from schemas.errors import Retry, Stop
+from schemas.topics import TOPICS, Topic
+
+_log = structlog.get_logger("topics")
+_SECONDS: Final = 15.0
+#: Settings that the laws rest on: the rules' clock, and what is kept of a key.
+_VITAL: Final = frozenset({"message.timestamp.type", "cleanup.policy"})
+#: librdkafka's own errors that mean "no broker answers".
+_UNREACHABLE: Final = frozenset({"_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "_RESOLVE"})
+
+Severity = Literal["fatal", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFinding:
+    """One way in which a topic on the broker is not as the catalogue says.
+
+    :param topic: the full name on the broker.
+    :param setting: ``exists``, ``partitions``, or the name of a topic setting.
+    :param wanted: what the catalogue says, as text.
+    :param found: what the broker says; ``None`` when the topic is missing.
+    :param severity: ``fatal`` when no process may work with it.
+    :param advice: one sentence: what to do.
+    """
+
+    topic: str
+    setting: str
+    wanted: str
+    found: str | None
+    severity: Severity
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.topic}: {self.setting} is {self.found or 'no'}, wanted {self.wanted}. {self.advice}"
+
+    def to_json(self) -> dict[str, str | None]:
+        """The finding as ``interactions topics --json`` shows it."""
+        return asdict(self)
+
+
+def ensure_topics(settings: Settings) -> list[str]:
+    """Make the topics of the catalogue that do not exist; existing ones stay as they are.
+
+    Several processes may call it at once.
+
+    :returns: full names of the topics that this call made.
+    :raises Retry: the broker cannot be reached.
+    :raises Stop: the broker refuses, for example for want of rights or of brokers.
+    """
+    admin = make_admin(settings)
+    existing = _existing(admin)
+    wanted = [
+        NewTopic(
+            settings.topic(topic.name),
+            num_partitions=_partitions(settings, topic),
+            replication_factor=settings.topic_replication_factor,
+            config=topic.config,
+        )
+        for topic in TOPICS
+        if settings.topic(topic.name) not in existing
+    ]
+    if not wanted:
+        return []
+    made = []
+    for name, future in admin.create_topics(wanted, operation_timeout=_SECONDS).items():
+        try:
+            future.result()
+        except KafkaException as failure:
+            error: KafkaError = failure.args[0]
+            if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise _explain(error, f"the topic {name} cannot be created") from failure
+        else:
+            made.append(name)
+    return sorted(made)
+
+
+def check_topics(settings: Settings) -> list[TopicFinding]:
+    """Compare the topics on the broker with the catalogue; nothing is changed.
+
+    :raises Retry: the broker cannot be reached.
+    :raises Stop: the broker refuses to describe its topics.
+    """
+    admin = make_admin(settings)
+    existing = _existing(admin)
+    findings: list[TopicFinding] = []
+    present = []
+    for topic in TOPICS:
+        name = settings.topic(topic.name)
+        if name not in existing:
+            advice = "Create it with: interactions topics --create"
+            findings.append(TopicFinding(name, "exists", "yes", None, "fatal", advice))
+            continue
+        present.append(topic)
+        findings += _compare_partitions(name, _partitions(settings, topic), existing[name])
+    found = topic_configs(admin, [settings.topic(topic.name) for topic in present])
+    for topic in present:
+        name = settings.topic(topic.name)
+        findings += _compare_config(name, topic.config, found[name])
+    return findings
+
+
+def require_topics(settings: Settings) -> None:
+    """What every role does at its start: refuse what would break a law, warn of the rest.
+
+    :raises Stop: a topic is missing, or has the wrong clock or clean-up policy.
+    :raises Retry: the broker cannot be reached.
+    """
+    findings = check_topics(settings)
+    fatal = [finding for finding in findings if finding.severity == "fatal"]
+    if fatal:
+        raise Stop("The topics are not as they must be:\n" + "\n".join(f"  {finding}" for finding in fatal))
+    for finding in findings:
+        _log.warning("topics.differ", **finding.to_json())
+
+
+def topic_configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """Full topic name → setting → value, as the broker has them."""
+    if not names:
+        return {}
+    asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    futures: dict[ConfigResource, Future[Any]] = admin.describe_configs(asked, request_timeout=_SECONDS)
+    found = {}
+    for resource, future in futures.items():
+        try:
+            entries = future.result()
+        except KafkaException as failure:
+            what = f"the settings of topic {resource.name} cannot be read"
+            raise _explain(failure.args[0], what) from failure
+        found[resource.name] = {name: entry.value for name, entry in entries.items()}
+    return found
+
+
+def _existing(admin: AdminClient) -> dict[str, int]:
+    """Full topic name → partition count."""
+    try:
+        listed = admin.list_topics(timeout=_SECONDS)
+    except KafkaException as failure:
+        raise _explain(failure.args[0], "the topics cannot be listed") from failure
+    return {name: len(topic.partitions) for name, topic in listed.topics.items() if topic.error is None}
+
+
+def _partitions(settings: Settings, topic: Topic) -> int:
+    return topic.partitions or settings.topic_partitions
+
+
+def _compare_partitions(name: str, wanted: int, found: int) -> list[TopicFinding]:
+    if found == wanted:
+        return []
+    # Hazard: partitions added later send an entity's new commands elsewhere, past its old ones.
+    advice = (
+        "A count cannot be raised while commands are in flight without breaking the order of an entity;"
+        " set INTERACTIONS_TOPIC_PARTITIONS to the number that exists, or move to new topics."
+    )
+    return [TopicFinding(name, "partitions", str(wanted), str(found), "warning", advice)]
+
+
+def _compare_config(name: str, wanted: dict[str, str], found: dict[str, str]) -> list[TopicFinding]:
+    findings = []
+    for setting, value in wanted.items():
+        actual = found.get(setting)
+        if actual == value:
+            continue
+        severity: Severity = "fatal" if setting in _VITAL else "warning"
+        advice = (
+            f"Set it with: kafka-configs --alter --entity-type topics --entity-name {name}"
+            f" --add-config {setting}={value}"
+        )
+        findings.append(TopicFinding(name, setting, value, str(actual), severity, advice))
+    return findings
+
+
+def _explain(error: KafkaError, what: str) -> Retry | Stop:
+    transient = error.retriable() or error.name() in _UNREACHABLE
+    text = f"{what}: {error.str()}"
+    return Retry(f"{text}. Is the broker up?") if transient else Stop(text)
