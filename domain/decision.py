@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from domain.model import Deal, Entity, Event, Interaction, Outcome, TypeEntry
+from domain.value_class import value_class
 from schemas.command import Command, Refused
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
+@value_class(slots=True, frozen=True, kw_only=True)
 class Decision:
     """The fate of one command.
 

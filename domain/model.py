@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from domain.value_class import value_class
+
 Outcome = Literal["applied", "rejected", "duplicate", "no_op"]
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
+@value_class(slots=True, frozen=True, kw_only=True)
 class Interaction:
     """One row of ``customer_interactions`` (spec "CustomerInteraction").
 
@@ -47,7 +49,7 @@ class Interaction:
     updated_at: datetime
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
+@value_class(slots=True, frozen=True, kw_only=True)
 class NextInteraction:
     """The projection ``next_interaction_*`` of one entity."""
 
@@ -58,7 +60,7 @@ class NextInteraction:
     color: str | None
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
+@value_class(slots=True, frozen=True, kw_only=True)
 class LastInteraction:
     """The projection ``last_interaction_*``: the done interaction that occurred last."""
 
@@ -67,7 +69,7 @@ class LastInteraction:
     name: str
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
+@value_class(slots=True, frozen=True, kw_only=True)
 class Entity:
     """One row of ``customer_entities``: a person or company, and its projection.
 
@@ -94,7 +96,7 @@ class Entity:
     updated_at: datetime
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
+@value_class(slots=True, frozen=True, kw_only=True)
 class Deal:
     """One row of ``customer_deals``."""
 
@@ -108,7 +110,7 @@ class Deal:
     updated_at: datetime
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
+@value_class(slots=True, frozen=True, kw_only=True)
 class TypeEntry:
     """One row of ``interaction_types``, scoped by tenant and organization."""
 
@@ -130,7 +132,7 @@ class Dictionary:
     entries: dict[str, TypeEntry] = field(default_factory=dict)
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
+@value_class(slots=True, frozen=True, kw_only=True)
 class LogEntry:
     """What the command log holds of a command that was carried out before.
 
@@ -150,7 +152,7 @@ class LogEntry:
     offset: int
 
 
-@dataclass(slots=True, frozen=True, kw_only=True)
+@value_class(slots=True, frozen=True, kw_only=True)
 class Event:
     """One event for the outbox.
 

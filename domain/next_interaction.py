@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from domain.model import Interaction, LastInteraction, NextInteraction, TypeEntry
 
@@ -17,6 +17,8 @@ from domain.model import Interaction, LastInteraction, NextInteraction, TypeEntr
 NextKey = tuple[datetime, float, datetime, str]
 #: ``occurred_at, created_at, id``, ascending: the last interaction is the greatest.
 LastKey = tuple[datetime, datetime, str]
+
+Key = TypeVar("Key", NextKey, LastKey)
 
 _NO_PRIORITY: Final = float("inf")
 
@@ -67,7 +69,7 @@ class Plan:
 
     def next_after(self, moved: str | None, after: Interaction | None) -> str | None:
         """The id that is first once interaction ``moved`` has become ``after`` (``None``: it is gone)."""
-        best = next((key for key in self.planned[:2] if key[3] != moved), None)
+        best = _unmoved(self.planned, 0, 1, moved)
         if after is not None:
             key = next_key(after)
             if key is not None and (best is None or key < best):
@@ -76,12 +78,21 @@ class Plan:
 
     def last_after(self, moved: str | None, after: Interaction | None) -> str | None:
         """The id that occurred last once interaction ``moved`` has become ``after``."""
-        best = next((key for key in self.done[:-3:-1] if key[2] != moved), None)
+        best = _unmoved(self.done, -1, -2, moved)
         if after is not None:
             key = last_key(after)
             if key is not None and (best is None or key > best):
                 return after.id
         return best[2] if best is not None else None
+
+
+def _unmoved(keys: list[Key], first: int, second: int, moved: str | None) -> Key | None:
+    """The key at ``first``, or the one at ``second`` when the first is the moved interaction's."""
+    if not keys:
+        return None
+    if keys[first][-1] != moved:
+        return keys[first]
+    return keys[second] if len(keys) > 1 else None
 
 
 def next_projection(row: Interaction, entry: TypeEntry | None) -> NextInteraction:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import fields
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, Final
 
 from domain.model import Interaction
 from schemas.instants import format_instant
 
-_NAMES: Final = tuple(field.name for field in fields(Interaction))
-_values = attrgetter(*_NAMES)
 _INSTANTS: Final = (
     "scheduled_at",
     "occurred_at",
@@ -42,11 +38,33 @@ def undo_image(before: Interaction | None, after: Interaction | None, version: i
 
 def row_image(row: Interaction) -> dict[str, Any]:
     """A row as JSON, by column name."""
-    image: dict[str, Any] = dict(zip(_NAMES, _values(row), strict=True))
-    for name in _INSTANTS:
-        if image[name] is not None:
-            image[name] = format_instant(image[name])
-    return image
+    return {
+        "id": row.id,
+        "tenant_id": row.tenant_id,
+        "organization_id": row.organization_id,
+        "entity_id": row.entity_id,
+        "interaction_type": row.interaction_type,
+        "status": row.status,
+        "deal_id": row.deal_id,
+        "title": row.title,
+        "body": row.body,
+        "scheduled_at": format_instant(row.scheduled_at) if row.scheduled_at is not None else None,
+        "occurred_at": format_instant(row.occurred_at) if row.occurred_at is not None else None,
+        "priority": row.priority,
+        "author_user_id": row.author_user_id,
+        "owner_user_id": row.owner_user_id,
+        "appearance_icon": row.appearance_icon,
+        "appearance_color": row.appearance_color,
+        "source": row.source,
+        "version": row.version,
+        "schedule_version": row.schedule_version,
+        "due_phase": row.due_phase,
+        "status_as_of": format_instant(row.status_as_of),
+        "scheduled_as_of": format_instant(row.scheduled_as_of),
+        "occurred_as_of": format_instant(row.occurred_as_of),
+        "created_at": format_instant(row.created_at),
+        "updated_at": format_instant(row.updated_at),
+    }
 
 
 def row_of_image(image: dict[str, Any]) -> Interaction:
@@ -60,9 +78,36 @@ def row_of_image(image: dict[str, Any]) -> Interaction:
 
 def evolve(row: Interaction, changes: dict[str, Any]) -> Interaction:
     """A copy of a row with some fields changed (``dataclasses.replace``, several times as fast)."""
-    values: dict[str, Any] = dict(zip(_NAMES, _values(row), strict=True))
-    values.update(changes)
-    return Interaction(**values)
+    copy = Interaction(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        organization_id=row.organization_id,
+        entity_id=row.entity_id,
+        interaction_type=row.interaction_type,
+        status=row.status,
+        deal_id=row.deal_id,
+        title=row.title,
+        body=row.body,
+        scheduled_at=row.scheduled_at,
+        occurred_at=row.occurred_at,
+        priority=row.priority,
+        author_user_id=row.author_user_id,
+        owner_user_id=row.owner_user_id,
+        appearance_icon=row.appearance_icon,
+        appearance_color=row.appearance_color,
+        source=row.source,
+        version=row.version,
+        schedule_version=row.schedule_version,
+        due_phase=row.due_phase,
+        status_as_of=row.status_as_of,
+        scheduled_as_of=row.scheduled_as_of,
+        occurred_as_of=row.occurred_as_of,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )
+    for name, value in changes.items():
+        setattr(copy, name, value)
+    return copy
 
 
 def undo_token(command_id: str) -> str:
