@@ -60,7 +60,7 @@ class Customer:
         code: str | None = None,
     ) -> dict[str, Any]:
         """Add one command; returns the event."""
-        event = cloud_event(self.rng, self.scope, kind, self.id, made_at, data)
+        event = cloud_event(self.rng, self.scope, kind, self.id, made_at=made_at, data=data)
         self.samples.append(Sample(made_at, event, outcome, code))
         return event
 

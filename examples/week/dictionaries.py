@@ -32,5 +32,7 @@ def dictionary_samples(seed: int, now: datetime) -> Iterator[Sample]:
             "actionable": True,
         }
         for data in (visit, {"interactionType": "call", "label": "Phone call", "strict": strict}):
-            event = cloud_event(rng, scope, "interaction_type.upsert", scope.organization_id, made_at, data)
+            event = cloud_event(
+                rng, scope, "interaction_type.upsert", scope.organization_id, made_at=made_at, data=data
+            )
             yield Sample(made_at, event)

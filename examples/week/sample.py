@@ -46,7 +46,7 @@ def instant(moment: datetime) -> str:
 
 
 def cloud_event(
-    rng: random.Random, scope: Scope, kind: str, entity_id: str, made_at: datetime, data: dict[str, Any]
+    rng: random.Random, scope: Scope, kind: str, entity_id: str, *, made_at: datetime, data: dict[str, Any]
 ) -> dict[str, Any]:
     """A structured CloudEvents 1.0 command; ``kind`` is its type without ``customers.``."""
     return {

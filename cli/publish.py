@@ -1,0 +1,102 @@
+"""``interactions publish``: send commands from a file and learn the fate of each."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+from rich.console import Console
+
+from cli.input_lines import count_lines
+from cli.publish_report import Report
+from cli.publish_view import progress_bar, show_report
+from cli.publishing import LineSource, publishing
+from runtime.settings import Settings, load_settings
+
+_HELP = """Send commands and wait for the outcome of each.
+
+FILE holds JSON Lines: one structured CloudEvent a line (docs/commands.md). Use - for standard input.
+Records are keyed by entityid. A line that cannot be sent (not JSON, no entityid) is reported with its
+number; the other lines are still sent. Every line ends in one count: applied, no_op, duplicate,
+rejected, not sent or unknown.
+
+Exit status: 0 all well; 1 a command was rejected (unless --allow-rejected), not sent or unknown;
+130 interrupted. Publishing a file again is safe: the same id with the same content changes nothing.
+"""
+_EXAMPLES = """Examples:
+
+interactions publish week.jsonl
+
+interactions publish week.jsonl --allow-rejected --json
+
+my-export | interactions publish - --timeout 120
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``publish``."""
+    app.command("publish", help=_HELP, epilog=_EXAMPLES)(publish)
+
+
+def publish(
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON Lines, or - for standard input.")],
+    *,
+    allow_rejected: Annotated[
+        bool, typer.Option("--allow-rejected", help="Exit 0 even when commands were rejected.")
+    ] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Return when Kafka has the commands; see no outcomes.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds without any progress until the rest is unknown.")
+    ] = 30.0,
+    max_shown: Annotated[int, typer.Option(min=0, help="How many failures to show in detail.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Send commands and wait for the outcome of each."""
+    settings = load_settings()
+    with ExitStack() as resources:
+        stream, total = _open(file, resources)
+        report = publish_stream(
+            settings, stream, total=total, wait=not no_wait, timeout=timeout, max_shown=max_shown
+        )
+    if as_json:
+        sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False) + "\n")
+    else:
+        show_report(Console(), report, timeout=timeout)
+    raise typer.Exit(report.exit_code(allow_rejected))
+
+
+def publish_stream(
+    settings: Settings,
+    stream: BinaryIO,
+    *,
+    total: int | None = None,
+    wait: bool = True,
+    timeout: float = 30.0,
+    max_shown: int = 10,
+) -> Report:
+    """Publish the lines of a stream, with a progress bar on a terminal.
+
+    :param total: lines in the stream, if that is known.
+    """
+    with (
+        progress_bar(total) as show,
+        publishing(settings, wait=wait, timeout=timeout, max_shown=max_shown, on_progress=show) as publisher,
+    ):
+        return publisher.run(LineSource(stream))
+
+
+def _open(file: str, resources: ExitStack) -> tuple[BinaryIO, int | None]:
+    if file == "-":
+        return sys.stdin.buffer, None
+    path = Path(file)
+    try:
+        total = count_lines(path) if path.is_file() else None
+        return resources.enter_context(path.open("rb")), total
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="FILE") from None

@@ -1,0 +1,96 @@
+"""What became of every line: a count for each outcome, and the first failures in detail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cli.input_lines import Unsendable
+
+OUTCOMES: Final = ("applied", "no_op", "duplicate", "rejected")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A refused command: its line and its problem (RFC 9457), never its content."""
+
+    line: int
+    command_id: str | None
+    problem: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {"line": self.line, "commandId": self.command_id, **self.problem}
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts that add up: ``lines`` = every outcome + ``accepted`` + ``not_sent`` + ``unknown``.
+
+    :param lines: lines that hold something.
+    :param accepted: acknowledged by the broker, when outcomes were not waited for.
+    :param unknown: sent, perhaps carried out, but no outcome was seen.
+    :param input_read: the input was read to its end; if not, its last lines are in no count.
+    """
+
+    max_shown: int = 10
+    lines: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    accepted: int = 0
+    not_sent: int = 0
+    unknown: int = 0
+    interrupted: bool = False
+    input_read: bool = True
+    seconds: float = 0.0
+    rejections: list[Rejection] = field(default_factory=list)
+    unsendable: list[Unsendable] = field(default_factory=list)
+    unknown_lines: list[int] = field(default_factory=list)
+
+    @property
+    def settled(self) -> int:
+        """Lines whose fate is known."""
+        return self.outcomes.total() + self.accepted + self.not_sent + self.unknown
+
+    def add_unsendable(self, fault: Unsendable) -> None:
+        """Count a line that was not sent."""
+        self.not_sent += 1
+        if len(self.unsendable) < self.max_shown:
+            self.unsendable.append(fault)
+
+    def add_unknown(self, number: int) -> None:
+        """Count a line whose outcome was not seen."""
+        self.unknown += 1
+        if len(self.unknown_lines) < self.max_shown:
+            self.unknown_lines.append(number)
+
+    def wants_rejection(self) -> bool:
+        """Whether one more rejection is shown in detail."""
+        return len(self.rejections) < self.max_shown
+
+    def exit_code(self, allow_rejected: bool) -> int:
+        """130 when interrupted, 1 when a line failed, else 0; ``allow_rejected`` forgives rejections only."""
+        if self.interrupted:
+            return 130
+        if self.not_sent or self.unknown or not self.input_read:
+            return 1
+        return 1 if self.outcomes["rejected"] and not allow_rejected else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines: stable camelCase names."""
+        return {
+            "lines": self.lines,
+            "outcomes": {name: self.outcomes[name] for name in OUTCOMES},
+            "accepted": self.accepted,
+            "notSent": self.not_sent,
+            "unknown": self.unknown,
+            "interrupted": self.interrupted,
+            "inputRead": self.input_read,
+            "seconds": round(self.seconds, 3),
+            "rejections": [rejection.to_json() for rejection in self.rejections],
+            "notSentLines": [
+                {"line": fault.number, "code": fault.code, "detail": fault.detail}
+                for fault in self.unsendable
+            ],
+            "unknownLines": self.unknown_lines,
+        }

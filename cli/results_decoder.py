@@ -1,0 +1,35 @@
+"""The Avro values of results and events, for people: decoded through the schema registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cli.outcome_watch import Seen
+from cli.publisher import ReadProblem
+from runtime.settings import Settings
+from schemas.avro_codec import AvroDecoder
+from schemas.errors import InteractionsError
+from streams.registry_fetch import make_fetch
+
+
+def make_decoder(settings: Settings) -> AvroDecoder:
+    """Decodes any value that the registry knows; instants stay RFC 3339 text.
+
+    :raises Stop: no registry URL is set.
+    """
+    return AvroDecoder(make_fetch(settings), text_instants=True)
+
+
+def problem_reader(settings: Settings) -> ReadProblem:
+    """Reads the problem out of a result; without the registry there is only the outcome's name."""
+    decoder = make_decoder(settings)
+
+    def read(seen: Seen) -> dict[str, Any] | None:
+        try:
+            _, result = decoder.decode(seen.value)
+        except InteractionsError as error:
+            return {"code": "unreadable", "detail": f"the reason cannot be shown: {error}"}
+        problem = result.get("problem")
+        return problem if isinstance(problem, dict) else None
+
+    return read
