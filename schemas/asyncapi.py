@@ -1,0 +1,186 @@
+"""The contract as an AsyncAPI 3.0 document, made from the topic catalogue and the models.
+
+``python -m schemas.asyncapi --write`` rewrites ``docs/asyncapi.json`` after a change of either.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from schemas import topics
+from schemas.avro_schemas import RECORDS
+from schemas.topics import TOPICS, Topic
+
+Node = dict[str, Any]
+
+GOLDEN: Final = Path(__file__).parent.parent / "docs" / "asyncapi.json"
+#: Equal to the distribution's version (a test holds them together).
+CONTRACT_VERSION: Final = "0.1.0"
+_DESCRIPTION: Final = (
+    "Commands in, exactly one result for each, and what changed as ordered events. Records are CloudEvents"
+    " 1.0: attributes in ce_* headers (binary mode), or one JSON CloudEvent as the value of a command"
+    " (structured mode). Values are Avro in Confluent's wire format; commands may be JSON. A schema's"
+    " subject is <topic>-<message name> (TopicRecordNameStrategy), compatibility FULL_TRANSITIVE."
+)
+_TEXT: Final[Node] = {"type": "string"}
+_UUID: Final[Node] = {"type": "string", "format": "uuid"}
+_HEADERS: Final[dict[str, Node]] = {
+    "ce_specversion": {"type": "string", "enum": ["1.0"]},
+    "ce_id": {"type": "string", "maxLength": 200, "description": "Id of the command or event."},
+    "ce_source": {"type": "string", "description": "Who wrote the record."},
+    "ce_type": {"type": "string", "description": "The message name."},
+    "ce_time": {"type": "string", "format": "date-time"},
+    "ce_subject": _TEXT,
+    "ce_tenantid": _UUID,
+    "ce_organizationid": _UUID,
+    "ce_entityid": {**_UUID, "description": "The person or company; equal to the record key."},
+    "ce_syncorigin": {"type": "string", "description": "The integration that the change came from."},
+    "ce_correlationid": _TEXT,
+    "ce_causationid": {"type": "string", "description": "Id of the command that caused the record."},
+    "ce_actorid": {"type": "string", "description": "The user on whose behalf it was made."},
+    "ce_sequence": {"type": "string", "description": "Orders the events of one entity, as text."},
+    "ce_expectedversion": {"type": "string", "pattern": "^[0-9]+$"},
+    "ce_outcome": {"type": "string", "enum": ["applied", "rejected", "duplicate", "no_op"]},
+    "traceparent": {"type": "string", "description": "W3C Trace Context."},
+    "content-type": {"type": "string", "enum": ["application/avro", "application/json"]},
+}
+_REQUIRED: Final = (
+    "ce_specversion",
+    "ce_id",
+    "ce_source",
+    "ce_type",
+    "ce_tenantid",
+    "ce_organizationid",
+    "ce_entityid",
+)
+
+
+def document() -> Node:
+    """The AsyncAPI 3.0 document; topic names without a deployment's prefix."""
+    models = sorted({model for records in RECORDS.values() for model in records.values()}, key=_name)
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in models],
+        by_alias=True,
+        ref_template="#/components/schemas/{model}",
+    )
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Customer interactions",
+            "version": CONTRACT_VERSION,
+            "description": _DESCRIPTION,
+        },
+        "defaultContentType": "application/avro",
+        "channels": {topic.name: _channel(topic) for topic in TOPICS},
+        "operations": _operations(),
+        "components": {
+            "messages": {
+                name: _message(topic, name, model)
+                for topic, records in RECORDS.items()
+                for name, model in records.items()
+            },
+            "messageTraits": {
+                "cloudEvent": {
+                    "headers": {"type": "object", "required": list(_REQUIRED), "properties": _HEADERS}
+                }
+            },
+            "correlationIds": {
+                "commandId": {"location": "$message.header#/ce_id"},
+                "causedBy": {"location": "$message.header#/ce_causationid"},
+            },
+            "schemas": definitions["$defs"],
+        },
+    }
+
+
+def _name(model: type[BaseModel]) -> str:
+    return model.__name__
+
+
+def _ref(*path: str) -> Node:
+    return {"$ref": "#/" + "/".join(path)}
+
+
+def _channel(topic: Topic) -> Node:
+    kafka: Node = {"topic": topic.name, "topicConfiguration": _configuration(topic)}
+    if topic.partitions:
+        kafka["partitions"] = topic.partitions
+    return {
+        "address": topic.name,
+        "description": f"Value: {topic.value}. Key: {topic.key}.",
+        "messages": {name: _ref("components", "messages", name) for name in RECORDS.get(topic.name, {})},
+        "bindings": {"kafka": {**kafka, "bindingVersion": "0.5.0"}},
+    }
+
+
+def _configuration(topic: Topic) -> Node:
+    configuration: Node = {}
+    for name, value in topic.config.items():
+        if name == "cleanup.policy":
+            configuration[name] = value.split(",")
+        else:
+            configuration[name] = int(value) if value.isdigit() else value
+    return configuration
+
+
+def _message(topic: str, name: str, model: type[BaseModel]) -> Node:
+    summary = (model.__doc__ or "").strip().partition("\n")[0]
+    command = topic == topics.COMMANDS
+    return {
+        "name": name,
+        "title": model.__name__,
+        "summary": summary,
+        "contentType": "application/json" if command else "application/avro",
+        "traits": [_ref("components", "messageTraits", "cloudEvent")],
+        "correlationId": _ref("components", "correlationIds", "commandId" if command else "causedBy"),
+        "payload": _ref("components", "schemas", model.__name__),
+        "bindings": {
+            "kafka": {
+                "key": {"type": "string", "description": topics.BY_NAME[topic].key},
+                "schemaIdLocation": "payload",
+                "schemaIdPayloadEncoding": "confluent",
+                "schemaLookupStrategy": "TopicRecordNameStrategy",
+                "bindingVersion": "0.5.0",
+            }
+        },
+    }
+
+
+def _operations() -> Node:
+    """What the pipeline does on each channel: it receives commands, it sends the rest."""
+    operations: Node = {}
+    for topic, records in RECORDS.items():
+        receives = topic == topics.COMMANDS
+        operation: Node = {
+            "action": "receive" if receives else "send",
+            "channel": _ref("channels", topic),
+            "summary": topics.BY_NAME[topic].value.capitalize() + ".",
+            "messages": [_ref("channels", topic, "messages", name) for name in records],
+        }
+        if receives:
+            operation["reply"] = {
+                "channel": _ref("channels", topics.RESULTS),
+                "messages": [
+                    _ref("channels", topics.RESULTS, "messages", name) for name in RECORDS[topics.RESULTS]
+                ],
+            }
+        operations[f"{'receive' if receives else 'send'}:{topic}"] = operation
+    return operations
+
+
+def render() -> str:
+    """The text of the golden file."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("usage: python -m schemas.asyncapi --write")
+    GOLDEN.parent.mkdir(exist_ok=True)
+    GOLDEN.write_text(render(), encoding="utf-8")
