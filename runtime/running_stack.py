@@ -26,11 +26,12 @@ class Addresses(BaseModel):
 class ProcessRecord(BaseModel):
     """One process of the stack.
 
+    :param name: unique in the stack; equal to the role unless it has several processes.
     :param mark: start mark that tells this process from a later one with the same pid.
-    :param group: whether the process leads a process group that may be signalled as one.
     """
 
     role: str
+    name: str
     pid: int | None
     mark: str | None
     state: ProcessState
@@ -38,12 +39,19 @@ class ProcessRecord(BaseModel):
 
 
 class RunningStack(BaseModel):
-    """Content of ``<home>/run/stack.json`` (mode 0600)."""
+    """Content of ``<home>/run/stack.json`` (mode 0600).
+
+    :param ready: whether all that was asked for runs.
+    :param step: what the supervisor does now, in a few words.
+    :param embedded: names of the addresses whose servers this stack runs itself.
+    """
 
     version: Literal[1] = 1
     pid: int
     mark: str
     ready: bool
+    step: str
+    embedded: list[str]
     addresses: Addresses
     processes: list[ProcessRecord]
 

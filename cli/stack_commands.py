@@ -1,0 +1,155 @@
+"""`interactions up | down | status | env | run`: the stack of this machine and its processes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.stack_view import follow_start, progress_line, say_ready
+from runtime.logs import configure_logging
+from runtime.running_stack import RunningStack, read_running_stack
+from runtime.settings import Settings, load_settings, read_settings
+from schemas.errors import Stop
+from stack.down import stop_stack
+from stack.options import StackOptions
+from stack.roles import ROLES, address_environment, parse_roles
+from stack.supervisor import Plan, Preparation, Supervisor
+
+UP_EXAMPLES = """
+[bold]Examples[/bold]
+
+  interactions up                            everything, in this terminal, until Ctrl-C
+
+  interactions up --detach                   everything, in the background
+
+  interactions up --roles applier=2,relay    two appliers and a relay, no timers
+
+  interactions up --roles none               the servers alone
+
+  INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS=broker:9092 interactions up    with your own Kafka
+"""
+DOWN_EXAMPLES = """
+[bold]Examples[/bold]
+
+  interactions down                          stop what runs; the data stay
+
+  INTERACTIONS_HOME=/tmp/trial interactions down    the stack of another home
+"""
+ENV_EXAMPLES = """
+[bold]Examples[/bold]
+
+  eval "$(interactions env)"                 lead this shell's programs to the running stack
+
+  eval "$(interactions env)"; psql "$INTERACTIONS_DATABASE_URL"
+"""
+RUN_EXAMPLES = """
+[bold]Examples[/bold]
+
+  interactions run applier                   one applier against the stack of this home
+
+  INTERACTIONS_LOG_FORMAT=console interactions run relay
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog=UP_EXAMPLES)(up)
+    app.command(epilog=DOWN_EXAMPLES)(down)
+    app.command(epilog=ENV_EXAMPLES)(env)
+    app.command(epilog=RUN_EXAMPLES)(run)
+
+
+def up(
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", "-d", help="Return when everything runs; it goes on in the background."),
+    ] = False,
+    roles: Annotated[
+        str, typer.Option(help="Roles to run, with counts where not one; `none` for servers alone.")
+    ] = ",".join(ROLES),
+    ephemeral: Annotated[
+        bool, typer.Option("--ephemeral", help="Use a new folder as home and delete it at the end.")
+    ] = False,
+    stop_with_parent: Annotated[bool, typer.Option("--stop-with-parent", hidden=True)] = False,
+    delete_home: Annotated[bool, typer.Option("--delete-home", hidden=True)] = False,
+) -> None:
+    """Start Kafka, Postgres, the schema registry and the roles, and keep them running.
+
+    A server whose address is set in the environment is used as it is and not started.
+    """
+    counts = parse_roles(roles)
+    settings = read_settings()
+    if ephemeral:
+        settings = settings.model_copy(update={"home": Path(tempfile.mkdtemp(prefix="interactions-"))})
+    if detach:
+        follow_start(settings.home, roles, ephemeral=ephemeral)
+        return
+    configure_logging(settings)
+    plan = Plan(
+        settings=settings,
+        options=StackOptions(),
+        roles=counts,
+        preparations=preparations() if counts else (),
+        parent=os.getppid() if stop_with_parent else None,
+        progress=progress_line,
+        ready=say_ready,
+    )
+    Supervisor(plan).run()
+    # After a failure the folder stays: its logs say why.
+    if ephemeral or delete_home:
+        shutil.rmtree(settings.home)
+
+
+def preparations() -> tuple[Preparation, ...]:
+    """What is done on ready servers before the first role starts; each step may be repeated."""
+    from sinks.migrate import upgrade
+    from streams.schemas_registration import register_schemas
+    from streams.topics import ensure_topics
+
+    return (
+        Preparation(title="upgrading the database", run=upgrade),
+        Preparation(title="making the topics", run=ensure_topics),
+        Preparation(title="registering the schemas", run=register_schemas),
+    )
+
+
+def down() -> None:
+    """Stop the stack of this home; the data stay."""
+    home = read_settings().home
+    if stop_stack(home):
+        typer.echo(f"Stopped. The data stay in {home}.")
+    else:
+        typer.echo(f"Nothing runs in {home}.")
+
+
+def env() -> None:
+    """Print `export` lines that lead a shell to the running stack."""
+    home = read_settings().home
+    running = _running(home)
+    lines = {"INTERACTIONS_HOME": str(home), **address_environment(running.addresses)}
+    for name, value in lines.items():
+        typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def run(role: Annotated[str, typer.Argument(help=f"One of: {', '.join(ROLES)}.")]) -> None:
+    """Run one role in this terminal until Ctrl-C, against the running stack or your own servers."""
+    if role not in ROLES:
+        raise Stop(f"There is no role {role!r}; the roles are {', '.join(ROLES)}.")
+    settings: Settings = load_settings()
+    configure_logging(settings)
+    from streams.worker import run_role
+
+    run_role(role, settings)
+
+
+def _running(home: Path) -> RunningStack:
+    running = read_running_stack(home)
+    if running is None:
+        raise Stop(f"No stack runs in {home}. Start one with `interactions up --detach`.")
+    return running

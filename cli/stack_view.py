@@ -1,0 +1,62 @@
+"""What a person sees while the stack starts and when it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from runtime.running_stack import ProcessRecord, RunningStack
+from stack.launch import launch_stack
+
+_err = Console(stderr=True, highlight=False)
+
+
+def progress_line(step: str) -> None:
+    """One step, on stderr."""
+    _err.print(f"[dim]·[/dim] {step} …")
+
+
+def follow_start(home: Path, roles: str, *, ephemeral: bool) -> None:
+    """Start the stack in the background and show its steps until it is ready.
+
+    :raises Stop: it did not come up.
+    """
+    running = launch_stack(home, roles, ephemeral=ephemeral, progress=progress_line)
+    say_ready(running, detached=True)
+
+
+def say_ready(running: RunningStack, *, detached: bool = False) -> None:
+    """The compact summary: processes, addresses, what to do next."""
+    _err.print(process_table(running.processes))
+    registry = running.addresses.schema_registry_url
+    _err.print(f"Kafka {running.addresses.kafka_bootstrap_servers}   registry {registry}")
+    if detached:
+        _err.print(
+            'Ready. Next: [bold]eval "$(interactions env)"[/bold]; end with [bold]interactions down[/bold].'
+        )
+    else:
+        _err.print("Ready. Ctrl-C stops everything; the data stay.")
+
+
+def process_table(processes: list[ProcessRecord], lag: dict[str, int | None] | None = None) -> Table:
+    """Processes as a table; the column of lags is there when ``lag`` is given."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("process", "pid", "state", "restarts"):
+        table.add_column(column)
+    if lag is not None:
+        table.add_column("lag", justify="right")
+    for process in processes:
+        colour = "green" if process.state == "running" else "yellow"
+        row = [
+            process.name,
+            str(process.pid or "–"),
+            f"[{colour}]{process.state}[/{colour}]",
+            str(process.restarts or ""),
+        ]
+        if lag is not None:
+            known = lag.get(process.role)
+            row.append("–" if known is None else str(known))
+        table.add_row(*row)
+    return table

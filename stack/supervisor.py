@@ -1,0 +1,248 @@
+"""The supervisor: starts servers and roles in order, keeps them alive, stops them in reverse."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import structlog
+from pydantic import SecretStr
+
+from runtime.process_identity import start_mark
+from runtime.running_stack import RunningStack, write_stack_file
+from runtime.settings import Settings
+from schemas.errors import Stop
+from stack.child import Child, log_tail
+from stack.home import Home, HomeLock
+from stack.leftovers import end_leftovers
+from stack.options import StackOptions
+from stack.roles import make_role_children
+from stack.server import Server
+from stack.servers import Servers, plan_servers
+
+_LOOK_EVERY_SECONDS = 0.1
+# A process that dies this often before it was ever ready will not come up by itself.
+_DEATHS_UNTIL_GIVEN_UP = 4
+_log = structlog.stdlib.get_logger("stack.supervisor")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preparation:
+    """A step between ready servers and the first role (migrations, topics, schemas).
+
+    :param title: what it does, for the progress display.
+    """
+
+    title: str
+    run: Callable[[Settings], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run.
+
+    :param roles: how many processes of each role.
+    :param parent: stop when this process is no longer the parent; ``None`` to ignore parents.
+    :param progress: told of each step in a few words.
+    :param ready: told once, when everything runs.
+    """
+
+    settings: Settings
+    options: StackOptions
+    roles: dict[str, int]
+    preparations: Sequence[Preparation] = ()
+    parent: int | None = None
+    progress: Callable[[str], None] = lambda _step: None
+    ready: Callable[[RunningStack], None] = lambda _state: None
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Runs one plan, once, in the main thread."""
+
+    plan: Plan
+    home: Home = field(init=False)
+    _children: list[Child] = field(init=False, default_factory=list)
+    _servers: Servers | None = field(init=False, default=None)
+    _stopping: threading.Event = field(init=False, default_factory=threading.Event)
+    _complete: bool = field(init=False, default=False)
+    _step: str = field(init=False, default="preparing")
+    _state_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.home = Home(self.plan.settings.home)
+
+    def run(self) -> None:
+        """Start everything, keep it running until SIGTERM, SIGINT or SIGHUP, then stop everything.
+
+        :raises Stop: the home is in use, or a part does not come up; nothing is left running then.
+        """
+        self.home.create()
+        lock = HomeLock(self.home)
+        lock.acquire()
+        try:
+            self.home.failure_note.unlink(missing_ok=True)
+            with self._signals():
+                self._run_locked()
+        except BaseException as error:
+            self.home.failure_note.write_text(str(error) or repr(error))
+            raise
+        finally:
+            lock.release()
+
+    def _run_locked(self) -> None:
+        end_leftovers(self.home)
+        servers = plan_servers(self.home, self.plan.settings, self.plan.options)
+        self._servers = servers
+        try:
+            self._write_state()
+            self._start_servers(list(servers.embedded.values()))
+            settings = self._reached_settings()
+            for step in self.plan.preparations:
+                self._check_stopping()
+                self._progress(step.title)
+                step.run(settings)
+            roles = make_role_children(self.home, self.plan.roles, servers.addresses)
+            self._start(roles)
+            self._complete = True
+            self._step = "running"
+            self.plan.ready(self._write_state())
+            _log.info("stack.ready", processes=len(self._children))
+            while not self._wait_moment():
+                self._look()
+        except _StopAsked:
+            pass
+        finally:
+            self._stop_all(list(servers.embedded.values()))
+
+    def _start_servers(self, servers: Sequence[Server]) -> None:
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda server: server.prepare(self._progress), servers))
+        self._start([self._server_child(server) for server in servers])
+        for server in servers:
+            server.after_ready()
+
+    def _server_child(self, server: Server) -> Child:
+        return Child(
+            name=server.role,
+            role=server.role,
+            launch=server.launch,
+            not_ready=lambda _pid: server.not_ready(),
+            stop_signal=server.stop_signal,
+            log_file=self.home.logs / f"{server.role}.log",
+        )
+
+    def _start(self, children: Sequence[Child]) -> None:
+        """Start all of them and wait until each is ready.
+
+        :raises Stop: one keeps dying, or is not ready in time.
+        """
+        if children:
+            self._progress("starting " + ", ".join(child.name for child in children))
+        for child in children:
+            self._check_stopping()
+            self._children.append(child)
+            child.start()
+            self._write_state()
+        deadline = time.monotonic() + self.plan.options.start_timeout_seconds
+        while waiting := [child for child in self._children if child.state != "running"]:
+            if self._wait_moment():
+                raise _StopAsked
+            self._look()
+            for child in waiting:
+                late = time.monotonic() > deadline
+                if child.deaths_before_ready >= _DEATHS_UNTIL_GIVEN_UP or late:
+                    why = "is not ready in time" if late else "keeps ending"
+                    raise Stop(
+                        f"{child.name} {why}: {child.why_not_ready}.\n"
+                        f"The end of {child.log_file}:\n{log_tail(child.log_file)}"
+                    )
+
+    def _look(self) -> None:
+        changed = [child.watch() for child in self._children]
+        if any(changed):
+            self._write_state()
+
+    def _wait_moment(self) -> bool:
+        """Pause a moment; whether to stop."""
+        if self.plan.parent is not None and os.getppid() != self.plan.parent:
+            return True
+        return self._stopping.wait(_LOOK_EVERY_SECONDS)
+
+    def _check_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise _StopAsked
+
+    def _reached_settings(self) -> Settings:
+        assert self._servers is not None
+        addresses = self._servers.addresses
+        return self.plan.settings.model_copy(
+            update={**addresses.model_dump(), "database_url": SecretStr(addresses.database_url)}
+        )
+
+    def _progress(self, step: str) -> None:
+        self.plan.progress(step)
+        with self._state_lock:
+            self._step = step
+        self._write_state()
+
+    def _write_state(self) -> RunningStack:
+        with self._state_lock:
+            return self._write_state_locked()
+
+    def _write_state_locked(self) -> RunningStack:
+        assert self._servers is not None
+        mark = start_mark(os.getpid())
+        assert mark is not None
+        state = RunningStack(
+            pid=os.getpid(),
+            mark=mark,
+            ready=self._complete,
+            step=self._step,
+            embedded=list(self._servers.embedded),
+            addresses=self._servers.addresses,
+            processes=[child.record() for child in self._children],
+        )
+        write_stack_file(self.home.root, state)
+        return state
+
+    def _stop_all(self, servers: Sequence[Server]) -> None:
+        """Roles first, so that they can finish their work on living servers; then the servers."""
+        self._progress("stopping")
+        self._complete = False
+        server_roles = {server.role for server in servers}
+        for group in (
+            [child for child in self._children if child.role not in server_roles],
+            [child for child in reversed(self._children) if child.role in server_roles],
+        ):
+            for child in group:
+                child.ask_to_stop()
+            deadline = time.monotonic() + self.plan.options.stop_timeout_seconds
+            for child in group:
+                child.wait_stopped(deadline)
+        for server in servers:
+            server.clean()
+        for ready_file in self.home.run.glob("*.ready"):
+            ready_file.unlink()
+        self._progress("stopped")
+        _log.info("stack.stopped")
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        asked = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        before = {number: signal.signal(number, lambda *_: self._stopping.set()) for number in asked}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+class _StopAsked(Exception):  # noqa: N818
+    """Somebody wants the stack to stop while it starts."""
