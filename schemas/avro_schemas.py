@@ -1,6 +1,7 @@
 """The Avro schemas of the contract, made from the models; golden copies in ``schemas/avro``.
 
-``python -m schemas.avro_schemas --write`` rewrites the golden files after a change of a model.
+``python -m schemas.avro_schemas --write`` rewrites the golden files after a change of a model;
+``--release VERSION`` keeps a copy in ``released/VERSION`` that all later schemas must get along with.
 
 Rules of the mapping, chosen so that every schema can grow under ``FULL_TRANSITIVE``:
 
@@ -139,7 +140,22 @@ def write_golden_files(folder: Path = GOLDEN) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
+def release(version: str, folder: Path = GOLDEN) -> None:
+    """Keep today's golden files as those of a released version; a release is never rewritten.
+
+    :raises FileExistsError: the version was released before.
+    """
+    kept = folder / "released" / version
+    kept.mkdir(parents=True)
+    for name, text in golden_files().items():
+        (kept / name).write_text(text, encoding="utf-8")
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] != ["--write"]:
-        sys.exit("usage: python -m schemas.avro_schemas --write")
-    write_golden_files()
+    match sys.argv[1:]:
+        case ["--write"]:
+            write_golden_files()
+        case ["--release", number]:
+            release(number)
+        case _:
+            sys.exit("usage: python -m schemas.avro_schemas --write | --release VERSION")
