@@ -50,7 +50,9 @@ class TopicFinding:
     advice: str
 
     def __str__(self) -> str:
-        return f"{self.topic}: {self.setting} is {self.found or 'no'}, wanted {self.wanted}. {self.advice}"
+        if self.found is None:
+            return f"{self.topic} is missing. {self.advice}"
+        return f"{self.topic}: {self.setting} is {self.found}, wanted {self.wanted}. {self.advice}"
 
     def to_json(self) -> dict[str, str | None]:
         """The finding as ``interactions topics --json`` shows it."""
@@ -67,7 +69,7 @@ def ensure_topics(settings: Settings) -> list[str]:
     :raises Stop: the broker refuses, for example for want of rights or of brokers.
     """
     admin = make_admin(settings)
-    existing = _existing(admin)
+    existing = existing_topics(admin)
     wanted = [
         NewTopic(
             settings.topic(topic.name),
@@ -87,7 +89,7 @@ def ensure_topics(settings: Settings) -> list[str]:
         except KafkaException as failure:
             error: KafkaError = failure.args[0]
             if error.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise _explain(error, f"the topic {name} cannot be created") from failure
+                raise broker_error(error, f"the topic {name} cannot be created") from failure
         else:
             made.append(name)
     return sorted(made)
@@ -100,7 +102,7 @@ def check_topics(settings: Settings) -> list[TopicFinding]:
     :raises Stop: the broker refuses to describe its topics.
     """
     admin = make_admin(settings)
-    existing = _existing(admin)
+    existing = existing_topics(admin)
     findings: list[TopicFinding] = []
     present = []
     for topic in TOPICS:
@@ -144,17 +146,17 @@ def topic_configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, s
             entries = future.result()
         except KafkaException as failure:
             what = f"the settings of topic {resource.name} cannot be read"
-            raise _explain(failure.args[0], what) from failure
+            raise broker_error(failure.args[0], what) from failure
         found[resource.name] = {name: entry.value for name, entry in entries.items()}
     return found
 
 
-def _existing(admin: AdminClient) -> dict[str, int]:
-    """Full topic name → partition count."""
+def existing_topics(admin: AdminClient) -> dict[str, int]:
+    """Full topic name → partition count of all topics of the broker."""
     try:
         listed = admin.list_topics(timeout=_SECONDS)
     except KafkaException as failure:
-        raise _explain(failure.args[0], "the topics cannot be listed") from failure
+        raise broker_error(failure.args[0], "the topics cannot be listed") from failure
     return {name: len(topic.partitions) for name, topic in listed.topics.items() if topic.error is None}
 
 
@@ -167,8 +169,8 @@ def _compare_partitions(name: str, wanted: int, found: int) -> list[TopicFinding
         return []
     # Hazard: partitions added later send an entity's new commands elsewhere, past its old ones.
     advice = (
-        "A count cannot be raised while commands are in flight without breaking the order of an entity;"
-        " set INTERACTIONS_TOPIC_PARTITIONS to the number that exists, or move to new topics."
+        "Set INTERACTIONS_TOPIC_PARTITIONS to the number that exists: raising it on a topic in use breaks"
+        " the order of an entity's records."
     )
     return [TopicFinding(name, "partitions", str(wanted), str(found), "warning", advice)]
 
@@ -188,7 +190,11 @@ def _compare_config(name: str, wanted: dict[str, str], found: dict[str, str]) ->
     return findings
 
 
-def _explain(error: KafkaError, what: str) -> Retry | Stop:
+def broker_error(error: KafkaError, what: str) -> Retry | Stop:
+    """The error of a broker or of librdkafka as what the caller must do.
+
+    :param what: what could not be done, as the start of a sentence.
+    """
     transient = error.retriable() or error.name() in _UNREACHABLE
     text = f"{what}: {error.str()}"
     return Retry(f"{text}. Is the broker up?") if transient else Stop(text)

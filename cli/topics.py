@@ -1,0 +1,102 @@
+"""``interactions topics``: the topics as they are, held against the catalogue."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from runtime.settings import load_settings
+from schemas.topics import DAY_MS
+from streams.schemas_registration import register_schemas
+from streams.topic_states import TopicState, topic_states
+from streams.topics import ensure_topics
+
+_EXAMPLES = """
+[bold]Examples[/bold]
+
+  interactions topics                        the topics, and what is not as it must be
+
+  interactions topics --create               make those that are missing and register the schemas
+
+  interactions topics --json | jq '.topics[].findings'
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``topics``."""
+    app.command("topics", epilog=_EXAMPLES)(topics)
+
+
+def topics(
+    create: Annotated[
+        bool,
+        typer.Option("--create", help="First make the missing topics and register the Avro schemas."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show the topics and how they differ from the catalogue; nothing existing is ever changed.
+
+    Exit status: 0 when every role can work with them (warnings may be shown), 1 when not.
+    """
+    settings = load_settings()
+    created: list[str] = []
+    schemas: dict[str, int] = {}
+    if create:
+        created = ensure_topics(settings)
+        schemas = register_schemas(settings)
+    states = topic_states(settings)
+    if as_json:
+        shown = {"created": created, "schemas": schemas, "topics": [state.to_json() for state in states]}
+        typer.echo(json.dumps(shown, indent=2))
+    else:
+        _show(states, created, schemas)
+    if any(finding.severity == "fatal" for state in states for finding in state.findings):
+        raise typer.Exit(1)
+
+
+def _show(states: list[TopicState], created: list[str], schemas: dict[str, int]) -> None:
+    console = Console(highlight=False)
+    table = Table("topic", "partitions", "cleanup", "kept", "records", "state")
+    for column in (1, 4):
+        table.columns[column].justify = "right"
+    table.columns[0].no_wrap = True
+    for state in states:
+        table.add_row(
+            state.name,
+            _or_dash(state.partitions),
+            state.cleanup or "-",
+            _kept(state),
+            "-" if state.records is None else f"~{state.records:,}",
+            _verdict(state),
+        )
+    console.print(table)
+    if schemas:
+        console.print(f"{len(created)} topics made, {len(schemas)} schemas registered.")
+    for state in states:
+        for finding in state.findings:
+            console.print(f"{finding.severity}: {finding}", markup=False, soft_wrap=True)
+
+
+def _or_dash(number: int | None) -> str:
+    return "-" if number is None else str(number)
+
+
+def _kept(state: TopicState) -> str:
+    if state.partitions is None:
+        return "-"
+    if state.retention_ms is None:
+        return "newest a key" if state.cleanup == "compact" else "for ever"
+    days = state.retention_ms / DAY_MS
+    return f"{days:g} days" if days >= 1 else f"{state.retention_ms / 3_600_000:g} hours"
+
+
+def _verdict(state: TopicState) -> str:
+    if state.partitions is None:
+        return "[red]missing[/red]"
+    if any(finding.severity == "fatal" for finding in state.findings):
+        return "[red]wrong[/red]"
+    return "[yellow]differs[/yellow]" if state.findings else "[green]ok[/green]"
