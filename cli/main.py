@@ -7,11 +7,11 @@ import sys
 
 import typer
 
-from cli import stack_commands
+from cli import db, stack_commands, topics
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry, Stop
 
 # One file a group; each has `register(app)`.
-GROUPS = (stack_commands,)
+GROUPS = (stack_commands, topics, db)
 
 EXIT_FAILED = 1
 EXIT_STOP = 2
