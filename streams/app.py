@@ -19,6 +19,7 @@ import structlog
 from faust.app.base import BootStrategy
 from mode import Service
 
+from runtime.readiness import announce_ready
 from runtime.settings import Settings
 from schemas.errors import Stop
 from streams.pipeline import Pulse
@@ -71,8 +72,12 @@ class StageService(Service):  # type: ignore[misc]
 
     @Service.task
     async def _watch(self) -> None:
+        announced = False
         while not self.should_stop:
             await self.sleep(0.2)
+            if self._pulse.started and not announced:
+                announce_ready()
+                announced = True
             if self.failure is not None:
                 await self.crash(self.failure)
                 return

@@ -65,8 +65,11 @@ class Pulse:
 
     def __init__(self) -> None:
         self._beats: dict[str, float] = {}
+        #: Whether a stage has come round its loop: the role does its work.
+        self.started = False
 
     def beat(self, stage: str) -> None:
+        self.started = True
         self._beats[stage] = time.monotonic()
 
     def rest(self, stage: str) -> None:
