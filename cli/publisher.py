@@ -194,9 +194,15 @@ class Publisher:
             number = self._pending.pop((seen.partition, seen.offset), None)
             if number is not None:
                 self._settle(number, seen)
-            elif seen.command_id in self._in_flight or (seen.command_id is None and self._flying):
+            elif self._may_be_ours(seen):
                 # The outcome can be here before the broker's acknowledgement.
                 self._early[seen.partition, seen.offset] = seen
+
+    def _may_be_ours(self, seen: Seen) -> bool:
+        """Whether it can answer a record without acknowledgement yet; a refused id shows as ``None``."""
+        if seen.command_id is None or None in self._in_flight:
+            return bool(self._flying)
+        return seen.command_id in self._in_flight
 
     def _settle(self, number: int, seen: Seen) -> None:
         self._report.outcomes[seen.outcome] += 1

@@ -31,6 +31,7 @@ class NextRow:
     interaction_id: str
     interaction_type: str
     name: str
+    title: str | None
     at: datetime
     icon: str | None
     color: str | None
@@ -86,6 +87,7 @@ def _statement(
             entities.c.next_interaction_ref_id.label("interaction_id"),
             interactions.c.interaction_type,
             entities.c.next_interaction_name.label("name"),
+            interactions.c.title,
             at.label("at"),
             entities.c.next_interaction_icon.label("icon"),
             entities.c.next_interaction_color.label("color"),

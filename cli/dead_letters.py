@@ -1,0 +1,178 @@
+"""``interactions dead-letters``: what could not be decoded, and trying it again."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli.letters import Letter, read_letter, replay, replays_of
+from cli.moments import relative
+from cli.publish_view import show_report
+from cli.publishing import RecordSource, publishing
+from cli.record_view import RecordView
+from cli.results_decoder import make_decoder
+from cli.topic_reader import reading
+from runtime.settings import Settings, load_settings
+from schemas.errors import Reject
+from schemas.topics import COMMANDS, DEAD_LETTERS
+
+_EXAMPLES = """[bold]Examples[/bold]
+
+  interactions dead-letters list
+
+  interactions dead-letters show 3:17
+
+  interactions dead-letters replay 3:17 4:2
+
+  interactions dead-letters replay --all --error-class unknown_schema_id
+"""
+_REPLAY_HELP = """Send the original records to the commands topic once more, and wait for their outcomes.
+
+Key, value and headers stay as they were, so the event id does too: what was carried out meanwhile comes
+back as duplicate. It helps when the cause is gone (a schema was registered, a decoder was repaired); a
+record that is wrong in itself will come back. Each original is tried --max-tries times at most.
+
+Exit status: 0 all were carried out; 1 one was rejected again, not sent or unknown.
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``dead-letters``."""
+    group = typer.Typer(
+        name="dead-letters",
+        help="See and replay records that could not be decoded.",
+        epilog=_EXAMPLES,
+        no_args_is_help=True,
+    )
+    group.command("list", help="List dead letters: reason, origin, tries.")(list_letters)
+    group.command("show", help="Show one dead letter with its headers and content.")(show_letter)
+    group.command("replay", help=_REPLAY_HELP, epilog=_EXAMPLES)(replay_letters)
+    app.add_typer(group)
+
+
+def list_letters(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    error_class: Annotated[str | None, typer.Option(help="Only this class of error.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """List dead letters."""
+    letters = [letter for letter in _read_all(load_settings()) if error_class in (None, letter.error_class)]
+    newest = letters[-limit:]
+    if as_json:
+        for letter in newest:
+            sys.stdout.write(json.dumps(letter.to_json(), ensure_ascii=False) + "\n")
+        return
+    if not newest:
+        Console().print("There are no dead letters.")
+        return
+    title = f"{len(newest)} of {len(letters)} dead letters" if len(letters) > limit else "Dead letters"
+    table = Table(title=title, title_justify="left")
+    for name in ("id", "when", "error class", "reason", "failed at"):
+        table.add_column(name, overflow="fold")
+    table.add_column("replays", justify="right")
+    now = datetime.now(UTC)
+    for letter in newest:
+        when = relative(datetime.fromtimestamp(letter.record.timestamp_ms / 1000, UTC), now)
+        at = f"{letter.failed_at[0]} {letter.failed_at[1]}:{letter.failed_at[2]}"
+        table.add_row(
+            letter.id,
+            when,
+            escape(letter.error_class),
+            escape(letter.reason),
+            escape(at),
+            str(letter.replays),
+        )
+    Console().print(table)
+
+
+def show_letter(
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="As the list shows it: partition:offset.")],
+) -> None:
+    """Show one dead letter as JSON: headers and content."""
+    settings = load_settings()
+    letter = _find(_read_all(settings), [letter_id])[0]
+    shown = {**letter.to_json(), "record": RecordView(make_decoder(settings)).to_json(letter.record)}
+    sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
+
+
+def replay_letters(
+    letter_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which ones.")] = None,
+    *,
+    every: Annotated[
+        bool, typer.Option("--all", help="All that may still be tried, once an original.")
+    ] = False,
+    error_class: Annotated[str | None, typer.Option(help="With --all: only this class of error.")] = None,
+    max_tries: Annotated[int, typer.Option(min=1, help="Most replays of one original.")] = 3,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds without any progress to wait.")] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
+) -> None:
+    """Send the original records once more."""
+    if bool(letter_ids) == every:
+        raise typer.BadParameter("give dead letter ids, or --all", param_hint="ID")
+    if error_class is not None and not every:
+        raise typer.BadParameter("goes with --all only", param_hint="--error-class")
+    settings = load_settings()
+    letters = _read_all(settings)
+    chosen = _newest_of_each(letters, error_class, max_tries) if every else _find(letters, letter_ids or [])
+    if len({letter.original for letter in chosen}) < len(chosen):
+        raise Reject(
+            "replay_twice", "two of these dead letters are tries of the same original: name one of them"
+        )
+    records = [
+        replay(
+            letter,
+            number=number,
+            replays=replays_of(letter.original, letters),
+            max_tries=max_tries,
+            commands_topic=settings.topic(COMMANDS),
+        )
+        for number, letter in enumerate(chosen, 1)
+    ]
+    if not records:
+        Console(stderr=True).print("There is nothing to replay.")
+        return
+    with publishing(settings, timeout=timeout) as publisher:
+        report = publisher.run(RecordSource(records))
+    if as_json:
+        names = {"letters": [letter.id for letter in chosen]}
+        sys.stdout.write(json.dumps({**names, **report.to_json()}, ensure_ascii=False) + "\n")
+    else:
+        show_report(Console(), report, timeout=timeout)
+    raise typer.Exit(report.exit_code(allow_rejected=False))
+
+
+def _read_all(settings: Settings) -> list[Letter]:
+    """Every dead letter that is kept, oldest first."""
+    with reading(settings, DEAD_LETTERS) as reader:
+        letters = [letter for record in reader.to_end() if (letter := read_letter(record)) is not None]
+    return sorted(letters, key=lambda letter: letter.record.timestamp_ms)
+
+
+def _find(letters: list[Letter], wanted: list[str]) -> list[Letter]:
+    known = {letter.id: letter for letter in letters}
+    missing = [letter_id for letter_id in wanted if letter_id not in known]
+    if missing:
+        raise Reject(
+            "letter_not_found",
+            f"there is no dead letter {', '.join(missing)}; see: interactions dead-letters list",
+            status=404,
+        )
+    return [known[letter_id] for letter_id in dict.fromkeys(wanted)]
+
+
+def _newest_of_each(letters: list[Letter], error_class: str | None, max_tries: int) -> list[Letter]:
+    """One letter an original, the newest; without those that had all their tries."""
+    newest = {letter.original: letter for letter in letters}
+    return [
+        letter
+        for letter in newest.values()
+        if error_class in (None, letter.error_class) and replays_of(letter.original, letters) < max_tries
+    ]

@@ -1,0 +1,122 @@
+"""Dead letters: what each says, which of them are tries of the same original, and its replay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cli.input_lines import Outgoing
+from cli.topic_reader import TopicRecord
+from schemas.errors import Reject
+
+#: Where the first record of a family of replays lay; carried from replay to replay.
+ORIGIN_HEADERS: Final = ("dl_original_topic", "dl_original_partition", "dl_original_offset")
+REPLAY_COUNT: Final = "dl_replay_count"
+
+Place = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One dead letter.
+
+    :param id: ``partition:offset`` in the dead-letters topic.
+    :param failed_at: topic, partition and offset of the record that failed.
+    :param original: the same of the first record of this family: itself, unless it was a replay.
+    :param replays: how often the original had been replayed when this one failed.
+    """
+
+    record: TopicRecord
+    id: str
+    failed_at: Place
+    original: Place
+    replays: int
+    error_class: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines; without the original's content."""
+        return {
+            "id": self.id,
+            "failedAt": _place_json(self.failed_at),
+            "original": _place_json(self.original),
+            "replays": self.replays,
+            "errorClass": self.error_class,
+            "reason": self.reason,
+            "timestamp": self.record.timestamp_ms,
+            "bytes": len(self.record.value or b""),
+        }
+
+
+def read_letter(record: TopicRecord) -> Letter | None:
+    """The letter in a record of the dead-letters topic; ``None`` when its headers are not those of one."""
+    try:
+        failed_at = _place(record, ("dl_topic", "dl_partition", "dl_offset"))
+    except (TypeError, ValueError):
+        return None
+    try:
+        original = _place(record, ORIGIN_HEADERS)
+    except (TypeError, ValueError):
+        original = failed_at
+    return Letter(
+        record=record,
+        id=f"{record.partition}:{record.offset}",
+        failed_at=failed_at,
+        original=original,
+        replays=_count(record.header(REPLAY_COUNT)),
+        error_class=record.header("dl_error_class") or "unknown",
+        reason=record.header("dl_reason") or "no reason was noted",
+    )
+
+
+def replays_of(original: Place, letters: Iterable[Letter]) -> int:
+    """How often an original has been replayed, as far as its letters tell.
+
+    Every try that fails leaves a letter with its number, so the largest number counts the tries.
+    """
+    return max((letter.replays for letter in letters if letter.original == original), default=0)
+
+
+def replay(letter: Letter, *, number: int, replays: int, max_tries: int, commands_topic: str) -> Outgoing:
+    """The original record once more: same key, value and headers, so the same event id.
+
+    :param number: its place in this run, from 1.
+    :param replays: how often the original was replayed before.
+    :raises Reject: ``replay_limit`` reached, or ``replay_target``: it did not come from the commands topic.
+    """
+    topics = {letter.failed_at[0], letter.original[0]}
+    if topics != {commands_topic}:
+        raise Reject(
+            "replay_target",
+            f"dead letter {letter.id} came from {', '.join(sorted(topics))}; only records of "
+            f"{commands_topic} can be replayed",
+        )
+    if replays >= max_tries:
+        raise Reject(
+            "replay_limit",
+            f"dead letter {letter.id} was replayed {replays} times already (--max-tries {max_tries}): "
+            "repair it at its source and publish it again",
+        )
+    headers: list[tuple[str, str | bytes | None]] = [
+        (name, value) for name, value in letter.record.headers if not name.startswith("dl_")
+    ]
+    headers += [(name, str(part)) for name, part in zip(ORIGIN_HEADERS, letter.original, strict=True)]
+    headers.append((REPLAY_COUNT, str(replays + 1)))
+    command_id = letter.record.header("ce_id")
+    return Outgoing(number, letter.record.key, letter.record.value, headers, command_id)
+
+
+def _place(record: TopicRecord, names: tuple[str, str, str]) -> Place:
+    topic, partition, offset = (record.header(name) for name in names)
+    if topic is None or partition is None or offset is None:
+        raise ValueError("a header is missing")
+    return topic, int(partition), int(offset)
+
+
+def _place_json(place: Place) -> dict[str, Any]:
+    return {"topic": place[0], "partition": place[1], "offset": place[2]}
+
+
+def _count(text: str | None) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdigit() else 0

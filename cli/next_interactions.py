@@ -1,0 +1,108 @@
+"""``interactions next``: the customers with what comes next, soonest first."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cli.moments import absolute, relative
+from runtime.settings import load_settings
+from schemas.instants import format_instant
+from sinks.reads import NextRow, next_interactions
+
+_HELP = """Show customers with their next interaction, soonest first.
+
+Overdue means that its moment has passed. Without --tenant and --organization it shows every tenant:
+it is the operator's view.
+"""
+_EXAMPLES = """[bold]Examples[/bold]
+
+  interactions next --limit 15
+
+  interactions next --overdue --json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``next``."""
+    app.command("next", help=_HELP, epilog=_EXAMPLES)(show_next)
+
+
+def show_next(
+    *,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many customers.")] = 20,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only those whose moment has passed.")] = False,
+    tenant: Annotated[UUID | None, typer.Option(help="Only this tenant's customers.")] = None,
+    organization: Annotated[UUID | None, typer.Option(help="Only this organization's customers.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Show customers with their next interaction."""
+    now = datetime.now(UTC)
+    rows = next_interactions(
+        load_settings(),
+        now=now,
+        limit=limit,
+        overdue_only=overdue,
+        tenant_id=str(tenant) if tenant else None,
+        organization_id=str(organization) if organization else None,
+    )
+    if as_json:
+        for row in rows:
+            sys.stdout.write(json.dumps(to_json(row), ensure_ascii=False) + "\n")
+    elif rows:
+        Console().print(next_table(rows, now))
+    else:
+        Console().print("No customer has a next interaction." if not overdue else "Nothing is overdue.")
+
+
+def to_json(row: NextRow) -> dict[str, Any]:
+    """For machines: camelCase names, instants in RFC 3339."""
+    return {
+        "tenantId": row.tenant_id,
+        "organizationId": row.organization_id,
+        "entityId": row.entity_id,
+        "displayName": row.display_name,
+        "interactionId": row.interaction_id,
+        "interactionType": row.interaction_type,
+        "name": row.name,
+        "title": row.title,
+        "at": format_instant(row.at),
+        "icon": row.icon,
+        "color": row.color,
+        "ownerUserId": row.owner_user_id,
+        "openCount": row.open_count,
+        "overdueCount": row.overdue_count,
+        "overdue": row.overdue,
+    }
+
+
+def next_table(rows: Sequence[NextRow], now: datetime) -> Table:
+    """The rows for people; overdue in words, not in colour alone."""
+    table = Table(title="Next interactions", title_justify="left")
+    for name in ("customer", "next", "when", "", "owner"):
+        table.add_column(name, overflow="fold")
+    table.add_column("open", justify="right")
+    table.add_column("overdue", justify="right")
+    for row in rows:
+        what = row.name if not row.title or row.title == row.name else f"{row.name}: {row.title}"
+        when = relative(row.at, now)
+        table.add_row(
+            escape(row.display_name),
+            escape(what),
+            f"OVERDUE {when}" if row.overdue else when,
+            absolute(row.at),
+            (row.owner_user_id or "–")[:8],
+            str(row.open_count),
+            str(row.overdue_count),
+            style="bold red" if row.overdue else None,
+        )
+    return table
