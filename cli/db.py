@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from runtime.settings import load_settings
-from sinks import migrate
 
 _UPGRADE_EXAMPLES = """
 [bold]Examples[/bold]
@@ -36,6 +35,8 @@ def register(app: typer.Typer) -> None:
 
 def upgrade() -> None:
     """Make or alter the tables to the newest revision; safe to repeat, and from several places at once."""
+    from sinks import migrate
+
     migrate.upgrade(load_settings())
     typer.echo("The tables are up to date.")
 
@@ -44,6 +45,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compare the tables with the code. Exit status: 0 when they agree, 1 when they differ."""
+    from sinks import migrate  # imported late: Alembic would slow every other command
+
     differences = migrate.check(load_settings())
     if as_json:
         typer.echo(json.dumps({"differences": differences}, indent=2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.console import Console
@@ -11,10 +11,11 @@ from rich.table import Table
 
 from runtime.settings import load_settings
 from schemas.topics import DAY_MS
-from streams.schemas_registration import register_schemas
-from streams.topic_states import TopicState, topic_states
-from streams.topics import ensure_topics
 
+if TYPE_CHECKING:
+    from streams.topic_states import TopicState
+
+_PIPED_WIDTH: Final = 160
 _EXAMPLES = """
 [bold]Examples[/bold]
 
@@ -42,6 +43,11 @@ def topics(
 
     Exit status: 0 when every role can work with them (warnings may be shown), 1 when not.
     """
+    # Imported late: the clients' libraries would slow every other command.
+    from streams.schemas_registration import register_schemas
+    from streams.topic_states import topic_states
+    from streams.topics import ensure_topics
+
     settings = load_settings()
     created: list[str] = []
     schemas: dict[str, int] = {}
@@ -60,10 +66,15 @@ def topics(
 
 def _show(states: list[TopicState], created: list[str], schemas: dict[str, int]) -> None:
     console = Console(highlight=False)
-    table = Table("topic", "partitions", "cleanup", "kept", "records", "state")
-    for column in (1, 4):
-        table.columns[column].justify = "right"
-    table.columns[0].no_wrap = True
+    if not console.is_terminal:
+        console.width = _PIPED_WIDTH
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("topic", no_wrap=True)
+    table.add_column("parts", no_wrap=True, justify="right")
+    for title in ("cleanup", "kept"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("records", no_wrap=True, justify="right")
+    table.add_column("state", no_wrap=True)
     for state in states:
         table.add_row(
             state.name,
@@ -89,7 +100,7 @@ def _kept(state: TopicState) -> str:
     if state.partitions is None:
         return "-"
     if state.retention_ms is None:
-        return "newest a key" if state.cleanup == "compact" else "for ever"
+        return "newest" if state.cleanup == "compact" else "for ever"
     days = state.retention_ms / DAY_MS
     return f"{days:g} days" if days >= 1 else f"{state.retention_ms / 3_600_000:g} hours"
 
