@@ -1,0 +1,104 @@
+"""Roles as child processes, as an operator would run them; killed for sure when the test ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from runtime.settings import Settings
+
+START_SECONDS = 60.0
+
+
+def environment(settings: Settings, **extra: str) -> dict[str, str]:
+    """The variables by which a child process sees the same servers and names."""
+    assert settings.database_url is not None
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("INTERACTIONS_")},
+        "INTERACTIONS_HOME": str(settings.home),
+        "INTERACTIONS_DATABASE_URL": settings.database_url.get_secret_value(),
+        "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS": str(settings.kafka_bootstrap_servers),
+        "INTERACTIONS_SCHEMA_REGISTRY_URL": str(settings.schema_registry_url),
+        "INTERACTIONS_TOPIC_PREFIX": settings.topic_prefix,
+        "INTERACTIONS_CONSUMER_GROUP": settings.consumer_group,
+        "INTERACTIONS_TOPIC_PARTITIONS": str(settings.topic_partitions),
+        "INTERACTIONS_BATCH_SIZE": str(settings.batch_size),
+        "INTERACTIONS_OVERDUE_AFTER_SECONDS": str(settings.overdue_after_seconds),
+        **extra,
+    }
+
+
+class Role:
+    """One running role."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def wait_for_log(self, text: str, seconds: float = START_SECONDS) -> None:
+        """Until a line with ``text`` was written."""
+        wait_until(lambda: text in self.log, seconds, lambda: f"{text!r} in the log:\n{self.log[-3000:]}")
+
+    def wait_for_exit(self, seconds: float = START_SECONDS) -> int:
+        return self.process.wait(seconds)
+
+    def kill(self) -> None:
+        """SIGKILL, as the kernel or an operator in a hurry does it."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGCONT)
+            self.process.kill()
+        self.process.wait(10)
+
+    def stop(self, seconds: float = 30.0) -> int:
+        """SIGTERM and the exit code."""
+        if self.process.poll() is None:
+            self.process.terminate()
+        return self.process.wait(seconds)
+
+
+@contextlib.contextmanager
+def running(settings: Settings, role: str, **extra: str) -> Iterator[Role]:
+    """Run a role for the length of a block; ``extra`` are further environment variables."""
+    with tempfile.NamedTemporaryFile(prefix=f"{role}-", suffix=".log") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "run", role],
+            env=environment(settings, **extra),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        child = Role(process, Path(log.name))
+        try:
+            yield child
+        finally:
+            if process.poll() is None:
+                child.process.send_signal(signal.SIGCONT)
+                process.terminate()
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+
+
+def wait_until(
+    condition: Callable[[], bool], seconds: float, explain: Callable[[], str] | None = None
+) -> None:
+    """Poll a condition until it holds.
+
+    :raises AssertionError: it did not hold in time; ``explain`` says what was seen last.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {explain() if explain else 'the condition'}")
+        time.sleep(0.05)

@@ -1,0 +1,180 @@
+"""Commands as publishers send them, and topics as consumers read them."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from runtime.kafka import make_consumer, make_producer
+from runtime.settings import Settings
+from schemas.avro_codec import AvroDecoder
+from schemas.topics import COMMANDS, RESULTS
+from streams.registry_fetch import make_fetch
+from tests.harness.roles import wait_until
+
+TENANT = "11111111-1111-4111-8111-111111111111"
+ORGANIZATION = "22222222-2222-4222-8222-222222222222"
+_numbers = itertools.count(1)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def event(
+    kind: str,
+    entity_id: str,
+    data: dict[str, Any],
+    *,
+    command_id: str | None = None,
+    tenant: str = TENANT,
+    organization: str = ORGANIZATION,
+    **attributes: Any,
+) -> dict[str, Any]:
+    """A structured CloudEvent; ``kind`` is the type without ``customers.``."""
+    return {
+        "specversion": "1.0",
+        "id": command_id or new_id(),
+        "type": f"customers.{kind}",
+        "source": "/tests",
+        "tenantid": tenant,
+        "organizationid": organization,
+        "entityid": entity_id,
+        **attributes,
+        "data": data,
+    }
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A record exactly as given."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    partition: int = -1
+
+
+@dataclass(frozen=True)
+class Received:
+    """A record as a ``read_committed`` consumer saw it."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: dict[str, str]
+
+
+def publish(settings: Settings, messages: Iterable[dict[str, Any] | Raw]) -> list[tuple[int, int]]:
+    """Send messages in order and wait for the broker; returns (partition, offset) of each."""
+    producer = make_producer(settings)
+    places: dict[int, tuple[int, int]] = {}
+    failures: list[KafkaError] = []
+
+    def delivered(number: int, error: KafkaError | None, message: Any) -> None:
+        if error is not None:
+            failures.append(error)
+        else:
+            places[number] = (message.partition(), message.offset())
+
+    for number, message in enumerate(messages):
+        raw = (
+            message
+            if isinstance(message, Raw)
+            else Raw(message["entityid"].encode(), orjson.dumps(message))
+        )
+        options: dict[str, Any] = {} if raw.partition < 0 else {"partition": raw.partition}
+        while True:
+            try:
+                producer.produce(
+                    settings.topic(COMMANDS),
+                    key=raw.key,
+                    value=raw.value,
+                    headers=list(raw.headers),
+                    on_delivery=lambda error, message, number=number: delivered(number, error, message),
+                    **options,
+                )
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+    producer.flush(60)
+    assert not failures, failures[0]
+    return [places[number] for number in range(len(places))]
+
+
+def read_topic(settings: Settings, topic: str) -> list[Received]:
+    """Everything a ``read_committed`` consumer can see of a topic now, partition by partition."""
+    consumer = make_consumer(settings, f"reader-{new_id()}", **{"enable.partition.eof": True})
+    try:
+        name = settings.topic(topic)
+        partitions = list(consumer.list_topics(name, timeout=10).topics[name].partitions)
+        consumer.assign([TopicPartition(name, number, 0) for number in partitions])
+        received: list[Received] = []
+        ended: set[int] = set()
+        while len(ended) < len(partitions):
+            for message in consumer.consume(1000, 1.0):
+                error = message.error()
+                if error is not None:
+                    if error.code() != KafkaError._PARTITION_EOF:
+                        raise KafkaException(error)
+                    ended.add(message.partition())
+                    continue
+                headers = {
+                    name: (value or b"").decode(errors="replace") for name, value in message.headers() or ()
+                }
+                received.append(
+                    Received(
+                        message.partition(), message.offset(), message.key(), message.value(), headers
+                    )
+                )
+        return received
+    finally:
+        consumer.close()
+
+
+def results_by_place(settings: Settings) -> dict[tuple[int, int], list[Received]]:
+    """All results, by the place of the command they answer."""
+    found: dict[tuple[int, int], list[Received]] = {}
+    for record in read_topic(settings, RESULTS):
+        place = int(record.headers["ce_commandpartition"]), int(record.headers["ce_commandoffset"])
+        found.setdefault(place, []).append(record)
+    return found
+
+
+def wait_for_results(
+    settings: Settings, places: Sequence[tuple[int, int]], seconds: float = 60.0
+) -> list[Received]:
+    """The one result of each command; fails when one is missing in time or comes twice."""
+    found: dict[tuple[int, int], list[Received]] = {}
+
+    def complete() -> bool:
+        found.clear()
+        found.update(results_by_place(settings))
+        return all(place in found for place in places)
+
+    wait_until(
+        complete, seconds, lambda: f"results for {[place for place in places if place not in found][:5]}…"
+    )
+    doubled = [place for place in places if len(found[place]) != 1]
+    assert not doubled, f"more than one result for {doubled[:5]}"
+    return [found[place][0] for place in places]
+
+
+def outcomes(settings: Settings, messages: Sequence[dict[str, Any] | Raw]) -> list[dict[str, Any]]:
+    """Publish and wait: the decoded result of each message."""
+    decode = decoder(settings)
+    records = wait_for_results(settings, publish(settings, messages))
+    return [decode.decode(record.value or b"")[1] for record in records]
+
+
+def decoder(settings: Settings) -> AvroDecoder:
+    """Decodes what we publish, instants as text."""
+    return AvroDecoder(make_fetch(settings), text_instants=True)

@@ -1,0 +1,227 @@
+"""Bad input: every record gets one outcome, undecodable ones a dead letter, and the good ones go on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.topics import DEAD_LETTERS
+from tests.harness.wire import (
+    ORGANIZATION,
+    TENANT,
+    Raw,
+    decoder,
+    event,
+    new_id,
+    outcomes,
+    publish,
+    read_topic,
+    wait_for_results,
+)
+
+pytestmark = pytest.mark.integration
+
+
+def _entity(entity_id: str, **attributes: Any) -> dict[str, Any]:
+    return event(
+        "entity.upsert", entity_id, {"id": entity_id, "kind": "person", "displayName": "A"}, **attributes
+    )
+
+
+def _create(entity_id: str, **data: Any) -> dict[str, Any]:
+    return event("interaction.create", entity_id, {"interactionType": "call", **data})
+
+
+def _problem(pipeline: Settings, bad: dict[str, Any] | Raw, entity_id: str) -> dict[str, Any]:
+    """Send the bad one between two good ones; all are answered, the good ones applied."""
+    before, result, after = outcomes(pipeline, [_entity(entity_id), bad, _create(entity_id)])
+    assert before["outcome"] in ("applied", "no_op")
+    assert after["outcome"] == "applied"
+    assert result["outcome"] == "rejected"
+    problem: dict[str, Any] = result["problem"]
+    assert problem["status"] >= 400 and problem["detail"]
+    return problem
+
+
+def _letters(settings: Settings, value: bytes | None) -> list[Any]:
+    return [letter for letter in read_topic(settings, DEAD_LETTERS) if letter.value == value]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"\xff\xfe\x00garbage", b"", b"[1, 2]", b"{", b'"text"', b"\x00\x00", None],
+    ids=["bytes", "empty", "list", "cut-json", "text", "short-avro", "tombstone"],
+)
+def test_undecodable_value(pipeline: Settings, value: bytes | None) -> None:
+    entity_id = new_id()
+    headers = (("x-mine", b"\x00\xff"), ("ce_id", b"some-id")) if value != b"\x00\x00" else ()
+    bad = Raw(entity_id.encode(), value, headers)
+    problem = _problem(pipeline, bad, entity_id)
+    assert problem["code"] in ("undecodable", "missing_attribute")
+    mine = [letter for letter in _letters(pipeline, value) if letter.key == entity_id.encode()]
+    assert len(mine) == 1
+    assert mine[0].headers["dl_reason"] and mine[0].headers["dl_attempt"] == "1"
+
+
+def test_dead_letter_keeps_key_value_and_headers_byte_for_byte(pipeline: Settings) -> None:
+    key, value = b"\x01not-utf8\xff", b"\x80\x81 not json"
+    headers = (("trace", b"\x00\x01\xfe"), ("trace", b"twice"))
+    ((partition, offset),) = publish(pipeline, [Raw(key, value, headers)])
+    wait_for_results(pipeline, [(partition, offset)])
+    (letter,) = _letters(pipeline, value)
+    assert letter.key == key
+    assert letter.headers["dl_partition"] == str(partition)
+    assert letter.headers["dl_offset"] == str(offset)
+    assert letter.headers["dl_topic"].endswith("customers.interactions.commands")
+    assert letter.headers["dl_error_class"] == "undecodable"
+
+
+def test_wrong_schema_id(pipeline: Settings) -> None:
+    entity_id = new_id()
+    headers = tuple(
+        (f"ce_{name}", value.encode())
+        for name, value in _create(entity_id).items()
+        if isinstance(value, str)
+    )
+    bad = Raw(entity_id.encode(), b"\x00\x7f\xff\xff\x00rest", headers)
+    assert _problem(pipeline, bad, entity_id)["code"] == "unknown_schema_id"
+    assert len(_letters(pipeline, bad.value)) == 1
+
+
+@pytest.mark.parametrize("name", ["tenantid", "organizationid", "entityid", "id", "source", "type"])
+def test_missing_attribute(pipeline: Settings, name: str) -> None:
+    entity_id = new_id()
+    bad = _create(entity_id)
+    del bad[name]
+    raw = Raw(entity_id.encode(), orjson.dumps(bad))
+    problem = _problem(pipeline, raw, entity_id)
+    assert problem["code"] == "missing_attribute"
+    assert problem["errors"][0]["attribute"] == name
+    assert len(_letters(pipeline, raw.value)) == 1
+
+
+def test_unknown_type(pipeline: Settings) -> None:
+    entity_id = new_id()
+    problem = _problem(pipeline, event("interaction.explode", entity_id, {}), entity_id)
+    assert problem["code"] == "unknown_type"
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer", "code"),
+    [
+        ({"colour": "red"}, "/colour", "unknown_field"),
+        ({"title": "x" * 501}, "/title", "too_long"),
+        ({"body": "x" * 10_001}, "/body", "too_long"),
+        ({"interactionType": "x" * 101}, "/interactionType", "too_long"),
+        ({"title": "a\x00b"}, "/title", "invalid_value"),
+        ({"body": "\x00"}, "/body", "invalid_value"),
+        ({"scheduledAt": "9999-12-31T23:59:59Z"}, "/scheduledAt", "invalid_value"),
+        ({"scheduledAt": "0001-01-01T00:00:00+14:00"}, "/scheduledAt", "invalid_value"),
+        ({"scheduledAt": "2026-02-30T09:00:00Z"}, "/scheduledAt", "invalid_value"),
+        ({"scheduledAt": "2026-03-01T09:00:00"}, "/scheduledAt", "invalid_value"),
+        ({"scheduledAt": 1772355600}, "/scheduledAt", "invalid_value"),
+        ({"priority": 101}, "/priority", "out_of_range"),
+        ({"priority": True}, "/priority", "invalid_type"),
+        ({"appearanceColor": "red"}, "/appearanceColor", "invalid_format"),
+        ({"ownerUserId": "me"}, "/ownerUserId", "invalid_format"),
+        ({"status": "someday"}, "/status", "invalid_value"),
+    ],
+)
+def test_invalid_field(pipeline: Settings, data: dict[str, Any], pointer: str, code: str) -> None:
+    entity_id = new_id()
+    problem = _problem(pipeline, _create(entity_id, **data), entity_id)
+    assert problem["code"] == "validation_failed"
+    assert [(error["pointer"], error["code"]) for error in problem["errors"]] == [(pointer, code)]
+    assert not any(str(value) in str(problem) for value in data.values() if len(str(value)) > 4)
+
+
+def test_source_timestamp_in_the_future(pipeline: Settings) -> None:
+    entity_id = new_id()
+    bad = _create(entity_id, sourceTimestamp="2150-01-01T00:00:00Z")
+    assert _problem(pipeline, bad, entity_id)["code"] == "source_timestamp_in_future"
+
+
+def test_key_is_not_the_entity(pipeline: Settings) -> None:
+    entity_id = new_id()
+    raw = Raw(new_id().encode(), orjson.dumps(_create(entity_id)))
+    assert _problem(pipeline, raw, entity_id)["code"] == "key_mismatch"
+
+
+def test_foreign_tenant_learns_nothing(pipeline: Settings) -> None:
+    entity_id, interaction_id, other = new_id(), new_id(), new_id()
+    assert [r["outcome"] for r in outcomes(pipeline, [_entity(entity_id), _create(entity_id, id=interaction_id)])] == [
+        "applied",
+        "applied",
+    ]
+    for scope in ({"tenant": other}, {"organization": other}):
+        foreign = [
+            event("interaction.update", entity_id, {"id": interaction_id, "title": "mine"}, **scope),
+            event("interaction.delete", entity_id, {"id": interaction_id}, **scope),
+            event("interaction.create", entity_id, {"interactionType": "call"}, **scope),
+        ]
+        unknown_entity = new_id()
+        unknown = [
+            event("interaction.update", unknown_entity, {"id": new_id(), "title": "mine"}, **scope),
+            event("interaction.delete", unknown_entity, {"id": new_id()}, **scope),
+            event("interaction.create", unknown_entity, {"interactionType": "call"}, **scope),
+        ]
+        for mine, nobodys in zip(outcomes(pipeline, foreign), outcomes(pipeline, unknown), strict=True):
+            assert mine["outcome"] == nobodys["outcome"] == "rejected"
+            assert mine["problem"] == nobodys["problem"]
+    with connect(pipeline, application_name="test") as connection:
+        row = connection.execute(
+            "SELECT tenant_id::text, organization_id::text, title FROM customer_interactions WHERE id = %s",
+            (interaction_id,),
+        ).fetchone()
+    assert row == (TENANT, ORGANIZATION, None)
+
+
+def test_same_id_with_other_content(pipeline: Settings) -> None:
+    entity_id, command_id = new_id(), new_id()
+    first = event("interaction.create", entity_id, {"interactionType": "call"}, command_id=command_id)
+    other = event("interaction.create", entity_id, {"interactionType": "email"}, command_id=command_id)
+    results = outcomes(pipeline, [_entity(entity_id), first, other, first])
+    assert [result["outcome"] for result in results] == ["applied", "applied", "rejected", "duplicate"]
+    assert results[2]["problem"]["code"] == "idempotency_conflict"
+    assert results[3]["first"]["interactionId"] == results[1]["interactionId"]
+
+
+def test_update_of_unknown_creates_nothing_and_is_logged(pipeline: Settings) -> None:
+    entity_id, unknown = new_id(), new_id()
+    update = event("interaction.update", entity_id, {"id": unknown, "occurredAt": "2026-01-05T10:00:00Z"})
+    assert _problem(pipeline, update, entity_id)["code"] == "interaction_not_found"
+    with connect(pipeline, application_name="test") as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM customer_interactions WHERE id = %s", (unknown,)
+        ).fetchone() == (0,)
+
+
+def test_ten_thousand_poison_among_ten_thousand_good(pipeline: Settings) -> None:
+    entities = [new_id() for _ in range(100)]
+    messages: list[dict[str, Any] | Raw] = [_entity(entity_id) for entity_id in entities]
+    for number in range(10_000):
+        entity_id = entities[number % len(entities)]
+        messages.append(_create(entity_id, scheduledAt="2027-01-04T09:00:00Z", priority=number % 100))
+        poison: list[dict[str, Any] | Raw] = [
+            Raw(entity_id.encode(), b"\xfe poison %d" % number),
+            _create(entity_id, nonsense=number),
+            event("interaction.complete", entity_id, {"id": new_id()}),
+        ]
+        messages.append(poison[number % 3])
+    places = publish(pipeline, messages)
+    decode = decoder(pipeline)
+    results = [decode.decode(record.value or b"")[1] for record in wait_for_results(pipeline, places, 240)]
+    good = [*results[:100], *results[100::2]]
+    assert {result["outcome"] for result in good} == {"applied"}
+    assert {result["outcome"] for result in results[101::2]} == {"rejected"}
+    poisoned = {record.value for record in read_topic(pipeline, DEAD_LETTERS) if (record.value or b"")[:8] == b"\xfe poison"}
+    assert len(poisoned) == len(range(0, 10_000, 3))
+    with connect(pipeline, application_name="test") as connection:
+        counted = connection.execute(
+            "SELECT count(*) FROM customer_interactions WHERE entity_id = ANY(%s::uuid[])", (entities,)
+        ).fetchone()
+    assert counted == (10_000,)
