@@ -28,16 +28,18 @@ def merge(
     :returns: the changes to store (``*_as_of`` included; empty when nothing changes), the warnings.
     """
     kept: dict[str, Any] = {}
-    warnings: tuple[dict[str, Any], ...] = ()
+    lost = [
+        name
+        for name, (as_of, _) in GUARDED.items()
+        if name in changes and source_timestamp < getattr(row, as_of)
+    ]
     for name, value in changes.items():
-        guard = GUARDED.get(name)
-        if guard is not None and source_timestamp < getattr(row, guard[0]):
-            warnings = (*warnings, superseded(row, name))
-        elif getattr(row, name) != value:
+        if name not in lost and getattr(row, name) != value:
             kept[name] = value
-            if guard is not None:
-                kept[guard[0]] = source_timestamp
-    return kept, warnings
+            if name in GUARDED:
+                kept[GUARDED[name][0]] = source_timestamp
+    # In the order of GUARDED: the changes come from a set, whose order is chance.
+    return kept, tuple(superseded(row, name) for name in lost)
 
 
 def superseded(row: Interaction, name: str) -> dict[str, Any]:

@@ -134,13 +134,16 @@ def repeated(command: Command | Refused, entry: LogEntry) -> Decision:
         )
         return rejected(command, conflict, logged=False)
     first = {name: value for name, value in entry.result.items() if name != "first"}
+    answer = result(
+        command, "duplicate", interaction_id=first["interactionId"], version=first["version"], first=first
+    )
+    answer["entityVersion"] = first["entityVersion"]
     return Decision(
         command=command,
         outcome="duplicate",
-        result=result(
-            command, "duplicate", interaction_id=first["interactionId"], version=first["version"], first=first
-        ),
+        result=answer,
         interaction_id=entry.interaction_id,
+        entity_version=first["entityVersion"],
         logged=False,
     )
 

@@ -1,0 +1,135 @@
+"""Commands for tests: decoded as the applier would, each at its own place in the log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from domain.decide import decide
+from domain.decision import Decision
+from domain.world import World
+from schemas.command import Command, Record, Refused
+from schemas.decode import decode_record
+from schemas.instants import format_instant
+
+TENANT = "10000000-0000-4000-8000-000000000001"
+ORGANIZATION = "20000000-0000-4000-8000-000000000001"
+FOREIGN = "20000000-0000-4000-8000-000000000002"
+ADA = "30000000-0000-4000-8000-000000000001"
+BOB = "30000000-0000-4000-8000-000000000002"
+EVE = "30000000-0000-4000-8000-000000000003"
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+def interaction_id(number: int) -> str:
+    """A readable interaction id; a greater number sorts later."""
+    return f"40000000-0000-4000-8000-{number:012d}"
+
+
+def deal_id(number: int) -> str:
+    return f"50000000-0000-4000-8000-{number:012d}"
+
+
+def at(minutes: float) -> str:
+    """An instant so many minutes after the start, as a publisher writes it."""
+    return format_instant(START + timedelta(minutes=minutes))
+
+
+def never_avro(value: bytes) -> tuple[str, dict[str, Any]]:
+    raise AssertionError("these tests publish JSON")
+
+
+class Publisher:
+    """Makes the commands of one log, and carries them out in one world.
+
+    :ivar minutes: the broker's clock, in minutes after the start; one more with every command.
+    """
+
+    def __init__(self) -> None:
+        self.world = World()
+        self.offset = 0
+        self.minutes = 0.0
+
+    def make(
+        self,
+        kind: str,
+        data: dict[str, Any] | None = None,
+        *,
+        entity: str = ADA,
+        organization: str = ORGANIZATION,
+        command_id: str | None = None,
+        **attributes: str,
+    ) -> Command | Refused:
+        """A command of type ``customers.<kind>``, decoded from its record."""
+        offset, self.offset = self.offset, self.offset + 1
+        event = {
+            "specversion": "1.0",
+            "id": command_id or f"c{offset}",
+            "type": f"customers.{kind}",
+            "source": "tests",
+            "tenantid": TENANT,
+            "organizationid": organization,
+            "entityid": entity,
+            **attributes,
+            "data": data or {},
+        }
+        instant = START + timedelta(minutes=self.minutes)
+        self.minutes += 1
+        record = Record(
+            "commands",
+            0,
+            offset,
+            int(instant.timestamp() * 1000),
+            entity.encode(),
+            orjson.dumps(event),
+            (("content-type", b"application/cloudevents+json"),),
+        )
+        return decode_record(record, never_avro)
+
+    def carry_out(self, command: Command | Refused) -> Decision:
+        decision = decide(self.world, command)
+        self.world.apply(decision)
+        return decision
+
+    def send(self, kind: str, data: dict[str, Any] | None = None, **options: Any) -> Decision:
+        """Make a command and carry it out."""
+        return self.carry_out(self.make(kind, data, **options))
+
+    def applied(self, kind: str, data: dict[str, Any] | None = None, **options: Any) -> Decision:
+        """Send a command that must be applied."""
+        decision = self.send(kind, data, **options)
+        assert decision.outcome == "applied", decision.result["problem"] or decision.result["warnings"]
+        return decision
+
+    def refused(self, code: str, kind: str, data: dict[str, Any] | None = None, **options: Any) -> Decision:
+        """Send a command that must be rejected for this reason, with nothing changed."""
+        decision = self.send(kind, data, **options)
+        assert decision.outcome == "rejected", decision.result
+        assert decision.result["problem"]["code"] == code
+        assert not decision.events
+        assert (decision.interaction, decision.removed, decision.entity) == (None, None, None)
+        return decision
+
+    def customer(self, entity: str = ADA, organization: str = ORGANIZATION) -> None:
+        self.applied(
+            "entity.upsert",
+            {"id": entity, "kind": "person", "displayName": "Ada"},
+            entity=entity,
+            organization=organization,
+        )
+
+    def plan(self, number: int, scheduled: float | None = None, **data: Any) -> Decision:
+        """Create a planned call under a readable id."""
+        if scheduled is not None:
+            data["scheduledAt"] = at(scheduled)
+        return self.applied(
+            "interaction.create", {"id": interaction_id(number), "interactionType": "call", **data}
+        )
+
+    @property
+    def next_number(self) -> int | None:
+        """The number of Ada's next interaction."""
+        coming = self.world.entities[ADA].next
+        return int(coming.interaction_id[-12:]) if coming is not None else None

@@ -1,0 +1,122 @@
+"""A history carried out twice: by the rules and by the simple model, compared after every command."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic.alias_generators import to_snake
+
+from domain.decision import Decision
+from schemas.command import Command, Refused
+from schemas.events import EVENT_TYPES
+from schemas.outcomes import Result
+from tests.unit.domain.commands import TENANT, Publisher
+from tests.unit.domain.simple_model import FIELDS, Model, Row
+
+
+def check_shape(decision: Decision) -> None:
+    """Every published value is exactly what its model says: no member more, none less."""
+    record = decision.command.record
+    place = {
+        "commandTopic": record.topic,
+        "commandPartition": record.partition,
+        "commandOffset": record.offset,
+    }
+    value = {**decision.result, **place}
+    assert Result.model_validate(value).model_dump(by_alias=True) == value
+    for event in decision.events:
+        assert (
+            EVENT_TYPES[event.type].model_validate(event.payload).model_dump(by_alias=True) == event.payload
+        )
+
+
+class Comparison:
+    """Both sides, and the commands so far."""
+
+    def __init__(self) -> None:
+        self.publisher = Publisher()
+        self.model = Model()
+        self.commands: list[Command | Refused] = []
+        self.decisions: list[Decision] = []
+
+    def step(self, kind: str, data: Row, **options: Any) -> Decision:
+        command = self.publisher.make(kind, data, **options)
+        assert isinstance(command, Command), command.rejection
+        decision = self.publisher.carry_out(command)
+        self.commands.append(command)
+        self.decisions.append(decision)
+        envelope = command.envelope
+        fate = self.model.carry_out(
+            {
+                "id": envelope.id,
+                "type": envelope.type,
+                "tenant": TENANT,
+                "organization": envelope.organization_id,
+                "entity": envelope.entity_id,
+                "now": command.appended_at,
+                "source": command.source_timestamp,
+                "data": data,
+                "expected": data.get("expectedVersion"),
+                "validate": data.get("validateOnly", False),
+                "content": (envelope.type, envelope.entity_id, data),
+            }
+        )
+        self.compare(decision, fate)
+        return decision
+
+    def compare(self, decision: Decision, fate: Row) -> None:
+        result = decision.result
+        seen = {
+            "outcome": result["outcome"],
+            "code": (result["problem"] or {}).get("code"),
+            "version": result["version"],
+            "entityVersion": result["entityVersion"],
+            "events": [(event.type, event.payload["reason"]) for event in decision.events],
+            "warnings": [warning["field"] for warning in result["warnings"]],
+            "relabeled": decision.relabeled,
+        }
+        assert seen == fate
+        check_shape(decision)
+        self.compare_rows()
+        self.compare_entities()
+
+    def compare_rows(self) -> None:
+        rows = self.publisher.world.interactions
+        assert set(rows) == set(self.model.rows)
+        for key, expected in self.model.rows.items():
+            row = rows[key]
+            seen = {name: getattr(row, to_snake(name)) for name in FIELDS}
+            seen.update(
+                id=row.id,
+                tenant=row.tenant_id,
+                organization=row.organization_id,
+                entityId=row.entity_id,
+                status=row.status,
+                version=row.version,
+                armed=row.schedule_version,
+                announced=row.due_phase,
+                createdAt=row.created_at,
+                asOf={
+                    "status": row.status_as_of,
+                    "scheduledAt": row.scheduled_as_of,
+                    "occurredAt": row.occurred_as_of,
+                },
+            )
+            assert seen == expected
+
+    def compare_entities(self) -> None:
+        entities = self.publisher.world.entities
+        assert set(entities) == set(self.model.entities)
+        for key, expected in self.model.entities.items():
+            entity = entities[key]
+            coming, last = entity.next, entity.last
+            shown = None
+            if coming is not None:
+                shown = coming.interaction_id, coming.at, coming.name, coming.icon, coming.color
+            seen = (
+                entity.entity_version,
+                shown,
+                (last.interaction_id, last.at, last.name) if last else None,
+                (entity.open_count, entity.overdue_count, entity.done_count),
+            )
+            assert seen == (expected["version"], expected["next"], expected["last"], expected["counts"])

@@ -1,0 +1,148 @@
+"""A store in memory that loads and writes as the real one does: only part of a hot entity."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from domain.decide import fold
+from domain.decision import Decision
+from domain.lifecycle import created_id
+from domain.log_identity import log_identity
+from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry
+from domain.undo import target_command_id
+from domain.world import World
+from schemas.command import Command, Refused
+from schemas.payloads import InteractionCreate, InteractionRecomputeNext, InteractionUndo
+
+
+class Store:
+    """All rows; a batch sees what it names and the first of each order, as the tables would give them."""
+
+    def __init__(self) -> None:
+        self.entities: dict[str, Entity] = {}
+        self.interactions: dict[str, Interaction] = {}
+        self.deals: dict[str, Deal] = {}
+        self.dictionaries: dict[tuple[str, str], Dictionary] = {}
+        self.log: dict[tuple[str, str, str], LogEntry] = {}
+        self.most_loaded = 0
+
+    def carry_out(self, commands: Sequence[Command | Refused]) -> list[Decision]:
+        """One batch: load, fold, write."""
+        world = self.load(commands)
+        decisions = fold(world, commands)
+        self.write(world, decisions)
+        return decisions
+
+    def load(self, commands: Sequence[Command | Refused]) -> World:
+        world = World()
+        for command in commands:
+            wanted = [log_identity(command)]
+            if isinstance(command, Command) and isinstance(command.payload, InteractionUndo):
+                target = target_command_id(command.payload)
+                wanted.append((*wanted[0][:2], target or ""))
+            for identity in wanted:
+                if identity in self.log:
+                    world.log[identity] = self.log[identity]
+        fresh = [
+            command
+            for command in commands
+            if isinstance(command, Command) and log_identity(command) not in world.log
+        ]
+        named: set[str] = set()
+        for command in fresh:
+            scope = command.envelope.tenant_id, command.envelope.organization_id
+            if scope in self.dictionaries:
+                kept = self.dictionaries[scope]
+                world.dictionaries[scope] = Dictionary(strict=kept.strict, entries=dict(kept.entries))
+            payload: Any = command.payload
+            for name in (getattr(payload, "id", None), getattr(payload, "deal_id", None)):
+                if name in self.deals:
+                    world.deals[name] = self.deals[name]
+            named.add(getattr(payload, "id", None) or "")
+            if isinstance(payload, InteractionCreate):
+                named.add(created_id(command))
+            if isinstance(payload, InteractionUndo):
+                entry = world.log.get((*scope, target_command_id(payload) or ""))
+                named.add((entry.interaction_id if entry else None) or "")
+        rows = [self.interactions[name] for name in named if name in self.interactions]
+        for entity, count in Counter(command.envelope.entity_id for command in fresh).items():
+            if entity in self.entities:
+                world.entities[entity] = self.entities[entity]
+            rows += self.first_planned(entity)[: count + 1] + self.last_done(entity)[: count + 1]
+        for row in rows:
+            world.load_interaction(row)
+        self.most_loaded = max(self.most_loaded, len(world.interactions))
+        for command in fresh:
+            if isinstance(command.payload, InteractionRecomputeNext):
+                world.recounts[command.envelope.entity_id] = self.counts(command.envelope.entity_id)
+        return world
+
+    def first_planned(self, entity: str) -> list[Interaction]:
+        rows = [
+            row
+            for row in self.interactions.values()
+            if row.entity_id == entity and row.status == "planned" and row.scheduled_at is not None
+        ]
+
+        def order(row: Interaction) -> tuple[Any, ...]:
+            return row.scheduled_at, row.priority is None, -(row.priority or 0), row.created_at, row.id
+
+        return sorted(rows, key=order)
+
+    def last_done(self, entity: str) -> list[Interaction]:
+        rows = [
+            row
+            for row in self.interactions.values()
+            if row.entity_id == entity and row.status == "done" and row.occurred_at is not None
+        ]
+
+        def order(row: Interaction) -> tuple[Any, ...]:
+            return row.occurred_at, row.created_at, row.id
+
+        return sorted(rows, key=order, reverse=True)
+
+    def counts(self, entity: str) -> tuple[int, int, int]:
+        rows = [row for row in self.interactions.values() if row.entity_id == entity]
+        planned = [row for row in rows if row.status == "planned"]
+        overdue = [row for row in planned if row.due_phase == 2]
+        return len(planned), len(overdue), len([row for row in rows if row.status == "done"])
+
+    def write(self, world: World, decisions: list[Decision]) -> None:
+        inserted, updated, deleted = world.changed_interactions()
+        for row in inserted:
+            assert row.id not in self.interactions
+            self.interactions[row.id] = row
+        for row in updated:
+            assert row.id in self.interactions
+            self.interactions[row.id] = row
+        for identity in deleted:
+            del self.interactions[identity]
+        new_entities, old_entities = world.changed_entities()
+        assert not {entity.id for entity in new_entities} & set(self.entities)
+        assert {entity.id for entity in old_entities} <= set(self.entities)
+        self.entities.update({entity.id: entity for entity in (*new_entities, *old_entities)})
+        new_deals, old_deals = world.changed_deals()
+        assert not {deal.id for deal in new_deals} & set(self.deals)
+        assert {deal.id for deal in old_deals} <= set(self.deals)
+        self.deals.update({deal.id: deal for deal in (*new_deals, *old_deals)})
+        for tenant, organization, entry in world.changed_types():
+            dictionary = self.dictionaries.setdefault((tenant, organization), Dictionary())
+            dictionary.entries[entry.code] = entry
+        for tenant, organization, strict in world.changed_strictness():
+            self.dictionaries.setdefault((tenant, organization), Dictionary()).strict = strict
+        for decision in decisions:
+            if decision.logged:
+                identity = log_identity(decision.command)
+                assert identity not in self.log
+                entry = world.log[identity]
+                # As text and back: what the log keeps must survive its JSON columns.
+                self.log[identity] = replace(
+                    entry,
+                    result=orjson.loads(orjson.dumps(entry.result)),
+                    undo=orjson.loads(orjson.dumps(entry.undo)),
+                )
