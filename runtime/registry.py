@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Any
 
 from confluent_kafka.schema_registry import SchemaRegistryClient
@@ -33,4 +34,7 @@ def make_registry(settings: Settings, **overrides: Any) -> SchemaRegistryClient:
         config["basic.auth.user.info"] = f"{settings.schema_registry_username}:{secret}"
     if settings.schema_registry_ssl_ca_location is not None:
         config["ssl.ca.location"] = settings.schema_registry_ssl_ca_location
-    return SchemaRegistryClient({**config, **overrides})
+    client = SchemaRegistryClient({**config, **overrides})
+    # The client leaves its sockets open when nobody closes it; tie them to its life.
+    weakref.finalize(client, client._rest_client.session.close)  # noqa: SLF001
+    return client
