@@ -1,0 +1,209 @@
+"""The commands' fields and limits, written down again from the contract so that they can be checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from audit.moments import EARLIEST, LATEST, micros
+from audit.naming import type_code
+
+UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+LOWER_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+class Wrong(ValueError):  # noqa: N818 - it is a finding about a publisher, not a failure of ours
+    """A value breaks the contract; the message names the field."""
+
+
+def read_uuid(value: Any) -> str:
+    """A UUID as lower-case text."""
+    if isinstance(value, str) and UUID.fullmatch(value):
+        return value.lower()
+    raise Wrong("not a UUID")
+
+
+def _text(longest: int, shortest: int = 0) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not shortest <= len(value) <= longest or "\x00" in value:
+            raise Wrong("not a text within its limits")
+        return value
+
+    return read
+
+
+def read_instant(value: Any) -> int:
+    """An RFC 3339 text as µs."""
+    try:
+        moment = micros(value) if not isinstance(value, int) else None
+    except (ValueError, OverflowError):
+        moment = None
+    if moment is None or not EARLIEST <= moment < LATEST:
+        raise Wrong("not an instant within the calendar")
+    return moment
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise Wrong("not true or false")
+
+
+def _whole(least: int, most: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if type(value) is int and least <= value <= most:
+            return value
+        raise Wrong("not a whole number within its limits")
+
+    return read
+
+
+def _one_of(*names: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if isinstance(value, str) and value in names:
+            return value
+        raise Wrong("not one of its values")
+
+    return read
+
+
+def _color(value: Any) -> str:
+    if isinstance(value, str) and _COLOR.fullmatch(value):
+        return value
+    raise Wrong("not a colour #RRGGBB")
+
+
+def _type(value: Any) -> str:
+    code = type_code(value) if isinstance(value, str) and 0 < len(value) <= 100 else None
+    if code is None:
+        raise Wrong("not an interaction type")
+    return code
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    raise Wrong("not a list of field names")
+
+
+_short = _text(100)
+_command_id = _text(200, 1)
+_big = 2**63 - 1
+Field = tuple[Callable[[Any], Any], bool]  # how to read it, whether null is allowed
+
+_COMMON: Final[dict[str, Field]] = {
+    "entityId": (read_uuid, True),
+    "sourceTimestamp": (read_instant, True),
+    "validateOnly": (_flag, False),
+    "expectedVersion": (_whole(0, _big), True),
+    "syncOrigin": (_short, True),
+    "_syncOrigin": (_short, True),
+}
+_DETAILS: Final[dict[str, Field]] = {
+    "title": (_text(500), True),
+    "body": (_text(10_000), True),
+    "scheduledAt": (read_instant, True),
+    "occurredAt": (read_instant, True),
+    "priority": (_whole(0, 100), True),
+    "dealId": (read_uuid, True),
+    "authorUserId": (read_uuid, True),
+    "ownerUserId": (read_uuid, True),
+    "appearanceIcon": (_short, True),
+    "appearanceColor": (_color, True),
+}
+_ID: Final[dict[str, Field]] = {"id": (read_uuid, False)}
+
+FIELDS: Final[dict[str, dict[str, Field]]] = {
+    "entity.upsert": {
+        **_ID,
+        "kind": (_one_of("person", "company"), False),
+        "displayName": (_text(300, 1), False),
+        "primaryEmail": (_text(320), True),
+        "primaryPhone": (_short, True),
+        "ownerUserId": (read_uuid, True),
+        "clear": (_names, False),
+    },
+    "deal.upsert": {**_ID, "title": (_text(500), False), "status": (_short, True)},
+    "interaction_type.upsert": {
+        "interactionType": (_type, False),
+        "label": (_text(100, 1), True),
+        "icon": (_short, True),
+        "color": (_color, True),
+        "actionable": (_flag, True),
+        "strict": (_flag, True),
+    },
+    "interaction.create": {
+        **_DETAILS,
+        "id": (read_uuid, True),
+        "interactionType": (_type, False),
+        "status": (_one_of("planned", "done", "canceled"), True),
+        "source": (_short, True),
+    },
+    "interaction.update": {
+        **_ID,
+        **_DETAILS,
+        "interactionType": (_type, False),
+        "clear": (_names, False),
+    },
+    "interaction.complete": {**_ID, "occurredAt": (read_instant, True)},
+    "interaction.cancel": _ID,
+    "interaction.reopen": _ID,
+    "interaction.delete": _ID,
+    "interaction.undo": {"undoToken": (_command_id, True), "commandId": (_command_id, True)},
+    "interaction.recompute_next": {},
+    "interaction.mark_due": {
+        **_ID,
+        "scheduleVersion": (_whole(1, _big), False),
+        "phase": (_one_of("due", "overdue"), False),
+    },
+}
+REQUIRED: Final[dict[str, tuple[str, ...]]] = {
+    "entity.upsert": ("id", "kind", "displayName"),
+    "deal.upsert": ("id", "title"),
+    "interaction_type.upsert": ("interactionType",),
+    "interaction.create": ("interactionType",),
+    "interaction.mark_due": ("id", "scheduleVersion", "phase"),
+    **{f"interaction.{verb}": ("id",) for verb in ("update", "complete", "cancel", "reopen", "delete")},
+}
+CLEARABLE: Final[dict[str, frozenset[str]]] = {
+    "entity.upsert": frozenset({"primaryEmail", "primaryPhone", "ownerUserId"}),
+    "interaction.update": frozenset(_DETAILS),
+}
+
+
+def read_data(kind: str, data: dict[str, Any], *, null_means_absent: bool) -> dict[str, Any]:
+    """The fields that were given, checked and normalised (instants in µs, ids in lower case).
+
+    :param null_means_absent: Avro: ``null`` says nothing; JSON: ``null`` empties the field.
+    :raises Wrong: the contract does not allow these data; the message names the field.
+    """
+    fields = FIELDS[kind]
+    given: dict[str, Any] = {}
+    for name, value in data.items():
+        field = fields.get(name) or _COMMON.get(name)
+        if field is None:
+            raise Wrong(f"unknown field {name!r}")
+        read, nullable = field
+        if value is None:
+            if null_means_absent:
+                continue
+            if not nullable:
+                raise Wrong(f"{name} must not be null")
+            given[name] = None
+            continue
+        try:
+            given[name] = read(value)
+        except Wrong as error:
+            raise Wrong(f"{name}: {error}") from None
+    for name in REQUIRED.get(kind, ()):
+        if name not in given:
+            raise Wrong(f"{name} is required")
+    for name in given.pop("clear", ()):
+        if name not in CLEARABLE[kind]:
+            raise Wrong(f"clear cannot name {name!r}")
+        given[name] = None
+    if kind == "interaction.undo" and (given.get("undoToken") is None) == (given.get("commandId") is None):
+        raise Wrong("exactly one of undoToken and commandId is required")
+    return given

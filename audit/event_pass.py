@@ -1,0 +1,206 @@
+"""The events topic: each event once, in its entity's order, each interaction one unbroken chain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from audit.findings import Report
+from audit.history import History, Rec
+from audit.ledger import Ledger
+from audit.moments import micros
+from audit.naming import derived
+from audit.shapes import from_shape
+
+EVENTS: Final = "customers.interactions.events"
+_LIFECYCLE: Final = (
+    "created", "updated", "completed", "canceled", "reopened", "deleted", "reverted", "due", "overdue",
+)  # fmt: skip
+NEXT: Final = "customers.next_interaction.updated"
+#: One bit for each event type; a command has one lifecycle event and one of the projection at most.
+BITS: Final[dict[str, int]] = {
+    **{f"customers.interaction.{name}": 1 << at for at, name in enumerate(_LIFECYCLE)},
+    NEXT: 1 << len(_LIFECYCLE),
+}
+NEXT_BIT: Final = BITS[NEXT]
+_TIMER: Final = frozenset({"customers.interaction.due", "customers.interaction.overdue"})
+
+
+class Link(NamedTuple):
+    """The last event of an interaction: hash of its ``after`` (0: gone), its version and its place."""
+
+    after: int
+    version: int
+    partition: int
+    offset: int
+
+
+class Events:
+    """What the topic says, in total.
+
+    :ivar ids: hashes of the ids of all published events.
+    :ivar links: last event by interaction id; ``next``: hash of the last ``next`` by entity id.
+    :ivar oldest: if retention has cut the topic: time in µs before which events may be gone.
+    """
+
+    def __init__(self) -> None:
+        self.ids: set[int] = set()
+        self.links: dict[str, Link] = {}
+        self.next: dict[str, int] = {}
+        self.sequence: dict[str, int] = {}
+        self.oldest: int | None = None
+
+
+def next_image(value: Mapping[str, Any] | None) -> int:
+    """Stands for a next interaction; 0 for none."""
+    if value is None:
+        return 0
+    return hash(
+        (value["interactionId"], micros(value["at"]), value["name"], value.get("icon"), value.get("color"))
+    )
+
+
+def read_events(history: History, ledger: Ledger, report: Report) -> Events:
+    """Check every event against the log and its forerunner (A4, A5, A10)."""
+    events, cut = Events(), history.cut.is_cut(EVENTS)
+    begin = history.cut.begin.get(EVENTS, {})
+    a4, a10 = report.checks["A4"], report.checks["A10"]
+    started: set[int] = set()
+    for record in history.records(EVENTS):
+        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+        if begin.get(record.partition, 0) > 0 and record.partition not in started:
+            started.add(record.partition)
+            events.oldest = max(events.oldest or 0, record.timestamp_ms * 1000)
+        a4.checked += 1
+        try:
+            value = history.decode(record.value or b"")
+            bit = BITS[headers["ce_type"]]
+            scope = (value["tenantId"], value["organizationId"])
+            command, entity = value["commandId"], value["entityId"]
+            _once(record, headers, value, bit, events, ledger, report)
+            _order(record, headers, value, bit, events, report)
+            if bit == NEXT_BIT:
+                _next_chain(record, value, events, cut, report)
+            else:
+                _chain(record, headers["ce_type"], value, events, cut, report)
+        except (KeyError, ValueError, TypeError) as error:
+            a4.fail(f"an event cannot be read: {type(error).__name__} {error}", record)
+            continue
+        a10.checked += 1
+        if scope != (headers.get("ce_tenantid"), headers.get("ce_organizationid")) or any(
+            shape is not None and (shape["tenantId"], shape["organizationId"]) != scope
+            for shape in (value.get("before"), value.get("after"))
+        ):
+            a10.fail("an event's headers, value and images name different scopes", record, commandId=command)
+        if headers.get("ce_entityid") != entity or (record.key or b"").decode("utf-8", "replace") != entity:
+            a10.fail(
+                "an event's key or ce_entityid is not its entity", record, commandId=command, entityId=entity
+            )
+        if headers.get("ce_causationid") != command:
+            a4.fail("an event's ce_causationid is not its command", record, commandId=command)
+    return events
+
+
+def _once(
+    record: Rec,
+    headers: Mapping[str, str],
+    value: Mapping[str, Any],
+    bit: int,
+    events: Events,
+    ledger: Ledger,
+    report: Report,
+) -> None:
+    a4, a5 = report.checks["A4"], report.checks["A5"]
+    tenant, organization, command = value["tenantId"], value["organizationId"], value["commandId"]
+    event_id = headers["ce_id"]
+    if event_id != derived("event", tenant, organization, command, headers["ce_type"]):
+        a4.fail("an event's id does not follow from its command and type", record, commandId=command)
+    key = hash(event_id)
+    if key in events.ids:
+        a4.fail("an event is published twice", record, commandId=command, eventId=event_id)
+    events.ids.add(key)
+    a5.checked += 1
+    number = ledger.find(tenant, organization, command)
+    if number is None:
+        if ledger.first_month is None or record.timestamp_ms * 1000 >= ledger.first_month:
+            a5.fail("an event of a command that is not in the log", record, commandId=command)
+        return
+    if ledger.outcome_of(number) != "applied":
+        a5.fail(f"an event of a command that was {ledger.outcome_of(number)}", record, commandId=command)
+    if ledger.version(number) != value["entityVersion"]:
+        a4.fail("an event's entityVersion is not the log's", record, commandId=command)
+    if ledger.entity[number] != hash(value["entityId"]):
+        a4.fail("an event is of another entity than its log row", record, commandId=command)
+    ledger.events[number] |= bit
+
+
+def _order(
+    record: Rec,
+    headers: Mapping[str, str],
+    value: Mapping[str, Any],
+    bit: int,
+    events: Events,
+    report: Report,
+) -> None:
+    a4, entity = report.checks["A4"], value["entityId"]
+    sequence = int(headers["ce_sequence"])
+    if (
+        sequence != value["entityVersion"] * 10 + (1 if bit == NEXT_BIT else 0)
+        or len(headers["ce_sequence"]) != 20
+    ):
+        a4.fail("an event's ce_sequence does not follow from its entityVersion", record, entityId=entity)
+    before = events.sequence.get(entity)
+    if before is not None and sequence <= before:
+        a4.fail(
+            f"an event comes after {before}, which is not lower", record, entityId=entity, sequence=sequence
+        )
+    events.sequence[entity] = sequence
+
+
+def _next_chain(record: Rec, value: Mapping[str, Any], events: Events, cut: bool, report: Report) -> None:
+    a4, entity = report.checks["A4"], value["entityId"]
+    previous, following = next_image(value.get("previous")), next_image(value.get("next"))
+    where = {"entityId": entity, "commandId": value["commandId"]}
+    if previous == following:
+        a4.fail("a next_interaction.updated that changes nothing", record, **where)
+    known = events.next.get(entity)
+    if known is None:
+        known = previous if cut else 0
+    if previous != known:
+        a4.fail(
+            "the previous of a next_interaction.updated is not the next of the one before", record, **where
+        )
+    if value.get("nextInteractionId") != (value["next"]["interactionId"] if value.get("next") else None):
+        a4.fail("nextInteractionId is not the id of next", record, **where)
+    events.next[entity] = following
+
+
+def _chain(
+    record: Rec, kind: str, value: Mapping[str, Any], events: Events, cut: bool, report: Report
+) -> None:
+    a4, interaction, version = report.checks["A4"], value["id"], value["version"]
+    where = {"interactionId": interaction, "entityId": value["entityId"], "commandId": value["commandId"]}
+    before, after = value.get("before"), value.get("after")
+    link = events.links.get(interaction)
+    name = kind.rpartition(".")[2]
+    if (before is None) != (name == "created") or (after is None) != (name == "deleted"):
+        a4.fail("before and after do not fit the type of the event", record, **where)
+    image_before = hash(from_shape(before)) if before else 0
+    image_after = hash(from_shape(after)) if after else 0
+    if link is not None or not cut:
+        known = link.after if link else 0
+        if image_before != known:
+            last = f"{link.partition}:{link.offset}" if link else "none"
+            a4.fail(f"before is not the after of the event before ({last})", record, **where)
+        # A new interaction starts at 1; one that comes back goes on where its deletion left off.
+        due = (link.version if link else 0) + (0 if kind in _TIMER else 1)
+        if version != due and not (name == "created" and version == 1 and value["reason"] != "undo"):
+            a4.fail(f"version {version} follows {link.version if link else 0}", record, **where)
+    for shape, wanted in ((after, version), (before, None)):
+        if shape is None:
+            continue
+        if wanted is not None and shape["version"] != wanted:
+            a4.fail("the version of after is not the event's", record, **where)
+        if shape["id"] != interaction or shape["entityId"] != value["entityId"]:
+            a4.fail("before or after is another interaction", record, **where)
+    events.links[interaction] = Link(image_after, version, record.partition, record.offset)

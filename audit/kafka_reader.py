@@ -1,0 +1,146 @@
+"""Topics as they are: offsets, the relay's position, and every committed record up to a cut."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import orjson
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+
+from audit.history import Offsets, Rec, RelayPosition
+from runtime.kafka import make_admin, make_consumer
+from runtime.settings import Settings
+from schemas.errors import Stop
+from schemas.topics import COMMANDS, RELAY_POSITION
+
+_TIMEOUT: Final = 10.0
+#: Longer than a transaction of a killed producer stays open and hides what follows it.
+_PATIENCE: Final = 90.0
+_BATCH: Final = 5_000
+
+
+class KafkaReader:
+    """Reads the topics of one deployment from outside every consumer group.
+
+    :raises Stop: the broker cannot be asked, or a topic is missing.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._consumer = make_consumer(
+            settings, "interactions-audit", **{"enable.partition.eof": True, "fetch.wait.max.ms": 20}
+        )
+        self._admin = make_admin(settings)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+    def partitions(self, topic: str) -> list[int]:
+        """Partition numbers of a topic of the catalogue."""
+        name = self._settings.topic(topic)
+        try:
+            found = self._admin.list_topics(name, _TIMEOUT).topics[name]
+        except KafkaException as error:
+            raise Stop(f"Kafka cannot be asked for {name}: {error.args[0].str()}") from error
+        if found.error is not None or not found.partitions:
+            raise Stop(f"the topic {name} is not there: `interactions topics` makes it")
+        return sorted(found.partitions)
+
+    def bounds(self, topic: str) -> tuple[Offsets, Offsets]:
+        """First retained offset and end of the log of each partition, open transactions included."""
+        begin, end = Offsets(), Offsets()
+        for partition in self.partitions(topic):
+            place = TopicPartition(self._settings.topic(topic), partition)
+            try:
+                begin[partition], end[partition] = self._consumer.get_watermark_offsets(place, _TIMEOUT)
+            except KafkaException as error:
+                raise Stop(f"the bounds of {place.topic} cannot be read: {error.args[0].str()}") from error
+        return begin, end
+
+    def committed(self) -> Offsets:
+        """Offsets on the commands topic that the applier's group has committed."""
+        topic = self._settings.topic(COMMANDS)
+        wanted = [TopicPartition(topic, partition) for partition in self.partitions(COMMANDS)]
+        consumer = make_consumer(self._settings, self._settings.consumer_group)
+        try:
+            found = consumer.committed(wanted, _TIMEOUT)
+        except KafkaException as error:
+            raise Stop(f"the group's offsets cannot be read: {error.args[0].str()}") from error
+        finally:
+            consumer.close()
+        return {place.partition: place.offset for place in found if place.offset >= 0}
+
+    def relay_position(self) -> RelayPosition | None:
+        """The position that the relay published last."""
+        begin, end = self.bounds(RELAY_POSITION)
+        last = None
+        for record in self.records(RELAY_POSITION, begin, end):
+            last = record.value or last
+        if last is None:
+            return None
+        value = orjson.loads(last)
+        return RelayPosition(value["xidFloor"], value["xidCeiling"], value["position"])
+
+    def records(self, topic: str, begin: Offsets, end: Offsets) -> Iterator[Rec]:
+        """Every committed record in ``[begin, end)``, each partition in offset order.
+
+        :raises Stop: the end is not reached although nothing more arrives.
+        """
+        open_ends = {p: stop for p, stop in end.items() if stop > begin.get(p, 0)}
+        name = self._settings.topic(topic)
+        places = [TopicPartition(name, partition, begin.get(partition, 0)) for partition in open_ends]
+        if not places:
+            return
+        self._consumer.assign(places)
+        deadline = time.monotonic() + _PATIENCE
+        try:
+            while open_ends:
+                messages = self._consumer.consume(_BATCH, 0.5)
+                if messages:
+                    deadline = time.monotonic() + _PATIENCE
+                elif time.monotonic() > deadline:
+                    raise Stop(f"{name} cannot be read to its end: nothing arrived for {_PATIENCE:.0f} s")
+                for message in messages:
+                    record = self._take(message, topic, open_ends)
+                    if record is not None:
+                        yield record
+        finally:
+            self._consumer.unassign()
+
+    def _take(self, message: Message, topic: str, open_ends: Offsets) -> Rec | None:
+        partition, offset = message.partition(), message.offset()
+        error = message.error()
+        if error is not None:
+            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the only name it has
+                raise Stop(f"{topic} cannot be read: {error.str()}")
+            if offset is not None and partition is not None and offset >= open_ends.get(partition, 0):
+                open_ends.pop(partition, None)
+            return None
+        assert partition is not None and offset is not None
+        stop = open_ends.get(partition)
+        if stop is None or offset >= stop:
+            open_ends.pop(partition, None)
+            return None
+        if offset == stop - 1:
+            del open_ends[partition]
+        return Rec(
+            topic,
+            partition,
+            offset,
+            message.timestamp()[1],
+            message.key(),
+            message.value(),
+            tuple(message.headers() or ()),  # type: ignore[arg-type]  # librdkafka gives bytes
+        )
+
+
+def first_record(reader: KafkaReader, topic: str, begin: Offsets, end: Offsets) -> Rec | None:
+    """One committed record inside the bounds, if there is any (transaction markers are none)."""
+    records = reader.records(topic, begin, end)
+    try:
+        return next(records, None)
+    finally:
+        records.close()  # type: ignore[attr-defined]

@@ -1,0 +1,54 @@
+"""The dead letters topic, by the place of the record that each letter is about."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from audit.findings import Report
+from audit.history import History, Rec
+
+DEAD_LETTERS: Final = "customers.interactions.dead-letters"
+COMMANDS: Final = "customers.interactions.commands"
+_REQUIRED: Final = ("dl_topic", "dl_partition", "dl_offset", "dl_reason", "dl_error_class", "dl_attempt")
+
+
+class Letter(NamedTuple):
+    """One dead letter: where it lies, and a stand-in for its key, value and original headers."""
+
+    partition: int
+    offset: int
+    image: int
+
+
+def image_of(record: Rec) -> int:
+    """Stands for key, value and headers, ``dl_*`` headers left out."""
+    own = tuple(header for header in record.headers if not header[0].startswith("dl_"))
+    return hash((record.key, record.value, own))
+
+
+def read_letters(history: History, report: Report) -> dict[tuple[int, int], Letter]:
+    """Load the letters about the commands topic; a second one for a record breaks A7."""
+    a7, letters = report.checks["A7"], dict[tuple[int, int], Letter]()
+    for record in history.records(DEAD_LETTERS):
+        headers = dict(record.headers)
+        missing = [name for name in _REQUIRED if not headers.get(name)]
+        if missing:
+            a7.checked += 1
+            a7.fail(f"a dead letter lacks {', '.join(missing)}", record)
+            continue
+        if headers["dl_topic"] != history.cut.commands.encode():
+            continue  # a connector's own
+        a7.checked += 1
+        try:
+            place = int(headers["dl_partition"] or b""), int(headers["dl_offset"] or b"")
+            int(headers["dl_attempt"] or b"")
+        except ValueError:
+            a7.fail("a dead letter's place or attempt is not a number", record)
+            continue
+        if place in letters:
+            a7.fail(
+                "a record has two dead letters", record, commandPartition=place[0], commandOffset=place[1]
+            )
+            continue
+        letters[place] = Letter(record.partition, record.offset, image_of(record))
+    return letters

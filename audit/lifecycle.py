@@ -1,0 +1,264 @@
+"""The rules of one interaction, written down again from the contract (spec "Commands & Events",
+"Conflict policy", "Undo policy"): pure, one function a command type."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from audit.decisions import Decision, no_op, rejected
+from audit.envelope import Parsed
+from audit.naming import derived
+from audit.shapes import Interaction, short
+from audit.subjects import Subject
+
+_FIELDS: Final = {
+    "interactionType": "type",
+    "title": "title",
+    "body": "body",
+    "scheduledAt": "scheduled",
+    "occurredAt": "occurred",
+    "priority": "priority",
+    "dealId": "deal",
+    "authorUserId": "author",
+    "ownerUserId": "owner",
+    "appearanceIcon": "icon",
+    "appearanceColor": "color",
+    "source": "source",
+}
+_OPTIONAL: Final = tuple(name for name in _FIELDS.values() if name != "type")
+#: The three last-write-wins fields and the member that says as of when they are.
+_AS_OF: Final = {"status": "status_as_of", "scheduled": "scheduled_as_of", "occurred": "occurred_as_of"}
+_PHASES: Final = {"due": 1, "overdue": 2}
+_STRICT: Final = "unknown_interaction_type"
+
+
+def _fields(data: dict[str, Any]) -> dict[str, Any]:
+    found = {ours: data[theirs] for theirs, ours in _FIELDS.items() if theirs in data}
+    for name in ("title", "body"):
+        if name in found:
+            found[name] = short(found[name])
+    return found
+
+
+def _foreign(subject: Subject, fields: dict[str, Any]) -> frozenset[str]:
+    """Rejections that a fact of another partition may cause: the dictionary, another entity's deal."""
+    cross = set()
+    if "type" in fields:
+        cross.add(_STRICT)
+    if fields.get("deal") is not None and fields["deal"] not in subject.deals:
+        cross |= {"deal_not_found", "deal_of_other_entity"}
+    return frozenset(cross)
+
+
+def create(subject: Subject, command: Parsed) -> Decision:
+    """A new interaction; ``done`` when it says it occurred, else planned."""
+    data = command.data or {}
+    given = data.get("id")
+    interaction = given or derived("interaction", command.tenant, command.organization, command.id)
+    if interaction in subject.rows:
+        return rejected("id_not_available", "interaction_exists", "already_exists", "version_conflict")
+    if command.expected_version not in (None, 0):
+        return rejected("version_conflict", "interaction_exists", "id_not_available")
+    fields = _fields(data)
+    made = command.made
+    status = data.get("status") or ("done" if data.get("occurredAt") is not None else "planned")
+    if status == "done" and fields.get("occurred") is None:
+        fields["occurred"] = made
+    after = Interaction(
+        id=interaction,
+        entity=subject.id,
+        status=status,
+        organization=command.organization,
+        tenant=command.tenant,
+        version=1,
+        created=command.now,
+        updated=command.now,
+        schedule_version=1,
+        due_phase=0,
+        status_as_of=made,
+        scheduled_as_of=made,
+        occurred_as_of=made,
+        type=data["interactionType"],
+        **{name: fields.get(name) for name in _OPTIONAL},
+    )
+    cross = _foreign(subject, fields) | ({"id_not_available", "interaction_exists"} if given else set())
+    return _change(None, after, "created", cross=frozenset(cross))
+
+
+def update(subject: Subject, command: Parsed) -> Decision:
+    """Change fields; an older source timestamp loses ``scheduledAt`` and ``occurredAt``."""
+    row, refusal = _target(subject, command)
+    if row is None:
+        return refusal
+    fields = _fields(command.data or {})
+    cross = _foreign(subject, fields)
+    return _merge(row, fields, command, "updated", cross)
+
+
+def complete(subject: Subject, command: Parsed) -> Decision:
+    """planned → done."""
+    row, refusal = _target(subject, command)
+    if row is None:
+        return refusal
+    if command.made < row.status_as_of:
+        return no_op()
+    if row.status != "planned":
+        return rejected("already_done" if row.status == "done" else "complete_canceled")
+    occurred = (command.data or {}).get("occurredAt")
+    return _merge(
+        row,
+        {"status": "done", "occurred": command.made if occurred is None else occurred},
+        command,
+        "completed",
+    )
+
+
+def cancel(subject: Subject, command: Parsed) -> Decision:
+    """planned → canceled."""
+    row, refusal = _target(subject, command)
+    if row is None:
+        return refusal
+    if command.made < row.status_as_of:
+        return no_op()
+    if row.status != "planned":
+        return rejected("already_canceled" if row.status == "canceled" else "cancel_done")
+    return _merge(row, {"status": "canceled"}, command, "canceled")
+
+
+def reopen(subject: Subject, command: Parsed) -> Decision:
+    """done or canceled → planned; it has not occurred after all."""
+    row, refusal = _target(subject, command)
+    if row is None:
+        return refusal
+    if command.made < row.status_as_of:
+        return no_op()
+    if row.status == "planned":
+        return rejected("already_planned")
+    return _merge(row, {"status": "planned", "occurred": None}, command, "reopened")
+
+
+def delete(subject: Subject, command: Parsed) -> Decision:
+    """Gone for good; the deletion has a version of its own."""
+    row, refusal = _target(subject, command)
+    if row is None:
+        return refusal
+    return _change(row, None, "deleted")
+
+
+def mark_due(subject: Subject, command: Parsed) -> Decision:
+    """The schedule's moment came: once a phase, and only for the schedule it was meant for."""
+    data = command.data or {}
+    row = subject.rows.get(data["id"])
+    if row is None:
+        return no_op("rejected")
+    phase = _PHASES[data["phase"]]
+    if row.status != "planned" or row.schedule_version != data["scheduleVersion"] or row.due_phase >= phase:
+        return no_op()
+    decision = _change(row, row._replace(due_phase=phase), data["phase"])
+    decision.version = row.version
+    return decision
+
+
+class Image:
+    """What a command left behind for its undo.
+
+    :param available: it changed an interaction. ``left``: the version it left; ``None``: deleted.
+    """
+
+    __slots__ = ("available", "before", "entity", "interaction", "left")
+
+    def __init__(
+        self, entity: str, interaction: str = "", before: Interaction | None = None,
+        left: int | None = None, available: bool = False,
+    ) -> None:  # fmt: skip
+        self.entity, self.interaction, self.before = entity, interaction, before
+        self.left, self.available = left, available
+
+
+def undo(subject: Subject, command: Parsed, image: Image | None) -> Decision:
+    """Take back one command, if what it left is still what is there."""
+    if image is None or image.entity != subject.id:
+        return rejected("undo_not_found")
+    if not image.available:
+        return rejected("undo_not_available")
+    row = subject.rows.get(image.interaction)
+    if (row.version if row else None) != image.left:
+        return rejected("undo_unsafe", "version_conflict")
+    if command.expected_version is not None and command.expected_version != (row.version if row else 0):
+        return rejected("version_conflict")
+    before = image.before
+    if before is None:
+        return _change(row, None, "deleted")
+    if row is None:
+        last = subject.gone.get(image.interaction, before.version)
+        version = last + 1
+        # It appears anew: its schedule is armed again, its fields are as of when they were.
+        after = before._replace(version=version, updated=command.now, schedule_version=version, due_phase=0)
+        return _change(None, after, "created")
+    version = row.version + 1
+    changed: dict[str, Any] = {"version": version, "updated": command.now}
+    for name, as_of in _AS_OF.items():
+        held = getattr(row, as_of)
+        changed[as_of] = held if getattr(row, name) == getattr(before, name) else max(held, command.made)
+    if row.scheduled != before.scheduled or (before.status == "planned" and row.status != "planned"):
+        changed |= {"schedule_version": version, "due_phase": 0}
+    else:
+        changed |= {"schedule_version": row.schedule_version, "due_phase": row.due_phase}
+    return _change(row, before._replace(**changed), "reverted")
+
+
+def _target(subject: Subject, command: Parsed) -> tuple[Interaction | None, Decision]:
+    row = subject.rows.get((command.data or {})["id"])
+    if row is None:
+        return None, rejected("interaction_not_found", "entity_mismatch")
+    if command.expected_version is not None and command.expected_version != row.version:
+        return None, rejected("version_conflict")
+    return row, no_op()
+
+
+def _merge(
+    row: Interaction,
+    fields: dict[str, Any],
+    command: Parsed,
+    event: str,
+    cross: frozenset[str] = frozenset(),
+) -> Decision:
+    """Last-write-wins for the three fields, then whatever really differs."""
+    made = command.made
+    kept = {
+        name: value
+        for name, value in fields.items()
+        if name not in _AS_OF or made >= getattr(row, _AS_OF[name])
+    }
+    if all(getattr(row, name) == value for name, value in kept.items()):
+        decision = no_op()
+        decision.cross = cross
+        return decision
+    changed: dict[str, Any] = {**kept, "version": row.version + 1, "updated": command.now}
+    # A field that is told its own value again is not changed, and stays as of when it was.
+    changed |= {_AS_OF[name]: made for name in kept if name in _AS_OF and getattr(row, name) != kept[name]}
+    armed = kept.get("scheduled", row.scheduled) != row.scheduled or (
+        kept.get("status") == "planned" and row.status != "planned"
+    )
+    if armed:
+        changed |= {"schedule_version": row.version + 1, "due_phase": 0}
+    return _change(row, row._replace(**changed), event, cross=cross)
+
+
+def _change(
+    before: Interaction | None,
+    after: Interaction | None,
+    event: str,
+    *,
+    cross: frozenset[str] = frozenset(),
+) -> Decision:
+    shown = after or before
+    return Decision(
+        "applied",
+        event=event,
+        interaction=shown.id if shown else None,
+        before=before,
+        after=after,
+        version=after.version if after else (before.version + 1 if before else None),
+        cross=cross,
+    )

@@ -1,0 +1,71 @@
+"""A running deployment as a history: where the cut lies, and how to read up to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Final, TypeVar
+
+from audit.avro_values import AvroValues
+from audit.history import Cut, History, Rec, Row
+from audit.kafka_reader import KafkaReader
+from audit.postgres_reader import TABLES, PostgresReader
+from runtime.registry import make_registry
+from runtime.settings import Settings
+from schemas.topics import (
+    COMMANDS,
+    DEAD_LETTERS,
+    EVENTS,
+    INTERACTION_STATE,
+    NEXT_INTERACTION_STATE,
+    RESULTS,
+)
+
+Item = TypeVar("Item", Rec, Row)
+#: ``(what is read, its items, how many there are) -> the same items``: shows progress.
+Track = Callable[[str, Iterable[Item], int], Iterable[Item]]
+_OUTPUTS: Final = (RESULTS, EVENTS, DEAD_LETTERS, INTERACTION_STATE, NEXT_INTERACTION_STATE)
+
+
+@contextmanager
+def live_history(settings: Settings, track: Track[Rec] | None = None) -> Iterator[History]:
+    """Open a deployment for one audit; nothing is written, no group is joined.
+
+    The order of the cuts makes the audit true while the pipeline runs: first how far results and relay
+    promise to have come, then the ends of what they write, then the tables, last the end of the
+    commands. So whatever was promised is found, and whatever is found has its cause.
+
+    :raises Stop: a server cannot be reached.
+    """
+    kafka = KafkaReader(settings)
+    try:
+        cut = Cut(group=settings.consumer_group, commands=settings.topic(COMMANDS))
+        cut.committed = kafka.committed()
+        cut.relay = kafka.relay_position()
+        for topic in _OUTPUTS:
+            cut.begin[topic], cut.end[topic] = kafka.bounds(topic)
+        postgres = PostgresReader(settings)
+        try:
+            cut.begin[COMMANDS], cut.end[COMMANDS] = kafka.bounds(COMMANDS)
+            yield History(
+                cut=cut,
+                topics={
+                    topic: partial(_records, kafka, cut, topic, track) for topic in (COMMANDS, *_OUTPUTS)
+                },
+                tables={table: partial(postgres.rows, table) for table in TABLES},
+                decode=AvroValues(make_registry(settings)).decode,
+            )
+        finally:
+            postgres.close()
+    finally:
+        kafka.close()
+
+
+def _records(kafka: KafkaReader, cut: Cut, topic: str, track: Track[Rec] | None) -> Iterable[Rec]:
+    begin, end = cut.begin[topic], cut.end[topic]
+    records = kafka.records(topic, begin, end)
+    if track is None:
+        return records
+    total = sum(max(0, stop - begin.get(partition, 0)) for partition, stop in end.items())
+    return track(topic, records, total)

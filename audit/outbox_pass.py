@@ -1,0 +1,87 @@
+"""The outbox: what the relay has published, and what it has not yet come to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from audit.event_pass import BITS, EVENTS, Events
+from audit.findings import Report
+from audit.history import History
+from audit.moments import micros
+
+
+class Outbox:
+    """What the outbox says that other checks need.
+
+    :ivar waiting: hashes of the ids of events that the relay has not reached.
+    :ivar entities: ids of entities whose state topics or labels may therefore lag behind.
+    :ivar commands: for each command that goes out through it: its entity, and whether the relay passed it.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: set[int] = set()
+        self.entities: set[str] = set()
+        self.commands: dict[str, tuple[str, bool]] = {}
+
+
+def read_outbox(history: History, events: Events, report: Report) -> Outbox:
+    """Check A9: what the relay has passed is published; what it has not reached is lag."""
+    a9, outbox, reached = report.checks["A9"], Outbox(), history.cut.relay
+    strangers = set(events.ids)
+    oldest: datetime | None = None
+    for row in history.rows("outbox"):
+        a9.checked += 1
+        kind, position, entity = row["type"], row["position"], row["aggregateid"]
+        if oldest is None or row["created_at"] < oldest:
+            oldest = row["created_at"]
+        passed = reached is not None and reached.passed(row["xid"], position)
+        if not passed:
+            a9.lag += 1
+            outbox.entities.add(entity)
+        if kind not in BITS:
+            outbox.commands[row["id"]] = (entity, passed)
+            continue
+        key = hash(row["id"])
+        if key in strangers:
+            strangers.discard(key)
+        elif not passed:
+            outbox.waiting.add(key)
+        elif key in events.ids:
+            a9.fail("two rows of the outbox have the same event id", None, table="outbox", id=row["id"])
+        elif events.oldest is None or (micros(row["created_at"]) or 0) > events.oldest:
+            a9.fail(
+                "the relay has passed an event that is not published",
+                None,
+                table="outbox",
+                id=row["id"],
+                position=position,
+                type=kind,
+                entityId=entity,
+            )
+    report.lag["outbox"] = a9.lag
+    if strangers:
+        since = None
+        if oldest is not None:
+            since = micros(oldest.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+        _name_strangers(history, strangers, since, report)
+    return outbox
+
+
+def _name_strangers(history: History, strangers: set[int], since: int | None, report: Report) -> None:
+    """Name the events that have no outbox row, as far as the outbox reaches back."""
+    older = 0
+    for record in history.records(EVENTS):
+        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+        event_id = headers.get("ce_id", "")
+        if hash(event_id) not in strangers:
+            continue
+        try:
+            appended = micros(headers.get("ce_time")) or 0
+        except ValueError:
+            appended = record.timestamp_ms * 1000
+        if since is None or appended < since:
+            older += 1
+            continue
+        report.checks["A9"].fail("an event is published that is not in the outbox", record, eventId=event_id)
+    if older:
+        report.note(f"{older} events are older than the outbox still holds: their publication is not checked")

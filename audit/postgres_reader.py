@@ -1,0 +1,82 @@
+"""The tables as they are, all from one snapshot that does not change while the audit reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import psycopg
+from psycopg.rows import dict_row
+
+from audit.history import Row
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.errors import Stop
+
+_INTERACTIONS: Final = """
+    id::text, entity_id::text, deal_id::text, interaction_type, title, body, status, scheduled_at,
+    occurred_at, priority, author_user_id::text, owner_user_id::text, appearance_icon, appearance_color,
+    source, organization_id::text, tenant_id::text, version, created_at, updated_at, schedule_version,
+    due_phase, status_as_of, scheduled_as_of, occurred_as_of
+"""
+_ENTITIES: Final = """
+    id::text, tenant_id::text, organization_id::text, kind, display_name, primary_email, primary_phone,
+    owner_user_id::text, entity_version, next_interaction_at, next_interaction_name,
+    next_interaction_ref_id::text, next_interaction_icon, next_interaction_color, last_interaction_at,
+    last_interaction_name, last_interaction_ref_id::text, open_count, overdue_count, done_count, created_at
+"""
+_LOG: Final = """
+    tenant_id::text, organization_id::text, command_id, entity_id::text, partition, "offset", outcome,
+    entity_version, logged_at
+"""
+_SELECT: Final[dict[str, str]] = {
+    "customer_interactions": _INTERACTIONS,
+    "customer_entities": _ENTITIES,
+    "customer_deals": "id::text, tenant_id::text, organization_id::text, entity_id::text, title, status, created_at",
+    "interaction_types": "tenant_id::text, organization_id::text, code, label, icon, color, actionable",
+    "interaction_dictionaries": "tenant_id::text, organization_id::text, strict",
+    "command_log": _LOG,
+    "outbox": "id::text, aggregatetype, aggregateid, type, position, xid, created_at",
+    "consumed_offsets": "consumer_group, topic, partition, next_offset, results_offset",
+}
+TABLES: Final = tuple(_SELECT)
+_BATCH: Final = 10_000
+
+
+class PostgresReader:
+    """One read-only transaction (REPEATABLE READ); close it to end it.
+
+    :raises Stop: the tables cannot be read.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._connection: psycopg.Connection[Any] = connect(settings, application_name="interactions-audit")
+        # The first statement fixes the snapshot; between the tables the audit reads topics for minutes.
+        self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        self._connection.read_only = True
+        self._connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        self._connection.execute("SELECT 1 FROM pg_snapshot_xmin(pg_current_snapshot())")
+
+    def close(self) -> None:
+        """End the snapshot."""
+        self._connection.close()
+
+    def rows(self, table: str) -> Iterator[Row]:
+        """Every row of a table; ids are texts, instants are aware datetimes."""
+        query = f"SELECT {_SELECT[table]} FROM {table}"  # noqa: S608 - names of this file only
+        try:
+            with self._connection.cursor(f"audit_{table}", row_factory=dict_row) as cursor:
+                cursor.itersize = _BATCH
+                cursor.execute(query)
+                yield from cursor
+        except psycopg.Error as error:
+            raise Stop(f"the table {table} cannot be read: {str(error).strip()}") from error
+
+    def count(self, table: str) -> int:
+        """How many rows a table holds, by the planner's estimate (for a progress bar)."""
+        row = self._connection.execute(
+            "SELECT sum(greatest(reltuples, 0))::bigint FROM pg_class"
+            " WHERE oid = %s::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = %s::regclass)",
+            (table, table),
+        ).fetchone()
+        return int(row[0] or 0) if row else 0

@@ -1,0 +1,58 @@
+"""Whether the pipeline is at rest: everything applied, answered and published."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from audit.history import RelayPosition
+from audit.kafka_reader import KafkaReader, first_record
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.topics import COMMANDS
+
+_POLL: Final = 0.5
+_WATERMARK: Final = (
+    "SELECT partition, next_offset FROM consumed_offsets WHERE consumer_group = %s AND topic = %s"
+)
+_WAITING: Final = """
+SELECT EXISTS (SELECT FROM outbox WHERE NOT (xid < %(floor)s
+    OR (%(ceiling)s::bigint IS NOT NULL AND xid < %(ceiling)s AND position <= %(position)s)))
+"""
+
+
+def wait_for_rest(settings: Settings, seconds: float) -> bool:
+    """Poll until nothing is left to do, twice in a row; ``False`` when the time runs out first.
+
+    :raises Stop: a server cannot be reached.
+    """
+    deadline = time.monotonic() + seconds
+    kafka, rested = KafkaReader(settings), 0
+    try:
+        while True:
+            rested = rested + 1 if _at_rest(settings, kafka) else 0
+            if rested > 1:
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(min(_POLL, max(0.0, deadline - time.monotonic())))
+    finally:
+        kafka.close()
+
+
+def _at_rest(settings: Settings, kafka: KafkaReader) -> bool:
+    begin, end = kafka.bounds(COMMANDS)
+    with connect(settings, application_name="interactions-audit-wait", autocommit=True) as connection:
+        names = (settings.consumer_group, settings.topic(COMMANDS))
+        watermark: dict[int, int] = dict(connection.execute(_WATERMARK, names).fetchall())
+        relay = kafka.relay_position() or RelayPosition(0, None, 0)
+        waiting = connection.execute(_WAITING, relay._asdict()).fetchone()
+    if waiting is None or waiting[0]:
+        return False
+    committed = kafka.committed()
+    # Behind the last record may lie markers of transactions, which nobody consumes.
+    for behind in (watermark, committed):
+        start = {partition: max(first, behind.get(partition, 0)) for partition, first in begin.items()}
+        if first_record(kafka, COMMANDS, start, end) is not None:
+            return False
+    return True

@@ -1,0 +1,54 @@
+"""The report for a person: one line a law, then the violations by name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from audit.findings import Check, Report
+
+_SHOWN: Final = 10
+
+
+def view(report: Report, shown: int = _SHOWN) -> RenderableType:
+    """The table of the checks, the notes, and up to ``shown`` violations of each check."""
+    table = Table(title="Audit", title_justify="left", show_edge=False, pad_edge=False)
+    table.add_column("check", no_wrap=True)
+    table.add_column("what it means", ratio=1)
+    for name in ("checked", "trusted", "lag", "violations"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for check in report.checks.values():
+        table.add_row(
+            f"{check.name} {check.title}",
+            check.law,
+            *(f"{count:,}" for count in (check.checked, check.trusted, check.lag, check.failed)),
+            Text("ok", "green") if check.failed == 0 else Text("VIOLATED", "bold red"),
+        )
+    parts: list[RenderableType] = [table]
+    parts.extend(_violations(check, shown) for check in report.checks.values() if check.failed)
+    if report.lag:
+        behind = ", ".join(f"{count:,} {name}" for name, count in report.lag.items())
+        parts.append(Text(f"Lag (past the cut, not a violation): {behind}", "yellow"))
+    parts.extend(Text(f"Note: {note}") for note in report.notes)
+    verdict = "No violation." if report.ok else "The laws are broken; the rows are named above."
+    parts.append(Text(verdict, "bold green" if report.ok else "bold red"))
+    return Group(*parts)
+
+
+def _violations(check: Check, shown: int) -> Text:
+    lines = [f"\n{check.name} {check.title}: {check.failed:,} violations"]
+    for violation in check.violations[:shown]:
+        where = " ".join(f"{name}={value}" for name, value in violation.items() if name != "what")
+        lines.append(f"  {violation['what']}\n    {where}")
+    if check.failed > shown:
+        lines.append(f"  … {check.failed - shown:,} more (--json names up to {len(check.violations):,})")
+    return Text("\n".join(lines))
+
+
+def show(report: Report, console: Console, shown: int = _SHOWN) -> None:
+    """Print the report."""
+    console.print(view(report, shown))

@@ -1,0 +1,149 @@
+"""The results topic: one outcome for each command record, held compactly by the record's place."""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from audit.findings import Report
+from audit.history import History, Offsets, Rec
+from audit.ledger import OUTCOMES
+from audit.moments import micros
+from audit.naming import derived
+
+RESULTS: Final = "customers.interactions.results"
+RESULT_TYPE: Final = "customers.interaction.result"
+_NONE: Final = -1
+
+
+class Recorded(NamedTuple):
+    """What was answered for one record.
+
+    :param code: machine name of the rejection.
+    :param version: of the interaction; ``entity_version``: of the entity.
+    :param command: hash of the command id; ``scope``: of tenant, organization and entity id.
+    :param next: hash of the next interaction's id and instant; 0 for none.
+    """
+
+    outcome: str
+    code: str | None = None
+    version: int | None = None
+    entity_version: int | None = None
+    command: int = 0
+    scope: int = 0
+    next: int = 0
+    validate_only: bool = False
+
+
+class Results:
+    """Outcomes by partition and offset of the command's record.
+
+    :ivar oldest: if retention has cut the topic: append time in µs of the oldest outcome still there.
+    """
+
+    def __init__(self, begin: Offsets, watermark: Offsets) -> None:
+        self._begin = begin
+        self._at = {
+            partition: array("i", [_NONE]) * max(0, end - begin.get(partition, 0))
+            for partition, end in watermark.items()
+        }
+        self._read = {partition: bytearray(len(slots)) for partition, slots in self._at.items()}
+        self._rows: list[Recorded] = []
+        self.oldest: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, partition: int, offset: int) -> Recorded | None:
+        """The outcome of a record, if one was published; the record is thereby known to exist."""
+        slots, at = self._slot(partition, offset)
+        if slots is None:
+            return None
+        self._read[partition][at] = 1
+        return None if slots[at] == _NONE else self._rows[slots[at]]
+
+    def _slot(self, partition: int, offset: int) -> tuple[array[int] | None, int]:
+        slots, at = self._at.get(partition), offset - self._begin.get(partition, 0)
+        return (slots, at) if slots is not None and 0 <= at < len(slots) else (None, at)
+
+    def orphans(self) -> list[tuple[int, int]]:
+        """Partition and offset of every outcome whose record was never taken."""
+        return [
+            (partition, at + self._begin.get(partition, 0))
+            for partition, slots in self._at.items()
+            for at, number in enumerate(slots)
+            if number != _NONE and not self._read[partition][at]
+        ]
+
+
+def read_results(history: History, watermark: Offsets, report: Report) -> Results:
+    """Load the results up to the cut; a second result, or one without a place, breaks A1."""
+    cut = history.cut
+    results = Results(cut.begin.get("customers.interactions.commands", {}), watermark)
+    a1, a10 = report.checks["A1"], report.checks["A10"]
+    for record in history.records(RESULTS):
+        headers = dict(record.headers)
+        try:
+            value = history.decode(record.value or b"")
+            partition, offset = (int(headers[f"ce_command{name}"] or b"") for name in ("partition", "offset"))
+        except (KeyError, ValueError) as error:
+            a1.fail(f"a result cannot be read: {error}", record)
+            continue
+        if cut.is_cut(RESULTS):
+            when = micros(value["recordedAt"]) or 0
+            results.oldest = when if results.oldest is None else min(when, results.oldest)
+        a10.checked += 1
+        _check_headers(a10, record, headers, value)
+        if (partition, offset) != (value["commandPartition"], value["commandOffset"]):
+            a1.fail("a result names one place in its headers and another in its value", record)
+        if (
+            headers.get("ce_id")
+            != derived("result", value["commandTopic"], str(partition), str(offset)).encode()
+        ):
+            a1.fail("a result's id does not follow from its command's place", record)
+        if offset < results._begin.get(partition, 0):
+            continue  # its command is no longer retained
+        slots, at = results._slot(partition, offset)
+        if slots is None:
+            a1.fail(
+                "a result without a command below the watermark",
+                record,
+                commandPartition=partition,
+                commandOffset=offset,
+            )
+            continue
+        if slots[at] != _NONE:
+            a1.fail("a command has a second result", record, commandPartition=partition, commandOffset=offset)
+            continue
+        slots[at] = len(results._rows)
+        row = recorded(value)
+        results._rows.append(row)
+    return results
+
+
+def recorded(value: dict[str, Any]) -> Recorded:
+    """The parts of a result's value that are compared."""
+    problem, following = value.get("problem"), value.get("nextInteraction")
+    if isinstance(problem, str):
+        problem = orjson.loads(problem)
+    return Recorded(
+        outcome=OUTCOMES[OUTCOMES.index(value["outcome"])],
+        code=problem.get("code") if problem else None,
+        version=value.get("version"),
+        entity_version=value.get("entityVersion"),
+        command=hash(value["commandId"]),
+        scope=hash((value.get("tenantId"), value.get("organizationId"), value.get("entityId"))),
+        next=0 if following is None else hash((following["interactionId"], micros(following["at"]))),
+        validate_only=bool(value.get("validateOnly")),
+    )
+
+
+def _check_headers(a10: Any, record: Rec, headers: dict[str, bytes | None], value: dict[str, Any]) -> None:
+    for header, member in (("ce_tenantid", "tenantId"), ("ce_organizationid", "organizationId")):
+        said = headers.get(header)
+        if (said or b"").decode() != (value.get(member) or ""):
+            a10.fail(f"a result's {header} is not its value's {member}", record, commandId=value["commandId"])
+    if headers.get("ce_type") != RESULT_TYPE.encode():
+        a10.fail("a record of the results topic is of another type", record)

@@ -1,0 +1,192 @@
+"""The auditor's own rules: which outcome a command must have, and what it must leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from audit import lifecycle
+from audit.decisions import Decision, no_op, rejected
+from audit.envelope import Parsed
+from audit.lifecycle import Image
+from audit.moments import FIVE_MINUTES
+from audit.naming import command_key, undone_command
+from audit.shapes import Interaction
+from audit.subjects import Subject
+
+_LIFECYCLE: Final[dict[str, Callable[[Subject, Parsed], Decision]]] = {
+    "interaction.create": lifecycle.create,
+    "interaction.update": lifecycle.update,
+    "interaction.complete": lifecycle.complete,
+    "interaction.cancel": lifecycle.cancel,
+    "interaction.reopen": lifecycle.reopen,
+    "interaction.delete": lifecycle.delete,
+    "interaction.mark_due": lifecycle.mark_due,
+}
+_ENTITY: Final = ("displayName", "primaryEmail", "primaryPhone", "ownerUserId")
+_ENTRY: Final = ("label", "icon", "color", "actionable")
+Scope = tuple[str, str]
+
+
+def undo_target(command: Parsed) -> int | None:
+    """The key of the command that an undo names."""
+    data = command.data or {}
+    named = data.get("commandId") or undone_command(data.get("undoToken") or "")
+    return None if named is None else command_key(command.tenant, command.organization, named)
+
+
+class Model:
+    """Everything the commands have made so far.
+
+    :ivar types: what upserts said of each dictionary entry, by scope and code.
+    :ivar strict: scopes whose dictionary is, or once was, closed.
+    :ivar images: what undo targets left behind, by command key.
+    """
+
+    def __init__(self) -> None:
+        self.subjects: dict[str, Subject] = {}
+        self.types: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.strict: dict[Scope, bool] = {}
+        self.ever_strict: set[Scope] = set()
+        self.used: set[tuple[str, str, str]] = set()
+        self.images: dict[int, Image] = {}
+
+    def decide(self, command: Parsed) -> Decision:
+        """What must become of a valid command that was not carried out before."""
+        if command.made > command.now + FIVE_MINUTES:
+            return rejected("source_timestamp_in_future")
+        if command.kind == "interaction_type.upsert":
+            return self._type(command)
+        subject = self.subjects.get(command.entity)
+        ours = subject is not None and (subject.tenant, subject.organization) == (
+            command.tenant,
+            command.organization,
+        )
+        if command.kind == "entity.upsert":
+            return rejected("id_not_available") if subject and not ours else self._entity(subject, command)
+        if subject is None or not ours:
+            if command.kind == "interaction.mark_due":
+                return no_op("rejected")
+            return rejected("entity_not_found", "interaction_not_found", "undo_not_found")
+        if command.kind == "deal.upsert":
+            return self._deal(subject, command)
+        if command.kind == "interaction.recompute_next":
+            # Only a changed label leaves something to repair, and labels are another partition's.
+            return Decision("no_op", bumps=False, either=("applied",), cross=frozenset({"version_conflict"}))
+        if command.kind == "interaction.undo":
+            key = undo_target(command)
+            return lifecycle.undo(subject, command, None if key is None else self.images.get(key))
+        return _LIFECYCLE[command.kind](subject, command)
+
+    def commit(
+        self, command: Parsed, decision: Decision, version: int | None, entity_version: int | None
+    ) -> None:
+        """Carry out a decision to apply.
+
+        :param version: the interaction's, as recorded, where the contract leaves it open.
+        :param entity_version: the entity's, as recorded, likewise.
+        """
+        scope = (command.tenant, command.organization)
+        if decision.entry is not None:
+            self._put_entry(scope, decision.entry)
+            return
+        subject = self.subjects.get(command.entity)
+        if subject is None:
+            subject = Subject(command.entity, *scope, created=command.now)
+            self.subjects[command.entity] = subject
+        nearest = subject.next()
+        if decision.entity is not None:
+            subject.fields.update(decision.entity)
+        if decision.deal is not None:
+            subject.deals.setdefault(decision.deal["id"], {"created": command.now}).update(decision.deal)
+        if decision.after is not None:
+            self._put(subject, decision, version)
+            self.used.add((*scope, decision.after.type))
+        elif decision.before is not None:
+            subject.remove(decision.before.id, decision.version or 0)
+        grown = subject.version + 1
+        if decision.bumps or (decision.bumps is None and entity_version == grown):
+            subject.version = grown
+        decision.next = _moved(nearest, subject.next(), decision)
+
+    def _put(self, subject: Subject, decision: Decision, version: int | None) -> None:
+        row = decision.after
+        assert row is not None
+        last = subject.gone.get(row.id)
+        if decision.before is None and last is not None and version == last + 1:
+            # A publisher that gives the id of a deleted interaction again: versions may go on.
+            row = row._replace(version=version, schedule_version=version)
+            decision.after, decision.version = row, version
+        subject.put(row)
+
+    def _entity(self, subject: Subject | None, command: Parsed) -> Decision:
+        data = command.data or {}
+        version = subject.version if subject else 0
+        if command.expected_version is not None and command.expected_version != version:
+            return rejected("version_conflict")
+        given: dict[str, Any] = {name: data[name] for name in _ENTITY if name in data}
+        if subject is None:
+            fields: dict[str, Any] = {**dict.fromkeys(_ENTITY), "kind": data["kind"], **given}
+            return Decision("applied", entity=fields, cross=frozenset({"id_not_available"}))
+        changed = {name: value for name, value in given.items() if subject.fields.get(name) != value}
+        if subject.fields.get("kind") != data["kind"]:
+            changed["kind"] = data["kind"]
+        return Decision("applied", entity=changed) if changed else no_op()
+
+    def _deal(self, subject: Subject, command: Parsed) -> Decision:
+        data = command.data or {}
+        cross = frozenset({"version_conflict"} if command.expected_version is not None else ())
+        known = subject.deals.get(data["id"])
+        given: dict[str, Any] = {name: data[name] for name in ("title", "status") if name in data}
+        if known is None:
+            deal = {"id": data["id"], "status": None, **given}
+            return Decision(
+                "applied",
+                deal=deal,
+                bumps=None,
+                cross=cross | {"id_not_available", "deal_not_found", "entity_mismatch"},
+            )
+        changed = {name: value for name, value in given.items() if known.get(name) != value}
+        if not changed:
+            return Decision("no_op", bumps=False, cross=cross)
+        return Decision("applied", deal={"id": data["id"], **changed}, bumps=None, cross=cross)
+
+    def _type(self, command: Parsed) -> Decision:
+        data = command.data or {}
+        scope = (command.tenant, command.organization)
+        known = self.types.get((*scope, data["interactionType"]), {})
+        given = {name: data[name] for name in _ENTRY if data.get(name) is not None}
+        entry = {"code": data["interactionType"], **given}
+        changed = any(known.get(name) != value for name, value in given.items())
+        if data.get("strict") is not None:
+            entry["strict"] = data["strict"]
+            changed = changed or self.strict.get(scope, False) != data["strict"]
+        either: tuple[str, ...]
+        sure = bool(known) and all(name in known for name in given)
+        # An entry has no version to expect.
+        cross = frozenset({"expected_version_not_supported", "version_conflict"})
+        if command.expected_version is None:
+            cross = frozenset()
+        if changed:
+            # What an entry was before its first upsert (a default, or added by use) is not known here.
+            either = () if sure else ("no_op",)
+            return Decision("applied", entry=entry, bumps=False, either=either, cross=cross)
+        either = () if sure else ("applied",)
+        return Decision("no_op", entry=entry, bumps=False, either=either, cross=cross)
+
+    def _put_entry(self, scope: Scope, entry: dict[str, Any]) -> None:
+        known = self.types.setdefault((*scope, entry["code"]), {})
+        known.update({name: entry[name] for name in _ENTRY if name in entry})
+        if "strict" in entry:
+            self.strict[scope] = entry["strict"]
+            if entry["strict"]:
+                self.ever_strict.add(scope)
+
+
+def _moved(before: Interaction | None, after: Interaction | None, decision: Decision) -> bool | None:
+    """Whether the next interaction changed; ``None`` when only its looks may have."""
+    if before is None and after is None:
+        return False
+    if (before.id, before.scheduled) != (after.id, after.scheduled) if before and after else True:
+        return True
+    return None

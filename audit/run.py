@@ -1,0 +1,45 @@
+"""One audit of one history: the passes in the order in which they need each other."""
+
+from __future__ import annotations
+
+from audit.dictionary_pass import check_dictionary
+from audit.event_pass import EVENTS, read_events
+from audit.findings import Report
+from audit.fold import Fold
+from audit.history import History
+from audit.ledger import read_ledger
+from audit.letters import COMMANDS, read_letters
+from audit.outbox_pass import read_outbox
+from audit.results_pass import RESULTS, read_results
+from audit.state_pass import check_states
+from audit.tables_pass import read_tables
+from audit.watermark_pass import read_watermark
+
+
+def audit(history: History) -> Report:
+    """Check every law of the pipeline on a history; nothing is written anywhere."""
+    report = Report()
+    for topic in (COMMANDS, RESULTS, EVENTS):
+        if history.cut.is_cut(topic):
+            report.note(f"retention has removed the oldest records of {topic}: what is left is checked")
+    watermark = read_watermark(history, report)
+    ledger = read_ledger(history.rows("command_log"), watermark, report)
+    letters = read_letters(history, report)
+    results = read_results(history, watermark, report)
+    events = read_events(history, ledger, report)
+    outbox = read_outbox(history, events, report)
+    fold = Fold(history, watermark, ledger, results, events, outbox, letters, report)
+    fold.run()
+    tables = read_tables(history, fold, events, report)
+    check_dictionary(history, tables, fold, report)
+    check_states(history, tables, outbox, report)
+    report.counts = {
+        "logRows": len(ledger),
+        "results": len(results),
+        "events": len(events.ids),
+        "interactions": len(tables.shapes),
+        "entities": len(tables.versions),
+        "deadLetters": len(letters),
+    }
+    report.lag = {name: count for name, count in report.lag.items() if count}
+    return report

@@ -1,0 +1,88 @@
+"""The compacted topics: their last value by key must be what the tables hold (A8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from audit.event_pass import next_image
+from audit.findings import Check, Report
+from audit.history import History, Rec
+from audit.outbox_pass import Outbox
+from audit.shapes import from_shape
+from audit.tables_pass import Tables
+
+INTERACTIONS: Final = "customers.interactions.state"
+NEXT: Final = "customers.next-interaction.state"
+
+
+def check_states(history: History, tables: Tables, outbox: Outbox, report: Report) -> None:
+    """Both topics, as a reader sees them after compaction."""
+    _check(history, INTERACTIONS, tables.shapes, tables.owners, outbox, report)
+    _check(history, NEXT, tables.next, {}, outbox, report)
+
+
+def _check(
+    history: History,
+    topic: str,
+    rows: Mapping[str, int],
+    owners: Mapping[str, str],
+    outbox: Outbox,
+    report: Report,
+) -> None:
+    a8 = report.checks["A8"]
+    shown: dict[str, tuple[int, int, int, str]] = {}
+    for record in history.records(topic):
+        a8.checked += 1
+        key = (record.key or b"").decode("utf-8", "replace")
+        try:
+            image, entity = _image(history, topic, record, key, report)
+        except (KeyError, ValueError, TypeError) as error:
+            a8.fail(f"a state cannot be read: {type(error).__name__} {error}", record)
+            continue
+        held = shown.get(key)
+        if held is not None and held[1] != record.partition:
+            a8.fail("the states of one key lie in two partitions", record, key=key)
+        shown[key] = (image, record.partition, record.offset, entity or (held[3] if held else key))
+    for key, (image, partition, offset, entity) in shown.items():
+        _compare(a8, topic, key, image, rows.get(key, 0), entity in outbox.entities, (partition, offset))
+    for key, image in rows.items():
+        if key not in shown:
+            _compare(a8, topic, key, 0, image, owners.get(key, key) in outbox.entities, None)
+
+
+def _image(history: History, topic: str, record: Rec, key: str, report: Report) -> tuple[int, str]:
+    """A stand-in for the value (0: tombstone) and the entity that it is of, if it says so."""
+    if record.value is None:
+        return 0, ""
+    value = history.decode(record.value)
+    a10 = report.checks["A10"]
+    a10.checked += 1
+    headers = {name: (text or b"").decode("utf-8", "replace") for name, text in record.headers}
+    for header, member in (("ce_tenantid", "tenantId"), ("ce_organizationid", "organizationId")):
+        if header in headers and headers[header] != value[member]:
+            a10.fail(f"a state's {header} is not its value's {member}", record, key=key)
+    if key != value["id" if topic == INTERACTIONS else "entityId"]:
+        report.checks["A8"].fail("a state's key is not the id of its value", record, key=key)
+    if topic == INTERACTIONS:
+        return hash(from_shape(value)), value["entityId"]
+    return next_image(value.get("next")), value["entityId"]
+
+
+def _compare(
+    a8: Check, topic: str, key: str, shown: int, held: int, lags: bool, place: tuple[int, int] | None
+) -> None:
+    if shown == held:
+        return
+    if lags:
+        a8.lag += 1
+        return
+    where: dict[str, object] = {"topic": topic, "key": key}
+    if place is not None:
+        where |= {"partition": place[0], "offset": place[1]}
+    if not held:
+        a8.fail("the topic still shows what the tables no longer hold: a tombstone is missing", None, **where)
+    elif not shown:
+        a8.fail("the tables hold what the topic does not show", None, **where)
+    else:
+        a8.fail("the topic's last value is not the table's", None, **where)

@@ -1,0 +1,95 @@
+"""``interactions audit``: is what the tables and topics hold what the commands ask for?"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from audit.findings import Report
+from audit.history import Rec
+from audit.live import live_history
+from audit.quiescence import wait_for_rest
+from audit.report_view import show
+from audit.run import audit as audit_history
+from runtime.settings import Settings, load_settings
+from schemas.errors import InteractionsError
+
+_HELP = """Check the pipeline's laws on its topics and tables, independently of the code that wrote them.
+
+Every command has exactly one outcome, the rows are what the commands give when applied in order, the
+projection is right, each event came out once and in order, and the state topics show what the tables
+hold. Nothing is written. The audit may run while the pipeline works: what is not done yet counts as lag.
+
+Exit status: 0 no law is broken; 1 at least one violation (the rows are named); 2 it could not be audited.
+"""
+_EXAMPLES = """Examples:
+
+interactions audit
+
+interactions audit --wait 60 --require-drained
+
+interactions audit --json | jq '.checks[] | select(.ok | not)'
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``audit``."""
+    app.command("audit", help=_HELP, epilog=_EXAMPLES)(audit)
+
+
+def audit(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
+    wait: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="First wait until the pipeline is at rest.")
+    ] = 0.0,
+    require_drained: Annotated[
+        bool, typer.Option("--require-drained", help="Count remaining lag as a failure (exit 1).")
+    ] = False,
+    max_shown: Annotated[int, typer.Option(min=0, help="Violations printed for each check.")] = 10,
+) -> None:
+    """Check the pipeline's laws."""
+    try:
+        settings = load_settings()
+        rested = wait_for_rest(settings, wait) if wait else True
+        report = _run(settings)
+    except InteractionsError as error:
+        sys.stderr.write(f"The audit could not be made: {error}\n")
+        raise typer.Exit(2) from None
+    if not rested:
+        report.note(f"the pipeline was not at rest after {wait:g} s")
+    if as_json:
+        sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False) + "\n")
+    else:
+        show(report, Console(), max_shown)
+    behind = require_drained and bool(report.lag or not rested)
+    raise typer.Exit(0 if report.ok and not behind else 1)
+
+
+def _run(settings: Settings) -> Report:
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+        transient=True,
+    )
+
+    def track(what: str, records: Iterable[Rec], total: int) -> Iterable[Rec]:
+        return progress.track(records, total=total, description=what, update_period=0.5)
+
+    # Millions of small objects that all live to the end: the collector would only walk them in vain.
+    gc.disable()
+    try:
+        with progress, live_history(settings, track) as history:
+            return audit_history(history)
+    finally:
+        gc.enable()

@@ -1,0 +1,296 @@
+"""A whole pipeline in memory: the real rules and record makers between plain lists.
+
+It makes histories for the auditor: a clean one must pass, and one that was tampered with must not.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import orjson
+
+from audit.history import Cut, History, Rec, RelayPosition
+from domain.decide import fold
+from domain.decision import Decision
+from domain.log_identity import log_identity
+from domain.recompute import relabel_command_id
+from domain.world import World
+from schemas.command import Record, Refused
+from schemas.decode import decode_record
+from schemas.errors import Reject
+from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
+from sinks.columns import DEAL, ENTITY, INTERACTION, deal_row, entity_row, interaction_row
+from sinks.outbox import outbox_rows
+from sinks.windows import OutboxRow
+from streams.relay_records import records_of
+from streams.result_records import dead_letter_headers, result_record
+
+GROUP = "appliers"
+START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+TENANT = "11111111-1111-4111-8111-111111111111"
+ORGANIZATION = "22222222-2222-4222-8222-222222222222"
+
+
+def make_id(name: str) -> str:
+    """A UUID that a test can name."""
+    return str(uuid5(UUID(int=7), name))
+
+
+class Machine:
+    """Publish commands, ``settle`` them, take the ``history``; every list may be tampered with."""
+
+    def __init__(self, partitions: int = 3) -> None:
+        self.partitions = partitions
+        self.world = World()
+        self.topics: dict[str, list[Rec]] = {
+            name: []
+            for name in (COMMANDS, RESULTS, EVENTS, DEAD_LETTERS, INTERACTION_STATE, NEXT_INTERACTION_STATE)
+        }
+        self.log: list[dict[str, Any]] = []
+        self.outbox: list[dict[str, Any]] = []
+        self.watermark: dict[int, int] = {}
+        self.now = START
+        self.cut = Cut(group=GROUP, commands=COMMANDS)
+        self._settled = 0
+        self._commands = 0
+        self._tables: dict[str, list[dict[str, Any]]] | None = None
+
+    # --- publishing -------------------------------------------------------------------------------
+
+    def send(
+        self,
+        kind: str,
+        data: dict[str, Any],
+        *,
+        entity: str,
+        command_id: str | None = None,
+        tenant: str = TENANT,
+        organization: str = ORGANIZATION,
+        partition: int | None = None,
+    ) -> str:
+        """Append one structured command; its id is returned."""
+        self._commands += 1
+        identity = command_id or f"command-{self._commands}"
+        event = {
+            "specversion": "1.0",
+            "id": identity,
+            "type": f"customers.{kind}",
+            "source": "/tests",
+            "tenantid": tenant,
+            "organizationid": organization,
+            "entityid": entity,
+            "data": data,
+        }
+        self.append(entity.encode(), orjson.dumps(event), partition=partition)
+        return identity
+
+    def append(
+        self,
+        key: bytes | None,
+        value: bytes | None,
+        headers: tuple[tuple[str, bytes | None], ...] = (),
+        partition: int | None = None,
+    ) -> Rec:
+        """Append one record of the commands topic, a second after the one before."""
+        self.now += timedelta(seconds=1)
+        return self._put(COMMANDS, key, value, headers, partition)
+
+    def _put(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Iterable[tuple[str, bytes | str | None]],
+        partition: int | None = None,
+    ) -> Rec:
+        records = self.topics[topic]
+        if partition is None:
+            partition = zlib.crc32(key or b"") % self.partitions
+        offset = sum(record.partition == partition for record in records)
+        plain = tuple((name, text.encode() if isinstance(text, str) else text) for name, text in headers)
+        stamp = int(self.now.timestamp() * 1000)
+        records.append(Rec(topic, partition, offset, stamp, key, value, plain))
+        return records[-1]
+
+    # --- the pipeline -----------------------------------------------------------------------------
+
+    def settle(self) -> Machine:
+        """Apply, answer and publish everything that was sent, also what follows from it."""
+        while self._settled < len(self.topics[COMMANDS]):
+            record = self.topics[COMMANDS][self._settled]
+            self._settled += 1
+            command = decode_record(Record(*record), _no_avro)
+            (decision,) = fold(self.world, [command])
+            self._store(decision)
+            key, value, headers = result_record(decision, orjson.dumps)
+            self._put(RESULTS, key, value, headers)
+            if isinstance(command, Refused) and command.undecodable:
+                self._put(
+                    DEAD_LETTERS, record.key, record.value, dead_letter_headers(command), record.partition
+                )
+            self.watermark[record.partition] = record.offset + 1
+        return self
+
+    def _store(self, decision: Decision) -> None:
+        if decision.logged:
+            command = decision.command
+            tenant, organization, identity = log_identity(command)
+            self.log.append(
+                {
+                    "tenant_id": tenant,
+                    "organization_id": organization,
+                    "command_id": identity,
+                    "entity_id": command.envelope.entity_id,
+                    "partition": command.record.partition,
+                    "offset": command.record.offset,
+                    "outcome": decision.outcome,
+                    "entity_version": decision.entity_version,
+                    "logged_at": self.now,
+                }
+            )
+        for row in outbox_rows(decision) if decision.events else []:
+            self._publish(row)
+        if decision.relabeled is not None:
+            self._relabel(decision)
+
+    def _relabel(self, decision: Decision) -> None:
+        envelope = decision.command.envelope
+        assert envelope.tenant_id and envelope.organization_id and envelope.id
+        shown = {
+            row.entity_id
+            for row in self.world.interactions.values()
+            if row.interaction_type == decision.relabeled and row.tenant_id == envelope.tenant_id
+        }
+        for entity in sorted(shown):
+            identity = relabel_command_id(envelope.tenant_id, envelope.organization_id, envelope.id, entity)
+            headers = {
+                "ce_specversion": "1.0",
+                "ce_source": "/tests",
+                "ce_id": identity,
+                "ce_type": "customers.interaction.recompute_next",
+                "ce_tenantid": envelope.tenant_id,
+                "ce_organizationid": envelope.organization_id,
+                "ce_entityid": entity,
+                "ce_causationid": envelope.id,
+            }
+            scope = (envelope.tenant_id, envelope.organization_id)
+            text = orjson.dumps(headers).decode()
+            self._publish((identity, "command", entity, headers["ce_type"], "{}", *scope, text))
+
+    def _publish(self, row: tuple[Any, ...]) -> None:
+        identity, aggregate, entity, kind, payload, _, _, headers = row
+        position = len(self.outbox) + 1
+        self.outbox.append(
+            {
+                "id": identity,
+                "aggregatetype": aggregate,
+                "aggregateid": entity,
+                "type": kind,
+                "position": position,
+                "xid": 1000 + position,
+                "created_at": self.now,
+            }
+        )
+        outgoing = OutboxRow(position, identity, aggregate, entity, kind, payload, headers)
+        for topic, key, value, record_headers in records_of(outgoing, _as_json):
+            if topic == COMMANDS:
+                self.now += timedelta(seconds=1)
+            self._put(topic, key.encode(), value, record_headers)
+
+    # --- the history ------------------------------------------------------------------------------
+
+    @property
+    def tables(self) -> dict[str, list[dict[str, Any]]]:
+        """The tables as rows; taken once, so that they can be tampered with."""
+        if self._tables is None:
+            world = self.world
+            self._tables = {
+                "customer_interactions": [
+                    dict(zip(INTERACTION, interaction_row(row), strict=True))
+                    for row in world.interactions.values()
+                ],
+                "customer_entities": [
+                    dict(zip(ENTITY, entity_row(row), strict=True)) for row in world.entities.values()
+                ],
+                "customer_deals": [
+                    dict(zip(DEAL, deal_row(row), strict=True)) for row in world.deals.values()
+                ],
+                "interaction_types": [
+                    {
+                        "tenant_id": tenant,
+                        "organization_id": organization,
+                        "code": code,
+                        "label": entry.label,
+                        "icon": entry.icon,
+                        "color": entry.color,
+                        "actionable": entry.actionable,
+                    }
+                    for (tenant, organization), dictionary in world.dictionaries.items()
+                    for code, entry in dictionary.entries.items()
+                ],
+                "interaction_dictionaries": [
+                    {"tenant_id": tenant, "organization_id": organization, "strict": dictionary.strict}
+                    for (tenant, organization), dictionary in world.dictionaries.items()
+                ],
+                "command_log": self.log,
+                "outbox": self.outbox,
+                "consumed_offsets": [
+                    {
+                        "consumer_group": GROUP,
+                        "topic": COMMANDS,
+                        "partition": partition,
+                        "next_offset": offset,
+                        "results_offset": offset,
+                    }
+                    for partition, offset in self.watermark.items()
+                ],
+            }
+        return self._tables
+
+    def history(self) -> History:
+        """What an auditor sees: everything published and committed."""
+        cut = self.cut
+        cut.end = {
+            topic: {
+                partition: max((r.offset + 1 for r in records if r.partition == partition), default=0)
+                for partition in range(self.partitions)
+            }
+            for topic, records in self.topics.items()
+        }
+        cut.committed = cut.committed or dict(self.watermark)
+        cut.relay = cut.relay or RelayPosition(1000, 10**6, len(self.outbox) + 1)
+        return History(
+            cut=cut,
+            topics={topic: lambda held=records: list(held) for topic, records in self.topics.items()},  # type: ignore[misc]
+            tables={name: lambda held=rows: list(held) for name, rows in self.tables.items()},  # type: ignore[misc]
+            decode=_json,
+        )
+
+    # --- tampering --------------------------------------------------------------------------------
+
+    def find(self, topic: str, **headers: str) -> int:
+        """Index of the first record of a topic whose headers have these values."""
+        wanted = {(name, value.encode()) for name, value in headers.items()}
+        return next(at for at, record in enumerate(self.topics[topic]) if wanted <= set(record.headers))
+
+    def change(self, topic: str, at: int, **members: Any) -> None:
+        """Change members of the (JSON) value of a record."""
+        record = self.topics[topic][at]
+        value = orjson.loads(record.value or b"{}")
+        self.topics[topic][at] = record._replace(value=orjson.dumps({**value, **members}))
+
+
+def _no_avro(value: bytes) -> tuple[str, dict[str, Any]]:
+    raise Reject("undecodable", f"{len(value)} bytes that are not JSON")
+
+
+def _as_json(kind: str, data: dict[str, Any]) -> bytes:
+    return orjson.dumps(data)
+
+
+def _json(value: bytes) -> Any:
+    return orjson.loads(value)
