@@ -7,11 +7,11 @@ import sys
 
 import typer
 
-from cli import db, dead_letters, next_interactions, publish, stack_commands, tail, topics
+from cli import audit_command, db, dead_letters, next_interactions, publish, stack_commands, tail, topics
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry, Stop
 
 # One file a group; each has `register(app)`.
-GROUPS = (stack_commands, publish, next_interactions, tail, dead_letters, topics, db)
+GROUPS = (stack_commands, publish, next_interactions, tail, audit_command, dead_letters, topics, db)
 
 EXIT_FAILED = 1
 EXIT_STOP = 2
