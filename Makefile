@@ -1,0 +1,56 @@
+# Needs: make, and Python >= 3.11 with venv. Everything else is installed here, by name and hash.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# The installer itself; its hash, like everybody's, stands in requirements.lock.
+UV_LINE := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
+
+.PHONY: help setup demo up down test lint format
+
+help: ## Show what can be made
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Install everything into .venv (again when requirements.lock changes)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) -V 2>&1). Say which: make setup PYTHON=python3.12"; exit 1; }
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV) \
+	  || { echo "Python cannot make a virtual environment; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	if ! $(BIN)/uv --version 2>/dev/null | grep -qF "$(subst uv==,uv ,$(UV_LINE)) "; then
+	  sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > $(VENV)/uv.lock
+	  $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	fi
+	# `sync` removes what is not in the lock; it keeps the installer because the lock names it.
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	touch $(STAMP)
+
+demo: $(STAMP) ## Start everything, publish a week of interactions, show what came of it
+	@$(BIN)/interactions demo
+
+up: $(STAMP) ## Start everything in this terminal, until Ctrl-C
+	@$(BIN)/interactions up
+
+down: $(STAMP) ## Stop what `up` has started
+	@$(BIN)/interactions down
+
+test: $(STAMP) ## Run all tests
+	@$(BIN)/pytest
+
+lint: $(STAMP) ## Check style, types and import rules
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## Put the code into form
+	@$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
