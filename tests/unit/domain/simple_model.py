@@ -87,7 +87,8 @@ class Model:
         try:
             getattr(self, c["type"].replace("customers.", "").replace(".", "_"))(c, fate, entry)
         except RejectedError as no:
-            fate.update(outcome="rejected", code=str(no), version=None, entityVersion=None, events=[])
+            fate.update(outcome="rejected", code=str(no), version=None, entityVersion=None)
+            fate.update(events=[], warnings=[])
         entry.update(outcome=fate["outcome"], version=fate["version"], entityVersion=fate["entityVersion"])
         self.log[key] = entry
         if saved is not None:

@@ -137,12 +137,14 @@ class Store:
             self.dictionaries.setdefault((tenant, organization), Dictionary()).strict = strict
         for decision in decisions:
             if decision.logged:
-                identity = log_identity(decision.command)
-                assert identity not in self.log
-                entry = world.log[identity]
-                # As text and back: what the log keeps must survive its JSON columns.
-                self.log[identity] = replace(
-                    entry,
-                    result=orjson.loads(orjson.dumps(entry.result)),
-                    undo=orjson.loads(orjson.dumps(entry.undo)),
-                )
+                self.keep(log_identity(decision.command), world)
+
+    def keep(self, identity: tuple[str, str, str], world: World) -> None:
+        """A row of the command log: what it keeps must survive its JSON columns."""
+        assert identity not in self.log
+        entry = world.log[identity]
+        self.log[identity] = replace(
+            entry,
+            result=orjson.loads(orjson.dumps(entry.result)),
+            undo=orjson.loads(orjson.dumps(entry.undo)),
+        )
