@@ -7,7 +7,7 @@ import os
 import socket
 from typing import Any
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
 from runtime.settings import Settings
@@ -68,6 +68,18 @@ def make_consumer(settings: Settings, group_id: str, **overrides: Any) -> Consum
         "auto.offset.reset": "earliest",
     }
     return Consumer(client_config(settings, **{**defaults, **overrides}))
+
+
+def why_silent(settings: Settings, timeout: float = 2.0) -> str | None:
+    """Ask the cluster for its brokers: ``None`` when it answers with some, else why not, for a person.
+
+    :param timeout: seconds to wait at most.
+    """
+    try:
+        found = make_admin(settings).list_topics(timeout=timeout)
+    except KafkaException as failure:
+        return str(failure.args[0].str())
+    return None if found.brokers else "the cluster has no broker yet"
 
 
 def make_admin(settings: Settings, **overrides: Any) -> AdminClient:

@@ -13,6 +13,11 @@ from schemas.errors import Retry, Stop
 
 CONNECT_TIMEOUT_SECONDS = 10
 
+#: A connection to Postgres: the type for rooms that pass it on without speaking SQL.
+Connection = psycopg.Connection[tuple[Any, ...]]
+#: What psycopg raises when a connection is lost or the server refuses for the moment.
+Outage = psycopg.OperationalError
+
 
 def connection_parameters(settings: Settings) -> dict[str, Any]:
     """libpq parameters of the database: the URL's, with UTC as time zone and a connect timeout.

@@ -9,9 +9,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-
-from runtime.kafka import make_admin
+from runtime.kafka import why_silent
 from runtime.settings import Settings
 from schemas.errors import Stop
 from stack.artifacts import Progress, kafka_class_path
@@ -133,12 +131,7 @@ class KafkaServer:
         """Ask for the cluster's brokers, once something listens."""
         if is_free(self._port):
             return f"nothing listens on port {self._port}"
-        admin = make_admin(Settings(kafka_bootstrap_servers=self.bootstrap_servers, kafka_options={}))
-        try:
-            found = admin.list_topics(timeout=2)
-        except KafkaException as error:
-            return str(error)
-        return None if found.brokers else "the broker has not joined its cluster yet"
+        return why_silent(Settings(kafka_bootstrap_servers=self.bootstrap_servers, kafka_security_protocol=None))
 
     def after_ready(self) -> None:
         """Nothing: topics are made by those who own them."""

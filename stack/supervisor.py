@@ -244,5 +244,5 @@ class Supervisor:
                 signal.signal(number, handler)
 
 
-class _StopAsked(Exception):  # noqa: N818
+class _StopAsked(Exception):
     """Somebody wants the stack to stop while it starts."""

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-
-from runtime.postgres import connect
+from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 
@@ -26,7 +24,7 @@ class Slot:
     """A claimed slot; the connection must stay open as long as the slot is used."""
 
     transactional_id: str
-    connection: psycopg.Connection[tuple[Any, ...]]
+    connection: Connection
 
 
 def claim_slot(settings: Settings, patience: float = 30.0) -> Slot:

@@ -11,13 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import orjson
-import psycopg
 import structlog
 from confluent_kafka import KafkaException, Producer
 
 from runtime.backoff import Backoff
 from runtime.kafka import make_producer
-from runtime.postgres import connect
+from runtime.postgres import Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.identity import derive_id
@@ -54,7 +53,7 @@ class Timers:
             self._pulse.beat("timers")
             try:
                 self._session()
-            except (Retry, psycopg.OperationalError, KafkaException) as error:
+            except (Retry, Outage, KafkaException) as error:
                 _log.warning("timers.retry", reason=type(error).__name__)
                 self._stop.wait(next(delays))
         self._pulse.rest("timers")

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from typing import Any
 
-import psycopg
 import structlog
 
 from domain.decision import Decision
 from runtime import crash_points
 from runtime.backoff import Backoff
-from runtime.postgres import connect
+from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
@@ -48,7 +46,7 @@ class Writer:
         self._applied = applied
         self._pulse = pulse
         self._stop = stop
-        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+        self._connection: Connection | None = None
         self._transaction: BatchTransaction | None = None
 
     def run(self) -> None:
