@@ -1,0 +1,103 @@
+"""The AsyncAPI document: fresh, whole, and of the catalogue."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from schemas.asyncapi import CONTRACT_VERSION, GOLDEN, document, render
+from schemas.avro_schemas import RECORDS, avro_schemas
+from schemas.topics import TOPICS
+
+DOCUMENT: dict[str, Any] = orjson.loads(GOLDEN.read_bytes())
+
+
+def _nodes(node: Any, path: str = "#") -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(node, dict):
+        yield path, node
+        for name, child in node.items():
+            yield from _nodes(child, f"{path}/{name}")
+    elif isinstance(node, list):
+        for number, child in enumerate(node):
+            yield from _nodes(child, f"{path}/{number}")
+
+
+def _resolve(reference: str) -> Any:
+    node: Any = DOCUMENT
+    assert reference.startswith("#/")
+    for name in reference[2:].split("/"):
+        node = node[name]
+    return node
+
+
+def test_golden_document_is_fresh() -> None:
+    assert GOLDEN.read_text(encoding="utf-8") == render(), "run: python -m schemas.asyncapi --write"
+
+
+def test_version_is_the_distributions() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["version"] == CONTRACT_VERSION
+
+
+def test_required_members_are_there() -> None:
+    assert DOCUMENT["asyncapi"] == "3.0.0"
+    assert {"title", "version"} <= DOCUMENT["info"].keys()
+    for operation in DOCUMENT["operations"].values():
+        assert operation["action"] in ("send", "receive")
+        assert {"channel", "messages"} <= operation.keys()
+
+
+def test_every_reference_leads_somewhere() -> None:
+    references = [node["$ref"] for _, node in _nodes(DOCUMENT) if "$ref" in node]
+    assert len(references) > 100
+    for reference in references:
+        assert isinstance(_resolve(reference), dict)
+
+
+def test_operations_use_messages_of_their_channel() -> None:
+    """AsyncAPI 3.0, Operation Object: its messages must be references into its channel."""
+    for operation in DOCUMENT["operations"].values():
+        for part in filter(None, (operation, operation.get("reply"))):
+            channel = part["channel"]["$ref"]
+            assert part["messages"]
+            for message in part["messages"]:
+                assert message["$ref"].startswith(f"{channel}/messages/")
+
+
+def test_channels_are_the_catalogue_with_its_settings() -> None:
+    assert list(DOCUMENT["channels"]) == [topic.name for topic in TOPICS]
+    for topic in TOPICS:
+        kafka = DOCUMENT["channels"][topic.name]["bindings"]["kafka"]
+        shown = {
+            name: ",".join(value) if isinstance(value, list) else str(value)
+            for name, value in kafka["topicConfiguration"].items()
+        }
+        assert shown == topic.config
+        assert kafka.get("partitions") == topic.partitions
+
+
+def test_every_record_is_a_message_with_payload_and_headers() -> None:
+    messages = DOCUMENT["components"]["messages"]
+    assert messages.keys() == avro_schemas().keys()
+    for name, message in messages.items():
+        assert message["name"] == name
+        assert _resolve(message["payload"]["$ref"])["type"] == "object"
+        headers = _resolve(message["traits"][0]["$ref"])["headers"]
+        assert set(headers["required"]) <= headers["properties"].keys()
+
+
+def test_a_command_is_answered_on_the_results_channel() -> None:
+    receive = [o for o in DOCUMENT["operations"].values() if o["action"] == "receive"]
+    (commands,) = receive
+    answers = [_resolve(message["$ref"])["$ref"] for message in commands["reply"]["messages"]]
+    assert answers == ["#/components/messages/customers.interaction.result"]
+    assert len(commands["messages"]) == len(RECORDS["customers.interactions.commands"])
+
+
+def test_no_name_occurs_twice() -> None:
+    names = [name for records in RECORDS.values() for name in records]
+    assert len(names) == len(set(names)) == len(document()["components"]["messages"])
