@@ -7,11 +7,33 @@ import sys
 
 import typer
 
-from cli import audit_command, db, dead_letters, next_interactions, publish, stack_commands, tail, topics
+from cli import (
+    audit_command,
+    db,
+    dead_letters,
+    doctor,
+    next_interactions,
+    publish,
+    stack_commands,
+    status,
+    tail,
+    topics,
+)
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry, Stop
 
 # One file a group; each has `register(app)`.
-GROUPS = (stack_commands, publish, next_interactions, tail, audit_command, dead_letters, topics, db)
+GROUPS = (
+    stack_commands,
+    status,
+    publish,
+    next_interactions,
+    tail,
+    audit_command,
+    dead_letters,
+    topics,
+    db,
+    doctor,
+)
 
 EXIT_FAILED = 1
 EXIT_STOP = 2
@@ -40,7 +62,7 @@ def make_app() -> typer.Typer:
     """The application with all its groups."""
     app = typer.Typer(
         name="interactions",
-        help="Customer interactions on Kafka and Postgres: run the pipeline, publish commands, see what came of them.",
+        help="Run the pipeline of customer interactions, publish commands, see what came of them.",
         epilog=EPILOG,
         no_args_is_help=True,
         rich_markup_mode="rich",

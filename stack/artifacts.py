@@ -1,4 +1,4 @@
-"""The Java servers' files: pinned by name, version and SHA-256 in ``artifacts.lock``, fetched from Maven Central."""
+"""The Java servers' files: pinned by version and SHA-256 in ``artifacts.lock``, fetched from Maven Central."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Artifact:
     @property
     def coordinate(self) -> str:
         """``group:name:version:classifier:packaging``."""
-        return ":".join((self.group, self.name, self.version, self.classifier, self.packaging))
+        return f"{self.group}:{self.name}:{self.version}:{self.classifier}:{self.packaging}"
 
     @property
     def relative_path(self) -> Path:
@@ -126,7 +126,7 @@ def _stored(artifact: Artifact) -> Path:
 
 
 def _fetch(artifact: Artifact) -> None:
-    """Download into a scratch folder, verify, then rename: an interrupted download is never taken for a file."""
+    """Download into a scratch folder, verify, then rename: a file half downloaded is never taken for one."""
     import requests
     from jgo.maven import MavenContext
 

@@ -37,8 +37,9 @@ def stop_stack(home: Path) -> bool:
         while is_alive(running.pid, running.mark):
             if time.monotonic() > deadline:
                 raise Stop(
-                    f"The supervisor (process {running.pid}) has not stopped in {_LONGEST_STOP_SECONDS:.0f} s. "
-                    f"See {place.logs / 'supervisor.log'}; `kill -9 {running.pid}`, then `interactions down` again."
+                    f"The supervisor (process {running.pid}) has not stopped in "
+                    f"{_LONGEST_STOP_SECONDS:.0f} s. See {place.logs / 'supervisor.log'}; "
+                    f"`kill -9 {running.pid}`, then `interactions down` again."
                 )
             time.sleep(0.05)
     if not home.exists():

@@ -68,10 +68,10 @@ class KafkaServer:
         settings = self._properties.with_suffix(".format")
         settings.write_text(self._settings_text(scratch))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+        tool = [*self._java(heap_mb=128), "kafka.tools.StorageTool"]
         made = subprocess.run(
-            [*self._java(heap_mb=128), "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(settings)],
-            check=False, capture_output=True, text=True,
-        )  # fmt: skip
+            [*tool, "format", "-t", cluster, "-c", str(settings)], check=False, capture_output=True, text=True
+        )
         settings.unlink()
         if made.returncode != 0:
             raise Stop(f"Kafka could not format {scratch}: {(made.stderr or made.stdout).strip()[-2000:]}")
@@ -131,7 +131,8 @@ class KafkaServer:
         """Ask for the cluster's brokers, once something listens."""
         if is_free(self._port):
             return f"nothing listens on port {self._port}"
-        return why_silent(Settings(kafka_bootstrap_servers=self.bootstrap_servers, kafka_security_protocol=None))
+        own = Settings(kafka_bootstrap_servers=self.bootstrap_servers, kafka_security_protocol=None)
+        return why_silent(own)
 
     def after_ready(self) -> None:
         """Nothing: topics are made by those who own them."""

@@ -37,10 +37,10 @@ def main() -> None:
     lines = set()
     for artifact in artifacts:
         digest = hashlib.sha256(artifact.resolve().read_bytes()).hexdigest()
-        coordinate = ":".join(
-            (artifact.groupId, artifact.artifactId, artifact.version, artifact.classifier, artifact.packaging)
+        project = f"{artifact.groupId}:{artifact.artifactId}"
+        lines.add(
+            f"{project}:{artifact.version}:{artifact.classifier}:{artifact.packaging} sha256:{digest}\n"
         )
-        lines.add(f"{coordinate} sha256:{digest}\n")
     LOCK_FILE.write_text("".join(sorted(lines)))
 
 

@@ -32,7 +32,7 @@ class Server(Protocol):
     stop_signal: signal.Signals
 
     def prepare(self, progress: Progress) -> None:
-        """Everything before the start: files, first-time format. A crash at any point leaves it repeatable."""
+        """Everything before the start: files, first-time format. Repeatable after any crash."""
         ...
 
     def launch(self) -> Launch:
