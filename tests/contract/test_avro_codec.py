@@ -203,7 +203,7 @@ def test_damaged_values_never_raise_anything_else(data: st.DataObject) -> None:
 
 def test_an_unknown_id_is_asked_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1000.0]
-    monkeypatch.setattr(avro_codec.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("schemas.avro_codec.time.monotonic", lambda: now[0])
     asked: list[int] = []
     known: dict[int, str] = {}
 

@@ -1,0 +1,129 @@
+"""The catalogue on a real broker: topics made once, differences found, start refused where it must be."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+from runtime.kafka import make_admin, make_producer
+from runtime.settings import Settings
+from schemas.errors import Retry, Stop
+from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, TOPICS
+from streams.topic_states import topic_states
+from streams.topics import check_topics, ensure_topics, existing_topics, require_topics, topic_configs
+
+
+@pytest.fixture
+def bare_settings(embedded_stack: Settings) -> Iterator[Settings]:
+    """A topic prefix that nobody uses; the topics under it are deleted afterwards."""
+    settings = embedded_stack.model_copy(update={"topic_prefix": f"t{uuid.uuid4().hex[:12]}."})
+    yield settings
+    admin = make_admin(settings)
+    mine = [name for name in existing_topics(admin) if name.startswith(settings.topic_prefix)]
+    if mine:
+        for future in admin.delete_topics(mine).values():
+            future.result()
+
+
+def alter(settings: Settings, topic: str, setting: str, value: str) -> None:
+    admin = make_admin(settings)
+    name = settings.topic(topic)
+    change = ConfigEntry(setting, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[change])
+    for future in admin.incremental_alter_configs([resource]).values():
+        future.result()
+    deadline = time.monotonic() + 10
+    while topic_configs(admin, [name])[name][setting] != value:
+        assert time.monotonic() < deadline, "the broker did not take the setting"
+
+
+def findings(settings: Settings) -> dict[tuple[str, str], tuple[str | None, str]]:
+    prefix = settings.topic_prefix
+    return {
+        (finding.topic.removeprefix(prefix), finding.setting): (finding.found, finding.severity)
+        for finding in check_topics(settings)
+    }
+
+
+def test_missing_topics_stop_a_role_and_are_made_once(bare_settings: Settings) -> None:
+    assert len(findings(bare_settings)) == len(TOPICS)
+    with pytest.raises(Stop, match=r"commands is missing\. Create it with: interactions topics --create"):
+        require_topics(bare_settings)
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: ensure_topics(bare_settings), range(4)))
+    assert sorted(name for names in made for name in names) == sorted(
+        bare_settings.topic(topic.name) for topic in TOPICS
+    )
+    assert ensure_topics(bare_settings) == []
+    assert check_topics(bare_settings) == []
+    require_topics(bare_settings)
+    configs = topic_configs(make_admin(bare_settings), [bare_settings.topic(COMMANDS)])
+    assert configs[bare_settings.topic(COMMANDS)]["message.timestamp.type"] == "LogAppendTime"
+
+
+@pytest.mark.parametrize(
+    ("topic", "setting", "value"),
+    [
+        (COMMANDS, "message.timestamp.type", "CreateTime"),
+        (INTERACTION_STATE, "cleanup.policy", "delete"),
+    ],
+)
+def test_a_wrong_clock_or_clean_up_stops_a_role(
+    fresh_settings: Settings, topic: str, setting: str, value: str
+) -> None:
+    alter(fresh_settings, topic, setting, value)
+    assert findings(fresh_settings) == {(topic, setting): (value, "fatal")}
+    with pytest.raises(Stop, match=rf"{setting} is {value}, wanted"):
+        require_topics(fresh_settings)
+    # Nothing is put right behind the operator's back.
+    assert ensure_topics(fresh_settings) == []
+    assert findings(fresh_settings) == {(topic, setting): (value, "fatal")}
+
+
+def test_retention_and_partitions_are_warnings(
+    fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alter(fresh_settings, EVENTS, "retention.ms", "3600000")
+    assert findings(fresh_settings) == {(EVENTS, "retention.ms"): ("3600000", "warning")}
+    more = fresh_settings.model_copy(update={"topic_partitions": fresh_settings.topic_partitions + 1})
+    counts = [finding for finding in check_topics(more) if finding.setting == "partitions"]
+    assert len(counts) == sum(topic.partitions is None for topic in TOPICS)
+    seen: list[dict[str, Any]] = []
+    monkeypatch.setattr("streams.topics._log.warning", lambda _, **fields: seen.append(fields))
+    require_topics(more)
+    assert len(seen) == len(counts) + 1
+    assert ensure_topics(more) == []
+
+
+def test_states_count_records(fresh_settings: Settings) -> None:
+    producer = make_producer(fresh_settings)
+    for number in range(7):
+        producer.produce(fresh_settings.topic(EVENTS), b"{}", str(number).encode())
+    assert producer.flush(20) == 0
+    states = {state.name: state for state in topic_states(fresh_settings)}
+    assert list(states) == [fresh_settings.topic(topic.name) for topic in TOPICS]
+    events = states[fresh_settings.topic(EVENTS)]
+    assert (events.records, events.cleanup, events.retention_ms) == (7, "delete", 30 * 86_400_000)
+    compacted = states[fresh_settings.topic(INTERACTION_STATE)]
+    assert (compacted.records, compacted.cleanup, compacted.retention_ms) == (0, "compact", None)
+
+
+def test_an_unreachable_broker_is_tried_again(
+    embedded_stack: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.topics._SECONDS", 0.5)
+    nowhere = embedded_stack.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:1"})
+    for question in (ensure_topics, check_topics, require_topics):
+        with pytest.raises(Retry, match="Is the broker up"):
+            question(nowhere)
