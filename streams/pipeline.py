@@ -37,6 +37,10 @@ class Flight:
         self.epoch = 0
         #: For each partition, the offset below which results are published.
         self.published: dict[int, int] = {}
+        #: The consumer's membership (opaque), for sending offsets in a producer's transaction.
+        #: Hazard: only the reader may ask the consumer for it; any other thread would wait for a
+        #: ``consume`` that never lets it in (confluent-kafka 2.16).
+        self.membership: object = None
 
     def depart(self) -> None:
         with self._condition:

@@ -7,7 +7,7 @@ import threading
 from typing import Any, Final
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from runtime import crash_points
 from runtime.backoff import Backoff
@@ -18,6 +18,7 @@ from schemas.errors import Stop
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
 from streams.pipeline import Batch, Flight, Pulse
 from streams.result_records import EncodeResult, dead_letter_headers, result_record
+from streams.slots import Slot
 
 _log = structlog.get_logger("applier")
 _TIMEOUT: Final = 30.0
@@ -33,17 +34,16 @@ class Publisher:
     def __init__(
         self,
         settings: Settings,
-        consumer: Consumer,
         encode: EncodeResult,
-        transactional_id: str,
+        slot: Slot,
         flight: Flight,
         applied: queue.Queue[Batch],
         pulse: Pulse,
         stop: threading.Event,
     ) -> None:
         self._settings = settings
-        self._consumer = consumer
         self._encode = encode
+        self._slot = slot  # its lock lives as long as its connection, which lives as long as we hold it
         self._flight = flight
         self._applied = applied
         self._pulse = pulse
@@ -54,7 +54,7 @@ class Publisher:
         self._producer: Producer = make_producer(
             settings,
             **{
-                "transactional.id": transactional_id,
+                "transactional.id": slot.transactional_id,
                 # A killed owner's open transaction hides later results from readers for so long.
                 "transaction.timeout.ms": 15000,
                 "linger.ms": 0,
@@ -146,9 +146,7 @@ class Publisher:
         producer.flush(_TIMEOUT)
         crash_points.reach("after-results-before-offsets")
         offsets = [TopicPartition(self._commands, partition, end) for partition, end in ends.items()]
-        producer.send_offsets_to_transaction(
-            offsets, self._consumer.consumer_group_metadata(), _TIMEOUT
-        )
+        producer.send_offsets_to_transaction(offsets, self._flight.membership, _TIMEOUT)
         self._commit()
         self._flight.published.update(ends)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from typing import Final
 
 import structlog
@@ -81,7 +82,7 @@ class Reader:
                 if messages:
                     crash_points.reach("after-poll")
                     self._deliver(messages)
-            self._flight.drain(_DRAIN_SECONDS)
+            self._drain(self.consumer)
         finally:
             self._pulse.rest("reader")
             self.consumer.close()
@@ -91,6 +92,7 @@ class Reader:
         messages = self.consumer.consume(1, 0.25)
         if messages and self._settings.batch_size > 1:
             messages += self.consumer.consume(self._settings.batch_size - 1, 0)
+        self._flight.membership = self.consumer.consumer_group_metadata()
         return messages
 
     def _deliver(self, messages: list[Message]) -> None:
@@ -144,6 +146,7 @@ class Reader:
     def _idle(self, seconds: float) -> None:
         """Stay a member of the group while nothing more can be taken in."""
         self._pulse.beat("reader")
+        self._flight.membership = self.consumer.consumer_group_metadata()
         assigned = self.consumer.assignment()
         if assigned:
             self.consumer.pause(assigned)
@@ -195,14 +198,14 @@ class Reader:
             start = max(start, low)
             self._positions[number] = start
             self._flight.published[number] = min(published, applied)
-            starts.append(TopicPartition(self._topic, number, start if start else OFFSET_BEGINNING))
+            starts.append(TopicPartition(self._topic, number, start or OFFSET_BEGINNING))
         _log.info("applier.assigned", partitions=numbers, starts=[part.offset for part in starts])
         consumer.incremental_assign(starts)
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [part.partition for part in partitions]
         _log.info("applier.revoked", partitions=numbers)
-        if not self._flight.drain(_DRAIN_SECONDS):
+        if not self._drain(consumer):
             raise Stop("a rebalance could not wait for the batch in flight; starting afresh")
         self._forget(numbers)
         consumer.incremental_unassign(partitions)
@@ -214,6 +217,17 @@ class Reader:
         self._flight.epoch += 1
         self._forget(numbers)
         consumer.incremental_unassign(partitions)
+
+    def _drain(self, consumer: Consumer) -> bool:
+        """Let what is in flight land while this thread waits in a rebalance or at the end."""
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while not self._flight.drain(0.1):
+            if time.monotonic() > deadline:
+                return False
+            self._pulse.beat("reader")
+            # The membership's epoch may move on meanwhile; the offsets are refused under an old one.
+            self._flight.membership = consumer.consumer_group_metadata()
+        return True
 
     def _forget(self, partitions: list[int]) -> None:
         for number in partitions:

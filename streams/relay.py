@@ -39,7 +39,6 @@ from streams.relay_position import encode_position, read_position
 from streams.relay_records import Encode, records_of
 
 _log = structlog.get_logger("relay")
-CHUNK: Final = 2000
 SHARD: Final = "0"
 _TIMEOUT: Final = 30.0
 _NOTE_SECONDS: Final = 0.5
@@ -113,7 +112,7 @@ class Relay:
                     continue
                 at = Position(at.floor, ceiling, 0)
             published = 0
-            for rows in read_window(connection, at, CHUNK):
+            for rows in read_window(connection, at, self._settings.batch_size):
                 crash_points.reach("relay-after-read")
                 at = Position(at.floor, at.ceiling, rows[-1].position)
                 # The last chunk is recorded as inside the window too; a restart then finds it empty.

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import queue
-import signal
-import sys
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -33,11 +30,10 @@ def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> S
     flight = Flight()
     batches: queue.Queue[Batch] = queue.Queue(maxsize=1)
     applied: queue.Queue[Batch] = queue.Queue(maxsize=2)
-    slot = claim_slot(settings)
     reader = Reader(settings, codec.decode, flight, batches, pulse, stop)
     writer = Writer(settings, flight, batches, applied, pulse, stop)
     publisher = Publisher(
-        settings, reader.consumer, codec.encode_result, slot.transactional_id, flight, applied, pulse, stop
+        settings, codec.encode_result, claim_slot(settings), flight, applied, pulse, stop
     )
     return [("reader", reader.run), ("writer", writer.run), ("publisher", publisher.run)]
 
