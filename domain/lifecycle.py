@@ -55,7 +55,8 @@ def created_id(command: Command) -> str:
 def create(world: World, command: Command, payload: InteractionCreate) -> Decision:
     """Plan an interaction, or log one that happened.
 
-    Status: as given, else ``done`` when ``occurredAt`` is given, else ``planned``; what is done occurred
+    The version is 1, or one more than the last when the given id is a deleted interaction's. Status: as
+    given, else ``done`` when ``occurredAt`` is given, else ``planned``; what is done occurred
     at the source timestamp unless told.
 
     :raises Reject: ``entity_not_found``, ``interaction_exists``, ``id_not_available``,
@@ -83,6 +84,8 @@ def create(world: World, command: Command, payload: InteractionCreate) -> Decisi
         status = "done" if occurred_at is not None else "planned"
     if status == "done" and occurred_at is None:
         occurred_at = made
+    # An id that was in use before goes on where its deletion left off: a version is never given twice.
+    version = world.retired.get(identity, 0) + 1
     row = Interaction(
         id=identity,
         tenant_id=entity.tenant_id,
@@ -101,6 +104,8 @@ def create(world: World, command: Command, payload: InteractionCreate) -> Decisi
         appearance_icon=payload.appearance_icon,
         appearance_color=payload.appearance_color,
         source=payload.source,
+        version=version,
+        schedule_version=version,
         status_as_of=made,
         scheduled_as_of=made,
         occurred_as_of=made,
@@ -115,7 +120,7 @@ def create(world: World, command: Command, payload: InteractionCreate) -> Decisi
         after=row,
         event_type=CREATED,
         reason="created",
-        version=1,
+        version=version,
         pending=pending,
     )
 

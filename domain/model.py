@@ -15,7 +15,7 @@ Outcome = Literal["applied", "rejected", "duplicate", "no_op"]
 class Interaction:
     """One row of ``customer_interactions`` (spec "CustomerInteraction").
 
-    :param version: 1 when created, one more with every applied change.
+    :param version: 1 when created, one more with every applied change, its deletion included.
     :param schedule_version: the ``version`` at which ``scheduled_at`` last changed; it arms the timers.
     :param due_phase: 0 not due yet, 1 ``due`` was published, 2 ``overdue`` was published.
     :param status_as_of: source timestamp of the last accepted change of ``status``; the two others

@@ -70,7 +70,11 @@ def undo(world: World, command: Command, payload: InteractionUndo) -> Decision:
     else:
         check_version(command.expected_version, 0)
     _check_safe(command, current, image)
-    version = image["last_version"] + 1
+    version = 1 + (
+        current.version
+        if current is not None
+        else max(image["last_version"], world.retired.get(entry.interaction_id, 0))
+    )
     if image["before"] is None:
         assert current is not None
         return changed(

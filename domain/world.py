@@ -23,6 +23,8 @@ class World:
     :ivar log: the entries of the batch's own command ids and of the commands they undo.
     :ivar recounts: ``(open, overdue, done)`` as counted from the stored rows, for the entities that
         the batch recomputes; kept up to date through the fold.
+    :ivar retired: the last version given to interactions that are deleted: of those that the batch
+        names (by the id of a create, or by an undo) and that have no row. Versions go on from there.
     """
 
     def __init__(self) -> None:
@@ -32,6 +34,7 @@ class World:
         self.dictionaries: dict[Scope, Dictionary] = {}
         self.log: dict[tuple[str, str, str], LogEntry] = {}
         self.recounts: dict[str, tuple[int, int, int]] = {}
+        self.retired: dict[str, int] = {}
         self._plans: dict[str, Plan] = {}
         # What the store held before the fold, by id; written rows are those named here.
         self._interaction_was_stored: dict[str, bool] = {}
@@ -71,6 +74,8 @@ class World:
             self._move(row.id, row, row.entity_id)
         elif decision.removed is not None:
             self._move(decision.removed, None, command.envelope.entity_id)
+            assert decision.undo is not None
+            self.retired[decision.removed] = decision.undo["last_version"]
         entity = decision.entity
         if entity is not None:
             stored = self.entities.get(entity.id)

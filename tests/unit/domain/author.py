@@ -65,8 +65,10 @@ class Author:
             # Descending: the order of ids must not follow the order of creation.
             self.created += 1
             data["id"] = interaction_id(100_000 - self.created)
-        if taken and self.both.model.rows:
-            data["id"] = min(self.both.model.rows)
+        if taken and self.both.model.versions:
+            # An id that is or was in use; those of deleted interactions first.
+            gone = set(self.both.model.versions) - set(self.both.model.rows)
+            data["id"] = min(gone or self.both.model.versions)
         if quickly:
             self.both.publisher.minutes -= 1  # in the same instant as the command before
         decision = self.publish_for(entity, "interaction.create", data)

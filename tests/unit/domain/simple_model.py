@@ -60,6 +60,8 @@ class Model:
         self.log: dict[tuple[str, str, str], Row] = {}
         # Who touched an interaction, in order: undo is safe if the last one is the command to undo.
         self.touched: dict[str, list[str]] = {}
+        # The last version of an interaction, also when it is gone.
+        self.versions: dict[str, int] = {}
 
     def carry_out(self, c: Row) -> Row:
         """The fate of a command: outcome, code, versions, event types with reasons, warned fields."""
@@ -267,8 +269,8 @@ class Model:
             organization=c["organization"],
             entityId=c["entity"],
             status=status,
-            version=1,
-            armed=1,
+            version=self.versions.get(key, 0) + 1,
+            armed=self.versions.get(key, 0) + 1,
             announced=0,
             createdAt=c["now"],
             asOf=dict.fromkeys(GUARDED, c["source"]),
@@ -280,8 +282,11 @@ class Model:
         self, c: Row, fate: Row, entry: Row, before: Row | None, key: str, reason: str, event: str
     ) -> None:
         row = self.rows.get(key)
-        fate["version"] = row["version"] if row else entry["gone"]
+        self.versions[key] = self.versions.get(key, 0) + 1
+        fate["version"] = self.versions[key]
+        assert row is None or row["version"] == self.versions[key]
         entry["interaction"], entry["before"], entry["undoable"] = key, before, True
+        entry["left_nothing"] = row is None
         self.touched.setdefault(key, []).append(c["id"])
         self.touch(c, fate, reason, event)
 
@@ -359,7 +364,6 @@ class Model:
 
     def remove(self, c: Row, fate: Row, entry: Row, row: Row, reason: str) -> None:
         del self.rows[row["id"]]
-        entry["gone"] = row["version"] + 1
         self.settle(c, fate, entry, row, row["id"], reason, "deleted")
 
     def interaction_undo(self, c: Row, fate: Row, entry: Row) -> None:
@@ -371,14 +375,16 @@ class Model:
         key, before = target["interaction"], target["before"]
         row = self.rows.get(key)
         self.expect(c, row["version"] if row else 0)
-        if self.touched[key][-1] != c["data"]["commandId"]:
+        # A deletion left nothing: as long as there is nothing, it is as the deletion left it.
+        nothing_again = target["left_nothing"] and row is None
+        if self.touched[key][-1] != c["data"]["commandId"] and not nothing_again:
             raise RejectedError("undo_unsafe")
         if before is None:
             assert row is not None
             self.remove(c, fate, entry, row, "undo")
             return
         entry_before = copy.deepcopy(row)
-        version = (row["version"] if row else target["gone"]) + 1
+        version = self.versions[key] + 1
         restored = copy.deepcopy(before)
         restored["version"] = version
         if row is None:

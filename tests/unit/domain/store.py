@@ -77,10 +77,20 @@ class Store:
         for row in rows:
             world.load_interaction(row)
         self.most_loaded = max(self.most_loaded, len(world.interactions))
+        world.retired.update(self.retired(named - set(self.interactions)))
         for command in fresh:
             if isinstance(command.payload, InteractionRecomputeNext):
                 world.recounts[command.envelope.entity_id] = self.counts(command.envelope.entity_id)
         return world
+
+    def retired(self, absent: set[str]) -> dict[str, int]:
+        """The versions of deleted interactions, from the undo images of their deletions."""
+        versions: dict[str, int] = {}
+        for entry in self.log.values():
+            if entry.interaction_id in absent and entry.undo and entry.undo["after_version"] is None:
+                last = max(versions.get(entry.interaction_id, 0), entry.undo["last_version"])
+                versions[entry.interaction_id] = last
+        return versions
 
     def first_planned(self, entity: str) -> list[Interaction]:
         rows = [

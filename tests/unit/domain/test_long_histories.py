@@ -89,10 +89,9 @@ def write(author: Author, chance: Chance, commands: int, reach: int) -> None:
         elif verb == "recompute":
             author.recompute(chance.person())
         elif verb == "dictionary":
-            change = choose(
-                [{"label": choose(["Ring", "Call"])}, {"icon": "bell"}, {"strict": integer(2) == 0}]
-            )
-            author.dictionary(chance.person(), choose(["call", "task", "demo"]), change)
+            label, strict = choose(["Ring", "Call"]), choose([True, False])
+            changes: list[dict[str, Any]] = [{"label": label}, {"icon": "bell"}, {"strict": strict}]
+            author.dictionary(chance.person(), choose(["call", "task", "demo"]), choose(changes))
         elif verb == "rename":
             author.rename(chance.person(), choose(["Ada", "Grace"]))
         elif verb == "repeat":
