@@ -73,6 +73,14 @@ def test_every_record_goes_there_and_back(name: str, full: bool) -> None:
     assert read(ENCODER.encode(name, value)) == (name, completed(schema, value))
 
 
+@pytest.mark.parametrize("size", [0, 63, 64, 4095, 4096, 10_000])
+def test_texts_of_every_length(size: int) -> None:
+    for text in ("a" * size, "é" * size):
+        value = {"interactionType": text, "body": text, "expectedVersion": size}
+        found = read(ENCODER.encode(CREATE, value))[1]
+        assert {name: found[name] for name in value} == value
+
+
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_whole_numbers_are_zig_zag(number: int) -> None:
     out = BytesIO()
