@@ -1,0 +1,129 @@
+"""The dictionary of interaction types: defaults, open or strict, relabeling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from domain.decision import Decision
+from domain.default_types import DEFAULT_TYPES
+from domain.model import Dictionary, TypeEntry
+from schemas.values import normalize_interaction_type
+from tests.unit.domain.commands import ADA, BOB, FOREIGN, ORGANIZATION, TENANT, Publisher, at, interaction_id
+
+SCOPE = (TENANT, ORGANIZATION)
+
+
+def upsert(log: Publisher, code: str, **change: Any) -> Decision:
+    data = {"interactionType": code, **change}
+    return log.send("interaction_type.upsert", data, entity=ORGANIZATION)
+
+
+def create(log: Publisher, code: str) -> Decision:
+    return log.send("interaction.create", {"interactionType": code, "scheduledAt": at(60)})
+
+
+def test_the_defaults_are_whole() -> None:
+    assert {"call", "email", "meeting", "task", "note"} <= set(DEFAULT_TYPES)
+    for code, entry in DEFAULT_TYPES.items():
+        assert code == entry.code == normalize_interaction_type(code)
+        assert entry.label
+        assert entry.icon
+        assert entry.color
+    assert {entry.actionable for entry in DEFAULT_TYPES.values()} == {True, False}
+
+
+def test_the_first_use_of_a_scope_writes_its_defaults_and_no_later_use(log: Publisher) -> None:
+    assert log.world.changed_types() == []
+    create(log, "call")
+    assert log.world.changed_types() == [(*SCOPE, entry) for entry in DEFAULT_TYPES.values()]
+    again = Publisher()
+    again.customer()
+    again.world.dictionaries[SCOPE] = Dictionary(entries=dict(DEFAULT_TYPES))
+    create(again, "call")
+    assert again.world.changed_types() == []
+
+
+def test_a_default_that_the_scope_has_no_row_of_is_written_when_used(log: Publisher) -> None:
+    log.world.dictionaries[SCOPE] = Dictionary(strict=True)
+    decision = create(log, "call")
+    assert decision.outcome == "applied"
+    assert log.world.changed_types() == [(*SCOPE, DEFAULT_TYPES["call"])]
+
+
+def test_an_unknown_type_is_added_with_defaults(log: Publisher) -> None:
+    decision = create(log, "Site  Visit-2")
+    assert decision.type_entry == TypeEntry(code="site_visit_2", label="Site visit 2")
+    assert decision.result["nextInteraction"]["name"] == "Site visit 2"
+    assert create(log, "site_visit_2").type_entry is None
+
+
+@pytest.mark.parametrize("kind", ["create", "update"])
+def test_a_strict_dictionary_refuses_unknown_types(log: Publisher, kind: str) -> None:
+    log.plan(1)
+    assert upsert(log, "call", strict=True).strict is True
+    assert log.world.changed_strictness() == [(*SCOPE, True)]
+    data = {"interactionType": "demo", **({"id": interaction_id(1)} if kind == "update" else {})}
+    refused = log.refused("unknown_interaction_type", f"interaction.{kind}", data)
+    assert refused.result["problem"]["status"] == 422
+    assert refused.type_entry is None
+    assert create(log, "email").outcome == "applied"
+    upsert(log, "demo")
+    assert create(log, "demo").outcome == "applied"
+    upsert(log, "call", strict=False)
+    assert create(log, "anything").outcome == "applied"
+
+
+def test_a_dictionary_is_one_scope_s_own(log: Publisher) -> None:
+    log.customer(BOB, FOREIGN)
+    upsert(log, "call", strict=True, label="Ring")
+    data = {"interactionType": "demo", "scheduledAt": at(60)}
+    assert log.send("interaction.create", data, entity=BOB, organization=FOREIGN).outcome == "applied"
+    data = {"interactionType": "call", "scheduledAt": at(1)}
+    decision = log.send("interaction.create", data, entity=BOB, organization=FOREIGN)
+    assert decision.result["nextInteraction"]["name"] == "Call"
+
+
+@pytest.mark.parametrize(
+    ("change", "relabeled"),
+    [
+        ({"label": "Ring"}, "call"),
+        ({"icon": "bell"}, "call"),
+        ({"icon": None}, "call"),
+        ({"color": "#000000"}, "call"),
+        ({"actionable": False}, None),
+        ({"strict": True}, None),
+    ],
+)
+def test_a_changed_look_asks_for_a_refresh(
+    log: Publisher, change: dict[str, Any], relabeled: str | None
+) -> None:
+    decision = upsert(log, "call", **change)
+    assert (decision.outcome, decision.relabeled, decision.events) == ("applied", relabeled, ())
+
+
+def test_fields_not_given_keep_their_value(log: Publisher) -> None:
+    upsert(log, "call", label="Ring")
+    entry = upsert(log, "call", icon="bell").type_entry
+    assert entry == TypeEntry(code="call", label="Ring", icon="bell", color="#2563EB", actionable=True)
+
+
+def test_an_upsert_that_changes_nothing(log: Publisher) -> None:
+    assert upsert(log, "call", label="Call", strict=False).outcome == "no_op"
+    assert upsert(log, "new").outcome == "applied"
+    assert upsert(log, "new").outcome == "no_op"
+
+
+def test_a_new_label_shows_at_the_next_repair(log: Publisher) -> None:
+    log.plan(1, 60)
+    upsert(log, "call", label="Ring")
+    before = log.world.entities[ADA].next
+    assert before is not None
+    assert before.name == "Call"
+    decision = log.applied("interaction.recompute_next")
+    assert decision.result["nextInteraction"]["name"] == "Ring"
+
+
+def test_a_version_cannot_be_expected_of_an_entry(log: Publisher) -> None:
+    assert upsert(log, "call", label="x", expectedVersion=1).outcome == "rejected"

@@ -1,0 +1,210 @@
+"""planned → done | canceled → planned: what each turn does, and every illegal one by its name."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from domain.model import Interaction
+from schemas.identity import derive_id
+from tests.unit.domain.commands import ADA, BOB, ORGANIZATION, START, TENANT, Publisher, at, interaction_id
+
+ONE = {"id": interaction_id(1)}
+PATHS: dict[str, list[str]] = {"planned": [], "done": ["complete"], "canceled": ["cancel"]}
+
+
+def row(log: Publisher, number: int = 1) -> Interaction:
+    return log.world.interactions[interaction_id(number)]
+
+
+def bring(log: Publisher, status: str) -> None:
+    log.plan(1, 60)
+    for verb in PATHS[status]:
+        log.applied(f"interaction.{verb}", ONE)
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "occurred"),
+    [
+        ({}, "planned", None),
+        ({"occurredAt": at(-5)}, "done", at(-5)),
+        ({"status": "done"}, "done", at(1)),
+        ({"status": "done", "occurredAt": at(-5)}, "done", at(-5)),
+        ({"status": "done", "sourceTimestamp": at(-9)}, "done", at(-9)),
+        ({"status": "planned", "occurredAt": at(-5)}, "planned", at(-5)),
+        ({"status": "canceled"}, "canceled", None),
+    ],
+)
+def test_create_takes_its_status_as_given_else_from_occurred_at(
+    log: Publisher, given: dict[str, Any], status: str, occurred: str | None
+) -> None:
+    decision = log.plan(1, **given)
+    payload = decision.events[0].payload
+    assert (payload["after"]["status"], payload["after"]["occurredAt"]) == (status, occurred)
+    assert decision.events[0].type == "customers.interaction.created"
+    assert payload["before"] is None
+
+
+def test_create_without_an_id_derives_it_from_the_command(log: Publisher) -> None:
+    decision = log.applied("interaction.create", {"interactionType": "call"}, command_id="retry-me")
+    assert decision.interaction_id == derive_id("interaction", TENANT, ORGANIZATION, "retry-me")
+
+
+def test_create_dates_everything_by_the_log(log: Publisher) -> None:
+    log.minutes = 30
+    log.plan(1, sourceTimestamp=at(20))
+    made = row(log)
+    assert made.created_at == made.updated_at == START + timedelta(minutes=30)
+    assert made.status_as_of == made.scheduled_as_of == made.occurred_as_of == START + timedelta(minutes=20)
+
+
+def test_create_for_an_unknown_customer_is_refused(log: Publisher) -> None:
+    log.refused("entity_not_found", "interaction.create", {"interactionType": "call"}, entity=BOB)
+
+
+def test_create_under_an_id_in_use_is_refused(log: Publisher) -> None:
+    log.plan(1)
+    log.refused("interaction_exists", "interaction.create", {**ONE, "interactionType": "call"})
+
+
+def test_create_under_the_id_of_a_deleted_interaction_goes_on_with_its_versions(log: Publisher) -> None:
+    log.plan(1)
+    log.applied("interaction.delete", ONE)
+    assert log.plan(1).result["version"] == 3
+    assert row(log).schedule_version == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "verb", "code"),
+    [
+        ("done", "complete", "already_done"),
+        ("done", "cancel", "cancel_done"),
+        ("canceled", "complete", "complete_canceled"),
+        ("canceled", "cancel", "already_canceled"),
+        ("planned", "reopen", "already_planned"),
+    ],
+)
+def test_an_illegal_turn_is_refused_by_its_name(log: Publisher, status: str, verb: str, code: str) -> None:
+    bring(log, status)
+    before = row(log)
+    decision = log.refused(code, f"interaction.{verb}", ONE)
+    assert decision.result["problem"]["status"] == 409
+    assert row(log) is before
+
+
+@pytest.mark.parametrize(
+    ("status", "verb", "after", "event"),
+    [
+        ("planned", "complete", "done", "completed"),
+        ("planned", "cancel", "canceled", "canceled"),
+        ("done", "reopen", "planned", "reopened"),
+        ("canceled", "reopen", "planned", "reopened"),
+    ],
+)
+def test_a_legal_turn_changes_the_status_and_says_so_once(
+    log: Publisher, status: str, verb: str, after: str, event: str
+) -> None:
+    bring(log, status)
+    version = row(log).version
+    decision = log.applied(f"interaction.{verb}", ONE)
+    assert row(log).status == after
+    assert row(log).version == version + 1 == decision.result["version"]
+    lifecycle = [item for item in decision.events if item.ordinal == 0]
+    assert [item.type for item in lifecycle] == [f"customers.interaction.{event}"]
+    assert "status" in lifecycle[0].payload["changedFields"]
+
+
+def test_complete_occurred_as_told_else_when_its_source_says(log: Publisher) -> None:
+    log.plan(1)
+    log.plan(2)
+    log.plan(3)
+    log.applied("interaction.complete", {**ONE, "occurredAt": at(-90)})
+    log.applied("interaction.complete", {"id": interaction_id(2), "sourceTimestamp": at(4.5)})
+    log.minutes = 50
+    log.applied("interaction.complete", {"id": interaction_id(3)})
+    occurred = [row(log, number).occurred_at for number in (1, 2, 3)]
+    assert occurred == [START + timedelta(minutes=minutes) for minutes in (-90, 4.5, 50)]
+
+
+def test_reopen_clears_when_it_occurred(log: Publisher) -> None:
+    bring(log, "done")
+    log.applied("interaction.reopen", ONE)
+    assert row(log).occurred_at is None
+
+
+def test_cancel_keeps_the_schedule(log: Publisher) -> None:
+    bring(log, "canceled")
+    assert row(log).scheduled_at == START + timedelta(minutes=60)
+
+
+@pytest.mark.parametrize("status", ["planned", "done", "canceled"])
+def test_delete_removes_the_row_from_any_status_and_has_a_version_of_its_own(
+    log: Publisher, status: str
+) -> None:
+    bring(log, status)
+    version = row(log).version
+    decision = log.applied("interaction.delete", ONE)
+    assert interaction_id(1) not in log.world.interactions
+    event = decision.events[0]
+    assert (event.type, event.payload["version"]) == ("customers.interaction.deleted", version + 1)
+    assert event.payload["after"] is None
+    assert event.payload["before"]["status"] == status
+
+
+@pytest.mark.parametrize("verb", ["update", "complete", "cancel", "reopen", "delete"])
+def test_an_unknown_interaction_is_refused_and_no_row_made(log: Publisher, verb: str) -> None:
+    data = {**ONE, "title": "x"} if verb == "update" else ONE
+    decision = log.refused("interaction_not_found", f"interaction.{verb}", data)
+    assert decision.result["problem"]["status"] == 404
+    assert decision.logged
+    assert log.world.changed_interactions() == ([], [], [])
+
+
+@pytest.mark.parametrize("verb", ["update", "complete", "cancel", "reopen", "delete"])
+def test_an_interaction_of_another_customer_is_refused(log: Publisher, verb: str) -> None:
+    log.customer(BOB)
+    log.plan(1)
+    log.refused("entity_mismatch", f"interaction.{verb}", ONE, entity=BOB)
+
+
+def test_update_changes_what_it_names_and_nothing_else(log: Publisher) -> None:
+    log.plan(1, 60, title="Old", body="Kept")
+    decision = log.applied("interaction.update", {**ONE, "title": "New", "priority": 3})
+    after = row(log)
+    assert (after.title, after.body, after.priority) == ("New", "Kept", 3)
+    assert decision.events[0].payload["changedFields"] == ["title", "priority"]
+
+
+def test_update_empties_by_null_and_by_clear(log: Publisher) -> None:
+    log.plan(1, 60, title="Old", body="Old")
+    log.applied("interaction.update", {**ONE, "title": None, "clear": ["body", "scheduledAt"]})
+    assert (row(log).title, row(log).body, row(log).scheduled_at) == (None, None, None)
+
+
+def test_update_may_move_occurred_at_in_any_status(log: Publisher) -> None:
+    bring(log, "done")
+    log.applied("interaction.update", {**ONE, "occurredAt": at(-30)})
+    assert row(log).occurred_at == START + timedelta(minutes=-30)
+    assert row(log).status == "done"
+
+
+def test_update_to_the_same_values_is_no_change(log: Publisher) -> None:
+    log.plan(1, 60, title="Same")
+    entity = log.world.entities[ADA]
+    decision = log.send("interaction.update", {**ONE, "title": "Same", "scheduledAt": at(60)})
+    assert (decision.outcome, decision.events) == ("no_op", ())
+    assert decision.result["version"] == 1
+    assert log.world.entities[ADA] is entity
+
+
+@pytest.mark.parametrize("kind", ["interaction.create", "interaction.update"])
+def test_a_deal_must_be_known_and_of_the_same_customer(log: Publisher, kind: str) -> None:
+    log.customer(BOB)
+    deal = "50000000-0000-4000-8000-000000000001"
+    log.plan(1)
+    data = {**ONE, "dealId": deal} if kind.endswith("update") else {"interactionType": "call", "dealId": deal}
+    log.refused("deal_not_found", kind, data)
+    log.applied("deal.upsert", {"id": deal, "title": "Big"}, entity=BOB)
+    log.refused("deal_of_other_entity", kind, data)

@@ -1,0 +1,115 @@
+"""Events, results and cache tags: their exact form, their ids, their order."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from schemas import cache_tags
+from schemas.events import EVENT_TYPES, InteractionSnapshot
+from schemas.identity import NAMESPACE, derive_id
+from schemas.instants import format_instant, parse_instant
+from tests.unit.domain.commands import ADA, ORGANIZATION, TENANT, Publisher, at, interaction_id
+from tests.unit.domain.comparison import check_shape
+
+ONE = {"id": interaction_id(1)}
+
+
+def test_every_lifecycle_event_type_is_published_and_in_the_catalogue(log: Publisher) -> None:
+    seen: set[str] = set()
+    steps: list[tuple[str, dict[str, Any]]] = [
+        ("interaction.create", {**ONE, "interactionType": "call", "scheduledAt": at(60)}),
+        ("interaction.mark_due", {**ONE, "scheduleVersion": 1, "phase": "due"}),
+        ("interaction.mark_due", {**ONE, "scheduleVersion": 1, "phase": "overdue"}),
+        ("interaction.update", {**ONE, "title": "x"}),
+        ("interaction.complete", ONE),
+        ("interaction.reopen", ONE),
+        ("interaction.cancel", ONE),
+        ("interaction.undo", {"commandId": "interaction.cancel"}),
+        ("interaction.delete", ONE),
+    ]
+    for kind, data in steps:
+        command_id = f"{kind}{len(seen)}" if kind != "interaction.cancel" else kind
+        decision = log.applied(kind, data, command_id=command_id)
+        check_shape(decision)
+        assert [event.ordinal for event in decision.events] == [0, 1][: len(decision.events)]
+        seen |= {event.type for event in decision.events}
+    assert seen == set(EVENT_TYPES)
+
+
+def test_an_event_names_its_cause(log: Publisher) -> None:
+    decision = log.applied(
+        "interaction.create",
+        {**ONE, "interactionType": "call", "source": "manual", "sourceTimestamp": at(-2)},
+        command_id="cause",
+        syncorigin="trello",
+        actorid="user-1",
+    )
+    (event,) = decision.events
+    wanted = {
+        "id": interaction_id(1),
+        "entityId": ADA,
+        "tenantId": TENANT,
+        "organizationId": ORGANIZATION,
+        "interactionType": "call",
+        "status": "planned",
+        "source": "manual",
+        "commandId": "cause",
+        "reason": "created",
+        "syncOrigin": "trello",
+        "actorId": "user-1",
+        "recordedAt": at(1),
+        "occurredAt": at(-2),
+        "version": 1,
+        "entityVersion": 2,
+    }
+    assert {name: event.payload[name] for name in wanted} == wanted
+    assert event.id == derive_id("event", TENANT, ORGANIZATION, "cause", "customers.interaction.created")
+
+
+def test_a_snapshot_of_another_shape_is_refused(log: Publisher) -> None:
+    after = log.plan(1).events[0].payload["after"]
+    InteractionSnapshot.model_validate(after)
+    for wrong in ({**after, "extra": 1}, {**after, "createdAt": "2026-03-02"}, {**after, "version": "1"}):
+        with pytest.raises(ValidationError):
+            InteractionSnapshot.model_validate(wrong)
+
+
+def test_a_result_invalidates_what_shows_otherwise(log: Publisher) -> None:
+    entity_tag = cache_tags.interactions_of_entity(ADA)
+    list_tag = cache_tags.interaction_list(TENANT, ORGANIZATION)
+    next_tag = cache_tags.next_interaction_of_entity(ADA)
+    assert log.plan(1, 60).result["invalidates"] == [entity_tag, list_tag, next_tag]
+    update = log.applied("interaction.update", {**ONE, "body": "x"})
+    assert update.result["invalidates"] == [entity_tag, list_tag]
+    assert log.send("interaction.update", {**ONE, "body": "x"}).result["invalidates"] == []
+    assert log.send("interaction.reopen", ONE).result["invalidates"] == []
+
+
+def test_the_texts_of_cache_tags() -> None:
+    assert cache_tags.interactions_of_entity("e") == "customers:interaction:entity:e"
+    assert cache_tags.next_interaction_of_entity("e") == "customers:next-interaction:entity:e"
+    assert cache_tags.interaction_list("t", "o") == "customers:interaction:list:t:o"
+    assert cache_tags.interaction_mapping("i", "t", "o") == "integrations:interaction-mapping:i:t:o"
+
+
+@pytest.mark.parametrize("parts", [(), ("a",), ("a", "b", "ä"), ("x" * 200, "")])
+def test_derived_ids_are_uuids_of_version_5(parts: tuple[str, ...]) -> None:
+    assert derive_id("kind", *parts) == str(uuid.uuid5(NAMESPACE, "/".join(("kind", *parts))))
+
+
+@pytest.mark.parametrize(
+    ("text", "formatted"),
+    [
+        ("2026-03-01T09:00:00Z", "2026-03-01T09:00:00.000000Z"),
+        ("2026-03-01T09:00:00.5+02:00", "2026-03-01T07:00:00.500000Z"),
+        ("1900-01-01T00:00:00Z", "1900-01-01T00:00:00.000000Z"),
+        ("2199-12-31T23:59:59.999999Z", "2199-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_instants_are_written_one_way(text: str, formatted: str) -> None:
+    assert format_instant(parse_instant(text)) == formatted
+    assert parse_instant(formatted) == parse_instant(text)

@@ -1,0 +1,108 @@
+"""The same command id again: duplicates, conflicts, redelivered records; and refused records."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from domain.log_identity import NO_SCOPE, log_identity
+from domain.world import World
+from schemas.command import Record, Refused
+from schemas.decode import decode_record
+from tests.unit.domain.commands import ADA, ORGANIZATION, TENANT, Publisher, at, interaction_id, never_avro
+from tests.unit.domain.comparison import check_shape
+
+CALL = {"interactionType": "call", "scheduledAt": at(60)}
+
+
+def test_the_same_command_again_is_a_duplicate_with_its_first_outcome(log: Publisher) -> None:
+    first = log.applied("interaction.create", CALL, command_id="same")
+    again = log.send("interaction.create", CALL, command_id="same")
+    assert (again.outcome, again.logged, again.events, again.interaction) == ("duplicate", False, (), None)
+    assert again.result["first"] == {name: v for name, v in first.result.items() if name != "first"}
+    assert again.result["interactionId"] == first.interaction_id
+    assert again.result["invalidates"] == []
+    assert len(log.world.interactions) == 1
+    check_shape(again)
+
+
+def test_a_rejected_command_again_is_a_duplicate_too(log: Publisher) -> None:
+    data = {"id": interaction_id(1)}
+    log.refused("interaction_not_found", "interaction.complete", data, command_id="same")
+    log.plan(1)
+    again = log.send("interaction.complete", data, command_id="same")
+    assert again.outcome == "duplicate"
+    assert again.result["first"]["problem"]["code"] == "interaction_not_found"
+
+
+def test_the_same_id_with_other_content_is_a_conflict(log: Publisher) -> None:
+    log.applied("interaction.create", CALL, command_id="same")
+    first = log.world.log[TENANT, ORGANIZATION, "same"]
+    refused = log.refused(
+        "idempotency_conflict", "interaction.create", {**CALL, "title": "x"}, command_id="same"
+    )
+    assert (refused.logged, refused.result["problem"]["status"]) == (False, 409)
+    assert log.world.log[TENANT, ORGANIZATION, "same"] is first
+
+
+def test_a_record_that_was_applied_before_is_answered_as_then(log: Publisher) -> None:
+    command = log.make("interaction.create", CALL)
+    first = log.carry_out(command)
+    log.plan(2, 30)
+    again = log.carry_out(command)
+    assert (again.outcome, again.result) == (first.outcome, first.result)
+    assert (again.logged, again.events, again.interaction, again.entity) == (False, (), None, None)
+    assert again.interaction_id == first.interaction_id
+
+
+def test_an_invalid_command_is_refused_and_logged_under_its_own_id(log: Publisher) -> None:
+    decision = log.refused("validation_failed", "interaction.create", {"colour": "red"}, command_id="bad")
+    assert decision.logged
+    assert decision.result["commandId"] == "bad"
+    assert decision.result["problem"]["errors"][1] == {
+        "code": "unknown_field",
+        "detail": "is not a field of this command; remove it",
+        "pointer": "/colour",
+        "attribute": None,
+    }
+    again = log.send("interaction.create", {"colour": "red"}, command_id="bad")
+    assert again.outcome == "duplicate"
+    check_shape(decision)
+
+
+@pytest.mark.parametrize("value", [b"\xff", None, b"{}", orjson.dumps({"id": "x", "type": "y"})])
+def test_an_undecodable_record_stands_under_its_place_in_the_log(value: bytes | None) -> None:
+    record = Record("commands", 3, 7, 0, ADA.encode(), value, ())
+    refused = decode_record(record, never_avro)
+    assert isinstance(refused, Refused)
+    assert log_identity(refused) == (NO_SCOPE, NO_SCOPE, "dead:commands:3:7")
+    publisher = Publisher()
+    decision = publisher.carry_out(refused)
+    assert (decision.outcome, decision.logged) == ("rejected", True)
+    check_shape(decision)
+    assert publisher.carry_out(refused).logged is False
+
+
+def test_an_undecodable_record_leaves_its_own_id_free(log: Publisher) -> None:
+    attributes = {
+        "id": "repaired-later",
+        "type": "customers.interaction.create",
+        "source": "tests",
+        "tenantid": TENANT,
+        "organizationid": ORGANIZATION,
+        "entityid": ADA,
+    }
+    headers = tuple((f"ce_{name}", value.encode()) for name, value in attributes.items())
+    record = Record("commands", 0, 99, 0, ADA.encode(), b"not JSON", headers)
+    broken = log.carry_out(decode_record(record, never_avro))
+    assert (broken.outcome, broken.result["commandId"]) == ("rejected", "repaired-later")
+    assert (TENANT, ORGANIZATION, "repaired-later") not in log.world.log
+    log.applied("interaction.create", CALL, command_id="repaired-later")
+
+
+def test_a_refused_record_changes_no_world() -> None:
+    world = World()
+    publisher = Publisher()
+    publisher.world = world
+    publisher.send("interaction.create", {"colour": "red"})
+    assert (world.entities, world.interactions, world.changed_types()) == ({}, {}, [])
