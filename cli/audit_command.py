@@ -58,7 +58,7 @@ def audit(
     try:
         settings = load_settings()
         rested = wait_for_rest(settings, wait) if wait else True
-        report = _run(settings)
+        report = run_audit(settings)
     except InteractionsError as error:
         sys.stderr.write(f"The audit could not be made: {error}\n")
         raise typer.Exit(2) from None
@@ -72,7 +72,11 @@ def audit(
     raise typer.Exit(0 if report.ok and not behind else 1)
 
 
-def _run(settings: Settings) -> Report:
+def run_audit(settings: Settings) -> Report:
+    """Audit the topics and tables of the settings, with a progress bar on a terminal.
+
+    :raises InteractionsError: they cannot be read.
+    """
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

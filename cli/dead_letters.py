@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from cli.console import console, table
 from cli.letters import Letter, read_letter, replay, replays_of
 from cli.moments import relative
 from cli.publish_view import show_report
@@ -23,7 +23,8 @@ from runtime.settings import Settings, load_settings
 from schemas.errors import Reject
 from schemas.topics import COMMANDS, DEAD_LETTERS
 
-_EXAMPLES = """[bold]Examples[/bold]
+_EXAMPLES = """
+[bold]Examples[/bold]
 
   interactions dead-letters list
 
@@ -33,14 +34,14 @@ _EXAMPLES = """[bold]Examples[/bold]
 
   interactions dead-letters replay --all --error-class unknown_schema_id
 """
-_REPLAY_HELP = """Send the original records to the commands topic once more, and wait for their outcomes.
-
-Key, value and headers stay as they were, so the event id does too: what was carried out meanwhile comes
-back as duplicate. It helps when the cause is gone (a schema was registered, a decoder was repaired); a
-record that is wrong in itself will come back. Each original is tried --max-tries times at most.
-
-Exit status: 0 all were carried out; 1 one was rejected again, not sent or unknown.
-"""
+_REPLAY_HELP = (
+    "Send the original records to the commands topic once more, and wait for their outcomes.\n\n"
+    "Key, value and headers stay as they were, so the event id does too: what was carried out "
+    "meanwhile comes back as duplicate. It helps when the cause is gone (a schema was registered, a "
+    "decoder was repaired); a record that is wrong in itself comes back. Each original is tried "
+    "--max-tries times at most.\n\n"
+    "Exit status: 0 all were carried out; 1 one was rejected again, not sent or unknown."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -71,18 +72,20 @@ def list_letters(
             sys.stdout.write(json.dumps(letter.to_json(), ensure_ascii=False) + "\n")
         return
     if not newest:
-        Console().print("There are no dead letters.")
+        console().print("There are no dead letters.")
         return
     title = f"{len(newest)} of {len(letters)} dead letters" if len(letters) > limit else "Dead letters"
-    table = Table(title=title, title_justify="left")
-    for name in ("id", "when", "error class", "reason", "failed at"):
-        table.add_column(name, overflow="fold")
-    table.add_column("replays", justify="right")
+    rows = table(title)
+    for name in ("id", "when", "error class"):
+        rows.add_column(name, no_wrap=True)
+    rows.add_column("reason", overflow="fold")
+    rows.add_column("failed at", overflow="fold")
+    rows.add_column("replays", justify="right")
     now = datetime.now(UTC)
     for letter in newest:
         when = relative(datetime.fromtimestamp(letter.record.timestamp_ms / 1000, UTC), now)
         at = f"{letter.failed_at[0]} {letter.failed_at[1]}:{letter.failed_at[2]}"
-        table.add_row(
+        rows.add_row(
             letter.id,
             when,
             escape(letter.error_class),
@@ -90,7 +93,7 @@ def list_letters(
             escape(at),
             str(letter.replays),
         )
-    Console().print(table)
+    console().print(rows)
 
 
 def show_letter(
@@ -145,7 +148,7 @@ def replay_letters(
         names = {"letters": [letter.id for letter in chosen]}
         sys.stdout.write(json.dumps({**names, **report.to_json()}, ensure_ascii=False) + "\n")
     else:
-        show_report(Console(), report, timeout=timeout)
+        show_report(console(), report, timeout=timeout)
     raise typer.Exit(report.exit_code(allow_rejected=False))
 
 

@@ -11,6 +11,7 @@ from cli import (
     audit_command,
     db,
     dead_letters,
+    demo,
     doctor,
     next_interactions,
     publish,
@@ -23,6 +24,7 @@ from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry, Stop
 
 # One file a group; each has `register(app)`.
 GROUPS = (
+    demo,
     stack_commands,
     status,
     publish,

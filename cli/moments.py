@@ -20,8 +20,8 @@ def relative(moment: datetime, now: datetime) -> str:
 
 
 def absolute(moment: datetime) -> str:
-    """``Mon 2026-03-02 09:15 UTC``."""
-    return moment.astimezone(UTC).strftime("%a %Y-%m-%d %H:%M UTC")
+    """``Mon 2026-03-02 09:15``, in UTC."""
+    return moment.astimezone(UTC).strftime("%a %Y-%m-%d %H:%M")
 
 
 def clock(timestamp_ms: int) -> str:

@@ -10,21 +10,22 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.console import console, table
 from cli.moments import absolute, relative
 from runtime.settings import load_settings
 from schemas.instants import format_instant
 from sinks.reads import NextRow, next_interactions
 
-_HELP = """Show customers with their next interaction, soonest first.
-
-Overdue means that its moment has passed. Without --tenant and --organization it shows every tenant:
-it is the operator's view.
-"""
-_EXAMPLES = """[bold]Examples[/bold]
+_HELP = (
+    "Show customers with their next interaction, soonest first.\n\n"
+    "Overdue means that its moment has passed. Without --tenant and --organization it shows every "
+    "tenant: it is the operator's view."
+)
+_EXAMPLES = """
+[bold]Examples[/bold]
 
   interactions next --limit 15
 
@@ -59,9 +60,9 @@ def show_next(
         for row in rows:
             sys.stdout.write(json.dumps(to_json(row), ensure_ascii=False) + "\n")
     elif rows:
-        Console().print(next_table(rows, now))
+        console().print(next_table(rows, now))
     else:
-        Console().print("No customer has a next interaction." if not overdue else "Nothing is overdue.")
+        console().print("No customer has a next interaction." if not overdue else "Nothing is overdue.")
 
 
 def to_json(row: NextRow) -> dict[str, Any]:
@@ -87,15 +88,17 @@ def to_json(row: NextRow) -> dict[str, Any]:
 
 def next_table(rows: Sequence[NextRow], now: datetime) -> Table:
     """The rows for people; overdue in words, not in colour alone."""
-    table = Table(title="Next interactions", title_justify="left")
-    for name in ("customer", "next", "when", "", "owner"):
-        table.add_column(name, overflow="fold")
-    table.add_column("open", justify="right")
-    table.add_column("overdue", justify="right")
+    shown = table("Next interactions")
+    shown.add_column("customer", overflow="fold")
+    shown.add_column("next", overflow="fold")
+    for name in ("when", "(UTC)", "owner"):
+        shown.add_column(name, no_wrap=True)
+    shown.add_column("open", justify="right")
+    shown.add_column("overdue", justify="right")
     for row in rows:
         what = row.name if not row.title or row.title == row.name else f"{row.name}: {row.title}"
         when = relative(row.at, now)
-        table.add_row(
+        shown.add_row(
             escape(row.display_name),
             escape(what),
             f"OVERDUE {when}" if row.overdue else when,
@@ -105,4 +108,4 @@ def next_table(rows: Sequence[NextRow], now: datetime) -> Table:
             str(row.overdue_count),
             style="bold red" if row.overdue else None,
         )
-    return table
+    return shown

@@ -9,31 +9,32 @@ from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
-from rich.console import Console
 
+from cli.console import console
 from cli.input_lines import count_lines
 from cli.publish_report import Report
 from cli.publish_view import progress_bar, show_report
 from cli.publishing import LineSource, publishing
 from runtime.settings import Settings, load_settings
 
-_HELP = """Send commands and wait for the outcome of each.
+_HELP = (
+    "Send commands and wait for the outcome of each.\n\n"
+    "FILE holds JSON Lines: one structured CloudEvent a line (docs/commands.md); - is standard input. "
+    "Records are keyed by entityid. A line that cannot be sent (not JSON, no entityid) is reported "
+    "with its number; the other lines are still sent. Every line ends in one count: applied, no_op, "
+    "duplicate, rejected, not sent or unknown.\n\n"
+    "Exit status: 0 all well; 1 a command was rejected (unless --allow-rejected), not sent or "
+    "unknown; 130 interrupted. Publishing a file again is safe: the same id with the same content "
+    "changes nothing."
+)
+_EXAMPLES = """
+[bold]Examples[/bold]
 
-FILE holds JSON Lines: one structured CloudEvent a line (docs/commands.md). Use - for standard input.
-Records are keyed by entityid. A line that cannot be sent (not JSON, no entityid) is reported with its
-number; the other lines are still sent. Every line ends in one count: applied, no_op, duplicate,
-rejected, not sent or unknown.
+  interactions publish week.jsonl                          wait for all outcomes
 
-Exit status: 0 all well; 1 a command was rejected (unless --allow-rejected), not sent or unknown;
-130 interrupted. Publishing a file again is safe: the same id with the same content changes nothing.
-"""
-_EXAMPLES = """Examples:
+  interactions publish week.jsonl --allow-rejected --json  for scripts
 
-interactions publish week.jsonl
-
-interactions publish week.jsonl --allow-rejected --json
-
-my-export | interactions publish - --timeout 120
+  my-export | interactions publish - --timeout 120         from a pipe
 """
 
 
@@ -67,7 +68,7 @@ def publish(
     if as_json:
         sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False) + "\n")
     else:
-        show_report(Console(), report, timeout=timeout)
+        show_report(console(), report, timeout=timeout)
     raise typer.Exit(report.exit_code(allow_rejected))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from cli.input_lines import Unsendable
@@ -67,6 +67,33 @@ class Report:
     def wants_rejection(self) -> bool:
         """Whether one more rejection is shown in detail."""
         return len(self.rejections) < self.max_shown
+
+    def plus(self, later: Report) -> Report:
+        """Both together, as one run."""
+        return Report(
+            max_shown=max(self.max_shown, later.max_shown),
+            lines=self.lines + later.lines,
+            outcomes=self.outcomes + later.outcomes,
+            accepted=self.accepted + later.accepted,
+            not_sent=self.not_sent + later.not_sent,
+            unknown=self.unknown + later.unknown,
+            interrupted=self.interrupted or later.interrupted,
+            input_read=self.input_read and later.input_read,
+            seconds=self.seconds + later.seconds,
+            rejections=self.rejections + later.rejections,
+            unsendable=self.unsendable + later.unsendable,
+            unknown_lines=self.unknown_lines + later.unknown_lines,
+        )
+
+    def shortened(self, shown: int) -> Report:
+        """The same counts with fewer failures in detail, by line."""
+        return replace(
+            self,
+            max_shown=shown,
+            rejections=sorted(self.rejections, key=lambda rejection: rejection.line)[:shown],
+            unsendable=self.unsendable[:shown],
+            unknown_lines=self.unknown_lines[:shown],
+        )
 
     def exit_code(self, allow_rejected: bool) -> int:
         """130 when interrupted, 1 when a line failed, else 0; ``allow_rejected`` forgives rejections only."""

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli.console import table
 from cli.publish_report import OUTCOMES, Report
 
 _MEANING = {
@@ -71,46 +72,49 @@ def show_report(console: Console, report: Report, *, timeout: float) -> None:
 
 
 def _counts(report: Report) -> Table:
-    table = Table(title=f"{report.lines} commands in {report.seconds:.1f} s", title_justify="left")
-    table.add_column("outcome")
-    table.add_column("commands", justify="right")
-    table.add_column("meaning")
+    counts = table(f"{report.lines} commands in {report.seconds:.1f} s")
+    counts.add_column("outcome")
+    counts.add_column("commands", justify="right")
+    counts.add_column("meaning")
     for name in OUTCOMES:
         if report.outcomes[name] or not report.accepted:
-            table.add_row(name, str(report.outcomes[name]), _MEANING[name])
+            counts.add_row(name, str(report.outcomes[name]), _MEANING[name])
     for name, count, meaning in (
         ("accepted", report.accepted, "stored by Kafka; outcomes were not waited for"),
         ("not sent", report.not_sent, "never left this machine"),
         ("unknown", report.unknown, "sent, no outcome seen"),
     ):
         if count:
-            table.add_row(name, str(count), meaning)
-    return table
+            counts.add_row(name, str(count), meaning)
+    return counts
 
 
 def _rejections(report: Report) -> Table:
     total = report.outcomes["rejected"]
     shown = len(report.rejections)
     title = f"first {shown} of {total} rejections" if total > shown else f"{total} rejected"
-    table = Table(title=title, title_justify="left")
-    table.add_column("line", justify="right")
-    table.add_column("code", overflow="fold")
-    table.add_column("what is wrong", overflow="fold")
-    table.add_column("where", overflow="fold")
-    for rejection in report.rejections:
+    rows = table(title)
+    rows.add_column("line", justify="right")
+    rows.add_column("code", no_wrap=True)
+    rows.add_column("what is wrong", overflow="fold")
+    rows.add_column("where", overflow="fold")
+    for rejection in sorted(report.rejections, key=lambda rejection: rejection.line):
         problem = rejection.problem
-        table.add_row(
+        rows.add_row(
             str(rejection.line),
             escape(str(problem.get("code", "rejected"))),
             escape(_detail(problem)),
             escape(_where(problem)),
         )
-    return table
+    return rows
 
 
 def _detail(problem: dict[str, Any]) -> str:
-    details = [error["detail"] for error in problem.get("errors") or [] if error.get("detail")]
-    return "; ".join(dict.fromkeys([str(problem.get("detail", "no detail was given")), *details]))
+    """What is wrong with each field where that is known, else the problem as a whole."""
+    details = [str(error["detail"]) for error in problem.get("errors") or [] if error.get("detail")]
+    if details and problem.get("code") == "validation_failed":
+        return "; ".join(dict.fromkeys(details))
+    return str(problem.get("detail", "no detail was given"))
 
 
 def _where(problem: dict[str, Any]) -> str:

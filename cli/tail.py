@@ -18,13 +18,15 @@ from cli.topic_reader import TopicRecord, reading
 from runtime.settings import load_settings
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, RESULTS
 
-_HELP = """Print the records of a topic, decoded, one a line; only what was committed.
-
-It follows the topic from now on (with --from-beginning: from the oldest record) until Ctrl-C or --limit.
-With --no-follow it ends at the newest record: the last 20, or --limit; with --from-beginning the first.
-The order is each entity's; records of different entities may change places.
-"""
-_EXAMPLES = """[bold]Examples[/bold]
+_HELP = (
+    "Print the records of a topic, decoded, one a line; only what was committed.\n\n"
+    "It follows the topic from now on (with --from-beginning: from the oldest record) until Ctrl-C or "
+    "--limit. With --no-follow it ends at the newest record: it shows the last 20, or --limit; with "
+    "--from-beginning the first. The order is each entity's; records of different entities may change "
+    "places."
+)
+_EXAMPLES = """
+[bold]Examples[/bold]
 
   interactions tail events
 
@@ -32,6 +34,7 @@ _EXAMPLES = """[bold]Examples[/bold]
 
   interactions tail events --type customers.interaction.overdue --from-beginning
 """
+
 _LAST: Final = 20
 
 

@@ -69,12 +69,13 @@ def _statement(
     now: datetime, limit: int, overdue_only: bool, tenant_id: str | None, organization_id: str | None
 ) -> sa.Select[Any]:
     at = entities.c.next_interaction_at
+    planned = interactions.alias("planned")
     overdue_count = (
         sa.select(sa.func.count())
         .where(
-            interactions.c.entity_id == entities.c.id,
-            interactions.c.status == "planned",
-            interactions.c.scheduled_at < now,
+            planned.c.entity_id == entities.c.id,
+            planned.c.status == "planned",
+            planned.c.scheduled_at < now,
         )
         .scalar_subquery()
     )

@@ -1,0 +1,20 @@
+"""Where people read: standard output, and wide enough when it is a file or a pipe."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_PIPE_WIDTH = 120
+
+
+def console() -> Console:
+    """Standard output; a pipe has no width of its own."""
+    output = Console(highlight=False)
+    return output if output.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+def table(title: str) -> Table:
+    """An empty table in this project's form."""
+    return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)

@@ -1,0 +1,36 @@
+"""Whether every command of the demo had the outcome that its author wrote down beforehand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from cli.publish_report import OUTCOMES, Report
+
+if TYPE_CHECKING:
+    from examples.week.sample import Sample
+
+
+def check_outcomes(samples: Sequence[Sample], report: Report) -> list[str]:
+    """What differs, one sentence each: counts of outcomes, and each rejection's line and code.
+
+    :param report: of all samples in their order, with every rejection kept.
+    """
+    wrong = []
+    if report.not_sent or report.unknown:
+        wrong.append(f"{report.not_sent} commands were not sent, {report.unknown} have no known outcome")
+    expected = Counter(sample.outcome for sample in samples)
+    wrong += [
+        f"{report.outcomes[outcome]} commands are {outcome}, not {expected[outcome]}"
+        for outcome in OUTCOMES
+        if expected[outcome] != report.outcomes[outcome]
+    ]
+    wanted = {line: sample.code for line, sample in enumerate(samples, 1) if sample.outcome == "rejected"}
+    found = {rejection.line: rejection.problem.get("code") for rejection in report.rejections}
+    wrong += [
+        f"line {line} should be rejected as {wanted.get(line)}, it was {found.get(line)}"
+        for line in sorted(wanted.keys() | found.keys())
+        if wanted.get(line) != found.get(line)
+    ]
+    return wrong
