@@ -40,7 +40,7 @@ class AvroValues:
             raise ValueError("the registry does not know the schema id")
         try:
             return fastavro.schemaless_reader(BytesIO(value[_HEAD:]), schema, None)
-        except Exception as error:  # noqa: BLE001 - fastavro raises whatever the bytes lead it to
+        except Exception as error:
             raise ValueError(f"not data of its schema: {type(error).__name__}") from error
 
     def _fetch(self, schema_id: int) -> Schema | None:

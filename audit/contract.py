@@ -14,7 +14,7 @@ LOWER_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
 
-class Wrong(ValueError):  # noqa: N818 - it is a finding about a publisher, not a failure of ours
+class Wrong(ValueError):
     """A value breaks the contract; the message names the field."""
 
 

@@ -16,7 +16,7 @@ _FIELDS: Final = ("label", "icon", "color", "actionable")
 def check_dictionary(history: History, tables: Tables, fold: Fold, report: Report) -> None:
     """Each entry: what its upserts said; else the same default in every scope; else its code, humanised."""
     a2, model = report.checks["A2"], fold.model
-    cut = any(fold.begin.values())
+    cut = fold.evidence.commands_cut
     defaults: dict[str, set[Entry]] = {}
     for key, entry in tables.dictionary.items():
         a2.checked += 1
@@ -25,21 +25,19 @@ def check_dictionary(history: History, tables: Tables, fold: Fold, report: Repor
         held = dict(zip(_FIELDS, entry, strict=True))
         wrong = [name for name, value in said.items() if held.get(name) != value]
         if wrong and not cut:
-            a2.fail(f"differs from the fold in {', '.join(wrong)}", None, **where)
+            a2.fail(f"differs from the fold in {', '.join(wrong)}", **where)
         if not said:
             defaults.setdefault(key[2], set()).add(entry)
     for code, entries in defaults.items():
         if len(entries) > 1 and not cut:
             a2.fail(
                 "an entry that no command set differs between scopes",
-                None,
                 table="interaction_types",
                 code=code,
             )
     for key in (model.types.keys() | model.used) - tables.dictionary.keys():
         a2.fail(
             "a type is used or was set and is not in the dictionary",
-            None,
             table="interaction_types",
             tenantId=key[0],
             organizationId=key[1],
@@ -58,7 +56,6 @@ def _strict(history: History, said: Mapping[tuple[str, str], bool], cut: bool, r
         if found.get(scope, False) != said.get(scope, False) and not cut:
             report.checks["A2"].fail(
                 "strict differs from the fold",
-                None,
                 table="interaction_dictionaries",
                 tenantId=scope[0],
                 organizationId=scope[1],

@@ -194,7 +194,7 @@ def _chain(
             a4.fail(f"before is not the after of the event before ({last})", record, **where)
         # A new interaction starts at 1; one that comes back goes on where its deletion left off.
         due = (link.version if link else 0) + (0 if kind in _TIMER else 1)
-        if version != due and not (name == "created" and version == 1 and value["reason"] != "undo"):
+        if version != due:
             a4.fail(f"version {version} follows {link.version if link else 0}", record, **where)
     for shape, wanted in ((after, version), (before, None)):
         if shape is None:

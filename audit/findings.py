@@ -28,7 +28,7 @@ class Check:
     failed: int = 0
     violations: list[dict[str, Any]] = field(default_factory=list)
 
-    def fail(self, what: str, record: Rec | None = None, **where: Any) -> None:
+    def fail(self, what: str, record: Rec | None = None, /, **where: Any) -> None:
         """Note one violation: one sentence, and the names of the row or record it is about."""
         self.failed += 1
         if len(self.violations) < KEPT:
@@ -85,6 +85,10 @@ class Report:
     def ok(self) -> bool:
         """Whether no law was broken."""
         return all(check.failed == 0 for check in self.checks.values())
+
+    def behind(self, what: str, count: int = 1) -> None:
+        """Count what lies past the cut: not a violation, but not checked either."""
+        self.lag[what] = self.lag.get(what, 0) + count
 
     def note(self, text: str) -> None:
         """Say once something that a reader of the verdict must know."""

@@ -119,7 +119,8 @@ class KafkaReader:
             if offset is not None and partition is not None and offset >= open_ends.get(partition, 0):
                 open_ends.pop(partition, None)
             return None
-        assert partition is not None and offset is not None
+        assert partition is not None
+        assert offset is not None
         stop = open_ends.get(partition)
         if stop is None or offset >= stop:
             open_ends.pop(partition, None)

@@ -61,7 +61,8 @@ class Ledger:
         """The outcome that a row records."""
         return OUTCOMES[self.outcome[number]]
 
-    def _add(self, row: Row) -> int:
+    def add(self, row: Row) -> int:
+        """Take in one row; its number is returned."""
         number = len(self.outcome)
         self.partition.append(row["partition"])
         self.offset.append(row["offset"])
@@ -89,15 +90,15 @@ def read_ledger(rows: Iterable[Row], watermark: Offsets, report: Report) -> Ledg
         where = {"table": "command_log", "commandId": command, "partition": partition, "offset": offset}
         a6.checked += 1
         if offset >= watermark.get(partition, 0):
-            a6.fail("a command at or above the watermark is logged", None, **where)
-        number = ledger._add(row)
+            a6.fail("a command at or above the watermark is logged", **where)
+        number = ledger.add(row)
         if command.startswith("dead:"):
             known = ledger.dead.setdefault(command, number)
         else:
             key = command_key(row["tenant_id"], row["organization_id"], command)
             known = ledger.numbers.setdefault(key, number)
         if known != number:
-            a1.fail("a command is logged twice", None, **where)
+            a1.fail("a command is logged twice", **where)
         logged = row.get("logged_at")
         if logged is not None and (oldest is None or logged < oldest):
             oldest = logged

@@ -26,9 +26,26 @@ def image_of(record: Rec) -> int:
     return hash((record.key, record.value, own))
 
 
-def read_letters(history: History, report: Report) -> dict[tuple[int, int], Letter]:
+class Letters:
+    """All letters about the commands topic.
+
+    :ivar due: places of the records that must have one.
+    """
+
+    def __init__(self) -> None:
+        self.by_place: dict[tuple[int, int], Letter] = {}
+        self.due: set[tuple[int, int]] = set()
+
+    def __len__(self) -> int:
+        return len(self.by_place)
+
+    def __contains__(self, place: tuple[int, int]) -> bool:
+        return place in self.by_place
+
+
+def read_letters(history: History, report: Report) -> Letters:
     """Load the letters about the commands topic; a second one for a record breaks A7."""
-    a7, letters = report.checks["A7"], dict[tuple[int, int], Letter]()
+    a7, letters = report.checks["A7"], Letters()
     for record in history.records(DEAD_LETTERS):
         headers = dict(record.headers)
         missing = [name for name in _REQUIRED if not headers.get(name)]
@@ -50,5 +67,5 @@ def read_letters(history: History, report: Report) -> dict[tuple[int, int], Lett
                 "a record has two dead letters", record, commandPartition=place[0], commandOffset=place[1]
             )
             continue
-        letters[place] = Letter(record.partition, record.offset, image_of(record))
+        letters.by_place[place] = Letter(record.partition, record.offset, image_of(record))
     return letters

@@ -64,16 +64,18 @@ def create(subject: Subject, command: Parsed) -> Decision:
     status = data.get("status") or ("done" if data.get("occurredAt") is not None else "planned")
     if status == "done" and fields.get("occurred") is None:
         fields["occurred"] = made
+    # A deleted id that comes back goes on where its deletion left off: no version is given twice.
+    version = subject.gone.get(interaction, 0) + 1
     after = Interaction(
         id=interaction,
         entity=subject.id,
         status=status,
         organization=command.organization,
         tenant=command.tenant,
-        version=1,
+        version=version,
         created=command.now,
         updated=command.now,
-        schedule_version=1,
+        schedule_version=version,
         due_phase=0,
         status_as_of=made,
         scheduled_as_of=made,
@@ -169,7 +171,7 @@ class Image:
 
     def __init__(
         self, entity: str, interaction: str = "", before: Interaction | None = None,
-        left: int | None = None, available: bool = False,
+        left: int | None = None, *, available: bool = False,
     ) -> None:  # fmt: skip
         self.entity, self.interaction, self.before = entity, interaction, before
         self.left, self.available = left, available

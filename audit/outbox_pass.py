@@ -47,18 +47,18 @@ def read_outbox(history: History, events: Events, report: Report) -> Outbox:
         elif not passed:
             outbox.waiting.add(key)
         elif key in events.ids:
-            a9.fail("two rows of the outbox have the same event id", None, table="outbox", id=row["id"])
+            a9.fail("two rows of the outbox have the same event id", table="outbox", id=row["id"])
         elif events.oldest is None or (micros(row["created_at"]) or 0) > events.oldest:
             a9.fail(
                 "the relay has passed an event that is not published",
-                None,
                 table="outbox",
                 id=row["id"],
                 position=position,
                 type=kind,
                 entityId=entity,
             )
-    report.lag["outbox"] = a9.lag
+    if a9.lag:
+        report.behind("outbox", a9.lag)
     if strangers:
         since = None
         if oldest is not None:

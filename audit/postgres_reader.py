@@ -25,6 +25,7 @@ _ENTITIES: Final = """
     next_interaction_ref_id::text, next_interaction_icon, next_interaction_color, last_interaction_at,
     last_interaction_name, last_interaction_ref_id::text, open_count, overdue_count, done_count, created_at
 """
+_DEALS: Final = "id::text, tenant_id::text, organization_id::text, entity_id::text, title, status, created_at"
 _LOG: Final = """
     tenant_id::text, organization_id::text, command_id, entity_id::text, partition, "offset", outcome,
     entity_version, logged_at
@@ -32,7 +33,7 @@ _LOG: Final = """
 _SELECT: Final[dict[str, str]] = {
     "customer_interactions": _INTERACTIONS,
     "customer_entities": _ENTITIES,
-    "customer_deals": "id::text, tenant_id::text, organization_id::text, entity_id::text, title, status, created_at",
+    "customer_deals": _DEALS,
     "interaction_types": "tenant_id::text, organization_id::text, code, label, icon, color, actionable",
     "interaction_dictionaries": "tenant_id::text, organization_id::text, strict",
     "command_log": _LOG,
@@ -71,12 +72,3 @@ class PostgresReader:
                 yield from cursor
         except psycopg.Error as error:
             raise Stop(f"the table {table} cannot be read: {str(error).strip()}") from error
-
-    def count(self, table: str) -> int:
-        """How many rows a table holds, by the planner's estimate (for a progress bar)."""
-        row = self._connection.execute(
-            "SELECT sum(greatest(reltuples, 0))::bigint FROM pg_class"
-            " WHERE oid = %s::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = %s::regclass)",
-            (table, table),
-        ).fetchone()
-        return int(row[0] or 0) if row else 0

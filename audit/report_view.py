@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from rich.box import SIMPLE
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -15,18 +16,16 @@ _SHOWN: Final = 10
 
 def view(report: Report, shown: int = _SHOWN) -> RenderableType:
     """The table of the checks, the notes, and up to ``shown`` violations of each check."""
-    table = Table(title="Audit", title_justify="left", show_edge=False, pad_edge=False)
-    table.add_column("check", no_wrap=True)
-    table.add_column("what it means", ratio=1)
-    for name in ("checked", "trusted", "lag", "violations"):
+    table = Table(title="Audit", title_justify="left", show_edge=False, pad_edge=False, box=SIMPLE)
+    table.add_column("check", ratio=1)
+    for name in ("checked", "trusted", "lag", "broken"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for check in report.checks.values():
         table.add_row(
-            f"{check.name} {check.title}",
-            check.law,
+            Text.assemble((f"{check.name} {check.title}", "bold"), f"\n{check.law}"),
             *(f"{count:,}" for count in (check.checked, check.trusted, check.lag, check.failed)),
-            Text("ok", "green") if check.failed == 0 else Text("VIOLATED", "bold red"),
+            Text("ok", "green") if check.failed == 0 else Text("BROKEN", "bold red"),
         )
     parts: list[RenderableType] = [table]
     parts.extend(_violations(check, shown) for check in report.checks.values() if check.failed)

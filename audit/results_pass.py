@@ -44,34 +44,34 @@ class Results:
     """
 
     def __init__(self, begin: Offsets, watermark: Offsets) -> None:
-        self._begin = begin
+        self.begin = begin
         self._at = {
             partition: array("i", [_NONE]) * max(0, end - begin.get(partition, 0))
             for partition, end in watermark.items()
         }
         self._read = {partition: bytearray(len(slots)) for partition, slots in self._at.items()}
-        self._rows: list[Recorded] = []
+        self.rows: list[Recorded] = []
         self.oldest: int | None = None
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     def take(self, partition: int, offset: int) -> Recorded | None:
         """The outcome of a record, if one was published; the record is thereby known to exist."""
-        slots, at = self._slot(partition, offset)
+        slots, at = self.slot(partition, offset)
         if slots is None:
             return None
         self._read[partition][at] = 1
-        return None if slots[at] == _NONE else self._rows[slots[at]]
+        return None if slots[at] == _NONE else self.rows[slots[at]]
 
-    def _slot(self, partition: int, offset: int) -> tuple[array[int] | None, int]:
-        slots, at = self._at.get(partition), offset - self._begin.get(partition, 0)
+    def slot(self, partition: int, offset: int) -> tuple[array[int] | None, int]:
+        slots, at = self._at.get(partition), offset - self.begin.get(partition, 0)
         return (slots, at) if slots is not None and 0 <= at < len(slots) else (None, at)
 
     def orphans(self) -> list[tuple[int, int]]:
         """Partition and offset of every outcome whose record was never taken."""
         return [
-            (partition, at + self._begin.get(partition, 0))
+            (partition, at + self.begin.get(partition, 0))
             for partition, slots in self._at.items()
             for at, number in enumerate(slots)
             if number != _NONE and not self._read[partition][at]
@@ -103,9 +103,9 @@ def read_results(history: History, watermark: Offsets, report: Report) -> Result
             != derived("result", value["commandTopic"], str(partition), str(offset)).encode()
         ):
             a1.fail("a result's id does not follow from its command's place", record)
-        if offset < results._begin.get(partition, 0):
+        if offset < results.begin.get(partition, 0):
             continue  # its command is no longer retained
-        slots, at = results._slot(partition, offset)
+        slots, at = results.slot(partition, offset)
         if slots is None:
             a1.fail(
                 "a result without a command below the watermark",
@@ -117,9 +117,8 @@ def read_results(history: History, watermark: Offsets, report: Report) -> Result
         if slots[at] != _NONE:
             a1.fail("a command has a second result", record, commandPartition=partition, commandOffset=offset)
             continue
-        slots[at] = len(results._rows)
-        row = recorded(value)
-        results._rows.append(row)
+        slots[at] = len(results.rows)
+        results.rows.append(recorded(value))
     return results
 
 

@@ -78,13 +78,10 @@ class Model:
             return lifecycle.undo(subject, command, None if key is None else self.images.get(key))
         return _LIFECYCLE[command.kind](subject, command)
 
-    def commit(
-        self, command: Parsed, decision: Decision, version: int | None, entity_version: int | None
-    ) -> None:
+    def commit(self, command: Parsed, decision: Decision, entity_version: int | None) -> None:
         """Carry out a decision to apply.
 
-        :param version: the interaction's, as recorded, where the contract leaves it open.
-        :param entity_version: the entity's, as recorded, likewise.
+        :param entity_version: the entity's, as recorded, where the contract leaves it open.
         """
         scope = (command.tenant, command.organization)
         if decision.entry is not None:
@@ -100,24 +97,14 @@ class Model:
         if decision.deal is not None:
             subject.deals.setdefault(decision.deal["id"], {"created": command.now}).update(decision.deal)
         if decision.after is not None:
-            self._put(subject, decision, version)
+            subject.put(decision.after)
             self.used.add((*scope, decision.after.type))
         elif decision.before is not None:
             subject.remove(decision.before.id, decision.version or 0)
         grown = subject.version + 1
         if decision.bumps or (decision.bumps is None and entity_version == grown):
             subject.version = grown
-        decision.next = _moved(nearest, subject.next(), decision)
-
-    def _put(self, subject: Subject, decision: Decision, version: int | None) -> None:
-        row = decision.after
-        assert row is not None
-        last = subject.gone.get(row.id)
-        if decision.before is None and last is not None and version == last + 1:
-            # A publisher that gives the id of a deleted interaction again: versions may go on.
-            row = row._replace(version=version, schedule_version=version)
-            decision.after, decision.version = row, version
-        subject.put(row)
+        decision.next = _moved(nearest, subject.next())
 
     def _entity(self, subject: Subject | None, command: Parsed) -> Decision:
         data = command.data or {}
@@ -183,7 +170,7 @@ class Model:
                 self.ever_strict.add(scope)
 
 
-def _moved(before: Interaction | None, after: Interaction | None, decision: Decision) -> bool | None:
+def _moved(before: Interaction | None, after: Interaction | None) -> bool | None:
     """Whether the next interaction changed; ``None`` when only its looks may have."""
     if before is None and after is None:
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from audit.dictionary_pass import check_dictionary
 from audit.event_pass import EVENTS, read_events
+from audit.evidence import Evidence
 from audit.findings import Report
 from audit.fold import Fold
 from audit.history import History
@@ -24,22 +25,28 @@ def audit(history: History) -> Report:
             report.note(f"retention has removed the oldest records of {topic}: what is left is checked")
     watermark = read_watermark(history, report)
     ledger = read_ledger(history.rows("command_log"), watermark, report)
-    letters = read_letters(history, report)
-    results = read_results(history, watermark, report)
     events = read_events(history, ledger, report)
-    outbox = read_outbox(history, events, report)
-    fold = Fold(history, watermark, ledger, results, events, outbox, letters, report)
+    evidence = Evidence(
+        history=history,
+        report=report,
+        watermark=watermark,
+        ledger=ledger,
+        results=read_results(history, watermark, report),
+        events=events,
+        outbox=read_outbox(history, events, report),
+        letters=read_letters(history, report),
+    )
+    fold = Fold(evidence)
     fold.run()
     tables = read_tables(history, fold, events, report)
     check_dictionary(history, tables, fold, report)
-    check_states(history, tables, outbox, report)
+    check_states(history, tables, evidence.outbox, report)
     report.counts = {
         "logRows": len(ledger),
-        "results": len(results),
+        "results": len(evidence.results),
         "events": len(events.ids),
         "interactions": len(tables.shapes),
         "entities": len(tables.versions),
-        "deadLetters": len(letters),
+        "deadLetters": len(evidence.letters),
     }
-    report.lag = {name: count for name, count in report.lag.items() if count}
     return report

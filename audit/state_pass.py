@@ -81,8 +81,8 @@ def _compare(
     if place is not None:
         where |= {"partition": place[0], "offset": place[1]}
     if not held:
-        a8.fail("the topic still shows what the tables no longer hold: a tombstone is missing", None, **where)
+        a8.fail("the topic still shows what the tables no longer hold: a tombstone is missing", **where)
     elif not shown:
-        a8.fail("the tables hold what the topic does not show", None, **where)
+        a8.fail("the tables hold what the topic does not show", **where)
     else:
-        a8.fail("the topic's last value is not the table's", None, **where)
+        a8.fail("the topic's last value is not the table's", **where)

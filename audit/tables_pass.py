@@ -98,11 +98,11 @@ def _interaction(row: Row, tables: Tables, fold: Fold, events: Events, report: R
     tables.owners[theirs.id] = theirs.entity
     tables.recounts.setdefault(theirs.entity, Recount()).add(theirs)
     link = events.links.get(theirs.id)
-    if theirs.entity not in fold.outbox.entities and (link is not None or events.oldest is None):
+    if theirs.entity not in fold.evidence.outbox.entities and (link is not None or events.oldest is None):
         a4.checked += 1
         if link is None or link.after != image:
             place = f" ({link.partition}:{link.offset})" if link else ""
-            a4.fail(f"the row is not the after of its last event{place}", None, **where)
+            a4.fail(f"the row is not the after of its last event{place}", **where)
     subject = fold.model.subjects.get(theirs.entity)
     if subject is not None and subject.partial:
         return
@@ -110,10 +110,10 @@ def _interaction(row: Row, tables: Tables, fold: Fold, events: Events, report: R
     a5.checked += 1
     ours = subject.rows.pop(theirs.id, None) if subject else None
     if ours is None:
-        if subject is not None or not any(fold.begin.values()):
-            a5.fail("an interaction that no applied command made", None, **where)
+        if subject is not None or not fold.evidence.commands_cut:
+            a5.fail("an interaction that no applied command made", **where)
     elif ours != theirs:
-        a2.fail(f"differs from the fold in {differences(ours, theirs)}", None, **where)
+        a2.fail(f"differs from the fold in {differences(ours, theirs)}", **where)
 
 
 def _entity(row: Row, tables: Tables, fold: Fold, events: Events, report: Report) -> None:
@@ -121,41 +121,41 @@ def _entity(row: Row, tables: Tables, fold: Fold, events: Events, report: Report
     where = {"table": "customer_entities", "id": row["id"]}
     subject = fold.model.subjects.get(row["id"])
     if subject is None:
-        if not any(fold.begin.values()):
-            a2.fail("an entity that no applied command made", None, **where)
+        if not fold.evidence.commands_cut:
+            a2.fail("an entity that no applied command made", **where)
     elif not subject.partial:
         a2.checked += 1
         a10.checked += 1
         if (subject.tenant, subject.organization) != (row["tenant_id"], row["organization_id"]):
-            a10.fail("an entity is in another scope than its commands", None, **where)
+            a10.fail("an entity is in another scope than its commands", **where)
         wrong = [column for column, name in _ENTITY.items() if row[column] != subject.fields.get(name)]
         if row["entity_version"] != subject.version:
             wrong.append(f"entity_version ({row['entity_version']}, the fold says {subject.version})")
         if micros(row["created_at"]) != subject.created:
             wrong.append("created_at")
         if wrong:
-            a2.fail(f"differs from the fold in {', '.join(wrong)}", None, **where)
+            a2.fail(f"differs from the fold in {', '.join(wrong)}", **where)
         subject.fields["found"] = True
     a3.checked += 1
     recount = tables.recounts.pop(row["id"], None) or Recount()
     _scope_of_rows(row, recount, report)
     found = _projected(row)
-    for columns, due, label in _due(row, recount, tables):
+    for columns, due, label in _due(recount, tables):
         wrong = [name for name in columns if found[name] != due[name]]
-        if wrong and label and row["id"] in fold.unrepaired | fold.outbox.entities:
+        if wrong and label and row["id"] in fold.unrepaired | fold.evidence.outbox.entities:
             wrong = [name for name in wrong if not name.endswith(("_name", "_icon", "_color"))]
             a3.lag += 1
         if wrong:
-            a3.fail(f"{', '.join(wrong)} is not what the interactions give", None, **where)
+            a3.fail(f"{', '.join(wrong)} is not what the interactions give", **where)
     at = found["next_interaction_at"]
     following = 0 if at is None else hash(tuple(found[name] for name in _NEXT))
     tables.versions[row["id"]] = row["entity_version"]
     if following:
         tables.next[row["id"]] = following
-    if row["id"] not in fold.outbox.entities and (row["id"] in events.next or events.oldest is None):
+    if row["id"] not in fold.evidence.outbox.entities and (row["id"] in events.next or events.oldest is None):
         a4.checked += 1
         if events.next.get(row["id"], 0) != following:
-            a4.fail("the projection is not the next of the last next_interaction.updated", None, **where)
+            a4.fail("the projection is not the next of the last next_interaction.updated", **where)
 
 
 def _projected(row: Row) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _projected(row: Row) -> dict[str, Any]:
     return found
 
 
-def _due(row: Row, recount: Recount, tables: Tables) -> list[tuple[tuple[str, ...], dict[str, Any], bool]]:
+def _due(recount: Recount, tables: Tables) -> list[tuple[tuple[str, ...], dict[str, Any], bool]]:
     """What each group of projection columns must be; whether labels are part of it."""
     following, last = recount.next, recount.last
     entry = _entry(tables, following)
@@ -212,15 +212,13 @@ def _name(row: Interaction, entry: Entry | None) -> str:
     """The type's label, else the title, else the type's code."""
     if entry is not None:
         return entry[0]
-    return row.title if row.title else row.type
+    return row.title or row.type
 
 
 def _scope_of_rows(row: Row, recount: Recount, report: Report) -> None:
     report.checks["A10"].checked += 1
     if recount.scopes - {(row["tenant_id"], row["organization_id"])}:
-        report.checks["A10"].fail(
-            "an interaction is in another scope than its entity", None, entityId=row["id"]
-        )
+        report.checks["A10"].fail("an interaction is in another scope than its entity", entityId=row["id"])
 
 
 def _deal(row: Row, fold: Fold, report: Report) -> None:
@@ -228,21 +226,21 @@ def _deal(row: Row, fold: Fold, report: Report) -> None:
     where = {"table": "customer_deals", "id": row["id"], "entityId": row["entity_id"]}
     subject = fold.model.subjects.get(row["entity_id"])
     if subject is None or subject.partial:
-        if subject is None and not any(fold.begin.values()):
-            a2.fail("a deal of an entity that no command made", None, **where)
+        if subject is None and not fold.evidence.commands_cut:
+            a2.fail("a deal of an entity that no command made", **where)
         return
     a2.checked += 1
     deal = subject.deals.pop(row["id"], None)
     if deal is None:
-        a2.fail("a deal that no applied command made", None, **where)
+        a2.fail("a deal that no applied command made", **where)
         return
     wrong = [name for name in ("title", "status") if row[name] != deal.get(name)]
     if micros(row["created_at"]) != deal["created"]:
         wrong.append("created_at")
     if wrong:
-        a2.fail(f"differs from the fold in {', '.join(wrong)}", None, **where)
+        a2.fail(f"differs from the fold in {', '.join(wrong)}", **where)
     if (row["tenant_id"], row["organization_id"]) != (subject.tenant, subject.organization):
-        report.checks["A10"].fail("a deal is in another scope than its entity", None, **where)
+        report.checks["A10"].fail("a deal is in another scope than its entity", **where)
 
 
 def _lost(tables: Tables, fold: Fold, events: Events, report: Report) -> None:
@@ -252,16 +250,14 @@ def _lost(tables: Tables, fold: Fold, events: Events, report: Report) -> None:
         if subject.partial:
             continue
         if not subject.fields.pop("found", False):
-            a2.fail("an entity was made and is not in the table", None, entityId=subject.id)
+            a2.fail("an entity was made and is not in the table", entityId=subject.id)
         for interaction in subject.rows:
-            a2.fail(
-                "an interaction was made and is not in the table", None, id=interaction, entityId=subject.id
-            )
+            a2.fail("an interaction was made and is not in the table", id=interaction, entityId=subject.id)
         for deal in subject.deals:
-            a2.fail("a deal was made and is not in the table", None, id=deal, entityId=subject.id)
+            a2.fail("a deal was made and is not in the table", id=deal, entityId=subject.id)
     for entity in tables.recounts:
-        a3.fail("interactions of an entity that is not in the table", None, entityId=entity)
+        a3.fail("interactions of an entity that is not in the table", entityId=entity)
     for interaction, link in events.links.items():
         if link.after and interaction not in tables.shapes:
-            a4.fail("the last event shows an interaction that has no row", None, id=interaction,
+            a4.fail("the last event shows an interaction that has no row", id=interaction,
                     partition=link.partition, offset=link.offset)  # fmt: skip

@@ -19,15 +19,14 @@ def read_watermark(history: History, report: Report) -> Offsets:
         where = {"table": "consumed_offsets", "partition": partition, "next_offset": following}
         watermark[partition] = following
         if following > end.get(partition, 0):
-            a6.fail(f"the watermark is past the end of the log ({end.get(partition, 0)})", None, **where)
+            a6.fail(f"the watermark is past the end of the log ({end.get(partition, 0)})", **where)
         if row["results_offset"] > following:
-            a6.fail(f"results_offset {row['results_offset']} is past the watermark", None, **where)
+            a6.fail(f"results_offset {row['results_offset']} is past the watermark", **where)
     for partition, committed in cut.committed.items():
         a6.checked += 1
         if committed > max(watermark.get(partition, 0), 0):
             a6.fail(
                 f"the group has committed {committed}, past the watermark",
-                None,
                 topic=cut.commands,
                 partition=partition,
                 next_offset=watermark.get(partition, 0),

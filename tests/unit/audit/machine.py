@@ -6,6 +6,7 @@ It makes histories for the auditor: a clean one must pass, and one that was tamp
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -56,6 +57,7 @@ class Machine:
         self.now = START
         self.cut = Cut(group=GROUP, commands=COMMANDS)
         self._settled = 0
+        self._ends: Counter[tuple[str, int]] = Counter()
         self._commands = 0
         self._tables: dict[str, list[dict[str, Any]]] | None = None
 
@@ -110,7 +112,8 @@ class Machine:
         records = self.topics[topic]
         if partition is None:
             partition = zlib.crc32(key or b"") % self.partitions
-        offset = sum(record.partition == partition for record in records)
+        offset = self._ends[topic, partition]
+        self._ends[topic, partition] += 1
         plain = tuple((name, text.encode() if isinstance(text, str) else text) for name, text in headers)
         stamp = int(self.now.timestamp() * 1000)
         records.append(Rec(topic, partition, offset, stamp, key, value, plain))
@@ -159,7 +162,9 @@ class Machine:
 
     def _relabel(self, decision: Decision) -> None:
         envelope = decision.command.envelope
-        assert envelope.tenant_id and envelope.organization_id and envelope.id
+        assert envelope.tenant_id is not None
+        assert envelope.organization_id is not None
+        assert envelope.id is not None
         shown = {
             row.entity_id
             for row in self.world.interactions.values()

@@ -55,14 +55,15 @@ def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any
     if chance.random() < 0.05:
         maybe["validateOnly"] = True
     details: dict[str, Any] = {}
-    for name, values in (
+    choices: tuple[tuple[str, list[Any]], ...] = (
         ("title", ["a", "b" * 60, None]),
         ("scheduledAt", [_instant(chance), None]),
         ("occurredAt", [_instant(chance), None]),
         ("priority", [1, 2, None]),
         ("appearanceColor", ["#aabbcc", None]),
         ("dealId", [make_id(f"deal-{entity}"), None]),
-    ):
+    )
+    for name, values in choices:
         if chance.random() < 0.4:
             details[name] = chance.choice(values)
     verb = chance.choices(

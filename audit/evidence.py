@@ -1,0 +1,43 @@
+"""What was recorded about the commands, loaded before they are folded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from audit.event_pass import Events
+from audit.findings import Report
+from audit.history import History, Offsets
+from audit.ledger import Ledger
+from audit.letters import COMMANDS, Letters
+from audit.outbox_pass import Outbox
+from audit.results_pass import Results
+
+
+@dataclass(slots=True, kw_only=True)
+class Evidence:
+    """Log, results, events, outbox and dead letters of one history, and the report on them.
+
+    :param watermark: first offset not yet applied, by partition of the commands topic.
+    """
+
+    history: History
+    report: Report
+    watermark: Offsets
+    ledger: Ledger
+    results: Results
+    events: Events
+    outbox: Outbox
+    letters: Letters
+
+    def begin(self, partition: int) -> int:
+        """First retained offset of a partition of the commands topic."""
+        return self.history.cut.begin.get(COMMANDS, {}).get(partition, 0)
+
+    @property
+    def commands_cut(self) -> bool:
+        """Whether retention has removed commands."""
+        return self.history.cut.is_cut(COMMANDS)
+
+    def is_answered(self, partition: int, offset: int) -> bool:
+        """Whether the group has committed past a record: its result and dead letter must be there."""
+        return offset < self.history.cut.committed.get(partition, 0)
