@@ -89,6 +89,9 @@ def up(
         settings = settings.model_copy(update={"home": Path(tempfile.mkdtemp(prefix="interactions-"))})
     if detach:
         follow_start(settings.home, roles, ephemeral=ephemeral)
+        if ephemeral:
+            # The only way to find the stack again: its home is nobody's default.
+            typer.echo(f"export INTERACTIONS_HOME={shlex.quote(str(settings.home))}")
         return
     configure_logging(settings)
     plan = Plan(

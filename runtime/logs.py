@@ -17,6 +17,9 @@ WITHHELD_FIELDS = frozenset({
     "primaryPhone", "name", "data", "value", "payload", "password", "token", "authorization", "database_url",
 })  # fmt: skip
 
+# Their "info" is a line for each request or plugin.
+TALKATIVE_LIBRARIES = ("aiokafka", "alembic", "faust", "httpcore2", "httpx2", "jgo", "mode")
+
 
 def _withhold(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for field in WITHHELD_FIELDS.intersection(event):
@@ -55,6 +58,9 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+    if settings.log_level != "debug":
+        for library in TALKATIVE_LIBRARIES:
+            logging.getLogger(library).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from sqlalchemy import Engine, create_engine
 
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 CONNECT_TIMEOUT_SECONDS = 10
 
@@ -58,6 +60,8 @@ def make_engine(
 
     :param options: further arguments of ``sqlalchemy.create_engine``.
     """
+    from sqlalchemy import create_engine  # a second of start-up that only migrations and reads need
+
     return create_engine(
         "postgresql+psycopg://",
         creator=lambda: connect(settings, application_name=application_name),

@@ -1,4 +1,4 @@
-"""The Java servers' files: pinned by version and SHA-256 in ``artifacts.lock``, fetched from Maven Central."""
+"""The Java servers' files: pinned by version and SHA-256 in ``artifacts.lock``, fetched from Maven."""
 
 from __future__ import annotations
 

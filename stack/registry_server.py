@@ -42,7 +42,7 @@ class RegistryServer:
         properties = [
             "-Dquarkus.http.host=127.0.0.1",
             f"-Dquarkus.http.port={self._port}",
-            f"-Dquarkus.datasource.jdbc.url=jdbc:h2:file:{self._data / 'registry'}",
+            f"-Dquarkus.datasource.jdbc.url=jdbc:h2:file:{self._data / 'registry'};WRITE_DELAY=0",
             "-Dquarkus.datasource.jdbc.initial-size=1",
             "-Dquarkus.datasource.jdbc.min-size=1",
             "-Dquarkus.datasource.jdbc.max-size=5",
