@@ -84,8 +84,8 @@ def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any
         due = {"scheduleVersion": chance.randint(1, 4), "phase": chance.choice(["due", "overdue"])}
         return "interaction.mark_due", {"id": interaction, **due}, entity
     if verb == "entity":
-        name = {"displayName": chance.choice(["x", "y"])}
-        return "entity.upsert", {"id": entity, "kind": "person", **name, **maybe}, entity
+        named = {"displayName": chance.choice(["x", "y"])}
+        return "entity.upsert", {"id": entity, "kind": "person", **named, **maybe}, entity
     if verb == "deal":
         maybe.pop("expectedVersion", None)
         return "deal.upsert", {"id": make_id(f"deal-{entity}"), "title": chance.choice("tu"), **maybe}, entity
