@@ -1,0 +1,54 @@
+"""Send one command with plain ``confluent-kafka`` and wait for its outcome.
+
+The results topic is fixed at its end *before* the command is sent, so the outcome cannot be missed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+SERVERS = os.environ["INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS"]
+PREFIX = os.environ.get("INTERACTIONS_TOPIC_PREFIX", "")
+COMMANDS, RESULTS = f"{PREFIX}customers.interactions.commands", f"{PREFIX}customers.interactions.results"
+
+customer = str(uuid.uuid4())
+command = {
+    "specversion": "1.0",
+    "id": str(uuid.uuid4()),  # sent again with the same id, it does nothing again
+    "source": "urn:example:program",
+    "type": "customers.entity.upsert",
+    "tenantid": str(uuid.uuid4()),
+    "organizationid": str(uuid.uuid4()),
+    "entityid": customer,
+    "data": {"id": customer, "kind": "company", "displayName": "Amber Mill Foods"},
+}
+
+results = Consumer({"bootstrap.servers": SERVERS, "group.id": "unused", "isolation.level": "read_committed"})
+partitions = [
+    TopicPartition(RESULTS, number) for number in results.list_topics(RESULTS).topics[RESULTS].partitions
+]
+results.assign(
+    [TopicPartition(RESULTS, p.partition, results.get_watermark_offsets(p)[1]) for p in partitions]
+)
+
+producer = Producer(
+    {"bootstrap.servers": SERVERS, "enable.idempotence": True, "partitioner": "murmur2_random"}
+)
+producer.produce(COMMANDS, key=customer, value=json.dumps(command))
+assert producer.flush(30) == 0, "Kafka did not take the command"
+
+deadline = time.monotonic() + 30
+outcome = None
+while outcome is None and time.monotonic() < deadline:
+    message = results.poll(0.5)
+    if message is not None and message.error() is None:
+        headers = dict(message.headers())
+        if headers.get("ce_causationid") == command["id"].encode():
+            outcome = headers["ce_outcome"].decode()
+results.close()
+print(outcome or "no outcome yet: is the applier running?")
