@@ -76,9 +76,7 @@ def entity_of(row: tuple[Any, ...]) -> Entity:
         if row[11] is not None
         else None
     )
-    last = (
-        LastInteraction(interaction_id=row[16], at=row[14], name=row[15]) if row[16] is not None else None
-    )
+    last = LastInteraction(interaction_id=row[16], at=row[14], name=row[15]) if row[16] is not None else None
     return Entity(
         id=row[0], tenant_id=row[1], organization_id=row[2], kind=row[3], display_name=row[4],
         primary_email=row[5], primary_phone=row[6], owner_user_id=row[7], entity_version=row[8],

@@ -33,4 +33,4 @@ def due_interactions(
     ``overdue`` follows ``due``: an interaction is looked at for ``overdue`` once ``due`` is marked.
     """
     rows = connection.execute(_SQL, (0 if phase == "due" else 1, before, limit))
-    return [DueInteraction(*(str(value) for value in row[:4]), int(row[4])) for row in rows]
+    return [DueInteraction(str(row[0]), str(row[1]), str(row[2]), str(row[3]), int(row[4])) for row in rows]

@@ -9,6 +9,7 @@ from typing import Any, Final
 import orjson
 import psycopg
 
+from domain.log_identity import log_identity
 from domain.model import Dictionary, LogEntry, TypeEntry
 from domain.undo import target_command_id
 from domain.world import World
@@ -16,7 +17,6 @@ from schemas.command import Command, Refused
 from schemas.identity import derive_id
 from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_of, entity_of, interaction_of
-from domain.log_identity import log_identity
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _DICTIONARY_LOCK: Final = 0x1A7E0002
@@ -35,7 +35,7 @@ JOIN command_log l ON l.tenant_id = w.tenant::uuid AND l.organization_id = w.org
 _ENTITIES_SQL: Final = f"""
 SELECT {", ".join(ENTITY)} FROM customer_entities
 WHERE id = ANY(%b::text[]::uuid[]) ORDER BY id FOR NO KEY UPDATE
-"""
+"""  # noqa: S608 - our own column names
 
 # The first m+1 candidates of an entity with m commands are enough: each command takes away at most one
 # stored candidate, so the best of the untouched ones is always among those loaded.
@@ -53,9 +53,9 @@ SELECT {_I} FROM unnest(%b::text[], %b::int[]) AS w (entity, top), LATERAL (
   WHERE d.entity_id = w.entity::uuid AND d.status = 'done' AND d.occurred_at IS NOT NULL
   ORDER BY d.occurred_at DESC, d.created_at DESC, d.id DESC LIMIT w.top
 ) i
-"""
+"""  # noqa: S608 - our own column names
 
-_DEALS_SQL: Final = f"SELECT {', '.join(DEAL)} FROM customer_deals WHERE id = ANY(%b::text[]::uuid[])"
+_DEALS_SQL: Final = f"SELECT {', '.join(DEAL)} FROM customer_deals WHERE id = ANY(%b::text[]::uuid[])"  # noqa: S608
 
 _TYPES_SQL: Final = """
 SELECT t.tenant_id, t.organization_id, t.code, t.label, t.icon, t.color, t.actionable

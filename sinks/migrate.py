@@ -15,8 +15,8 @@ from alembic.script import ScriptDirectory
 
 from runtime.postgres import connect, make_engine
 from runtime.settings import Settings
-from sinks.partitions import ensure_partitions
-from sinks.tables import PARTITIONED, metadata
+from sinks.partitions import PARTITIONED, ensure_partitions
+from sinks.tables import metadata
 
 _LOCK: Final = 0x1A7E0004
 _MONTHLY: Final = re.compile(rf"^({'|'.join(PARTITIONED)})_y\d{{4}}m\d{{2}}$")
@@ -69,9 +69,7 @@ def check(settings: Settings) -> list[str]:
             head = ScriptDirectory.from_config(config).get_current_head()
             differences = [str(difference) for difference in compare_metadata(context, metadata)]
             if context.get_current_revision() != head:
-                differences.insert(
-                    0, f"revision is {context.get_current_revision()}, the newest is {head}"
-                )
+                differences.insert(0, f"revision is {context.get_current_revision()}, the newest is {head}")
             return differences
     finally:
         engine.dispose()

@@ -76,7 +76,9 @@ def relabel_rows(connection: Connection, decision: Decision) -> list[tuple[Any, 
     """
     envelope = decision.command.envelope
     scope = (envelope.tenant_id, envelope.organization_id, decision.relabeled)
-    assert envelope.tenant_id is not None and envelope.organization_id is not None and envelope.id is not None
+    assert envelope.tenant_id is not None
+    assert envelope.organization_id is not None
+    assert envelope.id is not None
     rows = []
     for (entity_id,) in connection.execute(_AFFECTED_SQL, (*scope, *scope)):
         command_id = derive_id(

@@ -8,8 +8,8 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-from sinks.tables import PARTITIONED
-
+#: Partitioned by month (see ``sinks.tables``).
+PARTITIONED: Final = ("command_log", "outbox")
 MONTHS_AHEAD: Final = 2
 _LOCK: Final = 0x1A7E0003
 

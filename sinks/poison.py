@@ -23,14 +23,11 @@ def refuse_as_poison(command: Command | Refused, error: Exception | None) -> Ref
     return Refused(
         record=command.record,
         envelope=PartialEnvelope(
-            **{
-                field.name: getattr(envelope, field.name)
-                for field in dataclasses.fields(PartialEnvelope)
-            }
+            **{field.name: getattr(envelope, field.name) for field in dataclasses.fields(PartialEnvelope)}
         ),
         rejection=Reject(
             "poison",
-            f"the command could not be carried out ({type(error).__name__}{state}); it is in the dead letters",
+            f"the command could not be carried out ({type(error).__name__}{state}); it is a dead letter",
             status=500,
         ),
         appended_at=command.appended_at,

@@ -1,4 +1,4 @@
-"""Write what a folded batch changed: fixed SQL texts, one statement a kind of change, COPY where rows are new."""
+"""Write what a folded batch changed: fixed SQL texts, one statement a kind of change, COPY for new rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any, Final
 import orjson
 
 from domain.decision import Decision
+from domain.log_identity import log_identity
 from domain.world import World
 from sinks.columns import (
     DEAL,
@@ -20,7 +21,6 @@ from sinks.columns import (
     interaction_row,
 )
 from sinks.load import Connection
-from domain.log_identity import log_identity
 from sinks.outbox import outbox_rows, relabel_rows
 
 _TYPES: Final = {
@@ -51,9 +51,10 @@ def _update_sql(table: str, columns: Sequence[str]) -> str:
     fixed = {"id", "tenant_id", "organization_id"}
     assignments = ", ".join(f"{name} = r.{name}" for name in columns if name not in fixed)
     shape = ", ".join(f"{name} {_type(name)}" for name in columns)
+    # The texts are put together from our own column names only, once, at import.
     # Law 6: a row is only ever found together with its tenant and organization.
     return (
-        f"UPDATE {table} t SET {assignments} FROM json_to_recordset(%s::text::json) AS r ({shape})"
+        f"UPDATE {table} t SET {assignments} FROM json_to_recordset(%s::text::json) AS r ({shape})"  # noqa: S608
         " WHERE t.id = r.id AND t.tenant_id = r.tenant_id AND t.organization_id = r.organization_id"
     )
 

@@ -58,7 +58,9 @@ entities: Final = sa.Table(
     _instant("created_at"),
     _instant("updated_at"),
     sa.CheckConstraint("kind IN ('person', 'company')", name="kind"),
-    Index("ix_customer_entities_next_interaction", "tenant_id", "organization_id", "next_interaction_at", "id"),
+    Index(
+        "ix_customer_entities_next_interaction", "tenant_id", "organization_id", "next_interaction_at", "id"
+    ),
     # The projection of a row moves often: room on the page keeps those updates heap-only.
     postgresql_with={"fillfactor": 80},
 )
@@ -152,9 +154,7 @@ command_log: Final = sa.Table(
     Column("command_id", Text, primary_key=True),
     # The partition key. Uniqueness of a command id over the months is kept by the applier's look-up;
     # inside a month, and for two appliers that race, by this primary key (see sinks.month_turn).
-    Column(
-        "logged_at", TIMESTAMP(timezone=True), primary_key=True, server_default=sa.text("now()")
-    ),
+    Column("logged_at", TIMESTAMP(timezone=True), primary_key=True, server_default=sa.text("now()")),
     Column("command_type", Text, nullable=False),
     _id("entity_id", nullable=True),
     _id("interaction_id", nullable=True),
@@ -216,6 +216,3 @@ relay_positions: Final = sa.Table(
     _instant("updated_at", server_default=sa.text("now()")),
     postgresql_with={"fillfactor": 50},
 )
-
-#: Partitioned by month; ``sinks.partitions`` makes and drops the monthly tables.
-PARTITIONED: Final = ("command_log", "outbox")

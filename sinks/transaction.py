@@ -185,7 +185,7 @@ class _Bisection:
                 return self._poison(commands[0], error)
         except (psycopg.Error, Reject, Retry, Stop):
             raise
-        except Exception as error:  # a rule failed on a command: it must not hold up the others
+        except Exception as error:  # noqa: BLE001 - a rule failed on a command: it must not hold up the others
             if len(commands) == 1:
                 return self._poison(commands[0], error)
         middle = len(commands) // 2

@@ -16,6 +16,5 @@ def wake_relay(connection: psycopg.Connection[tuple[Any, ...]]) -> None:
     Hazard: a NOTIFY inside the batch transaction would take a lock at commit that serialises all
     appliers of the database.
     """
-    with contextlib.suppress(psycopg.Error):
-        with connection.transaction():
-            connection.execute(f"NOTIFY {CHANNEL}")
+    with contextlib.suppress(psycopg.Error), connection.transaction():
+        connection.execute(f"NOTIFY {CHANNEL}")

@@ -53,9 +53,7 @@ class OutboxRow:
 
 def oldest_running(connection: Connection) -> int:
     """The smallest transaction id that may still be running."""
-    row = connection.execute(
-        "SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint"
-    ).fetchone()
+    row = connection.execute("SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint").fetchone()
     assert row is not None
     return int(row[0])
 
@@ -87,9 +85,7 @@ def cluster_epoch(connection: Connection) -> str:
 
 def try_lead(connection: Connection, shard: str) -> bool:
     """Become the only relay of a shard, for as long as this session lives."""
-    row = connection.execute(
-        "SELECT pg_try_advisory_lock(%s, hashtext(%s))", (0x1A7E0005, shard)
-    ).fetchone()
+    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (0x1A7E0005, shard)).fetchone()
     return bool(row and row[0])
 
 

@@ -33,7 +33,7 @@ _JOIN_SECONDS: Final = 90.0
 Stage = Callable[[], None]
 
 
-class ServicesOnly(BootStrategy):  # type: ignore[misc]
+class ServicesOnly(BootStrategy):
     """Starts no consumer, producer or web server of Faust's own: for roles without agents."""
 
     enable_kafka = False
@@ -42,11 +42,16 @@ class ServicesOnly(BootStrategy):  # type: ignore[misc]
     enable_web = False
 
 
-class StageService(Service):  # type: ignore[misc]
+class StageService(Service):
     """Runs blocking stages in threads; the first that fails crashes the service, and so the worker."""
 
     def __init__(
-        self, name: str, stages: Sequence[tuple[str, Stage]], pulse: Pulse, stop: threading.Event, **options: Any
+        self,
+        name: str,
+        stages: Sequence[tuple[str, Stage]],
+        pulse: Pulse,
+        stop: threading.Event,
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._name = name
@@ -65,7 +70,7 @@ class StageService(Service):  # type: ignore[misc]
     def _run(self, name: str, stage: Stage) -> None:
         try:
             stage()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever ends a stage ends the worker
             _log.error("worker.stage_failed", stage=name, error=type(error).__name__, reason=str(error))
             self.failure = self.failure or error
             self._stop_event.set()
@@ -110,7 +115,7 @@ def make_app(settings: Settings, service: StageService, directory: Path) -> faus
         datadir=directory,
     )
     app.boot_strategy = ServicesOnly(app)
-    app.service(service)
+    app.service(service)  # type: ignore[arg-type]  # an instance is fine; Faust's hint knows classes only
     return app
 
 

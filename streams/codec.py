@@ -39,12 +39,14 @@ def make_codec(settings: Settings) -> Codec:
 
     :raises Stop: the registry answers, but the contract is not registered.
     """
+    return Codec(AvroEncoder(_ids(settings)), AvroDecoder(make_fetch(settings)))
+
+
+def _ids(settings: Settings) -> dict[str, int]:
     delays = Backoff(ceiling=5.0).delays()
     while True:
         try:
-            ids = known_ids(settings)
-            break
+            return known_ids(settings)
         except Retry as error:
             _log.warning("worker.registry_unavailable", reason=str(error))
             time.sleep(next(delays))
-    return Codec(AvroEncoder(ids), AvroDecoder(make_fetch(settings)))

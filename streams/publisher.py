@@ -139,9 +139,7 @@ class Publisher:
                 self._produce(self._results, key, value, headers)
                 command = decision.command
                 if isinstance(command, Refused) and command.undecodable:
-                    self._produce(
-                        self._dead_letters, record.key, record.value, dead_letter_headers(command)
-                    )
+                    self._produce(self._dead_letters, record.key, record.value, dead_letter_headers(command))
             ends.update(batch.ends)
         producer.flush(_TIMEOUT)
         crash_points.reach("after-results-before-offsets")

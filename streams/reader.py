@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from typing import Final
+from typing import Final, cast
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -154,7 +154,8 @@ class Reader:
             message = self.consumer.poll(seconds)
             if message is not None and message.error() is None:
                 # Fetched before the pause took hold: go back to it, or it would be skipped.
-                self.consumer.seek(TopicPartition(self._topic, message.partition(), message.offset()))
+                record = _record(message)
+                self.consumer.seek(TopicPartition(record.topic, record.partition, record.offset))
         finally:
             owned = {(part.topic, part.partition) for part in self.consumer.assignment()}
             again = [part for part in assigned if (part.topic, part.partition) in owned]
@@ -236,15 +237,22 @@ class Reader:
 
 
 def _record(message: Message) -> Record:
+    # The client's hints allow None for what a delivered message always has.
+    topic, partition, offset = cast("tuple[str, int, int]", _place(message))
+    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
     return Record(
-        topic=message.topic(),
-        partition=message.partition(),
-        offset=message.offset(),
+        topic=topic,
+        partition=partition,
+        offset=offset,
         timestamp_ms=message.timestamp()[1],
         key=message.key(),
         value=message.value(),
-        headers=tuple(message.headers() or ()),
+        headers=tuple(headers),
     )
+
+
+def _place(message: Message) -> tuple[object, object, object]:
+    return message.topic(), message.partition(), message.offset()
 
 
 def _raise_if_fatal(error: KafkaError) -> None:

@@ -67,10 +67,10 @@ class Relay:
             except (Retry, psycopg.OperationalError) as error:
                 _log.warning("relay.retry", reason=type(error).__name__)
             except KafkaException as failure:
-                error = failure.args[0]
-                if error.fatal():
-                    raise Stop(f"the relay's producer is fenced or broken: {error.str()}") from failure
-                _log.warning("relay.retry", reason=error.str(), code=error.name())
+                cause = failure.args[0]
+                if cause.fatal():
+                    raise Stop(f"the relay's producer is fenced or broken: {cause.str()}") from failure
+                _log.warning("relay.retry", reason=cause.str(), code=cause.name())
             else:
                 delays = Backoff(first=0.1, ceiling=5.0).delays()
                 continue
@@ -169,9 +169,7 @@ class Relay:
                     producer.abort_transaction(_TIMEOUT)
                 raise
 
-    def _produce(
-        self, producer: Producer, topic: str, key: str, value: bytes | None, headers: Any
-    ) -> None:
+    def _produce(self, producer: Producer, topic: str, key: str, value: bytes | None, headers: Any) -> None:
         name = self._settings.topic(topic)
         while True:
             try:

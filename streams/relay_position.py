@@ -41,13 +41,14 @@ def read_position(settings: Settings, shard: str) -> StoredPosition | None:
             for message in consumer.consume(1000, 1.0):
                 error = message.error()
                 if error is not None:
-                    if error.code() == KafkaError._PARTITION_EOF:
+                    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
                         return found
                     if error.code() != KafkaError.OFFSET_OUT_OF_RANGE:
                         raise KafkaException(error)
                     continue
-                if message.key() == shard.encode() and message.value() is not None:
-                    stored = orjson.loads(message.value())
+                value = message.value()
+                if message.key() == shard.encode() and value is not None:
+                    stored = orjson.loads(value)
                     found = StoredPosition(
                         stored["epoch"],
                         Position(stored["xidFloor"], stored["xidCeiling"], stored["position"]),

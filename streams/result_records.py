@@ -17,9 +17,7 @@ EncodeResult = Callable[[dict[str, Any]], bytes]
 Header = tuple[str, bytes | str | None]
 
 
-def result_record(
-    decision: Decision, encode: EncodeResult
-) -> tuple[bytes | None, bytes, list[Header]]:
+def result_record(decision: Decision, encode: EncodeResult) -> tuple[bytes | None, bytes, list[Header]]:
     """Key, value and headers of the one result of a command (CloudEvents binary mode).
 
     The id follows from the command's place in the log, so that publishing again is recognisable.

@@ -33,15 +33,7 @@ def claim_slot(settings: Settings, patience: float = 30.0) -> Slot:
     :param patience: seconds to wait for the database.
     :raises Stop: the database cannot be reached in time, or every slot is taken.
     """
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            connection = connect(settings, application_name="interactions-applier-slot", autocommit=True)
-            break
-        except Retry as error:
-            if time.monotonic() > deadline:
-                raise Stop(f"no database to claim a slot in: {error}") from error
-            time.sleep(0.5)
+    connection = _connect(settings, time.monotonic() + patience)
     prefix = f"{settings.topic_prefix}{settings.consumer_group}"
     for number in range(_SLOTS):
         row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK, number)).fetchone()
@@ -49,3 +41,13 @@ def claim_slot(settings: Settings, patience: float = 30.0) -> Slot:
             return Slot(f"{prefix}-{number}", connection)
     connection.close()
     raise Stop(f"all {_SLOTS} applier slots are taken")
+
+
+def _connect(settings: Settings, deadline: float) -> psycopg.Connection[tuple[Any, ...]]:
+    while True:
+        try:
+            return connect(settings, application_name="interactions-applier-slot", autocommit=True)
+        except Retry as error:
+            if time.monotonic() > deadline:
+                raise Stop(f"no database to claim a slot in: {error}") from error
+            time.sleep(0.5)

@@ -32,9 +32,7 @@ def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> S
     applied: queue.Queue[Batch] = queue.Queue(maxsize=2)
     reader = Reader(settings, codec.decode, flight, batches, pulse, stop)
     writer = Writer(settings, flight, batches, applied, pulse, stop)
-    publisher = Publisher(
-        settings, codec.encode_result, claim_slot(settings), flight, applied, pulse, stop
-    )
+    publisher = Publisher(settings, codec.encode_result, claim_slot(settings), flight, applied, pulse, stop)
     return [("reader", reader.run), ("writer", writer.run), ("publisher", publisher.run)]
 
 

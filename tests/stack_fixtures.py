@@ -41,6 +41,8 @@ def embedded_stack() -> Iterator[Settings]:
         return
     own = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(ENV_PREFIX)}
     home = Path(tempfile.mkdtemp(prefix="interactions-tests-"))
+    # Tests kill workers often; a short session spares each of them the wait for the dead member.
+    os.environ.update(INTERACTIONS_KAFKA_SESSION_TIMEOUT_MS="3000", INTERACTIONS_KAFKA_HEARTBEAT_MS="500")
     try:
         running = launch_stack(home, "none", stop_with_parent=True)
         addresses = running.addresses
@@ -53,6 +55,8 @@ def embedded_stack() -> Iterator[Settings]:
     finally:
         stop_stack(home)
         shutil.rmtree(home)
+        for name in ("INTERACTIONS_KAFKA_SESSION_TIMEOUT_MS", "INTERACTIONS_KAFKA_HEARTBEAT_MS"):
+            os.environ.pop(name, None)
         os.environ.update(own)
 
 

@@ -87,7 +87,9 @@ def _command(
     if roll < 0.98:
         return event("interaction.recompute_next", entity, {}, command_id=command_id)
     if roll < 0.99:
-        return event("interaction.create", entity, {"interactionType": "call", "nope": 1}, command_id=command_id)
+        return event(
+            "interaction.create", entity, {"interactionType": "call", "nope": 1}, command_id=command_id
+        )
     return event(
         "interaction_type.upsert",
         ORGANIZATION,

@@ -88,7 +88,9 @@ def running(settings: Settings, role: str, **extra: str) -> Iterator[Role]:
                     process.wait(30)
                 except subprocess.TimeoutExpired:
                     child.kill()
-            print(f"--- {role} (exit {process.poll()}) ---\n{child.log[-4000:]}")  # pytest shows it on failure
+            print(
+                f"--- {role} (exit {process.poll()}) ---\n{child.log[-4000:]}"
+            )  # pytest shows it on failure
 
 
 def wait_until(

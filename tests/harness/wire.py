@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -20,7 +20,6 @@ from tests.harness.roles import wait_until
 
 TENANT = "11111111-1111-4111-8111-111111111111"
 ORGANIZATION = "22222222-2222-4222-8222-222222222222"
-_numbers = itertools.count(1)
 
 
 def new_id() -> str:
@@ -86,9 +85,7 @@ def publish(settings: Settings, messages: Iterable[dict[str, Any] | Raw]) -> lis
 
     for number, message in enumerate(messages):
         raw = (
-            message
-            if isinstance(message, Raw)
-            else Raw(message["entityid"].encode(), orjson.dumps(message))
+            message if isinstance(message, Raw) else Raw(message["entityid"].encode(), orjson.dumps(message))
         )
         options: dict[str, Any] = {} if raw.partition < 0 else {"partition": raw.partition}
         while True:
@@ -98,7 +95,7 @@ def publish(settings: Settings, messages: Iterable[dict[str, Any] | Raw]) -> lis
                     key=raw.key,
                     value=raw.value,
                     headers=list(raw.headers),
-                    on_delivery=lambda error, message, number=number: delivered(number, error, message),
+                    on_delivery=functools.partial(delivered, number),
                     **options,
                 )
                 break
@@ -125,14 +122,16 @@ def read_topic(settings: Settings, topic: str) -> list[Received]:
                 if error is not None:
                     if error.code() != KafkaError._PARTITION_EOF:
                         raise KafkaException(error)
-                    ended.add(message.partition())
+                    ended.add(cast("int", message.partition()))
                     continue
-                headers = {
-                    name: (value or b"").decode(errors="replace") for name, value in message.headers() or ()
-                }
+                raw = cast("list[tuple[str, bytes | None]]", message.headers() or [])
                 received.append(
                     Received(
-                        message.partition(), message.offset(), message.key(), message.value(), headers
+                        cast("int", message.partition()),
+                        cast("int", message.offset()),
+                        message.key(),
+                        message.value(),
+                        {name: (value or b"").decode(errors="replace") for name, value in raw},
                     )
                 )
         return received

@@ -43,7 +43,8 @@ def _problem(pipeline: Settings, bad: dict[str, Any] | Raw, entity_id: str) -> d
     assert after["outcome"] == "applied"
     assert result["outcome"] == "rejected"
     problem: dict[str, Any] = result["problem"]
-    assert problem["status"] >= 400 and problem["detail"]
+    assert problem["status"] >= 400
+    assert problem["detail"]
     return problem
 
 
@@ -64,7 +65,8 @@ def test_undecodable_value(pipeline: Settings, value: bytes | None) -> None:
     assert problem["code"] in ("undecodable", "missing_attribute")
     mine = [letter for letter in _letters(pipeline, value) if letter.key == entity_id.encode()]
     assert len(mine) == 1
-    assert mine[0].headers["dl_reason"] and mine[0].headers["dl_attempt"] == "1"
+    assert mine[0].headers["dl_reason"]
+    assert mine[0].headers["dl_attempt"] == "1"
 
 
 def test_dead_letter_keeps_key_value_and_headers_byte_for_byte(pipeline: Settings) -> None:
@@ -83,9 +85,7 @@ def test_dead_letter_keeps_key_value_and_headers_byte_for_byte(pipeline: Setting
 def test_wrong_schema_id(pipeline: Settings) -> None:
     entity_id = new_id()
     headers = tuple(
-        (f"ce_{name}", value.encode())
-        for name, value in _create(entity_id).items()
-        if isinstance(value, str)
+        (f"ce_{name}", value.encode()) for name, value in _create(entity_id).items() if isinstance(value, str)
     )
     bad = Raw(entity_id.encode(), b"\x00\x7f\xff\xff\x00rest", headers)
     assert _problem(pipeline, bad, entity_id)["code"] == "unknown_schema_id"
@@ -153,7 +153,9 @@ def test_key_is_not_the_entity(pipeline: Settings) -> None:
 
 def test_foreign_tenant_learns_nothing(pipeline: Settings) -> None:
     entity_id, interaction_id, other = new_id(), new_id(), new_id()
-    assert [r["outcome"] for r in outcomes(pipeline, [_entity(entity_id), _create(entity_id, id=interaction_id)])] == [
+    assert [
+        r["outcome"] for r in outcomes(pipeline, [_entity(entity_id), _create(entity_id, id=interaction_id)])
+    ] == [
         "applied",
         "applied",
     ]
@@ -218,7 +220,11 @@ def test_ten_thousand_poison_among_ten_thousand_good(pipeline: Settings) -> None
     good = [*results[:100], *results[100::2]]
     assert {result["outcome"] for result in good} == {"applied"}
     assert {result["outcome"] for result in results[101::2]} == {"rejected"}
-    poisoned = {record.value for record in read_topic(pipeline, DEAD_LETTERS) if (record.value or b"")[:8] == b"\xfe poison"}
+    poisoned = {
+        record.value
+        for record in read_topic(pipeline, DEAD_LETTERS)
+        if (record.value or b"")[:8] == b"\xfe poison"
+    }
     assert len(poisoned) == len(range(0, 10_000, 3))
     with connect(pipeline, application_name="test") as connection:
         counted = connection.execute(

@@ -48,7 +48,8 @@ def test_a_life_of_one_interaction(pipeline: Settings) -> None:
     assert results[1]["nextInteraction"]["at"] == "2027-01-04T08:00:00.000000Z"
     assert results[2]["nextInteraction"] is None
     assert results[3]["nextInteraction"]["interactionId"] == interaction
-    assert results[4]["validateOnly"] and results[4]["undoToken"] is None
+    assert results[4]["validateOnly"]
+    assert results[4]["undoToken"] is None
     kinds = [r.headers["ce_type"] for r in _events_of(pipeline, entity, expected=6)]
     assert kinds == [
         "customers.interaction.created",
@@ -116,15 +117,17 @@ def test_binary_mode_and_plural_aliases(pipeline: Settings) -> None:
 def test_a_customer_whose_commands_arrive_in_two_partitions(pipeline: Settings) -> None:
     """Publishers with another partitioner: the entity's row lock keeps the order of effects and events."""
     entity = new_id()
-    publish(
-        pipeline, [event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})]
-    )
+    publish(pipeline, [event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})])
     wait_until(lambda: _count(pipeline, "customer_entities", entity) == 1, 30)
     messages = [
         Raw(
             entity.encode(),
             orjson.dumps(
-                event("interaction.create", entity, {"interactionType": "call", "scheduledAt": "2027-01-04T09:00:00Z"})
+                event(
+                    "interaction.create",
+                    entity,
+                    {"interactionType": "call", "scheduledAt": "2027-01-04T09:00:00Z"},
+                )
             ),
             partition=number % 2,
         )
@@ -203,7 +206,9 @@ def test_strict_dictionary(pipeline: Settings) -> None:
         [event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}, **scope)],
     )
     assert results[0]["outcome"] == "applied"
-    close = event("interaction_type.upsert", organization, {"interactionType": "call", "strict": True}, **scope)
+    close = event(
+        "interaction_type.upsert", organization, {"interactionType": "call", "strict": True}, **scope
+    )
     assert outcomes(pipeline, [close])[0]["outcome"] == "applied"
     refused, applied = outcomes(pipeline, [create, known])
     assert refused["problem"]["code"] == "unknown_interaction_type"
@@ -233,7 +238,9 @@ def _relabels(settings: Settings) -> int:
 def _fingerprint(settings: Settings) -> list[tuple[object, ...]]:
     with connect(settings, application_name="test") as connection:
         return [
-            connection.execute(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t").fetchone()
+            connection.execute(
+                f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t"
+            ).fetchone()
             or ()
             for table in ("customer_interactions", "customer_entities", "outbox", "command_log")
         ]

@@ -37,14 +37,17 @@ def test_a_second_worker_joins_and_the_first_leaves(fresh_settings: Settings) ->
 
 def test_a_killed_worker_is_replaced_by_the_other(fresh_settings: Settings) -> None:
     settings = fresh_settings.model_copy(update={"batch_size": 50})
-    with running(settings, "relay"), running(settings, "applier") as first:
-        with running(settings, "applier") as second:
-            second.wait_for_log("applier.assigned")
-            places = publish(settings, history(seed=6, commands=3000, entities=200))
-            wait_until(lambda: len(results_by_place(settings)) > 200, 60)
-            first.kill()
-            wait_for_results(settings, places, 120)
-            assert_clean(settings)
+    with (
+        running(settings, "relay"),
+        running(settings, "applier") as first,
+        running(settings, "applier") as second,
+    ):
+        second.wait_for_log("applier.assigned")
+        places = publish(settings, history(seed=6, commands=3000, entities=200))
+        wait_until(lambda: len(results_by_place(settings)) > 200, 60)
+        first.kill()
+        wait_for_results(settings, places, 120)
+        assert_clean(settings)
 
 
 def test_a_paused_owner_that_wakes_up_writes_nothing(fresh_settings: Settings) -> None:

@@ -39,7 +39,9 @@ def test_once_for_each_schedule(fresh_settings: Settings) -> None:
                     {"id": interaction, "interactionType": "call", "scheduledAt": past},
                 ),
                 event(
-                    "interaction.create", entity, {"id": later, "interactionType": "call", "scheduledAt": future}
+                    "interaction.create",
+                    entity,
+                    {"id": later, "interactionType": "call", "scheduledAt": future},
                 ),
             ],
         )
@@ -49,7 +51,9 @@ def test_once_for_each_schedule(fresh_settings: Settings) -> None:
         )
         # Away and back to the very same instant is another schedule.
         for instant in (future, past):
-            outcomes(settings, [event("interaction.update", entity, {"id": interaction, "scheduledAt": instant})])
+            outcomes(
+                settings, [event("interaction.update", entity, {"id": interaction, "scheduledAt": instant})]
+            )
         expected += ["updated", "updated", "due", "overdue"]
         wait_until(
             lambda: _facts(settings, interaction) == expected, 30, lambda: str(_facts(settings, interaction))
