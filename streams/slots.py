@@ -43,7 +43,7 @@ def claim_slot(settings: Settings, patience: float = 30.0) -> Slot:
     raise Stop(f"all {_SLOTS} applier slots are taken")
 
 
-def _connect(settings: Settings, deadline: float) -> psycopg.Connection[tuple[Any, ...]]:
+def _connect(settings: Settings, deadline: float) -> Connection:
     while True:
         try:
             return connect(settings, application_name="interactions-applier-slot", autocommit=True)
