@@ -100,13 +100,13 @@ def write(author: Author, chance: Chance, commands: int, reach: int) -> None:
             author.only_validate(integer(20))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_the_rules_agree_with_the_simple_model(seed: int) -> None:
     author = Author()
-    write(author, Chance(seed, busy=0.8), commands=300, reach=8)
+    write(author, Chance(seed, busy=0.8), commands=250, reach=8)
     outcomes = Counter(decision.outcome for decision in author.both.decisions)
-    assert outcomes["applied"] > 100, outcomes
-    for size in (1, 2, 5, 17, 300):
+    assert outcomes["applied"] > 90, outcomes
+    for size in (1, 3, 17):
         author.check_split(size)
 
 
