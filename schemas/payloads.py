@@ -58,7 +58,7 @@ class Clearing(Payload):
 
     @model_validator(mode="after")
     def _known_names(self) -> Clearing:
-        names = {to_camel(name) for name in self.clearable}
+        names = {to_camel(name) for name in self.clearable} if self.clear else set()
         for name in self.clear:
             if name not in names:
                 raise ValueError(f"clear may name only {', '.join(sorted(names))}")
