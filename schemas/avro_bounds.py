@@ -59,7 +59,9 @@ class _Walk:
             return name, _Cost(1, _BYTES[name])
         fullname = name if "." in name or not namespace else f"{namespace}.{name}"
         if fullname not in self._named:
-            raise UnusableSchemaError(f"the type {fullname[:100]!r} is not defined, or never part of the contract")
+            raise UnusableSchemaError(
+                f"the type {fullname[:100]!r} is not defined, or never part of the contract"
+            )
         cost = self._named[fullname]
         if cost is None:
             raise UnusableSchemaError(f"the record {fullname[:100]!r} holds itself")

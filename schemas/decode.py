@@ -33,6 +33,7 @@ _OPTIONAL: Final = {
     "actorid": "actor_id",
     "traceparent": "traceparent",
 }
+_TEXTS: Final = frozenset({*_OPTIONAL, "id", "source", "type"})
 _MAX_ATTRIBUTE: Final = 200
 _CODES: Final = {
     "extra_forbidden": ("unknown_field", "is not a field of this command; remove it"),
@@ -63,7 +64,7 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
     """
     attributes: dict[str, Any] = {}
     try:
-        attributes, data = _open(record)
+        data = _open(record, attributes)
         envelope = _envelope(attributes)
         if data is None:
             data = _data(record, envelope.type, decode_avro)
@@ -79,9 +80,11 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
         )
 
 
-def _open(record: Record) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The attributes and, in structured mode, the data."""
-    attributes: dict[str, Any] = {}
+def _open(record: Record, attributes: dict[str, Any]) -> dict[str, Any] | None:
+    """Fill in the attributes and return the data, or ``None`` in binary mode, where the value is the data.
+
+    What can be read stays in ``attributes`` when the rest is refused: the publisher's answer needs it.
+    """
     content_type = ""
     try:
         for name, raw in record.headers:
@@ -99,14 +102,13 @@ def _open(record: Record) -> tuple[dict[str, Any], dict[str, Any] | None]:
         raise _Undecodable("undecodable", "the record has no value; a command is never a tombstone")
     structured = content_type.startswith("application/cloudevents")
     if not structured and ("type" in attributes or "id" in attributes):
-        attributes["datacontenttype"] = content_type
-        return attributes, None
+        return None
     event = _json_object(record.value)
-    data = event.pop("data", None)
-    attributes = {**attributes, **event}
+    data = event.pop("data", {})
+    attributes.update(event)
     if not isinstance(data, dict):
-        raise _Undecodable("undecodable", "the CloudEvent has no data object")
-    return attributes, data
+        raise _Undecodable("undecodable", "the CloudEvent's data is not an object")
+    return data
 
 
 def _json_object(value: bytes) -> dict[str, Any]:
@@ -132,9 +134,10 @@ def _envelope(attributes: dict[str, Any]) -> Envelope:
     if not isinstance(version, str) or not version.startswith("1."):
         raise _attribute("specversion", "unsupported_specversion", "must be 1.0")
     for name, value in attributes.items():
-        if name in _OPTIONAL or name in ("id", "source", "type"):
-            if not isinstance(value, str) or len(value) > _MAX_ATTRIBUTE or "\x00" in value:
-                raise _attribute(name, "invalid_attribute", f"must be a text of at most {_MAX_ATTRIBUTE}")
+        if name not in _TEXTS:
+            continue
+        if not isinstance(value, str) or len(value) > _MAX_ATTRIBUTE or "\x00" in value:
+            raise _attribute(name, "invalid_attribute", f"must be a text of at most {_MAX_ATTRIBUTE}")
     for name in ("tenantid", "organizationid", "entityid"):
         if not _UUID.match(attributes[name]) or attributes[name] != attributes[name].lower():
             raise _attribute(name, "invalid_attribute", "must be a UUID in lower case")

@@ -1,12 +1,12 @@
 """Errors named by what the caller must do.
 
-    InteractionsError
-    ├── Retry        transient: wait and do the same again
-    ├── Reject       the message is wrong: answer it, never try it again as it is
-    ├── Skip         nothing to do: already done, or no longer wanted
-    ├── Conflict     both sides changed: a conflict rule or a person decides
-    ├── NeedsAuth    credentials are refused: pause, ask a person
-    └── Stop         this process cannot go on: exit non-zero, say what to do
+InteractionsError
+├── Retry        transient: wait and do the same again
+├── Reject       the message is wrong: answer it, never try it again as it is
+├── Skip         nothing to do: already done, or no longer wanted
+├── Conflict     both sides changed: a conflict rule or a person decides
+├── NeedsAuth    credentials are refused: pause, ask a person
+└── Stop         this process cannot go on: exit non-zero, say what to do
 """
 
 from __future__ import annotations
@@ -46,7 +46,12 @@ class FieldError:
 
     def to_json(self) -> dict[str, str]:
         """The member as it travels: only what is known."""
-        fields = {"pointer": self.pointer, "attribute": self.attribute, "detail": self.detail, "code": self.code}
+        fields = {
+            "pointer": self.pointer,
+            "attribute": self.attribute,
+            "detail": self.detail,
+            "code": self.code,
+        }
         return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -66,10 +66,10 @@ class InteractionEvent(Published):
     """One change of one interaction; ``due`` and ``overdue`` are of this shape too.
 
     ``version`` is the interaction's after the change; a deletion has a version of its own, so that
-    versions only grow. ``recordedAt`` is when the command was appended to the log, ``occurredAt``
-    when its source made the change. ``before`` is null when the interaction appears, ``after`` when it
-    disappears. ``changedFields`` names the fields of the snapshot that differ (``version`` and
-    ``updatedAt`` left out); it is empty when one of the two is null.
+    versions only grow. ``recordedAt`` is when the command was appended to the log, ``sourceTimestamp``
+    when its source made the change, ``occurredAt`` when the interaction took place. ``before`` is null
+    when the interaction appears, ``after`` when it disappears. ``changedFields`` names the fields of the
+    snapshot that differ (``version`` and ``updatedAt`` left out); it is empty when one of the two is null.
     """
 
     id: str
@@ -86,7 +86,8 @@ class InteractionEvent(Published):
     sync_origin: str | None = None
     actor_id: str | None = None
     recorded_at: InstantText
-    occurred_at: InstantText
+    source_timestamp: InstantText
+    occurred_at: InstantText | None = None
     before: InteractionSnapshot | None = None
     after: InteractionSnapshot | None = None
     changed_fields: list[str]

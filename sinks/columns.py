@@ -27,8 +27,8 @@ DEAL: Final = (
 
 LOG: Final = (
     "tenant_id", "organization_id", "command_id", "command_type", "entity_id", "interaction_id",
-    "partition", "offset", "fingerprint", "outcome", "result", "undo", "entity_version", "actor_id",
-    "sync_origin", "source_timestamp", "appended_at",
+    "partition", "offset", "fingerprint", "outcome", "result", "undo", "entity_version", "retired_version",
+    "actor_id", "sync_origin", "source_timestamp", "appended_at",
 )  # fmt: skip
 
 OUTBOX: Final = (

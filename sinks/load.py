@@ -9,12 +9,12 @@ from typing import Any, Final
 import orjson
 import psycopg
 
+from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.model import Dictionary, LogEntry, TypeEntry
 from domain.undo import target_command_id
 from domain.world import World
 from schemas.command import Command, Refused
-from schemas.identity import derive_id
 from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_of, entity_of, interaction_of
 
@@ -68,6 +68,11 @@ SELECT d.tenant_id, d.organization_id, d.strict
 FROM unnest(%b::text[], %b::text[]) AS w (tenant, organization)
 JOIN interaction_dictionaries d
   ON d.tenant_id = w.tenant::uuid AND d.organization_id = w.organization::uuid
+"""
+
+_RETIRED_SQL: Final = """
+SELECT interaction_id, max(retired_version) FROM command_log
+WHERE interaction_id = ANY(%b::text[]::uuid[]) AND retired_version IS NOT NULL GROUP BY interaction_id
 """
 
 _RECOUNT_SQL: Final = """
@@ -198,6 +203,10 @@ def _load_rows(connection: Connection, world: World, commands: Sequence[Command]
         if row[0] not in seen:
             seen.add(row[0])
             world.load_interaction(interaction_of(row))
+    absent = interaction_ids - seen
+    if absent:
+        for row in connection.execute(_RETIRED_SQL, (list(absent),)):
+            world.retired[row[0]] = row[1]
     if deal_ids:
         for row in connection.execute(_DEALS_SQL, (list(deal_ids),)):
             world.deals[row[0]] = deal_of(row)
@@ -205,9 +214,3 @@ def _load_rows(connection: Connection, world: World, commands: Sequence[Command]
         world.recounts.update(dict.fromkeys(recount, (0, 0, 0)))
         for row in connection.execute(_RECOUNT_SQL, (list(recount),)):
             world.recounts[row[0]] = (row[1], row[2], row[3])
-
-
-def created_id(command: Command) -> str:
-    """The id of the interaction that a create without an id makes."""
-    envelope = command.envelope
-    return derive_id("interaction", envelope.tenant_id, envelope.organization_id, envelope.id)

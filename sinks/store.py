@@ -180,6 +180,7 @@ def _log_row(decision: Decision) -> tuple[Any, ...]:
         orjson.dumps(decision.result).decode(),
         orjson.dumps(decision.undo).decode() if decision.undo is not None else None,
         decision.entity_version,
+        decision.undo["last_version"] if decision.removed is not None and decision.undo else None,
         envelope.actor_id,
         envelope.sync_origin,
         getattr(command, "source_timestamp", None),

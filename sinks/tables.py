@@ -165,11 +165,18 @@ command_log: Final = sa.Table(
     Column("result", JSON, nullable=False),
     Column("undo", JSON),
     Column("entity_version", BigInteger),
+    # The last version of an interaction that the command removed: versions go on from there.
+    Column("retired_version", BigInteger),
     Column("actor_id", Text),
     Column("sync_origin", Text),
     _instant("source_timestamp", nullable=True),
     _instant("appended_at"),
     sa.CheckConstraint("outcome IN ('applied', 'rejected', 'no_op')", name="outcome"),
+    Index(
+        "ix_command_log_retired",
+        "interaction_id",
+        postgresql_where=sa.text("retired_version IS NOT NULL"),
+    ),
     postgresql_partition_by="RANGE (logged_at)",
 )
 

@@ -1,6 +1,6 @@
 """initial tables
 
-Revision ID: 1ab797c47a52
+Revision ID: ac9ef5148efc
 Revises:
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "1ab797c47a52"
+revision = "ac9ef5148efc"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("result", postgresql.JSON(astext_type=sa.Text()), nullable=False),
         sa.Column("undo", postgresql.JSON(astext_type=sa.Text()), nullable=True),
         sa.Column("entity_version", sa.BigInteger(), nullable=True),
+        sa.Column("retired_version", sa.BigInteger(), nullable=True),
         sa.Column("actor_id", sa.Text(), nullable=True),
         sa.Column("sync_origin", sa.Text(), nullable=True),
         sa.Column("source_timestamp", postgresql.TIMESTAMP(timezone=True), nullable=True),
@@ -47,6 +48,13 @@ def upgrade() -> None:
             "tenant_id", "organization_id", "command_id", "logged_at", name=op.f("pk_command_log")
         ),
         postgresql_partition_by="RANGE (logged_at)",
+    )
+    op.create_index(
+        "ix_command_log_retired",
+        "command_log",
+        ["interaction_id"],
+        unique=False,
+        postgresql_where=sa.text("retired_version IS NOT NULL"),
     )
     op.create_table(
         "consumed_offsets",
@@ -268,5 +276,10 @@ def downgrade() -> None:
     op.drop_index("ix_customer_entities_next_interaction", table_name="customer_entities")
     op.drop_table("customer_entities")
     op.drop_table("consumed_offsets")
+    op.drop_index(
+        "ix_command_log_retired",
+        table_name="command_log",
+        postgresql_where=sa.text("retired_version IS NOT NULL"),
+    )
     op.drop_table("command_log")
     # ### end Alembic commands ###

@@ -62,7 +62,8 @@ def test_an_event_names_its_cause(log: Publisher) -> None:
         "syncOrigin": "trello",
         "actorId": "user-1",
         "recordedAt": at(1),
-        "occurredAt": at(-2),
+        "sourceTimestamp": at(-2),
+        "occurredAt": None,
         "version": 1,
         "entityVersion": 2,
     }
