@@ -13,22 +13,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from audit.quiescence import wait_for_rest
-from audit.report_view import show
-from cli.audit_command import run_audit
 from cli.console import console
-from cli.demo_check import check_outcomes
-from cli.demo_week import publish_week
 from cli.next_interactions import next_table
 from cli.publish_view import show_report
 from cli.stack_view import progress_line
 from runtime.running_stack import read_running_stack
 from runtime.settings import ENV_PREFIX, Settings, load_settings
 from schemas.errors import Stop
-from sinks.reads import next_interactions
-from stack.down import stop_stack
-from stack.launch import launch_stack
-from stack.roles import ROLES
 
 if TYPE_CHECKING:
     from examples.week.sample import Sample
@@ -63,6 +54,10 @@ def demo(
     seed: Annotated[int, typer.Option(help="Another seed, another week.")] = 7,
 ) -> None:
     """Start everything, publish a week, show what came of it."""
+    from stack.down import stop_stack
+    from stack.launch import launch_stack
+    from stack.roles import ROLES
+
     started = time.monotonic()
     dictionaries, week = _samples(seed, customers)
     _forget_other_servers()
@@ -84,6 +79,13 @@ def demo(
 
 def _show(settings: Settings, dictionaries: list[Sample], week: list[Sample]) -> bool:
     """Publish and show; whether everything is as it must be."""
+    from audit.quiescence import wait_for_rest
+    from audit.report_view import show
+    from cli.audit_command import run_audit
+    from cli.demo_check import check_outcomes
+    from cli.demo_week import publish_week
+    from sinks.reads import next_interactions
+
     out = console()
     report = publish_week(settings, dictionaries, week)
     show_report(out, report.shortened(10), timeout=_REST_SECONDS)

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
@@ -17,7 +17,9 @@ from cli.console import console, table
 from cli.moments import absolute, relative
 from runtime.settings import load_settings
 from schemas.instants import format_instant
-from sinks.reads import NextRow, next_interactions
+
+if TYPE_CHECKING:
+    from sinks.reads import NextRow
 
 _HELP = (
     "Show customers with their next interaction, soonest first.\n\n"
@@ -47,6 +49,8 @@ def show_next(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Show customers with their next interaction."""
+    from sinks.reads import next_interactions
+
     now = datetime.now(UTC)
     rows = next_interactions(
         load_settings(),

@@ -45,7 +45,7 @@ class OutcomeWatch:
         metadata = consumer.list_topics(topic, timeout=_ASK_SECONDS).topics[topic]
         if metadata.error is not None or not metadata.partitions:
             raise Stop(
-                f"the topic {topic} does not exist; create the topics with: interactions topics create"
+                f"the topic {topic} does not exist; create the topics with: interactions topics --create"
             )
         start = []
         for partition in metadata.partitions:

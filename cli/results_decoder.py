@@ -9,7 +9,6 @@ from cli.publisher import ReadProblem
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import InteractionsError
-from streams.registry_fetch import make_fetch
 
 
 def make_decoder(settings: Settings) -> AvroDecoder:
@@ -17,16 +16,23 @@ def make_decoder(settings: Settings) -> AvroDecoder:
 
     :raises Stop: no registry URL is set.
     """
+    from streams.registry_fetch import make_fetch
+
     return AvroDecoder(make_fetch(settings), text_instants=True)
 
 
 def problem_reader(settings: Settings) -> ReadProblem:
-    """Reads the problem out of a result; without the registry there is only the outcome's name."""
-    decoder = make_decoder(settings)
+    """Reads the problem out of a result; without the registry there is only the outcome's name.
+
+    The registry is asked at the first rejection only: most publishers never see one.
+    """
+    decoders: list[AvroDecoder] = []
 
     def read(seen: Seen) -> dict[str, Any] | None:
         try:
-            _, result = decoder.decode(seen.value)
+            if not decoders:
+                decoders.append(make_decoder(settings))
+            _, result = decoders[0].decode(seen.value)
         except InteractionsError as error:
             return {"code": "unreadable", "detail": f"the reason cannot be shown: {error}"}
         problem = result.get("problem")

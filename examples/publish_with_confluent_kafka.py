@@ -9,6 +9,7 @@ import json
 import os
 import time
 import uuid
+from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
@@ -17,7 +18,7 @@ PREFIX = os.environ.get("INTERACTIONS_TOPIC_PREFIX", "")
 COMMANDS, RESULTS = f"{PREFIX}customers.interactions.commands", f"{PREFIX}customers.interactions.results"
 
 customer = str(uuid.uuid4())
-command = {
+command: dict[str, Any] = {
     "specversion": "1.0",
     "id": str(uuid.uuid4()),  # sent again with the same id, it does nothing again
     "source": "urn:example:program",
@@ -47,7 +48,7 @@ outcome = None
 while outcome is None and time.monotonic() < deadline:
     message = results.poll(0.5)
     if message is not None and message.error() is None:
-        headers = dict(message.headers())
+        headers: dict[str, Any] = dict(message.headers() or [])
         if headers.get("ce_causationid") == command["id"].encode():
             outcome = headers["ce_outcome"].decode()
 results.close()

@@ -1,0 +1,46 @@
+"""``interactions demo`` from outside: it is right, it ends by itself, and it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+
+def test_the_demo_ends_by_itself_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("INTERACTIONS_")}
+    # Servers in the environment are somebody's data: the demo must not even try them.
+    environment |= {"TMPDIR": str(tmp_path), "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", "demo", "--customers", "40"],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+    assert "Each command has exactly the outcome that its author expected." in done.stdout
+    assert "OVERDUE" in done.stdout
+    assert "No violation." in done.stdout
+    assert list(tmp_path.glob("interactions-*")) == []
+    assert _processes_of(tmp_path) == []
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """Command lines of processes that mention the folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in line:
+            found.append(line)
+    return found

@@ -1,0 +1,99 @@
+"""Dead letters: which are tries of one original, and what a replay sends."""
+
+from __future__ import annotations
+
+import pytest
+
+from cli.letters import Letter, read_letter, replay, replays_of
+from cli.topic_reader import TopicRecord
+from schemas.errors import Reject
+
+COMMANDS = "customers.interactions.commands"
+
+
+def letter(
+    offset: int, at: tuple[str, int, int] = (COMMANDS, 1, 7), *more: tuple[str, bytes | None]
+) -> Letter:
+    headers: list[tuple[str, bytes | None]] = [
+        ("ce_id", b"c-1"),
+        ("x-own", None),
+        ("x-own", b"\xff"),
+        *more,
+        ("dl_topic", at[0].encode()),
+        ("dl_partition", str(at[1]).encode()),
+        ("dl_offset", str(at[2]).encode()),
+        ("dl_reason", b"the value is not JSON"),
+        ("dl_error_class", b"undecodable"),
+        ("dl_attempt", b"1"),
+    ]
+    found = read_letter(TopicRecord("dead-letters", 3, offset, 0, b"\x00key", b"\xffvalue", headers))
+    assert found is not None
+    return found
+
+
+def send(chosen: Letter, replays: int = 0, max_tries: int = 3) -> dict[str, object]:
+    record = replay(chosen, number=1, replays=replays, max_tries=max_tries, commands_topic=COMMANDS)
+    assert (record.key, record.value, record.command_id) == (b"\x00key", b"\xffvalue", "c-1")
+    return {"headers": record.headers}
+
+
+def test_a_replay_is_the_original_with_its_count_and_origin() -> None:
+    assert send(letter(0))["headers"] == [
+        ("ce_id", b"c-1"),
+        ("x-own", None),
+        ("x-own", b"\xff"),
+        ("dl_original_topic", COMMANDS),
+        ("dl_original_partition", "1"),
+        ("dl_original_offset", "7"),
+        ("dl_replay_count", "1"),
+    ]
+
+
+def test_a_replay_of_a_replay_keeps_the_first_origin_and_counts_on() -> None:
+    again = letter(
+        9,
+        (COMMANDS, 1, 50),
+        ("dl_original_topic", COMMANDS.encode()),
+        ("dl_original_partition", b"1"),
+        ("dl_original_offset", b"7"),
+        ("dl_replay_count", b"1"),
+    )
+    assert again.original == (COMMANDS, 1, 7)
+    assert again.failed_at == (COMMANDS, 1, 50)
+    first = letter(0)
+    assert replays_of(first.original, [first, again]) == 1
+    headers = send(first, replays_of(first.original, [first, again]))["headers"]
+    assert isinstance(headers, list)
+    assert headers[-1] == ("dl_replay_count", "2")
+    assert headers[-2] == ("dl_original_offset", "7")
+
+
+def test_the_limit_counts_all_tries_of_the_original() -> None:
+    with pytest.raises(Reject, match="replayed 3 times") as refused:
+        send(letter(0), replays=3)
+    assert refused.value.code == "replay_limit"
+    send(letter(0), replays=3, max_tries=4)
+
+
+@pytest.mark.parametrize("topic", ["customers.interactions.results", "other"])
+def test_only_records_of_the_commands_topic_are_replayed(topic: str) -> None:
+    with pytest.raises(Reject) as refused:
+        send(letter(0, (topic, 0, 1)))
+    assert refused.value.code == "replay_target"
+
+
+def test_a_forged_origin_does_not_open_another_topic() -> None:
+    forged = letter(
+        0,
+        (COMMANDS, 1, 7),
+        ("dl_original_topic", b"other"),
+        ("dl_original_partition", b"0"),
+        ("dl_original_offset", b"0"),
+    )
+    with pytest.raises(Reject):
+        send(forged)
+
+
+def test_a_record_without_a_place_is_no_letter() -> None:
+    record = TopicRecord("dead-letters", 0, 0, 0, None, None, [("dl_topic", b"x"), ("dl_partition", b"one")])
+    assert read_letter(record) is None
