@@ -1,0 +1,84 @@
+"""The guide's blocks, run one after the other in one shell, as a reader types them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runtime.settings import Settings
+from tests.harness.roles import environment, running
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs/getting-started.md").read_text()
+
+
+def script() -> str:
+    """The marked blocks; each must end with its exit status (0 unless it says another)."""
+    lines = ["set -u"]
+    blocks = re.findall(r"<!-- run(?:: exit (\d+))? -->\n```sh\n(.*?)```", GUIDE, re.DOTALL)
+    assert len(blocks) >= 5
+    for number, (status, block) in enumerate(blocks, 1):
+        # Every command of a block but the last must succeed; the functions of a block stay for the next.
+        lines += [f"echo '=== block {number}'", block, f'[ "$?" = "{status or 0}" ] || exit {number}']
+    return "\n".join(lines)
+
+
+def test_the_guide_works_as_it_is_written(fresh_settings: Settings, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "python").symlink_to(sys.executable)
+    interactions = tools / "interactions"
+    interactions.write_text(f'#!/bin/sh\nexec {sys.executable} -m cli.main "$@"\n')
+    interactions.chmod(0o755)
+    bash = shutil.which("bash")
+    assert bash
+    with running(fresh_settings, "applier"), running(fresh_settings, "relay"):
+        variables = environment(fresh_settings)
+        done = subprocess.run(
+            [bash, "-c", script()],
+            env={**variables, "PATH": f"{tools}:{variables['PATH']}", "PYTHONPATH": str(ROOT)},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=200,
+        )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    for text in (
+        "Amber Mill Foods",
+        "Call about the renewal",
+        "validation_failed",
+        "/titel",
+        "No violation.",
+    ):
+        assert text in done.stdout, text
+    events = re.findall(r"  (interaction\.\w+|next_interaction\.updated)  ", done.stdout)
+    assert events == [
+        "interaction.created",
+        "next_interaction.updated",
+        "interaction.completed",
+        "next_interaction.updated",
+        "interaction.reverted",
+        "next_interaction.updated",
+    ]
+
+
+def test_the_example_program_gets_its_outcome(fresh_settings: Settings) -> None:
+    with running(fresh_settings, "applier"):
+        done = subprocess.run(
+            [sys.executable, "-m", "examples.publish_with_confluent_kafka"],
+            env=environment(fresh_settings),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=90,
+        )
+    assert (done.returncode, done.stdout.strip()) == (0, "applied"), done.stderr
