@@ -20,6 +20,7 @@ from cli import (
     tail,
     topics,
 )
+from runtime.logs import log_to_stderr
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry, Stop
 
 # One file a group; each has `register(app)`.
@@ -83,6 +84,7 @@ def exit_code_of(error: InteractionsError) -> int:
 
 def main() -> None:
     """Run the command line; ``INTERACTIONS_DEBUG=1`` shows tracebacks."""
+    log_to_stderr()
     try:
         make_app()()
     except InteractionsError as error:

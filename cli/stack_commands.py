@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import tempfile
@@ -76,7 +75,7 @@ def up(
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Use a new folder as home and delete it at the end.")
     ] = False,
-    stop_with_parent: Annotated[bool, typer.Option("--stop-with-parent", hidden=True)] = False,
+    stop_with: Annotated[int | None, typer.Option(hidden=True, help="Stop when this process ends.")] = None,
     delete_home: Annotated[bool, typer.Option("--delete-home", hidden=True)] = False,
 ) -> None:
     """Start Kafka, Postgres, the schema registry and the roles, and keep them running.
@@ -88,7 +87,7 @@ def up(
     if ephemeral:
         settings = settings.model_copy(update={"home": Path(tempfile.mkdtemp(prefix="interactions-"))})
     if detach:
-        follow_start(settings.home, roles, ephemeral=ephemeral)
+        follow_start(settings.home, roles, ephemeral=ephemeral, stop_with=stop_with)
         if ephemeral:
             # The only way to find the stack again: its home is nobody's default.
             typer.echo(f"export INTERACTIONS_HOME={shlex.quote(str(settings.home))}")
@@ -99,7 +98,7 @@ def up(
         options=StackOptions(),
         roles=counts,
         preparations=preparations() if counts else (),
-        parent=os.getppid() if stop_with_parent else None,
+        stop_with=stop_with,
         progress=progress_line,
         ready=say_ready,
     )

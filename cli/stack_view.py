@@ -18,12 +18,12 @@ def progress_line(step: str) -> None:
     _err.print(f"[dim]·[/dim] {step} …")
 
 
-def follow_start(home: Path, roles: str, *, ephemeral: bool) -> None:
+def follow_start(home: Path, roles: str, *, ephemeral: bool, stop_with: int | None) -> None:
     """Start the stack in the background and show its steps until it is ready.
 
     :raises Stop: it did not come up.
     """
-    running = launch_stack(home, roles, ephemeral=ephemeral, progress=progress_line)
+    running = launch_stack(home, roles, ephemeral=ephemeral, stop_with=stop_with, progress=progress_line)
     say_ready(running, detached=True)
 
 

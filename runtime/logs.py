@@ -34,6 +34,11 @@ def _name_library_line(_logger: WrappedLogger, _method: str, event: EventDict) -
     return event
 
 
+def log_to_stderr() -> None:
+    """Keep log lines off stdout, a command's output, until :func:`configure_logging` is called."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
+
+
 def configure_logging(settings: Settings) -> None:
     """Send all lines of this process, the libraries' included, to stderr as JSON or for the console."""
     shared: list[Processor] = [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
-
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from typing import TYPE_CHECKING, Any
 
 from runtime.settings import Settings
 from schemas.errors import Stop
+
+if TYPE_CHECKING:
+    from confluent_kafka.schema_registry import SchemaRegistryClient
 
 
 def make_registry(settings: Settings, **overrides: Any) -> SchemaRegistryClient:
@@ -21,6 +22,9 @@ def make_registry(settings: Settings, **overrides: Any) -> SchemaRegistryClient:
         raise Stop(
             "INTERACTIONS_SCHEMA_REGISTRY_URL is not set and no stack runs: `interactions up --detach`."
         )
+    # A third of a second to import, and most commands need no registry.
+    from confluent_kafka.schema_registry import SchemaRegistryClient
+
     # Hazard: without a timeout of ours the client waits for ever on a half-open connection.
     config: dict[str, Any] = {
         "url": settings.schema_registry_url,

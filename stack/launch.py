@@ -24,6 +24,7 @@ def launch_stack(
     *,
     ephemeral: bool = False,
     stop_with_parent: bool = False,
+    stop_with: int | None = None,
     progress: Callable[[str], None] = lambda _step: None,
 ) -> RunningStack:
     """Run ``interactions up`` in the background and return once everything runs.
@@ -31,6 +32,7 @@ def launch_stack(
     :param roles: as in ``interactions up --roles``.
     :param ephemeral: delete ``home`` when the stack stops.
     :param stop_with_parent: the stack stops when this process ends, however it ends.
+    :param stop_with: the same for another process, by its pid.
     :param progress: told of each step.
     :raises Stop: the stack did not come up; the message holds the reason, and nothing is left running.
     """
@@ -39,7 +41,8 @@ def launch_stack(
     place.failure_note.unlink(missing_ok=True)
     arguments = [sys.executable, "-m", "cli.main", "up", "--roles", roles]
     arguments += ["--delete-home"] if ephemeral else []
-    arguments += ["--stop-with-parent"] if stop_with_parent else []
+    watched = os.getpid() if stop_with_parent else stop_with
+    arguments += ["--stop-with", str(watched)] if watched is not None else []
     log_file = place.logs / "supervisor.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(

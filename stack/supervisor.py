@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 from pydantic import SecretStr
 
-from runtime.process_identity import start_mark
+from runtime.process_identity import is_alive, start_mark
 from runtime.running_stack import RunningStack, write_stack_file
 from runtime.settings import Settings
 from schemas.errors import Stop
@@ -48,7 +48,7 @@ class Plan:
     """What to run.
 
     :param roles: how many processes of each role.
-    :param parent: stop when this process is no longer the parent; ``None`` to ignore parents.
+    :param stop_with: stop when the process with this pid ends; ``None`` for none.
     :param progress: told of each step in a few words.
     :param ready: told once, when everything runs.
     """
@@ -57,7 +57,7 @@ class Plan:
     options: StackOptions
     roles: dict[str, int]
     preparations: Sequence[Preparation] = ()
-    parent: int | None = None
+    stop_with: int | None = None
     progress: Callable[[str], None] = lambda _step: None
     ready: Callable[[RunningStack], None] = lambda _state: None
 
@@ -71,12 +71,15 @@ class Supervisor:
     _children: list[Child] = field(init=False, default_factory=list)
     _servers: Servers | None = field(init=False, default=None)
     _stopping: threading.Event = field(init=False, default_factory=threading.Event)
+    _watched_mark: str | None = field(init=False, default=None)
     _complete: bool = field(init=False, default=False)
     _step: str = field(init=False, default="preparing")
     _state_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.home = Home(self.plan.settings.home)
+        if self.plan.stop_with is not None:
+            self._watched_mark = start_mark(self.plan.stop_with)
 
     def run(self) -> None:
         """Start everything, keep it running until SIGTERM, SIGINT or SIGHUP, then stop everything.
@@ -171,7 +174,8 @@ class Supervisor:
 
     def _wait_moment(self) -> bool:
         """Pause a moment; whether to stop."""
-        if self.plan.parent is not None and os.getppid() != self.plan.parent:
+        watched = self.plan.stop_with
+        if watched is not None and (self._watched_mark is None or not is_alive(watched, self._watched_mark)):
             return True
         return self._stopping.wait(_LOOK_EVERY_SECONDS)
 

@@ -88,7 +88,7 @@ def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def up(roles: str = "none") -> None:
-    started = cli("up", "--detach", "--roles", roles)
+    started = cli("up", "--detach", "--roles", roles, "--stop-with", str(os.getpid()))
     assert started.returncode == 0, started.stderr
 
 
@@ -137,7 +137,7 @@ def kill_everything(home: Path) -> None:
                 os.kill(record.pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-    wait_until(lambda: not processes_of(home), 20, lambda: str(processes_of(home)))
+    wait_until(lambda: not processes_of(home), 60, lambda: str(processes_of(home)))
 
 
 def test_status_and_env_describe_what_runs(full_home: Path) -> None:
@@ -215,7 +215,7 @@ def test_data_survive_kill_9_of_everything_at_the_same_addresses(full_home: Path
     admin = make_admin(settings)
     admin.create_topics([NewTopic("kept", num_partitions=1, replication_factor=1)])["kept"].result()
     producer.produce("kept", b"42")
-    assert producer.flush(30) == 0
+    assert producer.flush(90) == 0
     schema = Schema('{"type": "record", "name": "Kept", "fields": []}', "AVRO")
     schema_id = make_registry(settings).register_schema("kept-value", schema)
     segment = own_segment(full_home)
@@ -231,7 +231,7 @@ def test_data_survive_kill_9_of_everything_at_the_same_addresses(full_home: Path
     consumer = make_consumer(again, "test")
     consumer.subscribe(["kept"])
     try:
-        messages = consumer.consume(1, 60)
+        messages = consumer.consume(1, 90)
         assert [message.value() for message in messages] == [b"42"]
     finally:
         consumer.close()
@@ -245,7 +245,7 @@ def test_children_end_with_a_killed_supervisor(full_home: Path) -> None:
 
     os.kill(state.pid, signal.SIGKILL)
 
-    wait_until(lambda: processes_of(full_home) == [], 30, lambda: str(processes_of(full_home)))
+    wait_until(lambda: processes_of(full_home) == [], 60, lambda: str(processes_of(full_home)))
 
 
 def test_roles_run_and_a_killed_one_is_started_again_until_down(
