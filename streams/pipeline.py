@@ -34,6 +34,7 @@ class Flight:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._count = 0
+        self._abandoned = False
         self.epoch = 0
         #: For each partition, the offset below which results are published.
         self.published: dict[int, int] = {}
@@ -51,17 +52,24 @@ class Flight:
             self._count -= 1
             self._condition.notify_all()
 
+    def abandon(self) -> None:
+        """A stage has failed: nothing lands any more, nobody waits for it, and every batch is void."""
+        with self._condition:
+            self._abandoned = True
+            self.epoch += 1
+            self._condition.notify_all()
+
     def current(self, batch: Batch) -> bool:
         return batch.epoch == self.epoch
 
     def empty(self) -> bool:
         with self._condition:
-            return self._count == 0
+            return self._abandoned or self._count == 0
 
     def drain(self, seconds: float) -> bool:
         """Wait until nothing is in flight; ``False`` when it takes longer than ``seconds``."""
         with self._condition:
-            return self._condition.wait_for(lambda: self._count == 0, timeout=seconds)
+            return self._condition.wait_for(lambda: self._abandoned or self._count == 0, timeout=seconds)
 
 
 class Pulse:

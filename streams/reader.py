@@ -52,6 +52,8 @@ class Reader:
         self._pulse = pulse
         self._stop = stop
         self._positions: dict[int, int] = {}
+        self._waiting: Batch | None = None  # departed, and the queue has no room for it yet
+        self._gave_up = False
         self._topic = settings.topic(COMMANDS)
         self.consumer: Consumer = make_consumer(
             settings,
@@ -130,18 +132,30 @@ class Reader:
 
     def _hand_over(self, batch: Batch) -> None:
         self._flight.depart()
-        while True:
-            try:
-                self._batches.put(batch, timeout=1.0)
+        self._waiting = batch
+        while not self._pushed(1.0):
+            if self._stop.is_set():
+                self._drop()
                 return
+            self._idle(0.0)  # a rebalance in here may push the batch, or make it void
+            if not self._flight.current(batch):
+                self._drop()
+                return
+
+    def _pushed(self, seconds: float) -> bool:
+        """Whether nothing waits for room in the queue, after trying for so long to make it so."""
+        if self._waiting is not None:
+            try:
+                self._batches.put(self._waiting, timeout=seconds)
             except queue.Full:
-                if self._stop.is_set():
-                    self._flight.land()
-                    return
-                self._idle(0.0)
-                if not self._flight.current(batch):
-                    self._flight.land()
-                    return
+                return False
+            self._waiting = None
+        return True
+
+    def _drop(self) -> None:
+        if self._waiting is not None:
+            self._waiting = None
+            self._flight.land()
 
     def _idle(self, seconds: float) -> None:
         """Stay a member of the group while nothing more can be taken in."""
@@ -206,7 +220,10 @@ class Reader:
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [part.partition for part in partitions]
         _log.info("applier.revoked", partitions=numbers)
-        if not self._drain(consumer):
+        if not self._gave_up and not self._drain(consumer):
+            # Closing the consumer comes here again: what could not land once is not waited for twice.
+            self._gave_up = True
+            self._flight.epoch += 1
             raise Stop("a rebalance could not wait for the batch in flight; starting afresh")
         self._forget(numbers)
         consumer.incremental_unassign(partitions)
@@ -222,7 +239,8 @@ class Reader:
     def _drain(self, consumer: Consumer) -> bool:
         """Let what is in flight land while this thread waits in a rebalance or at the end."""
         deadline = time.monotonic() + _DRAIN_SECONDS
-        while not self._flight.drain(0.1):
+        # Hazard: a batch that still waits for room is in flight too, and only this thread can push it.
+        while not (self._pushed(0.1) and self._flight.drain(0.1)):
             if time.monotonic() > deadline:
                 return False
             self._pulse.beat("reader")

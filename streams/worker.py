@@ -34,7 +34,21 @@ def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> S
     reader = Reader(settings, codec.decode, flight, batches, pulse, stop)
     writer = Writer(settings, flight, batches, applied, pulse, stop)
     publisher = Publisher(settings, codec.encode_result, claim_slot(settings), flight, applied, pulse, stop)
-    return [("reader", reader.run), ("writer", writer.run), ("publisher", publisher.run)]
+    stages = {"reader": reader.run, "writer": writer.run, "publisher": publisher.run}
+    return [(name, _abandoning(flight, run)) for name, run in stages.items()]
+
+
+def _abandoning(flight: Flight, run: Stage) -> Stage:
+    """A stage whose failure lets the others end at once: its partitions must find a new owner soon."""
+
+    def stage() -> None:
+        try:
+            run()
+        except BaseException:
+            flight.abandon()
+            raise
+
+    return stage
 
 
 def relay_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:

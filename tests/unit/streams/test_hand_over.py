@@ -1,0 +1,128 @@
+"""A rebalance while a batch waits for room: it goes through, and nobody waits for what cannot land."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from runtime.settings import Settings
+from schemas.errors import Stop
+from streams import reader as reader_module
+from streams.pipeline import Batch, Flight, Pulse
+from streams.reader import Reader
+from streams.worker import _abandoning
+
+
+class IdleConsumer:
+    """A consumer whose next poll runs a rebalance callback."""
+
+    def __init__(self) -> None:
+        self.on_poll: Any = None
+        self.unassigned: list[Any] = []
+
+    def consumer_group_metadata(self) -> object:
+        return object()
+
+    def assignment(self) -> list[Any]:
+        return []
+
+    def poll(self, _seconds: float) -> None:
+        callback, self.on_poll = self.on_poll, None
+        if callback is not None:
+            callback()
+
+    def incremental_unassign(self, partitions: list[Any]) -> None:
+        self.unassigned += partitions
+
+
+@pytest.fixture
+def consumer(monkeypatch: pytest.MonkeyPatch) -> IdleConsumer:
+    fake = IdleConsumer()
+    monkeypatch.setattr(reader_module, "make_consumer", lambda *_, **__: fake)
+    return fake
+
+
+def _reader(flight: Flight, batches: queue.Queue[Batch]) -> Reader:
+    return Reader(Settings(), lambda _: ("", {}), flight, batches, Pulse(), threading.Event())
+
+
+def _batch() -> Batch:
+    return Batch(epoch=0, commands=[], starts={0: 0}, ends={0: 1})
+
+
+def test_a_revocation_pushes_the_batch_that_waits_for_room(consumer: IdleConsumer) -> None:
+    flight, batches = Flight(), queue.Queue[Batch](maxsize=1)
+    reader = _reader(flight, batches)
+    flight.depart()
+    batches.put(_batch())  # the writer is busy with it
+    consumer.on_poll = lambda: reader._revoked(consumer, [])  # type: ignore[arg-type]
+    landed: list[Batch] = []
+
+    def writer() -> None:
+        busy.wait(10)
+        while len(landed) < 2:
+            landed.append(batches.get(timeout=10))
+            flight.land()
+
+    busy = threading.Event()
+    thread = threading.Thread(target=writer)
+    thread.start()
+    original = reader._idle
+
+    def idle(seconds: float) -> None:
+        busy.set()  # the queue was full once: only now may the writer take anything
+        original(seconds)
+
+    reader._idle = idle  # type: ignore[method-assign]
+    began = time.monotonic()
+    waiting = _batch()
+    reader._hand_over(waiting)
+    thread.join(10)
+    assert time.monotonic() - began < 10, "the rebalance waited for a batch that only its own thread can push"
+    assert landed[1] is waiting
+    assert flight.empty()
+
+
+def test_a_lost_ownership_voids_the_batch_that_waits_for_room(consumer: IdleConsumer) -> None:
+    flight, batches = Flight(), queue.Queue[Batch](maxsize=1)
+    reader = _reader(flight, batches)
+    batches.put(_batch())
+    consumer.on_poll = lambda: reader._lost(consumer, [])  # type: ignore[arg-type]
+    reader._hand_over(_batch())
+    assert flight.empty()
+    assert batches.qsize() == 1
+
+
+def test_what_could_not_land_is_not_waited_for_twice(
+    consumer: IdleConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader_module, "_DRAIN_SECONDS", 0.2)
+    flight = Flight()
+    reader = _reader(flight, queue.Queue(maxsize=1))
+    flight.depart()
+    with pytest.raises(Stop, match="rebalance could not wait"):
+        reader._revoked(consumer, [])  # type: ignore[arg-type]
+    began = time.monotonic()
+    reader._revoked(consumer, [TopicPartition("t", 0)])  # type: ignore[arg-type]
+    assert time.monotonic() - began < 0.2
+    assert len(consumer.unassigned) == 1
+
+
+def test_a_failed_stage_lets_the_others_end_at_once() -> None:
+    flight = Flight()
+    flight.depart()
+    batch = _batch()
+
+    def fails() -> None:
+        raise Stop("fenced")
+
+    with pytest.raises(Stop, match="fenced"):
+        _abandoning(flight, fails)()
+    assert flight.empty()
+    assert flight.drain(0.0)
+    assert not flight.current(batch)
