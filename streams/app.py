@@ -28,7 +28,10 @@ _log = structlog.get_logger("worker")
 
 #: A stage at work that is silent for longer is hung; the process ends rather than stall in silence.
 STALL_SECONDS: Final = 120.0
+#: How long stages may finish what they have in hand: all of them together, at a clean stop and after
+#: a failure. A stage that hangs must not keep the process, and with it its partitions, for longer.
 _JOIN_SECONDS: Final = 90.0
+_JOIN_SECONDS_FAILED: Final = 15.0
 
 Stage = Callable[[], None]
 
@@ -89,14 +92,17 @@ class StageService(Service):
             silent = self._pulse.silent(STALL_SECONDS)
             if silent:
                 _log.error("worker.stalled", stages=silent, seconds=STALL_SECONDS)
-                await self.crash(RuntimeError(f"{', '.join(silent)} made no progress"))
+                self.failure = RuntimeError(f"{', '.join(silent)} made no progress")
+                await self.crash(self.failure)
                 return
 
     async def on_stop(self) -> None:
         self._stop_event.set()
         loop = asyncio.get_running_loop()
+        patience = _JOIN_SECONDS if self.failure is None else _JOIN_SECONDS_FAILED
+        deadline = loop.time() + patience
         for thread in self._threads:
-            await loop.run_in_executor(None, thread.join, _JOIN_SECONDS)
+            await loop.run_in_executor(None, thread.join, max(0.0, deadline - loop.time()))
 
 
 def make_app(settings: Settings, service: StageService, directory: Path) -> faust.App:

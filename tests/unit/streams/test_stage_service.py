@@ -1,0 +1,43 @@
+"""A worker ends soon after one of its stages has failed, also when another one hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from schemas.errors import Stop
+from streams import app
+from streams.app import StageService
+from streams.pipeline import Pulse
+
+
+def test_a_hanging_stage_does_not_keep_a_failed_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "_JOIN_SECONDS_FAILED", 0.5)
+    release, stop = threading.Event(), threading.Event()
+
+    def fails() -> None:
+        raise Stop("fenced")
+
+    async def run() -> float:
+        stages = [("fails", fails), ("hangs", lambda: None if release.wait(30) else None)]
+        service = StageService("test", [*stages, ("hangs too", stages[1][1])], Pulse(), stop)
+        await service.on_start()
+        while service.failure is None:
+            await asyncio.sleep(0.01)
+        began = time.monotonic()
+        await service.on_stop()
+        return time.monotonic() - began
+
+    try:
+        assert asyncio.run(asyncio.wait_for(_after(run(), release), 40)) < 5
+    finally:
+        release.set()
+
+
+async def _after(waited: asyncio.Future[float] | object, release: threading.Event) -> float:
+    taken = await waited  # type: ignore[misc]
+    release.set()  # the pool's threads must end with the loop
+    return float(taken)
