@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Final, TypeVar
 
@@ -11,6 +11,7 @@ from audit.avro_values import AvroValues
 from audit.history import Cut, History, Rec, Row
 from audit.kafka_reader import KafkaReader
 from audit.postgres_reader import TABLES, PostgresReader
+from audit.reach import servers_in_reach
 from runtime.registry import make_registry
 from runtime.settings import Settings
 from schemas.topics import (
@@ -38,15 +39,13 @@ def live_history(settings: Settings, track: Track[Rec] | None = None) -> Iterato
 
     :raises Stop: a server cannot be reached.
     """
-    kafka = KafkaReader(settings)
-    try:
+    with servers_in_reach(), closing(KafkaReader(settings)) as kafka:
         cut = Cut(group=settings.consumer_group, commands=settings.topic(COMMANDS))
         cut.committed = kafka.committed()
         cut.relay = kafka.relay_position()
         for topic in _OUTPUTS:
             cut.begin[topic], cut.end[topic] = kafka.bounds(topic)
-        postgres = PostgresReader(settings)
-        try:
+        with closing(PostgresReader(settings)) as postgres:
             cut.begin[COMMANDS], cut.end[COMMANDS] = kafka.bounds(COMMANDS)
             yield History(
                 cut=cut,
@@ -56,10 +55,6 @@ def live_history(settings: Settings, track: Track[Rec] | None = None) -> Iterato
                 tables={table: partial(postgres.rows, table) for table in TABLES},
                 decode=AvroValues(make_registry(settings)).decode,
             )
-        finally:
-            postgres.close()
-    finally:
-        kafka.close()
 
 
 def _records(kafka: KafkaReader, cut: Cut, topic: str, track: Track[Rec] | None) -> Iterable[Rec]:

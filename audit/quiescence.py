@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from typing import Final
 
 from audit.history import RelayPosition
 from audit.kafka_reader import KafkaReader, first_record
+from audit.reach import servers_in_reach
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
@@ -27,8 +29,8 @@ def wait_for_rest(settings: Settings, seconds: float) -> bool:
     :raises Stop: a server cannot be reached.
     """
     deadline = time.monotonic() + seconds
-    kafka, rested = KafkaReader(settings), 0
-    try:
+    rested = 0
+    with servers_in_reach(), closing(KafkaReader(settings)) as kafka:
         while True:
             rested = rested + 1 if _at_rest(settings, kafka) else 0
             if rested > 1:
@@ -36,8 +38,6 @@ def wait_for_rest(settings: Settings, seconds: float) -> bool:
             if time.monotonic() >= deadline:
                 return False
             time.sleep(min(_POLL, max(0.0, deadline - time.monotonic())))
-    finally:
-        kafka.close()
 
 
 def _at_rest(settings: Settings, kafka: KafkaReader) -> bool:
