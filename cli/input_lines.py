@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from errno import EAGAIN
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -128,6 +129,9 @@ class LineReader:
 
 
 def _read_some(stream: BinaryIO) -> bytes:
-    """What is there now; empty at the end. ``read`` would wait for a whole piece on a slow pipe."""
-    read: Callable[[int], bytes] = getattr(stream, "read1", None) or stream.read
-    return read(_CHUNK)
+    """What is there now; empty at the end. A buffered ``read`` would wait for a whole piece."""
+    read: Callable[[int], bytes | None] = getattr(stream, "read1", None) or stream.read
+    piece = read(_CHUNK)
+    if piece is None:
+        raise BlockingIOError(EAGAIN, "the input is a non-blocking pipe; put cat before it")
+    return piece

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.errors import Retry, Stop
 from schemas.topics import RESULTS
@@ -42,16 +42,24 @@ class OutcomeWatch:
 
     def __init__(self, consumer: Consumer, topic: str = RESULTS) -> None:
         self._consumer = consumer
-        metadata = consumer.list_topics(topic, timeout=_ASK_SECONDS).topics[topic]
+        try:
+            self._assign_ends(topic)
+        except KafkaException as failure:
+            raise Retry(f"Kafka cannot be asked for {topic}: {failure.args[0].str()}. Is it up?") from failure
+
+    def _assign_ends(self, topic: str) -> None:
+        metadata = self._consumer.list_topics(topic, timeout=_ASK_SECONDS).topics[topic]
         if metadata.error is not None or not metadata.partitions:
             raise Stop(
                 f"the topic {topic} does not exist; create the topics with: interactions topics --create"
             )
         start = []
         for partition in metadata.partitions:
-            _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_ASK_SECONDS)
+            _, end = self._consumer.get_watermark_offsets(
+                TopicPartition(topic, partition), timeout=_ASK_SECONDS
+            )
             start.append(TopicPartition(topic, partition, end))
-        consumer.assign(start)
+        self._consumer.assign(start)
 
     def take(self, timeout: float) -> list[Seen]:
         """The outcomes that have arrived; waits ``timeout`` seconds for the first.

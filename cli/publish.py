@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
+from io import FileIO
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -94,7 +95,8 @@ def publish_stream(
 
 def _open(file: str, resources: ExitStack) -> tuple[BinaryIO, int | None]:
     if file == "-":
-        return sys.stdin.buffer, None
+        # Hazard: unbuffered, because a thread that waits in a buffered reader aborts the interpreter's end.
+        return FileIO(0, "rb", closefd=False), None
     path = Path(file)
     try:
         total = count_lines(path) if path.is_file() else None

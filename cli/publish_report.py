@@ -32,6 +32,7 @@ class Report:
     :param accepted: acknowledged by the broker, when outcomes were not waited for.
     :param unknown: sent, perhaps carried out, but no outcome was seen.
     :param input_read: the input was read to its end; if not, its last lines are in no count.
+    :param failure: what went wrong on the way, in words; ``None`` if nothing did.
     """
 
     max_shown: int = 10
@@ -42,6 +43,7 @@ class Report:
     unknown: int = 0
     interrupted: bool = False
     input_read: bool = True
+    failure: str | None = None
     seconds: float = 0.0
     rejections: list[Rejection] = field(default_factory=list)
     unsendable: list[Unsendable] = field(default_factory=list)
@@ -79,6 +81,7 @@ class Report:
             unknown=self.unknown + later.unknown,
             interrupted=self.interrupted or later.interrupted,
             input_read=self.input_read and later.input_read,
+            failure=self.failure or later.failure,
             seconds=self.seconds + later.seconds,
             rejections=self.rejections + later.rejections,
             unsendable=self.unsendable + later.unsendable,
@@ -99,7 +102,7 @@ class Report:
         """130 when interrupted, 1 when a line failed, else 0; ``allow_rejected`` forgives rejections only."""
         if self.interrupted:
             return 130
-        if self.not_sent or self.unknown or not self.input_read:
+        if self.not_sent or self.unknown or self.failure or not self.input_read:
             return 1
         return 1 if self.outcomes["rejected"] and not allow_rejected else 0
 
@@ -113,6 +116,7 @@ class Report:
             "unknown": self.unknown,
             "interrupted": self.interrupted,
             "inputRead": self.input_read,
+            "failure": self.failure,
             "seconds": round(self.seconds, 3),
             "rejections": [rejection.to_json() for rejection in self.rejections],
             "notSentLines": [

@@ -56,6 +56,8 @@ def show_report(console: Console, report: Report, *, timeout: float) -> None:
         console.print(f"line {fault.number}: not sent ({fault.code}): {fault.detail}", markup=False)
     if report.not_sent > len(report.unsendable):
         console.print(f"… and {report.not_sent - len(report.unsendable)} more lines that were not sent")
+    if report.failure:
+        console.print(f"It broke off: {report.failure}", markup=False, soft_wrap=True)
     if report.unknown:
         lines = ", ".join(map(str, report.unknown_lines)) + (
             ", …" if report.unknown > len(report.unknown_lines) else ""

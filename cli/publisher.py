@@ -12,6 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from cli.input_lines import Outgoing, Unsendable
 from cli.outcome_watch import Seen
 from cli.publish_report import Rejection, Report
+from schemas.errors import Retry
 from schemas.topics import COMMANDS
 
 #: The value of a result as a problem object, or ``None`` when it holds none.
@@ -89,15 +90,16 @@ class Publisher:
     def run(self, source: Source) -> Report:
         """Publish everything; returns when each record has its fate, or after ``timeout`` without progress.
 
-        Ctrl-C ends it early, with what is known by then.
-
-        :raises Retry: the results topic cannot be read any more.
+        Ctrl-C ends it early, and so does an input or a results topic that cannot be read any more: with
+        what is known by then.
         """
         started = time.monotonic()
         try:
             self._settle_all(source)
         except KeyboardInterrupt:
             self._report.interrupted = True
+        except Retry as error:
+            self._report.failure = str(error)
         self._give_up(source)
         self._report.seconds = time.monotonic() - started
         self._on_progress(self._report)
@@ -106,10 +108,10 @@ class Publisher:
     def _settle_all(self, source: Source) -> None:
         last_progress = time.monotonic()
         progress_shown = 0.0
-        while not (source.at_end and not self._waiting()):
+        while self._reading(source) or self._waiting():
             before = (self._report.lines, self._report.settled, len(self._flying))
             room = self._window - self._waiting()
-            if room > 0 and not source.at_end:
+            if room > 0 and self._reading(source):
                 self._send(source, min(room, _TURN), 0.0 if self._waiting() else _WAIT_SECONDS)
             self._producer.poll(0)
             self._collect(idle=before == (self._report.lines, self._report.settled, len(self._flying)))
@@ -122,11 +124,20 @@ class Publisher:
                 progress_shown = now
                 self._on_progress(self._report)
 
+    def _reading(self, source: Source) -> bool:
+        return not source.at_end and self._report.failure is None
+
     def _waiting(self) -> int:
         return len(self._flying) + len(self._pending)
 
     def _send(self, source: Source, maximum: int, timeout: float) -> None:
-        for item in source.take(maximum, timeout):
+        try:
+            items = source.take(maximum, timeout)
+        except OSError as error:
+            # What was read before is still waited for.
+            self._report.failure = f"the input cannot be read: {error.strerror or error}"
+            return
+        for item in items:
             self._report.lines += 1
             if isinstance(item, Unsendable):
                 self._report.add_unsendable(item)
@@ -221,7 +232,7 @@ class Publisher:
         for number in self._pending.values():
             self._report.add_unknown(number)
         self._pending.clear()
-        while not source.at_end:
+        while self._reading(source):
             rest = source.take(_TURN, 0.0)
             if not rest:
                 break

@@ -16,6 +16,7 @@ from cli.outcome_watch import Seen
 from cli.publish_report import Report
 from cli.publisher import Publisher
 from cli.publishing import RecordSource
+from schemas.errors import Retry
 
 
 @dataclass
@@ -186,6 +187,37 @@ def test_ctrl_c_tells_what_is_known_and_exits_130() -> None:
     assert report.interrupted
     assert report.lines == report.settled == 9
     assert report.exit_code(allow_rejected=True) == 130
+
+
+def test_an_input_that_breaks_off_fails_and_what_was_sent_is_still_settled() -> None:
+    class Broken(RecordSource):
+        def take(self, maximum: int, timeout: float) -> list[Outgoing | Unsendable]:
+            if self.broken:
+                raise OSError(5, "Input/output error")
+            self.broken = True
+            return super().take(3, timeout)
+
+        broken = False
+
+    report = Report()
+    broker = Broker()
+    Publisher(broker, broker, report, lambda seen: None, timeout=5).run(Broken(records(9)))  # type: ignore[arg-type]
+    assert (report.lines, report.outcomes["applied"], report.unknown) == (3, 3, 0)
+    assert report.failure == "the input cannot be read: Input/output error"
+    assert report.exit_code(allow_rejected=True) == 1
+
+
+def test_results_that_cannot_be_read_any_more_leave_the_rest_unknown() -> None:
+    class Deaf(Broker):
+        def take(self, timeout: float) -> list[Seen]:
+            if self.results:
+                raise Retry("the results topic cannot be read")
+            return []
+
+    report = publish(Deaf(), records(5), timeout=5)
+    assert (report.unknown, report.lines) == (5, 5)
+    assert report.failure
+    assert report.exit_code(allow_rejected=True) == 1
 
 
 @pytest.mark.parametrize(
