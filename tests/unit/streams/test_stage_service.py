@@ -21,12 +21,14 @@ def test_a_hanging_stage_does_not_keep_a_failed_worker(monkeypatch: pytest.Monke
     def fails() -> None:
         raise Stop("fenced")
 
+    def hangs() -> None:
+        release.wait(30)
+
     async def run() -> float:
-        stages = [("fails", fails), ("hangs", lambda: None if release.wait(30) else None)]
-        service = StageService("test", [*stages, ("hangs too", stages[1][1])], Pulse(), stop)
+        stages = [("fails", fails), ("hangs", hangs), ("hangs too", hangs)]
+        service = StageService("test", stages, Pulse(), stop)
         await service.on_start()
-        while service.failure is None:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(stop.wait, 30)
         began = time.monotonic()
         await service.on_stop()
         return time.monotonic() - began
