@@ -9,17 +9,19 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from runtime.backoff import Backoff
 from schemas.errors import Stop
+from stack.daemon_pool import run_all
 
 LOCK_FILE = Path(__file__).with_name("artifacts.lock")
 REGISTRY_ARTIFACT = "io.apicurio:apicurio-registry-app:2.6.13.Final:all:tar.gz"
 REPOSITORY_VARIABLE = "INTERACTIONS_MAVEN_REPOSITORY"
 _TRIES = 4
+_SCRATCH_SECONDS = 3600.0
 
 Progress = Callable[[str], None]
 
@@ -116,9 +118,18 @@ def _fetch_all(artifacts: Sequence[Artifact], progress: Progress) -> list[Path]:
     if missing:
         progress(f"downloading {len(missing)} files of the Java servers (first run only)")
         cache_root().mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            list(pool.map(_fetch, missing))
+        _forget_interrupted()
+        for _ in run_all([partial(_fetch, artifact) for artifact in missing], workers=8):
+            pass
     return [_stored(artifact) for artifact in artifacts]
+
+
+def _forget_interrupted() -> None:
+    """Delete what interrupted downloads have left, except what may still be under way."""
+    for pattern in ("download-*", "unpacking-*"):
+        for scratch in cache_root().glob(pattern):
+            if time.time() - scratch.stat().st_mtime > _SCRATCH_SECONDS:
+                shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _stored(artifact: Artifact) -> Path:

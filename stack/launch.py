@@ -13,7 +13,7 @@ from runtime.running_stack import RunningStack, read_running_stack
 from runtime.settings import ENV_PREFIX
 from schemas.errors import Stop
 from stack.child import log_tail
-from stack.home import Home
+from stack.home import Home, HomeLock
 
 _LOOK_EVERY_SECONDS = 0.05
 
@@ -38,6 +38,10 @@ def launch_stack(
     """
     place = Home(home)
     place.create()
+    # Refuse at once, before anything of a running stack is touched.
+    lock = HomeLock(place)
+    lock.acquire()
+    lock.release()
     place.failure_note.unlink(missing_ok=True)
     arguments = [sys.executable, "-m", "cli.main", "up", "--roles", roles]
     arguments += ["--delete-home"] if ephemeral else []
@@ -53,10 +57,22 @@ def launch_stack(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    try:
+        return _wait_ready(place, process, log_file, progress)
+    except BaseException:
+        # Not up, or not wanted any more: leave nothing half started.
+        process.terminate()
+        process.wait()
+        raise
+
+
+def _wait_ready(
+    home: Home, process: subprocess.Popen[bytes], log_file: Path, progress: Callable[[str], None]
+) -> RunningStack:
     shown = ""
     while True:
         ended = process.poll()
-        running = read_running_stack(home)
+        running = read_running_stack(home.root)
         if running is not None and running.pid == process.pid:
             if running.step != shown:
                 shown = running.step
@@ -66,7 +82,7 @@ def launch_stack(
                 process.returncode = 0
                 return running
         if ended is not None:
-            raise Stop(_why(place, log_file, ended))
+            raise Stop(_why(home, log_file, ended))
         time.sleep(_LOOK_EVERY_SECONDS)
 
 

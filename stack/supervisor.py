@@ -8,8 +8,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from pydantic import SecretStr
@@ -19,6 +19,7 @@ from runtime.running_stack import RunningStack, write_stack_file
 from runtime.settings import Settings
 from schemas.errors import Stop
 from stack.child import Child, log_tail
+from stack.daemon_pool import run_all
 from stack.home import Home, HomeLock
 from stack.leftovers import end_leftovers
 from stack.options import StackOptions
@@ -125,8 +126,10 @@ class Supervisor:
             self._stop_all(list(servers.embedded.values()))
 
     def _start_servers(self, servers: Sequence[Server]) -> None:
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(lambda server: server.prepare(self._progress), servers))
+        for _ in run_all(
+            [partial(server.prepare, self._progress) for server in servers], workers=len(servers)
+        ):
+            self._check_stopping()
         self._start([self._server_child(server) for server in servers])
         for server in servers:
             server.after_ready()
@@ -174,14 +177,17 @@ class Supervisor:
 
     def _wait_moment(self) -> bool:
         """Pause a moment; whether to stop."""
-        watched = self.plan.stop_with
-        if watched is not None and (self._watched_mark is None or not is_alive(watched, self._watched_mark)):
-            return True
-        return self._stopping.wait(_LOOK_EVERY_SECONDS)
+        return self._watched_has_ended() or self._stopping.wait(_LOOK_EVERY_SECONDS)
 
     def _check_stopping(self) -> None:
-        if self._stopping.is_set():
+        if self._stopping.is_set() or self._watched_has_ended():
             raise _StopAsked
+
+    def _watched_has_ended(self) -> bool:
+        watched = self.plan.stop_with
+        if watched is None:
+            return False
+        return self._watched_mark is None or not is_alive(watched, self._watched_mark)
 
     def _reached_settings(self) -> Settings:
         assert self._servers is not None

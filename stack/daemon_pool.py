@@ -1,0 +1,44 @@
+"""Work in threads that do not hold up the end of the process: a download must not outlive a Ctrl-C."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+
+def run_all(tasks: Sequence[Callable[[], object]], workers: int) -> Iterator[None]:
+    """Run tasks in daemon threads; yields at each moment of waiting, so that the caller may walk away.
+
+    :raises BaseException: the first failure of a task, once it is known; the others go on unobserved.
+    """
+    todo: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+    for task in tasks:
+        todo.put(task)
+    done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+
+    def work() -> None:
+        while True:
+            try:
+                task = todo.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                task()
+            except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
+                done.put(error)
+            else:
+                done.put(None)
+
+    for _ in range(min(workers, len(tasks))):
+        threading.Thread(target=work, daemon=True).start()
+    left = len(tasks)
+    while left:
+        yield
+        try:
+            failure = done.get(timeout=0.1)
+        except queue.Empty:
+            continue
+        if failure is not None:
+            raise failure
+        left -= 1
