@@ -1,0 +1,254 @@
+"""The storeroom on a real Postgres: schema, batch transaction, fences, poison, outbox windows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.command import Record
+from schemas.decode import decode_record
+from schemas.errors import Stop
+from schemas.topics import DEAD_LETTERS
+from sinks.migrate import check
+from sinks.partitions import ensure_partitions
+from sinks.transaction import BatchTransaction
+from sinks.windows import Position, oldest_running, read_window
+from tests.harness.audit import assert_clean
+from tests.harness.roles import running
+from tests.harness.wire import decoder, event, new_id, outcomes, publish, read_topic, wait_for_results
+
+pytestmark = pytest.mark.integration
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def test_migrations_lead_to_the_tables_in_code(fresh_settings: Settings) -> None:
+    assert check(fresh_settings) == []
+
+
+def test_partitions_are_made_once_and_ahead(fresh_settings: Settings) -> None:
+    with connect(fresh_settings, application_name="test") as connection:
+        made = ensure_partitions(connection, date(2031, 12, 31))
+        assert made == [
+            f"{table}_y{month}"
+            for table in ("command_log", "outbox")
+            for month in ("2031m11", "2031m12", "2032m01", "2032m02")
+        ]
+        assert ensure_partitions(connection, date(2031, 12, 31)) == []
+    assert check(fresh_settings) == []
+
+
+class Log:
+    """One partition of commands, applied without Kafka."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.transaction = BatchTransaction(connection, consumer_group="test", topic="commands")
+        self.records: list[Record] = []
+
+    def append(self, message: dict[str, Any]) -> int:
+        record = Record(
+            topic="commands",
+            partition=0,
+            offset=len(self.records),
+            timestamp_ms=int(time.time() * 1000),
+            key=message["entityid"].encode(),
+            value=orjson.dumps(message),
+            headers=(),
+        )
+        self.records.append(record)
+        return record.offset
+
+    def apply(self, first: int, end: int, start: int | None = None) -> list[str]:
+        commands = [decode_record(record, _no_avro) for record in self.records[first:end]]
+        decisions = self.transaction.apply(commands, {0: first if start is None else start}, {})
+        return [decision.outcome for decision in decisions]
+
+
+def _no_avro(_: bytes) -> tuple[str, dict[str, Any]]:
+    raise AssertionError("no Avro here")
+
+
+@pytest.fixture
+def connection(fresh_settings: Settings) -> Iterator[Connection]:
+    with connect(fresh_settings, application_name="test") as opened:
+        yield opened
+
+
+def _count(connection: Connection, table: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    connection.commit()
+    assert row is not None
+    return int(row[0])
+
+
+def test_a_batch_given_again_repeats_its_outcomes_and_writes_nothing(connection: Connection) -> None:
+    log, entity = Log(connection), new_id()
+    log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
+    log.append(event("interaction.create", entity, {"interactionType": "call"}))
+    log.append(event("interaction.create", entity, {"interactionType": "call", "nope": True}))
+    assert log.apply(0, 3) == ["applied", "applied", "rejected"]
+    before = [_count(connection, table) for table in ("customer_interactions", "outbox", "command_log")]
+    assert log.apply(0, 3) == ["applied", "applied", "rejected"]
+    assert log.apply(1, 2) == ["applied"]
+    assert before == [
+        _count(connection, table) for table in ("customer_interactions", "outbox", "command_log")
+    ]
+
+
+def test_an_owner_that_is_out_of_date_may_not_write(connection: Connection) -> None:
+    log, entity = Log(connection), new_id()
+    for _ in range(4):
+        log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
+    log.apply(0, 1)
+    with pytest.raises(Stop, match="above the watermark"):
+        log.apply(3, 4)
+    assert _count(connection, "command_log") == 1
+
+
+def test_a_batch_that_fails_halfway_leaves_nothing(connection: Connection) -> None:
+    log, entity = Log(connection), new_id()
+    log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
+    connection.execute("ALTER TABLE outbox ADD CONSTRAINT never CHECK (false) NOT VALID")
+    connection.execute("ALTER TABLE command_log RENAME COLUMN outcome TO gone")
+    connection.commit()
+    with pytest.raises(Stop, match="db upgrade"):
+        log.apply(0, 1)
+    assert _count(connection, "customer_entities") == 0
+    assert _count(connection, "consumed_offsets") == 0
+
+
+_POISON = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN IF NEW.title = 'poison' THEN RAISE EXCEPTION 'refused' USING ERRCODE = '22000'; END IF;
+RETURN NEW; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON customer_interactions FOR EACH ROW EXECUTE FUNCTION refuse();
+"""
+
+
+def test_poison_is_found_and_set_aside_and_can_be_replayed(fresh_settings: Settings) -> None:
+    entity = new_id()
+    with connect(fresh_settings, application_name="test") as connection:
+        connection.execute(_POISON)
+    messages = [event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})]
+    for number in range(60):
+        title = "poison" if number in (7, 8, 41) else "fine"
+        messages.append(event("interaction.create", entity, {"interactionType": "call", "title": title}))
+    with running(fresh_settings, "applier"), running(fresh_settings, "relay"):
+        results = outcomes(fresh_settings, messages)
+        rejected = [number for number, result in enumerate(results[1:]) if result["outcome"] == "rejected"]
+        assert rejected == [7, 8, 41]
+        assert {results[8]["problem"]["code"]} == {"poison"}
+        assert "refused" not in str(results[8]["problem"]), "the database's words may quote customers' text"
+        letters = list(read_topic(fresh_settings, DEAD_LETTERS))
+        assert sorted(orjson.loads(letter.value or b"")["id"] for letter in letters) == sorted(
+            messages[number + 1]["id"] for number in rejected
+        )
+        with connect(fresh_settings, application_name="test") as connection:
+            connection.execute("DROP TRIGGER refuse ON customer_interactions")
+        replayed = wait_for_results(fresh_settings, publish(fresh_settings, [messages[8]]))
+        assert decoder(fresh_settings).decode(replayed[0].value or b"")[1]["outcome"] == "applied"
+        assert_clean(fresh_settings)
+
+
+def _write_outbox(connection: Connection, key: str) -> None:
+    connection.execute(
+        "INSERT INTO outbox"
+        " (id, aggregatetype, aggregateid, type, payload, tenant_id, organization_id, headers) VALUES"
+        " (gen_random_uuid(), 'interaction', %s, 't', '{}', gen_random_uuid(), gen_random_uuid(), '{}')",
+        (key,),
+    )
+
+
+def _window(connection: Connection, at: Position) -> tuple[list[str], Position]:
+    ceiling = oldest_running(connection)
+    keys = [
+        row.aggregateid for rows in read_window(connection, Position(at.floor, ceiling, 0), 2) for row in rows
+    ]
+    return keys, Position(ceiling)
+
+
+def test_a_row_that_commits_late_is_not_skipped(fresh_settings: Settings) -> None:
+    with (
+        connect(fresh_settings, application_name="a") as slow,
+        connect(fresh_settings, application_name="b") as fast,
+        connect(fresh_settings, application_name="r", autocommit=True) as reader,
+    ):
+        at = Position(oldest_running(reader))
+        _write_outbox(slow, "early position, late commit")
+        _write_outbox(fast, "late position, early commit")
+        fast.commit()
+        assert _window(reader, at) == ([], at)
+        slow.commit()
+        keys, _ = _window(reader, at)
+        assert keys == ["early position, late commit", "late position, early commit"]
+
+
+def test_changes_of_one_row_go_out_in_their_order_though_xids_say_otherwise(fresh_settings: Settings) -> None:
+    with (
+        connect(fresh_settings, application_name="a") as first,
+        connect(fresh_settings, application_name="b") as second,
+        connect(fresh_settings, application_name="r", autocommit=True) as reader,
+    ):
+        at = Position(oldest_running(reader))
+        first.execute("SELECT pg_current_xact_id()")  # starts early, changes late
+        _write_outbox(second, "first change")
+        second.commit()
+        _write_outbox(first, "second change")
+        first.commit()
+        assert _window(reader, at)[0] == ["first change", "second change"]
+
+
+def test_a_relay_refuses_another_database_history(fresh_settings: Settings, embedded_stack: Settings) -> None:
+    entity = new_id()
+    upsert = event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})
+    create = event("interaction.create", entity, {"interactionType": "call"})
+    with running(fresh_settings, "applier"), running(fresh_settings, "relay"):
+        outcomes(fresh_settings, [upsert, create])
+        assert_clean(fresh_settings)
+    other = fresh_settings.model_copy(update={"database_url": embedded_stack.database_url})
+    with running(other, "relay") as relay:
+        assert relay.wait_for_exit() == 2
+        assert "restored from a backup" in relay.log
+
+
+def test_two_appliers_that_race_on_one_command_id(fresh_settings: Settings) -> None:
+    """The same id in two partitions at once: one wins, the other is a conflict or a duplicate."""
+    entity, command_id = new_id(), new_id()
+    message = event(
+        "entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}, command_id=command_id
+    )
+    outcomes_seen: list[str] = []
+    barrier = threading.Barrier(2)
+
+    def work(partition: int) -> None:
+        with connect(fresh_settings, application_name="test") as connection:
+            transaction = BatchTransaction(connection, consumer_group="test", topic="commands")
+            record = Record(
+                "commands", partition, 0, 1_700_000_000_000, entity.encode(), orjson.dumps(message), ()
+            )
+            barrier.wait()
+            while True:
+                try:
+                    (decision,) = transaction.apply([decode_record(record, _no_avro)], {partition: 0}, {})
+                except Exception as error:
+                    if type(error).__name__ != "Retry":
+                        raise
+                    continue
+                outcomes_seen.append(decision.outcome)
+                return
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(outcomes_seen) == ["applied", "duplicate"]
