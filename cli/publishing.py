@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import BinaryIO
 
+from cli.client_log import SILENT
 from cli.input_lines import LineReader, Outgoing, Unsendable, check_line
 from cli.outcome_watch import OutcomeWatch
 from cli.publish_report import Report
@@ -67,13 +68,15 @@ def publishing(
     :raises Stop: a topic is missing.
     """
     consumer = make_consumer(
-        settings, f"interactions-publish-{os.getpid()}", **{"enable.auto.offset.store": False}
+        settings,
+        f"interactions-publish-{os.getpid()}",
+        **{"enable.auto.offset.store": False, "logger": SILENT},
     )
     try:
         watch = OutcomeWatch(consumer, settings.topic(RESULTS)) if wait else None
         read_problem: ReadProblem = problem_reader(settings) if wait else lambda _: None
         yield Publisher(
-            make_producer(settings),
+            make_producer(settings, logger=SILENT),
             watch,
             Report(max_shown=max_shown),
             read_problem,

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from cli.client_log import SILENT
 from runtime.kafka import make_consumer
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
@@ -119,7 +120,7 @@ class TopicReader:
 def reading(settings: Settings, topic: str) -> Iterator[TopicReader]:
     """A reader of a topic of the catalogue."""
     consumer = make_consumer(
-        settings, f"interactions-read-{os.getpid()}", **{"enable.auto.offset.store": False}
+        settings, f"interactions-read-{os.getpid()}", **{"enable.auto.offset.store": False, "logger": SILENT}
     )
     try:
         yield TopicReader(consumer, settings, topic)

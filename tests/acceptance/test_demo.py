@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +15,19 @@ import pytest
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 
-def test_the_demo_ends_by_itself_and_leaves_nothing_behind(tmp_path: Path) -> None:
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for temporary files that everybody may enter, as /tmp is: Postgres may run as another user."""
+    folder = Path(tempfile.mkdtemp(prefix="t-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_the_demo_ends_by_itself_and_leaves_nothing_behind(temporary: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INTERACTIONS_")}
     # Servers in the environment are somebody's data: the demo must not even try them.
-    environment |= {"TMPDIR": str(tmp_path), "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    environment |= {"TMPDIR": str(temporary), "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "demo", "--customers", "40"],
         env=environment,
@@ -29,8 +41,8 @@ def test_the_demo_ends_by_itself_and_leaves_nothing_behind(tmp_path: Path) -> No
     assert "Each command has exactly the outcome that its author expected." in done.stdout
     assert "OVERDUE" in done.stdout
     assert "No violation." in done.stdout
-    assert list(tmp_path.glob("interactions-*")) == []
-    assert _processes_of(tmp_path) == []
+    assert list(temporary.glob("interactions-*")) == []
+    assert _processes_of(temporary) == []
 
 
 def _processes_of(folder: Path) -> list[str]:

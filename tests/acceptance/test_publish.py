@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from examples.generate_week import week_samples
 from examples.week.dictionaries import dictionary_samples
@@ -210,3 +211,17 @@ def test_ctrl_c_tells_what_is_known(fresh_settings: Settings) -> None:
     assert summary["interrupted"] is True
     assert summary["lines"] == 1
     assert summary["outcomes"]["applied"] + summary["unknown"] == 1
+
+
+def test_an_unreachable_broker_is_one_sentence() -> None:
+    nowhere = Settings(
+        database_url=SecretStr("postgresql://nobody@127.0.0.1:1/none"),
+        kafka_bootstrap_servers="127.0.0.1:1",
+        schema_registry_url="http://127.0.0.1:1",
+    )
+    for arguments in (["publish", "-"], ["next"]):
+        done = interactions(nowhere, *arguments)
+        assert done.returncode == 75, done.stderr
+        assert done.stdout == ""
+        assert len(done.stderr.splitlines()) <= 2
+        assert done.stderr.startswith("interactions: ")
