@@ -19,12 +19,14 @@ class Comparison:
     """Compares outcomes, and remembers which rejections only the end of the history can judge.
 
     :ivar doubtful: by tenant and organization, a command rejected for a type that was not known.
+    :ivar contested: deleted interactions that were not brought back, as if another entity had their id.
     """
 
     def __init__(self, evidence: Evidence) -> None:
         self._evidence = evidence
         self._a2 = evidence.report.checks["A2"]
         self.doubtful: dict[tuple[str, str], dict[str, object]] = {}
+        self.contested: list[tuple[str, Parsed]] = []
 
     def agrees(
         self,
@@ -74,6 +76,8 @@ class Comparison:
             if recorded.code == _STRICT:
                 scope = (command.tenant, command.organization)
                 self.doubtful.setdefault(scope, {**place_of(record), **named(command)})
+            elif recorded.code == "undo_unsafe" and decision.interaction is not None:
+                self.contested.append((decision.interaction, command))
             return True
         if (record.partition, record.offset) in self._evidence.letters:
             self._evidence.report.note("some commands were refused by the database; each has its dead letter")

@@ -39,16 +39,36 @@ class Events:
     """What the topic says, in total.
 
     :ivar ids: hashes of the ids of all published events.
-    :ivar links: last event by interaction id; ``next``: hash of the last ``next`` by entity id.
+    :ivar links: last event by interaction and entity id (a deleted id may come back at another entity,
+        and entities lie in partitions that have no common order).
+    :ivar next: hash of the last ``next`` by entity id.
     :ivar oldest: if retention has cut the topic: time in µs before which events may be gone.
     """
 
     def __init__(self) -> None:
         self.ids: set[int] = set()
-        self.links: dict[str, Link] = {}
+        self.links: dict[tuple[str, str], Link] = {}
+        self._deleted: set[int] = set()
+        self._returned: list[tuple[str, int, Rec]] = []
         self.next: dict[str, int] = {}
         self.sequence: dict[str, int] = {}
         self.oldest: int | None = None
+
+    def deleted(self, interaction: str, version: int) -> None:
+        """Note a deletion."""
+        self._deleted.add(hash((interaction, version)))
+
+    def returned(self, interaction: str, version: int, record: Rec) -> None:
+        """Note an interaction that appears with a version above 1, and has no history at its entity."""
+        self._returned.append((interaction, version, record))
+
+    def strangers(self) -> list[tuple[str, Rec]]:
+        """Interactions that came back from nowhere: no deletion has the version before theirs."""
+        return [
+            (interaction, record)
+            for interaction, version, record in self._returned
+            if hash((interaction, version - 1)) not in self._deleted
+        ]
 
 
 def next_image(value: Mapping[str, Any] | None) -> int:
@@ -98,6 +118,9 @@ def read_events(history: History, ledger: Ledger, report: Report) -> Events:
             )
         if headers.get("ce_causationid") != command:
             a4.fail("an event's ce_causationid is not its command", record, commandId=command)
+    for interaction, record in events.strangers():
+        if not cut:
+            a4.fail("an interaction appears with a version that no deletion left", record, id=interaction)
     return events
 
 
@@ -181,7 +204,7 @@ def _chain(
     a4, interaction, version = report.checks["A4"], value["id"], value["version"]
     where = {"interactionId": interaction, "entityId": value["entityId"], "commandId": value["commandId"]}
     before, after = value.get("before"), value.get("after")
-    link = events.links.get(interaction)
+    link = events.links.get((interaction, value["entityId"]))
     name = kind.rpartition(".")[2]
     if (before is None) != (name == "created") or (after is None) != (name == "deleted"):
         a4.fail("before and after do not fit the type of the event", record, **where)
@@ -194,7 +217,9 @@ def _chain(
             a4.fail(f"before is not the after of the event before ({last})", record, **where)
         # A new interaction starts at 1; one that comes back goes on where its deletion left off.
         due = (link.version if link else 0) + (0 if kind in _TIMER else 1)
-        if version != due:
+        if name == "created" and version > due:
+            events.returned(interaction, version, record)
+        elif version != due:
             a4.fail(f"version {version} follows {link.version if link else 0}", record, **where)
     for shape, wanted in ((after, version), (before, None)):
         if shape is None:
@@ -203,4 +228,6 @@ def _chain(
             a4.fail("the version of after is not the event's", record, **where)
         if shape["id"] != interaction or shape["entityId"] != value["entityId"]:
             a4.fail("before or after is another interaction", record, **where)
-    events.links[interaction] = Link(image_after, version, record.partition, record.offset)
+    if name == "deleted":
+        events.deleted(interaction, version)
+    events.links[interaction, value["entityId"]] = Link(image_after, version, record.partition, record.offset)

@@ -248,7 +248,7 @@ class Fold:
         applied = self._comparison.agrees(command, recorded, decision, subject, logged=True)
         image = None
         if applied:
-            self.model.commit(command, decision, recorded.entity_version)
+            self.model.commit(command, decision, recorded.entity_version, recorded.version)
             if decision.interaction is not None and command.kind in _UNDOABLE:
                 left = decision.after.version if decision.after else None
                 image = Image(command.entity, decision.interaction, decision.before, left, available=True)
@@ -309,6 +309,14 @@ class Fold:
         for scope, where in self._comparison.doubtful.items():
             if scope not in self.model.ever_strict and not self.evidence.commands_cut:
                 self._a2.fail("an unknown type was rejected though the dictionary was never closed", **where)
+        for identity, command in self._comparison.contested:
+            if not self.evidence.commands_cut and not self.model.was_elsewhere(identity, command.entity):
+                what = "an undo was refused as unsafe though nothing changed since"
+                self._a2.fail(what, command.record, id=identity, **named(command))
+        for identity, command in self.model.strangers():
+            if not self.evidence.commands_cut:
+                what = "an interaction was made with a version that no deletion left"
+                self._a2.fail(what, command.record, id=identity, **named(command))
         for command_id, (entity, passed) in self.evidence.outbox.commands.items():
             if passed and command_id not in self.recomputes and not self.evidence.commands_cut:
                 self._report.checks["A9"].fail(

@@ -196,7 +196,8 @@ def undo(subject: Subject, command: Parsed, image: Image | None) -> Decision:
         version = last + 1
         # It appears anew: its schedule is armed again, its fields are as of when they were.
         after = before._replace(version=version, updated=command.now, schedule_version=version, due_phase=0)
-        return _change(None, after, "created")
+        # Unless the id came back at another entity meanwhile.
+        return _change(None, after, "created", cross=frozenset({"undo_unsafe"}))
     version = row.version + 1
     changed: dict[str, Any] = {"version": version, "updated": command.now}
     for name, as_of in _AS_OF.items():

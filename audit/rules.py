@@ -50,6 +50,9 @@ class Model:
         self.ever_strict: set[Scope] = set()
         self.used: set[tuple[str, str, str]] = set()
         self.images: dict[int, Image] = {}
+        #: Deletions, and interactions that came back from another entity's, as recorded.
+        self.deleted: set[int] = set()
+        self.returned: list[tuple[str, int, Parsed]] = []
 
     def decide(self, command: Parsed) -> Decision:
         """What must become of a valid command that was not carried out before."""
@@ -78,10 +81,13 @@ class Model:
             return lifecycle.undo(subject, command, None if key is None else self.images.get(key))
         return _LIFECYCLE[command.kind](subject, command)
 
-    def commit(self, command: Parsed, decision: Decision, entity_version: int | None) -> None:
+    def commit(
+        self, command: Parsed, decision: Decision, entity_version: int | None, version: int | None = None
+    ) -> None:
         """Carry out a decision to apply.
 
         :param entity_version: the entity's, as recorded, where the contract leaves it open.
+        :param version: the interaction's, as recorded: an id that another entity gave up goes on from there.
         """
         scope = (command.tenant, command.organization)
         if decision.entry is not None:
@@ -97,14 +103,40 @@ class Model:
         if decision.deal is not None:
             subject.deals.setdefault(decision.deal["id"], {"created": command.now}).update(decision.deal)
         if decision.after is not None:
+            if decision.before is None and version is not None and version > (decision.version or 0):
+                self._come_back(command, decision, version)
             subject.put(decision.after)
             self.used.add((*scope, decision.after.type))
         elif decision.before is not None:
             subject.remove(decision.before.id, decision.version or 0)
+            self.deleted.add(hash((decision.before.id, decision.version)))
         grown = subject.version + 1
         if decision.bumps or (decision.bumps is None and entity_version == grown):
             subject.version = grown
         decision.next = _moved(nearest, subject.next())
+
+    def strangers(self) -> list[tuple[str, Parsed]]:
+        """Interactions that came back with a version that no deletion left."""
+        return [
+            (identity, command)
+            for identity, version, command in self.returned
+            if hash((identity, version - 1)) not in self.deleted
+        ]
+
+    def was_elsewhere(self, interaction: str, entity: str) -> bool:
+        """Whether another entity has, or had, an interaction of this id."""
+        return any(
+            interaction in subject.rows or interaction in subject.gone
+            for subject in self.subjects.values()
+            if subject.id != entity
+        )
+
+    def _come_back(self, command: Parsed, decision: Decision, version: int) -> None:
+        row = decision.after
+        if row is not None:
+            decision.after = row._replace(version=version, schedule_version=version)
+            decision.version = version
+            self.returned.append((row.id, version, command))
 
     def _entity(self, subject: Subject | None, command: Parsed) -> Decision:
         data = command.data or {}

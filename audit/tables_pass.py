@@ -97,7 +97,7 @@ def _interaction(row: Row, tables: Tables, fold: Fold, events: Events, report: R
     tables.shapes[theirs.id] = image
     tables.owners[theirs.id] = theirs.entity
     tables.recounts.setdefault(theirs.entity, Recount()).add(theirs)
-    link = events.links.get(theirs.id)
+    link = events.links.get((theirs.id, theirs.entity))
     if theirs.entity not in fold.evidence.outbox.entities and (link is not None or events.oldest is None):
         a4.checked += 1
         if link is None or link.after != image:
@@ -257,7 +257,7 @@ def _lost(tables: Tables, fold: Fold, events: Events, report: Report) -> None:
             a2.fail("a deal was made and is not in the table", id=deal, entityId=subject.id)
     for entity in tables.recounts:
         a3.fail("interactions of an entity that is not in the table", entityId=entity)
-    for interaction, link in events.links.items():
+    for (interaction, _), link in events.links.items():
         if link.after and interaction not in tables.shapes:
             a4.fail("the last event shows an interaction that has no row", id=interaction,
                     partition=link.partition, offset=link.offset)  # fmt: skip

@@ -150,6 +150,18 @@ def _stale_change_applied(m: Machine) -> None:
     m.topics[COMMANDS][second] = two._replace(value=one.value)
 
 
+@breaks("A2")
+def _made_with_a_version_from_nowhere(m: Machine) -> None:
+    m.change(RESULTS, m.find(RESULTS, ce_causationid="create-mail"), version=5)
+
+
+@breaks("A4")
+def _appears_with_a_version_from_nowhere(m: Machine) -> None:
+    at = m.find(EVENTS, ce_causationid="create-mail")
+    after = orjson.loads(m.topics[EVENTS][at].value or b"")["after"]
+    m.change(EVENTS, at, version=5, after={**after, "version": 5})
+
+
 @breaks("A3")
 def _projection_drifted(m: Machine) -> None:
     row_of(m, "customer_entities", ANNA)["next_interaction_at"] += timedelta(days=1)
