@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from typing import Annotated, Any
 
@@ -73,12 +72,11 @@ def _rows(running: RunningStack | None, lag: dict[str, int | None]) -> list[dict
 
 def _lag() -> dict[str, int | None]:
     """Lag by role; empty when the servers do not answer: the table is then still worth seeing."""
+    # The Kafka client takes its time to load; most of this command does without.
+    from streams.lag import lag_by_role
+
     try:
-        measure = importlib.import_module("sinks.lag").lag_by_role
-    except ModuleNotFoundError:
-        return {}
-    try:
-        found: dict[str, int | None] = measure(load_settings())
+        found = lag_by_role(load_settings())
     except InteractionsError:
         return {}
     return found

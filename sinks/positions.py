@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from runtime.postgres import connect
+from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
@@ -40,3 +40,12 @@ def read_progress(settings: Settings, partitions: Sequence[int]) -> dict[int, Pr
     except psycopg.OperationalError as error:
         raise Retry("the database cannot be read now") from error
     return {row[0]: Progress(row[1], row[2]) for row in rows}
+
+
+def watermarks(connection: Connection, group: str, topic: str) -> dict[int, int]:
+    """For each partition ever applied from, the offset below which everything is applied."""
+    rows = connection.execute(
+        "SELECT partition, next_offset FROM consumed_offsets WHERE consumer_group = %s AND topic = %s",
+        (group, topic),
+    )
+    return {row[0]: row[1] for row in rows}

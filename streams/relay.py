@@ -12,14 +12,13 @@ import threading
 import time
 from typing import Any, Final
 
-import psycopg
 import structlog
 from confluent_kafka import KafkaException, Producer
 
 from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.kafka import make_producer
-from runtime.postgres import connect
+from runtime.postgres import Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import RELAY_POSITION
@@ -53,6 +52,7 @@ class Relay:
         self._pulse = pulse
         self._stop = stop
         self._noted = 0.0
+        self._unnoted = False
 
     def run(self) -> None:
         """Lead, or wait to lead; start over after an outage of Postgres or Kafka.
@@ -64,7 +64,7 @@ class Relay:
             self._pulse.beat("relay")
             try:
                 self._session()
-            except (Retry, psycopg.OperationalError) as error:
+            except (Retry, Outage) as error:
                 _log.warning("relay.retry", reason=type(error).__name__)
             except KafkaException as failure:
                 cause = failure.args[0]
@@ -108,6 +108,7 @@ class Relay:
             if at.ceiling is None:
                 ceiling = oldest_running(connection)
                 if ceiling <= at.floor:
+                    self._note(connection, epoch, at)
                     self._wait(connection)
                     continue
                 at = Position(at.floor, ceiling, 0)
@@ -118,6 +119,7 @@ class Relay:
                 # The last chunk is recorded as inside the window too; a restart then finds it empty.
                 self._publish(producer, epoch, rows, at)
                 published += len(rows)
+                self._unnoted = True
                 if self._stop.is_set():
                     break
             else:
@@ -185,6 +187,6 @@ class Relay:
 
     def _note(self, connection: Connection, epoch: str, at: Position) -> None:
         now = time.monotonic()
-        if now - self._noted >= _NOTE_SECONDS:
-            self._noted = now
+        if self._unnoted and now - self._noted >= _NOTE_SECONDS:
             note_position(connection, SHARD, epoch, at)
+            self._noted, self._unnoted = now, False

@@ -8,6 +8,7 @@ import pytest
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
+from streams.lag import lag_by_role
 from tests.harness.audit import assert_clean
 from tests.harness.histories import history
 from tests.harness.roles import running, wait_until
@@ -225,6 +226,10 @@ def test_history_is_clean_and_replaying_it_changes_nothing(fresh_settings: Setti
         assert {r.headers["ce_outcome"] for r in again} == {"duplicate"}
         assert _fingerprint(fresh_settings) == before
         assert_clean(fresh_settings)
+        at_rest = {"applier": 0, "relay": 0, "timers": 0}
+        wait_until(
+            lambda: lag_by_role(fresh_settings) == at_rest, 20, lambda: str(lag_by_role(fresh_settings))
+        )
     assert len(read_topic(fresh_settings, RESULTS)) == 2 * len(messages) + _relabels(fresh_settings)
 
 

@@ -1,0 +1,58 @@
+"""How far each role is behind: records to apply, outbox rows to publish, interactions to mark."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from confluent_kafka import Consumer, TopicPartition
+
+from runtime.kafka import make_consumer
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.topics import COMMANDS
+from sinks.backlog import unmarked, unpublished
+from sinks.positions import watermarks
+from streams.relay import SHARD
+
+_SECONDS: Final = 5.0
+#: A difference of offsets up to this may be transaction markers alone, and is looked at.
+_FEW: Final = 64
+
+
+def lag_by_role(settings: Settings) -> dict[str, int | None]:
+    """Role → what is left for it to do; all zero when the pipeline is at rest.
+
+    :raises Retry: the database cannot be reached.
+    """
+    topic = settings.topic(COMMANDS)
+    with connect(settings, application_name="interactions-lag", autocommit=True) as connection:
+        return {
+            "applier": _unapplied(settings, watermarks(connection, settings.consumer_group, topic)),
+            "relay": unpublished(connection, SHARD),
+            "timers": unmarked(connection, settings.overdue_after_seconds),
+        }
+
+
+def _unapplied(settings: Settings, applied: dict[int, int]) -> int:
+    topic = settings.topic(COMMANDS)
+    consumer = make_consumer(settings, "interactions-lag", **{"enable.partition.eof": True})
+    try:
+        left = 0
+        for number in consumer.list_topics(topic, timeout=_SECONDS).topics[topic].partitions:
+            low, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_SECONDS)
+            start = max(low, applied.get(number, 0))
+            behind = max(0, end - start)
+            if 0 < behind <= _FEW and not _holds_record(consumer, TopicPartition(topic, number, start)):
+                behind = 0
+            left += behind
+        return left
+    finally:
+        consumer.close()
+
+
+def _holds_record(consumer: Consumer, place: TopicPartition) -> bool:
+    """Whether a record follows; offsets also count the markers that end transactions."""
+    consumer.assign([place])
+    message = consumer.poll(_SECONDS)
+    consumer.unassign()
+    return message is None or message.error() is None
