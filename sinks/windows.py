@@ -84,7 +84,7 @@ def cluster_epoch(connection: Connection) -> str:
 
 
 def try_lead(connection: Connection, shard: str) -> bool:
-    """Become the only relay of a shard, for as long as this session lives."""
+    """Become the only worker of a duty (a relay's shard), for as long as this session lives."""
     row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (0x1A7E0005, shard)).fetchone()
     return bool(row and row[0])
 

@@ -24,7 +24,7 @@ from schemas.instants import format_instant
 from schemas.topics import COMMANDS
 from sinks.due import DueInteraction, due_interactions
 from sinks.partitions import ensure_partitions
-from sinks.windows import Connection
+from sinks.windows import Connection, try_lead
 from streams.pipeline import Pulse
 
 _log = structlog.get_logger("timers")
@@ -61,6 +61,10 @@ class Timers:
     def _session(self) -> None:
         producer = make_producer(self._settings)
         with connect(self._settings, application_name="interactions-timers", autocommit=True) as connection:
+            while not try_lead(connection, "timers"):  # the others stand by
+                self._pulse.beat("timers")
+                if self._stop.wait(1.0):
+                    return
             made_at = datetime.min.replace(tzinfo=UTC)
             while not self._stop.is_set():
                 self._pulse.beat("timers")
