@@ -31,7 +31,7 @@ STALL_SECONDS: Final = 120.0
 #: How long stages may finish what they have in hand: all of them together, at a clean stop and after
 #: a failure. A stage that hangs must not keep the process, and with it its partitions, for longer.
 _JOIN_SECONDS: Final = 90.0
-_JOIN_SECONDS_FAILED: Final = 15.0
+_JOIN_SECONDS_FAILED: Final = 5.0
 
 Stage = Callable[[], None]
 
@@ -91,7 +91,7 @@ class StageService(Service):
                 return
             silent = self._pulse.silent(STALL_SECONDS)
             if silent:
-                _log.error("worker.stalled", stages=silent, seconds=STALL_SECONDS)
+                _log.error("worker.stalled", stages=silent)
                 self.failure = RuntimeError(f"{', '.join(silent)} made no progress")
                 await self.crash(self.failure)
                 return

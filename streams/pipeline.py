@@ -77,11 +77,20 @@ class Pulse:
 
     def __init__(self) -> None:
         self._beats: dict[str, float] = {}
+        self._limits: dict[str, float] = {}
         #: Whether a stage has come round its loop: the role does its work.
         self.started = False
 
-    def beat(self, stage: str) -> None:
+    def beat(self, stage: str, within: float | None = None) -> None:
+        """The stage lives.
+
+        :param within: seconds until its next beat at the latest, when it knows better than the watcher.
+        """
         self.started = True
+        if within is None:
+            self._limits.pop(stage, None)
+        else:
+            self._limits[stage] = within
         self._beats[stage] = time.monotonic()
 
     def rest(self, stage: str) -> None:
@@ -89,6 +98,7 @@ class Pulse:
         self._beats.pop(stage, None)
 
     def silent(self, seconds: float) -> list[str]:
-        """The stages at work that have not beaten for longer than ``seconds``."""
+        """The stages at work that have not beaten for longer than ``seconds``, or than they promised."""
         now = time.monotonic()
-        return [stage for stage, beat in list(self._beats.items()) if now - beat > seconds]
+        beats = list(self._beats.items())
+        return [stage for stage, beat in beats if now - beat > self._limits.get(stage, seconds)]

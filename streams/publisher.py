@@ -22,6 +22,8 @@ from streams.slots import Slot
 
 _log = structlog.get_logger("applier")
 _TIMEOUT: Final = 30.0
+_TRANSACTION_SECONDS: Final = 15.0
+_HUNG_SECONDS: Final = _TRANSACTION_SECONDS + 5.0
 
 
 class Publisher:
@@ -56,7 +58,7 @@ class Publisher:
             **{
                 "transactional.id": slot.transactional_id,
                 # A killed owner's open transaction hides later results from readers for so long.
-                "transaction.timeout.ms": 15000,
+                "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
                 "linger.ms": 0,
             },
         )
@@ -144,7 +146,11 @@ class Publisher:
         producer.flush(_TIMEOUT)
         crash_points.reach("after-results-before-offsets")
         offsets = [TopicPartition(self._commands, partition, end) for partition, end in ends.items()]
+        # Hazard: this call ignores its timeout when the group's coordinator was cut off (librdkafka issue
+        # 5456) and then never returns. By that time the broker has ended the transaction: start afresh.
+        self._pulse.beat("publisher", within=_HUNG_SECONDS)
         producer.send_offsets_to_transaction(offsets, self._flight.membership, _TIMEOUT)
+        self._pulse.beat("publisher")
         self._commit()
         self._flight.published.update(ends)
 

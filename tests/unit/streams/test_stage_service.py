@@ -43,3 +43,13 @@ async def _after(waited: asyncio.Future[float] | object, release: threading.Even
     taken = await waited  # type: ignore[misc]
     release.set()  # the pool's threads must end with the loop
     return float(taken)
+
+
+def test_a_stage_that_promised_to_beat_sooner_is_silent_sooner() -> None:
+    pulse = Pulse()
+    pulse.beat("writer")
+    pulse.beat("publisher", within=0.05)
+    time.sleep(0.1)
+    assert pulse.silent(60) == ["publisher"]
+    pulse.beat("publisher")
+    assert pulse.silent(60) == []
