@@ -6,20 +6,18 @@ import gc
 import json
 import sys
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from audit.findings import Report
-from audit.history import Rec
-from audit.live import live_history
-from audit.quiescence import wait_for_rest
-from audit.report_view import show
-from audit.run import audit as audit_history
 from runtime.settings import Settings, load_settings
 from schemas.errors import InteractionsError
+
+if TYPE_CHECKING:
+    from audit.findings import Report
+    from audit.history import Rec
 
 _HELP = """Check the pipeline's laws on its topics and tables, independently of the code that wrote them.
 
@@ -55,6 +53,10 @@ def audit(
     max_shown: Annotated[int, typer.Option(min=0, help="Violations printed for each check.")] = 10,
 ) -> None:
     """Check the pipeline's laws."""
+    # The auditor's clients take a second to load, which the other commands do without.
+    from audit.quiescence import wait_for_rest
+    from audit.report_view import show
+
     try:
         settings = load_settings()
         rested = wait_for_rest(settings, wait) if wait else True
@@ -77,6 +79,9 @@ def run_audit(settings: Settings) -> Report:
 
     :raises InteractionsError: they cannot be read.
     """
+    from audit.live import live_history
+    from audit.run import audit as audit_history
+
     progress = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
