@@ -1,0 +1,1 @@
+"""The fifth ring: what the laws are worth when everything around them breaks."""

@@ -1,0 +1,142 @@
+"""``python -m tests.faults.chaos``: faults by the hundred over commands by the million, and a report of them.
+
+Ctrl-C ends a run early: what was struck so far is drained, audited and reported. ``--resume`` adds to the
+faults of earlier runs with the same seed, and goes on where they ended.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import tempfile
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tests.faults.engine import Checked, Engine, StillStuck, Struck
+from tests.faults.report import ROOT, chaos_text, replace_part
+from tests.faults.scene import set_scene
+from tests.harness.servers import TEMPLATE, own_servers
+from tests.stack_fixtures import own_world
+
+SESSION_SECONDS = 3.0
+RECORD = ROOT / ".chaos" / "run.jsonl"
+_QUICK = (30, 20_000)
+console = Console()
+
+
+def main(
+    commands: Annotated[int, typer.Option(min=100, help="Commands to publish.")] = 1_000_000,
+    faults: Annotated[int, typer.Option(min=1, help="Faults to strike.")] = 600,
+    seed: Annotated[int | None, typer.Option(help="Fixes the order of the faults and the history.")] = None,
+    pace: Annotated[float, typer.Option(min=1, help="Commands a second.")] = 250.0,
+    pause_every: Annotated[int, typer.Option(min=1, help="Faults between two audits.")] = 25,
+    minutes: Annotated[float, typer.Option(min=0, help="End after so long; 0: when all is done.")] = 0.0,
+    quick: Annotated[bool, typer.Option("--quick", help="Some minutes: each kind about once.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last fault on record.")] = False,
+    write: Annotated[bool, typer.Option(help="Write the table into docs/reliability.md.")] = True,
+    record: Annotated[Path, typer.Option(help="Where faults and pauses are kept.")] = RECORD,
+) -> None:  # fmt: skip
+    """Strike faults while commands flow; exit 1 when anything was lost, doubled, inverted or stuck."""
+    if quick:
+        faults, commands = _QUICK
+    done, checks, known = _read(record) if resume else ([], [], None)
+    seed = known if known is not None else seed if seed is not None else int(time.time())
+    console.print(f"seed {seed}; replay with --seed {seed}, or INTERACTIONS_CHAOS_SEED={seed} in the tests")
+    record.parent.mkdir(parents=True, exist_ok=True)
+    asked: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda *_: asked.append(1))
+    deadline = time.monotonic() + minutes * 60 if minutes else None
+    failure: str | None = None
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    bar = Progress(*columns, console=console)
+    with (
+        tempfile.TemporaryDirectory(prefix="chaos-") as logs,
+        own_servers(int(SESSION_SECONDS * 1000)) as servers,
+        own_world(servers, TEMPLATE) as world,
+        record.open("a" if resume else "w") as kept,
+        set_scene(
+            world, Path(logs), seed=seed, pace=pace, commands=commands, session_seconds=SESSION_SECONDS
+        ) as scene,
+        bar,
+    ):
+        kept.write(json.dumps({"seed": seed}) + "\n")
+        task = bar.add_task("faults", total=faults, completed=len(done))
+        engine = Engine(
+            scene,
+            seed,
+            faults,
+            pause_every,
+            start=len(done),
+            stopping=lambda: bool(asked) or (deadline is not None and time.monotonic() > deadline),
+            commands=commands if not minutes else 0,
+        )
+        earlier = checks[-1] if checks else None
+        try:
+            for found in engine.run():
+                entry = _since(found, earlier)
+                kept.write(json.dumps({type(entry).__name__: asdict(entry)}) + "\n")
+                kept.flush()
+                if isinstance(entry, Struck):
+                    done.append(entry)
+                    bar.update(task, advance=1, description=entry.kind[:44].ljust(44))
+                else:
+                    checks.append(entry)
+                    bar.console.print(
+                        f"after {entry.after} faults: {entry.acked} acknowledged, lost {entry.lost}, doubled"
+                        f" {entry.doubled}, inverted {entry.inverted}, audit {entry.audit or 'clean'}"
+                    )
+        except (StillStuck, AssertionError) as stuck:
+            failure = str(stuck)
+            keep = record.parent / f"logs-{seed}"
+            keep.mkdir(exist_ok=True)
+            for log in Path(logs).glob("*.log"):
+                (keep / log.name).write_bytes(log.read_bytes()[-2_000_000:])
+            console.print(f"[red]{failure}[/red]\nlogs of the roles: {keep}")
+    signal.signal(signal.SIGINT, before)
+    how = f"Seed {seed}, {pace:g} commands a second" + (", ended early" if asked or deadline else "")
+    if failure:
+        how += f". **Ended by a failure**: {failure}"
+    text = chaos_text(done, checks, how, SESSION_SECONDS)
+    if write:
+        replace_part("chaos", text)
+    console.print(text, markup=False)
+    sys.exit(1 if failure or not all(check.clean for check in checks) else 0)
+
+
+def _read(record: Path) -> tuple[list[Struck], list[Checked], int | None]:
+    faults: list[Struck] = []
+    checks: list[Checked] = []
+    seed = None
+    for line in record.read_text().splitlines():
+        for kind, value in json.loads(line).items():
+            if kind == "seed":
+                seed = int(value)
+            elif kind == "Struck":
+                faults.append(Struck(**value))
+            else:
+                checks.append(Checked(**value))
+    return faults, checks, seed
+
+
+def _since(found: Struck | Checked, earlier: Checked | None) -> Struck | Checked:
+    """Totals go on from those of the runs before this one."""
+    if isinstance(found, Struck) or earlier is None:
+        return found
+    return replace(
+        found,
+        **{
+            name: getattr(found, name) + getattr(earlier, name)
+            for name in ("acked", "lost", "doubled", "inverted", "results", "events")
+        },
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

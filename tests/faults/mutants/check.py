@@ -1,0 +1,84 @@
+"""``python -m tests.faults.mutants.check [NAME…]``: every mutant must be caught; the docs list them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tests.faults.mutants.catalogue import load
+from tests.faults.mutants.scenario import SCENARIOS, Found, expose
+from tests.faults.report import DOCUMENT, circumstances, replace_part
+from tests.harness.servers import TEMPLATE, own_servers
+from tests.stack_fixtures import own_world
+
+console = Console()
+
+
+def main(
+    names: Annotated[list[str] | None, typer.Argument(help="Mutants to run; all unless named.")] = None,
+    write: Annotated[bool, typer.Option(help="Write the list into docs/reliability.md.")] = True,
+    controls: Annotated[bool, typer.Option(help="First run every scenario without a bug.")] = True,
+) -> None:
+    """Run mutants one by one; exit 1 when one is not caught, or when a control is not clean."""
+    catalogue = load()
+    wanted = names or list(catalogue)
+    wrong = [name for name in wanted if name not in catalogue]
+    if wrong:
+        sys.exit(f"no such mutant: {', '.join(wrong)}; there are {', '.join(catalogue)}")
+    rows: list[tuple[str, Found]] = []
+    dirty: dict[str, Found] = {}
+    with own_servers() as servers:
+
+        def run(name: str, exposed_by: str) -> Found:
+            began = time.monotonic()
+            with own_world(servers, TEMPLATE) as world:
+                found = expose(world, name, exposed_by)
+            shown = ", ".join(f"{check}: {what}" for check, what in found.items()) or "nothing"
+            console.print(
+                f"{name} ({exposed_by}, {time.monotonic() - began:.0f} s): {shown[:300]}", markup=False
+            )
+            return found
+
+        if controls:
+            used = {catalogue[name].exposed_by for name in wanted}
+            for exposed_by in [*SCENARIOS, *sorted(used - set(SCENARIOS))]:
+                if exposed_by in used and (found := run("none", exposed_by)):
+                    dirty[exposed_by] = found
+        for name in wanted:
+            rows.append((name, run(name, catalogue[name].exposed_by)))
+            if write and not names:  # after each one: an interrupted run keeps what it has shown
+                replace_part("mutants", _text(rows, dirty, controls), Path(DOCUMENT))
+    missed = [name for name, found in rows if not found]
+    console.print(f"{len(rows) - len(missed)} of {len(rows)} caught; missed: {missed or 'none'}; "
+                  f"controls that were not clean: {list(dirty) or 'none'}")  # fmt: skip
+    sys.exit(1 if missed or dirty else 0)
+
+
+def _text(rows: list[tuple[str, Found]], dirty: dict[str, Found], controls: bool) -> str:
+    catalogue = load()
+    caught = sum(bool(found) for _, found in rows)
+    lines = [
+        circumstances(),
+        "",
+        f"{caught} of {len(rows)} caught; the catalogue has {len(catalogue)}. The scenarios without a bug: "
+        + (
+            ("all clean." if not dirty else f"not clean: {', '.join(dirty)}.") if controls else "not run now."
+        ),
+        "",
+        "| mutant | bug | exposed by | caught by |",
+        "|---|---|---|---|",
+    ]
+    for name, found in rows:
+        entry = catalogue[name]
+        by = ", ".join(found) if found else "**not caught**"
+        lines.append(f"| `{name}` | {entry.bug} | {entry.exposed_by.rpartition('::')[2]} | {by} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,207 @@
+# Functions are replaced here on purpose.
+# mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
+"""Mutants of reading, of the batch transaction and of publishing results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.faults.mutants.catalogue import (
+    APPLIER_KILLED,
+    APPLIER_RESTARTED,
+    OFFSETS_AHEAD,
+    RESULTS_KILLED,
+    mutant,
+)
+
+_FENCE = "test:tests/faults/test_fence.py"
+
+
+def _start_at_committed() -> None:
+    from streams import reader
+
+    reader.min = lambda committed, _watermark: committed
+
+
+def _ignore_starts() -> None:
+    from sinks.transaction import BatchTransaction
+
+    real = BatchTransaction.apply
+
+    def apply(self: Any, commands: Any, starts: Any, results: Any) -> Any:
+        return real(self, commands, dict.fromkeys(starts, 0), results)
+
+    BatchTransaction.apply = apply
+
+
+@mutant("offsets are committed to Kafka before the database commit", APPLIER_KILLED)
+def offset_commit_before_database_commit() -> None:
+    from confluent_kafka import TopicPartition
+
+    from streams.reader import Reader
+
+    real = Reader._deliver
+
+    def deliver(self: Any, messages: Any) -> None:
+        ends = {message.partition(): message.offset() + 1 for message in messages if not message.error()}
+        self.consumer.commit(
+            offsets=[TopicPartition(self._topic, partition, end) for partition, end in ends.items()],
+            asynchronous=False,
+        )
+        real(self, messages)
+
+    Reader._deliver = deliver
+    _start_at_committed()
+    _ignore_starts()
+
+
+@mutant("reading starts at Kafka's committed offset, not at the watermark", OFFSETS_AHEAD)
+def no_seek_on_assignment() -> None:
+    _start_at_committed()
+
+
+@mutant("the watermark is not written")
+def watermark_not_written() -> None:
+    from sinks import transaction
+
+    transaction._ADVANCE_SQL = "SELECT %s::text, %s::text, %s::int[], %s::bigint[], %s::bigint[]"
+
+
+@mutant("the watermark is written one record too far")
+def watermark_too_far() -> None:
+    from sinks import transaction
+
+    far = transaction._ADVANCE_SQL.replace("w.partition, w.next_offset,", "w.partition, w.next_offset + 1,")
+    assert far != transaction._ADVANCE_SQL
+    transaction._ADVANCE_SQL = far
+
+
+@mutant("the log is not asked whether a command was carried out before")
+def log_lookup_dropped() -> None:
+    from domain.log_identity import log_identity
+    from sinks import load
+
+    real = load._load_log
+
+    def load_log(connection: Any, world: Any, commands: Any) -> None:
+        real(connection, world, commands)
+        for command in commands:
+            world.log.pop(log_identity(command), None)
+
+    load._load_log = load_log
+
+
+@mutant("the partition's lock is not taken", f"{_FENCE}::test_a_second_owner_waits_for_the_partition")
+def partition_lock_dropped() -> None:
+    import psycopg
+
+    real = psycopg.Connection.execute
+
+    def execute(self: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+        if query == "SELECT pg_advisory_xact_lock(%s, %s)":
+            return real(self, "SELECT 1")
+        return real(self, query, *arguments, **options)
+
+    psycopg.Connection.execute = execute
+
+
+@mutant(
+    "a batch above the watermark is let through", f"{_FENCE}::test_a_batch_above_the_watermark_is_refused"
+)
+def start_check_dropped() -> None:
+    _ignore_starts()
+
+
+@mutant("the batch is folded from its end to its beginning")
+def batch_folded_backwards() -> None:
+    from sinks import transaction
+
+    real = transaction.fold
+
+    def fold(world: Any, commands: Any) -> Any:
+        return list(reversed(real(world, list(reversed(commands)))))
+
+    transaction.fold = fold
+
+
+@mutant("results are published before the database commit", APPLIER_RESTARTED)
+def results_before_commit() -> None:
+    from sinks.transaction import BatchTransaction
+
+    def apply(self: Any, commands: Any, starts: Any, results: Any) -> Any:
+        self._connection.commit()  # of the batch before, whose results are out by now
+        return self._apply(commands, starts, results)
+
+    BatchTransaction.apply = apply
+
+
+@mutant("the group's offsets are not part of the results' transaction", APPLIER_RESTARTED)
+def results_without_offsets() -> None:
+    from streams.publisher import Publisher
+
+    class Forgetful:
+        def __init__(self, producer: Any) -> None:
+            self._real = producer
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+        def send_offsets_to_transaction(self, *_: Any) -> None:
+            return
+
+    real = Publisher.__init__
+
+    def start(self: Any, *arguments: Any) -> None:
+        real(self, *arguments)
+        self._producer = Forgetful(self._producer)
+
+    Publisher.__init__ = start
+
+
+@mutant("a result lost between commit and publishing is not published again", RESULTS_KILLED)
+def results_not_repeated() -> None:
+    from sinks import transaction
+
+    transaction._repeat = lambda _connection, _commands: []
+
+
+def _produce(change: Any) -> None:
+    from streams.publisher import Publisher
+
+    real = Publisher._produce
+
+    def produce(self: Any, topic: str, key: Any, value: Any, headers: Any) -> None:
+        for altered in change(self, topic, value):
+            real(self, topic, key, altered, headers)
+
+    Publisher._produce = produce
+
+
+@mutant("every result is published twice")
+def result_twice() -> None:
+    _produce(lambda self, topic, value: [value, value] if topic == self._results else [value])
+
+
+@mutant("a dead letter is not its record byte for byte")
+def dead_letter_altered() -> None:
+    _produce(lambda self, topic, value: [(value or b"") + b" " if topic == self._dead_letters else value])
+
+
+@mutant("an undecodable record leaves no dead letter")
+def dead_letter_dropped() -> None:
+    _produce(lambda self, topic, value: [] if topic == self._dead_letters else [value])
+
+
+@mutant("a relabelled type refreshes no customer")
+def relabel_skipped() -> None:
+    from sinks import store
+
+    store.relabel_rows = lambda _connection, _decision: []
+
+
+@mutant("only the first event of a command reaches the outbox")
+def second_event_dropped() -> None:
+    from sinks import store
+
+    real = store.outbox_rows
+    store.outbox_rows = lambda decision: real(decision)[:1]

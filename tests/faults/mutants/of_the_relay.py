@@ -1,0 +1,116 @@
+# Functions are replaced here on purpose.
+# mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
+"""Mutants of the relay."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import Any
+
+from tests.faults.mutants.catalogue import RELAY_KILLED, RELAY_RESTARTED, mutant
+
+
+@mutant("rows of transactions that still run are passed over (no xmin)")
+def xmin_filter_dropped() -> None:
+    from runtime import crash_points
+    from streams import relay
+
+    def newest(connection: Any) -> int:
+        row = connection.execute("SELECT (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint").fetchone()
+        return int(row[0])
+
+    relay.oldest_running = newest
+
+    def slowly(name: str) -> None:
+        # No bug: a commit that takes its time, so that the relay looks while a transaction is open.
+        if name == "before-commit":
+            time.sleep(random.random() * 0.3)
+
+    crash_points.reach = slowly
+
+
+@mutant("the outbox is read in the order of transactions, not of positions")
+def order_by_transaction() -> None:
+    from sinks import windows
+
+    wrong = windows._ROWS_SQL.replace("ORDER BY position", "ORDER BY xid, id")
+    assert wrong != windows._ROWS_SQL
+    windows._ROWS_SQL = wrong
+
+
+@mutant("the position is committed before the events it covers", RELAY_KILLED)
+def position_before_delivery() -> None:
+    from streams.relay import SHARD, Relay
+    from streams.relay_position import encode_position
+
+    real = Relay._publish
+
+    def publish(self: Any, producer: Any, epoch: str, rows: Any, at: Any) -> None:
+        producer.begin_transaction()
+        self._produce(
+            producer, "customers.interactions.relay-position", SHARD, encode_position(epoch, at), None
+        )
+        producer.flush(30)
+        self._commit(producer)
+        real(self, producer, epoch, rows, at)
+
+    Relay._publish = publish
+
+
+def _records(change: Any) -> None:
+    from streams import relay
+
+    real = relay.records_of
+    relay.records_of = lambda row, encode: change(real(row, encode))
+
+
+@mutant("the position is never stored", RELAY_RESTARTED)
+def position_never_stored() -> None:
+    from streams.relay import Relay
+
+    real = Relay._produce
+
+    def produce(self: Any, producer: Any, topic: str, *rest: Any) -> None:
+        if "relay-position" not in topic:
+            real(self, producer, topic, *rest)
+
+    Relay._produce = produce
+
+
+@mutant("no tombstone for what is gone")
+def tombstone_skipped() -> None:
+    _records(lambda records: [record for record in records if record[2] is not None])
+
+
+@mutant("events are keyed by interaction, not by customer")
+def event_under_another_key() -> None:
+    def change(records: Any) -> Any:
+        topic, _, value, headers = records[0]
+        if not topic.endswith("interactions.events"):
+            return records
+        return [(topic, dict(headers)["ce_subject"], value, headers), *records[1:]]
+
+    _records(change)
+
+
+@mutant("an event is published again by a retry that has forgotten it")
+def event_twice() -> None:
+    def change(records: Any) -> Any:
+        again = random.random() < 0.02 and records[0][0].endswith("interactions.events")
+        return [records[0], *records] if again else records
+
+    _records(change)
+
+
+@mutant("the first row of a window is left out")
+def first_row_left_out() -> None:
+    from streams import relay
+
+    real = relay.read_window
+
+    def read_window(*arguments: Any) -> Any:
+        for number, rows in enumerate(real(*arguments)):
+            yield rows[1:] if number == 0 and len(rows) > 1 else rows
+
+    relay.read_window = read_window

@@ -1,0 +1,28 @@
+"""``python -m tests.faults.mutants.run NAME -- run applier``: the CLI, or pytest, with one bug in it."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.faults.mutants.catalogue import load
+
+
+def main() -> None:
+    """Patch, then hand over. ``none`` patches nothing: the control."""
+    name, dash, *rest = sys.argv[1:]
+    if dash != "--" or not rest:
+        sys.exit("usage: python -m tests.faults.mutants.run NAME -- COMMAND…")
+    if name != "none":
+        load()[name].patch()
+    if rest[0] == "pytest":
+        import pytest
+
+        sys.exit(pytest.main(rest[1:]))
+    from cli.main import main as cli
+
+    sys.argv = ["interactions", *rest]
+    cli()
+
+
+if __name__ == "__main__":
+    main()

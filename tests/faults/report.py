@@ -1,0 +1,103 @@
+"""The tables of ``docs/reliability.md``: written by the tools, between markers, from what they saw."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+from tests.faults.engine import Checked, Struck
+from tests.faults.kinds import KINDS
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / "docs" / "reliability.md"
+
+
+def replace_part(name: str, text: str, document: Path = DOCUMENT) -> None:
+    """Put a text between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
+
+    :raises ValueError: the markers are not there.
+    """
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    before, found, rest = document.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{document} has no part {name!r}")
+    document.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}")
+
+
+def circumstances() -> str:
+    """Date, machine and versions, in one line."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC · {os.cpu_count()} cores, {memory:.0f} GiB,"
+        f" Linux {platform.release().split('-')[0]} · Python {platform.python_version()},"
+        f" confluent-kafka {version('confluent-kafka')}, psycopg {version('psycopg')}"
+        f" · revision {commit or 'unknown'}"
+    )
+
+
+def chaos_text(faults: list[Struck], checks: list[Checked], how: str, session_seconds: float) -> str:
+    """The per-kind table and the figures of one chaos run, as far as it came."""
+    last = checks[-1] if checks else None
+    clean = sum(check.clean for check in checks)
+    lines = [
+        f"{circumstances()}",
+        "",
+        (
+            f"{how}. {len(faults)} faults, {last.acked if last else 0:,} acknowledged commands,"
+            f" {last.results if last else 0:,} results, {last.events if last else 0:,} events;"
+            f" audited {len(checks)} times, {clean} of them clean."
+        ),
+        "",
+        "| fault | runs | lost | doubled | inverted | first progress p50 | max | drain ÷ outage, max |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for kind in KINDS:
+        mine = [fault for fault in faults if fault.kind == kind and fault.reached]
+        if not mine:
+            continue
+        lost, doubled, inverted = _blame(kind, faults, checks)
+        waits = [fault.recovery for fault in mine if fault.recovery is not None]
+        drains = [f.drain / f.outage for f in mine if f.drain is not None and f.outage]
+        lines.append(
+            f"| {kind} | {len(mine)} | {lost} | {doubled} | {inverted} |"
+            f" {_seconds(median(waits)) if waits else '–'} | {_seconds(max(waits)) if waits else '–'} |"
+            f" {f'{max(drains):.2f}' if drains else '–'} |"
+        )
+    missed = sum(not fault.reached for fault in faults)
+    if missed:
+        lines += ["", f"{missed} armed crash points were not reached in time and do not count as runs."]
+    kills = [f.recovery for f in faults if f.kind == "applier: kill -9" and f.recovery is not None]
+    if kills:
+        ratio = median(kills) / session_seconds, max(kills) / session_seconds
+        lines += [
+            "",
+            (
+                f"First progress of every partition after kill -9 of an applier ÷ session timeout"
+                f" ({session_seconds:g} s): median {ratio[0]:.2f}, longest {ratio[1]:.2f}."
+            ),
+        ]
+    return "\n".join(lines)
+
+
+def _blame(kind: str, faults: list[Struck], checks: list[Checked]) -> tuple[int, int, int]:
+    """What was found at pauses whose stretch had a fault of this kind: several kinds may share a blame."""
+    totals, since, seen = [0, 0, 0], 0, (0, 0, 0)
+    for check in checks:
+        now = check.lost, check.doubled, check.inverted
+        if any(since < fault.number <= check.after and fault.kind == kind for fault in faults):
+            totals = [total + new - old for total, new, old in zip(totals, now, seen, strict=True)]
+        since, seen = check.after, now
+    return totals[0], totals[1], totals[2]
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} s"

@@ -1,0 +1,116 @@
+"""The fences of the batch transaction: one owner a partition, and never past a gap."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import psycopg
+import pytest
+
+from runtime import crash_points
+from schemas.command import Command, Record, Refused
+from schemas.decode import decode_record
+from schemas.errors import Reject, Stop
+from sinks.transaction import BatchTransaction
+from tests.harness.roles import wait_until
+from tests.harness.wire import event, new_id
+
+pytestmark = pytest.mark.integration
+_TOPIC = "fence"
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> str:
+    """URL of a database with the schema: one that was given, else one of the session's servers."""
+    given = os.environ.get("INTERACTIONS_FENCE_DATABASE")
+    if given:
+        return given
+    settings = request.getfixturevalue("fresh_settings")
+    return str(settings.database_url.get_secret_value())
+
+
+@pytest.fixture
+def owners(database: str) -> Iterator[tuple[psycopg.Connection[Any], psycopg.Connection[Any]]]:
+    with psycopg.connect(database) as first, psycopg.connect(database) as second:
+        yield first, second
+
+
+def _commands(count: int) -> list[Command | Refused]:
+    entity = new_id()
+    messages = [event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})]
+    messages += [event("interaction.create", entity, {"interactionType": "call"}) for _ in range(count - 1)]
+    now = int(time.time() * 1000)
+    return [
+        decode_record(Record(_TOPIC, 0, at, now, entity.encode(), orjson.dumps(message), ()), _no_avro)
+        for at, message in enumerate(messages)
+    ]
+
+
+def _no_avro(_value: bytes) -> tuple[str, dict[str, Any]]:
+    raise Reject("unusable_schema", "no registry here")
+
+
+def _transaction(connection: psycopg.Connection[Any], group: str) -> BatchTransaction:
+    return BatchTransaction(connection, consumer_group=group, topic=_TOPIC)
+
+
+def test_a_second_owner_waits_for_the_partition(
+    owners: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A zombie in mid-transaction holds the new owner off, and the new owner then repeats, not doubles."""
+    commands, group = _commands(5), new_id()
+    inside, go_on = threading.Event(), threading.Event()
+
+    def hold(point: str) -> None:
+        if point == "mid-statement" and threading.current_thread().name == "zombie":
+            inside.set()
+            go_on.wait(30)
+
+    monkeypatch.setattr(crash_points, "reach", hold)
+    outcomes: dict[str, list[str]] = {}
+
+    def apply(connection: psycopg.Connection[Any]) -> None:
+        decisions = _transaction(connection, group).apply(commands, {0: 0}, {})
+        outcomes[threading.current_thread().name] = [decision.outcome for decision in decisions]
+
+    threads = [
+        threading.Thread(target=apply, args=(connection,), name=name)
+        for connection, name in zip(owners, ("zombie", "owner"), strict=True)
+    ]
+    waits = (
+        "SELECT wait_event FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'",
+        [owners[1].info.backend_pid],
+    )
+    try:
+        threads[0].start()
+        assert inside.wait(20)
+        threads[1].start()
+        with psycopg.connect(database, autocommit=True) as watcher:
+            wait_until(lambda: watcher.execute(*waits).fetchone() == ("advisory",), 10)
+    finally:
+        go_on.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(30)
+    assert outcomes == {"zombie": ["applied"] * 5, "owner": ["applied"] * 5}
+    with psycopg.connect(database) as watcher:
+        ids = [command.envelope.id for command in commands]
+        logged = watcher.execute("SELECT count(*) FROM command_log WHERE command_id = ANY(%s)", (ids,))
+        assert logged.fetchone() == (5,)
+
+
+def test_a_batch_above_the_watermark_is_refused(
+    owners: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
+) -> None:
+    commands, transaction = _commands(6), _transaction(owners[0], new_id())
+    transaction.apply(commands[:2], {0: 0}, {})
+    with pytest.raises(Stop, match="above the watermark"):
+        transaction.apply(commands[4:], {0: 4}, {})
+    assert len(transaction.apply(commands[2:], {0: 2}, {})) == 4

@@ -1,0 +1,59 @@
+"""Random and mutated records through decoder and rules: never an exception, one outcome each."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+
+import orjson
+
+from domain.decide import fold
+from domain.world import World
+from schemas.command import Record, Refused
+from schemas.decode import decode_record
+from schemas.errors import Reject
+from sinks.outbox import outbox_rows
+from sinks.store import _log_row
+from streams.result_records import dead_letter_headers, result_record
+from tests.harness.fuzz import Fuzz
+
+_RECORDS = int(os.environ.get("INTERACTIONS_FUZZ_RECORDS") or 20_000)
+_BATCH = 500
+
+
+def _avro(value: bytes) -> tuple[str, dict[str, object]]:
+    """A registry that knows one schema, and not what follows the id."""
+    if value[1:5] == b"\x00\x00\x00\x01":
+        return "customers.interaction.create", {"interactionType": "call"}
+    raise Reject("unknown_schema_id", "the registry does not know this schema")
+
+
+def test_no_record_stalls_decoder_or_rules() -> None:
+    seed = int(os.environ.get("INTERACTIONS_CHAOS_SEED") or random.randrange(2**31))
+    print(f"repeat with INTERACTIONS_CHAOS_SEED={seed}")
+    fuzz, world, seen = Fuzz(seed), World(), Counter[str]()
+    now = int(time.time() * 1000)
+    for start in range(0, _RECORDS, _BATCH):
+        commands = []
+        for offset in range(start, min(start + _BATCH, _RECORDS)):
+            raw = fuzz.record()
+            record = Record("fuzz", 0, offset, now + offset, raw.key, raw.value, raw.headers)
+            commands.append(decode_record(record, _avro))
+        decisions = fold(world, commands)
+        assert [decision.command for decision in decisions] == commands
+        for decision in decisions:
+            seen[decision.outcome] += 1
+            # Everything that is written of it can be written.
+            orjson.dumps(decision.result)
+            result_record(decision, orjson.dumps)
+            if decision.logged:
+                assert b"\x00" not in b"".join(
+                    part.encode() for part in _log_row(decision) if isinstance(part, str)
+                )
+            outbox_rows(decision)
+            if isinstance(decision.command, Refused):
+                dead_letter_headers(decision.command)
+    assert sum(seen.values()) == _RECORDS
+    assert min(seen[name] for name in ("applied", "rejected", "duplicate", "no_op")) > _RECORDS // 1000, seen

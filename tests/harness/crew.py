@@ -1,0 +1,128 @@
+"""Roles that are started again whenever they end: the supervisor of a run with faults."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from runtime.settings import Settings
+from tests.harness.roles import environment
+
+
+@dataclass
+class Member:
+    """One process of the crew.
+
+    :ivar exits: exit codes so far, in order; ``starts``: how often it was started.
+    """
+
+    name: str
+    role: str
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+    armed: dict[str, str] = field(default_factory=dict)
+    exits: list[int] = field(default_factory=list)
+    starts: int = 0
+
+
+class Crew:
+    """Keeps roles alive until closed.
+
+    :param settings: what the roles see; the addresses may be proxies.
+    :param folder: where their logs go.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, roles: dict[str, int]) -> None:
+        self._settings = settings
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self.members: dict[str, Member] = {}
+        for role, count in roles.items():
+            for number in range(1, count + 1):
+                name = f"{role}-{number}"
+                self.members[name] = Member(name, role, folder / f"{name}.log")
+        self._thread = threading.Thread(target=self._watch, name="crew", daemon=True)
+
+    def __enter__(self) -> Crew:
+        for member in self.members.values():
+            self._start(member)
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join(10)
+        for name in list(self.members):
+            self.dismiss(name)
+
+    def names(self, role: str) -> list[str]:
+        return sorted(member.name for member in self.members.values() if member.role == role)
+
+    def send(self, name: str, number: signal.Signals) -> None:
+        """Signal a member, if it runs."""
+        with self._lock, contextlib.suppress(ProcessLookupError):
+            process = self.members[name].process
+            if process is not None and process.poll() is None:
+                os.kill(process.pid, number)
+
+    def arm(self, name: str, point: str) -> None:
+        """Kill a member; its next life (and only that) ends at a crash point ``name:nth``."""
+        with self._lock:
+            self.members[name].armed = {
+                "INTERACTIONS_TEST_BUILD": "1",
+                "INTERACTIONS_CRASH_POINT": point,
+            }
+            self.send(name, signal.SIGKILL)
+
+    def join(self, role: str, name: str) -> None:
+        """Take on one more process."""
+        with self._lock:
+            log = next(iter(self.members.values())).log.with_name(f"{name}.log")
+            member = self.members[name] = Member(name, role, log)
+            self._start(member)
+
+    def dismiss(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """End a process for good."""
+        with self._lock:
+            process = self.members.pop(name).process
+        if process is None or process.poll() is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
+            os.kill(process.pid, number)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.1):
+            with self._lock:
+                for member in list(self.members.values()):
+                    process = member.process
+                    if process is not None and process.poll() is not None:
+                        member.exits.append(process.returncode)
+                        self._start(member)
+
+    def _start(self, member: Member) -> None:
+        extra, member.armed = member.armed, {}
+        with member.log.open("ab") as log:
+            log.write(f"--- start {member.starts} at {time.time():.3f} {extra} ---\n".encode())
+            log.flush()
+            member.process = subprocess.Popen(
+                [sys.executable, "-m", "tests.harness.watched_role", "run", member.role],
+                env=environment(self._settings, **extra),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        member.starts += 1

@@ -1,0 +1,199 @@
+"""Records that publishers should never send, and some they should: random, and mutated from good ones."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any, Final
+
+from tests.harness.histories import history
+from tests.harness.wire import Raw, event, new_id
+
+_STRANGE: Final[tuple[Any, ...]] = (
+    None,
+    True,
+    0,
+    -1,
+    2**31,
+    2**63,
+    2**70,
+    1e308,
+    0.1,
+    "",
+    " ",
+    "\x00",
+    "\ud83d",
+    "é" * 600,
+    "a" * 11_000,
+    [],
+    {},
+    [[]],
+    {"a": {"b": {}}},
+    "2026-13-01T00:00:00Z",
+    "2026-01-01",
+    "0001-01-01T00:00:00Z",
+    "9999-12-31T23:59:59.999999+14:00",
+    "2026-01-01T00:00:00",
+    "22222222-2222-4222-8222-222222222222",
+    "22222222222242228222222222222222",
+    "00000000-0000-0000-0000-000000000000",
+    "CANCELED",
+    "done",
+    "u.",
+    "u.AAAA",
+    "u.=",
+    "#12345G",
+    "customers.interaction.create",
+    "customers.interactions.created",
+    "call",
+    "CALL ",
+    "NaN",
+    "'; DROP TABLE outbox; --",
+    "\u202e",
+    "../../etc/passwd",
+)
+_FIELDS: Final = (
+    "id",
+    "entityId",
+    "interactionType",
+    "title",
+    "body",
+    "status",
+    "scheduledAt",
+    "occurredAt",
+    "priority",
+    "dealId",
+    "appearanceColor",
+    "appearanceIcon",
+    "sourceTimestamp",
+    "expectedVersion",
+    "validateOnly",
+    "undoToken",
+    "commandId",
+    "_syncOrigin",
+    "syncOrigin",
+    "scheduleVersion",
+    "phase",
+    "displayName",
+    "kind",
+    "label",
+    "nope",
+)
+_ATTRIBUTES: Final = (
+    "id",
+    "type",
+    "source",
+    "specversion",
+    "tenantid",
+    "organizationid",
+    "entityid",
+    "syncorigin",
+    "correlationid",
+    "causationid",
+    "actorid",
+    "traceparent",
+    "expectedversion",
+    "sourcetimestamp",
+    "validateonly",
+    "data",
+    "time",
+)
+_HEADERS: Final = ("ce_id", "ce_type", "content-type", "traceparent", "x")
+_TYPES: Final = (
+    "interaction.create",
+    "interaction.update",
+    "interaction.complete",
+    "interaction.cancel",
+    "interaction.reopen",
+    "interaction.delete",
+    "interaction.undo",
+    "interaction.recompute_next",
+    "interaction.mark_due",
+    "entity.upsert",
+    "deal.upsert",
+    "interaction_type.upsert",
+    "interaction.fix",
+    "signal.record",
+    "draft.delete",
+)
+
+
+class Fuzz:
+    """An endless source of records; the same seed gives the same ones, up to fresh ids."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self._good = list(history(seed, 400, entities=10))
+
+    def record(self) -> Raw:
+        """One record: a good one, a good one with something broken, or noise."""
+        roll = self.chance.random()
+        if roll < 0.1:
+            return self._noise()
+        message = self._mutated() if roll < 0.85 else self.chance.choice(self._good)
+        return self._binary(message) if self.chance.random() < 0.4 else self._structured(message)
+
+    def _noise(self) -> Raw:
+        size = self.chance.choice((0, 1, 5, 40, 300))
+        value = self.chance.choice(
+            (None, self.chance.randbytes(size), b"\x00\x00\x00\x00\x01" + self.chance.randbytes(9))
+        )
+        headers = tuple(
+            (self.chance.choice(_HEADERS), self.chance.randbytes(6)) for _ in range(self.chance.randrange(4))
+        )
+        return Raw(self.chance.choice((None, b"", self.chance.randbytes(16))), value, headers)
+
+    def _mutated(self) -> dict[str, Any]:
+        chance = self.chance
+        good = chance.choice(self._good)
+        message = json.loads(json.dumps(good))
+        for _ in range(chance.randint(1, 3)):
+            how = chance.random()
+            data = message.get("data")
+            if how < 0.5 and isinstance(data, dict):
+                data[chance.choice(_FIELDS)] = chance.choice(_STRANGE)
+            elif how < 0.6 and isinstance(data, dict) and data:
+                del data[chance.choice(list(data))]
+            elif how < 0.75:
+                message[chance.choice(_ATTRIBUTES)] = chance.choice(_STRANGE)
+            elif how < 0.8:
+                message.pop(chance.choice(_ATTRIBUTES), None)
+            elif how < 0.9:
+                message["type"] = f"customers.{chance.choice(_TYPES)}"
+            else:
+                message = event(
+                    chance.choice(_TYPES), good["entityid"], {chance.choice(_FIELDS): chance.choice(_STRANGE)}
+                )
+        if chance.random() < 0.9:
+            message["id"] = message["id"] if chance.random() < 0.1 and "id" in message else new_id()
+        return message  # type: ignore[no-any-return]
+
+    def _key(self, message: dict[str, Any]) -> bytes | None:
+        entity = message.get("entityid")
+        if self.chance.random() < 0.03:
+            return self.chance.choice((None, b"", b"\xff\xfe", str(entity).upper().encode(errors="replace")))
+        return str(entity).encode(errors="replace")
+
+    def _structured(self, message: dict[str, Any]) -> Raw:
+        value = json.dumps(message).encode()
+        if self.chance.random() < 0.05:
+            at = self.chance.randrange(len(value))
+            value = value[:at] + self.chance.randbytes(self.chance.randrange(3)) + value[at + 1 :]
+        return Raw(self._key(message), value)
+
+    def _binary(self, message: dict[str, Any]) -> Raw:
+        headers = []
+        for name, value in message.items():
+            if name != "data":
+                text = value if isinstance(value, str) else json.dumps(value)
+                headers.append((f"ce_{name}", text.encode(errors="surrogatepass")))
+        headers.append(
+            (
+                "content-type",
+                self.chance.choice((b"application/json", b"application/avro", b"text/\xff", b"")),
+            )
+        )
+        value = json.dumps(message.get("data")).encode()
+        if self.chance.random() < 0.1:
+            value = b"\x00" + self.chance.randbytes(4) + value
+        return Raw(self._key(message), value, tuple(headers))
