@@ -17,6 +17,7 @@ from tests.harness.tally import Tally
 #: Longest time that progress may take to come back after any fault.
 PATIENCE: Final = 150.0
 _LOOK: Final = 0.05
+_AUDITS: Final = 4
 
 
 @dataclass
@@ -108,9 +109,13 @@ class Engine:
         began = time.monotonic()
         load = self.scene.load
         load.pause()
-        code, report = run_audit(self.scene.settings, wait=int(PATIENCE))
+        broken: dict[str, list[Any]] = {}
+        for _ in range(_AUDITS):
+            code, report = run_audit(self.scene.settings, wait=int(PATIENCE))
+            broken = {check["name"]: check["violations"] for check in report["checks"] if check["violations"]}
+            if code == 0 or broken:
+                break  # else the timers had more to say between rest and audit
         count = self.tally.count(load.acked)
-        broken = {check["name"]: check["violations"] for check in report["checks"] if check["violations"]}
         if code != 0 and not broken:
             broken = {"not at rest": [report["lagBy"], report["notes"]]}
         return Checked(
