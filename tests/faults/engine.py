@@ -113,11 +113,11 @@ class Engine:
         for _ in range(_AUDITS):
             code, report = run_audit(self.scene.settings, wait=int(PATIENCE))
             broken = {check["name"]: check["violations"] for check in report["checks"] if check["violations"]}
-            if code == 0 or broken:
-                break  # else the timers had more to say between rest and audit
-        count = self.tally.count(load.acked)
-        if code != 0 and not broken:
+            if broken or code == 0:
+                break
+            # The timers had more to say between rest and audit.
             broken = {"not at rest": [report["lagBy"], report["notes"]]}
+        count = self.tally.count(load.acked)
         return Checked(
             after, load.acked_count, **asdict(count), audit=broken, seconds=time.monotonic() - began
         )

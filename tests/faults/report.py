@@ -75,6 +75,10 @@ def chaos_text(faults: list[Struck], checks: list[Checked], how: str, session_se
     missed = sum(not fault.reached for fault in faults)
     if missed:
         lines += ["", f"{missed} armed crash points were not reached in time and do not count as runs."]
+    for check in checks:
+        if not check.clean:
+            found = ", ".join(f"{name}: {what[:1]}" for name, what in check.audit.items()) or "see the table"
+            lines += ["", f"The audit after fault {check.after} was not clean: {found}."]
     kills = [f.recovery for f in faults if f.kind == "applier: kill -9" and f.recovery is not None]
     if kills:
         ratio = median(kills) / session_seconds, max(kills) / session_seconds
