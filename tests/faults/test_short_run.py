@@ -13,7 +13,7 @@ from tests.faults.scene import set_scene
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.stack_fixtures import own_world
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(900)]
 _SESSION = 3.0
 _FAULTS = 25
 # Read at once: the servers' fixture hides these variables from the tests.
