@@ -10,6 +10,7 @@ import pytest
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import DEAD_LETTERS
+from tests.harness.roles import running
 from tests.harness.wire import (
     ORGANIZATION,
     TENANT,
@@ -192,11 +193,15 @@ def test_same_id_with_other_content(pipeline: Settings) -> None:
     assert results[3]["first"]["interactionId"] == results[1]["interactionId"]
 
 
-def test_update_of_unknown_creates_nothing_and_is_logged(pipeline: Settings) -> None:
+def test_update_of_unknown_creates_nothing_and_is_logged(fresh_settings: Settings) -> None:
     entity_id, unknown = new_id(), new_id()
-    update = event("interaction.update", entity_id, {"id": unknown, "occurredAt": "2026-01-05T10:00:00Z"})
-    assert _problem(pipeline, update, entity_id)["code"] == "interaction_not_found"
-    with connect(pipeline, application_name="test") as connection:
+    update = event("interaction.update", entity_id, {"id": unknown, "title": "very private words"})
+    with running(fresh_settings, "applier") as applier:
+        assert _problem(fresh_settings, update, entity_id)["code"] == "interaction_not_found"
+        applier.wait_for_log("applier.update_of_unknown")
+        assert update["id"] in applier.log
+        assert "very private words" not in applier.log
+    with connect(fresh_settings, application_name="test") as connection:
         assert connection.execute(
             "SELECT count(*) FROM customer_interactions WHERE id = %s", (unknown,)
         ).fetchone() == (0,)
