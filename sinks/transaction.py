@@ -30,6 +30,13 @@ SELECT pg_advisory_xact_lock(%s, 0)
 WHERE extract(epoch FROM date_trunc('month', now()) + interval '1 month' - now()) < 120
    OR extract(epoch FROM now() - date_trunc('month', now())) < 120
 """
+_END_SQL: Final = """
+SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.classid = %s::bigint::oid AND l.objsubid = 2 AND l.granted
+  AND l.objid = ANY (%s::bigint[]::oid[]) AND l.pid <> pg_backend_pid()
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND a.xact_start < now() - interval '5 seconds'
+"""
 _WATERMARK_SQL: Final = """
 SELECT partition, next_offset FROM consumed_offsets
 WHERE consumer_group = %s AND topic = %s AND partition = ANY(%s)
@@ -84,6 +91,9 @@ class BatchTransaction:
             with self._connection.transaction():
                 decisions = self._apply(commands, starts, results_offsets)
                 crash_points.reach("before-commit")
+        except pg.LockNotAvailable as error:
+            self._end_former_owners(sorted({command.record.partition for command in commands}))
+            raise Retry("another applier holds a partition of ours", after=0.0) from error
         except pg.UniqueViolation as error:
             self._raced = True
             raise Retry("another applier wrote the same id at the same time", after=0.0) from error
@@ -91,6 +101,18 @@ class BatchTransaction:
             raise _classified(error) from error
         self._raced = False
         return decisions
+
+    def _end_former_owners(self, partitions: list[int]) -> None:
+        """End the sessions that hold the partitions' locks although the group gave us the partitions.
+
+        Such an owner was paused or cut off. No timeout of Postgres ends a session that waits for its
+        client in the middle of a COPY. What it had in hand is rolled back whole, so nothing is lost.
+        """
+        try:
+            with self._connection.transaction():
+                self._connection.execute(_END_SQL, (self._namespace, partitions))
+        except psycopg.Error as error:
+            raise _classified(error) from error
 
     def _apply(
         self,

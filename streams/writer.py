@@ -24,7 +24,8 @@ _log = structlog.get_logger("applier")
 _SESSION = (
     "SET idle_in_transaction_session_timeout = '10s'",
     "SET transaction_timeout = '90s'",
-    "SET lock_timeout = '60s'",
+    # After that a former owner that still holds a lock of ours is ended (sinks.transaction).
+    "SET lock_timeout = '10s'",
 )
 
 
@@ -84,6 +85,8 @@ class Writer:
                 if self._connection is not None and self._connection.closed:
                     self._close()
                 if self._stop.wait(pause):
+                    # Void with all that follow it: what comes after a gap must not be applied.
+                    self._flight.abandon()
                     return False
                 continue
             if self._connection is not None:

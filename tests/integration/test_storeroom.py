@@ -16,7 +16,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.command import Record
 from schemas.decode import decode_record
-from schemas.errors import Stop
+from schemas.errors import Retry, Stop
 from schemas.topics import DEAD_LETTERS
 from sinks.migrate import check
 from sinks.partitions import ensure_partitions
@@ -112,6 +112,28 @@ def test_an_owner_that_is_out_of_date_may_not_write(connection: Connection) -> N
     with pytest.raises(Stop, match="above the watermark"):
         log.apply(3, 4)
     assert _count(connection, "command_log") == 1
+
+
+def test_a_former_owner_that_hangs_inside_a_copy_is_ended(
+    fresh_settings: Settings, connection: Connection
+) -> None:
+    log, entity = Log(connection), new_id()
+    log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
+    connection.execute("SET lock_timeout = '6s'")
+    connection.commit()
+    with connect(fresh_settings, application_name="test-zombie") as zombie:
+        zombie.execute("SELECT pg_advisory_xact_lock(%s, 0)", (log.transaction._namespace,))
+        with pytest.raises(psycopg.OperationalError):
+            _hang_in_copy(zombie, log)
+
+
+def _hang_in_copy(zombie: Connection, log: Log) -> None:
+    with zombie.cursor() as cursor, cursor.copy("COPY customer_entities (id) FROM STDIN") as copy:
+        with pytest.raises(Retry, match="holds a partition"):
+            log.apply(0, 1)
+        assert log.apply(0, 1) == ["applied"]
+        while True:
+            copy.write(b"x" * 65536)
 
 
 def test_a_batch_that_fails_halfway_leaves_nothing(connection: Connection) -> None:
