@@ -171,10 +171,9 @@ class Reader:
                 record = _record(message)
                 self.consumer.seek(TopicPartition(record.topic, record.partition, record.offset))
         finally:
-            owned = {(part.topic, part.partition) for part in self.consumer.assignment()}
-            again = [part for part in assigned if (part.topic, part.partition) in owned]
-            if again:
-                self.consumer.resume(again)
+            owned = self.consumer.assignment()
+            if owned:
+                self.consumer.resume(owned)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [part.partition for part in partitions]
@@ -216,6 +215,8 @@ class Reader:
             starts.append(TopicPartition(self._topic, number, start or OFFSET_BEGINNING))
         _log.info("applier.assigned", partitions=numbers, starts=[part.offset for part in starts])
         consumer.incremental_assign(starts)
+        # Hazard: a pause outlives the loss of a partition; without this it would come back deaf.
+        consumer.resume(partitions)
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [part.partition for part in partitions]
