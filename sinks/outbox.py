@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 
 from domain.decision import Decision
-from schemas.identity import derive_id
+from domain.recompute import relabel_command_id
 from schemas.instants import format_instant
 from sinks.load import Connection
 
@@ -81,9 +81,7 @@ def relabel_rows(connection: Connection, decision: Decision) -> list[tuple[Any, 
     assert envelope.id is not None
     rows = []
     for (entity_id,) in connection.execute(_AFFECTED_SQL, (*scope, *scope)):
-        command_id = derive_id(
-            "relabel", envelope.tenant_id, envelope.organization_id, envelope.id, entity_id
-        )
+        command_id = relabel_command_id(envelope.tenant_id, envelope.organization_id, envelope.id, entity_id)
         headers = {
             "ce_specversion": "1.0",
             "ce_source": SOURCE,

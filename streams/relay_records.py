@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from schemas.avro_schemas import INTERACTION_STATE as INTERACTION_STATE_TYPE
+from schemas.avro_schemas import NEXT_INTERACTION_STATE as NEXT_STATE_TYPE
 from schemas.errors import Stop
 from schemas.events import DUE, OVERDUE
 from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE
@@ -16,9 +18,6 @@ from sinks.windows import OutboxRow
 Encode = Callable[[str, dict[str, Any]], bytes]
 Headers = list[tuple[str, bytes | str | None]]
 OutRecord = tuple[str, str, bytes | None, Headers]
-
-INTERACTION_STATE_TYPE = "customers.interaction.state"
-NEXT_STATE_TYPE = "customers.next_interaction.state"
 
 
 def records_of(row: OutboxRow, encode: Encode) -> list[OutRecord]:

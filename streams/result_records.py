@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from domain.decision import Decision
 from schemas.command import Refused
 from schemas.identity import derive_id
-
-RESULT_TYPE: Final = "customers.interaction.result"
-SOURCE: Final = "/customers/interactions"
+from schemas.outcomes import RESULT_TYPE
+from sinks.outbox import SOURCE
 
 #: Encodes a result's data (camelCase, texts for instants) as Confluent Avro.
 EncodeResult = Callable[[dict[str, Any]], bytes]
