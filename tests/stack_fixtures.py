@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from runtime.kafka import make_admin
 from runtime.postgres import connect
-from runtime.settings import ENV_PREFIX, Settings
+from runtime.settings import ENV_PREFIX, Settings, load_settings
 from sinks.migrate import upgrade
 from stack.down import stop_stack
 from stack.launch import launch_stack
@@ -25,7 +25,8 @@ from streams.schemas_registration import register_schemas
 from streams.topics import ensure_topics, existing_topics
 from tests.container_stack import container_stack
 
-_TEMPLATE = "template_interactions"
+#: A session's own, so that two sessions may share one stack.
+_TEMPLATE = f"template_{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +34,16 @@ def embedded_stack() -> Iterator[Settings]:
     """Kafka, Postgres and the registry, without roles, for the whole session.
 
     The stack watches this process and stops when it ends, also when it is killed. With
-    ``INTERACTIONS_TEST_STACK=containers`` the servers are containers instead.
+    ``INTERACTIONS_TEST_STACK=containers`` the servers are containers instead; with
+    ``INTERACTIONS_TEST_STACK=running`` they are those that the environment names, and stay up.
     """
-    if os.environ.get("INTERACTIONS_TEST_STACK") == "containers":
+    wanted = os.environ.get("INTERACTIONS_TEST_STACK", "embedded")
+    if wanted == "containers":
         with container_stack() as settings:
             yield settings
+        return
+    if wanted == "running":
+        yield load_settings()
         return
     own = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(ENV_PREFIX)}
     home = Path(tempfile.mkdtemp(prefix="interactions-tests-"))
@@ -61,11 +67,12 @@ def embedded_stack() -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def template_database(embedded_stack: Settings) -> str:
+def template_database(embedded_stack: Settings) -> Iterator[str]:
     """Name of a database with the newest schema, to be copied; copying takes a tenth of migrating."""
     _administer(embedded_stack, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(_TEMPLATE)))
     upgrade(_on_database(embedded_stack, _TEMPLATE))
-    return _TEMPLATE
+    yield _TEMPLATE
+    _administer(embedded_stack, sql.SQL("DROP DATABASE {}").format(sql.Identifier(_TEMPLATE)))
 
 
 @pytest.fixture
