@@ -22,7 +22,7 @@ def check_aftermath(
 ) -> None:
     """Compare an applied command's traces with the decision.
 
-    :param subject: the entity after the command; ``None`` for a dictionary entry.
+    :param subject: the entity after the command; ``None`` for a dictionary entry or a flag.
     """
     if subject is not None:
         _check_versions(evidence, command, recorded, decision, subject)

@@ -82,12 +82,22 @@ def _type(value: Any) -> str:
     return code
 
 
+def _feature(value: Any) -> str:
+    name = value.replace("_", "-") if isinstance(value, str) and len(value) <= 100 else None
+    if name not in FLAGS:
+        raise Wrong("not a feature flag")
+    return name
+
+
 def _names(value: Any) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return tuple(value)
     raise Wrong("not a list of field names")
 
 
+FLAGS: Final = frozenset(
+    f"customers.interactions.{name}" for name in ("unified", "legacy-adapters", "external-sync")
+)
 _short = _text(100)
 _command_id = _text(200, 1)
 _big = 2**63 - 1
@@ -134,6 +144,7 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
         "actionable": (_flag, True),
         "strict": (_flag, True),
     },
+    "feature_flag.set": {"flag": (_feature, False), "enabled": (_flag, False)},
     "interaction.create": {
         **_DETAILS,
         "id": (read_uuid, True),
@@ -163,6 +174,7 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "entity.upsert": ("id", "kind", "displayName"),
     "deal.upsert": ("id", "title"),
     "interaction_type.upsert": ("interactionType",),
+    "feature_flag.set": ("flag", "enabled"),
     "interaction.create": ("interactionType",),
     "interaction.mark_due": ("id", "scheduleVersion", "phase"),
     **{f"interaction.{verb}": ("id",) for verb in ("update", "complete", "cancel", "reopen", "delete")},

@@ -36,6 +36,7 @@ class Decision:
     :param before, after: the interaction; ``after`` of a deletion is ``None``.
     :param version: of the interaction or its deletion after the command.
     :param entity, deal, entry: new field values of the entity, a deal, a dictionary entry.
+    :param flag: a feature flag and its new value.
     :param bumps: whether the entity's version grows; ``None``: the contract leaves it open.
     :param cross: rejections that would be right too, because a fact of another partition decides.
     :param either: outcomes that are right too, for the same reason.
@@ -52,10 +53,16 @@ class Decision:
     entity: dict[str, Any] | None = None
     deal: dict[str, Any] | None = None
     entry: dict[str, Any] | None = None
+    flag: tuple[str, bool] | None = None
     bumps: bool | None = True
     cross: frozenset[str] = frozenset()
     either: tuple[str, ...] = ()
     next: bool | None = False
+
+    @property
+    def of_entity(self) -> bool:
+        """Whether it is about an entity, not about a dictionary or a flag."""
+        return self.entry is None and self.flag is None
 
 
 def rejected(code: str, *also: str) -> Decision:

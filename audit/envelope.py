@@ -113,6 +113,10 @@ def _check(parsed: Parsed, data: dict[str, Any], attributes: dict[str, Any], avr
             parsed.kind != "interaction_type.upsert" or parsed.entity == parsed.organization,
             "a type belongs to the organization: entityid must be its id",
         ),
+        (
+            parsed.kind != "feature_flag.set" or parsed.entity == parsed.tenant,
+            "a flag belongs to the tenant: entityid must be its id",
+        ),
         (version is None or _WHOLE.fullmatch(str(version)), "expectedversion is not a whole number"),
     )
     for holds, what in rules:

@@ -21,7 +21,8 @@ from audit.subjects import Subject
 _UNDOABLE: Final = frozenset(
     f"interaction.{verb}" for verb in ("create", "update", "complete", "cancel", "reopen", "delete", "undo")
 )
-_TYPE: Final = "interaction_type.upsert"
+#: Keyed by the organization or the tenant: nothing says that the first one on the topic is the first.
+_OF_NO_ENTITY: Final = ("interaction_type.upsert", "feature_flag.set")
 _RECOMPUTE: Final = "interaction.recompute_next"
 
 
@@ -252,7 +253,7 @@ class Fold:
             if decision.interaction is not None and command.kind in _UNDOABLE:
                 left = decision.after.version if decision.after else None
                 image = Image(command.entity, decision.interaction, decision.before, left, available=True)
-            subject = None if decision.entry is not None else self.model.subjects[command.entity]
+            subject = self.model.subjects[command.entity] if decision.of_entity else None
             check_aftermath(self.evidence, command, recorded, decision, number, subject)
         elif decision.entry is not None and recorded.outcome == "no_op":
             self.model.commit(command, decision, None)
@@ -286,12 +287,12 @@ class Fold:
 
     def _begins_late(self, command: Parsed, recorded: Recorded) -> bool:
         """Whether an entity existed before the oldest command that is still retained."""
-        if command.kind == _TYPE or self.evidence.begin(command.record.partition) == 0:
+        if command.kind in _OF_NO_ENTITY or self.evidence.begin(command.record.partition) == 0:
             return False
         return not (command.kind == "entity.upsert" and recorded.entity_version in (1, None))
 
     def _type_begins_late(self, command: Parsed) -> bool:
-        return command.kind == _TYPE and self.evidence.begin(command.record.partition) > 0
+        return command.kind in _OF_NO_ENTITY and self.evidence.begin(command.record.partition) > 0
 
     def _partial(self, command: Parsed) -> Subject:
         self._report.note(

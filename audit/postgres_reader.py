@@ -36,6 +36,7 @@ _SELECT: Final[dict[str, str]] = {
     "customer_deals": _DEALS,
     "interaction_types": "tenant_id::text, organization_id::text, code, label, icon, color, actionable",
     "interaction_dictionaries": "tenant_id::text, organization_id::text, strict",
+    "feature_flags": "tenant_id::text, organization_id::text, flag, enabled",
     "command_log": _LOG,
     "outbox": "id::text, aggregatetype, aggregateid, type, position, xid, created_at",
     "consumed_offsets": "consumer_group, topic, partition, next_offset, results_offset",

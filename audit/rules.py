@@ -40,6 +40,7 @@ class Model:
 
     :ivar types: what upserts said of each dictionary entry, by scope and code.
     :ivar strict: scopes whose dictionary is, or once was, closed.
+    :ivar flags: what was said last of each feature flag, by tenant and name: value, and from where.
     :ivar images: what undo targets left behind, by command key.
     """
 
@@ -48,6 +49,7 @@ class Model:
         self.types: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.strict: dict[Scope, bool] = {}
         self.ever_strict: set[Scope] = set()
+        self.flags: dict[tuple[str, str], tuple[bool, str]] = {}
         self.used: set[tuple[str, str, str]] = set()
         self.images: dict[int, Image] = {}
         #: Deletions, and interactions that came back from another entity's, as recorded.
@@ -60,6 +62,8 @@ class Model:
             return rejected("source_timestamp_in_future")
         if command.kind == "interaction_type.upsert":
             return self._type(command)
+        if command.kind == "feature_flag.set":
+            return self._flag(command)
         subject = self.subjects.get(command.entity)
         ours = subject is not None and (subject.tenant, subject.organization) == (
             command.tenant,
@@ -92,6 +96,10 @@ class Model:
         scope = (command.tenant, command.organization)
         if decision.entry is not None:
             self._put_entry(scope, decision.entry)
+            return
+        if decision.flag is not None:
+            name, enabled = decision.flag
+            self.flags[command.tenant, name] = enabled, command.organization
             return
         subject = self.subjects.get(command.entity)
         if subject is None:
@@ -192,6 +200,14 @@ class Model:
             return Decision("applied", entry=entry, bumps=False, either=either, cross=cross)
         either = () if sure else ("applied",)
         return Decision("no_op", entry=entry, bumps=False, either=either, cross=cross)
+
+    def _flag(self, command: Parsed) -> Decision:
+        data = command.data or {}
+        if command.expected_version is not None:
+            return rejected("expected_version_not_supported")
+        known = self.flags.get((command.tenant, data["flag"]))
+        outcome = "no_op" if known is not None and known[0] == data["enabled"] else "applied"
+        return Decision(outcome, flag=(data["flag"], data["enabled"]), bumps=False)
 
     def _put_entry(self, scope: Scope, entry: dict[str, Any]) -> None:
         known = self.types.setdefault((*scope, entry["code"]), {})

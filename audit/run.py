@@ -6,6 +6,7 @@ from audit.dictionary_pass import check_dictionary
 from audit.event_pass import EVENTS, read_events
 from audit.evidence import Evidence
 from audit.findings import Report
+from audit.flags_pass import check_flags
 from audit.fold import Fold
 from audit.history import History
 from audit.ledger import read_ledger
@@ -40,6 +41,7 @@ def audit(history: History) -> Report:
     fold.run()
     tables = read_tables(history, fold, events, report)
     check_dictionary(history, tables, fold, report)
+    check_flags(history, fold, report)
     check_states(history, tables, evidence.outbox, report)
     report.counts = {
         "logRows": len(ledger),

@@ -9,6 +9,7 @@ from domain.decision import Decision
 from domain.dictionary import upsert_type
 from domain.due import mark_due
 from domain.entities import upsert_deal, upsert_entity
+from domain.flags import set_flag
 from domain.lifecycle import cancel, complete, create, delete, reopen
 from domain.log_identity import log_identity
 from domain.outcome import rejected, repeated
@@ -24,6 +25,7 @@ HANDLERS: Final[dict[str, Callable[[World, Command, Any], Decision]]] = {
     "customers.entity.upsert": upsert_entity,
     "customers.deal.upsert": upsert_deal,
     "customers.interaction_type.upsert": upsert_type,
+    "customers.feature_flag.set": set_flag,
     "customers.interaction.create": create,
     "customers.interaction.update": update,
     "customers.interaction.complete": complete,

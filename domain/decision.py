@@ -23,6 +23,7 @@ class Decision:
     :param type_entry: a dictionary entry to store; ``strict``: the dictionary's new strictness.
     :param relabeled: the code of a type whose label, icon or colour changed: entities that show it
         need ``recompute_next``.
+    :param flag: a feature flag of the tenant and its new value.
     """
 
     command: Command | Refused
@@ -40,3 +41,4 @@ class Decision:
     type_entry: TypeEntry | None = None
     strict: bool | None = None
     relabeled: str | None = None
+    flag: tuple[str, bool] | None = None

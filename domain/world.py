@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TypeVar
 
 from domain.decision import Decision
@@ -23,6 +24,7 @@ class World:
     :ivar log: the entries of the batch's own command ids and of the commands they undo.
     :ivar recounts: ``(open, overdue, done)`` as counted from the stored rows, for the entities that
         the batch recomputes; kept up to date through the fold.
+    :ivar flags: by ``(tenant_id, flag)``, of the tenants whose flags the batch sets; only what was set.
     :ivar retired: the last version given to interactions that are deleted: of those that the batch
         names (by the id of a create, or by an undo) and that have no row. Versions go on from there.
     """
@@ -35,6 +37,7 @@ class World:
         self.log: dict[tuple[str, str, str], LogEntry] = {}
         self.recounts: dict[str, tuple[int, int, int]] = {}
         self.retired: dict[str, int] = {}
+        self.flags: dict[tuple[str, str], bool] = {}
         self._plans: dict[str, Plan] = {}
         # What the store held before the fold, by id; written rows are those named here.
         self._interaction_was_stored: dict[str, bool] = {}
@@ -42,6 +45,7 @@ class World:
         self._deal_was_stored: dict[str, bool] = {}
         self._changed_types: dict[tuple[str, str, str], None] = {}
         self._changed_strictness: dict[Scope, None] = {}
+        self._changed_flags: dict[tuple[str, str], tuple[str, datetime]] = {}
 
     def load_interaction(self, row: Interaction) -> None:
         """Add a stored row, also to its entity's plan; a row that is known already is left alone."""
@@ -86,6 +90,11 @@ class World:
         if decision.deal is not None:
             self._deal_was_stored.setdefault(decision.deal.id, decision.deal.id in self.deals)
             self.deals[decision.deal.id] = decision.deal
+        if decision.flag is not None:
+            name, enabled = decision.flag
+            key = command.envelope.tenant_id, name
+            self.flags[key] = enabled
+            self._changed_flags[key] = command.envelope.organization_id, command.appended_at
         if row is not None or decision.type_entry is not None or decision.strict is not None:
             self._apply_dictionary(decision, (command.envelope.tenant_id, command.envelope.organization_id))
 
@@ -120,6 +129,13 @@ class World:
     def changed_strictness(self) -> list[tuple[str, str, bool]]:
         """Scopes whose dictionary was closed or opened."""
         return [(*scope, self.dictionaries[scope].strict) for scope in self._changed_strictness]
+
+    def changed_flags(self) -> list[tuple[str, str, str, bool, datetime]]:
+        """Flags that were set: tenant, organization that set it last, flag, value, when."""
+        return [
+            (tenant, organization, flag, self.flags[tenant, flag], at)
+            for (tenant, flag), (organization, at) in self._changed_flags.items()
+        ]
 
     def _move(self, identity: str, after: Interaction | None, entity_id: str) -> None:
         before = self.interactions.get(identity)

@@ -22,6 +22,11 @@ def interaction_list(tenant_id: str, organization_id: str) -> str:
     return f"customers:interaction:list:{tenant_id}:{organization_id}"
 
 
+def feature_flags(tenant_id: str) -> str:
+    """Every view that depends on one tenant's feature flags."""
+    return f"customers:feature-flags:{tenant_id}"
+
+
 def interaction_mapping(integration_id: str, tenant_id: str, organization_id: str) -> str:
     """Every view of one integration's mappings in one tenant and organization."""
     return f"integrations:interaction-mapping:{integration_id}:{tenant_id}:{organization_id}"

@@ -17,7 +17,13 @@ from pydantic import ValidationError
 from schemas.command import Command, Envelope, PartialEnvelope, Record, Refused
 from schemas.errors import FieldError, Reject
 from schemas.instants import from_epoch_ms, parse_instant
-from schemas.payloads import PAYLOADS, EntityUpsert, InteractionTypeUpsert, canonical_type
+from schemas.payloads import (
+    PAYLOADS,
+    EntityUpsert,
+    FeatureFlagSet,
+    InteractionTypeUpsert,
+    canonical_type,
+)
 from schemas.values import UUID_PATTERN
 
 #: ``value -> (record full name, data)``; raises ``Reject`` or ``Retry``.
@@ -241,6 +247,12 @@ def _check_entity(envelope: Envelope, payload: Any) -> None:
             "entity_mismatch",
             "a dictionary entry belongs to the organization: entityid and the key must be its id",
             errors=(FieldError("entity_mismatch", "must be the organization id", attribute="entityid"),),
+        )
+    if isinstance(payload, FeatureFlagSet) and envelope.entity_id != envelope.tenant_id:
+        raise Reject(
+            "entity_mismatch",
+            "a flag belongs to the tenant: entityid and the key must be its id",
+            errors=(FieldError("entity_mismatch", "must be the tenant id", attribute="entityid"),),
         )
 
 

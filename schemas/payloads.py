@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
+from schemas.flags import FlagName
 from schemas.values import (
     Body,
     Color,
@@ -103,6 +104,13 @@ class InteractionTypeUpsert(Payload):
     color: Color | None = None
     actionable: bool | None = None
     strict: bool | None = None
+
+
+class FeatureFlagSet(Payload):
+    """Switch a feature flag of the whole tenant on or off (spec "Configuration")."""
+
+    flag: FlagName
+    enabled: Annotated[bool, Field(strict=True)]
 
 
 class InteractionCreate(Payload):
@@ -215,6 +223,7 @@ PAYLOADS: Final[dict[str, type[Payload]]] = {
     "customers.entity.upsert": EntityUpsert,
     "customers.deal.upsert": DealUpsert,
     "customers.interaction_type.upsert": InteractionTypeUpsert,
+    "customers.feature_flag.set": FeatureFlagSet,
     "customers.interaction.create": InteractionCreate,
     "customers.interaction.update": InteractionUpdate,
     "customers.interaction.complete": InteractionComplete,

@@ -17,6 +17,7 @@ from domain.world import World
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_of, entity_of, interaction_of
+from sinks.flag_rows import load_flags
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 _DICTIONARY_LOCK: Final = 0x1A7E0002
@@ -98,6 +99,7 @@ def load_world(connection: Connection, commands: Sequence[Command | Refused]) ->
     ]
     if fresh:
         _load_dictionaries(connection, world, fresh)
+        load_flags(connection, world, fresh)
         _load_rows(connection, world, fresh)
     return world
 

@@ -20,6 +20,7 @@ from sinks.columns import (
     entity_row,
     interaction_row,
 )
+from sinks.flag_rows import store_flags
 from sinks.load import Connection
 from sinks.outbox import outbox_rows, relabel_rows
 
@@ -94,6 +95,7 @@ def store(connection: Connection, world: World, decisions: Sequence[Decision]) -
     _entities(connection, world)
     _deals(connection, world)
     _dictionary(connection, world)
+    store_flags(connection, world)
     _interactions(connection, world)
     logged = [decision for decision in decisions if decision.logged]
     _copy(connection, _COPY_LOG, (_log_row(decision) for decision in logged))

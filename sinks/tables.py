@@ -146,6 +146,17 @@ interaction_dictionaries: Final = sa.Table(
     Column("strict", Boolean, nullable=False),
 )
 
+feature_flags: Final = sa.Table(
+    "feature_flags",
+    metadata,
+    _id("tenant_id", primary_key=True),
+    Column("flag", Text, primary_key=True),
+    # From where it was set last; the flag holds for the whole tenant.
+    _id("organization_id"),
+    Column("enabled", Boolean, nullable=False),
+    _instant("updated_at"),
+)
+
 command_log: Final = sa.Table(
     "command_log",
     metadata,

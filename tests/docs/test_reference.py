@@ -15,7 +15,7 @@ from schemas.command import Command, Record
 from schemas.decode import decode_record
 from schemas.events import EVENT_TYPES, InteractionSnapshot, Published
 from schemas.outcomes import Result
-from schemas.payloads import PAYLOADS, InteractionTypeUpsert, Payload
+from schemas.payloads import PAYLOADS, FeatureFlagSet, InteractionTypeUpsert, Payload
 from schemas.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]
@@ -77,15 +77,16 @@ def decode(event: dict[str, object]) -> object:
 @pytest.mark.parametrize(("command_type", "example"), examples())
 def test_each_example_is_a_valid_command(command_type: str, example: str) -> None:
     organization = "0b7f5a0e-53e4-4b0c-9d1e-1f0a6f7d0002"
-    keyed_by_organization = PAYLOADS[command_type] is InteractionTypeUpsert
+    tenant = "0b7f5a0e-53e4-4b0c-9d1e-1f0a6f7d0001"
+    keys: dict[type[Payload], str] = {InteractionTypeUpsert: organization, FeatureFlagSet: tenant}
     event = {
         "specversion": "1.0",
         "id": "c-1",
         "source": "urn:example:docs",
         "type": command_type,
-        "tenantid": "0b7f5a0e-53e4-4b0c-9d1e-1f0a6f7d0001",
+        "tenantid": tenant,
         "organizationid": organization,
-        "entityid": organization if keyed_by_organization else ENTITY,
+        "entityid": keys.get(PAYLOADS[command_type], ENTITY),
         "data": json.loads(example),
     }
     assert isinstance(decode(event), Command), decode(event)

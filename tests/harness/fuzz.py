@@ -113,6 +113,7 @@ _TYPES: Final = (
     "entity.upsert",
     "deal.upsert",
     "interaction_type.upsert",
+    "feature_flag.set",
     "interaction.fix",
     "signal.record",
     "draft.delete",

@@ -90,6 +90,9 @@ def _command(
         return event(
             "interaction.create", entity, {"interactionType": "call", "nope": 1}, command_id=command_id
         )
+    if roll < 0.992:
+        flag = {"flag": "customers.interactions.external-sync", "enabled": chance.random() < 0.5}
+        return event("feature_flag.set", TENANT, flag, command_id=command_id)
     return event(
         "interaction_type.upsert",
         ORGANIZATION,

@@ -241,6 +241,15 @@ class Machine:
                     {"tenant_id": tenant, "organization_id": organization, "strict": dictionary.strict}
                     for (tenant, organization), dictionary in world.dictionaries.items()
                 ],
+                "feature_flags": [
+                    {
+                        "tenant_id": tenant,
+                        "organization_id": organization,
+                        "flag": flag,
+                        "enabled": enabled,
+                    }
+                    for tenant, organization, flag, enabled, _ in world.changed_flags()
+                ],
                 "command_log": self.log,
                 "outbox": self.outbox,
                 "consumed_offsets": [

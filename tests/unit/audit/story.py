@@ -79,4 +79,11 @@ def tell() -> Machine:
         tenant=TENANT,
         command_id="relabel-call",
     )
+    for enabled in (False, True, True):
+        m.send(
+            "feature_flag.set",
+            {"flag": "customers.interactions.external_sync", "enabled": enabled},
+            entity=TENANT,
+        )
+    m.send("feature_flag.set", {"flag": "customers.interactions.nope", "enabled": True}, entity=TENANT)
     return m.settle()

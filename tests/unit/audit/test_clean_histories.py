@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from audit.contract import FLAGS
 from audit.findings import Report
 from audit.run import audit
-from tests.unit.audit.machine import ORGANIZATION, START, Machine, make_id
+from tests.unit.audit.machine import ORGANIZATION, START, TENANT, Machine, make_id
 from tests.unit.audit.story import tell
 
 ENTITIES = tuple(make_id(f"entity-{n}") for n in range(3))
@@ -68,8 +69,8 @@ def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any
             details[name] = chance.choice(values)
     verb = chance.choices(
         ["create", "update", "complete", "cancel", "reopen", "delete", "undo", "mark_due", "entity", "deal",
-         "type", "recompute_next"],
-        [20, 15, 12, 7, 10, 8, 18, 8, 6, 4, 3, 3],
+         "type", "recompute_next", "flag"],
+        [20, 15, 12, 7, 10, 8, 18, 8, 6, 4, 3, 3, 3],
     )[0]  # fmt: skip
     if verb == "create":
         chosen = {"id": interaction} if chance.random() < 0.8 else {}
@@ -93,6 +94,9 @@ def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any
         maybe.pop("expectedVersion", None)
         entry = {"interactionType": chance.choice(TYPES), "label": chance.choice(["L", "M"]), **maybe}
         return "interaction_type.upsert", entry, ORGANIZATION
+    if verb == "flag":
+        flag = {"flag": chance.choice(sorted(FLAGS)), "enabled": chance.random() < 0.5}
+        return "feature_flag.set", flag, TENANT
     if verb == "recompute_next":
         return "interaction.recompute_next", {}, entity
     return f"interaction.{verb}", {"id": interaction, **maybe}, entity

@@ -101,6 +101,23 @@ def _as_of_not_kept(m: Machine) -> None:
 
 
 @breaks("A2")
+def _flag_flipped(m: Machine) -> None:
+    m.tables["feature_flags"][0]["enabled"] = False
+
+
+@breaks("A2")
+def _flag_lost(m: Machine) -> None:
+    del m.tables["feature_flags"][0]
+
+
+@breaks("A2")
+def _flag_of_no_command(m: Machine) -> None:
+    m.tables["feature_flags"].append(
+        {**m.tables["feature_flags"][0], "flag": "customers.interactions.unified"}
+    )
+
+
+@breaks("A2")
 def _entity_lost(m: Machine) -> None:
     m.tables["customer_entities"].remove(row_of(m, "customer_entities", BODO))
 

@@ -1,0 +1,103 @@
+"""Feature flags: set by command, kept for the tenant, refused with a pointer when unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from domain.decide import fold
+from domain.decision import Decision
+from domain.world import World
+from schemas.command import Command, Record, Refused
+from schemas.decode import decode_record
+
+TENANT = "10000000-0000-4000-8000-000000000001"
+OTHER = "10000000-0000-4000-8000-000000000002"
+ORGANIZATION = "20000000-0000-4000-8000-000000000001"
+SYNC = "customers.interactions.external-sync"
+
+
+def command(number: int, data: dict[str, Any], *, tenant: str = TENANT, key: str | None = None) -> Any:
+    event = {
+        "id": f"c-{number}",
+        "type": "customers.feature_flag.set",
+        "source": "/tests",
+        "tenantid": tenant,
+        "organizationid": ORGANIZATION,
+        "entityid": key or tenant,
+        "data": data,
+    }
+    record = Record(
+        "commands", 0, number, 1_900_000_000_000, (key or tenant).encode(), orjson.dumps(event), ()
+    )
+
+    def no_avro(value: bytes) -> tuple[str, dict[str, Any]]:
+        raise AssertionError("the commands are JSON")
+
+    return decode_record(record, no_avro)
+
+
+def run(world: World, *commands: Command | Refused) -> list[Decision]:
+    return fold(world, commands)
+
+
+def test_setting_a_flag_is_applied_once_and_then_changes_nothing() -> None:
+    world = World()
+    decisions = run(world, *(command(n, {"flag": SYNC, "enabled": on}) for n, on in enumerate((True, True))))
+    assert [decision.outcome for decision in decisions] == ["applied", "no_op"]
+    assert decisions[0].result["invalidates"] == [f"customers:feature-flags:{TENANT}"]
+    assert decisions[0].events == ()
+    (row,) = world.changed_flags()
+    assert row[:4] == (TENANT, ORGANIZATION, SYNC, True)
+
+
+def test_a_flag_that_was_never_set_is_set_even_to_its_default() -> None:
+    (decision,) = run(World(), command(1, {"flag": SYNC, "enabled": False}))
+    assert decision.outcome == "applied"
+
+
+def test_underscores_name_the_same_flag() -> None:
+    world = World()
+    run(world, command(1, {"flag": SYNC.replace("-", "_"), "enabled": True}))
+    assert world.flags == {(TENANT, SYNC): True}
+
+
+def test_each_tenant_has_its_own() -> None:
+    world = World()
+    run(world, command(1, {"flag": SYNC, "enabled": True}))
+    (decision,) = run(world, command(2, {"flag": SYNC, "enabled": True}, tenant=OTHER))
+    assert decision.outcome == "applied"
+
+
+def test_only_validating_sets_nothing() -> None:
+    world = World()
+    (decision,) = run(world, command(1, {"flag": SYNC, "enabled": True, "validateOnly": True}))
+    assert (decision.outcome, decision.logged, world.flags) == ("applied", False, {})
+
+
+@pytest.mark.parametrize(
+    ("data", "pointer"),
+    [
+        ({"flag": "customers.interactions.nope", "enabled": True}, "/flag"),
+        ({"flag": SYNC}, "/enabled"),
+        ({"flag": SYNC, "enabled": 1}, "/enabled"),
+        ({"flag": SYNC, "enabled": True, "reason": "x"}, "/reason"),
+    ],
+)
+def test_what_is_wrong_is_pointed_at(data: dict[str, Any], pointer: str) -> None:
+    refused = command(1, data)
+    assert isinstance(refused, Refused)
+    assert [error.pointer for error in refused.rejection.errors] == [pointer]
+
+
+def test_the_key_must_be_the_tenant() -> None:
+    refused = command(1, {"flag": SYNC, "enabled": True}, key=ORGANIZATION)
+    assert isinstance(refused, Refused)
+    assert refused.rejection.code == "entity_mismatch"
+
+
+def test_a_flag_has_no_version_to_expect() -> None:
+    (decision,) = run(World(), command(1, {"flag": SYNC, "enabled": True, "expectedVersion": 1}))
+    assert decision.result["problem"]["code"] == "expected_version_not_supported"
