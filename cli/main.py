@@ -13,6 +13,7 @@ from cli import (
     dead_letters,
     demo,
     doctor,
+    flags,
     next_interactions,
     publish,
     stack_commands,
@@ -34,6 +35,7 @@ GROUPS = (
     audit_command,
     dead_letters,
     topics,
+    flags,
     db,
     doctor,
 )

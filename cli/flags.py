@@ -1,0 +1,105 @@
+"""``interactions flags``: a tenant's feature flags, and setting one by command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+from uuid import UUID, uuid4
+
+import typer
+
+from cli.console import console, table
+from cli.publish_view import show_report
+from cli.publishing import RecordSource, publishing
+from runtime.settings import load_settings
+from schemas.errors import Reject
+from schemas.flags import canonical_flag
+
+_EXAMPLES = """
+[bold]Examples[/bold]
+
+  interactions flags list --tenant 0b7f5a0e-53e4-4b0c-9d1e-1f0a6f7d0001
+
+  interactions flags set customers.interactions.unified on --tenant … --organization …
+"""
+_SET_HELP = (
+    "Switch a flag on or off for a whole tenant, and wait until it is.\n\n"
+    "It goes out as a command (customers.feature_flag.set), so it stands in the command log and is "
+    "audited.\n\n"
+    "Exit status: 0 it has the value; 1 it was rejected, or its outcome is not known yet."
+)
+_VALUES = {"on": True, "off": False}
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``flags``."""
+    group = typer.Typer(
+        name="flags", help="See and set a tenant's feature flags.", epilog=_EXAMPLES, no_args_is_help=True
+    )
+    group.command("list", help="Show the flags of a tenant.")(list_flags)
+    group.command("set", help=_SET_HELP, epilog=_EXAMPLES)(set_flag)
+    app.add_typer(group)
+
+
+def list_flags(
+    *,
+    tenant: Annotated[UUID, typer.Option(help="The tenant.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """Show the flags of a tenant."""
+    from runtime.postgres import connect
+    from sinks.reads.flags import flags_of
+
+    with connect(load_settings(), application_name="interactions-flags") as connection:
+        flags = flags_of(connection, str(tenant)).values()
+    if as_json:
+        for flag in flags:
+            shown = {"flag": flag.name, "enabled": flag.enabled, "chosen": flag.chosen}
+            sys.stdout.write(json.dumps(shown) + "\n")
+        return
+    rows = table("Feature flags")
+    for name in ("flag", "value", "from"):
+        rows.add_column(name, no_wrap=True)
+    for flag in flags:
+        rows.add_row(flag.name, "on" if flag.enabled else "off", "set" if flag.chosen else "default")
+    console().print(rows)
+
+
+def set_flag(
+    flag: Annotated[str, typer.Argument(help="Its name, as the list shows it.")],
+    value: Annotated[str, typer.Argument(help="on or off.")],
+    *,
+    tenant: Annotated[UUID, typer.Option(help="The tenant.")],
+    organization: Annotated[UUID, typer.Option(help="The organization from which it is set.")],
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the outcome.")] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
+) -> None:
+    """Switch a flag on or off."""
+    from cli.input_lines import HEADERS, Outgoing
+
+    if value not in _VALUES:
+        raise typer.BadParameter("must be on or off", param_hint="VALUE")
+    try:
+        name = canonical_flag(flag)
+    except ValueError as error:
+        raise Reject("unknown_flag", f"{flag} {error}") from None
+    command_id = str(uuid4())
+    event = {
+        "specversion": "1.0",
+        "id": command_id,
+        "type": "customers.feature_flag.set",
+        "source": "urn:customer-interactions:cli",
+        "tenantid": str(tenant),
+        "organizationid": str(organization),
+        "entityid": str(tenant),
+        "data": {"flag": name, "enabled": _VALUES[value]},
+    }
+    record = Outgoing(1, str(tenant).encode(), json.dumps(event).encode(), HEADERS, command_id)
+    with publishing(load_settings(), timeout=timeout) as publisher:
+        report = publisher.run(RecordSource([record]))
+    if as_json:
+        sys.stdout.write(json.dumps({"commandId": command_id, **report.to_json()}) + "\n")
+    else:
+        show_report(console(), report, timeout=timeout)
+    raise typer.Exit(report.exit_code(allow_rejected=False))

@@ -1,0 +1,1 @@
+"""Reads for people and the gateway: one question a file, always scoped, never a write."""
