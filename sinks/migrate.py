@@ -13,7 +13,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-import sinks.legacy_tables  # noqa: F401 - its tables join the metadata
+import sinks.connector_tables
+import sinks.legacy_tables  # noqa: F401 - their tables join the metadata
 from runtime.postgres import connect, make_engine
 from runtime.settings import Settings
 from sinks.partitions import PARTITIONED, ensure_partitions

@@ -1,0 +1,205 @@
+"""The tables of the connectors: integrations, their mirrors, what is left to do (spec "External Mapping")."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, Text
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB, TIMESTAMP, UUID
+
+from sinks.tables import metadata
+
+ENTITY_TYPE: Final = "customers.interaction"
+
+
+def _instant(name: str, *, nullable: bool = False, default: bool = False) -> Column[Any]:
+    server_default = sa.text("now()") if default else None
+    return Column(name, TIMESTAMP(timezone=True), nullable=nullable, server_default=server_default)
+
+
+def _id(name: str, *, nullable: bool = False, primary_key: bool = False) -> Column[Any]:
+    return Column(name, UUID(as_uuid=False), nullable=nullable, primary_key=primary_key)
+
+
+def _scope() -> tuple[Column[Any], Column[Any]]:
+    # Law 6: tenant and organization are on every row.
+    return _id("tenant_id"), _id("organization_id")
+
+
+def _integration(*, primary_key: bool = False) -> Column[Any]:
+    return Column(
+        "integration_id", Text, ForeignKey("integrations.id"), nullable=False, primary_key=primary_key
+    )
+
+
+integrations: Final = sa.Table(
+    "integrations",
+    metadata,
+    # Unique over all tenants: it stands in webhook addresses and in `syncOrigin`.
+    Column("id", Text, primary_key=True),
+    *_scope(),
+    Column("provider", Text, nullable=False),
+    Column("settings", JSONB, nullable=False),
+    Column("policy", JSONB, nullable=False),
+    # AES-GCM, never in the clear (see connectors.secrets).
+    Column("secrets", BYTEA, nullable=False),
+    Column("secrets_key_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_reason", Text),
+    Column("healthy", Boolean),
+    Column("health_detail", Text),
+    _instant("health_at", nullable=True),
+    _instant("created_at", default=True),
+    _instant("updated_at", default=True),
+    sa.CheckConstraint(
+        "state IN ('active', 'paused', 'needs_auth', 'needs_confirmation', 'disabled')", name="state"
+    ),
+    Index("ix_integrations_scope", "tenant_id", "organization_id"),
+)
+
+mappings: Final = sa.Table(
+    "sync_external_id_mappings",
+    metadata,
+    _integration(primary_key=True),
+    Column("entity_type", Text, primary_key=True, server_default=ENTITY_TYPE),
+    _id("local_id", primary_key=True),
+    *_scope(),
+    Column("external_id", Text, nullable=False),
+    Column("external_url", Text),
+    # What both sides held when they last agreed, field by field: {"title": {"local": …, "remote": …}}.
+    # Null until the object was imported: nothing was agreed yet.
+    Column("base", JSONB),
+    Column("external_version", Text),
+    Column("extra", JSONB, nullable=False, server_default="{}"),
+    Column("archived", Boolean, nullable=False, server_default=sa.false()),
+    _instant("last_synced_at", nullable=True),
+    _instant("created_at", default=True),
+    _instant("updated_at", default=True),
+    sa.UniqueConstraint("integration_id", "entity_type", "external_id"),
+    Index("ix_sync_external_id_mappings_local", "tenant_id", "organization_id", "local_id"),
+)
+
+ledger: Final = sa.Table(
+    "sync_ledger",
+    metadata,
+    _integration(primary_key=True),
+    _id("interaction_id", primary_key=True),
+    *_scope(),
+    _id("entity_id", nullable=True),
+    # Level-triggered: work is due while wanted > done, or remote_mark > remote_done.
+    Column("wanted_version", BigInteger, nullable=False, server_default="0"),
+    Column("done_version", BigInteger, nullable=False, server_default="0"),
+    Column("remote_mark", BigInteger, nullable=False, server_default="0"),
+    Column("remote_done", BigInteger, nullable=False, server_default="0"),
+    Column("remote_event_id", Text),
+    _instant("remote_changed_at", nullable=True),
+    # When to work on the row; null: nothing is to be done.
+    _instant("next_attempt_at", nullable=True),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("parked", Boolean, nullable=False, server_default=sa.false()),
+    Column("last_error", Text),
+    Column("lease_owner", Text),
+    _instant("lease_until", nullable=True),
+    # A create whose outcome is not known yet: search for the marker before creating again.
+    Column("intent_marker", Text),
+    # Commands that were sent and are not known to be carried out: {"commands": […], "values": {…}}.
+    Column("pending", JSONB),
+    _instant("updated_at", default=True),
+    Index(
+        "ix_sync_ledger_due",
+        "integration_id",
+        "next_attempt_at",
+        postgresql_where=sa.text("next_attempt_at IS NOT NULL"),
+    ),
+    Index("ix_sync_ledger_scope", "tenant_id", "organization_id", "interaction_id"),
+    Index(
+        "ix_sync_ledger_marker",
+        "integration_id",
+        "intent_marker",
+        postgresql_where=sa.text("intent_marker IS NOT NULL"),
+    ),
+    # A row moves often: room on the page keeps the updates cheap.
+    postgresql_with={"fillfactor": 70},
+)
+
+echo_log: Final = sa.Table(
+    "sync_echo_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _integration(),
+    *_scope(),
+    _id("interaction_id"),
+    # Unknown until a create is answered.
+    Column("external_id", Text),
+    Column("content_hash", Text, nullable=False),
+    # The fields of that write, as {"title": {"local": …, "remote": …}}.
+    Column("written", JSONB, nullable=False),
+    _instant("created_at", default=True),
+    _instant("expires_at"),
+    _instant("consumed_at", nullable=True),
+    Index("ix_sync_echo_log_unit", "integration_id", "interaction_id"),
+    Index("ix_sync_echo_log_expires", "expires_at"),
+)
+
+warnings: Final = sa.Table(
+    "integration_warnings",
+    metadata,
+    _id("id", primary_key=True),
+    _integration(),
+    *_scope(),
+    _id("interaction_id", nullable=True),
+    _id("entity_id", nullable=True),
+    Column("external_id", Text),
+    Column("kind", Text, nullable=False),
+    Column("field", Text),
+    Column("detail", Text, nullable=False),
+    Column("local_value", JSONB),
+    Column("remote_value", JSONB),
+    Column("state", Text, nullable=False, server_default="open"),
+    Column("resolution", Text),
+    Column("resolved_by", Text),
+    _instant("created_at", default=True),
+    _instant("updated_at", default=True),
+    _instant("resolved_at", nullable=True),
+    sa.CheckConstraint("state IN ('open', 'resolved')", name="state"),
+    sa.CheckConstraint(
+        "resolution IN ('take_local', 'take_remote', 'retry', 'settled', 'dismissed')", name="resolution"
+    ),
+    Index(
+        "uq_integration_warnings_open",
+        "integration_id",
+        "kind",
+        "interaction_id",
+        "external_id",
+        "field",
+        unique=True,
+        postgresql_where=sa.text("state = 'open'"),
+        postgresql_nulls_not_distinct=True,
+    ),
+    Index("ix_integration_warnings_scope", "tenant_id", "organization_id", "state", "created_at"),
+)
+
+webhook_receipts: Final = sa.Table(
+    "webhook_receipts",
+    metadata,
+    _integration(primary_key=True),
+    Column("event_id", Text, primary_key=True),
+    *_scope(),
+    Column("external_id", Text, nullable=False),
+    # Null until its commands are acknowledged by Kafka; only then is a redelivery a duplicate.
+    _instant("processed_at", nullable=True),
+    Column("outcome", Text),
+    _instant("received_at", default=True),
+    Index("ix_webhook_receipts_received", "received_at"),
+)
+
+job_checkpoints: Final = sa.Table(
+    "job_checkpoints",
+    metadata,
+    Column("job", Text, primary_key=True),
+    _id("tenant_id", primary_key=True),
+    _id("organization_id", primary_key=True),
+    Column("checkpoint", JSONB, nullable=False),
+    _instant("updated_at", default=True),
+)
