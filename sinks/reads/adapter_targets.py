@@ -1,0 +1,56 @@
+"""The row that an old client names: an interaction, or a legacy row that is not moved yet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sinks.reads.interaction_views import COLUMNS, view_sql
+from sinks.reads.scope import Connection, Row, Scope, fetch
+
+_IDS: Final = ("id", "entity_id", "deal_id", "author_user_id", "owner_user_id", "todo_id")
+_SHOWN: Final = ", ".join(f"v.{name}::text AS {name}" if name in _IDS else f"v.{name}" for name in COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was found under an id.
+
+    :param row: the columns of the views, ids as texts.
+    :param moved: it is an interaction; else a legacy row that must become one first.
+    """
+
+    row: Row
+    moved: bool
+
+
+async def find_target(
+    connection: Connection,
+    scope: Scope,
+    named: str,
+    view: Literal["activities", "todos"],
+    *,
+    legacy: bool,
+) -> Target | None:
+    """Find by the interaction's id or, in the legacy tables, by the row's or the linked todo's id.
+
+    One statement. A linked todo that is moved already is found under its link's id.
+
+    :param view: the list in which the row must be; another list's row is not found.
+    """
+    values: dict[str, Any] = {**scope.parameters(), "id": named}
+    link = (
+        " OR v.id = (SELECT l.id FROM customer_todo_links l WHERE l.todo_id = %(id)s"
+        " AND l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s ORDER BY l.id LIMIT 1)"
+        if view == "todos"
+        else ""
+    )
+    rows = await fetch(
+        connection,
+        f"SELECT {_SHOWN} FROM ({view_sql(view, legacy=legacy)}) v"  # noqa: S608 - our own texts
+        f" WHERE v.id = %(id)s OR v.todo_id = %(id)s{link} ORDER BY v.id = %(id)s DESC LIMIT 1",
+        values,
+    )
+    if not rows:
+        return None
+    return Target(rows[0], moved=not str(rows[0]["source"] or "").startswith("legacy:"))

@@ -1,0 +1,77 @@
+"""One person or company with what belongs to it: the views over its interactions, and its deals."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sinks.reads.interaction_views import View, view_sql
+from sinks.reads.scope import Connection, Row, Scope, fetch
+
+#: Most rows of each view in a detail answer; the lists page through more.
+MOST_ROWS: Final = 100
+
+ENTITY_COLUMNS: Final = """
+e.id::text AS id, e.tenant_id::text AS tenant_id, e.organization_id::text AS organization_id, e.kind,
+e.display_name, e.primary_email, e.primary_phone, e.owner_user_id::text AS owner_user_id,
+e.entity_version, e.next_interaction_at, e.next_interaction_name,
+e.next_interaction_ref_id::text AS next_interaction_ref_id, e.next_interaction_icon,
+e.next_interaction_color, e.last_interaction_at, e.last_interaction_name,
+e.last_interaction_ref_id::text AS last_interaction_ref_id, e.open_count, e.overdue_count, e.done_count,
+e.created_at, e.updated_at
+"""
+_ENTITY: Final = f"""
+SELECT {ENTITY_COLUMNS} FROM customer_entities e
+WHERE e.id = %(entity)s AND e.tenant_id = %(tenant)s AND e.organization_id = %(organization)s
+"""  # noqa: S608 - our own column names
+_DEALS: Final = """
+SELECT d.id::text AS id, d.entity_id::text AS entity_id, d.title, d.status, d.created_at, d.updated_at
+FROM customer_deals d
+WHERE d.entity_id = %(entity)s AND d.tenant_id = %(tenant)s AND d.organization_id = %(organization)s
+ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
+"""
+
+
+async def entity(connection: Connection, scope: Scope, entity_id: str) -> Row | None:
+    """The entity; ``None`` when this scope has none of the id."""
+    rows = await fetch(connection, _ENTITY, {**scope.parameters(), "entity": entity_id})
+    return rows[0] if rows else None
+
+
+async def deals_of(connection: Connection, scope: Scope, entity_id: str) -> list[Row]:
+    """The newest deals of an entity."""
+    values = {**scope.parameters(), "entity": entity_id, "limit": MOST_ROWS}
+    return await fetch(connection, _DEALS, values)
+
+
+async def views_of(
+    connection: Connection, scope: Scope, entity_id: str, views: tuple[View, ...], *, legacy: bool
+) -> dict[View, list[Row]]:
+    """The newest rows of each view asked for, and all in one statement.
+
+    Each row has the view's columns with ids as texts, ``deal_title`` and ``total`` (of its view).
+    """
+    if not views:
+        return {}
+    parts = " UNION ALL ".join(
+        f"SELECT '{view}' AS view, count(*) OVER () AS total, v.* FROM"  # noqa: S608 - our own texts
+        f" ({view_sql(view, legacy=legacy, of_entity=True)}) v"
+        for view in views
+    )
+    statement = f"""
+    SELECT r.*, r.id::text AS id, r.entity_id::text AS entity_id, r.deal_id::text AS deal_id,
+           r.author_user_id::text AS author_user_id, r.owner_user_id::text AS owner_user_id,
+           r.todo_id::text AS todo_id, d.title AS deal_title
+    FROM (SELECT p.*, row_number() OVER (PARTITION BY p.view ORDER BY {_NEWEST} DESC, p.id DESC) AS place
+          FROM ({parts}) p) r
+    LEFT JOIN customer_deals d ON d.id = r.deal_id
+     AND d.tenant_id = %(tenant)s AND d.organization_id = %(organization)s
+    WHERE r.place <= %(limit)s ORDER BY r.view, r.place
+    """  # noqa: S608 - our own texts
+    values = {**scope.parameters(), "entity": entity_id, "limit": MOST_ROWS}
+    found: dict[View, list[Row]] = {view: [] for view in views}
+    for row in await fetch(connection, statement, values):
+        found[row["view"]].append(row)
+    return found
+
+
+_NEWEST: Final = "coalesce(p.occurred_at, p.scheduled_at, p.created_at)"

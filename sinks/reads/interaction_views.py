@@ -1,0 +1,88 @@
+"""The three views over interactions (all, activities, todos), with the legacy rows until they are moved.
+
+A legacy row shows as long as no interaction has its id and none that had it was deleted: the command
+log keeps the versions of deleted interactions, so a deleted one does not come back as its legacy row.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+View = Literal["interactions", "activities", "todos"]
+
+ACTIVITY_SOURCES: Final = ("adapter:activity", "migration:activity")
+TODO_SOURCES: Final = ("adapter:todo", "migration:todo_link")
+LEGACY_ACTIVITY: Final = "legacy:activity"
+LEGACY_TODO: Final = "legacy:todo_link"
+TASK: Final = "task"
+#: What a todo of ours calls its source; old links name a module.
+OUR_TODO_SOURCE: Final = "customers:interaction"
+
+#: Columns of every view, in this order.
+COLUMNS: Final = (
+    "id", "entity_id", "deal_id", "interaction_type", "title", "body", "status", "scheduled_at",
+    "occurred_at", "priority", "author_user_id", "owner_user_id", "appearance_icon", "appearance_color",
+    "source", "version", "created_at", "updated_at", "todo_id", "todo_source",
+)  # fmt: skip
+
+_OURS: Final = ", ".join(f"i.{name}" for name in COLUMNS[:-2])
+_ACTIVITY: Final = "coalesce(i.source, '') IN ('adapter:activity', 'migration:activity')"
+_TODO: Final = "coalesce(i.source, '') IN ('adapter:todo', 'migration:todo_link')"
+# What came through an old route stays in that route's list. Everything else: a task is a todo and no
+# activity; another type is an activity, and a todo too when its dictionary entry asks for action.
+_ASKS: Final = "(i.interaction_type = 'task' OR coalesce(t.actionable, true))"
+_FILTERS: Final[dict[View, str]] = {
+    "interactions": "true",
+    "activities": f"({_ACTIVITY} OR (i.interaction_type <> 'task' AND NOT {_TODO}))",
+    "todos": f"({_TODO} OR (NOT {_ACTIVITY} AND {_ASKS}))",
+}
+_HIDDEN: Final = """
+  NOT EXISTS (SELECT 1 FROM customer_interactions x WHERE x.id = {id})
+  AND NOT EXISTS (SELECT 1 FROM command_log r
+                  WHERE r.interaction_id = {id} AND r.retired_version IS NOT NULL)
+"""
+_LEGACY_ACTIVITIES: Final = f"""
+SELECT l.id, l.entity_id, l.deal_id, l.activity_type, l.subject, l.body,
+       CASE WHEN l.occurred_at IS NULL THEN 'planned' ELSE 'done' END, NULL::timestamptz, l.occurred_at,
+       NULL::integer, l.author_user_id, NULL::uuid, l.appearance_icon, l.appearance_color,
+       '{LEGACY_ACTIVITY}', 0::bigint, l.created_at, l.updated_at, l.id, '{OUR_TODO_SOURCE}'
+FROM customer_activities l
+WHERE l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s
+  AND {_HIDDEN.format(id="l.id")}
+"""  # noqa: S608 - our own texts
+# A link knows its todo's id and source only; the rest lives in another module.
+_LEGACY_TODOS: Final = f"""
+SELECT l.id, l.entity_id, NULL::uuid, '{TASK}', 'Task from ' || l.todo_source, NULL::text, 'planned',
+       NULL::timestamptz, NULL::timestamptz, NULL::integer, l.created_by_user_id, NULL::uuid, NULL::text,
+       NULL::text, '{LEGACY_TODO}', 0::bigint, l.created_at, l.created_at, l.todo_id, l.todo_source
+FROM customer_todo_links l
+WHERE l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s
+  AND {_HIDDEN.format(id="l.id")} AND {_HIDDEN.format(id="l.todo_id")}
+"""  # noqa: S608 - our own texts
+_LEGACY: Final[dict[View, tuple[str, ...]]] = {
+    "interactions": (_LEGACY_ACTIVITIES, _LEGACY_TODOS),
+    "activities": (_LEGACY_ACTIVITIES,),
+    "todos": (_LEGACY_TODOS,),
+}
+
+
+def view_sql(view: View, *, legacy: bool, of_entity: bool = False) -> str:
+    """A subquery with ``COLUMNS``; parameters ``tenant``, ``organization`` and, asked for, ``entity``.
+
+    :param legacy: with the rows of the legacy tables that are not interactions yet.
+    """
+    types = (
+        " LEFT JOIN interaction_types t ON t.tenant_id = i.tenant_id"
+        " AND t.organization_id = i.organization_id AND t.code = i.interaction_type"
+        if view == "todos"
+        else ""
+    )
+    parts = [
+        f"SELECT {_OURS}, i.id AS todo_id, '{OUR_TODO_SOURCE}' AS todo_source"  # noqa: S608 - own texts
+        f" FROM customer_interactions i{types}"
+        f" WHERE i.tenant_id = %(tenant)s AND i.organization_id = %(organization)s AND {_FILTERS[view]}"
+        + (" AND i.entity_id = %(entity)s" if of_entity else "")
+    ]
+    if legacy:
+        parts += [text + (" AND l.entity_id = %(entity)s" if of_entity else "") for text in _LEGACY[view]]
+    return " UNION ALL ".join(f"({part})" for part in parts)
