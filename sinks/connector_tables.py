@@ -72,7 +72,10 @@ mappings: Final = sa.Table(
     Column("base", JSONB),
     Column("external_version", Text),
     Column("extra", JSONB, nullable=False, server_default="{}"),
+    # Out of sight by our own doing, because the interaction was deleted.
     Column("archived", Boolean, nullable=False, server_default=sa.false()),
+    # Deleted for good at the provider: the interaction stays, without a mirror.
+    Column("gone", Boolean, nullable=False, server_default=sa.false()),
     _instant("last_synced_at", nullable=True),
     _instant("created_at", default=True),
     _instant("updated_at", default=True),
@@ -105,6 +108,8 @@ ledger: Final = sa.Table(
     Column("intent_marker", Text),
     # Commands that were sent and are not known to be carried out: {"commands": […], "values": {…}}.
     Column("pending", JSONB),
+    # How often the provider's values were sent as commands: makes their ids differ.
+    Column("pulls", BigInteger, nullable=False, server_default="0"),
     _instant("updated_at", default=True),
     Index(
         "ix_sync_ledger_due",

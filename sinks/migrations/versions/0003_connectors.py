@@ -1,6 +1,6 @@
 """connectors
 
-Revision ID: 20b438049dee
+Revision ID: 6329eef82ef7
 Revises: 7e490e85e902
 """
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "20b438049dee"
+revision = "6329eef82ef7"
 down_revision = "7e490e85e902"
 branch_labels = None
 depends_on = None
@@ -144,6 +144,7 @@ def upgrade() -> None:
         sa.Column("external_version", sa.Text(), nullable=True),
         sa.Column("extra", postgresql.JSONB(astext_type=sa.Text()), server_default="{}", nullable=False),
         sa.Column("archived", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("gone", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("last_synced_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column(
             "created_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
@@ -193,6 +194,7 @@ def upgrade() -> None:
         sa.Column("lease_until", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("intent_marker", sa.Text(), nullable=True),
         sa.Column("pending", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("pulls", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column(
             "updated_at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
