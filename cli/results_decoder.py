@@ -16,7 +16,7 @@ def make_decoder(settings: Settings) -> AvroDecoder:
 
     :raises Stop: no registry URL is set.
     """
-    from streams.registry_fetch import make_fetch
+    from runtime.registry_fetch import make_fetch
 
     return AvroDecoder(make_fetch(settings), text_instants=True)
 

@@ -8,11 +8,11 @@ from typing import Any
 import structlog
 
 from runtime.backoff import Backoff
+from runtime.registry_fetch import make_fetch
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder, AvroEncoder
 from schemas.errors import Retry
 from schemas.outcomes import RESULT_TYPE
-from streams.registry_fetch import make_fetch
 from streams.schemas_registration import known_ids
 
 _log = structlog.get_logger("worker")

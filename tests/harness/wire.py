@@ -12,10 +12,10 @@ import orjson
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from runtime.kafka import make_consumer, make_producer
+from runtime.registry_fetch import make_fetch
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder
 from schemas.topics import COMMANDS, RESULTS
-from streams.registry_fetch import make_fetch
 from tests.harness.roles import wait_until
 
 TENANT = "11111111-1111-4111-8111-111111111111"

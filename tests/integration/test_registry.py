@@ -13,13 +13,13 @@ from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from runtime.registry import make_registry
+from runtime.registry_fetch import make_fetch
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder, AvroEncoder
 from schemas.avro_schemas import GOLDEN, RECORDS, avro_schemas, subject
 from schemas.errors import Reject, Retry, Stop
 from schemas.topics import COMMANDS, EVENTS
 from streams import schemas_registration
-from streams.registry_fetch import make_fetch
 from streams.schemas_registration import COMPATIBILITY, known_ids, register_schemas
 from tests.contract.avro_values import completed, sample
 
