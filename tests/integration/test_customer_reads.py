@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,7 +20,7 @@ from sinks.reads.explain import candidates
 from sinks.reads.flags import flags_of
 from sinks.reads.interaction_types import dictionary
 from sinks.reads.old_lists import OldListQuery, old_list
-from sinks.reads.scope import Connection, Scope
+from sinks.reads.scope import Scope
 from sinks.reads.widgets import customer_todos, next_interactions
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
 from tests.integration.test_storeroom import Log
@@ -28,7 +28,7 @@ from tests.stack_fixtures import own_world
 
 pytestmark = pytest.mark.integration
 
-T = TypeVar("T")
+Ask = Callable[..., Any]
 SCOPE = Scope(TENANT, ORGANIZATION)
 FOREIGN = (Scope(new_id(), ORGANIZATION), Scope(TENANT, new_id()))
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -97,20 +97,17 @@ def _messages() -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def ask(world: Settings) -> Callable[[Callable[[Connection], Coroutine[Any, Any, T]]], T]:
+def ask(world: Settings) -> Ask:
     """Run a read on an asynchronous connection, as the gateway does."""
 
-    def run(read: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        async def work() -> T:
+    def run(read: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any, **options: Any) -> Any:
+        async def work() -> Any:
             async with await psycopg.AsyncConnection.connect(**connection_parameters(world)) as connection:
-                return await read(connection)
+                return await read(connection, *arguments, **options)
 
         return asyncio.run(work())
 
     return run
-
-
-Ask = Callable[[Callable[[Connection], Coroutine[Any, Any, Any]]], Any]
 
 
 def ids(rows: list[dict[str, Any]]) -> set[str]:
@@ -121,17 +118,17 @@ def ids(rows: list[dict[str, Any]]) -> set[str]:
 
 def test_unmoved_legacy_rows_show_once_and_deleted_ones_stay_gone(ask: Ask) -> None:
     everything = OldListQuery(page_size=100)
-    rows, total = ask(lambda c: old_list(c, SCOPE, "activities", everything, legacy=True))
+    rows, total = ask(old_list, SCOPE, "activities", everything, legacy=True)
     carls = {row["id"] for row in rows if row["entity_id"] == CARL}
     assert ids(rows) == {MOVED, WAITING, CALL, NOTE, OLD_STYLE} | carls
     assert total == len(rows)
-    rows, total = ask(lambda c: old_list(c, SCOPE, "activities", everything, legacy=False))
+    rows, total = ask(old_list, SCOPE, "activities", everything, legacy=False)
     assert ids(rows) == {MOVED, CALL, NOTE, OLD_STYLE} | carls
     assert total == len(rows)
 
 
 def test_todos_are_actionable_and_not_what_was_logged_as_an_activity(ask: Ask) -> None:
-    rows, _ = ask(lambda c: old_list(c, SCOPE, "todos", OldListQuery(page_size=100), legacy=True))
+    rows, _ = ask(old_list, SCOPE, "todos", OldListQuery(page_size=100), legacy=True)
     carls = {row["id"] for row in rows if row["entity_id"] == CARL}
     assert len(carls) == 1
     assert ids(rows) == {LINK, CALL, CHORE} | carls
@@ -147,19 +144,19 @@ def test_pages_and_search_of_the_old_lists(ask: Ask) -> None:
     seen: list[str] = []
     for page in (1, 2, 3, 4):
         query = OldListQuery(page=page, page_size=2, sort_field="createdAt", sort_dir="asc")
-        rows, total = ask(lambda c, q=query: old_list(c, SCOPE, "activities", q, legacy=True))
+        rows, total = ask(old_list, SCOPE, "activities", query, legacy=True)
         assert total == 6
         seen += [row["id"] for row in rows]
     assert len(seen) == len(set(seen)) == 6
     query = OldListQuery(search="_100%")
-    rows, total = ask(lambda c: old_list(c, SCOPE, "todos", query, legacy=True))
+    rows, total = ask(old_list, SCOPE, "todos", query, legacy=True)
     assert [row["display_name"] for row in rows] == ["Carl_100%"]
     assert total == 1
 
 
 def test_a_target_is_found_by_each_of_its_ids(ask: Ask) -> None:
     def found(named: str, view: Any, *, legacy: bool = True, scope: Scope = SCOPE) -> Any:
-        target = ask(lambda c: find_target(c, scope, named, view, legacy=legacy))
+        target = ask(find_target, scope, named, view, legacy=legacy)
         return target and (target.row["id"], target.moved)
 
     assert found(CALL, "activities") == (CALL, True)
@@ -173,7 +170,7 @@ def test_a_target_is_found_by_each_of_its_ids(ask: Ask) -> None:
 
 
 def test_the_detail_views(ask: Ask) -> None:
-    views = ask(lambda c: views_of(c, SCOPE, ANNA, ("interactions", "activities", "todos"), legacy=True))
+    views = ask(views_of, SCOPE, ANNA, ("interactions", "activities", "todos"), legacy=True)
     assert ids(views["interactions"]) == {MOVED, WAITING, CALL, NOTE, LINK}
     assert ids(views["activities"]) == {MOVED, WAITING, CALL, NOTE}
     assert ids(views["todos"]) == {CALL, LINK}
@@ -181,19 +178,19 @@ def test_the_detail_views(ask: Ask) -> None:
 
 
 def test_the_widgets(ask: Ask) -> None:
-    rows = ask(lambda c: next_interactions(c, SCOPE, now=NOW, limit=5, include_past=True))
+    rows = ask(next_interactions, SCOPE, now=NOW, limit=5, include_past=True)
     # Overdue first, and not hidden.
     assert rows[0]["id"] == ANNA
     assert {row["id"] for row in rows[1:]} == {BODO, CARL}
-    rows = ask(lambda c: next_interactions(c, SCOPE, now=NOW, limit=5, include_past=False))
+    rows = ask(next_interactions, SCOPE, now=NOW, limit=5, include_past=False)
     assert {row["id"] for row in rows} == {BODO, CARL}
-    todos = ask(lambda c: customer_todos(c, SCOPE, limit=20, legacy=True))
+    todos = ask(customer_todos, SCOPE, limit=20, legacy=True)
     assert {LINK, CHORE, CALL} <= ids(todos)
-    assert ids(ask(lambda c: customer_todos(c, SCOPE, limit=20, legacy=False))) == ids(todos) - {LINK}
+    assert ids(ask(customer_todos, SCOPE, limit=20, legacy=False)) == ids(todos) - {LINK}
 
 
 def test_candidates_come_in_derivation_order(ask: Ask) -> None:
-    rows, others = ask(lambda c: candidates(c, SCOPE, ANNA, 10))
+    rows, others = ask(candidates, SCOPE, ANNA, 10)
     assert [row["id"] for row in rows] == [CALL]
     assert (others["unscheduled"], others["done"], others["canceled"]) == (1, 1, 0)
 
@@ -205,7 +202,7 @@ def test_customers_are_paged_in_every_order(ask: Ask, sort_field: str, sort_dir:
         query = CustomerQuery(
             kind="person", limit=limit, sort_field=sort_field, sort_dir=sort_dir, now=NOW, after=after
         )
-        rows: list[dict[str, Any]] = ask(lambda c: customers(c, SCOPE, query))
+        rows: list[dict[str, Any]] = ask(customers, SCOPE, query)
         return rows[:limit]
 
     whole = page(None, 50)
@@ -235,20 +232,20 @@ def test_customers_are_filtered(ask: Ask, filters: dict[str, Any], expected: set
     query = CustomerQuery(
         kind="person", limit=50, sort_field="nextInteractionAt", sort_dir="asc", now=NOW, **filters
     )
-    assert ids(ask(lambda c: customers(c, SCOPE, query))) == expected
+    assert ids(ask(customers, SCOPE, query)) == expected
     for foreign in FOREIGN:
-        assert ask(lambda c, f=foreign: customers(c, f, query)) == []
+        assert ask(customers, foreign, query) == []
 
 
 def test_another_scope_sees_nothing(ask: Ask) -> None:
     for foreign in FOREIGN:
         for view in ("activities", "todos"):
-            assert ask(lambda c, f=foreign, v=view: old_list(c, f, v, OldListQuery(), legacy=True)) == ([], 0)
-        assert ask(lambda c, f=foreign: customer_todos(c, f, limit=5, legacy=True)) == []
-        assert ask(lambda c, f=foreign: next_interactions(c, f, now=NOW, limit=5, include_past=True)) == []
-        views = ask(lambda c, f=foreign: views_of(c, f, ANNA, ("interactions",), legacy=True))
+            assert ask(old_list, foreign, view, OldListQuery(), legacy=True) == ([], 0)
+        assert ask(customer_todos, foreign, limit=5, legacy=True) == []
+        assert ask(next_interactions, foreign, now=NOW, limit=5, include_past=True) == []
+        views = ask(views_of, foreign, ANNA, ("interactions",), legacy=True)
         assert views == {"interactions": []}
-        entries, strict = ask(lambda c, f=foreign: dictionary(c, f))
+        entries, strict = ask(dictionary, foreign)
         assert len(entries) == 8
         assert not strict
 
