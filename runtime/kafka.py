@@ -36,6 +36,10 @@ def client_config(settings: Settings, **overrides: Any) -> dict[str, Any]:
         "sasl.password": password.get_secret_value() if password else None,
         "ssl.ca.location": settings.kafka_ssl_ca_location,
         "logger": _log,
+        # Back within a second of a broker's return, and a broker that is silent is noticed in ten.
+        "reconnect.backoff.max.ms": 1000,
+        "socket.timeout.ms": 10_000,
+        "socket.keepalive.enable": True,
     }
     config = {name: value for name, value in config.items() if value is not None}
     return {**config, **settings.kafka_options, **overrides}

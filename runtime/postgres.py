@@ -13,7 +13,16 @@ from schemas.errors import Retry, Stop
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-CONNECT_TIMEOUT_SECONDS = 10
+CONNECT_TIMEOUT_SECONDS = 5
+#: A peer that disappeared without a word is noticed after ten seconds or so, idle or in the middle of a
+#: statement (libpq, "Parameter Key Words"; tcp_user_timeout in milliseconds).
+_PEER = {
+    "keepalives": 1,
+    "keepalives_idle": 4,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 #: A connection to Postgres: the type for rooms that pass it on without speaking SQL.
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -21,8 +30,15 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 Outage = psycopg.OperationalError
 
 
+def refuses(error: BaseException | None) -> bool:
+    """Whether an error means that the server is away or takes no work now (SQLSTATE 08, 53, 57, 58)."""
+    if not isinstance(error, psycopg.Error):
+        return False
+    return error.sqlstate is None or error.sqlstate[:2] in {"08", "53", "57", "58"}
+
+
 def connection_parameters(settings: Settings) -> dict[str, Any]:
-    """libpq parameters of the database: the URL's, with UTC as time zone and a connect timeout.
+    """libpq parameters of the database: the URL's, with UTC as time zone and limits for a silent peer.
 
     :raises Stop: the URL is missing or libpq cannot read it.
     """
@@ -36,7 +52,7 @@ def connection_parameters(settings: Settings) -> dict[str, Any]:
             "INTERACTIONS_DATABASE_URL is not a libpq URL; it should look like postgresql://user:…@host:5432/name."
         ) from None
     options = f"{given.pop('options', '') or ''} -c TimeZone=UTC".strip()
-    return {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **given, "options": options}
+    return {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **_PEER, **given, "options": options}
 
 
 def connect(settings: Settings, *, application_name: str, autocommit: bool = False) -> psycopg.Connection:

@@ -8,6 +8,7 @@ fails ends the process, and whoever supervises the process starts it again.
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -32,6 +33,8 @@ STALL_SECONDS: Final = 120.0
 #: a failure. A stage that hangs must not keep the process, and with it its partitions, for longer.
 _JOIN_SECONDS: Final = 90.0
 _JOIN_SECONDS_FAILED: Final = 5.0
+#: After a failure the process is gone after so long, whatever hangs.
+_END_SECONDS: Final = 15.0
 
 Stage = Callable[[], None]
 
@@ -87,14 +90,14 @@ class StageService(Service):
                 announce_ready()
                 announced = True
             if self.failure is not None:
+                # A stage that hangs in a client's library must not keep the process: C code ends it.
+                faulthandler.dump_traceback_later(_END_SECONDS, exit=True)
                 await self.crash(self.failure)
                 return
             silent = self._pulse.silent(STALL_SECONDS)
             if silent:
                 _log.error("worker.stalled", stages=silent)
                 self.failure = RuntimeError(f"{', '.join(silent)} made no progress")
-                await self.crash(self.failure)
-                return
 
     async def on_stop(self) -> None:
         self._stop_event.set()

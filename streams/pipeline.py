@@ -78,6 +78,7 @@ class Pulse:
     def __init__(self) -> None:
         self._beats: dict[str, float] = {}
         self._limits: dict[str, float] = {}
+        self._excused: dict[str, float] = {}
         #: Whether a stage has come round its loop: the role does its work.
         self.started = False
 
@@ -96,6 +97,15 @@ class Pulse:
     def rest(self, stage: str) -> None:
         """The stage has nothing to do, so its silence means nothing."""
         self._beats.pop(stage, None)
+
+    def excuse(self, stage: str, seconds: float) -> None:
+        """The stage waits for a server that refuses; for so long its standing still says nothing."""
+        self._excused[stage] = time.monotonic() + seconds
+
+    def excused(self) -> bool:
+        """Whether a stage waits for a server."""
+        now = time.monotonic()
+        return any(until > now for until in list(self._excused.values()))
 
     def silent(self, seconds: float) -> list[str]:
         """The stages at work that have not beaten for longer than ``seconds``, or than they promised."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
@@ -11,19 +13,16 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 
 from runtime import crash_points
 from runtime.backoff import Backoff
-from runtime.kafka import make_producer
+from runtime.bounded_call import Hung
 from runtime.settings import Settings
 from schemas.command import Refused
-from schemas.errors import Stop
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
 from streams.pipeline import Batch, Flight, Pulse
 from streams.result_records import EncodeResult, dead_letter_headers, result_record
-from streams.slots import Slot
+from streams.results_producer import ResultsProducer, bounded
 
 _log = structlog.get_logger("applier")
-_TIMEOUT: Final = 30.0
-_TRANSACTION_SECONDS: Final = 15.0
-_HUNG_SECONDS: Final = _TRANSACTION_SECONDS + 5.0
+_TIMEOUT: Final = 15.0
 
 
 class Publisher:
@@ -37,7 +36,6 @@ class Publisher:
         self,
         settings: Settings,
         encode: EncodeResult,
-        slot: Slot,
         flight: Flight,
         applied: queue.Queue[Batch],
         pulse: Pulse,
@@ -45,7 +43,6 @@ class Publisher:
     ) -> None:
         self._settings = settings
         self._encode = encode
-        self._slot = slot  # its lock lives as long as its connection, which lives as long as we hold it
         self._flight = flight
         self._applied = applied
         self._pulse = pulse
@@ -53,22 +50,16 @@ class Publisher:
         self._commands = settings.topic(COMMANDS)
         self._results = settings.topic(RESULTS)
         self._dead_letters = settings.topic(DEAD_LETTERS)
-        self._producer: Producer = make_producer(
-            settings,
-            **{
-                "transactional.id": slot.transactional_id,
-                # A killed owner's open transaction hides later results from readers for so long.
-                "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
-                "linger.ms": 0,
-            },
-        )
+        self._producer = ResultsProducer(settings, pulse, stop)
+        self._unsure = False  # whether an earlier transaction of ours may have been committed after all
 
     def run(self) -> None:
         """Publish until asked to stop and nothing is left.
 
-        :raises Stop: another process has taken over this producer's identity, or the broker refuses.
+        :raises Stop: the broker refuses for good.
         """
-        self._start()
+        self._producer.open()
+        self._pulse.rest("publisher")
         while not (self._stop.is_set() and self._flight.empty()):
             try:
                 batches = [self._applied.get(timeout=0.25)]
@@ -87,90 +78,104 @@ class Publisher:
                     self._flight.land()
             self._pulse.rest("publisher")
 
-    def _start(self) -> None:
-        delays = Backoff(ceiling=5.0).delays()
-        while not self._stop.is_set():
-            self._pulse.beat("publisher")
-            try:
-                self._producer.init_transactions(_TIMEOUT)
-            except KafkaException as failure:
-                if not failure.args[0].retriable():
-                    raise Stop(f"the results producer cannot start: {failure.args[0].str()}") from failure
-                self._stop.wait(next(delays))
-            else:
-                break
-        self._pulse.rest("publisher")
-
     def _publish(self, batches: list[Batch]) -> None:
-        delays = Backoff(first=0.05, ceiling=5.0).delays()
-        while True:
-            current = [batch for batch in batches if self._flight.current(batch)]
-            if not current:
-                return
+        delays = Backoff(first=0.05, ceiling=1.0).delays()
+        while current := [batch for batch in batches if self._flight.current(batch)]:
+            self._pulse.beat("publisher")
+            producer = self._producer.open()
+            if producer is None:
+                return  # told to stop: the next owner publishes from the group's offsets
             try:
-                self._transact(current)
+                published = self._published(current) if self._unsure else {}
+                self._transact(producer, current, published)
                 return
+            except Hung as hung:
+                self._unsure = True
+                self._producer.replace(str(hung), hanging=True)
             except KafkaException as failure:
                 error = failure.args[0]
-                self._pulse.beat("publisher")
-                if error.fatal():
-                    raise Stop(f"the results producer is fenced or broken: {error.str()}") from failure
                 _log.warning("applier.publish_retry", reason=error.str(), code=error.name())
-                self._abort()
-                if self._stop.is_set() and not error.retriable():
+                if error.fatal() or not self._aborted(producer):
+                    self._unsure = True
+                    self._producer.replace(error.str(), hanging=False)
+                if self._stop.wait(next(delays)) and not error.retriable():
                     return
-                self._stop.wait(next(delays))
 
-    def _abort(self) -> None:
+    def _aborted(self, producer: Producer) -> bool:
         try:
-            self._producer.abort_transaction(_TIMEOUT)
+            bounded("abort", producer.abort_transaction)
+        except Hung:
+            return False
         except KafkaException as failure:
-            error = failure.args[0]
-            if error.fatal():
-                raise Stop(f"the results producer is fenced or broken: {error.str()}") from failure
-            _log.warning("applier.abort_failed", reason=error.str(), code=error.name())
+            _log.warning("applier.abort_failed", reason=failure.args[0].str(), code=failure.args[0].name())
+            return False
+        return True
 
-    def _transact(self, batches: list[Batch]) -> None:
-        producer = self._producer
+    def _published(self, batches: list[Batch]) -> dict[int, int]:
+        """What a transaction whose end we have not seen did publish: its offsets stand, or they do not."""
+        partitions = sorted({partition for batch in batches for partition in batch.ends})
+        return self._producer.published(self._settings.consumer_group, self._commands, partitions)
+
+    def _transact(self, producer: Producer, batches: list[Batch], published: Mapping[int, int]) -> None:
+        """One transaction: the results that are not published yet, and the offsets.
+
+        :raises Hung: the client does not come back and must be replaced.
+        :raises KafkaException: nothing was published, or it is unknown whether.
+        """
         producer.begin_transaction()
         ends: dict[int, int] = {}
         for batch in batches:
             for decision in batch.decisions:
-                record = decision.command.record
-                key, value, headers = result_record(decision, self._encode)
-                self._produce(self._results, key, value, headers)
                 command = decision.command
+                record = command.record
+                if record.offset < published.get(record.partition, 0):
+                    continue
+                key, value, headers = result_record(decision, self._encode)
+                self._produce(producer, self._results, key, value, headers)
                 if isinstance(command, Refused) and command.undecodable:
-                    self._produce(self._dead_letters, record.key, record.value, dead_letter_headers(command))
+                    headers = dead_letter_headers(command)
+                    self._produce(producer, self._dead_letters, record.key, record.value, headers)
             ends.update(batch.ends)
-        producer.flush(_TIMEOUT)
+        bounded("flush", producer.flush)
         crash_points.reach("after-results-before-offsets")
         offsets = [TopicPartition(self._commands, partition, end) for partition, end in ends.items()]
-        # Hazard: this call ignores its timeout when the group's coordinator was cut off (librdkafka issue
-        # 5456) and then never returns. By that time the broker has ended the transaction: start afresh.
-        self._pulse.beat("publisher", within=_HUNG_SECONDS)
-        producer.send_offsets_to_transaction(offsets, self._flight.membership, _TIMEOUT)
         self._pulse.beat("publisher")
-        self._commit()
+        membership = self._flight.membership
+        bounded(
+            "send-offsets", lambda limit: producer.send_offsets_to_transaction(offsets, membership, limit)
+        )
+        self._pulse.beat("publisher")
+        self._commit(producer)
+        self._unsure = False
         self._flight.published.update(ends)
 
-    def _commit(self) -> None:
+    def _commit(self, producer: Producer) -> None:
+        deadline = time.monotonic() + _TIMEOUT
         while True:
             try:
-                self._producer.commit_transaction(_TIMEOUT)
+                bounded("commit", producer.commit_transaction)
                 return
             except KafkaException as failure:
-                # Hazard: the outcome of a timed-out commit is unknown; only the same call may settle it.
+                # Hazard: the outcome of a timed-out commit is unknown. The same call settles it, or the
+                # group's offsets do, once a successor of the client has ended the transaction.
                 if not failure.args[0].retriable():
                     raise
+                if time.monotonic() > deadline:
+                    raise Hung("the commit of a results transaction") from failure
                 self._pulse.beat("publisher")
 
     def _produce(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, Any]]
+        self,
+        producer: Producer,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: list[tuple[str, Any]],
     ) -> None:
         while True:
             try:
-                self._producer.produce(topic, value=value, key=key, headers=headers)
+                producer.produce(topic, value=value, key=key, headers=headers)
                 return
             except BufferError:
-                self._producer.poll(0.1)
+                self._pulse.beat("publisher")
+                producer.poll(0.1)

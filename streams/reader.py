@@ -24,7 +24,9 @@ from streams.pipeline import Batch, Flight, Pulse
 _log = structlog.get_logger("applier")
 _NO_OFFSET: Final = -1001
 #: How long a rebalance waits for what is in flight; well below max.poll.interval.ms.
-_DRAIN_SECONDS: Final = 60.0
+_DRAIN_SECONDS: Final = 30.0
+#: Longer than any pause between two tries.
+_EXCUSED_SECONDS: Final = 10.0
 
 
 class Reader:
@@ -65,6 +67,10 @@ class Reader:
                 "queued.max.messages.kbytes": 32768,
             },
         )
+
+    def owned(self) -> list[int]:
+        """The partitions that are ours now."""
+        return list(self._positions)
 
     def run(self) -> None:
         """Read until asked to stop.
@@ -128,6 +134,7 @@ class Reader:
                 if self._stop.is_set():
                     raise
                 _log.warning("applier.registry_unavailable", reason=str(error))
+                self._pulse.excuse("reader", _EXCUSED_SECONDS)
                 self._idle(next(delays))
 
     def _hand_over(self, batch: Batch) -> None:

@@ -41,6 +41,8 @@ _log = structlog.get_logger("relay")
 SHARD: Final = "0"
 _TIMEOUT: Final = 30.0
 _NOTE_SECONDS: Final = 0.5
+#: Longer than any pause between two tries.
+_EXCUSED_SECONDS: Final = 10.0
 
 
 class Relay:
@@ -53,6 +55,11 @@ class Relay:
         self._stop = stop
         self._noted = 0.0
         self._unnoted = False
+        self._at: Position | None = None
+
+    def position(self) -> Position | None:
+        """How far it is; ``None`` while it does not lead."""
+        return self._at
 
     def run(self) -> None:
         """Lead, or wait to lead; start over after an outage of Postgres or Kafka.
@@ -66,6 +73,7 @@ class Relay:
                 self._session()
             except (Retry, Outage) as error:
                 _log.warning("relay.retry", reason=type(error).__name__)
+                self._pulse.excuse("relay", _EXCUSED_SECONDS)
             except KafkaException as failure:
                 cause = failure.args[0]
                 if cause.fatal():
@@ -86,6 +94,7 @@ class Relay:
                     return
             self._lead(connection)
         finally:
+            self._at = None
             connection.close()
 
     def _lead(self, connection: Connection) -> None:
@@ -105,6 +114,7 @@ class Relay:
         _log.info("relay.leading", shard=SHARD, floor=at.floor, position=at.position)
         while not self._stop.is_set():
             self._pulse.beat("relay")
+            self._at = at
             if at.ceiling is None:
                 ceiling = oldest_running(connection)
                 if ceiling <= at.floor:
@@ -118,6 +128,7 @@ class Relay:
                 at = Position(at.floor, at.ceiling, rows[-1].position)
                 # The last chunk is recorded as inside the window too; a restart then finds it empty.
                 self._publish(producer, epoch, rows, at)
+                self._at = at
                 published += len(rows)
                 self._unnoted = True
                 if self._stop.is_set():

@@ -7,11 +7,10 @@ held by a session lock in Postgres that ends with its process.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Final
 
-from runtime.postgres import Connection, connect
+from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 
@@ -26,28 +25,31 @@ class Slot:
     transactional_id: str
     connection: Connection
 
+    def held(self) -> bool:
+        """Whether it is still ours: a database that ended our session has freed it for others."""
+        try:
+            self.connection.execute("SELECT 1")
+        except Outage:
+            self.connection.close()
+            return False
+        return True
 
-def claim_slot(settings: Settings, patience: float = 30.0) -> Slot:
+
+def claim_slot(settings: Settings) -> Slot:
     """Claim the lowest free slot.
 
-    :param patience: seconds to wait for the database.
-    :raises Stop: the database cannot be reached in time, or every slot is taken.
+    :raises Retry: the database cannot be reached now.
+    :raises Stop: every slot is taken.
     """
-    connection = _connect(settings, time.monotonic() + patience)
+    connection = connect(settings, application_name="interactions-applier-slot", autocommit=True)
     prefix = f"{settings.topic_prefix}{settings.consumer_group}"
-    for number in range(_SLOTS):
-        row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK, number)).fetchone()
-        if row is not None and row[0]:
-            return Slot(f"{prefix}-{number}", connection)
+    try:
+        for number in range(_SLOTS):
+            row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK, number)).fetchone()
+            if row is not None and row[0]:
+                return Slot(f"{prefix}-{number}", connection)
+    except Outage as error:
+        connection.close()
+        raise Retry("the database ended the search for a slot") from error
     connection.close()
     raise Stop(f"all {_SLOTS} applier slots are taken")
-
-
-def _connect(settings: Settings, deadline: float) -> Connection:
-    while True:
-        try:
-            return connect(settings, application_name="interactions-applier-slot", autocommit=True)
-        except Retry as error:
-            if time.monotonic() > deadline:
-                raise Stop(f"no database to claim a slot in: {error}") from error
-            time.sleep(0.5)

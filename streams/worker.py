@@ -13,11 +13,11 @@ from runtime.settings import Settings
 from schemas.errors import Stop
 from streams.app import Stage, StageService, run_app
 from streams.codec import make_codec
+from streams.liveness import ApplierLiveness, RelayLiveness
 from streams.pipeline import Batch, Flight, Pulse
 from streams.publisher import Publisher
 from streams.reader import Reader
 from streams.relay import Relay
-from streams.slots import claim_slot
 from streams.timers import Timers
 from streams.topics import require_topics
 from streams.writer import Writer
@@ -26,15 +26,21 @@ Stages = list[tuple[str, Stage]]
 
 
 def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:
-    """The applier: reader, writer and publisher, each in its thread, one batch apart."""
+    """The applier: reader, writer and publisher, each in its thread, one batch apart; and their watch."""
     codec = make_codec(settings)
     flight = Flight()
     batches: queue.Queue[Batch] = queue.Queue(maxsize=1)
     applied: queue.Queue[Batch] = queue.Queue(maxsize=2)
     reader = Reader(settings, codec.decode, flight, batches, pulse, stop)
     writer = Writer(settings, flight, batches, applied, pulse, stop)
-    publisher = Publisher(settings, codec.encode_result, claim_slot(settings), flight, applied, pulse, stop)
-    stages = {"reader": reader.run, "writer": writer.run, "publisher": publisher.run}
+    publisher = Publisher(settings, codec.encode_result, flight, applied, pulse, stop)
+    liveness = ApplierLiveness(settings, reader.owned, pulse, stop)
+    stages = {
+        "reader": reader.run,
+        "writer": writer.run,
+        "publisher": publisher.run,
+        "liveness": liveness.run,
+    }
     return [(name, _abandoning(flight, run)) for name, run in stages.items()]
 
 
@@ -52,8 +58,10 @@ def _abandoning(flight: Flight, run: Stage) -> Stage:
 
 
 def relay_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:
-    """The relay: one thread."""
-    return [("relay", Relay(settings, make_codec(settings).encode, pulse, stop).run)]
+    """The relay, and who watches it."""
+    relay = Relay(settings, make_codec(settings).encode, pulse, stop)
+    liveness = RelayLiveness(settings, relay.position, pulse, stop)
+    return [("relay", relay.run), ("liveness", liveness.run)]
 
 
 def timers_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:

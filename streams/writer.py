@@ -10,7 +10,7 @@ import structlog
 from domain.decision import Decision
 from runtime import crash_points
 from runtime.backoff import Backoff
-from runtime.postgres import Connection, connect
+from runtime.postgres import Connection, connect, refuses
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
@@ -27,6 +27,8 @@ _SESSION = (
     # After that a former owner that still holds a lock of ours is ended (sinks.transaction).
     "SET lock_timeout = '10s'",
 )
+
+_EXCUSED_SECONDS = 5.0
 
 
 class Writer:
@@ -81,6 +83,8 @@ class Writer:
             except Retry as error:
                 self._pulse.beat("writer")
                 pause = next(delays) if error.after is None else error.after
+                if refuses(error.__cause__):
+                    self._pulse.excuse("writer", pause + _EXCUSED_SECONDS)
                 _log.warning("applier.retry", reason=str(error), seconds=round(pause, 2))
                 if self._connection is not None and self._connection.closed:
                     self._close()

@@ -68,11 +68,14 @@ class Role:
 
 
 @contextlib.contextmanager
-def running(settings: Settings, role: str, **extra: str) -> Iterator[Role]:
-    """Run a role for the length of a block; ``extra`` are further environment variables."""
+def running(settings: Settings, role: str, module: str = "cli.main", **extra: str) -> Iterator[Role]:
+    """Run a role for the length of a block; ``extra`` are further environment variables.
+
+    :param module: what is run in the place of the command line.
+    """
     with tempfile.NamedTemporaryFile(prefix=f"{role}-", suffix=".log") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "run", role],
+            [sys.executable, "-m", module, "run", role],
             env=environment(settings, **extra),
             stdout=log,
             stderr=subprocess.STDOUT,

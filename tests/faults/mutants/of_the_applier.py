@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from tests.faults.mutants.catalogue import (
     APPLIER_KILLED,
@@ -137,7 +137,7 @@ def results_before_commit() -> None:
 
 @mutant("the group's offsets are not part of the results' transaction", APPLIER_RESTARTED)
 def results_without_offsets() -> None:
-    from streams.publisher import Publisher
+    from streams.results_producer import ResultsProducer
 
     class Forgetful:
         def __init__(self, producer: Any) -> None:
@@ -149,13 +149,8 @@ def results_without_offsets() -> None:
         def send_offsets_to_transaction(self, *_: Any) -> None:
             return
 
-    real = Publisher.__init__
-
-    def start(self: Any, *arguments: Any) -> None:
-        real(self, *arguments)
-        self._producer = Forgetful(self._producer)
-
-    Publisher.__init__ = start
+    real = ResultsProducer.open
+    ResultsProducer.open = lambda self: cast("Any", Forgetful(real(self)))
 
 
 @mutant("a result lost between commit and publishing is not published again", RESULTS_KILLED)
@@ -170,9 +165,9 @@ def _produce(change: Any) -> None:
 
     real = Publisher._produce
 
-    def produce(self: Any, topic: str, key: Any, value: Any, headers: Any) -> None:
+    def produce(self: Any, producer: Any, topic: str, key: Any, value: Any, headers: Any) -> None:
         for altered in change(self, topic, value):
-            real(self, topic, key, altered, headers)
+            real(self, producer, topic, key, altered, headers)
 
     Publisher._produce = produce
 

@@ -1,0 +1,133 @@
+"""The producer of results: a transactional Kafka client that is replaced when it breaks or hangs.
+
+A client that was fenced, or does not come back from a call (librdkafka issue 5456), is left behind; its
+successor, under the same transactional id, ends the transaction it had open. What became of that
+transaction is then read from the group's offsets, which travelled in it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+
+from runtime.backoff import Backoff
+from runtime.bounded_call import within
+from runtime.kafka import make_admin, make_producer
+from runtime.settings import Settings
+from schemas.errors import Retry, Stop
+from streams.pipeline import Pulse
+from streams.slots import Slot, claim_slot
+
+_log = structlog.get_logger("applier")
+#: Longest time of one call. Much longer than any call takes that comes back.
+CALL_SECONDS: Final = 5.0
+_TRANSACTION_SECONDS: Final = 15.0
+#: Clients that were left behind hanging; with more of them the process is better begun afresh.
+_MOST_LEFT_BEHIND: Final = 20
+
+
+class ResultsProducer:
+    """Holds a slot and its present client.
+
+    :param stop: ends every waiting.
+    """
+
+    def __init__(self, settings: Settings, pulse: Pulse, stop: threading.Event) -> None:
+        self._settings = settings
+        self._slot: Slot | None = None  # its lock lives as long as its connection
+        self._pulse = pulse
+        self._stop = stop
+        self._left_behind = 0
+        self._client: Producer | None = None
+
+    def open(self) -> Producer | None:
+        """The present client, made ready if need be; ``None`` when told to stop before it is.
+
+        :raises Stop: the broker refuses for good.
+        """
+        delays = Backoff(ceiling=1.0).delays()
+        while self._client is None:
+            self._pulse.beat("publisher")
+            try:
+                self._client = self._ready(self._claimed())
+            except Retry as refusal:  # a client that hangs, or a database that is away
+                _log.warning("applier.producer_retry", reason=str(refusal))
+            except KafkaException as failure:
+                error = failure.args[0]
+                if not (error.retriable() or error.fatal()):
+                    raise Stop(f"the results producer cannot start: {error.str()}") from failure
+                _log.warning("applier.producer_retry", reason=error.str(), code=error.name())
+            if self._client is None and self._stop.wait(next(delays)):
+                return None
+        return self._client
+
+    def _claimed(self) -> Slot:
+        # Hazard: a database that ended our session has freed the slot, and another process may have it.
+        if self._slot is None or not self._slot.held():
+            self._slot = claim_slot(self._settings)
+        return self._slot
+
+    def _ready(self, slot: Slot) -> Producer:
+        client = make_producer(
+            self._settings,
+            **{
+                "transactional.id": slot.transactional_id,
+                # A killed owner's open transaction hides later results from readers for so long.
+                "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
+                "linger.ms": 0,
+            },
+        )
+        try:
+            bounded("init-transactions", client.init_transactions)
+        except BaseException:
+            _leave(client)
+            raise
+        return client
+
+    def replace(self, reason: str, *, hanging: bool) -> None:
+        """Leave the present client behind; the next :meth:`open` makes another.
+
+        :raises Stop: too many were left hanging.
+        """
+        _log.warning("applier.producer_replaced", reason=reason)
+        self._left_behind += hanging
+        if self._left_behind > _MOST_LEFT_BEHIND:
+            raise Stop(f"{self._left_behind} Kafka clients hang; starting afresh")
+        client, self._client = self._client, None
+        if client is not None:
+            _leave(client)
+
+    def published(self, group: str, topic: str, partitions: Sequence[int]) -> dict[int, int]:
+        """Partition → the offset below which results are published, when no transaction of ours is open.
+
+        :raises Retry: the broker does not answer in time.
+        :raises KafkaException: it refuses.
+        """
+        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for number in partitions])
+        admin = make_admin(self._settings)  # Hazard: without a name it ends before it has answered.
+        future = admin.list_consumer_group_offsets(
+            [asked], require_stable=True, request_timeout=CALL_SECONDS
+        )[group]
+        found = within(CALL_SECONDS + 1.0, "group-offsets", future.result)
+        return {place.partition: place.offset for place in found.topic_partitions}
+
+
+def bounded(what: str, call: Callable[[float], object]) -> None:
+    """Make one call of the client, given the seconds it may take.
+
+    Hazard: the client ignores that when it was cut off from a coordinator at the wrong moment.
+
+    :raises Hung: it does not come back; the client must be replaced.
+    :raises KafkaException: the client or the broker refuses.
+    """
+    within(CALL_SECONDS + 1.0, what, lambda: call(CALL_SECONDS))
+
+
+def _leave(client: Producer) -> None:
+    """Let go of a client without waiting: its end may take as long as its calls."""
+    holder = [client]
+    threading.Thread(target=holder.clear, name="left-behind", daemon=True).start()

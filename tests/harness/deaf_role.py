@@ -1,0 +1,46 @@
+"""``python -m tests.harness.deaf_role run applier``: a role that works for a while, then hears nothing more.
+
+The applier's partitions are paused and never resumed after its first records, the relay sees no work once
+it has published: all stages live on and wait.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from cli.main import main
+from streams import relay
+from streams.reader import Reader
+from streams.relay import Relay
+
+
+def _deafen_reader() -> None:
+    poll = Reader._poll
+
+    def once(self: Reader) -> list[Any]:
+        messages = poll(self)
+        if messages:
+            self.consumer.pause(self.consumer.assignment())
+        return messages
+
+    Reader._poll = once  # type: ignore[method-assign]
+
+
+def _deafen_relay() -> None:
+    publish, oldest = Relay._publish, relay.oldest_running
+    published: list[bool] = []
+
+    def noting(self: Relay, *arguments: Any) -> None:
+        publish(self, *arguments)
+        published.append(True)
+
+    Relay._publish = noting  # type: ignore[method-assign]
+    relay.oldest_running = lambda connection: 0 if published else oldest(connection)
+
+
+if __name__ == "__main__":
+    _deafen_reader()
+    _deafen_relay()
+    sys.argv[0] = "interactions"
+    main()

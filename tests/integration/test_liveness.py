@@ -1,0 +1,78 @@
+"""A role that gets nowhere ends, and the next one goes on; one whose server is away waits."""
+
+from __future__ import annotations
+
+import time
+from urllib.parse import urlsplit
+
+import pytest
+from pydantic import SecretStr
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from sinks.backlog import unpublished
+from tests.harness.histories import history
+from tests.harness.roles import running, wait_until
+from tests.harness.tcp_proxy import TcpProxy
+from tests.harness.wire import publish, wait_for_results
+
+pytestmark = pytest.mark.integration
+_STUCK = {"INTERACTIONS_STUCK_AFTER_SECONDS": "2"}
+_DEAF = "tests.harness.deaf_role"
+
+
+def test_a_deaf_applier_ends_and_the_next_one_goes_on(fresh_settings: Settings) -> None:
+    settings = fresh_settings.model_copy(update={"topic_partitions": 6})
+    with running(settings, "applier", _DEAF, **_STUCK) as deaf:
+        deaf.wait_for_log("applier.assigned")
+        places = publish(settings, history(seed=1, commands=60, entities=30))
+        places += publish(settings, history(seed=2, commands=60, entities=30))
+        assert deaf.wait_for_exit() == 2
+        assert "liveness.stuck" in deaf.log
+        assert "is stuck: a record waits" in deaf.log
+    with running(settings, "applier"):
+        wait_for_results(settings, places, 60)
+
+
+def test_a_deaf_relay_ends_and_the_next_one_goes_on(fresh_settings: Settings) -> None:
+    settings = fresh_settings
+
+    def left() -> int:
+        with connect(settings, application_name="test", autocommit=True) as connection:
+            return unpublished(connection, "0")
+
+    with running(settings, "applier"):
+        with running(settings, "relay", _DEAF, **_STUCK) as deaf:
+            deaf.wait_for_log("relay.leading")
+            places = publish(settings, history(seed=3, commands=60, entities=30))
+            wait_for_results(settings, places, 60)
+            places = publish(settings, history(seed=4, commands=60, entities=30))
+            wait_for_results(settings, places, 60)
+            assert deaf.wait_for_exit() == 2
+            assert "the relay is stuck: rows of the outbox wait" in deaf.log
+        assert left() > 0
+        with running(settings, "relay"):
+            wait_until(lambda: left() == 0, 30)
+
+
+def test_an_outage_longer_than_the_patience_ends_nobody(fresh_settings: Settings) -> None:
+    assert fresh_settings.database_url is not None
+    database = urlsplit(fresh_settings.database_url.get_secret_value())
+    assert database.port is not None
+    with TcpProxy(database.port) as proxy:
+        netloc = database.netloc.replace(f":{database.port}", f":{proxy.port}")
+        through = SecretStr(database._replace(netloc=netloc).geturl())
+        settings = fresh_settings.model_copy(update={"database_url": through})
+        with running(settings, "applier", **_STUCK) as applier, running(settings, "relay", **_STUCK) as relay:
+            relay.wait_for_log("relay.leading")
+            first = publish(fresh_settings, history(seed=5, commands=60, entities=30))
+            wait_for_results(fresh_settings, first, 60)
+            proxy.cut()
+            waiting = publish(fresh_settings, history(seed=6, commands=60, entities=30))
+            began = time.monotonic()
+            wait_until(lambda: time.monotonic() - began > 6, 10)  # three times their patience
+            proxy.heal()
+            wait_for_results(fresh_settings, waiting, 60)
+            assert applier.process.poll() is None
+            assert relay.process.poll() is None
+            assert "liveness.stuck" not in applier.log + relay.log

@@ -1,0 +1,28 @@
+"""Only work that waits, and only time without a move, count as standing still."""
+
+from __future__ import annotations
+
+from streams.liveness import Standstill
+
+
+def test_a_place_that_does_not_move_is_named_after_the_patience() -> None:
+    standstill = Standstill(10)
+    assert standstill.look({1: 5, 2: 7}, 0) == []
+    assert standstill.look({1: 5, 2: 8}, 9) == []
+    assert standstill.look({1: 5, 2: 8}, 11) == [1]
+
+
+def test_a_place_without_work_starts_anew_with_the_next_record() -> None:
+    standstill = Standstill(10)
+    standstill.look({1: 5}, 0)
+    standstill.look({}, 9)
+    assert standstill.look({1: 5}, 11) == []
+    assert standstill.look({1: 5}, 22) == [1]
+
+
+def test_time_without_servers_does_not_count() -> None:
+    standstill = Standstill(10)
+    standstill.look({1: 5}, 0)
+    standstill.forgive()
+    assert standstill.look({1: 5}, 60) == []
+    assert standstill.look({1: 5}, 71) == [1]
