@@ -24,6 +24,7 @@ from schemas.payloads import (
     InteractionTypeUpsert,
     canonical_type,
 )
+from schemas.validation import field_errors
 from schemas.values import UUID_PATTERN
 
 #: ``value -> (record full name, data)``; raises ``Reject`` or ``Retry``.
@@ -41,20 +42,6 @@ _OPTIONAL: Final = {
 }
 _TEXTS: Final = frozenset({*_OPTIONAL, "id", "source", "type"})
 _MAX_ATTRIBUTE: Final = 200
-_CODES: Final = {
-    "extra_forbidden": ("unknown_field", "is not a field of this command; remove it"),
-    "missing": ("missing_field", "is required"),
-    "string_too_long": ("too_long", "is longer than its limit of {max_length} characters"),
-    "string_too_short": ("too_short", "must not be empty"),
-    "string_type": ("invalid_type", "must be a text"),
-    "int_type": ("invalid_type", "must be a whole number"),
-    "bool_type": ("invalid_type", "must be true or false"),
-    "bool_parsing": ("invalid_type", "must be true or false"),
-    "greater_than_equal": ("out_of_range", "must be at least {ge}"),
-    "less_than_equal": ("out_of_range", "must be at most {le}"),
-    "string_pattern_mismatch": ("invalid_format", "has the wrong form (a UUID, or a colour as #RRGGBB)"),
-    "literal_error": ("invalid_value", "must be one of {expected}"),
-}
 
 
 class _Undecodable(Reject):
@@ -282,17 +269,9 @@ def _refused_attribute(name: str, detail: str) -> Reject:
 
 def _validation(error: ValidationError) -> Reject:
     """A pydantic error as field errors; never with the value that was sent."""
-    errors = []
-    for item in error.errors(include_url=False, include_input=False)[:20]:
-        code, detail = _CODES.get(item["type"], ("invalid_value", "is not valid"))
-        if item["type"] == "value_error":
-            detail = str(item["ctx"]["error"])
-        else:
-            detail = detail.format(**item.get("ctx", {}))
-        pointer = "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in item["loc"])
-        errors.append(FieldError(code, detail, pointer[:200]))
+    errors = field_errors(error.errors(include_url=False, include_input=False))
     where = ", ".join(sorted({error.pointer or "/" for error in errors}))
-    return Reject("validation_failed", f"the data is not valid at {where}", errors=tuple(errors))
+    return Reject("validation_failed", f"the data is not valid at {where}", errors=errors)
 
 
 def _partial(attributes: dict[str, Any]) -> PartialEnvelope:

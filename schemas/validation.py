@@ -1,0 +1,57 @@
+"""Pydantic's errors as field errors for people: never with the value that was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from schemas.errors import FieldError
+
+MOST_ERRORS: Final = 20
+_CODES: Final = {
+    "extra_forbidden": ("unknown_field", "is not a field of this command; remove it"),
+    "missing": ("missing_field", "is required"),
+    "string_too_long": ("too_long", "is longer than its limit of {max_length} characters"),
+    "string_too_short": ("too_short", "must not be empty"),
+    "string_type": ("invalid_type", "must be a text"),
+    "int_type": ("invalid_type", "must be a whole number"),
+    "int_parsing": ("invalid_type", "must be a whole number"),
+    "bool_type": ("invalid_type", "must be true or false"),
+    "bool_parsing": ("invalid_type", "must be true or false"),
+    "greater_than_equal": ("out_of_range", "must be at least {ge}"),
+    "less_than_equal": ("out_of_range", "must be at most {le}"),
+    "string_pattern_mismatch": ("invalid_format", "has the wrong form (a UUID, or a colour as #RRGGBB)"),
+    "literal_error": ("invalid_value", "must be one of {expected}"),
+    "json_invalid": ("malformed_json", "the body is not JSON in UTF-8"),
+    "model_attributes_type": ("invalid_type", "must be a JSON object"),
+    "dict_type": ("invalid_type", "must be a JSON object"),
+}
+
+
+def field_errors(items: Iterable[Mapping[str, Any]], *, request: bool = False) -> tuple[FieldError, ...]:
+    """The first ``MOST_ERRORS`` errors of pydantic.
+
+    :param request: the locations start with the part of a request (FastAPI): ``body`` becomes a JSON
+        pointer (RFC 6901) into the body, ``query`` and the others ``attribute``, the parameter's name.
+    """
+    found = []
+    for item in list(items)[:MOST_ERRORS]:
+        code, detail = _CODES.get(item["type"], ("invalid_value", "is not valid"))
+        if item["type"] == "value_error":
+            detail = str(item["ctx"]["error"])
+        else:
+            detail = detail.format(**item.get("ctx", {}))
+        location = [str(part) for part in item["loc"]]
+        if not request:
+            found.append(FieldError(code, detail, _pointer(location)))
+        elif location and location[0] == "body":
+            # After the part of an unreadable body stands a byte position, which is no member.
+            path = [] if item["type"] == "json_invalid" else location[1:]
+            found.append(FieldError(code, detail, _pointer(path)))
+        else:
+            found.append(FieldError(code, detail, attribute=".".join(location[1:])[:200]))
+    return tuple(found)
+
+
+def _pointer(location: list[str]) -> str:
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in location)[:200]
