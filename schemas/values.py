@@ -19,7 +19,11 @@ UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F
 _TYPE_CODE: Final = re.compile(r"^[\w][\w.:-]*$")
 
 
-def _plain(text: str) -> str:
+def no_nul(text: str) -> str:
+    """The text as it is.
+
+    :raises ValueError: it holds NUL.
+    """
     # Postgres cannot store NUL, and a control character in a title is never meant.
     if "\x00" in text:
         raise ValueError("must not contain the NUL character")
@@ -48,13 +52,13 @@ UuidText = Annotated[
 Instant = Annotated[
     datetime, PlainValidator(parse_instant), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
-Title = Annotated[str, StringConstraints(max_length=500), AfterValidator(_plain)]
-Body = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(_plain)]
-ShortText = Annotated[str, StringConstraints(max_length=100), AfterValidator(_plain)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(_plain)]
+Title = Annotated[str, StringConstraints(max_length=500), AfterValidator(no_nul)]
+Body = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(no_nul)]
+ShortText = Annotated[str, StringConstraints(max_length=100), AfterValidator(no_nul)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(no_nul)]
 InteractionType = Annotated[
     str, StringConstraints(min_length=1, max_length=100), AfterValidator(normalize_interaction_type)
 ]
 Priority = Annotated[int, Field(ge=0, le=100, strict=True)]
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
-CommandId = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_plain)]
+CommandId = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(no_nul)]

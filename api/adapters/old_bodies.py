@@ -1,0 +1,180 @@
+"""The request bodies of the deprecated routes, as their clients send them.
+
+What has a place in an interaction is taken; what has none is refused with a pointer, never dropped.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.alias_generators import to_camel
+
+from schemas.instants import parse_instant
+from schemas.values import Color, Instant, InteractionType, ShortText, UuidText, no_nul
+
+_Text = Annotated[str, AfterValidator(no_nul)]
+_Subject = Annotated[_Text, StringConstraints(max_length=200)]
+_LongText = Annotated[_Text, StringConstraints(max_length=8000)]
+_TodoTitle = Annotated[_Text, StringConstraints(min_length=1, max_length=200)]
+_TodoSource = Annotated[_Text, StringConstraints(max_length=120)]
+_Phone = Annotated[_Text, StringConstraints(max_length=50)]
+_Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+_Time = Annotated[str, StringConstraints(pattern=r"^\d{2}:\d{2}(:\d{2})?$")]
+_Empty = Annotated[dict[str, Any], Field(max_length=0)]
+
+#: What a severity is as a priority (0–100), where no priority is given.
+SEVERITIES: Final = {"low": 25, "medium": 50, "high": 75, "critical": 100}
+
+
+class OldBody(BaseModel):
+    """What the old bodies share. Tenant and organization may be repeated; they must be the token's."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=False, frozen=True)
+
+    tenant_id: UuidText | None = None
+    organization_id: UuidText | None = None
+
+    def given(self, name: str) -> bool:
+        """Whether the client sent the field, ``null`` included."""
+        return name in self.model_fields_set
+
+
+class _Activity(OldBody):
+    subject: _Subject | None = None
+    body: _LongText | None = None
+    date: _Date | None = None
+    time: _Time | None = None
+    occurred_at: Instant | None = None
+    phone_number: _Phone | None = None
+    deal_id: UuidText | None = None
+    author_user_id: UuidText | None = None
+    appearance_icon: ShortText | None = None
+    appearance_color: Color | None = None
+    # Custom fields have no place in an interaction.
+    custom_fields: _Empty | None = None
+    custom_values: _Empty | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> _Activity:
+        if (self.date is None) != (self.time is None):
+            raise ValueError("date and time go together: give both or none")
+        self.moment()
+        return self
+
+    def moment(self) -> datetime | None:
+        """When it took place: ``date`` and ``time`` (UTC), else ``occurredAt``.
+
+        :raises ValueError: there is no such day or hour.
+        """
+        if self.date is None or self.time is None:
+            return self.occurred_at
+        try:
+            local = datetime.fromisoformat(f"{self.date}T{self.time}")
+        except ValueError:
+            raise ValueError("date and time do not name a moment") from None
+        return parse_instant(local.replace(tzinfo=UTC))
+
+    @property
+    def moment_given(self) -> bool:
+        """Whether the client said when it took place, ``null`` included."""
+        return self.date is not None or self.given("occurred_at")
+
+
+class ActivityCreate(_Activity):
+    """``POST /api/customers/activities``."""
+
+    entity_id: UuidText
+    activity_type: InteractionType
+
+
+class ActivityUpdate(_Activity):
+    """``PUT /api/customers/activities``; an activity stays with its customer."""
+
+    id: UuidText
+    entity_id: UuidText | None = None
+    activity_type: InteractionType | None = None
+
+
+class TodoCustom(BaseModel):
+    """The custom values of a todo that an interaction has a field for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    priority: Annotated[int, Field(ge=0, le=100)] | None = None
+    severity: str | None = None
+    description: _LongText | None = None
+    due_at: Instant | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _aliases(cls, value: Any) -> Any:
+        if isinstance(value, dict) and "dueAt" in value and "due_at" not in value:
+            value = {("due_at" if name == "dueAt" else name): item for name, item in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _known_severity(self) -> TodoCustom:
+        if self.severity is not None and self.severity.lower() not in SEVERITIES:
+            raise ValueError(f"severity must be one of {', '.join(SEVERITIES)}")
+        return self
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of the interaction that were given, by their names in a command."""
+        given = self.model_fields_set
+        found: dict[str, Any] = {}
+        if "priority" in given:
+            found["priority"] = self.priority
+        elif self.severity is not None:
+            found["priority"] = SEVERITIES[self.severity.lower()]
+        if "description" in given:
+            found["body"] = self.description
+        if "due_at" in given:
+            found["scheduledAt"] = self.due_at
+        return found
+
+
+class _Todo(OldBody):
+    is_done: bool | None = None
+    snake_done: Annotated[bool | None, Field(alias="is_done")] = None
+    todo_source: _TodoSource | None = None
+    todo_custom: TodoCustom | None = None
+    custom: TodoCustom | None = None
+    custom_fields: TodoCustom | None = None
+
+    def done(self) -> bool | None:
+        """Whether it is done; ``None``: the client did not say."""
+        return self.is_done if self.is_done is not None else self.snake_done
+
+    def fields(self) -> dict[str, Any]:
+        """The fields of the interaction that the custom values give."""
+        found: dict[str, Any] = {}
+        for values in (self.todo_custom, self.custom, self.custom_fields):
+            if values is not None:
+                found.update(values.fields())
+        return found
+
+
+class TodoCreate(_Todo):
+    """``POST /api/customers/todos``; ``todoSource`` is accepted and delegates to nobody."""
+
+    entity_id: UuidText
+    title: _TodoTitle
+    created_by_user_id: UuidText | None = None
+
+
+class TodoUpdate(_Todo):
+    """``PUT /api/customers/todos``; ``id`` is the link's or the todo's."""
+
+    id: UuidText
+    title: _TodoTitle | None = None
+    todo_id: UuidText | None = None
+    entity_id: UuidText | None = None
+
+
+class OldDelete(OldBody):
+    """``DELETE`` of both: the id in the body, or as ``?id=``."""
+
+    id: UuidText | None = None
+    todo_id: UuidText | None = None

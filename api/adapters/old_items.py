@@ -1,0 +1,83 @@
+"""Rows of the views in the shapes that old clients read: instants with milliseconds, as JavaScript writes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import ceil
+from typing import Any
+
+from sinks.reads.interaction_views import LEGACY_TODO
+from sinks.reads.scope import Scope
+
+Row = dict[str, Any]
+
+
+def old_instant(value: datetime | None) -> str | None:
+    """``2026-03-01T09:00:00.000Z``; finer parts are cut off."""
+    if value is None:
+        return None
+    text = value.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"
+
+
+def activity(row: Row) -> Row:
+    """An item of ``GET /api/customers/activities``; users are of another module and nameless here."""
+    return {
+        "id": row["id"],
+        "activityType": row["interaction_type"],
+        "subject": row["title"],
+        "body": row["body"],
+        "occurredAt": old_instant(row["occurred_at"] or row["scheduled_at"]),
+        "createdAt": old_instant(row["created_at"]),
+        "appearanceIcon": row["appearance_icon"],
+        "appearanceColor": row["appearance_color"],
+        "entityId": row["entity_id"],
+        "authorUserId": row["author_user_id"],
+        "authorName": None,
+        "authorEmail": None,
+        "dealId": row["deal_id"],
+        "dealTitle": row.get("deal_title"),
+        "customValues": None,
+        "activityTypeLabel": row.get("type_label"),
+    }
+
+
+def todo(row: Row, scope: Scope) -> Row:
+    """An item of ``GET /api/customers/todos``; of a link that is not moved only the link is known."""
+    known = row["source"] != LEGACY_TODO
+    due = old_instant(row["scheduled_at"])
+    custom = {"priority": row["priority"], "description": row["body"], "due_at": due}
+    return {
+        "id": row["id"],
+        "todoId": row["todo_id"],
+        "todoSource": row["todo_source"],
+        "todoTitle": row["title"],
+        "todoIsDone": row["status"] == "done" if known else None,
+        "todoPriority": row["priority"],
+        "todoSeverity": None,
+        "todoDescription": row["body"],
+        "todoDueAt": due,
+        "todoCustomValues": custom if known else None,
+        "todoOrganizationId": scope.organization_id if known else None,
+        "todoUpdatedAt": old_instant(row["updated_at"]) if known else None,
+        "organizationId": scope.organization_id,
+        "tenantId": scope.tenant_id,
+        "createdAt": old_instant(row["created_at"]),
+        "externalHref": None,
+        "customer": {
+            "id": row["entity_id"],
+            "displayName": row.get("display_name"),
+            "kind": row.get("kind"),
+        },
+    }
+
+
+def page(items: list[Row], *, total: int, number: int, size: int) -> Row:
+    """The answer around the items."""
+    return {
+        "items": items,
+        "total": total,
+        "page": number,
+        "pageSize": size,
+        "totalPages": ceil(total / size) if size else 0,
+    }

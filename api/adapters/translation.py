@@ -1,0 +1,201 @@
+"""Old bodies → commands: what each write of a deprecated route means for interactions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
+from schemas.identity import derive_id
+from schemas.instants import format_instant
+from sinks.reads.scope import Scope
+
+#: A row as the views give it (``sinks.reads.interaction_views.COLUMNS``), ids as texts.
+ViewRow = dict[str, Any]
+
+_CREATE: Final = "customers.interaction.create"
+_UPDATE: Final = "customers.interaction.update"
+_COMPLETE: Final = "customers.interaction.complete"
+_REOPEN: Final = "customers.interaction.reopen"
+_DELETE: Final = "customers.interaction.delete"
+_COLUMN: Final = {
+    "interactionType": "interaction_type",
+    "title": "title",
+    "body": "body",
+    "dealId": "deal_id",
+    "authorUserId": "author_user_id",
+    "appearanceIcon": "appearance_icon",
+    "appearanceColor": "appearance_color",
+    "occurredAt": "occurred_at",
+    "scheduledAt": "scheduled_at",
+    "priority": "priority",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One command to publish.
+
+    :param command_id: fixed where a repetition must do nothing again; else the gateway makes one.
+    """
+
+    type: str
+    entity_id: str
+    data: dict[str, Any]
+    command_id: str | None = None
+
+
+def create_activity(body: ActivityCreate, author: str | None) -> Step:
+    """Log an activity: done when it says when, else planned (spec "Migration plan", step 2)."""
+    moment = body.moment()
+    data = {
+        "interactionType": body.activity_type,
+        "title": body.subject,
+        "body": _with_phone(body.body, body.phone_number),
+        "status": "done" if moment is not None else "planned",
+        "occurredAt": moment,
+        "dealId": body.deal_id,
+        "authorUserId": body.author_user_id or author,
+        "appearanceIcon": body.appearance_icon,
+        "appearanceColor": body.appearance_color,
+        "source": "adapter:activity",
+    }
+    return Step(_CREATE, body.entity_id, _wire({k: v for k, v in data.items() if v is not None}))
+
+
+def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> list[Step]:
+    """Change the fields that differ; a first moment completes the activity, none reopens it.
+
+    The old list shows the schedule of a planned interaction as its moment: sent back as it was it says
+    nothing, and moved to a later time it is a new schedule.
+    """
+    wanted: dict[str, Any] = {}
+    for name, field in (
+        ("title", "subject"),
+        ("dealId", "deal_id"),
+        ("authorUserId", "author_user_id"),
+        ("appearanceIcon", "appearance_icon"),
+        ("appearanceColor", "appearance_color"),
+    ):
+        if body.given(field):
+            wanted[name] = getattr(body, field)
+    if body.activity_type is not None:
+        wanted["interactionType"] = body.activity_type
+    if body.given("body") or body.phone_number is not None:
+        text = body.body if body.given("body") else row["body"]
+        wanted["body"] = _with_phone(text, body.phone_number)
+    steps: list[Step] = []
+    if body.moment_given:
+        moment = body.moment()
+        if _same(moment, row["occurred_at"] or row["scheduled_at"]):
+            pass
+        elif row["status"] == "done" and moment is not None:
+            wanted["occurredAt"] = moment
+        elif row["scheduled_at"] is not None and moment is not None and moment > now:
+            wanted["scheduledAt"] = moment
+        else:
+            steps = _turn(row, "done" if moment is not None else "planned", moment)
+    return _changes(row, wanted) + steps or _changes(row, wanted, all_of_them=True)
+
+
+def create_todo(body: TodoCreate, author: str | None) -> Step:
+    """Add a task; ``todoSource`` delegates to nobody any more."""
+    data = {
+        "interactionType": "task",
+        "title": body.title,
+        "status": "done" if body.done() else "planned",
+        "authorUserId": body.created_by_user_id or author,
+        "source": "adapter:todo",
+        **body.fields(),
+    }
+    return Step(_CREATE, body.entity_id, _wire({k: v for k, v in data.items() if v is not None}))
+
+
+def update_todo(row: ViewRow, body: TodoUpdate) -> list[Step]:
+    """Change the fields that differ, and complete or reopen."""
+    wanted: dict[str, Any] = body.fields()
+    if body.title is not None:
+        wanted["title"] = body.title
+    done = body.done()
+    steps = [] if done is None else _turn(row, "done" if done else "planned", None)
+    return _changes(row, wanted) + steps or _changes(row, wanted, all_of_them=True)
+
+
+def delete(row: ViewRow) -> Step:
+    """Remove the interaction."""
+    return Step(_DELETE, row["entity_id"], {"id": row["id"]})
+
+
+def move(scope: Scope, row: ViewRow) -> Step:
+    """Make a legacy row an interaction under its own id.
+
+    The command's id follows from the row's, so that two clients, or a client and the migration, move it
+    once.
+    """
+    activity = row["source"] == "legacy:activity"
+    data = {
+        "id": row["id"],
+        "source": "migration:activity" if activity else "migration:todo_link",
+        "status": row["status"],
+        "sourceTimestamp": row["updated_at"],
+        **{name: row[column] for name, column in _COLUMN.items() if row[column] is not None},
+    }
+    return Step(
+        _CREATE,
+        row["entity_id"],
+        _wire(data),
+        command_id=derive_id("move", scope.tenant_id, scope.organization_id, row["id"]),
+    )
+
+
+def _turn(row: ViewRow, wanted: str, moment: datetime | None) -> list[Step]:
+    status = row["status"]
+    # Old clients know done and not done: what is canceled is not done already.
+    if status == wanted or (status, wanted) == ("canceled", "planned"):
+        return []
+    steps = []
+    if status != "planned":
+        steps.append(Step(_REOPEN, row["entity_id"], {"id": row["id"]}))
+    if wanted == "done":
+        data = {"id": row["id"], **({"occurredAt": moment} if moment is not None else {})}
+        steps.append(Step(_COMPLETE, row["entity_id"], _wire(data)))
+    return steps
+
+
+def _changes(row: ViewRow, wanted: dict[str, Any], *, all_of_them: bool = False) -> list[Step]:
+    """The update, if there is something to update.
+
+    :param all_of_them: what is the same as before too: the answer of the pipeline is asked for.
+    """
+    changed = {
+        name: value for name, value in wanted.items() if all_of_them or not _same(value, row[_COLUMN[name]])
+    }
+    if not changed and not all_of_them:
+        return []
+    return [Step(_UPDATE, row["entity_id"], _wire({"id": row["id"], **changed}))]
+
+
+def _same(sent: Any, stored: Any) -> bool:
+    """Whether the client sent what is stored; old clients read instants in milliseconds."""
+    if isinstance(sent, datetime) and isinstance(stored, datetime):
+        return _milliseconds(sent) == _milliseconds(stored)
+    return bool(sent == stored)
+
+
+def _milliseconds(value: datetime) -> datetime:
+    return value.astimezone(UTC).replace(microsecond=value.microsecond // 1000 * 1000)
+
+
+def _with_phone(text: str | None, phone: str | None) -> str | None:
+    # An interaction has no field for the number; the body keeps it, once.
+    if phone is None or (text and phone in text):
+        return text
+    line = f"Phone: {phone}"
+    return f"{text}\n\n{line}" if text else line
+
+
+def _wire(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: format_instant(value) if isinstance(value, datetime) else value for name, value in data.items()
+    }
