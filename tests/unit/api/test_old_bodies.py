@@ -1,0 +1,231 @@
+"""Old payloads become the commands that they mean, and rows become the shapes that old clients read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
+from api.adapters.old_items import activity, old_instant, page, todo
+from api.adapters.translation import create_activity, create_todo, move, update_activity, update_todo
+from schemas.payloads import PAYLOADS
+from sinks.reads.interaction_views import COLUMNS
+from sinks.reads.scope import Scope
+
+ENTITY = "30000000-0000-4000-8000-000000000001"
+ID = "40000000-0000-4000-8000-000000000001"
+USER = "60000000-0000-4000-8000-000000000001"
+SCOPE = Scope("10000000-0000-4000-8000-000000000001", "20000000-0000-4000-8000-000000000001")
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    """A row of a view: a planned interaction unless told."""
+    base: dict[str, Any] = {**dict.fromkeys(COLUMNS), "id": ID, "todo_id": ID, "entity_id": ENTITY}
+    base |= {"interaction_type": "call", "status": "planned", "version": 1, "source": "manual"}
+    base |= {"todo_source": "customers:interaction", "created_at": NOW, "updated_at": NOW}
+    return {**base, **changes}
+
+
+def steps(found: list[Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Type and data of each step; each must be a valid command, as JSON publishers send it."""
+    for step in found:
+        PAYLOADS[step.type].model_validate(step.data)
+        assert step.entity_id == ENTITY
+    return [(step.type.removeprefix("customers.interaction."), step.data) for step in found]
+
+
+def test_an_activity_that_says_when_is_done() -> None:
+    body = ActivityCreate.model_validate(
+        {
+            "entityId": ENTITY.upper(),
+            "activityType": "Follow-up  Call",
+            "subject": "Hello",
+            "body": "Text",
+            "date": "2026-03-01",
+            "time": "09:15",
+            "phoneNumber": "+49 30 1",
+            "appearanceColor": "#112233",
+        }
+    )
+    ((verb, data),) = steps([create_activity(body, USER)])
+    assert verb == "create"
+    assert data == {
+        "interactionType": "follow_up_call",
+        "title": "Hello",
+        "body": "Text\n\nPhone: +49 30 1",
+        "status": "done",
+        "occurredAt": "2026-03-01T09:15:00.000000Z",
+        "authorUserId": USER,
+        "appearanceColor": "#112233",
+        "source": "adapter:activity",
+    }
+
+
+def test_an_activity_that_does_not_is_planned() -> None:
+    body = ActivityCreate.model_validate({"entityId": ENTITY, "activityType": "call"})
+    ((_, data),) = steps([create_activity(body, None)])
+    assert data == {"interactionType": "call", "status": "planned", "source": "adapter:activity"}
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"subject": "x" * 201}, "subject"),
+        ({"body": "x" * 8001}, "body"),
+        ({"activityType": ""}, "activityType"),
+        ({"activityType": "x" * 101}, "activityType"),
+        ({"date": "2026-03-01"}, None),
+        ({"date": "2026-02-30", "time": "10:00"}, None),
+        ({"appearanceColor": "red"}, "appearanceColor"),
+        ({"appearanceIcon": "x" * 101}, "appearanceIcon"),
+        ({"surprise": 1}, "surprise"),
+        ({"customFields": {"a": 1}}, "customFields"),
+        ({"entityId": "7"}, "entityId"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(change: dict[str, Any], where: str | None) -> None:
+    with pytest.raises(ValidationError) as refused:
+        ActivityCreate.model_validate({"entityId": ENTITY, "activityType": "call", **change})
+    (error,) = refused.value.errors()
+    assert error["loc"][:1] == ((where,) if where else ())
+
+
+def update(current: dict[str, Any], **body: Any) -> list[tuple[str, dict[str, Any]]]:
+    return steps(update_activity(current, ActivityUpdate.model_validate({"id": ID, **body}), NOW))
+
+
+def test_only_what_differs_is_sent() -> None:
+    current = row(title="A", body="B")
+    assert update(current, subject="A", body="C") == [("update", {"id": ID, "body": "C"})]
+    assert update(current, subject=None) == [("update", {"id": ID, "title": None})]
+    # Nothing differs: the pipeline still answers, and checks that the row is there.
+    assert update(current, subject="A") == [("update", {"id": ID, "title": "A"})]
+    assert update(current) == [("update", {"id": ID})]
+
+
+def test_a_moment_completes_and_none_reopens() -> None:
+    text = "2026-02-28T10:00:00.000000Z"
+    assert update(row(), occurredAt=text) == [("complete", {"id": ID, "occurredAt": text})]
+    done = row(status="done", occurred_at=NOW)
+    assert update(done, occurredAt=None) == [("reopen", {"id": ID})]
+    assert update(done, occurredAt=text) == [("update", {"id": ID, "occurredAt": text})]
+    assert update(row(title="A"), subject="B", occurredAt=text) == [
+        ("update", {"id": ID, "title": "B"}),
+        ("complete", {"id": ID, "occurredAt": text}),
+    ]
+
+
+def test_an_item_sent_back_as_it_was_read_changes_nothing() -> None:
+    for current in (
+        row(scheduled_at=NOW, title="A"),
+        row(status="done", occurred_at=NOW, title="A"),
+        row(status="canceled", scheduled_at=NOW, title="A"),
+    ):
+        item = activity(current)
+        names = ("subject", "body", "occurredAt", "dealId", "authorUserId", "activityType")
+        ((verb, data),) = update(current, **{name: item[name] for name in names})
+        assert verb == "update"
+        assert {name: data[name] for name in ("title", "interactionType")} == {
+            "title": "A",
+            "interactionType": "call",
+        }
+        assert "occurredAt" not in data
+        assert "scheduledAt" not in data
+        shown = todo(current, SCOPE)
+        (again,) = steps(
+            update_todo(
+                current,
+                TodoUpdate.model_validate(
+                    {"id": ID, "title": "A", "isDone": shown["todoIsDone"], "todoCustom": {"priority": None}}
+                ),
+            )
+        )
+        assert again == ("update", {"id": ID, "title": "A", "priority": None})
+
+
+def test_a_later_moment_of_a_plan_is_a_new_schedule() -> None:
+    current = row(scheduled_at=NOW + timedelta(days=1))
+    later = "2026-03-05T10:00:00.000000Z"
+    assert update(current, occurredAt=later) == [("update", {"id": ID, "scheduledAt": later})]
+
+
+def test_a_todo_is_a_task() -> None:
+    body = TodoCreate.model_validate(
+        {
+            "entityId": ENTITY,
+            "title": "Call back",
+            "is_done": True,
+            "todoSource": "example:todo",
+            "todoCustom": {"severity": "High", "description": "why", "dueAt": "2026-03-05T10:00:00Z"},
+        }
+    )
+    ((_, data),) = steps([create_todo(body, USER)])
+    assert data == {
+        "interactionType": "task",
+        "title": "Call back",
+        "status": "done",
+        "authorUserId": USER,
+        "source": "adapter:todo",
+        "priority": 75,
+        "body": "why",
+        "scheduledAt": "2026-03-05T10:00:00.000000Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "done", "verbs"),
+    [
+        ("planned", True, ["complete"]),
+        ("planned", False, ["update"]),
+        ("done", True, ["update"]),
+        ("done", False, ["reopen"]),
+        ("canceled", True, ["reopen", "complete"]),
+        ("canceled", False, ["update"]),
+    ],
+)
+def test_done_and_not_done(status: str, done: bool, verbs: list[str]) -> None:
+    found = steps(update_todo(row(status=status), TodoUpdate.model_validate({"id": ID, "isDone": done})))
+    assert [verb for verb, _ in found] == verbs
+
+
+def test_a_legacy_row_moves_under_its_own_id_once() -> None:
+    legacy = row(source="legacy:activity", status="done", occurred_at=NOW, title="Old", version=0)
+    step = move(SCOPE, legacy)
+    ((verb, data),) = steps([step])
+    assert (verb, data["id"], data["source"], data["status"]) == ("create", ID, "migration:activity", "done")
+    assert step.command_id == move(SCOPE, legacy).command_id
+    assert move(Scope(SCOPE.tenant_id, USER), legacy).command_id != step.command_id
+    link = row(source="legacy:todo_link", interaction_type="task", title="Task from example:todo")
+    ((_, data),) = steps([move(SCOPE, link)])
+    assert (data["source"], data["title"]) == ("migration:todo_link", "Task from example:todo")
+
+
+def test_the_shapes_that_old_clients_read() -> None:
+    current = row(status="done", occurred_at=NOW, title="T", body="B", priority=5)
+    assert old_instant(NOW) == "2026-03-01T12:00:00.123Z"
+    assert list(activity(current)) == [
+        "id", "activityType", "subject", "body", "occurredAt", "createdAt", "appearanceIcon",
+        "appearanceColor", "entityId", "authorUserId", "authorName", "authorEmail", "dealId", "dealTitle",
+        "customValues", "activityTypeLabel",
+    ]  # fmt: skip
+    item = todo({**current, "display_name": "Ada", "kind": "person"}, SCOPE)
+    assert list(item) == [
+        "id", "todoId", "todoSource", "todoTitle", "todoIsDone", "todoPriority", "todoSeverity",
+        "todoDescription", "todoDueAt", "todoCustomValues", "todoOrganizationId", "todoUpdatedAt",
+        "organizationId", "tenantId", "createdAt", "externalHref", "customer",
+    ]  # fmt: skip
+    assert (item["todoIsDone"], item["todoPriority"], item["todoTitle"]) == (True, 5, "T")
+    assert item["customer"] == {"id": ENTITY, "displayName": "Ada", "kind": "person"}
+    unknown = todo(row(source="legacy:todo_link"), SCOPE)
+    assert (unknown["todoIsDone"], unknown["todoCustomValues"]) == (None, None)
+    assert page([item], total=51, number=2, size=50) == {
+        "items": [item],
+        "total": 51,
+        "page": 2,
+        "pageSize": 50,
+        "totalPages": 2,
+    }
