@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from sinks.windows import Connection
@@ -23,6 +23,13 @@ class DueInteraction:
     organization_id: str
     entity_id: str
     schedule_version: int
+
+
+def server_time(connection: Connection) -> datetime:
+    """The database's wall clock, in UTC."""
+    row = connection.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    return row[0].astimezone(UTC)  # type: ignore[no-any-return]
 
 
 def due_interactions(

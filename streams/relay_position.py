@@ -38,7 +38,7 @@ def read_position(settings: Settings, shard: str) -> StoredPosition | None:
     try:
         consumer.assign([TopicPartition(settings.topic(RELAY_POSITION), 0, 0)])
         while True:
-            for message in consumer.consume(1000, 1.0):
+            for message in consumer.consume(1000, 0.1):  # it waits for all of the time
                 error = message.error()
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant

@@ -7,7 +7,8 @@ schedule still holds, and marks it, so that ``due`` and ``overdue`` come out onc
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import datetime, timedelta
 from typing import Final
 
 import orjson
@@ -22,7 +23,7 @@ from schemas.errors import Retry
 from schemas.identity import derive_id
 from schemas.instants import format_instant
 from schemas.topics import COMMANDS
-from sinks.due import DueInteraction, due_interactions
+from sinks.due import DueInteraction, due_interactions, server_time
 from sinks.partitions import ensure_partitions
 from sinks.windows import Connection, try_lead
 from streams.pipeline import Pulse
@@ -32,6 +33,7 @@ _TYPE: Final = "customers.interaction.mark_due"
 _PAGE: Final = 1000
 _TICK_SECONDS: Final = 1.0
 _REPEAT_SECONDS: Final = 60.0
+_FLUSH_SECONDS: Final = 10.0
 _PARTITIONS_SECONDS: Final = 3600.0
 
 
@@ -44,7 +46,7 @@ class Timers:
         self._stop = stop
         # Commands sent lately, so that a slow applier is not sent the same one every second; sending
         # one again is harmless (its id is the same).
-        self._sent: dict[str, datetime] = {}
+        self._sent: dict[str, float] = {}
 
     def run(self) -> None:
         """Tick until asked to stop; start over after an outage."""
@@ -65,30 +67,34 @@ class Timers:
                 self._pulse.beat("timers")
                 if self._stop.wait(1.0):
                     return
-            made_at = datetime.min.replace(tzinfo=UTC)
+            made_at: datetime | None = None
             while not self._stop.is_set():
                 self._pulse.beat("timers")
-                now = datetime.now(UTC)
-                if (now - made_at).total_seconds() > _PARTITIONS_SECONDS:
-                    ensure_partitions(connection)
+                # Law: our own clock decides nothing; a step of it must change nothing.
+                now = server_time(connection)
+                if made_at is None or (now - made_at).total_seconds() > _PARTITIONS_SECONDS:
+                    ensure_partitions(connection, now.date())
                     made_at = now
                 self._tick(connection, producer, now)
                 self._stop.wait(_TICK_SECONDS)
 
     def _tick(self, connection: Connection, producer: Producer, now: datetime) -> None:
-        self._sent = {
-            command_id: at
-            for command_id, at in self._sent.items()
-            if now - at < timedelta(seconds=_REPEAT_SECONDS)
-        }
+        self._forget_before(time.monotonic() - _REPEAT_SECONDS)
         overdue_before = now - timedelta(seconds=self._settings.overdue_after_seconds)
         sent = 0
         for phase, before in (("due", now), ("overdue", overdue_before)):
             for item in due_interactions(connection, phase, before, _PAGE):
                 sent += self._send(producer, item, phase, now)
-        if sent:
-            producer.flush(10)
-            _log.info("timers.sent", commands=sent)
+        if not sent:
+            return
+        left = producer.flush(_FLUSH_SECONDS)
+        if left:
+            # They stay in the client's queue, which goes on trying.
+            _log.warning("timers.unacknowledged", commands=left)
+        _log.info("timers.sent", commands=max(0, sent - left))
+
+    def _forget_before(self, moment: float) -> None:
+        self._sent = {command_id: at for command_id, at in self._sent.items() if at > moment}
 
     def _send(self, producer: Producer, item: DueInteraction, phase: str, now: datetime) -> int:
         command_id = derive_id(phase, item.tenant_id, item.interaction_id, str(item.schedule_version))
@@ -112,5 +118,5 @@ class Timers:
                 "ce_entityid": item.entity_id,
             },
         )
-        self._sent[command_id] = now
+        self._sent[command_id] = time.monotonic()
         return 1

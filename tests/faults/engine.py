@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from tests.faults.kinds import KINDS, Done, schedule
+from tests.faults.kinds import KINDS, Done
+from tests.faults.lanes import Lanes, Struck
 from tests.faults.scene import Scene
 from tests.harness.audit import run_audit
 from tests.harness.roles import wait_until
@@ -18,25 +19,7 @@ from tests.harness.tally import Tally
 PATIENCE: Final = 150.0
 _LOOK: Final = 0.05
 _AUDITS: Final = 4
-
-
-@dataclass
-class Struck:
-    """What one fault did.
-
-    :param recovery: seconds until every partition (or the relay) moved again; ``None``: not measured,
-        because the next fault came first or nothing shows it.
-    :param drain: seconds from the end of an outage until everything acknowledged by then was applied.
-    """
-
-    number: int
-    kind: str
-    at: float
-    lasted: float
-    reached: bool = True
-    outage: float | None = None
-    recovery: float | None = None
-    drain: float | None = None
+_PUBLISHED_SECONDS: Final = 60.0
 
 
 @dataclass
@@ -50,6 +33,7 @@ class Checked:
     inverted: int
     results: int
     events: int
+    audited: bool = True
     audit: dict[str, list[Any]] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -64,20 +48,27 @@ class StillStuck(AssertionError):
 
 @dataclass
 class Engine:
-    """Strikes the faults ``start … faults`` of a seed.
+    """Strikes faults in their order while commands flow.
 
-    :param pause_every: faults between two audits.
+    :param order: the kinds by name.
+    :param skip: numbers (from 1) of faults that were struck by an earlier run.
+    :param pause_every: faults between two pauses; each pause counts, the first, the one half-way and the
+        last audit too.
     :param commands: to be published at least, beyond the last fault if need be.
+    :param patient: wait out the recovery from every fault; else one in five strikes into the one before.
+    :param lanes: let faults of different lanes overlap; else one after the other.
     """
 
     scene: Scene
     seed: int
-    faults: int
+    order: Sequence[str]
     pause_every: int
-    start: int = 0
-    tally: Tally = field(init=False)
+    skip: Set[int] = frozenset()
     stopping: Callable[[], bool] = lambda: False
     commands: int = 0
+    lanes: bool = False
+    patient: bool = False
+    tally: Tally = field(init=False)
 
     def __post_init__(self) -> None:
         self.tally = Tally(self.scene.settings)
@@ -88,38 +79,60 @@ class Engine:
         :raises StillStuck: no progress within ``PATIENCE`` seconds after a fault.
         """
         wait_until(lambda: len(self.scene.probe.applied) > 0, 90, lambda: "the first command to be applied")
-        number = self.start
-        for number, kind in enumerate(schedule(self.seed, self.faults)[self.start :], start=self.start + 1):
-            yield self._strike(number, kind)
-            if self.stopping():
-                break
-            if (number - self.start) % self.pause_every == 0 and number < self.faults:
-                checked = self.check(number)
-                yield checked
-                if not checked.clean:
-                    return
-                self.scene.load.resume()
+        waiting = [(n, kind) for n, kind in enumerate(self.order, start=1) if n not in self.skip]
+        pauses, pause, struck = max(1, len(waiting) // self.pause_every), 0, 0
+        with Lanes(waiting, self._strike, together=self.lanes) as lanes:
+            for found in lanes.struck():
+                struck += 1
+                yield found
+                if self.stopping():
+                    break
+                if struck // self.pause_every > pause and struck < len(waiting):
+                    pause = struck // self.pause_every
+                    for late in lanes.hold():
+                        struck += 1
+                        yield late
+                    checked = self.check(len(self.skip) + struck, audit=pause in {1, pauses // 2})
+                    yield checked
+                    if not checked.clean:
+                        return
+                    self.scene.load.resume()
+                    lanes.go_on()
+            for late in lanes.hold():
+                struck += 1
+                yield late
         load = self.scene.load
         while load.sent < self.commands and not load.done.is_set() and not self.stopping():
             time.sleep(_LOOK)
-        yield self.check(number)
+        yield self.check(len(self.skip) + struck)
 
-    def check(self, after: int) -> Checked:
-        """Pause the publisher, let the pipeline come to rest, count and audit."""
+    def check(self, after: int, *, audit: bool = True) -> Checked:
+        """Pause the publisher, let the pipeline come to rest, count, and audit if asked to."""
         began = time.monotonic()
         load = self.scene.load
         load.pause()
         broken: dict[str, list[Any]] = {}
-        for _ in range(_AUDITS):
+        for _ in range(_AUDITS if audit else 0):
             code, report = run_audit(self.scene.settings, wait=int(PATIENCE))
             broken = {check["name"]: check["violations"] for check in report["checks"] if check["violations"]}
             if broken or code == 0:
                 break
             # The timers had more to say between rest and audit.
             broken = {"not at rest": [report["lagBy"], report["notes"]]}
-        count = self.tally.count(load.acked)
+        ends = load.acked_ends()
+        wait_until(
+            lambda: self.scene.probe.caught_up(ends), PATIENCE, lambda: f"{self._left(ends)} to be applied"
+        )
+        deadline = time.monotonic() + _PUBLISHED_SECONDS
+        while (count := self.tally.count(load.acked)).lost and time.monotonic() < deadline:
+            time.sleep(_LOOK)
         return Checked(
-            after, load.acked_count, **asdict(count), audit=broken, seconds=time.monotonic() - began
+            after,
+            load.acked_count,
+            **asdict(count),
+            audited=audit,
+            audit=broken,
+            seconds=time.monotonic() - began,
         )
 
     def _strike(self, number: int, name: str) -> Struck:
@@ -130,8 +143,11 @@ class Engine:
         struck = Struck(
             number, name, time.time(), time.monotonic() - began, reached=done.reached, outage=done.outage
         )
-        # One fault in five strikes into the recovery of the one before.
-        if chance.random() < 0.8 and not self.scene.load.done.is_set() and kind.watch != "none":
+        if (
+            (self.patient or chance.random() < 0.8)
+            and not self.scene.load.done.is_set()
+            and kind.watch != "none"
+        ):
             self._measure(struck, done, kind.watch)
         return struck
 
@@ -148,8 +164,9 @@ class Engine:
             if self.scene.load.done.is_set() or self.stopping():
                 return  # nothing more is published, so nothing need move
             if time.monotonic() > deadline:
-                stuck = {n: end - probe.applied.get(n, 0) for n, end in ends.items()}
-                raise StillStuck(
-                    f"no progress {PATIENCE:.0f} s after fault {struck.number} ({struck.kind}): {stuck}"
-                )
+                what = f"fault {struck.number} ({struck.kind})"
+                raise StillStuck(f"no progress {PATIENCE:.0f} s after {what}: {self._left(ends)}")
             time.sleep(_LOOK)
+
+    def _left(self, ends: dict[int, int]) -> dict[int, int]:
+        return {number: end - self.scene.probe.applied.get(number, 0) for number, end in ends.items()}

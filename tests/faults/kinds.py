@@ -20,6 +20,8 @@ from tests.harness.servers import server_pid
 #: How long a server may take to come back, and a crash point to be reached.
 _RETURN_SECONDS: Final = 120.0
 _REACH_SECONDS: Final = 45.0
+_OUTAGE_SECONDS: Final = (5.0, 7.0)
+_PROXIES: Final = {"postgres": "postgres", "kafka": "kafka", "schema-registry": "registry"}
 
 
 @dataclass
@@ -39,12 +41,22 @@ class Done:
 Strike = Callable[[Scene, random.Random], Done]
 
 
+Lane = Literal["appliers", "relay", "servers"]
+
+
 @dataclass(frozen=True)
 class Kind:
-    """One kind of fault; ``watch`` is whose progress shows the recovery."""
+    """One kind of fault.
+
+    :param watch: whose progress shows the recovery.
+    :param lane: what it strikes; faults of different lanes may strike at the same time.
+    :param weight: how often it is drawn, compared with others.
+    """
 
     strike: Strike
     watch: Literal["applier", "relay", "none"]
+    lane: Lane
+    weight: int = 2
 
 
 def _signal(role: str, number: signal.Signals) -> Strike:
@@ -77,13 +89,15 @@ def _crash(point: str) -> Strike:
 
     def strike(scene: Scene, chance: random.Random) -> Done:
         member = scene.crew.members[chance.choice(scene.crew.names(role))]
-        before = len(member.exits)
-        scene.crew.arm(member.name, f"{point}:{chance.randint(1, 3)}")
-        deadline = time.monotonic() + _REACH_SECONDS
-        # The first end is the one that arms it, the second the point itself.
-        while len(member.exits) < before + 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
-        reached = len(member.exits) >= before + 2 and member.exits[before + 1] == -signal.SIGKILL
+        armed_at, since = time.monotonic(), scene.crew.arm(member.name, f"{point}:{chance.randint(1, 3)}")
+        wait_until(
+            lambda: (
+                member.logged(f"crash point {point} reached", since)
+                or time.monotonic() - armed_at > _REACH_SECONDS
+            ),
+            _REACH_SECONDS + 5,
+        )
+        reached = member.logged(f"crash point {point} reached", since)
         if not reached:
             scene.crew.send(member.name, signal.SIGKILL)
         return Done(time.monotonic(), reached=reached)
@@ -128,24 +142,34 @@ def _registry_kill(scene: Scene, chance: random.Random) -> Done:
 
 
 def _server_down(scene: Scene, role: str, number: signal.Signals, answers: Callable[[], bool]) -> Done:
+    """End a server; for the roles it is away for a while at least, so that a ratio means something."""
     wait_until(lambda: server_pid(scene.settings, role) is not None, _RETURN_SECONDS)
+    proxy = scene.proxies[_PROXIES[role]]
     pid, now = server_pid(scene.settings, role), time.monotonic()
     assert pid is not None
-    os.kill(pid, number)
-    if role == "postgres":
-        wait_until(lambda: not scene.probe.answers, 10, lambda: "Postgres did not stop")
-    wait_until(
-        lambda: server_pid(scene.settings, role) not in (None, pid) and answers(),
-        _RETURN_SECONDS,
-        lambda: f"{role} did not come back",
-    )
+    proxy.cut()
+    try:
+        os.kill(pid, number)
+        if role == "postgres":
+            wait_until(lambda: not scene.probe.answers, 10, lambda: "Postgres did not stop")
+        wait_until(
+            lambda: (
+                server_pid(scene.settings, role) not in (None, pid)
+                and answers()
+                and time.monotonic() - now > _OUTAGE_SECONDS[0]
+            ),
+            _RETURN_SECONDS,
+            lambda: f"{role} did not come back",
+        )
+    finally:
+        proxy.heal()
     return Done(time.monotonic(), outage=time.monotonic() - now)
 
 
 def _network(server: str, what: Literal["cut", "slow", "silent"]) -> Strike:
     def strike(scene: Scene, chance: random.Random) -> Done:
         proxy, now = scene.proxies[server], time.monotonic()
-        seconds = chance.uniform(1.0, 5.0)
+        seconds = chance.uniform(*_OUTAGE_SECONDS)
         if what == "cut":
             proxy.cut()
         elif what == "slow":
@@ -169,42 +193,67 @@ def _replay(shuffled: bool) -> Strike:
     return strike
 
 
+def _clock(role: str) -> Strike:
+    """The wall clock of a role jumps forward and back by an hour; the broker's and the database's do not."""
+
+    def strike(scene: Scene, chance: random.Random) -> Done:
+        name = chance.choice(scene.crew.names(role))
+        member = scene.crew.members[name]
+        starts = member.starts
+        scene.crew.give_clock(name)
+        wait_until(lambda: member.starts > starts, 10)
+        for hours in (1, -1, 1):
+            time.sleep(chance.uniform(1.0, 3.0))
+            scene.crew.step_clock(name, hours * 3600)
+        return Done(time.monotonic())
+
+    return strike
+
+
 KINDS: Final[dict[str, Kind]] = {
-    "applier: kill -9": Kind(_signal("applier", signal.SIGKILL), "applier"),
-    "applier: SIGTERM": Kind(_signal("applier", signal.SIGTERM), "applier"),
-    "applier: paused past its session": Kind(_pause("applier"), "applier"),
-    "applier: rebalance storm": Kind(_storm, "applier"),
-    "relay: kill -9": Kind(_signal("relay", signal.SIGKILL), "relay"),
-    "relay: SIGTERM": Kind(_signal("relay", signal.SIGTERM), "relay"),
-    "relay: paused": Kind(_pause("relay"), "relay"),
-    "timers: kill -9": Kind(_signal("timers", signal.SIGKILL), "none"),
-    "timers: paused": Kind(_pause("timers"), "none"),
-    "postgres: immediate stop": Kind(_postgres_stop, "applier"),
-    "postgres: backends terminated": Kind(_backends, "applier"),
-    "postgres: connections cut": Kind(_network("postgres", "cut"), "applier"),
-    "postgres: connections slow": Kind(_network("postgres", "slow"), "applier"),
-    "postgres: half-open": Kind(_network("postgres", "silent"), "applier"),
-    "broker: kill -9": Kind(_broker_kill, "applier"),
-    "broker: connections cut": Kind(_network("kafka", "cut"), "applier"),
-    "broker: connections slow": Kind(_network("kafka", "slow"), "applier"),
-    "broker: half-open": Kind(_network("kafka", "silent"), "applier"),
-    "registry: kill -9 while a role starts": Kind(_registry_kill, "applier"),
-    "registry: connections cut": Kind(_network("registry", "cut"), "none"),
-    "publisher: sends again": Kind(_replay(shuffled=False), "none"),
-    "publisher: sends again out of order": Kind(_replay(shuffled=True), "none"),
+    "applier: kill -9": Kind(_signal("applier", signal.SIGKILL), "applier", "appliers"),
+    "applier: SIGTERM": Kind(_signal("applier", signal.SIGTERM), "applier", "appliers"),
+    "applier: paused past its session": Kind(_pause("applier"), "applier", "appliers"),
+    "applier: rebalance storm": Kind(_storm, "applier", "appliers"),
+    "applier: clock steps by an hour": Kind(_clock("applier"), "applier", "appliers", 1),
+    "relay: kill -9": Kind(_signal("relay", signal.SIGKILL), "relay", "relay"),
+    "relay: SIGTERM": Kind(_signal("relay", signal.SIGTERM), "relay", "relay"),
+    "relay: paused": Kind(_pause("relay"), "relay", "relay"),
+    "timers: kill -9": Kind(_signal("timers", signal.SIGKILL), "none", "relay"),
+    "timers: paused": Kind(_pause("timers"), "none", "relay"),
+    "timers: clock steps by an hour": Kind(_clock("timers"), "none", "relay", 1),
+    "postgres: immediate stop": Kind(_postgres_stop, "applier", "servers", 1),
+    "postgres: backends terminated": Kind(_backends, "applier", "servers", 1),
+    "postgres: connections cut": Kind(_network("postgres", "cut"), "applier", "servers", 1),
+    "postgres: connections slow": Kind(_network("postgres", "slow"), "applier", "servers", 1),
+    "postgres: half-open": Kind(_network("postgres", "silent"), "applier", "servers", 1),
+    "broker: kill -9": Kind(_broker_kill, "applier", "servers", 1),
+    "broker: connections cut": Kind(_network("kafka", "cut"), "applier", "servers", 1),
+    "broker: connections slow": Kind(_network("kafka", "slow"), "applier", "servers", 1),
+    "broker: half-open": Kind(_network("kafka", "silent"), "applier", "servers", 1),
+    "registry: kill -9 while a role starts": Kind(_registry_kill, "applier", "servers", 1),
+    "registry: connections cut": Kind(_network("registry", "cut"), "none", "servers", 1),
+    "publisher: sends again": Kind(_replay(shuffled=False), "none", "relay", 1),
+    "publisher: sends again out of order": Kind(_replay(shuffled=True), "none", "relay", 1),
     **{
-        f"crash point: {point}": Kind(_crash(point), "relay" if point.startswith("relay") else "applier")
+        f"crash point: {point}": (
+            Kind(_crash(point), "relay", "relay")
+            if point.startswith("relay")
+            else Kind(_crash(point), "applier", "appliers")
+        )
         for point in sorted(POINTS)
     },
 }
+#: Faults in one deck: each kind as often as its weight says.
+DECK: Final = sum(kind.weight for kind in KINDS.values())
 
 
 def schedule(seed: int, faults: int) -> list[str]:
-    """The kinds in their order: every kind about as often as the others; the seed fixes the order."""
+    """The kinds in their order, deck by shuffled deck; the seed fixes the order."""
     chance = random.Random(seed)
     order: list[str] = []
     while len(order) < faults:
-        deck = list(KINDS)
+        deck = [name for name, kind in KINDS.items() for _ in range(kind.weight)]
         chance.shuffle(deck)
         order += deck
     return order[:faults]

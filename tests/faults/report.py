@@ -10,8 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from tests.faults.engine import Checked, Struck
+from tests.faults.engine import Checked
 from tests.faults.kinds import KINDS
+from tests.faults.lanes import Struck
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "reliability.md"
@@ -44,7 +45,7 @@ def circumstances() -> str:
     )
 
 
-def chaos_text(faults: list[Struck], checks: list[Checked], how: str, session_seconds: float) -> str:
+def chaos_text(faults: list[Struck], checks: list[Checked], how: str) -> str:
     """The per-kind table and the figures of one chaos run, as far as it came."""
     last = checks[-1] if checks else None
     clean = sum(check.clean for check in checks)
@@ -54,7 +55,8 @@ def chaos_text(faults: list[Struck], checks: list[Checked], how: str, session_se
         (
             f"{how}. {len(faults)} faults, {last.acked if last else 0:,} acknowledged commands,"
             f" {last.results if last else 0:,} results, {last.events if last else 0:,} events;"
-            f" audited {len(checks)} times, {clean} of them clean."
+            f" counted {len(checks)} times, {sum(check.audited for check in checks)} times audited too;"
+            f" {clean} of {len(checks)} clean."
         ),
         "",
         "| fault | runs | lost | doubled | inverted | first progress p50 | max | drain ÷ outage, max |",
@@ -79,16 +81,6 @@ def chaos_text(faults: list[Struck], checks: list[Checked], how: str, session_se
         if not check.clean:
             found = ", ".join(f"{name}: {what[:1]}" for name, what in check.audit.items()) or "see the table"
             lines += ["", f"The audit after fault {check.after} was not clean: {found}."]
-    kills = [f.recovery for f in faults if f.kind == "applier: kill -9" and f.recovery is not None]
-    if kills:
-        ratio = median(kills) / session_seconds, max(kills) / session_seconds
-        lines += [
-            "",
-            (
-                f"First progress of every partition after kill -9 of an applier ÷ session timeout"
-                f" ({session_seconds:g} s): median {ratio[0]:.2f}, longest {ratio[1]:.2f}."
-            ),
-        ]
     return "\n".join(lines)
 
 
@@ -101,6 +93,41 @@ def _blame(kind: str, faults: list[Struck], checks: list[Checked]) -> tuple[int,
             totals = [total + new - old for total, new, old in zip(totals, now, seen, strict=True)]
         since, seen = check.after, now
     return totals[0], totals[1], totals[2]
+
+
+def recovery_text(faults: list[Struck], goals: dict[str, float], session_seconds: float) -> str:
+    """Each run of each kind against its goal.
+
+    :param goals: kind → greatest ratio: first progress ÷ session timeout, or drain ÷ outage.
+    """
+    lines = [circumstances(), ""]
+    lines += ["| fault | measure | goal | runs | median | longest |", "|---|---|---:|---|---:|---:|"]
+    for kind, goal in goals.items():
+        mine = [fault for fault in faults if fault.kind == kind]
+        if not mine:
+            continue
+        ratios = recovery_ratios(mine, session_seconds)
+        outage = mine[0].outage is not None
+        measure = "drain ÷ outage" if outage else "first progress ÷ session"
+        shown = "; ".join(
+            f"{f.drain or 0:.1f} s ÷ {f.outage:.1f} s" if f.outage else f"{f.recovery or 0:.1f} s"
+            for f in mine
+        )
+        lines.append(
+            f"| {kind} | {measure} | {goal:g} | {shown} | {median(ratios):.2f} | {max(ratios):.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def recovery_ratios(faults: list[Struck], session_seconds: float) -> list[float]:
+    """What a goal is set for: drain ÷ outage of an outage, first progress ÷ session timeout of a kill."""
+    never = float("inf")
+    return [
+        (f.drain / f.outage if f.drain is not None else never)
+        if f.outage
+        else (f.recovery / session_seconds if f.recovery is not None else never)
+        for f in faults
+    ]
 
 
 def _seconds(value: float) -> str:

@@ -43,6 +43,8 @@ def set_scene(
     commands: int,
     session_seconds: float,
     appliers: int = 2,
+    entities: int = 300,
+    relabels: float = 0.01,
 ) -> Iterator[Scene]:
     """Start proxies, roles, probe and publisher on a world of its own."""
     assert settings.database_url is not None
@@ -71,5 +73,5 @@ def set_scene(
         )
         crew = stack.enter_context(Crew(through, logs, {"applier": appliers, "relay": 1, "timers": 1}))
         probe = stack.enter_context(ProgressProbe(settings))
-        load = stack.enter_context(Load(settings, seed, pace, commands))
+        load = stack.enter_context(Load(settings, seed, pace, commands, entities, relabels))
         yield Scene(settings, session_seconds, crew, load, probe, proxies)

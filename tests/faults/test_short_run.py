@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.engine import Checked, Engine, Struck
+from tests.faults.engine import Checked, Engine
+from tests.faults.kinds import schedule
+from tests.faults.lanes import Struck
 from tests.faults.scene import set_scene
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.stack_fixtures import own_world
@@ -37,7 +39,7 @@ def test_nothing_is_lost_doubled_or_inverted_under_faults(tmp_path: Path) -> Non
             session_seconds=_SESSION,
         ) as scene,
     ):
-        for found in Engine(scene, seed, faults=_FAULTS, pause_every=13).run():
+        for found in Engine(scene, seed, schedule(seed, _FAULTS), pause_every=13).run():
             print(found)
             if isinstance(found, Struck):
                 faults.append(found)

@@ -15,6 +15,7 @@ from types import TracebackType
 
 from runtime.settings import Settings
 from tests.harness.roles import environment
+from tests.harness.stepping_clock import stepping_clock
 
 
 @dataclass
@@ -27,10 +28,17 @@ class Member:
     name: str
     role: str
     log: Path
+    guest: bool = False
     process: subprocess.Popen[bytes] | None = None
     armed: dict[str, str] = field(default_factory=dict)
     exits: list[int] = field(default_factory=list)
     starts: int = 0
+
+    def logged(self, text: str, since: int) -> bool:
+        """Whether a text was logged behind a place in the log (bytes)."""
+        with self.log.open("rb") as log:
+            log.seek(since)
+            return text.encode() in log.read()
 
 
 class Crew:
@@ -42,6 +50,8 @@ class Crew:
 
     def __init__(self, settings: Settings, folder: Path, roles: dict[str, int]) -> None:
         self._settings = settings
+        self._clocks = folder / "clocks"
+        self._clocks.mkdir(exist_ok=True)
         self._lock = threading.RLock()
         self._over = threading.Event()
         self.members: dict[str, Member] = {}
@@ -64,29 +74,46 @@ class Crew:
             self.dismiss(name)
 
     def names(self, role: str) -> list[str]:
-        return sorted(member.name for member in self.members.values() if member.role == role)
+        """Those of a role that stay; guests come and go."""
+        with self._lock:
+            return sorted(m.name for m in self.members.values() if m.role == role and not m.guest)
 
     def send(self, name: str, number: signal.Signals) -> None:
-        """Signal a member, if it runs."""
-        with self._lock, contextlib.suppress(ProcessLookupError):
+        """Signal a member, if it is there and runs."""
+        with self._lock, contextlib.suppress(ProcessLookupError, KeyError):
             process = self.members[name].process
             if process is not None and process.poll() is None:
                 os.kill(process.pid, number)
 
-    def arm(self, name: str, point: str) -> None:
-        """Kill a member; its next life (and only that) ends at a crash point ``name:nth``."""
+    def arm(self, name: str, point: str) -> int:
+        """Kill a member; its next life (and only that) ends at a crash point ``name:nth``.
+
+        :returns: where its log ends now, for :meth:`Member.logged`.
+        """
         with self._lock:
             self.members[name].armed = {
                 "INTERACTIONS_TEST_BUILD": "1",
                 "INTERACTIONS_CRASH_POINT": point,
             }
             self.send(name, signal.SIGKILL)
+            return self.members[name].log.stat().st_size
+
+    def give_clock(self, name: str) -> None:
+        """Kill a member; its next life (and only that) has a wall clock that :meth:`step_clock` moves."""
+        with self._lock:
+            self.step_clock(name, 0)
+            self.members[name].armed = stepping_clock(self._clocks / name)
+            self.send(name, signal.SIGKILL)
+
+    def step_clock(self, name: str, seconds: int) -> None:
+        """From now on the wall clock of a member is off by so much; its elapsed time is not touched."""
+        (self._clocks / name).write_text(f"{seconds:+d}")
 
     def join(self, role: str, name: str) -> None:
         """Take on one more process."""
         with self._lock:
             log = next(iter(self.members.values())).log.with_name(f"{name}.log")
-            member = self.members[name] = Member(name, role, log)
+            member = self.members[name] = Member(name, role, log, guest=True)
             self._start(member)
 
     def dismiss(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from cli.main import main
+from sinks import windows
 from streams import relay
 from streams.reader import Reader
 from streams.relay import Relay
@@ -28,15 +29,15 @@ def _deafen_reader() -> None:
 
 
 def _deafen_relay() -> None:
-    publish, oldest = Relay._publish, relay.oldest_running
+    publish, oldest = Relay._publish, windows.oldest_running
     published: list[bool] = []
 
     def noting(self: Relay, *arguments: Any) -> None:
         publish(self, *arguments)
         published.append(True)
 
-    Relay._publish = noting  # type: ignore[method-assign]
-    relay.oldest_running = lambda connection: 0 if published else oldest(connection)
+    Relay._publish = noting  # type: ignore[method-assign, assignment]
+    vars(relay)["oldest_running"] = lambda connection: 0 if published else oldest(connection)
 
 
 if __name__ == "__main__":

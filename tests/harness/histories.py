@@ -13,11 +13,14 @@ _TYPES = ("call", "email", "meeting", "task", "demo", "Follow up")
 _ZIPF_HOT = 0.3
 
 
-def history(seed: int, commands: int, entities: int = 50) -> Iterator[dict[str, Any]]:
+def history(seed: int, commands: int, entities: int = 50, relabels: float = 0.01) -> Iterator[dict[str, Any]]:
     """``commands`` commands over ``entities`` customers; the same seed gives the same history.
 
     The commands name interactions made earlier in the history, so most of them apply; about one in ten
     is illegal or unknown on purpose, and one in fifty repeats an earlier command.
+
+    :param relabels: share of upserts of a type, at most 0.01; each of them adds a command for every customer
+        whose next interaction is of that type.
     """
     chance = random.Random(seed)
     ids = [derive_id("test-entity", str(seed), str(number)) for number in range(entities)]
@@ -37,7 +40,7 @@ def history(seed: int, commands: int, entities: int = 50) -> Iterator[dict[str, 
             continue
         hot = chance.random() < _ZIPF_HOT
         entity = ids[chance.randrange(3)] if hot else chance.choice(ids)
-        message = _command(chance, f"{seed}-{number}", entity, known, done)
+        message = _command(chance, f"{seed}-{number}", entity, known, done, relabels)
         done.append(message)
         if len(done) > 500:
             del done[:250]
@@ -55,6 +58,7 @@ def _command(
     entity: str,
     known: dict[str, list[str]],
     done: list[dict[str, Any]],
+    relabels: float,
 ) -> dict[str, Any]:
     mine = known[entity]
     roll = chance.random()
@@ -84,7 +88,7 @@ def _command(
         earlier = [m for m in done[-40:] if m["entityid"] == entity] or done[-1:]
         wanted = chance.choice(earlier)["id"] if earlier else command_id
         return event("interaction.undo", entity, {"commandId": wanted}, command_id=command_id)
-    if roll < 0.98:
+    if roll < 0.98 or roll >= 0.99 + relabels:
         return event("interaction.recompute_next", entity, {}, command_id=command_id)
     if roll < 0.99:
         return event(

@@ -28,15 +28,24 @@ class Load:
 
     :param pace: commands a second.
     :param total: commands in all; then the thread ends.
+    :param entities: customers; ``relabels``: see :func:`~tests.harness.histories.history`.
     :ivar acked: partition → offsets that the broker acknowledged.
     """
 
-    def __init__(self, settings: Settings, seed: int, pace: float, total: int, entities: int = 300) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        seed: int,
+        pace: float,
+        total: int,
+        entities: int = 300,
+        relabels: float = 0.01,
+    ) -> None:
         self._settings = settings
         self._chance = random.Random(seed)
         self._again = random.Random(seed + 1)
         self._pace = pace
-        self._messages = history(seed, total, entities)
+        self._messages = history(seed, total, entities, relabels)
         self._producer = make_producer(settings)
         self._flowing = threading.Event()
         self._stop = threading.Event()
