@@ -54,10 +54,10 @@ class Artifact:
         )
 
 
-def locked_artifacts() -> list[Artifact]:
-    """All files of the lock."""
+def locked_artifacts(lock: Path = LOCK_FILE) -> list[Artifact]:
+    """All files of a lock."""
     artifacts = []
-    for line in LOCK_FILE.read_text().splitlines():
+    for line in lock.read_text().splitlines():
         coordinate, _, digest = line.partition(" sha256:")
         group, name, version, classifier, packaging = coordinate.split(":")
         artifacts.append(Artifact(group, name, version, classifier, packaging, digest))
@@ -76,7 +76,7 @@ def kafka_class_path(progress: Progress) -> list[Path]:
     :raises Stop: a file cannot be fetched, or its content is not the pinned one.
     """
     jars = [artifact for artifact in locked_artifacts() if artifact.coordinate != REGISTRY_ARTIFACT]
-    return _fetch_all(jars, progress)
+    return fetch_all(jars, progress)
 
 
 def registry_folder(progress: Progress) -> Path:
@@ -88,7 +88,7 @@ def registry_folder(progress: Progress) -> Path:
     folder = cache_root() / f"{artifact.name}-{artifact.version}-{artifact.sha256[:12]}"
     if folder.exists():
         return folder
-    (archive,) = _fetch_all([artifact], progress)
+    (archive,) = fetch_all([artifact], progress)
     progress("unpacking the schema registry")
     with tempfile.TemporaryDirectory(dir=cache_root(), prefix="unpacking-") as scratch:
         with tarfile.open(archive) as tar:
@@ -113,7 +113,11 @@ def _move_into_place(source: Path, target: Path) -> None:
             raise
 
 
-def _fetch_all(artifacts: Sequence[Artifact], progress: Progress) -> list[Path]:
+def fetch_all(artifacts: Sequence[Artifact], progress: Progress) -> list[Path]:
+    """The stored files of artifacts, those that are missing fetched and verified.
+
+    :raises Stop: a file cannot be fetched, or its content is not the pinned one.
+    """
     missing = [artifact for artifact in artifacts if not _stored(artifact).exists()]
     if missing:
         progress(f"downloading {len(missing)} files of the Java servers (first run only)")
