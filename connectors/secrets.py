@@ -1,0 +1,95 @@
+"""Secrets at rest: AES-256-GCM under keys from the environment (NIST SP 800-38D, through ``cryptography``).
+
+``INTERACTIONS_SECRETS_KEY`` holds one or more keys ``<id>:<base64 of 32 bytes>``, separated by commas.
+The first encrypts, every one decrypts: to rotate, put a new key in front, run ``interactions connectors
+rotate-secrets``, then take the old one away.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from schemas.errors import Stop
+
+VARIABLE: Final = "INTERACTIONS_SECRETS_KEY"
+_NONCE: Final = 12
+_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Encrypted secrets and the id of the key that opens them."""
+
+    key_id: str
+    content: bytes
+
+
+class SecretBox:
+    """Seals and opens the secrets of integrations; bound to the integration's id, so that a sealed text
+    copied to another row does not open.
+
+    :param keys: by id, each 32 bytes; the first encrypts.
+    """
+
+    def __init__(self, keys: Mapping[str, bytes]) -> None:
+        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
+        self.current = next(iter(keys))
+
+    def seal(self, integration_id: str, secrets: Mapping[str, str]) -> Sealed:
+        """Encrypt under the current key."""
+        nonce = os.urandom(_NONCE)
+        content = self._ciphers[self.current].encrypt(
+            nonce, orjson.dumps(dict(secrets)), _bound(integration_id)
+        )
+        return Sealed(self.current, nonce + content)
+
+    def open(self, integration_id: str, sealed: Sealed) -> dict[str, str]:
+        """Decrypt.
+
+        :raises Stop: the key is not known here, or the content is not what was sealed.
+        """
+        cipher = self._ciphers.get(sealed.key_id)
+        if cipher is None:
+            raise Stop(f"{VARIABLE} has no key {sealed.key_id!r}, which the secrets of {integration_id} need")
+        try:
+            plain = cipher.decrypt(sealed.content[:_NONCE], sealed.content[_NONCE:], _bound(integration_id))
+        except InvalidTag:
+            raise Stop(
+                f"the secrets of {integration_id} cannot be opened with key {sealed.key_id!r}"
+            ) from None
+        opened: dict[str, str] = orjson.loads(plain)
+        return opened
+
+
+def _bound(integration_id: str) -> bytes:
+    return f"customer-interactions/{integration_id}".encode()
+
+
+def read_box(text: str | None) -> SecretBox:
+    """The box for the keys in ``INTERACTIONS_SECRETS_KEY``.
+
+    :raises Stop: it is not set or not of the form ``<id>:<base64 of 32 bytes>[,…]``.
+    """
+    advice = f'set {VARIABLE}="k1:$(openssl rand -base64 32)" and keep it safe'
+    if not text:
+        raise Stop(f"connectors keep secrets encrypted and need a key: {advice}")
+    keys: dict[str, bytes] = {}
+    for part in text.split(","):
+        key_id, _, encoded = part.strip().partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            key = b""
+        if not key_id or len(key) != _KEY_BYTES or key_id in keys:
+            raise Stop(f"{VARIABLE} must hold <id>:<base64 of 32 bytes>, ids once each; {advice}")
+        keys[key_id] = key
+    return SecretBox(keys)

@@ -1,0 +1,375 @@
+"""The ledger of the connectors: for each integration and interaction, what is still to be done.
+
+It is level-triggered: events and provider changes only raise a mark; a worker that has claimed the row
+looks at both sides as they are and brings them together. So ten changes during an outage are one piece
+of work, and a mark that comes twice does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg.types.json import Jsonb
+
+from runtime.postgres import Connection
+
+_COLUMNS: Final = (
+    "integration_id, interaction_id::text, tenant_id::text, organization_id::text, entity_id::text,"
+    " wanted_version, done_version, remote_mark, remote_done, remote_event_id, remote_changed_at, attempts,"
+    " parked, intent_marker, pending, pulls, last_error, next_attempt_at"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One row of the ledger as its claimer saw it."""
+
+    integration_id: str
+    interaction_id: str
+    tenant_id: str
+    organization_id: str
+    entity_id: str | None
+    wanted_version: int
+    done_version: int
+    remote_mark: int
+    remote_done: int
+    remote_event_id: str | None
+    remote_changed_at: datetime | None
+    attempts: int
+    parked: bool
+    intent_marker: str | None
+    pending: dict[str, Any] | None
+    pulls: int
+    last_error: str | None
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalMark:
+    """An interaction that has changed here."""
+
+    integration_id: str
+    interaction_id: str
+    tenant_id: str
+    organization_id: str
+    entity_id: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteMark:
+    """An object that may have changed at the provider."""
+
+    integration_id: str
+    interaction_id: str
+    tenant_id: str
+    organization_id: str
+    event_id: str | None
+    changed_at: datetime | None
+
+
+# A row in its pause after a failure stays in it, unless it was given up: a new version is a new try.
+_DUE: Final = """
+  parked = FALSE,
+  attempts = CASE WHEN sync_ledger.parked THEN 0 ELSE sync_ledger.attempts END,
+  next_attempt_at = CASE WHEN sync_ledger.attempts > 0 AND NOT sync_ledger.parked
+    AND sync_ledger.next_attempt_at IS NOT NULL THEN sync_ledger.next_attempt_at
+    ELSE excluded.next_attempt_at END,
+  updated_at = now()
+"""
+
+_MARK_LOCAL: Final = f"""
+INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, entity_id,
+  wanted_version, next_attempt_at)
+SELECT * FROM unnest(%b::text[], %b::text[]::uuid[], %b::text[]::uuid[], %b::text[]::uuid[],
+  %b::text[]::uuid[], %b::bigint[], array_fill(%s::timestamptz, ARRAY[%s::int]))
+ON CONFLICT (integration_id, interaction_id) DO UPDATE SET
+  wanted_version = excluded.wanted_version, entity_id = excluded.entity_id, {_DUE}
+WHERE excluded.wanted_version > sync_ledger.wanted_version
+"""  # noqa: S608 - constant text
+
+_MARK_REMOTE: Final = f"""
+INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, remote_mark,
+  remote_event_id, remote_changed_at, next_attempt_at)
+VALUES (%s, %s, %s, %s, 1, %s, %s, %s)
+ON CONFLICT (integration_id, interaction_id) DO UPDATE SET
+  remote_mark = sync_ledger.remote_mark + 1,
+  remote_event_id = coalesce(excluded.remote_event_id, sync_ledger.remote_event_id),
+  remote_changed_at = CASE WHEN sync_ledger.remote_mark > sync_ledger.remote_done
+    THEN greatest(excluded.remote_changed_at, sync_ledger.remote_changed_at)
+    ELSE excluded.remote_changed_at END,
+  {_DUE}
+RETURNING remote_mark
+"""  # noqa: S608 - constant text
+
+_CLAIM: Final = f"""
+WITH due AS (
+  SELECT integration_id, interaction_id FROM sync_ledger
+  WHERE integration_id = %(integration)s AND next_attempt_at <= %(now)s
+    AND (lease_until IS NULL OR lease_until < %(now)s)
+    AND (%(only)s::uuid IS NULL OR interaction_id = %(only)s::uuid)
+  ORDER BY next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE sync_ledger SET lease_owner = %(owner)s, lease_until = %(until)s FROM due
+WHERE sync_ledger.integration_id = due.integration_id AND sync_ledger.interaction_id = due.interaction_id
+RETURNING {", ".join("sync_ledger." + name.strip() for name in _COLUMNS.split(","))}
+"""  # noqa: S608 - constant text
+
+
+def mark_local(connection: Connection, marks: Sequence[LocalMark], now: datetime) -> int:
+    """Note that interactions have changed; the newest version of each counts. The number of rows now due."""
+    newest: dict[tuple[str, str], LocalMark] = {}
+    for mark in marks:
+        known = newest.get((mark.integration_id, mark.interaction_id))
+        if known is None or mark.version > known.version:
+            newest[mark.integration_id, mark.interaction_id] = mark
+    if not newest:
+        return 0
+    # In one order everywhere, so that two markers never wait for each other.
+    rows = [newest[key] for key in sorted(newest)]
+    done = connection.execute(
+        _MARK_LOCAL,
+        (
+            [mark.integration_id for mark in rows],
+            [mark.interaction_id for mark in rows],
+            [mark.tenant_id for mark in rows],
+            [mark.organization_id for mark in rows],
+            [mark.entity_id for mark in rows],
+            [mark.version for mark in rows],
+            now,
+            len(rows),
+        ),
+    )
+    return done.rowcount
+
+
+def mark_remote(connection: Connection, mark: RemoteMark, now: datetime) -> int:
+    """Note that an object may have changed at the provider; the number of the mark."""
+    row = connection.execute(
+        _MARK_REMOTE,
+        (
+            mark.integration_id,
+            mark.interaction_id,
+            mark.tenant_id,
+            mark.organization_id,
+            mark.event_id,
+            mark.changed_at,
+            now,
+        ),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def claim(
+    connection: Connection,
+    integration_id: str,
+    owner: str,
+    *,
+    now: datetime,
+    lease: timedelta,
+    limit: int,
+    only: str | None = None,
+) -> list[Unit]:
+    """Take due rows for as long as ``lease``; nobody else gets them meanwhile.
+
+    :param only: this interaction and no other.
+    """
+    rows = connection.execute(
+        _CLAIM,
+        {
+            "integration": integration_id,
+            "owner": owner,
+            "now": now,
+            "until": now + lease,
+            "limit": limit,
+            "only": only,
+        },
+    )
+    return [_unit(row) for row in rows]
+
+
+def finish(
+    connection: Connection, unit: Unit, owner: str, *, now: datetime, version: int, again_at: datetime | None
+) -> bool:
+    """Give a row back, done as far as the claimer saw it; ``False`` when the lease was lost.
+
+    A mark that came in between makes it due at once.
+
+    :param version: the version of the interaction that was seen.
+    :param again_at: when to look at it again although nothing new comes; ``None``: not.
+    """
+    done = connection.execute(
+        "UPDATE sync_ledger SET done_version = greatest(done_version, %(version)s),"
+        " remote_done = greatest(remote_done, %(mark)s), attempts = 0, last_error = NULL,"
+        " lease_owner = NULL, lease_until = NULL, updated_at = now(), next_attempt_at = CASE"
+        " WHEN wanted_version > greatest(done_version, %(version)s) OR remote_mark > %(mark)s THEN %(now)s"
+        " ELSE %(again)s END"
+        " WHERE integration_id = %(integration)s AND interaction_id = %(interaction)s"
+        " AND lease_owner = %(owner)s",
+        {
+            "version": max(version, unit.wanted_version),
+            "mark": unit.remote_mark,
+            "now": now,
+            "again": again_at,
+            "integration": unit.integration_id,
+            "interaction": unit.interaction_id,
+            "owner": owner,
+        },
+    )
+    return done.rowcount == 1
+
+
+def give_back(
+    connection: Connection,
+    unit: Unit,
+    owner: str,
+    *,
+    again_at: datetime | None,
+    error: str | None = None,
+    failed: bool = False,
+    parked: bool = False,
+) -> bool:
+    """Give a row back undone; ``False`` when the lease was lost.
+
+    :param again_at: when to try again; ``None`` together with ``parked``: when it changes or is retried.
+    :param failed: count it as an attempt.
+    """
+    done = connection.execute(
+        "UPDATE sync_ledger SET attempts = attempts + %(failed)s, parked = %(parked)s,"
+        " last_error = coalesce(%(error)s, last_error), next_attempt_at = %(again)s,"
+        " lease_owner = NULL, lease_until = NULL, updated_at = now()"
+        " WHERE integration_id = %(integration)s AND interaction_id = %(interaction)s"
+        " AND lease_owner = %(owner)s",
+        {
+            "failed": int(failed),
+            "parked": parked,
+            "error": error,
+            "again": again_at,
+            "integration": unit.integration_id,
+            "interaction": unit.interaction_id,
+            "owner": owner,
+        },
+    )
+    return done.rowcount == 1
+
+
+def set_intent(connection: Connection, unit: Unit, marker: str | None) -> None:
+    """Write down that an object is about to be made, or that its fate is known."""
+    connection.execute(
+        "UPDATE sync_ledger SET intent_marker = %s WHERE integration_id = %s AND interaction_id = %s",
+        (marker, unit.integration_id, unit.interaction_id),
+    )
+
+
+def set_pending(connection: Connection, unit: Unit, pending: dict[str, Any] | None, entity_id: str) -> None:
+    """Write down commands before they are sent (one more pull), or that their fate is known (``None``)."""
+    connection.execute(
+        "UPDATE sync_ledger SET pending = %s, pulls = pulls + %s, entity_id = %s"
+        " WHERE integration_id = %s AND interaction_id = %s",
+        (
+            Jsonb(pending) if pending is not None else None,
+            int(pending is not None),
+            entity_id,
+            unit.integration_id,
+            unit.interaction_id,
+        ),
+    )
+
+
+def read_unit(connection: Connection, integration_id: str, interaction_id: str) -> Unit | None:
+    """One row as it is."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",  # noqa: S608
+        (integration_id, interaction_id),
+    ).fetchone()
+    return _unit(row) if row is not None else None
+
+
+def mark_intents(connection: Connection, integration_id: str, marker: str | None, now: datetime) -> int:
+    """Make rows look at the provider that have an open intent (``marker``: with this one)."""
+    done = connection.execute(
+        "UPDATE sync_ledger SET remote_mark = remote_mark + 1,"
+        " next_attempt_at = coalesce(next_attempt_at, %(now)s)"
+        " WHERE integration_id = %(integration)s AND intent_marker IS NOT NULL"
+        " AND (%(marker)s::text IS NULL OR intent_marker = %(marker)s)",
+        {"integration": integration_id, "marker": marker, "now": now},
+    )
+    return done.rowcount
+
+
+def drop_unit(connection: Connection, unit: Unit) -> None:
+    """Remove a row that turned out to be about nothing."""
+    connection.execute(
+        "DELETE FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",
+        (unit.integration_id, unit.interaction_id),
+    )
+
+
+def retry_units(
+    connection: Connection, integration_id: str, interaction_ids: Sequence[str] | None, now: datetime
+) -> int:
+    """Make failed rows due at once, with a look at the provider; all failed ones when no id is given."""
+    done = connection.execute(
+        "UPDATE sync_ledger SET attempts = 0, parked = FALSE, remote_mark = remote_mark + 1,"
+        " next_attempt_at = %(now)s, updated_at = now() WHERE integration_id = %(integration)s AND"
+        " CASE WHEN %(ids)s::uuid[] IS NULL THEN parked OR attempts > 0"
+        " ELSE interaction_id = ANY(%(ids)s::uuid[]) END",
+        {"integration": integration_id, "ids": interaction_ids, "now": now},
+    )
+    return done.rowcount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCounts:
+    """How much is to be done for one integration.
+
+    :param due: rows with work; ``failing``: those of them that have failed and will be tried again.
+    :param parked: rows that were given up until they change or are retried.
+    :param oldest_at: since when the oldest due row waits.
+    """
+
+    due: int
+    failing: int
+    parked: int
+    synced: int
+    oldest_at: datetime | None
+
+
+def ledger_counts(connection: Connection, integration_id: str) -> LedgerCounts:
+    """Count the rows of one integration."""
+    row = connection.execute(
+        "SELECT count(*) FILTER (WHERE next_attempt_at IS NOT NULL),"
+        " count(*) FILTER (WHERE next_attempt_at IS NOT NULL AND attempts > 0),"
+        " count(*) FILTER (WHERE parked), count(*) FILTER (WHERE next_attempt_at IS NULL AND NOT parked),"
+        " min(next_attempt_at) FILTER (WHERE attempts = 0) FROM sync_ledger WHERE integration_id = %s",
+        (integration_id,),
+    ).fetchone()
+    assert row is not None
+    return LedgerCounts(due=row[0], failing=row[1], parked=row[2], synced=row[3], oldest_at=row[4])
+
+
+def _unit(row: tuple[Any, ...]) -> Unit:
+    return Unit(
+        integration_id=row[0],
+        interaction_id=row[1],
+        tenant_id=row[2],
+        organization_id=row[3],
+        entity_id=row[4],
+        wanted_version=row[5],
+        done_version=row[6],
+        remote_mark=row[7],
+        remote_done=row[8],
+        remote_event_id=row[9],
+        remote_changed_at=row[10],
+        attempts=row[11],
+        parked=row[12],
+        intent_marker=row[13],
+        pending=row[14],
+        pulls=row[15],
+        last_error=row[16],
+        next_attempt_at=row[17],
+    )

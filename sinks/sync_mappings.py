@@ -1,0 +1,143 @@
+"""Which object at a provider mirrors which interaction, and what both held when they last agreed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg.types.json import Jsonb
+
+from runtime.postgres import Connection
+
+_SELECT: Final = (
+    "SELECT integration_id, local_id::text, tenant_id::text, organization_id::text, external_id,"
+    " external_url, base, external_version, extra, archived, gone, last_synced_at"
+    " FROM sync_external_id_mappings WHERE entity_type = 'customers.interaction' AND integration_id = %s"
+)
+_UPSERT: Final = """
+INSERT INTO sync_external_id_mappings (integration_id, local_id, tenant_id, organization_id, external_id,
+  external_url, base, external_version, extra, archived, gone, last_synced_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (integration_id, entity_type, local_id) DO UPDATE SET
+  external_id = excluded.external_id, external_url = excluded.external_url, base = excluded.base,
+  external_version = excluded.external_version, extra = excluded.extra, archived = excluded.archived,
+  gone = excluded.gone, last_synced_at = excluded.last_synced_at, updated_at = now()
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapping:
+    """One row of ``sync_external_id_mappings``.
+
+    :param base: as JSON; ``None`` while the object is not imported.
+    """
+
+    integration_id: str
+    local_id: str
+    tenant_id: str
+    organization_id: str
+    external_id: str
+    external_url: str | None = None
+    base: dict[str, Any] | None = None
+    external_version: str | None = None
+    extra: dict[str, Any] | None = None
+    archived: bool = False
+    gone: bool = False
+    last_synced_at: datetime | None = None
+
+
+def mapping_of(connection: Connection, integration_id: str, local_id: str) -> Mapping | None:
+    """The mirror of an interaction."""
+    row = connection.execute(f"{_SELECT} AND local_id = %s", (integration_id, local_id)).fetchone()
+    return _mapping(row) if row is not None else None
+
+
+def mapping_to(connection: Connection, integration_id: str, external_id: str) -> Mapping | None:
+    """What an object mirrors."""
+    row = connection.execute(f"{_SELECT} AND external_id = %s", (integration_id, external_id)).fetchone()
+    return _mapping(row) if row is not None else None
+
+
+def upsert_mapping(connection: Connection, mapping: Mapping) -> str | None:
+    """Store a mapping; idempotent. An object that was about to be imported is taken over.
+
+    :returns: the interaction id under which it was about to be imported, if it was taken over.
+    """
+    taken = connection.execute(
+        "DELETE FROM sync_external_id_mappings WHERE integration_id = %s AND external_id = %s"
+        " AND entity_type = 'customers.interaction' AND local_id <> %s AND base IS NULL"
+        " RETURNING local_id::text",
+        (mapping.integration_id, mapping.external_id, mapping.local_id),
+    ).fetchone()
+    connection.execute(
+        _UPSERT,
+        (
+            mapping.integration_id,
+            mapping.local_id,
+            mapping.tenant_id,
+            mapping.organization_id,
+            mapping.external_id,
+            mapping.external_url,
+            Jsonb(mapping.base) if mapping.base is not None else None,
+            mapping.external_version,
+            Jsonb(mapping.extra or {}),
+            mapping.archived,
+            mapping.gone,
+            mapping.last_synced_at,
+        ),
+    )
+    return str(taken[0]) if taken is not None else None
+
+
+def await_import(connection: Connection, mapping: Mapping) -> Mapping:
+    """Note that an object is to be imported, unless it is mapped already; the mapping that holds."""
+    connection.execute(
+        "INSERT INTO sync_external_id_mappings (integration_id, local_id, tenant_id, organization_id,"
+        " external_id) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        (
+            mapping.integration_id,
+            mapping.local_id,
+            mapping.tenant_id,
+            mapping.organization_id,
+            mapping.external_id,
+        ),
+    )
+    return mapping_to(connection, mapping.integration_id, mapping.external_id) or mapping
+
+
+def delete_mapping(connection: Connection, integration_id: str, local_id: str) -> None:
+    """Forget a mirror."""
+    connection.execute(
+        "DELETE FROM sync_external_id_mappings WHERE integration_id = %s AND local_id = %s"
+        " AND entity_type = 'customers.interaction'",
+        (integration_id, local_id),
+    )
+
+
+def count_mappings(connection: Connection, integration_id: str) -> int:
+    """How many objects are mirrors now."""
+    row = connection.execute(
+        "SELECT count(*) FROM sync_external_id_mappings WHERE integration_id = %s"
+        " AND base IS NOT NULL AND NOT archived AND NOT gone",
+        (integration_id,),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def _mapping(row: tuple[Any, ...]) -> Mapping:
+    return Mapping(
+        integration_id=row[0],
+        local_id=row[1],
+        tenant_id=row[2],
+        organization_id=row[3],
+        external_id=row[4],
+        external_url=row[5],
+        base=row[6],
+        external_version=row[7],
+        extra=row[8],
+        archived=row[9],
+        gone=row[10],
+        last_synced_at=row[11],
+    )

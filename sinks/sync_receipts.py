@@ -1,0 +1,47 @@
+"""Deliveries of providers that were received: a redelivery is a duplicate only once the first one is safe."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from runtime.postgres import Connection
+
+
+def receive(
+    connection: Connection,
+    integration_id: str,
+    event_id: str,
+    *,
+    tenant_id: str,
+    organization_id: str,
+    external_id: str,
+) -> bool:
+    """Note a delivery; ``False`` when the same one was processed before."""
+    row = connection.execute(
+        "INSERT INTO webhook_receipts (integration_id, event_id, tenant_id, organization_id, external_id)"
+        " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (integration_id, event_id)"
+        " DO UPDATE SET external_id = excluded.external_id RETURNING processed_at",
+        (integration_id, event_id, tenant_id, organization_id, external_id),
+    ).fetchone()
+    return row is None or row[0] is None
+
+
+def processed(
+    connection: Connection, integration_id: str, event_id: str, outcome: str, now: datetime
+) -> None:
+    """Note that nothing of a delivery can be lost any more."""
+    connection.execute(
+        "UPDATE webhook_receipts SET processed_at = %s, outcome = %s"
+        " WHERE integration_id = %s AND event_id = %s AND processed_at IS NULL",
+        (now, outcome, integration_id, event_id),
+    )
+
+
+def purge_receipts(connection: Connection, before: datetime, limit: int = 1000) -> int:
+    """Remove receipts of deliveries received before a moment."""
+    done = connection.execute(
+        "DELETE FROM webhook_receipts WHERE (integration_id, event_id) IN"
+        " (SELECT integration_id, event_id FROM webhook_receipts WHERE received_at < %s LIMIT %s)",
+        (before, limit),
+    )
+    return done.rowcount
