@@ -22,6 +22,10 @@ POINTS: Final = frozenset(
         "relay-after-read",
         "relay-after-send-before-commit",
         "relay-after-commit-before-cleanup",
+        "connector-after-intent",
+        "connector-after-call-before-result",
+        "connector-after-pending-before-send",
+        "connector-after-send-before-result",
     }
 )
 

@@ -78,6 +78,17 @@ def consume_echoes(connection: Connection, ids: Sequence[int], now: datetime) ->
     return done.rowcount
 
 
+def consume_unit_echoes(
+    connection: Connection, integration_id: str, interaction_id: str, now: datetime
+) -> None:
+    """Use up all open notes of an interaction."""
+    connection.execute(
+        "UPDATE sync_echo_log SET consumed_at = %s"
+        " WHERE integration_id = %s AND interaction_id = %s AND consumed_at IS NULL",
+        (now, integration_id, interaction_id),
+    )
+
+
 def purge_echoes(connection: Connection, now: datetime, limit: int = 1000) -> int:
     """Remove notes past their time."""
     done = connection.execute(

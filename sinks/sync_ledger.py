@@ -301,11 +301,21 @@ def mark_intents(connection: Connection, integration_id: str, marker: str | None
     return done.rowcount
 
 
-def drop_unit(connection: Connection, unit: Unit) -> None:
-    """Remove a row that turned out to be about nothing."""
+def holds(connection: Connection, unit: Unit, owner: str) -> bool:
+    """Whether a claimed row is still the claimer's; it stays so until the end of the transaction."""
+    row = connection.execute(
+        "SELECT lease_owner = %s FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s"
+        " FOR UPDATE",
+        (owner, unit.integration_id, unit.interaction_id),
+    ).fetchone()
+    return row is not None and row[0] is True
+
+
+def drop_other(connection: Connection, integration_id: str, interaction_id: str) -> None:
+    """Remove the row of an import that turned out to be an object of ours."""
     connection.execute(
         "DELETE FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",
-        (unit.integration_id, unit.interaction_id),
+        (integration_id, interaction_id),
     )
 
 

@@ -32,7 +32,8 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (integration_id, kind, interaction_id, external_id, field) WHERE state = 'open' DO UPDATE SET
   detail = excluded.detail, local_value = excluded.local_value, remote_value = excluded.remote_value,
   updated_at = now(),
-  resolution = CASE WHEN excluded.kind <> 'refused' AND integration_warnings.remote_value IS NOT DISTINCT FROM excluded.remote_value
+  resolution = CASE WHEN excluded.kind <> 'refused'
+    AND integration_warnings.remote_value IS NOT DISTINCT FROM excluded.remote_value
     AND integration_warnings.local_value IS NOT DISTINCT FROM excluded.local_value
     THEN integration_warnings.resolution END
 RETURNING id::text, (xmax = 0)

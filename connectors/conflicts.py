@@ -1,0 +1,75 @@
+"""Conflicts of one unit: the warnings that are open, what a person decided, and new ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from connectors.merge import Merge, Side
+from connectors.stock import Stock
+from connectors.values import from_json, to_json
+from sinks.sync_subjects import Subject
+from sinks.sync_warnings import SyncWarning, open_warnings, raise_warning, settle_warnings
+
+_SIDES: dict[str, Side] = {"take_local": "local", "take_remote": "remote"}
+
+
+class Disputes:
+    """The open disputes of one unit.
+
+    :ivar held: field → the provider's value that the rules refused.
+    :ivar decided: a person has decided at least one of them.
+    """
+
+    def __init__(self, stock: Stock) -> None:
+        self._stock = stock
+        unit = stock.unit
+        found = open_warnings(stock.connection, unit.integration_id, unit.interaction_id)
+        self._open = [warning for warning in found if warning.field is not None]
+        self.held = {
+            str(warning.field): from_json(str(warning.field), warning.remote_value)
+            for warning in self._open
+            if warning.kind == "refused"
+        }
+        self.decided = any(warning.resolution in _SIDES for warning in self._open)
+
+    def decisions(self, local: Mapping[str, Any], remote: Mapping[str, Any]) -> dict[str, Side]:
+        """What holds of the decisions: only those on the very values that the sides still have."""
+        return {
+            str(warning.field): _SIDES[warning.resolution]
+            for warning in self._open
+            if warning.resolution in _SIDES
+            and warning.local_value == to_json(local.get(str(warning.field)))
+            and warning.remote_value == to_json(remote.get(str(warning.field)))
+        }
+
+    def note(self, result: Merge, subject: Subject) -> None:
+        """Raise what is in conflict now, and close what is not any more."""
+        unit, connection = self._stock.unit, self._stock.connection
+        names = {conflict.name for conflict in result.conflicts}
+        settle_warnings(connection, [warning.id for warning in self._open if warning.field not in names])
+        for conflict in result.conflicts:
+            if conflict.name in self.held:
+                continue  # its warning says more
+            _, new = raise_warning(
+                connection,
+                SyncWarning(
+                    integration_id=unit.integration_id,
+                    tenant_id=unit.tenant_id,
+                    organization_id=unit.organization_id,
+                    interaction_id=unit.interaction_id,
+                    entity_id=subject.entity_id,
+                    kind="conflict",
+                    field=conflict.name,
+                    detail="both sides changed this field; ours is kept until somebody decides",
+                    local_value=to_json(conflict.local),
+                    remote_value=to_json(conflict.remote),
+                ),
+            )
+            if new:
+                self._stock.link.announce(
+                    "warning",
+                    self._stock.link.integration,
+                    subject.entity_id,
+                    {"kind": "conflict", "interactionId": unit.interaction_id, "field": conflict.name},
+                )

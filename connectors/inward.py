@@ -1,0 +1,229 @@
+"""From the provider to here: its changes become commands, and their fate becomes what is agreed.
+
+Commands are on disk before they are sent, and stay there until the command log knows them. While they
+do, the unit waits: a push now could bring an old value back over a change that is on its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from connectors.merge import GUARDED
+from connectors.pulling import Origin, PulledCommand, changing, creating
+from connectors.remote import Gone, RemoteObject
+from connectors.stock import Stock
+from connectors.values import Agreed, Base, base_from_json, base_to_json, canonical_hash, to_json
+from schemas.errors import Reject
+from schemas.instants import format_instant, parse_instant
+from sinks.sync_ledger import drop_other, mark_intents, set_pending
+from sinks.sync_mappings import Mapping as MappingRow
+from sinks.sync_mappings import delete_mapping, mapping_of
+from sinks.sync_subjects import CommandFate, Subject, command_fates, read_subject
+from sinks.sync_warnings import SyncWarning, raise_warning
+
+_SHORTEST: Final = timedelta(milliseconds=50)
+_LONGEST: Final = timedelta(seconds=2)
+
+
+def settle(stock: Stock) -> timedelta | None:
+    """Take up commands of an earlier run: how long to wait for outcomes, ``None`` when all are known.
+
+    :raises Reject: an import was refused by the rules; its warning says why.
+    """
+    link, unit = stock.link, stock.unit
+    pending = unit.pending or {}
+    commands = [PulledCommand.from_json(stored) for stored in pending["commands"]]
+    fates = command_fates(
+        stock.connection, unit.tenant_id, unit.organization_id, [command.id for command in commands]
+    )
+    if len(fates) < len(commands):
+        age = link.now() - parse_instant(pending["sentAt"])
+        if age >= link.resend_after:
+            _send(stock, pending, commands, again=True)
+            return _SHORTEST
+        return min(_LONGEST, max(_SHORTEST, age / 2))
+    _take_fates(stock, commands, fates, base_from_json(pending["values"]))
+    return None
+
+
+def _take_fates(
+    stock: Stock, commands: list[PulledCommand], fates: Mapping[str, CommandFate], values: Base
+) -> None:
+    unit = stock.unit
+    refused = {
+        name: fates[command.id].code or "rejected"
+        for command in commands
+        if fates[command.id].outcome == "rejected"
+        for name in command.fields
+    }
+    mapping = mapping_of(stock.connection, unit.integration_id, unit.interaction_id)
+    entity_id = commands[0].entity_id
+    subject = read_subject(stock.connection, unit.tenant_id, unit.organization_id, unit.interaction_id)
+    imports = mapping is not None and mapping.base is None
+    with stock.holding():
+        set_pending(stock.connection, unit, None, entity_id)
+        if mapping is not None and not (imports and refused):
+            base = base_from_json(mapping.base or {})
+            base.update({name: agreed for name, agreed in values.items() if name not in refused})
+            stock.store_mapping(mapping, base, None)
+        if subject is not None:
+            for name, code in refused.items():
+                _note_refusal(stock, subject, name, values[name], code)
+    if imports and refused:
+        raise Reject("import_refused", f"the rules refuse this object: {', '.join(set(refused.values()))}")
+    stock.tell_mapping_changed()
+
+
+def _note_refusal(stock: Stock, subject: Subject, name: str, agreed: Agreed, code: str) -> None:
+    unit = stock.unit
+    raise_warning(
+        stock.connection,
+        SyncWarning(
+            integration_id=unit.integration_id,
+            tenant_id=unit.tenant_id,
+            organization_id=unit.organization_id,
+            interaction_id=unit.interaction_id,
+            entity_id=subject.entity_id,
+            kind="refused",
+            field=name,
+            detail=f"the provider's value was refused here: {code}",
+            local_value=to_json(subject.values[name]),
+            remote_value=to_json(agreed.remote),
+        ),
+    )
+
+
+def pull(
+    stock: Stock,
+    mapping: MappingRow,
+    base: Base,
+    subject: Subject,
+    pulled: Mapping[str, Agreed],
+    remote: RemoteObject,
+) -> None:
+    """Send the provider's changes as commands; on return Kafka has them."""
+    commands = changing(
+        _origin(stock, subject.entity_id, remote),
+        subject.values["status"],
+        {name: subject.as_of[name] for name in GUARDED},
+        pulled,
+        changed_at=stock.changed_at(remote),
+        now=stock.link.now(),
+    )
+    pending = _pending(stock, commands, pulled)
+    with stock.holding():
+        stock.store_mapping(mapping, base, remote)
+        set_pending(stock.connection, stock.unit, pending, subject.entity_id)
+    _send(stock, pending, commands)
+
+
+def take_over(stock: Stock, mapping: MappingRow) -> None:
+    """Make an interaction of an object that appeared at the provider, or find that it is ours."""
+    link, unit, connection = stock.link, stock.unit, stock.connection
+    remote = link.provider.read(mapping.external_id)
+    ours = isinstance(remote, RemoteObject) and remote.marker is not None
+    with stock.holding():
+        still = mapping_of(connection, unit.integration_id, unit.interaction_id)
+        if ours and isinstance(remote, RemoteObject):
+            ours = mark_intents(connection, unit.integration_id, remote.marker, link.now()) > 0
+        if isinstance(remote, Gone) or ours or still is None or still.external_id != mapping.external_id:
+            # Gone again, or an object that another run of ours has just made.
+            if still is not None:
+                delete_mapping(connection, unit.integration_id, unit.interaction_id)
+            drop_other(connection, unit.integration_id, unit.interaction_id)
+            return
+        entity_id = link.policy.entity_id
+        if entity_id is None:
+            raise Reject("no_customer", "the policy names no customer for objects that appear")
+        incoming = {
+            mirrored.name: remote.values.get(mirrored.name)
+            for mirrored in link.declaration.fields
+            if mirrored.direction != "out"
+        }
+        command = creating(
+            _origin(stock, entity_id, remote),
+            incoming,
+            interaction_type=link.policy.interaction_type,
+            changed_at=stock.changed_at(remote),
+            now=link.now(),
+        )
+        pending = _pending(stock, [command], {name: Agreed(value, value) for name, value in incoming.items()})
+        set_pending(connection, unit, pending, entity_id)
+    _send(stock, pending, [command])
+
+
+def mirror_gone(stock: Stock, mapping: MappingRow, subject: Subject) -> None:
+    """The object was deleted for good: the interaction's history stays, its mirror ends."""
+    link, unit = stock.link, stock.unit
+    commands: list[PulledCommand] = []
+    pulled = {"status": Agreed("canceled", None)}
+    if link.policy.on_remote_delete == "cancel" and subject.values["status"] == "planned":
+        origin = _origin(stock, subject.entity_id, RemoteObject(external_id=mapping.external_id, values={}))
+        commands = changing(
+            origin,
+            "planned",
+            subject.as_of,
+            pulled,
+            changed_at=unit.remote_changed_at,
+            now=link.now(),
+        )
+    pending = _pending(stock, commands, pulled)
+    with stock.holding():
+        stock.store_mapping(mapping, base_from_json(mapping.base or {}), None, gone=True)
+        raise_warning(
+            stock.connection,
+            SyncWarning(
+                integration_id=unit.integration_id,
+                tenant_id=unit.tenant_id,
+                organization_id=unit.organization_id,
+                interaction_id=unit.interaction_id,
+                entity_id=subject.entity_id,
+                external_id=mapping.external_id,
+                kind="detached",
+                detail="the object was deleted at the provider; retry makes a new one",
+            ),
+        )
+        if commands:
+            set_pending(stock.connection, unit, pending, subject.entity_id)
+    if commands:
+        _send(stock, pending, commands)
+    stock.tell_mapping_changed()
+
+
+def _origin(stock: Stock, entity_id: str, remote: RemoteObject) -> Origin:
+    unit, integration = stock.unit, stock.link.integration
+    marked = unit.remote_mark > unit.remote_done
+    seen = f"read:{remote.external_id}:{remote.version or canonical_hash(remote.values)}"
+    return Origin(
+        integration_id=integration.id,
+        provider=integration.provider,
+        tenant_id=unit.tenant_id,
+        organization_id=unit.organization_id,
+        entity_id=entity_id,
+        interaction_id=unit.interaction_id,
+        event_id=(unit.remote_event_id if marked else None) or seen,
+        number=unit.pulls,
+    )
+
+
+def _pending(stock: Stock, commands: list[PulledCommand], values: Mapping[str, Agreed]) -> dict[str, Any]:
+    return {
+        "commands": [command.to_json() for command in commands],
+        "values": base_to_json(values),
+        "sentAt": format_instant(stock.link.now()),
+    }
+
+
+def _send(
+    stock: Stock, pending: dict[str, Any], commands: list[PulledCommand], *, again: bool = False
+) -> None:
+    if again:
+        renewed = {**pending, "sentAt": format_instant(stock.link.now())}
+        with stock.holding():
+            set_pending(stock.connection, stock.unit, renewed, commands[0].entity_id)
+    stock.link.reach("connector-after-pending-before-send")
+    stock.link.send(commands)
+    stock.link.reach("connector-after-send-before-result")
+    stock.sent = True

@@ -1,0 +1,61 @@
+"""A live link to one provider: everything the engine needs to bring one integration's mirrors up to date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from connectors.contract import Provider
+from connectors.declaration import Declaration
+from connectors.policy import Policy
+from connectors.pulling import SendCommands
+from runtime.crash_points import reach
+from schemas.identity import derive_id
+from sinks.sync_integrations import Integration
+
+
+class Announce(Protocol):
+    """Tells consumers of the integration events topic; a hint, never relied upon."""
+
+    def __call__(
+        self, kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]
+    ) -> None: ...
+
+
+def announce_nothing(
+    kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]
+) -> None:
+    """For tools that have no one to tell."""
+    del kind, integration, entity_id, data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One integration with its provider.
+
+    :param reach: visits a named crash point.
+    :param resend_after: how long commands may be without an outcome before they are sent again.
+    """
+
+    integration: Integration
+    declaration: Declaration
+    provider: Provider
+    policy: Policy
+    send: SendCommands
+    now: Callable[[], datetime]
+    announce: Announce = announce_nothing
+    reach: Callable[[str], None] = reach
+    lease: timedelta = field(default=timedelta(seconds=90))
+    resend_after: timedelta = field(default=timedelta(seconds=10))
+    echo_life: timedelta = field(default=timedelta(minutes=15))
+
+    @property
+    def reads(self) -> bool:
+        """Whether the provider can be read."""
+        return "read" in self.declaration.features
+
+    def marker(self, interaction_id: str) -> str:
+        """The text by which an object of ours is known again at the provider."""
+        return derive_id("marker", self.integration.id, interaction_id)

@@ -1,0 +1,139 @@
+"""What one run of a unit works with: the claimed row, its link, and the writes that several steps share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from connectors.link import Link
+from connectors.remote import RemoteObject
+from connectors.values import Agreed, Base, base_from_json, base_to_json, canonical_hash
+from runtime.postgres import Connection
+from schemas import cache_tags
+from schemas.errors import Skip
+from sinks.sync_echoes import consume_echoes, consume_unit_echoes, note_echo, open_echoes
+from sinks.sync_ledger import Unit, drop_other, holds
+from sinks.sync_mappings import Mapping as MappingRow
+from sinks.sync_mappings import upsert_mapping
+
+
+@dataclass(slots=True)
+class Stock:
+    """State of one run.
+
+    :ivar look_again: the object must be read although nobody said that it has changed.
+    :ivar sent: commands are on their way.
+    :ivar unseen: a write's answer showed changes that were not there before it.
+    """
+
+    link: Link
+    connection: Connection
+    owner: str
+    unit: Unit
+    look_again: bool = False
+    sent: bool = False
+    unseen: bool = False
+
+    @contextlib.contextmanager
+    def holding(self) -> Iterator[None]:
+        """A transaction that the claimer of the row alone can make.
+
+        :raises Skip: the lease ran out and somebody else has the row: what they do holds.
+        """
+        with self.connection.transaction():
+            if not holds(self.connection, self.unit, self.owner):
+                raise Skip("the lease was lost")
+            yield
+
+    def changed_at(self, remote: RemoteObject) -> datetime | None:
+        """When the object was changed last: as its event said, else as it says itself."""
+        marked = self.unit.remote_mark > self.unit.remote_done
+        return (self.unit.remote_changed_at if marked else None) or remote.updated_at
+
+    def note_write(self, external_id: str | None, written: Mapping[str, Agreed]) -> int:
+        """Write the echo note of a write that comes next; call it inside ``holding``."""
+        return note_echo(
+            self.connection,
+            self.unit,
+            external_id=external_id,
+            content_hash=canonical_hash({name: agreed.remote for name, agreed in written.items()}),
+            written=base_to_json(written),
+            expires_at=self.link.now() + self.link.echo_life,
+        )
+
+    def recognise_echoes(self, base: Base, remote: RemoteObject) -> None:
+        """Take a write of ours whose answer was lost for agreed, if the object shows it."""
+        used = []
+        for echo in open_echoes(
+            self.connection, self.unit.integration_id, self.unit.interaction_id, self.link.now()
+        ):
+            written = base_from_json(echo.written)
+            if all(name in remote.values and remote.values[name] == written[name].remote for name in written):
+                base.update(written)
+                used.append(echo.id)
+                break
+        consume_echoes(self.connection, used, self.link.now())
+
+    def keep_mapping(
+        self,
+        mapping: MappingRow,
+        base: Mapping[str, Agreed],
+        remote: RemoteObject | None,
+        *,
+        wrote: bool = False,
+        **changes: Any,
+    ) -> None:
+        """Store what was agreed, in a transaction of its own; tell that views of it are out of date.
+
+        :param wrote: it follows a write of ours that was answered: its note, and those of tries before
+            it, have done their service.
+        """
+        with self.holding():
+            self.store_mapping(mapping, base, remote, **changes)
+            if wrote:
+                self.forget_notes()
+        self.tell_mapping_changed()
+
+    def forget_notes(self) -> None:
+        """Use up all notes of the unit: what it holds is agreed now."""
+        consume_unit_echoes(
+            self.connection, self.unit.integration_id, self.unit.interaction_id, self.link.now()
+        )
+
+    def store_mapping(
+        self,
+        mapping: MappingRow,
+        base: Mapping[str, Agreed] | None,
+        remote: RemoteObject | None,
+        **changes: Any,
+    ) -> None:
+        """Store what was agreed (``None``: as before); call it inside ``holding``."""
+        if remote is not None:
+            changes.setdefault("external_url", remote.url)
+            changes.setdefault("external_version", remote.version)
+            changes.setdefault("extra", dict(remote.extra))
+        row = replace(mapping, **{"base": base_to_json(base), "last_synced_at": self.link.now(), **changes})
+        taken = upsert_mapping(self.connection, row)
+        if taken is not None:
+            # It was about to be imported as somebody else's: what was noticed about it is ours now.
+            drop_other(self.connection, self.unit.integration_id, taken)
+            self.mark_unseen()
+
+    def mark_unseen(self) -> None:
+        """The object may have changed in a way that this run has not seen."""
+        self.unseen = True
+
+    def tell_mapping_changed(self) -> None:
+        """Invalidate the views that show the mapping (spec "Cache Policy")."""
+        integration, unit = self.link.integration, self.unit
+        tags = [
+            cache_tags.interaction_mapping(integration.id, unit.tenant_id, unit.organization_id),
+            cache_tags.interaction_list(unit.tenant_id, unit.organization_id),
+        ]
+        if unit.entity_id is not None:
+            tags.append(cache_tags.interactions_of_entity(unit.entity_id))
+        data = {"interactionId": unit.interaction_id, "invalidates": tags}
+        self.link.announce("mapping_changed", integration, unit.entity_id, data)
