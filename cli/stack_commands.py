@@ -145,6 +145,11 @@ def run(role: Annotated[str, typer.Argument(help=f"One of: {', '.join(ROLES)}.")
         raise Stop(f"There is no role {role!r}; the roles are {', '.join(ROLES)}.")
     settings: Settings = load_settings()
     configure_logging(settings)
+    if role == "gateway":
+        from api.serve import run_gateway
+
+        run_gateway(settings)
+        return
     from streams.worker import run_role
 
     run_role(role, settings)

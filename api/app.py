@@ -1,0 +1,114 @@
+"""The gateway as one ASGI application: its parts are made here, and every routes module is put in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+
+from api import problems
+from api.command_gateway import CommandGateway
+from api.guards import check_all_guarded
+from api.mutation_guards import MutationGuards
+from api.openapi import describe
+from api.rate_limit import Rates
+from api.routes import MODULES
+from api.services import Services
+from api.stream_hub import StreamHub
+from api.tokens import Tokens
+from api.traffic import Figures, Traffic
+from runtime.command_sender import CommandSender
+from runtime.gateway_settings import GatewaySettings
+from runtime.outcome_listener import Heard, OutcomeListener
+from runtime.postgres_pool import ReadPool
+from runtime.registry_fetch import make_fetch
+from runtime.settings import Settings
+from schemas.avro_codec import AvroDecoder
+
+TITLE: Final = "Customer interactions"
+
+
+def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
+    """The application; its clients open when it starts and close when it stops.
+
+    :raises Stop: a setting is missing, or a route declares no guard.
+    """
+    figures = Figures()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with _running(settings, gateway) as services:
+            app.state.services = services
+            app.state.figures = figures
+            yield
+
+    app = FastAPI(
+        title=TITLE,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        redirect_slashes=False,
+    )
+    headers: dict[str, dict[str, str]] = {}
+    for module in MODULES:
+        # The very routes, not an included router: the route table is what tests and guards read.
+        app.router.routes.extend(module.router.routes)
+        if hasattr(module, "extra_headers"):
+            headers.update(module.extra_headers(gateway))
+    problems.install(app)
+    app.add_middleware(
+        Traffic,
+        figures=figures,
+        headers=headers,
+        max_body_bytes=gateway.max_body_bytes,
+    )
+    describe(app)
+    check_all_guarded(app)
+    return app
+
+
+@asynccontextmanager
+async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterator[Services]:
+    tokens = Tokens(gateway)
+    loop = asyncio.get_running_loop()
+    reads = ReadPool(settings, size=gateway.pool_size, statement_seconds=gateway.read_timeout_seconds)
+    sender = CommandSender(settings, timeout=gateway.broker_timeout_seconds)
+    decoder = AvroDecoder(make_fetch(settings), text_instants=True)
+    commands = CommandGateway(sender, decoder, reads, timeout=gateway.outcome_timeout_seconds)
+
+    def heard(items: list[Heard]) -> None:
+        commands.heard([item for item in items if item.fresh])
+        loop.call_soon_threadsafe(hub.heard, items)
+
+    listener = OutcomeListener(settings, heard, backlog=gateway.stream_backlog)
+    hub = StreamHub(
+        decoder,
+        starts=listener.starts,
+        ends=listener.ends,
+        backlog=gateway.stream_backlog,
+        most_clients=gateway.stream_clients,
+    )
+    await reads.open()
+    sender.start()
+    listener.start()
+    try:
+        yield Services(
+            settings=settings,
+            gateway=gateway,
+            tokens=tokens,
+            rates=Rates(gateway.rate_per_second, gateway.rate_burst),
+            reads=reads,
+            commands=commands,
+            listener=listener,
+            hub=hub,
+            mutation_guards=MutationGuards(),
+        )
+    finally:
+        hub.close()
+        await asyncio.to_thread(listener.close)
+        await asyncio.to_thread(sender.close)
+        await reads.close()

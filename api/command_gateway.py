@@ -1,0 +1,219 @@
+"""Every write of the gateway: publish the command, wait for its outcome, answer only then (laws 1 and 2)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+import orjson
+import structlog
+
+from api.principal import Principal
+from api.problems import UnknownOutcome
+from runtime.command_sender import Settled
+from runtime.outcome_listener import Heard
+from runtime.postgres_pool import ReadPool
+from schemas.avro_codec import AvroDecoder
+from schemas.errors import InteractionsError, Reject, Retry
+from schemas.identity import derive_id
+from sinks.reads.command_fate import fate_of
+
+_log = structlog.get_logger("gateway")
+SOURCE: Final = "/customers/gateway"
+
+
+class Sender(Protocol):
+    """What queues a record (``runtime.command_sender``)."""
+
+    def send(self, key: str, value: bytes, headers: list[tuple[str, str | bytes]], settled: Settled) -> None:
+        """Queue one record."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One command to carry out.
+
+    :param kind: the command type without ``customers.``, such as ``interaction.create``.
+    :param entity_id: the record key: it decides the partition.
+    :param data: JSON as the command's payload model takes it.
+    :param idempotency_key: as the client gave it; with principal and route it makes the command id.
+    :param route: what the key is bound to besides the principal.
+    :param expected_version: optimistic lock, checked by the applier in its transaction.
+    """
+
+    principal: Principal
+    kind: str
+    entity_id: str
+    data: dict[str, Any]
+    idempotency_key: str | None = None
+    route: str = ""
+    expected_version: int | None = None
+    command_id: str = field(default_factory=lambda: str(uuid4()))
+
+    @property
+    def id(self) -> str:
+        """The command id: the same for the same key, principal and route."""
+        if self.idempotency_key is None:
+            return self.command_id
+        return keyed_command_id(self.principal, self.route, self.idempotency_key)
+
+
+def keyed_command_id(principal: Principal, route: str, key: str) -> str:
+    """The id of the command that a request with this ``Idempotency-Key`` stands for."""
+    return derive_id("http", principal.tenant_id, principal.organization_id, principal.subject, route, key)
+
+
+class CommandGateway:
+    """Publishes commands and finds their outcomes among all that the listener hears.
+
+    Each attempt has a correlation id of its own, so an answer can only be its own: also when the same
+    command id is on its way twice.
+
+    :param timeout: seconds until an outcome counts as unknown.
+    """
+
+    def __init__(self, sender: Sender, decoder: AvroDecoder, reads: ReadPool, *, timeout: float) -> None:
+        self._sender = sender
+        self._decoder = decoder
+        self._reads = reads
+        self._timeout = timeout
+        self._waiting: dict[str, asyncio.Future[dict[str, Any] | None]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._under_way: set[tuple[str, str, str]] = set()
+
+    async def carry_out(self, order: Order) -> dict[str, Any]:
+        """The result (``schemas.outcomes.FirstOutcome``) of a command that was committed.
+
+        For a repeated command it is the first result.
+
+        :raises Reject: the command was rejected; nothing was changed.
+        :raises Retry: the broker did not take it (503).
+        :raises UnknownOutcome: it was sent, and its outcome did not come in time (504).
+        """
+        name = order.principal.tenant_id, order.principal.organization_id, order.id
+        if name in self._under_way:
+            raise Reject(
+                "in_flight", "a request with this Idempotency-Key is still being carried out", status=409
+            )
+        self._under_way.add(name)
+        try:
+            result = await self._ask(order)
+        finally:
+            self._under_way.discard(name)
+        return _settle(order, result)
+
+    async def _ask(self, order: Order) -> dict[str, Any]:
+        self._loop = loop = asyncio.get_running_loop()
+        correlation = str(uuid4())
+        future: asyncio.Future[dict[str, Any] | None] = loop.create_future()
+        self._waiting[correlation] = future
+
+        def settled(failure: Exception | None) -> None:
+            if failure is not None:
+                loop.call_soon_threadsafe(_fail, future, failure)
+
+        try:
+            self._sender.send(
+                order.entity_id, orjson.dumps(order.data), _headers(order, correlation), settled
+            )
+            async with asyncio.timeout(self._timeout):
+                result = await future
+        except TimeoutError:
+            result = None
+        finally:
+            self._waiting.pop(correlation, None)
+        return result if result is not None else await self._look_up(order)
+
+    async def _look_up(self, order: Order) -> dict[str, Any]:
+        """The committed row is the truth: the result may be late, or unreadable here."""
+        try:
+            async with self._reads.connection() as connection:
+                fate = await fate_of(connection, order.principal.scope, order.id)
+        except Retry:
+            fate = None
+        if fate is None:
+            raise UnknownOutcome(order.id)
+        return fate.result
+
+    def heard(self, items: list[Heard]) -> None:
+        """Wake those who wait for one of these outcomes; called in the listener's thread."""
+        loop = self._loop
+        if loop is None:
+            return
+        for item in items:
+            future = self._waiting.get(item.correlation_id or "")
+            if future is not None:
+                loop.call_soon_threadsafe(_tell, future, self._decode(item))
+
+    def _decode(self, item: Heard) -> dict[str, Any] | None:
+        try:
+            return self._decoder.decode(item.value)[1]
+        except InteractionsError as error:
+            _log.warning("gateway.result_unreadable", reason=str(error))
+            return None
+
+
+def _settle(order: Order, result: dict[str, Any]) -> dict[str, Any]:
+    if result["outcome"] == "duplicate" and result.get("first") is not None:
+        result = result["first"]
+    problem = result.get("problem")
+    if result["outcome"] != "rejected" or problem is None:
+        return result
+    raise Rejection(problem, order)
+
+
+class Rejection(Reject):
+    """A rejected command as the applier put it.
+
+    :param current_version: with ``version_conflict``: what is stored.
+    """
+
+    def __init__(self, problem: dict[str, Any], order: Order) -> None:
+        from schemas.errors import FieldError
+
+        status = problem["status"]
+        if problem["code"] == "idempotency_conflict":
+            status = 422  # draft-ietf-httpapi-idempotency-key-header-07, section 2.7
+        errors = tuple(
+            FieldError(item["code"], item["detail"], item.get("pointer"), item.get("attribute"))
+            for item in problem["errors"]
+        )
+        super().__init__(problem["code"], problem["detail"], status=status, errors=errors)
+        self.current_version: int | None = problem.get("currentVersion")
+        self.order = order
+
+
+def _headers(order: Order, correlation: str) -> list[tuple[str, str | bytes]]:
+    principal = order.principal
+    headers: list[tuple[str, str | bytes]] = [
+        ("content-type", "application/json"),
+        ("ce_specversion", "1.0"),
+        ("ce_id", order.id),
+        ("ce_source", SOURCE),
+        ("ce_type", f"customers.{order.kind}"),
+        ("ce_tenantid", principal.tenant_id),
+        ("ce_organizationid", principal.organization_id),
+        ("ce_entityid", order.entity_id),
+        ("ce_correlationid", correlation),
+        ("ce_actorid", principal.subject),
+    ]
+    if order.expected_version is not None:
+        # An attribute, not data: the fingerprint of a repeated request must not depend on what is stored.
+        headers.append(("ce_expectedversion", str(order.expected_version)))
+    traceparent = structlog.contextvars.get_contextvars().get("traceparent")
+    if traceparent is not None:
+        headers.append(("traceparent", traceparent))
+    return headers
+
+
+def _tell(future: asyncio.Future[dict[str, Any] | None], result: dict[str, Any] | None) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[dict[str, Any] | None], failure: Exception) -> None:
+    if not future.done():
+        future.set_exception(failure)

@@ -1,0 +1,105 @@
+"""Guards, declared on the route: who may call it (spec "Security & Validation Contract", 2).
+
+A guard is checked before the body is read. It is found in the route table (``guard_of``), so that a test
+can hold every route against it; a route without one is refused at start unless it is in ``OPEN``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.routing import APIRoute
+
+from api.principal import Principal
+from api.services import services_of
+from schemas.errors import NeedsAuth, Reject, Stop
+
+#: Routes that anybody may call: they tell nothing of any tenant.
+OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
+_SCHEME: Final = "bearer "
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What a caller needs: a valid token, and one of ``any_of`` (nothing in it: any token will do)."""
+
+    any_of: tuple[str, ...] = ()
+
+    async def check(self, request: Request) -> Principal:
+        """Authenticate, count against the caller's rate, authorize.
+
+        :raises NeedsAuth: no valid token (401).
+        :raises Reject: a feature is missing (403), or too many requests (429).
+        """
+        services = services_of(request)
+        given = request.headers.get("authorization", "")
+        if given[: len(_SCHEME)].lower() != _SCHEME:
+            raise NeedsAuth("send a bearer token in the Authorization header")
+        principal = await services.tokens.read(given[len(_SCHEME) :].strip())
+        request.state.principal = principal
+        structlog.contextvars.bind_contextvars(
+            tenant_id=principal.tenant_id, organization_id=principal.organization_id
+        )
+        services.rates.take(principal)
+        if self.any_of and not any(principal.has(feature) for feature in self.any_of):
+            raise Reject("missing_feature", f"this needs the feature {' or '.join(self.any_of)}", status=403)
+        return principal
+
+    def __call__(self, request: Request) -> Principal:
+        """The caller, already checked by the route."""
+        principal: Principal = request.state.principal
+        return principal
+
+
+def require_auth() -> Any:
+    """A parameter default: any caller with a valid token."""
+    return Depends(Guard())
+
+
+def require_features(*any_of: str) -> Any:
+    """A parameter default: a caller with one of these features."""
+    return Depends(Guard(any_of))
+
+
+class GuardedRoute(APIRoute):
+    """A route that checks its guard first, before anything of the request is looked at."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler behind the guard."""
+        handle = super().get_route_handler()
+        guard = guard_of(self)
+
+        async def guarded(request: Request) -> Response:
+            if guard is not None:
+                await guard.check(request)
+            return await handle(request)
+
+        return guarded
+
+
+def guard_of(route: APIRoute) -> Guard | None:
+    """The guard that a route declares."""
+    for dependency in route.dependant.dependencies:
+        if isinstance(dependency.call, Guard):
+            return dependency.call
+    return None
+
+
+def api_routes(app: FastAPI) -> Iterable[APIRoute]:
+    """The route table."""
+    return [route for route in app.routes if isinstance(route, APIRoute)]
+
+
+def check_all_guarded(app: FastAPI) -> None:
+    """Nothing is served without a guard by mistake.
+
+    :raises Stop: a route has none and is not in ``OPEN``.
+    """
+    for route in api_routes(app):
+        guarded = isinstance(route, GuardedRoute) and guard_of(route) is not None
+        if not guarded and route.path not in OPEN:
+            raise Stop(f"the route {route.path} declares no guard")

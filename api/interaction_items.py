@@ -1,0 +1,42 @@
+"""An interaction as lists and details show it; fields and names as old clients know them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.instants import instant_text
+from sinks.reads.scope import Row
+
+
+def interaction_item(row: Row) -> dict[str, Any]:
+    """One item. The gateway knows no users and no custom fields: those members are empty.
+
+    :param row: the columns of the table, with ids as texts and ``deal_title``.
+    """
+    return {
+        "id": row["id"],
+        "entityId": row["entity_id"],
+        "dealId": row["deal_id"],
+        "interactionType": row["interaction_type"],
+        "title": row["title"],
+        "body": row["body"],
+        "status": row["status"],
+        "scheduledAt": instant_text(row["scheduled_at"]),
+        "occurredAt": instant_text(row["occurred_at"]),
+        "priority": row["priority"],
+        "authorUserId": row["author_user_id"],
+        "ownerUserId": row["owner_user_id"],
+        "appearanceIcon": row["appearance_icon"],
+        "appearanceColor": row["appearance_color"],
+        "source": row["source"],
+        "organizationId": row["organization_id"],
+        "tenantId": row["tenant_id"],
+        "createdAt": instant_text(row["created_at"]),
+        "updatedAt": instant_text(row["updated_at"]),
+        "authorName": None,
+        "authorEmail": None,
+        "dealTitle": row["deal_title"],
+        "customValues": None,
+        "interactionTypeLabel": row.get("type_label"),
+        "version": row["version"],
+    }

@@ -1,0 +1,40 @@
+"""The routes, one resource a file: each has ``router``, and may have ``extra_headers(settings)``."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from api.routes import (
+    activities,
+    commands,
+    companies,
+    deals,
+    explain,
+    flags,
+    health,
+    interaction_types,
+    interactions,
+    people,
+    stream,
+    todos,
+    undo,
+    widgets,
+)
+
+#: In the order of the document. ``extra_headers`` maps a path prefix to headers of all answers under it.
+MODULES: Final[tuple[Any, ...]] = (
+    interactions,
+    people,
+    companies,
+    explain,
+    deals,
+    interaction_types,
+    widgets,
+    activities,
+    todos,
+    flags,
+    commands,
+    undo,
+    stream,
+    health,
+)

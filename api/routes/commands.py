@@ -1,0 +1,48 @@
+"""``/api/customers/commands/{id}``: the fate of a command."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Path, Response
+
+from api.guards import require_auth
+from api.instants import instant_text
+from api.principal import Principal
+from api.routing import guarded_router
+from api.services import Needed
+from schemas.errors import Reject
+from sinks.reads.command_fate import fate_of
+
+router = guarded_router("commands")
+
+
+@router.get("/api/customers/commands/{command_id}", responses={404: {"description": "No such command yet"}})
+async def command_fate(
+    command_id: Annotated[str, Path(min_length=1, max_length=200)],
+    services: Needed,
+    response: Response,
+    who: Principal = require_auth(),
+) -> dict[str, Any]:
+    """What became of a command: ``applied``, ``rejected`` or ``no_op``, with its result.
+
+    404 when nothing is known: it is still on its way, it never arrived, or it is another tenant's.
+    """
+    fate = None
+    if "\x00" not in command_id:
+        async with services.reads.connection() as connection:
+            fate = await fate_of(connection, who.scope, command_id)
+    if fate is None:
+        raise Reject(
+            "command_unknown",
+            "nothing is known of this command: it is still on its way, or it never arrived",
+            status=404,
+        )
+    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    return {
+        "commandId": fate.command_id,
+        "commandType": fate.command_type,
+        "outcome": fate.outcome,
+        "recordedAt": instant_text(fate.appended_at),
+        "result": fate.result,
+    }

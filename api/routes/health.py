@@ -1,0 +1,50 @@
+"""``/healthz``, ``/readyz``, ``/metrics`` and the OpenAPI document: for machines, without a token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api.services import Needed
+from schemas.errors import Retry
+from sinks.reads.ready import is_ready
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """The process lives."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={503: {"description": "Not ready; the body says why"}})
+async def readyz(services: Needed, response: Response) -> dict[str, Any]:
+    """Whether requests can be answered: the database answers and outcomes are heard."""
+    database = True
+    try:
+        async with services.reads.connection() as connection:
+            await is_ready(connection)
+    except Retry:
+        database = False
+    results = services.listener.ready.is_set()
+    ready = database and results
+    response.status_code = 200 if ready else 503
+    return {"status": "ready" if ready else "not ready", "database": database, "results": results}
+
+
+@router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request, services: Needed) -> Response:
+    """The process's figures, for Prometheus."""
+    figures = request.app.state.figures
+    figures.streams.set(services.hub.clients)
+    return Response(generate_latest(figures.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> dict[str, Any]:
+    """The OpenAPI document."""
+    document: dict[str, Any] = request.app.openapi()
+    return document

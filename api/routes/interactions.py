@@ -1,0 +1,313 @@
+"""``/api/customers/interactions``: the canonical interface (spec "New canonical endpoints")."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import Query, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from api.answers import etag, written
+from api.bodies import RequestBody
+from api.command_gateway import Order
+from api.cursor import make_cursor, read_cursor
+from api.guards import require_features
+from api.interaction_items import interaction_item
+from api.mutation_guards import Mutation
+from api.preconditions import change, not_found, preconditions_of
+from api.principal import Principal
+from api.problems import validation_failed
+from api.routing import guarded_router
+from api.services import Needed, Services
+from schemas.errors import FieldError
+from schemas.values import (
+    UUID_PATTERN,
+    Body,
+    Color,
+    Instant,
+    InteractionType,
+    Priority,
+    ShortText,
+    Status,
+    Title,
+    UuidText,
+    normalize_interaction_type,
+)
+from sinks.reads.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
+
+router = guarded_router("interactions")
+PATH: Final = "/api/customers/interactions"
+_DESCENDING: Final = frozenset({"occurredAt", "createdAt", "updatedAt", "priority"})
+_NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction here"}}
+
+
+def _statuses(text: str) -> str:
+    for part in text.split(","):
+        if part.strip() not in ("planned", "done", "canceled"):
+            raise ValueError("must be planned, done or canceled, or several of them with commas")
+    return text
+
+
+def _types(text: str) -> str:
+    return ",".join(normalize_interaction_type(part) for part in text.split(","))
+
+
+class InteractionQuery(BaseModel):
+    """Filters, order and page of the list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    entityId: UuidText | None = None  # noqa: N815 - a query parameter's name
+    dealId: UuidText | None = None  # noqa: N815
+    status: Annotated[str, Field(max_length=100), AfterValidator(_statuses)] | None = None
+    interactionType: Annotated[str, Field(max_length=1000), AfterValidator(_types)] | None = None  # noqa: N815
+    ownerUserId: UuidText | None = None  # noqa: N815
+    from_: Instant | None = Field(default=None, alias="from")
+    to: Instant | None = None
+    search: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    sortField: Literal[  # noqa: N815
+        "scheduledAt",
+        "occurredAt",
+        "createdAt",
+        "updatedAt",
+        "status",
+        "priority",
+        "interactionType",
+        "title",
+    ] = "scheduledAt"
+    sortDir: Literal["asc", "desc"] | None = None  # noqa: N815
+    cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 25
+
+    def filters(self) -> Filters:
+        """What narrows the list.
+
+        :raises Reject: a search with a character that no text can hold.
+        """
+        if self.search is not None and "\x00" in self.search:
+            raise validation_failed(
+                (FieldError("invalid_value", "must not contain NUL", attribute="search"),)
+            )
+        return Filters(
+            entity_id=self.entityId,
+            deal_id=self.dealId,
+            owner_user_id=self.ownerUserId,
+            statuses=_parts(self.status),
+            interaction_types=_parts(self.interactionType),
+            earliest=self.from_,
+            latest=self.to,
+            search=self.search,
+        )
+
+
+def _parts(text: str | None) -> tuple[str, ...] | None:
+    return None if text is None else tuple(sorted({part.strip() for part in text.split(",")}))
+
+
+class InteractionCreateBody(RequestBody):
+    """A new interaction. ``id`` may be given, so that a retry creates nothing twice."""
+
+    entity_id: UuidText
+    interaction_type: InteractionType
+    id: UuidText | None = None
+    title: Title | None = None
+    body: Body | None = None
+    status: Status | None = None
+    scheduled_at: Instant | None = None
+    occurred_at: Instant | None = None
+    priority: Priority | None = None
+    deal_id: UuidText | None = None
+    author_user_id: UuidText | None = None
+    owner_user_id: UuidText | None = None
+    appearance_icon: ShortText | None = None
+    appearance_color: Color | None = None
+    source: ShortText | None = None
+
+
+class InteractionUpdateBody(RequestBody):
+    """Changes of an interaction: what is not given stays, ``null`` empties a field."""
+
+    id: UuidText
+    # Declared without null so that null is refused: an interaction always has a type.
+    interaction_type: InteractionType = ""
+    title: Title | None = None
+    body: Body | None = None
+    scheduled_at: Instant | None = None
+    occurred_at: Instant | None = None
+    priority: Priority | None = None
+    deal_id: UuidText | None = None
+    author_user_id: UuidText | None = None
+    owner_user_id: UuidText | None = None
+    appearance_icon: ShortText | None = None
+    appearance_color: Color | None = None
+
+
+class CompleteBody(RequestBody):
+    """Which interaction is done, and when it took place (else now)."""
+
+    id: UuidText
+    occurred_at: Instant | None = None
+
+
+class IdBody(RequestBody):
+    """Which interaction."""
+
+    id: UuidText
+
+
+class Created(BaseModel):
+    """The id of what was created."""
+
+    id: str
+
+
+class Done(BaseModel):
+    """It is committed."""
+
+    ok: Literal[True]
+
+
+class InteractionPage(BaseModel):
+    """One page; ``nextCursor`` is there when more follow."""
+
+    items: list[dict[str, Any]]
+    nextCursor: str | None = None  # noqa: N815
+
+
+@router.get(PATH, response_model=InteractionPage, response_model_exclude_unset=True)
+async def list_interactions(
+    query: Annotated[InteractionQuery, Query()],
+    services: Needed,
+    who: Principal = require_features("customers.view"),
+) -> dict[str, Any]:
+    """Interactions by keyset pages: ask again with ``nextCursor`` until there is none."""
+    filters = query.filters()
+    direction = query.sortDir or ("desc" if query.sortField in _DESCENDING else "asc")
+    named = {name: getattr(filters, name) for name in Filters.__slots__}
+    after = None
+    if query.cursor is not None:
+        after = read_cursor(query.cursor, query.sortField, direction, named, SORTS[query.sortField][1])
+    page = Page(sort=query.sortField, direction=direction, limit=query.limit, after=after)
+    async with services.reads.connection() as connection:
+        rows, more = await interaction_page(connection, who.scope, filters, page)
+    answer: dict[str, Any] = {"items": [interaction_item(row) for row in rows]}
+    if more:
+        last = rows[-1]
+        answer["nextCursor"] = make_cursor(query.sortField, direction, named, last["sort_key"], last["id"])
+    return answer
+
+
+@router.get(PATH + "/{interaction_id}", responses=_NOT_FOUND)
+async def get_interaction(
+    interaction_id: UuidText,
+    services: Needed,
+    response: Response,
+    who: Principal = require_features("customers.view"),
+) -> dict[str, Any]:
+    """One interaction; its ``ETag`` is what ``If-Match`` takes."""
+    async with services.reads.connection() as connection:
+        row = await interaction_by_id(connection, who.scope, interaction_id)
+    if row is None:
+        raise not_found()
+    response.headers["ETag"] = etag(row["version"])
+    return interaction_item(row)
+
+
+@router.post(
+    PATH, status_code=201, response_model=Created, responses={404: {"description": "No such customer"}}
+)
+async def create_interaction(
+    body: InteractionCreateBody,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.create"),
+) -> Response:
+    """Plan an interaction, or log one that took place. 201 only after the commit."""
+    data = body.data("entity_id")
+    data.setdefault("source", "manual")
+    if re.fullmatch(UUID_PATTERN, who.subject):
+        data.setdefault("authorUserId", who.subject.lower())
+    order = Order(
+        principal=who,
+        kind="interaction.create",
+        entity_id=body.entity_id,
+        data=data,
+        idempotency_key=preconditions_of(request).idempotency_key,
+        route=f"POST {PATH}",
+    )
+    result = await services.commands.carry_out(order)
+    return written(result, {"id": result["interactionId"]}, 201)
+
+
+@router.put(PATH, response_model=Done, responses=_NOT_FOUND)
+async def update_interaction(
+    body: InteractionUpdateBody,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.edit"),
+) -> Response:
+    """Change fields; the status has its own addresses."""
+    result = await change(services, request, who, "interaction.update", body.id, body.data())
+    return written(result, {"ok": True})
+
+
+@router.delete(PATH, response_model=Done, responses=_NOT_FOUND)
+async def delete_interaction(
+    request: Request,
+    services: Needed,
+    id: Annotated[UuidText, Query()],  # noqa: A002 - the parameter's name
+    who: Principal = require_features("customers.delete"),
+) -> Response:
+    """Remove an interaction; its undo brings it back under the same id."""
+    result = await change(services, request, who, "interaction.delete", id, {"id": id})
+    return written(result, {"ok": True})
+
+
+@router.post(PATH + "/complete", response_model=Done, responses=_NOT_FOUND)
+async def complete_interaction(
+    body: CompleteBody,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.edit"),
+) -> Response:
+    """planned → done."""
+    return await _turn(services, request, who, "complete", body.id, body.data())
+
+
+@router.post(PATH + "/cancel", response_model=Done, responses=_NOT_FOUND)
+async def cancel_interaction(
+    body: IdBody,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.edit"),
+) -> Response:
+    """planned → canceled."""
+    return await _turn(services, request, who, "cancel", body.id, body.data())
+
+
+@router.post(PATH + "/reopen", response_model=Done, responses=_NOT_FOUND)
+async def reopen_interaction(
+    body: IdBody,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.edit"),
+) -> Response:
+    """done or canceled → planned."""
+    return await _turn(services, request, who, "reopen", body.id, body.data())
+
+
+async def _turn(
+    services: Services, request: Request, who: Principal, action: str, identity: str, data: dict[str, Any]
+) -> Response:
+    mutation = Mutation(
+        principal=who,
+        action=action,
+        resource_kind="customers.interaction",
+        resource_id=identity,
+        data=data,
+    )
+    await services.mutation_guards.run_before(mutation)
+    result = await change(services, request, who, f"interaction.{action}", identity, data)
+    await services.mutation_guards.run_after(mutation, result)
+    return written(result, {"ok": True})

@@ -1,0 +1,63 @@
+"""``POST /api/audit_logs/audit-logs/actions/undo``: take back one write by its undo token."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Response
+from pydantic import Field
+
+from api.answers import written
+from api.bodies import RequestBody
+from api.command_gateway import Order
+from api.guards import require_features
+from api.principal import Principal
+from api.problems import LegacyError
+from api.routing import guarded_router
+from api.services import Needed
+from domain.undo_image import command_id_of
+from schemas.errors import Reject
+from sinks.reads.command_fate import fate_of
+
+router = guarded_router("undo")
+
+
+class UndoBody(RequestBody):
+    """The token from an ``x-om-operation`` header."""
+
+    undo_token: Annotated[str, Field(min_length=1, max_length=400)]
+
+
+@router.post("/api/audit_logs/audit-logs/actions/undo")
+async def undo(
+    body: UndoBody,
+    services: Needed,
+    who: Principal = require_features("audit_logs.undo_self", "audit_logs.undo_tenant"),
+) -> Any:
+    """Take back a write. Whatever stands in the way, the answer is the same 400."""
+    command_id = command_id_of(body.undo_token)
+    if command_id is None or "\x00" in command_id:
+        raise _not_available()
+    async with services.reads.connection() as connection:
+        fate = await fate_of(connection, who.scope, command_id)
+    if fate is None or fate.entity_id is None:
+        raise _not_available()
+    if fate.actor_id != who.subject and not who.has("audit_logs.undo_tenant"):
+        raise _not_available()
+    order = Order(
+        principal=who,
+        kind="interaction.undo",
+        entity_id=fate.entity_id,
+        data={"undoToken": body.undo_token},
+    )
+    try:
+        result = await services.commands.carry_out(order)
+    except Reject:
+        raise _not_available() from None
+    answer: Response = written(result, {"ok": True, "logId": result["commandId"]})
+    return answer
+
+
+def _not_available() -> Reject:
+    text = "Undo token not available"
+    return LegacyError("undo_not_available", text, error=text, status=400)

@@ -1,0 +1,71 @@
+"""Serve the gateway until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import socket
+
+import structlog
+import uvicorn
+
+from api.app import make_app
+from runtime.gateway_settings import GatewaySettings, read_gateway_settings
+from runtime.logs import configure_logging
+from runtime.readiness import announce_ready
+from runtime.settings import Settings
+from schemas.errors import Stop
+
+_log = structlog.get_logger("gateway")
+#: How long requests may end after the signal to stop; streams are ended at once.
+_GRACE_SECONDS = 10
+
+
+class _Announcing(uvicorn.Server):
+    """Tells the supervisor, and the log, when requests are taken."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            announce_ready()
+            _log.info("gateway.serving", host=self.config.host, port=self.config.port)
+
+
+def run_gateway(settings: Settings) -> None:
+    """Run one gateway process.
+
+    :raises Stop: a setting cannot be used, or the port is taken.
+    """
+    configure_logging(settings)
+    gateway = read_gateway_settings()
+    app = make_app(settings, gateway)
+    with _listen(gateway) as listening:
+        config = uvicorn.Config(
+            app,
+            host=gateway.host,
+            port=listening.getsockname()[1],
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            lifespan="on",
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        server = _Announcing(config)
+        server.run(sockets=[listening])
+    if not server.started:
+        raise Stop("the gateway did not start; see the log above")
+
+
+def _listen(gateway: GatewaySettings) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in gateway.host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((gateway.host, gateway.port))
+    except OSError as error:
+        listening.close()
+        raise Stop(
+            f"The gateway cannot listen on {gateway.host}:{gateway.port} ({error.strerror}); "
+            "set INTERACTIONS_API_PORT to another port."
+        ) from None
+    listening.listen(2048)
+    return listening

@@ -1,0 +1,52 @@
+"""What the routes work with: made once a process, kept on the app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Request
+
+from runtime.gateway_settings import GatewaySettings
+from runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from api.command_gateway import CommandGateway
+    from api.mutation_guards import MutationGuards
+    from api.rate_limit import Rates
+    from api.stream_hub import StreamHub
+    from api.tokens import Tokens
+    from runtime.outcome_listener import OutcomeListener
+    from runtime.postgres_pool import ReadPool
+
+
+@dataclass(slots=True, kw_only=True)
+class Services:
+    """The parts of one gateway process.
+
+    :param reads: read-only database connections.
+    :param commands: the only way to change anything (law 2).
+    :param hub: fan-out of what changed to event streams.
+    :param kept: whatever a routes module keeps between requests, under its own name.
+    """
+
+    settings: Settings
+    gateway: GatewaySettings
+    tokens: Tokens
+    rates: Rates
+    reads: ReadPool
+    commands: CommandGateway
+    listener: OutcomeListener
+    hub: StreamHub
+    mutation_guards: MutationGuards
+    kept: dict[str, Any] = field(default_factory=dict)
+
+
+def services_of(request: Request) -> Services:
+    """The services of the app that serves this request."""
+    services: Services = request.app.state.services
+    return services
+
+
+#: A route's parameter: ``services: Needed``.
+Needed = Annotated[Services, Depends(services_of)]

@@ -1,0 +1,44 @@
+"""What became of a command, from the command log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sinks.reads.scope import Connection, Scope, fetch
+
+_SQL: Final = """
+SELECT command_id, command_type, entity_id::text AS entity_id, interaction_id::text AS interaction_id,
+       outcome, result, actor_id, appended_at
+FROM command_log
+WHERE tenant_id = %(tenant)s AND organization_id = %(organization)s AND command_id = %(command)s
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """One row of the log.
+
+    :param outcome: ``applied``, ``rejected`` or ``no_op``.
+    :param result: as it was published (``schemas.outcomes.FirstOutcome``).
+    :param appended_at: when the broker appended the command.
+    """
+
+    command_id: str
+    command_type: str
+    entity_id: str | None
+    interaction_id: str | None
+    outcome: str
+    result: dict[str, Any]
+    actor_id: str | None
+    appended_at: datetime
+
+
+async def fate_of(connection: Connection, scope: Scope, command_id: str) -> Fate | None:
+    """The fate of one command of this scope; ``None`` when the log has none.
+
+    :param command_id: without NUL, which Postgres cannot even compare.
+    """
+    rows = await fetch(connection, _SQL, {**scope.parameters(), "command": command_id})
+    return Fate(**rows[0]) if rows else None
