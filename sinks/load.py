@@ -12,10 +12,12 @@ import psycopg
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.model import Dictionary, LogEntry, TypeEntry
+from domain.reach import may_move
 from domain.undo import target_command_id
 from domain.world import World
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
+from sinks.array_text import number_array, plain_array, text_array
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_of, entity_of, interaction_of
 from sinks.flag_rows import load_flags
 
@@ -28,35 +30,35 @@ _LOG_SQL: Final = """
 SELECT l.tenant_id, l.organization_id, l.command_id, l.command_type, l.entity_id, l.interaction_id,
        l.fingerprint, l.outcome, l.result::text, CASE WHEN w.undo THEN l.undo::text END,
        l.partition, l."offset"
-FROM unnest(%b::text[], %b::text[], %b::text[], %b::bool[]) AS w (tenant, organization, command, undo)
-JOIN command_log l ON l.tenant_id = w.tenant::uuid AND l.organization_id = w.organization::uuid
+FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %b::bool[]) AS w (tenant, organization, command, undo)
+JOIN command_log l ON l.tenant_id = w.tenant AND l.organization_id = w.organization
  AND l.command_id = w.command
 """
 
 _ENTITIES_SQL: Final = f"""
 SELECT {", ".join(ENTITY)} FROM customer_entities
-WHERE id = ANY(%b::text[]::uuid[]) ORDER BY id FOR NO KEY UPDATE
+WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """  # noqa: S608 - our own column names
 
-# The first m+1 candidates of an entity with m commands are enough: each command takes away at most one
-# stored candidate, so the best of the untouched ones is always among those loaded.
-_INTERACTIONS_SQL: Final = f"""
-SELECT {_I} FROM customer_interactions i WHERE i.id = ANY(%b::text[]::uuid[])
-UNION ALL
-SELECT {_I} FROM unnest(%b::text[], %b::int[]) AS w (entity, top), LATERAL (
+_INTERACTIONS_SQL: Final = f"SELECT {_I} FROM customer_interactions i WHERE i.id = ANY(%s::uuid[])"  # noqa: S608
+
+# The first m+1 candidates of an entity with m commands that may move one are enough: each takes away at
+# most one stored candidate, so the best of the untouched ones is always among those loaded.
+_FIRST_SQL: Final = f"""
+SELECT {_I} FROM unnest(%s::uuid[], %s::int[]) AS w (entity, top), LATERAL (
   SELECT * FROM customer_interactions p
-  WHERE p.entity_id = w.entity::uuid AND p.status = 'planned' AND p.scheduled_at IS NOT NULL
+  WHERE p.entity_id = w.entity AND p.status = 'planned' AND p.scheduled_at IS NOT NULL
   ORDER BY p.scheduled_at, p.priority DESC NULLS LAST, p.created_at, p.id LIMIT w.top
 ) i
 UNION ALL
-SELECT {_I} FROM unnest(%b::text[], %b::int[]) AS w (entity, top), LATERAL (
+SELECT {_I} FROM unnest(%s::uuid[], %s::int[]) AS w (entity, top), LATERAL (
   SELECT * FROM customer_interactions d
-  WHERE d.entity_id = w.entity::uuid AND d.status = 'done' AND d.occurred_at IS NOT NULL
+  WHERE d.entity_id = w.entity AND d.status = 'done' AND d.occurred_at IS NOT NULL
   ORDER BY d.occurred_at DESC, d.created_at DESC, d.id DESC LIMIT w.top
 ) i
 """  # noqa: S608 - our own column names
 
-_DEALS_SQL: Final = f"SELECT {', '.join(DEAL)} FROM customer_deals WHERE id = ANY(%b::text[]::uuid[])"  # noqa: S608
+_DEALS_SQL: Final = f"SELECT {', '.join(DEAL)} FROM customer_deals WHERE id = ANY(%s::uuid[])"  # noqa: S608
 
 _TYPES_SQL: Final = """
 SELECT t.tenant_id, t.organization_id, t.code, t.label, t.icon, t.color, t.actionable
@@ -73,13 +75,13 @@ JOIN interaction_dictionaries d
 
 _RETIRED_SQL: Final = """
 SELECT interaction_id, max(retired_version) FROM command_log
-WHERE interaction_id = ANY(%b::text[]::uuid[]) AND retired_version IS NOT NULL GROUP BY interaction_id
+WHERE interaction_id = ANY(%s::uuid[]) AND retired_version IS NOT NULL GROUP BY interaction_id
 """
 
 _RECOUNT_SQL: Final = """
 SELECT entity_id, count(*) FILTER (WHERE status = 'planned'),
        count(*) FILTER (WHERE status = 'planned' AND due_phase = 2), count(*) FILTER (WHERE status = 'done')
-FROM customer_interactions WHERE entity_id = ANY(%b::text[]::uuid[]) GROUP BY entity_id
+FROM customer_interactions WHERE entity_id = ANY(%s::uuid[]) GROUP BY entity_id
 """
 
 
@@ -113,8 +115,11 @@ def _load_log(connection: Connection, world: World, commands: Sequence[Command |
             if target is not None:
                 scope = command.envelope.tenant_id, command.envelope.organization_id
                 wanted[*scope, target] = True
-    tenants, organizations, ids = (list(column) for column in zip(*wanted, strict=True))
-    rows = connection.execute(_LOG_SQL, (tenants, organizations, ids, list(wanted.values())))
+    tenants, organizations, ids = zip(*wanted, strict=True)
+    images = list(wanted.values())
+    rows = connection.execute(
+        _LOG_SQL, (plain_array(tenants), plain_array(organizations), text_array(ids), images)
+    )
     for row in rows:
         world.log[row[0], row[1], row[2]] = LogEntry(
             command_id=row[2],
@@ -167,7 +172,8 @@ def hash_scope(tenant_id: str, organization_id: str) -> int:
 
 
 def _load_rows(connection: Connection, world: World, commands: Sequence[Command]) -> None:
-    per_entity = Counter(command.envelope.entity_id for command in commands)
+    entities = {command.envelope.entity_id for command in commands}
+    moving = Counter(command.envelope.entity_id for command in commands if may_move(command))
     interaction_ids: set[str] = set()
     deal_ids: set[str] = set()
     recount: set[str] = set()
@@ -193,26 +199,37 @@ def _load_rows(connection: Connection, world: World, commands: Sequence[Command]
             interaction_ids.add(created_id(command))
         if getattr(payload, "deal_id", None) is not None:
             deal_ids.add(payload.deal_id)  # type: ignore[attr-defined]
-    for row in connection.execute(_ENTITIES_SQL, (sorted(per_entity),)):
+    for row in connection.execute(_ENTITIES_SQL, (plain_array(sorted(entities)),)):
         world.entities[row[0]] = entity_of(row)
-    if not world.entities and not interaction_ids and not deal_ids:
-        return
-    entities = [entity for entity in per_entity if entity in world.entities]
-    tops = [per_entity[entity] + 1 for entity in entities]
-    seen: set[str] = set()
-    rows = connection.execute(_INTERACTIONS_SQL, (list(interaction_ids), entities, tops, entities, tops))
-    for row in rows:
-        if row[0] not in seen:
-            seen.add(row[0])
-            world.load_interaction(interaction_of(row))
-    absent = interaction_ids - seen
+    _load_interactions(connection, world, interaction_ids, moving)
+    absent = interaction_ids - world.interactions.keys()
     if absent:
-        for row in connection.execute(_RETIRED_SQL, (list(absent),)):
+        for row in connection.execute(_RETIRED_SQL, (plain_array(absent),)):
             world.retired[row[0]] = row[1]
     if deal_ids:
-        for row in connection.execute(_DEALS_SQL, (list(deal_ids),)):
+        for row in connection.execute(_DEALS_SQL, (plain_array(deal_ids),)):
             world.deals[row[0]] = deal_of(row)
     if recount:
         world.recounts.update(dict.fromkeys(recount, (0, 0, 0)))
-        for row in connection.execute(_RECOUNT_SQL, (list(recount),)):
+        for row in connection.execute(_RECOUNT_SQL, (plain_array(recount),)):
             world.recounts[row[0]] = (row[1], row[2], row[3])
+
+
+def _load_interactions(connection: Connection, world: World, named: set[str], moving: Counter[str]) -> None:
+    """The named interactions, and of each entity those that its projection may come to show."""
+    wanted = set(named)
+    for entity in world.entities.values():
+        if entity.id not in moving:
+            if entity.next is not None:
+                wanted.add(entity.next.interaction_id)
+            if entity.last is not None:
+                wanted.add(entity.last.interaction_id)
+    if wanted:
+        for row in connection.execute(_INTERACTIONS_SQL, (plain_array(wanted),)):
+            world.load_interaction(interaction_of(row))
+    moved = {entity: count for entity, count in moving.items() if entity in world.entities}
+    if moved:
+        entities, tops = plain_array(moved), number_array(count + 1 for count in moved.values())
+        for row in connection.execute(_FIRST_SQL, (entities, tops, entities, tops)):
+            if row[0] not in world.interactions:
+                world.load_interaction(interaction_of(row))

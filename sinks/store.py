@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import orjson
@@ -10,6 +10,7 @@ import orjson
 from domain.decision import Decision
 from domain.log_identity import log_identity
 from domain.world import World
+from sinks.array_text import plain_array
 from sinks.columns import (
     DEAL,
     ENTITY,
@@ -20,60 +21,21 @@ from sinks.columns import (
     entity_row,
     interaction_row,
 )
+from sinks.copy_rows import CopyRows
 from sinks.flag_rows import store_flags
 from sinks.load import Connection
 from sinks.outbox import outbox_rows, relabel_rows
+from sinks.update_rows import UpdateRows
 
-_TYPES: Final = {
-    "partition": "integer",
-    "offset": "bigint",
-    "priority": "integer",
-    "version": "bigint",
-    "schedule_version": "bigint",
-    "due_phase": "smallint",
-    "entity_version": "bigint",
-    "open_count": "integer",
-    "overdue_count": "integer",
-    "done_count": "integer",
-}
-
-
-def _type(column: str) -> str:
-    if column in _TYPES:
-        return _TYPES[column]
-    if column.endswith(("_at", "_as_of")):
-        return "timestamptz"
-    if column == "id" or column.endswith("_id"):
-        return "uuid"
-    return "text"
-
-
-def _update_sql(table: str, columns: Sequence[str]) -> str:
-    fixed = {"id", "tenant_id", "organization_id"}
-    assignments = ", ".join(f"{name} = r.{name}" for name in columns if name not in fixed)
-    shape = ", ".join(f"{name} {_type(name)}" for name in columns)
-    # The texts are put together from our own column names only, once, at import.
-    # Law 6: a row is only ever found together with its tenant and organization.
-    return (
-        f"UPDATE {table} t SET {assignments} FROM json_to_recordset(%s::text::json) AS r ({shape})"  # noqa: S608
-        " WHERE t.id = r.id AND t.tenant_id = r.tenant_id AND t.organization_id = r.organization_id"
-    )
-
-
-def _copy_sql(table: str, columns: Sequence[str]) -> str:
-    names = ", ".join(f'"{name}"' for name in columns)
-    return f"COPY {table} ({names}) FROM STDIN"
-
-
-_UPDATE_INTERACTIONS: Final = _update_sql("customer_interactions", INTERACTION)
-_UPDATE_ENTITIES: Final = _update_sql("customer_entities", ENTITY)
-_UPDATE_DEALS: Final = _update_sql("customer_deals", DEAL)
-_COPY_INTERACTIONS: Final = _copy_sql("customer_interactions", INTERACTION)
-_COPY_ENTITIES: Final = _copy_sql("customer_entities", ENTITY)
-_COPY_DEALS: Final = _copy_sql("customer_deals", DEAL)
-_COPY_LOG: Final = _copy_sql("command_log", LOG)
-_COPY_OUTBOX: Final = _copy_sql("outbox", OUTBOX)
-_DELETE_INTERACTIONS: Final = "DELETE FROM customer_interactions WHERE id = ANY(%b::text[]::uuid[])"
+_UPDATE_INTERACTIONS: Final = UpdateRows("customer_interactions", INTERACTION)
+_UPDATE_ENTITIES: Final = UpdateRows("customer_entities", ENTITY)
+_UPDATE_DEALS: Final = UpdateRows("customer_deals", DEAL)
+_COPY_INTERACTIONS: Final = CopyRows("customer_interactions", INTERACTION)
+_COPY_ENTITIES: Final = CopyRows("customer_entities", ENTITY)
+_COPY_DEALS: Final = CopyRows("customer_deals", DEAL)
+_COPY_LOG: Final = CopyRows("command_log", LOG)
+_COPY_OUTBOX: Final = CopyRows("outbox", OUTBOX)
+_DELETE_INTERACTIONS: Final = "DELETE FROM customer_interactions WHERE id = ANY(%s::uuid[])"
 _UPSERT_TYPES: Final = """
 INSERT INTO interaction_types (tenant_id, organization_id, code, label, icon, color, actionable)
 VALUES (%s, %s, %s, %s, %s, %s, %s)
@@ -98,54 +60,32 @@ def store(connection: Connection, world: World, decisions: Sequence[Decision]) -
     store_flags(connection, world)
     _interactions(connection, world)
     logged = [decision for decision in decisions if decision.logged]
-    _copy(connection, _COPY_LOG, (_log_row(decision) for decision in logged))
+    _COPY_LOG.write(connection, (_log_row(decision) for decision in logged))
     rows = [row for decision in decisions if decision.events for row in outbox_rows(decision)]
     for decision in decisions:
         if decision.relabeled is not None:
             rows.extend(relabel_rows(connection, decision))
-    _copy(connection, _COPY_OUTBOX, rows)
-
-
-def _copy(connection: Connection, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    iterator = iter(rows)
-    first = next(iterator, None)
-    if first is None:
-        return
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write_row(first)
-        for row in iterator:
-            copy.write_row(row)
-
-
-def _update(
-    connection: Connection, statement: str, columns: Sequence[str], rows: list[tuple[Any, ...]]
-) -> None:
-    if rows:
-        document = orjson.dumps([dict(zip(columns, row, strict=True)) for row in rows])
-        updated = connection.execute(statement, (document.decode(),)).rowcount
-        if updated != len(rows):
-            # UPDATE never creates, and a row that was locked and read cannot have gone.
-            raise AssertionError(f"{len(rows)} rows to update, {updated} found")
+    _COPY_OUTBOX.write(connection, rows)
 
 
 def _entities(connection: Connection, world: World) -> None:
     inserted, updated = world.changed_entities()
-    _copy(connection, _COPY_ENTITIES, map(entity_row, inserted))
-    _update(connection, _UPDATE_ENTITIES, ENTITY, [entity_row(entity) for entity in updated])
+    _COPY_ENTITIES.write(connection, map(entity_row, inserted))
+    _UPDATE_ENTITIES.write(connection, [entity_row(entity) for entity in updated])
 
 
 def _deals(connection: Connection, world: World) -> None:
     inserted, updated = world.changed_deals()
-    _copy(connection, _COPY_DEALS, map(deal_row, inserted))
-    _update(connection, _UPDATE_DEALS, DEAL, [deal_row(deal) for deal in updated])
+    _COPY_DEALS.write(connection, map(deal_row, inserted))
+    _UPDATE_DEALS.write(connection, [deal_row(deal) for deal in updated])
 
 
 def _interactions(connection: Connection, world: World) -> None:
     inserted, updated, deleted = world.changed_interactions()
     if deleted:
-        connection.execute(_DELETE_INTERACTIONS, (deleted,))
-    _copy(connection, _COPY_INTERACTIONS, map(interaction_row, inserted))
-    _update(connection, _UPDATE_INTERACTIONS, INTERACTION, [interaction_row(row) for row in updated])
+        connection.execute(_DELETE_INTERACTIONS, (plain_array(deleted),))
+    _COPY_INTERACTIONS.write(connection, map(interaction_row, inserted))
+    _UPDATE_INTERACTIONS.write(connection, [interaction_row(row) for row in updated])
 
 
 def _dictionary(connection: Connection, world: World) -> None:

@@ -14,6 +14,7 @@ from domain.decision import Decision
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry
+from domain.reach import may_move
 from domain.undo import target_command_id
 from domain.world import World
 from schemas.command import Command, Refused
@@ -70,10 +71,14 @@ class Store:
                 entry = world.log.get((*scope, target_command_id(payload) or ""))
                 named.add((entry.interaction_id if entry else None) or "")
         rows = [self.interactions[name] for name in named if name in self.interactions]
-        for entity, count in Counter(command.envelope.entity_id for command in fresh).items():
-            if entity in self.entities:
-                world.entities[entity] = self.entities[entity]
+        moving = Counter(command.envelope.entity_id for command in fresh if may_move(command))
+        for entity, count in moving.items():
             rows += self.first_planned(entity)[: count + 1] + self.last_done(entity)[: count + 1]
+        for entity in {command.envelope.entity_id for command in fresh} & set(self.entities):
+            stored = world.entities[entity] = self.entities[entity]
+            for shown in (stored.next, stored.last) if entity not in moving else ():
+                if shown is not None:
+                    rows.append(self.interactions[shown.interaction_id])
         for row in rows:
             world.load_interaction(row)
         self.most_loaded = max(self.most_loaded, len(world.interactions))

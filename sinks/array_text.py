@@ -1,0 +1,46 @@
+"""A column of values as one Postgres array in text (PostgreSQL documentation, "Array Value Input").
+
+psycopg adapts a list value by value in Python; a join is ten times as fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from schemas.instants import format_instant
+
+
+def plain_array(values: Iterable[str | None]) -> str:
+    """Of texts that need no quotes: UUIDs."""
+    return "{" + ",".join(["NULL" if value is None else value for value in values]) + "}"
+
+
+def number_array(values: Iterable[int | None]) -> str:
+    """Of whole numbers."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def instant_array(values: Iterable[Any]) -> str:
+    """Of instants (aware ``datetime``)."""
+    return "{" + ",".join(["NULL" if value is None else format_instant(value) for value in values]) + "}"
+
+
+def text_array(values: Iterable[str | None]) -> str:
+    """Of any text."""
+    return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+#: By Postgres type.
+ARRAYS: Final[dict[str, Callable[[Iterable[Any]], str]]] = {
+    "uuid": plain_array,
+    "integer": number_array,
+    "bigint": number_array,
+    "smallint": number_array,
+    "timestamptz": instant_array,
+    "text": text_array,
+}
