@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from connectors.adoption import adopt
 from connectors.merge import GUARDED
 from connectors.pulling import Origin, PulledCommand, changing, creating
 from connectors.remote import Gone, RemoteObject
@@ -17,9 +18,9 @@ from connectors.stock import Stock
 from connectors.values import Agreed, Base, base_from_json, base_to_json, canonical_hash, to_json
 from schemas.errors import Reject
 from schemas.instants import format_instant, parse_instant
-from sinks.sync_ledger import drop_other, mark_intents, set_pending
+from sinks.sync_ledger import drop_other, set_pending
 from sinks.sync_mappings import Mapping as MappingRow
-from sinks.sync_mappings import delete_mapping, mapping_of
+from sinks.sync_mappings import await_import, delete_mapping, mapping_of
 from sinks.sync_subjects import CommandFate, Subject, command_fates, read_subject
 from sinks.sync_warnings import SyncWarning, raise_warning
 
@@ -123,17 +124,16 @@ def take_over(stock: Stock, mapping: MappingRow) -> None:
     """Make an interaction of an object that appeared at the provider, or find that it is ours."""
     link, unit, connection = stock.link, stock.unit, stock.connection
     remote = link.provider.read(mapping.external_id)
-    ours = isinstance(remote, RemoteObject) and remote.marker is not None
     with stock.holding():
         still = mapping_of(connection, unit.integration_id, unit.interaction_id)
-        if ours and isinstance(remote, RemoteObject):
-            ours = mark_intents(connection, unit.integration_id, remote.marker, link.now()) > 0
-        if isinstance(remote, Gone) or ours or still is None or still.external_id != mapping.external_id:
-            # Gone again, or an object that another run of ours has just made.
-            if still is not None:
-                delete_mapping(connection, unit.integration_id, unit.interaction_id)
+        mine = still is not None and still.base is None and still.external_id == mapping.external_id
+        if mine:
+            delete_mapping(connection, unit.integration_id, unit.interaction_id)
+        if isinstance(remote, Gone) or not mine or _is_ours(stock, remote):
+            # Gone again, or an object that another run of ours has made.
             drop_other(connection, unit.integration_id, unit.interaction_id)
             return
+        await_import(connection, mapping)
         entity_id = link.policy.entity_id
         if entity_id is None:
             raise Reject("no_customer", "the policy names no customer for objects that appear")
@@ -152,6 +152,11 @@ def take_over(stock: Stock, mapping: MappingRow) -> None:
         pending = _pending(stock, [command], {name: Agreed(value, value) for name, value in incoming.items()})
         set_pending(connection, unit, pending, entity_id)
     _send(stock, pending, [command])
+
+
+def _is_ours(stock: Stock, remote: RemoteObject) -> bool:
+    marker = remote.marker
+    return marker is not None and adopt(stock.link, stock.connection, remote.external_id, marker)
 
 
 def mirror_gone(stock: Stock, mapping: MappingRow, subject: Subject) -> None:

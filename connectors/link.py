@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from connectors.declaration import Declaration
 from connectors.policy import Policy
 from connectors.pulling import SendCommands
 from runtime.crash_points import reach
-from schemas.identity import derive_id
+from schemas.values import UUID_PATTERN
 from sinks.sync_integrations import Integration
 
 
@@ -58,4 +59,10 @@ class Link:
 
     def marker(self, interaction_id: str) -> str:
         """The text by which an object of ours is known again at the provider."""
-        return derive_id("marker", self.integration.id, interaction_id)
+        return f"{self.integration.id}.{interaction_id}"
+
+    def interaction_of(self, marker: str) -> str | None:
+        """The interaction that a marker of this integration names; ``None``: somebody else's marker."""
+        integration_id, _, interaction_id = marker.rpartition(".")
+        mine = integration_id == self.integration.id and re.fullmatch(UUID_PATTERN, interaction_id)
+        return interaction_id if mine else None

@@ -115,7 +115,9 @@ class Stock:
             changes.setdefault("external_url", remote.url)
             changes.setdefault("external_version", remote.version)
             changes.setdefault("extra", dict(remote.extra))
-        row = replace(mapping, **{"base": base_to_json(base), "last_synced_at": self.link.now(), **changes})
+        if base is not None:
+            changes["base"] = base_to_json(base)
+        row = replace(mapping, last_synced_at=self.link.now(), **changes)
         taken = upsert_mapping(self.connection, row)
         if taken is not None:
             # It was about to be imported as somebody else's: what was noticed about it is ours now.

@@ -138,6 +138,7 @@ def _look(stock: Stock, mapping: Mapping, base: Base, *, must: bool) -> RemoteOb
         url=mapping.external_url,
         values={name: agreed.remote for name, agreed in base.items()},
         version=mapping.external_version,
+        marker=link.marker(mapping.local_id),
         extra=mapping.extra or {},
     )
 

@@ -1,0 +1,48 @@
+"""Objects that carry our marker but no mapping: made by a run that did not hear of it, or by hand copied."""
+
+from __future__ import annotations
+
+from connectors.link import Link
+from runtime.postgres import Connection
+from sinks.sync_ledger import RemoteMark, mark_intents, mark_remote
+from sinks.sync_mappings import Mapping, mapping_of, upsert_mapping
+from sinks.sync_subjects import read_subject
+
+
+def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> bool:
+    """Whether an unmapped object with this marker is ours; call it in a transaction.
+
+    It is when a create is under way, when its mapping was lost (then it is linked again), or when its
+    interaction is no more (then it is left alone). A copy that somebody made of a mirror is not: the
+    mirror itself is mapped.
+    """
+    integration, now = link.integration, link.now()
+    interaction_id = link.interaction_of(marker)
+    if interaction_id is None:
+        return False
+    if mark_intents(connection, integration.id, marker, now):
+        return True
+    mapping = mapping_of(connection, integration.id, interaction_id)
+    if mapping is not None:
+        return mapping.external_id == external_id
+    if read_subject(connection, integration.tenant_id, integration.organization_id, interaction_id) is None:
+        return True
+    scope = {"tenant_id": integration.tenant_id, "organization_id": integration.organization_id}
+    upsert_mapping(
+        connection,
+        Mapping(
+            integration_id=integration.id, local_id=interaction_id, external_id=external_id, base={}, **scope
+        ),
+    )
+    mark_remote(
+        connection,
+        RemoteMark(
+            integration_id=integration.id,
+            interaction_id=interaction_id,
+            event_id=None,
+            changed_at=None,
+            **scope,
+        ),
+        now,
+    )
+    return True

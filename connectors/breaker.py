@@ -1,0 +1,60 @@
+"""A circuit breaker: after several failures in a row, leave a provider alone for a while."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+_FAILURES: Final = 5
+_FIRST: Final = timedelta(seconds=5)
+_LONGEST: Final = timedelta(minutes=5)
+
+
+class Breaker:
+    """Closed, open until a moment, or half-open: then one try decides.
+
+    :param now: the present moment.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._pause = _FIRST
+        self._open_until: datetime | None = None
+
+    def room(self, wanted: int) -> int:
+        """How many tries may be begun now: all, one to test the water, or none."""
+        with self._lock:
+            if self._open_until is None:
+                return wanted
+            if self._now() < self._open_until:
+                return 0
+            # The next one is let through only after this one's fate, or another pause, is known.
+            self._open_until = self._now() + self._pause
+            return min(wanted, 1)
+
+    @property
+    def open(self) -> bool:
+        """Whether the provider is being left alone."""
+        with self._lock:
+            return self._open_until is not None
+
+    def succeeded(self) -> None:
+        """The provider answered."""
+        with self._lock:
+            self._failures = 0
+            self._pause = _FIRST
+            self._open_until = None
+
+    def failed(self) -> None:
+        """The provider could not be reached or took nothing."""
+        with self._lock:
+            self._failures += 1
+            if self._open_until is not None:
+                self._pause = min(self._pause * 2, _LONGEST)
+                self._open_until = self._now() + self._pause
+            elif self._failures >= _FAILURES:
+                self._open_until = self._now() + self._pause

@@ -1,0 +1,110 @@
+"""The first run is a plan: what would be made, linked, imported or left alone, before anything is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.intake import take_in
+from connectors.link import Link
+from connectors.poller import cursor_job
+from connectors.remote import RemoteChange
+from runtime.postgres import Connection
+from sinks.checkpoints import write_checkpoint
+from sinks.sync_integrations import set_state
+from sinks.sync_ledger import LocalMark, mark_local
+from sinks.sync_mappings import mapping_of, mapping_to
+from sinks.sync_subjects import subjects
+from sinks.sync_warnings import settle_kind
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a first run would do.
+
+    :ivar here: what becomes of interactions: ``create``, ``mirrored``, ``skip: <reason>``.
+    :ivar there: what becomes of the provider's objects: ``import``, ``mirrored``, ``link``,
+        ``skip: <reason>``.
+    """
+
+    here: Counter[str] = field(default_factory=Counter)
+    there: Counter[str] = field(default_factory=Counter)
+    cursor: str | None = None
+    changes: list[RemoteChange] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts for people and programs."""
+        return {"interactions": dict(self.here), "objects": dict(self.there)}
+
+
+def make_plan(link: Link, connection: Connection) -> Plan:
+    """Look at both sides and count; writes nothing.
+
+    :raises InteractionsError: what the provider raised.
+    """
+    integration, plan = link.integration, Plan()
+    markers: set[str] = set()
+    for page in subjects(connection, integration.tenant_id, integration.organization_id):
+        for subject in page:
+            markers.add(link.marker(subject.id))
+            if mapping_of(connection, integration.id, subject.id) is not None:
+                plan.here["mirrored"] += 1
+            elif link.policy.only_types and subject.values["interaction_type"] not in link.policy.only_types:
+                plan.here["skip: type not in the policy"] += 1
+            elif subject.values["status"] != "planned" and not link.declaration.mirrors_closed:
+                plan.here["skip: done or canceled already"] += 1
+            else:
+                plan.here["create"] += 1
+    more = "poll" in link.declaration.features
+    while more:
+        listed = link.provider.changes(plan.cursor)
+        plan.cursor, more = listed.cursor, listed.more
+        for reason, count in listed.skipped.items():
+            plan.there[f"skip: {reason}"] += count
+        for change in listed.changes:
+            plan.there[_fate(link, connection, change, markers)] += 1
+            plan.changes.append(change)
+    return plan
+
+
+def _fate(link: Link, connection: Connection, change: RemoteChange, markers: set[str]) -> str:
+    if change.kind == "gone":
+        return "skip: deleted"
+    mapping = mapping_to(connection, link.integration.id, change.external_id)
+    if mapping is not None and mapping.base is not None:
+        return "mirrored"
+    if change.state is not None and change.state.marker in markers:
+        return "link"
+    return "import" if link.policy.create_if_unmapped else "skip: the policy imports nothing"
+
+
+def apply_plan(link: Link, connection: Connection, plan: Plan) -> int:
+    """Mark everything that the plan counted and start the integration; the number of interactions marked."""
+    integration, marked = link.integration, 0
+    with connection.transaction():
+        if plan.cursor is not None:
+            take_in(link, connection, plan.changes)
+            write_checkpoint(
+                connection,
+                cursor_job(integration.id),
+                integration.tenant_id,
+                integration.organization_id,
+                {"cursor": plan.cursor},
+            )
+        for page in subjects(connection, integration.tenant_id, integration.organization_id):
+            marks = [
+                LocalMark(
+                    integration_id=integration.id,
+                    interaction_id=subject.id,
+                    tenant_id=subject.tenant_id,
+                    organization_id=subject.organization_id,
+                    entity_id=subject.entity_id,
+                    version=subject.version,
+                )
+                for subject in page
+            ]
+            marked += mark_local(connection, marks, link.now())
+        set_state(connection, integration.id, "active", None)
+        settle_kind(connection, integration.id, ["brake", "auth", "disabled"])
+    return marked

@@ -1,0 +1,93 @@
+"""Where the ledger and the mappings have drifted from the core: found by comparing, mended by marking."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from runtime.postgres import Connection
+
+# Versions that the ledger has not seen, or interactions that it does not know at all.
+_MISSED: Final = """
+INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, entity_id,
+  wanted_version, next_attempt_at)
+SELECT %(integration)s, row.id, row.tenant_id, row.organization_id, row.entity_id, row.version, %(now)s
+FROM customer_interactions row
+LEFT JOIN sync_ledger known ON known.integration_id = %(integration)s AND known.interaction_id = row.id
+WHERE row.tenant_id = %(tenant)s AND row.organization_id = %(organization)s
+  AND row.updated_at < %(before)s
+  AND (known.interaction_id IS NULL OR known.wanted_version < row.version)
+  AND (known.interaction_id IS NOT NULL OR row.status = 'planned' OR %(closed)s)
+LIMIT %(limit)s
+ON CONFLICT (integration_id, interaction_id) DO UPDATE SET wanted_version = excluded.wanted_version,
+  entity_id = excluded.entity_id, parked = FALSE,
+  next_attempt_at = coalesce(sync_ledger.next_attempt_at, excluded.next_attempt_at)
+WHERE excluded.wanted_version > sync_ledger.wanted_version
+"""
+# A mapping that is agreed on, not archived and not gone, whose interaction does not exist any more.
+_ORPHANED: Final = """
+UPDATE sync_ledger SET next_attempt_at = %(now)s, remote_mark = remote_mark + 1
+FROM sync_external_id_mappings mapping
+WHERE mapping.integration_id = %(integration)s AND mapping.base IS NOT NULL
+  AND NOT mapping.archived AND NOT mapping.gone AND mapping.updated_at < %(before)s
+  AND sync_ledger.integration_id = mapping.integration_id
+  AND sync_ledger.interaction_id = mapping.local_id
+  AND sync_ledger.next_attempt_at IS NULL AND NOT sync_ledger.parked
+  AND NOT EXISTS (SELECT 1 FROM customer_interactions row WHERE row.id = mapping.local_id)
+"""
+# A mapping without a row in the ledger: nothing would ever look at it.
+_UNTENDED: Final = """
+INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, remote_mark,
+  next_attempt_at)
+SELECT integration_id, local_id, tenant_id, organization_id, 1, %(now)s FROM sync_external_id_mappings mapping
+WHERE integration_id = %(integration)s AND NOT EXISTS (SELECT 1 FROM sync_ledger known
+  WHERE known.integration_id = mapping.integration_id AND known.interaction_id = mapping.local_id)
+ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """How much had drifted, and is marked to be mended.
+
+    :param missed: interactions or versions that no event told the ledger of.
+    :param orphaned: mirrors of interactions that do not exist.
+    :param untended: mirrors that the ledger did not know.
+    """
+
+    missed: int
+    orphaned: int
+    untended: int
+
+
+def mark_drift(
+    connection: Connection,
+    integration_id: str,
+    tenant_id: str,
+    organization_id: str,
+    *,
+    now: datetime,
+    before: datetime,
+    closed: bool,
+    limit: int = 5000,
+) -> Drift:
+    """Mark whatever has drifted.
+
+    :param before: younger changes are left to the events that tell of them.
+    :param closed: also interactions without a mirror that are done or canceled.
+    """
+    parameters = {
+        "integration": integration_id,
+        "tenant": tenant_id,
+        "organization": organization_id,
+        "now": now,
+        "before": before,
+        "closed": closed,
+        "limit": limit,
+    }
+    with connection.transaction():
+        missed = connection.execute(_MISSED, parameters).rowcount
+        orphaned = connection.execute(_ORPHANED, parameters).rowcount
+        untended = connection.execute(_UNTENDED, parameters).rowcount
+    return Drift(missed=missed, orphaned=orphaned, untended=untended)
