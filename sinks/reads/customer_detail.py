@@ -48,7 +48,8 @@ async def views_of(
 ) -> dict[View, list[Row]]:
     """The newest rows of each view asked for, and all in one statement.
 
-    Each row has the view's columns with ids as texts, ``deal_title`` and ``total`` (of its view).
+    Each row has the view's columns with ids as texts, ``deal_title``, ``type_label`` and ``total`` (of
+    its view).
     """
     if not views:
         return {}
@@ -60,11 +61,13 @@ async def views_of(
     statement = f"""
     SELECT r.*, r.id::text AS id, r.entity_id::text AS entity_id, r.deal_id::text AS deal_id,
            r.author_user_id::text AS author_user_id, r.owner_user_id::text AS owner_user_id,
-           r.todo_id::text AS todo_id, d.title AS deal_title
+           r.todo_id::text AS todo_id, d.title AS deal_title, t.label AS type_label
     FROM (SELECT p.*, row_number() OVER (PARTITION BY p.view ORDER BY {_NEWEST} DESC, p.id DESC) AS place
           FROM ({parts}) p) r
     LEFT JOIN customer_deals d ON d.id = r.deal_id
      AND d.tenant_id = %(tenant)s AND d.organization_id = %(organization)s
+    LEFT JOIN interaction_types t ON t.code = r.interaction_type
+     AND t.tenant_id = %(tenant)s AND t.organization_id = %(organization)s
     WHERE r.place <= %(limit)s ORDER BY r.view, r.place
     """  # noqa: S608 - our own texts
     values = {**scope.parameters(), "entity": entity_id, "limit": MOST_ROWS}

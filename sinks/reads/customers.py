@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 
 from sinks.reads.customer_detail import ENTITY_COLUMNS
+from sinks.reads.keyset import After, Direction
 from sinks.reads.scope import Connection, Row, Scope, fetch, like
 
 #: Sort field → its column and the type of a cursor's value.
@@ -24,14 +25,14 @@ SORTS: Final[dict[str, tuple[str, str]]] = {
 class CustomerQuery:
     """Which customers, and from where on.
 
-    :param after: sort value and id of the last row of the page before; rows without a value come last.
+    :param after: the last row of the page before; rows without a value come last in both directions.
     :param overdue: the next interaction's moment has passed at ``now`` (or has not).
     """
 
     kind: Literal["person", "company"]
     limit: int
     sort_field: str
-    sort_dir: Literal["asc", "desc"]
+    sort_dir: Direction
     now: datetime
     search: str | None = None
     owner_user_id: str | None = None
@@ -39,7 +40,7 @@ class CustomerQuery:
     next_from: datetime | None = None
     next_to: datetime | None = None
     overdue: bool | None = None
-    after: tuple[Any, str] | None = None
+    after: After | None = None
 
 
 async def customers(connection: Connection, scope: Scope, query: CustomerQuery) -> list[Row]:
@@ -81,10 +82,10 @@ async def customers(connection: Connection, scope: Scope, query: CustomerQuery) 
     return await fetch(connection, statement, values)
 
 
-def _after(column: str, kind: str, direction: str, after: tuple[Any, str], values: dict[str, Any]) -> str:
-    value, values["after_id"] = after
+def _after(column: str, kind: str, direction: Direction, after: After, values: dict[str, Any]) -> str:
+    values["after_id"] = after.id
     beyond = ">" if direction == "asc" else "<"
-    if value is None:
+    if after.key is None:
         return f"({column} IS NULL AND e.id {beyond} %(after_id)s)"
-    values["after"] = value
+    values["after"] = after.key
     return f"(({column}, e.id) {beyond} (%(after)s::{kind}, %(after_id)s::uuid) OR {column} IS NULL)"

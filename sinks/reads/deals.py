@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
+from sinks.reads.keyset import After
 from sinks.reads.scope import Connection, Row, Scope, fetch, like
 
 _COLUMNS: Final = """
@@ -21,11 +21,11 @@ async def deals(
     entity_id: str | None = None,
     status: str | None = None,
     search: str | None = None,
-    after: tuple[datetime, str] | None = None,
+    after: After | None = None,
 ) -> list[Row]:
     """One page and one row more, if there is one; one statement.
 
-    :param after: creation and id of the last row of the page before.
+    :param after: the last row of the page before, by its creation.
     """
     values: dict[str, Any] = {
         **scope.parameters(),
@@ -33,8 +33,8 @@ async def deals(
         "entity": entity_id,
         "status": status,
         "search": like(search) if search else None,
-        "after": after[0] if after else None,
-        "after_id": after[1] if after else None,
+        "after": after.key if after else None,
+        "after_id": after.id if after else None,
     }
     conditions = ["d.tenant_id = %(tenant)s AND d.organization_id = %(organization)s"]
     if entity_id is not None:

@@ -19,6 +19,7 @@ from sinks.reads.customers import SORTS, CustomerQuery, customers
 from sinks.reads.explain import candidates
 from sinks.reads.flags import flags_of
 from sinks.reads.interaction_types import dictionary
+from sinks.reads.keyset import After
 from sinks.reads.old_lists import OldListQuery, old_list
 from sinks.reads.scope import Scope
 from sinks.reads.widgets import customer_todos, next_interactions
@@ -211,7 +212,7 @@ def test_customers_are_paged_in_every_order(ask: Ask, sort_field: str, sort_dir:
     assert values == sorted(values, reverse=sort_dir == "desc")
     assert [row["sort_value"] for row in whole[len(values) :]] == [None] * (len(whole) - len(values))
     paged: list[dict[str, Any]] = []
-    while step := page((paged[-1]["sort_value"], paged[-1]["id"]) if paged else None, 1):
+    while step := page(After(paged[-1]["sort_value"], paged[-1]["id"]) if paged else None, 1):
         paged += step
     assert paged == whole
 

@@ -1,0 +1,64 @@
+"""What every answer of a deprecated route carries: RFC 9745, RFC 8594, and where to go instead."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from email.utils import format_datetime
+from typing import Any, Final
+
+from api.feature_flags import adapters_on
+from api.principal import Principal
+from api.problems import LegacyError
+from api.services import Services
+from runtime.gateway_settings import GatewaySettings
+
+SUCCESSOR = "/api/customers/interactions"
+
+
+def deprecation_headers(settings: GatewaySettings) -> dict[str, str]:
+    """``Deprecation`` (a structured field's date), ``Sunset`` (an HTTP date) and ``Link``."""
+    page = settings.migration_url
+    return {
+        "Deprecation": f"@{int(settings.deprecated_at.timestamp())}",
+        "Sunset": format_datetime(settings.sunset_at.astimezone(UTC), usegmt=True),
+        "Link": f'<{page}>; rel="deprecation"; type="text/html", '
+        f'<{page}>; rel="sunset"; type="text/html", '
+        f'<{SUCCESSOR}>; rel="successor-version"',
+    }
+
+
+async def refuse_when_off(services: Services, who: Principal) -> None:
+    """Nothing, as long as the tenant's flag is on.
+
+    :raises Reject: 410: the old routes are switched off.
+    """
+    if not await adapters_on(services, who):
+        text = "This route is switched off; use /api/customers/interactions"
+        raise LegacyError("legacy_adapter_off", text, error=text, status=410)
+
+
+def documented() -> dict[int | str, dict[str, Any]]:
+    """The answers of a deprecated route for the OpenAPI document."""
+    return {
+        410: {"description": "Switched off for this tenant (customers.interactions.legacy-adapters)"},
+        404: {"description": "Nothing here under this id"},
+    }
+
+
+#: The body of a ``DELETE`` for the OpenAPI document; the id may be in the query instead.
+DELETE_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": False,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "id": {"type": "string", "format": "uuid"},
+                        "todoId": {"type": "string", "format": "uuid"},
+                    },
+                }
+            }
+        },
+    }
+}

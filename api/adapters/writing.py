@@ -1,0 +1,138 @@
+"""Writes of the deprecated routes: commands in order, each confirmed before the next."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Final, Literal
+
+from fastapi import Request
+from pydantic import ValidationError
+
+from api.adapters.old_bodies import OldBody, OldDelete
+from api.adapters.translation import Step, move
+from api.command_gateway import Order, Rejection
+from api.feature_flags import legacy_shows
+from api.mutation_guards import Mutation
+from api.preconditions import preconditions_of, record_modified
+from api.principal import Principal
+from api.problems import LegacyError, validation_failed
+from api.services import Services
+from schemas.errors import FieldError, Reject
+from schemas.validation import field_errors
+from schemas.values import UUID_PATTERN
+from sinks.reads.adapter_targets import Target, find_target
+
+_GUARDED: Final = ("interaction.complete", "interaction.cancel", "interaction.reopen")
+
+
+def author_of(who: Principal) -> str | None:
+    """The caller as an author: users are told by UUIDs."""
+    return who.subject.lower() if re.fullmatch(UUID_PATTERN, who.subject) else None
+
+
+def check_scope(body: OldBody, who: Principal) -> None:
+    """Old clients may repeat their tenant and organization.
+
+    :raises Reject: they are not those of the token (403).
+    """
+    for given, own in ((body.tenant_id, who.tenant_id), (body.organization_id, who.organization_id)):
+        if given is not None and given != own:
+            raise Reject("foreign_scope", "tenant and organization come from the token", status=403)
+
+
+async def target_of(
+    services: Services, request: Request, who: Principal, named: str, view: Literal["activities", "todos"]
+) -> dict[str, Any]:
+    """The row that the client names, as an interaction: a legacy row is moved first.
+
+    :returns: the row in the columns of the views.
+    :raises Reject: there is none (404); it was changed since the client read it (409).
+    """
+    legacy = await legacy_shows(services, who)
+    target = await _find(services, who, named, view, legacy=legacy)
+    wanted = preconditions_of(request)
+    if target is None:
+        if wanted.updated_at is not None:
+            raise record_modified(wanted.updated_at, None)
+        what = "activity" if view == "activities" else "todo"
+        raise LegacyError(f"{what}_not_found", f"there is no {what} with this id",
+                          error=f"{what.capitalize()} not found", status=404)  # fmt: skip
+    changed_at = target.row["updated_at"]
+    if wanted.updated_at is not None and abs(changed_at - wanted.updated_at) >= timedelta(milliseconds=1):
+        raise record_modified(wanted.updated_at, changed_at)
+    if target.moved:
+        return target.row
+    try:
+        await carry_out(services, who, move(who.scope, target.row))
+    except Rejection as rejection:
+        if rejection.code != "interaction_exists":  # somebody else has just moved it
+            raise
+    moved = await _find(services, who, target.row["id"], view, legacy=False)
+    return moved.row if moved is not None else target.row
+
+
+async def _find(
+    services: Services, who: Principal, named: str, view: Literal["activities", "todos"], *, legacy: bool
+) -> Target | None:
+    async with services.reads.connection() as connection:
+        return await find_target(connection, who.scope, named, view, legacy=legacy)
+
+
+async def carry_out(
+    services: Services, who: Principal, step: Step, *, key: str | None = None, route: str = ""
+) -> dict[str, Any]:
+    """One command, confirmed; the mutation guards are asked where it changes the status."""
+    kind = step.type.removeprefix("customers.")
+    made = Order(
+        principal=who, kind=kind, entity_id=step.entity_id, data=step.data, idempotency_key=key, route=route
+    )
+    if step.command_id is not None:
+        made = replace(made, command_id=step.command_id)
+    if kind not in _GUARDED:
+        return await services.commands.carry_out(made)
+    mutation = Mutation(
+        principal=who,
+        action=kind.removeprefix("interaction."),
+        resource_kind="customers.interaction",
+        resource_id=step.data["id"],
+        data=step.data,
+    )
+    await services.mutation_guards.run_before(mutation)
+    result = await services.commands.carry_out(made)
+    await services.mutation_guards.run_after(mutation, result)
+    return result
+
+
+async def carry_out_all(services: Services, who: Principal, steps: list[Step]) -> dict[str, Any]:
+    """Commands in order; the result is that of the last one that changed something.
+
+    :raises Reject: one was rejected; those before it stand.
+    """
+    last: dict[str, Any] = {}
+    for step in steps:
+        result = await carry_out(services, who, step)
+        if not last or result["outcome"] == "applied":
+            last = result
+    return last
+
+
+async def delete_named(request: Request, who: Principal) -> str:
+    """The id that a DELETE names, in its body or as ``?id=``.
+
+    :raises Reject: there is none, or it is no UUID (400).
+    """
+    raw = await request.body()
+    named = request.query_params.get("id")
+    try:
+        body = OldDelete.model_validate_json(raw) if raw.strip() else OldDelete.model_validate({})
+    except ValidationError as error:
+        raise validation_failed(field_errors(error.errors(include_url=False, include_input=False))) from None
+    check_scope(body, who)
+    found = body.id or named or body.todo_id
+    if found is None:
+        raise validation_failed((FieldError("missing_field", "is required", "/id"),))
+    if not re.fullmatch(UUID_PATTERN, found):
+        raise validation_failed((FieldError("invalid_format", "must be a UUID", "/id"),))
+    return found.lower()

@@ -1,0 +1,95 @@
+"""One person or company with what the caller asked to include."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal
+
+from api.adapters.old_items import activity, old_instant
+from api.customer_items import customer, deal
+from api.feature_flags import legacy_shows
+from api.interaction_items import interaction_item
+from api.principal import Principal
+from api.services import Services
+from schemas.errors import Reject
+from sinks.reads.customer_detail import deals_of, entity, views_of
+from sinks.reads.interaction_views import LEGACY_TODO, View
+
+Row = dict[str, Any]
+#: Include token → the view that it shows; ``deals`` is the one that is none.
+_VIEWS: Final[dict[str, View]] = {
+    "interactions": "interactions",
+    "activities": "activities",
+    "todos": "todos",
+    "tasks": "todos",
+}
+
+
+def tokens_of(include: list[str]) -> set[str]:
+    """The tokens of all ``include`` parameters; those of other modules are passed over, as ever."""
+    return {token.strip().lower() for text in include for token in text.split(",")}
+
+
+async def customer_detail(
+    services: Services,
+    who: Principal,
+    entity_id: str,
+    kind: Literal["person", "company"],
+    include: list[str],
+) -> Row:
+    """The answer of both detail routes; at most four statements.
+
+    :raises Reject: there is no such person or company here (404).
+    """
+    tokens = tokens_of(include)
+    views = tuple(dict.fromkeys(view for token, view in _VIEWS.items() if token in tokens))
+    legacy = await legacy_shows(services, who)
+    async with services.reads.connection() as connection:
+        row = await entity(connection, who.scope, entity_id)
+        if row is None or row["kind"] != kind:
+            raise not_found(kind)
+        deals = await deals_of(connection, who.scope, entity_id) if "deals" in tokens else None
+        found = await views_of(connection, who.scope, entity_id, views, legacy=legacy)
+    counts: dict[str, int] = {view: rows[0]["total"] if rows else 0 for view, rows in found.items()}
+    if deals is not None:
+        counts["deals"] = len(deals)
+    return {
+        "interactionMode": "legacy" if legacy else "canonical",
+        kind: customer(row),
+        "interactions": [_interaction(item, who) for item in found.get("interactions", [])],
+        "activities": [activity(item) for item in found.get("activities", [])],
+        "todos": [_todo(item, who) for item in found.get("todos", [])],
+        "deals": [deal(item) for item in deals or []],
+        "counts": counts,
+        "viewer": {"userId": who.subject, "name": None, "email": None},
+    }
+
+
+def not_found(kind: str) -> Reject:
+    """404, the same for an id of another tenant as for one that nobody has."""
+    return Reject("entity_not_found", f"there is no such {kind}", status=404)
+
+
+def _todo(row: Row, who: Principal) -> Row:
+    """The old summary of a todo inside a detail answer."""
+    known = row["source"] != LEGACY_TODO
+    due = old_instant(row["scheduled_at"])
+    custom = {"priority": row["priority"], "description": row["body"], "due_at": due}
+    return {
+        "id": row["id"],
+        "todoId": row["todo_id"],
+        "todoSource": row["todo_source"],
+        "createdAt": old_instant(row["created_at"]),
+        "createdByUserId": row["author_user_id"],
+        "title": row["title"],
+        "isDone": row["status"] == "done" if known else None,
+        "priority": row["priority"],
+        "severity": None,
+        "description": row["body"],
+        "dueAt": due,
+        "todoOrganizationId": who.organization_id if known else None,
+        "customValues": custom if known else None,
+    }
+
+
+def _interaction(row: Row, who: Principal) -> Row:
+    return interaction_item({**row, "organization_id": who.organization_id, "tenant_id": who.tenant_id})

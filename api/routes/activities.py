@@ -1,0 +1,127 @@
+"""``/api/customers/activities``: deprecated; old shapes over interactions (spec "Compatibility")."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documented, refuse_when_off
+from api.adapters.old_bodies import ActivityCreate, ActivityUpdate
+from api.adapters.old_items import activity, page
+from api.adapters.translation import create_activity, delete, update_activity
+from api.adapters.writing import author_of, carry_out, carry_out_all, check_scope, delete_named, target_of
+from api.answers import written
+from api.feature_flags import legacy_shows
+from api.guards import require_features
+from api.preconditions import preconditions_of
+from api.principal import Principal
+from api.routes.interactions import Created, Done
+from api.routing import guarded_router
+from api.services import Needed
+from runtime.gateway_settings import GatewaySettings
+from schemas.values import UuidText, normalize_interaction_type
+from sinks.reads.old_lists import OldListQuery, old_list
+
+router = guarded_router("activities (deprecated)")
+PATH: Final = "/api/customers/activities"
+
+
+def extra_headers(settings: GatewaySettings) -> dict[str, dict[str, str]]:
+    """Every answer says that the route is deprecated."""
+    return {PATH: deprecation_headers(settings)}
+
+
+class ActivityQuery(BaseModel):
+    """Page and filters, as old clients name them; what they do not know is passed over."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
+
+    page: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    page_size: Annotated[int, Field(ge=1, le=100)] = 50
+    entity_id: UuidText | None = None
+    deal_id: UuidText | None = None
+    activity_type: Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")] | None = None
+    sort_field: Annotated[str, Field(max_length=100)] | None = None
+    sort_dir: Literal["asc", "desc"] = "desc"
+
+
+@router.get(PATH, deprecated=True, responses=documented())
+async def list_activities(
+    query: Annotated[ActivityQuery, Query()],
+    services: Needed,
+    who: Principal = require_features("customers.view"),
+) -> dict[str, Any]:
+    """What is no task, newest first; legacy rows too, until they are moved."""
+    await refuse_when_off(services, who)
+    wanted = OldListQuery(
+        page=query.page,
+        page_size=query.page_size,
+        entity_id=query.entity_id,
+        deal_id=query.deal_id,
+        activity_type=_types(query.activity_type),
+        sort_field=query.sort_field,
+        sort_dir=query.sort_dir,
+    )
+    legacy = await legacy_shows(services, who)
+    async with services.reads.connection() as connection:
+        rows, total = await old_list(connection, who.scope, "activities", wanted, legacy=legacy)
+    items = [activity(row) for row in rows]
+    return page(items, total=total, number=query.page, size=query.page_size)
+
+
+def _types(text: str | None) -> tuple[str, ...]:
+    """Legacy rows have the text, interactions its code."""
+    if not text:
+        return ()
+    try:
+        return tuple(dict.fromkeys((text, normalize_interaction_type(text))))
+    except ValueError:
+        return (text,)
+
+
+@router.post(PATH, status_code=201, response_model=Created, deprecated=True, responses=documented())
+async def add_activity(
+    body: ActivityCreate,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.create"),
+) -> Response:
+    """Log an activity: 201 with its id."""
+    await refuse_when_off(services, who)
+    check_scope(body, who)
+    key = preconditions_of(request).idempotency_key
+    step = create_activity(body, author_of(who))
+    result = await carry_out(services, who, step, key=key, route=f"POST {PATH}")
+    return written(result, {"id": result["interactionId"]}, 201)
+
+
+@router.put(PATH, response_model=Done, deprecated=True, responses=documented())
+async def change_activity(
+    body: ActivityUpdate,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.edit"),
+) -> Response:
+    """Change an activity."""
+    await refuse_when_off(services, who)
+    check_scope(body, who)
+    row = await target_of(services, request, who, body.id, "activities")
+    steps = update_activity(row, body, datetime.now(UTC))
+    return written(await carry_out_all(services, who, steps), {"ok": True})
+
+
+@router.delete(PATH, response_model=Done, deprecated=True, responses=documented(), openapi_extra=DELETE_BODY)
+async def remove_activity(
+    request: Request,
+    services: Needed,
+    id: Annotated[str | None, Query(max_length=100)] = None,  # noqa: A002, ARG001 - its name; read below
+    who: Principal = require_features("customers.delete"),
+) -> Response:
+    """Remove an activity; its id is in the body (``{"id": …}``) or in ``?id=``."""
+    await refuse_when_off(services, who)
+    row = await target_of(services, request, who, await delete_named(request, who), "activities")
+    return written(await carry_out(services, who, delete(row)), {"ok": True})

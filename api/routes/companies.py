@@ -1,0 +1,66 @@
+"""``/api/customers/companies``: companies with their next interaction."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from api.answers import etag
+from api.customer_detail import customer_detail
+from api.customer_list import Filters, customer_page
+from api.customer_writes import CustomerCreate, CustomerUpdate, create_customer, update_customer
+from api.guards import require_features
+from api.principal import Principal
+from api.routes.interactions import Created, Done
+from api.routing import guarded_router
+from api.services import Needed
+from schemas.values import UuidText
+
+router = guarded_router("companies")
+
+
+@router.get("/api/customers/companies")
+async def list_companies(
+    services: Needed, filters: Filters, who: Principal = require_features("customers.view")
+) -> dict[str, Any]:
+    """A page of companies, by default those first that have something to do next."""
+    return await customer_page(services, who, "company", filters)
+
+
+@router.get("/api/customers/companies/{entity_id}", responses={404: {"description": "No such company"}})
+async def show_company(
+    entity_id: UuidText,
+    services: Needed,
+    response: Response,
+    include: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
+    who: Principal = require_features("customers.view"),
+) -> dict[str, Any]:
+    """One company; ``include``: ``interactions``, ``activities``, ``todos`` (``tasks``), ``deals``."""
+    found = await customer_detail(services, who, entity_id, "company", include)
+    response.headers["ETag"] = etag(found["company"]["version"])
+    return found
+
+
+@router.post("/api/customers/companies", status_code=201, response_model=Created)
+async def create_company(
+    body: CustomerCreate,
+    services: Needed,
+    request: Request,
+    who: Principal = require_features("customers.create"),
+) -> Response:
+    """Add a company: 201 with its id."""
+    return await create_customer(services, request, who, "company", body)
+
+
+@router.put(
+    "/api/customers/companies", response_model=Done, responses={404: {"description": "No such company"}}
+)
+async def update_company(
+    body: CustomerUpdate,
+    services: Needed,
+    request: Request,
+    who: Principal = require_features("customers.edit"),
+) -> Response:
+    """Change a company; what is not given stays."""
+    return await update_customer(services, request, who, "company", body)

@@ -1,0 +1,147 @@
+"""``/api/customers/deals``: the deals that interactions can belong to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+from uuid import uuid4
+
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from api.answers import written
+from api.bodies import RequestBody
+from api.command_gateway import Order, keyed_command_id
+from api.cursor import make_cursor, read_cursor
+from api.customer_items import deal
+from api.guards import require_features
+from api.preconditions import preconditions_of
+from api.principal import Principal
+from api.routes.interactions import Created, Done
+from api.routing import guarded_router
+from api.services import Needed
+from schemas.errors import Reject
+from schemas.identity import derive_id
+from schemas.values import ShortText, Title, UuidText
+from sinks.reads import deals
+
+router = guarded_router("deals")
+PATH: Final = "/api/customers/deals"
+
+
+class DealQuery(BaseModel):
+    """Filters and page of the list; the newest deals come first."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
+
+    entity_id: UuidText | None = None
+    status: ShortText | None = None
+    search: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 25
+
+
+class DealCreate(RequestBody):
+    """A new deal of a customer."""
+
+    entity_id: UuidText
+    id: UuidText | None = None
+    title: Title
+    status: ShortText | None = None
+
+
+class DealUpdate(RequestBody):
+    """Changes of a deal; what is not given stays. A deal stays with its customer, and has no version."""
+
+    id: UuidText
+    # Declared without null so that null is refused: a deal always has a title.
+    title: Title = ""
+    status: ShortText | None = None
+
+
+@router.get(PATH)
+async def list_deals(
+    query: Annotated[DealQuery, Query()],
+    services: Needed,
+    who: Principal = require_features("customers.view"),
+) -> dict[str, Any]:
+    """A page of deals, the newest first."""
+    bound = query.model_dump(include={"entity_id", "status", "search"})
+    after = None
+    if query.cursor is not None:
+        after = read_cursor(query.cursor, "createdAt", "desc", bound, datetime)
+        if after.key is None:
+            after = None  # a deal always has a moment of creation
+    async with services.reads.connection() as connection:
+        rows = await deals.deals(connection, who.scope, limit=query.limit, after=after, **bound)
+    shown = rows[: query.limit]
+    answer: dict[str, Any] = {"items": [deal(row) for row in shown]}
+    if len(rows) > query.limit:
+        answer["nextCursor"] = make_cursor(
+            "createdAt", "desc", bound, shown[-1]["created_at"], shown[-1]["id"]
+        )
+    return answer
+
+
+@router.get(PATH + "/{deal_id}", responses={404: {"description": "No such deal"}})
+async def show_deal(
+    deal_id: UuidText, services: Needed, who: Principal = require_features("customers.view")
+) -> dict[str, Any]:
+    """One deal."""
+    async with services.reads.connection() as connection:
+        row = await deals.deal(connection, who.scope, deal_id)
+    if row is None:
+        raise _not_found()
+    return deal(row)
+
+
+@router.post(
+    PATH, status_code=201, response_model=Created, responses={404: {"description": "No such customer"}}
+)
+async def create_deal(
+    body: DealCreate,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.create"),
+) -> Response:
+    """Add a deal: 201 with its id."""
+    key, route = preconditions_of(request).idempotency_key, f"POST {PATH}"
+    data = body.data("entity_id")
+    if body.id is None:
+        data["id"] = derive_id("deal", keyed_command_id(who, route, key)) if key else str(uuid4())
+    elif key is None:
+        async with services.reads.connection() as connection:
+            if await deals.deal(connection, who.scope, body.id) is not None:
+                raise Reject("deal_exists", "a deal with this id exists", pointer="/id", status=409)
+    order = Order(
+        principal=who,
+        kind="deal.upsert",
+        entity_id=body.entity_id,
+        data=data,
+        idempotency_key=key,
+        route=route,
+    )
+    return written(await services.commands.carry_out(order), {"id": data["id"]}, 201)
+
+
+@router.put(PATH, response_model=Done, responses={404: {"description": "No such deal"}})
+async def update_deal(
+    body: DealUpdate, services: Needed, who: Principal = require_features("customers.edit")
+) -> Response:
+    """Change a deal."""
+    async with services.reads.connection() as connection:
+        row = await deals.deal(connection, who.scope, body.id)
+    if row is None:
+        raise _not_found()
+    order = Order(
+        principal=who,
+        kind="deal.upsert",
+        entity_id=row["entity_id"],
+        data={"title": row["title"], **body.data()},
+    )
+    return written(await services.commands.carry_out(order), {"ok": True})
+
+
+def _not_found() -> Reject:
+    return Reject("deal_not_found", "there is no deal with this id", status=404)

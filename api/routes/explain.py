@@ -1,0 +1,104 @@
+"""Why an interaction is a customer's next one: the candidates in derivation order."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import Query, Request
+
+from api.guards import require_features
+from api.instants import instant_text
+from api.principal import Principal
+from api.routing import guarded_router
+from api.services import Needed
+from schemas.errors import Reject
+from schemas.values import UuidText
+from sinks.reads import explain
+from sinks.reads.customer_detail import entity
+
+router = guarded_router("next interaction")
+
+_ORDER: Final = ("scheduledAt asc", "priority desc, none last", "createdAt asc", "id asc")
+_PATHS: Final = {"people": "person", "companies": "company"}
+_COLUMNS: Final = (("scheduledAt", "scheduled_at"), ("priority", "priority"), ("createdAt", "created_at"))
+
+
+@router.get(
+    "/api/customers/entities/{entity_id}/next-interaction/explain",
+    responses={404: {"description": "No such customer"}},
+)
+@router.get(
+    "/api/customers/people/{entity_id}/next-interaction/explain",
+    responses={404: {"description": "No such person"}},
+)
+@router.get(
+    "/api/customers/companies/{entity_id}/next-interaction/explain",
+    responses={404: {"description": "No such company"}},
+)
+async def explain_next(
+    entity_id: UuidText,
+    request: Request,
+    services: Needed,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    who: Principal = require_features("customers.view"),
+) -> dict[str, Any]:
+    """The stored projection, and each candidate with the reason why it wins or loses."""
+    async with services.reads.connection() as connection:
+        row = await entity(connection, who.scope, entity_id)
+        if row is None or _PATHS.get(request.url.path.split("/")[3], row["kind"]) != row["kind"]:
+            raise Reject("entity_not_found", "there is no such customer", status=404)
+        found, others = await explain.candidates(connection, who.scope, entity_id, limit)
+    return {
+        "entityId": row["id"],
+        "entityVersion": row["entity_version"],
+        "nextInteraction": None
+        if row["next_interaction_ref_id"] is None
+        else {
+            "interactionId": row["next_interaction_ref_id"],
+            "at": instant_text(row["next_interaction_at"]),
+            "name": row["next_interaction_name"],
+            "icon": row["next_interaction_icon"],
+            "color": row["next_interaction_color"],
+        },
+        "order": list(_ORDER),
+        "candidates": [
+            {
+                "place": place,
+                "interactionId": item["id"],
+                "interactionType": item["interaction_type"],
+                "title": item["title"],
+                "scheduledAt": instant_text(item["scheduled_at"]),
+                "priority": item["priority"],
+                "createdAt": instant_text(item["created_at"]),
+                "wins": place == 1,
+                **_reason(item, found[place - 2] if place > 1 else None),
+            }
+            for place, item in enumerate(found, 1)
+        ],
+        "candidateCount": found[0]["candidates"] if found else 0,
+        "notCandidates": {
+            "plannedWithoutSchedule": others["unscheduled"],
+            "done": others["done"],
+            "canceled": others["canceled"],
+        },
+    }
+
+
+def _reason(item: dict[str, Any], ahead: dict[str, Any] | None) -> dict[str, str]:
+    """Which step of the order decides between a candidate and the one ahead of it."""
+    if ahead is None:
+        return {"reason": "first in the order: this is the next interaction"}
+    for name, column in _COLUMNS:
+        if item[column] != ahead[column]:
+            return {"decidedBy": name, "reason": _sentence(name, ahead["id"])}
+    return {"decidedBy": "id", "reason": _sentence("id", ahead["id"])}
+
+
+def _sentence(decided_by: str, ahead: str) -> str:
+    what = {
+        "scheduledAt": "is scheduled later than",
+        "priority": "is scheduled at the same time with a lower priority than",
+        "createdAt": "has the same schedule and priority and was created after",
+        "id": "is alike in all but its id, which comes after that of",
+    }[decided_by]
+    return f"{what} {ahead}"

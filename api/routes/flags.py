@@ -1,0 +1,51 @@
+"""``/api/customers/flags``: the tenant's feature flags."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import Response
+
+from api.answers import written
+from api.bodies import RequestBody
+from api.command_gateway import Order
+from api.feature_flags import flags, forget
+from api.guards import require_features
+from api.principal import Principal
+from api.routes.interactions import Done
+from api.routing import guarded_router
+from api.services import Needed
+from schemas.flags import FlagName
+
+router = guarded_router("flags")
+PATH: Final = "/api/customers/flags"
+
+
+class FlagBody(RequestBody):
+    """A flag and its new value."""
+
+    flag: FlagName
+    enabled: bool
+
+
+@router.get(PATH)
+async def list_flags(services: Needed, who: Principal = require_features("customers.view")) -> dict[str, Any]:
+    """Every flag; ``chosen`` tells that somebody set it."""
+    found = await flags(services, who)
+    return {
+        "items": [
+            {"flag": flag.name, "enabled": flag.enabled, "chosen": flag.chosen} for flag in found.values()
+        ]
+    }
+
+
+@router.put(PATH, response_model=Done)
+async def set_flag(
+    body: FlagBody, services: Needed, who: Principal = require_features("customers.flags.manage")
+) -> Response:
+    """Switch a flag for the whole tenant; every process knows it within two seconds."""
+    # A flag belongs to its tenant: that is its record key.
+    order = Order(principal=who, kind="feature_flag.set", entity_id=who.tenant_id, data=body.data())
+    result = await services.commands.carry_out(order)
+    forget(services, who)
+    return written(result, {"ok": True})

@@ -1,0 +1,105 @@
+"""``/api/customers/interaction-types``: the organization's dictionary of interaction types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import Request, Response
+from pydantic import Field
+
+from api.answers import written
+from api.bodies import RequestBody
+from api.command_gateway import Order
+from api.guards import require_features
+from api.preconditions import preconditions_of
+from api.principal import Principal
+from api.routes.interactions import Created, Done
+from api.routing import guarded_router
+from api.services import Needed, Services
+from schemas.errors import Reject
+from schemas.values import Color, InteractionType, ShortText
+from sinks.reads.interaction_types import dictionary
+
+router = guarded_router("interaction types")
+PATH: Final = "/api/customers/interaction-types"
+_KIND: Final = "interaction_type.upsert"
+
+
+class TypeBody(RequestBody):
+    """An entry; what is not given keeps its value. ``strict`` closes the whole dictionary, or opens it."""
+
+    interaction_type: InteractionType
+    label: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")] | None = None
+    icon: ShortText | None = None
+    color: Color | None = None
+    actionable: bool | None = None
+    strict: bool | None = None
+
+
+@router.get(PATH)
+async def list_types(services: Needed, who: Principal = require_features("customers.view")) -> dict[str, Any]:
+    """Every entry by its label, and whether the dictionary is strict (refuses unknown types)."""
+    async with services.reads.connection() as connection:
+        rows, strict = await dictionary(connection, who.scope)
+    return {
+        "items": [
+            {
+                "interactionType": row["code"],
+                "label": row["label"],
+                "icon": row["icon"],
+                "color": row["color"],
+                "actionable": row["actionable"],
+            }
+            for row in rows
+        ],
+        "strict": strict,
+    }
+
+
+@router.post(PATH, status_code=201, response_model=Created)
+async def create_type(
+    body: TypeBody,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.create"),
+) -> Response:
+    """Add an entry: 201 with its code."""
+    key = preconditions_of(request).idempotency_key
+    if key is None and await _known(services, who, body.interaction_type):
+        raise Reject(
+            "interaction_type_exists",
+            "the dictionary has this type; change it with PUT",
+            pointer="/interactionType",
+            status=409,
+        )
+    result = await services.commands.carry_out(_order(who, body, key))
+    return written(result, {"id": body.interaction_type}, 201)
+
+
+@router.put(PATH, response_model=Done, responses={404: {"description": "No such type"}})
+async def update_type(
+    body: TypeBody, services: Needed, who: Principal = require_features("customers.edit")
+) -> Response:
+    """Change an entry; what it shows reaches the projections of all customers that show it."""
+    if not await _known(services, who, body.interaction_type):
+        raise Reject("interaction_type_not_found", "the dictionary has no such type", status=404)
+    result = await services.commands.carry_out(_order(who, body, None))
+    return written(result, {"ok": True})
+
+
+async def _known(services: Services, who: Principal, code: str) -> bool:
+    async with services.reads.connection() as connection:
+        rows, _ = await dictionary(connection, who.scope)
+    return any(row["code"] == code for row in rows)
+
+
+def _order(who: Principal, body: TypeBody, key: str | None) -> Order:
+    # A dictionary belongs to its organization: that is its record key.
+    return Order(
+        principal=who,
+        kind=_KIND,
+        entity_id=who.organization_id,
+        data=body.data(),
+        idempotency_key=key,
+        route=f"POST {PATH}",
+    )

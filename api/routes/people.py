@@ -1,0 +1,64 @@
+"""``/api/customers/people``: people with their next interaction."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Query, Request, Response
+
+from api.answers import etag
+from api.customer_detail import customer_detail
+from api.customer_list import Filters, customer_page
+from api.customer_writes import CustomerCreate, CustomerUpdate, create_customer, update_customer
+from api.guards import require_features
+from api.principal import Principal
+from api.routes.interactions import Created, Done
+from api.routing import guarded_router
+from api.services import Needed
+from schemas.values import UuidText
+
+router = guarded_router("people")
+
+
+@router.get("/api/customers/people")
+async def list_people(
+    services: Needed, filters: Filters, who: Principal = require_features("customers.view")
+) -> dict[str, Any]:
+    """A page of people, by default those first that have something to do next."""
+    return await customer_page(services, who, "person", filters)
+
+
+@router.get("/api/customers/people/{entity_id}", responses={404: {"description": "No such person"}})
+async def show_person(
+    entity_id: UuidText,
+    services: Needed,
+    response: Response,
+    include: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
+    who: Principal = require_features("customers.view"),
+) -> dict[str, Any]:
+    """One person; ``include``: ``interactions``, ``activities``, ``todos`` (``tasks``), ``deals``."""
+    found = await customer_detail(services, who, entity_id, "person", include)
+    response.headers["ETag"] = etag(found["person"]["version"])
+    return found
+
+
+@router.post("/api/customers/people", status_code=201, response_model=Created)
+async def create_person(
+    body: CustomerCreate,
+    services: Needed,
+    request: Request,
+    who: Principal = require_features("customers.create"),
+) -> Response:
+    """Add a person: 201 with its id."""
+    return await create_customer(services, request, who, "person", body)
+
+
+@router.put("/api/customers/people", response_model=Done, responses={404: {"description": "No such person"}})
+async def update_person(
+    body: CustomerUpdate,
+    services: Needed,
+    request: Request,
+    who: Principal = require_features("customers.edit"),
+) -> Response:
+    """Change a person; what is not given stays."""
+    return await update_customer(services, request, who, "person", body)

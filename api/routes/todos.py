@@ -1,0 +1,121 @@
+"""``/api/customers/todos``: deprecated; old shapes over interactions (spec "Compatibility endpoints")."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documented, refuse_when_off
+from api.adapters.old_bodies import TodoCreate, TodoUpdate
+from api.adapters.old_items import page, todo
+from api.adapters.translation import create_todo, delete, update_todo
+from api.adapters.writing import author_of, carry_out, carry_out_all, check_scope, delete_named, target_of
+from api.answers import written
+from api.feature_flags import legacy_shows
+from api.guards import require_features
+from api.preconditions import preconditions_of
+from api.principal import Principal
+from api.routes.interactions import Done
+from api.routing import guarded_router
+from api.services import Needed
+from runtime.gateway_settings import GatewaySettings
+from schemas.values import UuidText
+from sinks.reads.old_lists import MOST_ROWS, OldListQuery, old_list
+
+router = guarded_router("todos (deprecated)")
+PATH: Final = "/api/customers/todos"
+
+
+def extra_headers(settings: GatewaySettings) -> dict[str, dict[str, str]]:
+    """Every answer says that the route is deprecated."""
+    return {PATH: deprecation_headers(settings)}
+
+
+class TodoQuery(BaseModel):
+    """Page and filters, as old clients name them; what they do not know is passed over."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
+
+    page: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    page_size: Annotated[int, Field(ge=1, le=100)] = 50
+    search: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
+    all: bool = False
+    entity_id: UuidText | None = None
+
+
+class Linked(BaseModel):
+    """Both ids of a new todo: its interaction's."""
+
+    linkId: str  # noqa: N815
+    todoId: str  # noqa: N815
+
+
+@router.get(PATH, deprecated=True, responses=documented())
+async def list_todos(
+    query: Annotated[TodoQuery, Query()],
+    services: Needed,
+    who: Principal = require_features("customers.view"),
+) -> dict[str, Any]:
+    """What asks for action, newest first; legacy links too, until they are moved."""
+    await refuse_when_off(services, who)
+    wanted = OldListQuery(
+        page=query.page,
+        page_size=query.page_size,
+        entity_id=query.entity_id,
+        search=query.search,
+        sort_field="createdAt",
+        everything=query.all,
+    )
+    legacy = await legacy_shows(services, who)
+    async with services.reads.connection() as connection:
+        rows, total = await old_list(connection, who.scope, "todos", wanted, legacy=legacy)
+    items = [todo(row, who.scope) for row in rows]
+    if query.all:
+        return page(items, total=total, number=1, size=max(1, min(total, MOST_ROWS)))
+    return page(items, total=total, number=query.page, size=query.page_size)
+
+
+@router.post(PATH, status_code=201, response_model=Linked, deprecated=True, responses=documented())
+async def add_todo(
+    body: TodoCreate,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.create"),
+) -> Response:
+    """Add a task: 201 with its id, as the link's and as the todo's."""
+    await refuse_when_off(services, who)
+    check_scope(body, who)
+    key = preconditions_of(request).idempotency_key
+    result = await carry_out(services, who, create_todo(body, author_of(who)), key=key, route=f"POST {PATH}")
+    identity = result["interactionId"]
+    return written(result, {"linkId": identity, "todoId": identity}, 201)
+
+
+@router.put(PATH, response_model=Done, deprecated=True, responses=documented())
+async def change_todo(
+    body: TodoUpdate,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.edit"),
+) -> Response:
+    """Change a task; ``id`` is the link's or the todo's."""
+    await refuse_when_off(services, who)
+    check_scope(body, who)
+    row = await target_of(services, request, who, body.id, "todos")
+    return written(await carry_out_all(services, who, update_todo(row, body)), {"ok": True})
+
+
+@router.delete(PATH, response_model=Done, deprecated=True, responses=documented(), openapi_extra=DELETE_BODY)
+async def remove_todo(
+    request: Request,
+    services: Needed,
+    id: Annotated[str | None, Query(max_length=100)] = None,  # noqa: A002, ARG001 - its name; read below
+    who: Principal = require_features("customers.delete"),
+) -> Response:
+    """Remove a task; its id is in the body (``{"id": …, "todoId"?: …}``) or in ``?id=``."""
+    await refuse_when_off(services, who)
+    row = await target_of(services, request, who, await delete_named(request, who), "todos")
+    return written(await carry_out(services, who, delete(row)), {"ok": True})
