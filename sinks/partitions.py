@@ -47,5 +47,13 @@ def ensure_partitions(connection: psycopg.Connection[Any], today: date | None = 
                         sql.Literal(f"{end:%Y-%m-%d} 00:00:00+00"),
                     )
                 )
+                if table == "command_log":
+                    # Hazard: with `logged_at` in it, as a key of the whole table must, two appliers that
+                    # race on one command id would both log it.
+                    connection.execute(
+                        sql.SQL(
+                            "CREATE UNIQUE INDEX {} ON {} (command_id, tenant_id, organization_id)"
+                        ).format(sql.Identifier(f"{name}_command"), sql.Identifier(name))
+                    )
                 made.append(name)
     return made

@@ -160,12 +160,13 @@ feature_flags: Final = sa.Table(
 command_log: Final = sa.Table(
     "command_log",
     metadata,
-    _id("tenant_id", primary_key=True),
-    _id("organization_id", primary_key=True),
-    Column("command_id", Text, primary_key=True),
-    # The partition key. Uniqueness of a command id over the months is kept by the applier's look-up;
-    # inside a month, and for two appliers that race, by this primary key (see sinks.month_turn).
-    Column("logged_at", TIMESTAMP(timezone=True), primary_key=True, server_default=sa.text("now()")),
+    # No primary key: one over the months would have to hold `logged_at`, and then says nothing. A command
+    # id is unique inside a month by the month's own index (sinks.partitions), over the months by the
+    # applier's look-up.
+    *_scope(),
+    Column("command_id", Text, nullable=False),
+    # The partition key.
+    _instant("logged_at", server_default=sa.text("now()")),
     Column("command_type", Text, nullable=False),
     _id("entity_id", nullable=True),
     _id("interaction_id", nullable=True),

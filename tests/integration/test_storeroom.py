@@ -242,6 +242,22 @@ def test_a_relay_refuses_another_database_history(fresh_settings: Settings, embe
         assert "restored from a backup" in relay.log
 
 
+def test_a_command_id_stands_once_in_a_month(log: Log, fresh_settings: Settings) -> None:
+    entity = new_id()
+    log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
+    log.apply(0, 1)
+    with (
+        connect(fresh_settings, application_name="test") as connection,
+        pytest.raises(psycopg.errors.UniqueViolation),
+    ):
+        connection.execute(
+            "INSERT INTO command_log (tenant_id, organization_id, command_id, command_type, partition,"
+            ' "offset", fingerprint, outcome, result, appended_at)'
+            " SELECT tenant_id, organization_id, command_id, command_type, partition + 1,"
+            ' "offset", fingerprint, outcome, result, appended_at FROM command_log'
+        )
+
+
 def test_two_appliers_that_race_on_one_command_id(fresh_settings: Settings) -> None:
     """The same id in two partitions at once: one wins, the other is a conflict or a duplicate."""
     entity, command_id = new_id(), new_id()

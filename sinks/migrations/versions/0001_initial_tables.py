@@ -44,9 +44,6 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "outcome IN ('applied', 'rejected', 'no_op')", name=op.f("ck_command_log_outcome")
         ),
-        sa.PrimaryKeyConstraint(
-            "tenant_id", "organization_id", "command_id", "logged_at", name=op.f("pk_command_log")
-        ),
         postgresql_partition_by="RANGE (logged_at)",
     )
     op.create_index(
