@@ -242,14 +242,12 @@ def test_a_relay_refuses_another_database_history(fresh_settings: Settings, embe
         assert "restored from a backup" in relay.log
 
 
-def test_a_command_id_stands_once_in_a_month(log: Log, fresh_settings: Settings) -> None:
+def test_a_command_id_stands_once_in_a_month(connection: Connection) -> None:
     entity = new_id()
+    log = Log(connection)
     log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
     log.apply(0, 1)
-    with (
-        connect(fresh_settings, application_name="test") as connection,
-        pytest.raises(psycopg.errors.UniqueViolation),
-    ):
+    with pytest.raises(psycopg.errors.UniqueViolation), connection.transaction():
         connection.execute(
             "INSERT INTO command_log (tenant_id, organization_id, command_id, command_type, partition,"
             ' "offset", fingerprint, outcome, result, appended_at)'
