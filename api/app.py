@@ -65,6 +65,7 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
         figures=figures,
         headers=headers,
         max_body_bytes=gateway.max_body_bytes,
+        show_statements=gateway.show_statements,
     )
     describe(app)
     check_all_guarded(app)

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import response_of
+from runtime.postgres_pool import statements
 from schemas.errors import Reject
 
 _log = structlog.get_logger("gateway")
@@ -50,6 +51,7 @@ class Traffic:
 
     :param headers: path prefix → headers that every answer under it carries, errors included.
     :param max_body_bytes: a longer body is refused with 413.
+    :param show_statements: answer how many statements the database was sent, in ``x-statements``.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Traffic:
         figures: Figures,
         headers: Mapping[str, Mapping[str, str]],
         max_body_bytes: int,
+        show_statements: bool = False,
     ) -> None:
         self._app = app
         self._figures = figures
@@ -67,13 +70,16 @@ class Traffic:
             for prefix, own in headers.items()
         }
         self._limit = max_body_bytes
+        self._show_statements = show_statements
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = _Request(scope, self._extra(scope["path"]))
+        sent: list[str] | None = [] if self._show_statements else None
+        statements.set(sent)
+        request = _Request(scope, self._extra(scope["path"]), sent)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request.id)
         if request.traceparent is not None:
@@ -158,12 +164,13 @@ class Traffic:
 class _Request:
     """One request on its way: its id, and how its answer began."""
 
-    def __init__(self, scope: Scope, extra: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, scope: Scope, extra: list[tuple[bytes, bytes]], sent: list[str] | None) -> None:
         headers = dict(scope["headers"])
         self.id = str(uuid4())
         given = headers.get(b"traceparent", b"").decode("latin-1")
         self.traceparent = given if _TRACEPARENT.fullmatch(given) else None
         self._extra = extra
+        self._sent = sent
         self._started = time.perf_counter()
         self.status = 500
         self.seconds = 0.0
@@ -172,4 +179,6 @@ class _Request:
         self.status = message["status"]
         self.seconds = time.perf_counter() - self._started
         own = [(b"x-request-id", self.id.encode()), (b"x-content-type-options", b"nosniff")]
+        if self._sent is not None:
+            own.append((b"x-statements", str(len(self._sent)).encode()))
         message["headers"] = [*message.get("headers", []), *own, *self._extra]

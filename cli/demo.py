@@ -14,9 +14,11 @@ import typer
 from rich.console import Console
 
 from cli.console import console
+from cli.demo_http import curl_line, gateway_shows, gateway_url
 from cli.next_interactions import next_table
 from cli.publish_view import show_report
 from cli.stack_view import progress_line
+from runtime.gateway_settings import API_PREFIX
 from runtime.running_stack import read_running_stack
 from runtime.settings import ENV_PREFIX, Settings, load_settings
 from schemas.errors import Stop
@@ -67,9 +69,15 @@ def demo(
     try:
         launch_stack(home, ",".join(ROLES), ephemeral=True, stop_with_parent=True, progress=progress_line)
         good = _show(load_settings(), dictionaries, week)
+        tenant, organization = (week[0].event[name] for name in ("tenantid", "organizationid"))
+        shown = gateway_shows(home, tenant, organization)
+        good = good and shown > 0
+        console().print(
+            f"The HTTP gateway at {gateway_url(home)} shows {shown} interactions on a first page."
+        )
         console().print(f"\nDemo done in {time.monotonic() - started:.0f} s.")
         if sys.stdout.isatty():
-            _stay(home)
+            _stay(home, tenant, organization)
     except KeyboardInterrupt:
         Console(stderr=True).print("\nStopping …")
     finally:
@@ -121,9 +129,11 @@ def _forget_other_servers() -> None:
     for name in Settings.model_fields:
         if name not in kept:
             os.environ.pop(f"{ENV_PREFIX}{name.upper()}", None)
+    for name in [name for name in os.environ if name.startswith(API_PREFIX)]:
+        del os.environ[name]
 
 
-def _stay(home: Path) -> None:
+def _stay(home: Path, tenant: str, organization: str) -> None:
     """Say what to try, until Ctrl-C or the end of the stack."""
     tool = Path(sys.argv[0]).resolve()
     show_as = os.path.relpath(tool) if tool.is_relative_to(Path.cwd()) else str(tool)
@@ -134,6 +144,7 @@ Everything is up. In another terminal, in this folder, try:
 
   eval "$({ENV_PREFIX}HOME={home} {show_as} env)"
   {show_as} next --overdue
+  {curl_line(show_as, tenant, organization)}
   {show_as} tail events
   {show_as} dead-letters list
   {python} -m examples.generate_week --seed 8 --customers 50 | {show_as} publish - --allow-rejected

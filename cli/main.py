@@ -19,6 +19,7 @@ from cli import (
     stack_commands,
     status,
     tail,
+    token,
     topics,
 )
 from runtime.logs import log_to_stderr
@@ -35,6 +36,7 @@ GROUPS = (
     audit_command,
     dead_letters,
     topics,
+    token,
     flags,
     db,
     doctor,

@@ -135,6 +135,8 @@ def env() -> None:
     home = read_settings().home
     running = _running(home)
     lines = {"INTERACTIONS_HOME": str(home), **address_environment(running.addresses)}
+    if running.api_url is not None:
+        lines["INTERACTIONS_API_URL"] = running.api_url
     for name, value in lines.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 

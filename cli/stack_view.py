@@ -32,6 +32,8 @@ def say_ready(running: RunningStack, *, detached: bool = False) -> None:
     _err.print(process_table(running.processes))
     registry = running.addresses.schema_registry_url
     _err.print(f"Kafka {running.addresses.kafka_bootstrap_servers}   registry {registry}")
+    if running.api_url is not None:
+        _err.print(f"HTTP  {running.api_url}   token: [bold]interactions token --help[/bold]")
     if detached:
         _err.print(
             'Ready. Next: [bold]eval "$(interactions env)"[/bold]; end with [bold]interactions down[/bold].'

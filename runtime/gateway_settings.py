@@ -36,6 +36,9 @@ class GatewaySettings(BaseSettings):
     pool_size: int = Field(default=10, ge=1, description="Most Postgres connections for reads.")
     rate_per_second: float = Field(default=100.0, gt=0, description="Requests of one principal, sustained.")
     rate_burst: int = Field(default=200, ge=1, description="Requests of one principal at once.")
+    show_statements: bool = Field(
+        default=False, description="Answer the header x-statements: how many the database was sent."
+    )
     max_body_bytes: int = Field(default=256 * 1024, ge=1024)
     stream_clients: int = Field(default=4000, ge=1, description="Most open event streams of a process.")
     stream_backlog: int = Field(default=2000, ge=0, description="Outcomes a partition kept for resumption.")

@@ -44,6 +44,8 @@ class RunningStack(BaseModel):
     :param ready: whether all that was asked for runs.
     :param step: what the supervisor does now, in a few words.
     :param embedded: names of the addresses whose servers this stack runs itself.
+    :param api_url: of the HTTP gateway; ``None`` when it is not asked for.
+    :param api_key_file: the key that signs local tokens; ``None`` when the gateway trusts somebody else's.
     """
 
     version: Literal[1] = 1
@@ -54,6 +56,8 @@ class RunningStack(BaseModel):
     embedded: list[str]
     addresses: Addresses
     processes: list[ProcessRecord]
+    api_url: str | None = None
+    api_key_file: str | None = None
 
     @property
     def alive(self) -> bool:

@@ -19,6 +19,7 @@ class StackOptions(BaseSettings):
     kafka_controller_port: int | None = Field(default=None, ge=1, le=65535)
     postgres_port: int | None = Field(default=None, ge=1, le=65535)
     schema_registry_port: int | None = Field(default=None, ge=1, le=65535)
+    api_port: int | None = Field(default=None, ge=1, le=65535, description="Of the HTTP gateway.")
 
     kafka_session_timeout_ms: int = Field(
         default=10_000, ge=1_000, description="After this silence a consumer is taken for dead."

@@ -10,7 +10,7 @@ from schemas.errors import Stop
 from stack.home import Home
 from stack.options import StackOptions
 
-NAMES = ("kafka_port", "kafka_controller_port", "postgres_port", "schema_registry_port")
+NAMES = ("kafka_port", "kafka_controller_port", "postgres_port", "schema_registry_port", "api_port")
 # Below the range from which the kernel takes ports of outgoing connections: none of those can sit on ours.
 _LOWEST, _HIGHEST = 20_000, 32_000
 

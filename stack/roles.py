@@ -11,10 +11,11 @@ from runtime.running_stack import Addresses
 from runtime.settings import ENV_PREFIX
 from schemas.errors import Stop
 from stack.child import Child
+from stack.gateway_access import GatewayAccess
 from stack.home import Home
 from stack.server import Launch
 
-ROLES = ("applier", "relay", "timers")
+ROLES = ("applier", "relay", "timers", "gateway")
 
 
 def parse_roles(text: str) -> dict[str, int]:
@@ -40,16 +41,24 @@ def address_environment(addresses: Addresses) -> dict[str, str]:
     return {ENV_PREFIX + name.upper(): value for name, value in addresses.model_dump().items()}
 
 
-def make_role_children(home: Home, counts: dict[str, int], addresses: Addresses) -> list[Child]:
+def make_role_children(
+    home: Home, counts: dict[str, int], addresses: Addresses, access: GatewayAccess | None = None
+) -> list[Child]:
     """One child for each process asked for, not started yet."""
     return [
-        _role_child(home, role, role if number == 1 else f"{role}-{number}", addresses)
+        _role_child(
+            home,
+            role,
+            role if number == 1 else f"{role}-{number}",
+            address_environment(addresses)
+            | (access.environment(number) if access is not None and role == "gateway" else {}),
+        )
         for role, count in counts.items()
         for number in range(1, count + 1)
     ]
 
 
-def _role_child(home: Home, role: str, name: str, addresses: Addresses) -> Child:
+def _role_child(home: Home, role: str, name: str, environment: dict[str, str]) -> Child:
     ready_file = home.run / f"{name}.ready"
 
     def launch() -> Launch:
@@ -58,7 +67,7 @@ def _role_child(home: Home, role: str, name: str, addresses: Addresses) -> Child
             arguments=[sys.executable, "-m", "cli.main", "run", role],
             folder=Path.cwd(),
             environment={
-                **address_environment(addresses),
+                **environment,
                 f"{ENV_PREFIX}HOME": str(home.root),
                 READY_FILE_VARIABLE: str(ready_file),
             },

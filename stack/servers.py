@@ -17,10 +17,14 @@ from stack.server import Server
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """The servers to embed, by the name of their address in start order, and the addresses of all three."""
+    """The servers to embed, by the name of their address in start order, and the addresses of all three.
+
+    ``api_port`` is kept for the HTTP gateway.
+    """
 
     embedded: dict[str, Server]
     addresses: Addresses
+    api_port: int
 
 
 def plan_servers(home: Home, settings: Settings, options: StackOptions) -> Servers:
@@ -59,4 +63,5 @@ def plan_servers(home: Home, settings: Settings, options: StackOptions) -> Serve
     return Servers(
         embedded,
         Addresses(database_url=database, kafka_bootstrap_servers=kafka, schema_registry_url=registry_url),
+        ports["api_port"],
     )

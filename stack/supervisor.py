@@ -20,6 +20,7 @@ from runtime.settings import Settings
 from schemas.errors import Stop
 from stack.child import Child, log_tail
 from stack.daemon_pool import run_all
+from stack.gateway_access import GatewayAccess, plan_gateway
 from stack.home import Home, HomeLock
 from stack.leftovers import end_leftovers
 from stack.options import StackOptions
@@ -71,6 +72,7 @@ class Supervisor:
     home: Home = field(init=False)
     _children: list[Child] = field(init=False, default_factory=list)
     _servers: Servers | None = field(init=False, default=None)
+    _access: GatewayAccess | None = field(init=False, default=None)
     _stopping: threading.Event = field(init=False, default_factory=threading.Event)
     _watched_mark: str | None = field(init=False, default=None)
     _complete: bool = field(init=False, default=False)
@@ -112,7 +114,9 @@ class Supervisor:
                 self._check_stopping()
                 self._progress(step.title)
                 step.run(settings)
-            roles = make_role_children(self.home, self.plan.roles, servers.addresses)
+            if self.plan.roles.get("gateway"):
+                self._access = plan_gateway(self.home, servers.api_port)
+            roles = make_role_children(self.home, self.plan.roles, servers.addresses, self._access)
             self._start(roles)
             self._complete = True
             self._step = "running"
@@ -218,6 +222,8 @@ class Supervisor:
             embedded=list(self._servers.embedded),
             addresses=self._servers.addresses,
             processes=[child.record() for child in self._children],
+            api_url=self._access.url if self._access is not None else None,
+            api_key_file=str(self._access.key_file) if self._access and self._access.key_file else None,
         )
         write_stack_file(self.home.root, state)
         return state

@@ -1,0 +1,90 @@
+"""``interactions token``: a bearer token for the HTTP gateway of this machine's stack."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runtime.running_stack import read_running_stack
+from runtime.settings import read_settings
+from schemas.errors import Stop
+from schemas.values import UUID_PATTERN
+
+_HELP = (
+    "Print a bearer token that the gateway of the running stack takes.\n\n"
+    "It is signed with the stack's own key, which lies in its home and is readable by you alone. A gateway "
+    "that trusts another key (INTERACTIONS_API_JWT_SECRET or INTERACTIONS_API_JWKS_URL) takes tokens of "
+    "your identity provider instead."
+)
+_EXAMPLES = """
+[bold]Examples[/bold]
+
+  interactions token --tenant "$TENANT" --organization "$ORGANIZATION"
+
+  interactions token --tenant "$TENANT" --organization "$ORGANIZATION" --features customers.view
+"""
+ALL_FEATURES = "customers.view,customers.create,customers.edit,customers.delete,audit_logs.undo_self"
+LOCAL_USER = "00000000-0000-4000-8000-000000000001"
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``token``."""
+    app.command("token", help=_HELP, epilog=_EXAMPLES)(token)
+
+
+def token(
+    *,
+    tenant: Annotated[str, typer.Option(help="Tenant id (UUID).")],
+    organization: Annotated[str, typer.Option(help="Organization id (UUID).")],
+    user: Annotated[str, typer.Option(help="User id.")] = LOCAL_USER,
+    features: Annotated[str, typer.Option(help="Granted features, with commas between.")] = ALL_FEATURES,
+    expires_in: Annotated[int, typer.Option(min=1, max=30 * 86400, help="Seconds it is good for.")] = 43_200,
+) -> None:
+    """Print a token."""
+    typer.echo(local_token(read_settings().home, tenant, organization, user, features, expires_in))
+
+
+def local_token(
+    home: Path,
+    tenant: str,
+    organization: str,
+    user: str = LOCAL_USER,
+    features: str = ALL_FEATURES,
+    expires_in: int = 43_200,
+) -> str:
+    """A token signed with the key of the stack that runs in ``home``.
+
+    :param expires_in: seconds.
+    :raises Stop: no embedded stack with a gateway of its own key runs there, or an id is no UUID.
+    """
+    import re
+
+    import jwt
+
+    for name, value in (("--tenant", tenant), ("--organization", organization)):
+        if not re.fullmatch(UUID_PATTERN, value):
+            raise Stop(f"{name} must be a UUID such as 11111111-1111-4111-8111-111111111111.")
+    running = read_running_stack(home)
+    if running is None:
+        raise Stop(f"No stack runs in {home}. Start one with `interactions up --detach`.")
+    if not running.embedded:
+        raise Stop(
+            "The servers of this stack are your own, not embedded: get tokens from your identity provider."
+        )
+    if running.api_url is None:
+        raise Stop("The stack runs without a gateway; start it with the role `gateway`.")
+    if running.api_key_file is None:
+        raise Stop("The gateway trusts another key than the stack's: get tokens from your identity provider.")
+    now = int(time.time())
+    claims = {
+        "sub": user,
+        "tenantId": tenant.lower(),
+        "organizationId": organization.lower(),
+        "features": [name.strip() for name in features.split(",") if name.strip()],
+        "iat": now,
+        "exp": now + expires_in,
+    }
+    return jwt.encode(claims, Path(running.api_key_file).read_bytes().strip(), algorithm="HS256")
