@@ -27,11 +27,15 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
         return mapping.external_id == external_id
     if read_subject(connection, integration.tenant_id, integration.organization_id, interaction_id) is None:
         return True
-    scope = {"tenant_id": integration.tenant_id, "organization_id": integration.organization_id}
     upsert_mapping(
         connection,
         Mapping(
-            integration_id=integration.id, local_id=interaction_id, external_id=external_id, base={}, **scope
+            integration_id=integration.id,
+            local_id=interaction_id,
+            tenant_id=integration.tenant_id,
+            organization_id=integration.organization_id,
+            external_id=external_id,
+            base={},
         ),
     )
     mark_remote(
@@ -39,9 +43,10 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
         RemoteMark(
             integration_id=integration.id,
             interaction_id=interaction_id,
+            tenant_id=integration.tenant_id,
+            organization_id=integration.organization_id,
             event_id=None,
             changed_at=None,
-            **scope,
         ),
         now,
     )

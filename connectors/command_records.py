@@ -1,0 +1,30 @@
+"""A pulled command as a Kafka record: CloudEvents binary mode, JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import orjson
+
+from connectors.pulling import PulledCommand
+from schemas.instants import format_instant
+
+_SOURCE: Final = "/customers/interactions/connectors"
+
+
+def record_of(command: PulledCommand, now: datetime) -> tuple[str, bytes, list[tuple[str, str | bytes]]]:
+    """Key, value and headers of the record."""
+    headers: list[tuple[str, str | bytes]] = [
+        ("content-type", "application/json"),
+        ("ce_specversion", "1.0"),
+        ("ce_id", command.id),
+        ("ce_source", _SOURCE),
+        ("ce_type", command.type),
+        ("ce_time", format_instant(now)),
+        ("ce_tenantid", command.tenant_id),
+        ("ce_organizationid", command.organization_id),
+        ("ce_entityid", command.entity_id),
+        ("ce_syncorigin", command.sync_origin),
+    ]
+    return command.entity_id, orjson.dumps(dict(command.data)), headers

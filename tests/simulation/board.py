@@ -1,0 +1,240 @@
+"""A provider in memory: objects that people edit too, with every fault that the real ones have."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connectors.contract import Context, Provider
+from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
+from schemas.errors import Conflict, Retry
+
+FIELD_NAMES = ("title", "status", "scheduled_at", "priority")
+
+
+@dataclass
+class Thing:
+    """One object on the board."""
+
+    id: str
+    values: dict[str, Any]
+    marker: str | None
+    version: int = 1
+    updated_at: datetime = datetime.min.replace(tzinfo=UTC)
+    archived: bool = False
+    deleted: bool = False
+
+
+@dataclass
+class Board:
+    """The provider's side of the world.
+
+    :ivar writes: every write that had an effect: (marker or object id, what).
+    :ivar deliveries: changes that its webhooks would tell of, in order.
+    :ivar outage: nothing answers; ``lose_answer``: the chance that an effect is not answered.
+    """
+
+    name: str
+    clock: Callable[[], datetime]
+    chance: random.Random
+    lossy: bool
+    conditional: bool
+    skew: timedelta = timedelta()
+    outage: bool = False
+    lose_answer: float = 0.0
+    things: dict[str, Thing] = field(default_factory=dict)
+    log: list[RemoteChange] = field(default_factory=list)
+    deliveries: list[RemoteChange] = field(default_factory=list)
+    writes: list[tuple[str, str]] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        return self.clock() + self.skew
+
+    def changed(self, thing: Thing, kind: str = "changed") -> None:
+        thing.version += 1
+        thing.updated_at = self.now()
+        change = RemoteChange(
+            event_id=f"{thing.id}-{thing.version}",
+            external_id=thing.id,
+            occurred_at=thing.updated_at,
+            kind="gone" if kind == "gone" else "changed",
+        )
+        self.log.append(change)
+        self.deliveries.append(change)
+
+    def new_thing(self, values: Mapping[str, Any], marker: str | None) -> Thing:
+        thing = Thing(f"{self.name}{len(self.things) + 1}", dict(values), marker)
+        self.things[thing.id] = thing
+        self.changed(thing)
+        return thing
+
+    def held(self, name: str, value: Any) -> Any:
+        """What the board can hold of a value."""
+        return coarse_of(name)(value) if self.lossy and coarse_of(name) is not None else value
+
+
+def _date(value: datetime | None) -> datetime | None:
+    return value.replace(hour=0, minute=0, second=0, microsecond=0) if value is not None else None
+
+
+def _keep_time(local: datetime | None, remote: datetime | None) -> datetime | None:
+    if local is None or remote is None:
+        return remote
+    return remote.replace(
+        hour=local.hour, minute=local.minute, second=local.second, microsecond=local.microsecond
+    )
+
+
+def _level(value: int | None) -> int | None:
+    return value // 25 * 25 if value is not None else None
+
+
+def coarse_of(name: str) -> Any:
+    return {"scheduled_at": _date, "priority": _level}.get(name)
+
+
+class BoardProvider(Provider):
+    """The connector's side: what a provider file would be."""
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+
+    def _object(self, thing: Thing) -> RemoteObject:
+        return RemoteObject(
+            external_id=thing.id,
+            values=dict(thing.values),
+            url=f"https://board.example/{thing.id}",
+            version=str(thing.version),
+            updated_at=thing.updated_at,
+            archived=thing.archived,
+            marker=thing.marker,
+        )
+
+    def _begin(self) -> None:
+        if self.board.outage:
+            raise Retry("the board is down")
+
+    def _answered(self, thing: Thing) -> RemoteObject:
+        if self.board.chance.random() < self.board.lose_answer:
+            raise Retry("the answer was lost")
+        return self._object(thing)
+
+    def create(self, intent: Intent) -> RemoteObject:
+        self._begin()
+        values = {name: self.board.held(name, value) for name, value in intent.values.items()}
+        thing = self.board.new_thing(values, intent.marker)
+        self.board.writes.append((intent.marker, "create"))
+        return self._answered(thing)
+
+    def update(self, external_id: str, changes: Mapping[str, Any], base: RemoteObject) -> RemoteObject | Gone:
+        self._begin()
+        thing = self.board.things[external_id]
+        if thing.deleted:
+            return Gone(external_id=external_id)
+        if self.board.conditional and base.version != str(thing.version):
+            raise Conflict("the object has changed")
+        thing.values.update({name: self.board.held(name, value) for name, value in changes.items()})
+        self.board.changed(thing)
+        self.board.writes.append((thing.marker or thing.id, "update"))
+        return self._answered(thing)
+
+    def archive(self, external_id: str) -> RemoteObject | Gone:
+        self._begin()
+        thing = self.board.things[external_id]
+        if thing.deleted:
+            return Gone(external_id=external_id)
+        if not thing.archived:
+            thing.archived = True
+            self.board.changed(thing)
+            self.board.writes.append((thing.marker or thing.id, "archive"))
+        return self._answered(thing)
+
+    def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
+        self._begin()
+        thing = self.board.things[external_id]
+        if thing.deleted:
+            return Gone(external_id=external_id)
+        wanted = {name: self.board.held(name, value) for name, value in values.items()}
+        if thing.archived or thing.values != wanted:
+            thing.archived = False
+            thing.values.update(wanted)
+            self.board.changed(thing)
+            self.board.writes.append((thing.marker or thing.id, "restore"))
+        return self._answered(thing)
+
+    def read(self, external_id: str) -> RemoteObject | Gone:
+        self._begin()
+        thing = self.board.things[external_id]
+        return Gone(external_id=external_id) if thing.deleted else self._object(thing)
+
+    def find_by_marker(self, marker: str) -> RemoteObject | None:
+        self._begin()
+        for thing in self.board.things.values():
+            if thing.marker == marker and not thing.deleted:
+                return self._object(thing)
+        return None
+
+    def changes(self, cursor: str | None) -> ChangePage:
+        self._begin()
+        start = int(cursor or 0)
+        page = self.board.log[start : start + 50]
+        # A poll shows each object as it is now.
+        changes = []
+        for change in page:
+            thing = self.board.things[change.external_id]
+            changes.append(
+                RemoteChange(
+                    event_id=change.event_id,
+                    external_id=change.external_id,
+                    occurred_at=change.occurred_at,
+                    kind="gone" if thing.deleted else "changed",
+                    state=None if thing.deleted else self._object(thing),
+                )
+            )
+        end = start + len(page)
+        return ChangePage(changes=tuple(changes), cursor=str(end), more=end < len(self.board.log))
+
+    def health(self) -> Health:
+        return Health(ok=not self.board.outage, detail="a board in memory")
+
+
+class BoardSettings(ProviderSettings):
+    """None."""
+
+
+def _no_maker(settings: BoardSettings, context: Context) -> Provider:
+    raise AssertionError("a board is made by the simulation")
+
+
+def declaration_of(board: Board) -> Declaration:
+    """How this board would declare itself."""
+    fields = []
+    for name in FIELD_NAMES:
+        if board.lossy and coarse_of(name) is not None:
+            fields.append(
+                MirroredField(
+                    name=name,
+                    remote_name=name,
+                    coarse=coarse_of(name),
+                    refine=_keep_time if name == "scheduled_at" else (lambda _local, remote: remote),
+                    loss="coarse",
+                )
+            )
+        else:
+            fields.append(MirroredField(name=name, remote_name=name))
+    return Declaration(
+        name="board",
+        title="Board",
+        summary="A board in memory.",
+        settings=BoardSettings,
+        make=_no_maker,
+        fields=tuple(fields),
+        features=frozenset({"read", "find", "poll", "webhooks"}),
+        hosts=lambda _: ("board.example",),
+        limits=(RateLimit(requests=1000, seconds=1),),
+        conditional_writes=board.conditional,
+    )

@@ -1,0 +1,124 @@
+"""The core in one process: the applier's own transaction on a real Postgres, commands from a list."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from connectors.command_records import record_of
+from connectors.pulling import PulledCommand
+from domain.decision import Decision
+from runtime.postgres import Connection
+from schemas.command import Record
+from schemas.decode import decode_record
+from schemas.instants import format_instant
+from sinks.transaction import BatchTransaction
+
+GROUP, TOPIC = "simulation", "commands"
+
+
+def _no_avro(value: bytes) -> tuple[str, dict[str, Any]]:
+    raise AssertionError("the simulation sends JSON")
+
+
+class Core:
+    """One log, one partition, one applier; shared by all histories of a run.
+
+    :ivar position: the log's end.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        row = connection.execute("SELECT max(next_offset) FROM consumed_offsets").fetchone()
+        connection.commit()
+        self.position = int(row[0] or 0) if row else 0
+        self._apply = BatchTransaction(connection, consumer_group=GROUP, topic=TOPIC).apply
+
+    def carry_out(
+        self, records: list[tuple[str, bytes, list[tuple[str, str | bytes]]]], now: datetime
+    ) -> list[Decision]:
+        """Append and apply in one batch."""
+        start, commands = self.position, []
+        for key, value, headers in records:
+            record = Record(
+                TOPIC,
+                0,
+                self.position,
+                int(now.timestamp() * 1000),
+                key.encode(),
+                value,
+                tuple((name, text.encode() if isinstance(text, str) else text) for name, text in headers),
+            )
+            self.position += 1
+            commands.append(decode_record(record, _no_avro))
+        return self._apply(commands, {0: start}, {}) if commands else []
+
+
+class Desk:
+    """The people of one tenant, and the commands that are on their way."""
+
+    def __init__(self, core: Core, clock: Callable[[], datetime], chance: Any) -> None:
+        self.tenant, self.organization = self._id(chance), self._id(chance)
+        self.entity = self._id(chance)
+        self._core, self._clock = core, clock
+        self.queue: list[tuple[str, bytes, list[tuple[str, str | bytes]]]] = []
+        self.kafka_down = False
+        #: Events not yet delivered to the agent.
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        #: Applied changes by interaction, with where they came from.
+        self.changes: dict[str, list[tuple[str | None, tuple[str, ...]]]] = defaultdict(list)
+        self.pulled = 0
+        self.tokens: dict[str, list[str]] = defaultdict(list)
+        self.person("entity.upsert", {"id": self.entity, "kind": "person", "displayName": "Ada"})
+
+    @staticmethod
+    def _id(chance: Any) -> str:
+        return str(uuid.UUID(int=chance.getrandbits(128), version=4))
+
+    def person(self, kind: str, data: dict[str, Any], made: datetime | None = None) -> None:
+        """A command of a person, by way of some gateway."""
+        now = self._clock()
+        value = dict(data)
+        if made is not None:
+            value["sourceTimestamp"] = format_instant(made)
+        headers: list[tuple[str, str | bytes]] = [
+            ("content-type", "application/json"),
+            ("ce_specversion", "1.0"),
+            ("ce_id", str(uuid.uuid4())),
+            ("ce_source", "people"),
+            ("ce_type", f"customers.{kind}"),
+            ("ce_time", format_instant(now)),
+            ("ce_tenantid", self.tenant),
+            ("ce_organizationid", self.organization),
+            ("ce_entityid", self.entity),
+        ]
+        self.queue.append((self.entity, orjson.dumps(value), headers))
+
+    def send(self, commands: Any) -> None:
+        """What the connectors publish with."""
+        from schemas.errors import Retry
+
+        if self.kafka_down:
+            raise Retry("the broker is down")
+        batch: list[PulledCommand] = list(commands)
+        self.pulled += len(batch)
+        self.queue.extend(record_of(command, self._clock()) for command in batch)
+
+    def apply(self) -> list[Decision]:
+        """Carry out what is on its way."""
+        batch, self.queue = self.queue, []
+        decisions = self._core.carry_out(batch, self._clock())
+        for decision in decisions:
+            for event in decision.events:
+                self.events.append((event.type, event.payload))
+                if "changedFields" in event.payload:
+                    self.changes[event.payload["id"]].append(
+                        (event.payload["syncOrigin"], tuple(event.payload["changedFields"]))
+                    )
+            if decision.outcome == "applied" and decision.result["undoToken"]:
+                self.tokens[decision.interaction_id or ""].append(decision.result["undoToken"])
+        return decisions

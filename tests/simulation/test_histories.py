@@ -1,0 +1,44 @@
+"""Random two-way histories converge, with nothing doubled, lost or looping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from runtime.postgres import Connection, connect
+from runtime.settings import Settings
+from tests.simulation.core import Core
+from tests.simulation.history import History
+
+pytestmark = pytest.mark.integration
+SEEDS = 100
+STEPS = 45
+
+
+def play(connection: Connection, core: Core, seed: int, steps: int = STEPS) -> History:
+    """One history from its beginning to its judgement."""
+    history = History(connection, core, seed)
+    history.run(steps)
+    history.heal()
+    history.check()
+    return history
+
+
+@pytest.fixture(scope="module")
+def servers(simulated_world: Settings) -> Iterator[tuple[Connection, Core]]:
+    with (
+        connect(simulated_world, application_name="simulation", autocommit=True) as connection,
+        connect(simulated_world, application_name="simulation-core") as applying,
+    ):
+        for each in (connection, applying):
+            # Thousands of small commits; no crash of the server is part of this.
+            each.execute("SET synchronous_commit = off")
+        applying.commit()
+        yield connection, Core(applying)
+
+
+@pytest.mark.parametrize("tens", range(SEEDS // 10))
+def test_random_histories_converge(servers: tuple[Connection, Core], tens: int) -> None:
+    for seed in range(tens * 10, tens * 10 + 10):
+        play(*servers, seed)
