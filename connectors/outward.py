@@ -56,7 +56,7 @@ def find_made(stock: Stock) -> MappingRow | None:
     if found is None:
         return None
     base: Base = {}
-    stock.recognise_echoes(base, found)
+    stock.recognise_echoes(base, found, made=True)
     with stock.holding():
         stock.store_mapping(_row(stock, found), base, found)
         set_intent(stock.connection, unit, None)

@@ -64,18 +64,26 @@ class Stock:
             expires_at=self.link.now() + self.link.echo_life,
         )
 
-    def recognise_echoes(self, base: Base, remote: RemoteObject) -> None:
-        """Take a write of ours whose answer was lost for agreed, if the object shows it."""
-        used = []
+    def recognise_echoes(self, base: Base, remote: RemoteObject, *, made: bool = False) -> None:
+        """Take a write of ours whose answer was lost for agreed, if the object shows it.
+
+        One field that shows it is enough: a write arrives whole. What else differs was changed later.
+
+        :param made: the object was found by its marker, so what it was made with has arrived for sure.
+        """
         for echo in open_echoes(
             self.connection, self.unit.integration_id, self.unit.interaction_id, self.link.now()
         ):
             written = base_from_json(echo.written)
-            if all(name in remote.values and remote.values[name] == written[name].remote for name in written):
+            shown = [
+                name
+                for name, agreed in written.items()
+                if name in remote.values and remote.values[name] == agreed.remote
+            ]
+            if made or any(name not in base or base[name].remote != written[name].remote for name in shown):
                 base.update(written)
-                used.append(echo.id)
-                break
-        consume_echoes(self.connection, used, self.link.now())
+                consume_echoes(self.connection, [echo.id], self.link.now())
+                return
 
     def keep_mapping(
         self,

@@ -22,6 +22,11 @@ POINTS: Final = frozenset(
         "relay-after-read",
         "relay-after-send-before-commit",
         "relay-after-commit-before-cleanup",
+    }
+)
+#: Those of the connectors; the faults on the pipeline leave them out.
+CONNECTOR_POINTS: Final = frozenset(
+    {
         "connector-after-intent",
         "connector-after-call-before-result",
         "connector-after-pending-before-send",
@@ -36,8 +41,9 @@ def _armed() -> tuple[str, int] | None:
     name, _, nth = os.environ.get("INTERACTIONS_CRASH_POINT", "").partition(":")
     if not name:
         return None
-    if name not in POINTS:
-        raise ValueError(f"unknown crash point {name!r}; known: {', '.join(sorted(POINTS))}")
+    known = POINTS | CONNECTOR_POINTS
+    if name not in known:
+        raise ValueError(f"unknown crash point {name!r}; known: {', '.join(sorted(known))}")
     return name, int(nth or 1)
 
 
