@@ -19,7 +19,7 @@ from api.services import services_of
 from schemas.errors import NeedsAuth, Reject, Stop
 
 #: Routes that anybody may call: they tell nothing of any tenant.
-OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json"})
+OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/migration"})
 _SCHEME: Final = "bearer "
 
 

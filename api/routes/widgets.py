@@ -56,7 +56,7 @@ async def next_interactions(
 async def customer_todos(
     services: Needed, limit: _Limit = 5, who: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
-    """The newest todos that are open."""
+    """The open todos: overdue ones first, then by schedule, then the newest."""
     legacy = await legacy_shows(services, who)
     async with services.reads.connection() as connection:
         rows = await widgets.customer_todos(connection, who.scope, limit=limit, legacy=legacy)

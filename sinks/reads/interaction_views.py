@@ -86,3 +86,8 @@ def view_sql(view: View, *, legacy: bool, of_entity: bool = False) -> str:
     if legacy:
         parts += [text + (" AND l.entity_id = %(entity)s" if of_entity else "") for text in _LEGACY[view]]
     return " UNION ALL ".join(f"({part})" for part in parts)
+
+
+def legacy_sql(view: View) -> str:
+    """The view's rows of the legacy tables alone, in the order of ``COLUMNS``, without their names."""
+    return " UNION ALL ".join(_LEGACY[view])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sinks.reads.interaction_views import view_sql
+from sinks.reads.interaction_views import COLUMNS, legacy_sql, view_sql
 from sinks.reads.scope import Connection, Row, Scope, fetch
 
 # Soonest first puts the overdue ones on top; the owner is the next interaction's, else the customer's.
@@ -29,14 +29,23 @@ async def next_interactions(
 
 
 async def customer_todos(connection: Connection, scope: Scope, *, limit: int, legacy: bool) -> list[Row]:
-    """The newest open todos with their customers; one statement."""
+    """Open todos with their customers, soonest first, then those without a schedule, newest first.
+
+    One statement. Each part is cut on its own, so that an index gives it in order.
+    """
+    parts = [f"(SELECT * FROM ({view_sql('todos', legacy=False)}) o WHERE o.status = 'planned'{_FIRST})"]  # noqa: S608
+    if legacy:
+        parts.append(f"(SELECT * FROM ({legacy_sql('todos')}) o ({_COLUMNS}){_FIRST})")  # noqa: S608
     statement = f"""
     SELECT v.id::text AS id, v.todo_id::text AS todo_id, v.todo_source, v.title, v.created_at,
            e.id::text AS entity_id, e.display_name, e.kind, e.owner_user_id::text AS owner_user_id
-    FROM (SELECT * FROM ({view_sql("todos", legacy=legacy)}) w WHERE w.status = 'planned'
-          ORDER BY w.created_at DESC, w.id DESC LIMIT %(limit)s) v
+    FROM (SELECT * FROM ({" UNION ALL ".join(parts)}) o{_FIRST}) v
     LEFT JOIN customer_entities e ON e.id = v.entity_id
      AND e.tenant_id = %(tenant)s AND e.organization_id = %(organization)s
-    ORDER BY v.created_at DESC, v.id DESC
+    ORDER BY v.scheduled_at, v.created_at DESC, v.id
     """  # noqa: S608 - our own texts
     return await fetch(connection, statement, {**scope.parameters(), "limit": limit})
+
+
+_COLUMNS: Final = ", ".join(COLUMNS)
+_FIRST: Final = " ORDER BY o.scheduled_at, o.created_at DESC, o.id LIMIT %(limit)s"

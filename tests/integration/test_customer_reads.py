@@ -187,6 +187,8 @@ def test_the_widgets(ask: Ask) -> None:
     assert {row["id"] for row in rows} == {BODO, CARL}
     todos = ask(customer_todos, SCOPE, limit=20, legacy=True)
     assert {LINK, CHORE, CALL} <= ids(todos)
+    # Overdue first; what has no schedule comes last.
+    assert (todos[0]["id"], todos[-1]["id"]) == (CALL, LINK)
     assert ids(ask(customer_todos, SCOPE, limit=20, legacy=False)) == ids(todos) - {LINK}
 
 

@@ -200,6 +200,11 @@ def test_every_answer_says_that_the_route_is_deprecated(
         assert sunset >= datetime.fromtimestamp(deprecated_at, UTC)
         assert 'rel="deprecation"' in answer.headers["link"]
         assert '</api/customers/interactions>; rel="successor-version"' in answer.headers["link"]
+        with gateway.client(bearer="") as nobody:
+            page = nobody.get(answer.headers["link"].partition(">")[0].removeprefix("<"))
+        assert page.status_code == 200
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "POST /api/customers/interactions" in page.text
     assert "deprecation" not in client.get("/api/customers/people").headers
 
 
