@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Final
+
+#: Control characters that no protocol of text carries safely; tab and line ends are not among them.
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def one_line(text: str | None) -> str | None:
     """A text as one line without white space around it; ``None`` when nothing is left."""
-    return " ".join((text or "").split()) or None
+    return " ".join(_CONTROLS.sub("", text or "").split()) or None
 
 
 def plain(text: str | None) -> str | None:
-    """A text without white space around it and with plain line ends; ``None`` when nothing is left."""
-    return (text or "").replace("\r\n", "\n").replace("\r", "\n").strip() or None
+    """A text with plain line ends and without white space around it; ``None`` when nothing is left."""
+    clean = _CONTROLS.sub("", (text or "").replace("\r\n", "\n").replace("\r", "\n"))
+    return clean.strip() or None
 
 
 def to_milliseconds(instant: datetime | None) -> datetime | None:

@@ -9,7 +9,18 @@ import time
 from collections.abc import Iterator
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class Switch:
+    """An ASGI app that hands on to another one, which a test may change: one server serves many tests."""
+
+    def __init__(self) -> None:
+        self.app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app is not None, "no app is behind the switch"
+        await self.app(scope, receive, send)
 
 
 @contextlib.contextmanager

@@ -82,7 +82,10 @@ class TrelloBoard:
         """Change a card; a field that is told its own value changes nothing and leaves no action."""
         with self.lock:
             card = self._card(identity)
-            self._check({**fields}, partial=True)
+            self._check(fields)
+            labels = fields.pop("idLabels", card["idLabels"])
+            for label in sorted({*labels} ^ {*card["idLabels"]}):
+                self.set_label(identity, label, on=label in labels, client=client)
             old = {name: card[name] for name, value in fields.items() if card[name] != value}
             card.update(fields)
             if old:
@@ -142,7 +145,7 @@ class TrelloBoard:
             raise Refused(404, "The requested resource was not found.")
         return self.cards[identity]
 
-    def _check(self, fields: dict[str, Any], *, partial: bool = False) -> None:
+    def _check(self, fields: dict[str, Any]) -> None:
         if "name" in fields:
             fields["name"] = str(fields["name"]).strip()
             if not 0 < len(fields["name"]) <= 16384:
@@ -153,7 +156,7 @@ class TrelloBoard:
             if name in fields and not isinstance(fields[name], bool):
                 raise Refused(400, f"invalid value for {name}")
         known = {entry["id"] for entry in self.labels}
-        if not partial and not set(fields["idLabels"]) <= known:
+        if not set(fields.get("idLabels", ())) <= known:
             raise Refused(400, "invalid value for idLabels")
 
     def _record(

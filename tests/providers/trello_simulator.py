@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.providers.asgi_thread import served
+from tests.providers.asgi_thread import Switch
 from tests.providers.trello_board import Action, Card, Refused, TrelloBoard
 from tests.providers.trello_limits import TrelloLimits
 from tests.providers.trello_webhooks import TrelloWebhooks
@@ -30,7 +30,7 @@ SECRET: Final = "simulated-application-secret"
 CLIENT_ID, CLIENT_SECRET = "simulated-client", "simulated-client-secret"
 _OAUTH: Final = re.compile(r'OAuth oauth_consumer_key="([^"]*)", oauth_token="([^"]*)"')
 _METHODS: Final = ("GET", "POST", "PUT", "DELETE")
-_CARD_WRITE: Final = frozenset({"name", "desc", "due", "dueComplete", "closed", "idList", "pos"})
+_CARD_WRITE: Final = frozenset({"name", "desc", "due", "dueComplete", "closed", "idList", "idLabels", "pos"})
 
 Handler = Callable[["TrelloSimulator", Request, dict[str, Any]], Any]
 
@@ -51,7 +51,7 @@ class TrelloSimulator:
         #: Cards of which this token has lost sight.
         self.hidden_cards: set[str] = set()
         self.latency = 0.0
-        #: So many of the next writes are carried out and then not answered.
+        #: So many of the next writes of cards are carried out and then not answered.
         self.unanswered = 0
         self.access_token, self.refresh_token, self.refreshes = "access-0", "refresh-0", 0
 
@@ -96,7 +96,7 @@ class TrelloSimulator:
             return PlainTextResponse(error.text, error.status)
         if limited:
             return JSONResponse({"error": limited, "message": "Rate limit exceeded"}, 429)
-        if request.method != "GET" and self.unanswered and not request.url.path.startswith("/oauth"):
+        if request.method != "GET" and self.unanswered and request.url.path.startswith("/1/cards"):
             self.unanswered -= 1
             return StreamingResponse(_cut(), headers={"content-length": "9999"})
         return JSONResponse(answer)
@@ -153,6 +153,8 @@ def _card_fields(given: dict[str, Any], allowed: frozenset[str]) -> dict[str, An
     fields = {name: given.pop(name) for name in list(given) if name in allowed}
     for name in ("dueComplete", "closed"):
         _boolean(fields, name)
+    if "idLabels" in fields:
+        fields["idLabels"] = [label for label in fields["idLabels"].split(",") if label]
     if fields.get("due") in {"", "null"}:
         fields["due"] = None
     if fields.get("due") is not None:
@@ -263,9 +265,8 @@ def _get_card(simulator: TrelloSimulator, request: Request, given: dict[str, Any
 
 
 def _post_card(simulator: TrelloSimulator, request: Request, given: dict[str, Any]) -> Any:
-    labels = [label for label in given.pop("idLabels", "").split(",") if label]
     fields = _card_fields(given, _CARD_WRITE - {"closed"})
-    return simulator.board.create_card({**fields, "idLabels": labels}, client=_client(request))
+    return simulator.board.create_card(fields, client=_client(request))
 
 
 def _put_card(simulator: TrelloSimulator, request: Request, given: dict[str, Any]) -> Any:
@@ -279,18 +280,6 @@ def _put_card(simulator: TrelloSimulator, request: Request, given: dict[str, Any
 def _delete_card(simulator: TrelloSimulator, request: Request, _given: dict[str, Any]) -> Any:
     simulator.board.delete_card(_visible(simulator, request), client=_client(request))
     return {"limits": {}}
-
-
-def _post_card_label(simulator: TrelloSimulator, request: Request, given: dict[str, Any]) -> Any:
-    identity, label = _visible(simulator, request), given.pop("value")
-    simulator.board.set_label(identity, label, on=True, client=_client(request))
-    return simulator.board.card(identity)["idLabels"]
-
-
-def _delete_card_label(simulator: TrelloSimulator, request: Request, _given: dict[str, Any]) -> Any:
-    label = request.path_params["label"]
-    simulator.board.set_label(_visible(simulator, request), label, on=False, client=_client(request))
-    return {"_value": None}
 
 
 def _get_tokens(simulator: TrelloSimulator, _request: Request, given: dict[str, Any]) -> Any:
@@ -352,8 +341,6 @@ _ROUTES: Final[dict[str, dict[str, Handler]]] = {
     "/1/labels": {"POST": _post_label},
     "/1/cards": {"POST": _post_card},
     "/1/cards/{card}": {"GET": _get_card, "PUT": _put_card, "DELETE": _delete_card},
-    "/1/cards/{card}/idLabels": {"POST": _post_card_label},
-    "/1/cards/{card}/idLabels/{label}": {"DELETE": _delete_card_label},
     "/1/members/me/tokens": {"GET": _get_tokens},
     "/1/webhooks": {"POST": _post_webhook},
     "/1/webhooks/{webhook}": {"GET": _get_webhook, "PUT": _put_webhook},
@@ -362,12 +349,13 @@ _ROUTES: Final[dict[str, dict[str, Handler]]] = {
 
 
 @contextlib.contextmanager
-def trello() -> Iterator[tuple[TrelloSimulator, str]]:
-    """A running simulator and its address."""
+def trello(switch: Switch) -> Iterator[TrelloSimulator]:
+    """A new simulator behind the switch of a running server."""
     simulator = TrelloSimulator()
+    switch.app = simulator.app()
     simulator.webhooks.start()
     try:
-        with served(simulator.app()) as address:
-            yield simulator, address
+        yield simulator
     finally:
         simulator.webhooks.stop()
+        switch.app = None

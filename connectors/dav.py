@@ -1,0 +1,130 @@
+"""WebDAV's XML (RFC 4918): the bodies of requests, and what a multi-status answer says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape
+
+from schemas.errors import Retry
+
+DAV: Final = "{DAV:}"
+CALDAV: Final = "{urn:ietf:params:xml:ns:caldav}"
+_SPACES: Final = 'xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"'
+
+
+@dataclass(frozen=True, slots=True)
+class DavResource:
+    """One resource of an answer.
+
+    :param path: its path on the server, percent-encoded as the server wrote it.
+    :param status: of the resource itself; 200 when only properties have one.
+    :param properties: those that were found, by their XML name.
+    """
+
+    path: str
+    status: int
+    properties: dict[str, ET.Element] = field(default_factory=dict)
+
+    def text(self, name: str) -> str | None:
+        """A property's text."""
+        element = self.properties.get(name)
+        return None if element is None else element.text
+
+    def href(self, name: str) -> str | None:
+        """The path a property points to."""
+        element = self.properties.get(name)
+        found = None if element is None else element.findtext(f"{DAV}href")
+        return urlsplit(found.strip()).path if found else None
+
+    def has(self, name: str, child: str) -> bool:
+        """Whether a property holds this element."""
+        element = self.properties.get(name)
+        return element is not None and element.find(child) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class MultiStatus:
+    """A 207 answer.
+
+    :param token: the sync-token, if there is one (RFC 6578).
+    """
+
+    resources: list[DavResource]
+    token: str | None
+
+
+def propfind(names: Sequence[str]) -> str:
+    """A PROPFIND body; names with their prefix, ``d:`` or ``c:``."""
+    return f"<d:propfind {_SPACES}><d:prop>{_elements(names)}</d:prop></d:propfind>"
+
+
+def sync_collection(token: str) -> str:
+    """A REPORT body for what has changed since the token (RFC 6578); everything since ``""``."""
+    return (
+        f"<d:sync-collection {_SPACES}><d:sync-token>{escape(token)}</d:sync-token>"
+        "<d:sync-level>1</d:sync-level><d:prop><d:getetag/></d:prop></d:sync-collection>"
+    )
+
+
+def multiget(paths: Sequence[str]) -> str:
+    """A REPORT body for these calendar objects (RFC 4791 section 7.9)."""
+    wanted = "".join(f"<d:href>{escape(path)}</d:href>" for path in paths)
+    properties = _elements(["d:getetag", "d:getlastmodified", "c:calendar-data"])
+    return f"<c:calendar-multiget {_SPACES}><d:prop>{properties}</d:prop>{wanted}</c:calendar-multiget>"
+
+
+def uid_query(uid: str) -> str:
+    """A REPORT body for the to-dos of this UID (RFC 4791 section 7.8)."""
+    properties = _elements(["d:getetag", "d:getlastmodified", "c:calendar-data"])
+    return (
+        f"<c:calendar-query {_SPACES}><d:prop>{properties}</d:prop><c:filter>"
+        '<c:comp-filter name="VCALENDAR"><c:comp-filter name="VTODO"><c:prop-filter name="UID">'
+        f'<c:text-match collation="i;octet">{escape(uid)}</c:text-match>'
+        "</c:prop-filter></c:comp-filter></c:comp-filter></c:filter></c:calendar-query>"
+    )
+
+
+def read_multistatus(body: bytes) -> MultiStatus:
+    """What a 207 answer says.
+
+    :raises Retry: it is no such XML.
+    """
+    # WebDAV uses neither document types nor entities; what brings some is not parsed at all.
+    if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
+        raise Retry("the server's answer is no WebDAV XML")
+    try:
+        root = ET.fromstring(body)  # noqa: S314 - see above
+        if root.tag != f"{DAV}multistatus":
+            raise Retry("the server's answer is no WebDAV XML")
+        resources = [_resource(response) for response in root.findall(f"{DAV}response")]
+    except (ET.ParseError, ValueError, IndexError):
+        raise Retry("the server's answer is no WebDAV XML") from None
+    return MultiStatus(resources, root.findtext(f"{DAV}sync-token"))
+
+
+def same_path(left: str, right: str) -> bool:
+    """Whether two paths name one resource, however they are encoded."""
+    return unquote(left).rstrip("/") == unquote(right).rstrip("/")
+
+
+def _resource(response: ET.Element) -> DavResource:
+    properties: dict[str, ET.Element] = {}
+    for part in response.findall(f"{DAV}propstat"):
+        if _status(part) == 200:
+            for holder in part.findall(f"{DAV}prop"):
+                properties.update({element.tag: element for element in holder})
+    path = urlsplit((response.findtext(f"{DAV}href") or "").strip()).path
+    return DavResource(path, _status(response), properties)
+
+
+def _status(element: ET.Element) -> int:
+    line = element.findtext(f"{DAV}status")
+    return int(line.split()[1]) if line else 200
+
+
+def _elements(names: Sequence[str]) -> str:
+    return "".join(f"<{name}/>" for name in names)

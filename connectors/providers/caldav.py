@@ -1,0 +1,412 @@
+"""CalDAV: an interaction is a VTODO of one calendar (RFC 4791, 5545, 6578).
+
+The resource's name and its UID derive from our marker, so that creating is idempotent: the server itself
+refuses a second one. Every later write names the ETag it is based on.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime, time
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
+
+import httpx2
+from pydantic import Field, SecretStr, field_validator
+
+from connectors.answers import sent, settled
+from connectors.coarse_forms import one_line, plain, to_seconds
+from connectors.contract import Context, Provider
+from connectors.dav import (
+    CALDAV,
+    DAV,
+    DavResource,
+    MultiStatus,
+    multiget,
+    propfind,
+    read_multistatus,
+    same_path,
+    sync_collection,
+    uid_query,
+)
+from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
+from connectors.vtodo import DELETED, MARKER, UID_SUFFIX, Days, edited, escaped, new_todo, read_todo, utc
+from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
+from schemas.instants import parse_instant
+
+_AT_ONCE: Final = 100
+_HOPS: Final = 5
+_CALENDAR: Final = ("d:resourcetype", "d:displayname", "c:supported-calendar-component-set")
+
+
+class CaldavSettings(ProviderSettings):
+    """A server or a calendar on it, and how to sign in."""
+
+    url: str = Field(description="Address of the server, of your principal or of the calendar itself")
+    username: str | None = Field(None, description="User name; none if the server asks for none")
+    password: SecretStr | None = Field(None, description="Password, better one made for this purpose only")
+    bearer_token: SecretStr | None = Field(None, description="Bearer token, instead of a password")
+    calendar: str | None = Field(None, description="Name of the calendar, if there are several for to-dos")
+    include_others: bool = Field(False, description="Take in to-dos that other people made, too")
+    time_zone: ZoneInfo = Field(ZoneInfo("UTC"), description="Time zone of due dates that name none")
+    day_time: time = Field(time(9), description="Time of day of due dates that have none")
+
+    @field_validator("url")
+    @classmethod
+    def _encrypted(cls, url: str) -> str:
+        parts = urlsplit(url)
+        local = parts.hostname in {"localhost", "127.0.0.1", "::1"}
+        if parts.scheme != "https" and not (parts.scheme == "http" and local):
+            raise ValueError("must begin with https:// (http:// only on this machine)")
+        if parts.username or parts.password:
+            raise ValueError("must not hold credentials: give username and password of their own")
+        return url
+
+
+class Caldav(Provider):
+    """One calendar."""
+
+    def __init__(self, settings: CaldavSettings, context: Context) -> None:
+        self._settings, self._context = settings, context
+        self._days = Days(settings.time_zone, settings.day_time)
+        parts = urlsplit(settings.url)
+        self._origin, self._path = f"{parts.scheme}://{parts.netloc}", parts.path or "/"
+        self._headers = _authorization(settings)
+        self._calendar: str | None = None
+
+    def create(self, intent: Intent) -> RemoteObject:
+        path = self._resource(intent.marker)
+        now = self._context.now()
+        changes = {**_properties(intent.values, now), MARKER: escaped(intent.marker)}
+        text = edited(new_todo(intent.marker + UID_SUFFIX, now), changes, now)
+        answer = self._put(path, text, {"If-None-Match": "*"})
+        if answer.status_code != 412:
+            return self._stored(path, text, answer)
+        # An earlier run has made it, and did not hear of it.
+        made = self.restore(path, intent.values)
+        if isinstance(made, Gone):
+            raise Retry("the to-do was there, and then it was not")
+        return made
+
+    def read(self, external_id: str) -> RemoteObject | Gone:
+        found = self._get(external_id)
+        return Gone(external_id=external_id) if found is None else self._object(external_id, *found)
+
+    def update(self, external_id: str, changes: Mapping[str, Any], base: RemoteObject) -> RemoteObject | Gone:
+        found = self._get(external_id)
+        if found is None:
+            return Gone(external_id=external_id)
+        text, answer = found
+        self._object(external_id, text, answer)  # raises Skip where we must not write
+        if base.version is not None and base.version != answer.headers.get("etag"):
+            raise Conflict("the to-do was changed at the server meanwhile")
+        return self._replace(external_id, text, answer, _properties(changes, self._context.now()))
+
+    def archive(self, external_id: str) -> RemoteObject | Gone:
+        found = self._get(external_id)
+        if found is None:
+            return Gone(external_id=external_id)
+        seen = self._object(external_id, *found)
+        if seen.archived:
+            return seen
+        gone = {**_properties({"status": "canceled"}, self._context.now()), DELETED: "TRUE"}
+        return self._replace(external_id, *found, gone)
+
+    def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
+        found = self._get(external_id)
+        if found is None:
+            return Gone(external_id=external_id)
+        back = {**_properties(values, self._context.now()), DELETED: None}
+        return self._replace(external_id, *found, back)
+
+    def find_by_marker(self, marker: str) -> RemoteObject | None:
+        path = self._resource(marker)
+        found = self.read(path)
+        if isinstance(found, RemoteObject):
+            return found
+        answer = self._dav("REPORT", self._collection(), uid_query(marker + UID_SUFFIX), depth="1")
+        for resource in answer.resources:
+            seen = self._reported(resource)
+            if isinstance(seen, RemoteObject) and seen.marker == marker:
+                return seen
+        return None
+
+    def changes(self, cursor: str | None) -> ChangePage:
+        collection = self._collection()
+        answer = self._request("REPORT", collection, sync_collection(cursor or ""), depth="0")
+        if answer.status_code in {400, 403, 409, 412} and cursor:
+            return self.changes(None)  # the token is too old: everything once more (RFC 6578 section 3.2)
+        page = _multistatus(answer)
+        if page.token is None:
+            raise NeedsAuth(
+                "the CalDAV server keeps no sync-token (RFC 6578), without which it cannot be polled"
+            )
+        objects = [each for each in page.resources if not same_path(each.path, collection)]
+        gone = [_gone(each, page.token) for each in objects if each.status in {404, 410}]
+        living = [each.path for each in objects if each.status == 200 and not each.path.endswith("/")]
+        more = any(each.status == 507 for each in page.resources)
+        skipped: Counter[str] = Counter()
+        changed = [*gone, *self._fetch(living, skipped)]
+        return ChangePage(changes=tuple(changed), cursor=page.token, more=more, skipped=dict(skipped))
+
+    def health(self) -> Health:
+        self._calendar = None
+        self._collection()
+        return Health(ok=True, detail="Calendar found")
+
+    def _fetch(self, paths: list[str], skipped: Counter[str]) -> list[RemoteChange]:
+        changes = []
+        for first in range(0, len(paths), _AT_ONCE):
+            body = multiget(paths[first : first + _AT_ONCE])
+            for resource in self._dav("REPORT", self._collection(), body, depth="1").resources:
+                seen = self._reported(resource)
+                if isinstance(seen, str):
+                    skipped[seen] += 1
+                elif seen is not None:
+                    event = f"{seen.external_id}:{seen.version}"
+                    changes.append(
+                        RemoteChange(
+                            event_id=event,
+                            external_id=seen.external_id,
+                            occurred_at=seen.updated_at,
+                            state=seen,
+                        )
+                    )
+        return changes
+
+    def _reported(self, resource: DavResource) -> RemoteObject | str | None:
+        """An object of a report; the reason if it must be left alone; ``None`` if it is gone again."""
+        text = resource.text(f"{CALDAV}calendar-data")
+        if text is None:
+            return None
+        etag, changed = resource.text(f"{DAV}getetag"), resource.text(f"{DAV}getlastmodified")
+        try:
+            return self._seen(resource.path, text, etag, changed)
+        except Skip as reason:
+            return str(reason)
+
+    def _object(self, path: str, text: str, answer: httpx2.Response) -> RemoteObject:
+        return self._seen(path, text, answer.headers.get("etag"), answer.headers.get("last-modified"))
+
+    def _seen(self, path: str, text: str, etag: str | None, changed: str | None) -> RemoteObject:
+        todo = read_todo(text, self._days)
+        if todo.marker is None and not self._settings.include_others:
+            raise Skip("made by others")
+        return RemoteObject(
+            external_id=path,
+            version=etag,
+            # The server's clock, where it tells: a client may forget to move LAST-MODIFIED.
+            updated_at=_http_date(changed) or todo.changed_at,
+            archived=todo.deleted and todo.status == "canceled",
+            marker=todo.marker,
+            values={
+                "title": one_line((one_line(todo.title) or "")[:500]),
+                "body": plain((plain(todo.body) or "")[:10_000]),
+                "status": todo.status,
+                "scheduled_at": to_seconds(todo.due),
+                "priority": None if todo.priority is None else _importance(todo.priority),
+            },
+            extra=todo.extra,
+        )
+
+    def _replace(
+        self, path: str, text: str, answer: httpx2.Response, properties: Mapping[str, str | None]
+    ) -> RemoteObject:
+        written = edited(text, properties, self._context.now())
+        etag = answer.headers.get("etag")
+        stored = self._put(path, written, {"If-Match": etag} if etag else {})
+        if stored.status_code == 412:
+            raise Conflict("the to-do was changed at the server meanwhile")
+        return self._stored(path, written, stored)
+
+    def _stored(self, path: str, text: str, answer: httpx2.Response) -> RemoteObject:
+        if answer.headers.get("etag"):
+            return self._object(path, text, answer)
+        seen = self.read(path)  # no ETag: the server keeps other bytes than it was sent (RFC 4791, 5.3.4)
+        if isinstance(seen, Gone):
+            raise Retry("the to-do was stored, and then it was not there")
+        return seen
+
+    def _put(self, path: str, text: str, headers: dict[str, str]) -> httpx2.Response:
+        kind = {"Content-Type": "text/calendar; charset=utf-8", **headers}
+        answer = self._send("PUT", path, text, kind)
+        if answer.status_code >= 400 and answer.status_code != 412:
+            raise Reject("caldav_refused", f"The CalDAV server refused the to-do (HTTP {answer.status_code})")
+        return answer
+
+    def _get(self, path: str) -> tuple[str, httpx2.Response] | None:
+        answer = self._send("GET", path, None, {})
+        if answer.status_code in {404, 410}:
+            return None
+        if answer.status_code != 200:
+            raise Reject("caldav_refused", f"The CalDAV server refused to read (HTTP {answer.status_code})")
+        return answer.content.decode(errors="replace"), answer
+
+    def _resource(self, marker: str) -> str:
+        return f"{self._collection()}{quote(marker, safe='')}.ics"
+
+    def _collection(self) -> str:
+        """The calendar's path, with a slash at its end; found out once."""
+        if self._calendar is None:
+            self._calendar = self._discovered().rstrip("/") + "/"
+        return self._calendar
+
+    def _discovered(self) -> str:
+        """RFC 6764 section 6: the address itself, else principal, home set and the calendars in it."""
+        names = [*_CALENDAR, "d:current-user-principal"]
+        for path in (self._path, "/.well-known/caldav"):
+            answer = self._request("PROPFIND", path, propfind(names), depth="0")
+            if answer.status_code == 207 and (found := _multistatus(answer).resources):
+                if found[0].has(f"{DAV}resourcetype", f"{CALDAV}calendar"):
+                    return found[0].path
+                principal = found[0].href(f"{DAV}current-user-principal")
+                if principal:
+                    return self._chosen(self._home(principal))
+        raise NeedsAuth("no CalDAV server is at this address")
+
+    def _home(self, principal: str) -> str:
+        answer = self._dav("PROPFIND", principal, propfind(["c:calendar-home-set"]), depth="0")
+        home = answer.resources[0].href(f"{CALDAV}calendar-home-set") if answer.resources else None
+        if home is None:
+            raise NeedsAuth("the CalDAV server names no calendars for this user")
+        return home
+
+    def _chosen(self, home: str) -> str:
+        wanted = self._settings.calendar
+        found = [
+            each
+            for each in self._dav("PROPFIND", home, propfind(_CALENDAR), depth="1").resources
+            if each.has(f"{DAV}resourcetype", f"{CALDAV}calendar") and _holds_todos(each)
+        ]
+        named = [each for each in found if wanted in {None, each.text(f"{DAV}displayname")}]
+        if len(named) != 1:
+            raise NeedsAuth(
+                f"{len(named)} of {len(found)} calendars for to-dos fit; set `calendar` to the name of one"
+            )
+        return named[0].path
+
+    def _dav(self, method: str, path: str, body: str, *, depth: str) -> MultiStatus:
+        return _multistatus(self._request(method, path, body, depth=depth))
+
+    def _request(self, method: str, path: str, body: str, *, depth: str) -> httpx2.Response:
+        headers = {"Depth": depth, "Content-Type": "application/xml; charset=utf-8"}
+        return self._send(method, path, f'<?xml version="1.0" encoding="utf-8"?>{body}', headers)
+
+    def _send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> httpx2.Response:
+        headers = {**self._headers, **headers}
+        answer = self._once(method, path, body, headers)
+        for _ in range(_HOPS):
+            target = urlsplit(answer.headers.get("location", ""))
+            # Only within the server: the credentials go nowhere else.
+            if not answer.is_redirect or f"{target.scheme}://{target.netloc}" not in {"://", self._origin}:
+                break
+            answer = self._once(method, target.path, body, headers)
+        return settled("The CalDAV server", answer, after=10)
+
+    def _once(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> httpx2.Response:
+        content = None if body is None else body.encode()
+        http = self._context.http
+        return sent(
+            "The CalDAV server",
+            lambda: http.request(method, self._origin + path, content=content, headers=headers),
+        )
+
+
+def _properties(values: Mapping[str, Any], now: datetime) -> dict[str, str | None]:
+    """Values as iCalendar properties."""
+    found: dict[str, str | None] = {}
+    if "title" in values:
+        found["SUMMARY"] = escaped(one_line(values["title"]))
+    if "body" in values:
+        found["DESCRIPTION"] = escaped(plain(values["body"]))
+    if "scheduled_at" in values:
+        found["DUE"] = None if values["scheduled_at"] is None else utc(values["scheduled_at"])
+    if "priority" in values:
+        found["PRIORITY"] = None if values["priority"] is None else str(_level(values["priority"]))
+    if "status" in values:
+        done, canceled = values["status"] == "done", values["status"] == "canceled"
+        found["STATUS"] = "COMPLETED" if done else "CANCELLED" if canceled else "NEEDS-ACTION"
+        found["COMPLETED"] = utc(now) if done else None
+        found["PERCENT-COMPLETE"] = "100" if done else None
+    return found
+
+
+def _level(priority: int) -> int:
+    return 9 - round(priority / 12.5)
+
+
+def _importance(level: int) -> int:
+    return round((9 - level) * 12.5)
+
+
+def to_nine(priority: int | None) -> int | None:
+    """A priority as exact as nine levels tell it."""
+    return None if priority is None else _importance(_level(priority))
+
+
+def _multistatus(answer: httpx2.Response) -> MultiStatus:
+    if answer.status_code != 207:
+        raise NeedsAuth(f"the calendar is not there any more, or not for us (HTTP {answer.status_code})")
+    return read_multistatus(answer.content)
+
+
+def _gone(resource: DavResource, token: str) -> RemoteChange:
+    event = f"{resource.path}:gone:{token}"
+    return RemoteChange(event_id=event, external_id=resource.path, occurred_at=None, kind="gone")
+
+
+def _holds_todos(resource: DavResource) -> bool:
+    kinds = resource.properties.get(f"{CALDAV}supported-calendar-component-set")
+    return kinds is None or any(each.get("name", "").upper() == "VTODO" for each in kinds)
+
+
+def _http_date(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else parse_instant(parsedate_to_datetime(text).astimezone(UTC))
+    except ValueError:
+        return None
+
+
+def _authorization(settings: CaldavSettings) -> dict[str, str]:
+    if settings.bearer_token is not None:
+        return {"Authorization": f"Bearer {settings.bearer_token.get_secret_value()}"}
+    if settings.username is None or settings.password is None:
+        return {}
+    pair = f"{settings.username}:{settings.password.get_secret_value()}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
+
+
+DECLARATION: Final = Declaration(
+    name="caldav",
+    title="CalDAV",
+    summary="Mirrors interactions as to-dos of one calendar of any CalDAV server, both ways.",
+    settings=CaldavSettings,
+    make=Caldav,
+    fields=(
+        MirroredField(name="title", remote_name="SUMMARY", coarse=one_line, loss="A summary is one line."),
+        MirroredField(
+            name="body", remote_name="DESCRIPTION", coarse=plain, loss="White space around it is not kept."
+        ),
+        MirroredField(name="status", remote_name="STATUS"),
+        MirroredField(name="scheduled_at", remote_name="DUE", coarse=to_seconds, loss="Exact to the second."),
+        MirroredField(
+            name="priority", remote_name="PRIORITY", coarse=to_nine, loss="Nine levels instead of 101."
+        ),
+    ),
+    features=frozenset({"read", "find", "poll"}),
+    hosts=lambda _settings: (),
+    limits=(RateLimit(requests=100, seconds=10),),
+    conditional_writes=True,
+    guarantees=(
+        "Repeating to-dos are left alone; so are other people's, unless `include_others` is set.",
+        "Every write names the version it is based on, so nobody's change is overwritten unseen.",
+        "Properties and alarms that are not ours stay as they are, byte for byte.",
+        "A deleted interaction's to-do is canceled and marked, and comes back if the deletion is undone.",
+        "A due date without a time is taken at `day_time`; a time without a zone in `time_zone`.",
+    ),
+)

@@ -1,0 +1,169 @@
+"""Outgoing webhooks in the Standard Webhooks form: each change of an interaction is one signed POST.
+
+Specification: github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md. A retry carries
+the same ``webhook-id``, so that a receiver that keeps the ids it has seen gets each change once.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import uuid
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import Field, SecretStr, field_validator
+
+from connectors.answers import sent, settled
+from connectors.contract import FIELDS, Context, Provider
+from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.remote import Gone, Health, Intent, RemoteObject
+from schemas.errors import NeedsAuth, Retry, Stop
+from schemas.instants import format_instant
+
+_PREFIX: Final = "whsec_"
+#: A body stays below 20 kB (the specification's advice).
+_MOST: Final = 20_000
+
+
+class WebhookSettings(ProviderSettings):
+    """Where changes are sent, and the secret they are signed with."""
+
+    url: str = Field(description="Address that receives the changes; https")
+    secret: SecretStr = Field(description="Signing secret: whsec_ and 24 to 64 bytes in base64")
+    previous_secret: SecretStr | None = Field(
+        None, description="The secret before, while receivers change over: deliveries carry both signatures"
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _https(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
+            raise ValueError("must begin with https:// and hold no credentials")
+        return url
+
+    @field_validator("secret", "previous_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and not 24 <= len(_key(secret)) <= 64:
+            raise ValueError("must be whsec_ and 24 to 64 bytes in base64")
+        return secret
+
+
+class Webhook(Provider):
+    """One endpoint. There is nothing to read back, so what was sent counts as what it holds."""
+
+    def __init__(self, settings: WebhookSettings, context: Context) -> None:
+        self._settings, self._context = settings, context
+        self._keys = [_key(each) for each in (settings.secret, settings.previous_secret) if each is not None]
+
+    def create(self, intent: Intent) -> RemoteObject:
+        told = RemoteObject(external_id=intent.interaction_id, values=intent.values, marker=intent.marker)
+        return self._told("created", told, list(intent.values), intent.marker)
+
+    def update(self, external_id: str, changes: Mapping[str, Any], base: RemoteObject) -> RemoteObject | Gone:
+        told = RemoteObject(external_id=external_id, values={**base.values, **changes}, marker=base.marker)
+        return self._told("updated", told, list(changes), base.version or "")
+
+    def archive(self, external_id: str) -> RemoteObject | Gone:
+        told = RemoteObject(external_id=external_id, values={}, archived=True)
+        return self._told("deleted", told, [], uuid.uuid4().hex)
+
+    def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
+        told = RemoteObject(external_id=external_id, values=values)
+        return self._told("restored", told, list(values), uuid.uuid4().hex)
+
+    def health(self) -> Health:
+        return Health(ok=True, detail="An endpoint is only known to work when a change is sent")
+
+    def _told(self, kind: str, told: RemoteObject, changed: list[str], after: str) -> RemoteObject:
+        """Send it; the version that comes back makes the next delivery's id, so ids never repeat."""
+        values = {name: _json(value) for name, value in told.values.items()}
+        said = orjson.dumps([kind, told.external_id, values, changed, after], option=orjson.OPT_SORT_KEYS)
+        identity = f"msg_{sha256(self._context.integration_id.encode() + said).hexdigest()[:32]}"
+        data = {"id": told.external_id, "changedFields": [_camel(name) for name in changed]}
+        data.update({_camel(name): value for name, value in values.items()})
+        self._post(identity, f"customers.interaction.{kind}", data)
+        return RemoteObject(
+            external_id=told.external_id,
+            values=told.values,
+            version=identity,
+            archived=told.archived,
+            marker=told.marker,
+        )
+
+    def _post(self, identity: str, kind: str, data: dict[str, Any]) -> None:
+        now = self._context.now()
+        event = {"type": kind, "timestamp": format_instant(now), "data": data}
+        body = orjson.dumps(event)
+        if len(body) > _MOST:
+            event["data"] = {**data, "body": None, "omittedFields": ["body"]}
+            body = orjson.dumps(event)
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": identity,
+            "webhook-timestamp": str(int(now.timestamp())),
+        }
+        headers["webhook-signature"] = signatures(self._keys, headers, body)
+        answer = sent(
+            "The webhook", lambda: self._context.http.post(self._settings.url, content=body, headers=headers)
+        )
+        if answer.status_code == 410:
+            raise Stop("the webhook's receiver is gone for good (HTTP 410)")
+        try:
+            settled("The webhook", answer)
+        except NeedsAuth:
+            raise Retry(f"The webhook answered HTTP {answer.status_code}") from None
+        if not answer.is_success:
+            raise Retry(f"The webhook answered HTTP {answer.status_code}")
+
+
+def signatures(keys: list[bytes], headers: Mapping[str, str], body: bytes) -> str:
+    """The ``webhook-signature`` header: one ``v1,<base64 HMAC-SHA256>`` for each key."""
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    digests = [hmac.new(key, signed, sha256).digest() for key in keys]
+    return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
+
+
+def _key(secret: SecretStr) -> bytes:
+    try:
+        return base64.b64decode(secret.get_secret_value().removeprefix(_PREFIX), validate=True)
+    except binascii.Error:
+        return b""
+
+
+def _json(value: Any) -> Any:
+    return format_instant(value) if hasattr(value, "tzinfo") else value
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.title() for part in rest)
+
+
+DECLARATION: Final = Declaration(
+    name="webhook",
+    title="Outgoing webhook",
+    summary="Sends each change of an interaction to an address, signed (Standard Webhooks).",
+    settings=WebhookSettings,
+    make=Webhook,
+    fields=tuple(MirroredField(name=name, remote_name=_camel(name), direction="out") for name in FIELDS),
+    features=frozenset(),
+    hosts=lambda _settings: (),
+    limits=(RateLimit(requests=50, seconds=1),),
+    mirrors_closed=True,
+    public_addresses_only=True,
+    guarantees=(
+        "Signed with HMAC-SHA256 (v1); two secrets are valid while you change over.",
+        "At least once: a retry carries the same webhook-id. A repeated notice of a deletion may not.",
+        "Several changes while the receiver is down arrive as one, with the state as it is then.",
+        "Private and loopback addresses are refused, also behind a public name; redirects are not followed.",
+        "410 switches the integration off; so do too many failures in a row.",
+        "A body beyond 20 kB leaves out the interaction's text and says so (omittedFields).",
+    ),
+)

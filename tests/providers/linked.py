@@ -1,0 +1,76 @@
+"""A provider linked to a server of the test, over a client whose answers can be lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import httpx2
+
+from connectors.contract import Context
+
+
+class LossyTransport(httpx2.BaseTransport):
+    """Real requests; on demand none is sent, or a write is sent and its answer lost."""
+
+    def __init__(self, inner: httpx2.BaseTransport | None = None) -> None:
+        self._inner = inner or httpx2.HTTPTransport()
+        self.down = False
+        self.losing = False
+        #: Every request that was sent.
+        self.sent: list[httpx2.Request] = []
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        if self.down:
+            raise httpx2.ConnectError("down", request=request)
+        self.sent.append(request)
+        answer = self._inner.handle_request(request)
+        if self.losing and request.method not in {"GET", "PROPFIND", "REPORT"}:
+            answer.read()
+            raise httpx2.ReadError("lost", request=request)
+        return answer
+
+    def close(self) -> None:
+        self._inner.close()
+
+    @contextlib.contextmanager
+    def outage(self) -> Iterator[None]:
+        """Send nothing."""
+        self.down = True
+        try:
+            yield
+        finally:
+            self.down = False
+
+    @contextlib.contextmanager
+    def unanswered(self) -> Iterator[None]:
+        """Carry writes out and lose their answers."""
+        self.losing = True
+        try:
+            yield
+        finally:
+            self.losing = False
+
+
+class SavedSecrets(dict[str, str]):
+    """Takes the secrets that a provider renews."""
+
+    def __call__(self, **secrets: str) -> None:
+        self.update(secrets)
+
+
+def context(
+    transport: httpx2.BaseTransport,
+    *,
+    callback_url: str | None = None,
+    saved: SavedSecrets | None = None,
+) -> Context:
+    """What the engine would hand to a provider; close ``http`` after use."""
+    return Context(
+        integration_id="integration-1",
+        http=httpx2.Client(transport=transport, timeout=10),
+        now=lambda: datetime.now(UTC),
+        callback_url=callback_url,
+        save_secrets=saved if saved is not None else SavedSecrets(),
+    )

@@ -1,0 +1,94 @@
+"""A real CalDAV server (Radicale) with one user and one calendar, and a real other client of it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from caldav.collection import Calendar
+from caldav.davclient import DAVClient
+
+USER: Final = "ada"
+PASSWORD: Final = "a secret of radicale"
+
+
+@dataclass(frozen=True, slots=True)
+class RadicaleServer:
+    """A running server.
+
+    :param url: its address, without a path.
+    :param folder: where it keeps its users and what it stores.
+    """
+
+    url: str
+    folder: Path
+
+    def client(self) -> DAVClient:
+        """The other client: a library of other people, signed in."""
+        return DAVClient(url=self.url, username=USER, password=PASSWORD)
+
+    def new_calendar(self, name: str, **options: Any) -> Calendar:
+        """An empty calendar, made by the other client."""
+        client: Any = self.client()
+        made: Calendar = client.principal().make_calendar(name=name, **options)
+        return made
+
+    def stored(self, calendar: Calendar) -> int:
+        """How many objects of the calendar lie on the server's disk."""
+        name = str(calendar.url).rstrip("/").rpartition("/")[2]
+        return len(list((self.folder / "collections" / "collection-root" / USER / name).glob("*.ics")))
+
+    @contextlib.contextmanager
+    def locked_out(self) -> Iterator[None]:
+        """For the length of a block the password is another one."""
+        (self.folder / "users").write_text(f"{USER}:another password\n")
+        try:
+            yield
+        finally:
+            (self.folder / "users").write_text(f"{USER}:{PASSWORD}\n")
+
+
+@contextlib.contextmanager
+def radicale() -> Iterator[RadicaleServer]:
+    """A server on a free loopback port and a new folder, stopped at the end."""
+    with tempfile.TemporaryDirectory(prefix="radicale-") as folder, socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        users = Path(folder) / "users"
+        users.write_text(f"{USER}:{PASSWORD}\n")
+        config = Path(folder) / "config"
+        config.write_text(
+            f"[server]\nhosts = 127.0.0.1:{port}\n[auth]\ntype = htpasswd\nhtpasswd_filename = {users}\n"
+            "htpasswd_encryption = plain\ndelay = 0\n"
+            f"[storage]\nfilesystem_folder = {folder}/collections\n[logging]\nlevel = warning\n"
+        )
+        log = (Path(folder) / "log").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "radicale", "--config", str(config)], stdout=log, stderr=log
+        )
+        try:
+            _wait(process, port, Path(folder) / "log")
+            yield RadicaleServer(f"http://127.0.0.1:{port}", Path(folder))
+        finally:
+            process.terminate()
+            process.wait(20)
+            log.close()
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        assert process.poll() is None, f"radicale ended: {log.read_text()}"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        assert time.monotonic() < deadline, f"radicale did not listen within 30 s: {log.read_text()}"
+        time.sleep(0.02)
