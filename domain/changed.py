@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain.decision import Decision
-from domain.event_payloads import lifecycle_event, next_event
+from domain.event_payloads import lifecycle_event, next_event, next_snapshot
 from domain.model import Entity, Event, Interaction, TypeEntry
 from domain.outcome import result
 from domain.projection import entity_after
@@ -48,8 +48,9 @@ def changed(
         entity_version=entity.entity_version,
     )
     events: tuple[Event, ...] = (lifecycle,)
+    following = next_snapshot(entity.next)
     if entity.next != stored.next:
-        events = lifecycle, next_event(command, reason, stored, entity)
+        events = lifecycle, next_event(command, reason, stored, entity, following)
     return Decision(
         command=command,
         outcome="applied",
@@ -59,6 +60,7 @@ def changed(
             interaction_id=row.id,
             version=version,
             entity=entity,
+            following=following,
             undo_token=undo_token(command.envelope.id) if undoable else None,
             invalidates=invalidates(stored, entity),
             warnings=warnings,
@@ -81,11 +83,11 @@ def invalidates(stored: Entity, entity: Entity) -> tuple[str, ...]:
         cache_tags.interaction_list(entity.tenant_id, entity.organization_id),
     )
     if (
-        entity.next == stored.next
-        and entity.last == stored.last
-        and entity.open_count == stored.open_count
-        and entity.overdue_count == stored.overdue_count
+        entity.open_count == stored.open_count
         and entity.done_count == stored.done_count
+        and entity.overdue_count == stored.overdue_count
+        and entity.next == stored.next
+        and entity.last == stored.last
     ):
         return tags
     return *tags, cache_tags.next_interaction_of_entity(entity.id)

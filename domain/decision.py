@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from domain.model import Deal, Entity, Event, Interaction, Outcome, TypeEntry
-from domain.value_class import value_class
 from schemas.command import Command, Refused
+from schemas.value_class import value_class
 
 
 @value_class(slots=True, frozen=True, kw_only=True)

@@ -98,8 +98,13 @@ def lifecycle_event(
     )
 
 
-def next_event(command: Command, reason: str, stored: Entity, entity: Entity) -> Event:
-    """``customers.next_interaction.updated`` (``schemas.events.NextInteractionUpdated``)."""
+def next_event(
+    command: Command, reason: str, stored: Entity, entity: Entity, following: dict[str, Any] | None
+) -> Event:
+    """``customers.next_interaction.updated`` (``schemas.events.NextInteractionUpdated``).
+
+    :param following: the snapshot of the entity's next interaction.
+    """
     envelope = command.envelope
     projection = entity.next
     return _event(
@@ -118,7 +123,7 @@ def next_event(command: Command, reason: str, stored: Entity, entity: Entity) ->
             "recordedAt": format_instant(command.appended_at),
             "nextInteractionId": projection.interaction_id if projection is not None else None,
             "previous": next_snapshot(stored.next),
-            "next": next_snapshot(projection),
+            "next": following,
         },
     )
 

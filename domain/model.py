@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from domain.value_class import value_class
+from schemas.value_class import value_class
 
 Outcome = Literal["applied", "rejected", "duplicate", "no_op"]
 

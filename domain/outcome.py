@@ -45,6 +45,7 @@ def result(
     interaction_id: str | None = None,
     version: int | None = None,
     entity: Entity | None = None,
+    following: dict[str, Any] | None = None,
     undo_token: str | None = None,
     invalidates: tuple[str, ...] = (),
     warnings: tuple[dict[str, Any], ...] = (),
@@ -54,8 +55,11 @@ def result(
     """The result's value (``schemas.outcomes.Result``) without the command's place in the log.
 
     :param entity: the entity after the command: its version and next interaction are told.
+    :param following: the snapshot of the entity's next interaction, if it is made already.
     """
     envelope = command.envelope
+    if following is None and entity is not None:
+        following = next_snapshot(entity.next)
     return {
         "commandId": envelope.id if envelope.id is not None else log_identity(command)[2],
         "commandType": envelope.type,
@@ -66,7 +70,7 @@ def result(
         "interactionId": interaction_id,
         "version": version,
         "entityVersion": entity.entity_version if entity is not None else None,
-        "nextInteraction": next_snapshot(entity.next) if entity is not None else None,
+        "nextInteraction": following,
         "undoToken": undo_token,
         "invalidates": list(invalidates),
         "warnings": list(warnings),

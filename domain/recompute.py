@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.changed import invalidates
 from domain.decision import Decision
-from domain.event_payloads import next_event
+from domain.event_payloads import next_event, next_snapshot
 from domain.model import Entity
 from domain.outcome import check_version, no_op, result
 from domain.projection import derive, with_projection
@@ -29,12 +29,17 @@ def recompute_next(world: World, command: Command, payload: InteractionRecompute
     if (coming, last, counts) == (stored.next, stored.last, kept):
         return no_op(command, stored, None)
     entity = with_projection(stored, coming, last, counts, command.appended_at)
+    following = next_snapshot(entity.next)
     reason = "relabeled" if _follows_relabel(command, stored) else "recompute"
     return Decision(
         command=command,
         outcome="applied",
-        result=result(command, "applied", entity=entity, invalidates=invalidates(stored, entity)),
-        events=(next_event(command, reason, stored, entity),) if entity.next != stored.next else (),
+        result=result(
+            command, "applied", entity=entity, following=following, invalidates=invalidates(stored, entity)
+        ),
+        events=(next_event(command, reason, stored, entity, following),)
+        if entity.next != stored.next
+        else (),
         entity_version=entity.entity_version,
         entity=entity,
     )

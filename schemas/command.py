@@ -7,9 +7,10 @@ from datetime import datetime
 
 from schemas.errors import Reject
 from schemas.payloads import Payload
+from schemas.value_class import value_class
 
 
-@dataclass(frozen=True, slots=True)
+@value_class(frozen=True, slots=True)
 class Record:
     """One record as Kafka delivered it: bytes only.
 
@@ -25,7 +26,7 @@ class Record:
     headers: tuple[tuple[str, bytes | None], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """The CloudEvents attributes of a command (CloudEvents 1.0, Kafka binding 1.0.2)."""
 
@@ -43,7 +44,7 @@ class Envelope:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value_class(frozen=True, slots=True, kw_only=True)
 class Command:
     """A decoded, valid command.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -41,7 +42,10 @@ _OPTIONAL: Final = {
     "traceparent": "traceparent",
 }
 _TEXTS: Final = frozenset({*_OPTIONAL, "id", "source", "type"})
+_REQUIRED: Final = ("id", "source", "type", "tenantid", "organizationid", "entityid")
 _MAX_ATTRIBUTE: Final = 200
+_KNOWN: Final = (*_TEXTS, "tenantid", "organizationid", "entityid", "specversion", "time")
+_HEADERS: Final = {f"ce_{name}": name for name in _KNOWN}
 
 
 class _Undecodable(Reject):
@@ -83,7 +87,10 @@ def _open(record: Record, attributes: dict[str, Any]) -> dict[str, Any] | None:
         for name, raw in record.headers:
             if raw is None:
                 continue
-            if name.startswith("ce_"):
+            attribute = _HEADERS.get(name)
+            if attribute is not None:
+                attributes[attribute] = raw.decode()
+            elif name.startswith("ce_"):
                 attributes[name[3:]] = raw.decode()
             elif name == "traceparent":
                 attributes["traceparent"] = raw.decode()
@@ -115,7 +122,7 @@ def _json_object(value: bytes) -> dict[str, Any]:
 
 
 def _envelope(attributes: dict[str, Any]) -> Envelope:
-    for name in ("id", "source", "type", "tenantid", "organizationid", "entityid"):
+    for name in _REQUIRED:
         value = attributes.get(name)
         if not isinstance(value, str) or not value:
             raise _Undecodable(
@@ -132,8 +139,9 @@ def _envelope(attributes: dict[str, Any]) -> Envelope:
         if not isinstance(value, str) or len(value) > _MAX_ATTRIBUTE or "\x00" in value:
             raise _attribute(name, "invalid_attribute", f"must be a text of at most {_MAX_ATTRIBUTE}")
     for name in ("tenantid", "organizationid", "entityid"):
-        if not _UUID.match(attributes[name]) or attributes[name] != attributes[name].lower():
+        if not _is_scope_id(attributes[name]):
             raise _attribute(name, "invalid_attribute", "must be a UUID in lower case")
+    get = attributes.get
     return Envelope(
         id=attributes["id"],
         type=canonical_type(attributes["type"]),
@@ -141,8 +149,18 @@ def _envelope(attributes: dict[str, Any]) -> Envelope:
         tenant_id=attributes["tenantid"],
         organization_id=attributes["organizationid"],
         entity_id=attributes["entityid"],
-        **{field: attributes[name] for name, field in _OPTIONAL.items() if name in attributes},
+        subject=get("subject"),
+        sync_origin=get("syncorigin"),
+        correlation_id=get("correlationid"),
+        causation_id=get("causationid"),
+        actor_id=get("actorid"),
+        traceparent=get("traceparent"),
     )
+
+
+@lru_cache(maxsize=8192)
+def _is_scope_id(text: str) -> bool:
+    return _UUID.match(text) is not None and text == text.lower()
 
 
 def _attribute(name: str, code: str, detail: str) -> _Undecodable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
@@ -30,6 +31,7 @@ def no_nul(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def normalize_interaction_type(text: str) -> str:
     """The dictionary code of a type as a person may write it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -61,11 +62,11 @@ def store(connection: Connection, world: World, decisions: Sequence[Decision]) -
     _interactions(connection, world)
     logged = [decision for decision in decisions if decision.logged]
     _COPY_LOG.write(connection, (_log_row(decision) for decision in logged))
-    rows = [row for decision in decisions if decision.events for row in outbox_rows(decision)]
-    for decision in decisions:
-        if decision.relabeled is not None:
-            rows.extend(relabel_rows(connection, decision))
-    _COPY_OUTBOX.write(connection, rows)
+    relabeled = [decision for decision in decisions if decision.relabeled is not None]
+    followers = [row for decision in relabeled for row in relabel_rows(connection, decision)]
+    # Made while the server takes in those before.
+    events = (row for decision in decisions if decision.events for row in outbox_rows(decision))
+    _COPY_OUTBOX.write(connection, chain(events, followers))
 
 
 def _entities(connection: Connection, world: World) -> None:

@@ -1,4 +1,4 @@
-"""The decorator of the values the rules work on: immutable to the type checker, plain at run time."""
+"""The decorator of values: immutable to the type checker, plain at run time."""
 
 from __future__ import annotations
 
