@@ -61,12 +61,12 @@ class Timers:
         self._pulse.rest("timers")
 
     def _session(self) -> None:
-        producer = make_producer(self._settings)
         with connect(self._settings, application_name="interactions-timers", autocommit=True) as connection:
             while not try_lead(connection, "timers"):  # the others stand by
                 self._pulse.beat("timers")
                 if self._stop.wait(1.0):
                     return
+            producer = make_producer(self._settings)
             made_at: datetime | None = None
             while not self._stop.is_set():
                 self._pulse.beat("timers")

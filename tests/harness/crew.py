@@ -15,7 +15,7 @@ from types import TracebackType
 
 from runtime.settings import Settings
 from tests.harness.roles import environment
-from tests.harness.stepping_clock import stepping_clock
+from tests.harness.stepping_clock import step, stepping_clock
 
 
 @dataclass
@@ -107,7 +107,7 @@ class Crew:
 
     def step_clock(self, name: str, seconds: int) -> None:
         """From now on the wall clock of a member is off by so much; its elapsed time is not touched."""
-        (self._clocks / name).write_text(f"{seconds:+d}")
+        step(self._clocks / name, seconds)
 
     def join(self, role: str, name: str) -> None:
         """Take on one more process."""
