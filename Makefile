@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 # The installer itself; its hash, like everybody's, stands in requirements.lock.
 UV_LINE := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
 
-.PHONY: help setup demo up down test faults chaos mutants lint format
+.PHONY: help setup demo up down test faults chaos mutants bench lint format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ chaos: $(STAMP) ## Hundreds of faults over a million commands, and a report (QUI
 
 mutants: $(STAMP) ## Every deliberate bug must be caught
 	@$(BIN)/python -m tests.faults.mutants.check
+
+bench: $(STAMP) ## Measure everything against Postgres and the peers (QUICK=1: ten minutes; ONLY=P1,P5)
+	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(RESUME),--resume)
 
 lint: $(STAMP) ## Check style, types and import rules
 	@$(BIN)/ruff check .

@@ -1,0 +1,109 @@
+"""Kafka record → committed, results sent: a backlog is laid before frozen processes, then the clock runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bench.context import Bench
+from bench.kafka_side import Results, publish
+from bench.roles import RoleProcess, running, wait_until
+from bench.samples import Sample
+from bench.servers import checkpoint
+from bench.workload import Message, creates, entity_ids, with_poison
+from bench.world import fresh_world
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.topics import COMMANDS
+from sinks.positions import watermarks
+
+_PATIENCE: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """How a backlog went through.
+
+    :param seconds: from the first moment to the last command's published result.
+    :param applied_seconds: to the last commit.
+    :param memory: the largest of the appliers (MiB).
+    :param processor_us: of all processes, a command.
+    """
+
+    seconds: float
+    applied_seconds: float
+    memory: dict[str, float]
+    processor_us: float
+
+
+def drive(settings: Settings, processes: Sequence[RoleProcess], messages: Sequence[Message]) -> Flow:
+    """Freeze the appliers, publish, let them go, and wait until every result is published."""
+    results = Results(settings)
+    before = results.published()
+    for process in processes:
+        process.freeze()
+    publish(settings, messages)
+    wanted = before + len(messages)
+    used = sum(process.processor_seconds() for process in processes)
+    topic = settings.topic(COMMANDS)
+    with connect(settings, application_name="interactions-bench", autocommit=True) as connection:
+        began = time.perf_counter()
+        for process in processes:
+            process.thaw()
+        wait_until(
+            lambda: sum(watermarks(connection, settings.consumer_group, topic).values()) >= wanted,
+            _PATIENCE,
+            "every command is applied",
+        )
+        applied = time.perf_counter() - began
+        wait_until(lambda: results.published() >= wanted, _PATIENCE, "every result is published")
+        seconds = time.perf_counter() - began
+    memory = max((process.memory() for process in processes), key=lambda found: found["rss_peak"])
+    used = sum(process.processor_seconds() for process in processes) - used
+    return Flow(seconds, applied, memory, used / len(messages) * 1e6)
+
+
+def sample(bench: Bench, messages: Sequence[Message], appliers: int = 1) -> Sample:
+    """The rate of one backlog in a fresh world, after a warm-up.
+
+    :param messages: the warm-up and then what is measured.
+    """
+    warm = bench.sizes.warm_up
+    with (
+        fresh_world(bench.servers) as settings,
+        running(settings, ["applier"] * appliers) as processes,
+    ):
+        drive(settings, processes, messages[:warm])
+        checkpoints = checkpoint(bench.servers)
+        flow = drive(settings, processes, messages[warm:])
+    return {
+        "rate": (len(messages) - warm) / flow.seconds,
+        "processor_us": flow.processor_us,
+        "checkpoints": checkpoints,
+        **flow.memory,
+    }
+
+
+def two_processes(bench: Bench) -> Sample:
+    """Two applier processes that share the partitions."""
+    return sample(bench, _creates(bench), appliers=2)
+
+
+def hot_keys(bench: Bench) -> Sample:
+    """All commands on ten customers."""
+    sizes = bench.sizes
+    return sample(bench, creates(sizes.commands + sizes.warm_up, entity_ids(10), "flow"))
+
+
+def poison(bench: Bench) -> Sample:
+    """One record in a hundred cannot be carried out; the rate counts the others."""
+    messages = with_poison(_creates(bench))
+    found = sample(bench, messages)
+    return {**found, "rate": found["rate"] * 99 / 100}
+
+
+def _creates(bench: Bench) -> list[Message]:
+    sizes = bench.sizes
+    return creates(sizes.commands + sizes.warm_up, entity_ids(sizes.entities), "flow")

@@ -1,0 +1,70 @@
+"""The same work on small and on large tables, through SQL only."""
+
+from __future__ import annotations
+
+import time
+
+from bench.context import Bench
+from bench.samples import Sample
+from bench.servers import checkpoint
+from bench.tables import PER_CUSTOMER, make_tables
+from bench.workload import decode, mixed
+from bench.world import apply_batches, drop_database, fresh_database, quiet_collector
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.topics import COMMANDS
+
+
+def growth(bench: Bench) -> Sample:
+    """Commands a second (creates, completions and moved dates of stored interactions) on the small tables
+    and on the large ones, one after the other. The small ones are copied for each sample; the large ones
+    are made once, for a copy would take longer than the work."""
+    sizes = bench.sizes
+    few = _kept(bench, sizes.few_rows, sizes.logged_rows)
+    many = _kept(bench, sizes.many_rows, sizes.logged_rows * 10)
+    found: Sample = {"few": sizes.few_rows, "many": sizes.many_rows}
+    with fresh_database(bench.servers, few.name) as settings:
+        found["few_rate"] = _rate(bench, settings, Kept(few.name, settings, sizes.partitions), sizes.few_rows)
+    found["many_rate"] = _rate(bench, many.settings, many, sizes.many_rows)
+    return found
+
+
+class Kept:
+    """A database with stored interactions, what commands have named in it, and where its log ends."""
+
+    def __init__(self, name: str, settings: Settings, partitions: int) -> None:
+        self.name = name
+        self.settings = settings
+        self.used: set[int] = set()
+        self.ends = [0] * partitions
+
+
+def _kept(bench: Bench, rows: int, logged: int) -> Kept:
+    key = f"tables-{rows}"
+    found = bench.kept.get(key)
+    if not isinstance(found, Kept):
+        name = f"bench_{rows}"
+        settings = make_tables(bench.servers, name, rows, logged, bench.progress)
+        bench.closing.callback(drop_database, bench.servers, name)
+        found = bench.kept[key] = Kept(name, settings, bench.sizes.partitions)
+    return found
+
+
+def _rate(bench: Bench, settings: Settings, kept: Kept, rows: int) -> float:
+    sizes = bench.sizes
+    seed = f"growth-{bench.samples.count('growth')}"
+    messages = mixed(sizes.growth_commands, rows // PER_CUSTOMER, seed, kept.used)
+    commands = decode(messages, settings.topic(COMMANDS), sizes.partitions, kept.ends)
+    quiet_collector()
+    checkpoint(bench.servers)
+    with connect(settings, application_name="interactions-bench") as connection:
+        began = time.perf_counter()
+        apply_batches(connection, settings, commands, sizes.batch_size)
+        seconds = time.perf_counter() - began
+        outcomes = connection.execute(
+            "SELECT count(*) FROM command_log WHERE command_id LIKE %s AND outcome = 'applied'",
+            (f"{seed}-%",),
+        ).fetchone()
+    if outcomes is None or outcomes[0] != len(messages):
+        raise RuntimeError(f"{outcomes} of {len(messages)} commands were applied")
+    return len(messages) / seconds

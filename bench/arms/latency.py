@@ -1,0 +1,228 @@
+"""How long a command takes at a steady pace: to its outcome, and from its commit to its event.
+
+Every message has an intended moment, and its latency counts from that moment: a publisher that falls
+behind makes latencies longer, not fewer.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any, Final
+
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
+
+from bench.arithmetic import percentile
+from bench.arms.flow import drive
+from bench.context import Bench
+from bench.kafka_side import count_records, reader
+from bench.roles import running
+from bench.samples import Sample
+from bench.servers import checkpoint
+from bench.workload import Message, creates, entity_ids
+from bench.world import fresh_world
+from runtime.kafka import make_admin, make_producer
+from runtime.postgres import Connection, connect
+from runtime.settings import Settings
+from schemas.topics import COMMANDS, EVENTS, RESULTS
+
+_STEP: Final = 0.001
+
+
+def capacity(bench: Bench) -> Sample:
+    """Commands a second that the whole pipeline takes on this machine: an applier and the relay at work
+    together, until results and events are out. Half load and a tenth are shares of this."""
+    sizes = bench.sizes
+    messages = creates(sizes.commands + sizes.warm_up, entity_ids(sizes.entities), "capacity")
+    warm, measured = messages[: sizes.warm_up], messages[sizes.warm_up :]
+    with (
+        fresh_world(bench.servers) as settings,
+        running(settings, ["applier", "relay"]) as (applier, relay),
+        connect(settings, application_name="interactions-bench", autocommit=True) as connection,
+    ):
+        events = reader(settings, [EVENTS])
+        try:
+            drive(settings, [applier], warm)
+            before = _rows(connection)
+            count_records(events, before, 20.0)
+            checkpoint(bench.servers)
+            began = time.perf_counter()
+            flow = drive(settings, [applier], measured)
+            laid = time.perf_counter() - began - flow.seconds
+            outbox = _rows(connection) - before
+            if count_records(events, outbox, 20.0) != outbox:
+                raise RuntimeError("the relay did not publish everything")
+            seconds = time.perf_counter() - began - laid
+        finally:
+            events.close()
+        return {"rate": len(measured) / seconds, "relay_pss": relay.memory()["pss"]}
+
+
+def half_load(bench: Bench) -> Sample:
+    """Latencies at half of the pipeline's rate."""
+    return _paced(bench, 0.5)
+
+
+def tenth_load(bench: Bench) -> Sample:
+    """Latencies at a tenth of the pipeline's rate."""
+    return _paced(bench, 0.1)
+
+
+def _paced(bench: Bench, share: float) -> Sample:
+    sizes = bench.sizes
+    pace = median(bench.samples.series("capacity", "rate")) * share
+    count = int(pace * sizes.latency_seconds)
+    messages = creates(count, entity_ids(sizes.entities), f"paced-{share}")
+    with (
+        fresh_world(bench.servers) as settings,
+        running(settings, ["applier", "relay"]) as (applier, _),
+        connect(settings, application_name="interactions-bench", autocommit=True) as connection,
+    ):
+        drive(settings, [applier], creates(sizes.warm_up, entity_ids(sizes.entities), "warm"))
+        before = _rows(connection)
+        events = reader(settings, [EVENTS])
+        published = count_records(events, before, 20.0)
+        events.close()
+        if published != before:
+            raise RuntimeError(f"the relay published {published} of the warm-up's {before} events")
+        checkpoint(bench.servers)
+        commit_p50, ack_p50 = _commit_seconds(connection), _ack_seconds(settings)
+        readers = _Readers(settings)
+        readers.start()
+        intended, late = _send(settings, messages, pace)
+        readers.finish(count, lambda: _rows(connection) - before)
+        outcome = [readers.results[name] - moment for name, moment in intended.items()]
+        latencies = _after_commit(connection, readers.events)
+    # The first second pays for caches that fill; it is left out of every sample in the same way.
+    settled = int(pace * min(1.0, sizes.latency_seconds / 10))
+    return {
+        "pace": pace,
+        "outcome_p50": percentile(outcome[settled:], 0.50),
+        "outcome_p99": percentile(outcome[settled:], 0.99),
+        "event_p50": percentile(latencies, 0.50),
+        "event_p99": percentile(latencies, 0.99),
+        "commit_p50": commit_p50,
+        "ack_p50": ack_p50,
+        "publisher_late_p99": percentile(late[settled:], 0.99),
+        "samples": len(outcome),
+    }
+
+
+class _Readers(threading.Thread):
+    """Notes when each result and each event became readable (committed), in the machine's wall clock."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name="readers", daemon=True)
+        self.results: dict[str, float] = {}
+        self.events: dict[str, float] = {}
+        self._consumer: Consumer = reader(settings, [RESULTS, EVENTS], from_end=True)
+        self._results = settings.topic(RESULTS)
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.is_set():
+            # One as soon as it is there, and what came with it: waiting for more would add to latencies.
+            messages = self._consumer.consume(1, 0.05)
+            if messages:
+                messages += self._consumer.consume(499, 0)
+            now = time.time()
+            for message in messages:
+                if message.error() is not None:
+                    continue
+                headers: dict[str, Any] = dict(message.headers() or [])
+                if message.topic() == self._results:
+                    self.results.setdefault(headers["ce_causationid"].decode(), now)
+                else:
+                    self.events.setdefault(headers["ce_id"].decode(), now)
+
+    def finish(self, results: int, events: Callable[[], int]) -> None:
+        """Wait for so many results and events, then stop.
+
+        :raises RuntimeError: they did not all come.
+        """
+        deadline = time.monotonic() + 60
+        while len(self.results) < results or len(self.events) < events():
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"{len(self.results)} of {results} results, {len(self.events)} events came"
+                )
+            time.sleep(0.05)
+        self._over.set()
+        self.join(10)
+        self._consumer.close()
+
+
+def _send(
+    settings: Settings, messages: Sequence[Message], pace: float
+) -> tuple[dict[str, float], list[float]]:
+    """Send at a steady pace; the intended moment of each command, and how late it really went out."""
+    producer: Producer = make_producer(settings, **{"linger.ms": 0})
+    producer.list_topics(timeout=10)
+    topic = settings.topic(COMMANDS)
+    began = time.time() + 0.2
+    intended: dict[str, float] = {}
+    late: list[float] = []
+    sent = 0
+    while sent < len(messages):
+        now = time.time()
+        due = min(len(messages), int((now - began) * pace) + 1) if now >= began else 0
+        while sent < due:
+            message = messages[sent]
+            moment = began + sent / pace
+            name = message.value[message.value.index(b'"id":"') + 6 :].partition(b'"')[0].decode()
+            intended[name] = moment
+            producer.produce(topic, key=message.key, value=message.value)
+            late.append(time.time() - moment)
+            sent += 1
+        producer.poll(0)
+        time.sleep(_STEP)
+    producer.flush(30)
+    return intended, late
+
+
+def _after_commit(connection: Connection, readable: dict[str, float]) -> list[float]:
+    """Seconds from the commit that wrote an event to the moment at which it could be read."""
+    rows = connection.execute(
+        "SELECT id::text, extract(epoch FROM pg_xact_commit_timestamp((xid % 4294967296)::text::xid))::float8"
+        " FROM outbox"
+    )
+    return [readable[row[0]] - row[1] for row in rows if row[0] in readable]
+
+
+def _commit_seconds(connection: Connection, count: int = 300) -> float:
+    """The median of one-row transactions on the idle server."""
+    connection.execute("CREATE TABLE bench_commit (moment timestamptz)")
+    taken = []
+    for _ in range(count):
+        began = time.perf_counter()
+        connection.execute("INSERT INTO bench_commit VALUES (now())")  # autocommit: one transaction
+        taken.append(time.perf_counter() - began)
+    return median(taken)
+
+
+def _ack_seconds(settings: Settings, count: int = 300) -> float:
+    """The median of single acknowledged records on the idle broker."""
+    producer = make_producer(settings, **{"linger.ms": 0})
+    topic = settings.topic("bench.acks")
+    admin = make_admin(settings)
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
+    producer.produce(topic, b"0")
+    producer.flush(30)
+    taken = []
+    for _ in range(count):
+        began = time.perf_counter()
+        producer.produce(topic, b"0")
+        producer.flush(10)
+        taken.append(time.perf_counter() - began)
+    return median(taken)
+
+
+def _rows(connection: Connection) -> int:
+    found = connection.execute("SELECT count(*) FROM outbox").fetchone()
+    return int(found[0]) if found else 0
+
+
+__all__ = ["capacity", "half_load", "tenth_load"]

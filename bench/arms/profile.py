@@ -1,0 +1,154 @@
+"""Where a command's time goes: each stage of the applier alone, one thread, the same commands."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from unittest import mock
+
+import orjson
+
+import sinks.transaction
+from bench.context import Bench
+from bench.kafka_side import publish
+from bench.samples import Sample
+from bench.servers import checkpoint
+from bench.workload import creates, entity_ids
+from bench.world import apply_batches, fresh_world, quiet_collector
+from runtime.kafka import make_consumer, make_producer
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.command import Command, Record, Refused
+from schemas.decode import decode_record
+from schemas.topics import COMMANDS, RESULTS
+from sinks.transaction import BatchTransaction
+from streams.codec import make_codec
+from streams.result_records import result_record
+
+
+class _Clock:
+    """Adds up wall and processor time by stage."""
+
+    def __init__(self) -> None:
+        self.wall: dict[str, float] = {}
+        self.processor: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        wall, processor = time.perf_counter(), time.thread_time()
+        try:
+            yield
+        finally:
+            self.wall[name] = self.wall.get(name, 0.0) + time.perf_counter() - wall
+            self.processor[name] = self.processor.get(name, 0.0) + time.thread_time() - processor
+
+    def around(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*arguments: Any, **options: Any) -> Any:
+            with self.stage(name):
+                return call(*arguments, **options)
+
+        return timed
+
+
+def profile(bench: Bench) -> Sample:
+    """Microseconds a command: consume, decode, validate, load, decide, encode and send, commit, results.
+
+    ``waiting`` is what of load, store and commit the client spends waiting for Postgres.
+    """
+    sizes = bench.sizes
+    count = sizes.growth_commands
+    clock = _Clock()
+    with fresh_world(bench.servers) as settings:
+        publish(settings, creates(count, entity_ids(sizes.entities), "profile"))
+        records = _consume(settings, count, clock)
+        commands = _decode(records, clock)
+        quiet_collector()
+        checkpoint(bench.servers)
+        decisions: list[Any] = []
+        real = BatchTransaction.apply
+
+        def apply(self: BatchTransaction, *arguments: Any) -> Any:
+            with clock.stage("transaction"):
+                made = real(self, *arguments)
+            decisions.extend(made)
+            return made
+
+        with ExitStack() as patched:
+            connection = patched.enter_context(connect(settings, application_name="interactions-bench"))
+            patched.enter_context(mock.patch.object(BatchTransaction, "apply", apply))
+            for name, stage in (("load_world", "load"), ("fold", "decide"), ("store", "store")):
+                timed = clock.around(stage, getattr(sinks.transaction, name))
+                patched.enter_context(mock.patch.object(sinks.transaction, name, timed))
+            apply_batches(connection, settings, commands, sizes.batch_size)
+        _results(settings, decisions, clock)
+    rest = clock.wall["transaction"] - sum(clock.wall[name] for name in ("load", "decide", "store"))
+    waiting = {name: clock.wall[name] - clock.processor[name] for name in ("load", "store")}
+    microseconds = {
+        "consume": clock.wall["consume"],
+        "decode (JSON)": clock.wall["parse"],
+        "validate (envelope, model, fingerprint)": clock.wall["decode"] - clock.wall["parse"],
+        "load: client": clock.processor["load"],
+        "load: waiting for Postgres": waiting["load"],
+        "decide": clock.wall["decide"],
+        "encode rows, events, log: client": clock.processor["store"],
+        "write rows: waiting for Postgres": waiting["store"],
+        "locks, watermark, commit": rest,
+        "results (encode, produce, acknowledge)": clock.wall["results"],
+    }
+    return {"us": {name: seconds / count * 1e6 for name, seconds in microseconds.items()}, "commands": count}
+
+
+def _consume(settings: Settings, count: int, clock: _Clock) -> list[Record]:
+    consumer = make_consumer(settings, "interactions-bench-profile")
+    consumer.subscribe([settings.topic(COMMANDS)])
+    records: list[Record] = []
+    try:
+        first = consumer.consume(1, 30.0)  # joining the group is not reading
+        while len(records) < count:
+            with clock.stage("consume"):
+                messages = consumer.consume(2000, 1.0)
+                records.extend(_record(message) for message in (*first, *messages))
+            first = []
+    finally:
+        consumer.close()
+    records.sort(key=lambda record: (record.offset, record.partition))
+    return records
+
+
+def _record(message: Any) -> Record:
+    return Record(
+        message.topic(),
+        message.partition(),
+        message.offset(),
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        tuple(message.headers() or ()),
+    )
+
+
+def _decode(records: list[Record], clock: _Clock) -> list[Command | Refused]:
+    with clock.stage("parse"):
+        for record in records:
+            orjson.loads(record.value or b"")
+    with clock.stage("decode"):
+        return [decode_record(record, _no_avro) for record in records]
+
+
+def _results(settings: Settings, decisions: list[Any], clock: _Clock) -> None:
+    codec = make_codec(settings)
+    producer = make_producer(settings, **{"linger.ms": 0, "queue.buffering.max.messages": 500_000})
+    producer.list_topics(timeout=10)
+    topic = settings.topic(RESULTS)
+    with clock.stage("results"):
+        for decision in decisions:
+            key, value, headers = result_record(decision, codec.encode_result)
+            producer.produce(topic, value=value, key=key, headers=headers)
+        producer.flush(30)
+
+
+def _no_avro(_: bytes) -> tuple[str, dict[str, Any]]:
+    raise AssertionError("the bench publishes JSON")

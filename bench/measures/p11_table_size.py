@@ -1,0 +1,29 @@
+"""P11: the rate on large tables ÷ on small ones."""
+
+from __future__ import annotations
+
+from bench.measure import Figure, Measure
+from bench.ratio import ratio_of
+from bench.samples import Samples
+
+
+def _take(samples: Samples) -> Figure:
+    last = samples.all("growth")[-1]
+    return ratio_of(
+        ("large_per_second", samples.series("growth", "many_rate")),
+        ("small_per_second", samples.series("growth", "few_rate")),
+        large_interactions=last["many"],
+        small_interactions=last["few"],
+        log_and_outbox="10 × as many rows beside the large tables",
+        work="half creates, a quarter completions, a quarter moved dates, through SQL only",
+    )
+
+
+MEASURE = Measure(
+    id="P11",
+    title="10 million interactions, 10 × log and outbox ÷ 100 thousand",
+    floor=0.80,
+    aim=0.95,
+    arms=("growth",),
+    take=_take,
+)

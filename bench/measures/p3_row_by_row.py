@@ -1,0 +1,24 @@
+"""P3: end to end ÷ the same rules one command, one transaction at a time in a stock Faust agent."""
+
+from __future__ import annotations
+
+from bench.measure import Figure, Measure
+from bench.ratio import ratio_of
+from bench.samples import Samples
+
+
+def _take(samples: Samples) -> Figure:
+    return ratio_of(
+        ("end_to_end_per_second", samples.series("end_to_end", "rate")),
+        ("stock_faust_per_second", samples.series("stock_faust", "rate")),
+    )
+
+
+MEASURE = Measure(
+    id="P3",
+    title="end to end ÷ the same rules row by row, SQLAlchemy in a stock Faust agent",
+    floor=10.0,
+    aim=18.0,
+    arms=("end_to_end", "stock_faust"),
+    take=_take,
+)

@@ -1,0 +1,81 @@
+"""The tables of ``docs/performance.md``, written between markers from what one run has found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.measure import Figure, Measure
+from bench.results import ROOT
+
+PAGE = ROOT / "docs" / "performance.md"
+
+
+def replace_part(name: str, text: str, page: Path = PAGE) -> None:
+    """Put a text between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
+
+    :raises ValueError: the markers are not there.
+    """
+    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+    before, found, rest = page.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{page} has no part {name!r}")
+    page.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}")
+
+
+def conditions(machine: Mapping[str, Any], versions: Mapping[str, str]) -> str:
+    """Date, machine, versions and settings, as a paragraph."""
+    settings = ", ".join(f"`{name}={value}`" for name, value in machine["settings"].items())
+    return (
+        f"{machine['date']} · {'quick run' if machine['quick'] else 'full run'} · {machine['processor']},"
+        f" {machine['cores']} cores, {machine['memory_gib']} GiB, {machine['system']}, load before the run"
+        f" {machine['load_before']} · revision {machine['revision']}\n\n"
+        + ", ".join(f"{name} {number}" for name, number in versions.items())
+        + f"\n\n{settings}"
+    )
+
+
+def table(measures: Sequence[tuple[Measure, Figure]]) -> str:
+    """One row a measure."""
+    lines = [
+        "| | measure | figure | floor | aim | floor reached | made of |",
+        "|---|---|---:|---:|---:|---|---|",
+    ]
+    for measure, figure in measures:
+        bound = "≤ " if measure.upper else "≥ "
+        verdict = "yes" if measure.met(figure) else "**no**"
+        value = "–" if figure.value is None else f"**{_number(figure.value)}** {measure.unit}".strip()
+        lines.append(
+            f"| {measure.id} | {measure.title} | {value}"
+            f" | {bound}{measure.floor:g} | {bound}{measure.aim:g} |"
+            f" {verdict} | {_parts(figure.parts)} |"
+        )
+    return "\n".join(lines)
+
+
+def profile_table(microseconds: Mapping[str, float]) -> str:
+    """Where a command's time goes."""
+    whole = sum(microseconds.values())
+    lines = ["| stage | µs a command | share |", "|---|---:|---:|"]
+    lines += [f"| {stage} | {value:.1f} | {value / whole:.0%} |" for stage, value in microseconds.items()]
+    return "\n".join([*lines, f"| all stages, one after the other | {whole:.1f} | |"])
+
+
+def _parts(parts: Mapping[str, Any]) -> str:
+    shown = []
+    for name, value in parts.items():
+        text = "–".join(map(_number, value)) if name == "spread" else _plain(value)
+        shown.append(f"{name.replace('_', ' ')} {text}")
+    return "; ".join(shown).replace("|", "\\|").replace("\n", " ")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return f"{value:,}" if isinstance(value, int | float) else str(value)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"

@@ -1,0 +1,193 @@
+"""The same rules the usual way: a stock Faust agent, one command, one transaction, with SQLAlchemy.
+
+Run as ``python -m bench.peers.stock_faust``; the environment says where everything is. The agent decodes
+with our decoder and decides with our rules, so the difference is in how it reads and writes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any, Final
+
+import faust
+import orjson
+import sqlalchemy as sa
+
+from domain.decide import decide
+from domain.decision import Decision
+from domain.lifecycle import created_id
+from domain.log_identity import log_identity
+from domain.world import World
+from runtime.postgres import make_engine
+from runtime.settings import Settings, load_settings
+from schemas.command import Command, Record, Refused
+from schemas.decode import decode_record
+from schemas.instants import format_instant
+from schemas.topics import COMMANDS, RESULTS
+from sinks import tables
+from sinks.columns import (
+    ENTITY,
+    INTERACTION,
+    OUTBOX,
+    entity_of,
+    entity_row,
+    interaction_of,
+    interaction_row,
+)
+from sinks.outbox import outbox_rows
+
+_E, _I, _L = tables.entities, tables.interactions, tables.command_log
+_COLUMNS: Final = [_I.c[name] for name in INTERACTION]
+_ENTITY: Final[sa.BindParameter[str]] = sa.bindparam("entity")
+
+# Built once, so that SQLAlchemy compiles each of them once.
+_KNOWN: Final = sa.select(_L.c.outcome).where(
+    _L.c.tenant_id == sa.bindparam("tenant"),
+    _L.c.organization_id == sa.bindparam("organization"),
+    _L.c.command_id == sa.bindparam("command"),
+)
+_LOCKED: Final = (
+    sa.select(*(_E.c[name] for name in ENTITY)).where(_E.c.id == _ENTITY).with_for_update(key_share=True)
+)
+_ROWS: Final = (
+    sa.select(*_COLUMNS).where(_I.c.id == sa.bindparam("interaction")),
+    sa.select(*_COLUMNS)
+    .where(_I.c.entity_id == _ENTITY, _I.c.status == "planned", _I.c.scheduled_at.is_not(None))
+    .order_by(_I.c.scheduled_at, _I.c.priority.desc().nulls_last(), _I.c.created_at, _I.c.id)
+    .limit(2),
+    sa.select(*_COLUMNS)
+    .where(_I.c.entity_id == _ENTITY, _I.c.status == "done", _I.c.occurred_at.is_not(None))
+    .order_by(_I.c.occurred_at.desc(), _I.c.created_at.desc(), _I.c.id.desc())
+    .limit(2),
+)
+_ENTITY_CHANGE: Final = sa.update(_E).where(_E.c.id == sa.bindparam("wanted"))
+_UPDATE_INTERACTION: Final = sa.update(_I).where(_I.c.id == sa.bindparam("wanted"))
+
+
+def apply(engine: sa.Engine, command: Command | Refused) -> Decision | None:
+    """One command in one transaction; ``None`` when it was carried out before."""
+    tenant, organization, command_id = log_identity(command)
+    with engine.begin() as connection:
+        identity = {"tenant": tenant, "organization": organization, "command": command_id}
+        if connection.execute(_KNOWN, identity).first() is not None:
+            return None
+        world = World()
+        if isinstance(command, Command):
+            _load(connection, world, command)
+        decision = decide(world, command)
+        world.apply(decision)
+        _store(connection, world, decision)
+    return decision
+
+
+def _load(connection: sa.Connection, world: World, command: Command) -> None:
+    entity_id = command.envelope.entity_id
+    for row in connection.execute(_LOCKED, {"entity": entity_id}):
+        world.entities[row[0]] = entity_of(tuple(row))
+    identity = getattr(command.payload, "id", None) or created_id(command)
+    for query in _ROWS:
+        for row in connection.execute(query, {"entity": entity_id, "interaction": identity}):
+            world.load_interaction(interaction_of(tuple(row)))
+
+
+def _store(connection: sa.Connection, world: World, decision: Decision) -> None:
+    inserted, updated = world.changed_entities()
+    for entity in inserted:
+        connection.execute(sa.insert(_E), _named(ENTITY, entity_row(entity)))
+    for entity in updated:
+        connection.execute(_ENTITY_CHANGE, {**_named(ENTITY, entity_row(entity)), "wanted": entity.id})
+    new, changed, deleted = world.changed_interactions()
+    for identity in deleted:
+        connection.execute(sa.delete(_I).where(_I.c.id == identity))
+    for interaction in new:
+        connection.execute(sa.insert(_I), _named(INTERACTION, interaction_row(interaction)))
+    for interaction in changed:
+        values = _named(INTERACTION, interaction_row(interaction))
+        connection.execute(_UPDATE_INTERACTION, {**values, "wanted": interaction.id})
+    command = decision.command
+    tenant, organization, command_id = log_identity(command)
+    entry = {
+        "tenant_id": tenant,
+        "organization_id": organization,
+        "command_id": command_id,
+        "command_type": command.envelope.type or "unknown",
+        "entity_id": command.envelope.entity_id,
+        "interaction_id": decision.interaction_id,
+        "partition": command.record.partition,
+        "offset": command.record.offset,
+        "fingerprint": command.fingerprint,
+        "outcome": decision.outcome,
+        "result": decision.result,
+        "undo": decision.undo,
+        "entity_version": decision.entity_version,
+        "appended_at": command.appended_at,
+    }
+    connection.execute(sa.insert(_L), entry)
+    for row in outbox_rows(decision):
+        connection.execute(sa.insert(tables.outbox), _plain(_named(OUTBOX, row)))
+
+
+def _named(columns: tuple[str, ...], row: tuple[Any, ...]) -> dict[str, Any]:
+    return dict(zip(columns, row, strict=True))
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """The JSON columns as values: SQLAlchemy writes the text itself."""
+    return {**row, "payload": orjson.loads(row["payload"]), "headers": orjson.loads(row["headers"])}
+
+
+def make_app(settings: Settings, folder: str) -> faust.App:
+    """The app, as Faust's own documentation shows one."""
+    app = faust.App(
+        f"{settings.topic_prefix}stock-faust",
+        broker=[f"kafka://{server}" for server in str(settings.kafka_bootstrap_servers).split(",")],
+        store="memory://",
+        datadir=folder,
+        topic_disable_leader=True,
+        topic_partitions=settings.topic_partitions,
+        consumer_auto_offset_reset="earliest",
+        web_enabled=False,
+        producer_acks=-1,
+    )
+    commands = app.topic(settings.topic(COMMANDS), key_serializer="raw", value_serializer="raw")
+    results = app.topic(settings.topic(RESULTS), key_serializer="raw", value_serializer="raw")
+    engine = make_engine(
+        settings, json_serializer=lambda value: orjson.dumps(value, default=format_instant).decode()
+    )
+
+    @app.agent(commands)
+    async def applier(stream: Any) -> None:
+        async for event in stream.events():
+            message = event.message
+            record = Record(
+                message.topic,
+                message.partition,
+                message.offset,
+                int(message.timestamp * 1000),
+                message.key,
+                message.value,
+                (),
+            )
+            decision = apply(engine, decode_record(record, _no_avro))
+            if decision is not None:
+                await results.send(key=message.key, value=orjson.dumps(decision.result))
+
+    return app
+
+
+def _no_avro(_: bytes) -> tuple[str, dict[str, Any]]:
+    raise AssertionError("the bench publishes JSON")
+
+
+def main() -> None:
+    """Run the worker until SIGTERM."""
+    with tempfile.TemporaryDirectory(prefix="interactions-stock-faust-") as folder:
+        app = make_app(load_settings(), folder)
+        app.conf.web_enabled = False
+        worker = faust.Worker(app, loglevel="WARN", redirect_stdouts=False, quiet=True)
+        worker.spinner = None
+        worker.execute_from_commandline()
+
+
+if __name__ == "__main__":
+    main()

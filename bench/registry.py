@@ -1,0 +1,85 @@
+"""The arms and the measures of the bench. A new measure is a file and a line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from bench.arms.curves import batch_sizes, fan_out
+from bench.arms.end_to_end import end_to_end
+from bench.arms.flow import hot_keys, poison, two_processes
+from bench.arms.growth import growth
+from bench.arms.latency import capacity, half_load, tenth_load
+from bench.arms.peers import debezium_sink, quix, stock_faust
+from bench.arms.profile import profile
+from bench.arms.sql_only import sql_only
+from bench.context import Arm
+from bench.measure import Measure
+from bench.measures import (
+    p1_sql_only,
+    p2_end_to_end,
+    p3_row_by_row,
+    p4_peers,
+    p5_duplicates,
+    p6_relay,
+    p7_event_latency,
+    p8_outcome_latency,
+    p9_two_processes,
+    p10_poison,
+    p11_table_size,
+    p12_hot_keys,
+    p13_memory,
+)
+from bench.sizes import Sizes
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Arms that take turns: in every round each of them runs once, in this order.
+
+    :param rounds: how many rounds a run of these sizes has.
+    """
+
+    arms: dict[str, Arm]
+    rounds: Callable[[Sizes], int]
+
+
+GROUPS: Final = (
+    Group(
+        {
+            "sql_only": sql_only,
+            "end_to_end": end_to_end,
+            "two_processes": two_processes,
+            "hot_keys": hot_keys,
+            "poison": poison,
+            "stock_faust": stock_faust,
+            "debezium_sink": debezium_sink,
+            "quix": quix,
+        },
+        lambda sizes: sizes.rounds,
+    ),
+    Group({"capacity": capacity}, lambda sizes: sizes.latency_rounds),
+    Group({"half_load": half_load, "tenth_load": tenth_load}, lambda sizes: sizes.latency_rounds),
+    Group({"growth": growth}, lambda sizes: sizes.growth_rounds),
+    Group({"profile": profile, "batch_sizes": batch_sizes, "fan_out": fan_out}, lambda _: 1),
+)
+
+#: Beside the measures' own: what the profile and the plots are made of.
+PORTRAIT: Final = ("profile", "batch_sizes", "fan_out", "growth")
+
+MEASURES: Final[tuple[Measure, ...]] = (
+    p1_sql_only.MEASURE,
+    p2_end_to_end.MEASURE,
+    p3_row_by_row.MEASURE,
+    p4_peers.MEASURE,
+    p5_duplicates.MEASURE,
+    p6_relay.MEASURE,
+    p7_event_latency.MEASURE,
+    p8_outcome_latency.MEASURE,
+    p9_two_processes.MEASURE,
+    p10_poison.MEASURE,
+    p11_table_size.MEASURE,
+    p12_hot_keys.MEASURE,
+    p13_memory.MEASURE,
+)

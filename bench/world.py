@@ -1,0 +1,103 @@
+"""A world of its own for each sample: a copied database, new topics, a new consumer group."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from psycopg import sql
+
+from bench.servers import administer, on_database
+from bench.sizes import Sizes
+from bench.workload import decode, entity_upserts
+from runtime.kafka import make_admin
+from runtime.postgres import Connection, connect
+from runtime.settings import Settings
+from schemas.command import Command, Refused
+from schemas.topics import COMMANDS
+from sinks.migrate import upgrade
+from sinks.transaction import BatchTransaction
+from streams.schemas_registration import register_schemas
+from streams.topics import ensure_topics, existing_topics
+
+EMPTY: Final = "bench_empty"
+CUSTOMERS: Final = "bench_customers"
+
+
+def make_templates(servers: Settings, sizes: Sizes) -> None:
+    """A database with the newest schema, and a copy of it with the customers in it, applied by command."""
+    administer(servers, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(EMPTY)))
+    upgrade(on_database(servers, EMPTY))
+    copy_database(servers, EMPTY, CUSTOMERS)
+    settings = on_database(servers, CUSTOMERS).model_copy(update={"consumer_group": "bench-customers"})
+    commands = decode(entity_upserts(sizes.entities), settings.topic(COMMANDS), sizes.partitions)
+    with connect(settings, application_name="interactions-bench") as connection:
+        apply_batches(connection, settings, commands, sizes.batch_size)
+        connection.execute("TRUNCATE command_log, outbox, consumed_offsets")
+        connection.commit()
+        connection.autocommit = True
+        connection.execute("VACUUM ANALYZE")
+
+
+def copy_database(servers: Settings, template: str, name: str) -> None:
+    """Copy a database nobody is connected to."""
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    administer(servers, statement.format(sql.Identifier(name), sql.Identifier(template)))
+
+
+def drop_database(servers: Settings, name: str) -> None:
+    """Drop a database, whoever is connected."""
+    administer(servers, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextlib.contextmanager
+def fresh_database(servers: Settings, template: str = CUSTOMERS) -> Iterator[Settings]:
+    """A copy of a template, without topics, for the length of a block."""
+    name = f"b{uuid.uuid4().hex[:12]}"
+    copy_database(servers, template, name)
+    try:
+        yield on_database(servers, name).model_copy(
+            update={"topic_prefix": f"{name}.", "consumer_group": f"{name}-applier"}
+        )
+    finally:
+        drop_database(servers, name)
+
+
+@contextlib.contextmanager
+def fresh_world(servers: Settings, template: str = CUSTOMERS) -> Iterator[Settings]:
+    """A database and topics that nobody else uses, for the length of a block."""
+    with fresh_database(servers, template) as settings:
+        ensure_topics(settings)
+        register_schemas(settings)
+        try:
+            yield settings
+        finally:
+            admin = make_admin(settings)
+            mine = [topic for topic in existing_topics(admin) if topic.startswith(settings.topic_prefix)]
+            for future in admin.delete_topics(mine).values():
+                future.result()
+
+
+def apply_batches(
+    connection: Connection, settings: Settings, commands: Sequence[Command | Refused], size: int
+) -> None:
+    """Apply commands through SQL only, batch by batch, as the applier's writer does."""
+    transaction = BatchTransaction(
+        connection, consumer_group=settings.consumer_group, topic=settings.topic(COMMANDS)
+    )
+    for start in range(0, len(commands), size):
+        batch = commands[start : start + size]
+        starts: dict[int, int] = {}
+        for command in batch:
+            starts.setdefault(command.record.partition, command.record.offset)
+        transaction.apply(batch, starts, {})
+
+
+def quiet_collector() -> None:
+    """The collector as a role sets it (``streams.worker``), with the inputs out of its sight."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)

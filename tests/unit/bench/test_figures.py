@@ -1,0 +1,150 @@
+"""Measures over given samples: figures, floors, failed arms, and what is written and returned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from bench.__main__ import report
+from bench.measure import Figure, Measure
+from bench.page import replace_part, table
+from bench.ratio import ratio_of
+from bench.registry import GROUPS, MEASURES, PORTRAIT
+from bench.results import entry
+from bench.rounds import wanted_arms
+from bench.samples import MissingSample, Samples
+
+BY_ID = {measure.id: measure for measure in MEASURES}
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> Samples:
+    return Samples(tmp_path / "journal")
+
+
+def _sql(applied: float, copied: float) -> dict[str, Any]:
+    return {
+        "applied": applied, "copied": copied, "redelivered": 4 * applied, "repeated": 2.5 * applied,
+        "commands": 100, "rows": 350, "client_us": 20.0, "checkpoints": 3,
+        "wal_bytes": 3000.0, "disk_bytes": 2000.0,
+    }  # fmt: skip
+
+
+def test_the_issue_sets_these_bounds() -> None:
+    bounds = {measure.id: (measure.floor, measure.aim, measure.upper) for measure in MEASURES}
+    assert bounds == {
+        "P1": (0.60, 0.80, False), "P2": (0.80, 0.95, False), "P3": (10, 18, False), "P4": (1.0, 2.0, False),
+        "P5": (3, 5, False), "P6": (1.5, 3, False), "P7": (10, 4, True), "P8": (3, 1.5, True),
+        "P9": (1.2, 1.6, False), "P10": (0.90, 0.97, False), "P11": (0.80, 0.95, False),
+        "P12": (0.7, 0.9, False), "P13": (200, 120, True),
+    }  # fmt: skip
+
+
+def test_the_figure_is_the_median_of_the_rounds_ratios_not_the_ratio_of_medians(samples: Samples) -> None:
+    for applied, copied in ((10.0, 100.0), (60.0, 100.0), (90.0, 100.0), (400.0, 500.0), (20.0, 400.0)):
+        samples.add("sql_only", _sql(applied, copied))
+    figure = BY_ID["P1"].figure(samples)
+    assert figure.value == pytest.approx(0.6)
+    assert figure.parts["spread"] == [0.05, 0.9]
+    assert BY_ID["P1"].met(figure)
+
+
+def test_an_arm_that_failed_once_leaves_no_figure(samples: Samples) -> None:
+    samples.add("sql_only", _sql(90.0, 100.0))
+    samples.add("sql_only", {"error": "RuntimeError: the server went away"})
+    figure = BY_ID["P1"].figure(samples)
+    assert figure.value is None
+    assert "the server went away" in figure.parts["missing"]
+    assert not BY_ID["P1"].met(figure)
+
+
+def test_a_peer_that_cannot_be_run_is_a_missed_floor(samples: Samples) -> None:
+    samples.add("end_to_end", {"rate": 1000.0})
+    samples.add("quix", {"rate": 10.0})
+    samples.add("debezium_sink", {"error": "Stop: cannot be downloaded"})
+    assert BY_ID["P4"].figure(samples).value is None
+
+
+def test_the_best_peer_counts(samples: Samples) -> None:
+    samples.add("end_to_end", {"rate": 1000.0})
+    samples.add("quix", {"rate": 800.0})
+    samples.add("debezium_sink", {"rate": 500.0})
+    figure = BY_ID["P4"].figure(samples)
+    assert figure.value == pytest.approx(1.25)
+    assert figure.parts["best_peer"] == "quixstreams_postgresql_sink"
+
+
+def test_the_slower_kind_of_duplicate_counts(samples: Samples) -> None:
+    samples.add("sql_only", _sql(100.0, 200.0))
+    samples.add("end_to_end", {"rate": 50.0, "repeated_rate": 100.0})
+    assert BY_ID["P5"].figure(samples).value == pytest.approx(2.5)
+
+
+def test_memory_is_the_highest_peak(samples: Samples) -> None:
+    for peak in (150.0, 210.0, 140.0):
+        samples.add("end_to_end", {"rss_peak": peak, "rss": 100.0, "pss": 80.0, "relay_rss": 90.0})
+    figure = BY_ID["P13"].figure(samples)
+    assert figure.value == 210.0
+    assert not BY_ID["P13"].met(figure)
+
+
+def test_the_entry_of_an_upper_bound_says_so() -> None:
+    figure = Figure(12.34567, {"ms": 1})
+    assert entry(BY_ID["P7"], figure) == {
+        "value": 12.3457, "floor": 10.0, "aim": 4.0, "parts": {"ms": 1}, "upper": True,
+    }  # fmt: skip
+    assert entry(BY_ID["P1"], Figure(None, {})) == {"value": None, "floor": 0.6, "aim": 0.8, "parts": {}}
+
+
+def test_a_missed_floor_ends_with_one() -> None:
+    console = Console(quiet=True)
+    good, bad = (BY_ID["P1"], Figure(0.7, {})), (BY_ID["P7"], Figure(10.1, {}))
+    assert report([good], console) == 0
+    assert report([good, bad], console) == 1
+    assert report([good, (BY_ID["P4"], Figure(None, {"missing": "x"}))], console) == 1
+    assert "**no**" in table([bad])
+    assert "**no**" not in table([good])
+
+
+def test_the_journal_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    Samples(journal).add("quix", {"rate": 3.0})
+    Samples(journal).add("quix", {"error": "interrupted"})
+    again = Samples(journal)
+    again.add("quix", {"rate": 5.0})
+    assert again.count("quix") == 2
+    assert Samples(journal).series("quix", "rate") == [3.0, 5.0]
+    with pytest.raises(MissingSample, match="poison did not run"):
+        again.series("poison", "rate")
+
+
+def test_every_measure_finds_its_arms_and_every_arm_is_needed() -> None:
+    known = [arm for group in GROUPS for arm in group.arms]
+    assert len(known) == len(set(known))
+    assert set(known) == {arm for measure in MEASURES for arm in measure.arms} | set(PORTRAIT)
+    assert wanted_arms(["P1", "P5"]) == {"sql_only", "end_to_end"}
+    with pytest.raises(ValueError, match="no measure P99"):
+        wanted_arms(["P99"])
+
+
+def test_uneven_series_are_compared_as_far_as_both_go() -> None:
+    figure = ratio_of(("a", [2.0, 4.0, 100.0]), ("b", [1.0, 1.0]))
+    assert figure.value == pytest.approx(3.0)
+    assert figure.parts["rounds"] == 2
+
+
+def test_a_part_of_the_page_is_replaced_between_its_markers(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- begin x -->\nold\n<!-- end x -->\nb\n")
+    replace_part("x", "new", page)
+    assert page.read_text() == "a\n<!-- begin x -->\nnew\n<!-- end x -->\nb\n"
+    with pytest.raises(ValueError, match="no part 'y'"):
+        replace_part("y", "new", page)
+
+
+def test_a_measure_without_arms_that_ran_is_missed(samples: Samples) -> None:
+    assert all(not measure.met(measure.figure(samples)) for measure in MEASURES)
+    assert isinstance(BY_ID["P1"], Measure)
