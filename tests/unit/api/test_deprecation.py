@@ -1,4 +1,4 @@
-"""The headers of the deprecated routes: RFC 9745's date, RFC 8594's, and links; and the page that shows them."""
+"""The headers of the deprecated routes: the dates of RFC 9745 and RFC 8594, links, and their page."""
 
 from __future__ import annotations
 
