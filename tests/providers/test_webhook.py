@@ -1,0 +1,263 @@
+"""Outgoing webhooks: the suite, the Standard Webhooks form, and what an endpoint can do to us."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+import httpx2
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from connectors.conformance import FULL, ProviderConformance, Stage
+from connectors.contract import Provider
+from connectors.declaration import RateLimit
+from connectors.http import make_client
+from connectors.providers.webhook import DECLARATION, WebhookSettings
+from connectors.remote import Intent, RemoteObject
+from connectors.token_bucket import TokenBuckets
+from schemas.errors import Reject, Retry, Stop
+from tests.providers.asgi_thread import Switch, served
+from tests.providers.linked import LossyTransport, context
+from tests.providers.webhook_receiver import SECRET, Received, ToLoopback, WebhookReceiver
+
+INTENT: Final = Intent(interaction_id="i-1", marker="m-1", values=FULL)
+
+
+class WebhookStage(Stage):
+    """The provider in front of a receiver."""
+
+    def __init__(self, receiver: WebhookReceiver, address: str) -> None:
+        self.receiver = receiver
+        self.inner = ToLoopback(address)
+        self.transport = LossyTransport(self.inner)
+        self.settings = WebhookSettings(url="https://hooks.example/in", secret=SecretStr(SECRET))
+        self.declaration = DECLARATION
+        self.context = context(self.transport)
+        self.provider = DECLARATION.make(self.settings, self.context)
+
+    def count(self) -> int:
+        created = [each for each in self.receiver.received if each.event["type"].endswith(".created")]
+        return len({each.id for each in created})
+
+    def outage(self) -> AbstractContextManager[None]:
+        return self.transport.outage()
+
+    def unanswered(self) -> AbstractContextManager[None]:
+        return self.transport.unanswered()
+
+    @contextlib.contextmanager
+    def revoked(self) -> Iterator[None]:
+        self.receiver.status = 401
+        yield
+        self.receiver.status = 204
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[Switch, str]]:
+    switch = Switch()
+    with served(switch) as address:
+        yield switch, address
+
+
+@pytest.fixture
+def stage(server: tuple[Switch, str]) -> Iterator[WebhookStage]:
+    switch, address = server
+    receiver = WebhookReceiver()
+    switch.app = receiver.app()
+    made = WebhookStage(receiver, address)
+    yield made
+    made.context.http.close()
+
+
+class TestConformance(ProviderConformance):
+    """The same suite as for every provider."""
+
+
+def test_the_event_says_what_happened(stage: WebhookStage) -> None:
+    made = stage.provider.create(INTENT)
+    stage.provider.update("i-1", {"status": "done", "title": None}, made)
+    created, updated = stage.receiver.received
+    assert created.event["type"] == "customers.interaction.created"
+    assert created.event["data"]["scheduledAt"] == "2031-03-05T09:30:15.123456Z"
+    assert updated.event["type"] == "customers.interaction.updated"
+    data = updated.event["data"]
+    assert data["changedFields"] == ["status", "title"]
+    assert (data["id"], data["status"], data["title"], data["body"]) == ("i-1", "done", None, FULL["body"])
+    assert updated.event["timestamp"].endswith("Z")
+
+
+def test_a_retry_has_the_same_id_and_a_later_equal_change_another(stage: WebhookStage) -> None:
+    made = stage.provider.create(INTENT)
+    sent = []
+    for status in ("done", "planned", "done", "planned"):
+        change = {"status": status}
+        with stage.unanswered(), pytest.raises(Retry):
+            stage.provider.update("i-1", change, made)
+        made = _object(stage.provider.update("i-1", change, made))
+        lost, repeated = stage.receiver.received[-2:]
+        assert lost.id == repeated.id
+        sent.append(repeated.id)
+    assert len(set(sent)) == 4
+
+
+def test_ids_of_two_integrations_differ(stage: WebhookStage) -> None:
+    stage.provider.create(INTENT)
+    other = DECLARATION.make(
+        stage.settings, dataclasses.replace(stage.context, integration_id="integration-2")
+    )
+    other.create(INTENT)
+    first, second = stage.receiver.received
+    assert first.id != second.id
+
+
+def test_both_secrets_sign_while_receivers_change_over(stage: WebhookStage) -> None:
+    new = f"whsec_{base64.b64encode(b'n' * 32).decode()}"
+    settings = stage.settings.model_copy(
+        update={"secret": SecretStr(new), "previous_secret": SecretStr(SECRET)}
+    )
+    DECLARATION.make(settings, stage.context).create(INTENT)
+    (told,) = stage.receiver.received  # verified with the secret before
+    assert len(told.signature.split()) == 2
+
+
+def test_a_wrong_secret_is_not_believed(stage: WebhookStage) -> None:
+    settings = stage.settings.model_copy(update={"secret": SecretStr(f"whsec_{'A' * 43}=")})
+    with pytest.raises(Retry):
+        DECLARATION.make(settings, stage.context).create(INTENT)
+    assert stage.receiver.received == []
+
+
+def test_a_gone_receiver_ends_the_integration(stage: WebhookStage) -> None:
+    stage.receiver.status = 410
+    with pytest.raises(Stop):
+        stage.provider.create(INTENT)
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 403, 404, 422, 500, 503])
+def test_any_other_failure_is_tried_again_and_no_redirect_is_followed(
+    stage: WebhookStage, status: int
+) -> None:
+    stage.receiver.status, stage.receiver.headers = status, {"location": "https://elsewhere.example/"}
+    with pytest.raises(Retry):
+        stage.provider.create(INTENT)
+    assert len(stage.receiver.received) == 1
+
+
+def test_a_rate_limit_says_how_long(stage: WebhookStage) -> None:
+    stage.receiver.status, stage.receiver.headers = 429, {"retry-after": "7"}
+    with pytest.raises(Retry) as caught:
+        stage.provider.create(INTENT)
+    assert caught.value.after == 7
+
+
+def test_a_long_text_is_left_out_and_named(stage: WebhookStage) -> None:
+    made = stage.provider.create(INTENT)
+    stage.provider.update("i-1", {"body": "🙂" * 10_000}, made)
+    told: Received = stage.receiver.received[-1]
+    assert told.size < 20_000
+    assert told.event["data"]["body"] is None
+    assert told.event["data"]["omittedFields"] == ["body"]
+    assert told.event["data"]["title"] == FULL["title"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"url": "http://hooks.example/"}, "https"),
+        ({"url": "https://user:pass@hooks.example/"}, "credentials"),
+        ({"url": "https:///nowhere"}, "https"),
+        ({"secret": "whsec_c2hvcnQ="}, "24 to 64"),
+        ({"secret": "whsec_%%%"}, "24 to 64"),
+    ],
+)
+def test_settings_that_would_not_be_safe_are_refused(settings: Mapping[str, str], problem: str) -> None:
+    given = {"url": "https://hooks.example/", "secret": SECRET, **settings}
+    with pytest.raises(ValidationError, match=problem):
+        WebhookSettings.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "::1",
+        "fe80::1",
+        "fd00::1",
+        "::ffff:10.0.0.1",
+        "2002:7f00:1::",
+    ],
+)
+def test_a_name_that_leads_inside_is_refused(
+    stage: WebhookStage, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    _resolve(monkeypatch, "93.184.215.14", address)
+    with _guarded(stage) as provider, pytest.raises(Reject, match="private"):
+        provider.create(INTENT)
+    assert stage.inner.hosts == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "2130706433", "0x7f.1"])
+def test_an_address_that_leads_inside_is_refused(stage: WebhookStage, host: str) -> None:
+    with _guarded(stage, f"https://{host}/in") as provider, pytest.raises((Reject, Retry)):
+        provider.create(INTENT)
+    assert stage.inner.hosts == []
+
+
+def test_the_address_that_was_checked_is_the_one_connected_to(
+    stage: WebhookStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _resolve(monkeypatch, "93.184.215.14")
+    with _guarded(stage) as provider:
+        provider.create(INTENT)
+    assert stage.inner.hosts == ["93.184.215.14"]
+    assert len(stage.receiver.received) == 1
+
+
+@contextlib.contextmanager
+def _guarded(stage: WebhookStage, url: str = "https://hooks.example/in") -> Iterator[Provider]:
+    """The provider with the engine's own client, guard and all, over the test's network."""
+    buckets = TokenBuckets((RateLimit(requests=100, seconds=1),))
+    client = make_client(
+        buckets, public_addresses_only=DECLARATION.public_addresses_only, transport=stage.inner
+    )
+    settings = stage.settings.model_copy(update={"url": url})
+    with client:
+        yield DECLARATION.make(settings, dataclasses.replace(stage.context, http=client))
+
+
+def _resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let every name but the test server's resolve to these addresses."""
+    real = socket.getaddrinfo
+
+    def resolved(host: Any, port: Any, *args: Any, **options: Any) -> Any:
+        if host != "hooks.example":
+            return real(host, port, *args, **options)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+
+
+def _object(answer: object) -> RemoteObject:
+    assert isinstance(answer, RemoteObject)
+    return answer
+
+
+def test_the_receiver_gets_no_second_request_by_itself(stage: WebhookStage) -> None:
+    stage.receiver.status = 500
+    with pytest.raises(Retry):
+        stage.provider.create(INTENT)
+    assert [request.method for request in stage.transport.sent] == ["POST"]
+    assert isinstance(stage.transport.sent[0], httpx2.Request)
