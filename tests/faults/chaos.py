@@ -32,7 +32,7 @@ RECORD = ROOT / ".chaos" / "run.jsonl"
 _QUICK = (30, 20_000)
 #: So often each crash point comes twenty times.
 _FAULTS = 10 * DECK
-console = Console()
+console = Console(soft_wrap=True)
 
 
 def main(
@@ -73,7 +73,7 @@ def main(
             Path(logs),
             seed=seed,
             pace=pace,
-            commands=commands,
+            commands=100 * commands,  # they flow as long as faults strike
             session_seconds=SESSION_SECONDS,
             entities=1000,
             relabels=0.0005,

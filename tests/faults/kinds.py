@@ -41,7 +41,7 @@ class Done:
 Strike = Callable[[Scene, random.Random], Done]
 
 
-Lane = Literal["appliers", "relay", "servers"]
+Lane = Literal["appliers", "crashes", "relay", "servers"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Kind:
 def _signal(role: str, number: signal.Signals) -> Strike:
     def strike(scene: Scene, chance: random.Random) -> Done:
         now = time.monotonic()
-        scene.crew.send(chance.choice(scene.crew.names(role)), number)
+        scene.crew.send(scene.crew.names(role)[0], number)
         return Done(now)
 
     return strike
@@ -72,7 +72,7 @@ def _pause(role: str) -> Strike:
     """A zombie: silent for longer than the session, then awake with everything it had in hand."""
 
     def strike(scene: Scene, chance: random.Random) -> Done:
-        name, now = chance.choice(scene.crew.names(role)), time.monotonic()
+        name, now = scene.crew.names(role)[0], time.monotonic()
         scene.crew.send(name, signal.SIGSTOP)
         try:
             time.sleep(scene.session_seconds * chance.uniform(1.2, 2.0))
@@ -88,7 +88,8 @@ def _crash(point: str) -> Strike:
     role = "relay" if point.startswith("relay") else "applier"
 
     def strike(scene: Scene, chance: random.Random) -> Done:
-        member = scene.crew.members[chance.choice(scene.crew.names(role))]
+        # The last applier; signals strike the first, so that one does not hide the other.
+        member = scene.crew.members[scene.crew.names(role)[-1]]
         armed_at, since = time.monotonic(), scene.crew.arm(member.name, f"{point}:{chance.randint(1, 3)}")
         wait_until(
             lambda: (
@@ -193,35 +194,16 @@ def _replay(shuffled: bool) -> Strike:
     return strike
 
 
-def _clock(role: str) -> Strike:
-    """The wall clock of a role jumps forward and back by an hour; the broker's and the database's do not."""
-
-    def strike(scene: Scene, chance: random.Random) -> Done:
-        name = chance.choice(scene.crew.names(role))
-        member = scene.crew.members[name]
-        starts = member.starts
-        scene.crew.give_clock(name)
-        wait_until(lambda: member.starts > starts, 10)
-        for hours in (1, -1, 1):
-            time.sleep(chance.uniform(1.0, 3.0))
-            scene.crew.step_clock(name, hours * 3600)
-        return Done(time.monotonic())
-
-    return strike
-
-
 KINDS: Final[dict[str, Kind]] = {
     "applier: kill -9": Kind(_signal("applier", signal.SIGKILL), "applier", "appliers"),
     "applier: SIGTERM": Kind(_signal("applier", signal.SIGTERM), "applier", "appliers"),
     "applier: paused past its session": Kind(_pause("applier"), "applier", "appliers"),
     "applier: rebalance storm": Kind(_storm, "applier", "appliers"),
-    "applier: clock steps by an hour": Kind(_clock("applier"), "applier", "appliers", 1),
     "relay: kill -9": Kind(_signal("relay", signal.SIGKILL), "relay", "relay"),
     "relay: SIGTERM": Kind(_signal("relay", signal.SIGTERM), "relay", "relay"),
     "relay: paused": Kind(_pause("relay"), "relay", "relay"),
     "timers: kill -9": Kind(_signal("timers", signal.SIGKILL), "none", "relay"),
     "timers: paused": Kind(_pause("timers"), "none", "relay"),
-    "timers: clock steps by an hour": Kind(_clock("timers"), "none", "relay", 1),
     "postgres: immediate stop": Kind(_postgres_stop, "applier", "servers", 1),
     "postgres: backends terminated": Kind(_backends, "applier", "servers", 1),
     "postgres: connections cut": Kind(_network("postgres", "cut"), "applier", "servers", 1),
@@ -239,7 +221,7 @@ KINDS: Final[dict[str, Kind]] = {
         f"crash point: {point}": (
             Kind(_crash(point), "relay", "relay")
             if point.startswith("relay")
-            else Kind(_crash(point), "applier", "appliers")
+            else Kind(_crash(point), "applier", "crashes")
         )
         for point in sorted(POINTS)
     },

@@ -17,7 +17,7 @@ def run_audit(settings: Settings, wait: int = 90) -> tuple[int, dict[str, Any]]:
         [sys.executable, "-m", "cli.main", "audit", "--json", "--require-drained", "--wait", str(wait)],
         env=environment(settings),
         capture_output=True,
-        timeout=wait + 240,
+        timeout=wait + 900,
         check=False,
     )
     assert done.stdout, done.stderr.decode()[-3000:]

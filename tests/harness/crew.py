@@ -15,7 +15,6 @@ from types import TracebackType
 
 from runtime.settings import Settings
 from tests.harness.roles import environment
-from tests.harness.stepping_clock import step, stepping_clock
 
 
 @dataclass
@@ -50,8 +49,6 @@ class Crew:
 
     def __init__(self, settings: Settings, folder: Path, roles: dict[str, int]) -> None:
         self._settings = settings
-        self._clocks = folder / "clocks"
-        self._clocks.mkdir(exist_ok=True)
         self._lock = threading.RLock()
         self._over = threading.Event()
         self.members: dict[str, Member] = {}
@@ -97,17 +94,6 @@ class Crew:
             }
             self.send(name, signal.SIGKILL)
             return self.members[name].log.stat().st_size
-
-    def give_clock(self, name: str) -> None:
-        """Kill a member; its next life (and only that) has a wall clock that :meth:`step_clock` moves."""
-        with self._lock:
-            self.step_clock(name, 0)
-            self.members[name].armed = stepping_clock(self._clocks / name)
-            self.send(name, signal.SIGKILL)
-
-    def step_clock(self, name: str, seconds: int) -> None:
-        """From now on the wall clock of a member is off by so much; its elapsed time is not touched."""
-        step(self._clocks / name, seconds)
 
     def join(self, role: str, name: str) -> None:
         """Take on one more process."""
