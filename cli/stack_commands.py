@@ -17,7 +17,7 @@ from runtime.settings import Settings, load_settings, read_settings
 from schemas.errors import Stop
 from stack.down import stop_stack
 from stack.options import StackOptions
-from stack.roles import ROLES, address_environment, parse_roles
+from stack.roles import DEFAULT_ROLES, ROLES, address_environment, parse_roles
 from stack.supervisor import Plan, Preparation, Supervisor
 
 UP_EXAMPLES = """
@@ -71,7 +71,7 @@ def up(
     ] = False,
     roles: Annotated[
         str, typer.Option(help="Roles to run, with counts where not one; `none` for servers alone.")
-    ] = ",".join(ROLES),
+    ] = ",".join(DEFAULT_ROLES),
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Use a new folder as home and delete it at the end.")
     ] = False,
@@ -151,6 +151,11 @@ def run(role: Annotated[str, typer.Argument(help=f"One of: {', '.join(ROLES)}.")
         from api.serve import run_gateway
 
         run_gateway(settings)
+        return
+    if role == "connectors":
+        from connectors.role import run_connectors
+
+        run_connectors(settings)
         return
     from streams.worker import run_role
 

@@ -11,11 +11,14 @@ from connectors.pulling import PulledCommand
 from schemas.instants import format_instant
 
 _SOURCE: Final = "/customers/interactions/connectors"
+Headers = list[tuple[str, str | bytes | None]]
 
 
-def record_of(command: PulledCommand, now: datetime) -> tuple[str, bytes, list[tuple[str, str | bytes]]]:
+def record_of(
+    command: PulledCommand, now: datetime
+) -> tuple[str, bytes, list[tuple[str, str | bytes | None]]]:
     """Key, value and headers of the record."""
-    headers: list[tuple[str, str | bytes]] = [
+    headers: Headers = [
         ("content-type", "application/json"),
         ("ce_specversion", "1.0"),
         ("ce_id", command.id),

@@ -15,7 +15,9 @@ from stack.gateway_access import GatewayAccess
 from stack.home import Home
 from stack.server import Launch
 
-ROLES = ("applier", "relay", "timers", "gateway")
+ROLES = ("applier", "relay", "timers", "gateway", "connectors")
+#: What `interactions up` starts unless told otherwise; the connectors are for those who have some.
+DEFAULT_ROLES = ("applier", "relay", "timers", "gateway")
 
 
 def parse_roles(text: str) -> dict[str, int]:

@@ -13,6 +13,7 @@ from connectors.declaration import Declaration, MirroredField, ProviderSettings,
 from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from schemas.errors import Conflict, Retry
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 FIELD_NAMES = ("title", "status", "scheduled_at", "priority")
 
 
@@ -24,7 +25,7 @@ class Thing:
     values: dict[str, Any]
     marker: str | None
     version: int = 1
-    updated_at: datetime = datetime.min.replace(tzinfo=UTC)
+    updated_at: datetime = _NEVER
     archived: bool = False
     deleted: bool = False
 

@@ -39,7 +39,7 @@ class Core:
         self._apply = BatchTransaction(connection, consumer_group=GROUP, topic=TOPIC).apply
 
     def carry_out(
-        self, records: list[tuple[str, bytes, list[tuple[str, str | bytes]]]], now: datetime
+        self, records: list[tuple[str, bytes, list[tuple[str, str | bytes | None]]]], now: datetime
     ) -> list[Decision]:
         """Append and apply in one batch."""
         start, commands = self.position, []
@@ -65,7 +65,7 @@ class Desk:
         self.tenant, self.organization = self._id(chance), self._id(chance)
         self.entity = self._id(chance)
         self._core, self._clock = core, clock
-        self.queue: list[tuple[str, bytes, list[tuple[str, str | bytes]]]] = []
+        self.queue: list[tuple[str, bytes, list[tuple[str, str | bytes | None]]]] = []
         self.kafka_down = False
         #: Events not yet delivered to the agent.
         self.events: list[tuple[str, dict[str, Any]]] = []
@@ -85,7 +85,7 @@ class Desk:
         value = dict(data)
         if made is not None:
             value["sourceTimestamp"] = format_instant(made)
-        headers: list[tuple[str, str | bytes]] = [
+        headers: list[tuple[str, str | bytes | None]] = [
             ("content-type", "application/json"),
             ("ce_specversion", "1.0"),
             ("ce_id", str(uuid.uuid4())),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,20 +18,19 @@ from connectors.reconciler import reconcile
 from connectors.remote import RemoteChange
 from connectors.resolution import resolve
 from connectors.worker import Worker
-from domain.event_payloads import snapshot
 from runtime.crash_points import CONNECTOR_POINTS
 from runtime.postgres import Connection
+from schemas.errors import Retry
 from schemas.instants import format_instant
 from sinks.sync_integrations import Integration, insert_integration
 from sinks.sync_ledger import mark_local
 from sinks.sync_mappings import mapping_of
 from sinks.sync_subjects import Subject, read_subject
 from sinks.sync_warnings import list_warnings
-from tests.simulation.board import Board, BoardProvider, Thing, coarse_of, declaration_of
+from tests.simulation.board import Board, BoardProvider, Thing, declaration_of
 from tests.simulation.core import Core, Desk
 
 START: Final = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-__all__ = ["History", "snapshot"]
 
 
 class Crash(BaseException):
@@ -298,13 +298,9 @@ class History:
         side.armed, side.board.lose_answer = None, 0.0
 
     def poll(self) -> None:
-        from schemas.errors import Retry
-
         side = self.chance.choice(self.sides)
-        try:
+        with contextlib.suppress(Retry):
             poll(side.link, self.connection)
-        except Retry:
-            pass
 
     def pass_time(self) -> None:
         self.time += timedelta(seconds=self.chance.choice([1, 5, 20, 120]))
@@ -357,7 +353,8 @@ class History:
 
     def _due(self) -> int:
         row = self.connection.execute(
-            "SELECT count(*) FROM sync_ledger WHERE tenant_id = %s AND (next_attempt_at IS NOT NULL OR pending IS NOT NULL)",
+            "SELECT count(*) FROM sync_ledger WHERE tenant_id = %s"
+            " AND (next_attempt_at IS NOT NULL OR pending IS NOT NULL)",
             (self.desk.tenant,),
         ).fetchone()
         return int(row[0]) if row else 0
@@ -399,7 +396,8 @@ class History:
             living = [thing for thing in things if not thing.deleted]
             assert len(things) == 1, f"{context}: {len(things)} objects for {marker} ({len(living)} living)"
         rows = self.connection.execute(
-            "SELECT local_id::text, external_id, archived, gone, base IS NULL FROM sync_external_id_mappings WHERE integration_id = %s",
+            "SELECT local_id::text, external_id, archived, gone, base IS NULL"
+            " FROM sync_external_id_mappings WHERE integration_id = %s",
             (side.link.integration.id,),
         ).fetchall()
         mapped = {row[1] for row in rows}
@@ -451,7 +449,8 @@ class History:
 
     def _core_id(self, side: Side, thing: Thing) -> str:
         row = self.connection.execute(
-            "SELECT local_id::text FROM sync_external_id_mappings WHERE integration_id = %s AND external_id = %s",
+            "SELECT local_id::text FROM sync_external_id_mappings"
+            " WHERE integration_id = %s AND external_id = %s",
             (side.link.integration.id, thing.id),
         ).fetchone()
         assert row is not None
@@ -477,6 +476,3 @@ class History:
                     )
                 if here and not there and "?" not in here and name == "title":
                     assert subject.values[name] == here[-1], f"seed {self.seed}: a local edit was lost"
-
-
-_ = coarse_of

@@ -1,0 +1,92 @@
+"""The agent on the event topic (Faust): it raises marks in the ledger, and does nothing else.
+
+It reads committed events only, acknowledges a batch after the marks are committed, and ends the process
+when something unexpected happens: a restarted agent would go on behind what it has lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import faust
+import structlog
+from faust.transport.drivers import aiokafka as driver
+from mode import Service
+
+from runtime.settings import Settings
+from schemas.topics import EVENTS
+
+_log = structlog.get_logger("connectors")
+_MOST: Final = 500
+_WITHIN_SECONDS: Final = 0.05
+
+#: The values of events (None: a tombstone), in order; returns once their marks are committed.
+MarkAll = Callable[[Sequence[bytes | None]], None]
+
+
+class _CommittedThread(driver.AIOKafkaConsumerThread):
+    """Faust reads committed records only in its own exactly-once mode; we need the reading alone."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - there is no setting for it
+        return consumer
+
+
+class _CommittedConsumer(driver.Consumer):
+    def _new_consumer_thread(self) -> _CommittedThread:
+        return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class _CommittedTransport(driver.Transport):
+    Consumer = _CommittedConsumer
+
+
+def make_app(settings: Settings, service: Service, mark: MarkAll, directory: Path) -> faust.App:
+    """The app of the connectors: one agent and the service that runs the workers.
+
+    :param mark: blocking; raises only what must end the process.
+    :param directory: where Faust may keep files.
+    """
+    brokers = [f"kafka://{broker}" for broker in (settings.kafka_bootstrap_servers or "").split(",")]
+    app = faust.App(
+        f"{settings.consumer_group}-connectors",
+        broker=brokers,
+        store="memory://",
+        datadir=directory,
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        stream_wait_empty=False,
+        consumer_auto_offset_reset="earliest",
+        broker_commit_interval=1.0,
+    )
+    app.transport = _CommittedTransport(app.conf.broker_consumer, app, loop=app.loop)
+    app.service(service)  # type: ignore[arg-type]  # an instance is fine; Faust's hint knows classes only
+    topic = app.topic(
+        settings.topic(EVENTS), key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes
+    )
+    app.agent(topic, name="connectors.mark", concurrency=1)(_agent(service, mark))
+    return app
+
+
+def _agent(service: Service, mark: MarkAll) -> Callable[[Any], Awaitable[None]]:
+    async def run(stream: Any) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async for events in stream.noack_take(_MOST, within=_WITHIN_SECONDS):
+                await loop.run_in_executor(None, mark, [event.message.value for event in events])
+                for event in events:
+                    event.ack()
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
+            _log.error("connectors.agent_failed", reason=type(error).__name__)
+            await service.crash(error)
+            # Never back to Faust, which would start the agent again behind the lost batch.
+            await asyncio.Event().wait()
+
+    return run

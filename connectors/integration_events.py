@@ -1,0 +1,56 @@
+"""What the connectors tell the integration events topic: CloudEvents, JSON, without customer text."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import uuid4
+
+import orjson
+import structlog
+
+from connectors.links import utc_now
+from runtime.acknowledged_sender import AcknowledgedSender, OutRecord
+from schemas.errors import Retry
+from schemas.instants import format_instant
+from schemas.topics import INTEGRATION_EVENTS
+from sinks.sync_integrations import Integration
+
+_log = structlog.get_logger("connectors")
+_PREFIX: Final = "customers.integration."
+
+
+def event_record(
+    kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]
+) -> OutRecord:
+    """One event as a record; keyed by the customer, or by the integration where it is about no customer."""
+    headers: list[tuple[str, str | bytes | None]] = [
+        ("content-type", "application/json"),
+        ("ce_specversion", "1.0"),
+        ("ce_id", str(uuid4())),
+        ("ce_source", f"/customers/integrations/{integration.id}"),
+        ("ce_type", _PREFIX + kind),
+        ("ce_time", format_instant(utc_now())),
+        ("ce_tenantid", integration.tenant_id),
+        ("ce_organizationid", integration.organization_id),
+    ]
+    if entity_id is not None:
+        headers.append(("ce_entityid", entity_id))
+    value = orjson.dumps({"integrationId": integration.id, "provider": integration.provider, **data})
+    return OutRecord(INTEGRATION_EVENTS, entity_id or integration.id, value, headers)
+
+
+class Announcer:
+    """Publishes events; one that cannot be published is logged and forgone, the ledger is the truth."""
+
+    def __init__(self, sender: AcknowledgedSender) -> None:
+        self._sender = sender
+
+    def __call__(
+        self, kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]
+    ) -> None:
+        try:
+            self._sender.send([event_record(kind, integration, entity_id, data)])
+        except Retry as error:
+            _log.warning(
+                "connectors.event_not_sent", integration=integration.id, kind=kind, reason=str(error)
+            )

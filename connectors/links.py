@@ -1,0 +1,117 @@
+"""Opens links: an integration's row, its secrets and its provider put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx2
+from pydantic import ValidationError
+
+from connectors.catalogue import declaration
+from connectors.command_records import record_of
+from connectors.contract import Context
+from connectors.http import make_client
+from connectors.link import Announce, Link, announce_nothing
+from connectors.policy import Policy
+from connectors.pulling import PulledCommand, SendCommands
+from connectors.secrets import Sealed, SecretBox
+from connectors.token_bucket import TokenBuckets
+from runtime.acknowledged_sender import AcknowledgedSender, OutRecord
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.errors import Stop
+from schemas.topics import COMMANDS
+from sinks.sync_integrations import Integration, read_integration, set_secrets
+
+
+def utc_now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+def sending(sender: AcknowledgedSender, now: Callable[[], datetime] = utc_now) -> SendCommands:
+    """Publish pulled commands through a sender."""
+
+    def send(commands: Sequence[PulledCommand]) -> None:
+        sender.send([OutRecord(COMMANDS, *record_of(command, now())) for command in commands])
+
+    return send
+
+
+@dataclass(slots=True)
+class Opened:
+    """A link and the client that must be closed with it."""
+
+    link: Link
+    client: httpx2.Client
+
+    def close(self) -> None:
+        """Close the connections to the provider."""
+        self.client.close()
+
+
+def open_link(
+    settings: Settings,
+    integration: Integration,
+    box: SecretBox,
+    send: SendCommands,
+    *,
+    announce: Announce = announce_nothing,
+    public_url: str | None = None,
+    transport: httpx2.BaseTransport | None = None,
+) -> Opened:
+    """Make the provider of an integration.
+
+    :param public_url: how providers reach this deployment.
+    :raises Stop: the provider is not installed, its settings do not fit it, or its secrets do not open.
+    """
+    declared = declaration(integration.provider)
+    opened = box.open(integration.id, Sealed(integration.secrets_key_id, integration.secrets))
+    try:
+        chosen = declared.settings.model_validate({**integration.settings, **opened})
+        policy = Policy.model_validate(integration.policy)
+    except ValidationError as error:
+        named = ", ".join(
+            ".".join(map(str, problem["loc"])) or "(settings)"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise Stop(f"the settings of {integration.id} do not fit {declared.title}: {named}") from None
+    client = make_client(
+        TokenBuckets(declared.limits),
+        public_addresses_only=declared.public_addresses_only,
+        transport=transport,
+    )
+    callback = callback_url(public_url, integration.id) if "webhooks" in declared.features else None
+
+    def save_secrets(**secrets: str) -> None:
+        with connect(settings, application_name="interactions-connectors", autocommit=True) as connection:
+            current = read_integration(connection, integration.id) or integration
+            known = box.open(current.id, Sealed(current.secrets_key_id, current.secrets))
+            sealed = box.seal(current.id, {**known, **secrets})
+            set_secrets(connection, current.id, sealed.content, sealed.key_id)
+
+    context = Context(
+        integration_id=integration.id,
+        http=client,
+        now=utc_now,
+        callback_url=callback,
+        save_secrets=save_secrets,
+    )
+    link = Link(
+        integration=integration,
+        declaration=declared,
+        provider=declared.make(chosen, context),
+        policy=policy,
+        send=send,
+        now=utc_now,
+        announce=announce,
+        hears=callback is not None,
+    )
+    return Opened(link, client)
+
+
+def callback_url(public_url: str | None, integration_id: str) -> str | None:
+    """Where an integration's webhooks arrive, if the deployment can be reached."""
+    return f"{public_url.rstrip('/')}/webhooks/{integration_id}" if public_url else None

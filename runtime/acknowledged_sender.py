@@ -1,0 +1,73 @@
+"""Sends records and returns when the broker has them all: for whoever must not go on before."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from confluent_kafka import KafkaError, KafkaException
+
+from runtime.kafka import make_producer
+from runtime.settings import Settings
+from schemas.errors import Retry
+
+_SECONDS: Final = 10.0
+Headers = list[tuple[str, str | bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class OutRecord:
+    """One record; ``topic`` by its name in the catalogue."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Headers
+
+
+class AcknowledgedSender:
+    """One idempotent producer (``acks=all``, murmur2), used by one thread at a time."""
+
+    def __init__(self, settings: Settings, *, timeout: float = _SECONDS) -> None:
+        self._settings = settings
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._producer: Any = None
+
+    def send(self, records: Sequence[OutRecord]) -> None:
+        """Publish; on return all in-sync replicas have every record.
+
+        :raises Retry: at least one was not acknowledged in time; it may have been written nevertheless.
+        """
+        failures: list[str] = []
+
+        def delivered(error: KafkaError | None, _message: Any) -> None:
+            if error is not None:
+                failures.append(error.name())
+
+        with self._lock:
+            producer = self._producer or make_producer(
+                self._settings,
+                **{"message.timeout.ms": int(self._timeout * 1000), "linger.ms": 0},
+            )
+            self._producer = producer
+            try:
+                for record in records:
+                    producer.produce(
+                        self._settings.topic(record.topic),
+                        key=record.key.encode(),
+                        value=record.value,
+                        headers=record.headers,
+                        on_delivery=delivered,
+                    )
+            except (KafkaException, BufferError) as error:
+                self._producer = None
+                raise Retry("the broker takes no records now", after=2.0) from error
+            left = producer.flush(self._timeout + 1.0)
+            if left or failures:
+                # What is left of it must not be sent later, out of anybody's sight.
+                producer.purge()
+                self._producer = None
+                raise Retry(f"the broker did not acknowledge: {', '.join(set(failures)) or 'timeout'}", 2.0)
