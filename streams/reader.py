@@ -64,7 +64,8 @@ class Reader:
                 "group.protocol": "consumer",
                 "fetch.min.bytes": 1,
                 "fetch.wait.max.ms": 100,
-                "queued.max.messages.kbytes": 32768,
+                # Some five full batches ahead; more would only take memory.
+                "queued.max.messages.kbytes": 8192,
             },
         )
 
