@@ -14,6 +14,10 @@ from schemas.errors import Reject, Retry
 _TIMEOUT: Final = httpx2.Timeout(15.0, connect=5.0)
 #: How long a request may wait for its turn; then its unit is given back for later.
 _LONGEST_WAIT: Final = 20.0
+#: IPv6 addresses whose last four bytes are the IPv4 address they lead to (RFC 6052, RFC 4291).
+_CARRYING_IPV4: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+#: Translation into a network of one's own (RFC 8215).
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 
 class GuardedTransport(httpx2.BaseTransport):
@@ -77,8 +81,15 @@ def public_address(host: str, port: int) -> str:
 
 def _is_public(text: str) -> bool:
     address = ipaddress.ip_address(text.partition("%")[0])
-    mapped = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return address.is_global and not address.is_multicast and (mapped is None or mapped.is_global)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in _LOCAL_NAT64:
+            return False
+        within = address.ipv4_mapped or address.sixtofour
+        if within is None and any(address in network for network in _CARRYING_IPV4):
+            within = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if within is not None and not within.is_global:
+            return False
+    return address.is_global and not address.is_multicast
 
 
 def _pin_public_address(request: httpx2.Request) -> None:

@@ -32,8 +32,8 @@ class MarkedText:
         if not footers:
             return cls(plain(text))
         last = footers[-1]
-        body = f"{text[: last.start()]}\n\n{text[last.end() :]}"
-        return cls(plain(body), last[1], last[2] is not None)
+        parts = [plain(text[: last.start()]), plain(text[last.end() :])]
+        return cls("\n\n".join(filter(None, parts)) or None, last[1], last[2] is not None)
 
     def text(self) -> str:
         """The text as it is written to the provider."""

@@ -23,6 +23,8 @@ CALLBACK: Final = "https://interactions.example/webhooks/integration-1"
 class TrelloStage(Stage):
     """The provider in front of the simulator; people edit through the simulator's board."""
 
+    settings: TrelloSettings
+
     def __init__(self, simulator: TrelloSimulator, address: str) -> None:
         self.simulator = simulator
         self.transport = LossyTransport()

@@ -198,6 +198,9 @@ def test_settings_that_would_not_be_safe_are_refused(settings: Mapping[str, str]
         "fd00::1",
         "::ffff:10.0.0.1",
         "2002:7f00:1::",
+        "64:ff9b::10.0.0.1",
+        "64:ff9b:1::5db8:d70e",
+        "::127.0.0.1",
     ],
 )
 def test_a_name_that_leads_inside_is_refused(
@@ -216,13 +219,14 @@ def test_an_address_that_leads_inside_is_refused(stage: WebhookStage, host: str)
     assert stage.inner.hosts == []
 
 
+@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f::1", "64:ff9b::5db8:d70e"])
 def test_the_address_that_was_checked_is_the_one_connected_to(
-    stage: WebhookStage, monkeypatch: pytest.MonkeyPatch
+    stage: WebhookStage, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    _resolve(monkeypatch, "93.184.215.14")
+    _resolve(monkeypatch, address)
     with _guarded(stage) as provider:
         provider.create(INTENT)
-    assert stage.inner.hosts == ["93.184.215.14"]
+    assert stage.inner.hosts == [address]
     assert len(stage.receiver.received) == 1
 
 

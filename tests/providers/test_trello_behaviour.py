@@ -1,0 +1,410 @@
+"""What only Trello has: its limits, webhooks, tokens, footers and pages."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import hmac
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha1
+from typing import Any, Final
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from connectors.conformance import FULL
+from connectors.declaration import RateLimit
+from connectors.http import make_client
+from connectors.providers import trello as trello_provider
+from connectors.providers.trello import DECLARATION, TrelloSettings
+from connectors.remote import Gone, Intent, RemoteChange, RemoteObject
+from connectors.token_bucket import TokenBuckets
+from schemas.errors import NeedsAuth, Reject, Retry
+from tests.providers.asgi_thread import Switch, served
+from tests.providers.linked import SavedSecrets
+from tests.providers.test_trello import TrelloStage, server, stage
+from tests.providers.trello_limits import TrelloLimits
+from tests.providers.trello_simulator import CLIENT_ID, CLIENT_SECRET, SECRET
+from tests.providers.webhook_inbox import WebhookInbox
+
+__all__ = ["server", "stage"]
+
+INTENT: Final = Intent(interaction_id="i-1", marker="m-1", values=FULL)
+
+
+@pytest.fixture(scope="module")
+def inbox_server() -> Iterator[tuple[Switch, str]]:
+    switch = Switch()
+    with served(switch) as address:
+        yield switch, address
+
+
+@pytest.fixture
+def inbox(inbox_server: tuple[Switch, str], stage: TrelloStage) -> WebhookInbox:
+    """An inbox for the webhooks of the stage's provider."""
+    switch, address = inbox_server
+    made = WebhookInbox()
+    switch.app = made.app()
+    stage.context = dataclasses.replace(stage.context, callback_url=f"{address}/webhooks/integration-1")
+    stage.provider = DECLARATION.make(stage.settings, stage.context)
+    return made
+
+
+def _read(stage: TrelloStage, external_id: str) -> RemoteObject:
+    seen = stage.provider.read(external_id)
+    assert isinstance(seen, RemoteObject)
+    return seen
+
+
+def _told(stage: TrelloStage, inbox: WebhookInbox) -> list[RemoteChange]:
+    stage.simulator.webhooks.settle()
+    url = stage.context.callback_url
+    assert url is not None
+    parse = stage.provider.verify_and_parse_webhook
+    return [change for headers, body in inbox.deliveries for change in parse(headers, body, url)]
+
+
+class TestWebhooks:
+    """Registration is kept alive; deliveries are signs, however often and late they come."""
+
+    def test_it_is_registered_once_and_people_are_heard(
+        self, stage: TrelloStage, inbox: WebhookInbox
+    ) -> None:
+        for _ in range(3):
+            stage.provider.keep_webhook()
+        DECLARATION.make(stage.settings, stage.context).keep_webhook()  # after a restart
+        assert len(stage.simulator.webhooks.known) == 1
+        made = stage.provider.create(INTENT)
+        stage.edit(made.external_id, {"title": "théirs"})
+        stage.simulator.board.comment(made.external_id)
+        stage.simulator.board.update_card(made.external_id, {"idList": stage.simulator.board.lists[1]["id"]})
+        told = _told(stage, inbox)
+        assert [change.external_id for change in told] == [made.external_id] * 2, (
+            "a comment, a move: no change"
+        )
+        assert len(inbox.deliveries) == 4
+
+    def test_our_own_writes_come_back_with_our_name(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
+        stage.provider.keep_webhook()
+        made = stage.provider.create(INTENT)
+        stage.edit(made.external_id, {"title": "theirs"})
+        _told(stage, inbox)
+        names = [headers.get("x-trello-client-identifier") for headers, _ in inbox.deliveries]
+        assert names == ["integration-1", None]
+
+    def test_copies_and_late_ones_carry_the_same_event_id(
+        self, stage: TrelloStage, inbox: WebhookInbox
+    ) -> None:
+        webhooks = stage.simulator.webhooks
+        webhooks.copies, webhooks.held = 2, True
+        stage.provider.keep_webhook()
+        made = stage.provider.create(INTENT)
+        for number in range(3):
+            stage.edit(made.external_id, {"title": f"title {number}"})
+        webhooks.release()
+        told = _told(stage, inbox)
+        assert len(told) == 8
+        assert len({change.event_id for change in told}) == 4
+        moments = [change.occurred_at for change in told]
+        assert moments != sorted(moments, key=str), "the newest came first"
+
+    def test_a_failed_delivery_is_tried_again(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
+        stage.provider.keep_webhook()
+        inbox.statuses = [500, 503]
+        stage.provider.create(INTENT)
+        told = _told(stage, inbox)
+        assert [status for status, _ in stage.simulator.webhooks.answers] == [500, 503, 200]
+        assert len({change.event_id for change in told}) == 1
+
+    def test_a_webhook_that_trello_switched_off_is_switched_on(
+        self, stage: TrelloStage, inbox: WebhookInbox
+    ) -> None:
+        stage.provider.keep_webhook()
+        (hook,) = stage.simulator.webhooks.known.values()
+        inbox.statuses = [500] * 40
+        for number in range(8):
+            stage.simulator.board.create_card(
+                {"name": f"n{number}", "idList": stage.simulator.board.lists[0]["id"]}
+            )
+        stage.simulator.webhooks.settle()
+        assert not hook["active"]
+        stage.provider.keep_webhook()
+        assert hook["active"]
+
+    def test_a_webhook_that_was_deleted_is_made_again(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
+        stage.provider.keep_webhook()
+        inbox.statuses = [410]
+        stage.provider.create(INTENT)
+        stage.simulator.webhooks.settle()
+        assert stage.simulator.webhooks.known == {}
+        stage.provider.keep_webhook()
+        assert len(stage.simulator.webhooks.known) == 1
+
+    def test_an_address_that_does_not_answer_is_said(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
+        inbox.head = 404
+        with pytest.raises(Reject):
+            stage.provider.keep_webhook()
+
+    def test_the_old_form_of_the_signature_is_believed(self, stage: TrelloStage) -> None:
+        url = "https://interactions.example/webhooks/integration-1"
+        data = {"card": {"id": "c"}, "board": {"id": "b"}, "old": {"name": "é…"}}
+        action = {"id": "a", "type": "updateCard", "date": "2026-01-02T03:04:05.678Z", "data": data}
+        body = json.dumps({"action": action}, ensure_ascii=False)
+        low = bytes(ord(character) & 0xFF for character in body)
+        digest = hmac.new(SECRET.encode(), low + url.encode(), sha1).digest()
+        headers = {"x-trello-webhook": base64.b64encode(digest).decode()}
+        (change,) = stage.provider.verify_and_parse_webhook(headers, body.encode(), url)
+        assert change.event_id == "a"
+
+    @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"action":{"data":3}}', b"\xff\xfe", b"null"])
+    def test_a_signed_body_of_another_form_is_refused(self, stage: TrelloStage, body: bytes) -> None:
+        url = "https://interactions.example/x"
+        digest = hmac.new(SECRET.encode(), body + url.encode(), sha1).digest()
+        headers = {"x-trello-webhook": base64.b64encode(digest).decode()}
+        with pytest.raises(Reject) as caught:
+            stage.provider.verify_and_parse_webhook(headers, body, url)
+        assert (caught.value.code, caught.value.status) == ("bad_webhook", 400)
+
+    def test_without_a_secret_nothing_is_believed(self, stage: TrelloStage) -> None:
+        settings = stage.settings.model_copy(update={"api_secret": None})
+        digest = hmac.new(b"", b"{}https://x", sha1).digest()
+        headers = {"x-trello-webhook": base64.b64encode(digest).decode()}
+        with pytest.raises(Reject, match="does not fit"):
+            DECLARATION.make(settings, stage.context).verify_and_parse_webhook(headers, b"{}", "https://x")
+
+
+class TestLimits:
+    """The vendor's limits are kept, and a refusal is waited out."""
+
+    def test_a_refusal_waits_at_least_ten_seconds(self, stage: TrelloStage) -> None:
+        stage.simulator.limits.by_token = 0
+        with pytest.raises(Retry) as caught:
+            stage.provider.create(INTENT)
+        assert caught.value.after is not None
+        assert caught.value.after >= 10
+        assert stage.count() == 0
+
+    def test_the_declared_limits_keep_within_the_vendors(self, stage: TrelloStage) -> None:
+        # The proportions of 100 in 10 s, in a twentieth of the time.
+        stage.simulator.limits = TrelloLimits(by_token=20, by_key=60, window=0.5)
+        buckets = TokenBuckets((RateLimit(requests=20, seconds=0.5),))
+        with make_client(buckets, public_addresses_only=False) as client:
+            provider = DECLARATION.make(stage.settings, dataclasses.replace(stage.context, http=client))
+            for _ in range(90):
+                provider.health()
+        assert stage.simulator.limits.refusals == 0
+        assert stage.simulator.limits.most >= 10, "the limit was never near"
+
+    def test_a_client_that_goes_on_is_locked_out(self) -> None:
+        limits = TrelloLimits(by_token=10, by_key=300, window=1e9)
+        for _ in range(10 + 201):
+            limits.refuse("key", "one")
+        assert limits.refuse("key", "another") == "API_KEY_LIMIT_EXCEEDED"
+        assert limits.refusals == 202
+
+
+class TestTokens:
+    """OAuth 2.0 as another strategy of the same provider."""
+
+    def _settings(self, stage: TrelloStage) -> TrelloSettings:
+        return TrelloSettings(
+            board_id=stage.simulator.board.id,
+            client_id=CLIENT_ID,
+            client_secret=SecretStr(CLIENT_SECRET),
+            access_token=SecretStr("expired"),
+            refresh_token=SecretStr("refresh-0"),
+            api_url=stage.settings.api_url,
+            token_url=stage.settings.token_url,
+        )
+
+    def test_an_expired_token_is_renewed_and_kept(self, stage: TrelloStage) -> None:
+        saved = SavedSecrets()
+        context = dataclasses.replace(stage.context, save_secrets=saved)
+        provider = DECLARATION.make(self._settings(stage), context)
+        assert provider.create(INTENT).marker == "m-1"
+        assert saved == {"access_token": "access-1", "refresh_token": "refresh-1"}
+        assert saved.keys() <= TrelloSettings.secret_fields()
+        stage.simulator.access_token = "access-of-tomorrow"
+        assert provider.health().ok
+        assert saved["refresh_token"] == "refresh-2"
+
+    def test_threads_renew_once(self, stage: TrelloStage) -> None:
+        provider = DECLARATION.make(self._settings(stage), stage.context)
+        stage.simulator.latency = 0.02
+        with ThreadPoolExecutor(8) as pool:
+            assert all(health.ok for health in pool.map(lambda _: provider.health(), range(16)))
+        assert stage.simulator.refreshes == 1
+
+    def test_a_revoked_grant_asks_for_a_person(self, stage: TrelloStage) -> None:
+        provider = DECLARATION.make(self._settings(stage), stage.context)
+        with stage.revoked(), pytest.raises(NeedsAuth):
+            provider.health()
+
+    def test_one_way_in_is_asked_for(self) -> None:
+        for given in (
+            {},
+            {"api_key": "k"},
+            {"api_key": "k", "token": "t", "client_id": "c", "refresh_token": "r"},
+        ):
+            with pytest.raises(ValidationError, match="either api_key and token"):
+                TrelloSettings.model_validate({"board_id": "b", **given})
+
+
+class TestCards:
+    """What people do to cards."""
+
+    def test_a_person_archives_an_open_card(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        stage.simulator.board.update_card(made.external_id, {"closed": True})
+        seen = _read(stage, made.external_id)
+        assert (seen.values["status"], seen.archived) == ("canceled", False)
+
+    def test_putting_a_finished_card_away_keeps_it_done(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        stage.simulator.board.update_card(made.external_id, {"dueComplete": True})
+        stage.simulator.board.update_card(made.external_id, {"closed": True})
+        assert _read(stage, made.external_id).values["status"] == "done"
+
+    def test_a_person_brings_a_deleted_interactions_card_back(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        stage.provider.archive(made.external_id)
+        stage.simulator.board.update_card(made.external_id, {"closed": False})
+        seen = _read(stage, made.external_id)
+        assert (seen.values["status"], seen.archived, seen.marker) == ("planned", False, "m-1")
+
+    def test_a_comment_is_no_change(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        before = _read(stage, made.external_id)
+        stage.simulator.skew = 120
+        stage.simulator.board.comment(made.external_id)
+        stage.simulator.board.update_card(made.external_id, {"idList": stage.simulator.board.lists[1]["id"]})
+        assert _read(stage, made.external_id).updated_at == before.updated_at
+        stage.edit(made.external_id, {"title": "theirs"})
+        after = _read(stage, made.external_id).updated_at
+        assert after is not None
+        assert before.updated_at is not None
+        assert (after - before.updated_at).total_seconds() > 100
+
+    def test_a_card_in_a_board_we_cannot_see_is_gone(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        stage.simulator.hidden_cards.add(made.external_id)
+        assert stage.provider.read(made.external_id) == Gone(external_id=made.external_id)
+        with stage.revoked(), pytest.raises(NeedsAuth):
+            stage.provider.read(made.external_id)
+
+    @pytest.mark.parametrize(
+        ("desc", "body", "marker"),
+        [
+            ("text", "text", None),
+            ("", None, None),
+            ("---\nref:m-1", None, "m-1"),
+            ("text\n\n***\n\nref:m-1\n", "text", "m-1"),
+            ("text\n\n---\nref:m-1\n\nmore below", "text\n\nmore below", "m-1"),
+            ("a\n\n---\nref:theirs\n\nb\n\n---\nref:m-1", "a\n\n---\nref:theirs\n\nb", "m-1"),
+            ("the ref:m-1 in a sentence", "the ref:m-1 in a sentence", None),
+        ],
+    )
+    def test_the_marker_stays_out_of_the_text(
+        self, stage: TrelloStage, desc: str, body: str | None, marker: str | None
+    ) -> None:
+        made = stage.provider.create(INTENT)
+        stage.simulator.board.update_card(made.external_id, {"desc": desc})
+        seen = _read(stage, made.external_id)
+        assert (seen.values["body"], seen.marker) == (body, marker)
+
+    def test_a_label_that_was_deleted_is_made_again(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        board = stage.simulator.board
+        board.labels.clear()
+        board.cards[made.external_id]["idLabels"] = []
+        change = {"interaction_type": "call"}
+        with pytest.raises(Retry):
+            stage.provider.update(made.external_id, change, made)
+        again = stage.provider.update(made.external_id, change, made)
+        assert isinstance(again, RemoteObject)
+        assert again.values["interaction_type"] == "call"
+
+    def test_one_call_writes_all_fields(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        before = stage.simulator.writes
+        stage.provider.update(made.external_id, {"title": "t", "body": "b", "status": "done"}, made)
+        assert stage.simulator.writes == before + 1
+
+    def test_a_refusal_names_the_field_and_not_its_value(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        with pytest.raises(Reject, match="desc") as caught:
+            stage.provider.update(made.external_id, {"body": "secret text " * 2_000}, made)
+        assert "secret text" not in str(caught.value)
+        assert caught.value.code == "trello_desc"
+
+
+class TestPages:
+    """Listings and actions come in pages; nothing is left out between them."""
+
+    @pytest.fixture(autouse=True)
+    def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(trello_provider, "_PAGE", 3)
+
+    def _drain(self, stage: TrelloStage, cursor: str | None) -> tuple[str, list[RemoteChange]]:
+        told: list[RemoteChange] = []
+        while True:
+            page = stage.provider.changes(cursor)
+            told += page.changes
+            cursor = page.cursor
+            if not page.more:
+                return cursor, told
+
+    def _cards(self, stage: TrelloStage, number: int) -> list[str]:
+        board = stage.simulator.board
+        fields: list[dict[str, Any]] = [
+            {"name": f"card {n}", "idList": board.lists[0]["id"]} for n in range(number)
+        ]
+        return [board.create_card(each)["id"] for each in fields]
+
+    @pytest.mark.parametrize("number", [0, 2, 3, 4, 6, 10])
+    def test_a_listing_names_every_card(self, stage: TrelloStage, number: int) -> None:
+        cards = self._cards(stage, number)
+        _, told = self._drain(stage, None)
+        assert sorted(change.external_id for change in told) == sorted(cards)
+
+    @pytest.mark.parametrize("number", [0, 2, 3, 4, 6, 10])
+    def test_a_poll_names_every_changed_card(self, stage: TrelloStage, number: int) -> None:
+        cursor, _ = self._drain(stage, None)
+        for _ in range(2):
+            cards = self._cards(stage, number)
+            cursor, told = self._drain(stage, cursor)
+            assert {change.external_id for change in told} >= set(cards)
+
+    def test_what_happens_between_two_pages_is_told_by_the_next_poll(self, stage: TrelloStage) -> None:
+        cursor, _ = self._drain(stage, None)
+        first = self._cards(stage, 7)
+        page = stage.provider.changes(cursor)
+        assert page.more
+        between = self._cards(stage, 2)
+        cursor, rest = self._drain(stage, page.cursor)
+        _, later = self._drain(stage, cursor)
+        told = {change.external_id for change in (*page.changes, *rest, *later)}
+        assert told >= {*first, *between}
+
+    def test_an_action_that_shows_late_is_told(self, stage: TrelloStage) -> None:
+        cards = self._cards(stage, 1)
+        cursor, _ = self._drain(stage, None)
+        board = stage.simulator.board
+        late = board.new_id()  # an earlier id than that of the next action
+        stage.edit(cards[0], {"title": "theirs"})
+        cursor, _ = self._drain(stage, cursor)
+        board.actions.append({**board.actions[-1], "id": late})
+        _, told = self._drain(stage, cursor)
+        assert late in {change.event_id for change in told}
+
+    def test_the_oldest_copy_is_found_on_the_last_page(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        board = stage.simulator.board
+        desc = board.card(made.external_id)["desc"]
+        for _ in range(7):
+            board.create_card({"name": "copy", "desc": desc, "idList": board.lists[0]["id"]})
+        found = stage.provider.find_by_marker("m-1")
+        assert found is not None
+        assert found.external_id == made.external_id
