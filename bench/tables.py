@@ -72,7 +72,7 @@ def make_tables(
 ) -> Settings:
     """A database of that name with so many interactions, and so many rows in the log and the outbox.
 
-    The indexes of the interactions are made after the rows, as a restore would.
+    The indexes of the interactions are made after the rows, as a restore makes them.
     """
     copy_database(servers, EMPTY, name)
     settings = on_database(servers, name).model_copy(update={"consumer_group": f"{name}-applier"})
@@ -87,7 +87,7 @@ def make_tables(
             connection.execute(_INTERACTIONS.encode(), (start, min(start + step, interactions)))
             progress(f"{name}: {min(start + step, interactions):,} of {interactions:,} interactions")
         for definition in indexes:
-            progress(f"{name}: {definition.split(' ON ')[0].lower()}")
+            progress(f"{name}: {definition[:60].lower()}…")
             connection.execute(definition.encode())
         progress(f"{name}: {logged:,} rows of the log and the outbox")
         connection.execute(_LOG.encode(), (logged,))
@@ -100,11 +100,19 @@ def make_tables(
 
 
 def _drop_indexes(connection: Connection) -> list[str]:
-    """Drop the secondary indexes of the interactions; how to make them again."""
+    """Drop the indexes of the interactions, the primary key's too; the statements that make them again."""
     found = connection.execute(
-        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid) FROM pg_index i"
-        " WHERE i.indrelid = 'customer_interactions'::regclass AND NOT i.indisprimary"
+        "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), c.conname,"
+        " pg_get_constraintdef(c.oid)"
+        " FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')"
+        " WHERE i.indrelid = 'customer_interactions'::regclass"
     ).fetchall()
-    for name, _ in found:
-        connection.execute(f"DROP INDEX {name}".encode())
-    return [definition for _, definition in found]
+    again = []
+    for name, definition, constraint, rule in found:
+        if constraint is None:
+            connection.execute(f"DROP INDEX {name}".encode())
+            again.append(definition)
+        else:
+            connection.execute(f"ALTER TABLE customer_interactions DROP CONSTRAINT {constraint}".encode())
+            again.append(f"ALTER TABLE customer_interactions ADD CONSTRAINT {constraint} {rule}")
+    return again

@@ -90,6 +90,7 @@ def _paced(bench: Bench, share: float) -> Sample:
             raise RuntimeError(f"the relay published {published} of the warm-up's {before} events")
         checkpoint(bench.servers)
         commit_p50, ack_p50 = _commit_seconds(connection), _ack_seconds(settings)
+        transactions = _transaction_seconds(settings)
         readers = _Readers(settings)
         readers.start()
         intended, late = _send(settings, messages, pace)
@@ -106,6 +107,8 @@ def _paced(bench: Bench, share: float) -> Sample:
         "event_p99": percentile(latencies, 0.99),
         "commit_p50": commit_p50,
         "ack_p50": ack_p50,
+        "kafka_transaction_p50": percentile(transactions, 0.50),
+        "kafka_transaction_p99": percentile(transactions, 0.99),
         "publisher_late_p99": percentile(late[settled:], 0.99),
         "samples": len(outcome),
     }
@@ -218,6 +221,21 @@ def _ack_seconds(settings: Settings, count: int = 300) -> float:
         producer.flush(10)
         taken.append(time.perf_counter() - began)
     return median(taken)
+
+
+def _transaction_seconds(settings: Settings, count: int = 200) -> list[float]:
+    """Kafka transactions of one record on the idle broker: no transactional relay is faster than these."""
+    producer = make_producer(settings, **{"linger.ms": 0, "transactional.id": settings.topic("bench")})
+    producer.init_transactions(30)
+    topic = settings.topic("bench.acks")
+    taken = []
+    for _ in range(count):
+        began = time.perf_counter()
+        producer.begin_transaction()
+        producer.produce(topic, b"0")
+        producer.commit_transaction(30)
+        taken.append(time.perf_counter() - began)
+    return taken
 
 
 def _rows(connection: Connection) -> int:

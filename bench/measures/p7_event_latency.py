@@ -6,14 +6,20 @@ from bench.arithmetic import median, spread
 from bench.measure import Figure, Measure
 from bench.samples import Samples
 
+_TIMES = (
+    "event_p50",
+    "event_p99",
+    "commit_p50",
+    "ack_p50",
+    "kafka_transaction_p50",
+    "kafka_transaction_p99",
+)
+
 
 def _take(samples: Samples) -> Figure:
     runs = samples.all("half_load")
     found = [run["event_p99"] / (run["commit_p50"] + run["ack_p50"]) for run in runs]
-    milliseconds = {
-        f"{name}_ms": round(median(float(run[name]) for run in runs) * 1e3, 2)
-        for name in ("event_p50", "event_p99", "commit_p50", "ack_p50")
-    }
+    milliseconds = {f"{name}_ms": round(median(float(run[name]) for run in runs) * 1e3, 2) for name in _TIMES}
     return Figure(
         median(found),
         {
