@@ -108,6 +108,17 @@ class StageService(Service):
             await loop.run_in_executor(None, thread.join, max(0.0, deadline - loop.time()))
 
 
+class Worker(faust.Worker):
+    """Faust's worker; a signal to look inside shows where threads are and never what they hold."""
+
+    def _on_sigusr1(self) -> None:
+        # Law: no customer text in a log. Faust's own way writes every local variable.
+        faulthandler.dump_traceback(all_threads=True)
+
+    def _on_sigusr2(self) -> None:
+        """Faust's own way stops the process in a debugger."""
+
+
 def make_app(settings: Settings, service: StageService, directory: Path) -> faust.App:
     """The app of one worker process, with its service attached.
 
@@ -134,7 +145,7 @@ def run_app(settings: Settings, service: StageService) -> None:
     :raises Stop: a stage failed; its reason is in the log and in the message.
     """
     with tempfile.TemporaryDirectory(prefix="interactions-") as directory:
-        worker = faust.Worker(
+        worker = Worker(
             make_app(settings, service, Path(directory)),
             loglevel="WARN",
             override_logging=False,

@@ -119,6 +119,20 @@ def recovery_text(faults: list[Struck], goals: dict[str, float], session_seconds
     return "\n".join(lines)
 
 
+def soak_text(rows: list[tuple[str, str, float, float, float]], how: str, goal: float) -> str:
+    """Memory of the roles.
+
+    :param rows: role, measure, MiB after the warm-up, MiB at the end, slope in percent an hour.
+    """
+    lines = [circumstances(), "", f"{how}. Goal: less than {goal:g} % an hour.", ""]
+    lines += ["| role | measure | after warm-up | at the end | slope |", "|---|---|---:|---:|---:|"]
+    lines += [
+        f"| {role} | {measure} | {first:.1f} MiB | {last:.1f} MiB | {slope:+.1f} %/h |"
+        for role, measure, first, last, slope in rows
+    ]
+    return "\n".join(lines)
+
+
 def recovery_ratios(faults: list[Struck], session_seconds: float) -> list[float]:
     """What a goal is set for: drain ÷ outage of an outage, first progress ÷ session timeout of a kill."""
     never = float("inf")

@@ -1,0 +1,110 @@
+"""``python -m tests.faults.soak``: the memory of the roles under a steady load, and whether it grows."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from tests.faults.engine import Engine
+from tests.faults.report import replace_part, soak_text
+from tests.faults.scene import Scene, set_scene
+from tests.harness.servers import TEMPLATE, own_servers
+from tests.stack_fixtures import own_world
+
+#: Greatest growth in an hour, in percent of what a role needs after its warm-up.
+GOAL: Final = 5.0
+_LOOK_SECONDS: Final = 5.0
+console = Console(soft_wrap=True)
+
+#: Role → measure (``RSS``, ``PSS``) → (seconds since the start, MiB).
+Samples = dict[str, dict[str, list[tuple[float, float]]]]
+
+
+def slope_percent_an_hour(samples: Sequence[tuple[float, float]]) -> float:
+    """Growth by the line of least squares, in percent an hour of that line's first value.
+
+    :param samples: at least two, (seconds, MiB), at different moments.
+    """
+    count = len(samples)
+    mean_at = sum(at for at, _ in samples) / count
+    mean = sum(size for _, size in samples) / count
+    spread = sum((at - mean_at) ** 2 for at, _ in samples)
+    slope = sum((at - mean_at) * (size - mean) for at, size in samples) / spread
+    first = mean + slope * (samples[0][0] - mean_at)
+    return 100 * slope * 3600 / first
+
+
+def main(
+    minutes: Annotated[float, typer.Option(min=0.2, help="How long, warm-up included.")] = 20.0,
+    warm_up: Annotated[float, typer.Option(min=0.0, help="Minutes that do not count.")] = 5.0,
+    pace: Annotated[float, typer.Option(min=1, help="Commands a second.")] = 100.0,
+    write: Annotated[bool, typer.Option(help="Write the table into docs/reliability.md.")] = True,
+) -> None:
+    """Run applier, relay and timers under load; exit 1 when one grows or an audit is not clean."""
+    with (
+        tempfile.TemporaryDirectory(prefix="soak-") as logs,
+        own_servers(10_000) as servers,
+        own_world(servers, TEMPLATE) as world,
+        set_scene(
+            world,
+            Path(logs),
+            seed=1,
+            pace=pace,
+            commands=10_000_000,
+            session_seconds=10.0,
+            appliers=1,
+            entities=2000,
+            relabels=0.0005,
+        ) as scene,
+    ):
+        samples = _watch(scene, minutes * 60)
+        acked, restarts = scene.load.acked_count, sum(m.starts - 1 for m in scene.crew.members.values())
+        checked = Engine(scene, 1, [], pause_every=1).check(0)
+    rows = []
+    for role, measures in samples.items():
+        for measure, seen in measures.items():
+            counted = [sample for sample in seen if sample[0] >= warm_up * 60]
+            rows.append((role, measure, counted[0][1], counted[-1][1], slope_percent_an_hour(counted)))
+    how = (
+        f"{minutes:g} minutes, the first {warm_up:g} do not count; {pace:g} commands a second,"
+        f" {acked:,} in all; {restarts} restarts; audit {'clean' if checked.clean else 'NOT clean'}"
+    )
+    text = soak_text(rows, how, GOAL)
+    if write:
+        replace_part("soak", text)
+    console.print(text, markup=False)
+    sys.exit(0 if checked.clean and not restarts and all(row[4] < GOAL for row in rows) else 1)
+
+
+def _watch(scene: Scene, seconds: float) -> Samples:
+    samples: Samples = {}
+    began = time.monotonic()
+    while (at := time.monotonic() - began) < seconds:
+        for member in list(scene.crew.members.values()):
+            process = member.process
+            if process is not None and process.poll() is None:
+                for measure, size in _memory(process.pid).items():
+                    samples.setdefault(member.role, {}).setdefault(measure, []).append((at, size))
+        time.sleep(_LOOK_SECONDS)
+    return samples
+
+
+def _memory(pid: int) -> dict[str, float]:
+    """MiB (proc(5), ``smaps_rollup``)."""
+    found = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        name, _, rest = line.partition(":")
+        if name in ("Rss", "Pss"):
+            found[name.upper()] = int(rest.split()[0]) / 1024
+    return found
+
+
+if __name__ == "__main__":
+    typer.run(main)
