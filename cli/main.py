@@ -9,6 +9,7 @@ import typer
 
 from cli import (
     audit_command,
+    connectors,
     db,
     dead_letters,
     demo,
@@ -38,6 +39,7 @@ GROUPS = (
     topics,
     token,
     flags,
+    connectors,
     db,
     doctor,
 )

@@ -69,7 +69,7 @@ def _take_fates(
             base = base_from_json(mapping.base or {})
             base.update({name: agreed for name, agreed in values.items() if name not in refused})
             stock.store_mapping(mapping, base, None)
-        if subject is not None:
+        if subject is not None and mapping is not None and not mapping.gone:
             for name, code in refused.items():
                 _note_refusal(stock, subject, name, values[name], code)
     if imports and refused:

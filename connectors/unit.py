@@ -62,11 +62,11 @@ def _run(stock: Stock) -> None:
     elif mapping.base is None and subject is None:
         inward.take_over(stock, mapping)
         _done(stock, None)
-    elif subject is None:
+    elif subject is None or mapping.gone:
         if not mapping.archived and not mapping.gone:
             outward.archive(stock, mapping)
-        _done(stock, None)
-    elif mapping.gone:
+        # Of two sides one is left: there is nothing to dispute.
+        settle_kind(stock.connection, unit.integration_id, ["conflict", "refused"], unit.interaction_id)
         _done(stock, subject)
     elif mapping.archived:
         if not outward.restore(stock, mapping, subject):

@@ -1,0 +1,118 @@
+"""Adding an integration: its settings, its secrets and its policy from the command line."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import secrets as chance
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from schemas.errors import FieldError, Reject, Stop
+
+if TYPE_CHECKING:
+    from connectors.declaration import Declaration
+    from connectors.secrets import SecretBox
+
+_ID: Final = re.compile(r"^[a-z0-9][a-z0-9-]{2,60}$")
+
+
+def secret_box() -> SecretBox:
+    """The box for the keys of this shell.
+
+    :raises Stop: no key is set.
+    """
+    from connectors.secrets import read_box
+    from runtime.connector_settings import read_connector_settings
+
+    key = read_connector_settings().secrets_key
+    return read_box(key.get_secret_value() if key is not None else None)
+
+
+def integration_id(wanted: str | None, provider: str) -> str:
+    """The id as wanted, else one that nobody has.
+
+    :raises Reject: it cannot stand in an address.
+    """
+    identity = wanted or f"{provider.replace('_', '-')}-{chance.token_hex(4)}"
+    if not _ID.match(identity):
+        raise Reject("bad_id", "an id has 3 to 61 small letters, digits and dashes", pointer="/id")
+    return identity
+
+
+def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
+    """``name=value`` texts as a dict.
+
+    :raises Reject: one has no ``=``.
+    """
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise Reject("bad_option", f"{option} takes name=value, not {text.split('=')[0]!r} alone")
+        found[name] = value
+    return found
+
+
+def settings_of(
+    declared: Declaration, plain: dict[str, str], secret: dict[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Checked settings of a provider: what is stored in the clear, and what is sealed.
+
+    :param secret: name → ``@file``, ``env:NAME``; secrets are never given on the command line itself.
+    :raises Reject: the settings do not fit; every field is named.
+    """
+    hidden = declared.settings.secret_fields()
+    misplaced = sorted(hidden & plain.keys())
+    if misplaced:
+        raise Reject(
+            "secret_in_the_open",
+            f"{', '.join(misplaced)}: give secrets with --secret name=@file or name=env:NAME",
+        )
+    values = {name: _secret(name, source) for name, source in secret.items()}
+    for name in sorted(hidden - values.keys()):
+        if declared.settings.model_fields[name].is_required():
+            if not sys.stdin.isatty():
+                raise Reject("missing_secret", f"--secret {name}=@file or {name}=env:NAME is missing")
+            values[name] = getpass.getpass(f"{name}: ")
+    checked = validated(declared.settings, {**plain, **values})
+    stored = {
+        name: value
+        for name, value in checked.model_dump(mode="json", exclude_unset=True).items()
+        if name not in hidden
+    }
+    return stored, values
+
+
+def validated(model: type[BaseModel], values: dict[str, Any]) -> BaseModel:
+    """Values as the model wants them.
+
+    :raises Reject: they do not fit; every field is named, no value is shown.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        errors = tuple(
+            FieldError("invalid", problem["msg"], "/" + "/".join(map(str, problem["loc"])))
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise Reject("invalid_settings", "the settings do not fit", errors=errors) from None
+
+
+def _secret(name: str, source: str) -> str:
+    if source.startswith("@"):
+        try:
+            return Path(source[1:]).read_text().strip()
+        except OSError as error:
+            raise Stop(f"--secret {name}: {source[1:]} cannot be read: {error.strerror}") from error
+    if source.startswith("env:"):
+        value = os.environ.get(source[4:])
+        if not value:
+            raise Stop(f"--secret {name}: the variable {source[4:]} is not set")
+        return value
+    raise Reject("secret_in_the_open", f"--secret {name} takes @file or env:NAME, not the secret itself")

@@ -1,0 +1,451 @@
+"""``interactions connectors``: integrations, what they have to do, and what waits for a person."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.markup import escape
+
+from cli.connector_setup import integration_id, pairs, secret_box, settings_of, validated
+from cli.console import console, table
+from cli.moments import relative
+from runtime.settings import load_settings
+from schemas.errors import Reject, Stop
+from schemas.instants import format_instant
+
+if TYPE_CHECKING:
+    from connectors.link import Link
+    from connectors.pulling import PulledCommand
+    from runtime.postgres import Connection
+    from sinks.sync_integrations import Integration
+    from sinks.sync_warnings import SyncWarning
+
+_EXAMPLES = """
+[bold]Examples[/bold]
+
+  interactions connectors add trello --tenant … --organization … --set board=… --secret token=@token.txt
+
+  interactions connectors plan trello-1f2e3d4c     what a first run would do; writes nothing
+
+  interactions connectors sync trello-1f2e3d4c     do it, and go on from there
+
+  interactions connectors warnings                 what waits for a person
+
+  interactions connectors retry --all --integration trello-1f2e3d4c
+"""
+_ADD_HELP = (
+    "Add an integration. It does nothing until its plan is confirmed with `sync`.\n\n"
+    "Secrets come from a file or a variable (--secret token=@file, --secret token=env:NAME), never from "
+    "the command line, and are kept encrypted under INTERACTIONS_SECRETS_KEY."
+)
+_RETRY_HELP = (
+    "Try failed items again, or decide conflicts.\n\n"
+    "--take local keeps the value of this side, --take remote that of the provider; without it, items "
+    "that were given up are tried again. Name warnings by their ids, or all of them with --all.\n\n"
+    "Exit status: 0 at least one warning took the decision; 1 none did."
+)
+Id = Annotated[str, typer.Argument(help="The integration's id, as the list shows it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Tenant = Annotated[UUID | None, typer.Option(help="Only this tenant's.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``connectors``."""
+    group = typer.Typer(
+        name="connectors",
+        help="Mirror interactions to other systems: set up, watch, decide.",
+        epilog=_EXAMPLES,
+        no_args_is_help=True,
+    )
+    group.command("providers", help="Show what can be connected, and the settings that each needs.")(
+        providers
+    )
+    group.command("list", help="List integrations and their states.")(list_all)
+    group.command("add", help=_ADD_HELP, epilog=_EXAMPLES)(add)
+    group.command("plan", help="Show what a first run would do; writes nothing.")(plan)
+    group.command("sync", help="Confirm the plan: mark everything and start, or start over.")(sync)
+    group.command("status", help="Show how much is to be done, and how the provider is.")(status)
+    group.command("warnings", help="List what waits for a person.")(warnings)
+    group.command("retry", help=_RETRY_HELP)(retry)
+    group.command("pause", help="Stop working for an integration; nothing is lost.")(pause)
+    group.command("resume", help="Go on working for a paused integration.")(resume)
+    group.command("rotate-secrets", help="Encrypt all secrets under the newest key.")(rotate_secrets)
+    app.add_typer(group)
+
+
+def providers(*, as_json: AsJson = False) -> None:
+    """Show what can be connected."""
+    from connectors.catalogue import declarations
+
+    for declared in declarations().values():
+        hidden = declared.settings.secret_fields()
+        fields = [
+            {
+                "name": name,
+                "secret": name in hidden,
+                "required": field.is_required(),
+                "description": field.description or "",
+            }
+            for name, field in declared.settings.model_fields.items()
+        ]
+        if as_json:
+            shown = {"provider": declared.name, "title": declared.title, "summary": declared.summary}
+            _print_json({**shown, "features": sorted(declared.features), "settings": fields})
+            continue
+        rows = table(f"{declared.name}: {declared.summary}")
+        for name in ("setting", "needed", "how", "what"):
+            rows.add_column(name)
+        for field in fields:
+            rows.add_row(
+                str(field["name"]),
+                "yes" if field["required"] else "",
+                "--secret" if field["secret"] else "--set",
+                escape(str(field["description"])),
+            )
+        console().print(rows)
+
+
+def list_all(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
+    """List integrations."""
+    from sinks.sync_integrations import list_integrations
+
+    with _database() as connection:
+        found = list_integrations(connection, str(tenant) if tenant else None)
+    if as_json:
+        for integration in found:
+            _print_json(_shown(integration))
+        return
+    if not found:
+        console().print("There is no integration. Add one with `interactions connectors add`.")
+        return
+    rows = table("Integrations")
+    for name in ("id", "provider", "state", "healthy", "tenant", "why"):
+        rows.add_column(name, overflow="fold")
+    for integration in found:
+        rows.add_row(
+            integration.id,
+            integration.provider,
+            integration.state,
+            {True: "yes", False: "no", None: ""}[integration.healthy],
+            integration.tenant_id,
+            escape(integration.state_reason or ""),
+        )
+    console().print(rows)
+
+
+def add(
+    provider: Annotated[str, typer.Argument(help="One of `interactions connectors providers`.")],
+    *,
+    tenant: Annotated[UUID, typer.Option(help="The tenant.")],
+    organization: Annotated[UUID, typer.Option(help="The organization.")],
+    identity: Annotated[
+        str | None, typer.Option("--id", help="Stands in webhook addresses; made up if not given.")
+    ] = None,
+    chosen: Annotated[list[str] | None, typer.Option("--set", help="A setting: name=value.")] = None,
+    secret: Annotated[list[str] | None, typer.Option(help="name=@file or name=env:NAME.")] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="name=value, as create_if_unmapped=true, entity_id=…, only_types=call,task."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add an integration."""
+    from connectors.catalogue import declaration
+    from connectors.policy import Policy
+    from sinks.sync_integrations import Integration, insert_integration
+
+    declared = declaration(provider)
+    box = secret_box()
+    stored, hidden = settings_of(declared, pairs(chosen or [], "--set"), pairs(secret or [], "--secret"))
+    wanted: dict[str, Any] = dict(pairs(policy or [], "--policy"))
+    if "only_types" in wanted:
+        wanted["only_types"] = [part for part in wanted["only_types"].split(",") if part]
+    rules = validated(Policy, wanted).model_dump(mode="json", exclude_unset=True)
+    name = integration_id(identity, provider)
+    sealed = box.seal(name, hidden)
+    integration = Integration(
+        id=name,
+        tenant_id=str(tenant),
+        organization_id=str(organization),
+        provider=provider,
+        settings=stored,
+        policy=rules,
+        secrets=sealed.content,
+        secrets_key_id=sealed.key_id,
+        state="needs_confirmation",
+        state_reason="the first run is a plan: look at it with `plan`, start it with `sync`",
+    )
+    with _database() as connection:
+        if not insert_integration(connection, integration):
+            raise Reject("id_taken", "this id is taken; choose another", pointer="/id", status=409)
+    if as_json:
+        _print_json(_shown(integration))
+    else:
+        console().print(f"Added [bold]{name}[/bold]. Look at its plan: interactions connectors plan {name}")
+
+
+def plan(identity: Id, *, as_json: AsJson = False) -> None:
+    """Show what a first run would do."""
+    from connectors.plan import make_plan
+
+    with _opened(identity) as (link, connection):
+        found = make_plan(link, connection)
+    if as_json:
+        _print_json(found.to_json())
+        return
+    rows = table(f"A first run of {identity} would")
+    for name in ("here or there", "what", "how many"):
+        rows.add_column(name)
+    for side, counts in (("interactions", found.here), ("objects", found.there)):
+        for what, count in sorted(counts.items()):
+            rows.add_row(side, what, str(count))
+    console().print(rows)
+    console().print(f"Nothing was written. To do it: interactions connectors sync {identity}")
+
+
+def sync(
+    identity: Id,
+    *,
+    accept_mass_change: Annotated[
+        bool, typer.Option("--accept-mass-change", help="The many deletions at the provider are meant.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Confirm the plan and start."""
+    from connectors.plan import apply_plan, make_plan
+    from connectors.poller import poll
+
+    with _opened(identity) as (link, connection):
+        if link.integration.state == "disabled":
+            raise Stop(f"{identity} is disabled: {link.integration.state_reason}. `resume` it first.")
+        if accept_mass_change:
+            poll(link, connection, accept_mass_change=True)
+        found = make_plan(link, connection)
+        marked = apply_plan(link, connection, found)
+    if as_json:
+        _print_json({**found.to_json(), "marked": marked})
+    else:
+        console().print(f"{identity} is active; {marked} interactions were marked. See its status.")
+
+
+def status(identity: Id, *, as_json: AsJson = False) -> None:
+    """Show how an integration is."""
+    from sinks.sync_integrations import read_integration
+    from sinks.sync_ledger import ledger_counts
+    from sinks.sync_mappings import count_mappings
+    from sinks.sync_warnings import list_warnings
+
+    with _database() as connection:
+        integration = read_integration(connection, identity)
+        if integration is None:
+            raise Stop(f"there is no integration {identity}")
+        counts = ledger_counts(connection, identity)
+        mirrored = count_mappings(connection, identity)
+        waiting = len(list_warnings(connection, integration_id=identity, limit=1000))
+    shown: dict[str, Any] = {
+        **_shown(integration),
+        "mirrored": mirrored,
+        "due": counts.due,
+        "failing": counts.failing,
+        "givenUp": counts.parked,
+        "warnings": waiting,
+        "oldestDueAt": format_instant(counts.oldest_at) if counts.oldest_at else None,
+    }
+    if as_json:
+        _print_json(shown)
+        return
+    rows = table(identity)
+    rows.add_column("what")
+    rows.add_column("value", overflow="fold")
+    for name, value in shown.items():
+        rows.add_row(name, escape("" if value is None else str(value)))
+    console().print(rows)
+
+
+def warnings(
+    *,
+    integration: Annotated[str | None, typer.Option(help="Only this integration's.")] = None,
+    tenant: Tenant = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """List open warnings."""
+    from sinks.sync_warnings import list_warnings
+
+    with _database() as connection:
+        found = list_warnings(
+            connection,
+            integration_id=integration,
+            tenant_id=str(tenant) if tenant else None,
+            limit=limit,
+        )
+    if as_json:
+        for warning in found:
+            _print_json(_warning(warning))
+        return
+    if not found:
+        console().print("Nothing waits for a person.")
+        return
+    now = datetime.now(UTC)
+    rows = table("Warnings")
+    for name in ("id", "integration", "kind", "field", "since", "what"):
+        rows.add_column(name, overflow="fold")
+    for warning in found:
+        since = relative(warning.created_at, now) if warning.created_at else ""
+        rows.add_row(
+            warning.id,
+            warning.integration_id,
+            warning.kind,
+            warning.field or "",
+            since,
+            escape(warning.detail),
+        )
+    console().print(rows)
+
+
+def retry(
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of warnings.")] = None,
+    *,
+    all_of_them: Annotated[bool, typer.Option("--all", help="Every open warning.")] = False,
+    integration: Annotated[str | None, typer.Option(help="With --all: only this integration's.")] = None,
+    take: Annotated[str | None, typer.Option(help="local or remote: decide conflicts so.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Try again, or decide."""
+    from connectors.resolution import Resolution, resolve
+    from sinks.sync_warnings import list_warnings
+
+    if bool(ids) == all_of_them:
+        raise typer.BadParameter("name warnings, or give --all")
+    choices: dict[str | None, Resolution] = {None: "retry", "local": "take_local", "remote": "take_remote"}
+    if take not in choices:
+        raise typer.BadParameter("must be local or remote", param_hint="--take")
+    with _database() as connection:
+        found = list_warnings(connection, integration_id=integration, limit=10_000)
+        if ids:
+            found = [warning for warning in found if warning.id in ids]
+        taken = resolve(connection, found, choices[take], by="command line", now=datetime.now(UTC))
+    if as_json:
+        for warning in taken:
+            _print_json(_warning(warning))
+    else:
+        console().print(f"{len(taken)} of {len(found)} warnings took it.")
+    raise typer.Exit(0 if taken else 1)
+
+
+def pause(identity: Id) -> None:
+    """Stop working for an integration."""
+    _change_state(identity, "paused", "paused by a person")
+
+
+def resume(identity: Id) -> None:
+    """Go on with an integration."""
+    from sinks.sync_integrations import read_integration
+    from sinks.sync_warnings import settle_kind
+
+    with _database() as connection:
+        integration = read_integration(connection, identity)
+        if integration is not None and integration.state == "needs_confirmation":
+            raise Stop(f"{identity} waits for a confirmation: interactions connectors sync {identity}")
+        settle_kind(connection, identity, ["auth", "disabled"])
+    _change_state(identity, "active", None)
+
+
+def rotate_secrets(*, as_json: AsJson = False) -> None:
+    """Encrypt all secrets under the newest key."""
+    from connectors.secrets import Sealed
+    from sinks.sync_integrations import list_integrations, set_secrets
+
+    box, renewed = secret_box(), 0
+    with _database() as connection:
+        for integration in list_integrations(connection):
+            if integration.secrets_key_id == box.current:
+                continue
+            opened = box.open(integration.id, Sealed(integration.secrets_key_id, integration.secrets))
+            sealed = box.seal(integration.id, opened)
+            set_secrets(connection, integration.id, sealed.content, sealed.key_id)
+            renewed += 1
+    if as_json:
+        _print_json({"renewed": renewed, "key": box.current})
+    else:
+        console().print(f"{renewed} integrations are now encrypted under {box.current}.")
+
+
+def _change_state(identity: str, state: str, reason: str | None) -> None:
+    from sinks.sync_integrations import read_integration, set_state
+
+    with _database() as connection:
+        if read_integration(connection, identity) is None:
+            raise Stop(f"there is no integration {identity}")
+        changed = set_state(connection, identity, state, reason)
+    console().print(f"{identity} is {state}{'' if changed else ' already'}.")
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[Connection]:
+    from runtime.postgres import connect
+
+    with connect(
+        load_settings(), application_name="interactions-connectors-cli", autocommit=True
+    ) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def _opened(identity: str) -> Iterator[tuple[Link, Connection]]:
+    """A link that looks and marks, but publishes nothing."""
+    from connectors.links import open_link
+    from sinks.sync_integrations import read_integration
+
+    def send(commands: Sequence[PulledCommand]) -> None:
+        raise Stop(f"the command line publishes no commands ({len(commands)} were to be sent)")
+
+    with _database() as connection:
+        integration = read_integration(connection, identity)
+        if integration is None:
+            raise Stop(f"there is no integration {identity}")
+        opened = open_link(load_settings(), integration, secret_box(), send)
+        try:
+            yield opened.link, connection
+        finally:
+            opened.close()
+
+
+def _shown(integration: Integration) -> dict[str, Any]:
+    return {
+        "id": integration.id,
+        "provider": integration.provider,
+        "tenantId": integration.tenant_id,
+        "organizationId": integration.organization_id,
+        "state": integration.state,
+        "reason": integration.state_reason,
+        "healthy": integration.healthy,
+        "health": integration.health_detail,
+    }
+
+
+def _warning(warning: SyncWarning) -> dict[str, Any]:
+    return {
+        "id": warning.id,
+        "integrationId": warning.integration_id,
+        "tenantId": warning.tenant_id,
+        "organizationId": warning.organization_id,
+        "interactionId": warning.interaction_id,
+        "kind": warning.kind,
+        "field": warning.field,
+        "detail": warning.detail,
+        "local": warning.local_value,
+        "remote": warning.remote_value,
+        "resolution": warning.resolution,
+    }
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
