@@ -1,0 +1,324 @@
+"""What only CalDAV has: discovery, time zones, a second client at the same moment, odd servers."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from connectors.conformance import FULL
+from connectors.contract import Provider
+from connectors.providers.caldav import DECLARATION, CaldavSettings
+from connectors.remote import Gone, Intent, RemoteObject
+from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
+from tests.providers.linked import context
+from tests.providers.radicale_server import USER
+from tests.providers.test_caldav import EVENT, FOREIGN, CaldavStage, server, stage
+
+__all__ = ["server", "stage"]
+
+INTENT: Final = Intent(interaction_id="i-1", marker="m-1", values=FULL)
+TODO: Final = (
+    "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VTODO\r\nUID:m-1@customer-interactions\r\n"
+    "DTSTAMP:20260101T000000Z\r\nSUMMARY:There\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
+)
+
+
+def _read(provider: Provider, external_id: str) -> RemoteObject:
+    seen = provider.read(external_id)
+    assert isinstance(seen, RemoteObject)
+    return seen
+
+
+def _with(stage: CaldavStage, **settings: Any) -> Provider:
+    """The stage's provider with other settings."""
+    return DECLARATION.make(stage.settings.model_copy(update=settings), stage.context)
+
+
+class TestDiscovery:
+    """From whatever address people paste."""
+
+    def test_every_address_leads_to_the_calendar(self, stage: CaldavStage) -> None:
+        made = stage.provider.create(INTENT)
+        calendar = str(stage.calendar.url)
+        for url in (stage.server.url, f"{stage.server.url}/", f"{stage.server.url}/{USER}/"):
+            assert _read(_with(stage, url=url), made.external_id).marker == "m-1"
+        direct = _with(stage, url=calendar, calendar=None)
+        assert direct.find_by_marker("m-1") is not None
+        assert urlsplit(calendar).path in made.external_id
+
+    def test_one_of_several_must_be_named(self, stage: CaldavStage) -> None:
+        other = stage.server.new_calendar("Another list")
+        try:
+            with pytest.raises(NeedsAuth, match="set `calendar`"):
+                _with(stage, calendar=None).health()
+            with pytest.raises(NeedsAuth, match="0 of"):
+                _with(stage, calendar="Nowhere").health()
+            assert stage.provider.health().ok
+        finally:
+            other.delete()  # type: ignore[no-untyped-call]
+
+    def test_a_calendar_for_events_only_is_not_offered(self, stage: CaldavStage) -> None:
+        events = stage.server.new_calendar("Events", supported_calendar_component_set=["VEVENT"])
+        try:
+            with pytest.raises(NeedsAuth, match="0 of 1 calendars"):
+                _with(stage, calendar="Events").health()
+            assert _with(stage, calendar=None).health().ok
+        finally:
+            events.delete()  # type: ignore[no-untyped-call]
+
+    @pytest.mark.parametrize("url", ["http://dav.example/", "ftp://dav.example/", "https://a:b@dav.example/"])
+    def test_an_address_that_would_tell_the_password_is_refused(self, url: str) -> None:
+        with pytest.raises(ValidationError, match=r"https|credentials"):
+            CaldavSettings(url=url)
+
+
+class TestTwoClients:
+    """The provider and the `caldav` library edit the same to-do at the same time."""
+
+    def test_no_edit_of_either_is_lost(self, stage: CaldavStage) -> None:
+        made = stage.provider.create(Intent(interaction_id="i", marker="m-1", values={**FULL, "body": "0"}))
+        rounds, failures = 8, []
+
+        def ours() -> None:
+            seen = made
+            for number in range(1, rounds + 1):
+                while True:
+                    try:
+                        answer = stage.provider.update(made.external_id, {"title": f"t{number}"}, seen)
+                    except Conflict:
+                        seen = _read(stage.provider, made.external_id)
+                        continue
+                    assert isinstance(answer, RemoteObject)
+                    seen = answer
+                    break
+
+        def theirs() -> None:
+            for number in range(1, rounds + 1):
+                for _ in range(200):
+                    todo = stage.theirs(made.external_id)
+                    with todo.edit_icalendar_component() as component:
+                        component.pop("DESCRIPTION", None)
+                        component.add("DESCRIPTION", str(number))
+                    etag = todo.props.get("{DAV:}getetag")
+                    answer = stage.calendar.client.put(
+                        str(todo.url), todo.data, {"If-Match": etag, "Content-Type": "text/calendar"}
+                    )
+                    if answer.status != 412:
+                        break
+
+        def guarded(work: Callable[[], None]) -> None:
+            try:
+                work()
+            except BaseException as error:
+                failures.append(error)
+                raise
+
+        threads = [threading.Thread(target=guarded, args=(work,)) for work in (ours, theirs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert failures == []
+        seen = _read(stage.provider, made.external_id)
+        assert (seen.values["title"], seen.values["body"]) == (f"t{rounds}", str(rounds))
+        sequence = [line for line in stage.theirs(made.external_id).data.splitlines() if "SEQUENCE" in line]
+        assert int(sequence[0].partition(":")[2]) >= rounds
+
+    def test_both_complete_it(self, stage: CaldavStage) -> None:
+        made = stage.provider.create(INTENT)
+        stage.theirs(made.external_id).complete()
+        with pytest.raises(Conflict):
+            stage.provider.update(made.external_id, {"status": "done"}, made)
+        seen = _read(stage.provider, made.external_id)
+        assert seen.values["status"] == "done"
+        ours = stage.provider.update(made.external_id, {"status": "planned"}, seen)
+        assert isinstance(ours, RemoteObject)
+        assert "COMPLETED" not in stage.theirs(made.external_id).data
+
+    def test_their_due_date_without_a_time(self, stage: CaldavStage) -> None:
+        made = stage.provider.create(INTENT)
+        todo = stage.theirs(made.external_id)
+        with todo.edit_icalendar_component() as component:
+            component.pop("DUE")
+            component.add("DUE", datetime(2031, 7, 1, tzinfo=UTC).date())
+        todo.save()
+        assert _read(stage.provider, made.external_id).values["scheduled_at"] == datetime(
+            2031, 7, 1, 9, tzinfo=UTC
+        )
+
+
+class TestMaking:
+    """Creating is idempotent by the marker."""
+
+    def test_a_second_create_finds_the_first(self, stage: CaldavStage) -> None:
+        first = stage.provider.create(INTENT)
+        stage.edit(first.external_id, {"title": "theirs"})
+        again = stage.provider.create(INTENT)
+        assert (again.external_id, again.values["title"]) == (first.external_id, FULL["title"])
+        assert stage.count() == 1
+
+    def test_an_archived_one_comes_back(self, stage: CaldavStage) -> None:
+        first = stage.provider.create(INTENT)
+        stage.provider.archive(first.external_id)
+        again = stage.provider.create(INTENT)
+        assert (again.archived, again.values["status"]) == (False, "planned")
+        assert stage.count() == 1
+
+    def test_one_that_was_moved_is_found_by_its_uid(self, stage: CaldavStage) -> None:
+        stage.put(TODO)
+        found = stage.provider.find_by_marker("m-1")
+        assert found is not None
+        assert found.values["title"] == "There"
+        assert not found.external_id.endswith("/m-1.ics")
+
+    def test_a_deleted_one_is_canceled_for_other_clients(self, stage: CaldavStage) -> None:
+        made = stage.provider.create(INTENT)
+        stage.provider.archive(made.external_id)
+        assert "STATUS:CANCELLED" in stage.theirs(made.external_id).data
+
+
+class TestPolling:
+    """Sync-tokens, and what is skipped."""
+
+    def test_an_unknown_token_starts_over(self, stage: CaldavStage) -> None:
+        made = stage.provider.create(INTENT)
+        page = stage.provider.changes("http://radicale.org/ns/sync/0000000000000000000000000000000000000000")
+        assert [change.external_id for change in page.changes] == [made.external_id]
+        assert stage.provider.changes(page.cursor).changes == ()
+
+    def test_more_than_one_multiget(self, stage: CaldavStage, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("connectors.providers.caldav._AT_ONCE", 2)
+        for number in range(5):
+            stage.provider.create(dataclasses.replace(INTENT, marker=f"m-{number}"))
+        assert len(stage.provider.changes(None).changes) == 5
+
+    def test_others_are_taken_in_where_that_is_wanted(self, stage: CaldavStage) -> None:
+        path = stage.put(FOREIGN)
+        stage.put(EVENT)
+        provider = _with(stage, include_others=True)
+        page = provider.changes(None)
+        assert [change.external_id for change in page.changes] == [path]
+        assert page.skipped == {"no to-do": 1}
+        seen = _read(provider, path)
+        assert (seen.values["title"], seen.marker) == ("Buy milk", None)
+        changed = provider.update(path, {"status": "done"}, seen)
+        assert isinstance(changed, RemoteObject)
+        assert changed.values["status"] == "done"
+
+    def test_a_to_do_that_begins_to_repeat_is_not_written(self, stage: CaldavStage) -> None:
+        made = stage.provider.create(INTENT)
+        todo = stage.theirs(made.external_id)
+        todo.data = todo.data.replace("END:VTODO", "DTSTART:20310101T000000Z\nRRULE:FREQ=DAILY\nEND:VTODO")
+        todo.save()
+        before = stage.theirs(made.external_id).data
+        calls: list[Callable[[], object]] = [
+            lambda: stage.provider.read(made.external_id),
+            lambda: stage.provider.update(made.external_id, {"title": "ours"}, made),
+            lambda: stage.provider.archive(made.external_id),
+        ]
+        for call in calls:
+            with pytest.raises(Skip, match="recurring"):
+                call()
+        assert stage.theirs(made.external_id).data == before
+
+
+class TestOddServers:
+    """Answers that no real server of ours gives; each is told in the words of the error tree."""
+
+    def _provider(self, answer: Callable[[httpx2.Request], httpx2.Response]) -> Provider:
+        settings = CaldavSettings(
+            url="https://dav.example/cal/", username="u", password=SecretStr("the password")
+        )
+        return DECLARATION.make(settings, context(httpx2.MockTransport(answer)))
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"<html/>",
+            b"not xml",
+            b'<!DOCTYPE x [<!ENTITY a "b">]><d:multistatus xmlns:d="DAV:">&a;</d:multistatus>',
+            b'<multistatus xmlns="DAV:"><response><status>odd</status></response></multistatus>',
+        ],
+    )
+    def test_xml_of_another_kind(self, body: bytes) -> None:
+        provider = self._provider(lambda _: httpx2.Response(207, content=body))
+        with pytest.raises(Retry):
+            provider.health()
+
+    def test_no_caldav_there(self) -> None:
+        with pytest.raises(NeedsAuth, match="no CalDAV server"):
+            self._provider(lambda _: httpx2.Response(404)).health()
+
+    def test_credentials_go_to_no_other_server(self) -> None:
+        asked: list[httpx2.URL] = []
+
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            asked.append(request.url)
+            return httpx2.Response(301, headers={"location": "https://evil.example/cal/"})
+
+        with pytest.raises(Retry, match="redirect"):
+            self._provider(answer).health()
+        assert {url.host for url in asked} == {"dav.example"}
+
+    def test_a_redirect_within_the_server_is_followed(self) -> None:
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            if request.url.path == "/cal/":
+                return httpx2.Response(308, headers={"location": "/calendars/cal/"})
+            return httpx2.Response(207, content=_multistatus("/calendars/cal/", "<c:calendar/>"))
+
+        assert self._provider(answer).health().ok
+
+    def test_no_etag_means_reading_again(self) -> None:
+        seen: list[str] = []
+
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            seen.append(request.method)
+            if request.method == "PROPFIND":
+                return httpx2.Response(207, content=_multistatus("/cal/", "<c:calendar/>"))
+            if request.method == "PUT":
+                return httpx2.Response(201)
+            return httpx2.Response(200, content=TODO.encode(), headers={"etag": '"changed"'})
+
+        made = self._provider(answer).create(INTENT)
+        assert (made.version, made.values["title"]) == ('"changed"', "There")
+        assert seen == ["PROPFIND", "PUT", "GET"]
+
+    @pytest.mark.parametrize(
+        ("status", "expected"), [(400, Reject), (415, Reject), (507, Retry), (423, Retry)]
+    )
+    def test_a_refused_write(self, status: int, expected: type[Exception]) -> None:
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            if request.method == "PROPFIND":
+                return httpx2.Response(207, content=_multistatus("/cal/", "<c:calendar/>"))
+            return httpx2.Response(status, content=b"Call Ada Lovelace is refused")
+
+        with pytest.raises(expected) as caught:
+            self._provider(answer).create(INTENT)
+        assert "Lovelace" not in str(caught.value)
+
+    def test_a_server_that_asks_for_patience(self) -> None:
+        provider = self._provider(lambda _: httpx2.Response(503, headers={"retry-after": "30"}))
+        with pytest.raises(Retry) as caught:
+            provider.read("/cal/m-1.ics")
+        assert caught.value.after == 30
+
+    def test_410_is_gone(self) -> None:
+        provider = self._provider(lambda _: httpx2.Response(410))
+        assert provider.read("/cal/x.ics") == Gone(external_id="/cal/x.ics")
+
+
+def _multistatus(path: str, kind: str) -> bytes:
+    return (
+        '<d:multistatus xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:response>'
+        f"<d:href>{path}</d:href><d:propstat><d:prop><d:resourcetype>{kind}</d:resourcetype></d:prop>"
+        "<d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>"
+    ).encode()
