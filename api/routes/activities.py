@@ -22,6 +22,7 @@ from api.principal import Principal
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
+from api.shapes import ActivityPage, shaped
 from runtime.gateway_settings import GatewaySettings
 from schemas.values import UuidText, normalize_interaction_type
 from sinks.reads.old_lists import OldListQuery, old_list
@@ -49,7 +50,7 @@ class ActivityQuery(BaseModel):
     sort_dir: Literal["asc", "desc"] = "desc"
 
 
-@router.get(PATH, deprecated=True, responses=documented())
+@router.get(PATH, deprecated=True, responses={**documented(), **shaped(ActivityPage)})
 async def list_activities(
     query: Annotated[ActivityQuery, Query()],
     services: Needed,

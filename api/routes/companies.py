@@ -15,12 +15,13 @@ from api.principal import Principal
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
+from api.shapes import CompanyDetail, CustomerPage, shaped
 from schemas.values import UuidText
 
 router = guarded_router("companies")
 
 
-@router.get("/api/customers/companies")
+@router.get("/api/customers/companies", responses=shaped(CustomerPage))
 async def list_companies(
     services: Needed, filters: Filters, who: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
@@ -28,7 +29,9 @@ async def list_companies(
     return await customer_page(services, who, "company", filters)
 
 
-@router.get("/api/customers/companies/{entity_id}", responses={404: {"description": "No such company"}})
+@router.get(
+    "/api/customers/companies/{entity_id}", responses=shaped(CompanyDetail, status_404="No such company")
+)
 async def show_company(
     entity_id: UuidText,
     services: Needed,

@@ -21,6 +21,7 @@ from api.principal import Principal
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
+from api.shapes import Deal, DealPage, shaped
 from schemas.errors import Reject
 from schemas.identity import derive_id
 from schemas.values import ShortText, Title, UuidText
@@ -60,7 +61,7 @@ class DealUpdate(RequestBody):
     status: ShortText | None = None
 
 
-@router.get(PATH)
+@router.get(PATH, responses=shaped(DealPage))
 async def list_deals(
     query: Annotated[DealQuery, Query()],
     services: Needed,
@@ -84,7 +85,7 @@ async def list_deals(
     return answer
 
 
-@router.get(PATH + "/{deal_id}", responses={404: {"description": "No such deal"}})
+@router.get(PATH + "/{deal_id}", responses=shaped(Deal, status_404="No such deal"))
 async def show_deal(
     deal_id: UuidText, services: Needed, who: Principal = require_features("customers.view")
 ) -> dict[str, Any]:

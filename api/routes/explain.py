@@ -11,6 +11,7 @@ from api.instants import instant_text
 from api.principal import Principal
 from api.routing import guarded_router
 from api.services import Needed
+from api.shapes import Explanation, shaped
 from schemas.errors import Reject
 from schemas.values import UuidText
 from sinks.reads import explain
@@ -25,15 +26,15 @@ _COLUMNS: Final = (("scheduledAt", "scheduled_at"), ("priority", "priority"), ("
 
 @router.get(
     "/api/customers/entities/{entity_id}/next-interaction/explain",
-    responses={404: {"description": "No such customer"}},
+    responses=shaped(Explanation, status_404="No such customer"),
 )
 @router.get(
     "/api/customers/people/{entity_id}/next-interaction/explain",
-    responses={404: {"description": "No such person"}},
+    responses=shaped(Explanation, status_404="No such person"),
 )
 @router.get(
     "/api/customers/companies/{entity_id}/next-interaction/explain",
-    responses={404: {"description": "No such company"}},
+    responses=shaped(Explanation, status_404="No such company"),
 )
 async def explain_next(
     entity_id: UuidText,

@@ -15,6 +15,7 @@ from api.principal import Principal
 from api.routes.interactions import Done
 from api.routing import guarded_router
 from api.services import Needed
+from api.shapes import FlagList, shaped
 from schemas.flags import FlagName
 
 router = guarded_router("flags")
@@ -28,7 +29,7 @@ class FlagBody(RequestBody):
     enabled: bool
 
 
-@router.get(PATH)
+@router.get(PATH, responses=shaped(FlagList))
 async def list_flags(services: Needed, who: Principal = require_features("customers.view")) -> dict[str, Any]:
     """Every flag; ``chosen`` tells that somebody set it."""
     found = await flags(services, who)

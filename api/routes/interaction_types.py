@@ -16,6 +16,7 @@ from api.principal import Principal
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed, Services
+from api.shapes import TypeList, shaped
 from schemas.errors import Reject
 from schemas.values import Color, InteractionType, ShortText
 from sinks.reads.interaction_types import dictionary
@@ -36,7 +37,7 @@ class TypeBody(RequestBody):
     strict: bool | None = None
 
 
-@router.get(PATH)
+@router.get(PATH, responses=shaped(TypeList))
 async def list_types(services: Needed, who: Principal = require_features("customers.view")) -> dict[str, Any]:
     """Every entry by its label, and whether the dictionary is strict (refuses unknown types)."""
     async with services.reads.connection() as connection:

@@ -15,12 +15,13 @@ from api.principal import Principal
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
+from api.shapes import CustomerPage, PersonDetail, shaped
 from schemas.values import UuidText
 
 router = guarded_router("people")
 
 
-@router.get("/api/customers/people")
+@router.get("/api/customers/people", responses=shaped(CustomerPage))
 async def list_people(
     services: Needed, filters: Filters, who: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
@@ -28,7 +29,7 @@ async def list_people(
     return await customer_page(services, who, "person", filters)
 
 
-@router.get("/api/customers/people/{entity_id}", responses={404: {"description": "No such person"}})
+@router.get("/api/customers/people/{entity_id}", responses=shaped(PersonDetail, status_404="No such person"))
 async def show_person(
     entity_id: UuidText,
     services: Needed,

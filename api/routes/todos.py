@@ -21,6 +21,7 @@ from api.principal import Principal
 from api.routes.interactions import Done
 from api.routing import guarded_router
 from api.services import Needed
+from api.shapes import TodoPage, shaped
 from runtime.gateway_settings import GatewaySettings
 from schemas.values import UuidText
 from sinks.reads.old_lists import MOST_ROWS, OldListQuery, old_list
@@ -53,7 +54,7 @@ class Linked(BaseModel):
     todoId: str  # noqa: N815
 
 
-@router.get(PATH, deprecated=True, responses=documented())
+@router.get(PATH, deprecated=True, responses={**documented(), **shaped(TodoPage)})
 async def list_todos(
     query: Annotated[TodoQuery, Query()],
     services: Needed,

@@ -13,6 +13,7 @@ from api.guards import require_features
 from api.principal import Principal
 from api.routing import guarded_router
 from api.services import Needed
+from api.shapes import NextWidget, TodoWidget, shaped
 from sinks.reads import widgets
 
 router = guarded_router("widgets")
@@ -20,7 +21,7 @@ router = guarded_router("widgets")
 _Limit = Annotated[int, Query(ge=1, le=20)]
 
 
-@router.get("/api/customers/dashboard/widgets/next-interactions")
+@router.get("/api/customers/dashboard/widgets/next-interactions", responses=shaped(NextWidget))
 async def next_interactions(
     services: Needed,
     limit: _Limit = 5,
@@ -52,7 +53,7 @@ async def next_interactions(
     }
 
 
-@router.get("/api/customers/dashboard/widgets/customer-todos")
+@router.get("/api/customers/dashboard/widgets/customer-todos", responses=shaped(TodoWidget))
 async def customer_todos(
     services: Needed, limit: _Limit = 5, who: Principal = require_features("customers.view")
 ) -> dict[str, Any]:

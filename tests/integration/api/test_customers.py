@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from runtime.settings import Settings
+from tests.harness.answer_shapes import hold_to_shapes
 from tests.harness.gateway import ALL_FEATURES, Gateway, serving
 from tests.harness.wire import event, new_id, outcomes
 
@@ -30,6 +31,7 @@ def scope() -> dict[str, str]:
 def own(gateway: Gateway, scope: dict[str, str]) -> Iterator[httpx2.Client]:
     """Signed in to them."""
     with gateway.client(**scope, features=ALL_FEATURES) as found:
+        hold_to_shapes(found)
         yield found
 
 

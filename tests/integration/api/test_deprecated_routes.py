@@ -15,6 +15,7 @@ import pytest
 from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks.legacy_tables import LEGACY_TABLES, lift_freeze
+from tests.harness.answer_shapes import hold_to_shapes
 from tests.harness.gateway import Gateway
 from tests.harness.roles import wait_until
 from tests.harness.wire import event, new_id, outcomes
@@ -55,6 +56,7 @@ def legacy_counts(settings: Settings) -> list[int]:
 def test_an_activity_from_its_logging_to_its_end(
     client: httpx2.Client, pipeline: Settings, customer: str
 ) -> None:
+    hold_to_shapes(client)
     made = client.post(
         ACTIVITIES,
         json={
@@ -104,6 +106,7 @@ def test_an_activity_from_its_logging_to_its_end(
 def test_a_todo_from_its_creation_to_its_end(
     client: httpx2.Client, pipeline: Settings, customer: str
 ) -> None:
+    hold_to_shapes(client)
     made = client.post(
         TODOS,
         json={
@@ -214,6 +217,7 @@ def of_another_tenant(gateway: Gateway) -> Iterator[tuple[httpx2.Client, str, st
     tenant, organization = new_id(), new_id()
     features = ["customers.*"]
     with gateway.client(tenant=tenant, organization=organization, features=features) as found:
+        hold_to_shapes(found)
         yield found, tenant, organization
 
 

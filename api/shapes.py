@@ -1,0 +1,324 @@
+"""The answers of customers, deals, widgets, flags and the deprecated routes, for the OpenAPI document.
+
+They describe and do not filter: an answer is sent as it was put together. The contract tests hold every
+answer against them, and a changed member shows as a change of the document.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+Kind = Literal["person", "company"]
+
+
+class Shape(BaseModel):
+    """A closed object with camelCase names."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+
+class Customer(Shape):
+    """A person or company; what is next and last, and the counts, are derived."""
+
+    id: Id
+    kind: Kind
+    display_name: str
+    primary_email: str | None
+    primary_phone: str | None
+    owner_user_id: Id | None
+    next_interaction_at: Moment | None
+    next_interaction_name: str | None
+    next_interaction_ref_id: Id | None
+    next_interaction_icon: str | None
+    next_interaction_color: str | None
+    last_interaction_at: Moment | None
+    last_interaction_name: str | None
+    last_interaction_ref_id: Id | None
+    open_count: int
+    overdue_count: int
+    done_count: int
+    version: int
+    organization_id: Id
+    tenant_id: Id
+    created_at: Moment
+    updated_at: Moment
+
+
+class CustomerPage(Shape):
+    """One page; ``nextCursor`` is there when more follow."""
+
+    items: list[Customer]
+    next_cursor: str = ""
+
+
+class Deal(Shape):
+    """One deal of a customer."""
+
+    id: Id
+    entity_id: Id
+    title: str
+    status: str | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class DealPage(Shape):
+    """One page; ``nextCursor`` is there when more follow."""
+
+    items: list[Deal]
+    next_cursor: str = ""
+
+
+class Activity(Shape):
+    """An activity as old clients read it."""
+
+    id: Id
+    activity_type: str
+    subject: str | None
+    body: str | None
+    occurred_at: Moment | None
+    created_at: Moment
+    appearance_icon: str | None
+    appearance_color: str | None
+    entity_id: Id
+    author_user_id: Id | None
+    author_name: None
+    author_email: None
+    deal_id: Id | None
+    deal_title: str | None
+    custom_values: None
+    activity_type_label: str | None
+
+
+class _OldPage(Shape):
+    total: int
+    page: int
+    page_size: int
+    total_pages: int
+
+
+class ActivityPage(_OldPage):
+    """A page by number."""
+
+    items: list[Activity]
+
+
+class TodoCustomer(Shape):
+    """Whose todo it is."""
+
+    id: Id
+    display_name: str | None
+    kind: Kind | None
+
+
+class Todo(Shape):
+    """A todo as old clients read it; of a link that is not moved only the link is known."""
+
+    id: Id
+    todo_id: Id
+    todo_source: str
+    todo_title: str | None
+    todo_is_done: bool | None
+    todo_priority: int | None
+    todo_severity: None
+    todo_description: str | None
+    todo_due_at: Moment | None
+    todo_custom_values: dict[str, Any] | None
+    todo_organization_id: Id | None
+    todo_updated_at: Moment | None
+    organization_id: Id
+    tenant_id: Id
+    created_at: Moment
+    external_href: None
+    customer: TodoCustomer
+
+
+class TodoPage(_OldPage):
+    """A page by number."""
+
+    items: list[Todo]
+
+
+class TodoSummary(Shape):
+    """A todo inside the detail of its customer."""
+
+    id: Id
+    todo_id: Id
+    todo_source: str
+    created_at: Moment
+    created_by_user_id: Id | None
+    title: str | None
+    is_done: bool | None
+    priority: int | None
+    severity: None
+    description: str | None
+    due_at: Moment | None
+    todo_organization_id: Id | None
+    custom_values: dict[str, Any] | None
+
+
+class Viewer(Shape):
+    """Who asks."""
+
+    user_id: str
+    name: None
+    email: None
+
+
+class _Detail(Shape):
+    interaction_mode: Literal["canonical", "legacy"]
+    interactions: list[dict[str, Any]]
+    activities: list[Activity]
+    todos: list[TodoSummary]
+    deals: list[Deal]
+    counts: dict[str, int]
+    viewer: Viewer
+
+
+class PersonDetail(_Detail):
+    """A person with what was asked to be included."""
+
+    person: Customer
+
+
+class CompanyDetail(_Detail):
+    """A company with what was asked to be included."""
+
+    company: Customer
+
+
+class NextItem(Shape):
+    """A customer of the widget of next interactions."""
+
+    id: Id
+    display_name: str
+    kind: Kind
+    organization_id: Id
+    next_interaction_at: Moment
+    next_interaction_name: str
+    next_interaction_icon: str | None
+    next_interaction_color: str | None
+    owner_user_id: Id | None
+
+
+class NextWidget(Shape):
+    """The widget of next interactions, overdue ones first."""
+
+    items: list[NextItem]
+    now: Moment
+
+
+class TodoOwner(Shape):
+    """The customer of a todo in the widget."""
+
+    id: Id | None
+    display_name: str | None
+    kind: Kind | None
+    owner_user_id: Id | None
+
+
+class TodoItem(Shape):
+    """A todo of the widget."""
+
+    id: Id
+    todo_id: Id
+    todo_source: str
+    todo_title: str | None
+    created_at: Moment
+    organization_id: Id
+    entity: TodoOwner
+
+
+class TodoWidget(Shape):
+    """The widget of open todos."""
+
+    items: list[TodoItem]
+
+
+class TypeItem(Shape):
+    """An entry of the dictionary."""
+
+    interaction_type: str
+    label: str
+    icon: str | None
+    color: str | None
+    actionable: bool
+
+
+class TypeList(Shape):
+    """The dictionary of the organization."""
+
+    items: list[TypeItem]
+    strict: bool
+
+
+class FlagItem(Shape):
+    """A feature flag; ``chosen`` tells that somebody set it."""
+
+    flag: str
+    enabled: bool
+    chosen: bool
+
+
+class FlagList(Shape):
+    """Every flag of the tenant."""
+
+    items: list[FlagItem]
+
+
+class NextInteraction(Shape):
+    """The stored projection."""
+
+    interaction_id: Id
+    at: Moment
+    name: str
+    icon: str | None
+    color: str | None
+
+
+class Candidate(Shape):
+    """A planned interaction with a schedule, and why it wins or loses."""
+
+    place: int
+    interaction_id: Id
+    interaction_type: str
+    title: str | None
+    scheduled_at: Moment
+    priority: int | None
+    created_at: Moment
+    wins: bool
+    decided_by: Literal["scheduledAt", "priority", "createdAt", "id"] = "id"
+    reason: str
+
+
+class NotCandidates(Shape):
+    """How many interactions are no candidates, and why."""
+
+    planned_without_schedule: int
+    done: int
+    canceled: int
+
+
+class Explanation(Shape):
+    """Why an interaction is the next one."""
+
+    entity_id: Id
+    entity_version: int
+    next_interaction: NextInteraction | None
+    order: list[str]
+    candidates: list[Candidate]
+    candidate_count: int
+    not_candidates: NotCandidates
+
+
+def shaped(shape: type[Shape], **further: str) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route: its 200, and further statuses with their descriptions."""
+    others: dict[int | str, dict[str, Any]] = {
+        int(status.removeprefix("status_")): {"description": text} for status, text in further.items()
+    }
+    return {200: {"model": shape}, **others}
