@@ -79,7 +79,17 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
     reads = ReadPool(settings, size=gateway.pool_size, statement_seconds=gateway.read_timeout_seconds)
     sender = CommandSender(settings, timeout=gateway.broker_timeout_seconds)
     decoder = AvroDecoder(make_fetch(settings), text_instants=True)
-    commands = CommandGateway(sender, decoder, reads, timeout=gateway.outcome_timeout_seconds)
+
+    def listening() -> bool:
+        return listener.ready.is_set()
+
+    commands = CommandGateway(
+        sender,
+        decoder,
+        reads,
+        listening=listening,
+        timeout=gateway.outcome_timeout_seconds,
+    )
 
     def heard(items: list[Heard]) -> None:
         commands.heard([item for item in items if item.fresh])

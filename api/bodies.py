@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+
+from schemas.instants import format_instant
 
 
 class RequestBody(BaseModel):
@@ -20,4 +23,10 @@ class RequestBody(BaseModel):
 
         :param leave_out: Python names of members that do not belong to the command.
         """
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude=set(leave_out))
+        members = type(self).model_fields
+        sent = sorted(self.model_fields_set - set(leave_out))
+        return {members[name].alias or name: _json(getattr(self, name)) for name in sent}
+
+
+def _json(value: Any) -> Any:
+    return format_instant(value) if isinstance(value, datetime) else value

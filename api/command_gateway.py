@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 from uuid import uuid4
@@ -72,13 +73,23 @@ class CommandGateway:
     Each attempt has a correlation id of its own, so an answer can only be its own: also when the same
     command id is on its way twice.
 
+    :param listening: whether outcomes are heard; before, nothing is sent.
     :param timeout: seconds until an outcome counts as unknown.
     """
 
-    def __init__(self, sender: Sender, decoder: AvroDecoder, reads: ReadPool, *, timeout: float) -> None:
+    def __init__(
+        self,
+        sender: Sender,
+        decoder: AvroDecoder,
+        reads: ReadPool,
+        *,
+        listening: Callable[[], bool],
+        timeout: float,
+    ) -> None:
         self._sender = sender
         self._decoder = decoder
         self._reads = reads
+        self._listening = listening
         self._timeout = timeout
         self._waiting: dict[str, asyncio.Future[dict[str, Any] | None]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -93,6 +104,8 @@ class CommandGateway:
         :raises Retry: the broker did not take it (503).
         :raises UnknownOutcome: it was sent, and its outcome did not come in time (504).
         """
+        if not self._listening():
+            raise Retry("outcomes are not heard now, so nothing was sent", after=2)
         name = order.principal.tenant_id, order.principal.organization_id, order.id
         if name in self._under_way:
             raise Reject(

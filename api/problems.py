@@ -157,6 +157,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, failure: HTTPException) -> Response:
+        if failure.status_code == 400:
+            # FastAPI's word for a body that is not even text.
+            return response_of(
+                validation_failed((FieldError("malformed_json", "the body is not JSON in UTF-8", ""),))
+            )
         code, detail = _TITLES.get(failure.status_code, ("bad_request", "the request cannot be read"))
         headers = dict(failure.headers) if failure.headers else None
         return problem_response(failure.status_code, code, detail, headers=headers)

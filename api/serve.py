@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import socket
+from collections.abc import Iterator
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import make_app
 from runtime.gateway_settings import GatewaySettings, read_gateway_settings
@@ -19,14 +23,34 @@ _log = structlog.get_logger("gateway")
 _GRACE_SECONDS = 10
 
 
-class _Announcing(uvicorn.Server):
-    """Tells the supervisor, and the log, when requests are taken."""
+class _Server(uvicorn.Server):
+    """Tells the supervisor, and the log, when requests are taken; ends cleanly."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             announce_ready()
             _log.info("gateway.serving", host=self.config.host, port=self.config.port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Event streams never end by themselves, and everybody waits for open requests now.
+        self._app.state.services.hub.close()
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT stop the server, and that is a clean end: exit status 0."""
+        asked = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.handle_exit) for number in asked}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def run_gateway(settings: Settings) -> None:
@@ -50,7 +74,7 @@ def run_gateway(settings: Settings) -> None:
             lifespan="on",
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
-        server = _Announcing(config)
+        server = _Server(config, app)
         server.run(sockets=[listening])
     if not server.started:
         raise Stop("the gateway did not start; see the log above")

@@ -206,8 +206,8 @@ def _data(result: dict[str, Any], tags: list[str]) -> bytes:
 
 
 def format_position(seen: dict[int, int]) -> str:
-    """A position as ``Last-Event-ID`` carries it: ``0-15.1-7`` is offset 15 of partition 0, 7 of 1."""
-    return ".".join(f"{partition}-{offset}" for partition, offset in sorted(seen.items()))
+    """A position as ``Last-Event-ID`` carries it: ``0-15.1-7``: next come 15 of partition 0 and 7 of 1."""
+    return ".".join(f"{partition}-{offset + 1}" for partition, offset in sorted(seen.items()))
 
 
 def parse_position(text: str) -> dict[int, int]:
@@ -218,4 +218,4 @@ def parse_position(text: str) -> dict[int, int]:
     if not _POSITION.fullmatch(text):
         raise Reject("invalid_position", "Last-Event-ID is not a position of this stream; leave it out")
     pairs: Iterator[list[str]] = (pair.split("-") for pair in text.split("."))
-    return {int(partition): int(offset) for partition, offset in pairs}
+    return {int(partition): int(following) - 1 for partition, following in pairs}

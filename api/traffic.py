@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Mapping
@@ -99,35 +100,34 @@ class Traffic:
             structlog.contextvars.clear_contextvars()
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        begun = False
-        taken = 0
-
-        async def counting() -> Message:
-            nonlocal taken
-            message = await receive()
-            if message["type"] == "http.request":
-                taken += len(message.get("body", b""))
-                if taken > self._limit:
-                    raise _TooLarge
-            return message
-
-        async def watching(message: Message) -> None:
-            nonlocal begun
-            begun = True
-            await send(message)
-
         refusal = response_of(
             Reject("body_too_large", f"the body may have at most {self._limit} bytes", status=413)
         )
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._limit:
             await refusal(scope, receive, send)
             return
-        try:
+        taken = 0
+        too_large = False
+
+        async def counting() -> Message:
+            nonlocal taken, too_large
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._limit:
+                # What the app makes of this is not sent.
+                too_large = True
+                raise _TooLarge
+            return message
+
+        async def watching(message: Message) -> None:
+            if not too_large:
+                await send(message)
+
+        with contextlib.suppress(_TooLarge):
             await self._app(scope, counting, watching)
-        except _TooLarge:
-            if not begun:
-                await refusal(scope, receive, send)
+        if too_large:
+            await refusal(scope, receive, send)
 
     def _extra(self, path: str) -> list[tuple[bytes, bytes]]:
         return [

@@ -20,6 +20,11 @@ WITHHELD_FIELDS = frozenset({
 # Their "info" is a line for each request or plugin.
 TALKATIVE_LIBRARIES = ("aiokafka", "alembic", "faust", "httpcore2", "httpx2", "jgo", "mode")
 
+# A traceback's local variables hold whatever a person sent, and the headers of the request.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
+
 
 def _withhold(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for field in WITHHELD_FIELDS.intersection(event):
@@ -50,7 +55,7 @@ def configure_logging(settings: Settings) -> None:
     ]
     renderer: list[Processor]
     if settings.log_format == "json":
-        renderer = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(default=str)]
+        renderer = [_TRACEBACKS, structlog.processors.JSONRenderer(default=str)]
     else:
         renderer = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     handler = logging.StreamHandler(sys.stderr)

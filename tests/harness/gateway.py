@@ -42,7 +42,7 @@ def token(
         "sub": user,
         "tenantId": tenant,
         "organizationId": organization,
-        "features": list(features),
+        "features": features if isinstance(features, str) else list(features),
         "exp": int(time.time() + expires_in),
         **claims,
     }
@@ -64,8 +64,11 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def serving(settings: Settings, **extra: str) -> Iterator[Gateway]:
-    """A gateway for the length of a block; ``extra`` are further environment variables."""
+def serving(settings: Settings, *, wait_ready: bool = True, **extra: str) -> Iterator[Gateway]:
+    """A gateway for the length of a block; ``extra`` are further environment variables.
+
+    :param wait_ready: until it is ready; else only until it listens.
+    """
     environment = {
         "INTERACTIONS_API_PORT": "0",
         "INTERACTIONS_API_JWT_SECRET": SECRET,
@@ -79,7 +82,7 @@ def serving(settings: Settings, **extra: str) -> Iterator[Gateway]:
         gateway = Gateway(role, f"http://127.0.0.1:{json.loads(line)['port']}")
         with httpx2.Client(base_url=gateway.url) as client:
             deadline = time.monotonic() + 30
-            while client.get("/readyz").status_code != 200:
+            while wait_ready and client.get("/readyz").status_code != 200:
                 assert time.monotonic() < deadline, role.log[-3000:]
                 time.sleep(0.05)
         yield gateway

@@ -1,4 +1,4 @@
-"""One pipeline with a gateway for each module of these tests."""
+"""One pipeline with a gateway for all of these tests: each works with customers of its own."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ import pytest
 
 from runtime.settings import Settings
 from tests.harness.gateway import Gateway, new_customer, serving
+from tests.harness.roles import running
+from tests.stack_fixtures import own_world
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def pipeline(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
+    """An applier at work; nobody of these tests reads the event topics."""
+    with own_world(embedded_stack, template_database) as settings, running(settings, "applier"):
+        yield settings
+
+
+@pytest.fixture(scope="session")
 def gateway(pipeline: Settings) -> Iterator[Gateway]:
-    """A gateway in front of the module's pipeline."""
-    with serving(pipeline) as found:
+    """A gateway in front of the pipeline, which tells how many statements an answer took."""
+    with serving(pipeline, INTERACTIONS_API_SHOW_STATEMENTS="true") as found:
         yield found
 
 

@@ -27,7 +27,8 @@ def _create(client: httpx2.Client, customer: str, **fields: object) -> httpx2.Re
 def _row(settings: Settings, identity: str) -> tuple[object, ...] | None:
     with connect(settings, application_name="tests") as connection:
         return connection.execute(
-            "SELECT status, version, title, author_user_id::text, source FROM customer_interactions WHERE id = %s",
+            "SELECT status, version, title, author_user_id::text, source"
+            " FROM customer_interactions WHERE id = %s",
             (identity,),
         ).fetchone()
 

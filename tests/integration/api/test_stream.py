@@ -1,0 +1,163 @@
+"""The event stream: what another process changed is told here, in order, and nothing is missed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from runtime.settings import Settings
+from schemas import cache_tags
+from tests.harness.gateway import Gateway, serving
+from tests.harness.roles import wait_until
+from tests.harness.wire import ORGANIZATION, TENANT, event, new_id, outcomes
+
+pytestmark = pytest.mark.integration
+PATH = "/api/customers/stream"
+
+
+@pytest.fixture(scope="module")
+def second(pipeline: Settings) -> Iterator[Gateway]:
+    """Another process on the same pipeline."""
+    with serving(pipeline) as found:
+        yield found
+
+
+class Listening:
+    """An open stream, read in a thread."""
+
+    def __init__(self, answer: httpx2.Response) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.last_id: str | None = None
+        self.ended = threading.Event()
+        self._answer = answer
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        name = ""
+        with contextlib.suppress(httpx2.HTTPError, httpx2.StreamError, OSError, RuntimeError):
+            for line in self._answer.iter_lines():
+                if line.startswith("event: "):
+                    name = line[7:]
+                elif line.startswith("id: "):
+                    self.last_id = line[4:]
+                elif line.startswith("data: "):
+                    self.events.append((name, json.loads(line[6:])))
+        self.ended.set()
+
+    def wait_for(self, name: str, tag: str | None = None) -> dict[str, Any]:
+        """The first event of a name (with a tag)."""
+        found: list[dict[str, Any]] = []
+
+        def there() -> bool:
+            found[:] = [
+                data for kind, data in list(self.events) if kind == name and (not tag or tag in data["tags"])
+            ]
+            return bool(found)
+
+        wait_until(there, 20, lambda: f"{name} {tag} among {self.events}")
+        return found[0]
+
+
+@contextlib.contextmanager
+def listening(client: httpx2.Client, last_id: str | None = None) -> Iterator[Listening]:
+    headers = {"Last-Event-ID": last_id} if last_id is not None else {}
+    with client.stream("GET", PATH, headers=headers) as answer:
+        assert answer.status_code == 200, answer.read()
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        found = Listening(answer)
+        try:
+            yield found
+        finally:
+            # The thread still reads: only this ends its wait, and tells the server that nobody listens.
+            with contextlib.suppress(OSError):
+                answer.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            found.ended.wait(10)
+
+
+def test_a_change_elsewhere_is_seen_without_reloading(
+    second: Gateway, client: httpx2.Client, customer: str
+) -> None:
+    """The writer's tag and the reader's are made by one function, across two processes."""
+    with (
+        second.client() as reader,
+        second.client(organization=new_id()) as stranger,
+        listening(reader) as seen,
+        listening(stranger) as strange,
+    ):
+        seen.wait_for("ready")
+        strange.wait_for("ready")
+        made = client.post(
+            "/api/customers/interactions",
+            json={
+                "entityId": customer,
+                "interactionType": "call",
+                "title": "a secret title",
+                "scheduledAt": "2027-03-01T09:00:00Z",
+            },
+        )
+        change = seen.wait_for("invalidate", cache_tags.interactions_of_entity(customer))
+        assert change["interactionId"] == made.json()["id"]
+        assert cache_tags.interaction_list(TENANT, ORGANIZATION) in change["tags"]
+        assert cache_tags.next_interaction_of_entity(customer) in change["tags"]
+        assert "secret" not in json.dumps(seen.events), "no customer text on a stream"
+        shown = reader.get(f"/api/customers/interactions/{change['interactionId']}")
+        assert shown.json()["title"] == "a secret title", "whoever is told can read it"
+        assert [name for name, _ in strange.events] == ["ready"]
+
+
+def test_a_stream_goes_on_where_it_ended(
+    gateway: Gateway, second: Gateway, client: httpx2.Client, customer: str
+) -> None:
+    with gateway.client() as reader, listening(reader) as seen:
+        seen.wait_for("ready")
+        position = seen.last_id
+    assert position is not None
+    body = {"entityId": customer, "interactionType": "call"}
+    made = [client.post("/api/customers/interactions", json=body).json()["id"] for _ in range(3)]
+    with second.client() as reader, listening(reader, position) as seen:
+        seen.wait_for("ready")
+        told = [data["interactionId"] for name, data in seen.events if name == "invalidate"]
+        assert told == made, "also by another process"
+        after = seen.last_id
+    with gateway.client() as reader, listening(reader, after) as seen:
+        seen.wait_for("ready")
+        assert [name for name, _ in seen.events] == ["ready"]
+
+
+def test_a_flag_of_the_tenant_reaches_all_its_organizations(gateway: Gateway, pipeline: Settings) -> None:
+    tenant = new_id()
+    with gateway.client(tenant=tenant, organization=new_id()) as reader, listening(reader) as seen:
+        seen.wait_for("ready")
+        flag = {"flag": "customers.interactions.external-sync", "enabled": True}
+        (result,) = outcomes(pipeline, [event("feature_flag.set", tenant, flag, tenant=tenant)])
+        assert result["outcome"] == "applied"
+        change = seen.wait_for("invalidate", cache_tags.feature_flags(tenant))
+        assert change == {"tags": [cache_tags.feature_flags(tenant)]}
+
+
+def test_limits_and_the_end_of_a_process(pipeline: Settings, customer: str) -> None:
+    small = {"INTERACTIONS_API_STREAM_BACKLOG": "0", "INTERACTIONS_API_STREAM_CLIENTS": "1"}
+    with serving(pipeline, **small) as own, own.client() as reader:
+        with listening(reader) as seen:
+            seen.wait_for("ready")
+            position = seen.last_id
+            assert reader.get(PATH).status_code == 503, "one stream more than it holds"
+        wait_until(lambda: b"interactions_http_streams 0.0" in reader.get("/metrics").content, 30)
+        reader.post("/api/customers/interactions", json={"entityId": customer, "interactionType": "call"})
+        with listening(reader, position) as seen:
+            seen.wait_for("resync")
+        wait_until(lambda: b"interactions_http_streams 0.0" in reader.get("/metrics").content, 30)
+        refused = reader.get(PATH, headers={"Last-Event-ID": "nonsense"})
+        assert (refused.status_code, refused.json()["code"]) == (400, "invalid_position")
+        with listening(reader) as seen:
+            seen.wait_for("ready")
+            assert own.role.stop(15) == 0, "an open stream does not keep a process from ending"
+            assert seen.ended.wait(5)
