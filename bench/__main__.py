@@ -72,7 +72,9 @@ def main() -> int:
             run(bench, arms, told)
     except KeyboardInterrupt:
         again = f"{'--quick ' if arguments.quick else ''}--resume"
-        console.print(f"Interrupted. What was measured is kept: python -m bench {again} goes on.")
+        console.print(
+            f"Interrupted. What was measured is kept: python -m bench {again} goes on.", soft_wrap=True
+        )
         return 130
     figures = [
         (measure, measure.figure(bench.samples)) for measure in MEASURES if not only or measure.id in only
@@ -129,7 +131,7 @@ def report(figures: list[tuple[Measure, Figure]], console: Console) -> int:
         sign = "≤" if measure.upper else "≥"
         verdict = "[green]reached[/]" if measure.met(figure) else "[red]missed[/]"
         bounds = f"floor {sign} {measure.floor:g}  aim {sign} {measure.aim:g}"
-        console.print(f"{measure.id:4} {value:>12}  {bounds}  {verdict}  {measure.title}")
+        console.print(f"{measure.id:4} {value:>12}  {bounds}  {verdict}  {measure.title}", soft_wrap=True)
         if figure.value is None:
             console.print(f"     {figure.parts.get('missing')}", style="red", markup=False)
     if missed:

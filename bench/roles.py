@@ -18,7 +18,7 @@ import orjson
 from runtime.readiness import READY_FILE_VARIABLE, has_announced
 from runtime.settings import Settings
 
-_START_SECONDS: Final = 60.0
+_START_SECONDS: Final = 120.0
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
@@ -61,6 +61,10 @@ class RoleProcess:
             )
         self._ready = ready
 
+    def log_tail(self) -> str:
+        """The last lines it logged."""
+        return f"{self.role}: {self._log.read_text(errors='replace')[-1000:]}"
+
     @property
     def ready(self) -> bool:
         """Whether it does its work.
@@ -68,8 +72,7 @@ class RoleProcess:
         :raises RuntimeError: it has ended.
         """
         if self._process.poll() is not None:
-            tail = self._log.read_text(errors="replace")[-2000:]
-            raise RuntimeError(f"the {self.role} ended with {self._process.returncode}:\n{tail}")
+            raise RuntimeError(f"ended with {self._process.returncode}: {self.log_tail()}")
         return has_announced(self._ready, self._process.pid)
 
     def leads(self) -> bool:
@@ -142,6 +145,9 @@ def running(settings: Settings, roles: Sequence[str]) -> Iterator[list[RoleProce
                 _START_SECONDS,
                 "every applier owns partitions",
             )
+        except TimeoutError as error:
+            raise TimeoutError("\n".join([str(error), *(p.log_tail() for p in processes)])) from None
+        else:
             yield processes
         finally:
             for process in processes:
