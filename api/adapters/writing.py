@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Literal
 
@@ -15,7 +15,7 @@ from api.adapters.translation import Step, move
 from api.command_gateway import Order, Rejection
 from api.feature_flags import legacy_shows
 from api.mutation_guards import Mutation
-from api.preconditions import preconditions_of, record_modified
+from api.preconditions import Preconditions, precondition_failed, preconditions_of, record_modified
 from api.principal import Principal
 from api.problems import LegacyError, validation_failed
 from api.services import Services
@@ -23,7 +23,9 @@ from schemas.errors import FieldError, Reject
 from schemas.validation import field_errors
 from schemas.values import UUID_PATTERN
 from sinks.reads.adapter_targets import Target, find_target
+from sinks.reads.interaction_head import head_of
 
+OldView = Literal["activities", "todos"]
 _GUARDED: Final = ("interaction.complete", "interaction.cancel", "interaction.reopen")
 
 
@@ -42,13 +44,23 @@ def check_scope(body: OldBody, who: Principal) -> None:
             raise Reject("foreign_scope", "tenant and organization come from the token", status=403)
 
 
-async def target_of(
-    services: Services, request: Request, who: Principal, named: str, view: Literal["activities", "todos"]
-) -> dict[str, Any]:
-    """The row that the client names, as an interaction: a legacy row is moved first.
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The interaction that a client changes, and what it must still be.
 
-    :returns: the row in the columns of the views.
-    :raises Reject: there is none (404); it was changed since the client read it (409).
+    :param row: in the columns of the views.
+    :param version: the version that the applier must find; ``None``: any.
+    """
+
+    row: dict[str, Any]
+    version: int | None
+    wanted: Preconditions
+
+
+async def target_of(services: Services, request: Request, who: Principal, named: str, view: OldView) -> Named:
+    """What the client names, as an interaction: a legacy row is moved first.
+
+    :raises Reject: there is none (404); it is not what the client has read (409, 412).
     """
     legacy = await legacy_shows(services, who)
     target = await _find(services, who, named, view, legacy=legacy)
@@ -59,34 +71,60 @@ async def target_of(
         what = "activity" if view == "activities" else "todo"
         raise LegacyError(f"{what}_not_found", f"there is no {what} with this id",
                           error=f"{what.capitalize()} not found", status=404)  # fmt: skip
-    changed_at = target.row["updated_at"]
-    if wanted.updated_at is not None and abs(changed_at - wanted.updated_at) >= timedelta(milliseconds=1):
-        raise record_modified(wanted.updated_at, changed_at)
-    if target.moved:
-        return target.row
+    conditional = _check(wanted, target.row)
+    row = target.row if target.moved else await _moved(services, who, target.row, view)
+    return Named(row, row["version"] if conditional else None, wanted)
+
+
+def _check(wanted: Preconditions, row: dict[str, Any]) -> bool:
+    """Whether the write is conditional; what the client has read must be what is there."""
+    if wanted.updated_at is not None:
+        if abs(row["updated_at"] - wanted.updated_at) >= timedelta(milliseconds=1):
+            raise record_modified(wanted.updated_at, row["updated_at"])
+        return True
+    if wanted.if_match and row["version"] not in wanted.if_match:
+        raise precondition_failed()
+    return bool(wanted.if_match)
+
+
+async def _moved(
+    services: Services, who: Principal, legacy_row: dict[str, Any], view: OldView
+) -> dict[str, Any]:
     try:
-        await carry_out(services, who, move(who.scope, target.row))
+        await carry_out(services, who, move(who.scope, legacy_row))
     except Rejection as rejection:
         if rejection.code != "interaction_exists":  # somebody else has just moved it
             raise
-    moved = await _find(services, who, target.row["id"], view, legacy=False)
-    return moved.row if moved is not None else target.row
+    moved = await _find(services, who, legacy_row["id"], view, legacy=False)
+    return moved.row if moved is not None else legacy_row
 
 
 async def _find(
-    services: Services, who: Principal, named: str, view: Literal["activities", "todos"], *, legacy: bool
+    services: Services, who: Principal, named: str, view: OldView, *, legacy: bool
 ) -> Target | None:
     async with services.reads.connection() as connection:
         return await find_target(connection, who.scope, named, view, legacy=legacy)
 
 
 async def carry_out(
-    services: Services, who: Principal, step: Step, *, key: str | None = None, route: str = ""
+    services: Services,
+    who: Principal,
+    step: Step,
+    *,
+    key: str | None = None,
+    route: str = "",
+    version: int | None = None,
 ) -> dict[str, Any]:
     """One command, confirmed; the mutation guards are asked where it changes the status."""
     kind = step.type.removeprefix("customers.")
     made = Order(
-        principal=who, kind=kind, entity_id=step.entity_id, data=step.data, idempotency_key=key, route=route
+        principal=who,
+        kind=kind,
+        entity_id=step.entity_id,
+        data=step.data,
+        idempotency_key=key,
+        route=route,
+        expected_version=version,
     )
     if step.command_id is not None:
         made = replace(made, command_id=step.command_id)
@@ -105,14 +143,30 @@ async def carry_out(
     return result
 
 
-async def carry_out_all(services: Services, who: Principal, steps: list[Step]) -> dict[str, Any]:
+async def carry_out_all(
+    services: Services, who: Principal, named: Named, steps: list[Step]
+) -> dict[str, Any]:
     """Commands in order; the result is that of the last one that changed something.
+
+    The conditions of the request hold for all of them: each expects the version that the one before left.
 
     :raises Reject: one was rejected; those before it stand.
     """
     last: dict[str, Any] = {}
+    version = named.version
     for step in steps:
-        result = await carry_out(services, who, step)
+        try:
+            result = await carry_out(services, who, step, version=version)
+        except Rejection as rejection:
+            if rejection.code != "version_conflict" or version is None:
+                raise
+            if named.wanted.updated_at is None:
+                raise precondition_failed() from None
+            async with services.reads.connection() as connection:
+                now = await head_of(connection, who.scope, named.row["id"])
+            raise record_modified(named.wanted.updated_at, now.updated_at if now else None) from None
+        if version is not None and result["version"] is not None:
+            version = result["version"]
         if not last or result["outcome"] == "applied":
             last = result
     return last

@@ -110,9 +110,9 @@ async def change_activity(
     """Change an activity."""
     await refuse_when_off(services, who)
     check_scope(body, who)
-    row = await target_of(services, request, who, body.id, "activities")
-    steps = update_activity(row, body, datetime.now(UTC))
-    return written(await carry_out_all(services, who, steps), {"ok": True})
+    named = await target_of(services, request, who, body.id, "activities")
+    steps = update_activity(named.row, body, datetime.now(UTC))
+    return written(await carry_out_all(services, who, named, steps), {"ok": True})
 
 
 @router.delete(PATH, response_model=Done, deprecated=True, responses=documented(), openapi_extra=DELETE_BODY)
@@ -124,5 +124,5 @@ async def remove_activity(
 ) -> Response:
     """Remove an activity; its id is in the body (``{"id": …}``) or in ``?id=``."""
     await refuse_when_off(services, who)
-    row = await target_of(services, request, who, await delete_named(request, who), "activities")
-    return written(await carry_out(services, who, delete(row)), {"ok": True})
+    named = await target_of(services, request, who, await delete_named(request, who), "activities")
+    return written(await carry_out_all(services, who, named, [delete(named.row)]), {"ok": True})

@@ -105,8 +105,9 @@ async def change_todo(
     """Change a task; ``id`` is the link's or the todo's."""
     await refuse_when_off(services, who)
     check_scope(body, who)
-    row = await target_of(services, request, who, body.id, "todos")
-    return written(await carry_out_all(services, who, update_todo(row, body)), {"ok": True})
+    named = await target_of(services, request, who, body.id, "todos")
+    steps = update_todo(named.row, body)
+    return written(await carry_out_all(services, who, named, steps), {"ok": True})
 
 
 @router.delete(PATH, response_model=Done, deprecated=True, responses=documented(), openapi_extra=DELETE_BODY)
@@ -118,5 +119,5 @@ async def remove_todo(
 ) -> Response:
     """Remove a task; its id is in the body (``{"id": …, "todoId"?: …}``) or in ``?id=``."""
     await refuse_when_off(services, who)
-    row = await target_of(services, request, who, await delete_named(request, who), "todos")
-    return written(await carry_out(services, who, delete(row)), {"ok": True})
+    named = await target_of(services, request, who, await delete_named(request, who), "todos")
+    return written(await carry_out_all(services, who, named, [delete(named.row)]), {"ok": True})

@@ -23,6 +23,7 @@ from tests.harness.wire import event, new_id, outcomes
 pytestmark = pytest.mark.integration
 ACTIVITIES, TODOS = "/api/customers/activities", "/api/customers/todos"
 UNDO = "/api/audit_logs/audit-logs/actions/undo"
+LOCK = "x-om-ext-optimistic-lock-expected-updated-at"
 ADAPTERS = "customers.interactions.legacy-adapters"
 
 
@@ -139,6 +140,26 @@ def test_a_todo_from_its_creation_to_its_end(
     assert one(client, TODOS, identity)["todoIsDone"] is True  # type: ignore[index]
     assert client.request("DELETE", TODOS, json={"id": identity, "todoId": identity}).json() == {"ok": True}
     assert row(pipeline, identity) is None
+
+
+def test_a_change_may_be_bound_to_what_was_read(
+    client: httpx2.Client, pipeline: Settings, customer: str
+) -> None:
+    identity = client.post(TODOS, json={"entityId": customer, "title": "Bound"}).json()["linkId"]
+    body = {"id": identity, "title": "Bound!", "isDone": True}
+    read_at = one(client, TODOS, identity)["todoUpdatedAt"]  # type: ignore[index]
+    stale = client.put(TODOS, json=body, headers={LOCK: "2020-01-01T00:00:00.000Z"})
+    assert (stale.status_code, stale.json()["code"]) == (409, "optimistic_lock_conflict")
+    assert stale.json()["currentUpdatedAt"][:23] == read_at[:23]
+    assert client.put(TODOS, json=body, headers={"If-Match": '"9"'}).status_code == 412
+    assert row(pipeline, identity)["version"] == 1  # type: ignore[index]
+    # Two steps, both under the condition.
+    assert client.put(TODOS, json=body, headers={LOCK: read_at}).status_code == 200
+    assert row(pipeline, identity)["version"] == 3  # type: ignore[index]
+    assert client.delete(TODOS, params={"id": identity}, headers={LOCK: read_at}).status_code == 409
+    gone = client.delete(TODOS, params={"id": new_id()}, headers={LOCK: read_at})
+    assert (gone.status_code, gone.json()["error"]) == (409, "record_modified")
+    assert client.delete(TODOS, params={"id": identity}, headers={"If-Match": '"3"'}).status_code == 200
 
 
 def test_a_post_with_a_key_is_carried_out_once(client: httpx2.Client, customer: str) -> None:
