@@ -193,6 +193,8 @@ def read_data(kind: str, data: dict[str, Any], *, null_means_absent: bool) -> di
     """
     fields = FIELDS[kind]
     given: dict[str, Any] = {}
+    if "_syncOrigin" in data and "syncOrigin" in data:
+        raise Wrong("_syncOrigin and syncOrigin are one field")
     for name, value in data.items():
         field = fields.get(name) or _COMMON.get(name)
         if field is None:

@@ -13,6 +13,7 @@ from audit.contract import FIELDS, LOWER_UUID, Wrong, read_data, read_instant
 from audit.history import Rec
 
 _PREFIX: Final = "customers."
+_CONTENT_TYPE: Final = "content-type"
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _IDS: Final = ("tenantid", "organizationid", "entityid")
 _OPTIONAL: Final = ("subject", "syncorigin", "correlationid", "causationid", "actorid", "traceparent")
@@ -66,7 +67,11 @@ class Parsed:
 
 def parse(record: Rec, decode: Callable[[bytes], Any]) -> Parsed:
     """Read one record; never raises on bad input."""
-    headers = {name: value for name, value in record.headers if value is not None}
+    headers = {
+        _CONTENT_TYPE if name.lower() == _CONTENT_TYPE else name: value
+        for name, value in record.headers
+        if value is not None
+    }
     parsed = Parsed(record, "", "", "", "", "", None, None, True)
     binary = _is_binary(headers)
     try:
@@ -82,12 +87,12 @@ def parse(record: Rec, decode: Callable[[bytes], Any]) -> Parsed:
     if wrong:
         parsed.refusal = f"attributes: {', '.join(wrong)}"
         parsed.undecodable = None
-    elif parsed.kind not in FIELDS:
-        parsed.refusal = "unknown type"
-        parsed.undecodable = None if avro else False
     elif not isinstance(data, dict):
         parsed.refusal = "data is not an object"
         parsed.undecodable = None
+    elif parsed.kind not in FIELDS:
+        parsed.refusal = "unknown type"
+        parsed.undecodable = None if avro else False
     else:
         parsed.undecodable = False
         parsed.content = hash((parsed.kind, *_scope(parsed), _image(data)))
@@ -117,12 +122,17 @@ def _check(parsed: Parsed, data: dict[str, Any], attributes: dict[str, Any], avr
             parsed.kind != "feature_flag.set" or parsed.entity == parsed.tenant,
             "a flag belongs to the tenant: entityid must be its id",
         ),
-        (version is None or _WHOLE.fullmatch(str(version)), "expectedversion is not a whole number"),
+        (
+            "expectedversion" not in attributes
+            or given.get("expectedVersion") is not None
+            or _WHOLE.fullmatch(str(version)),
+            "expectedversion is not a whole number",
+        ),
     )
     for holds, what in rules:
         if not holds:
             raise Wrong(what)
-    if given.get("sourceTimestamp") is None and made is not None:
+    if given.get("sourceTimestamp") is None and "sourcetimestamp" in attributes:
         given["sourceTimestamp"] = read_instant(made)
     if _says_yes(attributes):
         given["validateOnly"] = True
@@ -134,7 +144,7 @@ def _check(parsed: Parsed, data: dict[str, Any], attributes: dict[str, Any], avr
 
 
 def _is_binary(headers: dict[str, bytes]) -> bool:
-    structured = headers.get("content-type", b"").lower().startswith(b"application/cloudevents")
+    structured = headers.get(_CONTENT_TYPE, b"").lower().startswith(b"application/cloudevents")
     return not structured and ("ce_type" in headers or "ce_id" in headers)
 
 
@@ -173,12 +183,17 @@ def _read(
     value = record.value
     if value is None:
         raise ValueError("no value")
-    from_headers = {name[3:]: text.decode() for name, text in headers.items() if name.startswith("ce_")}
+    from_headers = {
+        name.removeprefix("ce_"): text.decode()
+        for name, text in headers.items()
+        if name.startswith("ce_") or name == "traceparent"
+    }
+    headers.get(_CONTENT_TYPE, b"").decode()  # who cannot say what it is has sent nothing
     if not binary:
         event = orjson.loads(value)
         if not isinstance(event, dict):
             raise ValueError("not a CloudEvent")
-        return {**from_headers, **event}, event.get("data"), False
+        return {**from_headers, **event}, event.get("data", {}), False
     if value[:1] == b"\x00":
         return from_headers, decode(value), True
     data = orjson.loads(value)

@@ -206,6 +206,10 @@ def _command(
         digest_size=16,
     ).digest()
     if "_syncOrigin" in data:
+        if "syncOrigin" in data:
+            raise Reject(
+                "duplicate_field", "_syncOrigin is another name of syncOrigin", pointer="/_syncOrigin"
+            )
         data = {"syncOrigin" if name == "_syncOrigin" else name: value for name, value in data.items()}
     try:
         payload = model.model_validate(data)

@@ -42,8 +42,8 @@ class Payload(BaseModel):
 
     entity_id: UuidText | None = None
     source_timestamp: Instant | None = None
-    validate_only: bool = False
-    expected_version: Annotated[int, Field(ge=0, strict=True)] | None = None
+    validate_only: Annotated[bool, Field(strict=True)] = False
+    expected_version: Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)] | None = None
     sync_origin: ShortText | None = None
 
     def changes(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from typing import Any, Final
@@ -155,19 +156,18 @@ class Fuzz:
             how = chance.random()
             data = message.get("data")
             if how < 0.5 and isinstance(data, dict):
-                data[chance.choice(_FIELDS)] = chance.choice(_STRANGE)
+                data[chance.choice(_FIELDS)] = copy.deepcopy(chance.choice(_STRANGE))
             elif how < 0.6 and isinstance(data, dict) and data:
                 del data[chance.choice(list(data))]
             elif how < 0.75:
-                message[chance.choice(_ATTRIBUTES)] = chance.choice(_STRANGE)
+                message[chance.choice(_ATTRIBUTES)] = copy.deepcopy(chance.choice(_STRANGE))
             elif how < 0.8:
                 message.pop(chance.choice(_ATTRIBUTES), None)
             elif how < 0.9:
                 message["type"] = f"customers.{chance.choice(_TYPES)}"
             else:
-                message = event(
-                    chance.choice(_TYPES), good["entityid"], {chance.choice(_FIELDS): chance.choice(_STRANGE)}
-                )
+                strange = copy.deepcopy(chance.choice(_STRANGE))
+                message = event(chance.choice(_TYPES), good["entityid"], {chance.choice(_FIELDS): strange})
         if chance.random() < 0.9:
             message["id"] = message["id"] if chance.random() < 0.1 and "id" in message else new_id()
         return message  # type: ignore[no-any-return]
