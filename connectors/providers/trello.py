@@ -42,6 +42,8 @@ _ACTIONS: Final = (
 _PAGE: Final = 1000
 #: Actions of one second may become visible in another order than that of their ids.
 _OVERLAP: Final = timedelta(seconds=60)
+#: The vendor allows a token 100 requests in 10 s and a key 300; requests on their way take up a part of it.
+LIMITS: Final = (RateLimit(requests=90, seconds=10), RateLimit(requests=270, seconds=10))
 _STATUS: Final[dict[str, dict[str, bool]]] = {
     "planned": {"dueComplete": False, "closed": False},
     "done": {"dueComplete": True, "closed": False},
@@ -424,7 +426,7 @@ DECLARATION: Final = Declaration(
     ),
     features=frozenset({"read", "find", "poll", "webhooks"}),
     hosts=lambda _settings: ("trello.com",),
-    limits=(RateLimit(requests=100, seconds=10), RateLimit(requests=300, seconds=10)),
+    limits=LIMITS,
     guarantees=(
         "Done is the mark on the due date, canceled is archiving; no card is ever deleted.",
         "A deleted interaction's card is archived, and the same card comes back if the deletion is undone.",

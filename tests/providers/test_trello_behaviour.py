@@ -18,7 +18,7 @@ from connectors.conformance import FULL
 from connectors.declaration import RateLimit
 from connectors.http import make_client
 from connectors.providers import trello as trello_provider
-from connectors.providers.trello import DECLARATION, TrelloSettings
+from connectors.providers.trello import DECLARATION, LIMITS, TrelloSettings
 from connectors.remote import Gone, Intent, RemoteChange, RemoteObject
 from connectors.token_bucket import TokenBuckets
 from schemas.errors import NeedsAuth, Reject, Retry
@@ -187,15 +187,17 @@ class TestLimits:
         assert stage.count() == 0
 
     def test_the_declared_limits_keep_within_the_vendors(self, stage: TrelloStage) -> None:
-        # The proportions of 100 in 10 s, in a twentieth of the time.
-        stage.simulator.limits = TrelloLimits(by_token=20, by_key=60, window=0.5)
-        buckets = TokenBuckets((RateLimit(requests=20, seconds=0.5),))
+        # The same proportions in a twentieth of the time and a fifth of the number.
+        vendors = stage.simulator.limits = TrelloLimits(by_token=20, by_key=60, window=0.5)
+        declared = [RateLimit(requests=each.requests // 5, seconds=each.seconds / 20) for each in LIMITS]
+        assert [each.requests for each in declared] < [vendors.by_token, vendors.by_key]
+        buckets = TokenBuckets(declared)
         with make_client(buckets, public_addresses_only=False) as client:
             provider = DECLARATION.make(stage.settings, dataclasses.replace(stage.context, http=client))
             for _ in range(90):
                 provider.health()
-        assert stage.simulator.limits.refusals == 0
-        assert stage.simulator.limits.most >= 10, "the limit was never near"
+        assert vendors.refusals == 0
+        assert vendors.most >= 10, "the limit was never near"
 
     def test_a_client_that_goes_on_is_locked_out(self) -> None:
         limits = TrelloLimits(by_token=10, by_key=300, window=1e9)
