@@ -1,0 +1,179 @@
+"""The command gateway without servers: who is told what, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from api.command_gateway import CommandGateway, Order, Rejection
+from api.principal import Principal
+from api.problems import UnknownOutcome
+from runtime.command_sender import Settled
+from runtime.outcome_listener import Heard
+from schemas.errors import Reject, Retry
+
+WHO = Principal(tenant_id="t", organization_id="o", subject="s", features=frozenset())
+APPLIED: dict[str, Any] = {"outcome": "applied", "commandId": "c", "problem": None}
+
+
+class Broker:
+    """Takes records; a test answers them when it likes."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[dict[str, str], Settled]] = []
+        self.arrived = asyncio.Event()
+
+    def send(self, key: str, value: bytes, headers: list[tuple[str, str | bytes]], settled: Settled) -> None:
+        self.sent.append(({name: str(text) for name, text in headers}, settled))
+        self.arrived.set()
+
+
+class Decoder:
+    """Values are what the test says."""
+
+    def __init__(self) -> None:
+        self.result: dict[str, Any] = APPLIED
+
+    def decode(self, value: bytes) -> tuple[str, dict[str, Any]]:
+        return "result", self.result
+
+
+class NoRows:
+    """A database that is away."""
+
+    @asynccontextmanager
+    async def connection(self) -> Any:
+        raise Retry("away")
+        yield
+
+
+class Scene:
+    def __init__(self, *, timeout: float = 5.0, listening: bool = True) -> None:
+        self.broker = Broker()
+        self.decoder = Decoder()
+        self.gateway = CommandGateway(
+            self.broker,
+            self.decoder,  # type: ignore[arg-type]
+            NoRows(),  # type: ignore[arg-type]
+            listening=lambda: listening,
+            timeout=timeout,
+        )
+
+    def answer(self, number: int = 0, correlation: str | None = None) -> None:
+        headers = self.broker.sent[number][0]
+        self.gateway.heard([
+            Heard(
+                partition=0,
+                offset=1,
+                correlation_id=correlation or headers["ce_correlationid"],
+                tenant_id="t",
+                organization_id="o",
+                outcome="applied",
+                value=b"",
+                fresh=True,
+            )
+        ])  # fmt: skip
+
+
+def _order(key: str | None = None, **fields: Any) -> Order:
+    return Order(
+        principal=WHO, kind="interaction.create", entity_id="e", data={}, idempotency_key=key, **fields
+    )
+
+
+def _run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(story())
+
+
+def test_an_answer_waits_for_its_own_outcome() -> None:
+    async def story() -> None:
+        scene = Scene()
+        task = asyncio.create_task(scene.gateway.carry_out(_order()))
+        await scene.broker.arrived.wait()
+        scene.broker.sent[0][1](None)  # the broker has it: that is no success yet
+        scene.answer(correlation="somebody else's")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not task.done()
+        scene.answer()
+        assert await task == APPLIED
+
+    _run(story)
+
+
+def test_without_an_outcome_in_time_it_is_unknown() -> None:
+    async def story() -> None:
+        scene = Scene(timeout=0.01)
+        order = _order()
+        with pytest.raises(UnknownOutcome) as unknown:
+            await scene.gateway.carry_out(order)
+        assert unknown.value.command_id == order.id
+        scene.answer()  # too late: nobody waits any more
+
+    _run(story)
+
+
+def test_a_broker_that_does_not_take_it() -> None:
+    async def story() -> None:
+        scene = Scene()
+        task = asyncio.create_task(scene.gateway.carry_out(_order()))
+        await scene.broker.arrived.wait()
+        scene.broker.sent[0][1](Retry("down"))
+        with pytest.raises(Retry):
+            await task
+        with pytest.raises(Retry):
+            await Scene(listening=False).gateway.carry_out(_order())
+
+    _run(story)
+
+
+def test_the_same_key_twice_at_once() -> None:
+    async def story() -> None:
+        scene = Scene()
+        task = asyncio.create_task(scene.gateway.carry_out(_order("k")))
+        await scene.broker.arrived.wait()
+        with pytest.raises(Reject) as refused:
+            await scene.gateway.carry_out(_order("k"))
+        assert (refused.value.code, refused.value.status) == ("in_flight", 409)
+        scene.answer()
+        await task
+        assert len(scene.broker.sent) == 1
+
+    _run(story)
+
+
+def test_a_repeated_command_has_its_first_result() -> None:
+    async def story(result: dict[str, Any]) -> dict[str, Any]:
+        scene = Scene()
+        scene.decoder.result = result
+        task = asyncio.create_task(scene.gateway.carry_out(_order("k")))
+        await scene.broker.arrived.wait()
+        scene.answer()
+        return await task
+
+    first = {**APPLIED, "commandId": "first"}
+    assert asyncio.run(story({"outcome": "duplicate", "first": first, "problem": None})) == first
+    problem = {"status": 409, "code": "already_done", "detail": "is done", "errors": []}
+    rejected = {"outcome": "rejected", "problem": problem}
+    with pytest.raises(Rejection, match="is done"):
+        asyncio.run(story({"outcome": "duplicate", "first": rejected, "problem": None}))
+    conflict = {"status": 409, "code": "idempotency_conflict", "detail": "other content", "errors": []}
+    with pytest.raises(Rejection) as refused:
+        asyncio.run(story({"outcome": "rejected", "problem": conflict}))
+    assert refused.value.status == 422
+
+
+def test_a_key_is_one_principals_and_one_routes() -> None:
+    other = Principal(tenant_id="t", organization_id="o", subject="other", features=frozenset())
+    ids = {
+        _order("k", route="POST /a").id,
+        _order("k", route="POST /b").id,
+        Order(principal=other, kind="x", entity_id="e", data={}, idempotency_key="k", route="POST /a").id,
+    }
+    assert len(ids) == 3
+    assert _order("k", route="POST /a").id in ids
+    assert _order().id != _order().id
