@@ -54,7 +54,7 @@ class Settings(BaseSettings):
     batch_size: int = Field(default=2000, ge=1, description="Most records in one transaction of the applier.")
     overdue_after_seconds: int = Field(default=3600, ge=0)
     stuck_after_seconds: float = Field(
-        default=60.0, gt=0, description="A role with work that gets nowhere for so long ends with an error."
+        default=120.0, gt=0, description="A role with work that gets nowhere for so long ends with an error."
     )
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -29,29 +29,43 @@ from streams.pipeline import Pulse
 _log = structlog.get_logger("liveness")
 _ANSWER_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 5.0
+#: So many times the patience for one place while others move.
+_SHARE: Final = 10
 
 
 class Standstill:
     """Since when each place has been where it is.
 
-    :param patience: seconds a place may stand still although there is work for it.
+    A busy role serves its places one after the other, so one that waits while others move is given
+    more time than one of a role that does not move at all.
+
+    :param patience: seconds for which nothing may move although there is work.
     """
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self._since: dict[int, tuple[int, float]] = {}
+        self._moved = float("-inf")
 
-    def look(self, places: Mapping[int, int], now: float) -> list[int]:
-        """The places that have not moved for longer than the patience; those not named are forgotten.
+    def look(self, places: Mapping[int, int], now: float, *, moved: bool = False) -> list[int]:
+        """The places that have not moved for too long; those not named are forgotten.
 
         :param places: each place that has work → where it is.
         :param now: seconds of a clock that never goes back.
+        :param moved: whether anything moved since the last look, named or not.
         """
-        self._since = {
-            place: (at, known[1] if (known := self._since.get(place)) and known[0] == at else now)
-            for place, at in places.items()
-        }
-        return [place for place, (_, since) in self._since.items() if now - since > self._patience]
+        before, self._since = self._since, {}
+        for place, at in places.items():
+            known = before.get(place)
+            self._since[place] = (at, known[1] if known and known[0] == at else now)
+            moved = moved or (known is not None and known[0] != at)
+        if moved:
+            self._moved = now
+        return [
+            place
+            for place, (_, since) in self._since.items()
+            if now - max(since, self._moved) > self._patience or now - since > _SHARE * self._patience
+        ]
 
     def forgive(self) -> None:
         """Start anew: what was seen so far says nothing."""
@@ -87,18 +101,18 @@ class ApplierLiveness:
                 " Ending, so that a fresh process goes on"
             )
 
-    def _places(self, connection: Connection, consumer: Consumer) -> dict[int, int]:
-        before, self._applied = (
-            self._applied,
-            watermarks(connection, self._settings.consumer_group, self._topic),
-        )
+    def _places(self, connection: Connection, consumer: Consumer) -> tuple[dict[int, int], bool]:
+        before = self._applied
+        self._applied = watermarks(connection, self._settings.consumer_group, self._topic)
+        owned = self._owned()
+        moved = any(self._applied.get(number, 0) != before.get(number, 0) for number in owned)
         return {
             number: at
-            for number in self._owned()
+            for number in owned
             # Only for those that rest the broker is asked whether there is something to do.
             if (at := self._applied.get(number, 0)) == before.get(number, 0)
             and _record_waits(consumer, TopicPartition(self._topic, number, at))
-        }
+        }, moved
 
 
 class RelayLiveness:
@@ -129,24 +143,24 @@ class RelayLiveness:
                 f" for {self._settings.stuck_after_seconds:g} s. Ending, so that a fresh process goes on"
             )
 
-    def _places(self, connection: Connection, consumer: Consumer) -> dict[int, int]:
+    def _places(self, connection: Connection, consumer: Consumer) -> tuple[dict[int, int], bool]:
         at = self._position()
         if at is None or not publishable(connection, at):
-            return {}
+            return {}, False
         consumer.list_topics(self._settings.topic(COMMANDS), timeout=_ANSWER_SECONDS)
-        return {0: hash(at)}
+        return {0: hash(at)}, False
 
 
 class _Watch:
     """Looks several times in the span of patience; only time in which both servers answered counts.
 
-    :param places: each place that has work → where it stands.
+    :param places: each place that has work → where it stands; and whether anything moved.
     """
 
     def __init__(
         self,
         settings: Settings,
-        places: Callable[[Connection, Consumer], dict[int, int]],
+        places: Callable[[Connection, Consumer], tuple[dict[int, int], bool]],
         pulse: Pulse,
         stop: threading.Event,
     ) -> None:
@@ -168,7 +182,7 @@ class _Watch:
                         connection = connect(
                             self._settings, application_name="interactions-liveness", autocommit=True
                         )
-                    places = self._places(connection, consumer)
+                    places, moved = self._places(connection, consumer)
                 except (Retry, Outage, KafkaException):
                     _close(connection)
                     connection = None
@@ -177,7 +191,7 @@ class _Watch:
                 if self._pulse.excused():
                     standstill.forgive()
                     continue
-                for number in standstill.look(places, time.monotonic()):
+                for number in standstill.look(places, time.monotonic(), moved=moved):
                     _log.error("liveness.stuck", place=number, at=places[number], seconds=patience)
                     return number, places[number]
             return None

@@ -9,7 +9,16 @@ def test_a_place_that_does_not_move_is_named_after_the_patience() -> None:
     standstill = Standstill(10)
     assert standstill.look({1: 5, 2: 7}, 0) == []
     assert standstill.look({1: 5, 2: 8}, 9) == []
-    assert standstill.look({1: 5, 2: 8}, 11) == [1]
+    assert standstill.look({1: 5, 2: 8}, 18) == []
+    assert standstill.look({1: 5, 2: 8}, 20) == [1, 2]
+
+
+def test_while_others_move_a_place_may_wait_ten_times_as_long() -> None:
+    standstill = Standstill(10)
+    for second in range(0, 96, 5):
+        assert standstill.look({1: 5, 2: second}, second) == []
+        assert standstill.look({1: 5}, second + 1, moved=True) == []
+    assert standstill.look({1: 5}, 102, moved=True) == [1]
 
 
 def test_a_place_without_work_starts_anew_with_the_next_record() -> None:
