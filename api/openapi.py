@@ -1,13 +1,23 @@
-"""The OpenAPI document: who may call a route, and every status that it can answer."""
+"""The OpenAPI document: who may call a route, and every status that it can answer.
+
+``python -m api.openapi --write`` renews ``docs/openapi.json``.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.guards import api_routes, guard_of
+from runtime.gateway_settings import GatewaySettings
+from runtime.settings import Settings
+
+COMMITTED: Final = Path(__file__).parents[1] / "docs" / "openapi.json"
 
 #: Answers that any guarded route can give.
 _ANY_GUARDED: Final = {
@@ -91,6 +101,18 @@ def _document(app: FastAPI) -> dict[str, Any]:
     return found
 
 
+def current_document() -> dict[str, Any]:
+    """The document of this code; it depends on no setting."""
+    from api.app import make_app
+
+    return make_app(Settings(), GatewaySettings()).openapi()
+
+
+def render(document: dict[str, Any]) -> str:
+    """The document as it is committed."""
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
 def _guarded(operation: dict[str, Any], any_of: tuple[str, ...], *, write: bool) -> None:
     operation["security"] = [{"bearer": []}]
     if any_of:
@@ -104,3 +126,11 @@ def _guarded(operation: dict[str, Any], any_of: tuple[str, ...], *, write: bool)
         if status >= "400":
             answer["content"] = {"application/problem+json": {"schema": _PROBLEM}}
     operation["responses"] = dict(sorted(answers.items()))
+
+
+if __name__ == "__main__":
+    text = render(current_document())
+    if "--write" in sys.argv[1:]:
+        COMMITTED.write_text(text)
+    else:
+        sys.stdout.write(text)
