@@ -132,6 +132,7 @@ class LinkBook:
                 sending(self._sender),
                 announce=self.announcer,
                 public_url=self._connectors.public_url,
+                lease_seconds=self._connectors.lease_seconds,
             )
         except Stop as error:
             # One that cannot be opened must not keep the others from working.

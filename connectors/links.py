@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx2
 from pydantic import ValidationError
@@ -61,6 +61,7 @@ def open_link(
     announce: Announce = announce_nothing,
     public_url: str | None = None,
     transport: httpx2.BaseTransport | None = None,
+    lease_seconds: float = 90.0,
 ) -> Opened:
     """Make the provider of an integration.
 
@@ -108,6 +109,7 @@ def open_link(
         now=utc_now,
         announce=announce,
         hears=callback is not None,
+        lease=timedelta(seconds=lease_seconds),
     )
     return Opened(link, client)
 

@@ -28,6 +28,9 @@ class ConnectorSettings(BaseSettings):
         default=None, description="How providers reach that address, https; without it the connectors poll."
     )
     workers: int = Field(default=4, ge=1, le=64, description="Threads that talk to providers.")
+    lease_seconds: float = Field(
+        default=90.0, gt=0, description="After that another worker takes over the item of one that died."
+    )
     poll_scale: float = Field(default=1.0, gt=0, description="Factor on the pauses between polls.")
 
 

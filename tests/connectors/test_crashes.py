@@ -1,0 +1,36 @@
+"""The connectors killed at each of their crash points: nothing is lost, nothing is made twice."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.crash_points import CONNECTOR_POINTS
+from tests.connectors.trello_world import TrelloWorld
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
+
+
+def test_a_kill_at_any_point_makes_nothing_twice(world: TrelloWorld) -> None:
+    known = world.plan_call(title="known")
+    world.cli("sync", world.integration)
+    with world.connectors():
+        card = world.wait_card(known)
+        world.at_rest()
+    made = []
+    for number, point in enumerate(sorted(CONNECTOR_POINTS)):
+        made.append(world.plan_call(title=f"new {number}"))
+        world.simulator.board.update_card(card["id"], {"name": f"edit {number}"})
+        armed = {"INTERACTIONS_TEST_BUILD": "1", "INTERACTIONS_CRASH_POINT": point}
+        with world.connectors(**armed) as role:
+            assert role.wait_for_exit(90) == -9, f"{point} was not reached"
+    with world.connectors():
+        world.wait_row(known, title=f"edit {number}")
+        for each, identity in enumerate(made):
+            world.wait_card(identity, name=f"new {each}")  # fails for two cards
+        world.at_rest()
+    assert len(world.cards()) == 1 + len(made)
+    assert world.row(known) is not None
+    lost = world.one(
+        "SELECT count(*) FROM sync_ledger WHERE pending IS NOT NULL OR intent_marker IS NOT NULL"
+    )
+    assert lost == (0,)

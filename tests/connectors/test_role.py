@@ -1,0 +1,134 @@
+"""The connectors' role on real servers, with a board at its other end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from schemas.topics import TOPICS
+from tests.connectors.trello_world import TrelloWorld
+from tests.harness.roles import wait_until
+from tests.harness.wire import read_topic
+from tests.providers.trello_simulator import KEY, SECRET, TOKEN
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def started(world: TrelloWorld) -> Iterator[TrelloWorld]:
+    """An interaction that was there before the integration, the plan confirmed, the role at work."""
+    early = world.plan_call(title="before")
+    [plan] = world.cli("plan", world.integration)
+    assert plan["interactions"] == {"create": 1}
+    assert not world.cards(), "a plan writes nothing"
+    [synced] = world.cli("sync", world.integration)
+    assert synced["marked"] == 1
+    with world.connectors():
+        world.wait_card(early, name="before")
+        wait_until(lambda: bool(world.simulator.webhooks.known), 60)
+        world.at_rest()
+        yield world
+
+
+def test_changes_go_round_once(started: TrelloWorld) -> None:
+    world = started
+    identity = world.plan_call(title="Ring back")
+    card = world.wait_card(identity, name="Ring back")
+    world.at_rest()
+    writes = world.simulator.writes
+
+    world.simulator.board.update_card(card["id"], {"name": "Ring back today", "dueComplete": True})
+    world.wait_row(identity, title="Ring back today", status="done")
+    world.at_rest()
+    assert world.simulator.writes == writes, "a provider's change is not written back to it"
+    origin = world.one(
+        "SELECT DISTINCT sync_origin FROM command_log WHERE interaction_id = %s AND sync_origin IS NOT NULL",
+        identity,
+    )
+    assert origin == (world.integration,)
+
+    assert world.send("interaction.reopen", {"id": identity})["outcome"] == "applied"
+    world.wait_card(identity, dueComplete=False)
+    world.at_rest()
+    assert world.simulator.writes == writes + 1
+
+
+def test_undo_of_a_deletion_brings_the_same_card_back(started: TrelloWorld) -> None:
+    world = started
+    identity = world.plan_call(title="Keep me")
+    card = world.wait_card(identity)
+    deleted = world.send("interaction.delete", {"id": identity})
+    world.wait_card(identity, closed=True)
+    world.at_rest()
+    assert world.send("interaction.undo", {"undoToken": deleted["undoToken"]})["outcome"] == "applied"
+    assert world.wait_card(identity, closed=False)["id"] == card["id"]
+    world.wait_row(identity, title="Keep me")
+
+
+def test_a_new_card_becomes_an_interaction(started: TrelloWorld) -> None:
+    world = started
+    board = world.simulator.board
+    card = board.create_card({"name": "From the board", "idList": board.lists[0]["id"]})
+    statement = "SELECT id::text FROM customer_interactions WHERE title = 'From the board'"
+    wait_until(lambda: world.one(statement) is not None, 30)
+    world.at_rest()
+    mapped = world.one(
+        "SELECT local_id::text FROM sync_external_id_mappings WHERE external_id = %s", card["id"]
+    )
+    assert mapped == world.one(statement)
+    assert len([one for one in world.cards() if one["name"] == "From the board"]) == 1
+
+
+def test_an_outage_ends_in_one_call(started: TrelloWorld) -> None:
+    world = started
+    identity = world.plan_call(title="0")
+    world.wait_card(identity)
+    world.at_rest()
+    with world.simulator.outage():
+        for number in range(1, 6):
+            world.send("interaction.update", {"id": identity, "title": str(number)})
+        wait_until(lambda: (world.one("SELECT max(attempts) FROM sync_ledger") or (0,))[0] > 0, 30)
+        writes = world.simulator.writes
+    world.wait_card(identity, name="5", seconds=60)
+    world.at_rest()
+    assert world.simulator.writes == writes + 1
+
+
+def test_a_forged_webhook_is_refused(started: TrelloWorld) -> None:
+    world = started
+    address = f"{world.environment['INTERACTIONS_CONNECTORS_PUBLIC_URL']}/webhooks/{world.integration}"
+    with httpx2.Client() as client:
+        wait_until(lambda: client.head(address).status_code == 200, 20)
+        assert client.post(address, content=b"{}", headers={"x-trello-webhook": "AAAA"}).status_code == 401
+        assert client.post(address, content=b"x" * (1024 * 1024 + 1)).status_code == 413
+        assert client.post(address + "-other", content=b"{}").status_code == 404
+
+
+def test_secrets_are_nowhere_to_be_seen(started: TrelloWorld) -> None:
+    world = started
+    logs = [*world.logs, world.role.log] if world.role is not None else world.logs
+    assert logs
+    secrets = [KEY, TOKEN, SECRET, world.environment["INTERACTIONS_SECRETS_KEY"][3:]]
+    places = {f"log {number}": text for number, text in enumerate(logs)}
+    for topic in TOPICS:
+        for record in read_topic(world.settings, topic.name):
+            places[f"{topic.name} {record.partition}/{record.offset}"] = f"{record.value!r} {record.headers}"
+    for table in (
+        "integrations",
+        "sync_external_id_mappings",
+        "sync_ledger",
+        "sync_echo_log",
+        "integration_warnings",
+        "webhook_receipts",
+        "job_checkpoints",
+        "outbox",
+        "command_log",
+    ):
+        rows = world.one(f"SELECT string_agg(row::text, ' ') FROM {table} row")
+        places[table] = str(rows)
+    leaks = [place for place, text in places.items() for secret in secrets if secret in text]
+    assert not leaks, leaks
+    titles = [place for place, text in places.items() if place.startswith("log") and "Ring back" in text]
+    assert not titles, "customer text in a log"
