@@ -37,6 +37,11 @@ def refuses(error: BaseException | None) -> bool:
     return error.sqlstate is None or error.sqlstate[:2] in {"08", "53", "57", "58"}
 
 
+def timed_out(error: BaseException | None) -> bool:
+    """Whether the server ended a session or statement because it took too long (25P03, 25P04, 57014)."""
+    return isinstance(error, psycopg.Error) and error.sqlstate in {"25P03", "25P04", "57014"}
+
+
 def connection_parameters(settings: Settings) -> dict[str, Any]:
     """libpq parameters of the database: the URL's, with UTC as time zone and limits for a silent peer.
 

@@ -10,7 +10,7 @@ import structlog
 from domain.decision import Decision
 from runtime import crash_points
 from runtime.backoff import Backoff
-from runtime.postgres import Connection, connect, refuses
+from runtime.postgres import Connection, connect, refuses, timed_out
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
@@ -78,13 +78,15 @@ class Writer:
 
     def _commit(self, batch: Batch) -> bool:
         """Apply the batch; ``False`` when it became void, or when we were told to stop, before that."""
-        delays = Backoff(first=0.05, ceiling=5.0).delays()
+        delays, pieces = Backoff(first=0.05, ceiling=5.0).delays(), 1
         while self._flight.current(batch):
             try:
-                transaction = self._transaction or self._open()
-                batch.decisions = transaction.apply(batch.commands, batch.starts, self._flight.published)
+                batch.decisions = self._apply(batch, pieces)
             except Retry as error:
                 self._pulse.beat("writer")
+                if timed_out(error.__cause__):
+                    # On a starved machine the same batch would time out for ever.
+                    pieces = min(2 * pieces, len(batch.commands))
                 pause = next(delays) if error.after is None else error.after
                 if refuses(error.__cause__):
                     self._pulse.excuse("writer", pause + _EXCUSED_SECONDS)
@@ -102,6 +104,21 @@ class Writer:
                 _guard(decision)
             return True
         return False
+
+    def _apply(self, batch: Batch, pieces: int) -> list[Decision]:
+        """Apply a batch in so many transactions, one after the other; what is committed is not done again."""
+        decisions: list[Decision] = []
+        starts = dict(batch.starts)
+        size = -(-len(batch.commands) // pieces)
+        for first in range(0, len(batch.commands), size):
+            transaction = self._transaction or self._open()
+            piece = batch.commands[first : first + size]
+            places = [(command.record.partition, command.record.offset) for command in piece]
+            mine = {number: starts[number] for number, _ in places}
+            decisions += transaction.apply(piece, mine, self._flight.published)
+            starts.update((number, offset + 1) for number, offset in places)
+            self._pulse.beat("writer")
+        return decisions
 
     def _open(self) -> BatchTransaction:
         connection = connect(self._settings, application_name="interactions-applier")
