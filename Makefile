@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 # The installer itself; its hash, like everybody's, stands in requirements.lock.
 UV_LINE := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
 
-.PHONY: help setup demo up down test faults chaos mutants bench lint format
+.PHONY: help setup demo up down test faults chaos recovery soak fuzz mutants bench lint format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -48,8 +48,17 @@ test: $(STAMP) ## Run all tests
 faults: $(STAMP) ## Run the short ring of faults: some minutes
 	@$(BIN)/pytest -m chaos -s tests/faults
 
-chaos: $(STAMP) ## Hundreds of faults over a million commands, and a report (QUICK=1: some minutes)
-	@$(BIN)/python -m tests.faults.chaos $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))
+chaos: $(STAMP) ## Hundreds of faults over a million commands, and a report (QUICK=1, SEED=…, RESUME=1)
+	@$(BIN)/python -m tests.faults.chaos $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED)) $(if $(RESUME),--resume)
+
+recovery: $(STAMP) ## How long each fault is felt, against its goal; on a quiet machine
+	@$(BIN)/python -m tests.faults.recovery
+
+soak: $(STAMP) ## Twenty minutes of load: the memory of the roles must not grow
+	@$(BIN)/python -m tests.faults.soak
+
+fuzz: $(STAMP) ## 100,000 random and mutated records through a running applier
+	@INTERACTIONS_FUZZ_RECORDS=100000 $(BIN)/pytest -s -o timeout=3600 tests/faults/test_fuzz_applier.py
 
 mutants: $(STAMP) ## Every deliberate bug must be caught
 	@$(BIN)/python -m tests.faults.mutants.check
