@@ -80,7 +80,7 @@ class Engine:
 
         :raises StillStuck: no progress within ``PATIENCE`` seconds after a fault.
         """
-        wait_until(lambda: len(self.scene.probe.applied) > 0, 90, lambda: "the first command to be applied")
+        wait_until(lambda: len(self.scene.probe.applied) > 0, 300, lambda: "the first command to be applied")
         waiting = [(n, kind) for n, kind in enumerate(self.order, start=1) if n not in self.skip]
         pauses, pause, struck = max(1, len(waiting) // self.pause_every), 0, 0
         with Lanes(waiting, self._strike, together=self.lanes) as lanes:
