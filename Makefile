@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 # The installer itself; its hash, like everybody's, stands in requirements.lock.
 UV_LINE := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
 
-.PHONY: help setup demo up down test faults chaos recovery soak fuzz mutants bench lint format
+.PHONY: help setup demo up down test contract faults chaos recovery soak fuzz mutants bench lint format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ down: $(STAMP) ## Stop what `up` has started
 
 test: $(STAMP) ## Run all tests
 	@$(BIN)/pytest
+
+contract: $(STAMP) ## Thousands of requests from the OpenAPI document: every answer is one it documents
+	@INTERACTIONS_CONTRACT_CASES=$(or $(CASES),130) $(BIN)/pytest tests/integration/api/test_conformance.py
 
 faults: $(STAMP) ## Run the short ring of faults: some minutes
 	@$(BIN)/pytest -m chaos -s tests/faults

@@ -1,0 +1,113 @@
+"""Any request that the OpenAPI document allows, and many that it forbids: each answer is one it documents.
+
+``make contract`` makes thousands of cases; ``INTERACTIONS_CONTRACT_CASES`` says how many for each operation.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.openapi import current_document
+from runtime.settings import Settings
+from tests.harness.gateway import ALL_FEATURES, Gateway, token
+from tests.harness.wire import event, new_id, outcomes
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+
+CASES = int(os.environ.get("INTERACTIONS_CONTRACT_CASES", "6"))
+DOCUMENT = current_document()
+# A stream has no end.
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT).exclude(path="/api/customers/stream")
+OPERATIONS = {
+    f"{found.ok().method.upper()} {found.ok().path}": found.ok() for found in SCHEMA.get_all_operations()
+}
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+
+
+@pytest.fixture(scope="module")
+def world(pipeline: Settings, gateway: Gateway) -> dict[str, Any]:
+    """A tenant of its own, since these requests write whatever comes to mind."""
+    scope = {"tenant": new_id(), "organization": new_id()}
+    ids = {name: new_id() for name in ("entityId", "dealId", "id")}
+    entity = ids["entityId"]
+    made = [
+        event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "Erika"}, **scope),
+        event("deal.upsert", entity, {"id": ids["dealId"], "title": "Deal"}, **scope),
+        event("interaction.create", entity, {"id": ids["id"], "interactionType": "call"}, **scope),
+    ]
+    assert {result["outcome"] for result in outcomes(pipeline, made)} == {"applied"}
+    bearer = token(features=(*ALL_FEATURES, "*"), **scope)
+    with requests.Session() as session:
+        yield {
+            "session": session,
+            "ids": ids,
+            "headers": {"Authorization": f"Bearer {bearer}"},
+            "url": gateway.url,
+        }
+
+
+def test_every_operation_is_here() -> None:
+    described = {
+        f"{method.upper()} {path}"
+        for path, item in DOCUMENT["paths"].items()
+        for method in item
+        if path != "/api/customers/stream"
+    }
+    assert set(OPERATIONS) == described
+    assert len(described) >= 20
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_answers_are_documented(name: str, world: dict[str, Any]) -> None:
+    operation = OPERATIONS[name]
+    cases = operation.as_strategy(generation_mode=GenerationMode.POSITIVE) | operation.as_strategy(
+        generation_mode=GenerationMode.NEGATIVE
+    )
+
+    @seed(20260301)
+    @settings(
+        max_examples=CASES,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=cases, known=st.booleans())
+    def ask(case: Case, known: bool) -> None:
+        if known:
+            _name_what_there_is(case, world["ids"])
+        headers = {**world["headers"]}
+        answer = case.call(base_url=world["url"], session=world["session"], headers=headers)
+        case.validate_response(answer, checks=CHECKS)
+
+    ask()
+
+
+def _name_what_there_is(case: Case, ids: dict[str, str]) -> None:
+    """Put ids of rows that exist in the places of ids, so that the rules behind are reached too."""
+    for part in (case.body, case.query, case.path_parameters):
+        if isinstance(part, dict):
+            for name in part:
+                if name in ids:
+                    part[name] = ids[name]
+                elif name.endswith("_id") and name != "command_id":
+                    part[name] = ids["id"] if name == "interaction_id" else ids["entityId"]
