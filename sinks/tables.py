@@ -108,7 +108,15 @@ interactions: Final = sa.Table(
     _instant("updated_at"),
     sa.CheckConstraint("status IN ('planned', 'done', 'canceled')", name="status"),
     Index("ix_customer_interactions_entity", "entity_id", "status", "scheduled_at", "created_at"),
-    Index("ix_customer_interactions_schedule", "organization_id", "tenant_id", "status", "scheduled_at"),
+    # With the id, it gives the pages of the default list in order (sinks.reads.interaction_list).
+    Index(
+        "ix_customer_interactions_schedule",
+        "organization_id",
+        "tenant_id",
+        "status",
+        "scheduled_at",
+        "id",
+    ),
     Index("ix_customer_interactions_type", "tenant_id", "organization_id", "interaction_type"),
     # The last interaction of an entity, and the timers' queue.
     Index(

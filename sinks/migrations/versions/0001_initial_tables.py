@@ -235,7 +235,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_customer_interactions_schedule",
         "customer_interactions",
-        ["organization_id", "tenant_id", "status", "scheduled_at"],
+        ["organization_id", "tenant_id", "status", "scheduled_at", "id"],
         unique=False,
     )
     op.create_index(
