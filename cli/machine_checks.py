@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 from packaging.requirements import Requirement
 
@@ -23,7 +26,14 @@ _DISTRIBUTION = "customer-interactions"
 
 def machine_checks() -> list[Check]:
     """All checks that need no server."""
-    return [_python(), _packages(), _java(), _disk(), _ports()]
+    return [
+        _python(),
+        _packages(),
+        _java(),
+        _disk(),
+        home_check(read_settings().home, root=os.geteuid() == 0),
+        _ports(),
+    ]
 
 
 def _python() -> Check:
@@ -85,6 +95,28 @@ def _disk() -> Check:
     if free < _DISK_WARN:
         return Check("disk", "warn", detail, "Kafka and Postgres keep what you publish; give them 5 GiB.")
     return Check("disk", "ok", detail)
+
+
+def home_check(home: Path, *, root: bool) -> Check:
+    """Whether the embedded Postgres can reach its data: run by root, it works as another user.
+
+    :param root: whether we are root.
+    """
+    closed = [
+        folder
+        for folder in (home, *home.parents)
+        if folder.exists() and not folder.stat().st_mode & stat.S_IXOTH
+    ]
+    if not root or not closed:
+        return Check("home", "ok", str(home))
+    shown = ", ".join(str(folder) for folder in closed)
+    return Check(
+        "home",
+        "warn",
+        f"other users cannot pass through {shown}, and Postgres does not run as root",
+        "`interactions up` opens what it may (chmod o+x). If Postgres then does not start, set"
+        " INTERACTIONS_HOME to a folder that others may pass through, or do not run as root.",
+    )
 
 
 def _ports() -> Check:
