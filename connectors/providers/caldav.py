@@ -19,21 +19,11 @@ from zoneinfo import ZoneInfo
 import httpx2
 from pydantic import Field, SecretStr, field_validator
 
+from connectors import dav
 from connectors.answers import sent, settled
 from connectors.coarse_forms import one_line, plain, to_seconds
 from connectors.contract import Context, Provider
-from connectors.dav import (
-    CALDAV,
-    DAV,
-    DavResource,
-    MultiStatus,
-    multiget,
-    propfind,
-    read_multistatus,
-    same_path,
-    sync_collection,
-    uid_query,
-)
+from connectors.dav import CALDAV, DAV, DavResource, MultiStatus
 from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
 from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from connectors.vtodo import DELETED, MARKER, UID_SUFFIX, Days, edited, escaped, new_todo, read_todo, utc
@@ -132,7 +122,7 @@ class Caldav(Provider):
         found = self.read(path)
         if isinstance(found, RemoteObject):
             return found
-        answer = self._dav("REPORT", self._collection(), uid_query(marker + UID_SUFFIX), depth="1")
+        answer = self._dav("REPORT", self._collection(), dav.uid_query(marker + UID_SUFFIX), depth="1")
         for resource in answer.resources:
             seen = self._reported(resource)
             if isinstance(seen, RemoteObject) and seen.marker == marker:
@@ -141,7 +131,7 @@ class Caldav(Provider):
 
     def changes(self, cursor: str | None) -> ChangePage:
         collection = self._collection()
-        answer = self._request("REPORT", collection, sync_collection(cursor or ""), depth="0")
+        answer = self._request("REPORT", collection, dav.sync_collection(cursor or ""), depth="0")
         if answer.status_code in {400, 403, 409, 412} and cursor:
             return self.changes(None)  # the token is too old: everything once more (RFC 6578 section 3.2)
         page = _multistatus(answer)
@@ -149,7 +139,7 @@ class Caldav(Provider):
             raise NeedsAuth(
                 "the CalDAV server keeps no sync-token (RFC 6578), without which it cannot be polled"
             )
-        objects = [each for each in page.resources if not same_path(each.path, collection)]
+        objects = [each for each in page.resources if not dav.same_path(each.path, collection)]
         gone = [_gone(each, page.token) for each in objects if each.status in {404, 410}]
         living = [each.path for each in objects if each.status == 200 and not each.path.endswith("/")]
         more = any(each.status == 507 for each in page.resources)
@@ -165,21 +155,13 @@ class Caldav(Provider):
     def _fetch(self, paths: list[str], skipped: Counter[str]) -> list[RemoteChange]:
         changes = []
         for first in range(0, len(paths), _AT_ONCE):
-            body = multiget(paths[first : first + _AT_ONCE])
+            body = dav.multiget(paths[first : first + _AT_ONCE])
             for resource in self._dav("REPORT", self._collection(), body, depth="1").resources:
                 seen = self._reported(resource)
                 if isinstance(seen, str):
                     skipped[seen] += 1
                 elif seen is not None:
-                    event = f"{seen.external_id}:{seen.version}"
-                    changes.append(
-                        RemoteChange(
-                            event_id=event,
-                            external_id=seen.external_id,
-                            occurred_at=seen.updated_at,
-                            state=seen,
-                        )
-                    )
+                    changes.append(_changed(seen))
         return changes
 
     def _reported(self, resource: DavResource) -> RemoteObject | str | None:
@@ -263,7 +245,7 @@ class Caldav(Provider):
         """RFC 6764 section 6: the address itself, else principal, home set and the calendars in it."""
         names = [*_CALENDAR, "d:current-user-principal"]
         for path in (self._path, "/.well-known/caldav"):
-            answer = self._request("PROPFIND", path, propfind(names), depth="0")
+            answer = self._request("PROPFIND", path, dav.propfind(names), depth="0")
             if answer.status_code == 207 and (found := _multistatus(answer).resources):
                 if found[0].has(f"{DAV}resourcetype", f"{CALDAV}calendar"):
                     return found[0].path
@@ -273,7 +255,7 @@ class Caldav(Provider):
         raise NeedsAuth("no CalDAV server is at this address")
 
     def _home(self, principal: str) -> str:
-        answer = self._dav("PROPFIND", principal, propfind(["c:calendar-home-set"]), depth="0")
+        answer = self._dav("PROPFIND", principal, dav.propfind(["c:calendar-home-set"]), depth="0")
         home = answer.resources[0].href(f"{CALDAV}calendar-home-set") if answer.resources else None
         if home is None:
             raise NeedsAuth("the CalDAV server names no calendars for this user")
@@ -283,7 +265,7 @@ class Caldav(Provider):
         wanted = self._settings.calendar
         found = [
             each
-            for each in self._dav("PROPFIND", home, propfind(_CALENDAR), depth="1").resources
+            for each in self._dav("PROPFIND", home, dav.propfind(_CALENDAR), depth="1").resources
             if each.has(f"{DAV}resourcetype", f"{CALDAV}calendar") and _holds_todos(each)
         ]
         named = [each for each in found if wanted in {None, each.text(f"{DAV}displayname")}]
@@ -357,7 +339,12 @@ def to_nine(priority: int | None) -> int | None:
 def _multistatus(answer: httpx2.Response) -> MultiStatus:
     if answer.status_code != 207:
         raise NeedsAuth(f"the calendar is not there any more, or not for us (HTTP {answer.status_code})")
-    return read_multistatus(answer.content)
+    return dav.read_multistatus(answer.content)
+
+
+def _changed(seen: RemoteObject) -> RemoteChange:
+    event = f"{seen.external_id}:{seen.version}"
+    return RemoteChange(event_id=event, external_id=seen.external_id, occurred_at=seen.updated_at, state=seen)
 
 
 def _gone(resource: DavResource, token: str) -> RemoteChange:
@@ -395,7 +382,7 @@ DECLARATION: Final = Declaration(
     fields=(
         MirroredField(name="title", remote_name="SUMMARY", coarse=one_line, loss="A summary is one line."),
         MirroredField(
-            name="body", remote_name="DESCRIPTION", coarse=plain, loss="White space around it is not kept."
+            name="body", remote_name="DESCRIPTION", coarse=plain, loss="White space around it is lost."
         ),
         MirroredField(name="status", remote_name="STATUS"),
         MirroredField(name="scheduled_at", remote_name="DUE", coarse=to_seconds, loss="Exact to the second."),

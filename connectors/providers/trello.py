@@ -12,6 +12,7 @@ import base64
 import hmac
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha1
@@ -21,11 +22,12 @@ from urllib.parse import quote
 import httpx2
 from pydantic import Field, SecretStr, model_validator
 
-from connectors.answers import sent, settled
+from connectors.answers import settled
 from connectors.coarse_forms import one_line, plain, to_milliseconds
 from connectors.contract import Context, Provider
 from connectors.credentials import Credentials, FixedHeader, RenewedToken
 from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.json_api import JsonApi
 from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from connectors.text_marker import MarkedText
 from schemas.errors import NeedsAuth, Reject, Retry, Skip
@@ -42,8 +44,6 @@ _ACTIONS: Final = (
 _PAGE: Final = 1000
 #: Actions of one second may become visible in another order than that of their ids.
 _OVERLAP: Final = timedelta(seconds=60)
-#: The vendor allows a token 100 requests in 10 s and a key 300; requests on their way take up a part of it.
-LIMITS: Final = (RateLimit(requests=90, seconds=10), RateLimit(requests=270, seconds=10))
 _STATUS: Final[dict[str, dict[str, bool]]] = {
     "planned": {"dueComplete": False, "closed": False},
     "done": {"dueComplete": True, "closed": False},
@@ -79,7 +79,8 @@ class Trello(Provider):
 
     def __init__(self, settings: TrelloSettings, context: Context) -> None:
         self._settings, self._context = settings, context
-        self._credentials = _credentials(settings, context)
+        ours = {"X-Trello-Client-Identifier": context.integration_id}
+        self._api = JsonApi("Trello", settings.api_url, _credentials(settings, context), context, ours)
         self._board = f"/boards/{quote(settings.board_id, safe='')}"
         self._list = settings.list_id
         self._labels: dict[str, str] = {}
@@ -179,34 +180,31 @@ class Trello(Provider):
         self._webhook = hook["id"]
 
     def health(self) -> Health:
-        board = self._call("GET", self._board, {"fields": "name,closed"})
-        if board is None:
-            return Health(ok=False, detail="The board is not there, or not for this token")
-        return Health(
-            ok=not board["closed"], detail="The board is closed" if board["closed"] else "Board found"
-        )
+        board = self._here("GET", self._board, {"fields": "closed"})
+        if board["closed"]:
+            return Health(ok=False, detail="The board is closed; open it again, or name another one")
+        return Health(ok=True, detail="Board found")
 
     def _listing(self, state: dict[str, Any]) -> ChangePage:
         cards = self._cards(state["listed"])
         more = len(cards) == _PAGE
         position = {"since": state["since"], **({"listed": cards[-1]["id"]} if more else {})}
-        changes = tuple(_listed(card) for card in cards if not card["isTemplate"])
-        skipped = {"template": len(cards) - len(changes)} if len(changes) < len(cards) else {}
-        return ChangePage(changes=changes, cursor=json.dumps(position), more=more, skipped=skipped)
+        found = [_listed(card) for card in cards]
+        changes = tuple(each for each in found if isinstance(each, RemoteChange))
+        skipped = Counter(each for each in found if isinstance(each, str))
+        return ChangePage(changes=changes, cursor=json.dumps(position), more=more, skipped=dict(skipped))
 
     def _actions(self, state: dict[str, Any]) -> ChangePage:
         # The newest come first: a poll walks back to `since`, and only then moves it.
         asked = {"filter": _ACTIONS, "fields": "type,date,data", "limit": str(_PAGE), "since": state["since"]}
         if "before" in state:
             asked["before"] = state["before"]
-        actions = self._here("GET", f"{self._board}/actions", asked)
+        actions = _newest_first(self._here("GET", f"{self._board}/actions", asked))
         newest = max([state.get("newest", state["since"]), *(action["id"] for action in actions)])
         more = len(actions) == _PAGE
-        position = (
-            {"since": state["since"], "newest": newest, "before": min(action["id"] for action in actions)}
-            if more
-            else {"since": max(state["since"], min(newest, self._overlap()))}
-        )
+        position = {"since": state["since"], "newest": newest, "before": actions[-1]["id"] if more else ""}
+        if not more:
+            position = {"since": max(state["since"], min(newest, self._overlap()))}
         changes = tuple(_change(action) for action in actions if _touches(action))
         return ChangePage(changes=changes, cursor=json.dumps(position), more=more)
 
@@ -219,10 +217,9 @@ class Trello(Provider):
 
     def _cards(self, before: str | None) -> list[dict[str, Any]]:
         asked = {"filter": "all", "fields": _FIELDS, "limit": str(_PAGE)}
-        cards: list[dict[str, Any]] = self._here(
-            "GET", f"{self._board}/cards", asked | ({"before": before} if before else {})
-        )
-        return sorted(cards, key=lambda card: card["id"], reverse=True)
+        if before:
+            asked["before"] = before
+        return _newest_first(self._here("GET", f"{self._board}/cards", asked))
 
     def _fields(self, values: Mapping[str, Any], marker: str | None, labels: Any) -> dict[str, Any]:
         fields: dict[str, Any] = {}
@@ -274,14 +271,11 @@ class Trello(Provider):
 
     def _call(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> Any | None:
         """The answer's JSON; ``None`` where there is nothing (404), or nothing for us."""
-        header = self._credentials.header()
-        answer = self._send(method, path, fields or {}, header)
+        answer = self._api.ask(method, path, fields)
         if answer.status_code == 401 and path.startswith("/cards/") and "permission" in answer.text:
             # If the board is visible and this card is not, it was moved to another, private one.
             self._here("GET", self._board, {"fields": "id"})
             return None
-        if answer.status_code == 401 and self._credentials.renew(header):
-            answer = self._send(method, path, fields or {}, self._credentials.header())
         settled("Trello", answer, after=10)
         if answer.status_code == 404:
             return None
@@ -302,15 +296,6 @@ class Trello(Provider):
         detail = f"Trello refused the card (HTTP {answer.status_code}: {name})"
         return Reject(f"trello_{name}", detail, status=422)
 
-    def _send(self, method: str, path: str, fields: Mapping[str, Any], header: str) -> httpx2.Response:
-        # The credentials travel in a header: addresses end up in logs.
-        headers = {"Authorization": header, "Accept": "application/json"}
-        url, http = self._settings.api_url.rstrip("/") + path, self._context.http
-        if method == "GET":
-            return sent("Trello", lambda: http.get(url, params=dict(fields), headers=headers))
-        headers["X-Trello-Client-Identifier"] = self._context.integration_id
-        return sent("Trello", lambda: http.request(method, url, json=dict(fields), headers=headers))
-
 
 def named(title: str | None) -> str:
     """A card's name: one line, never empty."""
@@ -324,14 +309,14 @@ def titled(_local: str | None, name: str) -> str | None:
 
 def _object(card: Mapping[str, Any], changed_at: str | None) -> RemoteObject:
     if card["isTemplate"]:
-        raise Skip("a template of cards, not a card")
+        raise Skip("template")
     text = MarkedText.read(card["desc"])
     types = [label["name"] for label in card["labels"] if label["name"].startswith(TYPE_LABEL)]
     status = "done" if card["dueComplete"] else "canceled" if card["closed"] else "planned"
     try:
         due = parse_instant(card["due"]) if card["due"] else None
     except ValueError:
-        raise Skip("a due date outside the years 1900 to 2199") from None
+        raise Skip("due before 1900 or after 2199") from None
     return RemoteObject(
         external_id=card["id"],
         url=card["shortUrl"],
@@ -354,6 +339,10 @@ def _object(card: Mapping[str, Any], changed_at: str | None) -> RemoteObject:
     )
 
 
+def _newest_first(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(entries, key=lambda entry: str(entry["id"]), reverse=True)
+
+
 def _touches(action: Mapping[str, Any]) -> bool:
     """Whether an action may have changed a mirrored field; a move from list to list does not."""
     if action["type"] not in _ACTIONS.split(","):
@@ -362,13 +351,14 @@ def _touches(action: Mapping[str, Any]) -> bool:
     return old is None or not _MIRRORED.isdisjoint(old)
 
 
-def _listed(card: Mapping[str, Any]) -> RemoteChange:
-    return RemoteChange(
-        event_id=f"{card['id']}:{card['dateLastActivity']}",
-        external_id=card["id"],
-        occurred_at=None,
-        state=_object(card, None),
-    )
+def _listed(card: Mapping[str, Any]) -> RemoteChange | str:
+    """A card of a listing; the reason if it must be left alone."""
+    try:
+        seen = _object(card, None)
+    except Skip as reason:
+        return str(reason)
+    event = f"{seen.external_id}:{card['dateLastActivity']}"
+    return RemoteChange(event_id=event, external_id=seen.external_id, occurred_at=None, state=seen)
 
 
 def _change(action: Mapping[str, Any]) -> RemoteChange:
@@ -409,15 +399,9 @@ DECLARATION: Final = Declaration(
     make=Trello,
     fields=(
         MirroredField(
-            name="title",
-            remote_name="name",
-            coarse=named,
-            refine=titled,
-            loss="A name is one line; a card without one is called (no title).",
+            name="title", remote_name="name", coarse=named, refine=titled, loss="One line, never empty."
         ),
-        MirroredField(
-            name="body", remote_name="desc", coarse=plain, loss="White space around the text is not kept."
-        ),
+        MirroredField(name="body", remote_name="desc", coarse=plain, loss="White space around it is lost."),
         MirroredField(
             name="scheduled_at", remote_name="due", coarse=to_milliseconds, loss="Exact to the millisecond."
         ),
@@ -426,7 +410,8 @@ DECLARATION: Final = Declaration(
     ),
     features=frozenset({"read", "find", "poll", "webhooks"}),
     hosts=lambda _settings: ("trello.com",),
-    limits=LIMITS,
+    # The vendor allows a token 100 and a key 300; requests on their way take up a part of that.
+    limits=(RateLimit(requests=90, seconds=10), RateLimit(requests=270, seconds=10)),
     guarantees=(
         "Done is the mark on the due date, canceled is archiving; no card is ever deleted.",
         "A deleted interaction's card is archived, and the same card comes back if the deletion is undone.",

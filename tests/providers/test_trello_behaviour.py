@@ -18,7 +18,7 @@ from connectors.conformance import FULL
 from connectors.declaration import RateLimit
 from connectors.http import make_client
 from connectors.providers import trello as trello_provider
-from connectors.providers.trello import DECLARATION, LIMITS, TrelloSettings
+from connectors.providers.trello import DECLARATION, TrelloSettings
 from connectors.remote import Gone, Intent, RemoteChange, RemoteObject
 from connectors.token_bucket import TokenBuckets
 from schemas.errors import NeedsAuth, Reject, Retry
@@ -189,7 +189,9 @@ class TestLimits:
     def test_the_declared_limits_keep_within_the_vendors(self, stage: TrelloStage) -> None:
         # The same proportions in a twentieth of the time and a fifth of the number.
         vendors = stage.simulator.limits = TrelloLimits(by_token=20, by_key=60, window=0.5)
-        declared = [RateLimit(requests=each.requests // 5, seconds=each.seconds / 20) for each in LIMITS]
+        declared = [
+            RateLimit(requests=each.requests // 5, seconds=each.seconds / 20) for each in DECLARATION.limits
+        ]
         assert [each.requests for each in declared] < [vendors.by_token, vendors.by_key]
         buckets = TokenBuckets(declared)
         with make_client(buckets, public_addresses_only=False) as client:
@@ -327,6 +329,14 @@ class TestCards:
         again = stage.provider.update(made.external_id, change, made)
         assert isinstance(again, RemoteObject)
         assert again.values["interaction_type"] == "call"
+
+    def test_one_odd_card_does_not_stop_a_listing(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        board = stage.simulator.board
+        board.create_card({"name": "odd", "due": "2999-01-01T00:00:00.000Z", "idList": board.lists[0]["id"]})
+        page = stage.provider.changes(None)
+        assert [change.external_id for change in page.changes] == [made.external_id]
+        assert list(page.skipped.values()) == [1]
 
     def test_one_call_writes_all_fields(self, stage: TrelloStage) -> None:
         made = stage.provider.create(INTENT)
