@@ -30,7 +30,5 @@ def test_a_kill_at_any_point_makes_nothing_twice(world: TrelloWorld) -> None:
         world.at_rest()
     assert len(world.cards()) == 1 + len(made)
     assert world.row(known) is not None
-    lost = world.one(
-        "SELECT count(*) FROM sync_ledger WHERE pending IS NOT NULL OR intent_marker IS NOT NULL"
-    )
-    assert lost == (0,)
+    open_ends = "SELECT count(*) FROM sync_ledger WHERE pending IS NOT NULL OR intent_marker IS NOT NULL"
+    assert world.one(open_ends) == (0,)
