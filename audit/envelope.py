@@ -95,7 +95,7 @@ def parse(record: Rec, decode: Callable[[bytes], Any]) -> Parsed:
         parsed.undecodable = None if avro else False
     else:
         parsed.undecodable = False
-        parsed.content = hash((parsed.kind, *_scope(parsed), _image(data)))
+        parsed.content = _told(parsed, data)
         parsed.asks = data.get("validateOnly") is True or _says_yes(attributes)
         try:
             _check(parsed, data, attributes, avro)
@@ -108,6 +108,8 @@ def parse(record: Rec, decode: Callable[[bytes], Any]) -> Parsed:
 
 
 def _check(parsed: Parsed, data: dict[str, Any], attributes: dict[str, Any], avro: bool) -> None:
+    if not parsed.content:
+        raise Wrong("the data are nested too deep")
     given = read_data(parsed.kind, data, null_means_absent=avro)
     version, made = attributes.get("expectedversion"), attributes.get("sourcetimestamp")
     rules = (
@@ -214,6 +216,14 @@ def _fill(parsed: Parsed, attributes: dict[str, Any]) -> None:
     parsed.kind = kind.removeprefix(_PREFIX) if kind.startswith(_PREFIX) else ""
     parsed.tenant, parsed.organization = text("tenantid"), text("organizationid")
     parsed.entity = text("entityid")
+
+
+def _told(parsed: Parsed, data: Any) -> int:
+    """Stands for the data as sent; 0: they are nested deeper than a command may be."""
+    try:
+        return hash((parsed.kind, *_scope(parsed), _image(data)))
+    except TypeError:
+        return 0
 
 
 def _image(data: Any) -> bytes:

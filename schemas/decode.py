@@ -60,6 +60,8 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
     :raises Retry: the registry cannot be asked now.
     """
     attributes: dict[str, Any] = {}
+    data: dict[str, Any] | None = None
+    envelope: Envelope | None = None
     try:
         data = _open(record, attributes)
         envelope = _envelope(attributes)
@@ -72,7 +74,7 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
             envelope=_partial(attributes),
             rejection=rejection,
             appended_at=from_epoch_ms(record.timestamp_ms),
-            fingerprint=blake2b(record.value or b"", digest_size=16).digest(),
+            fingerprint=_fingerprint(envelope, data) or blake2b(record.value or b"", digest_size=16).digest(),
             undecodable=isinstance(rejection, _Undecodable),
         )
 
@@ -198,13 +200,9 @@ def _command(
             "the record key must be the entity id, as text: it decides the partition",
             errors=(FieldError("key_mismatch", "differs from the record key", attribute="entityid"),),
         )
-    fingerprint = blake2b(
-        orjson.dumps(
-            [envelope.type, envelope.tenant_id, envelope.organization_id, envelope.entity_id, data],
-            option=orjson.OPT_SORT_KEYS,
-        ),
-        digest_size=16,
-    ).digest()
+    fingerprint = _fingerprint(envelope, data)
+    if fingerprint is None:
+        raise Reject("too_deep", "the data are nested deeper than any command needs")
     if "_syncOrigin" in data:
         if "syncOrigin" in data:
             raise Reject(
@@ -244,6 +242,18 @@ def _command(
         validate_only=payload.validate_only or str(attributes.get("validateonly")).lower() == "true",
         fingerprint=fingerprint,
     )
+
+
+def _fingerprint(envelope: Envelope | None, data: dict[str, Any] | None) -> bytes | None:
+    """What makes a command the same one when it comes again; ``None`` where its bytes must do."""
+    if envelope is None or data is None:
+        return None
+    told = [envelope.type, envelope.tenant_id, envelope.organization_id, envelope.entity_id, data]
+    try:
+        image = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # Hazard: what orjson has read it need not be able to write: 254 levels
+        return None
+    return blake2b(image, digest_size=16).digest()
 
 
 def _check_entity(envelope: Envelope, payload: Any) -> None:

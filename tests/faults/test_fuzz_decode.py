@@ -8,6 +8,7 @@ import time
 from collections import Counter
 
 import orjson
+import pytest
 
 from domain.decide import fold
 from domain.world import World
@@ -18,6 +19,7 @@ from sinks.outbox import outbox_rows
 from sinks.store import _log_row
 from streams.result_records import dead_letter_headers, result_record
 from tests.harness.fuzz import Fuzz
+from tests.harness.wire import event, new_id
 
 # Read at once: the servers' fixture hides these variables from the tests.
 _SEED = int(os.environ.get("INTERACTIONS_CHAOS_SEED") or random.randrange(2**31))
@@ -59,3 +61,14 @@ def test_no_record_stalls_decoder_or_rules() -> None:
                 dead_letter_headers(decision.command)
     assert sum(seen.values()) == _RECORDS
     assert min(seen[name] for name in ("applied", "rejected", "duplicate", "no_op")) > _RECORDS // 1000, seen
+
+
+@pytest.mark.parametrize("depth", [200, 260, 900, 5000])
+def test_deep_data_hold_up_nobody(depth: int) -> None:
+    """What the JSON reader takes (1,024 levels) its writer need not (254)."""
+    message = event("interaction.create", new_id(), {"interactionType": "call", "title": "DEEP"})
+    value = orjson.dumps(message).replace(b'"DEEP"', b'{"a":' * depth + b"1" + b"}" * depth)
+    record = Record("fuzz", 0, 0, 1_800_000_000_000, message["entityid"].encode(), value, ())
+    (decision,) = fold(World(), [decode_record(record, _avro)])
+    assert decision.outcome == "rejected"
+    result_record(decision, orjson.dumps)

@@ -54,6 +54,16 @@ _STRANGE: Final[tuple[Any, ...]] = (
     "\u202e",
     "../../etc/passwd",
 )
+
+
+def _nested(depth: int) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for _ in range(depth):
+        nested = {"a": nested}
+    return nested
+
+
+_DEEP: Final = tuple(json.dumps(_nested(depth)) for depth in (200, 252, 256, 300, 700))
 _FIELDS: Final = (
     "id",
     "entityId",
@@ -155,7 +165,9 @@ class Fuzz:
         for _ in range(chance.randint(1, 3)):
             how = chance.random()
             data = message.get("data")
-            if how < 0.5 and isinstance(data, dict):
+            if how < 0.01 and isinstance(data, dict):
+                data[chance.choice(_FIELDS)] = json.loads(chance.choice(_DEEP))
+            elif how < 0.5 and isinstance(data, dict):
                 data[chance.choice(_FIELDS)] = copy.deepcopy(chance.choice(_STRANGE))
             elif how < 0.6 and isinstance(data, dict) and data:
                 del data[chance.choice(list(data))]
