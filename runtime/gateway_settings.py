@@ -42,7 +42,6 @@ class GatewaySettings(BaseSettings):
     max_body_bytes: int = Field(default=256 * 1024, ge=1024)
     stream_clients: int = Field(default=4000, ge=1, description="Most open event streams of a process.")
     stream_backlog: int = Field(default=2000, ge=0, description="Outcomes a partition kept for resumption.")
-    idempotency_days: int = Field(default=30, ge=1, description="How long a key is remembered; published.")
 
     deprecated_at: datetime = Field(default=datetime(2026, 3, 1, tzinfo=UTC), description="Of the adapters.")
     sunset_at: datetime = Field(default=datetime(2027, 12, 31, 23, 59, 59, tzinfo=UTC))
