@@ -22,6 +22,7 @@ from sinks.migrate import upgrade
 from sinks.transaction import BatchTransaction
 from streams.schemas_registration import register_schemas
 from streams.topics import ensure_topics, existing_topics
+from streams.writer import KEEP_PLANS
 
 EMPTY: Final = "bench_empty"
 CUSTOMERS: Final = "bench_customers"
@@ -85,6 +86,8 @@ def apply_batches(
     connection: Connection, settings: Settings, commands: Sequence[Command | Refused], size: int
 ) -> None:
     """Apply commands through SQL only, batch by batch, as the applier's writer does."""
+    connection.execute(KEEP_PLANS)
+    connection.commit()
     transaction = BatchTransaction(
         connection, consumer_group=settings.consumer_group, topic=settings.topic(COMMANDS)
     )

@@ -20,11 +20,13 @@ from streams.pipeline import Batch, Flight, Pulse
 
 _log = structlog.get_logger("applier")
 
+#: Every statement has one good plan, by index, whatever the size of its arrays: planning it for each batch
+#: costs as much as running it, and one that was made while the tables were small does not grow slow.
+KEEP_PLANS = "SET plan_cache_mode = force_generic_plan"
+
 # A paused owner must not hold a partition's lock for ever, nor outlive the turn of a month unnoticed.
 _SESSION = (
-    # Every statement has one good plan, by index, whatever the size of its arrays: planning it for each
-    # batch costs as much as running it, and a plan made while the tables were small does not grow slow.
-    "SET plan_cache_mode = force_generic_plan",
+    KEEP_PLANS,
     "SET idle_in_transaction_session_timeout = '10s'",
     "SET transaction_timeout = '90s'",
     # After that a former owner that still holds a lock of ours is ended (sinks.transaction).
