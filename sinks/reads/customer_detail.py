@@ -53,22 +53,22 @@ async def views_of(
     """
     if not views:
         return {}
+    # Each part is cut on its own: no sort ever holds all rows of a customer with very many.
     parts = " UNION ALL ".join(
-        f"SELECT '{view}' AS view, count(*) OVER () AS total, v.* FROM"  # noqa: S608 - our own texts
-        f" ({view_sql(view, legacy=legacy, of_entity=True)}) v"
-        for view in views
+        f"(SELECT '{view}' AS view, (SELECT count(*) FROM ({rows}) n) AS total, p.* FROM ({rows}) p"  # noqa: S608
+        f" ORDER BY {_NEWEST} DESC, p.id DESC LIMIT %(limit)s)"
+        for view, rows in ((view, view_sql(view, legacy=legacy, of_entity=True)) for view in views)
     )
     statement = f"""
-    SELECT r.*, r.id::text AS id, r.entity_id::text AS entity_id, r.deal_id::text AS deal_id,
-           r.author_user_id::text AS author_user_id, r.owner_user_id::text AS owner_user_id,
-           r.todo_id::text AS todo_id, d.title AS deal_title, t.label AS type_label
-    FROM (SELECT p.*, row_number() OVER (PARTITION BY p.view ORDER BY {_NEWEST} DESC, p.id DESC) AS place
-          FROM ({parts}) p) r
-    LEFT JOIN customer_deals d ON d.id = r.deal_id
+    SELECT p.*, p.id::text AS id, p.entity_id::text AS entity_id, p.deal_id::text AS deal_id,
+           p.author_user_id::text AS author_user_id, p.owner_user_id::text AS owner_user_id,
+           p.todo_id::text AS todo_id, d.title AS deal_title, t.label AS type_label
+    FROM ({parts}) p
+    LEFT JOIN customer_deals d ON d.id = p.deal_id
      AND d.tenant_id = %(tenant)s AND d.organization_id = %(organization)s
-    LEFT JOIN interaction_types t ON t.code = r.interaction_type
+    LEFT JOIN interaction_types t ON t.code = p.interaction_type
      AND t.tenant_id = %(tenant)s AND t.organization_id = %(organization)s
-    WHERE r.place <= %(limit)s ORDER BY r.view, r.place
+    ORDER BY p.view, {_NEWEST} DESC, p.id DESC
     """  # noqa: S608 - our own texts
     values = {**scope.parameters(), "entity": entity_id, "limit": MOST_ROWS}
     found: dict[View, list[Row]] = {view: [] for view in views}
