@@ -36,6 +36,7 @@ def announce_nothing(
 class Link:
     """One integration with its provider.
 
+    :param hosts: where the provider's pages are; addresses elsewhere are not shown.
     :param hears: webhooks can arrive, because the deployment has a public address.
     :param reach: visits a named crash point.
     :param resend_after: how long commands may be without an outcome before they are sent again.
@@ -49,6 +50,7 @@ class Link:
     now: Callable[[], datetime]
     announce: Announce = announce_nothing
     hears: bool = False
+    hosts: tuple[str, ...] = ()
     reach: Callable[[str], None] = reach
     lease: timedelta = field(default=timedelta(seconds=90))
     resend_after: timedelta = field(default=timedelta(seconds=10))

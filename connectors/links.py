@@ -109,6 +109,7 @@ def open_link(
         now=utc_now,
         announce=announce,
         hears=callback is not None,
+        hosts=declared.hosts(chosen),
         lease=timedelta(seconds=lease_seconds),
     )
     return Opened(link, client)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from connectors.external_url import safe_url
 from connectors.link import Link
 from connectors.remote import RemoteObject
 from connectors.values import Agreed, Base, base_from_json, base_to_json, canonical_hash
@@ -120,7 +121,7 @@ class Stock:
     ) -> None:
         """Store what was agreed (``None``: as before); call it inside ``holding``."""
         if remote is not None:
-            changes.setdefault("external_url", remote.url)
+            changes.setdefault("external_url", safe_url(remote.url, self.link.hosts))
             changes.setdefault("external_version", remote.version)
             changes.setdefault("extra", dict(remote.extra))
         if base is not None:

@@ -1,0 +1,138 @@
+"""Limits, the circuit breaker, pauses, and the guard for addresses."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+
+from connectors.breaker import Breaker
+from connectors.declaration import RateLimit
+from connectors.external_url import safe_url
+from connectors.http import make_client, public_address
+from connectors.token_bucket import TokenBuckets
+from connectors.trouble import pause_before
+from schemas.errors import Reject, Retry
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.time)
+
+
+def test_no_window_ever_holds_more_than_its_limit() -> None:
+    clock = Clock()
+    limits = (RateLimit(requests=10, seconds=1), RateLimit(requests=25, seconds=10))
+    buckets = TokenBuckets(limits, clock=clock, sleep=clock.sleep)
+    taken = []
+    for _ in range(60):
+        assert buckets.take(60)
+        taken.append(clock.time)
+    for limit in limits:
+        for at in taken:
+            assert sum(at <= other < at + limit.seconds for other in taken) <= limit.requests
+    assert taken[-1] <= 30, "and no slower than needed"
+
+
+def test_a_turn_that_would_take_too_long_is_not_waited_for() -> None:
+    clock = Clock()
+    buckets = TokenBuckets((RateLimit(requests=1, seconds=100),), clock=clock, sleep=clock.sleep)
+    assert buckets.take(1)
+    assert not buckets.take(1)
+    assert clock.time == 0
+
+
+def test_the_breaker_opens_tests_and_closes() -> None:
+    clock = Clock()
+    breaker = Breaker(clock.now)
+    for _ in range(4):
+        breaker.failed()
+    assert breaker.room(10) == 10
+    breaker.failed()
+    assert breaker.room(10) == 0
+    clock.time += 6
+    assert breaker.room(10) == 1, "one tests the water"
+    assert breaker.room(10) == 0, "and nobody else meanwhile"
+    breaker.failed()
+    clock.time += 6
+    assert breaker.room(10) == 0, "the next pause is longer"
+    clock.time += 6
+    assert breaker.room(10) == 1
+    breaker.succeeded()
+    assert breaker.room(10) == 10
+
+
+def test_pauses_grow_and_are_spread_over_all_of_their_length() -> None:
+    chance = random.Random(4)
+    pauses = [pause_before(5, None, chance).total_seconds() for _ in range(500)]
+    assert max(pauses) <= 32
+    assert min(pauses) < 2, "full jitter"
+    assert max(pauses) > 30
+    assert pause_before(50, None, chance).total_seconds() <= 600
+    assert pause_before(0, 10.0, chance).total_seconds() >= 10
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "localhost", "0.0.0.0", "::ffff:10.0.0.1"]
+)
+def test_private_addresses_are_refused(host: str) -> None:
+    with pytest.raises(Reject, match="private network"):
+        public_address(host, 443)
+
+
+def test_the_checked_address_is_the_one_that_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [[(0, 0, 0, "", ("93.184.216.34", 443))]]
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: answers.pop())
+    seen: list[httpx2.Request] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        seen.append(request)
+        return httpx2.Response(302, headers={"location": "https://127.0.0.1/"})
+
+    buckets = TokenBuckets(())
+    with make_client(buckets, public_addresses_only=True, transport=httpx2.MockTransport(answer)) as client:
+        assert client.get("https://hooks.example/x").status_code == 302, "redirects are not followed"
+        assert seen[0].url.host == "93.184.216.34"
+        assert seen[0].headers["host"] == "hooks.example"
+        assert seen[0].extensions["sni_hostname"] == "hooks.example"
+        with pytest.raises(Reject, match="https"):
+            client.get("http://hooks.example/x")
+
+
+def test_a_request_without_a_turn_is_put_off() -> None:
+    clock = Clock()
+    buckets = TokenBuckets((RateLimit(requests=1, seconds=100),), clock=clock, sleep=clock.sleep)
+    ok = httpx2.MockTransport(lambda _: httpx2.Response(200))
+    with make_client(buckets, public_addresses_only=False, transport=ok) as client:
+        assert client.get("https://api.example/").status_code == 200
+        with pytest.raises(Retry):
+            client.get("https://api.example/")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://trello.com/c/abc", "https://trello.com/c/abc"),
+        ('https://www.trello.com/c/a b"<x>', "https://www.trello.com/c/a%20b%22%3Cx%3E"),
+        ("http://trello.com/c/abc", None),
+        ("https://eviltrello.com/c", None),
+        ("https://trello.com.evil.example/c", None),
+        ("https://user@trello.com/", None),
+        ("https://trello.com:8443/", None),
+        ("javascript:alert(1)", None),
+        (None, None),
+    ],
+)
+def test_only_safe_addresses_are_shown(url: str | None, shown: str | None) -> None:
+    assert safe_url(url, ("trello.com",)) == shown
