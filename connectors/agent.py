@@ -63,6 +63,9 @@ def make_app(settings: Settings, service: Service, mark: MarkAll, directory: Pat
         stream_wait_empty=False,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=1.0,
+        # After a kill the group waits so long for the dead member before events are read again.
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
     )
     app.transport = _CommittedTransport(app.conf.broker_consumer, app, loop=app.loop)
     app.service(service)  # type: ignore[arg-type]  # an instance is fine; Faust's hint knows classes only
