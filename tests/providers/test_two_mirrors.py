@@ -1,0 +1,280 @@
+"""One interaction mirrored to a real CalDAV server and to Trello at once, by the engine itself.
+
+The core is the applier's own transaction on a real Postgres; other people edit through the `caldav`
+library and through the simulator's board.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connectors.breaker import Breaker
+from connectors.declaration import Declaration
+from connectors.link import Link
+from connectors.links import utc_now
+from connectors.marking import marks_of
+from connectors.policy import Policy
+from connectors.poller import poll
+from connectors.worker import Worker
+from runtime.postgres import Connection, connect
+from runtime.settings import Settings
+from schemas.errors import Retry
+from schemas.instants import format_instant
+from sinks.sync_integrations import Integration, insert_integration
+from sinks.sync_ledger import mark_local
+from sinks.sync_mappings import mapping_of
+from sinks.sync_subjects import Subject, read_subject
+from sinks.sync_warnings import list_warnings
+from tests.providers.asgi_thread import Switch, served
+from tests.providers.radicale_server import radicale
+from tests.providers.test_caldav import CaldavStage
+from tests.providers.test_trello import TrelloStage
+from tests.providers.trello_simulator import trello
+from tests.simulation.conftest import simulated_world
+from tests.simulation.core import Core, Desk
+
+__all__ = ["simulated_world"]
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass
+class Mirror:
+    """One integration."""
+
+    link: Link
+    breaker: Breaker
+
+
+class Office:
+    """A tenant with one interaction and two mirrors of it."""
+
+    def __init__(self, connection: Connection, core: Core, dav: CaldavStage, board: TrelloStage) -> None:
+        self.connection, self.dav, self.board = connection, dav, board
+        self.desk = Desk(core, utc_now, random.Random(uuid.uuid4().int))
+        self.mirrors = [self._mirror(each.declaration, each.provider) for each in (dav, board)]
+        self.interaction = str(uuid.uuid4())
+        due = datetime(2031, 5, 6, 14, 30, tzinfo=UTC)
+        self.say(
+            "create",
+            title="Call Ada",
+            body="About the engine",
+            interactionType="call",
+            priority=40,
+            scheduledAt=format_instant(due),
+        )
+        self.settle()
+
+    def _mirror(self, declaration: Declaration, provider: Any) -> Mirror:
+        integration = Integration(
+            id=f"{declaration.name}-{self.desk.tenant}",
+            tenant_id=self.desk.tenant,
+            organization_id=self.desk.organization,
+            provider=declaration.name,
+            settings={},
+            policy={},
+            secrets=b"",
+            secrets_key_id="none",
+            state="active",
+        )
+        insert_integration(self.connection, integration)
+        link = Link(
+            integration=integration,
+            declaration=declaration,
+            provider=provider,
+            policy=Policy(),
+            send=self.desk.send,
+            now=utc_now,
+        )
+        return Mirror(link, Breaker(utc_now))
+
+    def say(self, verb: str, **data: Any) -> None:
+        """A person here gives a command."""
+        self.desk.person(f"interaction.{verb}", {"id": self.interaction, **data})
+        self.desk.apply()
+
+    def undo(self) -> None:
+        """A person here takes back what was done last."""
+        token = self.desk.tokens[self.interaction][-1]
+        self.desk.person("interaction.undo", {"undoToken": token})
+        self.desk.apply()
+
+    def settle(self) -> None:
+        """Run everything until nothing is due any more and nothing moves."""
+        deadline = time.monotonic() + 90
+        quiet = 0
+        while quiet < 2:
+            assert time.monotonic() < deadline, f"no rest: {self.due()}"
+            before = self.moves()
+            self.round()
+            quiet = quiet + 1 if before == self.moves() and not self.due() else 0
+
+    def round(self) -> None:
+        """One turn of the agent, the pollers and the workers."""
+        self.desk.apply()
+        events, self.desk.events = self.desk.events, []
+        integrations = [mirror.link.integration for mirror in self.mirrors]
+        marks = [
+            mark
+            for kind, payload in events
+            if "changedFields" in payload
+            for mark in marks_of(kind, payload, integrations)
+        ]
+        with self.connection.transaction():
+            mark_local(self.connection, marks, utc_now())
+        for mirror in self.mirrors:
+            with contextlib.suppress(Retry):
+                poll(mirror.link, self.connection)
+            worker = Worker(mirror.link, self.connection, uuid.uuid4().hex, mirror.breaker)
+            worker.work(most=20)
+
+    def moves(self) -> tuple[int, int, int, int]:
+        """Everything that was written anywhere."""
+        return (*self.writes(), self.desk.pulled, sum(map(len, self.desk.changes.values())))
+
+    def writes(self) -> tuple[int, int]:
+        """Writes to CalDAV and to Trello."""
+        puts = sum(request.method == "PUT" for request in self.dav.transport.sent)
+        return puts, self.board.simulator.writes
+
+    def due(self) -> int:
+        row = self.connection.execute(
+            "SELECT count(*) FROM sync_ledger WHERE tenant_id = %s"
+            " AND (next_attempt_at IS NOT NULL OR pending IS NOT NULL)",
+            (self.desk.tenant,),
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def here(self) -> Subject | None:
+        return read_subject(self.connection, self.desk.tenant, self.desk.organization, self.interaction)
+
+    def todo(self) -> str:
+        """The external id of the mirror at CalDAV."""
+        return self._external(0)
+
+    def card(self) -> str:
+        """The external id of the mirror at Trello."""
+        return self._external(1)
+
+    def _external(self, number: int) -> str:
+        mapping = mapping_of(self.connection, self.mirrors[number].link.integration.id, self.interaction)
+        assert mapping is not None
+        return mapping.external_id
+
+    def agree(self, **values: Any) -> None:
+        """Both mirrors and the core hold these values, one object each, and nobody was asked."""
+        here = self.here()
+        assert here is not None
+        assert {name: here.values[name] for name in values} == values
+        for mirror, external in zip(self.mirrors, (self.todo(), self.card()), strict=True):
+            seen: Any = mirror.link.provider.read(external)
+            for field in mirror.link.declaration.fields:
+                assert seen.values[field.name] == field.coarse(here.values[field.name]), field.name
+        assert (self.dav.count(), self.board.count()) == (1, 1)
+        assert list_warnings(self.connection, tenant_id=self.desk.tenant) == []
+
+
+@pytest.fixture(scope="module")
+def servers(simulated_world: Settings) -> Iterator[Callable[[], Any]]:
+    switch = Switch()
+    with (
+        radicale() as dav_server,
+        served(switch) as address,
+        connect(simulated_world, application_name="mirrors", autocommit=True) as connection,
+        connect(simulated_world, application_name="mirrors-core") as applying,
+    ):
+        core = Core(applying)
+
+        def stages() -> Any:
+            return connection, core, dav_server, switch, address
+
+        yield stages
+
+
+@pytest.fixture
+def office(servers: Callable[[], Any]) -> Iterator[Office]:
+    connection, core, dav_server, switch, address = servers()
+    with trello(switch) as simulator:
+        dav, board = CaldavStage(dav_server), TrelloStage(simulator, address)
+        yield Office(connection, core, dav, board)
+        dav.close()
+        board.context.http.close()
+
+
+def test_a_change_goes_round_once(office: Office) -> None:
+    office.agree(title="Call Ada", status="planned", priority=40)
+    puts, posts = office.writes()
+    office.dav.edit(office.todo(), {"title": "Call Ada today"})
+    office.settle()
+    office.agree(title="Call Ada today", priority=40)
+    assert office.writes() == (puts, posts + 1), "one write to Trello, none back to CalDAV"
+    office.board.edit(office.card(), {"status": "done"})
+    office.settle()
+    office.agree(status="done")
+    assert office.writes() == (puts + 1, posts + 1), "one write to CalDAV, none back to Trello"
+    assert "STATUS:COMPLETED" in office.dav.theirs(office.todo()).data
+
+
+def test_three_people_edit_at_once(office: Office) -> None:
+    due = datetime(2031, 8, 9, 10, 11, 12, tzinfo=UTC)
+    office.dav.edit(office.todo(), {"body": "from the calendar"})
+    office.board.edit(office.card(), {"scheduled_at": due})
+    office.say("update", title="from here", priority=81)
+    office.settle()
+    office.agree(title="from here", body="from the calendar", scheduled_at=due, priority=81)
+
+
+def test_a_deletion_that_is_undone_brings_the_same_objects_back(office: Office) -> None:
+    todo, card = office.todo(), office.card()
+    office.say("delete")
+    office.settle()
+    assert office.here() is None
+    assert office.board.simulator.board.card(card)["closed"]
+    assert "STATUS:CANCELLED" in office.dav.theirs(todo).data
+    office.undo()
+    office.settle()
+    assert (office.todo(), office.card()) == (todo, card)
+    office.agree(title="Call Ada", status="planned", priority=40)
+
+
+def test_changes_during_an_outage_arrive_as_one_call(office: Office) -> None:
+    puts, posts = office.writes()
+    with office.board.outage():
+        for number in range(10):
+            office.say("update", title=f"title {number}")
+            office.round()
+    office.settle()
+    office.agree(title="title 9")
+    after_puts, after_posts = office.writes()
+    assert after_posts == posts + 1
+    assert after_puts <= puts + 10
+
+
+def test_a_lost_answer_makes_no_second_object(office: Office) -> None:
+    office.interaction = str(uuid.uuid4())
+    with office.dav.unanswered(), office.board.unanswered():
+        office.say("create", title="Call Grace", interactionType="call")
+        office.round()
+    assert (office.dav.count(), office.board.count()) == (2, 2), "made, and nobody was told"
+    office.settle()
+    assert (office.dav.count(), office.board.count()) == (2, 2)
+    assert office.todo().endswith(".ics")
+    assert office.card() in office.board.simulator.board.cards
+
+
+def test_the_finer_value_stays_here(office: Office) -> None:
+    moment = datetime(2031, 5, 6, 14, 30, 5, 678901, tzinfo=UTC)
+    office.say("update", scheduledAt=format_instant(moment), priority=43)
+    office.settle()
+    office.board.edit(office.card(), {"title": "theirs"})
+    office.settle()
+    office.agree(scheduled_at=moment, priority=43, title="theirs")
