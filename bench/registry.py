@@ -9,6 +9,7 @@ from typing import Final
 from bench.arms.curves import batch_sizes, fan_out
 from bench.arms.end_to_end import end_to_end
 from bench.arms.flow import hot_keys, poison, two_processes
+from bench.arms.gateway import confirmed_post, list_pages, open_streams, plain_post
 from bench.arms.growth import growth
 from bench.arms.latency import capacity, half_load, tenth_load
 from bench.arms.peers import debezium_sink, quix, stock_faust
@@ -17,6 +18,9 @@ from bench.arms.sql_only import sql_only
 from bench.context import Arm
 from bench.measure import Measure
 from bench.measures import (
+    g1_confirmed_post,
+    g3_list_growth,
+    g4_streams,
     p1_sql_only,
     p2_end_to_end,
     p3_row_by_row,
@@ -61,6 +65,15 @@ GROUPS: Final = (
     ),
     Group({"capacity": capacity}, lambda sizes: sizes.latency_rounds),
     Group({"half_load": half_load, "tenth_load": tenth_load}, lambda sizes: sizes.latency_rounds),
+    Group(
+        {
+            "confirmed_post": confirmed_post,
+            "plain_post": plain_post,
+            "list_pages": list_pages,
+            "open_streams": open_streams,
+        },
+        lambda sizes: sizes.latency_rounds,
+    ),
     Group({"growth": growth}, lambda sizes: sizes.growth_rounds),
     Group({"profile": profile, "batch_sizes": batch_sizes, "fan_out": fan_out}, lambda _: 1),
 )
@@ -82,4 +95,8 @@ MEASURES: Final[tuple[Measure, ...]] = (
     p11_table_size.MEASURE,
     p12_hot_keys.MEASURE,
     p13_memory.MEASURE,
+    g1_confirmed_post.P50,
+    g1_confirmed_post.P99,
+    g3_list_growth.MEASURE,
+    g4_streams.MEASURE,
 )

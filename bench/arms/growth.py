@@ -20,8 +20,8 @@ def growth(bench: Bench) -> Sample:
     and on the large ones, one after the other. The small ones are copied for each sample; the large ones
     are made once, for a copy would take longer than the work."""
     sizes = bench.sizes
-    few = _kept(bench, sizes.few_rows, sizes.logged_rows)
-    many = _kept(bench, sizes.many_rows, sizes.logged_rows * 10)
+    few = stored_tables(bench, sizes.few_rows, sizes.logged_rows)
+    many = stored_tables(bench, sizes.many_rows, sizes.logged_rows * 10)
     found: Sample = {"few": sizes.few_rows, "many": sizes.many_rows}
     with fresh_database(bench.servers, few.name) as settings:
         found["few_rate"] = _rate(bench, settings, Kept(few.name, settings, sizes.partitions), sizes.few_rows)
@@ -39,7 +39,8 @@ class Kept:
         self.ends = [0] * partitions
 
 
-def _kept(bench: Bench, rows: int, logged: int) -> Kept:
+def stored_tables(bench: Bench, rows: int, logged: int) -> Kept:
+    """Tables with so many interactions, made once a run."""
     key = f"tables-{rows}"
     found = bench.kept.get(key)
     if not isinstance(found, Kept):

@@ -1,0 +1,24 @@
+"""G3: p99 of list requests with a million interactions ÷ with ten thousand."""
+
+from __future__ import annotations
+
+from bench.measure import Figure, Measure
+from bench.ratio import ratio_of
+from bench.samples import Samples
+
+
+def _take(samples: Samples) -> Figure:
+    many = [value * 1e3 for value in samples.series("list_pages", "many_p99")]
+    few = [value * 1e3 for value in samples.series("list_pages", "few_p99")]
+    return ratio_of(("many_p99_ms", many), ("few_p99_ms", few))
+
+
+MEASURE = Measure(
+    id="G3",
+    title="HTTP: p99 of lists, 1 million interactions ÷ 10 thousand",
+    floor=1.5,
+    aim=1.2,
+    upper=True,
+    arms=("list_pages",),
+    take=_take,
+)

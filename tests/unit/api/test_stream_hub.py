@@ -1,0 +1,133 @@
+"""The fan-out: to the right scopes only, what was missed, and a slow client that cannot slow the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+
+from api.stream_hub import QUEUE_LENGTH, StreamHub, Subscription, format_position, parse_position
+from runtime.outcome_listener import Heard
+from schemas.cache_tags import feature_flags
+from schemas.errors import Reject
+
+OURS = ("t", "o")
+
+
+class Decoder:
+    """A value is its result as JSON."""
+
+    def decode(self, value: bytes) -> tuple[str, dict[str, Any]]:
+        return "result", orjson.loads(value)
+
+
+def _hub(backlog: int = 10, most_clients: int = 10, start: int = 0, end: int = 0) -> StreamHub:
+    return StreamHub(
+        Decoder(),  # type: ignore[arg-type]
+        starts={0: start},
+        ends={0: end},
+        backlog=backlog,
+        most_clients=most_clients,
+    )
+
+
+def _heard(offset: int, scope: tuple[str, str] = OURS, outcome: str = "applied", *tags: str) -> Heard:
+    result = {"invalidates": tags or (f"tag:{offset}",), "commandId": str(offset)}
+    return Heard(
+        partition=0,
+        offset=offset,
+        correlation_id=None,
+        tenant_id=scope[0],
+        organization_id=scope[1],
+        outcome=outcome,
+        value=orjson.dumps(result),
+        fresh=True,
+    )
+
+
+def _told(stream: Subscription) -> list[int]:
+    found = []
+    while not stream.queue.empty():
+        change = stream.queue.get_nowait()
+        assert change is not None
+        found.append(change.offset)
+    return found
+
+
+def test_each_scope_hears_its_own() -> None:
+    hub = _hub()
+    ours, _, _ = hub.subscribe(OURS, None)
+    theirs, _, _ = hub.subscribe(("t", "other"), None)
+    strangers, _, _ = hub.subscribe(("u", "o"), None)
+    hub.heard([_heard(0), _heard(1, ("t", "other")), _heard(2, OURS, "rejected"), _heard(3, OURS, "no_op")])
+    assert (_told(ours), _told(theirs), _told(strangers)) == ([0], [1], [])
+    hub.heard([_heard(4, OURS, "applied", feature_flags("t"), "tag:own")])
+    own = ours.queue.get_nowait()
+    shared = theirs.queue.get_nowait()
+    assert own is not None
+    assert shared is not None
+    assert orjson.loads(own.data)["tags"] == [feature_flags("t"), "tag:own"]
+    assert orjson.loads(shared.data) == {"tags": [feature_flags("t")]}
+    assert strangers.queue.empty()
+
+
+def test_what_was_missed() -> None:
+    hub = _hub(backlog=3)
+    hub.heard([_heard(offset) for offset in range(5)])
+    for seen, missed, reload in (
+        (4, [], False),
+        (2, [3, 4], False),
+        (1, [2, 3, 4], False),
+        (0, [], True),
+        (9, [], True),
+    ):
+        _, found, again = hub.subscribe(OURS, format_position({0: seen}))
+        assert ([change.offset for change in found], again) == (missed, reload), seen
+    _, _, again = hub.subscribe(OURS, format_position({0: 4, 1: 0}))
+    assert again, "a position of other partitions"
+    _, found, _ = hub.subscribe(("u", "o"), format_position({0: 1}))
+    assert found == []
+
+
+def test_a_quiet_topic_has_a_position_too() -> None:
+    hub = _hub(start=5, end=7)
+    stream, _, _ = hub.subscribe(OURS, None)
+    position = format_position(stream.seen)
+    assert position == "0-7"
+    assert parse_position(position) == {0: 6}
+    _, missed, again = hub.subscribe(OURS, position)
+    assert (missed, again) == ([], False)
+
+
+def test_a_slow_client_is_let_go_and_told_to_reload() -> None:
+    hub = _hub()
+    slow, _, _ = hub.subscribe(OURS, None)
+    quick, _, _ = hub.subscribe(OURS, None)
+    told = 0
+    for offset in range(QUEUE_LENGTH + 50):
+        hub.heard([_heard(offset)])
+        told += len(_told(quick))
+    assert told == QUEUE_LENGTH + 50
+    assert slow.overrun
+    assert slow.queue.qsize() <= QUEUE_LENGTH + 1
+    last = [slow.queue.get_nowait() for _ in range(slow.queue.qsize())][-1]
+    assert last is None
+
+
+def test_the_most_clients_and_their_leaving() -> None:
+    hub = _hub(most_clients=1)
+    stream, _, _ = hub.subscribe(OURS, None)
+    with pytest.raises(Reject) as refused:
+        hub.subscribe(OURS, None)
+    assert refused.value.status == 503
+    hub.unsubscribe(stream)
+    hub.unsubscribe(stream)
+    assert hub.clients == 0
+    hub.subscribe(OURS, None)
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "0-", "-1-1", "0-1,1-2", "0-1.", "1" * 9000])
+def test_a_position_that_is_none(text: str) -> None:
+    with pytest.raises(Reject):
+        parse_position(text)
