@@ -1,4 +1,4 @@
-"""`interactions up | down | status | env | run`: the stack of this machine and its processes."""
+"""`interactions up | down | status | env`: the stack of this machine and its processes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import typer
 from cli.stack_view import follow_start, progress_line, say_ready
 from runtime.logs import configure_logging
 from runtime.running_stack import RunningStack, read_running_stack
-from runtime.settings import Settings, load_settings, read_settings
+from runtime.settings import read_settings
 from schemas.errors import Stop
 from stack.down import stop_stack
 from stack.options import StackOptions
-from stack.roles import DEFAULT_ROLES, ROLES, address_environment, parse_roles
+from stack.roles import DEFAULT_ROLES, address_environment, parse_roles
 from stack.supervisor import Plan, Preparation, Supervisor
 
 UP_EXAMPLES = """
@@ -47,13 +47,6 @@ ENV_EXAMPLES = """
 
   eval "$(interactions env)"; psql "$INTERACTIONS_DATABASE_URL"
 """
-RUN_EXAMPLES = """
-[bold]Examples[/bold]
-
-  interactions run applier                   one applier against the stack of this home
-
-  INTERACTIONS_LOG_FORMAT=console interactions run relay
-"""
 
 
 def register(app: typer.Typer) -> None:
@@ -61,7 +54,6 @@ def register(app: typer.Typer) -> None:
     app.command(epilog=UP_EXAMPLES)(up)
     app.command(epilog=DOWN_EXAMPLES)(down)
     app.command(epilog=ENV_EXAMPLES)(env)
-    app.command(epilog=RUN_EXAMPLES)(run)
 
 
 def up(
@@ -139,27 +131,6 @@ def env() -> None:
         lines["INTERACTIONS_API_URL"] = running.api_url
     for name, value in lines.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
-
-
-def run(role: Annotated[str, typer.Argument(help=f"One of: {', '.join(ROLES)}.")]) -> None:
-    """Run one role in this terminal until Ctrl-C, against the running stack or your own servers."""
-    if role not in ROLES:
-        raise Stop(f"There is no role {role!r}; the roles are {', '.join(ROLES)}.")
-    settings: Settings = load_settings()
-    configure_logging(settings)
-    if role == "gateway":
-        from api.serve import run_gateway
-
-        run_gateway(settings)
-        return
-    if role == "connectors":
-        from connectors.role import run_connectors
-
-        run_connectors(settings)
-        return
-    from streams.worker import run_role
-
-    run_role(role, settings)
 
 
 def _running(home: Path) -> RunningStack:
