@@ -1,0 +1,46 @@
+"""`interactions run`: one role in this process. Imports little: a role must be back soon after a kill."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runtime.logs import configure_logging
+from runtime.settings import Settings, load_settings
+from schemas.errors import Stop
+from stack.roles import ROLES
+
+RUN_EXAMPLES = """
+[bold]Examples[/bold]
+
+  interactions run applier                   one applier against the stack of this home
+
+  INTERACTIONS_LOG_FORMAT=console interactions run relay
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command(epilog=RUN_EXAMPLES)(run)
+
+
+def run(role: Annotated[str, typer.Argument(help=f"One of: {', '.join(ROLES)}.")]) -> None:
+    """Run one role in this terminal until Ctrl-C, against the running stack or your own servers."""
+    if role not in ROLES:
+        raise Stop(f"There is no role {role!r}; the roles are {', '.join(ROLES)}.")
+    settings: Settings = load_settings()
+    configure_logging(settings)
+    if role == "gateway":
+        from api.serve import run_gateway
+
+        run_gateway(settings)
+        return
+    if role == "connectors":
+        from connectors.role import run_connectors
+
+        run_connectors(settings)
+        return
+    from streams.worker import run_role
+
+    run_role(role, settings)
