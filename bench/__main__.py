@@ -117,7 +117,8 @@ def _keep(
     page.replace_part("measures", page.conditions(machine, versions) + "\n\n" + page.table(figures))
     try:
         page.replace_part("profile", page.profile_table(samples.all("profile")[-1]["us"]))
-        plots.draw(samples)
+        drawn = plots.draw(samples)
+        page.replace_part("growth", page.pictures(drawn))
         page.replace_part("plan", plan_table(samples, os.cpu_count() or 1))
     except MissingSample as reason:
         console.print(f"The profile, a plot or the plan is missing: {reason}")

@@ -63,6 +63,13 @@ def profile_table(microseconds: Mapping[str, float]) -> str:
     return "\n".join([*lines, f"| all stages, one after the other | {whole:.1f} | |"])
 
 
+def pictures(drawn: Sequence[Path]) -> str:
+    """The plots, as the page shows them."""
+    return "\n".join(
+        f"![The cost of a command: {path.stem}]({path.parent.name}/{path.name})" for path in drawn
+    )
+
+
 def _parts(parts: Mapping[str, Any]) -> str:
     shown = []
     for name, value in parts.items():

@@ -33,8 +33,9 @@ def _sql(applied: float, copied: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_the_issue_sets_these_bounds() -> None:
-    bounds = {measure.id: (measure.floor, measure.aim, measure.upper) for measure in MEASURES}
+def test_nobody_moves_the_bounds_of_the_pipeline() -> None:
+    mine = [measure for measure in MEASURES if measure.id.startswith("P")]
+    bounds = {measure.id: (measure.floor, measure.aim, measure.upper) for measure in mine}
     assert bounds == {
         "P1": (0.60, 0.80, False), "P2": (0.80, 0.95, False), "P3": (10, 18, False), "P4": (1.0, 2.0, False),
         "P5": (3, 5, False), "P6": (1.5, 3, False), "P7": (10, 4, True), "P8": (3, 1.5, True),
