@@ -19,7 +19,7 @@ from tests.harness.servers import server_pid
 
 #: How long a server may take to come back, and a crash point to be reached.
 _RETURN_SECONDS: Final = 120.0
-_REACH_SECONDS: Final = 45.0
+_REACH_SECONDS: Final = 120.0
 _OUTAGE_SECONDS: Final = (5.0, 7.0)
 _PROXIES: Final = {"postgres": "postgres", "kafka": "kafka", "schema-registry": "registry"}
 
