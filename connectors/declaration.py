@@ -92,6 +92,8 @@ class Declaration:
         get an object of their own.
     :param public_addresses_only: refuse to talk to private, loopback and link-local addresses.
     :param poll_seconds: pause between polls when there are no webhooks; ten times as long with them.
+    :param retry_seconds: pauses before the tries after the first one; an item that fails after the last is
+        given up with a warning. Empty: growing pauses of the engine's own.
     :param guarantees: sentences for people on what the integration does and does not.
     """
 
@@ -108,6 +110,7 @@ class Declaration:
     mirrors_closed: bool = False
     public_addresses_only: bool = False
     poll_seconds: float = 60.0
+    retry_seconds: tuple[float, ...] = ()
     guarantees: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -25,8 +25,17 @@ _FIRST_SECONDS: Final = 1.0
 _CEILING_SECONDS: Final = 600.0
 
 
-def pause_before(attempts: int, at_least: float | None, chance: random.Random) -> timedelta:
-    """How long to wait before the next attempt: exponential with full jitter."""
+def pause_before(
+    attempts: int, at_least: float | None, chance: random.Random, declared: tuple[float, ...] = ()
+) -> timedelta:
+    """How long to wait before the next attempt: exponential with full jitter, or as declared.
+
+    :param attempts: how many failed before this one.
+    :param declared: pauses that the provider declares; up to a tenth is added, so that not all come at once.
+    """
+    if declared:
+        pause = declared[min(attempts, len(declared) - 1)] * (1 + chance.random() / 10)
+        return timedelta(seconds=max(at_least or 0.0, pause))
     bound = min(_CEILING_SECONDS, _FIRST_SECONDS * 2**attempts)
     return timedelta(seconds=(at_least or 0.0) + bound * chance.random())
 
@@ -53,7 +62,9 @@ class Trouble:
             return
         if isinstance(error, Retry | Conflict):
             self._breaker.failed()
-            given_up = unit.attempts + 1 >= _PATIENCE and not self._breaker.open
+            declared = len(self._link.declaration.retry_seconds)
+            given_up = unit.attempts + 1 >= (declared + 1 if declared else _PATIENCE)
+            given_up = given_up and not self._breaker.open
         elif isinstance(error, Reject):
             reason, given_up = error.code, True
         else:
@@ -69,6 +80,7 @@ class Trouble:
             given_up=given_up,
         )
         after = error.after if isinstance(error, Retry) else None
+        pause = pause_before(unit.attempts, after, self._chance, self._link.declaration.retry_seconds)
         with connection.transaction():
             if given_up:
                 self._warn(connection, unit, "failed", f"given up after {unit.attempts + 1} tries: {reason}")
@@ -76,7 +88,7 @@ class Trouble:
                 connection,
                 unit,
                 owner,
-                again_at=None if given_up else now + pause_before(unit.attempts, after, self._chance),
+                again_at=None if given_up else now + pause,
                 error=reason,
                 failed=True,
                 parked=given_up,

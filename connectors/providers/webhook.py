@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import threading
 import uuid
 from collections.abc import Mapping
 from hashlib import sha256
@@ -26,6 +27,9 @@ from schemas.errors import NeedsAuth, Retry, Stop
 from schemas.instants import format_instant
 
 _PREFIX: Final = "whsec_"
+_MINUTE, _HOUR = 60.0, 3600.0
+#: The specification's schedule of retries, seconds.
+_SCHEDULE: Final = (5.0, 5 * _MINUTE, 30 * _MINUTE, *(n * _HOUR for n in (2, 5, 10, 14, 20, 24)))
 #: A body stays below 20 kB (the specification's advice).
 _MOST: Final = 20_000
 
@@ -37,6 +41,10 @@ class WebhookSettings(ProviderSettings):
     secret: SecretStr = Field(description="Signing secret: whsec_ and 24 to 64 bytes in base64")
     previous_secret: SecretStr | None = Field(
         None, description="The secret before, while receivers change over: deliveries carry both signatures"
+    )
+
+    disable_after: int = Field(
+        100, ge=1, description="Failures in a row, of any deliveries, after which the integration is off"
     )
 
     @field_validator("url")
@@ -60,6 +68,7 @@ class Webhook(Provider):
 
     def __init__(self, settings: WebhookSettings, context: Context) -> None:
         self._settings, self._context = settings, context
+        self._failures, self._lock = 0, threading.Lock()
         self._keys = [_key(each) for each in (settings.secret, settings.previous_secret) if each is not None]
 
     def create(self, intent: Intent) -> RemoteObject:
@@ -110,9 +119,17 @@ class Webhook(Provider):
             "webhook-timestamp": str(int(now.timestamp())),
         }
         headers["webhook-signature"] = signatures(self._keys, headers, body)
-        answer = sent(
-            "The webhook", lambda: self._context.http.post(self._settings.url, content=body, headers=headers)
-        )
+        try:
+            self._delivered(body, headers)
+        except Retry:
+            self._count_failure()
+            raise
+        with self._lock:
+            self._failures = 0
+
+    def _delivered(self, body: bytes, headers: dict[str, str]) -> None:
+        url, http = self._settings.url, self._context.http
+        answer = sent("The webhook", lambda: http.post(url, content=body, headers=headers))
         if answer.status_code == 410:
             raise Stop("the webhook's receiver is gone for good (HTTP 410)")
         try:
@@ -121,6 +138,14 @@ class Webhook(Provider):
             raise Retry(f"The webhook answered HTTP {answer.status_code}") from None
         if not answer.is_success:
             raise Retry(f"The webhook answered HTTP {answer.status_code}")
+
+    def _count_failure(self) -> None:
+        with self._lock:
+            self._failures += 1
+            if self._failures < self._settings.disable_after:
+                return
+            self._failures = 0
+        raise Stop(f"the webhook failed {self._settings.disable_after} times in a row; mend it, then resume")
 
 
 def signatures(keys: list[bytes], headers: Mapping[str, str], body: bytes) -> str:
@@ -158,12 +183,14 @@ DECLARATION: Final = Declaration(
     limits=(RateLimit(requests=50, seconds=1),),
     mirrors_closed=True,
     public_addresses_only=True,
+    retry_seconds=_SCHEDULE,
     guarantees=(
         "Signed with HMAC-SHA256 (v1); two secrets are valid while you change over.",
         "At least once: a retry carries the same webhook-id. A repeated notice of a deletion may not.",
         "Several changes while the receiver is down arrive as one, with the state as it is then.",
         "Private and loopback addresses are refused, also behind a public name; redirects are not followed.",
-        "410 switches the integration off; so do too many failures in a row.",
+        "Tried again after 5 s, 5 min, 30 min, 2, 5, 10, 14, 20 and 24 hours, then given up with a warning.",
+        "410 switches the integration off; so do 100 failures in a row (`disable_after`).",
         "A body beyond 20 kB leaves out the interaction's text and says so (omittedFields).",
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import dataclasses
+import random
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -21,6 +22,7 @@ from connectors.http import make_client
 from connectors.providers.webhook import DECLARATION, WebhookSettings
 from connectors.remote import Intent, RemoteObject
 from connectors.token_bucket import TokenBuckets
+from connectors.trouble import pause_before
 from schemas.errors import Reject, Retry, Stop
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.linked import LossyTransport, context
@@ -147,6 +149,32 @@ def test_any_other_failure_is_tried_again_and_no_redirect_is_followed(
     with pytest.raises(Retry):
         stage.provider.create(INTENT)
     assert len(stage.receiver.received) == 1
+
+
+def test_too_many_failures_in_a_row_end_the_integration(stage: WebhookStage) -> None:
+    settings = stage.settings.model_copy(update={"disable_after": 3})
+    provider = DECLARATION.make(settings, stage.context)
+    for _ in range(2):  # a success between two failures starts the count anew
+        for status in (500, 500, 204):
+            stage.receiver.status = status
+            with contextlib.suppress(Retry):
+                provider.create(INTENT)
+    stage.receiver.status = 500
+    for _ in range(2):
+        with pytest.raises(Retry):
+            provider.create(INTENT)
+    with pytest.raises(Stop, match="3 times in a row"):
+        provider.create(INTENT)
+
+
+def test_the_schedule_is_the_specifications_and_obeyed() -> None:
+    declared = DECLARATION.retry_seconds
+    assert declared == (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
+    chance = random.Random(1)
+    for attempts, seconds in enumerate(declared):
+        pause = pause_before(attempts, None, chance, declared).total_seconds()
+        assert seconds <= pause <= seconds * 1.1
+    assert pause_before(0, 60, chance, declared).total_seconds() == 60
 
 
 def test_a_rate_limit_says_how_long(stage: WebhookStage) -> None:
