@@ -11,7 +11,7 @@ STAMP := $(VENV)/.installed
 # The installer itself; its hash, like everybody's, stands in requirements.lock.
 UV_LINE := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
 
-.PHONY: help setup demo up down test contract faults chaos recovery soak fuzz mutants bench lint format
+.PHONY: help setup demo up down test contract faults chaos simulate recovery soak fuzz mutants bench lint format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ soak: $(STAMP) ## Twenty minutes of load: the memory of the roles must not grow
 
 fuzz: $(STAMP) ## 100,000 random and mutated records through a running applier
 	@INTERACTIONS_FUZZ_RECORDS=100000 $(BIN)/pytest -s -o timeout=3600 tests/faults/test_fuzz_applier.py
+
+simulate: $(STAMP) ## A thousand random histories of two-way sync: some minutes
+	@INTERACTIONS_SIMULATED_HISTORIES=1000 $(BIN)/pytest -q tests/simulation --timeout 3600
 
 mutants: $(STAMP) ## Every deliberate bug must be caught
 	@$(BIN)/python -m tests.faults.mutants.check

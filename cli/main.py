@@ -27,6 +27,7 @@ GROUPS = (
     "token",
     "flags",
     "connectors",
+    "new_connector",
     "db",
     "doctor",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,8 @@ from tests.simulation.core import Core
 from tests.simulation.history import History
 
 pytestmark = pytest.mark.integration
-SEEDS = 100
+#: `make simulate` plays a thousand.
+HISTORIES = int(os.environ.get("INTERACTIONS_SIMULATED_HISTORIES", "60"))
 STEPS = 45
 
 
@@ -38,7 +40,7 @@ def servers(simulated_world: Settings) -> Iterator[tuple[Connection, Core]]:
         yield connection, Core(applying)
 
 
-@pytest.mark.parametrize("tens", range(SEEDS // 10))
+@pytest.mark.parametrize("tens", range(HISTORIES // 10))
 def test_random_histories_converge(servers: tuple[Connection, Core], tens: int) -> None:
     for seed in range(tens * 10, tens * 10 + 10):
         play(*servers, seed)
