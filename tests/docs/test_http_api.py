@@ -48,8 +48,8 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
     }
     outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("INTERACTIONS_")}
     try:
-        launch_stack(home, "applier,gateway", stop_with_parent=True)
-        lines = 'eval "$(interactions env)"\n' + script()
+        launch_stack(home, "applier,relay,gateway", stop_with_parent=True)
+        lines = 'eval "$(interactions env)"\n' + script() + "\nexec interactions audit"
         done = subprocess.run(
             [bash, "-c", lines], env=variables, capture_output=True, text=True, check=False, timeout=200
         )
@@ -60,7 +60,7 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
         shutil.rmtree(home)
         os.environ.update(outside)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    for text in ('"title":"Ring back"', '"code":"precondition_failed"', '"ok":true', "event: ready"):
+    for text in ('"title":"Ring back"', '"code":"precondition_failed"', '"ok":true', "event: ready", "No violation."):
         assert text in done.stdout, text
     refused = subprocess.run(
         [tmp_path / "interactions", "token", "--tenant", "1", "--organization", "2"],
