@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from bench.context import Bench
@@ -36,10 +38,12 @@ def sql_only(bench: Bench) -> Sample:
         checkpoints = checkpoint(bench.servers)
         with connect(settings, application_name="interactions-bench") as connection:
             log, disk = _written(connection)
+            server = _server_seconds(connection)
             began, worked = time.perf_counter(), time.thread_time()
             apply_batches(connection, settings, commands, sizes.batch_size)
             applied = time.perf_counter() - began
             worked = time.thread_time() - worked
+            server = _server_seconds(connection) - server
             log, disk = (
                 after - before for before, after in zip((log, disk), _written(connection), strict=True)
             )
@@ -52,15 +56,18 @@ def sql_only(bench: Bench) -> Sample:
             batches = _rows(connection, sizes.batch_size)
             written = [connection.execute(f"SELECT count(*) FROM {t}").fetchone() for t, *_ in _TABLES]
     count = len(messages)
+    copied, copy_server = _copied(bench, batches)
     return {
         "commands": count,
         "applied": count / applied,
         "redelivered": count / redelivered,
         "repeated": count / twice,
-        "copied": count / _copied(bench, batches),
+        "copied": count / copied,
         "wal_bytes": log / count,
         "disk_bytes": disk / count,
         "client_us": worked / count * 1e6,
+        "server_us": server / count * 1e6,
+        "copy_server_us": copy_server / count * 1e6,
         "rows": sum(row[0] for row in written if row),
         "outbox_rows": written[2][0] if written[2] else 0,
         "checkpoints": checkpoints,
@@ -77,11 +84,20 @@ def _written(connection: Connection) -> tuple[float, float]:
     return float(found[0]), float(found[1])
 
 
-def _copied(bench: Bench, batches: Sequence[dict[str, bytes]]) -> float:
-    """Seconds that the same rows take as text that needs only to be sent."""
+def _server_seconds(connection: Connection) -> float:
+    """Processor time so far of the server process behind a connection (proc(5)): little of it depends on
+    who else uses the machine."""
+    pid = connection.info.backend_pid
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _copied(bench: Bench, batches: Sequence[dict[str, bytes]]) -> tuple[float, float]:
+    """Seconds that the same rows take as text that needs only to be sent, and the server's of them."""
     with fresh_database(bench.servers) as settings:
         checkpoint(bench.servers)
         with connect(settings, application_name="interactions-bench") as connection:
+            server = _server_seconds(connection)
             began = time.perf_counter()
             for batch in batches:
                 with connection.cursor() as cursor:
@@ -89,7 +105,8 @@ def _copied(bench: Bench, batches: Sequence[dict[str, bytes]]) -> float:
                         with cursor.copy(f"COPY {table} ({_names(columns)}) FROM STDIN".encode()) as copy:
                             copy.write(batch[table])
                 connection.commit()
-            return time.perf_counter() - began
+            seconds = time.perf_counter() - began
+            return seconds, _server_seconds(connection) - server
 
 
 def _names(columns: Sequence[str]) -> str:

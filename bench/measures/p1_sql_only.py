@@ -15,6 +15,8 @@ def _take(samples: Samples) -> Figure:
         ("copied_per_second", samples.series("sql_only", "copied")),
         rows_per_command=round(median(samples.series("sql_only", "rows")) / _commands(samples), 2),
         client_us_per_command=round(median(samples.series("sql_only", "client_us")), 1),
+        server_us_per_command=round(median(samples.series("sql_only", "server_us")), 1),
+        copy_server_us_per_command=round(median(samples.series("sql_only", "copy_server_us")), 1),
         wal_bytes_per_command=round(median(samples.series("sql_only", "wal_bytes"))),
         disk_bytes_per_command=round(median(samples.series("sql_only", "disk_bytes"))),
         checkpoints=int(samples.series("sql_only", "checkpoints")[-1]),

@@ -28,8 +28,8 @@ def samples(tmp_path: Path) -> Samples:
 def _sql(applied: float, copied: float) -> dict[str, Any]:
     return {
         "applied": applied, "copied": copied, "redelivered": 4 * applied, "repeated": 2.5 * applied,
-        "commands": 100, "rows": 350, "client_us": 20.0, "checkpoints": 3,
-        "wal_bytes": 3000.0, "disk_bytes": 2000.0,
+        "commands": 100, "rows": 350, "client_us": 20.0, "server_us": 60.0, "checkpoints": 3,
+        "copy_server_us": 50.0, "wal_bytes": 3000.0, "disk_bytes": 2000.0,
     }  # fmt: skip
 
 
