@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.instants import instant_text
+from sinks.reads.integrations import Enrichment
 from sinks.reads.scope import Row
 
 
@@ -40,3 +41,9 @@ def interaction_item(row: Row) -> dict[str, Any]:
         "interactionTypeLabel": row.get("type_label"),
         "version": row["version"],
     }
+
+
+def enriched(item: dict[str, Any], mirrors: Enrichment) -> dict[str, Any]:
+    """The item with ``_integrations``, if it has mirrors (spec "UMES integration response contract")."""
+    found = mirrors.get(item["id"])
+    return {**item, "_integrations": found} if found else item

@@ -13,7 +13,7 @@ from api.bodies import RequestBody
 from api.command_gateway import Order
 from api.cursor import make_cursor, read_cursor
 from api.guards import require_features
-from api.interaction_items import interaction_item
+from api.interaction_items import enriched, interaction_item
 from api.mutation_guards import Mutation
 from api.preconditions import change, not_found, preconditions_of
 from api.principal import Principal
@@ -34,6 +34,7 @@ from schemas.values import (
     UuidText,
     normalize_interaction_type,
 )
+from sinks.reads.integrations import integrations_of_async
 from sinks.reads.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
 
 router = guarded_router("interactions")
@@ -191,7 +192,10 @@ async def list_interactions(
     page = Page(sort=query.sortField, direction=direction, limit=query.limit, after=after)
     async with services.reads.connection() as connection:
         rows, more = await interaction_page(connection, who.scope, filters, page)
-    answer: dict[str, Any] = {"items": [interaction_item(row) for row in rows]}
+        mirrors = await integrations_of_async(
+            connection, who.tenant_id, who.organization_id, [row["id"] for row in rows]
+        )
+    answer: dict[str, Any] = {"items": [enriched(interaction_item(row), mirrors) for row in rows]}
     if more:
         last = rows[-1]
         answer["nextCursor"] = make_cursor(query.sortField, direction, named, last["sort_key"], last["id"])
@@ -208,10 +212,13 @@ async def get_interaction(
     """One interaction; its ``ETag`` is what ``If-Match`` takes."""
     async with services.reads.connection() as connection:
         row = await interaction_by_id(connection, who.scope, interaction_id)
+        mirrors = await integrations_of_async(
+            connection, who.tenant_id, who.organization_id, [interaction_id]
+        )
     if row is None:
         raise not_found()
     response.headers["ETag"] = etag(row["version"])
-    return interaction_item(row)
+    return enriched(interaction_item(row), mirrors)
 
 
 @router.post(

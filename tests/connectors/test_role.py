@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from runtime.postgres import connect
 from schemas.topics import TOPICS
+from sinks.reads.integrations import integrations_of
 from tests.connectors.trello_world import TrelloWorld
 from tests.harness.roles import wait_until
-from tests.harness.wire import read_topic
+from tests.harness.wire import ORGANIZATION, TENANT, read_topic
 from tests.providers.trello_simulator import KEY, SECRET, TOKEN
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -94,6 +96,22 @@ def test_an_outage_ends_in_one_call(started: TrelloWorld) -> None:
     world.wait_card(identity, name="5", seconds=60)
     world.at_rest()
     assert world.simulator.writes == writes + 1
+
+
+def test_mirrors_are_shown_while_the_flag_is_on(started: TrelloWorld) -> None:
+    world = started
+    identity = world.plan_call(title="Shown")
+    card = world.wait_card(identity)
+    world.at_rest()
+    with connect(world.settings, application_name="tests") as connection:
+        shown = integrations_of(connection, TENANT, ORGANIZATION, [identity])[identity][world.integration]
+        assert (shown["externalId"], shown["syncStatus"]) == (card["id"], "synced")
+        assert shown["externalUrl"].startswith("https://trello.com/")
+        assert shown["lastSyncedAt"]
+        assert not integrations_of(connection, ORGANIZATION, TENANT, [identity]), "another tenant's"
+        connection.execute("UPDATE feature_flags SET enabled = FALSE")
+        assert not integrations_of(connection, TENANT, ORGANIZATION, [identity])
+        connection.rollback()
 
 
 def test_a_forged_webhook_is_refused(started: TrelloWorld) -> None:
