@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import httpx2
@@ -18,12 +18,17 @@ class LossyTransport(httpx2.BaseTransport):
         self._inner = inner or httpx2.HTTPTransport()
         self.down = False
         self.losing = False
+        #: Called once, just before the next write is sent: somebody else is faster.
+        self.before_write: Callable[[], object] | None = None
         #: Every request that was sent.
         self.sent: list[httpx2.Request] = []
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         if self.down:
             raise httpx2.ConnectError("down", request=request)
+        if self.before_write is not None and request.method not in {"GET", "PROPFIND", "REPORT"}:
+            intervene, self.before_write = self.before_write, None
+            intervene()
         self.sent.append(request)
         answer = self._inner.handle_request(request)
         if self.losing and request.method not in {"GET", "PROPFIND", "REPORT"}:

@@ -132,6 +132,21 @@ class TestTwoClients:
         sequence = [line for line in stage.theirs(made.external_id).data.splitlines() if "SEQUENCE" in line]
         assert int(sequence[0].partition(":")[2]) >= rounds
 
+    @pytest.mark.parametrize("what", ["update", "archive", "restore"])
+    def test_somebody_is_faster_between_our_look_and_our_write(self, stage: CaldavStage, what: str) -> None:
+        made = stage.provider.create(INTENT)
+        calls: dict[str, Callable[[], object]] = {
+            "update": lambda: stage.provider.update(made.external_id, {"title": "ours"}, made),
+            "archive": lambda: stage.provider.archive(made.external_id),
+            "restore": lambda: stage.provider.restore(made.external_id, FULL),
+        }
+        stage.transport.before_write = lambda: stage.edit(made.external_id, {"body": "theirs"})
+        with pytest.raises(Conflict):
+            calls[what]()
+        assert stage.transport.before_write is None
+        seen = _read(stage.provider, made.external_id)
+        assert (seen.values["title"], seen.values["body"]) == (FULL["title"], "theirs")
+
     def test_both_complete_it(self, stage: CaldavStage) -> None:
         made = stage.provider.create(INTENT)
         stage.theirs(made.external_id).complete()
