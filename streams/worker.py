@@ -30,7 +30,7 @@ def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> S
     codec = make_codec(settings)
     flight = Flight()
     batches: queue.Queue[Batch] = queue.Queue(maxsize=1)
-    applied: queue.Queue[Batch] = queue.Queue(maxsize=2)
+    applied: queue.Queue[Batch] = queue.Queue(maxsize=1)  # a full batch and its decisions take 20 MiB
     reader = Reader(settings, codec.decode, flight, batches, pulse, stop)
     writer = Writer(settings, flight, batches, applied, pulse, stop)
     publisher = Publisher(settings, codec.encode_result, flight, applied, pulse, stop)
