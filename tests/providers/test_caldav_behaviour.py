@@ -176,8 +176,10 @@ class TestMaking:
     def test_a_second_create_finds_the_first(self, stage: CaldavStage) -> None:
         first = stage.provider.create(INTENT)
         stage.edit(first.external_id, {"title": "theirs"})
+        still_there = stage.decorate(first.external_id)
         again = stage.provider.create(INTENT)
         assert (again.external_id, again.values["title"]) == (first.external_id, FULL["title"])
+        assert still_there(), "what others have added to it was overwritten"
         assert stage.count() == 1
 
     def test_an_archived_one_comes_back(self, stage: CaldavStage) -> None:
