@@ -67,7 +67,9 @@ def demo(
     os.environ[f"{ENV_PREFIX}HOME"] = str(home)
     good: bool | None = None
     try:
-        launch_stack(home, ",".join(DEFAULT_ROLES), ephemeral=True, stop_with_parent=True, progress=progress_line)
+        launch_stack(
+            home, ",".join(DEFAULT_ROLES), ephemeral=True, stop_with_parent=True, progress=progress_line
+        )
         good = _show(load_settings(), dictionaries, week)
         tenant, organization = (week[0].event[name] for name in ("tenantid", "organizationid"))
         shown = gateway_shows(home, tenant, organization)

@@ -60,7 +60,13 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
         shutil.rmtree(home)
         os.environ.update(outside)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    for text in ('"title":"Ring back"', '"code":"precondition_failed"', '"ok":true', "event: ready", "No violation."):
+    for text in (
+        '"title":"Ring back"',
+        '"code":"precondition_failed"',
+        '"ok":true',
+        "event: ready",
+        "No violation.",
+    ):
         assert text in done.stdout, text
     refused = subprocess.run(
         [tmp_path / "interactions", "token", "--tenant", "1", "--organization", "2"],

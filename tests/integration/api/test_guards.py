@@ -139,7 +139,8 @@ def test_from_elsewhere(
     """Ids of another scope are answered as ids that nobody has: same status, same body."""
     if path == "/api/customers/stream":
         pytest.skip("it has no end; what a stream tells to whom is tested with the streams")
-    headers = {"Authorization": f"Bearer {token(features=EVERYTHING, **{foreign: new_id()})}"}
+    elsewhere: dict[str, Any] = {foreign: new_id()}
+    headers = {"Authorization": f"Bearer {token(features=EVERYTHING, **elsewhere)}"}
     unknown = {name: new_id() for name in known}
     unknown["undo"] = "u.bm9uZQ"
     answers = [_call(anybody, method, path, ids, headers) for ids in (known, unknown)]

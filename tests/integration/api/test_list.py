@@ -235,5 +235,5 @@ def test_another_organization_sees_nothing_of_it(stored: Settings, client: httpx
             assert other.get(f"{PATH}/{own['id']}").status_code == 404
 
 
-def _bearer(**scope: str) -> dict[str, str]:
+def _bearer(**scope: Any) -> dict[str, str]:
     return {"Authorization": f"Bearer {token(**scope)}"}

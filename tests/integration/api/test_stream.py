@@ -144,7 +144,7 @@ def test_a_flag_of_the_tenant_reaches_all_its_organizations(gateway: Gateway, pi
 
 
 def test_limits_and_the_end_of_a_process(pipeline: Settings, customer: str) -> None:
-    small = {"INTERACTIONS_API_STREAM_BACKLOG": "0", "INTERACTIONS_API_STREAM_CLIENTS": "1"}
+    small: dict[str, Any] = {"INTERACTIONS_API_STREAM_BACKLOG": "0", "INTERACTIONS_API_STREAM_CLIENTS": "1"}
     with serving(pipeline, **small) as own, own.client() as reader:
         with listening(reader) as seen:
             seen.wait_for("ready")

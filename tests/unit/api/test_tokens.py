@@ -57,7 +57,7 @@ def _claims(**changes: Any) -> dict[str, Any]:
 def test_a_token_of_the_secret() -> None:
     who = _read(Tokens(_settings()), jwt.encode(_claims(), SECRET))
     assert who.tenant_id == "aaaaaaaa-0000-4000-8000-000000000001", "ids are compared in lower case"
-    assert (who.subject, who.features) == ("someone", {"customers.view"})
+    assert (who.subject, who.features) == ("someone", frozenset({"customers.view"}))
 
 
 def test_a_token_of_the_key_set() -> None:
