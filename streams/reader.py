@@ -18,7 +18,7 @@ from schemas.command import Command, Record, Refused
 from schemas.decode import DecodeAvro, decode_record
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
-from sinks.positions import read_progress
+from sinks.positions import Progress, read_progress
 from streams.pipeline import Batch, Flight, Pulse
 
 _log = structlog.get_logger("applier")
@@ -188,7 +188,7 @@ class Reader:
         if not numbers:
             consumer.incremental_assign([])
             return
-        progress = read_progress(self._settings, numbers)
+        progress = self._progress(numbers)
         committed = {part.partition: part.offset for part in consumer.committed(partitions, timeout=30)}
         starts = []
         for number in numbers:
@@ -225,6 +225,19 @@ class Reader:
         consumer.incremental_assign(starts)
         # Hazard: a pause outlives the loss of a partition; without this it would come back deaf.
         consumer.resume(partitions)
+
+    def _progress(self, numbers: list[int]) -> dict[int, Progress]:
+        """The stored positions; a database that is away is waited for, or each owner would end in turn."""
+        delays = Backoff(ceiling=2.0).delays()
+        while True:
+            try:
+                return read_progress(self._settings, numbers)
+            except Retry as error:
+                _log.warning("applier.retry", reason=str(error))
+                self._pulse.beat("reader")
+                self._pulse.excuse("reader", _EXCUSED_SECONDS)
+                if self._stop.wait(next(delays)):
+                    raise
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [part.partition for part in partitions]

@@ -100,7 +100,7 @@ def _crash(point: str) -> Strike:
         )
         reached = member.logged(f"crash point {point} reached", since)
         if not reached:
-            scene.crew.send(member.name, signal.SIGKILL)
+            scene.crew.disarm(member.name)
         return Done(time.monotonic(), reached=reached)
 
     return strike

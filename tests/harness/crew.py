@@ -30,6 +30,7 @@ class Member:
     guest: bool = False
     process: subprocess.Popen[bytes] | None = None
     armed: dict[str, str] = field(default_factory=dict)
+    armed_at: int = 0
     exits: list[int] = field(default_factory=list)
     starts: int = 0
 
@@ -83,7 +84,7 @@ class Crew:
                 os.kill(process.pid, number)
 
     def arm(self, name: str, point: str) -> int:
-        """Kill a member; its next life (and only that) ends at a crash point ``name:nth``.
+        """Kill a member; it ends at a crash point ``name:nth``, in whichever life reaches it first.
 
         :returns: where its log ends now, for :meth:`Member.logged`.
         """
@@ -93,7 +94,14 @@ class Crew:
                 "INTERACTIONS_CRASH_POINT": point,
             }
             self.send(name, signal.SIGKILL)
-            return self.members[name].log.stat().st_size
+            self.members[name].armed_at = self.members[name].log.stat().st_size
+            return self.members[name].armed_at
+
+    def disarm(self, name: str) -> None:
+        """Let a member live on; whoever is armed now is killed."""
+        with self._lock:
+            self.members[name].armed = {}
+            self.send(name, signal.SIGKILL)
 
     def join(self, role: str, name: str) -> None:
         """Take on one more process."""
@@ -127,7 +135,9 @@ class Crew:
                         self._start(member)
 
     def _start(self, member: Member) -> None:
-        extra, member.armed = member.armed, {}
+        if member.armed and member.logged("crash point ", member.armed_at):
+            member.armed = {}
+        extra = member.armed
         with member.log.open("ab") as log:
             log.write(f"--- start {member.starts} at {time.time():.3f} {extra} ---\n".encode())
             log.flush()
