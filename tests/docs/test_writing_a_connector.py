@@ -20,7 +20,12 @@ QUOTES = re.findall(r"<!-- from: (\S+) -->\n```python\n(.*?)```", PAGE, re.DOTAL
 
 @pytest.mark.parametrize(("path", "quote"), QUOTES)
 def test_a_quoted_block_stands_in_the_file(path: str, quote: str) -> None:
-    assert quote in (ROOT / path).read_text()
+    assert _layoutless(quote) in _layoutless((ROOT / path).read_text())
+
+
+def _layoutless(code: str) -> str:
+    """Code without its layout: the formatter lays a method out anew when it stands alone on a page."""
+    return re.sub(r"[\s,]+", "", code)
 
 
 def test_every_block_of_python_is_a_quote() -> None:
