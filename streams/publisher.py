@@ -25,6 +25,10 @@ _log = structlog.get_logger("applier")
 _TIMEOUT: Final = 15.0
 
 
+class _Void(Exception):  # noqa: N818 - no error: an ownership has ended
+    """A batch in this transaction is no longer ours."""
+
+
 class Publisher:
     """Publishes what was committed: one Kafka transaction for all batches that are waiting.
 
@@ -89,6 +93,9 @@ class Publisher:
                 published = self._published(current) if self._unsure else {}
                 self._transact(producer, current, published)
                 return
+            except _Void:
+                if not self._aborted(producer):
+                    self._producer.replace("a transaction that became void cannot be ended", hanging=False)
             except Hung as hung:
                 self._unsure = True
                 self._producer.replace(str(hung), hanging=True)
@@ -141,6 +148,10 @@ class Publisher:
         offsets = [TopicPartition(self._commands, partition, end) for partition, end in ends.items()]
         self._pulse.beat("publisher")
         membership = self._flight.membership
+        if not all(self._flight.current(batch) for batch in batches):
+            # Hazard: lost and won back meanwhile, our newest membership is valid and the batch is not: another
+            # owner may have published it. Read first, checked second, the membership is of the batch's time.
+            raise _Void
         bounded(
             "send-offsets", lambda limit: producer.send_offsets_to_transaction(offsets, membership, limit)
         )

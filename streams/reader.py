@@ -168,7 +168,6 @@ class Reader:
     def _idle(self, seconds: float) -> None:
         """Stay a member of the group while nothing more can be taken in."""
         self._pulse.beat("reader")
-        self._flight.membership = self.consumer.consumer_group_metadata()
         assigned = self.consumer.assignment()
         if assigned:
             self.consumer.pause(assigned)
@@ -182,6 +181,8 @@ class Reader:
             owned = self.consumer.assignment()
             if owned:
                 self.consumer.resume(owned)
+        # After the callbacks: a membership must never be newer than what is known to be lost.
+        self._flight.membership = self.consumer.consumer_group_metadata()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [part.partition for part in partitions]
