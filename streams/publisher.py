@@ -25,7 +25,7 @@ _log = structlog.get_logger("applier")
 _TIMEOUT: Final = 15.0
 
 
-class _Void(Exception):  # noqa: N818 - no error: an ownership has ended
+class _Void(Exception):
     """A batch in this transaction is no longer ours."""
 
 
@@ -149,8 +149,8 @@ class Publisher:
         self._pulse.beat("publisher")
         membership = self._flight.membership
         if not all(self._flight.current(batch) for batch in batches):
-            # Hazard: lost and won back meanwhile, our newest membership is valid and the batch is not: another
-            # owner may have published it. Read first, checked second, the membership is of the batch's time.
+            # Hazard: lost and won back meanwhile, our newest membership is valid and the batch is not:
+            # another owner may have published it. Read first, checked second, it is of the batch's time.
             raise _Void
         bounded(
             "send-offsets", lambda limit: producer.send_offsets_to_transaction(offsets, membership, limit)
