@@ -54,10 +54,10 @@ class Artifact:
         )
 
 
-def locked_artifacts(lock: Path = LOCK_FILE) -> list[Artifact]:
-    """All files of a lock."""
+def locked_artifacts(lock: Path | None = None) -> list[Artifact]:
+    """All files of a lock; by default of the servers' own."""
     artifacts = []
-    for line in lock.read_text().splitlines():
+    for line in (lock or LOCK_FILE).read_text().splitlines():
         coordinate, _, digest = line.partition(" sha256:")
         group, name, version, classifier, packaging = coordinate.split(":")
         artifacts.append(Artifact(group, name, version, classifier, packaging, digest))
