@@ -16,6 +16,7 @@ from runtime.backoff import Backoff
 from runtime.bounded_call import Hung
 from runtime.settings import Settings
 from schemas.command import Refused
+from schemas.errors import Retry
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
 from streams.pipeline import Batch, Flight, Pulse
 from streams.result_records import EncodeResult, dead_letter_headers, result_record
@@ -99,6 +100,10 @@ class Publisher:
             except Hung as hung:
                 self._unsure = True
                 self._producer.replace(str(hung), hanging=True)
+            except Retry as unsettled:  # an earlier transaction: nothing of this one has begun
+                _log.warning("applier.publish_retry", reason=str(unsettled))
+                if self._stop.wait(next(delays)):
+                    return  # the next owner publishes from the group's offsets
             except KafkaException as failure:
                 error = failure.args[0]
                 _log.warning("applier.publish_retry", reason=error.str(), code=error.name())

@@ -104,7 +104,8 @@ class ResultsProducer:
     def published(self, group: str, topic: str, partitions: Sequence[int]) -> dict[int, int]:
         """Partition → the offset below which results are published, when no transaction of ours is open.
 
-        :raises Retry: the broker does not answer in time.
+        :raises Retry: the broker does not answer in time, or a transaction with offsets of these partitions
+            is still open: its end decides what is published.
         :raises KafkaException: it refuses.
         """
         asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for number in partitions])
@@ -113,6 +114,10 @@ class ResultsProducer:
             [asked], require_stable=True, request_timeout=CALL_SECONDS
         )[group]
         found = within(CALL_SECONDS + 1.0, "group-offsets", future.result)
+        for place in found.topic_partitions:
+            # Hazard: beside an error stands offset -1001, which would read as "nothing is published yet".
+            if place.error is not None:
+                raise Retry(f"partition {place.partition}: {place.error.str()}")
         return {place.partition: place.offset for place in found.topic_partitions}
 
 
