@@ -19,6 +19,7 @@ POINTS: Final = frozenset(
         "before-commit",
         "after-commit-before-results",
         "after-results-before-offsets",
+        "after-offsets-before-commit",
         "relay-after-read",
         "relay-after-send-before-commit",
         "relay-after-commit-before-cleanup",

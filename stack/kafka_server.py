@@ -112,6 +112,9 @@ class KafkaServer:
             "transaction.state.log.replication.factor": 1,
             "transaction.state.log.min.isr": 1,
             "transaction.state.log.num.partitions": 8,
+            # How soon a killed owner's open transaction is ended after its timeout; until then its
+            # partitions wait (the default is 10 s).
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
             "share.coordinator.state.topic.replication.factor": 1,
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,

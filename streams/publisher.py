@@ -160,6 +160,7 @@ class Publisher:
         bounded(
             "send-offsets", lambda limit: producer.send_offsets_to_transaction(offsets, membership, limit)
         )
+        crash_points.reach("after-offsets-before-commit")
         self._pulse.beat("publisher")
         self._commit(producer)
         self._unsure = False

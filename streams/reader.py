@@ -25,6 +25,8 @@ _log = structlog.get_logger("applier")
 _NO_OFFSET: Final = -1001
 #: How long a rebalance waits for what is in flight; well below max.poll.interval.ms.
 _DRAIN_SECONDS: Final = 30.0
+#: A killed owner's transaction ends after its timeout and the broker's next look for such ones.
+_TRANSACTION_END_SECONDS: Final = 60.0
 #: Longer than any pause between two tries.
 _EXCUSED_SECONDS: Final = 10.0
 
@@ -190,7 +192,7 @@ class Reader:
             consumer.incremental_assign([])
             return
         progress = self._progress(numbers)
-        committed = {part.partition: part.offset for part in consumer.committed(partitions, timeout=30)}
+        committed = self._committed(consumer, partitions)
         starts = []
         for number in numbers:
             low, end = consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=30)
@@ -226,6 +228,18 @@ class Reader:
         consumer.incremental_assign(starts)
         # Hazard: a pause outlives the loss of a partition; without this it would come back deaf.
         consumer.resume(partitions)
+
+    def _committed(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, int]:
+        """The group's offsets; an open transaction that holds some is waited for, until it has ended.
+
+        :raises KafkaException: the broker refuses, or the transaction did not end in time.
+        """
+        found = consumer.committed(partitions, timeout=_TRANSACTION_END_SECONDS)
+        for part in found:
+            # Hazard: beside an error stands the same number as for "never committed".
+            if part.error is not None:
+                raise KafkaException(part.error)
+        return {part.partition: part.offset for part in found}
 
     def _progress(self, numbers: list[int]) -> dict[int, Progress]:
         """The stored positions; a database that is away is waited for, or each owner would end in turn."""

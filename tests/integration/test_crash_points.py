@@ -26,6 +26,7 @@ APPLIER_POINTS = (
     "after-commit-before-results:3",
     "after-results-before-offsets:1",
     "after-results-before-offsets:2",
+    "after-offsets-before-commit:2",
 )
 RELAY_POINTS = (
     "relay-after-read:2",

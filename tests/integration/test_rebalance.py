@@ -50,6 +50,21 @@ def test_a_killed_worker_is_replaced_by_the_other(fresh_settings: Settings) -> N
         assert_clean(settings)
 
 
+def test_a_transaction_that_a_killed_owner_left_open_is_waited_for(fresh_settings: Settings) -> None:
+    """Its offsets stand or fall with it; until then nobody knows which results are published."""
+    settings = fresh_settings.model_copy(update={"batch_size": 50})
+    armed = {"INTERACTIONS_TEST_BUILD": "1", "INTERACTIONS_CRASH_POINT": "after-offsets-before-commit:8"}
+    with running(settings, "relay"), running(settings, "applier", **armed) as first:
+        first.wait_for_log("applier.assigned")
+        # Another slot than the first one's: a successor in the same slot would end the transaction at once.
+        with running(settings, "applier") as second:
+            second.wait_for_log("applier.assigned")
+            places = publish(settings, history(seed=9, commands=3000, entities=200))
+            assert first.wait_for_exit() == -signal.SIGKILL
+            wait_for_results(settings, places, 120)
+            assert_clean(settings)
+
+
 def test_a_paused_owner_that_wakes_up_writes_nothing(fresh_settings: Settings) -> None:
     """SIGSTOP longer than the session timeout, then SIGCONT: the zombie of every design review."""
     settings = fresh_settings.model_copy(update={"batch_size": 50})
