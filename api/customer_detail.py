@@ -7,11 +7,12 @@ from typing import Any, Final, Literal
 from api.adapters.old_items import activity, old_instant
 from api.customer_items import customer, deal
 from api.feature_flags import legacy_shows
-from api.interaction_items import interaction_item
+from api.interaction_items import enriched, interaction_item
 from api.principal import Principal
 from api.services import Services
 from schemas.errors import Reject
 from sinks.reads.customer_detail import deals_of, entity, views_of
+from sinks.reads.integrations import integrations_of_async
 from sinks.reads.interaction_views import LEGACY_TODO, View
 
 Row = dict[str, Any]
@@ -36,7 +37,7 @@ async def customer_detail(
     kind: Literal["person", "company"],
     include: list[str],
 ) -> Row:
-    """The answer of both detail routes; at most four statements.
+    """The answer of both detail routes; at most five statements.
 
     :raises Reject: there is no such person or company here (404).
     """
@@ -49,13 +50,17 @@ async def customer_detail(
             raise not_found(kind)
         deals = await deals_of(connection, who.scope, entity_id) if "deals" in tokens else None
         found = await views_of(connection, who.scope, entity_id, views, legacy=legacy)
+        shown = [row["id"] for row in found.get("interactions", [])]
+        mirrors = await integrations_of_async(connection, who.tenant_id, who.organization_id, shown)
     counts: dict[str, int] = {view: rows[0]["total"] if rows else 0 for view, rows in found.items()}
     if deals is not None:
         counts["deals"] = len(deals)
     return {
         "interactionMode": "legacy" if legacy else "canonical",
         kind: customer(row),
-        "interactions": [_interaction(item, who) for item in found.get("interactions", [])],
+        "interactions": [
+            enriched(_interaction(item, who), mirrors) for item in found.get("interactions", [])
+        ],
         "activities": [activity(item) for item in found.get("activities", [])],
         "todos": [_todo(item, who) for item in found.get("todos", [])],
         "deals": [deal(item) for item in deals or []],

@@ -1,0 +1,88 @@
+"""Mirrors beside interactions: shown where there are some, absent where sync is off (test list 13, 16)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from tests.harness.gateway import ALL_FEATURES, Gateway
+from tests.harness.wire import event, new_id, outcomes
+
+pytestmark = pytest.mark.integration
+LIST, PEOPLE = "/api/customers/interactions", "/api/customers/people"
+
+
+def _set(pipeline: Settings, scope: dict[str, Any], enabled: bool) -> None:
+    flag = {"flag": "customers.interactions.external-sync", "enabled": enabled}
+    (result,) = outcomes(pipeline, [event("feature_flag.set", scope["tenant"], flag, **scope)])
+    assert result["outcome"] == "applied"
+
+
+def _mirror(pipeline: Settings, scope: dict[str, Any], identity: str) -> str:
+    integration = f"board-{new_id()[:8]}"
+    with connect(pipeline, application_name="tests") as connection:
+        connection.execute(
+            "INSERT INTO integrations (id, tenant_id, organization_id, provider, settings, policy, secrets,"
+            " secrets_key_id, state) VALUES (%s, %s, %s, 'trello', %s, %s, '', 'k1', 'active')",
+            (integration, scope["tenant"], scope["organization"], Jsonb({}), Jsonb({})),
+        )
+        connection.execute(
+            "INSERT INTO sync_external_id_mappings (integration_id, local_id, tenant_id, organization_id,"
+            " external_id, external_url, base) VALUES (%s, %s, %s, %s, 'card', %s, %s)",
+            (
+                integration,
+                identity,
+                scope["tenant"],
+                scope["organization"],
+                "https://trello.com/c/card",
+                Jsonb({}),
+            ),
+        )
+    return integration
+
+
+def test_mirrors_are_shown_where_sync_is_on(pipeline: Settings, gateway: Gateway) -> None:
+    scope: dict[str, Any] = {"tenant": new_id(), "organization": new_id()}
+    person, mirrored, plain = new_id(), new_id(), new_id()
+    plan = {"interactionType": "call", "scheduledAt": "2027-01-01T09:00:00Z"}
+    made = [
+        event("entity.upsert", person, {"id": person, "kind": "person", "displayName": "Ada"}, **scope),
+        *(
+            event("interaction.create", person, {"id": identity, **plan}, **scope)
+            for identity in (mirrored, plain)
+        ),
+    ]
+    assert {result["outcome"] for result in outcomes(pipeline, made)} == {"applied"}
+    integration = _mirror(pipeline, scope, mirrored)
+    with gateway.client(**scope, features=ALL_FEATURES) as client:
+
+        def seen() -> list[dict[str, dict[str, Any] | None]]:
+            listed = client.get(LIST, params={"entityId": person})
+            detail = client.get(f"{PEOPLE}/{person}", params={"include": "interactions"})
+            single = [client.get(f"{LIST}/{identity}") for identity in (mirrored, plain)]
+            assert int(listed.headers["x-statements"]) <= 3
+            assert int(detail.headers["x-statements"]) <= 5
+            views = (
+                listed.json()["items"],
+                detail.json()["interactions"],
+                [answer.json() for answer in single],
+            )
+            return [{item["id"]: item.get("_integrations") for item in view} for view in views]
+
+        assert seen() == [{mirrored: None, plain: None}] * 3, "sync is off until a tenant switches it on"
+        _set(pipeline, scope, enabled=True)
+        shown = {
+            integration: {
+                "externalId": "card",
+                "externalUrl": "https://trello.com/c/card",
+                "syncStatus": "synced",
+                "lastSyncedAt": None,
+            }
+        }
+        assert seen() == [{mirrored: shown, plain: None}] * 3
+        _set(pipeline, scope, enabled=False)
+        assert seen() == [{mirrored: None, plain: None}] * 3
