@@ -17,7 +17,7 @@ from runtime.command_sender import Settled
 from runtime.outcome_listener import Heard
 from runtime.postgres_pool import ReadPool
 from schemas.avro_codec import AvroDecoder
-from schemas.errors import InteractionsError, Reject, Retry
+from schemas.errors import FieldError, InteractionsError, Reject, Retry
 from schemas.identity import derive_id
 from sinks.reads.command_fate import fate_of
 
@@ -185,8 +185,6 @@ class Rejection(Reject):
     """
 
     def __init__(self, problem: dict[str, Any], order: Order) -> None:
-        from schemas.errors import FieldError
-
         status = problem["status"]
         if problem["code"] == "idempotency_conflict":
             status = 422  # draft-ietf-httpapi-idempotency-key-header-07, section 2.7

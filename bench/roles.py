@@ -33,6 +33,20 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(0.02)
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables by which a child process sees the same servers and names."""
+    assert settings.database_url is not None
+    return {
+        **os.environ,
+        "INTERACTIONS_HOME": str(settings.home),
+        "INTERACTIONS_DATABASE_URL": settings.database_url.get_secret_value(),
+        "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS": str(settings.kafka_bootstrap_servers),
+        "INTERACTIONS_SCHEMA_REGISTRY_URL": str(settings.schema_registry_url),
+        "INTERACTIONS_TOPIC_PREFIX": settings.topic_prefix,
+        "INTERACTIONS_CONSUMER_GROUP": settings.consumer_group,
+    }
+
+
 class RoleProcess:
     """One running role of the product."""
 
@@ -40,21 +54,10 @@ class RoleProcess:
         self.role = role
         self._log = folder / f"{role}-{number}.log"
         ready = folder / f"{role}-{number}.ready"
-        assert settings.database_url is not None
-        environment = {
-            **os.environ,
-            "INTERACTIONS_HOME": str(settings.home),
-            "INTERACTIONS_DATABASE_URL": settings.database_url.get_secret_value(),
-            "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS": str(settings.kafka_bootstrap_servers),
-            "INTERACTIONS_SCHEMA_REGISTRY_URL": str(settings.schema_registry_url),
-            "INTERACTIONS_TOPIC_PREFIX": settings.topic_prefix,
-            "INTERACTIONS_CONSUMER_GROUP": settings.consumer_group,
-            READY_FILE_VARIABLE: str(ready),
-        }
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cli.main", "run", role],
-                env=environment,
+                env={**environment(settings), READY_FILE_VARIABLE: str(ready)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

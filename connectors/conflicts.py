@@ -9,7 +9,7 @@ from connectors.merge import Merge, Side
 from connectors.stock import Stock
 from connectors.values import from_json, to_json
 from sinks.sync_subjects import Subject
-from sinks.sync_warnings import SyncWarning, open_warnings, raise_warning, settle_warnings
+from sinks.sync_warnings import about, open_warnings, raise_warning, settle_warnings
 
 _SIDES: dict[str, Side] = {"take_local": "local", "take_remote": "remote"}
 
@@ -53,15 +53,12 @@ class Disputes:
                 continue  # its warning says more
             _, new = raise_warning(
                 connection,
-                SyncWarning(
-                    integration_id=unit.integration_id,
-                    tenant_id=unit.tenant_id,
-                    organization_id=unit.organization_id,
-                    interaction_id=unit.interaction_id,
+                about(
+                    unit,
+                    "conflict",
+                    "both sides changed this field; ours is kept until somebody decides",
                     entity_id=subject.entity_id,
-                    kind="conflict",
                     field=conflict.name,
-                    detail="both sides changed this field; ours is kept until somebody decides",
                     local_value=to_json(conflict.local),
                     remote_value=to_json(conflict.remote),
                 ),

@@ -22,7 +22,7 @@ from sinks.sync_ledger import drop_other, set_pending
 from sinks.sync_mappings import Mapping as MappingRow
 from sinks.sync_mappings import await_import, delete_mapping, mapping_of
 from sinks.sync_subjects import CommandFate, Subject, command_fates, read_subject
-from sinks.sync_warnings import SyncWarning, raise_warning
+from sinks.sync_warnings import about, raise_warning
 
 _SHORTEST: Final = timedelta(milliseconds=50)
 _LONGEST: Final = timedelta(seconds=2)
@@ -78,18 +78,14 @@ def _take_fates(
 
 
 def _note_refusal(stock: Stock, subject: Subject, name: str, agreed: Agreed, code: str) -> None:
-    unit = stock.unit
     raise_warning(
         stock.connection,
-        SyncWarning(
-            integration_id=unit.integration_id,
-            tenant_id=unit.tenant_id,
-            organization_id=unit.organization_id,
-            interaction_id=unit.interaction_id,
+        about(
+            stock.unit,
+            "refused",
+            f"the provider's value was refused here: {code}",
             entity_id=subject.entity_id,
-            kind="refused",
             field=name,
-            detail=f"the provider's value was refused here: {code}",
             local_value=to_json(subject.values[name]),
             remote_value=to_json(agreed.remote),
         ),
@@ -179,15 +175,12 @@ def mirror_gone(stock: Stock, mapping: MappingRow, subject: Subject) -> None:
         stock.store_mapping(mapping, base_from_json(mapping.base or {}), None, gone=True)
         raise_warning(
             stock.connection,
-            SyncWarning(
-                integration_id=unit.integration_id,
-                tenant_id=unit.tenant_id,
-                organization_id=unit.organization_id,
-                interaction_id=unit.interaction_id,
+            about(
+                unit,
+                "detached",
+                "the object was deleted at the provider; retry makes a new one",
                 entity_id=subject.entity_id,
                 external_id=mapping.external_id,
-                kind="detached",
-                detail="the object was deleted at the provider; retry makes a new one",
             ),
         )
         if commands:

@@ -7,13 +7,10 @@ import contextlib
 import os
 import random
 import socket
-import tempfile
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
-import faust
 import structlog
 import uvicorn
 from mode import Service
@@ -26,6 +23,7 @@ from connectors.webhook_app import WebhookApp
 from connectors.worker import Worker
 from runtime.backoff import Backoff
 from runtime.connector_settings import ConnectorSettings, read_connector_settings
+from runtime.faust_worker import run_worker
 from runtime.logs import configure_logging
 from runtime.postgres import Connection, Outage, connect
 from runtime.readiness import announce_ready
@@ -188,21 +186,9 @@ def run_connectors(settings: Settings) -> None:
     configure_logging(settings)
     service = ConnectorsService(settings, read_connector_settings())
     marker = Marker(settings, service.stopping, service.work)
-    with tempfile.TemporaryDirectory(prefix="interactions-") as directory:
-        worker = faust.Worker(
-            make_app(settings, service, marker, Path(directory)),
-            loglevel="WARN",
-            override_logging=False,
-            redirect_stdouts=False,
-            quiet=True,
+    try:
+        run_worker(
+            lambda directory: make_app(settings, service, marker, directory), service, "the connectors"
         )
-        worker.spinner = None
-        try:
-            worker.execute_from_commandline()
-        except SystemExit as ending:
-            if ending.code and service.failure is None:
-                raise Stop("the connectors ended unexpectedly; see the log above") from ending
-        finally:
-            marker.close()
-    if service.failure is not None:
-        raise Stop(f"{service.failure}") from service.failure
+    finally:
+        marker.close()

@@ -14,7 +14,7 @@ from runtime.postgres import Connection
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip, Stop
 from sinks.sync_integrations import set_state
 from sinks.sync_ledger import Unit, finish, give_back
-from sinks.sync_warnings import SyncWarning, raise_warning
+from sinks.sync_warnings import SyncWarning, about, raise_warning
 
 _log = structlog.get_logger("connectors")
 #: Failures after which an item is given up while others get through.
@@ -95,18 +95,7 @@ class Trouble:
             )
 
     def _warn(self, connection: Connection, unit: Unit, kind: str, detail: str) -> None:
-        _, new = raise_warning(
-            connection,
-            SyncWarning(
-                integration_id=unit.integration_id,
-                tenant_id=unit.tenant_id,
-                organization_id=unit.organization_id,
-                interaction_id=unit.interaction_id,
-                entity_id=unit.entity_id,
-                kind=kind,
-                detail=detail,
-            ),
-        )
+        _, new = raise_warning(connection, about(unit, kind, detail, entity_id=unit.entity_id))
         if new:
             data = {"kind": kind, "interactionId": unit.interaction_id}
             self._link.announce("warning", self._link.integration, unit.entity_id, data)

@@ -41,11 +41,6 @@ def values_to_json(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: to_json(value) for name, value in values.items()}
 
 
-def values_from_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """All values of a JSON object; names that are no fields (any more) are left out."""
-    return {name: from_json(name, value) for name, value in values.items() if name in FIELDS}
-
-
 def base_to_json(base: Mapping[str, Agreed]) -> dict[str, Any]:
     """A base snapshot as it is stored."""
     return {

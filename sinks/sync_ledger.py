@@ -280,15 +280,6 @@ def set_pending(connection: Connection, unit: Unit, pending: dict[str, Any] | No
     )
 
 
-def read_unit(connection: Connection, integration_id: str, interaction_id: str) -> Unit | None:
-    """One row as it is."""
-    row = connection.execute(
-        f"SELECT {_COLUMNS} FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",  # noqa: S608
-        (integration_id, interaction_id),
-    ).fetchone()
-    return _unit(row) if row is not None else None
-
-
 def mark_intents(connection: Connection, integration_id: str, marker: str | None, now: datetime) -> int:
     """Make rows look at the provider that have an open intent (``marker``: with this one)."""
     done = connection.execute(

@@ -11,6 +11,7 @@ from uuid import uuid4
 from psycopg.types.json import Jsonb
 
 from runtime.postgres import Connection
+from sinks.sync_ledger import Unit
 
 _COLUMNS: Final = (
     "id::text, integration_id, tenant_id::text, organization_id::text, interaction_id::text,"
@@ -66,6 +67,20 @@ class SyncWarning:
     resolution: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+
+def about(unit: Unit, kind: str, detail: str, *, entity_id: str | None, **more: Any) -> SyncWarning:
+    """A warning about one item of the ledger; ``more``: further fields of :class:`SyncWarning`."""
+    return SyncWarning(
+        integration_id=unit.integration_id,
+        tenant_id=unit.tenant_id,
+        organization_id=unit.organization_id,
+        interaction_id=unit.interaction_id,
+        entity_id=entity_id,
+        kind=kind,
+        detail=detail,
+        **more,
+    )
 
 
 def raise_warning(connection: Connection, warning: SyncWarning) -> tuple[str, bool]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,9 +19,9 @@ import structlog
 from faust.app.base import BootStrategy
 from mode import Service
 
+from runtime.faust_worker import run_worker
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
-from schemas.errors import Stop
 from streams.pipeline import Pulse
 
 _log = structlog.get_logger("worker")
@@ -108,17 +107,6 @@ class StageService(Service):
             await loop.run_in_executor(None, thread.join, max(0.0, deadline - loop.time()))
 
 
-class Worker(faust.Worker):
-    """Faust's worker; a signal to look inside shows where threads are and never what they hold."""
-
-    def _on_sigusr1(self) -> None:
-        # Law: no customer text in a log. Faust's own way writes every local variable.
-        faulthandler.dump_traceback(all_threads=True)
-
-    def _on_sigusr2(self) -> None:
-        """Faust's own way stops the process in a debugger."""
-
-
 def make_app(settings: Settings, service: StageService, directory: Path) -> faust.App:
     """The app of one worker process, with its service attached.
 
@@ -144,20 +132,4 @@ def run_app(settings: Settings, service: StageService) -> None:
 
     :raises Stop: a stage failed; its reason is in the log and in the message.
     """
-    with tempfile.TemporaryDirectory(prefix="interactions-") as directory:
-        worker = Worker(
-            make_app(settings, service, Path(directory)),
-            loglevel="WARN",
-            override_logging=False,
-            redirect_stdouts=False,
-            quiet=True,
-        )
-        worker.spinner = None
-        try:
-            worker.execute_from_commandline()
-        except SystemExit as ending:
-            # Faust ends by exit code alone; the stage's own failure, if there is one, says more.
-            if ending.code and service.failure is None:
-                raise Stop("the worker ended unexpectedly; see the log above") from ending
-    if service.failure is not None:
-        raise Stop(f"{service.failure}") from service.failure
+    run_worker(lambda directory: make_app(settings, service, directory), service, "the worker")

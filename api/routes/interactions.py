@@ -212,11 +212,11 @@ async def get_interaction(
     """One interaction; its ``ETag`` is what ``If-Match`` takes."""
     async with services.reads.connection() as connection:
         row = await interaction_by_id(connection, who.scope, interaction_id)
+        if row is None:
+            raise not_found()
         mirrors = await integrations_of_async(
             connection, who.tenant_id, who.organization_id, [interaction_id]
         )
-    if row is None:
-        raise not_found()
     response.headers["ETag"] = etag(row["version"])
     return enriched(interaction_item(row), mirrors)
 

@@ -20,6 +20,7 @@ from bench.kafka_side import publish
 from bench.peers import debezium
 from bench.peers.process import Peer, peer
 from bench.peers.rows import TABLE, last_rows, make_table, rows_of
+from bench.roles import environment
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import Message, creates, entity_ids
@@ -41,7 +42,7 @@ def stock_faust(bench: Bench) -> Sample:
     with (
         fresh_world(bench.servers) as settings,
         connect(settings, application_name="interactions-bench", autocommit=True) as connection,
-        peer([sys.executable, "-m", "bench.peers.stock_faust"], _environment(settings)) as process,
+        peer([sys.executable, "-m", "bench.peers.stock_faust"], environment(settings)) as process,
     ):
 
         def applied() -> int:
@@ -143,19 +144,6 @@ def _backlog(
         return found is not None and found[0] == len(ids)
 
     return lay, stored
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    assert settings.database_url is not None
-    return {
-        **os.environ,
-        "INTERACTIONS_HOME": str(settings.home),
-        "INTERACTIONS_DATABASE_URL": settings.database_url.get_secret_value(),
-        "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS": str(settings.kafka_bootstrap_servers),
-        "INTERACTIONS_SCHEMA_REGISTRY_URL": str(settings.schema_registry_url),
-        "INTERACTIONS_TOPIC_PREFIX": settings.topic_prefix,
-        "INTERACTIONS_CONSUMER_GROUP": settings.consumer_group,
-    }
 
 
 def _quix_environment(progress: Callable[[str], None]) -> Path:

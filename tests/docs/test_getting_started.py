@@ -11,23 +11,13 @@ from pathlib import Path
 import pytest
 
 from runtime.settings import Settings
+from tests.harness.marked_blocks import script_of
 from tests.harness.roles import environment, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/getting-started.md").read_text()
-
-
-def script() -> str:
-    """The marked blocks; each must end with its exit status (0 unless it says another)."""
-    lines = ["set -u"]
-    blocks = re.findall(r"<!-- run(?:: exit (\d+))? -->\n```sh\n(.*?)```", GUIDE, re.DOTALL)
-    assert len(blocks) >= 5
-    for number, (status, block) in enumerate(blocks, 1):
-        # Every command of a block but the last must succeed; the functions of a block stay for the next.
-        lines += [f"echo '=== block {number}'", block, f'[ "$?" = "{status or 0}" ] || exit {number}']
-    return "\n".join(lines)
 
 
 def test_the_guide_works_as_it_is_written(fresh_settings: Settings, tmp_path: Path) -> None:
@@ -42,7 +32,7 @@ def test_the_guide_works_as_it_is_written(fresh_settings: Settings, tmp_path: Pa
     with running(fresh_settings, "applier"), running(fresh_settings, "relay"):
         variables = environment(fresh_settings)
         done = subprocess.run(
-            [bash, "-c", script()],
+            [bash, "-c", script_of(GUIDE, at_least=5)],
             env={**variables, "PATH": f"{tools}:{variables['PATH']}", "PYTHONPATH": str(ROOT)},
             cwd=tmp_path,
             capture_output=True,

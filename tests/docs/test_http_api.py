@@ -15,21 +15,12 @@ import pytest
 from runtime.gateway_settings import GatewaySettings
 from stack.down import stop_stack
 from stack.launch import launch_stack
+from tests.harness.marked_blocks import script_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/http-api.md").read_text()
-
-
-def script() -> str:
-    """The marked blocks; each must end with its exit status (0 unless it says another)."""
-    lines = ["set -u"]
-    blocks = re.findall(r"<!-- run(?:: exit (\d+))? -->\n```sh\n(.*?)```", PAGE, re.DOTALL)
-    assert len(blocks) >= 6
-    for number, (status, block) in enumerate(blocks, 1):
-        lines += [f"echo; echo '=== block {number}'", block, f'[ "$?" = "{status or 0}" ] || exit {number}']
-    return "\n".join(lines)
 
 
 def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
@@ -49,7 +40,7 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
     outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("INTERACTIONS_")}
     try:
         launch_stack(home, "applier,relay,gateway", stop_with_parent=True)
-        lines = 'eval "$(interactions env)"\n' + script() + "\nexec interactions audit"
+        lines = 'eval "$(interactions env)"\n' + script_of(PAGE, at_least=6) + "\nexec interactions audit"
         done = subprocess.run(
             [bash, "-c", lines], env=variables, capture_output=True, text=True, check=False, timeout=200
         )
