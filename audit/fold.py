@@ -273,7 +273,16 @@ class Fold:
     def _elsewhere(self, command: Parsed) -> bool:
         """Whether the command's place among those of its entity is not given by its offset."""
         entity, partition = hash(command.entity), command.record.partition
-        return entity in self._ledger.roaming or self._ledger.homes.get(entity, partition) != partition
+        if entity in self._ledger.roaming or self._ledger.homes.get(entity, partition) != partition:
+            return True
+        target = undo_target(command) if command.kind == "interaction.undo" else None
+        number = None if target is None else self._ledger.numbers.get(target)
+        # A command that never applied gives its entity no home; an undo of it may have come before it.
+        return (
+            number is not None
+            and self._ledger.entity[number] == entity
+            and self._ledger.partition[number] != partition
+        )
 
     def _is_known(self, command: Parsed) -> bool:
         """Whether the fold holds all that a command's outcome may depend on at its place."""

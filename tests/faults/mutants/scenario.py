@@ -118,8 +118,11 @@ def _verdict(settings: Settings) -> Found:
 
 
 def _plain(settings: Settings, mutant: str) -> Found:
+    messages = _messages()
     with mutated(settings, mutant, "applier"), mutated(settings, mutant, "relay"):
-        _await_answers(settings, publish(settings, _messages()))
+        _await_answers(settings, publish(settings, messages))
+        # Once more, in a batch of later: what is known of a batch's own commands hides no lost memory.
+        _await_answers(settings, publish(settings, messages[:20]))
         return _verdict(settings)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from audit.contract import FLAGS
 from audit.findings import Report
 from audit.run import audit
+from schemas.topics import COMMANDS
 from tests.unit.audit.machine import ORGANIZATION, START, TENANT, Machine, make_id
 from tests.unit.audit.story import tell
 
@@ -36,6 +37,20 @@ def test_the_story_is_clean_and_every_law_was_checked() -> None:
 
 def test_an_empty_deployment_is_clean() -> None:
     assert violations(audit(Machine().history())) == []
+
+
+@pytest.mark.parametrize("refused", [{"interactionType": "call", "priority": 999}, {"id": make_id("none")}])
+def test_an_undo_may_pass_a_command_of_another_partition_that_never_applied(refused: dict[str, Any]) -> None:
+    machine = Machine()
+    anna = ENTITIES[0]
+    machine.send("entity.upsert", {"id": anna, "kind": "person", "displayName": "x"}, entity=anna)
+    home = machine.settle().topics[COMMANDS][0].partition
+    machine.send("interaction.undo", {"commandId": "never-applied"}, entity=anna)
+    machine.settle()
+    kind = "interaction.create" if "priority" in refused else "interaction.complete"
+    machine.send(kind, refused, entity=anna, command_id="never-applied", partition=(home + 1) % 3)
+    machine.settle().topics[COMMANDS].sort(key=lambda record: record.partition == home)
+    assert violations(audit(machine.history())) == []
 
 
 def _instant(chance: random.Random) -> str:
