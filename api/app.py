@@ -13,6 +13,7 @@ from api import problems
 from api.command_gateway import CommandGateway
 from api.guards import check_all_guarded
 from api.mutation_guards import MutationGuards
+from api.notices import hear_notices
 from api.openapi import describe
 from api.rate_limit import Rates
 from api.routes import MODULES
@@ -106,6 +107,7 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
     await reads.open()
     sender.start()
     listener.start()
+    notices = asyncio.create_task(hear_notices(settings, commands))
     try:
         yield Services(
             settings=settings,
@@ -119,6 +121,8 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
             mutation_guards=MutationGuards(),
         )
     finally:
+        notices.cancel()
+        await asyncio.wait([notices])
         hub.close()
         await asyncio.to_thread(listener.close)
         await asyncio.to_thread(sender.close)

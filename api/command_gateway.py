@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 import orjson
@@ -14,15 +14,14 @@ import structlog
 from api.principal import Principal
 from api.problems import UnknownOutcome
 from runtime.command_sender import Settled
-from runtime.outcome_listener import Heard
 from runtime.postgres_pool import ReadPool
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import FieldError, InteractionsError, Reject, Retry
 from schemas.identity import derive_id
+from schemas.sources import GATEWAY
 from sinks.reads.command_fate import fate_of
 
 _log = structlog.get_logger("gateway")
-SOURCE: Final = "/customers/gateway"
 
 
 class Sender(Protocol):
@@ -30,6 +29,20 @@ class Sender(Protocol):
 
     def send(self, key: str, value: bytes, headers: list[tuple[str, str | bytes]], settled: Settled) -> None:
         """Queue one record."""
+        ...
+
+
+class Told(Protocol):
+    """An outcome that was heard of: a result of the topic, or a notice of the database."""
+
+    @property
+    def correlation_id(self) -> str | None:
+        """What the sender of the command gave."""
+        ...
+
+    @property
+    def value(self) -> bytes:
+        """The result as Confluent Avro."""
         ...
 
 
@@ -151,8 +164,8 @@ class CommandGateway:
             raise UnknownOutcome(order.id)
         return fate.result
 
-    def heard(self, items: list[Heard]) -> None:
-        """Wake those who wait for one of these outcomes; called in the listener's thread."""
+    def heard(self, items: Iterable[Told]) -> None:
+        """Wake those who wait for one of these outcomes, in whatever thread; the first to tell counts."""
         loop = self._loop
         if loop is None:
             return
@@ -161,7 +174,7 @@ class CommandGateway:
             if future is not None:
                 loop.call_soon_threadsafe(_tell, future, self._decode(item))
 
-    def _decode(self, item: Heard) -> dict[str, Any] | None:
+    def _decode(self, item: Told) -> dict[str, Any] | None:
         try:
             return self._decoder.decode(item.value)[1]
         except InteractionsError as error:
@@ -203,7 +216,7 @@ def _headers(order: Order, correlation: str) -> list[tuple[str, str | bytes]]:
         ("content-type", "application/json"),
         ("ce_specversion", "1.0"),
         ("ce_id", order.id),
-        ("ce_source", SOURCE),
+        ("ce_source", GATEWAY),
         ("ce_type", f"customers.{order.kind}"),
         ("ce_tenantid", principal.tenant_id),
         ("ce_organizationid", principal.organization_id),

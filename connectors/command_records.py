@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 
 import orjson
 
 from connectors.pulling import PulledCommand
 from schemas.instants import format_instant
+from schemas.sources import CONNECTORS
 
-_SOURCE: Final = "/customers/interactions/connectors"
 Headers = list[tuple[str, str | bytes | None]]
 
 
@@ -22,7 +21,7 @@ def record_of(
         ("content-type", "application/json"),
         ("ce_specversion", "1.0"),
         ("ce_id", command.id),
-        ("ce_source", _SOURCE),
+        ("ce_source", CONNECTORS),
         ("ce_type", command.type),
         ("ce_time", format_instant(now)),
         ("ce_tenantid", command.tenant_id),

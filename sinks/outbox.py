@@ -9,9 +9,8 @@ import orjson
 from domain.decision import Decision
 from domain.recompute import relabel_command_id
 from schemas.instants import format_instant
+from schemas.sources import PIPELINE
 from sinks.load import Connection
-
-SOURCE: Final = "/customers/interactions"
 
 _AFFECTED_SQL: Final = """
 SELECT e.id FROM customer_entities e JOIN customer_interactions i ON i.id = e.next_interaction_ref_id
@@ -29,7 +28,7 @@ def outbox_rows(decision: Decision) -> list[tuple[Any, ...]]:
     envelope = command.envelope
     shared: dict[str, Any] = {
         "ce_specversion": "1.0",
-        "ce_source": SOURCE,
+        "ce_source": PIPELINE,
         "ce_time": format_instant(command.appended_at),
         "ce_tenantid": envelope.tenant_id,
         "ce_organizationid": envelope.organization_id,
@@ -84,7 +83,7 @@ def relabel_rows(connection: Connection, decision: Decision) -> list[tuple[Any, 
         command_id = relabel_command_id(envelope.tenant_id, envelope.organization_id, envelope.id, entity_id)
         headers = {
             "ce_specversion": "1.0",
-            "ce_source": SOURCE,
+            "ce_source": PIPELINE,
             "ce_id": command_id,
             "ce_type": "customers.interaction.recompute_next",
             "ce_time": format_instant(decision.command.appended_at),

@@ -28,6 +28,37 @@ class Batch:
     decisions: list[Decision] = field(default_factory=list)
 
 
+class Applied:
+    """Committed batches on their way to the publisher: many small ones, or one large one.
+
+    :param most: commands that may wait; a batch that is larger waits alone.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._condition = threading.Condition()
+        self._batches: list[Batch] = []
+        self._most = most
+
+    def put(self, batch: Batch) -> None:
+        """Add a batch, as soon as there is room for it."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._fits(batch))
+            self._batches.append(batch)
+            self._condition.notify_all()
+
+    def take(self, seconds: float) -> list[Batch]:
+        """All that wait, in their order; none when nothing came within ``seconds``."""
+        with self._condition:
+            self._condition.wait_for(lambda: bool(self._batches), timeout=seconds)
+            taken, self._batches = self._batches, []
+            self._condition.notify_all()
+            return taken
+
+    def _fits(self, batch: Batch) -> bool:
+        waiting = sum(len(other.commands) for other in self._batches)
+        return not waiting or waiting + len(batch.commands) <= self._most
+
+
 class Flight:
     """Counts the batches between reading and publishing, and says when they have all landed."""
 

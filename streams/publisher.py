@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from runtime.settings import Settings
 from schemas.command import Refused
 from schemas.errors import Retry
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
-from streams.pipeline import Batch, Flight, Pulse
+from streams.pipeline import Applied, Batch, Flight, Pulse
 from streams.result_records import EncodeResult, dead_letter_headers, result_record
 from streams.results_producer import ResultsProducer, bounded
 
@@ -42,7 +41,7 @@ class Publisher:
         settings: Settings,
         encode: EncodeResult,
         flight: Flight,
-        applied: queue.Queue[Batch],
+        applied: Applied,
         pulse: Pulse,
         stop: threading.Event,
     ) -> None:
@@ -66,16 +65,10 @@ class Publisher:
         self._producer.open()
         self._pulse.rest("publisher")
         while not (self._stop.is_set() and self._flight.empty()):
-            try:
-                batches = [self._applied.get(timeout=0.25)]
-            except queue.Empty:
+            batches = self._applied.take(0.25)
+            if not batches:
                 continue
             self._pulse.beat("publisher")
-            while True:
-                try:
-                    batches.append(self._applied.get_nowait())
-                except queue.Empty:
-                    break
             try:
                 self._publish(batches)
             finally:

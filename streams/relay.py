@@ -22,7 +22,7 @@ from runtime.postgres import Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import RELAY_POSITION
-from sinks.wake import CHANNEL
+from sinks.notices import OUTBOX_CHANNEL
 from sinks.windows import (
     Connection,
     OutboxRow,
@@ -110,7 +110,7 @@ class Relay:
         producer.init_transactions(_TIMEOUT)
         epoch = cluster_epoch(connection)
         at = self._resume(connection, epoch)
-        connection.execute(f"LISTEN {CHANNEL}")
+        connection.execute(f"LISTEN {OUTBOX_CHANNEL}")
         _log.info("relay.leading", shard=SHARD, floor=at.floor, position=at.position)
         while not self._stop.is_set():
             self._pulse.beat("relay")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 from domain.decision import Decision
 from schemas.command import Refused
 from schemas.identity import derive_id
 from schemas.outcomes import RESULT_TYPE
-from sinks.outbox import SOURCE
+from schemas.sources import GATEWAY, PIPELINE
+from sinks.notices import Notice
 
 #: Encodes a result's data (camelCase, texts for instants) as Confluent Avro.
 EncodeResult = Callable[[dict[str, Any]], bytes]
 Header = tuple[str, bytes | str | None]
+_AWAITED: Final = 50
 
 
 def result_record(decision: Decision, encode: EncodeResult) -> tuple[bytes | None, bytes, list[Header]]:
@@ -33,7 +35,7 @@ def result_record(decision: Decision, encode: EncodeResult) -> tuple[bytes | Non
         ("content-type", "application/avro"),
         ("ce_specversion", "1.0"),
         ("ce_id", derive_id("result", record.topic, str(record.partition), str(record.offset))),
-        ("ce_source", SOURCE),
+        ("ce_source", PIPELINE),
         ("ce_type", RESULT_TYPE),
         ("ce_outcome", decision.outcome),
         ("ce_commandpartition", str(record.partition)),
@@ -52,6 +54,21 @@ def result_record(decision: Decision, encode: EncodeResult) -> tuple[bytes | Non
     headers.extend((name, value) for name, value in optional if value is not None)
     key = envelope.entity_id.encode() if envelope.entity_id is not None else record.key
     return key, encode(result), headers
+
+
+def notices(decisions: Iterable[Decision], encode: EncodeResult) -> list[Notice]:
+    """What the gateways that wait for these commands are told at once.
+
+    Nothing of a large batch: that is a backlog, and who waits for it will not miss a moment.
+    """
+    awaited = [decision for decision in decisions if decision.command.envelope.source == GATEWAY]
+    if len(awaited) > _AWAITED:
+        return []
+    return [
+        Notice(decision.command.envelope.correlation_id, result_record(decision, encode)[1])
+        for decision in awaited
+        if decision.command.envelope.correlation_id is not None
+    ]
 
 
 def dead_letter_headers(command: Refused) -> list[Header]:

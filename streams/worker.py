@@ -14,7 +14,7 @@ from schemas.errors import Stop
 from streams.app import Stage, StageService, run_app
 from streams.codec import make_codec
 from streams.liveness import ApplierLiveness, RelayLiveness
-from streams.pipeline import Batch, Flight, Pulse
+from streams.pipeline import Applied, Batch, Flight, Pulse
 from streams.publisher import Publisher
 from streams.reader import Reader
 from streams.relay import Relay
@@ -30,9 +30,9 @@ def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> S
     codec = make_codec(settings)
     flight = Flight()
     batches: queue.Queue[Batch] = queue.Queue(maxsize=1)
-    applied: queue.Queue[Batch] = queue.Queue(maxsize=1)  # a full batch and its decisions take 20 MiB
+    applied = Applied(settings.batch_size)  # a full batch and its decisions take 20 MiB
     reader = Reader(settings, codec.decode, flight, batches, pulse, stop)
-    writer = Writer(settings, flight, batches, applied, pulse, stop)
+    writer = Writer(settings, codec.encode_result, flight, batches, applied, pulse, stop)
     publisher = Publisher(settings, codec.encode_result, flight, applied, pulse, stop)
     liveness = ApplierLiveness(settings, reader.owned, pulse, stop)
     stages = {

@@ -14,9 +14,10 @@ from runtime.postgres import Connection, connect, refuses, timed_out
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
+from sinks.notices import notify_committed
 from sinks.transaction import BatchTransaction
-from sinks.wake import wake_relay
-from streams.pipeline import Batch, Flight, Pulse
+from streams.pipeline import Applied, Batch, Flight, Pulse
+from streams.result_records import EncodeResult, notices
 
 _log = structlog.get_logger("applier")
 
@@ -42,13 +43,15 @@ class Writer:
     def __init__(
         self,
         settings: Settings,
+        encode: EncodeResult,
         flight: Flight,
         batches: queue.Queue[Batch],
-        applied: queue.Queue[Batch],
+        applied: Applied,
         pulse: Pulse,
         stop: threading.Event,
     ) -> None:
         self._settings = settings
+        self._encode = encode
         self._flight = flight
         self._batches = batches
         self._applied = applied
@@ -101,7 +104,7 @@ class Writer:
                     return False
                 continue
             if self._connection is not None:
-                wake_relay(self._connection)
+                notify_committed(self._connection, notices(batch.decisions, self._encode))
             for decision in batch.decisions:
                 _guard(decision)
             return True

@@ -1,0 +1,86 @@
+"""What Postgres tells at once after a commit (NOTIFY): hints, never relied upon.
+
+One wakes the relay. The others carry an outcome to the gateway that waits for it: the results topic tells
+it too, but a transaction of Kafka later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from base64 import b64decode, b64encode
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+
+from runtime.postgres import connection_parameters
+from runtime.settings import Settings
+from schemas.errors import Retry
+
+OUTBOX_CHANNEL: Final = "interactions_outbox"
+_OUTCOME_CHANNEL: Final = "interactions_outcomes"
+#: Bytes; PostgreSQL documentation, NOTIFY.
+_LONGEST: Final = 7_999
+_NOTIFY: Final = "SELECT pg_notify(channel, text) FROM unnest(%s::text[], %s::text[]) AS n (channel, text)"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The outcome of one command, for whoever waits for it.
+
+    :param correlation_id: what the waiting one gave.
+    :param value: the result as on the results topic.
+    """
+
+    correlation_id: str
+    value: bytes
+
+
+def notify_committed(connection: psycopg.Connection[tuple[Any, ...]], notices: Sequence[Notice] = ()) -> None:
+    """Say that rows were committed, and what became of some commands; what cannot be said is left out.
+
+    Hazard: a NOTIFY inside the batch transaction would take a lock at commit that serialises all
+    appliers of the database.
+    """
+    told = [_text_of(notice) for notice in notices]
+    texts = ["", *(text for text in told if len(text) <= _LONGEST)]
+    channels = [OUTBOX_CHANNEL, *[_OUTCOME_CHANNEL] * (len(texts) - 1)]
+    with contextlib.suppress(psycopg.Error):
+        connection.autocommit = True  # one round trip
+        try:
+            connection.execute(_NOTIFY, (channels, texts))
+        finally:
+            connection.autocommit = False
+
+
+async def outcomes(settings: Settings) -> AsyncIterator[Notice]:
+    """The notices from now on, for as long as the connection lives.
+
+    :raises Retry: the database cannot be reached, or the connection was lost.
+    """
+    try:
+        connection = await psycopg.AsyncConnection.connect(
+            **{**connection_parameters(settings), "application_name": "interactions-gateway-outcomes"},
+            autocommit=True,
+        )
+        async with connection:
+            await connection.execute(f"LISTEN {_OUTCOME_CHANNEL}")
+            async for found in connection.notifies():
+                notice = _notice_of(found.payload)
+                if notice is not None:
+                    yield notice
+    except psycopg.Error as error:
+        raise Retry(f"outcomes are not told at once: {str(error).strip()}", after=1.0) from error
+
+
+def _text_of(notice: Notice) -> str:
+    return f"{notice.correlation_id} {b64encode(notice.value).decode()}"
+
+
+def _notice_of(text: str) -> Notice | None:
+    correlation_id, _, value = text.rpartition(" ")
+    try:
+        return Notice(correlation_id, b64decode(value, validate=True))
+    except ValueError:
+        return None

@@ -1,0 +1,103 @@
+"""Outcomes told by the database: early, never relied upon, and true."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.topics import RESULTS
+from sinks.notices import Notice, notify_committed
+from sinks.notices import outcomes as told
+from tests.harness.gateway import new_customer, serving
+from tests.harness.roles import running, wait_until
+from tests.harness.wire import read_topic
+from tests.stack_fixtures import own_world
+
+pytestmark = pytest.mark.integration
+PATH = "/api/customers/interactions"
+_LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'interactions-gateway-outcomes'"
+
+
+@pytest.fixture
+def world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
+    """Servers without any role."""
+    with own_world(embedded_stack, template_database) as settings:
+        yield settings
+
+
+def _answers(settings: Settings, entity: str) -> list[str]:
+    return [
+        record.headers["ce_type"]
+        for record in read_topic(settings, RESULTS)
+        if record.headers.get("ce_entityid") == entity and record.headers.get("ce_actorid") is not None
+    ]
+
+
+def _rows(settings: Settings, query: str, *arguments: object) -> list[int]:
+    with connect(settings, application_name="tests", autocommit=True) as connection:
+        return [int(row[0]) for row in connection.execute(query.encode(), arguments).fetchall()]
+
+
+def test_a_committed_write_is_confirmed_although_its_result_was_never_sent(world: Settings) -> None:
+    # The gateway looks the row up when it has heard nothing for so long; by then nobody waits any more.
+    late = {"INTERACTIONS_API_OUTCOME_TIMEOUT_SECONDS": "60"}
+    with serving(world, **late) as gateway, gateway.client() as client:
+        with running(world, "applier"):
+            entity = new_customer(client, world)
+        point = {
+            "INTERACTIONS_TEST_BUILD": "1",
+            "INTERACTIONS_CRASH_POINT": "after-commit-before-results",
+        }
+        wait_until(lambda: len(_rows(world, _LISTENERS)) == 1, 20)
+        with running(world, "applier", **point) as victim:
+            made = client.post(PATH, json={"entityId": entity, "interactionType": "call"}, timeout=30)
+            victim.wait_for_exit()
+        assert made.status_code == 201, made.text
+        assert _rows(
+            world, "SELECT count(*) FROM customer_interactions WHERE id = %s", made.json()["id"]
+        ) == [1]
+        before = len(_answers(world, entity))
+        with running(world, "applier"):  # whoever comes next publishes it, once
+            wait_until(lambda: len(_answers(world, entity)) == before + 1, 30)
+
+
+def test_writes_go_on_while_the_database_tells_nothing(world: Settings) -> None:
+    with running(world, "applier"), serving(world) as gateway, gateway.client() as client:
+        entity = new_customer(client, world)
+        wait_until(lambda: len(_rows(world, _LISTENERS)) == 1, 20)
+        (listener,) = _rows(world, _LISTENERS)
+        _rows(world, "SELECT pg_terminate_backend(%s)::int", listener)
+        assert _confirmed(client, entity)
+        wait_until(lambda: _rows(world, _LISTENERS) not in ([], [listener]), 20)
+        assert "gateway.notices_unavailable" in gateway.role.log
+        assert _confirmed(client, entity)
+
+
+def _confirmed(client: httpx2.Client, entity: str) -> bool:
+    return client.post(PATH, json={"entityId": entity, "interactionType": "call"}).status_code == 201
+
+
+def test_what_is_too_long_to_be_told_keeps_nothing_else_back(world: Settings) -> None:
+    long, short = Notice("long", b"x" * 6_000), Notice("a short one", bytes(range(256)))
+
+    async def first() -> Notice:
+        heard = told(world)
+        waiting = asyncio.ensure_future(anext(heard))
+        while not await asyncio.to_thread(_rows, world, _LISTENERS):  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.02)
+        await asyncio.to_thread(_notify)
+        found = await asyncio.wait_for(waiting, 10)
+        await heard.aclose()  # type: ignore[attr-defined]
+        return found
+
+    def _notify() -> None:
+        with connect(world, application_name="tests") as connection:
+            notify_committed(connection, [long, short])
+            assert not connection.autocommit
+
+    assert asyncio.run(first()) == short
