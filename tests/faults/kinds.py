@@ -84,6 +84,20 @@ def _pause(role: str) -> Strike:
     return strike
 
 
+def _clock(role: str) -> Strike:
+    """A role's wall clock jumps by an hour and back; the broker's and the database's do not."""
+
+    def strike(scene: Scene, chance: random.Random) -> Done:
+        reached = scene.crew.step_clock(role, chance.choice((3600, -3600)))
+        try:
+            time.sleep(chance.uniform(2.0, 5.0))
+        finally:
+            scene.crew.step_clock(role, 0)
+        return Done(time.monotonic(), reached=reached)
+
+    return strike
+
+
 def _crash(point: str) -> Strike:
     role = "relay" if point.startswith("relay") else "applier"
 
@@ -199,6 +213,9 @@ KINDS: Final[dict[str, Kind]] = {
     "applier: SIGTERM": Kind(_signal("applier", signal.SIGTERM), "applier", "appliers"),
     "applier: paused past its session": Kind(_pause("applier"), "applier", "appliers"),
     "applier: rebalance storm": Kind(_storm, "applier", "appliers"),
+    "applier: wall clock steps by an hour": Kind(_clock("applier"), "applier", "appliers", 1),
+    "relay: wall clock steps by an hour": Kind(_clock("relay"), "relay", "relay", 1),
+    "timers: wall clock steps by an hour": Kind(_clock("timers"), "none", "relay", 1),
     "relay: kill -9": Kind(_signal("relay", signal.SIGKILL), "relay", "relay"),
     "relay: SIGTERM": Kind(_signal("relay", signal.SIGTERM), "relay", "relay"),
     "relay: paused": Kind(_pause("relay"), "relay", "relay"),

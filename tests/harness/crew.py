@@ -15,6 +15,7 @@ from types import TracebackType
 
 from runtime.settings import Settings
 from tests.harness.roles import environment
+from tests.harness.stepping_clock import step, stepping_clock
 
 
 @dataclass
@@ -52,6 +53,7 @@ class Crew:
         self._settings = settings
         self._lock = threading.RLock()
         self._over = threading.Event()
+        self._folder = folder
         self.members: dict[str, Member] = {}
         for role, count in roles.items():
             for number in range(1, count + 1):
@@ -103,6 +105,14 @@ class Crew:
             self.members[name].armed = {}
             self.send(name, signal.SIGKILL)
 
+    def step_clock(self, role: str, seconds: int) -> bool:
+        """Put a role's wall clock off by so much, elapsed time left alone; whether that can be done here."""
+        step(self._clock(role), seconds)
+        return bool(stepping_clock(self._clock(role)))
+
+    def _clock(self, role: str) -> Path:
+        return self._folder / f"{role}.clock"
+
     def join(self, role: str, name: str) -> None:
         """Take on one more process."""
         with self._lock:
@@ -137,7 +147,7 @@ class Crew:
     def _start(self, member: Member) -> None:
         if member.armed and member.logged("crash point ", member.armed_at):
             member.armed = {}
-        extra = member.armed
+        extra = {**stepping_clock(self._clock(member.role)), **member.armed}
         with member.log.open("ab") as log:
             log.write(f"--- start {member.starts} at {time.time():.3f} {extra} ---\n".encode())
             log.flush()
