@@ -106,7 +106,7 @@ class AvroDecoder:
         try:
             text = self._fetch(schema_id)
         except Reject as rejection:
-            self._known[schema_id] = rejection
+            self._known[schema_id] = rejection.kept()
             return rejection
         if text is None:
             if len(self._unknown) >= _MOST_UNKNOWN:

@@ -72,7 +72,7 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
         return Refused(
             record=record,
             envelope=_partial(attributes),
-            rejection=rejection,
+            rejection=rejection.kept(),
             appended_at=from_epoch_ms(record.timestamp_ms),
             fingerprint=_fingerprint(envelope, data) or blake2b(record.value or b"", digest_size=16).digest(),
             undecodable=isinstance(rejection, _Undecodable),

@@ -12,6 +12,7 @@ InteractionsError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 
 class InteractionsError(Exception):
@@ -79,6 +80,15 @@ class Reject(InteractionsError):
         self.detail = detail
         self.status = status
         self.errors = errors or ((FieldError(code, detail, pointer),) if pointer else ())
+
+    def kept(self) -> Self:
+        """Itself without where it came from, for whoever keeps it after it was caught.
+
+        Hazard: a traceback's frames hold everything that was in sight, and their callers too: one refused
+        record would keep its whole batch in a ring that only a late garbage collection finds.
+        """
+        self.__traceback__ = self.__context__ = self.__cause__ = None
+        return self
 
     def problem(self) -> dict[str, object]:
         """The rejection as an RFC 9457 problem object."""

@@ -1,0 +1,39 @@
+"""What a batch took is free as soon as the batch is done, not when a garbage collection comes round."""
+
+from __future__ import annotations
+
+import gc
+
+import orjson
+
+from domain.decide import fold
+from domain.world import World
+from schemas.command import Command, Record, Refused
+from schemas.decode import decode_record
+from tests.harness.histories import history
+from tests.unit.domain.commands import never_avro
+
+
+def _batch() -> None:
+    commands: list[Command | Refused] = []
+    for offset, message in enumerate(history(7, 300, entities=10)):
+        if offset % 10 == 0:
+            message = {**message, "data": {**message["data"], "nobody": "knows this"}}  # noqa: PLW2901
+        value = orjson.dumps(message) if offset % 11 else b"\x80 no command"
+        record = Record("commands", 0, offset, 1_767_225_600_000, message["entityid"].encode(), value, ())
+        commands.append(decode_record(record, never_avro))
+    decisions = fold(World(), commands)
+    refused = [command for command in commands if isinstance(command, Refused)]
+    assert len(refused) > 40
+    assert {decision.outcome for decision in decisions} == {"applied", "rejected", "no_op", "duplicate"}
+
+
+def test_a_batch_leaves_no_rings() -> None:
+    _batch()  # what is made once and kept is made now
+    gc.collect()
+    gc.disable()
+    try:
+        _batch()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
