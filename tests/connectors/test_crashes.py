@@ -1,15 +1,15 @@
-"""The connectors killed in the middle of a call and of a sending: nothing is lost or made twice.
+"""The connectors' process killed before and after a call and a sending: nothing is lost or made twice.
 
-All crash points, at random and a thousand times over, are in ``tests/simulation``.
+The same at random and a thousand times over, are in ``tests/simulation``.
 """
 
 from __future__ import annotations
 
 import pytest
 
+from runtime.crash_points import CONNECTOR_POINTS
 from tests.connectors.trello_world import TrelloWorld
 
-POINTS = ("connector-after-call-before-result", "connector-after-send-before-result")
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
@@ -20,7 +20,7 @@ def test_a_kill_makes_nothing_twice(world: TrelloWorld) -> None:
         card = world.wait_card(known)
         world.at_rest()
     made = []
-    for number, point in enumerate(POINTS):
+    for number, point in enumerate(sorted(CONNECTOR_POINTS)):
         made.append(world.plan_call(title=f"new {number}"))
         world.simulator.board.update_card(card["id"], {"name": f"edit {number}"})
         armed = {"INTERACTIONS_TEST_BUILD": "1", "INTERACTIONS_CRASH_POINT": point}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -12,7 +13,7 @@ from schemas.topics import TOPICS
 from sinks.reads.integrations import integrations_of
 from tests.connectors.trello_world import TrelloWorld
 from tests.harness.roles import wait_until
-from tests.harness.wire import ORGANIZATION, TENANT, read_topic
+from tests.harness.wire import ORGANIZATION, TENANT, new_id, read_topic
 from tests.providers.trello_simulator import KEY, SECRET, TOKEN
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -96,6 +97,52 @@ def test_an_outage_ends_in_one_call(started: TrelloWorld) -> None:
     world.wait_card(identity, name="5", seconds=60)
     world.at_rest()
     assert world.simulator.writes == writes + 1
+
+
+def test_a_thousand_changes_of_an_outage_drain(started: TrelloWorld) -> None:
+    """Spec, risk register: the mirror catches up with what it missed, one call for each interaction."""
+    world = started
+    kept = [new_id() for _ in range(45)]
+    added = [new_id() for _ in range(5)]
+    world.send_all([("interaction.create", _call(identity)) for identity in kept])
+    for identity in kept:
+        world.wait_card(identity)
+    world.at_rest()
+    removed = kept[:5]
+    cards, writes = len(world.cards()), world.simulator.writes
+
+    with world.simulator.outage():
+        changes = [("interaction.create", _call(identity)) for identity in added]
+        for number in range(20):
+            for place, identity in enumerate([*kept, *added]):
+                data = {"id": identity, "title": f"{place}, {number}", "priority": (place + number) % 101}
+                changes.append(("interaction.update", data))
+        changes += [("interaction.complete", {"id": identity}) for identity in kept[5:15]]
+        changes += [("interaction.delete", {"id": identity}) for identity in removed]
+        assert len(changes) >= 1000
+        world.send_all(changes)
+        touched = "SELECT count(*) FROM sync_ledger WHERE next_attempt_at IS NOT NULL"
+        wait_until(lambda: world.one(touched) == (50,), 30, lambda: f"{world.one(touched)} due")
+        wait_until(lambda: (world.one("SELECT max(attempts) FROM sync_ledger") or (0,))[0] > 0, 30)
+        assert world.simulator.writes == writes, "something got through"
+    world.at_rest()
+
+    for place, identity in enumerate([*kept, *added]):
+        card = world.card_of(identity)  # fails for two cards
+        assert card is not None, f"{place} was not made: {world.state(identity)}"
+        assert card["closed"] == (identity in removed)
+        if identity not in removed:
+            done = identity in kept[5:15]
+            assert (card["name"], card["dueComplete"]) == (f"{place}, 19", done)
+            assert (world.row(identity) or ())[:2] == (f"{place}, 19", "done" if done else "planned")
+    assert len(world.cards()) == cards + len(added)
+    assert world.simulator.writes - writes == 50, "one call for all changes of an interaction"
+    failed = "SELECT count(*) FROM sync_ledger WHERE parked OR last_error IS NOT NULL"
+    assert world.one(failed) == (0,)
+
+
+def _call(identity: str) -> dict[str, Any]:
+    return {"id": identity, "interactionType": "call", "title": "before the outage"}
 
 
 def test_mirrors_are_shown_while_the_flag_is_on(started: TrelloWorld) -> None:

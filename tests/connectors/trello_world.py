@@ -6,7 +6,7 @@ import base64
 import contextlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,12 @@ class TrelloWorld:
     def send(self, kind: str, data: dict[str, Any]) -> dict[str, Any]:
         """A person's command, and its result."""
         return outcomes(self.settings, [event(kind, self.customer, data)])[0]
+
+    def send_all(self, commands: Sequence[tuple[str, dict[str, Any]]]) -> None:
+        """A person's commands, each of which is applied."""
+        results = outcomes(self.settings, [event(kind, self.customer, data) for kind, data in commands])
+        refused = [result for result in results if result["outcome"] != "applied"]
+        assert not refused, refused[:3]
 
     def plan_call(self, **data: Any) -> str:
         identity = new_id()

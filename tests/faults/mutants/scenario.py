@@ -108,7 +108,7 @@ def _await_answers(settings: Settings, places: Sequence[tuple[int, int]]) -> Non
 
 
 def _verdict(settings: Settings) -> Found:
-    code, report = run_audit(settings, wait=8)
+    code, report = run_audit(settings, wait=20)
     found = {
         check["name"]: check["violations"][0]["what"] for check in report["checks"] if check["violations"]
     }
