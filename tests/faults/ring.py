@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -11,12 +9,11 @@ from typing import Any, Final
 from tests.faults.engine import Checked, Engine
 from tests.faults.lanes import Struck
 from tests.faults.scene import set_scene
+from tests.harness.seed import SEED
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.stack_fixtures import own_world
 
 _SESSION: Final = 3.0
-#: Read at once: the servers' fixture hides these variables from the tests.
-SEED: Final = int(os.environ.get("INTERACTIONS_CHAOS_SEED") or time.time())
 
 
 def run_ring(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 
 import pytest
 
@@ -14,17 +13,17 @@ from sinks.positions import watermarks
 from tests.harness.audit import run_audit
 from tests.harness.fuzz import Fuzz
 from tests.harness.roles import running, wait_until
+from tests.harness.seed import SEED
 from tests.harness.wire import publish
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 # Read at once: the servers' fixture hides these variables from the tests.
-_SEED = int(os.environ.get("INTERACTIONS_CHAOS_SEED") or random.randrange(2**31))
 _RECORDS = int(os.environ.get("INTERACTIONS_FUZZ_RECORDS") or 5_000)
 _PART = 5_000
 
 
 def test_no_record_stalls_the_applier(fresh_settings: Settings) -> None:
-    seed = _SEED
+    seed = SEED
     print(f"repeat with INTERACTIONS_CHAOS_SEED={seed}")
     fuzz = Fuzz(seed)
     with running(fresh_settings, "applier") as applier, running(fresh_settings, "relay"):

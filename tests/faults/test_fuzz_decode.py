@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections import Counter
 
@@ -19,10 +18,10 @@ from sinks.outbox import outbox_rows
 from sinks.store import _log_row
 from streams.result_records import dead_letter_headers, result_record
 from tests.harness.fuzz import Fuzz
+from tests.harness.seed import SEED
 from tests.harness.wire import event, new_id
 
 # Read at once: the servers' fixture hides these variables from the tests.
-_SEED = int(os.environ.get("INTERACTIONS_CHAOS_SEED") or random.randrange(2**31))
 _RECORDS = int(os.environ.get("INTERACTIONS_FUZZ_RECORDS") or 20_000)
 _BATCH = 500
 
@@ -35,7 +34,7 @@ def _avro(value: bytes) -> tuple[str, dict[str, object]]:
 
 
 def test_no_record_stalls_decoder_or_rules() -> None:
-    seed = _SEED
+    seed = SEED
     print(f"repeat with INTERACTIONS_CHAOS_SEED={seed}")
     fuzz, world, seen = Fuzz(seed), World(), Counter[str]()
     now = int(time.time() * 1000)

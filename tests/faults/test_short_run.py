@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.faults.kinds import schedule
-from tests.faults.ring import SEED, run_ring
+from tests.faults.ring import run_ring
+from tests.harness.seed import SEED
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(900)]
 _FAULTS = 25

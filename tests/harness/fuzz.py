@@ -6,10 +6,11 @@ import copy
 import json
 import random
 from typing import Any, Final
+from uuid import UUID
 
 from tests.harness.histories import history
 from tests.harness.load import hash_of
-from tests.harness.wire import Raw, event, new_id
+from tests.harness.wire import Raw, event
 
 _STRANGE: Final[tuple[Any, ...]] = (
     None,
@@ -132,7 +133,7 @@ _TYPES: Final = (
 
 
 class Fuzz:
-    """An endless source of records; the same seed gives the same ones, up to fresh ids."""
+    """An endless source of records; the same seed gives the same ones."""
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -179,10 +180,18 @@ class Fuzz:
                 message["type"] = f"customers.{chance.choice(_TYPES)}"
             else:
                 strange = copy.deepcopy(chance.choice(_STRANGE))
-                message = event(chance.choice(_TYPES), good["entityid"], {chance.choice(_FIELDS): strange})
+                message = event(
+                    chance.choice(_TYPES),
+                    good["entityid"],
+                    {chance.choice(_FIELDS): strange},
+                    command_id=self._id(),
+                )
         if chance.random() < 0.9:
-            message["id"] = message["id"] if chance.random() < 0.1 and "id" in message else new_id()
+            message["id"] = message["id"] if chance.random() < 0.1 and "id" in message else self._id()
         return message  # type: ignore[no-any-return]
+
+    def _id(self) -> str:
+        return str(UUID(int=self.chance.getrandbits(128), version=4))
 
     def _key(self, message: dict[str, Any]) -> bytes | None:
         entity = message.get("entityid")

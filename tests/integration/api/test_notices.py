@@ -45,8 +45,10 @@ def _rows(settings: Settings, query: str, *arguments: object) -> list[int]:
 
 def test_a_committed_write_is_confirmed_although_its_result_was_never_sent(world: Settings) -> None:
     # The gateway looks the row up when it has heard nothing for so long; by then nobody waits any more.
-    late = {"INTERACTIONS_API_OUTCOME_TIMEOUT_SECONDS": "60"}
-    with serving(world, **late) as gateway, gateway.client() as client:
+    with (
+        serving(world, INTERACTIONS_API_OUTCOME_TIMEOUT_SECONDS="60") as gateway,
+        gateway.client() as client,
+    ):
         with running(world, "applier"):
             entity = new_customer(client, world)
         point = {
