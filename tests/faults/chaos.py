@@ -40,7 +40,7 @@ def main(
     faults: Annotated[int, typer.Option(min=1, help="Faults to strike.")] = _FAULTS,
     seed: Annotated[int | None, typer.Option(help="Fixes the order of the faults and the history.")] = None,
     pace: Annotated[float, typer.Option(min=1, help="Commands a second.")] = 450.0,
-    pause_every: Annotated[int, typer.Option(min=1, help="Faults between two pauses.")] = 54,
+    pause_every: Annotated[int, typer.Option(min=1, help="Faults between two pauses.")] = 55,
     minutes: Annotated[float, typer.Option(min=0, help="End after so long; 0: when all is done.")] = 0.0,
     only: Annotated[list[str] | None, typer.Option(help="Kinds to strike; all unless named.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Some minutes: each kind about once.")] = False,

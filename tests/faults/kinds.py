@@ -220,6 +220,7 @@ KINDS: Final[dict[str, Kind]] = {
     "relay: SIGTERM": Kind(_signal("relay", signal.SIGTERM), "relay", "relay"),
     "relay: paused": Kind(_pause("relay"), "relay", "relay"),
     "timers: kill -9": Kind(_signal("timers", signal.SIGKILL), "none", "relay"),
+    "timers: SIGTERM": Kind(_signal("timers", signal.SIGTERM), "none", "relay", 1),
     "timers: paused": Kind(_pause("timers"), "none", "relay"),
     "postgres: immediate stop": Kind(_postgres_stop, "applier", "servers", 1),
     "postgres: backends terminated": Kind(_backends, "applier", "servers", 1),
