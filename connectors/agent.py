@@ -16,6 +16,7 @@ import structlog
 from faust.transport.drivers import aiokafka as driver
 from mode import Service
 
+from runtime.faust_broker import faust_broker
 from runtime.settings import Settings
 from schemas.topics import EVENTS
 
@@ -51,10 +52,9 @@ def make_app(settings: Settings, service: Service, mark: MarkAll, directory: Pat
     :param mark: blocking; raises only what must end the process.
     :param directory: where Faust may keep files.
     """
-    brokers = [f"kafka://{broker}" for broker in (settings.kafka_bootstrap_servers or "").split(",")]
     app = faust.App(
         f"{settings.consumer_group}-connectors",
-        broker=brokers,
+        **faust_broker(settings),
         store="memory://",
         datadir=directory,
         web_enabled=False,
