@@ -12,6 +12,7 @@ from connectors.link import Link
 from connectors.link_book import Held
 from connectors.poller import poll
 from connectors.reconciler import look_at_everything, reconcile
+from connectors.remote import Health
 from connectors.trouble import close_integration
 from runtime.postgres import Connection, Outage
 from schemas.errors import InteractionsError, NeedsAuth, Stop
@@ -75,8 +76,7 @@ def check_health(link: Link, connection: Connection) -> None:
         set_health(connection, link.integration.id, False, "the credentials are refused", link.now())
         raise
     except InteractionsError as error:
-        set_health(connection, link.integration.id, False, str(error), link.now())
-        return
+        health = Health(ok=False, detail=str(error))
     known = read_integration(connection, link.integration.id)
     if known is not None and known.healthy is not None and known.healthy != health.ok:
         link.announce("health_changed", link.integration, None, {"healthy": health.ok})

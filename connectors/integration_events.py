@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 from uuid import uuid4
 
-import orjson
 import structlog
 
 from connectors.links import utc_now
 from runtime.acknowledged_sender import AcknowledgedSender, OutRecord
 from schemas.errors import Retry
 from schemas.instants import format_instant
+from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
 from schemas.topics import INTEGRATION_EVENTS
 from sinks.sync_integrations import Integration
 
 _log = structlog.get_logger("connectors")
-_PREFIX: Final = "customers.integration."
 
 
 def event_record(
     kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]
 ) -> OutRecord:
-    """One event as a record; keyed by the customer, or by the integration where it is about no customer."""
+    """One event as a record; keyed by the customer, or by the integration where it is about no customer.
+
+    :raises pydantic.ValidationError: it is not of the contract (``schemas.integration_events``): a defect.
+    """
+    model = INTEGRATION_EVENT_TYPES[PREFIX + kind]
+    event = model.model_validate({"integrationId": integration.id, "provider": integration.provider, **data})
     headers: list[tuple[str, str | bytes | None]] = [
         ("content-type", "application/json"),
         ("ce_specversion", "1.0"),
         ("ce_id", str(uuid4())),
         ("ce_source", f"/customers/integrations/{integration.id}"),
-        ("ce_type", _PREFIX + kind),
+        ("ce_type", PREFIX + kind),
         ("ce_time", format_instant(utc_now())),
         ("ce_tenantid", integration.tenant_id),
         ("ce_organizationid", integration.organization_id),
     ]
     if entity_id is not None:
         headers.append(("ce_entityid", entity_id))
-    value = orjson.dumps({"integrationId": integration.id, "provider": integration.provider, **data})
+    value = event.model_dump_json(by_alias=True, exclude_unset=True).encode()
     return OutRecord(INTEGRATION_EVENTS, entity_id or integration.id, value, headers)
 
 

@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 from schemas import topics
 from schemas.avro_schemas import RECORDS
+from schemas.integration_events import INTEGRATION_EVENT_TYPES
 from schemas.topics import TOPICS, Topic
 
 Node = dict[str, Any]
@@ -25,7 +26,8 @@ CONTRACT_VERSION: Final = "0.1.0"
 _DESCRIPTION: Final = (
     "Commands in, exactly one result for each, and what changed as ordered events. Records are CloudEvents"
     " 1.0: attributes in ce_* headers (binary mode), or one JSON CloudEvent as the value of a command"
-    " (structured mode). Values are Avro in Confluent's wire format; commands may be JSON. A schema's"
+    " (structured mode). Values are Avro in Confluent's wire format; commands may be JSON, events of"
+    " integrations always are. A schema's"
     " subject is <topic>-<message name> (TopicRecordNameStrategy), compatibility FULL_TRANSITIVE."
 )
 _TEXT: Final[Node] = {"type": "string"}
@@ -59,11 +61,21 @@ _REQUIRED: Final = (
     "ce_organizationid",
     "ce_entityid",
 )
+#: An integration's event is about a customer or about none.
+_TRAITS: Final = {
+    "cloudEvent": _REQUIRED,
+    "integrationCloudEvent": tuple(name for name in _REQUIRED if name != "ce_entityid"),
+}
+#: Topic name → (message name → model) of every value, Avro or JSON.
+_VALUES: Final[dict[str, dict[str, type[BaseModel]]]] = {
+    **RECORDS,
+    topics.INTEGRATION_EVENTS: dict(INTEGRATION_EVENT_TYPES),
+}
 
 
 def document() -> Node:
     """The AsyncAPI 3.0 document; topic names without a deployment's prefix."""
-    models = sorted({model for records in RECORDS.values() for model in records.values()}, key=_name)
+    models = sorted({model for records in _VALUES.values() for model in records.values()}, key=_name)
     _, definitions = models_json_schema(
         [(model, "validation") for model in models],
         by_alias=True,
@@ -82,13 +94,12 @@ def document() -> Node:
         "components": {
             "messages": {
                 name: _message(topic, name, model)
-                for topic, records in RECORDS.items()
+                for topic, records in _VALUES.items()
                 for name, model in records.items()
             },
             "messageTraits": {
-                "cloudEvent": {
-                    "headers": {"type": "object", "required": list(_REQUIRED), "properties": _HEADERS}
-                }
+                name: {"headers": {"type": "object", "required": list(required), "properties": _HEADERS}}
+                for name, required in _TRAITS.items()
             },
             "correlationIds": {
                 "commandId": {"location": "$message.header#/ce_id"},
@@ -114,7 +125,7 @@ def _channel(topic: Topic) -> Node:
     return {
         "address": topic.name,
         "description": f"Value: {topic.value}. Key: {topic.key}.",
-        "messages": {name: _ref("components", "messages", name) for name in RECORDS.get(topic.name, {})},
+        "messages": {name: _ref("components", "messages", name) for name in _VALUES.get(topic.name, {})},
         "bindings": {"kafka": {**kafka, "bindingVersion": "0.5.0"}},
     }
 
@@ -130,23 +141,35 @@ def _configuration(topic: Topic) -> Node:
 
 
 def _message(topic: str, name: str, model: type[BaseModel]) -> Node:
-    summary = (model.__doc__ or "").strip().partition("\n")[0]
-    command = topic == topics.COMMANDS
-    return {
+    shown: Node = {
         "name": name,
         "title": model.__name__,
-        "summary": summary,
+        "summary": (model.__doc__ or "").strip().partition("\n")[0],
+        "payload": _ref("components", "schemas", model.__name__),
+    }
+    key: Node = {
+        "key": {"type": "string", "description": topics.BY_NAME[topic].key},
+        "bindingVersion": "0.5.0",
+    }
+    if topic == topics.INTEGRATION_EVENTS:
+        return {
+            **shown,
+            "contentType": "application/json",
+            "traits": [_ref("components", "messageTraits", "integrationCloudEvent")],
+            "bindings": {"kafka": key},
+        }
+    command = topic == topics.COMMANDS
+    return {
+        **shown,
         "contentType": "application/json" if command else "application/avro",
         "traits": [_ref("components", "messageTraits", "cloudEvent")],
         "correlationId": _ref("components", "correlationIds", "commandId" if command else "causedBy"),
-        "payload": _ref("components", "schemas", model.__name__),
         "bindings": {
             "kafka": {
-                "key": {"type": "string", "description": topics.BY_NAME[topic].key},
+                **key,
                 "schemaIdLocation": "payload",
                 "schemaIdPayloadEncoding": "confluent",
                 "schemaLookupStrategy": "TopicRecordNameStrategy",
-                "bindingVersion": "0.5.0",
             }
         },
     }
@@ -155,7 +178,7 @@ def _message(topic: str, name: str, model: type[BaseModel]) -> Node:
 def _operations() -> Node:
     """What the pipeline does on each channel: it receives commands, it sends the rest."""
     operations: Node = {}
-    for topic, records in RECORDS.items():
+    for topic, records in _VALUES.items():
         receives = topic == topics.COMMANDS
         operation: Node = {
             "action": "receive" if receives else "send",

@@ -64,8 +64,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
     ),
     Topic(
         name=INTEGRATION_EVENTS,
-        key="entity id",
-        value="sync warnings, conflicts and health of integrations",
+        key="entity id; integration id of what is about no customer",
+        value="mappings, warnings, state and health of integrations (CloudEvents, JSON)",
         config=_kept(30),
     ),
     Topic(

@@ -11,7 +11,8 @@ import orjson
 
 from schemas.asyncapi import CONTRACT_VERSION, GOLDEN, document, render
 from schemas.avro_schemas import RECORDS, avro_schemas
-from schemas.topics import TOPICS
+from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
+from schemas.topics import INTEGRATION_EVENTS, TOPICS
 
 DOCUMENT: dict[str, Any] = orjson.loads(GOLDEN.read_bytes())
 
@@ -82,7 +83,7 @@ def test_channels_are_the_catalogue_with_its_settings() -> None:
 
 def test_every_record_is_a_message_with_payload_and_headers() -> None:
     messages = DOCUMENT["components"]["messages"]
-    assert messages.keys() == avro_schemas().keys()
+    assert messages.keys() == avro_schemas().keys() | INTEGRATION_EVENT_TYPES.keys()
     for name, message in messages.items():
         assert message["name"] == name
         assert _resolve(message["payload"]["$ref"])["type"] == "object"
@@ -98,6 +99,20 @@ def test_a_command_is_answered_on_the_results_channel() -> None:
     assert len(commands["messages"]) == len(RECORDS["customers.interactions.commands"])
 
 
+def test_events_of_integrations_are_json_and_may_be_of_no_customer() -> None:
+    channel = DOCUMENT["channels"][INTEGRATION_EVENTS]
+    assert channel["messages"].keys() == INTEGRATION_EVENT_TYPES.keys()
+    for reference in channel["messages"].values():
+        message = _resolve(reference["$ref"])
+        assert message["contentType"] == "application/json"
+        assert message["bindings"]["kafka"].keys() == {"key", "bindingVersion"}, "no Avro schema is looked up"
+        headers = _resolve(message["traits"][0]["$ref"])["headers"]
+        assert "ce_entityid" not in headers["required"]
+        assert {"ce_type", "ce_tenantid", "ce_organizationid"} <= set(headers["required"])
+    payload = _resolve(_resolve(channel["messages"][f"{PREFIX}mapping_changed"]["$ref"])["payload"]["$ref"])
+    assert payload["required"] == ["integrationId", "provider", "interactionId", "invalidates"]
+
+
 def test_no_name_occurs_twice() -> None:
-    names = [name for records in RECORDS.values() for name in records]
+    names = [name for records in RECORDS.values() for name in records] + list(INTEGRATION_EVENT_TYPES)
     assert len(names) == len(set(names)) == len(document()["components"]["messages"])

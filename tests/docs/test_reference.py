@@ -15,6 +15,7 @@ from schemas.command import Command, Record
 from schemas.decode import decode_record
 from schemas.events import EVENT_TYPES, InteractionSnapshot, Published
 from schemas.flags import DEFAULTS as FLAGS
+from schemas.integration_events import INTEGRATION_EVENT_TYPES
 from schemas.outcomes import Result
 from schemas.payloads import PAYLOADS, FeatureFlagSet, InteractionTypeUpsert, Payload
 from schemas.topics import TOPICS
@@ -134,6 +135,15 @@ def test_every_event_type_and_field_is_listed() -> None:
     for model in models:
         fields = {str(field.alias) for field in model.model_fields.values()}
         assert fields <= names_in(EVENTS), fields - names_in(EVENTS)
+
+
+def test_every_event_of_integrations_is_listed_with_its_fields() -> None:
+    text = section(EVENTS, "customers.integrations.events")
+    for name, model in INTEGRATION_EVENT_TYPES.items():
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{name}`"))
+        fields = {str(field.alias) for field in model.model_fields.values()}
+        assert fields <= names_in(row) | {"integrationId", "provider"}, name
+    assert len(re.findall(r"^\| `customers", text, re.MULTILINE)) == len(INTEGRATION_EVENT_TYPES)
 
 
 def test_the_diagram_has_every_transition_and_no_other() -> None:

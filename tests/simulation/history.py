@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from connectors.breaker import Breaker
 from connectors.intake import take_in
+from connectors.integration_events import event_record
 from connectors.link import Link
 from connectors.marking import marks_of
 from connectors.policy import Policy
@@ -35,6 +36,11 @@ START: Final = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 class Crash(BaseException):
     """The process dies here."""
+
+
+def _tell(kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]) -> None:
+    """Nobody listens; what is not of the contract is refused all the same."""
+    event_record(kind, integration, entity_id, data)
 
 
 @dataclass
@@ -104,6 +110,7 @@ class History:
             policy=policy,
             send=self.desk.send,
             now=self.now,
+            announce=_tell,
             reach=lambda point: self._reach(side, point),
         )
         return side

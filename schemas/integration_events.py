@@ -1,0 +1,73 @@
+"""The values of the integration events topic: JSON, camelCase, ids and tags but no customer text.
+
+They are hints to look: the tables of the connectors are the truth.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from schemas.events import Published
+
+
+class IntegrationEvent(Published):
+    """What all events of integrations carry."""
+
+    integration_id: str
+    provider: str
+
+
+class ChangeReceived(IntegrationEvent):
+    """A webhook told of a change; ``outcome`` says what was noted of it."""
+
+    event_id: str
+    external_id: str
+    outcome: str
+
+
+class MappingChanged(IntegrationEvent):
+    """A mirror was made, changed, archived or removed; ``invalidates`` names the cache tags of its views."""
+
+    interaction_id: str
+    invalidates: list[str]
+
+
+class WarningRaised(IntegrationEvent):
+    """Something waits for a person: see ``interactions connectors warnings``."""
+
+    kind: str
+    interaction_id: str
+    field: str | None = None
+
+
+class StateChanged(IntegrationEvent):
+    """The integration stopped by itself."""
+
+    state: Literal["needs_auth", "disabled", "needs_confirmation"]
+
+
+class HealthChanged(IntegrationEvent):
+    """The provider began or ceased to answer."""
+
+    healthy: bool
+
+
+class DriftRepaired(IntegrationEvent):
+    """So many rows were missing, orphaned or untended, and are marked to be mended."""
+
+    missed: int
+    orphaned: int
+    untended: int
+
+
+#: Start of every event type of this topic.
+PREFIX: Final = "customers.integration."
+#: Every event type with the model of its value.
+INTEGRATION_EVENT_TYPES: Final[dict[str, type[IntegrationEvent]]] = {
+    f"{PREFIX}change_received": ChangeReceived,
+    f"{PREFIX}mapping_changed": MappingChanged,
+    f"{PREFIX}warning": WarningRaised,
+    f"{PREFIX}state_changed": StateChanged,
+    f"{PREFIX}health_changed": HealthChanged,
+    f"{PREFIX}drift_repaired": DriftRepaired,
+}

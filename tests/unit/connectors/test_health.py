@@ -1,0 +1,47 @@
+"""A provider that ceases to answer, or begins to again, is told once."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from connectors import chores
+from connectors.remote import Health
+from schemas.errors import Retry
+
+
+@pytest.mark.parametrize(
+    ("known", "answer", "told"),
+    [
+        (True, Retry("down"), [False]),
+        (True, Health(ok=False, detail="limping"), [False]),
+        (False, Health(ok=True, detail="fine"), [True]),
+        (False, Retry("still down"), []),
+        (True, Health(ok=True, detail="fine"), []),
+        (None, Retry("never seen"), []),
+    ],
+)
+def test_turns_are_told(
+    monkeypatch: pytest.MonkeyPatch, known: bool | None, answer: Health | Retry, told: list[bool]
+) -> None:
+    noted: list[bool] = []
+    announced: list[bool] = []
+
+    def health() -> Health:
+        if isinstance(answer, Retry):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(chores, "read_integration", lambda *_: SimpleNamespace(healthy=known))
+    monkeypatch.setattr(chores, "set_health", lambda _c, _i, ok, _d, _n: noted.append(ok))
+    link: Any = SimpleNamespace(
+        provider=SimpleNamespace(health=health),
+        integration=SimpleNamespace(id="board-1"),
+        announce=lambda kind, _i, _e, data: announced.append(data["healthy"]),
+        now=lambda: None,
+    )
+    chores.check_health(link, None)  # type: ignore[arg-type]
+    assert announced == told
+    assert noted == [isinstance(answer, Health) and answer.ok]

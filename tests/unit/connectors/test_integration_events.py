@@ -1,0 +1,50 @@
+"""What is told of integrations: by the contract, with the scope in the headers, without customer text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from pydantic import ValidationError
+
+from connectors.integration_events import event_record
+from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
+from schemas.topics import INTEGRATION_EVENTS
+from tests.unit.connectors.test_marking import integration
+
+DATA: dict[str, dict[str, Any]] = {
+    "change_received": {"eventId": "e", "externalId": "x", "outcome": "marked"},
+    "mapping_changed": {"interactionId": "i", "invalidates": ["tag"]},
+    "warning": {"kind": "failed", "interactionId": "i"},
+    "state_changed": {"state": "needs_auth"},
+    "health_changed": {"healthy": False},
+    "drift_repaired": {"missed": 1, "orphaned": 0, "untended": 2},
+}
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_a_record_carries_scope_and_value(kind: str) -> None:
+    record = event_record(kind, integration("board-1"), "ada", DATA[kind])
+    headers = dict(record.headers)
+    assert (record.topic, record.key) == (INTEGRATION_EVENTS, "ada")
+    assert headers["ce_type"] == f"customers.integration.{kind}"
+    assert (headers["ce_tenantid"], headers["ce_organizationid"], headers["ce_entityid"]) == ("t", "o", "ada")
+    assert headers["content-type"] == "application/json"
+    assert orjson.loads(record.value) == {"integrationId": "board-1", "provider": "board", **DATA[kind]}
+
+
+def test_every_type_of_the_contract_is_told() -> None:
+    assert {PREFIX + kind for kind in DATA} == set(INTEGRATION_EVENT_TYPES)
+
+
+def test_about_no_customer_it_is_keyed_by_the_integration() -> None:
+    record = event_record("health_changed", integration("board-1"), None, {"healthy": True})
+    assert record.key == "board-1"
+    assert "ce_entityid" not in dict(record.headers)
+
+
+@pytest.mark.parametrize("data", [{"healthy": True, "title": "Ada"}, {}, {"healthy": "yes"}])
+def test_what_is_not_of_the_contract_is_not_told(data: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        event_record("health_changed", integration("board-1"), None, data)
