@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import ChainMap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -23,6 +24,7 @@ from api.tokens import Tokens
 from api.traffic import Figures, Traffic
 from runtime.command_sender import CommandSender
 from runtime.gateway_settings import GatewaySettings
+from runtime.mapping_listener import MappingListener
 from runtime.outcome_listener import Heard, OutcomeListener
 from runtime.postgres_pool import ReadPool
 from runtime.registry_fetch import make_fetch
@@ -97,16 +99,22 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
         loop.call_soon_threadsafe(hub.heard, items)
 
     listener = OutcomeListener(settings, heard, backlog=gateway.stream_backlog)
+
+    def mappings_heard(items: list[Heard]) -> None:
+        loop.call_soon_threadsafe(hub.heard, items)
+
+    mappings = MappingListener(settings, mappings_heard, backlog=gateway.stream_backlog)
     hub = StreamHub(
         decoder,
-        starts=listener.starts,
-        ends=listener.ends,
+        starts=ChainMap(listener.starts, mappings.starts),
+        ends=ChainMap(listener.ends, mappings.ends),
         backlog=gateway.stream_backlog,
         most_clients=gateway.stream_clients,
     )
     await reads.open()
     sender.start()
     listener.start()
+    mappings.start()
     notices = asyncio.create_task(hear_notices(settings, commands))
     try:
         yield Services(
@@ -117,6 +125,7 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
             reads=reads,
             commands=commands,
             listener=listener,
+            mappings=mappings,
             hub=hub,
             mutation_guards=MutationGuards(),
         )
@@ -125,5 +134,6 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
         await asyncio.wait([notices])
         hub.close()
         await asyncio.to_thread(listener.close)
+        await asyncio.to_thread(mappings.close)
         await asyncio.to_thread(sender.close)
         await reads.close()

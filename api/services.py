@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from api.rate_limit import Rates
     from api.stream_hub import StreamHub
     from api.tokens import Tokens
+    from runtime.mapping_listener import MappingListener
     from runtime.outcome_listener import OutcomeListener
     from runtime.postgres_pool import ReadPool
 
@@ -37,6 +38,7 @@ class Services:
     reads: ReadPool
     commands: CommandGateway
     listener: OutcomeListener
+    mappings: MappingListener
     hub: StreamHub
     mutation_guards: MutationGuards
     kept: dict[str, Any] = field(default_factory=dict)

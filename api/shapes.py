@@ -271,6 +271,30 @@ class FlagList(Shape):
     items: list[FlagItem]
 
 
+class WarningItem(Shape):
+    """What a person should look at; ``resolution`` was chosen and is being carried out."""
+
+    id: Id
+    integration_id: str
+    interaction_id: Id | None
+    entity_id: Id | None
+    external_id: str | None
+    kind: str
+    field: str | None
+    detail: str
+    local_value: Any
+    remote_value: Any
+    resolution: str | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class WarningList(Shape):
+    """Open warnings, newest first."""
+
+    items: list[WarningItem]
+
+
 class NextInteraction(Shape):
     """The stored projection."""
 

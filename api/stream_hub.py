@@ -11,11 +11,14 @@ from typing import Any, Final
 
 import orjson
 import structlog
+from pydantic import ValidationError
 
+from runtime.mapping_listener import FIRST_PARTITION
 from runtime.outcome_listener import Heard
 from schemas.avro_codec import AvroDecoder
 from schemas.cache_tags import feature_flags
 from schemas.errors import InteractionsError, Reject
+from schemas.integration_events import MappingChanged
 
 _log = structlog.get_logger("gateway")
 #: Events that wait for one client; one that is further behind is told to reload, and let go.
@@ -28,7 +31,7 @@ ScopeKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change with its place in the results topic."""
+    """One change with its place in the results topic or, counted on, in that of integration events."""
 
     partition: int
     offset: int
@@ -101,11 +104,7 @@ class StreamHub:
 
     def _changes(self, item: Heard) -> dict[ScopeKey, Change]:
         """Scope → its change. A change of a whole tenant stands under no organization."""
-        try:
-            _, result = self._decoder.decode(item.value)
-        except InteractionsError as error:
-            _log.warning("gateway.result_unreadable", reason=str(error))
-            return {}
+        result = self._result(item)
         tags = result.get("invalidates") or []
         if not tags:
             return {}
@@ -116,6 +115,18 @@ class StreamHub:
             data = orjson.dumps({"tags": shared})
             found[own[0], ""] = Change(item.partition, item.offset, data)
         return found
+
+    def _result(self, item: Heard) -> dict[str, Any]:
+        try:
+            if item.partition >= FIRST_PARTITION:
+                event = MappingChanged.model_validate_json(item.value)
+                return {"invalidates": event.invalidates, "interactionId": event.interaction_id}
+            return self._decoder.decode(item.value)[1]
+        except (InteractionsError, ValidationError) as error:
+            # Of a ValidationError the kind alone: its text holds the value.
+            reason = str(error) if isinstance(error, InteractionsError) else type(error).__name__
+            _log.warning("gateway.result_unreadable", reason=reason)
+            return {}
 
     def subscribe(
         self, scope: ScopeKey, last_event_id: str | None
@@ -193,6 +204,8 @@ def _end(stream: Subscription) -> None:
 
 def _data(result: dict[str, Any], tags: list[str]) -> bytes:
     """Ids and tags only: a stream carries no customer text."""
+    if "commandId" not in result:
+        return orjson.dumps({"tags": tags, "interactionId": result.get("interactionId")})
     return orjson.dumps(
         {
             "tags": tags,

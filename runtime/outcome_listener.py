@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -26,7 +26,8 @@ _LOOK_AGAIN_SECONDS: Final = 30.0
 class Heard:
     """One result by its headers, its value still encoded.
 
-    :param partition: of the results topic; with ``offset`` the position of an event stream.
+    :param partition: of the results topic; with ``offset`` the position of an event stream. Those of another
+        listener are counted on from its ``first_partition``.
     :param correlation_id: what the sender of the command gave, to find its own.
     :param fresh: written after the listener started; older ones are there for resumption.
     """
@@ -51,9 +52,14 @@ class OutcomeListener:
     :param backlog: how many older results of each partition to hear first.
     """
 
+    #: What is listened to, by its name in the catalogue.
+    topic: str = RESULTS
+    #: Added to the numbers of partitions, so that two listeners may share one position.
+    first_partition: int = 0
+
     def __init__(self, settings: Settings, heard: Callable[[list[Heard]], None], *, backlog: int = 0) -> None:
         self._settings = settings
-        self._topic = settings.topic(RESULTS)
+        self._topic = settings.topic(self.topic)
         self._heard = heard
         self._backlog = backlog
         self._stop = threading.Event()
@@ -104,8 +110,10 @@ class OutcomeListener:
             if metadata.error is not None or not metadata.partitions:
                 raise Stop(f"the topic {self._topic} does not exist")
             fresh = []
-            for number in sorted(set(metadata.partitions) - set(self.ends)):
-                place = TopicPartition(self._topic, number)
+            for number in sorted(
+                {self.first_partition + one for one in metadata.partitions} - set(self.ends)
+            ):
+                place = TopicPartition(self._topic, number - self.first_partition)
                 low, end = consumer.get_watermark_offsets(place, timeout=_ASK_SECONDS)
                 # A partition that was added while we listened is ours from its first record on.
                 late = self.ready.is_set()
@@ -139,20 +147,25 @@ class OutcomeListener:
             return None
         raw: Any = message.headers() or []
         headers = {name: value for name, value in raw if isinstance(value, bytes)}
-        partition, offset = int(message.partition() or 0), int(message.offset() or 0)
-        outcome = headers.get("ce_outcome")
+        outcome = self.outcome_of(headers)
         if outcome is None:
             return None
+        partition, offset = self.first_partition + int(message.partition() or 0), int(message.offset() or 0)
         return Heard(
             partition=partition,
             offset=offset,
             correlation_id=_text(headers.get("ce_correlationid")),
             tenant_id=_text(headers.get("ce_tenantid")),
             organization_id=_text(headers.get("ce_organizationid")),
-            outcome=outcome.decode(errors="replace"),
+            outcome=outcome,
             value=message.value() or b"",
             fresh=offset >= self.ends.get(partition, 0),
         )
+
+    @staticmethod
+    def outcome_of(headers: Mapping[str, bytes]) -> str | None:
+        """What a record says has come of something; ``None``: it is passed over."""
+        return _text(headers.get("ce_outcome"))
 
 
 def _text(value: bytes | None) -> str | None:

@@ -41,7 +41,7 @@ def from_epoch_ms(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=8_192)
 def format_instant(instant: datetime) -> str:
     """An aware UTC instant as RFC 3339 text with microseconds and ``Z``: the one rendering in JSON.
 

@@ -39,7 +39,7 @@ async def stream(
     ``Last-Event-ID`` resumes where a former stream ended. When that cannot be done without a gap, the
     event ``resync`` says that everything must be read again.
     """
-    if not services.listener.ready.is_set():
+    if not (services.listener.ready.is_set() and services.mappings.ready.is_set()):
         raise Retry("outcomes are not heard yet", after=2)
     scope = who.tenant_id, who.organization_id
     subscription, missed, reload = services.hub.subscribe(scope, last_event_id)

@@ -54,6 +54,13 @@ class TrelloWorld:
     def cards(self) -> list[dict[str, Any]]:
         return list(self.simulator.board.cards.values())
 
+    def card_writes(self) -> list[tuple[str, str]]:
+        """Every request, of whomever, that made or changed a card: method and path."""
+        requests = self.simulator.requests
+        return [
+            (method, path) for method, path in requests if method != "GET" and path.startswith("/1/cards")
+        ]
+
     def card_of(self, identity: str) -> dict[str, Any] | None:
         found = [card for card in self.cards() if identity in card["desc"]]
         assert len(found) <= 1, f"{len(found)} cards for one interaction"

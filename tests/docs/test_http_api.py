@@ -55,6 +55,7 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
         '"title":"Ring back"',
         '"code":"precondition_failed"',
         '"ok":true',
+        '{"items":[]}',
         "event: ready",
         "No violation.",
     ):

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
+from runtime.settings import Settings
 from tests.faults.engine import Engine
 from tests.faults.report import replace_part, soak_text
 from tests.faults.scene import Scene, set_scene
+from tests.harness.histories import history
 from tests.harness.servers import TEMPLATE, own_servers
+from tests.harness.wire import publish
 from tests.stack_fixtures import own_world
 
 #: Greatest growth in an hour, in percent of what a role needs after its warm-up.
 GOAL: Final = 5.0
 _LOOK_SECONDS: Final = 5.0
+_BACKLOG: Final = 20_000
 console = Console(soft_wrap=True)
 
-#: Role → measure (``RSS``, ``PSS``) → (seconds since the start, MiB).
+#: What is resident, and that part of it which is no file's: what the process made itself.
+_MEASURES: Final = {"Rss": "resident", "Anonymous": "anonymous"}
+#: Role → measure → (seconds since the start, MiB).
 Samples = dict[str, dict[str, list[tuple[float, float]]]]
 
 
@@ -52,6 +59,7 @@ def main(
         tempfile.TemporaryDirectory(prefix="soak-") as logs,
         own_servers(10_000) as servers,
         own_world(servers, TEMPLATE) as world,
+        _backlog(world),
         set_scene(
             world,
             Path(logs),
@@ -73,14 +81,21 @@ def main(
             counted = [sample for sample in seen if sample[0] >= warm_up * 60]
             rows.append((role, measure, counted[0][1], counted[-1][1], slope_percent_an_hour(counted)))
     how = (
-        f"{minutes:g} minutes, the first {warm_up:g} do not count; {pace:g} commands a second,"
-        f" {acked:,} in all; {restarts} restarts; audit {'clean' if checked.clean else 'NOT clean'}"
+        f"A backlog of {_BACKLOG:,} commands, then {minutes:g} minutes, the first {warm_up:g} of which do not"
+        f" count; {pace:g} commands a second, {acked:,} in all; {restarts} restarts; audit {'clean' if checked.clean else 'NOT clean'}"
     )
     text = soak_text(rows, how, GOAL)
     if write:
         replace_part("soak", text)
     console.print(text, markup=False)
     sys.exit(0 if checked.clean and not restarts and all(row[4] < GOAL for row in rows) else 1)
+
+
+@contextlib.contextmanager
+def _backlog(settings: Settings) -> Iterator[None]:
+    """Commands that wait before the roles start: full batches are the most they ever hold."""
+    publish(settings, history(2, _BACKLOG, 2000, relabels=0.0005))
+    yield
 
 
 def _watch(scene: Scene, seconds: float) -> Samples:
@@ -101,8 +116,8 @@ def _memory(pid: int) -> dict[str, float]:
     found = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         name, _, rest = line.partition(":")
-        if name in ("Rss", "Pss"):
-            found[name.upper()] = int(rest.split()[0]) / 1024
+        if name in _MEASURES:
+            found[_MEASURES[name]] = int(rest.split()[0]) / 1024
     return found
 
 

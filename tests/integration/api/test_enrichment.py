@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 
 from runtime.postgres import connect
 from runtime.settings import Settings
+from sinks.sync_warnings import SyncWarning, raise_warning, settle_kind
 from tests.harness.gateway import ALL_FEATURES, Gateway
 from tests.harness.wire import event, new_id, outcomes
 
@@ -86,3 +87,46 @@ def test_mirrors_are_shown_where_sync_is_on(pipeline: Settings, gateway: Gateway
         assert seen() == [{mirrored: shown, plain: None}] * 3
         _set(pipeline, scope, enabled=False)
         assert seen() == [{mirrored: None, plain: None}] * 3
+
+
+def test_warnings_are_listed_where_sync_is_on(pipeline: Settings, gateway: Gateway) -> None:
+    scope: dict[str, Any] = {"tenant": new_id(), "organization": new_id()}
+    identity, path = new_id(), "/api/customers/integrations/warnings"
+    integration = _mirror(pipeline, scope, identity)
+    with connect(pipeline, application_name="tests", autocommit=True) as connection:
+        for kind, named in (("conflict", "title"), ("failed", None), ("conflict", "priority")):
+            raise_warning(
+                connection,
+                SyncWarning(
+                    integration_id=integration,
+                    tenant_id=scope["tenant"],
+                    organization_id=scope["organization"],
+                    interaction_id=identity,
+                    kind=kind,
+                    field=named,
+                    detail="look",
+                    local_value="here",
+                    remote_value="there",
+                ),
+            )
+        settled = settle_kind(connection, integration, ["failed"], identity)
+    assert settled == 1
+    with (
+        gateway.client(**scope, features=["customers.view"]) as client,
+        gateway.client(tenant=scope["tenant"], organization=new_id()) as stranger,
+    ):
+        assert client.get(path).json() == {"items": []}, "sync is off until a tenant switches it on"
+        _set(pipeline, scope, enabled=True)
+        items = client.get(path).json()["items"]
+        assert [(item["kind"], item["field"]) for item in items] == [
+            ("conflict", "priority"),
+            ("conflict", "title"),
+        ]
+        assert (items[1]["localValue"], items[1]["remoteValue"]) == ("here", "there")
+        assert (items[1]["integrationId"], items[1]["interactionId"]) == (integration, identity)
+        assert len(client.get(path, params={"limit": 1}).json()["items"]) == 1
+        assert len(client.get(path, params={"integration": integration}).json()["items"]) == 2
+        assert client.get(path, params={"integration": "other"}).json() == {"items": []}
+        assert client.get(path, params={"kind": "failed"}).json() == {"items": []}
+        assert stranger.get(path).json() == {"items": []}, "another organization's"
+        assert client.get(path, params={"kind": "nonsense"}).status_code == 400

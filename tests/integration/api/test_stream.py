@@ -12,8 +12,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from connectors.integration_events import event_record
+from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.settings import Settings
 from schemas import cache_tags
+from sinks.sync_integrations import Integration
 from tests.harness.gateway import Gateway, serving
 from tests.harness.roles import wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id, outcomes
@@ -130,6 +133,59 @@ def test_a_stream_goes_on_where_it_ended(
     with gateway.client() as reader, listening(reader, after) as seen:
         seen.wait_for("ready")
         assert [name for name, _ in seen.events] == ["ready"]
+
+
+def told(seen: Listening) -> list[str]:
+    return [data["interactionId"] for name, data in list(seen.events) if name == "invalidate"]
+
+
+def test_a_mapping_that_changed_is_told_and_not_missed(
+    gateway: Gateway, second: Gateway, pipeline: Settings, customer: str
+) -> None:
+    """Spec, "Cache Policy": a mapping's upsert invalidates its tag and the list and detail tags."""
+    board = Integration(
+        id="board-1",
+        tenant_id=TENANT,
+        organization_id=ORGANIZATION,
+        provider="trello",
+        settings={},
+        policy={},
+        secrets=b"",
+        secrets_key_id="k1",
+        state="active",
+    )
+    sender, made = AcknowledgedSender(pipeline), [new_id() for _ in range(3)]
+
+    def tell(identity: str) -> None:
+        tags = [
+            cache_tags.interaction_mapping(board.id, TENANT, ORGANIZATION),
+            cache_tags.interaction_list(TENANT, ORGANIZATION),
+            cache_tags.interactions_of_entity(customer),
+        ]
+        data = {"interactionId": identity, "invalidates": tags}
+        sender.send([event_record("mapping_changed", board, customer, data)])
+
+    tag = cache_tags.interaction_mapping(board.id, TENANT, ORGANIZATION)
+    with (
+        gateway.client() as reader,
+        gateway.client(organization=new_id()) as stranger,
+        listening(reader) as seen,
+        listening(stranger) as strange,
+    ):
+        seen.wait_for("ready")
+        strange.wait_for("ready")
+        tell(made[0])
+        change = seen.wait_for("invalidate", tag)
+        assert change["interactionId"] == made[0]
+        assert set(change["tags"]) > {tag, cache_tags.interactions_of_entity(customer)}
+        sender.send([event_record("health_changed", board, None, {"healthy": False})])
+        position = seen.last_id
+        assert [name for name, _ in strange.events] == ["ready"]
+    for identity in made[1:]:
+        tell(identity)
+    with second.client() as reader, listening(reader, position) as seen:
+        wait_until(lambda: len(told(seen)) >= 2, 20, lambda: f"two mappings among {seen.events}")
+        assert told(seen) == made[1:], "also by another process, and each once"
 
 
 def test_a_flag_of_the_tenant_reaches_all_its_organizations(gateway: Gateway, pipeline: Settings) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from api.stream_hub import QUEUE_LENGTH, StreamHub, Subscription, format_position, parse_position
+from runtime.mapping_listener import FIRST_PARTITION
 from runtime.outcome_listener import Heard
 from schemas.cache_tags import feature_flags
 from schemas.errors import Reject
@@ -98,6 +100,38 @@ def test_a_quiet_topic_has_a_position_too() -> None:
     assert parse_position(position) == {0: 6}
     _, missed, again = hub.subscribe(OURS, position)
     assert (missed, again) == ([], False)
+
+
+def _mapping(offset: int, scope: tuple[str, str] = OURS, **extra: Any) -> Heard:
+    value = {"integrationId": "b", "provider": "trello", "interactionId": "i", "invalidates": [f"m:{offset}"]}
+    heard = _heard(offset, scope)
+    return replace(heard, partition=FIRST_PARTITION, value=orjson.dumps(value | extra))
+
+
+def test_mappings_are_told_to_their_scope_and_have_a_place_of_their_own() -> None:
+    starts: dict[int, int] = {0: 0, FIRST_PARTITION: 0}
+    hub = StreamHub(Decoder(), starts=starts, ends=starts, backlog=3, most_clients=9)  # type: ignore[arg-type]
+    ours, _, _ = hub.subscribe(OURS, None)
+    theirs, _, _ = hub.subscribe(("t", "other"), None)
+    before = format_position(ours.seen)
+    hub.heard([_heard(0), _mapping(0)])
+    hub.heard([_mapping(1, OURS, title="Ada"), _mapping(2, ("t", "other")), _mapping(3)])
+    data = []
+    while not ours.queue.empty():
+        change = ours.queue.get_nowait()
+        assert change is not None
+        data.append(orjson.loads(change.data))
+    assert [entry["tags"] for entry in data] == [["tag:0"], ["m:0"], ["m:3"]], (
+        "what is unreadable is not told"
+    )
+    assert data[1] == {"tags": ["m:0"], "interactionId": "i"}
+    assert _told(theirs) == [2]
+    _, missed, again = hub.subscribe(OURS, format_position({0: 0, FIRST_PARTITION: 1}))
+    assert ([change.offset for change in missed], again) == ([3], False)
+    _, _, again = hub.subscribe(OURS, before)
+    assert again, "more was told than is kept"
+    _, _, again = hub.subscribe(OURS, format_position({0: 0}))
+    assert again, "a position from before mappings were told"
 
 
 def test_a_slow_client_is_let_go_and_told_to_reload() -> None:
