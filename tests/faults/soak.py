@@ -82,7 +82,8 @@ def main(
             rows.append((role, measure, counted[0][1], counted[-1][1], slope_percent_an_hour(counted)))
     how = (
         f"A backlog of {_BACKLOG:,} commands, then {minutes:g} minutes, the first {warm_up:g} of which do not"
-        f" count; {pace:g} commands a second, {acked:,} in all; {restarts} restarts; audit {'clean' if checked.clean else 'NOT clean'}"
+        f" count; {pace:g} commands a second, {acked:,} in all; {restarts} restarts;"
+        f" audit {'clean' if checked.clean else 'NOT clean'}"
     )
     text = soak_text(rows, how, GOAL)
     if write:
