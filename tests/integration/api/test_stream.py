@@ -206,8 +206,10 @@ def test_limits_and_the_end_of_a_process(pipeline: Settings, customer: str) -> N
             seen.wait_for("ready")
             position = seen.last_id
             assert reader.get(PATH).status_code == 503, "one stream more than it holds"
+            # The answer may come before the topic has it: only what was told is behind the process for sure.
+            reader.post("/api/customers/interactions", json={"entityId": customer, "interactionType": "call"})
+            seen.wait_for("invalidate")
         wait_until(lambda: b"interactions_http_streams 0.0" in reader.get("/metrics").content, 30)
-        reader.post("/api/customers/interactions", json={"entityId": customer, "interactionType": "call"})
         with listening(reader, position) as seen:
             seen.wait_for("resync")
         wait_until(lambda: b"interactions_http_streams 0.0" in reader.get("/metrics").content, 30)
