@@ -1,0 +1,33 @@
+"""What waits for a person at the integrations of one organization, newest first.
+
+As enrichment does, it shows nothing of a tenant whose flag ``customers.interactions.external-sync`` is off.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.flags import EXTERNAL_SYNC
+from sinks.reads.scope import Connection, Row, Scope, fetch
+
+_SQL: Final = """
+SELECT id::text, integration_id, interaction_id::text, entity_id::text, external_id, kind, field, detail,
+  local_value, remote_value, resolution, created_at, updated_at
+FROM integration_warnings
+WHERE tenant_id = %(tenant)s AND organization_id = %(organization)s AND state = 'open'
+  AND (%(integration)s::text IS NULL OR integration_id = %(integration)s)
+  AND (%(kind)s::text IS NULL OR kind = %(kind)s)
+  AND EXISTS (SELECT 1 FROM feature_flags WHERE tenant_id = %(tenant)s AND flag = %(flag)s AND enabled)
+ORDER BY created_at DESC, id LIMIT %(limit)s
+"""
+
+
+async def open_warnings(
+    connection: Connection, scope: Scope, *, integration: str | None, kind: str | None, limit: int
+) -> list[Row]:
+    """Open warnings as dicts of their columns (``sinks.sync_warnings.SyncWarning`` tells what they mean).
+
+    :param integration: of this integration only; :param kind: of this kind only. Both without NUL.
+    """
+    given = {"integration": integration, "kind": kind, "limit": limit, "flag": EXTERNAL_SYNC}
+    return await fetch(connection, _SQL, {**scope.parameters(), **given})
