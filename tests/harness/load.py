@@ -44,7 +44,7 @@ class Load:
         self._settings = settings
         self._chance = random.Random(seed)
         self._again = random.Random(seed + 1)
-        self.pace = pace
+        self._pace = pace
         self._messages = history(seed, total, entities, relabels)
         self._producer = make_producer(settings)
         self._flowing = threading.Event()
