@@ -61,7 +61,7 @@ soak: $(STAMP) ## Twenty minutes of load: the memory of the roles must not grow
 	@$(BIN)/python -m tests.faults.soak
 
 fuzz: $(STAMP) ## 100,000 random and mutated records through a running applier
-	@INTERACTIONS_CHAOS_SEED=$${INTERACTIONS_CHAOS_SEED:-$$(date +%s)} INTERACTIONS_FUZZ_RECORDS=100000 $(BIN)/pytest -s -o timeout=3600 tests/faults/test_fuzz_applier.py
+	@INTERACTIONS_CHAOS_SEED=$${INTERACTIONS_CHAOS_SEED:-$$(date +%s)} INTERACTIONS_FUZZ_RECORDS=100000 $(BIN)/pytest -s tests/faults/test_fuzz_applier.py
 
 simulate: $(STAMP) ## A thousand random histories of two-way sync: some minutes
 	@INTERACTIONS_SIMULATED_HISTORIES=1000 $(BIN)/pytest -q tests/simulation --timeout 3600

@@ -128,4 +128,5 @@ def command_id_of(token: str) -> str | None:
     except ValueError:
         return None
     # Decoding skips foreign characters: only the one true spelling of a token is accepted.
-    return command_id if undo_token(command_id) == token else None
+    # Hazard: no id holds a NUL, and Postgres would refuse the whole batch that asks for one.
+    return command_id if undo_token(command_id) == token and "\x00" not in command_id else None

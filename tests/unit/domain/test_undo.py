@@ -262,8 +262,8 @@ def test_a_token_names_its_command(command_id: str) -> None:
 
 def test_only_the_one_spelling_of_a_token_is_taken() -> None:
     token = undo_token("c1")
-    spoiled = (token + "=", token + "!", token.removeprefix("u."), "u.", "u.AB", "u.____")
-    assert [command_id_of(text) for text in spoiled] == [None, None, None, "", None, None]
+    spoiled = (token + "=", token + "!", token.removeprefix("u."), "u.", "u.AB", "u.____", "u.AAAA")
+    assert [command_id_of(text) for text in spoiled] == [None, None, None, "", None, None, None]
 
 
 def test_an_image_survives_json_and_copies_every_field() -> None:
