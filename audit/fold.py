@@ -233,6 +233,7 @@ class Fold:
         else:
             self._a2.checked += 1
             self._a2.trusted += 1
+            self._note_target(command, None)
 
     def _step(self, command: Parsed, recorded: Recorded, number: int) -> None:
         """Fold one command, unless what it builds on is not known."""

@@ -49,6 +49,9 @@ def test_an_undo_may_pass_a_command_of_another_partition_that_never_applied(refu
     machine.settle()
     kind = "interaction.create" if "priority" in refused else "interaction.complete"
     machine.send(kind, refused, entity=anna, command_id="never-applied", partition=(home + 1) % 3)
+    machine.settle()
+    # An undo of that undo is refused because it never applied, wherever the first one's place was.
+    machine.send("interaction.undo", {"commandId": "command-2"}, entity=anna)
     machine.settle().topics[COMMANDS].sort(key=lambda record: record.partition == home)
     assert violations(audit(machine.history())) == []
 
