@@ -167,7 +167,7 @@ class Fold:
             self._a1.fail("a refused record has no log row", record, commandId=command.id)
         if first and number is not None:
             self._remember(command, number)
-            self._note_target(command, None)
+            self._note_target(command, number, None)
 
     def _question(
         self, command: Parsed, recorded: Recorded | None, number: int | None, *, first: bool
@@ -233,7 +233,7 @@ class Fold:
         else:
             self._a2.checked += 1
             self._a2.trusted += 1
-            self._note_target(command, None)
+            self._note_target(command, number, None)
 
     def _step(self, command: Parsed, recorded: Recorded, number: int) -> None:
         """Fold one command, unless what it builds on is not known."""
@@ -258,17 +258,18 @@ class Fold:
             check_aftermath(self.evidence, command, recorded, decision, number, subject)
         elif decision.entry is not None and recorded.outcome == "no_op":
             self.model.commit(command, decision, None)
-        self._note_target(command, image)
+        self._note_target(command, number, image)
 
     # --- what is known of the past ----------------------------------------------------------------
 
     def _remember(self, command: Parsed, number: int) -> None:
         self._ledger.content[number], self._ledger.meaning[number] = command.content, command.meaning
 
-    def _note_target(self, command: Parsed, image: Image | None) -> None:
+    def _note_target(self, command: Parsed, number: int, image: Image | None) -> None:
         if self._targets and command.id:
             key = command_key(command.tenant, command.organization, command.id)
-            if key in self._targets:
+            # One that stands in the log under its place left its id to another record.
+            if key in self._targets and number == self._ledger.numbers.get(key):
                 self.model.images[key] = image or Image(command.entity)
 
     def _elsewhere(self, command: Parsed) -> bool:

@@ -56,6 +56,21 @@ def test_an_undo_may_pass_a_command_of_another_partition_that_never_applied(refu
     assert violations(audit(machine.history())) == []
 
 
+def test_a_dead_letter_leaves_its_id_to_a_command_that_can_be_undone() -> None:
+    machine = Machine()
+    anna = ENTITIES[0]
+    machine.send("entity.upsert", {"id": anna, "kind": "person", "displayName": "x"}, entity=anna)
+    machine.send("interaction.create", {"interactionType": "call"}, entity=anna, command_id="made")
+    record = machine.settle().topics[COMMANDS][-1]
+    assert record.value is not None
+    broken = record.value.replace(b'"specversion":"1.0"', b'"specversion":"9"')
+    assert broken != record.value
+    machine.append(record.key, broken)
+    machine.send("interaction.undo", {"commandId": "made"}, entity=anna)
+    assert violations(audit(machine.settle().history())) == []
+    assert machine.log[-1]["outcome"] == "applied"
+
+
 def _instant(chance: random.Random) -> str:
     return (START + timedelta(seconds=chance.randint(-20, 40))).isoformat()
 
