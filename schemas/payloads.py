@@ -16,9 +16,11 @@ from schemas.values import (
     Body,
     Color,
     CommandId,
+    Email,
     EntityKind,
     Instant,
     InteractionType,
+    Label,
     Name,
     Priority,
     ShortText,
@@ -82,7 +84,7 @@ class EntityUpsert(Clearing):
     id: UuidText
     kind: EntityKind
     display_name: Name
-    primary_email: Annotated[str, Field(max_length=320)] | None = None
+    primary_email: Email | None = None
     primary_phone: ShortText | None = None
     owner_user_id: UuidText | None = None
 
@@ -99,7 +101,7 @@ class InteractionTypeUpsert(Payload):
     """An entry of the tenant's dictionary; ``strict`` closes (or opens) the whole dictionary."""
 
     interaction_type: InteractionType
-    label: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    label: Label | None = None
     icon: ShortText | None = None
     color: Color | None = None
     actionable: bool | None = None

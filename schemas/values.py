@@ -57,6 +57,8 @@ Instant = Annotated[
 Title = Annotated[str, StringConstraints(max_length=500), AfterValidator(no_nul)]
 Body = Annotated[str, StringConstraints(max_length=10_000), AfterValidator(no_nul)]
 ShortText = Annotated[str, StringConstraints(max_length=100), AfterValidator(no_nul)]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(no_nul)]
+Email = Annotated[str, StringConstraints(max_length=320), AfterValidator(no_nul)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(no_nul)]
 InteractionType = Annotated[
     str, StringConstraints(min_length=1, max_length=100), AfterValidator(normalize_interaction_type)
