@@ -100,7 +100,7 @@ def recovery_text(faults: list[Struck], goals: dict[str, float], session_seconds
 
     :param goals: kind → greatest ratio: first progress ÷ session timeout, or drain ÷ outage.
     """
-    lines = [circumstances(), ""]
+    lines = [circumstances(), "", f"Session timeout {session_seconds:g} s.", ""]
     lines += ["| fault | measure | goal | runs | median | longest |", "|---|---|---:|---|---:|---:|"]
     for kind, goal in goals.items():
         mine = [fault for fault in faults if fault.kind == kind]

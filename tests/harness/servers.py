@@ -23,7 +23,7 @@ TEMPLATE = "template_interactions"
 
 
 @contextlib.contextmanager
-def own_servers(session_timeout_ms: int = 3000) -> Iterator[Settings]:
+def own_servers(session_timeout_ms: int = 3000, heartbeat_ms: int = 500) -> Iterator[Settings]:
     """Kafka, Postgres and the registry for the length of a block, with the newest schema as template.
 
     The supervisor starts a server again that a fault has ended.
@@ -31,7 +31,8 @@ def own_servers(session_timeout_ms: int = 3000) -> Iterator[Settings]:
     own = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(ENV_PREFIX)}
     home = Path(tempfile.mkdtemp(prefix="interactions-faults-"))
     os.environ.update(
-        INTERACTIONS_KAFKA_SESSION_TIMEOUT_MS=str(session_timeout_ms), INTERACTIONS_KAFKA_HEARTBEAT_MS="500"
+        INTERACTIONS_KAFKA_SESSION_TIMEOUT_MS=str(session_timeout_ms),
+        INTERACTIONS_KAFKA_HEARTBEAT_MS=str(heartbeat_ms),
     )
     try:
         addresses = launch_stack(home, "none", stop_with_parent=True).addresses
