@@ -20,7 +20,10 @@ from tests.stack_fixtures import own_world
 
 pytestmark = pytest.mark.integration
 PATH = "/api/customers/interactions"
-_LISTENERS = "SELECT pid FROM pg_stat_activity WHERE application_name = 'interactions-gateway-outcomes'"
+_LISTENERS = (
+    "SELECT pid FROM pg_stat_activity"
+    " WHERE application_name = 'interactions-gateway-outcomes' AND datname = current_database()"
+)
 
 
 @pytest.fixture
