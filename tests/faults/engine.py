@@ -140,6 +140,11 @@ class Engine:
     def _strike(self, number: int, name: str) -> Struck:
         chance = random.Random(f"{self.seed}/{number}")
         time.sleep(chance.uniform(0.1, 1.5))
+        if self.patient:  # the death of one that holds nothing would not be felt
+            crew = self.scene.crew
+            wait_until(
+                lambda: crew.at_work("applier", "applier.assigned"), 60, lambda: "every applier at work"
+            )
         kind, began = KINDS[name], time.monotonic()
         done = kind.strike(self.scene, chance)
         struck = Struck(

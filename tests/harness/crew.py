@@ -78,6 +78,12 @@ class Crew:
         with self._lock:
             return sorted(m.name for m in self.members.values() if m.role == role and not m.guest)
 
+    def at_work(self, role: str, sign: str) -> bool:
+        """Whether each of a role has logged a text in its present life."""
+        with self._lock:
+            logs = [self.members[name].log.read_text(errors="replace") for name in self.names(role)]
+        return all(sign in log.rpartition("--- start ")[2] for log in logs)
+
     def send(self, name: str, number: signal.Signals) -> None:
         """Signal a member, if it is there and runs."""
         with self._lock, contextlib.suppress(ProcessLookupError, KeyError):
