@@ -15,6 +15,9 @@ _LONGEST: Final = timedelta(minutes=5)
 class Breaker:
     """Closed, open until a moment, or half-open: then one try decides.
 
+    Several threads share one. Tries that were under way when it opened say nothing new when they fail: only
+    the one that tests the water makes the pause longer, or a short outage would be felt for minutes.
+
     :param now: the present moment.
     """
 
@@ -24,6 +27,7 @@ class Breaker:
         self._failures = 0
         self._pause = _FIRST
         self._open_until: datetime | None = None
+        self._testing = False
 
     def room(self, wanted: int) -> int:
         """How many tries may be begun now: all, one to test the water, or none."""
@@ -34,7 +38,15 @@ class Breaker:
                 return 0
             # The next one is let through only after this one's fate, or another pause, is known.
             self._open_until = self._now() + self._pause
+            self._testing = True
             return min(wanted, 1)
+
+    def unused(self) -> None:
+        """There was nothing to try: whoever comes next may test the water."""
+        with self._lock:
+            if self._testing:
+                self._testing = False
+                self._open_until = self._now()
 
     @property
     def open(self) -> bool:
@@ -48,13 +60,15 @@ class Breaker:
             self._failures = 0
             self._pause = _FIRST
             self._open_until = None
+            self._testing = False
 
     def failed(self) -> None:
         """The provider could not be reached or took nothing."""
         with self._lock:
             self._failures += 1
-            if self._open_until is not None:
+            if self._testing:
+                self._testing = False
                 self._pause = min(self._pause * 2, _LONGEST)
                 self._open_until = self._now() + self._pause
-            elif self._failures >= _FAILURES:
+            elif self._open_until is None and self._failures >= _FAILURES:
                 self._open_until = self._now() + self._pause

@@ -12,12 +12,16 @@ from connectors.token_bucket import TokenBuckets
 from schemas.errors import Reject, Retry
 
 _TIMEOUT: Final = httpx2.Timeout(15.0, connect=5.0)
-#: How long a request may wait for its turn; then its unit is given back for later.
-_LONGEST_WAIT: Final = 20.0
+#: How many seconds a request may wait for its turn; then its unit is given back for later.
+LONGEST_WAIT: Final = 20.0
 #: IPv6 addresses whose last four bytes are the IPv4 address they lead to (RFC 6052, RFC 4291).
 _CARRYING_IPV4: Final = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
 #: Translation into a network of one's own (RFC 8215).
 _LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+
+
+class Throttled(Retry):
+    """Our own side of the provider's limits leaves no room now: nothing was sent, and nobody failed."""
 
 
 class GuardedTransport(httpx2.BaseTransport):
@@ -28,15 +32,21 @@ class GuardedTransport(httpx2.BaseTransport):
     """
 
     def __init__(
-        self, inner: httpx2.BaseTransport, buckets: TokenBuckets, *, public_addresses_only: bool
+        self,
+        inner: httpx2.BaseTransport,
+        buckets: TokenBuckets,
+        *,
+        public_addresses_only: bool,
+        longest_wait: float,
     ) -> None:
         self._inner = inner
+        self._longest_wait = longest_wait
         self._buckets = buckets
         self._public_only = public_addresses_only
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        if not self._buckets.take(_LONGEST_WAIT):
-            raise Retry("the provider's limit leaves no room now", after=1.0)
+        if not self._buckets.take(self._longest_wait):
+            raise Throttled("the provider's limit leaves no room now", after=1.0)
         if self._public_only:
             _pin_public_address(request)
         return self._inner.handle_request(request)
@@ -46,15 +56,22 @@ class GuardedTransport(httpx2.BaseTransport):
 
 
 def make_client(
-    buckets: TokenBuckets, *, public_addresses_only: bool, transport: httpx2.BaseTransport | None = None
+    buckets: TokenBuckets,
+    *,
+    public_addresses_only: bool,
+    longest_wait: float = LONGEST_WAIT,
+    transport: httpx2.BaseTransport | None = None,
 ) -> httpx2.Client:
-    """A client for one integration.
+    """A client for one integration; its requests raise `Throttled` when they would wait too long.
 
+    :param longest_wait: seconds that a request may wait for its turn.
     :param transport: in place of the network, for tests.
     """
     inner = transport if transport is not None else httpx2.HTTPTransport()
     return httpx2.Client(
-        transport=GuardedTransport(inner, buckets, public_addresses_only=public_addresses_only),
+        transport=GuardedTransport(
+            inner, buckets, public_addresses_only=public_addresses_only, longest_wait=longest_wait
+        ),
         timeout=_TIMEOUT,
         follow_redirects=False,
         trust_env=False,

@@ -39,6 +39,7 @@ class Link:
     :param hosts: where the provider's pages are; addresses elsewhere are not shown.
     :param hears: webhooks can arrive, because the deployment has a public address.
     :param reach: visits a named crash point.
+    :param has_room: whether the provider's limits let so many requests through now.
     :param resend_after: how long commands may be without an outcome before they are sent again.
     """
 
@@ -52,6 +53,7 @@ class Link:
     hears: bool = False
     hosts: tuple[str, ...] = ()
     reach: Callable[[str], None] = reach
+    has_room: Callable[[int], bool] = lambda _: True
     lease: timedelta = field(default=timedelta(seconds=90))
     resend_after: timedelta = field(default=timedelta(seconds=10))
     echo_life: timedelta = field(default=timedelta(minutes=15))

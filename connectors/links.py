@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from connectors.catalogue import declaration
 from connectors.command_records import record_of
 from connectors.contract import Context
-from connectors.http import make_client
+from connectors.http import LONGEST_WAIT, make_client
 from connectors.link import Announce, Link, announce_nothing
 from connectors.policy import Policy
 from connectors.pulling import PulledCommand, SendCommands
@@ -79,9 +79,12 @@ def open_link(
             for problem in error.errors(include_input=False, include_url=False)
         )
         raise Stop(f"the settings of {integration.id} do not fit {declared.title}: {named}") from None
+    buckets = TokenBuckets(declared.limits)
     client = make_client(
-        TokenBuckets(declared.limits),
+        buckets,
         public_addresses_only=declared.public_addresses_only,
+        # A row must not wait for its turn until its lease has run out: two workers would do it then.
+        longest_wait=min(LONGEST_WAIT, lease_seconds / 4),
         transport=transport,
     )
     callback = callback_url(public_url, integration.id) if "webhooks" in declared.features else None
@@ -111,6 +114,7 @@ def open_link(
         hears=callback is not None,
         hosts=declared.hosts(chosen),
         lease=timedelta(seconds=lease_seconds),
+        has_room=buckets.has_room,
     )
     return Opened(link, client)
 

@@ -16,7 +16,7 @@ from runtime.postgres import Connection
 from schemas import cache_tags
 from schemas.errors import Skip
 from sinks.sync_echoes import consume_echoes, consume_unit_echoes, note_echo, open_echoes
-from sinks.sync_ledger import Unit, drop_other, holds
+from sinks.sync_ledger import Unit, drop_other, renew
 from sinks.sync_mappings import Mapping as MappingRow
 from sinks.sync_mappings import upsert_mapping
 
@@ -40,12 +40,12 @@ class Stock:
 
     @contextlib.contextmanager
     def holding(self) -> Iterator[None]:
-        """A transaction that the claimer of the row alone can make.
+        """A transaction that the claimer of the row alone can make; its lease begins anew with it.
 
         :raises Skip: the lease ran out and somebody else has the row: what they do holds.
         """
         with self.connection.transaction():
-            if not holds(self.connection, self.unit, self.owner):
+            if not renew(self.connection, self.unit, self.owner, now=self.link.now(), lease=self.link.lease):
                 raise Skip("the lease was lost")
             yield
 

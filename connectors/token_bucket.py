@@ -46,7 +46,17 @@ class TokenBuckets:
                 return False
             self._sleep(wait)
 
-    def _wait(self, limit: RateLimit, window: deque[float], now: float) -> float:
+    def has_room(self, requests: int) -> bool:
+        """Whether so many requests could go now, or as many as a limit lets through at once."""
+        with self._lock:
+            now = self._clock()
+            return all(
+                self._wait(limit, window, now, min(requests, limit.requests)) <= 0
+                for limit, window in self._windows
+            )
+
+    def _wait(self, limit: RateLimit, window: deque[float], now: float, requests: int = 1) -> float:
         while window and window[0] <= now - limit.seconds:
             window.popleft()
-        return window[0] + limit.seconds - now if len(window) >= limit.requests else 0.0
+        over = len(window) + requests - limit.requests
+        return window[over - 1] + limit.seconds - now if over > 0 else 0.0

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from connectors.breaker import Breaker
+from connectors.http import Throttled
 from connectors.link import Link
 from runtime.postgres import Connection
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip, Stop
@@ -55,6 +56,10 @@ class Trouble:
         if isinstance(error, Skip):
             # None of ours, or somebody else works on it: what we saw is done.
             finish(connection, unit, owner, now=now, version=unit.wanted_version, again_at=None)
+            return
+        if isinstance(error, Throttled):
+            self._breaker.unused()
+            give_back(connection, unit, owner, again_at=now + timedelta(seconds=error.after or 0.0))
             return
         if isinstance(error, NeedsAuth | Stop):
             close_integration(connection, self._link, error)

@@ -13,6 +13,9 @@ from runtime.postgres import Connection, Outage
 from sinks.sync_ledger import claim
 
 _AT_ONCE: Final = 10
+#: Requests that a unit usually needs: it is not begun before they may go, so that its lease is not spent
+#: in a queue.
+_REQUESTS: Final = 3
 
 
 class Worker:
@@ -48,7 +51,7 @@ class Worker:
             return 0
         # One row a claim: a lease must not run out while its row waits behind others.
         done = 0
-        while done < room:
+        while done < room and self._link.has_room(_REQUESTS):
             units = claim(
                 self._connection,
                 self._link.integration.id,
@@ -71,4 +74,6 @@ class Worker:
                     break
             else:
                 self._breaker.succeeded()
+        if done == 0:
+            self._breaker.unused()
         return done

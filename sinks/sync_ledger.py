@@ -292,14 +292,17 @@ def mark_intents(connection: Connection, integration_id: str, marker: str | None
     return done.rowcount
 
 
-def holds(connection: Connection, unit: Unit, owner: str) -> bool:
-    """Whether a claimed row is still the claimer's; it stays so until the end of the transaction."""
-    row = connection.execute(
-        "SELECT lease_owner = %s FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s"
-        " FOR UPDATE",
-        (owner, unit.integration_id, unit.interaction_id),
-    ).fetchone()
-    return row is not None and row[0] is True
+def renew(connection: Connection, unit: Unit, owner: str, *, now: datetime, lease: timedelta) -> bool:
+    """Begin the lease of a claimed row anew; ``False`` when somebody else has the row, or it was given back.
+
+    The row is locked until the end of the transaction.
+    """
+    done = connection.execute(
+        "UPDATE sync_ledger SET lease_until = %s"
+        " WHERE integration_id = %s AND interaction_id = %s AND lease_owner = %s",
+        (now + lease, unit.integration_id, unit.interaction_id, owner),
+    )
+    return done.rowcount == 1
 
 
 def drop_other(connection: Connection, integration_id: str, interaction_id: str) -> None:

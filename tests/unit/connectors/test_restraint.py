@@ -11,10 +11,10 @@ import pytest
 from connectors.breaker import Breaker
 from connectors.declaration import RateLimit
 from connectors.external_url import safe_url
-from connectors.http import make_client, public_address
+from connectors.http import Throttled, make_client, public_address
 from connectors.token_bucket import TokenBuckets
 from connectors.trouble import pause_before
-from schemas.errors import Reject, Retry
+from schemas.errors import Reject
 
 
 class Clock:
@@ -73,6 +73,46 @@ def test_the_breaker_opens_tests_and_closes() -> None:
     assert breaker.room(10) == 10
 
 
+def test_tries_that_fail_together_are_one_failure_of_an_open_breaker() -> None:
+    """Several threads: a short outage must not be answered with the pause of a long one."""
+    clock = Clock()
+    breaker = Breaker(clock.now)
+    for _ in range(9):
+        breaker.failed()
+    clock.time += 6
+    assert breaker.room(10) == 1, "the first pause, although four failed after it had opened"
+
+
+def test_a_test_of_the_water_that_found_no_work_is_given_to_the_next() -> None:
+    clock = Clock()
+    breaker = Breaker(clock.now)
+    for _ in range(5):
+        breaker.failed()
+    clock.time += 6
+    assert breaker.room(10) == 1
+    breaker.unused()
+    assert breaker.room(10) == 1
+    assert breaker.open
+
+
+def test_room_is_asked_for_before_work_is_begun() -> None:
+    clock = Clock()
+    limits = (RateLimit(requests=2, seconds=1), RateLimit(requests=5, seconds=10))
+    buckets = TokenBuckets(limits, clock=clock, sleep=clock.sleep)
+    assert buckets.has_room(2)
+    assert buckets.has_room(3), "no limit is asked for more than it ever lets through"
+    assert buckets.take(0)
+    assert buckets.has_room(1)
+    assert not buckets.has_room(2)
+    clock.time += 1
+    assert buckets.has_room(3)
+    for _ in range(3):
+        assert buckets.take(2)
+    clock.time += 1
+    assert buckets.has_room(1)
+    assert not buckets.has_room(2), "the longer limit has room for one"
+
+
 def test_pauses_grow_and_are_spread_over_all_of_their_length() -> None:
     chance = random.Random(4)
     pauses = [pause_before(5, None, chance).total_seconds() for _ in range(500)]
@@ -116,7 +156,7 @@ def test_a_request_without_a_turn_is_put_off() -> None:
     ok = httpx2.MockTransport(lambda _: httpx2.Response(200))
     with make_client(buckets, public_addresses_only=False, transport=ok) as client:
         assert client.get("https://api.example/").status_code == 200
-        with pytest.raises(Retry):
+        with pytest.raises(Throttled):
             client.get("https://api.example/")
 
 
