@@ -129,7 +129,8 @@ def test_a_thousand_changes_of_an_outage_drain(started: TrelloWorld) -> None:
         wait_until(lambda: world.one(told) == (50,), 30, lambda: f"{world.one(told)} told of everything")
         wait_until(lambda: (world.one("SELECT max(attempts) FROM sync_ledger") or (0,))[0] > 0, 30)
         assert len(world.card_writes()) == writes, "something got through"
-    world.at_rest()
+    # Three hundred requests, with the looks at our own echoes, at the ten a second that the board allows.
+    world.at_rest(120)
 
     for place, identity in enumerate([*kept, *added]):
         card = world.card_of(identity)  # fails for two cards
