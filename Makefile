@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # The installer itself; its hash, like everybody's, stands in requirements.lock.
 UV_LINE := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
+# What is left to chance is new in each run, and printed, unless it is given.
+NEW_SEED := INTERACTIONS_CHAOS_SEED=$${INTERACTIONS_CHAOS_SEED:-$$(date +%s)}
 
 .PHONY: help setup demo up down test contract faults chaos simulate recovery soak fuzz mutants bench lint format
 
@@ -49,7 +51,7 @@ contract: $(STAMP) ## Thousands of requests from the OpenAPI document: every ans
 	@INTERACTIONS_CONTRACT_CASES=$(or $(CASES),130) $(BIN)/pytest tests/integration/api/test_conformance.py
 
 faults: $(STAMP) ## Run the short ring of faults: some minutes
-	@INTERACTIONS_CHAOS_SEED=$${INTERACTIONS_CHAOS_SEED:-$$(date +%s)} $(BIN)/pytest -m chaos -s tests/faults
+	@$(NEW_SEED) $(BIN)/pytest -m chaos -s tests/faults
 
 chaos: $(STAMP) ## Hundreds of faults over a million commands, and a report (QUICK=1, SEED=…, RESUME=1)
 	@$(BIN)/python -m tests.faults.chaos $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED)) $(if $(RESUME),--resume)
@@ -61,7 +63,7 @@ soak: $(STAMP) ## Twenty minutes of load: the memory of the roles must not grow
 	@$(BIN)/python -m tests.faults.soak
 
 fuzz: $(STAMP) ## 100,000 random and mutated records through a running applier
-	@INTERACTIONS_CHAOS_SEED=$${INTERACTIONS_CHAOS_SEED:-$$(date +%s)} INTERACTIONS_FUZZ_RECORDS=100000 $(BIN)/pytest -s tests/faults/test_fuzz_applier.py
+	@$(NEW_SEED) INTERACTIONS_FUZZ_RECORDS=100000 $(BIN)/pytest -s tests/faults/test_fuzz_applier.py
 
 simulate: $(STAMP) ## A thousand random histories of two-way sync: some minutes
 	@INTERACTIONS_SIMULATED_HISTORIES=1000 $(BIN)/pytest -q tests/simulation --timeout 3600

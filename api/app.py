@@ -94,16 +94,15 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
         timeout=gateway.outcome_timeout_seconds,
     )
 
+    def shown(items: list[Heard]) -> None:
+        loop.call_soon_threadsafe(hub.heard, items)
+
     def heard(items: list[Heard]) -> None:
         commands.heard([item for item in items if item.fresh])
-        loop.call_soon_threadsafe(hub.heard, items)
+        shown(items)
 
     listener = OutcomeListener(settings, heard, backlog=gateway.stream_backlog)
-
-    def mappings_heard(items: list[Heard]) -> None:
-        loop.call_soon_threadsafe(hub.heard, items)
-
-    mappings = MappingListener(settings, mappings_heard, backlog=gateway.stream_backlog)
+    mappings = MappingListener(settings, shown, backlog=gateway.stream_backlog)
     hub = StreamHub(
         decoder,
         starts=ChainMap(listener.starts, mappings.starts),

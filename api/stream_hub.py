@@ -24,6 +24,8 @@ _log = structlog.get_logger("gateway")
 #: Events that wait for one client; one that is further behind is told to reload, and let go.
 QUEUE_LENGTH: Final = 256
 _POSITION: Final = re.compile(r"\d{1,6}-\d{1,19}(\.\d{1,6}-\d{1,19}){0,511}")
+#: What a stream tells of a result, besides its tags.
+_SHOWN: Final = ("commandId", "commandType", "entityId", "interactionId", "version")
 _TAGS_OF_A_TENANT: Final = feature_flags("")
 
 ScopeKey = tuple[str, str]
@@ -204,18 +206,7 @@ def _end(stream: Subscription) -> None:
 
 def _data(result: dict[str, Any], tags: list[str]) -> bytes:
     """Ids and tags only: a stream carries no customer text."""
-    if "commandId" not in result:
-        return orjson.dumps({"tags": tags, "interactionId": result.get("interactionId")})
-    return orjson.dumps(
-        {
-            "tags": tags,
-            "commandId": result.get("commandId"),
-            "commandType": result.get("commandType"),
-            "entityId": result.get("entityId"),
-            "interactionId": result.get("interactionId"),
-            "version": result.get("version"),
-        }
-    )
+    return orjson.dumps({"tags": tags, **{name: result[name] for name in _SHOWN if name in result}})
 
 
 def format_position(seen: dict[int, int]) -> str:

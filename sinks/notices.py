@@ -71,7 +71,7 @@ async def outcomes(settings: Settings) -> AsyncIterator[Notice]:
                 if notice is not None:
                     yield notice
     except psycopg.Error as error:
-        raise Retry(f"outcomes are not told at once: {str(error).strip()}", after=1.0) from error
+        raise Retry(f"outcomes are not told at once: {str(error).strip()}") from error
 
 
 def _text_of(notice: Notice) -> str:

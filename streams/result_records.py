@@ -18,6 +18,19 @@ Header = tuple[str, bytes | str | None]
 _AWAITED: Final = 50
 
 
+def result_value(decision: Decision, encode: EncodeResult) -> bytes:
+    """The value of a result: what became of a command, and of which record in the log."""
+    record = decision.command.record
+    return encode(
+        {
+            **decision.result,
+            "commandTopic": record.topic,
+            "commandPartition": record.partition,
+            "commandOffset": record.offset,
+        }
+    )
+
+
 def result_record(decision: Decision, encode: EncodeResult) -> tuple[bytes | None, bytes, list[Header]]:
     """Key, value and headers of the one result of a command (CloudEvents binary mode).
 
@@ -25,12 +38,6 @@ def result_record(decision: Decision, encode: EncodeResult) -> tuple[bytes | Non
     """
     command = decision.command
     record, envelope = command.record, command.envelope
-    result = {
-        **decision.result,
-        "commandTopic": record.topic,
-        "commandPartition": record.partition,
-        "commandOffset": record.offset,
-    }
     headers: list[Header] = [
         ("content-type", "application/avro"),
         ("ce_specversion", "1.0"),
@@ -53,7 +60,7 @@ def result_record(decision: Decision, encode: EncodeResult) -> tuple[bytes | Non
     )
     headers.extend((name, value) for name, value in optional if value is not None)
     key = envelope.entity_id.encode() if envelope.entity_id is not None else record.key
-    return key, encode(result), headers
+    return key, result_value(decision, encode), headers
 
 
 def notices(decisions: Iterable[Decision], encode: EncodeResult) -> list[Notice]:
@@ -65,7 +72,7 @@ def notices(decisions: Iterable[Decision], encode: EncodeResult) -> list[Notice]
     if len(awaited) > _AWAITED:
         return []
     return [
-        Notice(decision.command.envelope.correlation_id, result_record(decision, encode)[1])
+        Notice(decision.command.envelope.correlation_id, result_value(decision, encode))
         for decision in awaited
         if decision.command.envelope.correlation_id is not None
     ]

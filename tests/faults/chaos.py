@@ -77,6 +77,7 @@ def main(
             session_seconds=SESSION_SECONDS,
             entities=1000,
             relabels=0.0005,
+            clocks=True,
         ) as scene,
         bar,
     ):

@@ -37,6 +37,7 @@ def run_ring(
             pace=pace,
             commands=1_000_000,
             session_seconds=_SESSION,
+            clocks=True,
         ) as scene,
     ):
         for found in Engine(scene, SEED, order, pause_every=pause_every, **options).run():

@@ -45,8 +45,12 @@ def set_scene(
     appliers: int = 2,
     entities: int = 300,
     relabels: float = 0.01,
+    clocks: bool = False,
 ) -> Iterator[Scene]:
-    """Start proxies, roles, probe and publisher on a world of its own."""
+    """Start proxies, roles, probe and publisher on a world of its own.
+
+    :param clocks: the roles' wall clocks can be stepped.
+    """
     assert settings.database_url is not None
     database = urlsplit(settings.database_url.get_secret_value())
     registry = urlsplit(str(settings.schema_registry_url))
@@ -71,7 +75,8 @@ def set_scene(
                 ).geturl(),
             }
         )
-        crew = stack.enter_context(Crew(through, logs, {"applier": appliers, "relay": 1, "timers": 1}))
+        roles = {"applier": appliers, "relay": 1, "timers": 1}
+        crew = stack.enter_context(Crew(through, logs, roles, clocks=clocks))
         probe = stack.enter_context(ProgressProbe(settings))
         load = stack.enter_context(Load(settings, seed, pace, commands, entities, relabels))
         yield Scene(settings, session_seconds, crew, load, probe, proxies)

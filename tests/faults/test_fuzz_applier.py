@@ -24,9 +24,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + _RECORDS // 50)
 
 
 def test_no_record_stalls_the_applier(fresh_settings: Settings) -> None:
-    seed = SEED
-    print(f"repeat with INTERACTIONS_CHAOS_SEED={seed}")
-    fuzz = Fuzz(seed)
+    print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
+    fuzz = Fuzz(SEED)
     with running(fresh_settings, "applier") as applier, running(fresh_settings, "relay"):
         for sent in range(0, _RECORDS, _PART):
             records = (fuzz.record() for _ in range(min(_PART, _RECORDS - sent)))

@@ -34,9 +34,8 @@ def _avro(value: bytes) -> tuple[str, dict[str, object]]:
 
 
 def test_no_record_stalls_decoder_or_rules() -> None:
-    seed = SEED
-    print(f"repeat with INTERACTIONS_CHAOS_SEED={seed}")
-    fuzz, world, seen = Fuzz(seed), World(), Counter[str]()
+    print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
+    fuzz, world, seen = Fuzz(SEED), World(), Counter[str]()
     now = int(time.time() * 1000)
     for start in range(0, _RECORDS, _BATCH):
         commands = []

@@ -23,6 +23,7 @@ class Member:
     """One process of the crew.
 
     :ivar exits: exit codes so far, in order; ``starts``: how often it was started.
+    :ivar born_at: where its log ended when its present life began (bytes).
     """
 
     name: str
@@ -34,6 +35,7 @@ class Member:
     armed_at: int = 0
     exits: list[int] = field(default_factory=list)
     starts: int = 0
+    born_at: int = 0
 
     def logged(self, text: str, since: int) -> bool:
         """Whether a text was logged behind a place in the log (bytes)."""
@@ -47,10 +49,14 @@ class Crew:
 
     :param settings: what the roles see; the addresses may be proxies.
     :param folder: where their logs go.
+    :param clocks: their wall clocks can be stepped.
     """
 
-    def __init__(self, settings: Settings, folder: Path, roles: dict[str, int]) -> None:
+    def __init__(
+        self, settings: Settings, folder: Path, roles: dict[str, int], *, clocks: bool = False
+    ) -> None:
         self._settings = settings
+        self._clocks = clocks
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._folder = folder
@@ -81,8 +87,8 @@ class Crew:
     def at_work(self, role: str, sign: str) -> bool:
         """Whether each of a role has logged a text in its present life."""
         with self._lock:
-            logs = [self.members[name].log.read_text(errors="replace") for name in self.names(role)]
-        return all(sign in log.rpartition("--- start ")[2] for log in logs)
+            members = [self.members[name] for name in self.names(role)]
+        return all(member.logged(sign, member.born_at) for member in members)
 
     def send(self, name: str, number: signal.Signals) -> None:
         """Signal a member, if it is there and runs."""
@@ -113,11 +119,14 @@ class Crew:
 
     def step_clock(self, role: str, seconds: int) -> bool:
         """Put a role's wall clock off by so much, elapsed time left alone; whether that can be done here."""
-        step(self._clock(role), seconds)
-        return bool(stepping_clock(self._clock(role)))
+        step(self._offset(role), seconds)
+        return bool(self._clock(role))
 
-    def _clock(self, role: str) -> Path:
+    def _offset(self, role: str) -> Path:
         return self._folder / f"{role}.clock"
+
+    def _clock(self, role: str) -> dict[str, str]:
+        return stepping_clock(self._offset(role)) if self._clocks else {}
 
     def join(self, role: str, name: str) -> None:
         """Take on one more process."""
@@ -153,8 +162,9 @@ class Crew:
     def _start(self, member: Member) -> None:
         if member.armed and member.logged("crash point ", member.armed_at):
             member.armed = {}
-        extra = {**stepping_clock(self._clock(member.role)), **member.armed}
+        extra = {**self._clock(member.role), **member.armed}
         with member.log.open("ab") as log:
+            member.born_at = log.tell()
             log.write(f"--- start {member.starts} at {time.time():.3f} {extra} ---\n".encode())
             log.flush()
             member.process = subprocess.Popen(

@@ -11,7 +11,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 
@@ -19,8 +18,10 @@ def stepping_clock(offset: Path) -> dict[str, str]:
     """Variables for a process whose wall clock is off by what :func:`step` last wrote into the file.
 
     Empty where no such library can be made: elsewhere than on Linux with glibc, or without a C compiler.
+
+    :param offset: the library is made beside it.
     """
-    library = _library()
+    library = _library(offset.parent)
     if library is None:
         return {}
     if not offset.exists():
@@ -35,11 +36,11 @@ def step(offset: Path, seconds: int) -> None:
 
 
 @functools.cache
-def _library() -> str | None:
+def _library(folder: Path) -> str | None:
     compiler = shutil.which("cc")
     if sys.platform != "linux" or compiler is None:
         return None
-    made = Path(tempfile.mkdtemp(prefix="stepping-clock-")) / "stepping_clock.so"
+    made = folder / "stepping_clock.so"
     source = Path(__file__).with_suffix(".c")
     done = subprocess.run(
         [compiler, "-O2", "-shared", "-fPIC", "-o", str(made), str(source), "-ldl"],

@@ -20,6 +20,13 @@ def pipeline(embedded_stack: Settings, template_database: str) -> Iterator[Setti
         yield settings
 
 
+@pytest.fixture(scope="module")
+def world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
+    """Servers of the module's own, without any role."""
+    with own_world(embedded_stack, template_database) as settings:
+        yield settings
+
+
 @pytest.fixture(scope="session")
 def gateway(pipeline: Settings) -> Iterator[Gateway]:
     """A gateway in front of the pipeline, which tells how many statements an answer took."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,17 +11,9 @@ from runtime.settings import Settings
 from tests.harness.gateway import SECRET, serving
 from tests.harness.roles import running, wait_until
 from tests.harness.wire import event, new_id, outcomes, publish
-from tests.stack_fixtures import own_world
 
 pytestmark = pytest.mark.integration
 PATH = "/api/customers/interactions"
-
-
-@pytest.fixture(scope="module")
-def world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    """Servers without any role."""
-    with own_world(embedded_stack, template_database) as settings:
-        yield settings
 
 
 def test_without_an_applier_the_outcome_is_unknown_and_then_known(world: Settings) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import httpx2
 import pytest
@@ -16,7 +15,6 @@ from sinks.notices import outcomes as told
 from tests.harness.gateway import new_customer, serving
 from tests.harness.roles import running, wait_until
 from tests.harness.wire import read_topic
-from tests.stack_fixtures import own_world
 
 pytestmark = pytest.mark.integration
 PATH = "/api/customers/interactions"
@@ -24,13 +22,6 @@ _LISTENERS = (
     "SELECT pid FROM pg_stat_activity"
     " WHERE application_name = 'interactions-gateway-outcomes' AND datname = current_database()"
 )
-
-
-@pytest.fixture
-def world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    """Servers without any role."""
-    with own_world(embedded_stack, template_database) as settings:
-        yield settings
 
 
 def _answers(settings: Settings, entity: str) -> list[str]:
