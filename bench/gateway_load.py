@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -13,7 +12,7 @@ from typing import Final
 import httpx2
 import jwt
 
-from bench.roles import RoleProcess, running
+from bench.roles import RoleProcess, running, variables
 from bench.workload import ORGANIZATION, TENANT
 from runtime.settings import Settings
 
@@ -48,17 +47,12 @@ def authorization() -> str:
 @contextlib.contextmanager
 def gateway(settings: Settings, roles: Sequence[str] = ()) -> Iterator[tuple[str, RoleProcess]]:
     """A gateway, and other roles with it, for the length of a block: its address and its process."""
-    variables = {**_VARIABLES, "INTERACTIONS_API_PORT": str(free_port())}
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        with running(settings, [*roles, "gateway"]) as processes:
-            yield f"http://127.0.0.1:{variables['INTERACTIONS_API_PORT']}", processes[-1]
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+    port = free_port()
+    with (
+        variables(**_VARIABLES, INTERACTIONS_API_PORT=str(port)),
+        running(settings, [*roles, "gateway"]) as processes,
+    ):
+        yield f"http://127.0.0.1:{port}", processes[-1]
 
 
 async def wait_ready(client: httpx2.AsyncClient) -> None:

@@ -14,10 +14,12 @@ from bench.arms.growth import growth
 from bench.arms.latency import capacity, half_load, tenth_load
 from bench.arms.peers import debezium_sink, quix, stock_faust
 from bench.arms.profile import profile
+from bench.arms.provider import writes_provider_down, writes_provider_up
 from bench.arms.sql_only import sql_only
 from bench.context import Arm
 from bench.measure import Measure
 from bench.measures import (
+    c1_dead_provider,
     g1_confirmed_post,
     g3_list_growth,
     g4_streams,
@@ -71,6 +73,8 @@ GROUPS: Final = (
             "plain_post": plain_post,
             "list_pages": list_pages,
             "open_streams": open_streams,
+            "writes_provider_up": writes_provider_up,
+            "writes_provider_down": writes_provider_down,
         },
         lambda sizes: sizes.latency_rounds,
     ),
@@ -99,4 +103,5 @@ MEASURES: Final[tuple[Measure, ...]] = (
     g1_confirmed_post.P99,
     g3_list_growth.MEASURE,
     g4_streams.MEASURE,
+    c1_dead_provider.MEASURE,
 )

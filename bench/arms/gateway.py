@@ -36,7 +36,7 @@ def confirmed_post(bench: Bench) -> Sample:
         fresh_world(bench.servers) as settings,
         gateway(settings, ["applier", "relay"]) as (url, _),
     ):
-        return asyncio.run(_posts(bench, url, {"Authorization": authorization()}))
+        return asyncio.run(posts(bench, url, {"Authorization": authorization()}))
 
 
 def plain_post(bench: Bench) -> Sample:
@@ -51,10 +51,15 @@ def plain_post(bench: Bench) -> Sample:
         arguments = [sys.executable, "-m", "bench.peers.plain_insert", str(port)]
         with peer(arguments, environment) as process:
             process.wait_until(lambda: _answers(f"http://127.0.0.1:{port}"), "the plain application")
-            return asyncio.run(_posts(bench, f"http://127.0.0.1:{port}", {}))
+            return asyncio.run(posts(bench, f"http://127.0.0.1:{port}", {}))
 
 
-async def _posts(bench: Bench, url: str, headers: dict[str, str]) -> Sample:
+async def posts(bench: Bench, url: str, headers: dict[str, str], *, seconds: float | None = None) -> Sample:
+    """Create interactions at a steady pace; how long each takes, counted from its intended moment.
+
+    :param seconds: for so long instead of the bench's length of a latency sample.
+    :raises RuntimeError: a request was answered with something else than 201.
+    """
     customers = entity_ids(bench.sizes.entities)
     limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
     async with httpx2.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=30) as client:
@@ -73,7 +78,7 @@ async def _posts(bench: Bench, url: str, headers: dict[str, str]) -> Sample:
             if answer.status_code != 201:
                 raise RuntimeError(f"answered {answer.status_code}: {answer.text[:300]}")
 
-        found = await at_pace(ask, PER_SECOND, bench.sizes.latency_seconds)
+        found = await at_pace(ask, PER_SECOND, seconds or bench.sizes.latency_seconds)
     return {"p50": percentile(found, 0.5), "p99": percentile(found, 0.99), "requests": len(found)}
 
 

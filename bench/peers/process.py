@@ -34,12 +34,16 @@ class Peer:
 
     def timed(self, lay: Callable[[], None], condition: Callable[[], bool], what: str) -> float:
         """Seconds from the moment it may go on until the condition holds; ``lay`` runs while it is frozen."""
-        self._process.send_signal(signal.SIGSTOP)
+        self.freeze()
         lay()
         began = time.perf_counter()
         self._process.send_signal(signal.SIGCONT)
         self.wait_until(condition, what)
         return time.perf_counter() - began
+
+    def freeze(self) -> None:
+        """SIGSTOP: it keeps its connections and answers nothing."""
+        self._process.send_signal(signal.SIGSTOP)
 
     def end(self) -> None:
         """SIGTERM, then SIGKILL."""

@@ -1,0 +1,121 @@
+"""Core writes beside a mirror: with a CalDAV server that answers, and with the same server hung."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from bench.arms.gateway import posts
+from bench.context import Bench
+from bench.gateway_load import authorization, free_port, gateway
+from bench.peers.process import Peer, peer
+from bench.roles import environment, variables
+from bench.samples import Sample
+from bench.workload import ORGANIZATION, TENANT
+from bench.world import fresh_world
+from runtime.postgres import Connection, connect
+from runtime.settings import Settings
+
+_INTEGRATION: Final = "mirror"
+_CALENDAR: Final = (
+    '<mkcalendar xmlns="urn:ietf:params:xml:ns:caldav" xmlns:D="DAV:"><D:set><D:prop>'
+    "<D:displayname>To do</D:displayname><supported-calendar-component-set>"
+    '<comp name="VTODO"/></supported-calendar-component-set></D:prop></D:set></mkcalendar>'
+)
+
+
+def writes_provider_up(bench: Bench) -> Sample:
+    """Seconds of confirmed POSTs while every one of them is mirrored."""
+    return _writes(bench, hung=False)
+
+
+def writes_provider_down(bench: Bench) -> Sample:
+    """The same while the provider takes connections and answers nothing: worse than one that refuses."""
+    return _writes(bench, hung=True)
+
+
+def _writes(bench: Bench, *, hung: bool) -> Sample:
+    with (
+        fresh_world(bench.servers) as settings,
+        _calendar_server() as (server, url),
+        variables(
+            INTERACTIONS_SECRETS_KEY="k1:" + base64.b64encode(os.urandom(32)).decode(),
+            INTERACTIONS_CONNECTORS_PORT=str(free_port()),
+        ),
+        gateway(settings, ["applier", "relay", "connectors"]) as (address, _),
+        connect(settings, application_name="interactions-bench", autocommit=True) as connection,
+    ):
+        scope = ["--tenant", TENANT, "--organization", ORGANIZATION]
+        _command(settings, "flags", "set", "customers.interactions.external-sync", "on", *scope)
+        chosen = ["--id", _INTEGRATION, "--set", f"url={url}", "--set", "username=bench"]
+        _command(settings, "connectors", "add", "caldav", *scope, *chosen)
+        _command(settings, "connectors", "sync", _INTEGRATION)
+        # One goes through before the clock starts, so that the mirror is known to work.
+        asyncio.run(posts(bench, address, {"Authorization": authorization()}, seconds=1.0))
+        _wait_mirrored(connection, server)
+        if hung:
+            server.freeze()
+        found = asyncio.run(posts(bench, address, {"Authorization": authorization()}))
+        mapped = _count(connection, "sync_external_id_mappings")
+        waiting = _count(connection, "sync_ledger", "WHERE next_attempt_at IS NOT NULL")
+    return {**found, "mirrored": mapped, "waiting": waiting}
+
+
+@contextlib.contextmanager
+def _calendar_server() -> Iterator[tuple[Peer, str]]:
+    """Radicale with an empty calendar for anybody: its process and its address."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="interactions-bench-") as folder:
+        config = Path(folder) / "config"
+        config.write_text(
+            f"[server]\nhosts = 127.0.0.1:{port}\n[auth]\ntype = none\n"
+            f"[storage]\nfilesystem_folder = {folder}/collections\n[logging]\nlevel = warning\n"
+        )
+        arguments = [sys.executable, "-m", "radicale", "--config", str(config)]
+        with peer(arguments, os.environ) as server:
+            server.wait_until(lambda: _listens(port), "the calendar server")
+            url = f"http://127.0.0.1:{port}/bench/todo/"
+            httpx2.request("MKCALENDAR", url, content=_CALENDAR, auth=("bench", "")).raise_for_status()
+            yield server, url
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False
+
+
+def _command(settings: Settings, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", *arguments],
+        env=environment(settings),
+        capture_output=True,
+        check=False,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"interactions {' '.join(arguments[:2])}: {done.stderr[-500:]}")
+
+
+def _wait_mirrored(connection: Connection, server: Peer) -> None:
+    def rest() -> bool:
+        waiting = _count(connection, "sync_ledger", "WHERE next_attempt_at IS NOT NULL")
+        return waiting == 0 and _count(connection, "sync_external_id_mappings") > 0
+
+    server.wait_until(rest, "what was written before is mirrored")
+
+
+def _count(connection: Connection, table: str, where: str = "") -> int:
+    found = connection.execute(f"SELECT count(*) FROM {table} {where}".encode()).fetchone()
+    return int(found[0]) if found else 0

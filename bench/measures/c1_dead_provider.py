@@ -1,0 +1,32 @@
+"""C1: p99 of confirmed POSTs while a provider hangs ÷ while it answers and everything is mirrored."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from bench.measure import Figure, Measure
+from bench.ratio import ratio_of
+from bench.samples import Samples
+
+
+def _take(samples: Samples) -> Figure:
+    down = [value * 1e3 for value in samples.series("writes_provider_down", "p99")]
+    up = [value * 1e3 for value in samples.series("writes_provider_up", "p99")]
+    return ratio_of(
+        ("hung_p99_ms", down),
+        ("answering_p99_ms", up),
+        hung_p50_ms=round(median(samples.series("writes_provider_down", "p50")) * 1e3, 1),
+        answering_p50_ms=round(median(samples.series("writes_provider_up", "p50")) * 1e3, 1),
+        waiting_while_hung=median(samples.series("writes_provider_down", "waiting")),
+    )
+
+
+MEASURE = Measure(
+    id="C1",
+    title="Sync: p99 of a confirmed POST with a hung provider ÷ with one that answers",
+    floor=1.1,
+    aim=1.0,
+    upper=True,
+    arms=("writes_provider_up", "writes_provider_down"),
+    take=_take,
+)
