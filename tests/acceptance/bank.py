@@ -67,17 +67,14 @@ class Case:
 class Bank:
     """Reads the file once; ``commands`` yields the events to publish and fills ``cases``."""
 
-    def __init__(self, path: Path, most_cases: int | None = None) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._most = most_cases
         self.cases: list[Case] = []
         self.sent = 0
 
     def commands(self) -> Iterator[dict[str, Any]]:
         with gzip.open(self._path, "rt", encoding="utf-8", newline="") as file:
-            for number, (name, rows) in enumerate(groupby(csv.DictReader(file), lambda row: row["case_id"])):
-                if self._most is not None and number >= self._most:
-                    return
+            for name, rows in groupby(csv.DictReader(file), lambda row: row["case_id"]):
                 for command in self._case(name, list(rows)):
                     self.sent += 1
                     yield command
