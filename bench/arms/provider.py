@@ -28,6 +28,9 @@ from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 
 _INTEGRATION: Final = "mirror"
+#: Of a server that takes any.
+_USER: Final = "bench"
+_PASSWORD: Final = "any"
 _CALENDAR: Final = (
     '<mkcalendar xmlns="urn:ietf:params:xml:ns:caldav" xmlns:D="DAV:"><D:set><D:prop>'
     "<D:displayname>To do</D:displayname><supported-calendar-component-set>"
@@ -52,14 +55,16 @@ def _writes(bench: Bench, *, hung: bool) -> Sample:
         variables(
             INTERACTIONS_SECRETS_KEY="k1:" + base64.b64encode(os.urandom(32)).decode(),
             INTERACTIONS_CONNECTORS_PORT=str(free_port()),
+            BENCH_PASSWORD=_PASSWORD,
         ),
         gateway(settings, ["applier", "relay", "connectors"]) as (address, _),
         connect(settings, application_name="interactions-bench", autocommit=True) as connection,
     ):
         scope = ["--tenant", TENANT, "--organization", ORGANIZATION]
         _command(settings, "flags", "set", "customers.interactions.external-sync", "on", *scope)
-        chosen = ["--id", _INTEGRATION, "--set", f"url={url}", "--set", "username=bench"]
-        _command(settings, "connectors", "add", "caldav", *scope, *chosen)
+        chosen = ["--id", _INTEGRATION, "--set", f"url={url}", "--set", f"username={_USER}"]
+        secret = ["--secret", "password=env:BENCH_PASSWORD"]
+        _command(settings, "connectors", "add", "caldav", *scope, *chosen, *secret)
         _command(settings, "connectors", "sync", _INTEGRATION)
         # One goes through before the clock starts, so that the mirror is known to work.
         asyncio.run(posts(bench, address, {"Authorization": authorization()}, seconds=1.0))
@@ -85,8 +90,9 @@ def _calendar_server() -> Iterator[tuple[Peer, str]]:
         arguments = [sys.executable, "-m", "radicale", "--config", str(config)]
         with peer(arguments, os.environ) as server:
             server.wait_until(lambda: _listens(port), "the calendar server")
-            url = f"http://127.0.0.1:{port}/bench/todo/"
-            httpx2.request("MKCALENDAR", url, content=_CALENDAR, auth=("bench", "")).raise_for_status()
+            url = f"http://127.0.0.1:{port}/{_USER}/todo/"
+            made = httpx2.request("MKCALENDAR", url, content=_CALENDAR, auth=(_USER, _PASSWORD))
+            made.raise_for_status()
             yield server, url
 
 

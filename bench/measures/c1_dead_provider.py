@@ -17,6 +17,7 @@ def _take(samples: Samples) -> Figure:
         ("answering_p99_ms", up),
         hung_p50_ms=round(median(samples.series("writes_provider_down", "p50")) * 1e3, 1),
         answering_p50_ms=round(median(samples.series("writes_provider_up", "p50")) * 1e3, 1),
+        without_sync_p99_ms=round(median(samples.series("confirmed_post", "p99")) * 1e3, 1),
         waiting_while_hung=median(samples.series("writes_provider_down", "waiting")),
     )
 
@@ -27,6 +28,6 @@ MEASURE = Measure(
     floor=1.1,
     aim=1.0,
     upper=True,
-    arms=("writes_provider_up", "writes_provider_down"),
+    arms=("confirmed_post", "writes_provider_up", "writes_provider_down"),
     take=_take,
 )
