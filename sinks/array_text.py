@@ -31,6 +31,11 @@ def text_array(values: Iterable[str | None]) -> str:
     return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
 
 
+def bytes_array(values: Iterable[bytes | None]) -> str:
+    """Of octets."""
+    return text_array([None if value is None else "\\x" + value.hex() for value in values])
+
+
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -43,4 +48,6 @@ ARRAYS: Final[dict[str, Callable[[Iterable[Any]], str]]] = {
     "smallint": number_array,
     "timestamptz": instant_array,
     "text": text_array,
+    "json": text_array,
+    "bytea": bytes_array,
 }

@@ -22,6 +22,7 @@ from sinks.columns import DEAL, ENTITY, INTERACTION, deal_of, entity_of, interac
 from sinks.flag_rows import load_flags
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+Cursor = psycopg.Cursor[tuple[Any, ...]]
 _DICTIONARY_LOCK: Final = 0x1A7E0002
 
 _I: Final = ", ".join(f"i.{name}" for name in INTERACTION)
@@ -100,8 +101,15 @@ def load_world(connection: Connection, commands: Sequence[Command | Refused]) ->
         if isinstance(command, Command) and log_identity(command) not in world.log
     ]
     if fresh:
-        _load_dictionaries(connection, world, fresh)
         load_flags(connection, world, fresh)
+        # In two pipelines: what a customer's row names is known only once it is read.
+        entity_ids = sorted({command.envelope.entity_id for command in fresh})
+        with connection.pipeline():
+            strict, types = _ask_dictionaries(connection, fresh)
+            entities = connection.execute(_ENTITIES_SQL, (plain_array(entity_ids),))
+        _take_dictionaries(world, strict, types)
+        for row in entities:
+            world.entities[row[0]] = entity_of(row)
         _load_rows(connection, world, fresh)
     return world
 
@@ -135,7 +143,7 @@ def _load_log(connection: Connection, world: World, commands: Sequence[Command |
         )
 
 
-def _load_dictionaries(connection: Connection, world: World, commands: Iterable[Command]) -> None:
+def _ask_dictionaries(connection: Connection, commands: Iterable[Command]) -> tuple[Cursor, Cursor]:
     scopes: dict[tuple[str, str], bool] = {}
     for command in commands:
         scope = command.envelope.tenant_id, command.envelope.organization_id
@@ -156,9 +164,16 @@ def _load_dictionaries(connection: Connection, world: World, commands: Iterable[
             (_DICTIONARY_LOCK, sorted(locks)),
         )
     tenants, organizations = (list(column) for column in zip(*scopes, strict=True))
-    for tenant, organization, strict in connection.execute(_STRICT_SQL, (tenants, organizations)):
+    return (
+        connection.execute(_STRICT_SQL, (tenants, organizations)),
+        connection.execute(_TYPES_SQL, (tenants, organizations)),
+    )
+
+
+def _take_dictionaries(world: World, strict_ones: Cursor, types: Cursor) -> None:
+    for tenant, organization, strict in strict_ones:
         world.dictionaries[tenant, organization] = Dictionary(strict=strict)
-    for row in connection.execute(_TYPES_SQL, (tenants, organizations)):
+    for row in types:
         dictionary = world.dictionaries.setdefault((row[0], row[1]), Dictionary())
         dictionary.entries[row[2]] = TypeEntry(
             code=row[2], label=row[3], icon=row[4], color=row[5], actionable=row[6]
@@ -172,7 +187,6 @@ def hash_scope(tenant_id: str, organization_id: str) -> int:
 
 
 def _load_rows(connection: Connection, world: World, commands: Sequence[Command]) -> None:
-    entities = {command.envelope.entity_id for command in commands}
     moving = Counter(command.envelope.entity_id for command in commands if may_move(command))
     interaction_ids: set[str] = set()
     deal_ids: set[str] = set()
@@ -199,24 +213,40 @@ def _load_rows(connection: Connection, world: World, commands: Sequence[Command]
             interaction_ids.add(created_id(command))
         if getattr(payload, "deal_id", None) is not None:
             deal_ids.add(payload.deal_id)  # type: ignore[attr-defined]
-    for row in connection.execute(_ENTITIES_SQL, (plain_array(sorted(entities)),)):
-        world.entities[row[0]] = entity_of(row)
-    _load_interactions(connection, world, interaction_ids, moving)
-    absent = interaction_ids - world.interactions.keys()
-    if absent:
-        for row in connection.execute(_RETIRED_SQL, (plain_array(absent),)):
+    shown, moved = _shown(world, interaction_ids, moving)
+    retired: Iterable[Any] = ()
+    deals: Iterable[Any] = ()
+    recounted: Iterable[Any] = ()
+    first: Iterable[Any] = ()
+    with connection.pipeline():
+        named = connection.execute(_INTERACTIONS_SQL, (plain_array(shown),))
+        if moved:
+            entities, tops = plain_array(moved), number_array(count + 1 for count in moved.values())
+            first = connection.execute(_FIRST_SQL, (entities, tops, entities, tops))
+        if interaction_ids:
+            retired = connection.execute(_RETIRED_SQL, (plain_array(interaction_ids),))
+        if deal_ids:
+            deals = connection.execute(_DEALS_SQL, (plain_array(deal_ids),))
+        if recount:
+            recounted = connection.execute(_RECOUNT_SQL, (plain_array(recount),))
+    for row in named:
+        world.load_interaction(interaction_of(row))
+    for row in first:
+        if row[0] not in world.interactions:
+            world.load_interaction(interaction_of(row))
+    for row in retired:
+        if row[0] not in world.interactions:
             world.retired[row[0]] = row[1]
-    if deal_ids:
-        for row in connection.execute(_DEALS_SQL, (plain_array(deal_ids),)):
-            world.deals[row[0]] = deal_of(row)
-    if recount:
-        world.recounts.update(dict.fromkeys(recount, (0, 0, 0)))
-        for row in connection.execute(_RECOUNT_SQL, (plain_array(recount),)):
-            world.recounts[row[0]] = (row[1], row[2], row[3])
+    for row in deals:
+        world.deals[row[0]] = deal_of(row)
+    world.recounts.update(dict.fromkeys(recount, (0, 0, 0)))
+    for row in recounted:
+        world.recounts[row[0]] = (row[1], row[2], row[3])
 
 
-def _load_interactions(connection: Connection, world: World, named: set[str], moving: Counter[str]) -> None:
-    """The named interactions, and of each entity those that its projection may come to show."""
+def _shown(world: World, named: set[str], moving: Counter[str]) -> tuple[set[str], dict[str, int]]:
+    """The named interactions with those that a projection shows; and of which entities the first ones, how
+    many, because commands may move them."""
     wanted = set(named)
     for entity in world.entities.values():
         if entity.id not in moving:
@@ -224,12 +254,4 @@ def _load_interactions(connection: Connection, world: World, named: set[str], mo
                 wanted.add(entity.next.interaction_id)
             if entity.last is not None:
                 wanted.add(entity.last.interaction_id)
-    if wanted:
-        for row in connection.execute(_INTERACTIONS_SQL, (plain_array(wanted),)):
-            world.load_interaction(interaction_of(row))
-    moved = {entity: count for entity, count in moving.items() if entity in world.entities}
-    if moved:
-        entities, tops = plain_array(moved), number_array(count + 1 for count in moved.values())
-        for row in connection.execute(_FIRST_SQL, (entities, tops, entities, tops)):
-            if row[0] not in world.interactions:
-                world.load_interaction(interaction_of(row))
+    return wanted, {entity: count for entity, count in moving.items() if entity in world.entities}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -22,20 +22,22 @@ from sinks.columns import (
     entity_row,
     interaction_row,
 )
-from sinks.copy_rows import CopyRows
 from sinks.flag_rows import store_flags
 from sinks.load import Connection
+from sinks.new_rows import NewRows
 from sinks.outbox import outbox_rows, relabel_rows
-from sinks.update_rows import UpdateRows
+from sinks.update_rows import UpdateRows, Written, check_all_found
 
 _UPDATE_INTERACTIONS: Final = UpdateRows("customer_interactions", INTERACTION)
 _UPDATE_ENTITIES: Final = UpdateRows("customer_entities", ENTITY)
 _UPDATE_DEALS: Final = UpdateRows("customer_deals", DEAL)
-_COPY_INTERACTIONS: Final = CopyRows("customer_interactions", INTERACTION)
-_COPY_ENTITIES: Final = CopyRows("customer_entities", ENTITY)
-_COPY_DEALS: Final = CopyRows("customer_deals", DEAL)
-_COPY_LOG: Final = CopyRows("command_log", LOG)
-_COPY_OUTBOX: Final = CopyRows("outbox", OUTBOX)
+_NEW_INTERACTIONS: Final = NewRows("customer_interactions", INTERACTION)
+_NEW_ENTITIES: Final = NewRows("customer_entities", ENTITY)
+_NEW_DEALS: Final = NewRows("customer_deals", DEAL)
+_NEW_LOG: Final = NewRows("command_log", LOG)
+_NEW_OUTBOX: Final = NewRows("outbox", OUTBOX)
+#: Commands that are stored in one pipeline.
+_FEW: Final = 20
 _DELETE_INTERACTIONS: Final = "DELETE FROM customer_interactions WHERE id = ANY(%s::uuid[])"
 _UPSERT_TYPES: Final = """
 INSERT INTO interaction_types (tenant_id, organization_id, code, label, icon, color, actionable)
@@ -49,44 +51,50 @@ ON CONFLICT (tenant_id, organization_id) DO UPDATE SET strict = excluded.strict
 """
 
 
+#: How new rows are added: `NewRows.copy` or `NewRows.insert`.
+Add = Callable[[NewRows, Connection, Iterable[tuple[Any, ...]]], None]
+
+
 def store(connection: Connection, world: World, decisions: Sequence[Decision]) -> None:
     """Write the fold's result; part of the batch transaction (law 3).
 
-    Order matters: entities and deals before the interactions that refer to them, and the outbox last,
+    A few commands go in one pipeline, because somebody waits for each of them; many go by COPY.
+    """
+    if len(decisions) > _FEW:
+        written = _write(connection, world, decisions, NewRows.copy)
+    else:
+        with connection.pipeline():
+            written = _write(connection, world, decisions, NewRows.insert)
+    check_all_found(written)
+
+
+def _write(connection: Connection, world: World, decisions: Sequence[Decision], add: Add) -> list[Written]:
+    """Order matters: entities and deals before the interactions that refer to them, and the outbox last,
     so that its positions are drawn after every row lock is held (per-entity order of the events).
     """
-    _entities(connection, world)
-    _deals(connection, world)
+    entities, changed_entities = world.changed_entities()
+    deals, changed_deals = world.changed_deals()
+    interactions, changed_interactions, deleted = world.changed_interactions()
+    add(_NEW_ENTITIES, connection, map(entity_row, entities))
+    written = [_UPDATE_ENTITIES.write(connection, [entity_row(entity) for entity in changed_entities])]
+    add(_NEW_DEALS, connection, map(deal_row, deals))
+    written.append(_UPDATE_DEALS.write(connection, [deal_row(deal) for deal in changed_deals]))
     _dictionary(connection, world)
     store_flags(connection, world)
-    _interactions(connection, world)
+    if deleted:
+        connection.execute(_DELETE_INTERACTIONS, (plain_array(deleted),))
+    add(_NEW_INTERACTIONS, connection, map(interaction_row, interactions))
+    written.append(
+        _UPDATE_INTERACTIONS.write(connection, [interaction_row(row) for row in changed_interactions])
+    )
     logged = [decision for decision in decisions if decision.logged]
-    _COPY_LOG.write(connection, (_log_row(decision) for decision in logged))
+    add(_NEW_LOG, connection, (_log_row(decision) for decision in logged))
     relabeled = [decision for decision in decisions if decision.relabeled is not None]
     followers = [row for decision in relabeled for row in relabel_rows(connection, decision)]
     # Made while the server takes in those before.
     events = (row for decision in decisions if decision.events for row in outbox_rows(decision))
-    _COPY_OUTBOX.write(connection, chain(events, followers))
-
-
-def _entities(connection: Connection, world: World) -> None:
-    inserted, updated = world.changed_entities()
-    _COPY_ENTITIES.write(connection, map(entity_row, inserted))
-    _UPDATE_ENTITIES.write(connection, [entity_row(entity) for entity in updated])
-
-
-def _deals(connection: Connection, world: World) -> None:
-    inserted, updated = world.changed_deals()
-    _COPY_DEALS.write(connection, map(deal_row, inserted))
-    _UPDATE_DEALS.write(connection, [deal_row(deal) for deal in updated])
-
-
-def _interactions(connection: Connection, world: World) -> None:
-    inserted, updated, deleted = world.changed_interactions()
-    if deleted:
-        connection.execute(_DELETE_INTERACTIONS, (plain_array(deleted),))
-    _COPY_INTERACTIONS.write(connection, map(interaction_row, inserted))
-    _UPDATE_INTERACTIONS.write(connection, [interaction_row(row) for row in updated])
+    add(_NEW_OUTBOX, connection, chain(events, followers))
+    return written
 
 
 def _dictionary(connection: Connection, world: World) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sinks.array_text import ARRAYS
 from sinks.column_types import column_type
-from sinks.load import Connection
+from sinks.load import Connection, Cursor
 
 _FIXED: Final = frozenset({"id", "tenant_id", "organization_id"})
+
+
+#: An UPDATE on its way, and how many rows it must find.
+Written = tuple[Cursor | None, int]
 
 
 class UpdateRows:
@@ -31,15 +35,23 @@ class UpdateRows:
         )
         self._arrays = tuple(ARRAYS[kind] for kind in types)
 
-    def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> Written:
         """Change the rows; nothing is sent when there is none.
 
+        :returns: what `check_all_found` looks at once the answers are there.
         :raises psycopg.Error: the table refuses a row.
         """
         if not rows:
-            return
+            return None, 0
         columns = [array(values) for array, values in zip(self._arrays, zip(*rows, strict=True), strict=True)]
-        updated = connection.execute(self._statement, columns).rowcount
-        if updated != len(rows):
-            # UPDATE never creates, and a row that was locked and read cannot have gone.
-            raise AssertionError(f"{len(rows)} rows to update, {updated} found")
+        return connection.execute(self._statement, columns), len(rows)
+
+
+def check_all_found(written: Iterable[Written]) -> None:
+    """UPDATE never creates, and a row that was locked and read cannot have gone.
+
+    :raises AssertionError: an update has not found all of its rows.
+    """
+    for cursor, wanted in written:
+        if cursor is not None and cursor.rowcount != wanted:
+            raise AssertionError(f"{wanted} rows to update, {cursor.rowcount} found")

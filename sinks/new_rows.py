@@ -1,4 +1,5 @@
-"""Rows of one table as COPY text, made column by column (PostgreSQL documentation, COPY, "Text Format").
+"""New rows of one table: as COPY text, made column by column (PostgreSQL documentation, COPY, "Text Format"),
+or, a few of them, as one INSERT that a pipeline can hold.
 
 psycopg adapts value by value, which costs more than all the rules of a command together.
 """
@@ -11,6 +12,7 @@ from itertools import islice
 from typing import Any, Final
 
 from schemas.instants import format_instant
+from sinks.array_text import ARRAYS
 from sinks.column_types import column_type
 from sinks.load import Connection
 
@@ -62,20 +64,35 @@ _WRITERS: Final[dict[str, Callable[[Any], Texts]]] = {
 }
 
 
-class CopyRows:
-    """COPY into one table.
+class NewRows:
+    """Rows to add to one table.
 
     :param table: its name.
     :param columns: the columns that the rows give, in their order.
     """
 
     def __init__(self, table: str, columns: Sequence[str]) -> None:
+        types = [column_type(name) for name in columns]
         names = ", ".join(f'"{name}"' for name in columns)
-        self._statement = f"COPY {table} ({names}) FROM STDIN"
-        self._writers = tuple(_WRITERS[column_type(name)] for name in columns)
+        arrays = ", ".join(f"%s::{kind}[]" for kind in types)
+        # The texts are put together from our own column names only, once, at import.
+        self._copy = f"COPY {table} ({names}) FROM STDIN"
+        self._insert = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
+        self._writers = tuple(_WRITERS[kind] for kind in types)
+        self._arrays = tuple(ARRAYS[kind] for kind in types)
 
-    def write(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add the rows; nothing is sent when there is none.
+    def insert(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add a few rows; nothing is sent when there is none. In a pipeline errors come at its end.
+
+        :raises psycopg.Error: the table refuses a row.
+        """
+        columns = list(zip(*rows, strict=True))
+        if columns:
+            made = [array(values) for array, values in zip(self._arrays, columns, strict=True)]
+            connection.execute(self._insert, made)
+
+    def copy(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Add the rows; nothing is sent when there is none. A pipeline cannot hold it.
 
         :raises psycopg.Error: the table refuses a row.
         """
@@ -83,7 +100,7 @@ class CopyRows:
         part = list(islice(iterator, _PART))
         if not part:
             return
-        with connection.cursor() as cursor, cursor.copy(self._statement) as copy:
+        with connection.cursor() as cursor, cursor.copy(self._copy) as copy:
             while part:
                 copy.write(self.text(part))
                 part = list(islice(iterator, _PART))
