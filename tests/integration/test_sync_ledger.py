@@ -1,0 +1,77 @@
+"""The lease of a ledger's row: one holder, for as long as he goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+
+from runtime.postgres import Connection, connect
+from runtime.settings import Settings
+from sinks.sync_integrations import Integration, insert_integration
+from sinks.sync_ledger import LocalMark, Unit, claim, finish, mark_local, renew
+from tests.harness.wire import ORGANIZATION, TENANT, new_id
+
+pytestmark = pytest.mark.integration
+_START: Final = datetime(2026, 3, 1, 9, tzinfo=UTC)
+_LEASE: Final = timedelta(seconds=90)
+
+
+@pytest.fixture
+def connection(fresh_settings: Settings) -> Iterator[Connection]:
+    with connect(fresh_settings, application_name="tests", autocommit=True) as opened:
+        yield opened
+
+
+def _due(connection: Connection) -> None:
+    integration = Integration(
+        id="board",
+        tenant_id=TENANT,
+        organization_id=ORGANIZATION,
+        provider="trello",
+        settings={},
+        policy={},
+        secrets=b"",
+        secrets_key_id="k1",
+        state="active",
+        state_reason=None,
+    )
+    assert insert_integration(connection, integration)
+    mark = LocalMark(
+        integration_id="board",
+        interaction_id=new_id(),
+        tenant_id=TENANT,
+        organization_id=ORGANIZATION,
+        entity_id=new_id(),
+        version=1,
+    )
+    assert mark_local(connection, [mark], _START) == 1
+
+
+def _claim(connection: Connection, owner: str, after: float) -> list[Unit]:
+    now = _START + timedelta(seconds=after)
+    return claim(connection, "board", owner, now=now, lease=_LEASE, limit=1)
+
+
+def test_each_step_begins_the_lease_anew(connection: Connection) -> None:
+    _due(connection)
+    [unit] = _claim(connection, "first", 0)
+    assert _claim(connection, "second", 80) == []
+    assert renew(connection, unit, "first", now=_START + timedelta(seconds=80), lease=_LEASE)
+    assert _claim(connection, "second", 160) == [], "it ended at 90 s before"
+    assert _claim(connection, "second", 171) == [unit]
+
+
+def test_who_has_lost_it_neither_renews_nor_finishes(connection: Connection) -> None:
+    _due(connection)
+    [unit] = _claim(connection, "first", 0)
+    assert _claim(connection, "second", 91) == [unit]
+    late = _START + timedelta(seconds=92)
+    assert not renew(connection, unit, "first", now=late, lease=_LEASE)
+    assert not finish(connection, unit, "first", now=late, version=1, again_at=None)
+    assert finish(connection, unit, "second", now=late, version=1, again_at=None)
+    assert not renew(connection, unit, "second", now=late, lease=_LEASE), "it was given back"
+    assert not renew(connection, replace(unit, integration_id="other"), "second", now=late, lease=_LEASE)
