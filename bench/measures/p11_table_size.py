@@ -21,7 +21,7 @@ def _take(samples: Samples) -> Figure:
 
 MEASURE = Measure(
     id="P11",
-    title="10 million interactions, 10 × log and outbox ÷ 100 thousand",
+    title="10 million interactions (quick run: 1 million), 10 × log and outbox ÷ 100 thousand",
     floor=0.80,
     aim=0.95,
     arms=("growth",),
