@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Final
+from unittest import mock
 
 import httpx2
 import jwt
 
-from bench.roles import RoleProcess, running, variables
+from bench.roles import RoleProcess, running
 from bench.workload import ORGANIZATION, TENANT
 from runtime.settings import Settings
 
@@ -49,7 +51,7 @@ def gateway(settings: Settings, roles: Sequence[str] = ()) -> Iterator[tuple[str
     """A gateway, and other roles with it, for the length of a block: its address and its process."""
     port = free_port()
     with (
-        variables(**_VARIABLES, INTERACTIONS_API_PORT=str(port)),
+        mock.patch.dict(os.environ, {**_VARIABLES, "INTERACTIONS_API_PORT": str(port)}),
         running(settings, [*roles, "gateway"]) as processes,
     ):
         yield f"http://127.0.0.1:{port}", processes[-1]

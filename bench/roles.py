@@ -47,20 +47,6 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-@contextlib.contextmanager
-def variables(**values: str) -> Iterator[None]:
-    """Set variables of the environment for the length of a block."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
-
-
 class RoleProcess:
     """One running role of the product."""
 

@@ -214,21 +214,15 @@ def _load_rows(connection: Connection, world: World, commands: Sequence[Command]
         if getattr(payload, "deal_id", None) is not None:
             deal_ids.add(payload.deal_id)  # type: ignore[attr-defined]
     shown, moved = _shown(world, interaction_ids, moving)
-    retired: Iterable[Any] = ()
-    deals: Iterable[Any] = ()
-    recounted: Iterable[Any] = ()
-    first: Iterable[Any] = ()
+    first: Iterable[tuple[Any, ...]] = ()
     with connection.pipeline():
-        named = connection.execute(_INTERACTIONS_SQL, (plain_array(shown),))
+        named = _ask(connection, _INTERACTIONS_SQL, shown)
         if moved:
             entities, tops = plain_array(moved), number_array(count + 1 for count in moved.values())
             first = connection.execute(_FIRST_SQL, (entities, tops, entities, tops))
-        if interaction_ids:
-            retired = connection.execute(_RETIRED_SQL, (plain_array(interaction_ids),))
-        if deal_ids:
-            deals = connection.execute(_DEALS_SQL, (plain_array(deal_ids),))
-        if recount:
-            recounted = connection.execute(_RECOUNT_SQL, (plain_array(recount),))
+        retired = _ask(connection, _RETIRED_SQL, interaction_ids)
+        deals = _ask(connection, _DEALS_SQL, deal_ids)
+        recounted = _ask(connection, _RECOUNT_SQL, recount)
     for row in named:
         world.load_interaction(interaction_of(row))
     for row in first:
@@ -242,6 +236,11 @@ def _load_rows(connection: Connection, world: World, commands: Sequence[Command]
     world.recounts.update(dict.fromkeys(recount, (0, 0, 0)))
     for row in recounted:
         world.recounts[row[0]] = (row[1], row[2], row[3])
+
+
+def _ask(connection: Connection, statement: str, ids: set[str]) -> Iterable[tuple[Any, ...]]:
+    """The rows of some ids; nothing is sent when there is none."""
+    return connection.execute(statement, (plain_array(ids),)) if ids else ()
 
 
 def _shown(world: World, named: set[str], moving: Counter[str]) -> tuple[set[str], dict[str, int]]:

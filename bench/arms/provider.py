@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from unittest import mock
 
 import httpx2
 
@@ -20,7 +21,7 @@ from bench.arms.gateway import posts
 from bench.context import Bench
 from bench.gateway_load import authorization, free_port, gateway
 from bench.peers.process import Peer, peer
-from bench.roles import environment, variables
+from bench.roles import environment
 from bench.samples import Sample
 from bench.workload import ORGANIZATION, TENANT
 from bench.world import fresh_world
@@ -52,7 +53,8 @@ def _writes(bench: Bench, *, hung: bool) -> Sample:
     with (
         fresh_world(bench.servers) as settings,
         _calendar_server() as (server, url),
-        variables(
+        mock.patch.dict(
+            os.environ,
             INTERACTIONS_SECRETS_KEY="k1:" + base64.b64encode(os.urandom(32)).decode(),
             INTERACTIONS_CONNECTORS_PORT=str(free_port()),
             BENCH_PASSWORD=_PASSWORD,
@@ -66,12 +68,13 @@ def _writes(bench: Bench, *, hung: bool) -> Sample:
         secret = ["--secret", "password=env:BENCH_PASSWORD"]
         _command(settings, "connectors", "add", "caldav", *scope, *chosen, *secret)
         _command(settings, "connectors", "sync", _INTEGRATION)
-        # One goes through before the clock starts, so that the mirror is known to work.
-        asyncio.run(posts(bench, address, {"Authorization": authorization()}, seconds=1.0))
+        headers = {"Authorization": authorization()}
+        # Some go through before the clock starts, so that the mirror is known to work.
+        asyncio.run(posts(bench, address, headers, seconds=1.0))
         _wait_mirrored(connection, server)
         if hung:
             server.freeze()
-        found = asyncio.run(posts(bench, address, {"Authorization": authorization()}))
+        found = asyncio.run(posts(bench, address, headers))
         mapped = _count(connection, "sync_external_id_mappings")
         waiting = _count(connection, "sync_ledger", "WHERE next_attempt_at IS NOT NULL")
     return {**found, "mirrored": mapped, "waiting": waiting}

@@ -46,9 +46,9 @@ def test_bank_work_items(fresh_settings: Settings, tmp_path: Path) -> None:
     assert found is not None
     bank = Bank(found)
     path, tail = tmp_path / "bank.jsonl", tmp_path / "tail.jsonl"
-    with path.open("w") as file:
-        file.writelines(json.dumps(command) + "\n" for command in bank.commands())
-    repeated = path.read_text().splitlines(keepends=True)[-bank.sent // 5 :]
+    lines = [json.dumps(command) + "\n" for command in bank.commands()]
+    repeated = lines[-len(lines) // 5 :]
+    path.write_text("".join(lines))
     tail.write_text("".join(repeated))
     with running(fresh_settings, "applier"), running(fresh_settings, "relay"):
         summary = _publish(fresh_settings, path)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import orjson
 from typer.testing import CliRunner
@@ -108,16 +109,8 @@ class TrelloWorld:
 
     def cli(self, *arguments: str) -> Any:
         """What a subcommand of ``interactions connectors`` prints with ``--json``."""
-        before = {name: os.environ.get(name) for name in self.environment}
-        os.environ.update(self.environment)
-        try:
+        with mock.patch.dict(os.environ, self.environment):
             result = CliRunner().invoke(make_app(), ["connectors", *arguments, "--json"])
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name)
-                else:
-                    os.environ[name] = value
         assert result.exit_code in (0, 1), (result.output, result.exception)
         return [orjson.loads(line) for line in result.stdout.splitlines()]
 

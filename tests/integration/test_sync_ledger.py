@@ -11,8 +11,9 @@ import pytest
 
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
-from sinks.sync_integrations import Integration, insert_integration
+from sinks.sync_integrations import insert_integration
 from sinks.sync_ledger import LocalMark, Unit, claim, finish, mark_local, renew
+from tests.harness.integrations import an_integration
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 
 pytestmark = pytest.mark.integration
@@ -27,18 +28,7 @@ def connection(fresh_settings: Settings) -> Iterator[Connection]:
 
 
 def _due(connection: Connection) -> None:
-    integration = Integration(
-        id="board",
-        tenant_id=TENANT,
-        organization_id=ORGANIZATION,
-        provider="trello",
-        settings={},
-        policy={},
-        secrets=b"",
-        secrets_key_id="k1",
-        state="active",
-        state_reason=None,
-    )
+    integration = an_integration("board", TENANT, ORGANIZATION)
     assert insert_integration(connection, integration)
     mark = LocalMark(
         integration_id="board",

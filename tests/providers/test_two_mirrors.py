@@ -29,11 +29,12 @@ from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.instants import format_instant
-from sinks.sync_integrations import Integration, insert_integration
+from sinks.sync_integrations import insert_integration
 from sinks.sync_ledger import mark_local
 from sinks.sync_mappings import mapping_of
 from sinks.sync_subjects import Subject, read_subject
 from sinks.sync_warnings import list_warnings
+from tests.harness.integrations import an_integration
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.radicale_server import radicale
 from tests.providers.test_caldav import CaldavStage
@@ -75,16 +76,9 @@ class Office:
         self.settle()
 
     def _mirror(self, declaration: Declaration, provider: Any) -> Mirror:
-        integration = Integration(
-            id=f"{declaration.name}-{self.desk.tenant}",
-            tenant_id=self.desk.tenant,
-            organization_id=self.desk.organization,
-            provider=declaration.name,
-            settings={},
-            policy={},
-            secrets=b"",
-            secrets_key_id="none",
-            state="active",
+        identity = f"{declaration.name}-{self.desk.tenant}"
+        integration = an_integration(
+            identity, self.desk.tenant, self.desk.organization, provider=declaration.name
         )
         insert_integration(self.connection, integration)
         link = Link(

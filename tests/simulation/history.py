@@ -28,6 +28,7 @@ from sinks.sync_ledger import mark_local
 from sinks.sync_mappings import mapping_of
 from sinks.sync_subjects import Subject, read_subject
 from sinks.sync_warnings import list_warnings
+from tests.harness.integrations import an_integration
 from tests.simulation.board import Board, BoardProvider, Thing, declaration_of
 from tests.simulation.core import Core, Desk
 
@@ -83,17 +84,8 @@ class History:
             skew=timedelta(seconds=self.chance.choice([0, 0, -3600, -7, 3, 250, 7200])),
         )
         declaration = declaration_of(board)
-        integration = Integration(
-            id=f"board-{name.lower()}-{self.desk.tenant}",
-            tenant_id=self.desk.tenant,
-            organization_id=self.desk.organization,
-            provider="board",
-            settings={},
-            policy={},
-            secrets=b"",
-            secrets_key_id="none",
-            state="active",
-        )
+        identity = f"board-{name.lower()}-{self.desk.tenant}"
+        integration = an_integration(identity, self.desk.tenant, self.desk.organization)
         insert_integration(self.connection, integration)
         imports = self.chance.random() < 0.5
         policy = Policy(

@@ -16,8 +16,8 @@ from connectors.integration_events import event_record
 from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.settings import Settings
 from schemas import cache_tags
-from sinks.sync_integrations import Integration
 from tests.harness.gateway import Gateway, serving
+from tests.harness.integrations import an_integration
 from tests.harness.roles import wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id, outcomes
 
@@ -143,17 +143,7 @@ def test_a_mapping_that_changed_is_told_and_not_missed(
     gateway: Gateway, second: Gateway, pipeline: Settings, customer: str
 ) -> None:
     """Spec, "Cache Policy": a mapping's upsert invalidates its tag and the list and detail tags."""
-    board = Integration(
-        id="board-1",
-        tenant_id=TENANT,
-        organization_id=ORGANIZATION,
-        provider="trello",
-        settings={},
-        policy={},
-        secrets=b"",
-        secrets_key_id="k1",
-        state="active",
-    )
+    board = an_integration("board-1", TENANT, ORGANIZATION, provider="trello")
     sender, made = AcknowledgedSender(pipeline), [new_id() for _ in range(3)]
 
     def tell(identity: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from connectors.marking import marks_of
 from schemas import events
 from sinks.sync_integrations import Integration
+from tests.harness.integrations import an_integration
 
 TENANT, ORGANIZATION, OTHER = "t", "o", "x"
 
@@ -16,17 +17,7 @@ TENANT, ORGANIZATION, OTHER = "t", "o", "x"
 def integration(
     identity: str, tenant: str = TENANT, organization: str = ORGANIZATION, state: str = "active"
 ) -> Integration:
-    return Integration(
-        id=identity,
-        tenant_id=tenant,
-        organization_id=organization,
-        provider="board",
-        settings={},
-        policy={},
-        secrets=b"",
-        secrets_key_id="k1",
-        state=state,
-    )
+    return an_integration(identity, tenant, organization, state=state)
 
 
 def event(origin: str | None = None) -> dict[str, Any]:
