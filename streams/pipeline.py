@@ -27,9 +27,18 @@ class Batch:
     ends: dict[int, int]
     decisions: list[Decision] = field(default_factory=list)
 
+    def followed_by(self, other: Batch) -> Batch:
+        """This batch and the next one of the same ownership as one."""
+        return Batch(
+            epoch=self.epoch,
+            commands=[*self.commands, *other.commands],
+            starts={**other.starts, **self.starts},
+            ends={**self.ends, **other.ends},
+        )
 
-class Applied:
-    """Committed batches on their way to the publisher: many small ones, or one large one.
+
+class HandOver:
+    """Batches on their way from one stage to the next: many small ones, or one large one.
 
     :param most: commands that may wait; a batch that is larger waits alone.
     """
@@ -39,12 +48,14 @@ class Applied:
         self._batches: list[Batch] = []
         self._most = most
 
-    def put(self, batch: Batch) -> None:
-        """Add a batch, as soon as there is room for it."""
+    def put(self, batch: Batch, seconds: float | None = None) -> bool:
+        """Add a batch, as soon as there is room for it; ``False`` when there was none for ``seconds``."""
         with self._condition:
-            self._condition.wait_for(lambda: self._fits(batch))
+            if not self._condition.wait_for(lambda: self._fits(batch), timeout=seconds):
+                return False
             self._batches.append(batch)
             self._condition.notify_all()
+            return True
 
     def take(self, seconds: float) -> list[Batch]:
         """All that wait, in their order; none when nothing came within ``seconds``."""

@@ -17,7 +17,7 @@ from runtime.settings import Settings
 from schemas.command import Refused
 from schemas.errors import Retry
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
-from streams.pipeline import Applied, Batch, Flight, Pulse
+from streams.pipeline import Batch, Flight, HandOver, Pulse
 from streams.result_records import EncodeResult, dead_letter_headers, result_record
 from streams.results_producer import ResultsProducer, bounded
 
@@ -41,7 +41,7 @@ class Publisher:
         settings: Settings,
         encode: EncodeResult,
         flight: Flight,
-        applied: Applied,
+        applied: HandOver,
         pulse: Pulse,
         stop: threading.Event,
     ) -> None:

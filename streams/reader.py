@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from typing import Final, cast
@@ -19,7 +18,7 @@ from schemas.decode import DecodeAvro, decode_record
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.positions import Progress, read_progress
-from streams.pipeline import Batch, Flight, Pulse
+from streams.pipeline import Batch, Flight, HandOver, Pulse
 
 _log = structlog.get_logger("applier")
 _NO_OFFSET: Final = -1001
@@ -45,7 +44,7 @@ class Reader:
         settings: Settings,
         decode_avro: DecodeAvro,
         flight: Flight,
-        batches: queue.Queue[Batch],
+        batches: HandOver,
         pulse: Pulse,
         stop: threading.Event,
     ) -> None:
@@ -56,7 +55,7 @@ class Reader:
         self._pulse = pulse
         self._stop = stop
         self._positions: dict[int, int] = {}
-        self._waiting: Batch | None = None  # departed, and the queue has no room for it yet
+        self._waiting: Batch | None = None  # departed, and the writer has no room for it yet
         self._gave_up = False
         self._topic = settings.topic(COMMANDS)
         self.consumer: Consumer = make_consumer(
@@ -153,11 +152,9 @@ class Reader:
                 return
 
     def _pushed(self, seconds: float) -> bool:
-        """Whether nothing waits for room in the queue, after trying for so long to make it so."""
+        """Whether nothing waits for room, after trying for so long to make it so."""
         if self._waiting is not None:
-            try:
-                self._batches.put(self._waiting, timeout=seconds)
-            except queue.Full:
+            if not self._batches.put(self._waiting, seconds):
                 return False
             self._waiting = None
         return True

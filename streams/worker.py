@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import queue
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -14,7 +13,7 @@ from schemas.errors import Stop
 from streams.app import Stage, StageService, run_app
 from streams.codec import make_codec
 from streams.liveness import ApplierLiveness, RelayLiveness
-from streams.pipeline import Applied, Batch, Flight, Pulse
+from streams.pipeline import Flight, HandOver, Pulse
 from streams.publisher import Publisher
 from streams.reader import Reader
 from streams.relay import Relay
@@ -29,8 +28,8 @@ def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> S
     """The applier: reader, writer and publisher, each in its thread, one batch apart; and their watch."""
     codec = make_codec(settings)
     flight = Flight()
-    batches: queue.Queue[Batch] = queue.Queue(maxsize=1)
-    applied = Applied(settings.batch_size)  # a full batch and its decisions take 20 MiB
+    # A full batch and its decisions take 20 MiB.
+    batches, applied = HandOver(settings.batch_size), HandOver(settings.batch_size)
     reader = Reader(settings, codec.decode, flight, batches, pulse, stop)
     writer = Writer(settings, codec.encode_result, flight, batches, applied, pulse, stop)
     publisher = Publisher(settings, codec.encode_result, flight, applied, pulse, stop)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from typing import Any
@@ -13,7 +12,7 @@ from confluent_kafka import TopicPartition
 from runtime.settings import Settings
 from schemas.errors import Stop
 from streams import reader as reader_module
-from streams.pipeline import Batch, Flight, Pulse
+from streams.pipeline import Batch, Flight, HandOver, Pulse
 from streams.reader import Reader
 from streams.worker import _abandoning
 
@@ -47,16 +46,17 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> IdleConsumer:
     return fake
 
 
-def _reader(flight: Flight, batches: queue.Queue[Batch]) -> Reader:
+def _reader(flight: Flight, batches: HandOver) -> Reader:
     return Reader(Settings(), lambda _: ("", {}), flight, batches, Pulse(), threading.Event())
 
 
 def _batch() -> Batch:
-    return Batch(epoch=0, commands=[], starts={0: 0}, ends={0: 1})
+    some: list[Any] = [None]
+    return Batch(epoch=0, commands=some, starts={0: 0}, ends={0: 1})
 
 
 def test_a_revocation_pushes_the_batch_that_waits_for_room(consumer: IdleConsumer) -> None:
-    flight, batches = Flight(), queue.Queue[Batch](maxsize=1)
+    flight, batches = Flight(), HandOver(1)
     reader = _reader(flight, batches)
     flight.depart()
     batches.put(_batch())  # the writer is busy with it
@@ -66,8 +66,9 @@ def test_a_revocation_pushes_the_batch_that_waits_for_room(consumer: IdleConsume
     def writer() -> None:
         busy.wait(10)
         while len(landed) < 2:
-            landed.append(batches.get(timeout=10))
-            flight.land()
+            for batch in batches.take(10):
+                landed.append(batch)
+                flight.land()
 
     busy = threading.Event()
     thread = threading.Thread(target=writer)
@@ -75,7 +76,7 @@ def test_a_revocation_pushes_the_batch_that_waits_for_room(consumer: IdleConsume
     original = reader._idle
 
     def idle(seconds: float) -> None:
-        busy.set()  # the queue was full once: only now may the writer take anything
+        busy.set()  # there was no room once: only now may the writer take anything
         original(seconds)
 
     reader._idle = idle  # type: ignore[method-assign]
@@ -89,13 +90,13 @@ def test_a_revocation_pushes_the_batch_that_waits_for_room(consumer: IdleConsume
 
 
 def test_a_lost_ownership_voids_the_batch_that_waits_for_room(consumer: IdleConsumer) -> None:
-    flight, batches = Flight(), queue.Queue[Batch](maxsize=1)
+    flight, batches = Flight(), HandOver(1)
     reader = _reader(flight, batches)
     batches.put(_batch())
     consumer.on_poll = lambda: reader._lost(consumer, [])  # type: ignore[arg-type]
     reader._hand_over(_batch())
     assert flight.empty()
-    assert batches.qsize() == 1
+    assert len(batches.take(0)) == 1
 
 
 def test_what_could_not_land_is_not_waited_for_twice(
@@ -103,7 +104,7 @@ def test_what_could_not_land_is_not_waited_for_twice(
 ) -> None:
     monkeypatch.setattr(reader_module, "_DRAIN_SECONDS", 0.2)
     flight = Flight()
-    reader = _reader(flight, queue.Queue(maxsize=1))
+    reader = _reader(flight, HandOver(1))
     flight.depart()
     with pytest.raises(Stop, match="rebalance could not wait"):
         reader._revoked(consumer, [])  # type: ignore[arg-type]

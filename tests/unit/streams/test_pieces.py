@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
@@ -12,7 +11,7 @@ import psycopg
 
 from runtime.settings import Settings
 from schemas.errors import Retry
-from streams.pipeline import Applied, Batch, Flight, Pulse
+from streams.pipeline import Batch, Flight, HandOver, Pulse
 from streams.writer import Writer
 
 
@@ -41,7 +40,7 @@ def test_pieces_grow_smaller_until_they_go_through() -> None:
     places = [(0, 10), (1, 5), (0, 11), (0, 13), (1, 6)]  # 12 is a marker
     batch = Batch(epoch=0, commands=[_command(*at) for at in places], starts={0: 9, 1: 5}, ends={0: 14, 1: 7})
     writer = Writer(
-        Settings(), lambda _: b"", Flight(), queue.Queue(), Applied(10), Pulse(), threading.Event()
+        Settings(), lambda _: b"", Flight(), HandOver(10), HandOver(10), Pulse(), threading.Event()
     )
     slow = Slow()
     writer._transaction = slow  # type: ignore[assignment]

@@ -14,7 +14,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, TopicParti
 from runtime.settings import Settings
 from schemas.errors import Retry
 from streams import results_producer
-from streams.pipeline import Applied, Batch, Flight, Pulse
+from streams.pipeline import Batch, Flight, HandOver, Pulse
 from streams.publisher import Publisher
 from streams.results_producer import ResultsProducer
 
@@ -65,7 +65,7 @@ class FakeProducer:
 
 def _publisher(flight: Flight, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Publisher:
     monkeypatch.setattr("streams.publisher.result_record", lambda decision, _: (b"key", b"value", []))
-    publisher = Publisher(Settings(), lambda *_: b"", flight, Applied(10), Pulse(), threading.Event())
+    publisher = Publisher(Settings(), lambda *_: b"", flight, HandOver(10), Pulse(), threading.Event())
     publisher._producer = producer  # type: ignore[assignment]
     return publisher
 
