@@ -162,7 +162,7 @@ def _send(
     settings: Settings, messages: Sequence[Message], pace: float
 ) -> tuple[dict[str, float], list[float]]:
     """Send at a steady pace; the intended moment of each command, and how late it really went out."""
-    producer: Producer = make_producer(settings, **{"linger.ms": 0})
+    producer: Producer = make_producer(settings)
     producer.list_topics(timeout=10)
     topic = settings.topic(COMMANDS)
     began = time.time() + 0.2
