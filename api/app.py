@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from api import problems
 from api.command_gateway import CommandGateway
+from api.decisions import DecisionGateway
 from api.guards import check_all_guarded
 from api.mutation_guards import MutationGuards
 from api.notices import hear_notices
@@ -22,6 +23,7 @@ from api.services import Services
 from api.stream_hub import StreamHub
 from api.tokens import Tokens
 from api.traffic import Figures, Traffic
+from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.command_sender import CommandSender
 from runtime.gateway_settings import GatewaySettings
 from runtime.mapping_listener import MappingListener
@@ -94,15 +96,28 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
         timeout=gateway.outcome_timeout_seconds,
     )
 
+    def hearing_of_integrations() -> bool:
+        return mappings.ready.is_set()
+
+    decisions = DecisionGateway(
+        AcknowledgedSender(settings, timeout=gateway.broker_timeout_seconds).send,
+        listening=hearing_of_integrations,
+        timeout=gateway.outcome_timeout_seconds,
+    )
+
     def shown(items: list[Heard]) -> None:
         loop.call_soon_threadsafe(hub.heard, items)
+
+    def heard_of_integrations(items: list[Heard]) -> None:
+        shown(items)
+        loop.call_soon_threadsafe(decisions.heard, items)
 
     def heard(items: list[Heard]) -> None:
         commands.heard([item for item in items if item.fresh])
         shown(items)
 
     listener = OutcomeListener(settings, heard, backlog=gateway.stream_backlog)
-    mappings = MappingListener(settings, shown, backlog=gateway.stream_backlog)
+    mappings = MappingListener(settings, heard_of_integrations, backlog=gateway.stream_backlog)
     hub = StreamHub(
         decoder,
         starts=ChainMap(listener.starts, mappings.starts),
@@ -123,6 +138,7 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
             rates=Rates(gateway.rate_per_second, gateway.rate_burst),
             reads=reads,
             commands=commands,
+            decisions=decisions,
             listener=listener,
             mappings=mappings,
             hub=hub,

@@ -37,6 +37,16 @@ class UnknownOutcome(InteractionsError):
         self.command_id = command_id
 
 
+class UndecidedYet(InteractionsError):
+    """A decision on warnings was sent, and what became of it is not known yet (504)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the decision is on its way and the connectors have not carried it out yet; the list of warnings"
+            " shows when they have"
+        )
+
+
 class LegacyError(Reject):
     """A rejection with the ``error`` text (and other members) that old clients compare.
 
@@ -91,6 +101,8 @@ def response_of(failure: InteractionsError) -> Response:
             commandId=failure.command_id,
             commandUrl=url,
         )
+    if isinstance(failure, UndecidedYet):
+        return problem_response(504, "outcome_unknown", str(failure), headers={"Retry-After": "2"})
     if isinstance(failure, NeedsAuth):
         return problem_response(
             401, "unauthorized", str(failure), error="Unauthorized", headers={"WWW-Authenticate": "Bearer"}

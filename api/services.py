@@ -12,6 +12,7 @@ from runtime.settings import Settings
 
 if TYPE_CHECKING:
     from api.command_gateway import CommandGateway
+    from api.decisions import DecisionGateway
     from api.mutation_guards import MutationGuards
     from api.rate_limit import Rates
     from api.stream_hub import StreamHub
@@ -26,7 +27,8 @@ class Services:
     """The parts of one gateway process.
 
     :param reads: read-only database connections.
-    :param commands: the only way to change anything (law 2).
+    :param commands: the only way to change an interaction (law 2).
+    :param decisions: the way to change what the connectors hold.
     :param hub: fan-out of what changed to event streams.
     :param kept: whatever a routes module keeps between requests, under its own name.
     """
@@ -37,6 +39,7 @@ class Services:
     rates: Rates
     reads: ReadPool
     commands: CommandGateway
+    decisions: DecisionGateway
     listener: OutcomeListener
     mappings: MappingListener
     hub: StreamHub

@@ -295,6 +295,14 @@ class WarningList(Shape):
     items: list[WarningItem]
 
 
+class Decided(Shape):
+    """What became of a decision: these warnings took it; the others were closed or have changed since."""
+
+    ok: Literal[True]
+    taken: list[Id]
+    left: list[Id]
+
+
 class NextInteraction(Shape):
     """The stored projection."""
 

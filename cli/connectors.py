@@ -319,7 +319,8 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Try again, or decide."""
-    from connectors.resolution import Resolution, resolve
+    from connectors.resolution import resolve
+    from schemas.integration_decisions import Resolution
     from sinks.sync_warnings import list_warnings
 
     if bool(ids) == all_of_them:

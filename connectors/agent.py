@@ -1,6 +1,6 @@
-"""The agent on the event topic (Faust): it raises marks in the ledger, and does nothing else.
+"""The agents (Faust): one marks the ledger for events, the other carries out decisions on warnings.
 
-It reads committed events only, acknowledges a batch after the marks are committed, and ends the process
+They read committed records only, acknowledge a batch after its work is committed, and end the process
 when something unexpected happens: a restarted agent would go on behind what it has lost.
 """
 
@@ -18,7 +18,7 @@ from mode import Service
 
 from runtime.faust_broker import faust_broker
 from runtime.settings import Settings
-from schemas.topics import EVENTS
+from schemas.topics import EVENTS, INTEGRATION_DECISIONS
 
 _log = structlog.get_logger("connectors")
 _MOST: Final = 500
@@ -26,6 +26,8 @@ _WITHIN_SECONDS: Final = 0.05
 
 #: The values of events (None: a tombstone), in order; returns once their marks are committed.
 MarkAll = Callable[[Sequence[bytes | None]], None]
+#: Headers and values of decisions, in order; returns once they are carried out.
+DecideAll = Callable[[Sequence[tuple[dict[str, bytes], bytes | None]]], None]
 
 
 class _CommittedThread(driver.AIOKafkaConsumerThread):
@@ -46,10 +48,12 @@ class _CommittedTransport(driver.Transport):
     Consumer = _CommittedConsumer
 
 
-def make_app(settings: Settings, service: Service, mark: MarkAll, directory: Path) -> faust.App:
-    """The app of the connectors: one agent and the service that runs the workers.
+def make_app(
+    settings: Settings, service: Service, mark: MarkAll, decide: DecideAll, directory: Path
+) -> faust.App:
+    """The app of the connectors: its agents and the service that runs the workers.
 
-    :param mark: blocking; raises only what must end the process.
+    :param mark: blocking; raises only what must end the process; so does ``decide``.
     :param directory: where Faust may keep files.
     """
     app = faust.App(
@@ -69,19 +73,32 @@ def make_app(settings: Settings, service: Service, mark: MarkAll, directory: Pat
     )
     app.transport = _CommittedTransport(app.conf.broker_consumer, app, loop=app.loop)
     app.service(service)  # type: ignore[arg-type]  # an instance is fine; Faust's hint knows classes only
-    topic = app.topic(
-        settings.topic(EVENTS), key_serializer="raw", value_serializer="raw", key_type=bytes, value_type=bytes
+
+    def on(topic: str, name: str, take: Callable[[list[Any]], None]) -> None:
+        source = app.topic(
+            settings.topic(topic),
+            key_serializer="raw",
+            value_serializer="raw",
+            key_type=bytes,
+            value_type=bytes,
+        )
+        app.agent(source, name=name, concurrency=1)(_agent(service, take))
+
+    on(EVENTS, "connectors.mark", lambda messages: mark([message.value for message in messages]))
+    on(
+        INTEGRATION_DECISIONS,
+        "connectors.decide",
+        lambda messages: decide([(dict(message.headers or ()), message.value) for message in messages]),
     )
-    app.agent(topic, name="connectors.mark", concurrency=1)(_agent(service, mark))
     return app
 
 
-def _agent(service: Service, mark: MarkAll) -> Callable[[Any], Awaitable[None]]:
+def _agent(service: Service, take: Callable[[list[Any]], None]) -> Callable[[Any], Awaitable[None]]:
     async def run(stream: Any) -> None:
         loop = asyncio.get_running_loop()
         try:
             async for events in stream.noack_take(_MOST, within=_WITHIN_SECONDS):
-                await loop.run_in_executor(None, mark, [event.message.value for event in events])
+                await loop.run_in_executor(None, take, [event.message for event in events])
                 for event in events:
                     event.ack()
         except asyncio.CancelledError:

@@ -19,7 +19,11 @@ _log = structlog.get_logger("connectors")
 
 
 def event_record(
-    kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]
+    kind: str,
+    integration: Integration,
+    entity_id: str | None,
+    data: dict[str, Any],
+    correlation_id: str | None = None,
 ) -> OutRecord:
     """One event as a record; keyed by the customer, or by the integration where it is about no customer.
 
@@ -39,6 +43,8 @@ def event_record(
     ]
     if entity_id is not None:
         headers.append(("ce_entityid", entity_id))
+    if correlation_id is not None:
+        headers.append(("ce_correlationid", correlation_id))
     value = event.model_dump_json(by_alias=True, exclude_unset=True).encode()
     return OutRecord(INTEGRATION_EVENTS, entity_id or integration.id, value, headers)
 

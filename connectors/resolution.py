@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, Literal
 
 from runtime.postgres import Connection
+from schemas.integration_decisions import CHOICES, Resolution
 from sinks.sync_ledger import retry_units
 from sinks.sync_mappings import delete_mapping
 from sinks.sync_warnings import SyncWarning, choose, settle_warnings
-
-Resolution = Literal["take_local", "take_remote", "retry", "dismissed"]
-#: Kinds of warnings → what can be decided on them.
-CHOICES: Final[dict[str, frozenset[str]]] = {
-    "conflict": frozenset({"take_local", "take_remote"}),
-    "refused": frozenset({"take_local", "take_remote"}),
-    "failed": frozenset({"retry", "dismissed"}),
-    "detached": frozenset({"retry", "dismissed"}),
-    "brake": frozenset({"dismissed"}),
-    "auth": frozenset({"dismissed"}),
-    "disabled": frozenset({"dismissed"}),
-}
 
 
 def resolve(

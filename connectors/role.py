@@ -1,4 +1,4 @@
-"""The connectors' process: agent, ledger workers, chores and the address for webhooks."""
+"""The connectors' process: agents, ledger workers, chores and the address for webhooks."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from mode import Service
 
 from connectors.agent import make_app
 from connectors.chores import do_chores
+from connectors.decider import Decider
 from connectors.link_book import LinkBook
 from connectors.marker import Marker
 from connectors.webhook_app import WebhookApp
 from connectors.worker import Worker
+from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.backoff import Backoff
 from runtime.connector_settings import ConnectorSettings, read_connector_settings
 from runtime.faust_worker import run_worker
@@ -186,9 +188,13 @@ def run_connectors(settings: Settings) -> None:
     configure_logging(settings)
     service = ConnectorsService(settings, read_connector_settings())
     marker = Marker(settings, service.stopping, service.work)
+    decider = Decider(settings, AcknowledgedSender(settings).send, service.stopping, service.work)
     try:
         run_worker(
-            lambda directory: make_app(settings, service, marker, directory), service, "the connectors"
+            lambda directory: make_app(settings, service, marker, decider, directory),
+            service,
+            "the connectors",
         )
     finally:
         marker.close()
+        decider.close()

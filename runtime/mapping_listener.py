@@ -1,4 +1,4 @@
-"""Listens to the integration events topic from now on: which views of mirrors are out of date."""
+"""Listens to the integration events topic: which mirrors' views are out of date, what became of decisions."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ from schemas.topics import INTEGRATION_EVENTS
 
 #: Partitions of this topic are counted from here in a stream's position; no topic has so many.
 FIRST_PARTITION: Final = 100_000
-_CHANGED: Final = f"{PREFIX}mapping_changed".encode()
+#: Of a record that answers a decision.
+DECIDED: Final = "decided"
+_OUTCOMES: Final = {
+    # What it tells has happened, so it is applied.
+    f"{PREFIX}mapping_changed".encode(): "applied",
+    f"{PREFIX}decided".encode(): DECIDED,
+}
 
 
 class MappingListener(OutcomeListener):
-    """The same for ``mapping_changed``, whose value is JSON; what it tells has happened, so it is applied."""
+    """The same for ``mapping_changed`` and ``decided``, whose values are JSON."""
 
     topic = INTEGRATION_EVENTS
     first_partition = FIRST_PARTITION
 
     @staticmethod
     def outcome_of(headers: Mapping[str, bytes]) -> str | None:
-        return "applied" if headers.get("ce_type") == _CHANGED else None
+        return _OUTCOMES.get(headers.get("ce_type", b""))

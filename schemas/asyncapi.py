@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 from schemas import topics
 from schemas.avro_schemas import RECORDS
+from schemas.integration_decisions import DECISION_TYPES
 from schemas.integration_events import INTEGRATION_EVENT_TYPES
 from schemas.topics import TOPICS, Topic
 
@@ -70,6 +71,17 @@ _TRAITS: Final = {
 _VALUES: Final[dict[str, dict[str, type[BaseModel]]]] = {
     **RECORDS,
     topics.INTEGRATION_EVENTS: dict(INTEGRATION_EVENT_TYPES),
+    topics.INTEGRATION_DECISIONS: dict(DECISION_TYPES),
+}
+#: What is asked of us; each is answered on another topic.
+_ASKED: Final[dict[str, str]] = {
+    topics.COMMANDS: topics.RESULTS,
+    topics.INTEGRATION_DECISIONS: topics.INTEGRATION_EVENTS,
+}
+#: Answers that are not all messages of their topic.
+_ANSWERS: Final[dict[str, list[str]]] = {
+    topics.RESULTS: list(RECORDS[topics.RESULTS]),
+    topics.INTEGRATION_EVENTS: ["customers.integration.decided"],
 }
 
 
@@ -151,7 +163,7 @@ def _message(topic: str, name: str, model: type[BaseModel]) -> Node:
         "key": {"type": "string", "description": topics.BY_NAME[topic].key},
         "bindingVersion": "0.5.0",
     }
-    if topic == topics.INTEGRATION_EVENTS:
+    if topic in {topics.INTEGRATION_EVENTS, topics.INTEGRATION_DECISIONS}:
         return {
             **shown,
             "contentType": "application/json",
@@ -176,22 +188,21 @@ def _message(topic: str, name: str, model: type[BaseModel]) -> Node:
 
 
 def _operations() -> Node:
-    """What the pipeline does on each channel: it receives commands, it sends the rest."""
+    """What the pipeline does on each channel: it receives what it is asked, it sends the rest."""
     operations: Node = {}
     for topic, records in _VALUES.items():
-        receives = topic == topics.COMMANDS
+        answered = _ASKED.get(topic)
+        receives = answered is not None
         operation: Node = {
             "action": "receive" if receives else "send",
             "channel": _ref("channels", topic),
             "summary": topics.BY_NAME[topic].value.capitalize() + ".",
             "messages": [_ref("channels", topic, "messages", name) for name in records],
         }
-        if receives:
+        if answered is not None:
             operation["reply"] = {
-                "channel": _ref("channels", topics.RESULTS),
-                "messages": [
-                    _ref("channels", topics.RESULTS, "messages", name) for name in RECORDS[topics.RESULTS]
-                ],
+                "channel": _ref("channels", answered),
+                "messages": [_ref("channels", answered, "messages", name) for name in _ANSWERS[answered]],
             }
         operations[f"{'receive' if receives else 'send'}:{topic}"] = operation
     return operations

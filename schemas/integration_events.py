@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from schemas.events import Published
+from schemas.integration_decisions import Resolution
 
 
 class IntegrationEvent(Published):
@@ -40,6 +41,14 @@ class WarningRaised(IntegrationEvent):
     field: str | None = None
 
 
+class WarningsDecided(IntegrationEvent):
+    """What became of a decision: the warnings that took it, and those that were closed or had changed."""
+
+    resolution: Resolution
+    taken: list[str]
+    left: list[str]
+
+
 class StateChanged(IntegrationEvent):
     """The integration stopped by itself."""
 
@@ -67,6 +76,7 @@ INTEGRATION_EVENT_TYPES: Final[dict[str, type[IntegrationEvent]]] = {
     f"{PREFIX}change_received": ChangeReceived,
     f"{PREFIX}mapping_changed": MappingChanged,
     f"{PREFIX}warning": WarningRaised,
+    f"{PREFIX}decided": WarningsDecided,
     f"{PREFIX}state_changed": StateChanged,
     f"{PREFIX}health_changed": HealthChanged,
     f"{PREFIX}drift_repaired": DriftRepaired,

@@ -13,6 +13,7 @@ EVENTS: Final = "customers.interactions.events"
 INTERACTION_STATE: Final = "customers.interactions.state"
 NEXT_INTERACTION_STATE: Final = "customers.next-interaction.state"
 INTEGRATION_EVENTS: Final = "customers.integrations.events"
+INTEGRATION_DECISIONS: Final = "customers.integrations.decisions"
 DEAD_LETTERS: Final = "customers.interactions.dead-letters"
 RELAY_POSITION: Final = "customers.interactions.relay-position"
 
@@ -67,6 +68,12 @@ TOPICS: Final[tuple[Topic, ...]] = (
         key="entity id; integration id of what is about no customer",
         value="mappings, warnings, state and health of integrations (CloudEvents, JSON)",
         config=_kept(30),
+    ),
+    Topic(
+        name=INTEGRATION_DECISIONS,
+        key="integration id",
+        value="what people decide on warnings of integrations (CloudEvents, JSON)",
+        config=_kept(14),
     ),
     Topic(
         name=DEAD_LETTERS,

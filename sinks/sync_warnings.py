@@ -16,7 +16,7 @@ from sinks.sync_ledger import Unit
 _COLUMNS: Final = (
     "id::text, integration_id, tenant_id::text, organization_id::text, interaction_id::text,"
     " entity_id::text, external_id, kind, field, detail, local_value, remote_value, state, resolution,"
-    " created_at, updated_at"
+    " created_at, updated_at, resolved_by"
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM integration_warnings"  # noqa: S608 - constant text
 _CHOOSE: Final = f"""
@@ -67,6 +67,7 @@ class SyncWarning:
     resolution: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+    resolved_by: str | None = None
 
 
 def about(unit: Unit, kind: str, detail: str, *, entity_id: str | None, **more: Any) -> SyncWarning:
@@ -145,6 +146,18 @@ def list_warnings(
     return [_warning(row) for row in rows]
 
 
+def lock_warnings(
+    connection: Connection, tenant_id: str, organization_id: str, integration_id: str, ids: Sequence[str]
+) -> list[SyncWarning]:
+    """Warnings by their ids, open or not, held until the transaction ends; of the given scope only."""
+    rows = connection.execute(
+        f"{_SELECT} WHERE tenant_id = %s AND organization_id = %s AND integration_id = %s"
+        " AND id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE",
+        (tenant_id, organization_id, integration_id, list(ids)),
+    )
+    return [_warning(row) for row in rows]
+
+
 def settle_warnings(connection: Connection, ids: Sequence[str], resolution: str = "settled") -> int:
     """Close warnings whose cause has gone; the resolution that a person chose stays."""
     if not ids:
@@ -211,4 +224,5 @@ def _warning(row: tuple[Any, ...]) -> SyncWarning:
         resolution=row[13],
         created_at=row[14],
         updated_at=row[15],
+        resolved_by=row[16],
     )

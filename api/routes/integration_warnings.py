@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 from fastapi import Query
+from pydantic import Field
 
+from api.bodies import RequestBody
 from api.guards import require_features
 from api.instants import instant_text
 from api.principal import Principal
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import WarningList, shaped
-from sinks.reads.integration_warnings import open_warnings
+from api.shapes import Decided, WarningList, shaped
+from schemas.errors import Reject
+from schemas.instants import format_instant
+from schemas.integration_decisions import CHOICES, MOST_WARNINGS, Resolution, WarningsDecision
+from schemas.values import Instant
+from sinks.reads.integration_warnings import chosen_warnings, open_warnings
 
 router = guarded_router("integration warnings")
 _Kind = Literal["conflict", "refused", "failed", "detached", "brake", "auth", "disabled", "superseded"]
@@ -26,10 +34,7 @@ async def list_warnings(
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
     who: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """Open warnings of the caller's organization, newest first; none while external sync is off.
-
-    `interactions connectors retry` decides them: the gateway writes nothing of the connectors.
-    """
+    """Open warnings of the caller's organization, newest first; none while external sync is off."""
     async with services.reads.connection() as connection:
         rows = await open_warnings(connection, who.scope, integration=integration, kind=kind, limit=limit)
     return {
@@ -52,3 +57,50 @@ async def list_warnings(
             for row in rows
         ]
     }
+
+
+class SeenBody(RequestBody):
+    """A warning as the list showed it."""
+
+    id: UUID
+    updated_at: Instant
+
+
+class DecisionBody(RequestBody):
+    """One decision on one or many warnings."""
+
+    resolution: Resolution
+    warnings: list[SeenBody] = Field(min_length=1, max_length=MOST_WARNINGS)
+
+
+@router.post("/api/customers/integrations/warnings/decide", responses=shaped(Decided))
+async def decide(
+    body: DecisionBody, services: Needed, who: Principal = require_features("customers.edit")
+) -> dict[str, Any]:
+    """Keep this side's value, take the provider's, try again, or dismiss: one warning or many.
+
+    `updatedAt` is that of the list: a warning that has changed since is left, for its values were not seen.
+    The answer comes after the connectors have committed the decision.
+    """
+    seen = {str(warning.id): format_instant(warning.updated_at) for warning in body.warnings}
+    async with services.reads.connection() as connection:
+        found = await chosen_warnings(connection, who.scope, list(seen))
+    if not found:
+        raise Reject("not_found", "none of these warnings is open", status=404)
+    unfit = {row["kind"] for row in found if body.resolution not in CHOICES.get(row["kind"], frozenset())}
+    if unfit:
+        detail = f"{body.resolution} cannot be decided on a warning of this kind: {', '.join(sorted(unfit))}"
+        raise Reject("not_a_choice", detail, status=409)
+    by_integration: dict[str, list[dict[str, str]]] = {}
+    for row in found:
+        named = {"id": row["id"], "updatedAt": seen[row["id"]]}
+        by_integration.setdefault(row["integration_id"], []).append(named)
+    decisions = [
+        WarningsDecision.model_validate(
+            {"integrationId": integration, "resolution": body.resolution, "warnings": named}
+        )
+        for integration, named in by_integration.items()
+    ]
+    told = await asyncio.gather(*(services.decisions.carry_out(who, decision) for decision in decisions))
+    taken = [identity for one in told for identity in one.taken]
+    return {"ok": True, "taken": taken, "left": [identity for identity in seen if identity not in taken]}

@@ -13,6 +13,7 @@ from runtime.postgres import connect
 from schemas.topics import TOPICS
 from sinks.reads.integrations import integrations_of
 from tests.connectors.trello_world import TrelloWorld
+from tests.harness.gateway import ALL_FEATURES, USER, serving
 from tests.harness.roles import wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, new_id, read_topic
 from tests.providers.trello_simulator import KEY, SECRET, TOKEN
@@ -98,6 +99,51 @@ def test_an_outage_ends_in_one_call(started: TrelloWorld) -> None:
     world.wait_card(identity, name="5", seconds=60)
     world.at_rest()
     assert world.simulator.writes == writes + 1
+
+
+def test_a_person_decides_conflicts_over_http(started: TrelloWorld) -> None:
+    """Both sides change a title while they cannot talk; then somebody says which one it shall be."""
+    world = started
+    path = "/api/customers/integrations/warnings"
+    first, second = world.plan_call(title="0"), world.plan_call(title="0")
+    cards = {identity: world.wait_card(identity)["id"] for identity in (first, second)}
+    world.at_rest()
+    with world.simulator.outage():
+        for identity, card in cards.items():
+            world.send("interaction.update", {"id": identity, "title": "ours"})
+            world.simulator.board.update_card(card, {"name": "theirs"})
+    with serving(world.settings) as gateway, gateway.client(features=ALL_FEATURES) as client:
+
+        def open_conflicts() -> dict[str, dict[str, Any]]:
+            items = client.get(path, params={"kind": "conflict"}).json()["items"]
+            return {item["interactionId"]: item for item in items if item["interactionId"] in cards}
+
+        wait_until(lambda: open_conflicts().keys() == cards.keys(), 60, lambda: world.state(first))
+        seen = {identity: _seen(item) for identity, item in open_conflicts().items()}
+
+        stale = {**seen[first], "updatedAt": "2026-01-01T00:00:00Z"}
+        left = client.post(f"{path}/decide", json={"resolution": "take_local", "warnings": [stale]})
+        assert left.json() == {"ok": True, "taken": [], "left": [stale["id"]]}
+
+        for identity, resolution in ((first, "take_local"), (second, "take_remote")):
+            body = {"resolution": resolution, "warnings": [seen[identity]]}
+            answer = client.post(f"{path}/decide", json=body)
+            assert (answer.status_code, answer.json()) == (
+                200,
+                {"ok": True, "taken": [seen[identity]["id"]], "left": []},
+            )
+        world.wait_card(first, name="ours")
+        world.wait_row(second, title="theirs")
+        world.at_rest()
+        assert not open_conflicts()
+        gone = client.post(f"{path}/decide", json={"resolution": "take_local", "warnings": [seen[first]]})
+        assert gone.status_code == 404
+    by = world.one("SELECT DISTINCT resolved_by FROM integration_warnings WHERE resolution = 'take_local'")
+    assert by == (USER,)
+
+
+def _seen(item: dict[str, Any]) -> dict[str, Any]:
+    return {"id": item["id"], "updatedAt": item["updatedAt"]}
 
 
 def test_a_thousand_changes_of_an_outage_drain(started: TrelloWorld) -> None:

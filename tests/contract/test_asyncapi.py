@@ -11,8 +11,9 @@ import orjson
 
 from schemas.asyncapi import CONTRACT_VERSION, GOLDEN, document, render
 from schemas.avro_schemas import RECORDS, avro_schemas
+from schemas.integration_decisions import DECISION_TYPES
 from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
-from schemas.topics import INTEGRATION_EVENTS, TOPICS
+from schemas.topics import COMMANDS, INTEGRATION_DECISIONS, INTEGRATION_EVENTS, TOPICS
 
 DOCUMENT: dict[str, Any] = orjson.loads(GOLDEN.read_bytes())
 
@@ -83,7 +84,7 @@ def test_channels_are_the_catalogue_with_its_settings() -> None:
 
 def test_every_record_is_a_message_with_payload_and_headers() -> None:
     messages = DOCUMENT["components"]["messages"]
-    assert messages.keys() == avro_schemas().keys() | INTEGRATION_EVENT_TYPES.keys()
+    assert messages.keys() == avro_schemas().keys() | INTEGRATION_EVENT_TYPES.keys() | DECISION_TYPES.keys()
     for name, message in messages.items():
         assert message["name"] == name
         assert _resolve(message["payload"]["$ref"])["type"] == "object"
@@ -92,11 +93,18 @@ def test_every_record_is_a_message_with_payload_and_headers() -> None:
 
 
 def test_a_command_is_answered_on_the_results_channel() -> None:
-    receive = [o for o in DOCUMENT["operations"].values() if o["action"] == "receive"]
-    (commands,) = receive
+    commands = DOCUMENT["operations"]["receive:customers.interactions.commands"]
     answers = [_resolve(message["$ref"])["$ref"] for message in commands["reply"]["messages"]]
     assert answers == ["#/components/messages/customers.interaction.result"]
     assert len(commands["messages"]) == len(RECORDS["customers.interactions.commands"])
+
+
+def test_what_is_asked_is_received_and_answered() -> None:
+    received = {name for name, o in DOCUMENT["operations"].items() if o["action"] == "receive"}
+    assert received == {f"receive:{COMMANDS}", f"receive:{INTEGRATION_DECISIONS}"}
+    decisions = DOCUMENT["operations"][f"receive:{INTEGRATION_DECISIONS}"]
+    answers = [_resolve(message["$ref"])["$ref"] for message in decisions["reply"]["messages"]]
+    assert answers == [f"#/components/messages/{PREFIX}decided"]
 
 
 def test_events_of_integrations_are_json_and_may_be_of_no_customer() -> None:
@@ -114,5 +122,8 @@ def test_events_of_integrations_are_json_and_may_be_of_no_customer() -> None:
 
 
 def test_no_name_occurs_twice() -> None:
-    names = [name for records in RECORDS.values() for name in records] + list(INTEGRATION_EVENT_TYPES)
+    names = [name for records in RECORDS.values() for name in records] + [
+        *INTEGRATION_EVENT_TYPES,
+        *DECISION_TYPES,
+    ]
     assert len(names) == len(set(names)) == len(document()["components"]["messages"])

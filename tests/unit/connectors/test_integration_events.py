@@ -17,6 +17,7 @@ DATA: dict[str, dict[str, Any]] = {
     "change_received": {"eventId": "e", "externalId": "x", "outcome": "marked"},
     "mapping_changed": {"interactionId": "i", "invalidates": ["tag"]},
     "warning": {"kind": "failed", "interactionId": "i"},
+    "decided": {"resolution": "retry", "taken": ["w"], "left": []},
     "state_changed": {"state": "needs_auth"},
     "health_changed": {"healthy": False},
     "drift_repaired": {"missed": 1, "orphaned": 0, "untended": 2},
@@ -36,6 +37,11 @@ def test_a_record_carries_scope_and_value(kind: str) -> None:
 
 def test_every_type_of_the_contract_is_told() -> None:
     assert {PREFIX + kind for kind in DATA} == set(INTEGRATION_EVENT_TYPES)
+
+
+def test_an_answer_names_what_it_answers() -> None:
+    record = event_record("decided", integration("board-1"), None, DATA["decided"], "mine")
+    assert dict(record.headers)["ce_correlationid"] == "mine"
 
 
 def test_about_no_customer_it_is_keyed_by_the_integration() -> None:

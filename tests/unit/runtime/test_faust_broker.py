@@ -76,7 +76,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 def client_options(made: list[dict[str, Any]], folder: Path, **given: Any) -> tuple[dict[str, Any], ...]:
     """The options of the agent's consumer and producer."""
     settings = Settings(kafka_bootstrap_servers=SERVERS, **given)
-    app: Any = make_app(settings, Service(), lambda _: None, folder)
+    app: Any = make_app(settings, Service(), lambda _: None, lambda _: None, folder)
     thread = app.consumer._thread
     try:
         with pytest.raises(Captured):

@@ -1,0 +1,55 @@
+"""Work on the database that must be done, however long servers are away."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from runtime.backoff import Backoff
+from runtime.postgres import Connection, Outage, connect
+from runtime.settings import Settings
+from schemas.errors import Retry, Stop
+
+_log = structlog.get_logger("connectors")
+Done = TypeVar("Done")
+
+
+class Patience:
+    """One connection, one thread at a time; a broken connection is replaced.
+
+    :param stop: ends every waiting.
+    """
+
+    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._connection: Connection | None = None
+
+    def carry_out(self, work: Callable[[Connection], Done]) -> Done:
+        """Do the work; it is begun again when a server was away, so it must bear that.
+
+        :param work: given a connection in autocommit.
+        :raises Stop: asked to stop before it could be done.
+        """
+        delays = Backoff(ceiling=10.0).delays()
+        while True:
+            try:
+                if self._connection is None:
+                    self._connection = connect(
+                        self._settings, application_name="interactions-connectors-agent", autocommit=True
+                    )
+                return work(self._connection)
+            except (Outage, Retry) as error:
+                _log.warning("connectors.agent_waits", reason=type(error).__name__)
+                self.close()
+                if self._stop.wait(next(delays)):
+                    raise Stop("asked to stop before it was done") from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None

@@ -1,0 +1,150 @@
+"""Decisions of the topic on real rows: each once, only on what was seen, only in its own organization."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+import pytest
+
+from connectors.decider import Decider
+from runtime.acknowledged_sender import OutRecord
+from runtime.postgres import Connection, connect
+from runtime.settings import Settings
+from schemas.errors import Retry
+from schemas.instants import format_instant
+from schemas.integration_decisions import DECIDE
+from sinks.sync_integrations import insert_integration
+from sinks.sync_warnings import SyncWarning, list_warnings, raise_warning
+from tests.harness.integrations import an_integration
+from tests.harness.wire import ORGANIZATION, TENANT, new_id
+
+pytestmark = pytest.mark.integration
+
+
+class Topic:
+    """Notes what is published; refuses as often as it is told to."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.refusals = 0
+
+    def send(self, records: Sequence[OutRecord]) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise Retry("the broker is away", after=0.0)
+        self.told += [orjson.loads(record.value) for record in records]
+
+
+@pytest.fixture
+def connection(fresh_settings: Settings) -> Iterator[Connection]:
+    with connect(fresh_settings, application_name="tests", autocommit=True) as opened:
+        assert insert_integration(opened, an_integration("board", TENANT, ORGANIZATION))
+        yield opened
+
+
+@pytest.fixture
+def topic() -> Topic:
+    return Topic()
+
+
+@pytest.fixture
+def decider(fresh_settings: Settings, topic: Topic, connection: Connection) -> Iterator[Decider]:
+    found = Decider(fresh_settings, topic.send, threading.Event(), threading.Event())
+    yield found
+    found.close()
+
+
+def _raise(connection: Connection, interaction: str, remote: str = "there") -> SyncWarning:
+    warning = SyncWarning(
+        integration_id="board",
+        tenant_id=TENANT,
+        organization_id=ORGANIZATION,
+        interaction_id=interaction,
+        kind="conflict",
+        field="title",
+        detail="look",
+        local_value="here",
+        remote_value=remote,
+    )
+    identity, _ = raise_warning(connection, warning)
+    return next(one for one in list_warnings(connection) if one.id == identity)
+
+
+def _message(
+    warnings: Sequence[SyncWarning], *, organization: str = ORGANIZATION, actor: str = "ada"
+) -> tuple[dict[str, bytes], bytes]:
+    headers = {
+        "ce_type": DECIDE,
+        "ce_tenantid": TENANT,
+        "ce_organizationid": organization,
+        "ce_actorid": actor,
+        "ce_correlationid": "mine",
+    }
+    named = [
+        {"id": one.id, "updatedAt": format_instant(one.updated_at)} for one in warnings if one.updated_at
+    ]
+    value = {"integrationId": "board", "resolution": "take_remote", "warnings": named}
+    return {name: text.encode() for name, text in headers.items()}, orjson.dumps(value)
+
+
+def _chosen(connection: Connection) -> dict[str, tuple[str | None, str | None]]:
+    return {one.id: (one.resolution, one.resolved_by) for one in list_warnings(connection)}
+
+
+def test_many_at_once_and_the_same_record_again(
+    connection: Connection, decider: Decider, topic: Topic
+) -> None:
+    warnings = [_raise(connection, new_id()) for _ in range(3)]
+    message = _message(warnings)
+    decider([message])
+    decider([message])  # as after a kill between the commit and the acknowledgement
+    ids = sorted(one.id for one in warnings)
+    assert [(one["taken"], one["left"]) for one in topic.told] == [(ids, []), (ids, [])]
+    assert _chosen(connection) == dict.fromkeys(ids, ("take_remote", "ada"))
+
+
+def test_what_has_changed_since_it_was_seen_is_left(
+    connection: Connection, decider: Decider, topic: Topic
+) -> None:
+    interaction, steady = new_id(), _raise(connection, new_id())
+    seen = _raise(connection, interaction)
+    assert _raise(connection, interaction, remote="elsewhere").id == seen.id
+    decider([_message([seen, steady])])
+    [told] = topic.told
+    assert (told["taken"], told["left"]) == ([steady.id], [seen.id])
+    assert _chosen(connection)[seen.id] == (None, None)
+
+
+def test_another_organization_decides_nothing(connection: Connection, decider: Decider, topic: Topic) -> None:
+    warning = _raise(connection, new_id())
+    decider([_message([warning], organization=new_id())])
+    assert not topic.told
+    assert _chosen(connection) == {warning.id: (None, None)}
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{}", b'{"integrationId": "board"}', b"\xff"])
+def test_a_record_that_is_no_decision_holds_up_nobody(
+    connection: Connection, decider: Decider, topic: Topic, value: bytes | None
+) -> None:
+    warning = _raise(connection, new_id())
+    message = _message([warning])
+    nobody = {name: text for name, text in message[0].items() if name != "ce_actorid"}
+    decider(
+        [
+            (message[0], value),
+            ({**message[0], "ce_type": b"other"}, message[1]),
+            (nobody, message[1]),
+            message,
+        ]
+    )
+    assert [one["taken"] for one in topic.told] == [[warning.id]]
+
+
+def test_it_is_told_once_the_broker_is_back(connection: Connection, decider: Decider, topic: Topic) -> None:
+    warning = _raise(connection, new_id())
+    topic.refusals = 1
+    decider([_message([warning])])
+    assert [(one["taken"], one["left"]) for one in topic.told] == [([warning.id], [])]
