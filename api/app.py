@@ -23,7 +23,6 @@ from api.services import Services
 from api.stream_hub import StreamHub
 from api.tokens import Tokens
 from api.traffic import Figures, Traffic
-from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.command_sender import CommandSender
 from runtime.gateway_settings import GatewaySettings
 from runtime.mapping_listener import MappingListener
@@ -100,7 +99,7 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
         return mappings.ready.is_set()
 
     decisions = DecisionGateway(
-        AcknowledgedSender(settings, timeout=gateway.broker_timeout_seconds).send,
+        sender,
         listening=hearing_of_integrations,
         timeout=gateway.outcome_timeout_seconds,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from typing import Protocol
 from uuid import uuid4
 
 import structlog
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from api.principal import Principal
 from api.problems import UndecidedYet
-from runtime.acknowledged_sender import OutRecord
+from runtime.command_sender import Settled
 from runtime.mapping_listener import DECIDED
 from runtime.outcome_listener import Heard
 from schemas.errors import Retry
@@ -21,19 +22,27 @@ from schemas.sources import GATEWAY
 from schemas.topics import INTEGRATION_DECISIONS
 
 _log = structlog.get_logger("gateway")
-Send = Callable[[Sequence[OutRecord]], None]
+
+
+class Sender(Protocol):
+    """What queues a record (``runtime.command_sender``)."""
+
+    def send(
+        self, key: str, value: bytes, headers: list[tuple[str, str | bytes]], settled: Settled, topic: str
+    ) -> None:
+        """Queue one record for a topic."""
+        ...
 
 
 class DecisionGateway:
     """Publishes decisions and finds what became of them among all that the listener hears.
 
-    :param send: returns when the broker has the records; raises ``Retry`` when it does not take them.
     :param listening: whether answers are heard; before, nothing is sent.
     :param timeout: seconds until an answer counts as unknown.
     """
 
-    def __init__(self, send: Send, *, listening: Callable[[], bool], timeout: float) -> None:
-        self._send = send
+    def __init__(self, sender: Sender, *, listening: Callable[[], bool], timeout: float) -> None:
+        self._sender = sender
         self._listening = listening
         self._timeout = timeout
         self._waiting: dict[str, asyncio.Future[WarningsDecided]] = {}
@@ -46,11 +55,19 @@ class DecisionGateway:
         """
         if not self._listening():
             raise Retry("answers are not heard now, so nothing was sent", after=2)
+        loop = asyncio.get_running_loop()
         correlation = str(uuid4())
-        future: asyncio.Future[WarningsDecided] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[WarningsDecided] = loop.create_future()
         self._waiting[correlation] = future
+
+        def settled(failure: Exception | None) -> None:
+            if failure is not None:
+                loop.call_soon_threadsafe(_fail, future, failure)
+
+        value = decision.model_dump_json(by_alias=True).encode()
+        headers = _headers(principal, correlation)
         try:
-            await asyncio.to_thread(self._send, [_record(principal, decision, correlation)])
+            self._sender.send(decision.integration_id, value, headers, settled, INTEGRATION_DECISIONS)
             async with asyncio.timeout(self._timeout):
                 return await future
         except TimeoutError:
@@ -70,20 +87,20 @@ class DecisionGateway:
                 _log.warning("gateway.result_unreadable", reason=type(error).__name__)
 
 
-def _record(principal: Principal, decision: WarningsDecision, correlation: str) -> OutRecord:
-    return OutRecord(
-        INTEGRATION_DECISIONS,
-        decision.integration_id,
-        decision.model_dump_json(by_alias=True).encode(),
-        [
-            ("content-type", "application/json"),
-            ("ce_specversion", "1.0"),
-            ("ce_id", correlation),
-            ("ce_source", GATEWAY),
-            ("ce_type", DECIDE),
-            ("ce_tenantid", principal.tenant_id),
-            ("ce_organizationid", principal.organization_id),
-            ("ce_correlationid", correlation),
-            ("ce_actorid", principal.subject),
-        ],
-    )
+def _fail(future: asyncio.Future[WarningsDecided], failure: Exception) -> None:
+    if not future.done():
+        future.set_exception(failure)
+
+
+def _headers(principal: Principal, correlation: str) -> list[tuple[str, str | bytes]]:
+    return [
+        ("content-type", "application/json"),
+        ("ce_specversion", "1.0"),
+        ("ce_id", correlation),
+        ("ce_source", GATEWAY),
+        ("ce_type", DECIDE),
+        ("ce_tenantid", principal.tenant_id),
+        ("ce_organizationid", principal.organization_id),
+        ("ce_correlationid", correlation),
+        ("ce_actorid", principal.subject),
+    ]

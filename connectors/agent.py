@@ -7,7 +7,7 @@ when something unexpected happens: a restarted agent would go on behind what it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ _WITHIN_SECONDS: Final = 0.05
 #: The values of events (None: a tombstone), in order; returns once their marks are committed.
 MarkAll = Callable[[Sequence[bytes | None]], None]
 #: Headers and values of decisions, in order; returns once they are carried out.
-DecideAll = Callable[[Sequence[tuple[dict[str, bytes], bytes | None]]], None]
+DecideAll = Callable[[Sequence[tuple[Mapping[str, bytes | None], bytes | None]]], None]
 
 
 class _CommittedThread(driver.AIOKafkaConsumerThread):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import structlog
-from pydantic import ValidationError
 
 from connectors.integration_events import event_record
 from connectors.links import utc_now
@@ -19,14 +21,30 @@ from runtime.settings import Settings
 from schemas.instants import parse_instant
 from schemas.integration_decisions import DECIDE, WarningsDecision
 from sinks.sync_integrations import Integration, read_integration
-from sinks.sync_warnings import SyncWarning, lock_warnings
+from sinks.sync_warnings import lock_warnings
 
 _log = structlog.get_logger("connectors")
 _NEEDED: Final = ("ce_tenantid", "ce_organizationid", "ce_actorid", "ce_correlationid")
 
+Headers = Mapping[str, bytes | None]
 #: Headers and value of a record.
-Message = tuple[dict[str, bytes], bytes | None]
+Message = tuple[Headers, bytes | None]
 Send = Callable[[Sequence[OutRecord]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A decision as it was read.
+
+    :param scope: tenant and organization.
+    :param seen: warning → when it was last changed, as the person saw it.
+    """
+
+    scope: tuple[str, str]
+    actor: str
+    correlation_id: str
+    decision: WarningsDecision
+    seen: dict[str, datetime]
 
 
 class Decider:
@@ -37,7 +55,7 @@ class Decider:
     """
 
     def __init__(self, settings: Settings, send: Send, stop: threading.Event, wake: threading.Event) -> None:
-        self._patience = Patience(settings, stop)
+        self._patience = Patience(settings, "decide", stop)
         self._send = send
         self._wake = wake
 
@@ -55,48 +73,48 @@ class Decider:
         """Close the connection."""
         self._patience.close()
 
-    def _decide(self, connection: Connection, headers: dict[str, bytes], value: bytes | None) -> None:
-        given = [headers.get(name, b"").decode(errors="replace") for name in _NEEDED]
+    def _decide(self, connection: Connection, headers: Headers, value: bytes | None) -> None:
         try:
-            decision = WarningsDecision.model_validate_json(value or b"")
-        except ValidationError as error:
-            _log.error("connectors.no_decision", kinds=sorted({item["type"] for item in error.errors()}))
+            asked = _read(headers, value)
+        except ValueError as error:
+            # The kind alone: the text of a ValidationError holds the value.
+            _log.error("connectors.no_decision", reason=type(error).__name__)
             return
-        if headers.get("ce_type") != DECIDE.encode() or not all(given):
-            _log.error(
-                "connectors.no_decision", missing=[n for n, g in zip(_NEEDED, given, strict=True) if not g]
-            )
+        integration = read_integration(connection, asked.decision.integration_id)
+        if integration is None or (integration.tenant_id, integration.organization_id) != asked.scope:
+            _log.error("connectors.decision_elsewhere", tenant_id=asked.scope[0])
             return
-        tenant_id, organization_id, actor, correlation_id = given
-        integration = read_integration(connection, decision.integration_id)
-        if integration is None or (integration.tenant_id, integration.organization_id) != (
-            tenant_id,
-            organization_id,
-        ):
-            _log.error(
-                "connectors.decision_elsewhere", integration=decision.integration_id, tenant_id=tenant_id
-            )
-            return
-        taken = self._taken(connection, integration, decision, actor)
-        left = [seen.id for seen in decision.warnings if seen.id not in taken]
-        told = {"resolution": decision.resolution, "taken": sorted(taken), "left": left}
-        self._send([event_record("decided", integration, None, told, correlation_id)])
+        taken = self._taken(connection, integration, asked)
+        left = [identity for identity in asked.seen if identity not in taken]
+        told = {"resolution": asked.decision.resolution, "taken": sorted(taken), "left": left}
+        self._send([event_record("decided", integration, None, told, asked.correlation_id)])
         self._wake.set()
 
-    def _taken(
-        self, connection: Connection, integration: Integration, decision: WarningsDecision, actor: str
-    ) -> set[str]:
-        """The ids of the warnings that took the decision, now or when this record was read before."""
-        seen = {warning.id: parse_instant(warning.updated_at) for warning in decision.warnings}
+    def _taken(self, connection: Connection, integration: Integration, asked: _Asked) -> set[str]:
+        """The ids of the warnings that took the decision, now or when it was made before."""
+        resolution, seen = asked.decision.resolution, asked.seen
         with connection.transaction():
-            found = lock_warnings(
-                connection, integration.tenant_id, integration.organization_id, integration.id, list(seen)
-            )
-            before = {one.id for one in found if _decided(one, decision, actor)}
+            found = lock_warnings(connection, *asked.scope, integration.id, list(seen))
+            before = {
+                one.id for one in found if (one.resolution, one.resolved_by) == (resolution, asked.actor)
+            }
             as_seen = [one for one in found if one.state == "open" and one.updated_at == seen[one.id]]
-            now = resolve(connection, as_seen, decision.resolution, by=actor, now=utc_now())
+            now = resolve(connection, as_seen, resolution, by=asked.actor, now=utc_now())
         return before | {warning.id for warning in now}
 
 
-def _decided(warning: SyncWarning, decision: WarningsDecision, actor: str) -> bool:
-    return (warning.resolution, warning.resolved_by) == (decision.resolution, actor)
+def _read(headers: Headers, value: bytes | None) -> _Asked:
+    """:raises ValueError: it is no decision."""
+    if headers.get("ce_type") != DECIDE.encode():
+        raise ValueError
+    tenant, organization, actor, correlation = ((headers.get(name) or b"").decode() for name in _NEEDED)
+    decision = WarningsDecision.model_validate_json(value or b"")
+    if "\x00" in actor + decision.integration_id or not (actor and correlation):
+        raise ValueError
+    return _Asked(
+        scope=(str(UUID(tenant)), str(UUID(organization))),
+        actor=actor,
+        correlation_id=correlation,
+        decision=decision,
+        seen={warning.id: parse_instant(warning.updated_at) for warning in decision.warnings},
+    )

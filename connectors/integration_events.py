@@ -10,6 +10,7 @@ import structlog
 from connectors.links import utc_now
 from runtime.acknowledged_sender import AcknowledgedSender, OutRecord
 from schemas.errors import Retry
+from schemas.identity import derive_id
 from schemas.instants import format_instant
 from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
 from schemas.topics import INTEGRATION_EVENTS
@@ -34,7 +35,8 @@ def event_record(
     headers: list[tuple[str, str | bytes | None]] = [
         ("content-type", "application/json"),
         ("ce_specversion", "1.0"),
-        ("ce_id", str(uuid4())),
+        # An answer that is told again has the same id.
+        ("ce_id", str(uuid4()) if correlation_id is None else derive_id("answer", correlation_id)),
         ("ce_source", f"/customers/integrations/{integration.id}"),
         ("ce_type", PREFIX + kind),
         ("ce_time", format_instant(utc_now())),

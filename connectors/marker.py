@@ -28,7 +28,7 @@ class Marker:
     """
 
     def __init__(self, settings: Settings, stop: threading.Event, wake: threading.Event) -> None:
-        self._patience = Patience(settings, stop)
+        self._patience = Patience(settings, "mark", stop)
         self._wake = wake
         self._decode = AvroDecoder(make_fetch(settings), text_instants=True).decode
         self._integrations: list[Integration] = []

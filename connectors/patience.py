@@ -20,10 +20,12 @@ Done = TypeVar("Done")
 class Patience:
     """One connection, one thread at a time; a broken connection is replaced.
 
+    :param name: whose work it is, for the log.
     :param stop: ends every waiting.
     """
 
-    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+    def __init__(self, settings: Settings, name: str, stop: threading.Event) -> None:
+        self._name = name
         self._settings = settings
         self._stop = stop
         self._connection: Connection | None = None
@@ -42,11 +44,16 @@ class Patience:
                         self._settings, application_name="interactions-connectors-agent", autocommit=True
                     )
                 return work(self._connection)
-            except (Outage, Retry) as error:
-                _log.warning("connectors.agent_waits", reason=type(error).__name__)
+            except Outage as error:
                 self.close()
-                if self._stop.wait(next(delays)):
-                    raise Stop("asked to stop before it was done") from error
+                self._wait(error, type(error).__name__, next(delays))
+            except Retry as error:
+                self._wait(error, str(error), next(delays))
+
+    def _wait(self, error: Exception, reason: str, seconds: float) -> None:
+        _log.warning("connectors.agent_waits", agent=self._name, reason=reason)
+        if self._stop.wait(seconds):
+            raise Stop("asked to stop before it was done") from error
 
     def close(self) -> None:
         """Close the connection."""

@@ -28,7 +28,6 @@ class CommandSender:
 
     def __init__(self, settings: Settings, *, timeout: float) -> None:
         self._settings = settings
-        self._topic = settings.topic(COMMANDS)
         self._timeout = timeout
         self._lock = threading.Lock()
         self._producer = self._make()
@@ -57,8 +56,17 @@ class CommandSender:
             self._thread.join(5.0)
         self._producer.flush(self._timeout)
 
-    def send(self, key: str, value: bytes, headers: list[tuple[str, str | bytes]], settled: Settled) -> None:
+    def send(
+        self,
+        key: str,
+        value: bytes,
+        headers: list[tuple[str, str | bytes]],
+        settled: Settled,
+        topic: str = COMMANDS,
+    ) -> None:
         """Queue one record; ``settled`` is called in another thread, with ``Retry`` when it failed.
+
+        :param topic: by its name in the catalogue.
 
         :raises Retry: the local queue is full, because the broker takes nothing.
         :raises Reject: the record can never be written (too large).
@@ -72,7 +80,11 @@ class CommandSender:
         with self._lock:
             try:
                 self._producer.produce(
-                    self._topic, key=key.encode(), value=value, headers=headers, on_delivery=delivered
+                    self._settings.topic(topic),
+                    key=key.encode(),
+                    value=value,
+                    headers=headers,
+                    on_delivery=delivered,
                 )
             except BufferError:
                 raise Retry("the broker takes no commands now", after=2) from None

@@ -63,9 +63,15 @@ _REQUIRED: Final = (
     "ce_entityid",
 )
 #: An integration's event is about a customer or about none.
+_OF_INTEGRATIONS: Final = tuple(name for name in _REQUIRED if name != "ce_entityid")
 _TRAITS: Final = {
     "cloudEvent": _REQUIRED,
-    "integrationCloudEvent": tuple(name for name in _REQUIRED if name != "ce_entityid"),
+    "integrationCloudEvent": _OF_INTEGRATIONS,
+    "decisionCloudEvent": (*_OF_INTEGRATIONS, "ce_actorid", "ce_correlationid"),
+}
+_TRAIT_OF: Final = {
+    topics.INTEGRATION_EVENTS: "integrationCloudEvent",
+    topics.INTEGRATION_DECISIONS: "decisionCloudEvent",
 }
 #: Topic name → (message name → model) of every value, Avro or JSON.
 _VALUES: Final[dict[str, dict[str, type[BaseModel]]]] = {
@@ -163,11 +169,11 @@ def _message(topic: str, name: str, model: type[BaseModel]) -> Node:
         "key": {"type": "string", "description": topics.BY_NAME[topic].key},
         "bindingVersion": "0.5.0",
     }
-    if topic in {topics.INTEGRATION_EVENTS, topics.INTEGRATION_DECISIONS}:
+    if topic in _TRAIT_OF:
         return {
             **shown,
             "contentType": "application/json",
-            "traits": [_ref("components", "messageTraits", "integrationCloudEvent")],
+            "traits": [_ref("components", "messageTraits", _TRAIT_OF[topic])],
             "bindings": {"kafka": key},
         }
     command = topic == topics.COMMANDS

@@ -26,19 +26,22 @@ WHERE id = ANY(%(ids)s::uuid[]) AND state = 'open'
   AND (%(organization)s::uuid IS NULL OR organization_id = %(organization)s::uuid)
 RETURNING {_COLUMNS}
 """  # noqa: S608 - constant text
-_RAISE: Final = """
+_SAME: Final = """(integration_warnings.remote_value IS NOT DISTINCT FROM excluded.remote_value
+    AND integration_warnings.local_value IS NOT DISTINCT FROM excluded.local_value)"""
+#: A conflict is raised again while its decision is carried out; these only when it came to nothing.
+_STANDS: Final = "excluded.kind NOT IN ('refused', 'failed')"
+_RAISE: Final = f"""
 INSERT INTO integration_warnings (id, integration_id, tenant_id, organization_id, interaction_id, entity_id,
   external_id, kind, field, detail, local_value, remote_value)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (integration_id, kind, interaction_id, external_id, field) WHERE state = 'open' DO UPDATE SET
   detail = excluded.detail, local_value = excluded.local_value, remote_value = excluded.remote_value,
-  updated_at = now(),
-  resolution = CASE WHEN excluded.kind <> 'refused'
-    AND integration_warnings.remote_value IS NOT DISTINCT FROM excluded.remote_value
-    AND integration_warnings.local_value IS NOT DISTINCT FROM excluded.local_value
-    THEN integration_warnings.resolution END
+  updated_at = CASE WHEN {_SAME} AND integration_warnings.detail = excluded.detail
+    AND (integration_warnings.resolution IS NULL OR {_STANDS})
+    THEN integration_warnings.updated_at ELSE now() END,
+  resolution = CASE WHEN {_SAME} AND {_STANDS} THEN integration_warnings.resolution END
 RETURNING id::text, (xmax = 0)
-"""
+"""  # noqa: S608 - constant text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +90,8 @@ def about(unit: Unit, kind: str, detail: str, *, entity_id: str | None, **more: 
 def raise_warning(connection: Connection, warning: SyncWarning) -> tuple[str, bool]:
     """Open a warning, or bring the open one about the same thing up to date; its id, and whether it is new.
 
-    A resolution that was chosen for other values, or that came to nothing, is forgotten.
+    A resolution that was chosen for other values, or that came to nothing, is forgotten. ``updated_at`` moves
+    on only when there is something else to see.
     """
     row = connection.execute(
         _RAISE,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Path, Query
 from pydantic import Field
 
 from api.bodies import RequestBody
@@ -18,7 +17,7 @@ from api.services import Needed
 from api.shapes import Decided, WarningList, shaped
 from schemas.errors import Reject
 from schemas.instants import format_instant
-from schemas.integration_decisions import CHOICES, MOST_WARNINGS, Resolution, WarningsDecision
+from schemas.integration_decisions import CHOICES, MOST_WARNINGS, Resolution, SeenWarning, WarningsDecision
 from schemas.values import Instant
 from sinks.reads.integration_warnings import chosen_warnings, open_warnings
 
@@ -73,34 +72,35 @@ class DecisionBody(RequestBody):
     warnings: list[SeenBody] = Field(min_length=1, max_length=MOST_WARNINGS)
 
 
-@router.post("/api/customers/integrations/warnings/decide", responses=shaped(Decided))
+@router.post(
+    "/api/customers/integrations/{integration}/warnings/decide",
+    responses=shaped(Decided, status_404="None of these is a warning of this integration."),
+)
 async def decide(
-    body: DecisionBody, services: Needed, who: Principal = require_features("customers.edit")
+    integration: Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")],
+    body: DecisionBody,
+    services: Needed,
+    who: Principal = require_features("customers.edit"),
 ) -> dict[str, Any]:
     """Keep this side's value, take the provider's, try again, or dismiss: one warning or many.
 
     `updatedAt` is that of the list: a warning that has changed since is left, for its values were not seen.
-    The answer comes after the connectors have committed the decision.
+    The answer comes after the connectors have committed the decision; the same decision may be sent again.
     """
     seen = {str(warning.id): format_instant(warning.updated_at) for warning in body.warnings}
     async with services.reads.connection() as connection:
-        found = await chosen_warnings(connection, who.scope, list(seen))
+        found = await chosen_warnings(connection, who.scope, integration, list(seen))
     if not found:
-        raise Reject("not_found", "none of these warnings is open", status=404)
-    unfit = {row["kind"] for row in found if body.resolution not in CHOICES.get(row["kind"], frozenset())}
+        raise Reject("not_found", "none of these is a warning of this integration", status=404)
+    kinds = {row["kind"] for row in found if row["state"] == "open"}
+    unfit = sorted(kind for kind in kinds if body.resolution not in CHOICES.get(kind, frozenset()))
     if unfit:
-        detail = f"{body.resolution} cannot be decided on a warning of this kind: {', '.join(sorted(unfit))}"
+        detail = f"{body.resolution} cannot be decided on a warning of this kind: {', '.join(unfit)}"
         raise Reject("not_a_choice", detail, status=409)
-    by_integration: dict[str, list[dict[str, str]]] = {}
-    for row in found:
-        named = {"id": row["id"], "updatedAt": seen[row["id"]]}
-        by_integration.setdefault(row["integration_id"], []).append(named)
-    decisions = [
-        WarningsDecision.model_validate(
-            {"integrationId": integration, "resolution": body.resolution, "warnings": named}
-        )
-        for integration, named in by_integration.items()
-    ]
-    told = await asyncio.gather(*(services.decisions.carry_out(who, decision) for decision in decisions))
-    taken = [identity for one in told for identity in one.taken]
-    return {"ok": True, "taken": taken, "left": [identity for identity in seen if identity not in taken]}
+    decision = WarningsDecision(
+        integrationId=integration,
+        resolution=body.resolution,
+        warnings=[SeenWarning(id=identity, updatedAt=moment) for identity, moment in seen.items()],
+    )
+    told = await services.decisions.carry_out(who, decision)
+    return {"ok": True, "taken": told.taken, "left": told.left}

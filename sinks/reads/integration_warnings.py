@@ -23,18 +23,21 @@ ORDER BY created_at DESC, id LIMIT %(limit)s
 
 
 _CHOSEN_SQL: Final = """
-SELECT id::text, integration_id, kind
+SELECT id::text, kind, state
 FROM integration_warnings
-WHERE tenant_id = %(tenant)s AND organization_id = %(organization)s AND state = 'open'
+WHERE tenant_id = %(tenant)s AND organization_id = %(organization)s AND integration_id = %(integration)s
   AND id = ANY(%(ids)s::uuid[])
   AND EXISTS (SELECT 1 FROM feature_flags WHERE tenant_id = %(tenant)s AND flag = %(flag)s AND enabled)
 ORDER BY id
 """
 
 
-async def chosen_warnings(connection: Connection, scope: Scope, ids: list[str]) -> list[Row]:
-    """Those of some warnings that are open and shown: id, integration and kind."""
-    return await fetch(connection, _CHOSEN_SQL, {**scope.parameters(), "ids": ids, "flag": EXTERNAL_SYNC})
+async def chosen_warnings(
+    connection: Connection, scope: Scope, integration: str, ids: list[str]
+) -> list[Row]:
+    """Those of some warnings that an integration has, open or not: id, kind and state."""
+    given = {"integration": integration, "ids": ids, "flag": EXTERNAL_SYNC}
+    return await fetch(connection, _CHOSEN_SQL, {**scope.parameters(), **given})
 
 
 async def open_warnings(

@@ -57,13 +57,15 @@ def decider(fresh_settings: Settings, topic: Topic, connection: Connection) -> I
     found.close()
 
 
-def _raise(connection: Connection, interaction: str, remote: str = "there") -> SyncWarning:
+def _raise(
+    connection: Connection, interaction: str, remote: str = "there", kind: str = "conflict"
+) -> SyncWarning:
     warning = SyncWarning(
         integration_id="board",
         tenant_id=TENANT,
         organization_id=ORGANIZATION,
         interaction_id=interaction,
-        kind="conflict",
+        kind=kind,
         field="title",
         detail="look",
         local_value="here",
@@ -74,8 +76,12 @@ def _raise(connection: Connection, interaction: str, remote: str = "there") -> S
 
 
 def _message(
-    warnings: Sequence[SyncWarning], *, organization: str = ORGANIZATION, actor: str = "ada"
-) -> tuple[dict[str, bytes], bytes]:
+    warnings: Sequence[SyncWarning],
+    *,
+    resolution: str = "take_remote",
+    organization: str = ORGANIZATION,
+    actor: str = "ada",
+) -> tuple[dict[str, bytes | None], bytes]:
     headers = {
         "ce_type": DECIDE,
         "ce_tenantid": TENANT,
@@ -86,8 +92,18 @@ def _message(
     named = [
         {"id": one.id, "updatedAt": format_instant(one.updated_at)} for one in warnings if one.updated_at
     ]
-    value = {"integrationId": "board", "resolution": "take_remote", "warnings": named}
+    value = {"integrationId": "board", "resolution": resolution, "warnings": named}
     return {name: text.encode() for name, text in headers.items()}, orjson.dumps(value)
+
+
+def _value(
+    *,
+    updated: str = "2026-03-01T09:00:00.000000Z",
+    integration: str = "board",
+    resolution: str = "take_remote",
+) -> bytes:
+    named = [{"id": new_id(), "updatedAt": updated}]
+    return orjson.dumps({"integrationId": integration, "resolution": resolution, "warnings": named})
 
 
 def _chosen(connection: Connection) -> dict[str, tuple[str | None, str | None]]:
@@ -125,22 +141,82 @@ def test_another_organization_decides_nothing(connection: Connection, decider: D
     assert _chosen(connection) == {warning.id: (None, None)}
 
 
-@pytest.mark.parametrize("value", [None, b"", b"{}", b'{"integrationId": "board"}', b"\xff"])
-def test_a_record_that_is_no_decision_holds_up_nobody(
-    connection: Connection, decider: Decider, topic: Topic, value: bytes | None
+_NO_DECISIONS: dict[str, bytes | None] = {
+    "tombstone": None,
+    "nothing": b"",
+    "no members": b"{}",
+    "not UTF-8": b"\xff",
+    "no such day": _value(updated="2026-02-30T00:00:00.000000Z"),
+    "no warnings": b'{"integrationId": "board", "resolution": "retry", "warnings": []}',
+    "NUL in the integration": _value(integration="bo\x00ard"),
+    "unknown resolution": _value(resolution="guess"),
+}
+_BAD_HEADERS: dict[str, bytes | None] = {
+    "ce_type": b"other",
+    "ce_actorid": None,
+    "ce_tenantid": b"tenant",
+    "ce_organizationid": b"\xff",
+    "ce_correlationid": b"",
+}
+
+
+@pytest.mark.parametrize("what", _NO_DECISIONS)
+def test_a_value_that_is_no_decision_holds_up_nobody(
+    connection: Connection, decider: Decider, topic: Topic, what: str
 ) -> None:
     warning = _raise(connection, new_id())
-    message = _message([warning])
-    nobody = {name: text for name, text in message[0].items() if name != "ce_actorid"}
-    decider(
-        [
-            (message[0], value),
-            ({**message[0], "ce_type": b"other"}, message[1]),
-            (nobody, message[1]),
-            message,
-        ]
-    )
+    headers, value = _message([warning])
+    decider([(headers, _NO_DECISIONS[what]), (headers, value)])
     assert [one["taken"] for one in topic.told] == [[warning.id]]
+
+
+def test_headers_that_are_of_no_decision_hold_up_nobody(
+    connection: Connection, decider: Decider, topic: Topic
+) -> None:
+    warning = _raise(connection, new_id())
+    headers, value = _message([warning])
+    bad = [({**headers, name: text}, value) for name, text in _BAD_HEADERS.items()]
+    missing = [({key: text for key, text in headers.items() if key != name}, value) for name in _BAD_HEADERS]
+    decider([*bad, *missing, (headers, value)])
+    assert [one["taken"] for one in topic.told] == [[warning.id]]
+
+
+def test_a_conflict_that_still_stands_is_the_one_that_was_seen(
+    connection: Connection, decider: Decider, topic: Topic
+) -> None:
+    """Another field of it is decided, and the merge raises this one again."""
+    interaction = new_id()
+    seen = _raise(connection, interaction)
+    assert _raise(connection, interaction) == seen
+    decider([_message([seen])])
+    assert [(one["taken"], one["left"]) for one in topic.told] == [([seen.id], [])]
+    assert _raise(connection, interaction).resolution == "take_remote", "it is being carried out"
+
+
+def test_a_retry_that_came_to_nothing_is_forgotten(
+    connection: Connection, decider: Decider, topic: Topic
+) -> None:
+    interaction = new_id()
+    seen = _raise(connection, interaction, kind="failed")
+    decider([_message([seen], resolution="retry")])
+    again = _raise(connection, interaction, kind="failed")
+    assert again.resolution is None
+    decider([_message([seen], resolution="retry"), _message([again], resolution="retry")])
+    assert [(one["taken"], one["left"]) for one in topic.told] == [
+        ([seen.id], []),
+        ([], [seen.id]),
+        ([seen.id], []),
+    ]
+
+
+def test_what_is_dismissed_is_closed_and_may_be_dismissed_again(
+    connection: Connection, decider: Decider, topic: Topic
+) -> None:
+    warning = _raise(connection, new_id(), kind="failed")
+    message = _message([warning], resolution="dismissed")
+    decider([message, message, _message([warning], resolution="dismissed", actor="bob")])
+    assert [one["taken"] for one in topic.told] == [[warning.id], [warning.id], []]
+    assert not list_warnings(connection)
 
 
 def test_it_is_told_once_the_broker_is_back(connection: Connection, decider: Decider, topic: Topic) -> None:

@@ -130,3 +130,42 @@ def test_warnings_are_listed_where_sync_is_on(pipeline: Settings, gateway: Gatew
         assert client.get(path, params={"kind": "failed"}).json() == {"items": []}
         assert stranger.get(path).json() == {"items": []}, "another organization's"
         assert client.get(path, params={"kind": "nonsense"}).status_code == 400
+
+
+def test_only_ones_own_warnings_are_decided(pipeline: Settings, gateway: Gateway) -> None:
+    scope: dict[str, Any] = {"tenant": new_id(), "organization": new_id()}
+    integration = _mirror(pipeline, scope, new_id())
+    with connect(pipeline, application_name="tests", autocommit=True) as connection:
+        warning = SyncWarning(
+            integration_id=integration,
+            tenant_id=scope["tenant"],
+            organization_id=scope["organization"],
+            interaction_id=new_id(),
+            kind="conflict",
+            field="title",
+            detail="look",
+        )
+        identity, _ = raise_warning(connection, warning)
+    path = f"/api/customers/integrations/{integration}/warnings/decide"
+
+    def body(resolution: str, *ids: str) -> dict[str, Any]:
+        named = [{"id": one, "updatedAt": "2026-03-01T09:00:00Z"} for one in ids]
+        return {"resolution": resolution, "warnings": named}
+
+    with (
+        gateway.client(**scope) as client,
+        gateway.client(**scope, features=["customers.view"]) as onlooker,
+        gateway.client(tenant=scope["tenant"], organization=new_id()) as stranger,
+    ):
+        assert client.post(path, json=body("retry", identity)).status_code == 404, "sync is off"
+        _set(pipeline, scope, enabled=True)
+        assert stranger.post(path, json=body("retry", identity)).status_code == 404
+        assert client.post(path, json=body("take_local", new_id())).status_code == 404
+        assert (
+            client.post(path.replace(integration, "other"), json=body("retry", identity)).status_code == 404
+        )
+        assert onlooker.post(path, json=body("take_local", identity)).status_code == 403
+        refused = client.post(path, json=body("retry", identity, new_id()))
+        assert (refused.status_code, refused.json()["code"]) == (409, "not_a_choice")
+        assert client.post(path, json=body("take_local")).status_code == 400
+        assert client.post(path, json=body("guess", identity)).status_code == 400

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 import pytest
 
 from api.decisions import DecisionGateway
 from api.principal import Principal
-from api.problems import UndecidedYet
-from runtime.acknowledged_sender import OutRecord
+from api.problems import UndecidedYet, response_of
+from runtime.command_sender import Settled
 from runtime.mapping_listener import DECIDED
 from runtime.outcome_listener import Heard
 from schemas.errors import Retry
 from schemas.integration_decisions import WarningsDecision
 from schemas.integration_events import WarningsDecided
+from schemas.topics import INTEGRATION_DECISIONS
 
 WHO = Principal(tenant_id="t", organization_id="o", subject="ada", features=frozenset())
 WARNING = "11111111-1111-4111-8111-111111111111"
@@ -53,33 +55,42 @@ def _heard(correlation: str, **more: Any) -> Heard:
     return replace(heard, **more)
 
 
-def _carry_out(
-    answer: Callable[[DecisionGateway, str], None], *, listening: bool = True, timeout: float = 5.0
-) -> tuple[WarningsDecided, list[OutRecord]]:
-    sent: list[OutRecord] = []
+@dataclass
+class Broker:
+    """Takes records; a test answers them when it likes."""
 
+    answer: Callable[[DecisionGateway, str], None]
+    refuses: bool = False
+    gateway: DecisionGateway | None = None
+    sent: list[tuple[str, bytes, dict[str, str | bytes], str]] = field(default_factory=list)
+
+    def send(
+        self, key: str, value: bytes, headers: list[tuple[str, str | bytes]], settled: Settled, topic: str
+    ) -> None:
+        self.sent.append((key, value, dict(headers), topic))
+        if self.refuses:
+            settled(Retry("the broker does not take it", after=2))
+            return
+        settled(None)
+        assert self.gateway is not None
+        self.answer(self.gateway, str(dict(headers)["ce_correlationid"]))
+
+
+def _carry_out(broker: Broker, *, listening: bool = True, timeout: float = 5.0) -> WarningsDecided:
     async def run() -> WarningsDecided:
-        loop = asyncio.get_running_loop()
+        broker.gateway = DecisionGateway(broker, listening=lambda: listening, timeout=timeout)
+        return await broker.gateway.carry_out(WHO, DECISION)
 
-        def send(records: Sequence[OutRecord]) -> None:
-            sent.extend(records)
-            correlation = dict(records[0].headers)["ce_correlationid"]
-            assert isinstance(correlation, str)
-            loop.call_soon_threadsafe(answer, gateway, correlation)
-
-        gateway = DecisionGateway(send, listening=lambda: listening, timeout=timeout)
-        return await gateway.carry_out(WHO, DECISION)
-
-    return asyncio.run(run()), sent
+    return asyncio.run(run())
 
 
 def test_the_answer_is_what_the_connectors_told() -> None:
-    told, [record] = _carry_out(lambda gateway, mine: gateway.heard([_heard("another's"), _heard(mine)]))
-    assert told == TOLD
-    assert record.key == "board-1"
-    headers = dict(record.headers)
+    broker = Broker(lambda gateway, mine: gateway.heard([_heard("another's"), _heard(mine)]))
+    assert _carry_out(broker) == TOLD
+    [(key, value, headers, topic)] = broker.sent
+    assert (key, topic) == ("board-1", INTEGRATION_DECISIONS)
     assert (headers["ce_tenantid"], headers["ce_organizationid"], headers["ce_actorid"]) == ("t", "o", "ada")
-    assert WarningsDecision.model_validate_json(record.value) == DECISION
+    assert WarningsDecision.model_validate_json(value) == DECISION
 
 
 @pytest.mark.parametrize(
@@ -93,12 +104,24 @@ def test_the_answer_is_what_the_connectors_told() -> None:
 )
 def test_without_an_answer_of_ones_own_nothing_is_claimed(answer: Any) -> None:
     with pytest.raises(UndecidedYet):
-        _carry_out(answer, timeout=0.2)
+        _carry_out(Broker(answer), timeout=0.2)
+
+
+def test_a_broker_that_refuses_is_told_of_at_once() -> None:
+    with pytest.raises(Retry, match="does not take it"):
+        _carry_out(Broker(lambda *_: None, refuses=True))
 
 
 def test_nothing_is_sent_while_answers_are_not_heard() -> None:
-    def never(_gateway: DecisionGateway, _mine: str) -> None:
-        raise AssertionError("it was sent")
-
+    broker = Broker(lambda *_: None)
     with pytest.raises(Retry):
-        _carry_out(never, listening=False)
+        _carry_out(broker, listening=False)
+    assert not broker.sent
+
+
+def test_what_is_not_known_yet_is_a_504_that_claims_nothing() -> None:
+    answer = response_of(UndecidedYet())
+    assert answer.status_code == 504
+    problem = orjson.loads(answer.body)
+    assert problem["code"] == "outcome_unknown"
+    assert "commandUrl" not in problem
