@@ -31,7 +31,7 @@ class Sizes:
     few_rows: int
     many_rows: int
     logged_rows: int
-    batch_size: int = 2000
+    batch_size: int = 1000
     partitions: int = 6
 
 

@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     topic_prefix: str = Field(default="", description="Put before every topic name.")
     topic_partitions: int = Field(default=6, ge=1)
     topic_replication_factor: int = Field(default=1, ge=1)
-    batch_size: int = Field(default=2000, ge=1, description="Most records in one transaction of the applier.")
+    batch_size: int = Field(default=1000, ge=1, description="Most records in one transaction of the applier.")
     overdue_after_seconds: int = Field(default=3600, ge=0)
     stuck_after_seconds: float = Field(
         default=120.0, gt=0, description="A role with work that gets nowhere for so long ends with an error."

@@ -157,6 +157,7 @@ class Publisher:
         self._pulse.beat("publisher")
         self._commit(producer)
         self._unsure = False
+        self._producer.take_turns()
         self._flight.published.update(ends)
 
     def _commit(self, producer: Producer) -> None:

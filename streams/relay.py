@@ -3,13 +3,15 @@
 Each chunk of a window goes out in one Kafka transaction together with the relay's own position
 (``relay_position``): after a kill, what was sent without the position never happened, and what was
 sent with it is not sent again. One leader a shard: a session lock in Postgres chooses it, the
-``transactional.id`` fences a former one that wakes up.
+``transactional.id`` fences a former one that wakes up. Two producers take turns, for the reason that
+``results_producer`` gives.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from itertools import cycle
 from typing import Any, Final
 
 import structlog
@@ -97,17 +99,23 @@ class Relay:
             self._at = None
             connection.close()
 
-    def _lead(self, connection: Connection) -> None:
+    def _ready(self, suffix: str) -> Producer:
         producer = make_producer(
             self._settings,
             **{
-                "transactional.id": f"{self._settings.topic_prefix}interactions-relay-{SHARD}",
+                "transactional.id": f"{self._settings.topic_prefix}interactions-relay-{SHARD}{suffix}",
                 "transaction.timeout.ms": 15000,
                 "linger.ms": 1,
                 "queue.buffering.max.messages": 100000,
             },
         )
         producer.init_transactions(_TIMEOUT)
+        return producer
+
+    def _lead(self, connection: Connection) -> None:
+        # Hazard: both before the position is read. Under either id a former leader may have a transaction
+        # open, and it may still write as long as one of his ids is his.
+        producers = cycle([self._ready(""), self._ready("-b")])
         epoch = cluster_epoch(connection)
         at = self._resume(connection, epoch)
         connection.execute(f"LISTEN {OUTBOX_CHANNEL}")
@@ -127,7 +135,7 @@ class Relay:
                 crash_points.reach("relay-after-read")
                 at = Position(at.floor, at.ceiling, rows[-1].position)
                 # The last chunk is recorded as inside the window too; a restart then finds it empty.
-                self._publish(producer, epoch, rows, at)
+                self._publish(next(producers), epoch, rows, at)
                 self._at = at
                 published += len(rows)
                 self._unnoted = True

@@ -1,4 +1,8 @@
-"""The producer of results: a transactional Kafka client that is replaced when it breaks or hangs.
+"""The producer of results: two transactional Kafka clients in turns, replaced when they break or hang.
+
+Two, because the broker writes a transaction's end to every partition after it has said that it is
+committed; a client that begins again meanwhile is refused (CONCURRENT_TRANSACTIONS) and waits 20 ms. One
+transaction begins only after the other's end is known, so their order is that of the results.
 
 A client that was fenced, or does not come back from a call (librdkafka issue 5456), is left behind; its
 successor, under the same transactional id, ends the transaction it had open. What became of that
@@ -31,7 +35,7 @@ _MOST_LEFT_BEHIND: Final = 20
 
 
 class ResultsProducer:
-    """Holds a slot and its present client.
+    """Holds a slot and its clients.
 
     :param stop: ends every waiting.
     """
@@ -42,18 +46,23 @@ class ResultsProducer:
         self._pulse = pulse
         self._stop = stop
         self._left_behind = 0
-        self._client: Producer | None = None
+        self._clients: list[Producer | None] = [None, None]
+        self._turn = 0
 
     def open(self) -> Producer | None:
-        """The present client, made ready if need be; ``None`` when told to stop before it is.
+        """The client whose turn it is; both are made ready if need be, since a former owner may have left a
+        transaction open under either id. ``None`` when told to stop before they are.
 
         :raises Stop: the broker refuses for good.
         """
         delays = Backoff(ceiling=1.0).delays()
-        while self._client is None:
+        while None in self._clients:
             self._pulse.beat("publisher")
             try:
-                self._client = self._ready(self._claimed())
+                slot = self._claimed()
+                number = self._clients.index(None)
+                self._clients[number] = self._ready(_transactional_id(slot, number))
+                continue
             except Retry as refusal:  # a client that hangs, or a database that is away
                 _log.warning("applier.producer_retry", reason=str(refusal))
             except KafkaException as failure:
@@ -61,21 +70,27 @@ class ResultsProducer:
                 if not (error.retriable() or error.fatal()):
                     raise Stop(f"the results producer cannot start: {error.str()}") from failure
                 _log.warning("applier.producer_retry", reason=error.str(), code=error.name())
-            if self._client is None and self._stop.wait(next(delays)):
+            if self._stop.wait(next(delays)):
                 return None
-        return self._client
+        return self._clients[self._turn]
+
+    def take_turns(self) -> None:
+        """The present client's transaction is committed: the next one is the other's."""
+        self._turn = 1 - self._turn
 
     def _claimed(self) -> Slot:
         # Hazard: a database that ended our session has freed the slot, and another process may have it.
         if self._slot is None or not self._slot.held():
             self._slot = claim_slot(self._settings)
+            for number in range(len(self._clients)):
+                self._leave(number)
         return self._slot
 
-    def _ready(self, slot: Slot) -> Producer:
+    def _ready(self, transactional_id: str) -> Producer:
         client = make_producer(
             self._settings,
             **{
-                "transactional.id": slot.transactional_id,
+                "transactional.id": transactional_id,
                 # A killed owner's open transaction hides later results from readers for so long.
                 "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
                 "linger.ms": 0,
@@ -89,7 +104,7 @@ class ResultsProducer:
         return client
 
     def replace(self, reason: str, *, hanging: bool) -> None:
-        """Leave the present client behind; the next :meth:`open` makes another.
+        """Leave the client whose turn it is behind; the next :meth:`open` makes another.
 
         :raises Stop: too many were left hanging.
         """
@@ -97,7 +112,10 @@ class ResultsProducer:
         self._left_behind += hanging
         if self._left_behind > _MOST_LEFT_BEHIND:
             raise Stop(f"{self._left_behind} Kafka clients hang; starting afresh")
-        client, self._client = self._client, None
+        self._leave(self._turn)
+
+    def _leave(self, number: int) -> None:
+        client, self._clients[number] = self._clients[number], None
         if client is not None:
             _leave(client)
 
@@ -119,6 +137,10 @@ class ResultsProducer:
             if place.error is not None:
                 raise Retry(f"partition {place.partition}: {place.error.str()}")
         return {place.partition: place.offset for place in found.topic_partitions}
+
+
+def _transactional_id(slot: Slot, number: int) -> str:
+    return slot.transactional_id if number == 0 else f"{slot.transactional_id}-b"
 
 
 def bounded(what: str, call: Callable[[float], object]) -> None:

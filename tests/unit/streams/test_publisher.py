@@ -51,10 +51,14 @@ class FakeProducer:
 
     def __init__(self, client: FakeClient, answers: Sequence[dict[int, int] | Retry] = ()) -> None:
         self._client = client
+        self.client_turns = 0
         self._answers = list(answers)
 
     def open(self) -> FakeClient:
         return self._client
+
+    def take_turns(self) -> None:
+        self.client_turns += 1
 
     def published(self, *_: Any) -> dict[int, int]:
         answer = self._answers.pop(0)
