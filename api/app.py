@@ -108,8 +108,8 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
         loop.call_soon_threadsafe(hub.heard, items)
 
     def heard_of_integrations(items: list[Heard]) -> None:
+        decisions.heard(items)
         shown(items)
-        loop.call_soon_threadsafe(decisions.heard, items)
 
     def heard(items: list[Heard]) -> None:
         commands.heard([item for item in items if item.fresh])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -11,6 +10,7 @@ from uuid import uuid4
 import orjson
 import structlog
 
+from api.asking import Asking, Sender
 from api.principal import Principal
 from api.problems import UnknownOutcome
 from runtime.command_sender import Settled
@@ -22,14 +22,6 @@ from schemas.sources import GATEWAY
 from sinks.reads.command_fate import fate_of
 
 _log = structlog.get_logger("gateway")
-
-
-class Sender(Protocol):
-    """What queues a record (``runtime.command_sender``)."""
-
-    def send(self, key: str, value: bytes, headers: list[tuple[str, str | bytes]], settled: Settled) -> None:
-        """Queue one record."""
-        ...
 
 
 class Told(Protocol):
@@ -102,10 +94,7 @@ class CommandGateway:
         self._sender = sender
         self._decoder = decoder
         self._reads = reads
-        self._listening = listening
-        self._timeout = timeout
-        self._waiting: dict[str, asyncio.Future[dict[str, Any] | None]] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._asking: Asking[dict[str, Any] | None] = Asking(listening=listening, timeout=timeout)
         self._under_way: set[tuple[str, str, str]] = set()
 
     async def carry_out(self, order: Order) -> dict[str, Any]:
@@ -117,8 +106,7 @@ class CommandGateway:
         :raises Retry: the broker did not take it (503).
         :raises UnknownOutcome: it was sent, and its outcome did not come in time (504).
         """
-        if not self._listening():
-            raise Retry("outcomes are not heard now, so nothing was sent", after=2)
+        self._asking.require_listening()
         name = order.principal.tenant_id, order.principal.organization_id, order.id
         if name in self._under_way:
             raise Reject(
@@ -132,25 +120,14 @@ class CommandGateway:
         return _settle(order, result)
 
     async def _ask(self, order: Order) -> dict[str, Any]:
-        self._loop = loop = asyncio.get_running_loop()
-        correlation = str(uuid4())
-        future: asyncio.Future[dict[str, Any] | None] = loop.create_future()
-        self._waiting[correlation] = future
-
-        def settled(failure: Exception | None) -> None:
-            if failure is not None:
-                loop.call_soon_threadsafe(_fail, future, failure)
+        def send(correlation: str, settled: Settled) -> None:
+            value, headers = orjson.dumps(order.data), _headers(order, correlation)
+            self._sender.send(order.entity_id, value, headers, settled)
 
         try:
-            self._sender.send(
-                order.entity_id, orjson.dumps(order.data), _headers(order, correlation), settled
-            )
-            async with asyncio.timeout(self._timeout):
-                result = await future
+            result = await self._asking.ask(send)
         except TimeoutError:
             result = None
-        finally:
-            self._waiting.pop(correlation, None)
         return result if result is not None else await self._look_up(order)
 
     async def _look_up(self, order: Order) -> dict[str, Any]:
@@ -166,13 +143,9 @@ class CommandGateway:
 
     def heard(self, items: Iterable[Told]) -> None:
         """Wake those who wait for one of these outcomes, in whatever thread; the first to tell counts."""
-        loop = self._loop
-        if loop is None:
-            return
         for item in items:
-            future = self._waiting.get(item.correlation_id or "")
-            if future is not None:
-                loop.call_soon_threadsafe(_tell, future, self._decode(item))
+            if self._asking.waits(item.correlation_id):
+                self._asking.tell(item.correlation_id, self._decode(item))
 
     def _decode(self, item: Told) -> dict[str, Any] | None:
         try:
@@ -231,13 +204,3 @@ def _headers(order: Order, correlation: str) -> list[tuple[str, str | bytes]]:
     if traceparent is not None:
         headers.append(("traceparent", traceparent))
     return headers
-
-
-def _tell(future: asyncio.Future[dict[str, Any] | None], result: dict[str, Any] | None) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: asyncio.Future[dict[str, Any] | None], failure: Exception) -> None:
-    if not future.done():
-        future.set_exception(failure)

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
-from typing import Protocol
-from uuid import uuid4
 
 import structlog
 from pydantic import ValidationError
 
+from api.asking import Asking, Sender
 from api.principal import Principal
 from api.problems import UndecidedYet
 from runtime.command_sender import Settled
 from runtime.mapping_listener import DECIDED
 from runtime.outcome_listener import Heard
-from schemas.errors import Retry
 from schemas.integration_decisions import DECIDE, WarningsDecision
 from schemas.integration_events import WarningsDecided
 from schemas.sources import GATEWAY
 from schemas.topics import INTEGRATION_DECISIONS
 
 _log = structlog.get_logger("gateway")
-
-
-class Sender(Protocol):
-    """What queues a record (``runtime.command_sender``)."""
-
-    def send(
-        self, key: str, value: bytes, headers: list[tuple[str, str | bytes]], settled: Settled, topic: str
-    ) -> None:
-        """Queue one record for a topic."""
-        ...
 
 
 class DecisionGateway:
@@ -43,9 +30,7 @@ class DecisionGateway:
 
     def __init__(self, sender: Sender, *, listening: Callable[[], bool], timeout: float) -> None:
         self._sender = sender
-        self._listening = listening
-        self._timeout = timeout
-        self._waiting: dict[str, asyncio.Future[WarningsDecided]] = {}
+        self._asking: Asking[WarningsDecided] = Asking(listening=listening, timeout=timeout)
 
     async def carry_out(self, principal: Principal, decision: WarningsDecision) -> WarningsDecided:
         """What became of the decision: the connectors have committed it.
@@ -53,43 +38,29 @@ class DecisionGateway:
         :raises Retry: the broker did not take it (503).
         :raises UndecidedYet: it was sent, and what became of it was not told in time (504).
         """
-        if not self._listening():
-            raise Retry("answers are not heard now, so nothing was sent", after=2)
-        loop = asyncio.get_running_loop()
-        correlation = str(uuid4())
-        future: asyncio.Future[WarningsDecided] = loop.create_future()
-        self._waiting[correlation] = future
+        self._asking.require_listening()
 
-        def settled(failure: Exception | None) -> None:
-            if failure is not None:
-                loop.call_soon_threadsafe(_fail, future, failure)
-
-        value = decision.model_dump_json(by_alias=True).encode()
-        headers = _headers(principal, correlation)
-        try:
+        def send(correlation: str, settled: Settled) -> None:
+            value, headers = (
+                decision.model_dump_json(by_alias=True).encode(),
+                _headers(principal, correlation),
+            )
             self._sender.send(decision.integration_id, value, headers, settled, INTEGRATION_DECISIONS)
-            async with asyncio.timeout(self._timeout):
-                return await future
+
+        try:
+            return await self._asking.ask(send)
         except TimeoutError:
             raise UndecidedYet from None
-        finally:
-            self._waiting.pop(correlation, None)
 
     def heard(self, items: Iterable[Heard]) -> None:
-        """Wake those who wait for one of these; called in the loop's thread."""
+        """Wake those who wait for one of these, in whatever thread."""
         for item in items:
-            future = self._waiting.get(item.correlation_id or "") if item.outcome == DECIDED else None
-            if future is None or future.done():
+            if item.outcome != DECIDED or not self._asking.waits(item.correlation_id):
                 continue
             try:
-                future.set_result(WarningsDecided.model_validate_json(item.value))
+                self._asking.tell(item.correlation_id, WarningsDecided.model_validate_json(item.value))
             except ValidationError as error:
                 _log.warning("gateway.result_unreadable", reason=type(error).__name__)
-
-
-def _fail(future: asyncio.Future[WarningsDecided], failure: Exception) -> None:
-    if not future.done():
-        future.set_exception(failure)
 
 
 def _headers(principal: Principal, correlation: str) -> list[tuple[str, str | bytes]]:

@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 from schemas import topics
 from schemas.avro_schemas import RECORDS
 from schemas.integration_decisions import DECISION_TYPES
-from schemas.integration_events import INTEGRATION_EVENT_TYPES
+from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
 from schemas.topics import TOPICS, Topic
 
 Node = dict[str, Any]
@@ -79,15 +79,10 @@ _VALUES: Final[dict[str, dict[str, type[BaseModel]]]] = {
     topics.INTEGRATION_EVENTS: dict(INTEGRATION_EVENT_TYPES),
     topics.INTEGRATION_DECISIONS: dict(DECISION_TYPES),
 }
-#: What is asked of us; each is answered on another topic.
-_ASKED: Final[dict[str, str]] = {
-    topics.COMMANDS: topics.RESULTS,
-    topics.INTEGRATION_DECISIONS: topics.INTEGRATION_EVENTS,
-}
-#: Answers that are not all messages of their topic.
-_ANSWERS: Final[dict[str, list[str]]] = {
-    topics.RESULTS: list(RECORDS[topics.RESULTS]),
-    topics.INTEGRATION_EVENTS: ["customers.integration.decided"],
+#: What is asked of us → the topic of the answers, and which of its messages they are.
+_REPLIES: Final[dict[str, tuple[str, list[str]]]] = {
+    topics.COMMANDS: (topics.RESULTS, list(RECORDS[topics.RESULTS])),
+    topics.INTEGRATION_DECISIONS: (topics.INTEGRATION_EVENTS, [f"{PREFIX}decided"]),
 }
 
 
@@ -197,18 +192,19 @@ def _operations() -> Node:
     """What the pipeline does on each channel: it receives what it is asked, it sends the rest."""
     operations: Node = {}
     for topic, records in _VALUES.items():
-        answered = _ASKED.get(topic)
-        receives = answered is not None
+        reply = _REPLIES.get(topic)
+        receives = reply is not None
         operation: Node = {
             "action": "receive" if receives else "send",
             "channel": _ref("channels", topic),
             "summary": topics.BY_NAME[topic].value.capitalize() + ".",
             "messages": [_ref("channels", topic, "messages", name) for name in records],
         }
-        if answered is not None:
+        if reply is not None:
+            answered, names = reply
             operation["reply"] = {
                 "channel": _ref("channels", answered),
-                "messages": [_ref("channels", answered, "messages", name) for name in _ANSWERS[answered]],
+                "messages": [_ref("channels", answered, "messages", name) for name in names],
             }
         operations[f"{'receive' if receives else 'send'}:{topic}"] = operation
     return operations

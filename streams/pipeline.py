@@ -27,14 +27,18 @@ class Batch:
     ends: dict[int, int]
     decisions: list[Decision] = field(default_factory=list)
 
-    def followed_by(self, other: Batch) -> Batch:
-        """This batch and the next one of the same ownership as one."""
-        return Batch(
-            epoch=self.epoch,
-            commands=[*self.commands, *other.commands],
-            starts={**other.starts, **self.starts},
-            ends={**self.ends, **other.ends},
-        )
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Batches of one ownership that follow each other, as one."""
+    first, *others = batches
+    if not others:
+        return first
+    starts, ends = dict(first.starts), dict(first.ends)
+    for other in others:
+        starts = {**other.starts, **starts}
+        ends |= other.ends
+    commands = [command for batch in batches for command in batch.commands]
+    return Batch(epoch=first.epoch, commands=commands, starts=starts, ends=ends)
 
 
 class HandOver:

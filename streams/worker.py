@@ -25,7 +25,7 @@ Stages = list[tuple[str, Stage]]
 
 
 def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:
-    """The applier: reader, writer and publisher, each in its thread, one batch apart; and their watch."""
+    """The applier: reader, writer and publisher, each in its thread; and their watch."""
     codec = make_codec(settings)
     flight = Flight()
     # A full batch and its decisions take 20 MiB.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from itertools import groupby
 
 import structlog
 
@@ -15,7 +17,7 @@ from schemas.errors import Retry
 from schemas.topics import COMMANDS
 from sinks.notices import notify_committed
 from sinks.transaction import BatchTransaction
-from streams.pipeline import Batch, Flight, HandOver, Pulse
+from streams.pipeline import Batch, Flight, HandOver, Pulse, joined
 from streams.result_records import EncodeResult, notices
 
 _log = structlog.get_logger("applier")
@@ -77,16 +79,13 @@ class Writer:
         finally:
             self._close()
 
-    def _joined(self, batches: list[Batch]) -> list[Batch]:
+    def _joined(self, batches: list[Batch]) -> Iterator[Batch]:
         """What waited together goes in one transaction: each costs the same round trips, however small."""
-        joined: list[Batch] = []
-        for batch in batches:
-            if joined and joined[-1].epoch == batch.epoch:
-                joined[-1] = joined[-1].followed_by(batch)
-                self._flight.land()  # two have departed, one goes on
-            else:
-                joined.append(batch)
-        return joined
+        for _, group in groupby(batches, key=lambda batch: batch.epoch):
+            following = list(group)
+            for _ in following[1:]:
+                self._flight.land()  # all have departed, one goes on
+            yield joined(following)
 
     def _commit(self, batch: Batch) -> bool:
         """Apply the batch; ``False`` when it became void, or when we were told to stop, before that."""

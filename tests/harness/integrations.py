@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sinks.sync_integrations import Integration
+from sinks.sync_warnings import SyncWarning
 
 
 def an_integration(
@@ -19,4 +22,22 @@ def an_integration(
         secrets=b"",
         secrets_key_id="k1",
         state=state,
+    )
+
+
+def a_warning(integration: str, tenant: str, organization: str, interaction: str, **more: Any) -> SyncWarning:
+    """A conflict about a title, unless told otherwise."""
+    given: dict[str, Any] = {
+        "kind": "conflict",
+        "field": "title",
+        "detail": "look",
+        "local_value": "here",
+        "remote_value": "there",
+    }
+    return SyncWarning(
+        integration_id=integration,
+        tenant_id=tenant,
+        organization_id=organization,
+        interaction_id=interaction,
+        **(given | more),
     )

@@ -18,7 +18,7 @@ from schemas.instants import format_instant
 from schemas.integration_decisions import DECIDE
 from sinks.sync_integrations import insert_integration
 from sinks.sync_warnings import SyncWarning, list_warnings, raise_warning
-from tests.harness.integrations import an_integration
+from tests.harness.integrations import a_warning, an_integration
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 
 pytestmark = pytest.mark.integration
@@ -60,17 +60,7 @@ def decider(fresh_settings: Settings, topic: Topic, connection: Connection) -> I
 def _raise(
     connection: Connection, interaction: str, remote: str = "there", kind: str = "conflict"
 ) -> SyncWarning:
-    warning = SyncWarning(
-        integration_id="board",
-        tenant_id=TENANT,
-        organization_id=ORGANIZATION,
-        interaction_id=interaction,
-        kind=kind,
-        field="title",
-        detail="look",
-        local_value="here",
-        remote_value=remote,
-    )
+    warning = a_warning("board", TENANT, ORGANIZATION, interaction, kind=kind, remote_value=remote)
     identity, _ = raise_warning(connection, warning)
     return next(one for one in list_warnings(connection) if one.id == identity)
 

@@ -9,8 +9,9 @@ from psycopg.types.json import Jsonb
 
 from runtime.postgres import connect
 from runtime.settings import Settings
-from sinks.sync_warnings import SyncWarning, raise_warning, settle_kind
+from sinks.sync_warnings import raise_warning, settle_kind
 from tests.harness.gateway import ALL_FEATURES, Gateway
+from tests.harness.integrations import a_warning
 from tests.harness.wire import event, new_id, outcomes
 
 pytestmark = pytest.mark.integration
@@ -95,20 +96,10 @@ def test_warnings_are_listed_where_sync_is_on(pipeline: Settings, gateway: Gatew
     integration = _mirror(pipeline, scope, identity)
     with connect(pipeline, application_name="tests", autocommit=True) as connection:
         for kind, named in (("conflict", "title"), ("failed", None), ("conflict", "priority")):
-            raise_warning(
-                connection,
-                SyncWarning(
-                    integration_id=integration,
-                    tenant_id=scope["tenant"],
-                    organization_id=scope["organization"],
-                    interaction_id=identity,
-                    kind=kind,
-                    field=named,
-                    detail="look",
-                    local_value="here",
-                    remote_value="there",
-                ),
+            warning = a_warning(
+                integration, scope["tenant"], scope["organization"], identity, kind=kind, field=named
             )
+            raise_warning(connection, warning)
         settled = settle_kind(connection, integration, ["failed"], identity)
     assert settled == 1
     with (
@@ -136,15 +127,7 @@ def test_only_ones_own_warnings_are_decided(pipeline: Settings, gateway: Gateway
     scope: dict[str, Any] = {"tenant": new_id(), "organization": new_id()}
     integration = _mirror(pipeline, scope, new_id())
     with connect(pipeline, application_name="tests", autocommit=True) as connection:
-        warning = SyncWarning(
-            integration_id=integration,
-            tenant_id=scope["tenant"],
-            organization_id=scope["organization"],
-            interaction_id=new_id(),
-            kind="conflict",
-            field="title",
-            detail="look",
-        )
+        warning = a_warning(integration, scope["tenant"], scope["organization"], new_id())
         identity, _ = raise_warning(connection, warning)
     path = f"/api/customers/integrations/{integration}/warnings/decide"
 

@@ -15,6 +15,7 @@ from api.problems import UnknownOutcome
 from runtime.command_sender import Settled
 from runtime.outcome_listener import Heard
 from schemas.errors import Reject, Retry
+from schemas.topics import COMMANDS
 
 WHO = Principal(tenant_id="t", organization_id="o", subject="s", features=frozenset())
 APPLIED: dict[str, Any] = {"outcome": "applied", "commandId": "c", "problem": None}
@@ -27,7 +28,14 @@ class Broker:
         self.sent: list[tuple[dict[str, str], Settled]] = []
         self.arrived = asyncio.Event()
 
-    def send(self, key: str, value: bytes, headers: list[tuple[str, str | bytes]], settled: Settled) -> None:
+    def send(
+        self,
+        key: str,
+        value: bytes,
+        headers: list[tuple[str, str | bytes]],
+        settled: Settled,
+        topic: str = COMMANDS,
+    ) -> None:
         self.sent.append(({name: str(text) for name, text in headers}, settled))
         self.arrived.set()
 

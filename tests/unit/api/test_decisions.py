@@ -19,7 +19,7 @@ from runtime.outcome_listener import Heard
 from schemas.errors import Retry
 from schemas.integration_decisions import WarningsDecision
 from schemas.integration_events import WarningsDecided
-from schemas.topics import INTEGRATION_DECISIONS
+from schemas.topics import COMMANDS, INTEGRATION_DECISIONS
 
 WHO = Principal(tenant_id="t", organization_id="o", subject="ada", features=frozenset())
 WARNING = "11111111-1111-4111-8111-111111111111"
@@ -65,7 +65,12 @@ class Broker:
     sent: list[tuple[str, bytes, dict[str, str | bytes], str]] = field(default_factory=list)
 
     def send(
-        self, key: str, value: bytes, headers: list[tuple[str, str | bytes]], settled: Settled, topic: str
+        self,
+        key: str,
+        value: bytes,
+        headers: list[tuple[str, str | bytes]],
+        settled: Settled,
+        topic: str = COMMANDS,
     ) -> None:
         self.sent.append((key, value, dict(headers), topic))
         if self.refuses:
