@@ -44,8 +44,9 @@ up: $(STAMP) ## Start everything in this terminal, until Ctrl-C
 down: $(STAMP) ## Stop what `up` has started
 	@$(BIN)/interactions down
 
-test: $(STAMP) ## Run all tests
-	@$(BIN)/pytest
+# By file, because a file's tests share what they set up; each worker has servers of its own.
+test: $(STAMP) ## Run all tests, two files at a time (WORKERS=0: one after the other)
+	@$(BIN)/pytest --numprocesses $(or $(WORKERS),2) --dist loadfile
 
 contract: $(STAMP) ## Thousands of requests from the OpenAPI document: every answer is one it documents
 	@INTERACTIONS_CONTRACT_CASES=$(or $(CASES),130) $(BIN)/pytest tests/integration/api/test_conformance.py
