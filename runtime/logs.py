@@ -68,6 +68,8 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
+    # Hazard: its warnings repeat the server's words, and those name values of rows.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     if settings.log_level != "debug":
         for library in TALKATIVE_LIBRARIES:
             logging.getLogger(library).setLevel(logging.WARNING)

@@ -15,13 +15,14 @@ from domain.model import Dictionary, LogEntry, TypeEntry
 from domain.reach import may_move
 from domain.undo import target_command_id
 from domain.world import World
+from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
 from sinks.array_text import number_array, plain_array, text_array
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_of, entity_of, interaction_of
 from sinks.flag_rows import load_flags
+from sinks.round_trips import together
 
-Connection = psycopg.Connection[tuple[Any, ...]]
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 _DICTIONARY_LOCK: Final = 0x1A7E0002
 
@@ -86,15 +87,30 @@ FROM customer_interactions WHERE entity_id = ANY(%s::uuid[]) GROUP BY entity_id
 """
 
 
-def load_world(connection: Connection, commands: Sequence[Command | Refused]) -> World:
+class Asked:
+    """What a few commands need first, asked for in one round trip and not yet read."""
+
+    def __init__(self, connection: Connection, commands: Sequence[Command | Refused]) -> None:
+        """Send the questions; inside the batch transaction, after its partition locks."""
+        with together(connection):
+            self.log = _ask_log(connection, commands)
+            sound = [command for command in commands if isinstance(command, Command)]
+            self.rest = _ask_scope(connection, sound) if sound else None
+
+
+def load_world(
+    connection: Connection, commands: Sequence[Command | Refused], asked: Asked | None = None
+) -> World:
     """Lock and load what the rules need to carry out the commands, in a fixed number of queries.
 
     Must run inside the batch transaction, after its partition locks. Entity rows are locked in id
     order, so that two appliers whose partitions share an entity (publishers with another
     partitioner) take turns and never deadlock.
+
+    :param asked: what was asked for these commands, and perhaps others, before.
     """
     world = World()
-    _load_log(connection, world, commands)
+    _take_log(world, asked.log if asked is not None else _ask_log(connection, commands))
     fresh = [
         command
         for command in commands
@@ -102,19 +118,26 @@ def load_world(connection: Connection, commands: Sequence[Command | Refused]) ->
     ]
     if fresh:
         load_flags(connection, world, fresh)
-        # In two pipelines: what a customer's row names is known only once it is read.
-        entity_ids = sorted({command.envelope.entity_id for command in fresh})
-        with connection.pipeline():
-            strict, types = _ask_dictionaries(connection, fresh)
-            entities = connection.execute(_ENTITIES_SQL, (plain_array(entity_ids),))
+        rest = asked.rest if asked is not None else None
+        if rest is None:
+            with together(connection):
+                rest = _ask_scope(connection, fresh)
+        strict, types, entities = rest
         _take_dictionaries(world, strict, types)
         for row in entities:
             world.entities[row[0]] = entity_of(row)
+        # Apart from what comes before: what a customer's row names is known only once it is read.
         _load_rows(connection, world, fresh)
     return world
 
 
-def _load_log(connection: Connection, world: World, commands: Sequence[Command | Refused]) -> None:
+def _ask_scope(connection: Connection, commands: Sequence[Command]) -> tuple[Cursor, Cursor, Cursor]:
+    strict, types = _ask_dictionaries(connection, commands)
+    entity_ids = sorted({command.envelope.entity_id for command in commands})
+    return strict, types, connection.execute(_ENTITIES_SQL, (plain_array(entity_ids),))
+
+
+def _ask_log(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
     wanted: dict[tuple[str, str, str], bool] = {}
     for command in commands:
         wanted.setdefault(log_identity(command), False)
@@ -125,9 +148,12 @@ def _load_log(connection: Connection, world: World, commands: Sequence[Command |
                 wanted[*scope, target] = True
     tenants, organizations, ids = zip(*wanted, strict=True)
     images = list(wanted.values())
-    rows = connection.execute(
+    return connection.execute(
         _LOG_SQL, (plain_array(tenants), plain_array(organizations), text_array(ids), images)
     )
+
+
+def _take_log(world: World, rows: Cursor) -> None:
     for row in rows:
         world.log[row[0], row[1], row[2]] = LogEntry(
             command_id=row[2],
@@ -215,7 +241,7 @@ def _load_rows(connection: Connection, world: World, commands: Sequence[Command]
             deal_ids.add(payload.deal_id)  # type: ignore[attr-defined]
     shown, moved = _shown(world, interaction_ids, moving)
     first: Iterable[tuple[Any, ...]] = ()
-    with connection.pipeline():
+    with together(connection):
         named = _ask(connection, _INTERACTIONS_SQL, shown)
         if moved:
             entities, tops = plain_array(moved), number_array(count + 1 for count in moved.values())

@@ -11,10 +11,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
+from runtime.postgres import Connection
 from schemas.instants import format_instant
 from sinks.array_text import ARRAYS
 from sinks.column_types import column_type
-from sinks.load import Connection
 
 #: The server takes in one part while the next one is made.
 _PART: Final = 250

@@ -6,15 +6,14 @@ it too, but a transaction of Kafka later.
 
 from __future__ import annotations
 
-import contextlib
 from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
-from runtime.postgres import connection_parameters
+from runtime.postgres import Connection, connection_parameters
 from runtime.settings import Settings
 from schemas.errors import Retry
 
@@ -37,21 +36,19 @@ class Notice:
     value: bytes
 
 
-def notify_committed(connection: psycopg.Connection[tuple[Any, ...]], notices: Sequence[Notice] = ()) -> None:
-    """Say that rows were committed, and what became of some commands; what cannot be said is left out.
+def notify_committed(connection: Connection, notices: Sequence[Notice] = ()) -> None:
+    """Say that rows were committed, and what became of some commands; a notice that is too long is left out.
 
     Hazard: a NOTIFY inside the batch transaction would take a lock at commit that serialises all
     appliers of the database.
+
+    :param connection: in autocommit, after the commit.
+    :raises psycopg.Error: nobody was told; in a pipeline, at its end.
     """
     told = [_text_of(notice) for notice in notices]
     texts = ["", *(text for text in told if len(text) <= _LONGEST)]
     channels = [OUTBOX_CHANNEL, *[_OUTCOME_CHANNEL] * (len(texts) - 1)]
-    with contextlib.suppress(psycopg.Error):
-        connection.autocommit = True  # one round trip
-        try:
-            connection.execute(_NOTIFY, (channels, texts))
-        finally:
-            connection.autocommit = False
+    connection.execute(_NOTIFY, (channels, texts))
 
 
 async def outcomes(settings: Settings) -> AsyncIterator[Notice]:

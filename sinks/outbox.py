@@ -8,9 +8,9 @@ import orjson
 
 from domain.decision import Decision
 from domain.recompute import relabel_command_id
+from runtime.postgres import Connection
 from schemas.instants import format_instant
 from schemas.sources import PIPELINE
-from sinks.load import Connection
 
 _AFFECTED_SQL: Final = """
 SELECT e.id FROM customer_entities e JOIN customer_interactions i ON i.id = e.next_interaction_ref_id

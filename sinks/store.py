@@ -11,6 +11,7 @@ import orjson
 from domain.decision import Decision
 from domain.log_identity import log_identity
 from domain.world import World
+from runtime.postgres import Connection
 from sinks.array_text import plain_array
 from sinks.columns import (
     DEAL,
@@ -23,10 +24,9 @@ from sinks.columns import (
     interaction_row,
 )
 from sinks.flag_rows import store_flags
-from sinks.load import Connection
 from sinks.new_rows import NewRows
 from sinks.outbox import outbox_rows, relabel_rows
-from sinks.update_rows import UpdateRows, Written, check_all_found
+from sinks.update_rows import UpdateRows, Written
 
 _UPDATE_INTERACTIONS: Final = UpdateRows("customer_interactions", INTERACTION)
 _UPDATE_ENTITIES: Final = UpdateRows("customer_entities", ENTITY)
@@ -36,8 +36,6 @@ _NEW_ENTITIES: Final = NewRows("customer_entities", ENTITY)
 _NEW_DEALS: Final = NewRows("customer_deals", DEAL)
 _NEW_LOG: Final = NewRows("command_log", LOG)
 _NEW_OUTBOX: Final = NewRows("outbox", OUTBOX)
-#: Commands that are stored in one pipeline.
-_FEW: Final = 20
 _DELETE_INTERACTIONS: Final = "DELETE FROM customer_interactions WHERE id = ANY(%s::uuid[])"
 _UPSERT_TYPES: Final = """
 INSERT INTO interaction_types (tenant_id, organization_id, code, label, icon, color, actionable)
@@ -55,17 +53,15 @@ ON CONFLICT (tenant_id, organization_id) DO UPDATE SET strict = excluded.strict
 Add = Callable[[NewRows, Connection, Iterable[tuple[Any, ...]]], None]
 
 
-def store(connection: Connection, world: World, decisions: Sequence[Decision]) -> None:
+def store(
+    connection: Connection, world: World, decisions: Sequence[Decision], *, pipelined: bool = False
+) -> list[Written]:
     """Write the fold's result; part of the batch transaction (law 3).
 
-    A few commands go in one pipeline, because somebody waits for each of them; many go by COPY.
+    :param pipelined: in an open pipeline, which cannot hold a COPY: for a few commands.
+    :returns: what the caller must give to ``check_all_found`` once the answers are there.
     """
-    if len(decisions) > _FEW:
-        written = _write(connection, world, decisions, NewRows.copy)
-    else:
-        with connection.pipeline():
-            written = _write(connection, world, decisions, NewRows.insert)
-    check_all_found(written)
+    return _write(connection, world, decisions, NewRows.insert if pipelined else NewRows.copy)
 
 
 def _write(connection: Connection, world: World, decisions: Sequence[Decision], add: Add) -> list[Written]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import psycopg
@@ -13,14 +14,21 @@ from psycopg.types.string import TextLoader
 from domain.decide import fold
 from domain.decision import Decision
 from runtime import crash_points
+from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.errors import Reject, Retry, Stop
-from sinks.load import Connection, load_world
+from sinks.load import Asked, load_world
+from sinks.notices import Notice, notify_committed
 from sinks.poison import refuse_as_poison
+from sinks.round_trips import together
 from sinks.store import store
+from sinks.update_rows import check_all_found
 
 _PARTITION_LOCK: Final = 0x1A7E0000
 _MONTH_TURN_LOCK: Final = 0x1A7E0001
+
+#: Commands for which somebody may be waiting: they are carried out in few round trips.
+_FEW: Final = 20
 
 #: A batch in which so many commands fail in the database is a broken deployment, not poison.
 _POISON_LIMIT: Final = 100
@@ -48,21 +56,38 @@ FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS w (partition, next_offset,
 ON CONFLICT (consumer_group, topic, partition) DO UPDATE
 SET next_offset = excluded.next_offset, updated_at = now(),
     results_offset = greatest(consumed_offsets.results_offset, excluded.results_offset)
+RETURNING partition
 """
+
+#: What Postgres raises about a value or a row; which command it came from must be found out.
+_OF_A_COMMAND: Final = (pg.DataError, pg.IntegrityError, pg.ProgramLimitExceeded)
+#: What no command is to blame for; anything else is a rule that failed on one.
+_OF_NO_COMMAND: Final = (psycopg.Error, Reject, Retry, Stop)
+
+TellOf = Callable[[Sequence[Decision]], Sequence[Notice]]
+
+
+def _nobody_waits(_: Sequence[Decision]) -> Sequence[Notice]:
+    return ()
 
 
 class BatchTransaction:
     """Applies batches of one consumer group's topic on one connection.
 
-    :param connection: not in autocommit; owned by the caller.
+    :param connection: outside a transaction; closed by the caller, who begins no transaction on it.
+    :param notices: what those who wait for these outcomes are told right after the commit.
     """
 
-    def __init__(self, connection: Connection, *, consumer_group: str, topic: str) -> None:
+    def __init__(
+        self, connection: Connection, *, consumer_group: str, topic: str, notices: TellOf = _nobody_waits
+    ) -> None:
         # Ids are texts everywhere in the rules.
         connection.adapters.register_loader("uuid", TextLoader)
+        connection.autocommit = True
         self._connection = connection
         self._group = consumer_group
         self._topic = topic
+        self._notices = notices
         # A unique violation may be a race with another applier: the batch is read afresh once before
         # anyone is called poison.
         self._raced = False
@@ -88,9 +113,13 @@ class BatchTransaction:
         :raises Stop: the database refuses in a way that no retry mends.
         """
         try:
-            with self._connection.transaction():
-                decisions = self._apply(commands, starts, results_offsets)
-                crash_points.reach("before-commit")
+            decisions = self._in_few_trips(commands, starts, results_offsets)
+            if decisions is None:
+                with self._connection.transaction():
+                    decisions = self._apply(commands, starts, results_offsets)
+                    crash_points.reach("before-commit")
+                with contextlib.suppress(psycopg.Error):
+                    notify_committed(self._connection, self._notices(decisions))
         except pg.LockNotAvailable as error:
             self._end_former_owners(sorted({command.record.partition for command in commands}))
             raise Retry("another applier holds a partition of ours", after=0.0) from error
@@ -100,6 +129,36 @@ class BatchTransaction:
         except psycopg.Error as error:
             raise _classified(error) from error
         self._raced = False
+        return decisions
+
+    def _in_few_trips(
+        self,
+        commands: Sequence[Command | Refused],
+        starts: Mapping[int, int],
+        results_offsets: Mapping[int, int],
+    ) -> list[Decision] | None:
+        """Carry out a few commands in one pipeline; ``None`` when they are many, or one of them fails.
+
+        Then nothing has happened, and the batch must be carried out so that the poison is found.
+        """
+        if len(commands) > _FEW:
+            return None
+        try:
+            with self._connection.pipeline():
+                self._connection.execute("BEGIN")
+                decisions = self._apply(commands, starts, results_offsets, pipelined=True)
+                crash_points.reach("before-commit")
+                self._connection.execute("COMMIT")
+                notify_committed(self._connection, self._notices(decisions))
+        except _OF_A_COMMAND:
+            return None
+        except _OF_NO_COMMAND:
+            raise
+        except Exception:  # noqa: BLE001 - a rule failed on a command: the bisection finds out on which
+            return None
+        finally:
+            with contextlib.suppress(psycopg.Error):
+                self._connection.rollback()  # nothing to do after a commit
         return decisions
 
     def _end_former_owners(self, partitions: list[int]) -> None:
@@ -119,6 +178,8 @@ class BatchTransaction:
         commands: Sequence[Command | Refused],
         starts: Mapping[int, int],
         results_offsets: Mapping[int, int],
+        *,
+        pipelined: bool = False,
     ) -> list[Decision]:
         ends: dict[int, int] = {}
         for command in commands:
@@ -127,12 +188,13 @@ class BatchTransaction:
         # Hazard: taken before the first write. They fence a paused owner that wakes up, and they make
         # the order of transaction ids equal to the order of the commands in each partition.
         # In one pipeline: the server still runs one after the other, each with a snapshot of its own.
-        with self._connection.pipeline():
+        with together(self._connection):
             for partition in partitions:
                 self._connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (self._namespace, partition))
             # The log is unique inside a month; around its turn the appliers go one at a time.
             self._connection.execute(_MONTH_TURN_SQL, (_MONTH_TURN_LOCK,))
             stored = self._connection.execute(_WATERMARK_SQL, (self._group, self._topic, partitions))
+            asked = Asked(self._connection, commands) if pipelined else None
         watermarks: dict[int, int] = dict(stored.fetchall())
         for partition in partitions:
             if partition in watermarks and starts[partition] > watermarks[partition]:
@@ -150,8 +212,14 @@ class BatchTransaction:
             for decision in _repeat(self._connection, known):
                 decisions[_place(decision)] = decision
         if fresh:
-            for decision in _Bisection(self._connection, raced=self._raced).run(fresh):
-                decisions[_place(decision)] = decision
+            if asked is not None:
+                world = load_world(self._connection, fresh, asked)
+                crash_points.reach("mid-statement")
+                made = fold(world, fresh)
+                written = store(self._connection, world, made, pipelined=True)
+            else:
+                made, written = _Bisection(self._connection, raced=self._raced).run(fresh), []
+            decisions.update((_place(decision), decision) for decision in made)
             advanced = {p: max(ends[p], watermarks.get(p, 0)) for p in partitions}
             self._connection.execute(
                 _ADVANCE_SQL,
@@ -162,7 +230,8 @@ class BatchTransaction:
                     [advanced[p] for p in partitions],
                     [results_offsets.get(p, 0) for p in partitions],
                 ),
-            )
+            ).fetchall()
+            check_all_found(written)
         places = ((command.record.partition, command.record.offset) for command in commands)
         return [decisions[place] for place in places if place in decisions]
 
@@ -199,14 +268,14 @@ class _Bisection:
                 world = load_world(self._connection, commands)
                 crash_points.reach("mid-statement")
                 decisions = fold(world, commands)
-                store(self._connection, world, decisions)
+                check_all_found(store(self._connection, world, decisions))
                 return decisions
-        except (pg.DataError, pg.IntegrityError, pg.ProgramLimitExceeded) as error:
+        except _OF_A_COMMAND as error:
             if isinstance(error, pg.UniqueViolation) and not self._raced:
                 raise
             if len(commands) == 1:
                 return self._poison(commands[0], error)
-        except (psycopg.Error, Reject, Retry, Stop):
+        except _OF_NO_COMMAND:
             raise
         except Exception as error:  # noqa: BLE001 - a rule failed on a command: it must not hold up the others
             if len(commands) == 1:
@@ -225,7 +294,7 @@ class _Bisection:
         with self._connection.transaction():
             world = load_world(self._connection, [refused])
             decisions = fold(world, [refused])
-            store(self._connection, world, decisions)
+            check_all_found(store(self._connection, world, decisions))
         return decisions
 
 

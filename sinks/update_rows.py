@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from runtime.postgres import Connection
 from sinks.array_text import ARRAYS
 from sinks.column_types import column_type
-from sinks.load import Connection, Cursor
+from sinks.load import Cursor
 
 _FIXED: Final = frozenset({"id", "tenant_id", "organization_id"})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from itertools import groupby
 
 import structlog
@@ -15,7 +16,6 @@ from runtime.postgres import Connection, connect, refuses, timed_out
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
-from sinks.notices import notify_committed
 from sinks.transaction import BatchTransaction
 from streams.pipeline import Batch, Flight, HandOver, Pulse, joined
 from streams.result_records import EncodeResult, notices
@@ -109,8 +109,6 @@ class Writer:
                     self._flight.abandon()
                     return False
                 continue
-            if self._connection is not None:
-                notify_committed(self._connection, notices(batch.decisions, self._encode))
             for decision in batch.decisions:
                 _guard(decision)
             return True
@@ -141,6 +139,7 @@ class Writer:
             connection,
             consumer_group=self._settings.consumer_group,
             topic=self._settings.topic(COMMANDS),
+            notices=partial(notices, encode=self._encode),
         )
         return self._transaction
 

@@ -130,6 +130,7 @@ def results_before_commit() -> None:
 
     def apply(self: Any, commands: Any, starts: Any, results: Any) -> Any:
         self._connection.commit()  # of the batch before, whose results are out by now
+        self._connection.execute("BEGIN")
         return self._apply(commands, starts, results)
 
     BatchTransaction.apply = apply
