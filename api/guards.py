@@ -49,7 +49,7 @@ class Guard:
             raise Reject("missing_feature", f"this needs the feature {' or '.join(self.any_of)}", status=403)
         return principal
 
-    def __call__(self, request: Request) -> Principal:
+    async def __call__(self, request: Request) -> Principal:
         """The caller, already checked by the route."""
         principal: Principal = request.state.principal
         return principal

@@ -53,5 +53,10 @@ def services_of(request: Request) -> Services:
     return services
 
 
+async def _needed(request: Request) -> Services:
+    # Hazard: a dependency that is no coroutine goes through a thread, and every request waits for that.
+    return services_of(request)
+
+
 #: A route's parameter: ``services: Needed``.
-Needed = Annotated[Services, Depends(services_of)]
+Needed = Annotated[Services, Depends(_needed)]

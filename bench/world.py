@@ -86,7 +86,8 @@ def apply_batches(
     connection: Connection, settings: Settings, commands: Sequence[Command | Refused], size: int
 ) -> None:
     """Apply commands through SQL only, batch by batch, as the applier's writer does."""
-    connection.execute(KEEP_PLANS)
+    for setting in KEEP_PLANS:
+        connection.execute(setting)
     connection.commit()
     transaction = BatchTransaction(
         connection, consumer_group=settings.consumer_group, topic=settings.topic(COMMANDS)

@@ -62,17 +62,13 @@ SELECT {_I} FROM unnest(%s::uuid[], %s::int[]) AS w (entity, top), LATERAL (
 
 _DEALS_SQL: Final = f"SELECT {', '.join(DEAL)} FROM customer_deals WHERE id = ANY(%s::uuid[])"  # noqa: S608
 
-_TYPES_SQL: Final = """
-SELECT t.tenant_id, t.organization_id, t.code, t.label, t.icon, t.color, t.actionable
+_DICTIONARIES_SQL: Final = """
+SELECT w.tenant, w.organization, d.strict, t.code, t.label, t.icon, t.color, t.actionable
 FROM unnest(%b::text[], %b::text[]) AS w (tenant, organization)
-JOIN interaction_types t ON t.tenant_id = w.tenant::uuid AND t.organization_id = w.organization::uuid
-"""
-
-_STRICT_SQL: Final = """
-SELECT d.tenant_id, d.organization_id, d.strict
-FROM unnest(%b::text[], %b::text[]) AS w (tenant, organization)
-JOIN interaction_dictionaries d
+LEFT JOIN interaction_dictionaries d
   ON d.tenant_id = w.tenant::uuid AND d.organization_id = w.organization::uuid
+LEFT JOIN interaction_types t
+  ON t.tenant_id = w.tenant::uuid AND t.organization_id = w.organization::uuid
 """
 
 _RETIRED_SQL: Final = """
@@ -122,8 +118,8 @@ def load_world(
         if rest is None:
             with together(connection):
                 rest = _ask_scope(connection, fresh)
-        strict, types, entities = rest
-        _take_dictionaries(world, strict, types)
+        dictionaries, entities = rest
+        _take_dictionaries(world, dictionaries)
         for row in entities:
             world.entities[row[0]] = entity_of(row)
         # Apart from what comes before: what a customer's row names is known only once it is read.
@@ -131,10 +127,10 @@ def load_world(
     return world
 
 
-def _ask_scope(connection: Connection, commands: Sequence[Command]) -> tuple[Cursor, Cursor, Cursor]:
-    strict, types = _ask_dictionaries(connection, commands)
+def _ask_scope(connection: Connection, commands: Sequence[Command]) -> tuple[Cursor, Cursor]:
+    dictionaries = _ask_dictionaries(connection, commands)
     entity_ids = sorted({command.envelope.entity_id for command in commands})
-    return strict, types, connection.execute(_ENTITIES_SQL, (plain_array(entity_ids),))
+    return dictionaries, connection.execute(_ENTITIES_SQL, (plain_array(entity_ids),))
 
 
 def _ask_log(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
@@ -169,7 +165,7 @@ def _take_log(world: World, rows: Cursor) -> None:
         )
 
 
-def _ask_dictionaries(connection: Connection, commands: Iterable[Command]) -> tuple[Cursor, Cursor]:
+def _ask_dictionaries(connection: Connection, commands: Iterable[Command]) -> Cursor:
     scopes: dict[tuple[str, str], bool] = {}
     for command in commands:
         scope = command.envelope.tenant_id, command.envelope.organization_id
@@ -190,20 +186,18 @@ def _ask_dictionaries(connection: Connection, commands: Iterable[Command]) -> tu
             (_DICTIONARY_LOCK, sorted(locks)),
         )
     tenants, organizations = (list(column) for column in zip(*scopes, strict=True))
-    return (
-        connection.execute(_STRICT_SQL, (tenants, organizations)),
-        connection.execute(_TYPES_SQL, (tenants, organizations)),
-    )
+    return connection.execute(_DICTIONARIES_SQL, (tenants, organizations))
 
 
-def _take_dictionaries(world: World, strict_ones: Cursor, types: Cursor) -> None:
-    for tenant, organization, strict in strict_ones:
-        world.dictionaries[tenant, organization] = Dictionary(strict=strict)
-    for row in types:
-        dictionary = world.dictionaries.setdefault((row[0], row[1]), Dictionary())
-        dictionary.entries[row[2]] = TypeEntry(
-            code=row[2], label=row[3], icon=row[4], color=row[5], actionable=row[6]
-        )
+def _take_dictionaries(world: World, rows: Cursor) -> None:
+    for tenant, organization, strict, code, label, icon, color, actionable in rows:
+        if strict is None and code is None:
+            continue  # it has none of its own: the defaults hold
+        dictionary = world.dictionaries.setdefault((tenant, organization), Dictionary(strict=bool(strict)))
+        if code is not None:
+            dictionary.entries[code] = TypeEntry(
+                code=code, label=label, icon=icon, color=color, actionable=actionable
+            )
 
 
 def hash_scope(tenant_id: str, organization_id: str) -> int:

@@ -33,8 +33,12 @@ _FEW: Final = 20
 #: A batch in which so many commands fail in the database is a broken deployment, not poison.
 _POISON_LIMIT: Final = 100
 
-_MONTH_TURN_SQL: Final = """
-SELECT pg_advisory_xact_lock(%s, 0)
+# In the order of the array; then, as the log is unique inside a month only, one applier at a time around
+# a month's turn.
+_LOCK_SQL: Final = """
+SELECT pg_advisory_xact_lock(%s::int, partition) FROM unnest(%s::int[]) AS p (partition)
+UNION ALL
+SELECT pg_advisory_xact_lock(%s::int, 0)
 WHERE extract(epoch FROM date_trunc('month', now()) + interval '1 month' - now()) < 120
    OR extract(epoch FROM now() - date_trunc('month', now())) < 120
 """
@@ -187,12 +191,10 @@ class BatchTransaction:
         partitions = sorted(ends)
         # Hazard: taken before the first write. They fence a paused owner that wakes up, and they make
         # the order of transaction ids equal to the order of the commands in each partition.
-        # In one pipeline: the server still runs one after the other, each with a snapshot of its own.
+        # In one pipeline: the server still runs one after the other, each with a snapshot of its own. No
+        # statement may take a lock and read what it protects.
         with together(self._connection):
-            for partition in partitions:
-                self._connection.execute("SELECT pg_advisory_xact_lock(%s, %s)", (self._namespace, partition))
-            # The log is unique inside a month; around its turn the appliers go one at a time.
-            self._connection.execute(_MONTH_TURN_SQL, (_MONTH_TURN_LOCK,))
+            self._connection.execute(_LOCK_SQL, (self._namespace, partitions, _MONTH_TURN_LOCK))
             stored = self._connection.execute(_WATERMARK_SQL, (self._group, self._topic, partitions))
             asked = Asked(self._connection, commands) if pipelined else None
         watermarks: dict[int, int] = dict(stored.fetchall())

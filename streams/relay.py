@@ -43,6 +43,9 @@ _log = structlog.get_logger("relay")
 SHARD: Final = "0"
 _TIMEOUT: Final = 30.0
 _NOTE_SECONDS: Final = 0.5
+#: From the beginning of one window's transactions to the next's: a transaction of one event costs the broker
+#: as much as one of many.
+_BETWEEN_SECONDS: Final = 0.05
 #: Longer than any pause between two tries.
 _EXCUSED_SECONDS: Final = 10.0
 
@@ -56,6 +59,7 @@ class Relay:
         self._pulse = pulse
         self._stop = stop
         self._noted = 0.0
+        self._began = 0.0
         self._unnoted = False
         self._at: Position | None = None
 
@@ -124,6 +128,7 @@ class Relay:
             self._pulse.beat("relay")
             self._at = at
             if at.ceiling is None:
+                self._stop.wait(max(0.0, self._began + _BETWEEN_SECONDS - time.monotonic()))
                 ceiling = oldest_running(connection)
                 if ceiling <= at.floor:
                     self._note(connection, epoch, at)
@@ -131,6 +136,7 @@ class Relay:
                     continue
                 at = Position(at.floor, ceiling, 0)
             published = 0
+            began = time.monotonic()
             for rows in read_window(connection, at, self._settings.batch_size):
                 crash_points.reach("relay-after-read")
                 at = Position(at.floor, at.ceiling, rows[-1].position)
@@ -144,6 +150,8 @@ class Relay:
             else:
                 assert at.ceiling is not None
                 at = Position(at.ceiling)
+            if published:
+                self._began = began
             self._note(connection, epoch, at)
             if published == 0:
                 self._wait(connection)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from domain.decision import Decision
@@ -76,6 +76,14 @@ def notices(decisions: Iterable[Decision], encode: EncodeResult) -> list[Notice]
         for decision in awaited
         if decision.command.envelope.correlation_id is not None
     ]
+
+
+def all_told(decisions: Sequence[Decision]) -> bool:
+    """Whether `notices` tells all of these outcomes."""
+    return len(decisions) <= _AWAITED and all(
+        decision.command.envelope.source == GATEWAY and decision.command.envelope.correlation_id is not None
+        for decision in decisions
+    )
 
 
 def dead_letter_headers(command: Refused) -> list[Header]:

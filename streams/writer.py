@@ -22,13 +22,20 @@ from streams.result_records import EncodeResult, notices
 
 _log = structlog.get_logger("applier")
 
-#: Every statement has one good plan, by index, whatever the size of its arrays: planning it for each batch
-#: costs as much as running it, and one that was made while the tables were small does not grow slow.
-KEEP_PLANS = "SET plan_cache_mode = force_generic_plan"
+#: Every statement has one good plan, by index, whatever the size of its arrays. Planning it for each batch
+#: costs as much as running it. Hazard: a plan that is kept was made when a table, or the month's partition
+#: of one, was empty; left to choose, it would read the whole of it until somebody analyses the table.
+KEEP_PLANS = (
+    "SET plan_cache_mode = force_generic_plan",
+    "SET enable_seqscan = off",
+    "SET enable_hashjoin = off",
+    "SET enable_mergejoin = off",
+    "SET enable_material = off",
+)
 
 # A paused owner must not hold a partition's lock for ever, nor outlive the turn of a month unnoticed.
 _SESSION = (
-    KEEP_PLANS,
+    *KEEP_PLANS,
     "SET idle_in_transaction_session_timeout = '10s'",
     "SET transaction_timeout = '90s'",
     # After that a former owner that still holds a lock of ours is ended (sinks.transaction).

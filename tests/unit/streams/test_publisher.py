@@ -124,3 +124,18 @@ def test_an_open_transaction_does_not_read_as_nothing_published(monkeypatch: pyt
     producer = ResultsProducer(Settings(), Pulse(), threading.Event())
     with pytest.raises(Retry, match="partition 0"):
         producer.published("group", "commands", [0])
+
+
+def test_results_that_are_known_already_wait_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    publisher = _publisher(Flight(), FakeProducer(FakeClient()), monkeypatch)
+    known, also_known, awaited, later = (_batch(number) for number in range(4))
+    monkeypatch.setattr(
+        "streams.publisher.all_told", lambda of: of in (known.decisions, also_known.decisions)
+    )
+    for batch in (also_known, awaited):
+        publisher._applied.put(batch)
+    assert publisher._more([known]) == [also_known, awaited]
+    publisher._applied.put(later)
+    assert publisher._more([awaited]) == [], "somebody waits for it"
+    assert publisher._more([known]) == [later]
+    assert publisher._more([known]) == [], "nothing came for a moment"

@@ -1,0 +1,50 @@
+"""The applier keeps its plans: even one that was made while every table was empty goes by index."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+
+import pytest
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from sinks import load, transaction
+from streams.writer import KEEP_PLANS
+
+pytestmark = pytest.mark.integration
+
+_STATEMENTS = {
+    f"{module.__name__}.{name}": text
+    for module in (load, transaction)
+    for name, text in vars(module).items()
+    if name.endswith("_SQL")
+    and re.search(r"\b(FROM|JOIN) (customer_|command_log|consumed_|interaction_)", text)
+}
+
+
+def test_every_table_is_among_them() -> None:
+    texts = " ".join(_STATEMENTS.values())
+    for table in (
+        "command_log",
+        "consumed_offsets",
+        "customer_deals",
+        "customer_entities",
+        "customer_interactions",
+        "interaction_dictionaries",
+        "interaction_types",
+    ):
+        assert table in texts
+
+
+@pytest.mark.parametrize("name", _STATEMENTS)
+def test_a_plan_made_on_empty_tables_goes_by_index(fresh_settings: Settings, name: str) -> None:
+    numbers = count(1)
+    statement = re.sub("%[sb]", lambda _: f"${next(numbers)}", _STATEMENTS[name])
+    with connect(fresh_settings, application_name="test", autocommit=True) as connection:
+        for setting in KEEP_PLANS:
+            connection.execute(setting)
+        lines = connection.execute(f"EXPLAIN (GENERIC_PLAN) {statement}".encode()).fetchall()
+    plan = "\n".join(line for (line,) in lines)
+    assert "Index" in plan
+    assert not re.search("Seq Scan|Hash Join|Merge Join|Materialize", plan), plan
