@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from runtime.postgres import Connection
 from schemas.instants import format_instant
-from sinks.array_text import ARRAYS
+from sinks.array_text import ARRAYS, holds_any
 from sinks.column_types import column_type
 
 #: The server takes in one part while the next one is made.
@@ -36,12 +36,16 @@ def _instants(values: Sequence[datetime | None]) -> Texts:
 
 
 def _texts(values: Sequence[str | None]) -> Texts:
-    return [_NULL if value is None else _escaped(value) for value in values]
+    if holds_any(values, "\\\t\n\r"):
+        return [_NULL if value is None else _escaped(value) for value in values]
+    return _plain(values)
 
 
 def _documents(values: Sequence[str | None]) -> Texts:
     # JSON as orjson writes it holds no raw control characters.
-    return [_NULL if value is None else value.replace("\\", "\\\\") for value in values]
+    if holds_any(values, "\\"):
+        return [_NULL if value is None else value.replace("\\", "\\\\") for value in values]
+    return _plain(values)
 
 
 def _bytes(values: Sequence[bytes | None]) -> Texts:

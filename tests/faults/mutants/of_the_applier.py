@@ -78,31 +78,23 @@ def watermark_too_far() -> None:
 
 @mutant("the log is not asked whether a command was carried out before")
 def log_lookup_dropped() -> None:
-    from domain.log_identity import log_identity
     from sinks import load
 
-    real = load._load_log
+    real = load._take_log
 
-    def load_log(connection: Any, world: Any, commands: Any) -> None:
-        real(connection, world, commands)
-        for command in commands:
-            world.log.pop(log_identity(command), None)
+    def take_log(world: Any, rows: Any) -> None:
+        real(world, rows)
+        world.log.clear()
 
-    load._load_log = load_log
+    load._take_log = take_log
 
 
 @mutant("the partition's lock is not taken", f"{_FENCE}::test_a_second_owner_waits_for_the_partition")
 def partition_lock_dropped() -> None:
-    import psycopg
+    from sinks import transaction
 
-    real = psycopg.Connection.execute
-
-    def execute(self: Any, query: Any, *arguments: Any, **options: Any) -> Any:
-        if query == "SELECT pg_advisory_xact_lock(%s, %s)":
-            return real(self, "SELECT 1")
-        return real(self, query, *arguments, **options)
-
-    psycopg.Connection.execute = execute
+    assert "pg_advisory_xact_lock" in transaction._LOCK_SQL
+    transaction._LOCK_SQL = "SELECT %s::int, %s::int[], %s::int"
 
 
 @mutant(
