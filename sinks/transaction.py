@@ -68,7 +68,8 @@ _OF_A_COMMAND: Final = (pg.DataError, pg.IntegrityError, pg.ProgramLimitExceeded
 #: What no command is to blame for; anything else is a rule that failed on one.
 _OF_NO_COMMAND: Final = (psycopg.Error, Reject, Retry, Stop)
 
-TellOf = Callable[[Sequence[Decision]], Sequence[Notice]]
+#: What those who wait for the outcomes of some decisions are told.
+NoticesOf = Callable[[Sequence[Decision]], Sequence[Notice]]
 
 
 def _nobody_waits(_: Sequence[Decision]) -> Sequence[Notice]:
@@ -83,7 +84,7 @@ class BatchTransaction:
     """
 
     def __init__(
-        self, connection: Connection, *, consumer_group: str, topic: str, notices: TellOf = _nobody_waits
+        self, connection: Connection, *, consumer_group: str, topic: str, notices: NoticesOf = _nobody_waits
     ) -> None:
         # Ids are texts everywhere in the rules.
         connection.adapters.register_loader("uuid", TextLoader)
