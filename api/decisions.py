@@ -41,10 +41,8 @@ class DecisionGateway:
         self._asking.require_listening()
 
         def send(correlation: str, settled: Settled) -> None:
-            value, headers = (
-                decision.model_dump_json(by_alias=True).encode(),
-                _headers(principal, correlation),
-            )
+            value = decision.model_dump_json(by_alias=True).encode()
+            headers = _headers(principal, correlation)
             self._sender.send(decision.integration_id, value, headers, settled, INTEGRATION_DECISIONS)
 
         try:

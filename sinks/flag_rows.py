@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
-
-import psycopg
+from typing import Final
 
 from domain.world import World
+from runtime.postgres import Connection
 from schemas.command import Command
 from schemas.payloads import FeatureFlagSet
-
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 _LOAD_SQL: Final = """
 SELECT tenant_id, flag, enabled FROM feature_flags WHERE tenant_id = ANY(%b::text[]::uuid[])
