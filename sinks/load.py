@@ -42,7 +42,15 @@ SELECT {", ".join(ENTITY)} FROM customer_entities
 WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """  # noqa: S608 - our own column names
 
-_INTERACTIONS_SQL: Final = f"SELECT {_I} FROM customer_interactions i WHERE i.id = ANY(%s::uuid[])"  # noqa: S608
+# The named ones, and those that the projections of some customers show.
+_INTERACTIONS_SQL: Final = f"""
+SELECT {_I} FROM customer_interactions i
+WHERE i.id = ANY(%s::uuid[] || ARRAY(
+  SELECT s.id FROM customer_entities e,
+    LATERAL (VALUES (e.next_interaction_ref_id), (e.last_interaction_ref_id)) AS s (id)
+  WHERE e.id = ANY(%s::uuid[]) AND s.id IS NOT NULL
+))
+"""  # noqa: S608 - our own column names
 
 # The first m+1 candidates of an entity with m commands that may move one are enough: each takes away at
 # most one stored candidate, so the best of the untouched ones is always among those loaded.
@@ -84,14 +92,16 @@ FROM customer_interactions WHERE entity_id = ANY(%s::uuid[]) GROUP BY entity_id
 
 
 class Asked:
-    """What a few commands need first, asked for in one round trip and not yet read."""
+    """What a few commands need, asked for in one round trip and not yet read."""
 
     def __init__(self, connection: Connection, commands: Sequence[Command | Refused]) -> None:
         """Send the questions; inside the batch transaction, after its partition locks."""
+        sound = [command for command in commands if isinstance(command, Command)]
+        # What an undo reaches stands in the log.
+        known = sound and not any(isinstance(command.payload, InteractionUndo) for command in sound)
         with together(connection):
             self.log = _ask_log(connection, commands)
-            sound = [command for command in commands if isinstance(command, Command)]
-            self.rest = _ask_scope(connection, sound) if sound else None
+            self.rest = _Rest(connection, sound, {}) if known else None
 
 
 def load_world(
@@ -115,22 +125,8 @@ def load_world(
     if fresh:
         load_flags(connection, world, fresh)
         rest = asked.rest if asked is not None else None
-        if rest is None:
-            with together(connection):
-                rest = _ask_scope(connection, fresh)
-        dictionaries, entities = rest
-        _take_dictionaries(world, dictionaries)
-        for row in entities:
-            world.entities[row[0]] = entity_of(row)
-        # Apart from what comes before: what a customer's row names is known only once it is read.
-        _load_rows(connection, world, fresh)
+        (rest or _Rest(connection, fresh, world.log)).take(world)
     return world
-
-
-def _ask_scope(connection: Connection, commands: Sequence[Command]) -> tuple[Cursor, Cursor]:
-    dictionaries = _ask_dictionaries(connection, commands)
-    entity_ids = sorted({command.envelope.entity_id for command in commands})
-    return dictionaries, connection.execute(_ENTITIES_SQL, (plain_array(entity_ids),))
 
 
 def _ask_log(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
@@ -206,71 +202,87 @@ def hash_scope(tenant_id: str, organization_id: str) -> int:
     return value - (1 << 32) if value >= 1 << 31 else value
 
 
-def _load_rows(connection: Connection, world: World, commands: Sequence[Command]) -> None:
-    moving = Counter(command.envelope.entity_id for command in commands if may_move(command))
-    interaction_ids: set[str] = set()
-    deal_ids: set[str] = set()
-    recount: set[str] = set()
+class _Rest:
+    """All but the log: asked for together, read into a world afterwards."""
+
+    def __init__(
+        self, connection: Connection, commands: Sequence[Command], log: dict[tuple[str, str, str], LogEntry]
+    ) -> None:
+        """Send the questions.
+
+        :param log: the entries of what the commands undo.
+        """
+        moving = Counter(command.envelope.entity_id for command in commands if may_move(command))
+        entities = sorted({command.envelope.entity_id for command in commands})
+        named, deals = _named(commands, log)
+        self._recounted = {
+            command.envelope.entity_id
+            for command in commands
+            if isinstance(command.payload, InteractionRecomputeNext)
+        }
+        self._first: Iterable[tuple[Any, ...]] = ()
+        with together(connection):
+            self._dictionaries = _ask_dictionaries(connection, commands)
+            self._entities = connection.execute(_ENTITIES_SQL, (plain_array(entities),))
+            # Hazard: after the customers, which are locked by then; another snapshot than theirs.
+            still = plain_array(entity for entity in entities if entity not in moving)
+            self._shown = connection.execute(_INTERACTIONS_SQL, (plain_array(named), still))
+            if moving:
+                movers, tops = plain_array(moving), number_array(count + 1 for count in moving.values())
+                self._first = connection.execute(_FIRST_SQL, (movers, tops, movers, tops))
+            self._retired = _ask(connection, _RETIRED_SQL, named)
+            self._deals = _ask(connection, _DEALS_SQL, deals)
+            self._recounts = _ask(connection, _RECOUNT_SQL, self._recounted)
+
+    def take(self, world: World) -> None:
+        """Read the answers."""
+        _take_dictionaries(world, self._dictionaries)
+        for row in self._entities:
+            world.entities[row[0]] = entity_of(row)
+        for row in self._shown:
+            world.load_interaction(interaction_of(row))
+        for row in self._first:
+            if row[0] not in world.interactions:
+                world.load_interaction(interaction_of(row))
+        for row in self._retired:
+            if row[0] not in world.interactions:
+                world.retired[row[0]] = row[1]
+        for row in self._deals:
+            world.deals[row[0]] = deal_of(row)
+        world.recounts.update(dict.fromkeys(self._recounted, (0, 0, 0)))
+        for row in self._recounts:
+            world.recounts[row[0]] = (row[1], row[2], row[3])
+
+
+def _named(
+    commands: Sequence[Command], log: dict[tuple[str, str, str], LogEntry]
+) -> tuple[set[str], set[str]]:
+    """The interactions and the deals that the commands name, or that what they undo has changed."""
+    interactions: set[str] = set()
+    deals: set[str] = set()
     for command in commands:
         payload = command.payload
         if isinstance(payload, InteractionUndo):
             target = target_command_id(payload)
             scope = command.envelope.tenant_id, command.envelope.organization_id
-            entry = world.log.get((*scope, target)) if target is not None else None
+            entry = log.get((*scope, target)) if target is not None else None
             if entry is not None and entry.interaction_id is not None:
-                interaction_ids.add(entry.interaction_id)
+                interactions.add(entry.interaction_id)
                 if entry.undo and entry.undo["before"] and entry.undo["before"].get("deal_id"):
-                    deal_ids.add(entry.undo["before"]["deal_id"])
+                    deals.add(entry.undo["before"]["deal_id"])
             continue
-        if isinstance(payload, InteractionRecomputeNext):
-            recount.add(command.envelope.entity_id)
         target_id = getattr(payload, "id", None)
         if command.envelope.type == "customers.deal.upsert":
-            deal_ids.add(target_id)  # type: ignore[arg-type]
+            deals.add(target_id)  # type: ignore[arg-type]
         elif target_id is not None and command.envelope.type != "customers.entity.upsert":
-            interaction_ids.add(target_id)
+            interactions.add(target_id)
         elif command.envelope.type == "customers.interaction.create":
-            interaction_ids.add(created_id(command))
+            interactions.add(created_id(command))
         if getattr(payload, "deal_id", None) is not None:
-            deal_ids.add(payload.deal_id)  # type: ignore[attr-defined]
-    shown, moved = _shown(world, interaction_ids, moving)
-    first: Iterable[tuple[Any, ...]] = ()
-    with together(connection):
-        named = _ask(connection, _INTERACTIONS_SQL, shown)
-        if moved:
-            entities, tops = plain_array(moved), number_array(count + 1 for count in moved.values())
-            first = connection.execute(_FIRST_SQL, (entities, tops, entities, tops))
-        retired = _ask(connection, _RETIRED_SQL, interaction_ids)
-        deals = _ask(connection, _DEALS_SQL, deal_ids)
-        recounted = _ask(connection, _RECOUNT_SQL, recount)
-    for row in named:
-        world.load_interaction(interaction_of(row))
-    for row in first:
-        if row[0] not in world.interactions:
-            world.load_interaction(interaction_of(row))
-    for row in retired:
-        if row[0] not in world.interactions:
-            world.retired[row[0]] = row[1]
-    for row in deals:
-        world.deals[row[0]] = deal_of(row)
-    world.recounts.update(dict.fromkeys(recount, (0, 0, 0)))
-    for row in recounted:
-        world.recounts[row[0]] = (row[1], row[2], row[3])
+            deals.add(payload.deal_id)  # type: ignore[attr-defined]
+    return interactions, deals
 
 
 def _ask(connection: Connection, statement: str, ids: set[str]) -> Iterable[tuple[Any, ...]]:
     """The rows of some ids; nothing is sent when there is none."""
     return connection.execute(statement, (plain_array(ids),)) if ids else ()
-
-
-def _shown(world: World, named: set[str], moving: Counter[str]) -> tuple[set[str], dict[str, int]]:
-    """The named interactions with those that a projection shows; and of which entities the first ones, how
-    many, because commands may move them."""
-    wanted = set(named)
-    for entity in world.entities.values():
-        if entity.id not in moving:
-            if entity.next is not None:
-                wanted.add(entity.next.interaction_id)
-            if entity.last is not None:
-                wanted.add(entity.last.interaction_id)
-    return wanted, {entity: count for entity, count in moving.items() if entity in world.entities}

@@ -26,7 +26,7 @@ from sinks.columns import (
 from sinks.flag_rows import store_flags
 from sinks.new_rows import NewRows
 from sinks.outbox import outbox_rows, relabel_rows
-from sinks.update_rows import UpdateRows, Written
+from sinks.update_rows import UpdateRows
 
 _UPDATE_INTERACTIONS: Final = UpdateRows("customer_interactions", INTERACTION)
 _UPDATE_ENTITIES: Final = UpdateRows("customer_entities", ENTITY)
@@ -55,16 +55,15 @@ Add = Callable[[NewRows, Connection, Iterable[tuple[Any, ...]]], None]
 
 def store(
     connection: Connection, world: World, decisions: Sequence[Decision], *, pipelined: bool = False
-) -> list[Written]:
+) -> None:
     """Write the fold's result; part of the batch transaction (law 3).
 
     :param pipelined: in an open pipeline, which cannot hold a COPY: for a few commands.
-    :returns: what the caller must give to ``check_all_found`` once the answers are there.
     """
-    return _write(connection, world, decisions, NewRows.insert if pipelined else NewRows.copy)
+    _write(connection, world, decisions, NewRows.insert if pipelined else NewRows.copy)
 
 
-def _write(connection: Connection, world: World, decisions: Sequence[Decision], add: Add) -> list[Written]:
+def _write(connection: Connection, world: World, decisions: Sequence[Decision], add: Add) -> None:
     """Order matters: entities and deals before the interactions that refer to them, and the outbox last,
     so that its positions are drawn after every row lock is held (per-entity order of the events).
     """
@@ -72,17 +71,15 @@ def _write(connection: Connection, world: World, decisions: Sequence[Decision], 
     deals, changed_deals = world.changed_deals()
     interactions, changed_interactions, deleted = world.changed_interactions()
     add(_NEW_ENTITIES, connection, map(entity_row, entities))
-    written = [_UPDATE_ENTITIES.write(connection, [entity_row(entity) for entity in changed_entities])]
+    _UPDATE_ENTITIES.write(connection, [entity_row(entity) for entity in changed_entities])
     add(_NEW_DEALS, connection, map(deal_row, deals))
-    written.append(_UPDATE_DEALS.write(connection, [deal_row(deal) for deal in changed_deals]))
+    _UPDATE_DEALS.write(connection, [deal_row(deal) for deal in changed_deals])
     _dictionary(connection, world)
     store_flags(connection, world)
     if deleted:
         connection.execute(_DELETE_INTERACTIONS, (plain_array(deleted),))
     add(_NEW_INTERACTIONS, connection, map(interaction_row, interactions))
-    written.append(
-        _UPDATE_INTERACTIONS.write(connection, [interaction_row(row) for row in changed_interactions])
-    )
+    _UPDATE_INTERACTIONS.write(connection, [interaction_row(row) for row in changed_interactions])
     logged = [decision for decision in decisions if decision.logged]
     add(_NEW_LOG, connection, (_log_row(decision) for decision in logged))
     relabeled = [decision for decision in decisions if decision.relabeled is not None]
@@ -90,7 +87,6 @@ def _write(connection: Connection, world: World, decisions: Sequence[Decision], 
     # Made while the server takes in those before.
     events = (row for decision in decisions if decision.events for row in outbox_rows(decision))
     add(_NEW_OUTBOX, connection, chain(events, followers))
-    return written
 
 
 def _dictionary(connection: Connection, world: World) -> None:

@@ -22,7 +22,6 @@ from sinks.notices import Notice, notify_committed
 from sinks.poison import refuse_as_poison
 from sinks.round_trips import together
 from sinks.store import store
-from sinks.update_rows import check_all_found
 
 _PARTITION_LOCK: Final = 0x1A7E0000
 _MONTH_TURN_LOCK: Final = 0x1A7E0001
@@ -60,7 +59,6 @@ FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS w (partition, next_offset,
 ON CONFLICT (consumer_group, topic, partition) DO UPDATE
 SET next_offset = excluded.next_offset, updated_at = now(),
     results_offset = greatest(consumed_offsets.results_offset, excluded.results_offset)
-RETURNING partition
 """
 
 #: What Postgres raises about a value or a row; which command it came from must be found out.
@@ -219,9 +217,9 @@ class BatchTransaction:
                 world = load_world(self._connection, fresh, asked)
                 crash_points.reach("mid-statement")
                 made = fold(world, fresh)
-                written = store(self._connection, world, made, pipelined=True)
+                store(self._connection, world, made, pipelined=True)
             else:
-                made, written = _Bisection(self._connection, raced=self._raced).run(fresh), []
+                made = _Bisection(self._connection, raced=self._raced).run(fresh)
             decisions.update((_place(decision), decision) for decision in made)
             advanced = {p: max(ends[p], watermarks.get(p, 0)) for p in partitions}
             self._connection.execute(
@@ -233,8 +231,7 @@ class BatchTransaction:
                     [advanced[p] for p in partitions],
                     [results_offsets.get(p, 0) for p in partitions],
                 ),
-            ).fetchall()
-            check_all_found(written)
+            )
         places = ((command.record.partition, command.record.offset) for command in commands)
         return [decisions[place] for place in places if place in decisions]
 
@@ -271,7 +268,7 @@ class _Bisection:
                 world = load_world(self._connection, commands)
                 crash_points.reach("mid-statement")
                 decisions = fold(world, commands)
-                check_all_found(store(self._connection, world, decisions))
+                store(self._connection, world, decisions)
                 return decisions
         except _OF_A_COMMAND as error:
             if isinstance(error, pg.UniqueViolation) and not self._raced:
@@ -297,7 +294,7 @@ class _Bisection:
         with self._connection.transaction():
             world = load_world(self._connection, [refused])
             decisions = fold(world, [refused])
-            check_all_found(store(self._connection, world, decisions))
+            store(self._connection, world, decisions)
         return decisions
 
 
