@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 import jwt
@@ -19,6 +21,10 @@ _UUID: Final = re.compile(UUID_PATTERN)
 _LEEWAY_SECONDS: Final = 10
 _ASYMMETRIC: Final = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
 _MOST_FEATURES: Final = 1000
+#: A verified token is believed for so long, or until it expires: the same caller comes again and again.
+#: The keys of an identity provider are kept for longer than that.
+_BELIEVED_SECONDS: Final = 30.0
+_MOST_BELIEVED: Final = 10_000
 
 
 class KeySource(Protocol):
@@ -32,10 +38,15 @@ class KeySource(Protocol):
 class Tokens:
     """Reads tokens. Which algorithms are taken is ours to say, never the token's (RFC 8725, section 3.1).
 
+    :param clock: seconds since the epoch.
     :raises Stop: neither a secret nor a JWKS is set: nobody could be trusted.
     """
 
-    def __init__(self, settings: GatewaySettings, keys: KeySource | None = None) -> None:
+    def __init__(
+        self, settings: GatewaySettings, keys: KeySource | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._clock = clock
+        self._believed: dict[str, tuple[float, Principal]] = {}
         self._secret = settings.secret()
         self._issuer = settings.jwt_issuer
         self._audience = settings.jwt_audience
@@ -54,6 +65,10 @@ class Tokens:
         :raises NeedsAuth: the token is malformed, expired, of another signer, or lacks a claim.
         :raises Retry: the identity provider's keys cannot be fetched now.
         """
+        now = self._clock()
+        until, known = self._believed.get(token, (0.0, None))
+        if known is not None and now < until:
+            return known
         try:
             claims = await self._claims(token)
         except jwt.PyJWKClientConnectionError:
@@ -62,7 +77,11 @@ class Tokens:
             raise NeedsAuth("the token has expired; get a new one") from None
         except (jwt.InvalidTokenError, jwt.PyJWKClientError):
             raise NeedsAuth("the token is not valid") from None
-        return _principal(claims)
+        principal = _principal(claims)
+        if len(self._believed) >= _MOST_BELIEVED:
+            self._believed.clear()
+        self._believed[token] = min(now + _BELIEVED_SECONDS, claims["exp"] + _LEEWAY_SECONDS), principal
+        return principal
 
     async def _claims(self, token: str) -> dict[str, Any]:
         key: Any

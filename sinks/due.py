@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from sinks.windows import Connection
+from runtime.postgres import Connection
 
 _SQL: Final = """
 SELECT id, tenant_id, organization_id, entity_id, schedule_version FROM customer_interactions

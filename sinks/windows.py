@@ -12,11 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import psycopg
-
-Connection = psycopg.Connection[tuple[Any, ...]]
+from runtime.postgres import Connection
 
 _ROWS_SQL: Final = """
 SELECT position, id, aggregatetype, aggregateid, type, payload::text, headers::text

@@ -24,7 +24,7 @@ from streams.results_producer import ResultsProducer, bounded
 _log = structlog.get_logger("applier")
 _TIMEOUT: Final = 15.0
 #: How much later the results topic may learn what those who asked know by then.
-_GATHER_SECONDS: Final = 0.1
+_GATHER_SECONDS: Final = 0.2
 
 
 class _Void(Exception):

@@ -20,13 +20,12 @@ from confluent_kafka import KafkaException, Producer
 from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.kafka import make_producer
-from runtime.postgres import Outage, connect
+from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import RELAY_POSITION
 from sinks.notices import OUTBOX_CHANNEL
 from sinks.windows import (
-    Connection,
     OutboxRow,
     Position,
     cluster_epoch,
@@ -45,7 +44,7 @@ _TIMEOUT: Final = 30.0
 _NOTE_SECONDS: Final = 0.5
 #: From the beginning of one window's transactions to the next's: a transaction of one event costs the broker
 #: as much as one of many.
-_BETWEEN_SECONDS: Final = 0.05
+_BETWEEN_SECONDS: Final = 0.1
 #: Longer than any pause between two tries.
 _EXCUSED_SECONDS: Final = 10.0
 
@@ -59,7 +58,6 @@ class Relay:
         self._pulse = pulse
         self._stop = stop
         self._noted = 0.0
-        self._began = 0.0
         self._unnoted = False
         self._at: Position | None = None
 
@@ -124,11 +122,12 @@ class Relay:
         at = self._resume(connection, epoch)
         connection.execute(f"LISTEN {OUTBOX_CHANNEL}")
         _log.info("relay.leading", shard=SHARD, floor=at.floor, position=at.position)
+        latest = 0.0
         while not self._stop.is_set():
             self._pulse.beat("relay")
             self._at = at
             if at.ceiling is None:
-                self._stop.wait(max(0.0, self._began + _BETWEEN_SECONDS - time.monotonic()))
+                self._stop.wait(max(0.0, latest + _BETWEEN_SECONDS - time.monotonic()))
                 ceiling = oldest_running(connection)
                 if ceiling <= at.floor:
                     self._note(connection, epoch, at)
@@ -151,7 +150,7 @@ class Relay:
                 assert at.ceiling is not None
                 at = Position(at.ceiling)
             if published:
-                self._began = began
+                latest = began
             self._note(connection, epoch, at)
             if published == 0:
                 self._wait(connection)

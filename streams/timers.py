@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException, Producer
 
 from runtime.backoff import Backoff
 from runtime.kafka import make_producer
-from runtime.postgres import Outage, connect
+from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.identity import derive_id
@@ -25,7 +25,7 @@ from schemas.instants import format_instant
 from schemas.topics import COMMANDS
 from sinks.due import DueInteraction, due_interactions, server_time
 from sinks.partitions import ensure_partitions
-from sinks.windows import Connection, try_lead
+from sinks.windows import try_lead
 from streams.pipeline import Pulse
 
 _log = structlog.get_logger("timers")

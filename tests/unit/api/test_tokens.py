@@ -33,8 +33,10 @@ class Keys:
 
     def __init__(self, failure: Exception | None = None) -> None:
         self._failure = failure
+        self.asked = 0
 
     def get_signing_key_from_jwt(self, token: str) -> Any:
+        self.asked += 1
         if self._failure is not None:
             raise self._failure
         return jwt.PyJWK.from_dict(
@@ -113,6 +115,29 @@ def test_an_identity_provider_that_is_away_is_no_refusal() -> None:
     token = jwt.encode(_claims(), KEY, algorithm="RS256")
     with pytest.raises(Retry):
         _read(Tokens(_settings(jwt_secret=None), Keys(jwt.PyJWKClientConnectionError("away"))), token)
+
+
+@pytest.mark.parametrize(("lives", "believed"), [(600, 30), (5, 15)])
+def test_a_verified_token_is_believed_for_a_moment_and_never_past_its_end(lives: int, believed: int) -> None:
+    now, keys = int(time.time()), Keys()
+    clock = [float(now)]
+    tokens = Tokens(_settings(jwt_secret=None), keys, clock=lambda: clock[0])
+    token = jwt.encode(_claims(exp=now + lives), KEY, algorithm="RS256")
+    for seconds, asked in ((0, 1), (believed - 0.1, 1), (believed, 2)):
+        clock[0] = now + seconds
+        assert _read(tokens, token).subject == "someone"
+        assert keys.asked == asked, seconds
+
+
+def test_what_was_refused_is_refused_again() -> None:
+    tokens, token = Tokens(_settings()), jwt.encode(_claims(), "another secret of thirty-two bytes or more")
+    good = jwt.encode(_claims(), SECRET)
+    for _ in range(2):
+        assert _read(tokens, good).subject == "someone"
+        with pytest.raises(NeedsAuth):
+            _read(tokens, token)
+        with pytest.raises(NeedsAuth):
+            _read(tokens, good[:-2])
 
 
 def test_a_gateway_that_could_trust_nobody_does_not_start() -> None:
