@@ -53,14 +53,18 @@ def test_a_row_that_is_not_found_undoes_all(
     things: Connection, missing: tuple[Any, ...], *, pipelined: bool
 ) -> None:
     """Also when the COMMIT was sent before the answer was there."""
-    with pytest.raises(psycopg.DataError, match="an update of things has found 1 rows"):
-        if pipelined:
-            with things.pipeline():
-                things.execute("BEGIN")
-                ROWS.write(things, [_row(10, "new"), missing])
-                things.execute("COMMIT")
-        else:
+
+    def write() -> None:
+        if not pipelined:
             with things.transaction():
                 ROWS.write(things, [_row(10, "new"), missing])
+            return
+        with things.pipeline():
+            things.execute("BEGIN")
+            ROWS.write(things, [_row(10, "new"), missing])
+            things.execute("COMMIT")
+
+    with pytest.raises(psycopg.DataError, match="an update of things has found 1 rows"):
+        write()
     things.rollback()
     assert _titles(things) == ["old", "old"]
