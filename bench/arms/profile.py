@@ -109,7 +109,8 @@ def _consume(settings: Settings, count: int, clock: _Clock) -> list[Record]:
         first = consumer.consume(1, 30.0)  # joining the group is not reading
         while len(records) < count:
             with clock.stage("consume"):
-                messages = consumer.consume(2000, 1.0)
+                # Hazard: for more than there are it would wait the whole second, and that be counted.
+                messages = consumer.consume(min(2000, count - len(records) - len(first)), 1.0)
                 records.extend(_record(message) for message in (*first, *messages))
             first = []
     finally:
