@@ -65,8 +65,10 @@ class Reader:
                 "group.protocol": "consumer",
                 "fetch.min.bytes": 1,
                 "fetch.wait.max.ms": 100,
-                # Some five full batches ahead; more would only take memory.
-                "queued.max.messages.kbytes": 8192,
+                # A batch or two ahead; more would only take memory. An answer to a fetch is taken in whole,
+                # so it must be small too; a larger record comes all the same (KIP-74).
+                "queued.max.messages.kbytes": 2048,
+                "max.partition.fetch.bytes": 131_072,
             },
         )
 

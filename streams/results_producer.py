@@ -93,7 +93,8 @@ class ResultsProducer:
                 "transactional.id": transactional_id,
                 # A killed owner's open transaction hides later results from readers for so long.
                 "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
-                "linger.ms": 0,
+                # Fewer, larger requests while a batch is produced; the flush after it waits for none of it.
+                "linger.ms": 20,
             },
         )
         try:

@@ -141,7 +141,7 @@ def _decode(records: list[Record], clock: _Clock) -> list[Command | Refused]:
 
 def _results(settings: Settings, decisions: list[Any], clock: _Clock) -> None:
     codec = make_codec(settings)
-    producer = make_producer(settings, **{"linger.ms": 0, "queue.buffering.max.messages": 500_000})
+    producer = make_producer(settings, **{"linger.ms": 20, "queue.buffering.max.messages": 500_000})
     producer.list_topics(timeout=10)
     topic = settings.topic(RESULTS)
     with clock.stage("results"):
