@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from api.app import make_app
 from runtime.gateway_settings import GatewaySettings, read_gateway_settings
+from runtime.http_server import KEEP_ALIVE_SECONDS
 from runtime.logs import configure_logging
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
@@ -72,6 +73,7 @@ def run_gateway(settings: Settings) -> None:
             date_header=True,
             proxy_headers=False,
             lifespan="on",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
         )
         server = _Server(config, app)

@@ -26,6 +26,7 @@ from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.backoff import Backoff
 from runtime.connector_settings import ConnectorSettings, read_connector_settings
 from runtime.faust_worker import run_worker
+from runtime.http_server import KEEP_ALIVE_SECONDS
 from runtime.logs import configure_logging
 from runtime.postgres import Connection, Outage, connect
 from runtime.readiness import announce_ready
@@ -125,6 +126,7 @@ class ConnectorsService(Service):
             access_log=False,
             server_header=False,
             lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=10,
         )
         server = _ThreadServer(config)

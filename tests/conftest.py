@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import signal
 
+from hypothesis import settings
+
 pytest_plugins = ["tests.stack_fixtures"]
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and programs inherit that; the
 # tests that press Ctrl-C need the usual disposition.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Law: no test has a limit on speed; a machine that stalls must not fail one.
+settings.register_profile("untimed", parent=settings(), deadline=None)
+settings.load_profile("untimed")

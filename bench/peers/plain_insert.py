@@ -19,6 +19,7 @@ from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel
 
 from bench.workload import ORGANIZATION, TENANT
+from runtime.http_server import KEEP_ALIVE_SECONDS
 from runtime.postgres import connection_parameters
 from runtime.settings import load_settings
 
@@ -83,4 +84,11 @@ async def readyz() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", access_log=False)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )

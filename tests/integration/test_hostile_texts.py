@@ -95,7 +95,7 @@ def desk(embedded_stack: Settings, template_database: str) -> Any:
         yield _Desk(connection)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(first=st.lists(_TEXTS, min_size=1, max_size=8), second=st.data())
 def test_texts_are_stored_letter_by_letter(desk: _Desk, first: list[str], second: st.DataObject) -> None:
     identities = [new_id() for _ in first]

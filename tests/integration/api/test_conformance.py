@@ -88,7 +88,6 @@ def test_answers_are_documented(name: str, world: dict[str, Any]) -> None:
     @settings(
         max_examples=CASES,
         database=None,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -155,7 +155,7 @@ def random_history(seed: int, length: int) -> Machine:
     return machine.settle()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 60))
 def test_random_histories_are_clean(seed: int, length: int) -> None:
     report = audit(random_history(seed, length).history())

@@ -114,7 +114,7 @@ def publish(broker: Broker, items: list[Outgoing | Unsendable], **options: Any) 
     return publisher.run(RecordSource(items))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     fates=st.lists(
         st.sampled_from(["applied", "rejected", "no_op", "duplicate", "lost", "big", "bad"]), max_size=80
