@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from typing import Any
+from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
@@ -14,6 +14,10 @@ from runtime.settings import Settings
 from schemas.errors import Stop
 
 _log = logging.getLogger("kafka.client")
+
+#: ``linger.ms`` of a producer that is flushed at the end of each batch: fewer, larger requests while the
+#: batch is produced. A flush waits for no linger, so it delays nobody.
+FLUSHED_LINGER_MS: Final = 20
 
 
 def client_config(settings: Settings, **overrides: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from confluent_kafka import KafkaException, Producer
 
 from runtime import crash_points
 from runtime.backoff import Backoff
-from runtime.kafka import make_producer
+from runtime.kafka import FLUSHED_LINGER_MS, make_producer
 from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
@@ -107,8 +107,7 @@ class Relay:
             **{
                 "transactional.id": f"{self._settings.topic_prefix}interactions-relay-{SHARD}{suffix}",
                 "transaction.timeout.ms": 15000,
-                # Fewer, larger requests while a window is produced; the flush after it waits for none of it.
-                "linger.ms": 20,
+                "linger.ms": FLUSHED_LINGER_MS,
                 "queue.buffering.max.messages": 100000,
             },
         )

@@ -20,7 +20,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Produc
 
 from runtime.backoff import Backoff
 from runtime.bounded_call import within
-from runtime.kafka import make_admin, make_producer
+from runtime.kafka import FLUSHED_LINGER_MS, make_admin, make_producer
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from streams.pipeline import Pulse
@@ -93,8 +93,7 @@ class ResultsProducer:
                 "transactional.id": transactional_id,
                 # A killed owner's open transaction hides later results from readers for so long.
                 "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
-                # Fewer, larger requests while a batch is produced; the flush after it waits for none of it.
-                "linger.ms": 20,
+                "linger.ms": FLUSHED_LINGER_MS,
             },
         )
         try:

@@ -18,7 +18,7 @@ from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import creates, entity_ids
 from bench.world import apply_batches, fresh_world, quiet_collector
-from runtime.kafka import make_consumer, make_producer
+from runtime.kafka import FLUSHED_LINGER_MS, make_consumer, make_producer
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.command import Command, Record, Refused
@@ -104,15 +104,13 @@ def profile(bench: Bench) -> Sample:
 def _consume(settings: Settings, count: int, clock: _Clock) -> list[Record]:
     consumer = make_consumer(settings, "interactions-bench-profile")
     consumer.subscribe([settings.topic(COMMANDS)])
-    records: list[Record] = []
     try:
-        first = consumer.consume(1, 30.0)  # joining the group is not reading
+        records = [_record(message) for message in consumer.consume(1, 30.0)]  # joining is not reading
         while len(records) < count:
             with clock.stage("consume"):
                 # Hazard: for more than there are it would wait the whole second, and that be counted.
-                messages = consumer.consume(min(2000, count - len(records) - len(first)), 1.0)
-                records.extend(_record(message) for message in (*first, *messages))
-            first = []
+                messages = consumer.consume(min(2000, count - len(records)), 1.0)
+                records.extend(_record(message) for message in messages)
     finally:
         consumer.close()
     records.sort(key=lambda record: (record.offset, record.partition))
@@ -141,7 +139,9 @@ def _decode(records: list[Record], clock: _Clock) -> list[Command | Refused]:
 
 def _results(settings: Settings, decisions: list[Any], clock: _Clock) -> None:
     codec = make_codec(settings)
-    producer = make_producer(settings, **{"linger.ms": 20, "queue.buffering.max.messages": 500_000})
+    producer = make_producer(
+        settings, **{"linger.ms": FLUSHED_LINGER_MS, "queue.buffering.max.messages": 500_000}
+    )
     producer.list_topics(timeout=10)
     topic = settings.topic(RESULTS)
     with clock.stage("results"):
