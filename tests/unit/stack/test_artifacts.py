@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import io
+import tarfile
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -96,3 +98,21 @@ def test_the_lock_names_one_version_of_the_kafka_clients() -> None:
 
     assert [client.version for client in clients] == [broker.version for broker in brokers]
     assert len(clients) == 1
+
+
+def test_an_archive_is_unpacked_on_every_python(
+    mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.11.0 to 3.11.3 have no extraction filters; this ring runs on each Python of the machine."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("registry/runner.jar"), io.BytesIO())
+    digest = hashlib.sha256(content.getvalue()).hexdigest()
+    artifacts.LOCK_FILE.write_text(f"{artifacts.REGISTRY_ARTIFACT} sha256:{digest}\n")
+    (artifact,) = artifacts.locked_artifacts(artifacts.LOCK_FILE)
+    (mirror / artifact.relative_path).parent.mkdir(parents=True)
+    (mirror / artifact.relative_path).write_bytes(content.getvalue())
+
+    folder = artifacts.registry_folder(lambda _: None)
+
+    assert [path.name for path in folder.rglob("*.jar")] == ["runner.jar"]
