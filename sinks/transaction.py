@@ -85,7 +85,6 @@ class BatchTransaction:
     :param connection: outside a transaction; closed by the caller, who begins no transaction on it.
     :param notices: what those who wait for these outcomes are told right after the commit.
     :param check: raises on outcomes that could not be published; called before they are stored.
-    :param limit: how many records may be set aside.
     """
 
     def __init__(
@@ -96,7 +95,6 @@ class BatchTransaction:
         topic: str,
         notices: NoticesOf = _nobody_waits,
         check: Check = _unchecked,
-        limit: IsolationLimit | None = None,
     ) -> None:
         # Ids are texts everywhere in the rules.
         connection.adapters.register_loader("uuid", TextLoader)
@@ -106,7 +104,7 @@ class BatchTransaction:
         self._topic = topic
         self._notices = notices
         self._check = check
-        self._limit = limit or IsolationLimit()
+        self._limit = IsolationLimit()
         # A unique violation may be a race with another applier: the batch is read afresh once before
         # anyone is called poison.
         self._raced = False
@@ -151,11 +149,6 @@ class BatchTransaction:
             raise _classified(error) from error
         self._raced = False
         return decisions
-
-    @property
-    def limit(self) -> IsolationLimit:
-        """Counts of what was committed."""
-        return self._limit
 
     def _in_few_trips(
         self,
