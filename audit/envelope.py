@@ -12,6 +12,9 @@ import orjson
 from audit.contract import FIELDS, LOWER_UUID, Wrong, read_data, read_instant
 from audit.history import Rec
 
+#: Bytes of a value and of a key, uncompressed, that a record of the commands topic may have.
+MOST_VALUE: Final = 4 * 1024 * 1024
+MOST_KEY: Final = 64 * 1024
 _PREFIX: Final = "customers."
 _CONTENT_TYPE: Final = "content-type"
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
@@ -183,6 +186,10 @@ def _read(
     record: Rec, headers: dict[str, bytes], decode: Callable[[bytes], Any], binary: bool
 ) -> tuple[dict[str, Any], Any, bool]:
     value = record.value
+    if not record.readable:
+        raise ValueError("the name of a header is not UTF-8")
+    if len(value or b"") > MOST_VALUE or len(record.key or b"") > MOST_KEY:
+        raise ValueError("larger than a command may be")
     if value is None:
         raise ValueError("no value")
     from_headers = {

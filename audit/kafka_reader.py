@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -127,6 +127,13 @@ class KafkaReader:
             return None
         if offset == stop - 1:
             del open_ends[partition]
+        try:
+            headers: Any = message.headers()
+        except UnicodeDecodeError:  # the client gives none when one name is not UTF-8
+            headers = None
+            readable = False
+        else:
+            readable = True
         return Rec(
             topic,
             partition,
@@ -134,7 +141,8 @@ class KafkaReader:
             message.timestamp()[1],
             message.key(),
             message.value(),
-            tuple(message.headers() or ()),  # type: ignore[arg-type]  # librdkafka gives bytes
+            tuple(headers or ()),
+            readable,
         )
 
 

@@ -137,5 +137,13 @@ def _record(topic: str, message: Message) -> TopicRecord:
         timestamp_ms=found.timestamp()[1],
         key=found.key(),
         value=found.value(),
-        headers=found.headers() or [],
+        headers=_headers(found),
     )
+
+
+def _headers(message: Any) -> list[tuple[str, bytes | None]]:
+    try:
+        return message.headers() or []
+    except UnicodeDecodeError:
+        # The client gives no header of a record that has one whose name is not UTF-8.
+        return []

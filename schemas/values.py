@@ -16,8 +16,10 @@ from schemas.instants import parse_instant
 Status = Literal["planned", "done", "canceled"]
 EntityKind = Literal["person", "company"]
 
+#: Anchored for pydantic, whose ``$`` is the end of the text. Hazard: ``$`` of ``re`` also matches before a
+#: final line feed; there use ``fullmatch``, never ``match``.
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-_TYPE_CODE: Final = re.compile(r"^[\w][\w.:-]*$")
+_TYPE_CODE: Final = re.compile(r"\w[\w.:-]*")
 
 
 def no_nul(text: str) -> str:
@@ -41,7 +43,7 @@ def normalize_interaction_type(text: str) -> str:
     :raises ValueError: nothing is left, or it holds other than letters, digits and ``_ . :``.
     """
     code = re.sub(r"[\s\-_]+", "_", unicodedata.normalize("NFKC", text).strip().lower()).strip("_")
-    if not code or not _TYPE_CODE.match(code):
+    if not code or not _TYPE_CODE.fullmatch(code):
         raise ValueError("must name an interaction type with letters, digits, spaces or _ . : -")
     return code
 
