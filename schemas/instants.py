@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _TWO: Final = tuple(f"{number:02}" for number in range(60))
+#: ``date-time`` of RFC 3339 section 5.6; group 1 is a leap second, group 2 the offset.
+_RFC3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]"
+    r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|(60))(?:\.[0-9]+)?"
+    r"([Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?"
+)
+_SECOND: Final = slice(17, 19)
+_FORM: Final = "must be an RFC 3339 date-time such as 2026-03-01T09:00:00Z"
 
 
 def parse_instant(value: Any) -> datetime:
     """Read an RFC 3339 text or an aware datetime as UTC.
 
-    :raises ValueError: no date-time, no offset, or outside 1900–2199.
+    Digits after the microseconds are dropped. A leap second is the first moment of the day after it.
+
+    :raises ValueError: not a date-time, no offset, or outside 1900–2199.
     """
     if isinstance(value, str):
-        try:
-            instant = datetime.fromisoformat(value)
-        except ValueError:
-            raise ValueError("must be an RFC 3339 date-time such as 2026-03-01T09:00:00Z") from None
+        instant = _from_text(value)
     elif isinstance(value, datetime):
         instant = value
     else:
-        raise ValueError("must be an RFC 3339 date-time such as 2026-03-01T09:00:00Z")
+        raise ValueError(_FORM)
     if instant.tzinfo is None:
         raise ValueError("must carry an offset, such as Z or +01:00")
     try:
@@ -34,6 +42,29 @@ def parse_instant(value: Any) -> datetime:
     if not EARLIEST <= instant < LATEST:
         raise ValueError("must lie between 1900-01-01 and 2199-12-31")
     return instant
+
+
+def _from_text(text: str) -> datetime:
+    # fromisoformat alone takes other forms of ISO 8601 too, and more of them with each Python version.
+    found = _RFC3339.fullmatch(text)
+    if found is None:
+        raise ValueError(_FORM)
+    leap = found[1] is not None
+    if leap:
+        text = f"{text[: _SECOND.start]}59{text[_SECOND.stop :]}"
+    try:
+        instant = datetime.fromisoformat(text.upper())
+    except ValueError:
+        raise ValueError(_FORM) from None
+    if not leap or instant.tzinfo is None:
+        return instant
+    try:
+        after = instant.astimezone(UTC) + timedelta(seconds=1)
+    except OverflowError:
+        raise ValueError(_FORM) from None
+    if (after.day, after.hour, after.minute) != (1, 0, 0):
+        raise ValueError("names a leap second, which only the last minute of a month in UTC can have")
+    return after
 
 
 def from_epoch_ms(milliseconds: int) -> datetime:
