@@ -97,7 +97,7 @@ def _take(link: Link, connection: Connection, change: RemoteChange, taken: Taken
 
 def _known(link: Link, connection: Connection, mapping: Mapping, change: RemoteChange) -> str | None:
     """Why a change needs no look: it shows what is agreed already, or a write of ours."""
-    if change.state is None or mapping.archived or mapping.gone:
+    if change.state is None or change.state.archived or mapping.archived or mapping.gone:
         return None
     if is_parked(connection, mapping.integration_id, mapping.local_id):
         return None  # what could not be read before can be now: what waits for it goes on

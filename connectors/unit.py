@@ -85,9 +85,7 @@ def _run(stock: Stock) -> None:
         settle_kind(stock.connection, unit.integration_id, ["conflict", "refused"], unit.interaction_id)
         _done(stock, subject)
     elif mapping.archived:
-        if not outward.restore(stock, mapping, subject):
-            outward.create(stock, subject)
-        _done(stock, subject)
+        _restore(stock, mapping, subject)
     else:
         _bring_together(stock, mapping, subject)
 
@@ -148,6 +146,10 @@ def _bring_together(stock: Stock, mapping: Mapping, subject: Subject) -> None:
         _detach(stock, mapping, subject, remote)
         return
     moved = remote.external_id != mapping.external_id
+    if remote.archived:
+        # Archived by us, and the deletion was undone before we heard of it.
+        _restore(stock, replace(mapping, external_id=remote.external_id), subject)
+        return
     stock.recognise_echoes(base, remote)
     result = _merged(link, stock, base, subject, remote, disputes)
     base.update(result.agreed)
@@ -165,6 +167,12 @@ def _bring_together(stock: Stock, mapping: Mapping, subject: Subject) -> None:
         stock.keep_mapping(mapping, base, remote)
     with stock.holding():
         disputes.note(result, subject)
+    _done(stock, subject)
+
+
+def _restore(stock: Stock, mapping: Mapping, subject: Subject) -> None:
+    if not outward.restore(stock, mapping, subject):
+        outward.create(stock, subject)
     _done(stock, subject)
 
 
