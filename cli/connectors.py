@@ -14,6 +14,7 @@ import typer
 from rich.markup import escape
 
 from cli.connector_setup import integration_id, pairs, secret_box, settings_of, validated
+from cli.connectors_restore import HELP, restore
 from cli.console import console, table
 from cli.moments import relative
 from runtime.settings import load_settings
@@ -74,6 +75,7 @@ def register(app: typer.Typer) -> None:
     group.command("status", help="Show how much is to be done, and how the provider is.")(status)
     group.command("warnings", help="List what waits for a person.")(warnings)
     group.command("retry", help=_RETRY_HELP)(retry)
+    group.command("restore", help=HELP)(restore)
     group.command("pause", help="Stop working for an integration; nothing is lost.")(pause)
     group.command("resume", help="Go on working for a paused integration.")(resume)
     group.command("rotate-secrets", help="Encrypt all secrets under the newest key.")(rotate_secrets)
@@ -228,7 +230,7 @@ def sync(
         if accept_mass_change:
             poll(link, connection, accept_mass_change=True)
         found = make_plan(link, connection)
-        marked = apply_plan(link, connection, found)
+        marked = apply_plan(link, connection, found, accept_mass_change=accept_mass_change)
     if as_json:
         _print_json({**found.to_json(), "marked": marked})
     else:
@@ -354,7 +356,7 @@ def resume(identity: Id) -> None:
     with _database() as connection:
         integration = read_integration(connection, identity)
         if integration is not None and integration.state == "needs_confirmation":
-            raise Stop(f"{identity} waits for a confirmation: interactions connectors sync {identity}")
+            raise Stop(f"{identity} waits for a confirmation: {integration.state_reason}")
         settle_kind(connection, identity, ["auth", "disabled"])
     _change_state(identity, "active", None)
 

@@ -13,8 +13,8 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
     """Whether an unmapped object with this marker is ours; call it in a transaction.
 
     It is when a create is under way, when its mapping was lost (then it is linked again), or when its
-    interaction is no more (then it is left alone). A copy that somebody made of a mirror is not: the
-    mirror itself is mapped.
+    interaction is no more (then it is left alone). A copy of a mirror is not, as long as the mirror is
+    there; if it is not, the mirror has moved, and a look at it links it here again.
     """
     integration, now = link.integration, link.now()
     interaction_id = link.interaction_of(marker)
@@ -24,6 +24,8 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
         return True
     mapping = mapping_of(connection, integration.id, interaction_id)
     if mapping is not None:
+        if mapping.external_id != external_id:
+            mark_remote(connection, _mark(link, interaction_id), now)
         return mapping.external_id == external_id
     if read_subject(connection, integration.tenant_id, integration.organization_id, interaction_id) is None:
         return True
@@ -38,16 +40,17 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
             base={},
         ),
     )
-    mark_remote(
-        connection,
-        RemoteMark(
-            integration_id=integration.id,
-            interaction_id=interaction_id,
-            tenant_id=integration.tenant_id,
-            organization_id=integration.organization_id,
-            event_id=None,
-            changed_at=None,
-        ),
-        now,
-    )
+    mark_remote(connection, _mark(link, interaction_id), now)
     return True
+
+
+def _mark(link: Link, interaction_id: str) -> RemoteMark:
+    integration = link.integration
+    return RemoteMark(
+        integration_id=integration.id,
+        interaction_id=interaction_id,
+        tenant_id=integration.tenant_id,
+        organization_id=integration.organization_id,
+        event_id=None,
+        changed_at=None,
+    )

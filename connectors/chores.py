@@ -17,14 +17,17 @@ from connectors.trouble import close_integration
 from runtime.postgres import Connection, Outage
 from schemas.errors import InteractionsError, NeedsAuth, Stop
 from sinks.sync_integrations import read_integration, set_health
+from sinks.sync_receipts import received_since
 
 _log = structlog.get_logger("connectors")
 _HEALTH_SECONDS: Final = 120.0
 _WEBHOOK_SECONDS: Final = 300.0
 _RECONCILE_SECONDS: Final = 300.0
 _LOOK_SECONDS: Final = 6 * 3600.0
-#: Polls are ten times as rare where webhooks tell of changes.
+#: Polls are ten times as rare where webhooks are known to arrive.
 _WITH_WEBHOOKS: Final = 10.0
+#: How long one verified delivery shows that webhooks arrive.
+_HEARD: Final = timedelta(days=1)
 
 
 def do_chores(held: Held, connection: Connection, scale: float) -> None:
@@ -39,7 +42,8 @@ def do_chores(held: Held, connection: Connection, scale: float) -> None:
             held.due[name] = now + timedelta(seconds=seconds)
         if held.due.get(name, now) > now:
             continue
-        held.due[name] = now + timedelta(seconds=seconds)
+        rarity = _WITH_WEBHOOKS if name == "poll" and _heard(link, connection) else 1.0
+        held.due[name] = now + timedelta(seconds=seconds * rarity)
         try:
             chore(link, connection)
         except Outage:
@@ -62,10 +66,14 @@ def _chores(link: Link, scale: float) -> list[tuple[str, float, Callable[[Link, 
     if hears:
         chores.append(("webhook", _WEBHOOK_SECONDS, lambda link, _: link.provider.keep_webhook()))
     if "poll" in features:
-        pause = link.declaration.poll_seconds * scale * (_WITH_WEBHOOKS if hears else 1.0)
-        chores.append(("poll", pause, poll))
+        chores.append(("poll", link.declaration.poll_seconds * scale, poll))
         chores.append(("look", _LOOK_SECONDS * scale, look_at_everything))
     return chores
+
+
+def _heard(link: Link, connection: Connection) -> bool:
+    """Report whether a delivery with a good signature arrived lately: a registered webhook proves nothing."""
+    return link.hears and received_since(connection, link.integration.id, link.now() - _HEARD)
 
 
 def check_health(link: Link, connection: Connection) -> None:

@@ -410,14 +410,13 @@ def _both_ways(stage: Stage, values: Mapping[str, Any]) -> dict[str, Any]:
 def _poll(stage: Stage, cursor: str | None) -> tuple[ChangePage, list[RemoteChange]]:
     """Poll to the end; the last page with everything that was skipped, and all changes."""
     told: list[RemoteChange] = []
-    skipped: dict[str, int] = {}
+    left_alone: dict[str, str] = {}
     for _ in range(100):
         page = stage.provider.changes(cursor)
         told += page.changes
-        for reason, number in page.skipped.items():
-            skipped[reason] = skipped.get(reason, 0) + number
+        left_alone.update(page.left_alone)
         if not page.more:
-            return ChangePage(changes=page.changes, cursor=page.cursor, skipped=skipped), told
+            return ChangePage(changes=page.changes, cursor=page.cursor, left_alone=left_alone), told
         cursor = page.cursor
     raise AssertionError("the poll does not end")
 

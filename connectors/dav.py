@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from connectors.url_paths import normal_path
 from schemas.errors import Retry
 
 DAV: Final = "{DAV:}"
@@ -108,7 +109,7 @@ def read_multistatus(body: bytes) -> MultiStatus:
 
 def same_path(left: str, right: str) -> bool:
     """Whether two paths name one resource, however they are encoded."""
-    return unquote(left).rstrip("/") == unquote(right).rstrip("/")
+    return normal_path(left).rstrip("/") == normal_path(right).rstrip("/")
 
 
 def _resource(response: ET.Element) -> DavResource:

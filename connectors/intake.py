@@ -12,7 +12,7 @@ from connectors.values import base_from_json, canonical_hash
 from runtime.postgres import Connection
 from schemas.identity import derive_id
 from sinks.sync_echoes import open_echoes
-from sinks.sync_ledger import RemoteMark, mark_intents, mark_remote
+from sinks.sync_ledger import RemoteMark, is_parked, mark_intents, mark_remote
 from sinks.sync_mappings import Mapping, await_import, mapping_to
 
 
@@ -73,6 +73,8 @@ def _take(link: Link, connection: Connection, change: RemoteChange, taken: Taken
                 external_id=change.external_id,
             ),
         )
+    elif change.kind == "gone" and mapping.gone:
+        return "unchanged"
     elif change.kind == "changed" and mapping.base is not None:
         known = _known(link, connection, mapping, change)
         if known is not None:
@@ -95,8 +97,10 @@ def _take(link: Link, connection: Connection, change: RemoteChange, taken: Taken
 
 def _known(link: Link, connection: Connection, mapping: Mapping, change: RemoteChange) -> str | None:
     """Why a change needs no look: it shows what is agreed already, or a write of ours."""
-    if change.state is None or mapping.archived or mapping.gone:
+    if change.state is None or change.state.archived or mapping.archived or mapping.gone:
         return None
+    if is_parked(connection, mapping.integration_id, mapping.local_id):
+        return None  # what could not be read before can be now: what waits for it goes on
     values = change.state.values
     base = base_from_json(mapping.base or {})
     if base and all(name in values and values[name] == agreed.remote for name, agreed in base.items()):

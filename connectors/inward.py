@@ -11,7 +11,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from connectors.adoption import adopt
+from connectors.guard import MassChange, deletions, holds, stop
 from connectors.merge import GUARDED
+from connectors.missing import confirm_gone
 from connectors.pulling import Origin, PulledCommand, changing, creating
 from connectors.remote import Gone, RemoteObject
 from connectors.stock import Stock
@@ -120,13 +122,16 @@ def take_over(stock: Stock, mapping: MappingRow) -> None:
     """Make an interaction of an object that appeared at the provider, or find that it is ours."""
     link, unit, connection = stock.link, stock.unit, stock.connection
     remote = link.provider.read(mapping.external_id)
+    if isinstance(remote, Gone):
+        remote = confirm_gone(stock, mapping, remote)
+    moved = _moved_mirror(stock, remote)
     with stock.holding():
         still = mapping_of(connection, unit.integration_id, unit.interaction_id)
         mine = still is not None and still.base is None and still.external_id == mapping.external_id
         if mine:
             delete_mapping(connection, unit.integration_id, unit.interaction_id)
-        if isinstance(remote, Gone) or not mine or _is_ours(stock, remote):
-            # Gone again, or an object that another run of ours has made.
+        if isinstance(remote, Gone) or not mine or _is_ours(stock, remote) or moved:
+            # Gone again, or an object that another run of ours has made, or one that was moved here.
             drop_other(connection, unit.integration_id, unit.interaction_id)
             return
         await_import(connection, mapping)
@@ -150,17 +155,37 @@ def take_over(stock: Stock, mapping: MappingRow) -> None:
     _send(stock, pending, [command])
 
 
+def _moved_mirror(stock: Stock, remote: RemoteObject | Gone) -> bool:
+    """Report whether the object is a mirror that is not at its old place any more; its own item links it."""
+    link = stock.link
+    if isinstance(remote, Gone) or remote.marker is None:
+        return False
+    owner = link.interaction_of(remote.marker)
+    known = mapping_of(stock.connection, link.integration.id, owner) if owner is not None else None
+    if known is None or known.external_id == remote.external_id:
+        return False
+    return isinstance(link.provider.read(known.external_id), Gone)
+
+
 def _is_ours(stock: Stock, remote: RemoteObject) -> bool:
     marker = remote.marker
     return marker is not None and adopt(stock.link, stock.connection, remote.external_id, marker)
 
 
-def mirror_gone(stock: Stock, mapping: MappingRow, subject: Subject) -> None:
-    """The object was deleted for good: the interaction's history stays, its mirror ends."""
+def detach(stock: Stock, mapping: MappingRow, subject: Subject, gone: Gone) -> None:
+    """End the mirror of an object that was deleted for good; the interaction's history stays.
+
+    :raises MassChange: the guard holds the deletion back.
+    """
     link, unit = stock.link, stock.unit
+    counted = deletions(link, stock.connection, 1)
+    if holds(link, counted):
+        stop(link, stock.connection, counted)
+        raise MassChange("more objects were deleted at the provider than the policy allows")
     commands: list[PulledCommand] = []
     pulled = {"status": Agreed("canceled", None)}
-    if link.policy.on_remote_delete == "cancel" and subject.values["status"] == "planned":
+    cancels = link.policy.on_remote_delete == "cancel" and gone.elsewhere is None
+    if cancels and subject.values["status"] == "planned":
         origin = _origin(stock, subject.entity_id, RemoteObject(external_id=mapping.external_id, values={}))
         commands = changing(
             origin,
@@ -178,7 +203,8 @@ def mirror_gone(stock: Stock, mapping: MappingRow, subject: Subject) -> None:
             about(
                 unit,
                 "detached",
-                "the object was deleted at the provider; retry makes a new one",
+                f"{gone.elsewhere or 'the object was deleted at the provider'}; retry makes a new one,"
+                " and an object that comes back is linked again",
                 entity_id=subject.entity_id,
                 external_id=mapping.external_id,
             ),
@@ -188,6 +214,32 @@ def mirror_gone(stock: Stock, mapping: MappingRow, subject: Subject) -> None:
     if commands:
         _send(stock, pending, commands)
     stock.tell_mapping_changed()
+
+
+def reopen(stock: Stock, mapping: MappingRow, subject: Subject) -> None:
+    """Take back the cancellation that :func:`detach` sent: a person wants the interaction and its mirror."""
+    link = stock.link
+    pulled = {"status": Agreed("planned", None)}
+    commands = changing(
+        _origin(stock, subject.entity_id, RemoteObject(external_id=mapping.external_id, values={})),
+        subject.values["status"],
+        subject.as_of,
+        pulled,
+        changed_at=None,
+        now=link.now(),
+    )
+    pending = _pending(stock, commands, pulled)
+    base = base_from_json(mapping.base or {}) | pulled
+    with stock.holding():
+        stock.store_mapping(mapping, base, None)
+        set_pending(stock.connection, stock.unit, pending, subject.entity_id)
+    _send(stock, pending, commands)
+
+
+def canceled_by_detaching(mapping: MappingRow, subject: Subject) -> bool:
+    """Report whether the interaction is canceled because its object was deleted, and for no other reason."""
+    agreed = base_from_json(mapping.base or {}).get("status")
+    return subject.values["status"] == "canceled" and agreed == Agreed("canceled", None)
 
 
 def _origin(stock: Stock, entity_id: str, remote: RemoteObject) -> Origin:

@@ -32,6 +32,11 @@ def announce_nothing(
     del kind, integration, entity_id, data
 
 
+def marker_of(integration_id: str, interaction_id: str) -> str:
+    """The marker of an interaction's object at one integration."""
+    return f"{integration_id}.{interaction_id}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """One integration with its provider.
@@ -65,7 +70,7 @@ class Link:
 
     def marker(self, interaction_id: str) -> str:
         """The text by which an object of ours is known again at the provider."""
-        return f"{self.integration.id}.{interaction_id}"
+        return marker_of(self.integration.id, interaction_id)
 
     def interaction_of(self, marker: str) -> str | None:
         """The interaction that a marker of this integration names; ``None``: somebody else's marker."""

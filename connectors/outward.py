@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from connectors.missing import confirm_gone
 from connectors.remote import Gone, Intent, RemoteObject
 from connectors.stock import Stock
 from connectors.values import Agreed, Base
-from schemas.errors import Conflict, NeedsAuth, Reject, Stop
+from schemas.errors import Conflict, NeedsAuth, Reject, Skip, Stop
 from sinks.sync_echoes import consume_echoes
 from sinks.sync_ledger import set_intent
 from sinks.sync_mappings import Mapping as MappingRow
@@ -38,6 +39,9 @@ def create(stock: Stock, subject: Subject) -> None:
             set_intent(connection, unit, None)
             consume_echoes(connection, [echo], link.now())
         raise
+    except Skip as reason:
+        detail = f"the object was made, and the provider holds it in a form that cannot be read ({reason})"
+        raise Reject("unreadable_mirror", detail) from reason
     link.reach("connector-after-call-before-result")
     with stock.holding():
         stock.store_mapping(_row(stock, made), _agreed(stock, subject, made), made)
@@ -66,29 +70,29 @@ def find_made(stock: Stock) -> MappingRow | None:
 
 def push(
     stock: Stock, mapping: MappingRow, base: Base, wanted: Mapping[str, Any], remote: RemoteObject
-) -> bool:
-    """Set the fields that changed here; ``False`` when the object is gone for good.
+) -> Gone | None:
+    """Set the fields that changed here; the provider's word if the object is not there.
 
     :raises Conflict: the object changed since ``remote`` was read.
     """
     link = stock.link
     with stock.holding():
-        echo = stock.note_write(mapping.external_id, _expected(stock, wanted))
+        echo = stock.note_write(remote.external_id, _expected(stock, wanted))
     link.reach("connector-after-intent")
     try:
-        after = link.provider.update(mapping.external_id, wanted, remote)
+        after = link.provider.update(remote.external_id, wanted, remote)
     except _SURELY_NOT_DONE:
         consume_echoes(stock.connection, [echo], link.now())
         raise
     link.reach("connector-after-call-before-result")
     if isinstance(after, Gone):
-        return False
+        return after
     for name, value in wanted.items():
         base[name] = Agreed(value, after.values.get(name))
     if any(after.values.get(name) != value for name, value in remote.values.items() if name not in wanted):
         stock.mark_unseen()
     stock.keep_mapping(mapping, base, after, wrote=True)
-    return True
+    return None
 
 
 def archive(stock: Stock, mapping: MappingRow) -> None:
@@ -96,6 +100,9 @@ def archive(stock: Stock, mapping: MappingRow) -> None:
     stock.link.reach("connector-after-intent")
     after = stock.link.provider.archive(mapping.external_id)
     stock.link.reach("connector-after-call-before-result")
+    if isinstance(after, Gone):
+        found = confirm_gone(stock, mapping, after)
+        after = found if isinstance(found, Gone) else stock.link.provider.archive(found.external_id)
     seen = after if isinstance(after, RemoteObject) else None
     with stock.holding():
         stock.store_mapping(mapping, None, seen, archived=seen is not None, gone=seen is None)
@@ -111,6 +118,9 @@ def restore(stock: Stock, mapping: MappingRow, subject: Subject) -> bool:
     link.reach("connector-after-intent")
     after = link.provider.restore(mapping.external_id, values)
     link.reach("connector-after-call-before-result")
+    if isinstance(after, Gone):
+        found = confirm_gone(stock, mapping, after)
+        after = found if isinstance(found, Gone) else link.provider.restore(found.external_id, values)
     if isinstance(after, Gone):
         with stock.holding():
             delete_mapping(stock.connection, mapping.integration_id, mapping.local_id)

@@ -6,11 +6,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.guard import confirm, deletions, explain, holds
 from connectors.intake import take_in
 from connectors.link import Link
+from connectors.listing import Listing, deleted_mirrors_in
 from connectors.poller import cursor_job
 from connectors.remote import RemoteChange
 from runtime.postgres import Connection
+from schemas.errors import Reject
 from sinks.checkpoints import write_checkpoint
 from sinks.sync_integrations import set_state
 from sinks.sync_ledger import LocalMark, mark_local
@@ -26,12 +29,14 @@ class Plan:
     :ivar here: what becomes of interactions: ``create``, ``mirrored``, ``skip: <reason>``.
     :ivar there: what becomes of the provider's objects: ``import``, ``mirrored``, ``link``,
         ``skip: <reason>``.
+    :ivar deleted: mirrors whose object is not at the provider any more.
     """
 
     here: Counter[str] = field(default_factory=Counter)
     there: Counter[str] = field(default_factory=Counter)
     cursor: str | None = None
     changes: list[RemoteChange] = field(default_factory=list)
+    deleted: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Counts for people and programs."""
@@ -57,14 +62,20 @@ def make_plan(link: Link, connection: Connection) -> Plan:
             else:
                 plan.here["create"] += 1
     more = "poll" in link.declaration.features
+    listing = Listing.begin(connection)
     while more:
         listed = link.provider.changes(plan.cursor)
+        listing.take(listed)
         plan.cursor, more = listed.cursor, listed.more
         for reason, count in listed.skipped.items():
             plan.there[f"skip: {reason}"] += count
         for change in listed.changes:
             plan.there[_fate(link, connection, change, markers)] += 1
             plan.changes.append(change)
+    plan.changes += listing.unlisted(link, connection)
+    plan.deleted = deleted_mirrors_in(link, connection, plan.changes)
+    if plan.deleted:
+        plan.there["deleted mirrors"] = plan.deleted
     return plan
 
 
@@ -79,10 +90,19 @@ def _fate(link: Link, connection: Connection, change: RemoteChange, markers: set
     return "import" if link.policy.create_if_unmapped else "skip: the policy imports nothing"
 
 
-def apply_plan(link: Link, connection: Connection, plan: Plan) -> int:
-    """Mark everything that the plan counted and start the integration; the number of interactions marked."""
+def apply_plan(link: Link, connection: Connection, plan: Plan, *, accept_mass_change: bool = False) -> int:
+    """Mark everything that the plan counted and start the integration; the number of interactions marked.
+
+    :param accept_mass_change: a person has confirmed that so many deletions are meant.
+    :raises Reject: ``mass_change``: the guard holds the deletions; nothing was marked.
+    """
     integration, marked = link.integration, 0
+    counted = deletions(link, connection, plan.deleted)
+    if not accept_mass_change and holds(link, counted):
+        raise Reject("mass_change", explain(link, counted), status=409)
     with connection.transaction():
+        if accept_mass_change:
+            confirm(link, connection, plan.deleted)
         if plan.cursor is not None:
             take_in(link, connection, plan.changes)
             write_checkpoint(

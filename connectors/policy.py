@@ -29,7 +29,7 @@ class Policy(BaseModel):
         default=(), description="Mirror interactions of these types only; empty: all."
     )
     most_deletions: Annotated[int, Field(ge=0)] = Field(
-        default=10, description="More deletions than this in one poll…"
+        default=10, description="More deletions than this within six hours…"
     )
     most_deleted_share: Annotated[float, Field(ge=0, le=1)] = Field(
         default=0.2, description="…that are also more than this share of all mirrors stop the integration."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,9 +49,14 @@ class RemoteObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """The object does not exist any more, or for us."""
+    """The object does not exist any more, or for us.
+
+    :param elsewhere: one sentence for a person when it was not deleted but moved out of reach; then its
+        interaction stays as it is.
+    """
 
     external_id: str
+    elsewhere: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +84,22 @@ class ChangePage:
 
     :param cursor: where the next poll goes on; kept once every change of the page is safe.
     :param more: call again at once with ``cursor``.
-    :param skipped: objects that were left alone, by reason; shown in the plan.
+    :param left_alone: objects that were skipped: external id → reason. The plan counts them; a mirror
+        among them gets a warning.
+    :param starts_over: this page and those that follow, up to the one without ``more``, name every object
+        there is; a mirror that none of them names is taken for deleted once a look confirms it.
     """
 
     changes: tuple[RemoteChange, ...]
     cursor: str
     more: bool = False
-    skipped: Mapping[str, int] = field(default_factory=dict)
+    left_alone: Mapping[str, str] = field(default_factory=dict)
+    starts_over: bool = False
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many objects were left alone, by reason."""
+        return dict(Counter(self.left_alone.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from connectors.link import marker_of
 from runtime.postgres import Connection
 from schemas.integration_decisions import CHOICES, Resolution
-from sinks.sync_ledger import retry_units
-from sinks.sync_mappings import delete_mapping
+from sinks.sync_ledger import RemoteMark, retry_units, want_mirror
 from sinks.sync_warnings import SyncWarning, choose, settle_warnings
 
 
@@ -30,9 +30,8 @@ def resolve(
         chosen = choose(connection, fitting, resolution, by)
         for warning in chosen:
             if warning.kind == "detached" and resolution == "retry" and warning.interaction_id:
-                # Without its mapping the interaction gets a new mirror.
-                delete_mapping(connection, warning.integration_id, warning.interaction_id)
-            if resolution != "dismissed" and warning.interaction_id is not None:
+                want_mirror(connection, *_wanted(warning, warning.interaction_id), now)
+            elif resolution != "dismissed" and warning.interaction_id is not None:
                 retry_units(connection, warning.integration_id, [warning.interaction_id], now)
         settle_warnings(
             connection,
@@ -43,3 +42,15 @@ def resolve(
             ],
         )
     return chosen
+
+
+def _wanted(warning: SyncWarning, interaction_id: str) -> tuple[RemoteMark, str]:
+    mark = RemoteMark(
+        integration_id=warning.integration_id,
+        interaction_id=interaction_id,
+        tenant_id=warning.tenant_id,
+        organization_id=warning.organization_id,
+        event_id=None,
+        changed_at=None,
+    )
+    return mark, marker_of(warning.integration_id, interaction_id)

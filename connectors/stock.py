@@ -16,9 +16,14 @@ from runtime.postgres import Connection
 from schemas import cache_tags
 from schemas.errors import Skip
 from sinks.sync_echoes import consume_echoes, consume_unit_echoes, note_echo, open_echoes
-from sinks.sync_ledger import Unit, drop_other, renew
+from sinks.sync_ledger import Unit, drop_other, give_back, renew
 from sinks.sync_mappings import Mapping as MappingRow
-from sinks.sync_mappings import upsert_mapping
+from sinks.sync_mappings import mapping_of, upsert_mapping
+from sinks.sync_warnings import about, raise_warning
+
+
+class LeaseLost(Skip):
+    """Another worker has the row: what it does holds."""
 
 
 @dataclass(slots=True)
@@ -42,12 +47,33 @@ class Stock:
     def holding(self) -> Iterator[None]:
         """A transaction that the claimer of the row alone can make; its lease begins anew with it.
 
-        :raises Skip: the lease ran out and somebody else has the row: what they do holds.
+        :raises LeaseLost: the lease ran out and another worker has the row.
         """
         with self.connection.transaction():
             if not renew(self.connection, self.unit, self.owner, now=self.link.now(), lease=self.link.lease):
-                raise Skip("the lease was lost")
+                raise LeaseLost("the lease was lost")
             yield
+
+    def wait_for_object(self, reason: Skip) -> bool:
+        """Keep what is due until the object can be mirrored again, and warn; ``False`` if it is none of ours.
+
+        Any change of either side is another try.
+        """
+        unit, connection = self.unit, self.connection
+        mapping = mapping_of(connection, unit.integration_id, unit.interaction_id)
+        if unit.intent_marker is None and (mapping is None or mapping.base is None):
+            return False
+        detail = (
+            f"the object at the provider cannot be mirrored now ({reason}); changes wait, and are carried out"
+            " once it can be"
+        )
+        with self.holding():
+            _, new = raise_warning(connection, about(unit, "failed", detail, entity_id=unit.entity_id))
+            give_back(connection, unit, self.owner, again_at=None, error="skipped", parked=True)
+        if new:
+            data = {"kind": "failed", "interactionId": unit.interaction_id}
+            self.link.announce("warning", self.link.integration, unit.entity_id, data)
+        return True
 
     def changed_at(self, remote: RemoteObject) -> datetime | None:
         """When the object was changed last: as its event said, else as it says itself."""
@@ -121,6 +147,7 @@ class Stock:
     ) -> None:
         """Store what was agreed (``None``: as before); call it inside ``holding``."""
         if remote is not None:
+            changes.setdefault("external_id", remote.external_id)
             changes.setdefault("external_url", safe_url(remote.url, self.link.hosts))
             changes.setdefault("external_version", remote.version)
             changes.setdefault("extra", dict(remote.extra))

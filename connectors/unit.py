@@ -6,25 +6,30 @@ they are, merge, write what is left to write. Whoever runs it has claimed the le
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from connectors import inward, outward
 from connectors.conflicts import Disputes
+from connectors.guard import MassChange
 from connectors.link import Link
 from connectors.merge import LocalSide, Merge, RemoteSide, merge
+from connectors.missing import confirm_gone, read_confirmed
 from connectors.remote import Gone, RemoteObject
-from connectors.stock import Stock
+from connectors.stock import LeaseLost, Stock
 from connectors.values import Base, base_from_json, base_to_json
 from runtime.postgres import Connection
-from schemas.errors import Conflict, Retry
+from schemas.errors import Conflict, Retry, Skip
 from sinks.sync_ledger import RemoteMark as Mark
-from sinks.sync_ledger import Unit, finish, give_back, mark_remote
-from sinks.sync_mappings import Mapping, mapping_of
+from sinks.sync_ledger import Unit, finish, give_back, mark_remote, set_intent
+from sinks.sync_mappings import Mapping, delete_mapping, mapping_of
 from sinks.sync_subjects import Subject, read_subject
 from sinks.sync_warnings import settle_kind
 
 _MERGES: Final = 3
+#: Pause of an item that the mass-change guard holds back; its integration is stopped meanwhile.
+_HELD: Final = timedelta(minutes=1)
 
 
 def run_unit(link: Link, connection: Connection, owner: str, unit: Unit) -> None:
@@ -44,6 +49,15 @@ def run_unit(link: Link, connection: Connection, owner: str, unit: Unit) -> None
         except Conflict:
             # The object changed between our look and our write: look again.
             stock.look_again = True
+        except MassChange:
+            give_back(connection, unit, owner, again_at=link.now() + _HELD)
+            return
+        except LeaseLost:
+            raise
+        except Skip as reason:
+            if not stock.wait_for_object(reason):
+                raise
+            return
         else:
             return
     raise Retry("the object keeps changing while it is written")
@@ -62,18 +76,50 @@ def _run(stock: Stock) -> None:
     elif mapping.base is None and subject is None:
         inward.take_over(stock, mapping)
         _done(stock, None)
-    elif subject is None or mapping.gone:
+    elif subject is not None and mapping.gone:
+        _look_for_deleted(stock, mapping, subject)
+    elif subject is None:
         if not mapping.archived and not mapping.gone:
             outward.archive(stock, mapping)
         # Of two sides one is left: there is nothing to dispute.
         settle_kind(stock.connection, unit.integration_id, ["conflict", "refused"], unit.interaction_id)
         _done(stock, subject)
     elif mapping.archived:
-        if not outward.restore(stock, mapping, subject):
-            outward.create(stock, subject)
-        _done(stock, subject)
+        _restore(stock, mapping, subject)
     else:
         _bring_together(stock, mapping, subject)
+
+
+def _look_for_deleted(stock: Stock, mapping: Mapping, subject: Subject) -> None:
+    """Link a deleted object again if it has come back, or make a new one if a person wants it."""
+    unit = stock.unit
+    wanted_back = unit.intent_marker is not None
+    if not wanted_back and unit.remote_mark <= unit.remote_done:
+        _done(stock, subject)
+        return
+    found = read_confirmed(stock, mapping)
+    if isinstance(found, RemoteObject):
+        back = replace(mapping, gone=False, external_id=found.external_id)
+        with stock.holding():
+            stock.store_mapping(back, None, found)
+            set_intent(stock.connection, unit, None)
+        settle_kind(stock.connection, unit.integration_id, ["detached"], unit.interaction_id)
+        stock.tell_mapping_changed()
+        stock.look_again = True
+        _bring_together(stock, back, subject)
+        return
+    if wanted_back and inward.canceled_by_detaching(mapping, subject):
+        inward.reopen(stock, mapping, subject)
+    elif wanted_back:
+        with stock.holding():
+            delete_mapping(stock.connection, unit.integration_id, unit.interaction_id)
+        if _wanted(stock.link, subject):
+            outward.create(stock, subject)
+        else:
+            set_intent(stock.connection, unit, None)
+    # Of two sides one is left: there is nothing to dispute.
+    settle_kind(stock.connection, unit.integration_id, ["conflict", "refused"], unit.interaction_id)
+    _done(stock, subject)
 
 
 def _wanted(link: Link, subject: Subject) -> bool:
@@ -97,8 +143,12 @@ def _bring_together(stock: Stock, mapping: Mapping, subject: Subject) -> None:
         return
     remote = _look(stock, mapping, base, must=marked or disputes.decided or not base)
     if isinstance(remote, Gone):
-        inward.mirror_gone(stock, mapping, subject)
-        _done(stock, subject)
+        _detach(stock, mapping, subject, remote)
+        return
+    moved = remote.external_id != mapping.external_id
+    if remote.archived:
+        # Archived by us, and the deletion was undone before we heard of it.
+        _restore(stock, replace(mapping, external_id=remote.external_id), subject)
         return
     stock.recognise_echoes(base, remote)
     result = _merged(link, stock, base, subject, remote, disputes)
@@ -107,12 +157,28 @@ def _bring_together(stock: Stock, mapping: Mapping, subject: Subject) -> None:
         # What is to be pushed waits until the commands are carried out: then the unit runs again.
         inward.pull(stock, mapping, base, subject, result.pull, remote)
     elif result.push:
-        if not outward.push(stock, mapping, base, result.push, remote):
-            inward.mirror_gone(stock, mapping, subject)
-    elif base_to_json(base) != mapping.base or remote.version != mapping.external_version:
+        gone = outward.push(stock, mapping, base, result.push, remote)
+        if gone is not None:
+            if isinstance(confirm_gone(stock, mapping, gone), RemoteObject):
+                raise Conflict("the object has moved meanwhile")
+            _detach(stock, mapping, subject, gone)
+            return
+    elif moved or base_to_json(base) != mapping.base or remote.version != mapping.external_version:
         stock.keep_mapping(mapping, base, remote)
     with stock.holding():
         disputes.note(result, subject)
+    _done(stock, subject)
+
+
+def _restore(stock: Stock, mapping: Mapping, subject: Subject) -> None:
+    if not outward.restore(stock, mapping, subject):
+        outward.create(stock, subject)
+    _done(stock, subject)
+
+
+def _detach(stock: Stock, mapping: Mapping, subject: Subject, gone: Gone) -> None:
+    inward.detach(stock, mapping, subject, gone)
+    settle_kind(stock.connection, stock.unit.integration_id, ["conflict", "refused"], subject.id)
     _done(stock, subject)
 
 
@@ -132,7 +198,7 @@ def _merged(
 def _look(stock: Stock, mapping: Mapping, base: Base, *, must: bool) -> RemoteObject | Gone:
     link = stock.link
     if link.reads and (must or not link.declaration.conditional_writes):
-        return link.provider.read(mapping.external_id)
+        return read_confirmed(stock, mapping)
     return RemoteObject(
         external_id=mapping.external_id,
         url=mapping.external_url,

@@ -265,6 +265,25 @@ def set_intent(connection: Connection, unit: Unit, marker: str | None) -> None:
     )
 
 
+def is_parked(connection: Connection, integration_id: str, interaction_id: str) -> bool:
+    """Report whether a row was given up: then any sign of its object is worth another try."""
+    row = connection.execute(
+        "SELECT parked FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",
+        (integration_id, interaction_id),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
+def want_mirror(connection: Connection, mark: RemoteMark, marker: str, now: datetime) -> None:
+    """Ask for the mirror of an interaction whose object was deleted: found by its marker, or made again."""
+    mark_remote(connection, mark, now)
+    connection.execute(
+        "UPDATE sync_ledger SET intent_marker = %s, attempts = 0, next_attempt_at = %s"
+        " WHERE integration_id = %s AND interaction_id = %s",
+        (marker, now, mark.integration_id, mark.interaction_id),
+    )
+
+
 def set_pending(connection: Connection, unit: Unit, pending: dict[str, Any] | None, entity_id: str) -> None:
     """Write down commands before they are sent (one more pull), or that their fate is known (``None``)."""
     connection.execute(

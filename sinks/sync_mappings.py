@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -115,15 +116,60 @@ def delete_mapping(connection: Connection, integration_id: str, local_id: str) -
     )
 
 
+_LIVE: Final = "integration_id = %s AND base IS NOT NULL AND NOT archived AND NOT gone"
+
+
 def count_mappings(connection: Connection, integration_id: str) -> int:
     """How many objects are mirrors now."""
     row = connection.execute(
-        "SELECT count(*) FROM sync_external_id_mappings WHERE integration_id = %s"
-        " AND base IS NOT NULL AND NOT archived AND NOT gone",
+        f"SELECT count(*) FROM sync_external_id_mappings WHERE {_LIVE}",  # noqa: S608 - constant text
         (integration_id,),
     ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def live_mirrors(connection: Connection, integration_id: str, external_ids: Collection[str]) -> set[str]:
+    """Those of the objects that are mirrors now: agreed on, not archived, not deleted."""
+    if not external_ids:
+        return set()
+    rows = connection.execute(
+        f"SELECT external_id FROM sync_external_id_mappings WHERE {_LIVE}"  # noqa: S608 - constant text
+        " AND external_id = ANY(%s)",
+        (integration_id, list(external_ids)),
+    )
+    return {row[0] for row in rows}
+
+
+def mirrors_before(connection: Connection, integration_id: str, moment: datetime) -> set[str]:
+    """The objects that have been mirrors, unchanged, since before a moment by the database's clock."""
+    rows = connection.execute(
+        f"SELECT external_id FROM sync_external_id_mappings WHERE {_LIVE}"  # noqa: S608 - constant text
+        " AND updated_at < %s",
+        (integration_id, moment),
+    )
+    return {row[0] for row in rows}
+
+
+def count_deleted(connection: Connection, integration_id: str, since: datetime) -> int:
+    """How many mirrors were found deleted at the provider since a moment by the connectors' clock."""
+    row = connection.execute(
+        "SELECT count(*) FROM sync_external_id_mappings WHERE integration_id = %s AND gone"
+        " AND last_synced_at >= %s",
+        (integration_id, since),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def deleted_mirrors(connection: Connection, integration_id: str, since: datetime | None) -> list[Mapping]:
+    """Mirrors that were found deleted at the provider, since a moment if given; oldest first."""
+    rows = connection.execute(
+        f"{_SELECT} AND gone AND (%s::timestamptz IS NULL OR last_synced_at >= %s)"
+        " ORDER BY last_synced_at, local_id",
+        (integration_id, since, since),
+    )
+    return [_mapping(row) for row in rows]
 
 
 def _mapping(row: tuple[Any, ...]) -> Mapping:

@@ -37,6 +37,16 @@ def processed(
     )
 
 
+def received_since(connection: Connection, integration_id: str, moment: datetime) -> bool:
+    """Report whether a delivery was taken in since a moment."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM webhook_receipts"
+        " WHERE integration_id = %s AND received_at >= %s AND processed_at IS NOT NULL)",
+        (integration_id, moment),
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def purge_receipts(connection: Connection, before: datetime, limit: int = 1000) -> int:
     """Remove receipts of deliveries received before a moment."""
     done = connection.execute(

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import re
-from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -26,6 +26,7 @@ from connectors.contract import Context, Provider
 from connectors.dav import CALDAV, DAV, DavResource, MultiStatus
 from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
 from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
+from connectors.url_paths import normal_path, parent_path
 from connectors.vtodo import DELETED, MARKER, UID_SUFFIX, Days, edited, escaped, new_todo, read_todo, utc
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
 from schemas.instants import parse_instant
@@ -34,6 +35,9 @@ _AT_ONCE: Final = 100
 _HOPS: Final = 5
 #: This one request is refused for a stated reason (RFC 4918 section 16), not for who we are.
 _PRECONDITION: Final = re.compile(rb"<(?:\w+:)?error\b(?!.*need-privileges)", re.DOTALL)
+#: Requests about one to-do: a 403 may be about that to-do alone.
+_ON_ONE_OBJECT: Final = frozenset({"GET", "PUT"})
+_WRITING: Final = frozenset(f"{DAV}{name}" for name in ("all", "write", "write-content", "bind"))
 _CALENDAR: Final = ("d:resourcetype", "d:displayname", "c:supported-calendar-component-set")
 
 
@@ -71,6 +75,7 @@ class Caldav(Provider):
         self._origin, self._path = f"{parts.scheme}://{parts.netloc}", parts.path or "/"
         self._headers = _authorization(settings)
         self._calendar: str | None = None
+        self._named_by_us = re.compile(rf"{re.escape(context.integration_id)}\.[0-9a-f-]{{36}}")
 
     def create(self, intent: Intent) -> RemoteObject:
         path = self._resource(intent.marker)
@@ -79,7 +84,7 @@ class Caldav(Provider):
         text = edited(new_todo(intent.marker + UID_SUFFIX, now), changes, now)
         answer = self._put(path, text, {"If-None-Match": "*"})
         if answer.status_code != 412:
-            return self._stored(path, text, answer)
+            return self._stored(path, text, answer, marker=intent.marker)
         # An earlier run has made it, and did not hear of it.
         made = self.restore(path, intent.values)
         if isinstance(made, Gone):
@@ -119,9 +124,9 @@ class Caldav(Provider):
 
     def find_by_marker(self, marker: str) -> RemoteObject | None:
         path = self._resource(marker)
-        found = self.read(path)
-        if isinstance(found, RemoteObject):
-            return found
+        found = self._fetched(path)
+        if found is not None:
+            return self._object(path, *found)
         answer = self._dav("REPORT", self._collection(), dav.uid_query(marker + UID_SUFFIX), depth="1")
         for resource in answer.resources:
             seen = self._reported(resource)
@@ -143,23 +148,28 @@ class Caldav(Provider):
         gone = [_gone(each, page.token) for each in objects if each.status in {404, 410}]
         living = [each.path for each in objects if each.status == 200 and not each.path.endswith("/")]
         more = any(each.status == 507 for each in page.resources)
-        skipped: Counter[str] = Counter()
-        changed = [*gone, *self._fetch(living, skipped)]
-        return ChangePage(changes=tuple(changed), cursor=page.token, more=more, skipped=dict(skipped))
+        left_alone: dict[str, str] = {}
+        changed = [*gone, *self._fetch(living, left_alone)]
+        return ChangePage(
+            changes=tuple(changed),
+            cursor=page.token,
+            more=more,
+            left_alone=left_alone,
+            starts_over=not cursor,
+        )
 
     def health(self) -> Health:
-        self._calendar = None
-        self._collection()
+        self._calendar = self._discovered()
         return Health(ok=True, detail="Calendar found")
 
-    def _fetch(self, paths: list[str], skipped: Counter[str]) -> list[RemoteChange]:
+    def _fetch(self, paths: list[str], left_alone: dict[str, str]) -> list[RemoteChange]:
         changes = []
         for first in range(0, len(paths), _AT_ONCE):
             body = dav.multiget(paths[first : first + _AT_ONCE])
             for resource in self._dav("REPORT", self._collection(), body, depth="1").resources:
                 seen = self._reported(resource)
                 if isinstance(seen, str):
-                    skipped[seen] += 1
+                    left_alone[resource.path] = seen
                 elif seen is not None:
                     changes.append(_changed(seen))
         return changes
@@ -175,20 +185,26 @@ class Caldav(Provider):
         except Skip as reason:
             return str(reason)
 
-    def _object(self, path: str, text: str, answer: httpx2.Response) -> RemoteObject:
-        return self._seen(path, text, answer.headers.get("etag"), answer.headers.get("last-modified"))
+    def _object(
+        self, path: str, text: str, answer: httpx2.Response, marker: str | None = None
+    ) -> RemoteObject:
+        etag, changed = answer.headers.get("etag"), answer.headers.get("last-modified")
+        return self._seen(path, text, etag, changed, marker)
 
-    def _seen(self, path: str, text: str, etag: str | None, changed: str | None) -> RemoteObject:
+    def _seen(
+        self, path: str, text: str, etag: str | None, changed: str | None, marker: str | None = None
+    ) -> RemoteObject:
         todo = read_todo(text, self._days)
-        if todo.marker is None and not self._settings.include_others:
+        marker = todo.marker or marker or self._marker_in(path)
+        if marker is None and not self._settings.include_others:
             raise Skip("made by others")
         return RemoteObject(
-            external_id=path,
+            external_id=normal_path(path),
             version=etag,
             # The server's clock, where it tells: a client may forget to move LAST-MODIFIED.
             updated_at=_http_date(changed) or todo.changed_at,
             archived=todo.deleted and todo.status == "canceled",
-            marker=todo.marker,
+            marker=marker,
             values={
                 "title": one_line((one_line(todo.title) or "")[:500]),
                 "body": plain((plain(todo.body) or "")[:10_000]),
@@ -209,46 +225,88 @@ class Caldav(Provider):
             raise Conflict("the to-do was changed at the server meanwhile")
         return self._stored(path, written, stored)
 
-    def _stored(self, path: str, text: str, answer: httpx2.Response) -> RemoteObject:
+    def _stored(
+        self, path: str, text: str, answer: httpx2.Response, *, marker: str | None = None
+    ) -> RemoteObject:
+        """The to-do after a write; ``marker`` is ours where the server may have kept neither UID nor X-."""
         if answer.headers.get("etag"):
-            return self._object(path, text, answer)
-        seen = self.read(path)  # no ETag: the server keeps other bytes than it was sent (RFC 4791, 5.3.4)
-        if isinstance(seen, Gone):
+            return self._object(path, text, answer, marker)
+        # No ETag: the server keeps other bytes than it was sent (RFC 4791 section 5.3.4).
+        found = self._fetched(path)
+        if found is None:
             raise Retry("the to-do was stored, and then it was not there")
-        return seen
+        return self._object(path, *found, marker)
+
+    def _marker_in(self, path: str) -> str | None:
+        """The marker that names the resource, where a server has dropped it from the to-do itself."""
+        name = unquote(path.rpartition("/")[2]).removesuffix(".ics")
+        return name if self._named_by_us.fullmatch(name) else None
 
     def _put(self, path: str, text: str, headers: dict[str, str]) -> httpx2.Response:
         kind = {"Content-Type": "text/calendar; charset=utf-8", **headers}
         answer = self._send("PUT", path, text, kind)
         if answer.status_code >= 400 and answer.status_code != 412:
+            if answer.status_code in {403, 404, 410}:
+                self._check_calendar_of(path, writing=True)
             raise Reject("caldav_refused", f"The CalDAV server refused the to-do (HTTP {answer.status_code})")
         return answer
 
     def _get(self, path: str) -> tuple[str, httpx2.Response] | None:
+        """A to-do and the answer that brought it; ``None`` when the server shows that it is deleted."""
+        found = self._fetched(path)
+        if found is not None:
+            return found
+        self._check_calendar_of(path)
+        # A path may be misrouted; a report on the calendar speaks for the object by another one.
+        reported = self._dav("REPORT", parent_path(path), dav.multiget([path]), depth="1").resources
+        if any(each.text(f"{CALDAV}calendar-data") for each in reported):
+            raise Retry("the CalDAV server lists a to-do that it does not give out")
+        return None
+
+    def _check_calendar_of(self, path: str, *, writing: bool = False) -> None:
+        """Tell one refused or missing to-do from a calendar that is refused or missing.
+
+        :raises NeedsAuth: the calendar is not there, not for us, or (``writing``) read-only for us.
+        """
+        names = ["d:resourcetype", "d:current-user-privilege-set"]
+        answer = self._request("PROPFIND", parent_path(path), dav.propfind(names), depth="0")
+        found = _multistatus(answer).resources
+        if not found or not found[0].has(f"{DAV}resourcetype", f"{CALDAV}calendar"):
+            raise NeedsAuth("the calendar is not there any more, or not for us")
+        granted = found[0].properties.get(f"{DAV}current-user-privilege-set")
+        if writing and granted is not None and not any(each.tag in _WRITING for each in granted.iter()):
+            raise NeedsAuth("the calendar is read-only for this user; share it with write access")
+
+    def _fetched(self, path: str) -> tuple[str, httpx2.Response] | None:
         answer = self._send("GET", path, None, {})
         if answer.status_code in {404, 410}:
             return None
+        if answer.status_code == 403:
+            self._check_calendar_of(path)
         if answer.status_code != 200:
             raise Reject("caldav_refused", f"The CalDAV server refused to read (HTTP {answer.status_code})")
         return answer.content.decode(errors="replace"), answer
 
     def _resource(self, marker: str) -> str:
-        return f"{self._collection()}{quote(marker, safe='')}.ics"
+        return normal_path(f"{self._collection()}{quote(marker, safe='')}.ics")
 
     def _collection(self) -> str:
         """The calendar's path, with a slash at its end; found out once."""
         if self._calendar is None:
-            self._calendar = self._discovered().rstrip("/") + "/"
+            self._calendar = self._discovered()
         return self._calendar
 
     def _discovered(self) -> str:
-        """RFC 6764 section 6: the address itself, else principal, home set and the calendars in it."""
+        """RFC 6764 section 6: the address itself, else principal, home set and the calendars in it.
+
+        :returns: the calendar's path, with a slash at its end.
+        """
         names = [*_CALENDAR, "d:current-user-principal"]
         for path in (self._path, "/.well-known/caldav"):
             answer = self._request("PROPFIND", path, dav.propfind(names), depth="0")
             if answer.status_code == 207 and (found := _multistatus(answer).resources):
                 if found[0].has(f"{DAV}resourcetype", f"{CALDAV}calendar"):
-                    return found[0].path
+                    return found[0].path.rstrip("/") + "/"
                 principal = found[0].href(f"{DAV}current-user-principal")
                 if principal:
                     return self._chosen(self._home(principal))
@@ -273,7 +331,7 @@ class Caldav(Provider):
             raise NeedsAuth(
                 f"{len(named)} of {len(found)} calendars for to-dos fit; set `calendar` to the name of one"
             )
-        return named[0].path
+        return named[0].path.rstrip("/") + "/"
 
     def _dav(self, method: str, path: str, body: str, *, depth: str) -> MultiStatus:
         return _multistatus(self._request(method, path, body, depth=depth))
@@ -292,6 +350,8 @@ class Caldav(Provider):
                 break
             answer = self._once(method, target.path, body, headers)
         if answer.status_code in {403, 409} and _PRECONDITION.search(answer.content):
+            return answer
+        if answer.status_code == 403 and method in _ON_ONE_OBJECT:
             return answer
         return settled("The CalDAV server", answer, after=10)
 
@@ -339,7 +399,8 @@ def to_nine(priority: int | None) -> int | None:
 def _multistatus(answer: httpx2.Response) -> MultiStatus:
     if answer.status_code != 207:
         raise NeedsAuth(f"the calendar is not there any more, or not for us (HTTP {answer.status_code})")
-    return dav.read_multistatus(answer.content)
+    found = dav.read_multistatus(answer.content)
+    return replace(found, resources=[replace(each, path=normal_path(each.path)) for each in found.resources])
 
 
 def _changed(seen: RemoteObject) -> RemoteChange:

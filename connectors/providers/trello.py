@@ -12,8 +12,8 @@ import base64
 import hmac
 import json
 import re
-from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha1
 from typing import Any, Final
@@ -42,6 +42,7 @@ _ACTIONS: Final = (
     "updateCard,deleteCard"
 )
 _PAGE: Final = 1000
+_ELSEWHERE: Final = "the card was moved to another board"
 #: Actions of one second may become visible in another order than that of their ids.
 _OVERLAP: Final = timedelta(seconds=60)
 _STATUS: Final[dict[str, dict[str, bool]]] = {
@@ -82,9 +83,10 @@ class Trello(Provider):
         ours = {"X-Trello-Client-Identifier": context.integration_id}
         self._api = JsonApi("Trello", settings.api_url, _credentials(settings, context), context, ours)
         self._board = f"/boards/{quote(settings.board_id, safe='')}"
-        self._list = settings.list_id
+        self._board_id: str | None = None
         self._labels: dict[str, str] = {}
         self._webhook: str | None = None
+        self._unheard: str | None = None
 
     def create(self, intent: Intent) -> RemoteObject:
         fields = {**self._fields(intent.values, intent.marker, ()), "idList": self._list_id()}
@@ -100,22 +102,22 @@ class Trello(Provider):
     def read(self, external_id: str) -> RemoteObject | Gone:
         history = {"actions": _ACTIONS, "actions_limit": "50", "action_fields": "type,date,data"}
         card = self._card(external_id, history)
-        if card is None:
-            return Gone(external_id=external_id)
+        if isinstance(card, Gone):
+            return card
         changes = [action["date"] for action in card["actions"] if _touches(action)]
         return _object(card, changes[0] if changes else card["dateLastActivity"])
 
     def update(self, external_id: str, changes: Mapping[str, Any], base: RemoteObject) -> RemoteObject | Gone:
         # Labels can only be replaced all at once, so people's own must be known as they are now.
         card = self._card(external_id) if "interaction_type" in changes else {"labels": ()}
-        if card is None:
-            return Gone(external_id=external_id)
+        if isinstance(card, Gone):
+            return card
         return self._written(external_id, self._fields(changes, base.marker, card["labels"]))
 
     def archive(self, external_id: str) -> RemoteObject | Gone:
         card = self._card(external_id)
-        if card is None:
-            return Gone(external_id=external_id)
+        if isinstance(card, Gone):
+            return card
         text = MarkedText.read(card["desc"])
         if text.deleted and card["closed"]:
             return _object(card, None)
@@ -124,8 +126,8 @@ class Trello(Provider):
 
     def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
         card = self._card(external_id)
-        if card is None:
-            return Gone(external_id=external_id)
+        if isinstance(card, Gone):
+            return card
         marker = MarkedText.read(card["desc"]).marker
         return self._written(external_id, self._fields(values, marker, card["labels"]))
 
@@ -143,7 +145,8 @@ class Trello(Provider):
 
     def changes(self, cursor: str | None) -> ChangePage:
         state = json.loads(cursor) if cursor else {"since": self._newest_action(), "listed": None}
-        return self._listing(state) if "listed" in state else self._actions(state)
+        page = self._listing(state) if "listed" in state else self._actions(state)
+        return replace(page, starts_over=not cursor)
 
     def verify_and_parse_webhook(
         self, headers: Mapping[str, str], raw_body: bytes, url: str
@@ -164,12 +167,23 @@ class Trello(Provider):
             raise Reject("bad_webhook", "the body is no Trello action", status=400) from None
 
     def keep_webhook(self) -> None:
+        self._unheard = None
+        if not _secret(self._settings.api_secret or self._settings.client_secret):
+            self._unheard = "no api_secret is set, so no webhook can be verified"
+            return
+        try:
+            self._keep_webhook()
+        except Reject:
+            self._unheard = "Trello does not accept the webhook's address"
+            raise
+
+    def _keep_webhook(self) -> None:
         callback = self._context.callback_url
         if callback is None:
             return
         hook = self._call("GET", f"/webhooks/{self._webhook}") if self._webhook else None
         if hook is None:
-            board = self._here("GET", self._board, {"fields": "id"})["id"]
+            board = self._full_board_id()
             tokens = self._here("GET", "/members/me/tokens", {"webhooks": "true"})
             known = [entry for token in tokens for entry in token.get("webhooks", ())]
             ours = [e for e in known if e["callbackURL"] == callback and e["idModel"] == board]
@@ -183,16 +197,18 @@ class Trello(Provider):
         board = self._here("GET", self._board, {"fields": "closed"})
         if board["closed"]:
             return Health(ok=False, detail="The board is closed; open it again, or name another one")
+        if self._unheard is not None:
+            return Health(ok=True, detail=f"Board found; changes are found by polling: {self._unheard}")
         return Health(ok=True, detail="Board found")
 
     def _listing(self, state: dict[str, Any]) -> ChangePage:
         cards = self._cards(state["listed"])
         more = len(cards) == _PAGE
         position = {"since": state["since"], **({"listed": cards[-1]["id"]} if more else {})}
-        found = [_listed(card) for card in cards]
-        changes = tuple(each for each in found if isinstance(each, RemoteChange))
-        skipped = Counter(each for each in found if isinstance(each, str))
-        return ChangePage(changes=changes, cursor=json.dumps(position), more=more, skipped=dict(skipped))
+        found = {card["id"]: _listed(card) for card in cards}
+        changes = tuple(each for each in found.values() if isinstance(each, RemoteChange))
+        left_alone = {identity: each for identity, each in found.items() if isinstance(each, str)}
+        return ChangePage(changes=changes, cursor=json.dumps(position), more=more, left_alone=left_alone)
 
     def _actions(self, state: dict[str, Any]) -> ChangePage:
         # The newest come first: a poll walks back to `since`, and only then moves it.
@@ -243,39 +259,59 @@ class Trello(Provider):
             known = self._here("GET", f"{self._board}/labels", {"limit": "1000", "fields": "name"})
             self._labels = {entry["name"]: entry["id"] for entry in reversed(known)}
         if name not in self._labels:
-            board = self._here("GET", self._board, {"fields": "id"})["id"]
+            board = self._full_board_id()
             made = self._here("POST", "/labels", {"name": name, "color": "sky", "idBoard": board})
             self._labels[name] = str(made["id"])
         return self._labels[name]
 
     def _list_id(self) -> str:
-        if self._list is None:
-            lists = self._here("GET", f"{self._board}/lists", {"filter": "open", "fields": "name"})
-            if not lists:
-                raise NeedsAuth("the Trello board has no open list; make one, or name one in the settings")
-            self._list = str(lists[0]["id"])
-        return self._list
+        """The list of a new card. Never kept: Trello adds cards to an archived list without a word."""
+        lists = self._here("GET", f"{self._board}/lists", {"filter": "open", "fields": "name"})
+        if not lists:
+            raise NeedsAuth("the Trello board has no open list; open one, then resume")
+        wanted = self._settings.list_id
+        if wanted is not None and wanted not in {entry["id"] for entry in lists}:
+            raise NeedsAuth("the list that `list_id` names is archived or not there; open it, then resume")
+        return wanted or str(lists[0]["id"])
 
-    def _card(self, external_id: str, more: Mapping[str, str] | None = None) -> Any | None:
-        return self._call("GET", _card_path(external_id), {"fields": _FIELDS, **(more or {})})
+    def _full_board_id(self) -> str:
+        """The board's id; the settings may name it by the short one of its address."""
+        if self._board_id is None:
+            self._board_id = str(self._here("GET", self._board, {"fields": "id"})["id"])
+        return self._board_id
+
+    def _card(self, external_id: str, more: Mapping[str, str] | None = None) -> Any | Gone:
+        card = self._call("GET", _card_path(external_id), {"fields": _FIELDS, **(more or {})})
+        return self._if_here(external_id, card)
 
     def _written(self, external_id: str, fields: dict[str, Any]) -> RemoteObject | Gone:
-        card = self._call("PUT", _card_path(external_id), fields)
-        return Gone(external_id=external_id) if card is None else _object(card, card["dateLastActivity"])
+        card = self._if_here(external_id, self._call("PUT", _card_path(external_id), fields))
+        return card if isinstance(card, Gone) else _object(card, card["dateLastActivity"])
+
+    def _if_here(self, external_id: str, card: Any | Gone | None) -> Any | Gone:
+        """The card, unless it is gone or on another board, whose changes nobody reports to us."""
+        if card is None:
+            return Gone(external_id=external_id)
+        if isinstance(card, Gone) or card["idBoard"] != self._full_board_id():
+            return Gone(external_id=external_id, elsewhere=_ELSEWHERE)
+        return card
 
     def _here(self, method: str, path: str, fields: Mapping[str, Any]) -> Any:
         answer = self._call(method, path, fields)
-        if answer is None:
+        if answer is None or isinstance(answer, Gone):
             raise NeedsAuth("the Trello board is not there any more, or not for this token")
         return answer
 
-    def _call(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> Any | None:
-        """The answer's JSON; ``None`` where there is nothing (404), or nothing for us."""
+    def _call(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> Any | Gone | None:
+        """The answer's JSON; ``None`` where there is nothing (404), ``Gone`` where it is hidden from us."""
         answer = self._api.ask(method, path, fields)
-        if answer.status_code == 401 and path.startswith("/cards/") and "permission" in answer.text:
-            # If the board is visible and this card is not, it was moved to another, private one.
+        if path.startswith("/cards/") and answer.status_code in {401, 403, 404}:
+            # Only while the board is there for us does this say something about the one card.
             self._here("GET", self._board, {"fields": "id"})
-            return None
+            if answer.status_code == 401 and "permission" in answer.text:
+                return Gone(external_id=path.rpartition("/")[2], elsewhere=_ELSEWHERE)
+            if answer.status_code == 403:
+                raise self._refusal(answer)
         settled("Trello", answer, after=10)
         if answer.status_code == 404:
             return None
@@ -416,7 +452,7 @@ DECLARATION: Final = Declaration(
         "Done is the mark on the due date, canceled is archiving; no card is ever deleted.",
         "A deleted interaction's card is archived, and the same card comes back if the deletion is undone.",
         "Names beyond 500 and descriptions beyond 10,000 characters are taken over up to there.",
-        "A card that is moved to another board of the same member is still followed.",
+        "A card that is moved to another board is let go with a warning; moved back, it is linked again.",
         "Labels that people give a card are left alone; the type's label begins with `type:`.",
         "Webhooks are checked by HMAC-SHA1; the board's actions are polled as well, in case one is lost.",
     ),

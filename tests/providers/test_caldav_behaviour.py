@@ -329,8 +329,12 @@ class TestOddServers:
         assert caught.value.after == 30
 
     def test_410_is_gone(self) -> None:
-        provider = self._provider(lambda _: httpx2.Response(410))
-        assert provider.read("/cal/x.ics") == Gone(external_id="/cal/x.ics")
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            if request.method in {"PROPFIND", "REPORT"}:
+                return httpx2.Response(207, content=_multistatus("/cal/", "<c:calendar/>"))
+            return httpx2.Response(410)
+
+        assert self._provider(answer).read("/cal/x.ics") == Gone(external_id="/cal/x.ics")
 
 
 def _multistatus(path: str, kind: str) -> bytes:

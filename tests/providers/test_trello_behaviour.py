@@ -294,7 +294,8 @@ class TestCards:
     def test_a_card_in_a_board_we_cannot_see_is_gone(self, stage: TrelloStage) -> None:
         made = stage.provider.create(INTENT)
         stage.simulator.hidden_cards.add(made.external_id)
-        assert stage.provider.read(made.external_id) == Gone(external_id=made.external_id)
+        seen = stage.provider.read(made.external_id)
+        assert seen == Gone(external_id=made.external_id, elsewhere="the card was moved to another board")
         with stage.revoked(), pytest.raises(NeedsAuth):
             stage.provider.read(made.external_id)
 

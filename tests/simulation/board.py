@@ -11,7 +11,7 @@ from typing import Any
 from connectors.contract import Context, Provider
 from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
 from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
-from schemas.errors import Conflict, Retry
+from schemas.errors import Conflict, NeedsAuth, Retry, Skip
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 FIELD_NAMES = ("title", "status", "scheduled_at", "priority")
@@ -28,6 +28,7 @@ class Thing:
     updated_at: datetime = _NEVER
     archived: bool = False
     deleted: bool = False
+    unreadable: bool = False
 
 
 @dataclass
@@ -37,6 +38,9 @@ class Board:
     :ivar writes: every write that had an effect: (marker or object id, what).
     :ivar deliveries: changes that its webhooks would tell of, in order.
     :ivar outage: nothing answers; ``lose_answer``: the chance that an effect is not answered.
+    :ivar vanished: no object is found any more, and neither is the board.
+    :ivar lists: a poll without a cursor lists what is there, not everything that ever happened.
+    :ivar forgets: the cursor of the next poll is not known any more.
     """
 
     name: str
@@ -46,6 +50,9 @@ class Board:
     conditional: bool
     skew: timedelta = timedelta()
     outage: bool = False
+    vanished: bool = False
+    lists: bool = False
+    forgets: bool = False
     lose_answer: float = 0.0
     things: dict[str, Thing] = field(default_factory=dict)
     log: list[RemoteChange] = field(default_factory=list)
@@ -72,6 +79,14 @@ class Board:
         self.things[thing.id] = thing
         self.changed(thing)
         return thing
+
+    def move(self, thing: Thing) -> Thing:
+        """Give an object another id, as a client does that stores it under a new name."""
+        moved = self.new_thing(thing.values, thing.marker)
+        moved.archived = thing.archived
+        thing.deleted = True
+        self.changed(thing, "gone")
+        return moved
 
     def held(self, name: str, value: Any) -> Any:
         """What the board can hold of a value."""
@@ -119,22 +134,35 @@ class BoardProvider(Provider):
         if self.board.outage:
             raise Retry("the board is down")
 
+    def _board(self) -> None:
+        self._begin()
+        if self.board.vanished:
+            raise NeedsAuth("the board is not there")
+
+    def _found(self, external_id: str) -> Thing | None:
+        self._begin()
+        thing = self.board.things[external_id]
+        if thing.deleted or self.board.vanished:
+            return None
+        if thing.unreadable:
+            raise Skip("unreadable")
+        return thing
+
     def _answered(self, thing: Thing) -> RemoteObject:
         if self.board.chance.random() < self.board.lose_answer:
             raise Retry("the answer was lost")
         return self._object(thing)
 
     def create(self, intent: Intent) -> RemoteObject:
-        self._begin()
+        self._board()
         values = {name: self.board.held(name, value) for name, value in intent.values.items()}
         thing = self.board.new_thing(values, intent.marker)
         self.board.writes.append((intent.marker, "create"))
         return self._answered(thing)
 
     def update(self, external_id: str, changes: Mapping[str, Any], base: RemoteObject) -> RemoteObject | Gone:
-        self._begin()
-        thing = self.board.things[external_id]
-        if thing.deleted:
+        thing = self._found(external_id)
+        if thing is None:
             return Gone(external_id=external_id)
         if self.board.conditional and base.version != str(thing.version):
             raise Conflict("the object has changed")
@@ -144,9 +172,8 @@ class BoardProvider(Provider):
         return self._answered(thing)
 
     def archive(self, external_id: str) -> RemoteObject | Gone:
-        self._begin()
-        thing = self.board.things[external_id]
-        if thing.deleted:
+        thing = self._found(external_id)
+        if thing is None:
             return Gone(external_id=external_id)
         if not thing.archived:
             thing.archived = True
@@ -155,9 +182,8 @@ class BoardProvider(Provider):
         return self._answered(thing)
 
     def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
-        self._begin()
-        thing = self.board.things[external_id]
-        if thing.deleted:
+        thing = self._found(external_id)
+        if thing is None:
             return Gone(external_id=external_id)
         wanted = {name: self.board.held(name, value) for name, value in values.items()}
         if thing.archived or thing.values != wanted:
@@ -168,25 +194,32 @@ class BoardProvider(Provider):
         return self._answered(thing)
 
     def read(self, external_id: str) -> RemoteObject | Gone:
-        self._begin()
-        thing = self.board.things[external_id]
-        return Gone(external_id=external_id) if thing.deleted else self._object(thing)
+        thing = self._found(external_id)
+        return Gone(external_id=external_id) if thing is None else self._object(thing)
 
     def find_by_marker(self, marker: str) -> RemoteObject | None:
-        self._begin()
+        self._board()
         for thing in self.board.things.values():
-            if thing.marker == marker and not thing.deleted:
+            if thing.marker == marker and not thing.deleted and not thing.unreadable:
                 return self._object(thing)
         return None
 
     def changes(self, cursor: str | None) -> ChangePage:
-        self._begin()
+        self._board()
+        if self.board.forgets:
+            cursor, self.board.forgets = None, False
+        if cursor is None and self.board.lists:
+            return self._listing()
         start = int(cursor or 0)
         page = self.board.log[start : start + 50]
         # A poll shows each object as it is now.
         changes = []
+        left_alone = {}
         for change in page:
             thing = self.board.things[change.external_id]
+            if thing.unreadable and not thing.deleted:
+                left_alone[thing.id] = "unreadable"
+                continue
             changes.append(
                 RemoteChange(
                     event_id=change.event_id,
@@ -197,10 +230,31 @@ class BoardProvider(Provider):
                 )
             )
         end = start + len(page)
-        return ChangePage(changes=tuple(changes), cursor=str(end), more=end < len(self.board.log))
+        return ChangePage(
+            changes=tuple(changes), cursor=str(end), more=end < len(self.board.log), left_alone=left_alone
+        )
+
+    def _listing(self) -> ChangePage:
+        there = [thing for thing in self.board.things.values() if not thing.deleted]
+        return ChangePage(
+            changes=tuple(
+                RemoteChange(
+                    event_id=f"{thing.id}-{thing.version}",
+                    external_id=thing.id,
+                    occurred_at=None,
+                    state=self._object(thing),
+                )
+                for thing in there
+                if not thing.unreadable
+            ),
+            cursor=str(len(self.board.log)),
+            left_alone={thing.id: "unreadable" for thing in there if thing.unreadable},
+            starts_over=True,
+        )
 
     def health(self) -> Health:
-        return Health(ok=not self.board.outage, detail="a board in memory")
+        self._board()
+        return Health(ok=True, detail="a board in memory")
 
 
 class BoardSettings(ProviderSettings):

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import pytest
 from psycopg import sql
 
+from runtime.postgres import Connection, connect
 from runtime.settings import Settings
+from tests.simulation.core import Core
 from tests.stack_fixtures import _administer, _on_database
 
 
@@ -20,3 +22,17 @@ def simulated_world(embedded_stack: Settings, template_database: str) -> Iterato
     _administer(embedded_stack, sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(database, template))
     yield _on_database(embedded_stack, name)
     _administer(embedded_stack, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+
+
+@pytest.fixture(scope="module")
+def servers(simulated_world: Settings) -> Iterator[tuple[Connection, Core]]:
+    """A connection of the connectors, and the core; no crash of the server is part of this."""
+    with (
+        connect(simulated_world, application_name="simulation", autocommit=True) as connection,
+        connect(simulated_world, application_name="simulation-core") as applying,
+    ):
+        for each in (connection, applying):
+            # Thousands of small commits.
+            each.execute("SET synchronous_commit = off")
+        applying.commit()
+        yield connection, Core(applying)

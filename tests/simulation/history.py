@@ -81,6 +81,7 @@ class History:
             chance=self.chance,
             lossy=self.chance.random() < 0.5,
             conditional=self.chance.random() < 0.5,
+            lists=self.chance.random() < 0.5,
             skew=timedelta(seconds=self.chance.choice([0, 0, -3600, -7, 3, 250, 7200])),
         )
         declaration = declaration_of(board)
@@ -125,6 +126,9 @@ class History:
             (self.edit_there, 9),
             (self.appear_there, 2),
             (self.delete_there, 1),
+            (self.move_there, 1),
+            (self.spoil_there, 1),
+            (self.forget_there, 1),
             (self.apply, 10),
             (self.tell_agent, 9),
             (self.deliver, 10),
@@ -245,6 +249,25 @@ class History:
             for name in ("title", "scheduled_at", "priority", "status"):
                 side.edits.setdefault((identity, name), []).append("?")
 
+    def move_there(self) -> None:
+        """A client stores an object under another name: it keeps its marker."""
+        side = self.chance.choice(self.sides)
+        thing = self._thing(side)
+        if thing is not None and thing.marker is not None and not thing.unreadable:
+            side.board.move(thing)
+
+    def spoil_there(self) -> None:
+        """An object becomes one that cannot be mirrored, or can be again."""
+        side = self.chance.choice(self.sides)
+        thing = self._thing(side)
+        if thing is not None and thing.marker is not None:
+            thing.unreadable = not thing.unreadable
+            side.board.changed(thing)
+
+    def forget_there(self) -> None:
+        side = self.chance.choice(self.sides)
+        side.board.forgets = side.board.lists
+
     def apply(self) -> None:
         self.desk.apply()
 
@@ -319,6 +342,10 @@ class History:
         for side in self.sides:
             side.board.outage, side.board.lose_answer, side.armed = False, 0.0, None
             self.chance.shuffle(side.board.deliveries)
+            for thing in list(side.board.things.values()):
+                if thing.unreadable:
+                    thing.unreadable = False
+                    side.board.changed(thing)
         for _ in range(60):
             self.time += timedelta(seconds=30)
             before = self._moves()

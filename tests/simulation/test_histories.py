@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
-from runtime.postgres import Connection, connect
-from runtime.settings import Settings
+from runtime.postgres import Connection
 from tests.simulation.core import Core
 from tests.simulation.history import History
 
@@ -25,19 +23,6 @@ def play(connection: Connection, core: Core, seed: int, steps: int = STEPS) -> H
     history.heal()
     history.check()
     return history
-
-
-@pytest.fixture(scope="module")
-def servers(simulated_world: Settings) -> Iterator[tuple[Connection, Core]]:
-    with (
-        connect(simulated_world, application_name="simulation", autocommit=True) as connection,
-        connect(simulated_world, application_name="simulation-core") as applying,
-    ):
-        for each in (connection, applying):
-            # Thousands of small commits; no crash of the server is part of this.
-            each.execute("SET synchronous_commit = off")
-        applying.commit()
-        yield connection, Core(applying)
 
 
 @pytest.mark.parametrize("tens", range(HISTORIES // 10))

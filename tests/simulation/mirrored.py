@@ -1,0 +1,152 @@
+"""Interactions of one tenant mirrored to one board in memory, driven step by step."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connectors.breaker import Breaker
+from connectors.link import Link
+from connectors.marking import marks_of
+from connectors.policy import Policy
+from connectors.poller import poll
+from connectors.worker import Worker
+from runtime.postgres import Connection
+from sinks.sync_integrations import insert_integration, read_integration, set_state
+from sinks.sync_ledger import mark_local
+from sinks.sync_mappings import Mapping, mapping_of
+from sinks.sync_subjects import read_subject
+from sinks.sync_warnings import SyncWarning, list_warnings
+from tests.harness.integrations import an_integration
+from tests.simulation.board import Board, BoardProvider, Thing, declaration_of
+from tests.simulation.core import Core, Desk
+
+
+class Mirrored:
+    """A tenant, an integration, a board, and a clock that moves with each round."""
+
+    def __init__(self, connection: Connection, core: Core, *, lists: bool = True, **policy: Any) -> None:
+        self.connection = connection
+        self.time = datetime.now(UTC)
+        chance = random.Random(uuid.uuid4().int)
+        self.desk = Desk(core, self.now, chance)
+        self.board = Board(
+            name=f"M{uuid.uuid4().hex[:6]}-",
+            clock=self.now,
+            chance=chance,
+            lossy=False,
+            conditional=True,
+            lists=lists,
+        )
+        integration = an_integration(f"m-{self.desk.tenant}", self.desk.tenant, self.desk.organization)
+        insert_integration(connection, integration)
+        self.id = integration.id
+        self.link = Link(
+            integration=integration,
+            declaration=declaration_of(self.board),
+            provider=BoardProvider(self.board),
+            policy=Policy(**policy),
+            send=self.desk.send,
+            now=self.now,
+        )
+        self.breaker = Breaker(self.now)
+        self.runs = 0
+
+    def now(self) -> datetime:
+        return self.time
+
+    def call(self, title: str = "Ring back", kind: str = "call") -> str:
+        identity = str(uuid.uuid4())
+        data = {"id": identity, "interactionType": kind, "title": title, "priority": 60}
+        self.desk.person("interaction.create", data)
+        return identity
+
+    def calls(self, count: int) -> list[str]:
+        made = [self.call(f"Call {number}") for number in range(count)]
+        self.settle()
+        return made
+
+    def say(self, verb: str, identity: str, **data: Any) -> None:
+        self.desk.person(f"interaction.{verb}", {"id": identity, **data})
+
+    def settle(self, rounds: int = 12, *, polls: bool = True) -> None:
+        """Run agent, poll and worker until nothing is due, as long as the integration is active."""
+        for _ in range(rounds):
+            self.time += timedelta(seconds=2)
+            self.desk.apply()
+            events, self.desk.events = self.desk.events, []
+            marks = [
+                mark
+                for kind, payload in events
+                if "changedFields" in payload
+                for mark in marks_of(kind, payload, [self.link.integration])
+            ]
+            with self.connection.transaction():
+                mark_local(self.connection, marks, self.time)
+            if self.state()[0] != "active":
+                return
+            if polls:
+                poll(self.link, self.connection)
+            self.work()
+
+    def work(self) -> None:
+        for _ in range(60):
+            self.runs += 1
+            worker = Worker(self.link, self.connection, f"{self.id}{self.runs}", self.breaker)
+            if self.state()[0] != "active" or not worker.work(most=1):
+                return
+
+    def state(self) -> tuple[str, str]:
+        found = read_integration(self.connection, self.id)
+        assert found is not None
+        return found.state, found.state_reason or ""
+
+    def activate(self) -> None:
+        set_state(self.connection, self.id, "active", None)
+
+    def mapping(self, identity: str) -> Mapping | None:
+        return mapping_of(self.connection, self.id, identity)
+
+    def thing(self, identity: str) -> Thing:
+        mapping = self.mapping(identity)
+        assert mapping is not None
+        return self.board.things[mapping.external_id]
+
+    def status(self, identity: str) -> str:
+        subject = read_subject(self.connection, self.desk.tenant, self.desk.organization, identity)
+        assert subject is not None
+        return str(subject.values["status"])
+
+    def statuses(self, identities: list[str]) -> dict[str, int]:
+        found = [self.status(identity) for identity in identities]
+        return {status: found.count(status) for status in sorted(set(found))}
+
+    def warnings(self, kind: str | None = None) -> list[SyncWarning]:
+        found = list_warnings(self.connection, integration_id=self.id)
+        return [warning for warning in found if kind in (None, warning.kind)]
+
+    def erase(self, identity: str, *, told: bool = True) -> None:
+        """A person deletes the object for good; ``told``: the board's log says so."""
+        thing = self.thing(identity)
+        thing.deleted = True
+        if told:
+            self.board.changed(thing, "gone")
+
+    def edit(self, identity: str, **values: Any) -> None:
+        thing = self.thing(identity)
+        thing.values.update(values)
+        self.board.changed(thing)
+
+    @contextlib.contextmanager
+    def policy(self, **changes: Any) -> Iterator[None]:
+        before = self.link
+        self.link = replace(before, policy=before.policy.model_copy(update=changes))
+        try:
+            yield
+        finally:
+            self.link = before

@@ -1,0 +1,159 @@
+"""Mirrors that move, cannot be read, or were lost sight of: linked again, kept waiting, mended."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from connectors.plan import make_plan
+from connectors.reconciler import reconcile
+from runtime.postgres import Connection
+from tests.simulation.core import Core
+from tests.simulation.mirrored import Mirrored
+
+pytestmark = pytest.mark.integration
+Servers = tuple[Connection, Core]
+
+
+@pytest.mark.parametrize("imports", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+def test_an_object_under_another_id_is_linked_again(servers: Servers, imports: bool, late: bool) -> None:
+    world = Mirrored(*servers)
+    policy = {"create_if_unmapped": imports, "entity_id": world.desk.entity if imports else None}
+    with world.policy(**policy):
+        [identity] = world.calls(1)
+        thing = world.thing(identity)
+        if late:
+            world.erase(identity)
+            world.settle()
+            assert world.status(identity) == "canceled"
+            thing.deleted = False
+        moved = world.board.move(thing)
+        moved.values = {**moved.values, "title": "moved"}
+        world.settle()
+    assert world.thing(identity) is moved
+    assert world.status(identity) == "planned"
+    assert world.warnings() == []
+    rows = world.connection.execute(
+        "SELECT title FROM customer_interactions WHERE tenant_id = %s", (world.desk.tenant,)
+    ).fetchall()
+    assert rows == [("moved",)]
+    world.say("update", identity, title="changed here")
+    world.settle()
+    assert moved.values["title"] == "changed here"
+
+
+def test_a_push_finds_an_object_under_its_new_id(servers: Servers) -> None:
+    world = Mirrored(*servers)
+    [identity] = world.calls(1)
+    moved = world.board.move(world.thing(identity))
+    world.say("update", identity, title="changed here")
+    world.settle(polls=False)
+    assert world.thing(identity) is moved
+    assert moved.values["title"] == "changed here"
+    assert world.status(identity) == "planned"
+
+
+def test_a_copy_of_a_mirror_does_not_take_its_place(servers: Servers) -> None:
+    world = Mirrored(*servers)
+    [identity] = world.calls(1)
+    thing = world.thing(identity)
+    world.board.new_thing({**thing.values, "title": "a copy"}, thing.marker)
+    world.settle()
+    assert world.thing(identity) is thing
+    assert thing.values["title"] == "Call 0"
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_is_due_waits_until_the_object_can_be_read(servers: Servers, told: bool) -> None:
+    world = Mirrored(*servers)
+    [identity] = world.calls(1)
+    thing = world.thing(identity)
+    thing.unreadable = True
+    if told:
+        world.board.changed(thing)
+        world.settle()
+        assert len(world.warnings("failed")) == 1, "it is noticed before anything is due"
+    world.say("update", identity, title="one")
+    world.settle()
+    world.say("update", identity, title="two")
+    world.settle()
+    [warning] = world.warnings("failed")
+    assert warning.interaction_id == identity
+    assert "cannot be mirrored now (unreadable)" in warning.detail
+    thing.unreadable = False
+    world.board.changed(thing)
+    world.settle()
+    assert thing.values["title"] == "two"
+    assert world.warnings() == []
+
+
+def test_a_deletion_here_waits_for_an_unreadable_object(servers: Servers) -> None:
+    world = Mirrored(*servers)
+    [identity] = world.calls(1)
+    thing = world.thing(identity)
+    thing.unreadable = True
+    world.say("delete", identity)
+    world.settle()
+    assert len(world.warnings("failed")) == 1
+    thing.unreadable = False
+    world.board.changed(thing)
+    world.settle()
+    assert thing.archived
+    assert world.warnings() == []
+
+
+def test_only_the_types_of_the_policy_are_mirrored(servers: Servers) -> None:
+    world = Mirrored(*servers, only_types=("call",))
+    call, note = world.call("a call"), world.call("a note", kind="note")
+    world.settle()
+    assert world.mapping(call) is not None
+    assert world.mapping(note) is None
+    assert [thing.values["title"] for thing in world.board.things.values()] == ["a call"]
+    plan = make_plan(world.link, world.connection)
+    assert plan.here == {"mirrored": 1, "skip: type not in the policy": 1}
+    world.say("update", note, interactionType="call")
+    world.settle()
+    assert world.mapping(note) is not None, "it is of a mirrored type now"
+    world.say("update", call, interactionType="note", title="still ours")
+    world.settle()
+    assert world.thing(call).values["title"] == "still ours", "a mirror is kept up to date"
+
+
+def test_a_mirror_of_nothing_is_archived(servers: Servers) -> None:
+    world = Mirrored(*servers)
+    [identity] = world.calls(1)
+    thing = world.thing(identity)
+    world.say("delete", identity)
+    world.desk.apply()
+    world.desk.events.clear()  # nobody tells the connectors
+    drift = reconcile(world.link, world.connection, settling=timedelta(days=-1))
+    assert (drift.missed, drift.orphaned, drift.untended) == (0, 1, 0)
+    world.settle()
+    assert thing.archived
+    assert reconcile(world.link, world.connection, settling=timedelta(days=-1)).orphaned == 0
+
+
+def test_a_mirror_that_the_ledger_lost_is_tended_again(servers: Servers) -> None:
+    world = Mirrored(*servers)
+    [identity] = world.calls(1)
+    world.connection.execute("DELETE FROM sync_ledger WHERE interaction_id = %s", (identity,))
+    world.thing(identity).values["title"] = "changed unseen"
+    drift = reconcile(world.link, world.connection, settling=timedelta(days=1))
+    assert (drift.missed, drift.orphaned, drift.untended) == (0, 0, 1)
+    world.settle(polls=False)
+    row = world.connection.execute("SELECT title FROM customer_interactions WHERE id = %s", (identity,))
+    assert row.fetchone() == ("changed unseen",)
+    assert len(world.board.things) == 1
+
+
+def test_a_version_that_no_event_told_of_is_found(servers: Servers) -> None:
+    world = Mirrored(*servers)
+    [identity] = world.calls(1)
+    world.say("update", identity, title="untold")
+    world.desk.apply()
+    world.desk.events.clear()
+    assert reconcile(world.link, world.connection, settling=timedelta(days=-1)).missed == 1
+    world.settle(polls=False)
+    assert world.thing(identity).values["title"] == "untold"
