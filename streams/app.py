@@ -11,6 +11,7 @@ import asyncio
 import faulthandler
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +23,7 @@ from mode import Service
 from runtime.faust_worker import run_worker
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
+from runtime.supervised_thread import supervised
 from streams.pipeline import Pulse
 
 _log = structlog.get_logger("worker")
@@ -68,17 +70,16 @@ class StageService(Service):
 
     async def on_start(self) -> None:
         for name, stage in self._stages:
-            thread = threading.Thread(target=self._run, args=(name, stage), name=name, daemon=True)
+            thread = supervised(
+                name, stage, stopping=self._stop_event.is_set, failed=partial(self._stage_failed, name)
+            )
             self._threads.append(thread)
             thread.start()
 
-    def _run(self, name: str, stage: Stage) -> None:
-        try:
-            stage()
-        except BaseException as error:  # noqa: BLE001 - whatever ends a stage ends the worker
-            _log.error("worker.stage_failed", stage=name, error=type(error).__name__, reason=str(error))
-            self.failure = self.failure or error
-            self._stop_event.set()
+    def _stage_failed(self, name: str, error: BaseException) -> None:
+        _log.error("worker.stage_failed", stage=name, error=type(error).__name__, reason=str(error))
+        self.failure = self.failure or error
+        self._stop_event.set()
 
     @Service.task
     async def _watch(self) -> None:

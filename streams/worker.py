@@ -19,18 +19,20 @@ from streams.reader import Reader
 from streams.relay import Relay
 from streams.timers import Timers
 from streams.topics import require_topics
+from streams.upkeep import Upkeep
 from streams.writer import Writer
 
 Stages = list[tuple[str, Stage]]
 
 
 def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:
-    """The applier: reader, writer and publisher, each in its thread; and their watch."""
+    """The applier: reader, writer and publisher, each in its thread; their watch and their upkeep."""
     codec = make_codec(settings)
     flight = Flight()
     # A full batch and its decisions take 20 MiB.
     batches, applied = HandOver(settings.batch_size), HandOver(settings.batch_size)
-    reader = Reader(settings, codec.decode, flight, batches, pulse, stop)
+    upkeep = Upkeep(settings, flight, stop)
+    reader = Reader(settings, codec.decode, flight, batches, pulse, stop, upkeep)
     writer = Writer(settings, codec.encode_result, flight, batches, applied, pulse, stop)
     publisher = Publisher(settings, codec.encode_result, flight, applied, pulse, stop)
     liveness = ApplierLiveness(settings, reader.owned, pulse, stop)
@@ -39,6 +41,7 @@ def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> S
         "writer": writer.run,
         "publisher": publisher.run,
         "liveness": liveness.run,
+        "upkeep": upkeep.run,
     }
     return [(name, _abandoning(flight, run)) for name, run in stages.items()]
 
@@ -49,7 +52,7 @@ def _abandoning(flight: Flight, run: Stage) -> Stage:
     def stage() -> None:
         try:
             run()
-        except BaseException:
+        except:  # also what is no exception class (runtime.supervised_thread)
             flight.abandon()
             raise
 
