@@ -35,6 +35,11 @@ UPDATE consumed_offsets SET results_offset = %(results)s
 WHERE consumer_group = %(group)s AND topic = %(topic)s AND partition = %(partition)s
   AND results_offset < %(results)s AND %(results)s <= next_offset
 """
+_STANDINGS: Final = """
+SELECT partition, next_offset, results_offset,
+    CASE WHEN next_offset = 0 THEN 'infinity' ELSE extract(epoch FROM now() - updated_at)::float8 END
+FROM consumed_offsets WHERE consumer_group = %s AND topic = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,3 +116,21 @@ def note_results(connection: Connection, group: str, topic: str, published: Mapp
     for partition, results in sorted(published.items()):
         values = {"group": group, "topic": topic, "partition": partition, "results": results}
         connection.execute(_NOTE_RESULTS, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a partition is, and since when.
+
+    :param still: seconds since its watermark moved last; infinite when it never did.
+    """
+
+    next_offset: int = 0
+    results_offset: int = 0
+    still: float = float("inf")
+
+
+def standings(connection: Connection, group: str, topic: str) -> dict[int, Standing]:
+    """Partition → where it is."""
+    rows = connection.execute(_STANDINGS, (group, topic))
+    return {row[0]: Standing(row[1], row[2], float(row[3])) for row in rows}
