@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from rich.console import Console
@@ -42,23 +43,33 @@ def say_ready(running: RunningStack, *, detached: bool = False) -> None:
         _err.print("Ready. Ctrl-C stops everything; the data stay.")
 
 
-def process_table(processes: list[ProcessRecord], lag: dict[str, int | None] | None = None) -> Table:
-    """Processes as a table; the column of lags is there when ``lag`` is given."""
+def process_table(
+    processes: list[ProcessRecord],
+    lag: dict[str, int | None] | None = None,
+    unready: Collection[str] = (),
+) -> Table:
+    """Processes as a table; the columns of lags and health addresses are there when ``lag`` is given.
+
+    :param unready: names of processes that run and say that they are not ready.
+    """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("process", "pid", "state", "restarts"):
         table.add_column(column)
     if lag is not None:
         table.add_column("lag", justify="right")
+        table.add_column("health")
     for process in processes:
-        colour = "green" if process.state == "running" else "yellow"
+        state = "not ready" if process.name in unready else process.state
+        colour = "green" if state == "running" else "yellow"
         row = [
             process.name,
             str(process.pid or "–"),
-            f"[{colour}]{process.state}[/{colour}]",
+            f"[{colour}]{state}[/{colour}]",
             str(process.restarts or ""),
         ]
         if lag is not None:
             known = lag.get(process.role)
             row.append("–" if known is None else str(known))
+            row.append(f"{process.url}/readyz" if process.url is not None else "")
         table.add_row(*row)
     return table

@@ -1,32 +1,48 @@
-"""`interactions status`: what runs, and how far behind it is."""
+"""`interactions status`: what runs, how far behind it is, and what stands still."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 
+from cli.role_health import not_ready
 from cli.stack_view import process_table
 from runtime.running_stack import RunningStack, read_running_stack
-from runtime.settings import load_settings, read_settings
+from runtime.settings import Settings, load_settings, read_settings
+from runtime.stalls import Stall
 
 EXAMPLES = """
 [bold]Examples[/bold]
 
   interactions status                        a table for people
 
-  interactions status --json | jq '.processes[] | select(.state != "running")'
+  interactions status --json | jq '.stalls[].reason'
 
 [bold]Exit codes[/bold]
 
-  0 all processes run, 1 one does not, 2 no stack runs here
+  0 all processes run, are ready and nothing stands still, 1 otherwise, 2 no stack runs here
 
 [bold]Lag[/bold]
 
-  applier: commands not applied yet; relay: events not published yet; timers: due moments not announced yet
+  applier: commands not applied yet, those in open transactions too; relay: events not published yet;
+  timers: due moments not announced yet
 """
+
+
+def _core_stalls(settings: Settings) -> list[Stall]:
+    # The Kafka client takes its time to load; most of this command does without.
+    from streams.stalls import core_stalls
+
+    return core_stalls(settings)
+
+
+#: Where stalls are looked up: one function for each part of the product.
+STALL_SOURCES: Final[tuple[Callable[[Settings], list[Stall]], ...]] = (_core_stalls,)
 
 
 def register(app: typer.Typer) -> None:
@@ -37,25 +53,45 @@ def register(app: typer.Typer) -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
 ) -> None:
-    """Show each process of the stack: role, pid, state, lag."""
+    """Show each process of the stack (role, pid, state, lag), and work that makes no progress."""
     home = read_settings().home
     running = read_running_stack(home)
-    lag = _lag() if running is not None else {}
-    if as_json:
-        typer.echo(json.dumps({"processes": _rows(running, lag)}))
-    elif running is None:
-        typer.echo(f"No stack runs in {home}. Start one with `interactions up --detach`.", err=True)
-    else:
-        Console(highlight=False).print(process_table(running.processes, lag))
     if running is None:
+        if as_json:
+            typer.echo(json.dumps({"processes": [], "stalls": []}))
+        else:
+            typer.echo(f"No stack runs in {home}. Start one with `interactions up --detach`.", err=True)
         raise typer.Exit(2)
-    if any(process.state != "running" for process in running.processes):
+    lag, stalls = _lag(), _stalls()
+    unready = {process.name: not_ready(process) for process in running.processes}
+    if as_json:
+        found = [asdict(stall) for stall in stalls]
+        typer.echo(json.dumps({"processes": _rows(running, lag, unready), "stalls": found}))
+    else:
+        _show(running, lag, unready, stalls)
+    if any(process.state != "running" for process in running.processes) or any(unready.values()) or stalls:
         raise typer.Exit(1)
 
 
-def _rows(running: RunningStack | None, lag: dict[str, int | None]) -> list[dict[str, Any]]:
-    if running is None:
-        return []
+def _show(
+    running: RunningStack, lag: dict[str, int | None], unready: dict[str, list[str]], stalls: list[Stall]
+) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    said = {stall.reason for stall in stalls}
+    console.print(
+        process_table(running.processes, lag, {name for name, reasons in unready.items() if reasons})
+    )
+    for stall in stalls:
+        console.print(f"[red]stalled[/red] {stall.stage}, {stall.place}: {stall.reason}")
+    for name, reasons in unready.items():
+        for reason in reasons:
+            if reason not in said:
+                console.print(f"[yellow]not ready[/yellow] {name}: {reason}")
+
+
+def _rows(
+    running: RunningStack, lag: dict[str, int | None], unready: dict[str, list[str]]
+) -> list[dict[str, Any]]:
     return [
         {
             "role": process.role,
@@ -64,6 +100,8 @@ def _rows(running: RunningStack | None, lag: dict[str, int | None]) -> list[dict
             "state": process.state,
             "restarts": process.restarts,
             "lag": lag.get(process.role),
+            "url": process.url,
+            "notReady": unready[process.name],
         }
         for process in running.processes
     ]
@@ -71,10 +109,19 @@ def _rows(running: RunningStack | None, lag: dict[str, int | None]) -> list[dict
 
 def _lag() -> dict[str, int | None]:
     """Lag by role; empty when the servers do not answer: the table is then still worth seeing."""
-    # The Kafka client takes its time to load; most of this command does without.
     from streams.lag import lag_by_role
 
     try:
         return lag_by_role(load_settings())
     except Exception:  # noqa: BLE001 - servers without tables or topics yet, or gone: the rest is worth seeing
         return {}
+
+
+def _stalls() -> list[Stall]:
+    found: list[Stall] = []
+    for source in STALL_SOURCES:
+        try:
+            found += source(load_settings())
+        except Exception:  # noqa: BLE001, S112 - as above; the roles say that their servers do not answer
+            continue
+    return found

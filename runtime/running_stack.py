@@ -27,6 +27,7 @@ class ProcessRecord(BaseModel):
     """One process of the stack.
 
     :param name: unique in the stack; equal to the role unless it has several processes.
+    :param url: where it answers ``/readyz``; ``None`` while it does not run, or when it never does.
     :param mark: start mark that tells this process from a later one with the same pid.
     """
 
@@ -36,6 +37,7 @@ class ProcessRecord(BaseModel):
     mark: str | None
     state: ProcessState
     restarts: int = 0
+    url: str | None = None
 
 
 class RunningStack(BaseModel):

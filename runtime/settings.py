@@ -56,6 +56,8 @@ class Settings(BaseSettings):
     stuck_after_seconds: float = Field(
         default=120.0, gt=0, description="A role with work that gets nowhere for so long ends with an error."
     )
+    health_host: str = Field(default="127.0.0.1", description="Where roles answer /healthz and /readyz.")
+    health_port: int = Field(default=0, ge=0, le=65535, description="0 takes any free port.")
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
@@ -64,6 +66,11 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().resolve()
+
+    @property
+    def stalled_after_seconds(self) -> float:
+        """Work that waits for so long without progress is reported as a stall."""
+        return self.stuck_after_seconds / 2
 
     def topic(self, name: str) -> str:
         """The full name on the broker of a topic of the catalogue."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -12,10 +13,14 @@ _UNPUBLISHED_SQL: Final = """
 SELECT count(*) FROM outbox o LEFT JOIN relay_positions r ON r.shard = %s
 WHERE o.xid >= coalesce(r.xid_floor, 0) AND o.position > coalesce(r.position, 0)
 """
-_PUBLISHABLE_SQL: Final = """
-SELECT EXISTS (
-  SELECT 1 FROM outbox WHERE xid >= %s AND xid < (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint
-  AND NOT (xid < %s AND position <= %s))::int
+_FIRST_SQL: Final = """
+SELECT position, xid, extract(epoch FROM now() - created_at)::float8,
+    xid >= (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint
+FROM outbox WHERE xid >= %s AND NOT (xid < %s AND position <= %s) ORDER BY xid, position LIMIT 1
+"""
+_OLDEST_SQL: Final = """
+SELECT application_name, pid, extract(epoch FROM now() - xact_start)::int FROM pg_stat_activity
+WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY age(backend_xid) DESC LIMIT 1
 """
 _DUE_SQL: Final = """
 SELECT count(*) FROM customer_interactions WHERE status = 'planned'
@@ -28,9 +33,34 @@ def unpublished(connection: Connection, shard: str) -> int:
     return _number(connection, _UNPUBLISHED_SQL, (shard,))
 
 
-def publishable(connection: Connection, at: Position) -> bool:
-    """Whether a row of a finished transaction lies behind a relay's position."""
-    return _number(connection, _PUBLISHABLE_SQL, (at.floor, at.ceiling or at.floor, at.position)) > 0
+@dataclass(frozen=True, slots=True)
+class UnpublishedRow:
+    """The first row of the outbox behind a relay's position.
+
+    :param seconds: its age.
+    :param blocked_by: the session whose open transaction must end first; ``None`` when none must.
+    """
+
+    position: int
+    seconds: float
+    blocked_by: str | None
+
+
+def first_unpublished(connection: Connection, at: Position) -> UnpublishedRow | None:
+    """The first row that a relay at a position has not published."""
+    row = connection.execute(_FIRST_SQL, (at.floor, at.ceiling or at.floor, at.position)).fetchone()
+    if row is None:
+        return None
+    position, _, age, blocked = row
+    return UnpublishedRow(position, float(age), _oldest(connection) if blocked else None)
+
+
+def _oldest(connection: Connection) -> str:
+    row = connection.execute(_OLDEST_SQL).fetchone()
+    if row is None:
+        return "one that was prepared and neither committed nor rolled back (pg_prepared_xacts)"
+    name, pid, seconds = row
+    return f"of {name or 'a session without a name'} (process {pid}), open for {seconds or 0} s"
 
 
 def unmarked(connection: Connection, overdue_after_seconds: int) -> int:

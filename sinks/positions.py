@@ -1,9 +1,10 @@
-"""Where each partition stands, as the database knows it."""
+"""How far each partition is applied and answered, as the database knows it (``consumed_offsets``)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import psycopg
 
@@ -12,17 +13,47 @@ from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
 
+_READ: Final = """
+SELECT partition, next_offset, results_offset, topic_id FROM consumed_offsets
+WHERE consumer_group = %s AND topic = %s AND partition = ANY(%s)
+"""
+_BEGIN: Final = """
+INSERT INTO consumed_offsets (consumer_group, topic, partition, next_offset, results_offset, topic_id)
+SELECT %s, %s, number, 0, 0, %s FROM unnest(%s::int[]) AS p (number)
+ON CONFLICT (consumer_group, topic, partition) DO UPDATE SET topic_id = excluded.topic_id
+WHERE consumed_offsets.topic_id IS NULL
+"""
+# Safe beside any applier: a watermark that was moved by a batch is not the one that this expects.
+_SKIP_MARKERS: Final = """
+UPDATE consumed_offsets SET next_offset = %(end)s, updated_at = now(),
+    results_offset = CASE WHEN results_offset >= next_offset THEN %(end)s ELSE results_offset END
+WHERE consumer_group = %(group)s AND topic = %(topic)s AND partition = %(partition)s
+  AND next_offset = %(position)s AND %(position)s < %(end)s
+"""
+_NOTE_RESULTS: Final = """
+UPDATE consumed_offsets SET results_offset = %(results)s
+WHERE consumer_group = %(group)s AND topic = %(topic)s AND partition = %(partition)s
+  AND results_offset < %(results)s AND %(results)s <= next_offset
+"""
+_STANDINGS: Final = """
+SELECT partition, next_offset, results_offset,
+    CASE WHEN next_offset = 0 THEN 'infinity' ELSE extract(epoch FROM now() - updated_at)::float8 END
+FROM consumed_offsets WHERE consumer_group = %s AND topic = %s
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a partition stands, as stored in ``consumed_offsets``.
+    """The stored positions of a partition.
 
     :param next_offset: the watermark: every record below it is applied.
     :param results_offset: every record below it has its result published, as last stored.
+    :param topic_id: Kafka's id of the topic that the records were read from; ``None`` when not known.
     """
 
     next_offset: int
     results_offset: int
+    topic_id: str | None = None
 
 
 def read_progress(settings: Settings, partitions: Sequence[int]) -> dict[int, Progress]:
@@ -32,14 +63,24 @@ def read_progress(settings: Settings, partitions: Sequence[int]) -> dict[int, Pr
     """
     try:
         with connect(settings, application_name="interactions-positions", autocommit=True) as connection:
-            rows = connection.execute(
-                "SELECT partition, next_offset, results_offset FROM consumed_offsets"
-                " WHERE consumer_group = %s AND topic = %s AND partition = ANY(%s)",
-                (settings.consumer_group, settings.topic(COMMANDS), list(partitions)),
-            ).fetchall()
+            names = settings.consumer_group, settings.topic(COMMANDS)
+            rows = connection.execute(_READ, (*names, list(partitions))).fetchall()
     except psycopg.OperationalError as error:
         raise Retry("the database cannot be read now") from error
-    return {row[0]: Progress(row[1], row[2]) for row in rows}
+    return {row[0]: Progress(row[1], row[2], row[3]) for row in rows}
+
+
+def begin_partitions(settings: Settings, partitions: Sequence[int], topic_id: str | None) -> None:
+    """Give each partition its row, with the id of the topic, before anything is applied from it.
+
+    :raises Retry: the database cannot be written now.
+    """
+    try:
+        with connect(settings, application_name="interactions-positions", autocommit=True) as connection:
+            names = settings.consumer_group, settings.topic(COMMANDS)
+            connection.execute(_BEGIN, (*names, topic_id, sorted(partitions)))
+    except psycopg.OperationalError as error:
+        raise Retry("the database cannot be written now") from error
 
 
 def watermarks(connection: Connection, group: str, topic: str) -> dict[int, int]:
@@ -49,3 +90,47 @@ def watermarks(connection: Connection, group: str, topic: str) -> dict[int, int]
         (group, topic),
     )
     return {row[0]: row[1] for row in rows}
+
+
+def skip_markers(
+    connection: Connection, group: str, topic: str, tails: Mapping[int, tuple[int, int]]
+) -> None:
+    """Move watermarks over offsets that hold no record: markers of transactions, aborted records.
+
+    Otherwise a segment of nothing but those, deleted by retention, looks like lost commands.
+
+    :param tails: partition → a position, and the offset below which no record follows it. A watermark
+        that is not at the position stays.
+    """
+    for partition, (position, end) in sorted(tails.items()):
+        # One by one: two rows locked in another order than the applier's could deadlock with it.
+        values = {"group": group, "topic": topic, "partition": partition, "position": position, "end": end}
+        connection.execute(_SKIP_MARKERS, values)
+
+
+def note_results(connection: Connection, group: str, topic: str, published: Mapping[int, int]) -> None:
+    """Store how far results are published, so that losing the group's offsets repeats none.
+
+    :param published: partition → the offset below which every result is published.
+    """
+    for partition, results in sorted(published.items()):
+        values = {"group": group, "topic": topic, "partition": partition, "results": results}
+        connection.execute(_NOTE_RESULTS, values)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a partition is, and since when.
+
+    :param still: seconds since its watermark moved last; infinite when it never did.
+    """
+
+    next_offset: int = 0
+    results_offset: int = 0
+    still: float = float("inf")
+
+
+def standings(connection: Connection, group: str, topic: str) -> dict[int, Standing]:
+    """Partition → where it is."""
+    rows = connection.execute(_STANDINGS, (group, topic))
+    return {row[0]: Standing(row[1], row[2], float(row[3])) for row in rows}

@@ -229,6 +229,8 @@ consumed_offsets: Final = sa.Table(
     Column("next_offset", BigInteger, nullable=False),
     # Everything below has its result published for sure, as far as the database knows.
     Column("results_offset", BigInteger, nullable=False),
+    # The id that Kafka gave the topic: offsets mean nothing in another topic of the same name.
+    Column("topic_id", Text),
     _instant("updated_at", server_default=sa.text("now()")),
     postgresql_with={"fillfactor": 50},
 )

@@ -32,6 +32,7 @@ class Child:
     :param role: what it does.
     :param launch: how to start it; asked again at every start.
     :param not_ready: ``None`` when the process with the given pid does its work, else why not.
+    :param url: where a ready process answers ``/readyz``; ``None`` for one that does not.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Child:
         not_ready: Callable[[int], str | None],
         stop_signal: signal.Signals,
         log_file: Path,
+        url: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.name = name
         self.role = role
@@ -54,6 +56,7 @@ class Child:
         self._launch = launch
         self._not_ready = not_ready
         self._stop_signal = stop_signal
+        self._url = url
         self._process: subprocess.Popen[bytes] | None = None
         self._mark: str | None = None
         self._pauses: Iterator[float] = _RESTARTS.delays()
@@ -74,6 +77,7 @@ class Child:
             mark=self._mark,
             state=self.state,
             restarts=self.restarts,
+            url=self._url() if self.state == "running" else None,
         )
 
     def start(self) -> None:

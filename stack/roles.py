@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from runtime.readiness import READY_FILE_VARIABLE, has_announced
+from runtime.readiness import READY_FILE_VARIABLE, announced_url, has_announced
 from runtime.running_stack import Addresses
 from runtime.settings import ENV_PREFIX
 from schemas.errors import Stop
@@ -71,6 +71,8 @@ def _role_child(home: Home, role: str, name: str, environment: dict[str, str]) -
             environment={
                 **environment,
                 f"{ENV_PREFIX}HOME": str(home.root),
+                # Several roles run here: each takes a free port, and `interactions status` shows it.
+                f"{ENV_PREFIX}HEALTH_PORT": "0",
                 READY_FILE_VARIABLE: str(ready_file),
             },
         )
@@ -83,6 +85,7 @@ def _role_child(home: Home, role: str, name: str, environment: dict[str, str]) -
         role=role,
         launch=launch,
         not_ready=not_ready,
+        url=lambda: announced_url(ready_file),
         stop_signal=signal.SIGTERM,
         log_file=home.logs / f"{name}.log",
     )

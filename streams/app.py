@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import threading
+import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +24,7 @@ from mode import Service
 from runtime.faust_worker import run_worker
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
+from runtime.supervised_thread import supervised
 from streams.pipeline import Pulse
 
 _log = structlog.get_logger("worker")
@@ -59,6 +62,8 @@ class StageService(Service):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self._url: str | None = None
+        self._watched_at = time.monotonic()
         self._name = name
         self._stages = stages
         self._pulse = pulse
@@ -68,25 +73,25 @@ class StageService(Service):
 
     async def on_start(self) -> None:
         for name, stage in self._stages:
-            thread = threading.Thread(target=self._run, args=(name, stage), name=name, daemon=True)
+            thread = supervised(
+                name, stage, stopping=self._stop_event.is_set, failed=partial(self._stage_failed, name)
+            )
             self._threads.append(thread)
             thread.start()
 
-    def _run(self, name: str, stage: Stage) -> None:
-        try:
-            stage()
-        except BaseException as error:  # noqa: BLE001 - whatever ends a stage ends the worker
-            _log.error("worker.stage_failed", stage=name, error=type(error).__name__, reason=str(error))
-            self.failure = self.failure or error
-            self._stop_event.set()
+    def _stage_failed(self, name: str, error: BaseException) -> None:
+        _log.error("worker.stage_failed", stage=name, error=type(error).__name__, reason=str(error))
+        self.failure = self.failure or error
+        self._stop_event.set()
 
     @Service.task
     async def _watch(self) -> None:
         announced = False
         while not self.should_stop:
             await self.sleep(0.2)
+            self._watched_at = time.monotonic()
             if self._pulse.started and not announced:
-                announce_ready()
+                announce_ready(self._url)
                 announced = True
             if self.failure is not None:
                 # A stage that hangs in a client's library must not keep the process: C code ends it.
@@ -97,6 +102,25 @@ class StageService(Service):
             if silent:
                 _log.error("worker.stalled", stages=silent)
                 self.failure = RuntimeError(f"{', '.join(silent)} made no progress")
+
+    def answer_at(self, url: str, serve: Stage) -> None:
+        """Answer requests about the process's health too; before it starts.
+
+        :param url: the address that ``serve`` answers at.
+        """
+        self._url = url
+        self._stages = [*self._stages, ("health", serve)]
+
+    def why_dead(self) -> str | None:
+        """Why this process does not live any more; ``None`` when it does."""
+        if self.failure is not None:
+            return f"It ends: {self.failure}"
+        silent = self._pulse.silent(STALL_SECONDS)
+        if silent:
+            return f"No sign of life for {STALL_SECONDS:g} s from: {', '.join(silent)}"
+        if time.monotonic() - self._watched_at > STALL_SECONDS:
+            return "The watch over its stages hangs"
+        return None
 
     async def on_stop(self) -> None:
         self._stop_event.set()

@@ -6,12 +6,13 @@ from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
 
-from runtime.kafka import make_consumer
+from runtime.kafka import make_admin, make_consumer
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
 from sinks.backlog import unmarked, unpublished
 from sinks.positions import watermarks
+from streams.partition_ends import partition_ends, partition_numbers
 from streams.relay import SHARD
 
 _SECONDS: Final = 5.0
@@ -34,17 +35,17 @@ def lag_by_role(settings: Settings) -> dict[str, int | None]:
 
 
 def _unapplied(settings: Settings, applied: dict[int, int]) -> int:
-    topic = settings.topic(COMMANDS)
+    topic, admin = settings.topic(COMMANDS), make_admin(settings)
     consumer = make_consumer(settings, "interactions-lag", **{"enable.partition.eof": True})
     try:
         left = 0
-        for number in consumer.list_topics(topic, timeout=_SECONDS).topics[topic].partitions:
-            low, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_SECONDS)
-            start = max(low, applied.get(number, 0))
-            behind = max(0, end - start)
-            if 0 < behind <= _FEW and not _holds_record(consumer, TopicPartition(topic, number, start)):
-                behind = 0
-            left += behind
+        for number, ends in partition_ends(admin, topic, partition_numbers(admin, topic)).items():
+            start = max(ends.low, applied.get(number, 0))
+            readable = max(0, ends.stable - start)
+            if 0 < readable <= _FEW and not _holds_record(consumer, TopicPartition(topic, number, start)):
+                readable = 0
+            # Records behind an open transaction wait too, though nobody can read them yet.
+            left += readable + ends.high - max(ends.stable, start)
         return left
     finally:
         consumer.close()

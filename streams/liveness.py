@@ -1,53 +1,56 @@
-"""Liveness: there is work, the servers answer, and nothing moves; then the process ends rather than stall.
+"""Liveness: work waits, the servers answer, and nothing moves; it is said, and then the process ends.
 
-What counts is what an outsider sees: the log end against the watermark, the outbox against the relay's
-position. A stage may be busy or beat and yet get nowhere (a partition that stays paused, a client that
-never delivers); and while a server is away nobody is stuck, so a restart would mend nothing: such time
-does not count.
+What counts is what an outsider sees: the log end against the watermark, the watermark against the published
+results, the outbox against the relay's position. A stage may be busy or beat and yet get nowhere (a partition
+that stays paused, a client that never delivers); and while a server does not answer nobody is stuck, so a
+restart would mend nothing: such time does not count.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Hashable, Mapping
+from typing import Final, TypeVar
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import KafkaException
 
-from runtime.kafka import make_consumer
+from runtime.health import Health
+from runtime.kafka import make_admin
 from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
+from runtime.stalls import Stall
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
-from sinks.backlog import publishable
-from sinks.positions import watermarks
+from sinks.due import server_time
 from sinks.windows import Position
 from streams.pipeline import Pulse
+from streams.waiting import CommandsLook, Waiting, unrelayed
 
 _log = structlog.get_logger("liveness")
 _ANSWER_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 5.0
 #: So many times the patience for one place while others move.
 _SHARE: Final = 10
+Place = TypeVar("Place", bound=Hashable)
 
 
 class Standstill:
     """Since when each place has been where it is.
 
     A busy role serves its places one after the other, so one that waits while others move is given
-    more time than one of a role that does not move at all.
+    ten times the patience.
 
-    :param patience: seconds for which nothing may move although there is work.
+    :param patience: seconds after which a place that does not move is stuck.
     """
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
-        self._since: dict[int, tuple[int, float]] = {}
+        self._since: dict[Hashable, tuple[int, float]] = {}
         self._moved = float("-inf")
 
-    def look(self, places: Mapping[int, int], now: float, *, moved: bool = False) -> list[int]:
+    def look(self, places: Mapping[Place, int], now: float, *, moved: bool = False) -> list[Place]:
         """The places that have not moved for too long; those not named are forgotten.
 
         :param places: each place that has work → where it is.
@@ -61,58 +64,67 @@ class Standstill:
             moved = moved or (known is not None and known[0] != at)
         if moved:
             self._moved = now
-        return [
-            place
-            for place, (_, since) in self._since.items()
-            if now - max(since, self._moved) > self._patience or now - since > _SHARE * self._patience
-        ]
+        stuck = []
+        for place in places:
+            _, since = self._since[place]
+            if now - max(since, self._moved) > self._patience or now - since > _SHARE * self._patience:
+                stuck.append(place)
+        return stuck
+
+    def since(self, place: Hashable) -> float:
+        """When a place of the last look was first seen where it is."""
+        return self._since[place][1]
 
     def forgive(self) -> None:
-        """Start anew: what was seen so far says nothing."""
+        """Start again: what was seen so far says nothing."""
         self._since = {}
 
 
 class ApplierLiveness:
-    """Watches the watermarks of the partitions an applier owns, by clients of its own.
+    """Watches the watermarks and results of the partitions an applier owns, by clients of its own.
+
+    An applier that owns nothing watches all of them: that nobody is given a partition is a stall too.
 
     :param owned: the partitions as the reader has them now.
     """
 
     def __init__(
-        self, settings: Settings, owned: Callable[[], list[int]], pulse: Pulse, stop: threading.Event
+        self,
+        settings: Settings,
+        owned: Callable[[], list[int]],
+        pulse: Pulse,
+        stop: threading.Event,
+        health: Health,
     ) -> None:
         self._settings = settings
         self._owned = owned
-        self._topic = settings.topic(COMMANDS)
-        self._applied: dict[int, int] = {}
-        self._watch = _Watch(settings, self._places, pulse, stop)
+        self._applied: dict[int, int] | None = None
+        self._look: CommandsLook | None = None
+        self._watch = _Watch(settings, self._waiting, pulse, stop, health)
 
     def run(self) -> None:
         """Look until asked to stop.
 
         :raises Stop: a partition is stuck.
         """
-        stuck = self._watch.run()
+        try:
+            stuck = self._watch.run()
+        finally:
+            if self._look is not None:
+                self._look.close()
         if stuck is not None:
-            number, watermark = stuck
-            raise Stop(
-                f"partition {number} is stuck: a record waits at offset {watermark} or beyond, the servers"
-                f" answer, and its watermark has not moved for {self._settings.stuck_after_seconds:g} s."
-                " Ending, so that a fresh process goes on"
-            )
+            raise Stop(f"the applier is stuck. {stuck.reason} Ending, so that a fresh process goes on")
 
-    def _places(self, connection: Connection, consumer: Consumer) -> tuple[dict[int, int], bool]:
-        before = self._applied
-        self._applied = watermarks(connection, self._settings.consumer_group, self._topic)
-        owned = self._owned()
-        moved = any(self._applied.get(number, 0) != before.get(number, 0) for number in owned)
-        return {
-            number: at
-            for number in owned
-            # Only for those that rest the broker is asked whether there is something to do.
-            if (at := self._applied.get(number, 0)) == before.get(number, 0)
-            and _record_waits(consumer, TopicPartition(self._topic, number, at))
-        }, moved
+    def _waiting(self, connection: Connection) -> tuple[list[Waiting], bool]:
+        look = self._look = self._look or CommandsLook(self._settings)
+        stored, before = look.standings(connection), self._applied
+        self._applied = {number: standing.next_offset for number, standing in stored.items()}
+        numbers = self._owned() or look.partitions()
+        # Only for those that rest the broker is asked whether there is something to do.
+        resting = [] if before is None else [n for n in numbers if self._applied.get(n) == before.get(n)]
+        moved = len(resting) < len(numbers)
+        now = server_time(connection).timestamp()
+        return [*look.unapplied(stored, resting, now), *look.unpublished(stored, numbers, now)], moved
 
 
 class RelayLiveness:
@@ -127,53 +139,56 @@ class RelayLiveness:
         position: Callable[[], Position | None],
         pulse: Pulse,
         stop: threading.Event,
+        health: Health,
     ) -> None:
         self._settings = settings
         self._position = position
-        self._watch = _Watch(settings, self._places, pulse, stop)
+        self._watch = _Watch(settings, self._waiting, pulse, stop, health)
 
     def run(self) -> None:
         """Look until asked to stop.
 
         :raises Stop: the relay is stuck.
         """
-        if self._watch.run() is not None:
-            raise Stop(
-                "the relay is stuck: rows of the outbox wait, the servers answer, and it has published none"
-                f" for {self._settings.stuck_after_seconds:g} s. Ending, so that a fresh process goes on"
-            )
+        stuck = self._watch.run()
+        if stuck is not None:
+            raise Stop(f"the relay is stuck. {stuck.reason} Ending, so that a fresh process goes on")
 
-    def _places(self, connection: Connection, consumer: Consumer) -> tuple[dict[int, int], bool]:
+    def _waiting(self, connection: Connection) -> tuple[list[Waiting], bool]:
         at = self._position()
-        if at is None or not publishable(connection, at):
-            return {}, False
-        consumer.list_topics(self._settings.topic(COMMANDS), timeout=_ANSWER_SECONDS)
-        return {0: hash(at)}, False
+        found = [] if at is None else list(unrelayed(connection, at))
+        if found:
+            admin = make_admin(self._settings)
+            admin.list_topics(self._settings.topic(COMMANDS), timeout=_ANSWER_SECONDS)
+        return found, False
 
 
 class _Watch:
     """Looks several times in the span of patience; only time in which both servers answered counts.
 
-    :param places: each place that has work → where it stands; and whether anything moved.
+    :param waiting: what waits, and whether anything else moved since the last look.
+    :param health: told of each place that stands still for half of the patience.
     """
 
     def __init__(
         self,
         settings: Settings,
-        places: Callable[[Connection, Consumer], tuple[dict[int, int], bool]],
+        waiting: Callable[[Connection], tuple[list[Waiting], bool]],
         pulse: Pulse,
         stop: threading.Event,
+        health: Health,
     ) -> None:
         self._settings = settings
-        self._places = places
+        self._waiting = waiting
         self._pulse = pulse
         self._stop = stop
+        self._health = health
+        self._said: set[tuple[str, str, int]] = set()
 
-    def run(self) -> tuple[int, int] | None:
+    def run(self) -> Stall | None:
         """The first place that stands still for too long, or ``None`` when asked to stop."""
         patience = self._settings.stuck_after_seconds
         standstill = Standstill(patience)
-        consumer = make_consumer(self._settings, "interactions-liveness", **{"enable.partition.eof": True})
         connection: Connection | None = None
         try:
             while not self._stop.wait(min(_LOOK_SECONDS, patience / 4)):
@@ -182,40 +197,56 @@ class _Watch:
                         connection = connect(
                             self._settings, application_name="interactions-liveness", autocommit=True
                         )
-                    places, moved = self._places(connection, consumer)
-                except (Retry, Outage, KafkaException):
+                    waiting, moved = self._waiting(connection)
+                except (Retry, Outage, KafkaException) as error:
                     _close(connection)
                     connection = None
                     standstill.forgive()
+                    self._health.blind("liveness", f"A server does not answer: {_words(error)}")
                     continue
                 if self._pulse.excused():
                     standstill.forgive()
                     continue
-                for number in standstill.look(places, time.monotonic(), moved=moved):
-                    _log.error("liveness.stuck", place=number, at=places[number], seconds=patience)
-                    return number, places[number]
+                stuck = self._looked(standstill, waiting, moved)
+                if stuck is not None:
+                    return stuck
             return None
         finally:
             _close(connection)
-            consumer.close()
+
+    def _looked(self, standstill: Standstill, waiting: list[Waiting], moved: bool) -> Stall | None:
+        now = time.monotonic()
+        places = {(found.stage, found.key): found for found in waiting}
+        at = {place: found.at for place, found in places.items()}
+        stuck = standstill.look(at, now, moved=moved)
+        stalls = []
+        for place, found in places.items():
+            seconds = now - standstill.since(place)
+            if seconds >= self._settings.stalled_after_seconds:
+                stalls.append(found.stall(seconds))
+                self._say(found, seconds)
+        self._health.report("liveness", stalls)
+        for place in stuck:
+            if (found := places[place]).mended:
+                seconds = now - standstill.since(place)
+                _log.error("liveness.stuck", stage=found.stage, place=found.place, seconds=round(seconds, 1))
+                return found.stall(seconds)
+        return None
+
+    def _say(self, found: Waiting, seconds: float) -> None:
+        place = found.stage, found.key, found.at
+        if place not in self._said:
+            self._said.add(place)
+            stall = found.stall(seconds)
+            _log.warning("liveness.stalled", stage=stall.stage, place=stall.place, reason=stall.reason)
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, KafkaException):
+        return f"Kafka: {error.args[0].str()}"
+    return str(error) if isinstance(error, Retry) else "Postgres ended the connection"
 
 
 def _close(connection: Connection | None) -> None:
     if connection is not None:
         connection.close()
-
-
-def _record_waits(consumer: Consumer, at: TopicPartition) -> bool:
-    """Whether a committed record lies at or beyond a position; the markers of transactions are none.
-
-    :raises KafkaException: the broker does not answer.
-    """
-    low, end = consumer.get_watermark_offsets(at, timeout=_ANSWER_SECONDS)
-    if end <= max(low, at.offset):
-        return False
-    consumer.assign([TopicPartition(at.topic, at.partition, max(low, at.offset))])
-    try:
-        message = consumer.poll(_ANSWER_SECONDS)
-    finally:
-        consumer.unassign()
-    return message is not None and message.error() is None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Final, cast
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime import crash_points
 from runtime.backoff import Backoff
@@ -17,17 +18,17 @@ from schemas.command import Command, Refused
 from schemas.decode import DecodeAvro
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
-from sinks.positions import Progress, read_progress
 from streams.decoding import Decoding
 from streams.incoming import place_of
 from streams.pipeline import Batch, Flight, HandOver, Pulse
+from streams.start_offsets import StartOffsets
+from streams.upkeep import Upkeep
 
 _log = structlog.get_logger("applier")
-_NO_OFFSET: Final = -1001
 #: How long a rebalance waits for what is in flight; well below max.poll.interval.ms.
 _DRAIN_SECONDS: Final = 30.0
-#: A killed owner's transaction ends after its timeout and the broker's next look for such ones.
-_TRANSACTION_END_SECONDS: Final = 60.0
+_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - a public constant
+_Rebalance = Callable[[Consumer, list[TopicPartition]], None]
 #: Longer than any pause between two tries.
 _EXCUSED_SECONDS: Final = 10.0
 
@@ -39,6 +40,8 @@ class Reader:
     commands are applied: on assignment reading starts at the smaller one, so that a result lost
     between commit and publishing is published again, and a commit that is ahead of the database
     (a restored backup) loses nothing.
+
+    :param upkeep: told of the ends that were reached, and of partitions that are about to be given up.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Reader:
         batches: HandOver,
         pulse: Pulse,
         stop: threading.Event,
+        upkeep: Upkeep,
     ) -> None:
         self._settings = settings
         self._decoding = Decoding(decode_avro, self._wait_for_registry, stop)
@@ -56,7 +60,11 @@ class Reader:
         self._batches = batches
         self._pulse = pulse
         self._stop = stop
+        self._upkeep = upkeep
         self._positions: dict[int, int] = {}
+        self._reached: dict[int, int] = {}  # ends that were reached since the last batch
+        self._starts = StartOffsets(settings, pulse, stop, upkeep.ensure_months)
+        self._failure: BaseException | None = None  # of a callback
         self._waiting: Batch | None = None  # departed, and the writer has no room for it yet
         self._gave_up = False
         self._topic = settings.topic(COMMANDS)
@@ -71,12 +79,19 @@ class Reader:
                 # so it must be small too; a larger record comes all the same (KIP-74).
                 "queued.max.messages.kbytes": 2048,
                 "max.partition.fetch.bytes": 131_072,
+                "enable.partition.eof": True,
+                # Hazard: "earliest" would pass in silence over records that retention deletes ahead of us.
+                "auto.offset.reset": "error",
             },
         )
 
     def owned(self) -> list[int]:
         """The partitions that are ours now."""
         return list(self._positions)
+
+    def positions(self) -> dict[int, int]:
+        """Partition → the offset after the last record that was read."""
+        return dict(self._positions)
 
     def run(self) -> None:
         """Read until asked to stop.
@@ -85,9 +100,9 @@ class Reader:
         """
         self.consumer.subscribe(
             [self._topic],
-            on_assign=self._assigned,
-            on_revoke=self._revoked,
-            on_lost=self._lost,
+            on_assign=self._kept(self._assigned),
+            on_revoke=self._kept(self._revoked),
+            on_lost=self._kept(self._lost),
         )
         try:
             while not self._stop.is_set():
@@ -96,18 +111,56 @@ class Reader:
                 if messages:
                     crash_points.reach("after-poll")
                     self._deliver(messages)
+                self._note_tails()
             self._drain(self.consumer)
         finally:
             self._pulse.rest("reader")
             self.consumer.close()
+        self._raise_failure()
+
+    def _kept(self, callback: _Rebalance) -> _Rebalance:
+        """A callback whose failure is kept for :meth:`_raise_failure`.
+
+        Hazard: what is raised through the client comes out of it as no exception at all.
+        """
+
+        def call(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            try:
+                callback(consumer, partitions)
+            except BaseException as error:  # noqa: BLE001 - raised again, outside of the client
+                self._failure = self._failure or error
+
+        return call
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
 
     def _poll(self) -> list[Message]:
         # No timer between an idle applier and its first command: wait for one, take what is there.
         messages = self.consumer.consume(1, 0.25)
         if messages and self._settings.batch_size > 1:
             messages += self.consumer.consume(self._settings.batch_size - 1, 0)
+        self._raise_failure()
         self._flight.membership = self.consumer.consumer_group_metadata()
-        return messages
+        return [message for message in messages if not self._at_end(message)]
+
+    def _at_end(self, message: Message) -> bool:
+        """Take note of an end of a partition; anything else is for :meth:`_deliver`."""
+        error = message.error()
+        if error is None or error.code() != _EOF:
+            return False
+        _, number, offset = cast("tuple[str, int, int]", _place(message))
+        self._reached[number] = offset
+        return True
+
+    def _note_tails(self) -> None:
+        # Hazard: only when all that came before the ends has gone into the positions.
+        for number, end in self._reached.items():
+            position = self._positions.get(number)
+            if position is not None and end > position:
+                self._upkeep.tails[number] = (position, end)
+        self._reached.clear()
 
     def _deliver(self, messages: list[Message]) -> None:
         epoch = self._flight.epoch
@@ -174,6 +227,7 @@ class Reader:
             owned = self.consumer.assignment()
             if owned:
                 self.consumer.resume(owned)
+        self._raise_failure()
         # After the callbacks: a membership must never be newer than what is known to be lost.
         self._flight.membership = self.consumer.consumer_group_metadata()
 
@@ -182,68 +236,16 @@ class Reader:
         if not numbers:
             consumer.incremental_assign([])
             return
-        progress = self._progress(numbers)
-        committed = self._committed(consumer, partitions)
+        found = self._starts.find(consumer, partitions)
         starts = []
-        for number in numbers:
-            low, end = consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=30)
-            stored = progress.get(number)
-            applied = stored.next_offset if stored else 0
-            published = committed.get(number, _NO_OFFSET)
-            if published < 0:
-                published = stored.results_offset if stored else 0
-            if applied > end:
-                raise Stop(
-                    f"partition {number} ends at offset {end}, but the database has applied up to"
-                    f" {applied}: the topic was recreated or the broker restored. Nothing is read until"
-                    " this is resolved; see docs/operations.md"
-                )
-            if published > applied:
-                _log.error(
-                    "applier.offsets_ahead_of_database",
-                    partition=number,
-                    committed=published,
-                    watermark=applied,
-                )
-            start = min(published, applied)
-            if low > applied and end > applied:
-                raise Stop(
-                    f"partition {number}: offsets {applied} to {low - 1} were deleted by retention before"
-                    " they were applied; their commands are lost. See docs/operations.md"
-                )
-            start = max(start, low)
-            self._positions[number] = start
-            self._flight.published[number] = min(published, applied)
-            starts.append(TopicPartition(self._topic, number, start or OFFSET_BEGINNING))
+        for number, start in found.items():
+            self._positions[number] = start.offset
+            self._flight.published[number] = start.published
+            starts.append(TopicPartition(self._topic, number, start.offset))
         _log.info("applier.assigned", partitions=numbers, starts=[part.offset for part in starts])
         consumer.incremental_assign(starts)
         # Hazard: a pause outlives the loss of a partition; without this it would come back deaf.
         consumer.resume(partitions)
-
-    def _committed(self, consumer: Consumer, partitions: list[TopicPartition]) -> dict[int, int]:
-        """The group's offsets; an open transaction that holds some is waited for, until it has ended.
-
-        :raises KafkaException: the broker refuses, or the transaction did not end in time.
-        """
-        found = consumer.committed(partitions, timeout=_TRANSACTION_END_SECONDS)
-        for part in found:
-            # Hazard: beside an error stands the same number as for "never committed".
-            if part.error is not None:
-                raise KafkaException(part.error)
-        return {part.partition: part.offset for part in found}
-
-    def _progress(self, numbers: list[int]) -> dict[int, Progress]:
-        """The stored positions; a database that is away is waited for, or each owner would end in turn."""
-        delays = Backoff(ceiling=2.0).delays()
-        while True:
-            try:
-                return read_progress(self._settings, numbers)
-            except Retry as error:
-                _log.warning("applier.retry", reason=str(error))
-                self._pulse.beat("reader")
-                self._pulse.excuse("reader", _EXCUSED_SECONDS)
-                if self._stop.wait(next(delays)):
-                    raise
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [part.partition for part in partitions]
@@ -253,6 +255,7 @@ class Reader:
             self._gave_up = True
             self._flight.epoch += 1
             raise Stop("a rebalance could not wait for the batch in flight; starting afresh")
+        self._upkeep.revoking(numbers)
         self._forget(numbers)
         consumer.incremental_unassign(partitions)
 
@@ -279,10 +282,15 @@ class Reader:
     def _forget(self, partitions: list[int]) -> None:
         for number in partitions:
             self._positions.pop(number, None)
+            self._upkeep.tails.pop(number, None)
+            self._reached.pop(number, None)
             self._flight.published.pop(number, None)
 
 
 def _raise_if_fatal(error: KafkaError) -> None:
+    if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - a public constant
+        # Starting afresh says which records they are, if they were not applied.
+        raise Stop(f"records were deleted before they could be read: {error.str()}")
     if error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         raise Stop(f"the consumer cannot go on: {error.str()}") from KafkaException(error)
     _log.warning("applier.broker", reason=error.str(), code=error.name())

@@ -34,6 +34,8 @@ _PAGE: Final = 1000
 _TICK_SECONDS: Final = 1.0
 _REPEAT_SECONDS: Final = 60.0
 _FLUSH_SECONDS: Final = 10.0
+#: Longer than any pause between two tries.
+_EXCUSED_SECONDS: Final = 15.0
 _PARTITIONS_SECONDS: Final = 3600.0
 
 
@@ -57,6 +59,7 @@ class Timers:
                 self._session()
             except (Retry, Outage, KafkaException) as error:
                 _log.warning("timers.retry", reason=type(error).__name__)
+                self._pulse.excuse("timers", _EXCUSED_SECONDS)
                 self._stop.wait(next(delays))
         self._pulse.rest("timers")
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
+from runtime.health import Health
+from runtime.health_server import HealthServer
 from runtime.logs import configure_logging
 from runtime.settings import Settings
 from schemas.errors import Stop
-from streams.app import Stage, StageService, run_app
+from streams.app import STALL_SECONDS, Stage, StageService, run_app
 from streams.codec import make_codec
 from streams.liveness import ApplierLiveness, RelayLiveness
 from streams.pipeline import Flight, HandOver, Pulse
@@ -19,26 +22,29 @@ from streams.reader import Reader
 from streams.relay import Relay
 from streams.timers import Timers
 from streams.topics import require_topics
+from streams.upkeep import Upkeep
 from streams.writer import Writer
 
 Stages = list[tuple[str, Stage]]
 
 
-def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:
-    """The applier: reader, writer and publisher, each in its thread; and their watch."""
+def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event, health: Health) -> Stages:
+    """The applier: reader, writer and publisher, each in its thread; their watch and their upkeep."""
     codec = make_codec(settings)
     flight = Flight()
     # A full batch and its decisions take 20 MiB.
     batches, applied = HandOver(settings.batch_size), HandOver(settings.batch_size)
-    reader = Reader(settings, codec.decode, flight, batches, pulse, stop)
+    upkeep = Upkeep(settings, flight, stop)
+    reader = Reader(settings, codec.decode, flight, batches, pulse, stop, upkeep)
     writer = Writer(settings, codec.encode_result, flight, batches, applied, pulse, stop)
     publisher = Publisher(settings, codec.encode_result, flight, applied, pulse, stop)
-    liveness = ApplierLiveness(settings, reader.owned, pulse, stop)
+    liveness = ApplierLiveness(settings, reader.owned, pulse, stop, health)
     stages = {
         "reader": reader.run,
         "writer": writer.run,
         "publisher": publisher.run,
         "liveness": liveness.run,
+        "upkeep": upkeep.run,
     }
     return [(name, _abandoning(flight, run)) for name, run in stages.items()]
 
@@ -49,26 +55,26 @@ def _abandoning(flight: Flight, run: Stage) -> Stage:
     def stage() -> None:
         try:
             run()
-        except BaseException:
+        except:  # also what is no exception class (runtime.supervised_thread)
             flight.abandon()
             raise
 
     return stage
 
 
-def relay_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:
+def relay_stages(settings: Settings, pulse: Pulse, stop: threading.Event, health: Health) -> Stages:
     """The relay, and who watches it."""
     relay = Relay(settings, make_codec(settings).encode, pulse, stop)
-    liveness = RelayLiveness(settings, relay.position, pulse, stop)
+    liveness = RelayLiveness(settings, relay.position, pulse, stop, health)
     return [("relay", relay.run), ("liveness", liveness.run)]
 
 
-def timers_stages(settings: Settings, pulse: Pulse, stop: threading.Event) -> Stages:
+def timers_stages(settings: Settings, pulse: Pulse, stop: threading.Event, _health: Health) -> Stages:
     """The timers: one thread."""
     return [("timers", Timers(settings, pulse, stop).run)]
 
 
-ROLES: Final[dict[str, Callable[[Settings, Pulse, threading.Event], Stages]]] = {
+ROLES: Final[dict[str, Callable[[Settings, Pulse, threading.Event, Health], Stages]]] = {
     "applier": applier_stages,
     "relay": relay_stages,
     "timers": timers_stages,
@@ -88,5 +94,20 @@ def run_role(role: str, settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
     pulse, stop = Pulse(), threading.Event()
-    service = StageService(role, ROLES[role](settings, pulse, stop), pulse, stop)
+    health = Health(partial(_problems, pulse))
+    service = StageService(role, ROLES[role](settings, pulse, stop, health), pulse, stop)
+    server = HealthServer(settings, role, health, service.why_dead, stop)
+    service.answer_at(server.url, server.serve)
     run_app(settings, service)
+
+
+def _problems(pulse: Pulse) -> list[str]:
+    """Why a role is not ready, as its stages show it."""
+    if not pulse.started:
+        return ["It has not begun its work."]
+    found = []
+    if silent := pulse.silent(STALL_SECONDS / 2):
+        found.append(f"No sign of life for {STALL_SECONDS / 2:g} s from: {', '.join(silent)}.")
+    if pulse.excused():
+        found.append("It waits for a server that does not answer or refuses; its log says for which.")
+    return found

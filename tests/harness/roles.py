@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from runtime.readiness import READY_FILE_VARIABLE, has_announced
 from runtime.settings import Settings
 
 START_SECONDS = 60.0
@@ -69,19 +70,29 @@ class Role:
 
 @contextlib.contextmanager
 def running(settings: Settings, role: str, module: str = "cli.main", **extra: str) -> Iterator[Role]:
-    """Run a role for the length of a block; ``extra`` are further environment variables.
+    """Run a role for the length of a block, which begins when it is ready, or has ended.
 
     :param module: what is run in the place of the command line.
+    :param extra: further environment variables.
     """
-    with tempfile.NamedTemporaryFile(prefix=f"{role}-", suffix=".log") as log:
+    with (
+        tempfile.NamedTemporaryFile(prefix=f"{role}-", suffix=".log") as log,
+        tempfile.TemporaryDirectory(prefix=f"{role}-") as folder,
+    ):
+        ready = Path(folder) / "ready"
         process = subprocess.Popen(
             [sys.executable, "-m", module, "run", role],
-            env=environment(settings, **extra),
+            env=environment(settings, **{READY_FILE_VARIABLE: str(ready), **extra}),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
         child = Role(process, Path(log.name))
         try:
+            wait_until(
+                lambda: has_announced(ready, process.pid) or process.poll() is not None,
+                START_SECONDS,
+                lambda: f"the role {role} is ready:\n{child.log[-3000:]}",
+            )
             yield child
         finally:
             if process.poll() is None:

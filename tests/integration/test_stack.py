@@ -280,7 +280,10 @@ def test_roles_run_and_a_killed_one_is_started_again_until_down(
     assert not [path for path in home.rglob("*") if path.is_socket()]
     assert cli("down").stdout.startswith("Nothing runs")
     nothing = cli("status", "--json")
-    assert (nothing.returncode, json.loads(nothing.stdout)) == (2, {"processes": []})
+    assert (nothing.returncode, json.loads(nothing.stdout)) == (
+        2,
+        {"processes": [], "stalls": []},
+    )
 
 
 def test_down_cleans_up_after_kill_9_of_everything(small_home: Path) -> None:

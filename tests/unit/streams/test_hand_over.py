@@ -14,6 +14,7 @@ from schemas.errors import Stop
 from streams import reader as reader_module
 from streams.pipeline import Batch, Flight, HandOver, Pulse
 from streams.reader import Reader
+from streams.upkeep import Upkeep
 from streams.worker import _abandoning
 
 
@@ -47,7 +48,9 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> IdleConsumer:
 
 
 def _reader(flight: Flight, batches: HandOver) -> Reader:
-    return Reader(Settings(), lambda _: ("", {}), flight, batches, Pulse(), threading.Event())
+    stop = threading.Event()
+    upkeep = Upkeep(Settings(), flight, stop)
+    return Reader(Settings(), lambda _: ("", {}), flight, batches, Pulse(), stop, upkeep)
 
 
 def _batch() -> Batch:
@@ -127,3 +130,17 @@ def test_a_failed_stage_lets_the_others_end_at_once() -> None:
     assert flight.empty()
     assert flight.drain(0.0)
     assert not flight.current(batch)
+
+
+def test_a_failed_callback_ends_the_reader(consumer: IdleConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client would let it out as something that no ``except BaseException`` catches."""
+    reader = _reader(Flight(), HandOver(1))
+
+    def fails(*_: object) -> None:
+        raise Stop("the broker refuses")
+
+    monkeypatch.setattr(reader._starts, "find", fails)
+    callback = reader._kept(reader._assigned)
+    callback(consumer, [TopicPartition("t", 0)])  # type: ignore[arg-type]
+    with pytest.raises(Stop, match="the broker refuses"):
+        reader._idle(0.0)

@@ -1,0 +1,44 @@
+"""Whether a role does its work, for whoever asks over HTTP."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+from runtime.stalls import Stall
+
+
+class Health:
+    """Collects what is wrong with a role; readers get it at any time, from any thread.
+
+    :param problems: further reasons why the role is not ready, looked up at each request.
+    """
+
+    def __init__(self, problems: Callable[[], list[str]] = list) -> None:
+        self._lock = threading.Lock()
+        self._stalls: dict[str, list[Stall]] = {}
+        self._problems: dict[str, str] = {}
+        self._further = problems
+
+    def report(self, source: str, stalls: Sequence[Stall]) -> None:
+        """Replace what one source has found to stand still; it has looked successfully."""
+        with self._lock:
+            self._stalls[source] = list(stalls)
+            self._problems.pop(source, None)
+
+    def blind(self, source: str, problem: str) -> None:
+        """One source cannot look: what it found before counts no longer."""
+        with self._lock:
+            self._stalls.pop(source, None)
+            self._problems[source] = problem
+
+    def stalls(self) -> list[Stall]:
+        """All that stands still."""
+        with self._lock:
+            return [stall for found in self._stalls.values() for stall in found]
+
+    def reasons(self) -> list[str]:
+        """Why the role is not ready; empty when it is."""
+        with self._lock:
+            found = list(self._problems.values())
+        return [*self._further(), *found, *(stall.reason for stall in self.stalls())]

@@ -1,0 +1,124 @@
+"""A small HTTP server beside a role: ``/healthz``, ``/readyz`` and ``/metrics``."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from runtime.health import Health
+from runtime.settings import Settings
+from schemas.errors import Stop
+
+_IDLE_SECONDS: Final = 10
+_LOOK_SECONDS: Final = 0.5
+_JSON: Final = "application/json"
+Answer = tuple[int, str, bytes]
+
+
+class HealthServer:
+    """Listens from its creation on; answers while :meth:`serve` runs.
+
+    :param stop: ends :meth:`serve`.
+    :param alive: why the process does not live (any more); ``None`` when it does.
+    :raises Stop: the port is taken.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        role: str,
+        health: Health,
+        alive: Callable[[], str | None],
+        stop: threading.Event,
+    ) -> None:
+        self._stop = stop
+        self._role = role
+        self._health = health
+        self._alive = alive
+        host, port = settings.health_host, settings.health_port
+        try:
+            self._server = ThreadingHTTPServer((host, port), _handler(self._answer))
+        except OSError as error:
+            raise Stop(
+                f"The health address {host}:{port} cannot be used ({error.strerror}); set"
+                " INTERACTIONS_HEALTH_PORT to another port, or to 0 for any free one."
+            ) from None
+        self._server.timeout = _LOOK_SECONDS
+        REGISTRY.register(_StallMetrics(role, health))
+
+    @property
+    def url(self) -> str:
+        """The base address."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def serve(self) -> None:
+        """Answer requests until asked to stop."""
+        with self._server:
+            while not self._stop.is_set():
+                self._server.handle_request()
+
+    def _answer(self, path: str) -> Answer:
+        if path == "/healthz":
+            reason = self._alive()
+            return _json({"status": "ok"} if reason is None else {"status": "failed", "reasons": [reason]})
+        if path == "/readyz":
+            reasons = self._health.reasons()
+            found = [asdict(stall) for stall in self._health.stalls()]
+            status = "not ready" if reasons else "ready"
+            return _json({"status": status, "role": self._role, "reasons": reasons, "stalls": found})
+        if path == "/metrics":
+            return 200, CONTENT_TYPE_LATEST, generate_latest(REGISTRY)
+        return 404, _JSON, b'{"status": "not found"}'
+
+
+def _json(body: dict[str, Any]) -> Answer:
+    return 200 if body["status"] in {"ok", "ready"} else 503, _JSON, json.dumps(body).encode()
+
+
+class _StallMetrics(Collector):
+    """The stalls of a role as gauges, made when they are asked for."""
+
+    def __init__(self, role: str, health: Health) -> None:
+        self._role = role
+        self._health = health
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        ready = GaugeMetricFamily("interactions_ready", "1 when the role is ready", labels=["role"])
+        ready.add_metric([self._role], 0 if self._health.reasons() else 1)
+        yield ready
+        stalled = GaugeMetricFamily(
+            "interactions_stall_seconds", "How long work waits without progress", labels=["stage", "place"]
+        )
+        for stall in self._health.stalls():
+            stalled.add_metric([stall.stage, stall.place], stall.seconds)
+        yield stalled
+
+
+def _handler(answer: Callable[[str], Answer]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = _IDLE_SECONDS
+
+        def do_GET(self) -> None:
+            status, kind, body = answer(self.path.partition("?")[0])
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815 - the library's name
+
+        def log_message(self, *_: object) -> None:
+            """A probe every few seconds is no news."""
+
+    return Handler

@@ -1,0 +1,58 @@
+"""The stalls of the core, looked up once from outside: for people, and when no process can say it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+from runtime.postgres import Connection, connect
+from runtime.settings import Settings
+from runtime.stalls import Stall
+from sinks.due import server_time
+from sinks.windows import Position
+from streams.relay import SHARD
+from streams.relay_position import read_position
+from streams.waiting import CommandsLook, Waiting, unrelayed
+
+#: Between two looks at what seems to stand still: a backlog that is worked off moves meanwhile.
+_AGAIN_SECONDS: Final = 2.0
+
+
+def core_stalls(settings: Settings) -> list[Stall]:
+    """Each place of the pipeline where work has waited for ``stalled_after_seconds`` and nothing moves.
+
+    :raises Retry: the database cannot be reached.
+    :raises KafkaException: the broker does not answer.
+    """
+    look = CommandsLook(settings)
+    try:
+        with connect(settings, application_name="interactions-stalls", autocommit=True) as connection:
+            first = _late(settings, connection, look)
+            if not first:
+                return []
+            time.sleep(_AGAIN_SECONDS)
+            again = _late(settings, connection, look)
+    finally:
+        look.close()
+    still = [(place, found) for place, found in again.items() if place in first]
+    return [found.stall(found.seconds) for _, found in still]
+
+
+def _late(
+    settings: Settings, connection: Connection, look: CommandsLook
+) -> dict[tuple[str, str, int], Waiting]:
+    return {
+        (found.stage, found.key, found.at): found
+        for found in _waiting(settings, connection, look)
+        if found.seconds >= settings.stalled_after_seconds
+    }
+
+
+def _waiting(settings: Settings, connection: Connection, look: CommandsLook) -> Iterator[Waiting]:
+    numbers, stored = look.partitions(), look.standings(connection)
+    now = server_time(connection).timestamp()
+    yield from look.unapplied(stored, numbers, now)
+    yield from look.unpublished(stored, numbers, now)
+    relay = read_position(settings, SHARD)
+    yield from unrelayed(connection, relay.at if relay is not None else Position())
