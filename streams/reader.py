@@ -150,7 +150,7 @@ class Reader:
         error = message.error()
         if error is None or error.code() != _EOF:
             return False
-        _, number, offset = cast("tuple[str, int, int]", _place(message))
+        _, number, offset = cast("tuple[str, int, int]", place_of(message))
         self._reached[number] = offset
         return True
 
