@@ -80,7 +80,7 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
 async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterator[Services]:
     tokens = Tokens(gateway)
     loop = asyncio.get_running_loop()
-    reads = ReadPool(settings, size=gateway.pool_size, statement_seconds=gateway.read_timeout_seconds)
+    reads = ReadPool(settings, size=gateway.pool_size, seconds=gateway.read_timeout_seconds)
     sender = CommandSender(settings, timeout=gateway.broker_timeout_seconds)
     decoder = AvroDecoder(make_fetch(settings), text_instants=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 import orjson
@@ -22,6 +22,9 @@ from schemas.sources import GATEWAY
 from sinks.reads.command_fate import fate_of
 
 _log = structlog.get_logger("gateway")
+#: At most this share of the time for an outcome, and this many seconds, are kept for a look into the log.
+_LOOK_UP_SHARE: Final = 0.2
+_LOOK_UP_SECONDS: Final = 2.0
 
 
 class Told(Protocol):
@@ -79,7 +82,7 @@ class CommandGateway:
     command id is on its way twice.
 
     :param listening: whether outcomes are heard; before, nothing is sent.
-    :param timeout: seconds until an outcome counts as unknown.
+    :param timeout: seconds until an outcome counts as unknown, the last look into the log included.
     """
 
     def __init__(
@@ -94,7 +97,10 @@ class CommandGateway:
         self._sender = sender
         self._decoder = decoder
         self._reads = reads
-        self._asking: Asking[dict[str, Any] | None] = Asking(listening=listening, timeout=timeout)
+        self._look_up_seconds = min(_LOOK_UP_SECONDS, timeout * _LOOK_UP_SHARE)
+        self._asking: Asking[dict[str, Any] | None] = Asking(
+            listening=listening, timeout=timeout - self._look_up_seconds
+        )
         self._under_way: set[tuple[str, str, str]] = set()
 
     async def carry_out(self, order: Order) -> dict[str, Any]:
@@ -133,7 +139,7 @@ class CommandGateway:
     async def _look_up(self, order: Order) -> dict[str, Any]:
         """The committed row is the truth: the result may be late, or unreadable here."""
         try:
-            async with self._reads.connection() as connection:
+            async with self._reads.connection(self._look_up_seconds) as connection:
                 fate = await fate_of(connection, order.principal.scope, order.id)
         except Retry:
             fate = None

@@ -53,8 +53,12 @@ class Decoder:
 class NoRows:
     """A database that is away."""
 
+    def __init__(self) -> None:
+        self.given: list[float | None] = []
+
     @asynccontextmanager
-    async def connection(self) -> Any:
+    async def connection(self, seconds: float | None = None) -> Any:
+        self.given.append(seconds)
         raise Retry("away")
         yield
 
@@ -63,10 +67,11 @@ class Scene:
     def __init__(self, *, timeout: float = 5.0, listening: bool = True) -> None:
         self.broker = Broker()
         self.decoder = Decoder()
+        self.rows = NoRows()
         self.gateway = CommandGateway(
             self.broker,
             self.decoder,  # type: ignore[arg-type]
-            NoRows(),  # type: ignore[arg-type]
+            self.rows,  # type: ignore[arg-type]
             listening=lambda: listening,
             timeout=timeout,
         )
@@ -120,6 +125,9 @@ def test_without_an_outcome_in_time_it_is_unknown() -> None:
         with pytest.raises(UnknownOutcome) as unknown:
             await scene.gateway.carry_out(order)
         assert unknown.value.command_id == order.id
+        assert scene.rows.given == [pytest.approx(0.002)], (
+            "part of the time"
+        )
         scene.answer()  # too late: nobody waits any more
 
     _run(story)

@@ -160,7 +160,7 @@ class Provider:
                 self.end_headers()
                 self.wfile.write(provider.answer)
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *_: object) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
