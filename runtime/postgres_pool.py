@@ -22,7 +22,7 @@ ReadConnection = psycopg.AsyncConnection[Any]
 
 #: How long a request waits for a free connection.
 _CHECKOUT_SECONDS: Final = 3.0
-#: How long the pool itself tries to connect again, with growing pauses; after that each request tries at once.
+#: How long the pool itself tries to connect again, with growing pauses; then each request tries at once.
 _RECONNECT_SECONDS: Final = 5.0
 
 #: How many statements the current task (a request, say) has sent; a list, so that tasks may share it.
