@@ -17,7 +17,7 @@ from runtime.command_sender import Settled
 from runtime.postgres_pool import ReadPool
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import FieldError, InteractionsError, Reject, Retry
-from schemas.identity import derive_id
+from schemas.identity import derive_id, escaped
 from schemas.sources import GATEWAY
 from sinks.reads.command_fate import fate_of
 
@@ -25,6 +25,8 @@ _log = structlog.get_logger("gateway")
 #: At most this share of the time for an outcome, and this many seconds, are kept for a look into the log.
 _LOOK_UP_SHARE: Final = 0.2
 _LOOK_UP_SECONDS: Final = 2.0
+#: Code of the warning, and of the problem, that a newer change of a field is stored already.
+SUPERSEDED: Final = "superseded"
 
 
 class Told(Protocol):
@@ -72,7 +74,14 @@ class Order:
 
 def keyed_command_id(principal: Principal, route: str, key: str) -> str:
     """The id of the command that a request with this ``Idempotency-Key`` stands for."""
-    return derive_id("http", principal.tenant_id, principal.organization_id, principal.subject, route, key)
+    return derive_id(
+        "http",
+        principal.tenant_id,
+        principal.organization_id,
+        escaped(principal.subject),
+        route,
+        escaped(key),
+    )
 
 
 class CommandGateway:
@@ -108,7 +117,8 @@ class CommandGateway:
 
         For a repeated command it is the first result.
 
-        :raises Reject: the command was rejected; nothing was changed.
+        :raises Reject: the command was rejected, or all of it is older than what is stored
+            (``superseded``); nothing was changed.
         :raises Retry: the broker did not take it (503).
         :raises UnknownOutcome: it was sent, and its outcome did not come in time (504).
         """
@@ -165,9 +175,27 @@ def _settle(order: Order, result: dict[str, Any]) -> dict[str, Any]:
     if result["outcome"] == "duplicate" and result.get("first") is not None:
         result = result["first"]
     problem = result.get("problem")
-    if result["outcome"] != "rejected" or problem is None:
-        return result
-    raise Rejection(problem, order)
+    if result["outcome"] == "rejected" and problem is not None:
+        raise Rejection(problem, order)
+    lost = fields_that_lost(result)
+    if result["outcome"] == "no_op" and lost:
+        raise _superseded(lost)
+    return result
+
+
+def fields_that_lost(result: dict[str, Any]) -> list[str]:
+    """The fields whose stored value is newer than the command, so that they were left (last write wins)."""
+    return [warning["field"] for warning in result.get("warnings") or () if warning["code"] == SUPERSEDED]
+
+
+def _superseded(lost: list[str]) -> Reject:
+    detail = "was changed later by another source than this change was made"
+    return Reject(
+        SUPERSEDED,
+        "nothing was changed: what is stored is newer than this change; read it again",
+        status=409,
+        errors=tuple(FieldError(SUPERSEDED, detail, f"/{name}") for name in lost),
+    )
 
 
 class Rejection(Reject):

@@ -163,10 +163,24 @@ class Created(BaseModel):
     id: str
 
 
+class Warned(BaseModel):
+    """Something to know about a write that was committed."""
+
+    code: str
+    field: str | None = None
+    detail: str
+
+
 class Done(BaseModel):
-    """It is committed."""
+    """It is committed: all of it, or all but the fields in ``partial``.
+
+    ``partial`` names fields that another source changed later than this change was made, so that its
+    value stays (last write wins). When that is so for every field, the answer is 409 ``superseded``.
+    """
 
     ok: Literal[True]
+    partial: list[str] = []
+    warnings: list[Warned] = []
 
 
 class InteractionPage(BaseModel):
