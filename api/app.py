@@ -69,6 +69,7 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
         figures=figures,
         headers=headers,
         max_body_bytes=gateway.max_body_bytes,
+        body_seconds=gateway.body_timeout_seconds,
         show_statements=gateway.show_statements,
     )
     describe(app)

@@ -19,6 +19,8 @@ from sinks.reads.keyset import After
 _VERSION: Final = 1
 _UUID: Final = re.compile(UUID_PATTERN)
 _LARGEST: Final = 2**31
+#: Longest cursor: one made for a title of 500 control characters, six bytes each in JSON, fits.
+LONGEST: Final = 6000
 
 
 def make_cursor(sort: str, direction: str, filters: Mapping[str, Any], key: Any, identity: str) -> str:
@@ -51,7 +53,7 @@ def read_cursor(text: str, sort: str, direction: str, filters: Mapping[str, Any]
         after = After(_value(cursor["k"], kind), str(cursor["id"]))
     except (ValueError, TypeError, KeyError):
         raise _invalid() from None
-    if made_for != (_VERSION, sort, direction, filter_hash(filters)) or not _UUID.match(after.id):
+    if made_for != (_VERSION, sort, direction, filter_hash(filters)) or not _UUID.fullmatch(after.id):
         raise _invalid()
     return after
 

@@ -45,15 +45,17 @@ def preconditions_of(request: Request) -> Preconditions:
     :raises Reject: a header cannot be read (400); an ETag that is none of ours never matches (412).
     """
     return Preconditions(
-        if_match=_if_match(request.headers.get("if-match")),
+        # RFC 9110, section 5.3: several lines of a list are one list.
+        if_match=_if_match(request.headers.getlist("if-match")),
         updated_at=_updated_at(request.headers.get(LOCK_HEADER)),
         idempotency_key=_key(request.headers.get("idempotency-key")),
     )
 
 
-def _if_match(given: str | None) -> tuple[int, ...] | None:
-    if given is None:
+def _if_match(lines: list[str]) -> tuple[int, ...] | None:
+    if not lines:
         return None
+    given = ", ".join(lines)
     if given.strip() == "*":
         return ()
     # RFC 9110, section 13.1.1: strong comparison, so a weak tag never matches.

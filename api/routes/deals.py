@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from api.answers import etag, written
 from api.bodies import RequestBody
 from api.command_gateway import Order, Rejection, keyed_command_id
-from api.cursor import make_cursor, read_cursor
+from api.cursor import LONGEST, make_cursor, read_cursor
 from api.customer_items import deal
 from api.guards import require_features
 from api.preconditions import (
@@ -45,7 +45,7 @@ class DealQuery(BaseModel):
     entity_id: UuidText | None = None
     status: ShortText | None = None
     search: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
-    cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 25
 
 

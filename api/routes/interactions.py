@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from api.answers import etag, written
 from api.bodies import RequestBody
 from api.command_gateway import Order
-from api.cursor import make_cursor, read_cursor
+from api.cursor import LONGEST, make_cursor, read_cursor
 from api.guards import require_features
 from api.interaction_items import enriched, interaction_item
 from api.mutation_guards import Mutation
@@ -78,7 +78,7 @@ class InteractionQuery(BaseModel):
         "title",
     ] = "scheduledAt"
     sortDir: Literal["asc", "desc"] | None = None  # noqa: N815
-    cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 25
 
     def filters(self) -> Filters:
