@@ -16,6 +16,7 @@ def protocol_with_deadline(seconds: float) -> type[HttpToolsProtocol]:
 
     class Protocol(HttpToolsProtocol):
         _head_deadline: asyncio.TimerHandle | None = None
+        _within_head = False
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)  # type: ignore[arg-type]
@@ -28,9 +29,21 @@ def protocol_with_deadline(seconds: float) -> type[HttpToolsProtocol]:
             if not answering and self.timeout_keep_alive_task is None:
                 self._await_head()
 
+        def on_message_begin(self) -> None:
+            self._within_head = True
+            super().on_message_begin()
+
         def on_headers_complete(self) -> None:
+            self._within_head = False
             self._forget_deadline()
             super().on_headers_complete()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self._within_head and not self.pipeline:
+                # The next request has begun already, so the connection is not idle.
+                self._unset_keepalive_if_required()
+                self._await_head()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._forget_deadline()
