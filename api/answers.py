@@ -8,6 +8,8 @@ from urllib.parse import quote
 import orjson
 from fastapi import Response
 
+from api.command_gateway import fields_that_lost
+
 #: What JavaScript's encodeURIComponent leaves as it is, besides letters and digits.
 _UNESCAPED: Final = "-_.!~*'()"
 _LABELS: Final = {
@@ -24,11 +26,15 @@ _LABELS: Final = {
 def written(result: dict[str, Any], body: dict[str, Any], status: int = 200) -> Response:
     """A success: only ever call it with a result of ``CommandGateway.carry_out``.
 
-    Warnings of the result (a newer change stands, say) are added to the body as ``warnings``.
+    Fields that were left because what is stored is newer are named in the body as ``partial``, and
+    explained, like every warning of the result, as ``warnings``.
     """
     warnings = result.get("warnings")
     if warnings:
         body = {**body, "warnings": warnings}
+    lost = fields_that_lost(result)
+    if lost:
+        body = {**body, "partial": lost}
     headers = {}
     if result.get("version") is not None:
         headers["ETag"] = etag(result["version"])

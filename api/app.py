@@ -69,6 +69,7 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
         figures=figures,
         headers=headers,
         max_body_bytes=gateway.max_body_bytes,
+        body_seconds=gateway.body_timeout_seconds,
         show_statements=gateway.show_statements,
     )
     describe(app)
@@ -80,7 +81,7 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
 async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterator[Services]:
     tokens = Tokens(gateway)
     loop = asyncio.get_running_loop()
-    reads = ReadPool(settings, size=gateway.pool_size, statement_seconds=gateway.read_timeout_seconds)
+    reads = ReadPool(settings, size=gateway.pool_size, seconds=gateway.read_timeout_seconds)
     sender = CommandSender(settings, timeout=gateway.broker_timeout_seconds)
     decoder = AvroDecoder(make_fetch(settings), text_instants=True)
 

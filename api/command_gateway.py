@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 import orjson
@@ -17,11 +17,16 @@ from runtime.command_sender import Settled
 from runtime.postgres_pool import ReadPool
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import FieldError, InteractionsError, Reject, Retry
-from schemas.identity import derive_id
+from schemas.identity import derive_id, escaped
 from schemas.sources import GATEWAY
 from sinks.reads.command_fate import fate_of
 
 _log = structlog.get_logger("gateway")
+#: At most this share of the time for an outcome, and this many seconds, are kept for a look into the log.
+_LOOK_UP_SHARE: Final = 0.2
+_LOOK_UP_SECONDS: Final = 2.0
+#: Code of the warning, and of the problem, that a newer change of a field is stored already.
+SUPERSEDED: Final = "superseded"
 
 
 class Told(Protocol):
@@ -69,7 +74,14 @@ class Order:
 
 def keyed_command_id(principal: Principal, route: str, key: str) -> str:
     """The id of the command that a request with this ``Idempotency-Key`` stands for."""
-    return derive_id("http", principal.tenant_id, principal.organization_id, principal.subject, route, key)
+    return derive_id(
+        "http",
+        principal.tenant_id,
+        principal.organization_id,
+        escaped(principal.subject),
+        route,
+        escaped(key),
+    )
 
 
 class CommandGateway:
@@ -79,7 +91,7 @@ class CommandGateway:
     command id is on its way twice.
 
     :param listening: whether outcomes are heard; before, nothing is sent.
-    :param timeout: seconds until an outcome counts as unknown.
+    :param timeout: seconds until an outcome counts as unknown, the last look into the log included.
     """
 
     def __init__(
@@ -94,7 +106,10 @@ class CommandGateway:
         self._sender = sender
         self._decoder = decoder
         self._reads = reads
-        self._asking: Asking[dict[str, Any] | None] = Asking(listening=listening, timeout=timeout)
+        self._look_up_seconds = min(_LOOK_UP_SECONDS, timeout * _LOOK_UP_SHARE)
+        self._asking: Asking[dict[str, Any] | None] = Asking(
+            listening=listening, timeout=timeout - self._look_up_seconds
+        )
         self._under_way: set[tuple[str, str, str]] = set()
 
     async def carry_out(self, order: Order) -> dict[str, Any]:
@@ -102,7 +117,8 @@ class CommandGateway:
 
         For a repeated command it is the first result.
 
-        :raises Reject: the command was rejected; nothing was changed.
+        :raises Reject: the command was rejected, or all of it is older than what is stored
+            (``superseded``); nothing was changed.
         :raises Retry: the broker did not take it (503).
         :raises UnknownOutcome: it was sent, and its outcome did not come in time (504).
         """
@@ -133,7 +149,7 @@ class CommandGateway:
     async def _look_up(self, order: Order) -> dict[str, Any]:
         """The committed row is the truth: the result may be late, or unreadable here."""
         try:
-            async with self._reads.connection() as connection:
+            async with self._reads.connection(self._look_up_seconds) as connection:
                 fate = await fate_of(connection, order.principal.scope, order.id)
         except Retry:
             fate = None
@@ -159,9 +175,27 @@ def _settle(order: Order, result: dict[str, Any]) -> dict[str, Any]:
     if result["outcome"] == "duplicate" and result.get("first") is not None:
         result = result["first"]
     problem = result.get("problem")
-    if result["outcome"] != "rejected" or problem is None:
-        return result
-    raise Rejection(problem, order)
+    if result["outcome"] == "rejected" and problem is not None:
+        raise Rejection(problem, order)
+    lost = fields_that_lost(result)
+    if result["outcome"] == "no_op" and lost:
+        raise _superseded(lost)
+    return result
+
+
+def fields_that_lost(result: dict[str, Any]) -> list[str]:
+    """The fields whose stored value is newer than the command, so that they were left (last write wins)."""
+    return [warning["field"] for warning in result.get("warnings") or () if warning["code"] == SUPERSEDED]
+
+
+def _superseded(lost: list[str]) -> Reject:
+    detail = "was changed later by another source than this change was made"
+    return Reject(
+        SUPERSEDED,
+        "nothing was changed: what is stored is newer than this change; read it again",
+        status=409,
+        errors=tuple(FieldError(SUPERSEDED, detail, f"/{name}") for name in lost),
+    )
 
 
 class Rejection(Reject):

@@ -44,6 +44,7 @@ def deal(row: Row) -> Row:
         "entityId": row["entity_id"],
         "title": row["title"],
         "status": row["status"],
+        "version": row["version"],
         "createdAt": instant_text(row["created_at"]),
         "updatedAt": instant_text(row["updated_at"]),
     }

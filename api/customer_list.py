@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from api.cursor import make_cursor, read_cursor
+from api.cursor import LONGEST, make_cursor, read_cursor
 from api.customer_items import customer
 from api.principal import Principal
 from api.services import Services
@@ -38,7 +38,7 @@ class CustomerFilters(BaseModel):
     overdue: bool | None = None
     sort_field: SortField = "nextInteractionAt"
     sort_dir: Literal["asc", "desc"] = "asc"
-    cursor: Annotated[str, Field(max_length=4000)] | None = None
+    cursor: Annotated[str, Field(max_length=LONGEST)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 25
 
 

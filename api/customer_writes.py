@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import Request, Response
@@ -12,17 +11,18 @@ from api.answers import etag, written
 from api.bodies import RequestBody
 from api.command_gateway import Order, Rejection, keyed_command_id
 from api.customer_detail import not_found
-from api.preconditions import Preconditions, precondition_failed, preconditions_of, record_modified
+from api.preconditions import expected_version, fate_of_key, precondition_failed, preconditions_of
 from api.principal import Principal
 from api.services import Services
 from schemas.errors import Conflict, Reject
 from schemas.identity import derive_id
 from schemas.values import Name, ShortText, UuidText
+from sinks.reads.command_fate import Fate
 from sinks.reads.customer_detail import entity
 
 Kind = Literal["person", "company"]
 _KIND: Final = "entity.upsert"
-#: An update without a name carries the stored one; a rename in between makes it start again.
+#: The old lock header names a moment; the version that stood for it may have grown since it was read.
 _ATTEMPTS: Final = 3
 
 
@@ -82,50 +82,56 @@ async def create_customer(
 async def update_customer(
     services: Services, request: Request, who: Principal, kind: Kind, body: CustomerUpdate
 ) -> Response:
-    """Change one: 200 once it is committed.
+    """Change one: 200 once it is committed. A repeated request (same key) gets its first answer.
 
     :raises Reject: there is none (404), or a condition of the request does not hold (409, 412).
     :raises Conflict: others change it all the time.
     """
     wanted = preconditions_of(request)
+    route = f"{request.method} {request.url.path}"
     for _ in range(_ATTEMPTS):
-        async with services.reads.connection() as connection:
-            row = await entity(connection, who.scope, body.id)
-        if row is None or row["kind"] != kind:
-            raise not_found(kind)
-        expected = _expected_version(wanted, row)
-        conditional = expected is not None
-        if "display_name" not in body.model_fields_set:
-            expected = row["entity_version"]
-        data = {"displayName": row["display_name"], **body.data(), "kind": kind}
-        order = Order(principal=who, kind=_KIND, entity_id=body.id, data=data, expected_version=expected)
+        row, fate = await _what_is_there(services, who, body.id, wanted.idempotency_key, route)
+        expected = None
+        if fate is None:
+            if row is None or row["kind"] != kind:
+                raise not_found(kind)
+            expected = expected_version(wanted, row["entity_version"], row["updated_at"])
+        order = Order(
+            principal=who,
+            kind=_KIND,
+            entity_id=body.id,
+            data={**body.data(), "kind": kind},
+            idempotency_key=wanted.idempotency_key,
+            route=route,
+            expected_version=expected,
+        )
         try:
             return _answer(await services.commands.carry_out(order), {"ok": True}, 200)
         except Rejection as rejection:
             if rejection.code != "version_conflict":
                 raise
-        if conditional and wanted.updated_at is None:
+        if wanted.updated_at is None:
             raise precondition_failed()
-        # With the old lock header the next round finds out whether the customer itself was changed.
-    raise Conflict("the customer is changed by others all the time; try again")
+        if wanted.idempotency_key is not None:
+            # The key's command is decided for good: it cannot be sent again with another version.
+            break
+        # An interaction of the customer may have raised the version: the next round compares the moments.
+    raise Conflict("others changed the customer at the same time; nothing was changed, read it again")
+
+
+async def _what_is_there(
+    services: Services, who: Principal, entity_id: str, key: str | None, route: str
+) -> tuple[dict[str, Any] | None, Fate | None]:
+    """The stored customer; or the fate of the command that this key stands for."""
+    async with services.reads.connection() as connection:
+        fate = await fate_of_key(connection, who, route, key)
+        return (await entity(connection, who.scope, entity_id) if fate is None else None), fate
 
 
 def _new_id(who: Principal, route: str, key: str | None) -> str:
     from uuid import uuid4
 
     return derive_id("customer", keyed_command_id(who, route, key)) if key is not None else str(uuid4())
-
-
-def _expected_version(wanted: Preconditions, row: dict[str, Any]) -> int | None:
-    if wanted.updated_at is not None:
-        if abs(row["updated_at"] - wanted.updated_at) >= timedelta(milliseconds=1):
-            raise record_modified(wanted.updated_at, row["updated_at"])
-        return int(row["entity_version"])
-    if not wanted.if_match:
-        return None
-    if row["entity_version"] not in wanted.if_match:
-        raise precondition_failed()
-    return int(row["entity_version"])
 
 
 def _answer(result: dict[str, Any], body: dict[str, Any], status: int) -> Response:

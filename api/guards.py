@@ -15,6 +15,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
 from api.principal import Principal
+from api.request_checks import check_content_type, check_query, check_single_headers, query_parameters
 from api.services import services_of
 from schemas.errors import NeedsAuth, Reject, Stop
 
@@ -25,9 +26,13 @@ _SCHEME: Final = "bearer "
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What a caller needs: a valid token, and one of ``any_of`` (nothing in it: any token will do)."""
+    """What a caller needs: a valid token, and one of ``any_of`` (nothing in it: any token will do).
+
+    :param cookie: name of a cookie that may hold the token instead of the header.
+    """
 
     any_of: tuple[str, ...] = ()
+    cookie: str | None = None
 
     async def check(self, request: Request) -> Principal:
         """Authenticate, count against the caller's rate, authorize.
@@ -36,10 +41,7 @@ class Guard:
         :raises Reject: a feature is missing (403), or too many requests (429).
         """
         services = services_of(request)
-        given = request.headers.get("authorization", "")
-        if given[: len(_SCHEME)].lower() != _SCHEME:
-            raise NeedsAuth("send a bearer token in the Authorization header")
-        principal = await services.tokens.read(given[len(_SCHEME) :].strip())
+        principal = await services.tokens.read(bearer_of(request, self.cookie))
         request.state.principal = principal
         structlog.contextvars.bind_contextvars(
             tenant_id=principal.tenant_id, organization_id=principal.organization_id
@@ -55,27 +57,47 @@ class Guard:
         return principal
 
 
-def require_auth() -> Any:
-    """A parameter default: any caller with a valid token."""
-    return Depends(Guard())
+def bearer_of(request: Request, cookie: str | None = None) -> str:
+    """The token of the Authorization header, or of a cookie without one.
+
+    :raises NeedsAuth: there is none.
+    """
+    given = request.headers.get("authorization")
+    if given is None and cookie is not None and cookie in request.cookies:
+        return request.cookies[cookie]
+    if given is None or given[: len(_SCHEME)].lower() != _SCHEME:
+        raise NeedsAuth("send a bearer token in the Authorization header")
+    return given[len(_SCHEME) :].strip()
 
 
-def require_features(*any_of: str) -> Any:
-    """A parameter default: a caller with one of these features."""
-    return Depends(Guard(any_of))
+def require_features(*any_of: str, cookie: str | None = None) -> Any:
+    """A parameter default: a caller with one of these features.
+
+    :param cookie: name of a cookie that may hold the token instead of the header.
+    """
+    return Depends(Guard(any_of, cookie))
 
 
 class GuardedRoute(APIRoute):
-    """A route that checks its guard first, before anything of the request is looked at."""
+    """A route that checks its guard first, and then what FastAPI would pass over in a request.
+
+    A deprecated route takes any query parameter, as it always has.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the guard."""
         handle = super().get_route_handler()
         guard = guard_of(self)
+        known = None if self.deprecated else query_parameters(self)
 
         async def guarded(request: Request) -> Response:
             if guard is not None:
                 await guard.check(request)
+            check_single_headers(request)
+            if self.body_field is not None:
+                check_content_type(request)
+            if known is not None:
+                check_query(request, known)
             return await handle(request)
 
         return guarded

@@ -18,6 +18,7 @@ from schemas.errors import FieldError, Reject
 from schemas.instants import parse_instant
 from sinks.reads.command_fate import Fate, fate_of
 from sinks.reads.interaction_head import Head, head_of
+from sinks.reads.scope import Connection
 
 LOCK_HEADER: Final = "x-om-ext-optimistic-lock-expected-updated-at"
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,200}")
@@ -44,15 +45,17 @@ def preconditions_of(request: Request) -> Preconditions:
     :raises Reject: a header cannot be read (400); an ETag that is none of ours never matches (412).
     """
     return Preconditions(
-        if_match=_if_match(request.headers.get("if-match")),
+        # RFC 9110, section 5.3: several lines of a list are one list.
+        if_match=_if_match(request.headers.getlist("if-match")),
         updated_at=_updated_at(request.headers.get(LOCK_HEADER)),
         idempotency_key=_key(request.headers.get("idempotency-key")),
     )
 
 
-def _if_match(given: str | None) -> tuple[int, ...] | None:
-    if given is None:
+def _if_match(lines: list[str]) -> tuple[int, ...] | None:
+    if not lines:
         return None
+    given = ", ".join(lines)
     if given.strip() == "*":
         return ()
     # RFC 9110, section 13.1.1: strong comparison, so a weak tag never matches.
@@ -96,7 +99,7 @@ def precondition_failed() -> Reject:
     """412: the stored version is not the one that If-Match names."""
     return Reject(
         "precondition_failed",
-        "the interaction has another version than If-Match names; read it again",
+        "the record has another version than the request's condition allows; read it again",
         status=412,
     )
 
@@ -139,7 +142,7 @@ async def change(
             if wanted.updated_at is not None:
                 raise record_modified(wanted.updated_at, None)
             raise not_found()
-        expected = _expected_version(wanted, head)
+        expected = expected_version(wanted, head.version, head.updated_at)
     entity_id = fate.entity_id if fate is not None and fate.entity_id is not None else None
     if entity_id is None:
         if head is None:
@@ -179,25 +182,34 @@ async def _what_is_there(
     services: Services, who: Principal, interaction_id: str, key: str | None, route: str
 ) -> tuple[Head | None, Fate | None]:
     async with services.reads.connection() as connection:
-        if key is not None:
-            fate = await fate_of(connection, who.scope, keyed_command_id(who, route, key))
-            if fate is not None:
-                return None if fate.entity_id else await head_of(connection, who.scope, interaction_id), fate
-        return await head_of(connection, who.scope, interaction_id), None
+        fate = await fate_of_key(connection, who, route, key)
+        if fate is not None and fate.entity_id is not None:
+            return None, fate
+        return await head_of(connection, who.scope, interaction_id), fate
 
 
-def _expected_version(wanted: Preconditions, head: Head) -> int | None:
-    """The version that the applier must find, from what the client has seen."""
+def expected_version(wanted: Preconditions, version: int, updated_at: datetime) -> int | None:
+    """The version that the applier must find, from what the client has seen of the stored row.
+
+    :raises Reject: a condition does not hold now (409, 412).
+    """
     if wanted.updated_at is not None:
         # Old clients have read it with milliseconds.
-        if abs(head.updated_at - wanted.updated_at) >= timedelta(milliseconds=1):
-            raise record_modified(wanted.updated_at, head.updated_at)
-        return head.version
+        if abs(updated_at - wanted.updated_at) >= timedelta(milliseconds=1):
+            raise record_modified(wanted.updated_at, updated_at)
+        return version
     if wanted.if_match is None or wanted.if_match == ():
         return None
-    if head.version not in wanted.if_match:
+    if version not in wanted.if_match:
         raise precondition_failed()
-    return head.version
+    return version
+
+
+async def fate_of_key(connection: Connection, who: Principal, route: str, key: str | None) -> Fate | None:
+    """The fate of the command that an ``Idempotency-Key`` stands for; ``None``: not carried out yet."""
+    if key is None:
+        return None
+    return await fate_of(connection, who.scope, keyed_command_id(who, route, key))
 
 
 def not_found() -> Reject:

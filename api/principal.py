@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from sinks.reads.scope import Scope
@@ -13,12 +14,14 @@ class Principal:
 
     :param subject: the user's id.
     :param features: names such as ``customers.view``; ``customers.*`` and ``*`` stand for many.
+    :param expires_at: seconds since the epoch; nothing is sent to the caller after it.
     """
 
     tenant_id: str
     organization_id: str
     subject: str
     features: frozenset[str]
+    expires_at: float = math.inf
 
     @property
     def scope(self) -> Scope:

@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.rate_limit import TooManyRequests
 from schemas.errors import Conflict, FieldError, InteractionsError, NeedsAuth, Reject, Retry
@@ -156,6 +157,15 @@ def validation_failed(errors: tuple[FieldError, ...]) -> Reject:
     return Reject("validation_failed", f"the request is not valid at {where}", errors=errors)
 
 
+def _allowed(request: Request) -> list[str]:
+    """Every method of an address (RFC 9110, section 10.2.1); each of them is a route of its own."""
+    methods: set[str] = set()
+    for route in request.app.router.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
+
+
 def install(app: FastAPI) -> None:
     """Let every error of the app become a problem; nothing of our insides is shown."""
 
@@ -168,7 +178,7 @@ def install(app: FastAPI) -> None:
         return response_of(validation_failed(field_errors(failure.errors(), request=True)))
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, failure: HTTPException) -> Response:
+    async def http(request: Request, failure: HTTPException) -> Response:
         if failure.status_code == 400:
             # FastAPI's word for a body that is not even text.
             return response_of(
@@ -176,6 +186,8 @@ def install(app: FastAPI) -> None:
             )
         code, detail = _TITLES.get(failure.status_code, ("bad_request", "the request cannot be read"))
         headers = dict(failure.headers) if failure.headers else None
+        if failure.status_code == 405:
+            headers = {"Allow": ", ".join(_allowed(request))}
         return problem_response(failure.status_code, code, detail, headers=headers)
 
     @app.exception_handler(Exception)

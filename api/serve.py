@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.app import make_app
+from api.http_protocol import protocol_with_deadline
 from runtime.gateway_settings import GatewaySettings, read_gateway_settings
 from runtime.http_server import KEEP_ALIVE_SECONDS
 from runtime.logs import configure_logging
@@ -65,6 +66,7 @@ def run_gateway(settings: Settings) -> None:
     with _listen(gateway) as listening:
         config = uvicorn.Config(
             app,
+            http=protocol_with_deadline(gateway.header_timeout_seconds),
             host=gateway.host,
             port=listening.getsockname()[1],
             log_config=None,

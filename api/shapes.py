@@ -63,6 +63,7 @@ class Deal(Shape):
     entity_id: Id
     title: str
     status: str | None
+    version: int
     created_at: Moment
     updated_at: Moment
 

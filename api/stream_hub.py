@@ -136,7 +136,8 @@ class StreamHub:
         """Open a stream: it, the changes that were missed, and whether the client must reload everything.
 
         :param last_event_id: the position the client has seen; ``None`` for from now on.
-        :raises Reject: too many streams are open (503), or the position is none of ours (400).
+            Of another form, or of another topic, everything must be reloaded.
+        :raises Reject: too many streams are open (503).
         """
         if self.clients >= self._most_clients:
             raise Reject("too_many_streams", "too many event streams are open; retry later", status=503)
@@ -145,7 +146,7 @@ class StreamHub:
         reload = False
         if last_event_id:
             asked = parse_position(last_event_id)
-            missed, reload = self._missed(scope, asked)
+            missed, reload = self._missed(scope, asked) if asked is not None else ([], True)
         stream = Subscription(scope, seen)
         self._streams.setdefault(scope, set()).add(stream)
         self.clients += 1
@@ -214,12 +215,12 @@ def format_position(seen: dict[int, int]) -> str:
     return ".".join(f"{partition}-{offset + 1}" for partition, offset in sorted(seen.items()))
 
 
-def parse_position(text: str) -> dict[int, int]:
-    """Read what ``format_position`` wrote.
+def parse_position(text: str) -> dict[int, int] | None:
+    """Read what ``format_position`` wrote; ``None`` when it is something else.
 
-    :raises Reject: it is something else (400).
+    A browser sends the last id that it has seen again and again, so refusing it would be for ever.
     """
     if not _POSITION.fullmatch(text):
-        raise Reject("invalid_position", "Last-Event-ID is not a position of this stream; leave it out")
+        return None
     pairs: Iterator[list[str]] = (pair.split("-") for pair in text.split("."))
     return {int(partition): int(following) - 1 for partition, following in pairs}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import time
@@ -11,6 +12,7 @@ from uuid import uuid4
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import response_of
@@ -20,6 +22,8 @@ from schemas.errors import Reject
 _log = structlog.get_logger("gateway")
 #: W3C Trace Context, section 3.2.
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+#: In the scope of a request that wants the headers alone.
+HEAD: Final = "interactions.head"
 _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -43,8 +47,17 @@ class Figures:
         self.streams = Gauge("interactions_http_streams", "Open event streams.", registry=self.registry)
 
 
-class _TooLarge(Exception):
+class _Refused(Exception):
     pass
+
+
+def _too_slow() -> Response:
+    answer = response_of(
+        Reject("body_too_slow", "the body did not arrive in time; nothing was changed", status=408)
+    )
+    # The rest of the body may still come; it must not be read as the next request.
+    answer.headers["Connection"] = "close"
+    return answer
 
 
 class Traffic:
@@ -52,6 +65,7 @@ class Traffic:
 
     :param headers: path prefix → headers that every answer under it carries, errors included.
     :param max_body_bytes: a longer body is refused with 413.
+    :param body_seconds: a body that takes longer to arrive is refused with 408.
     :param show_statements: answer how many statements the database was sent, in ``x-statements``.
     """
 
@@ -62,6 +76,7 @@ class Traffic:
         figures: Figures,
         headers: Mapping[str, Mapping[str, str]],
         max_body_bytes: int,
+        body_seconds: float,
         show_statements: bool = False,
     ) -> None:
         self._app = app
@@ -71,6 +86,7 @@ class Traffic:
             for prefix, own in headers.items()
         }
         self._limit = max_body_bytes
+        self._body_seconds = body_seconds
         self._show_statements = show_statements
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +94,9 @@ class Traffic:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            # RFC 9110, section 9.3.2: the headers of a GET. The server sends no body to a HEAD.
+            scope = {**scope, "method": "GET", HEAD: True}
         sent: list[str] | None = [] if self._show_statements else None
         statements.set(sent)
         request = _Request(scope, self._extra(scope["path"]), sent)
@@ -100,34 +119,46 @@ class Traffic:
             structlog.contextvars.clear_contextvars()
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = response_of(
-            Reject("body_too_large", f"the body may have at most {self._limit} bytes", status=413)
-        )
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._limit:
-            await refusal(scope, receive, send)
+            await self._too_large()(scope, receive, send)
             return
+        deadline = asyncio.get_running_loop().time() + self._body_seconds
         taken = 0
-        too_large = False
+        complete = False
+        refusal: Response | None = None
 
         async def counting() -> Message:
-            nonlocal taken, too_large
-            message = await receive()
+            nonlocal taken, complete, refusal
+            if complete:
+                return await receive()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                refusal = _too_slow()
+                raise _Refused from None
             taken += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
             if taken > self._limit:
-                # What the app makes of this is not sent.
-                too_large = True
-                raise _TooLarge
+                refusal = self._too_large()
+                raise _Refused
             return message
 
         async def watching(message: Message) -> None:
-            if not too_large:
+            # What the app makes of a refused body is not sent.
+            if refusal is None:
                 await send(message)
 
-        with contextlib.suppress(_TooLarge):
+        with contextlib.suppress(_Refused):
             await self._app(scope, counting, watching)
-        if too_large:
+        if refusal is not None:
             await refusal(scope, receive, send)
+
+    def _too_large(self) -> Response:
+        return response_of(
+            Reject("body_too_large", f"the body may have at most {self._limit} bytes", status=413)
+        )
 
     def _extra(self, path: str) -> list[tuple[bytes, bytes]]:
         return [

@@ -171,8 +171,8 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
     },
 }
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
-    "entity.upsert": ("id", "kind", "displayName"),
-    "deal.upsert": ("id", "title"),
+    "entity.upsert": ("id", "kind"),
+    "deal.upsert": ("id",),
     "interaction_type.upsert": ("interactionType",),
     "feature_flag.set": ("flag", "enabled"),
     "interaction.create": ("interactionType",),

@@ -153,6 +153,8 @@ class Model:
             return rejected("version_conflict")
         given: dict[str, Any] = {name: data[name] for name in _ENTITY if name in data}
         if subject is None:
+            if "displayName" not in data:
+                return rejected("validation_failed", "id_not_available")
             fields: dict[str, Any] = {**dict.fromkeys(_ENTITY), "kind": data["kind"], **given}
             return Decision("applied", entity=fields, cross=frozenset({"id_not_available"}))
         changed = {name: value for name, value in given.items() if subject.fields.get(name) != value}
@@ -166,6 +168,8 @@ class Model:
         known = subject.deals.get(data["id"])
         given: dict[str, Any] = {name: data[name] for name in ("title", "status") if name in data}
         if known is None:
+            if "title" not in data:
+                return rejected("validation_failed", "id_not_available", "entity_mismatch", *cross)
             deal = {"id": data["id"], "status": None, **given}
             return Decision(
                 "applied",

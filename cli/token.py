@@ -26,7 +26,10 @@ _EXAMPLES = """
 
   interactions token --tenant "$TENANT" --organization "$ORGANIZATION" --features customers.view
 """
-ALL_FEATURES = "customers.view,customers.create,customers.edit,customers.delete,audit_logs.undo_self"
+ALL_FEATURES = (
+    "customers.view,customers.create,customers.edit,customers.delete,customers.flags.manage,"
+    "audit_logs.undo_self"
+)
 LOCAL_USER = "00000000-0000-4000-8000-000000000001"
 
 
@@ -40,11 +43,14 @@ def token(
     tenant: Annotated[str, typer.Option(help="Tenant id (UUID).")],
     organization: Annotated[str, typer.Option(help="Organization id (UUID).")],
     user: Annotated[str, typer.Option(help="User id.")] = LOCAL_USER,
-    features: Annotated[str, typer.Option(help="Granted features, with commas between.")] = ALL_FEATURES,
+    features: Annotated[
+        list[str] | None, typer.Option(help="Granted features, separated by commas; may be repeated.")
+    ] = None,
     expires_in: Annotated[int, typer.Option(min=1, max=30 * 86400, help="Seconds it is good for.")] = 43_200,
 ) -> None:
     """Print a token."""
-    typer.echo(local_token(read_settings().home, tenant, organization, user, features, expires_in))
+    granted = ALL_FEATURES if features is None else ",".join(features)
+    typer.echo(local_token(read_settings().home, tenant, organization, user, granted, expires_in))
 
 
 def local_token(
@@ -58,7 +64,8 @@ def local_token(
     """A token signed with the key of the stack that runs in ``home``.
 
     :param expires_in: seconds.
-    :raises Stop: no embedded stack with a gateway of its own key runs there, or an id is no UUID.
+    :raises Stop: no embedded stack with a gateway of its own key runs there, or an id
+        is not one that the gateway takes.
     """
     import re
 
@@ -67,6 +74,8 @@ def local_token(
     for name, value in (("--tenant", tenant), ("--organization", organization)):
         if not re.fullmatch(UUID_PATTERN, value):
             raise Stop(f"{name} must be a UUID such as 11111111-1111-4111-8111-111111111111.")
+    if not 0 < len(user) <= 100:
+        raise Stop("--user must have 1 to 100 characters; the gateway takes no token without a user.")
     running = read_running_stack(home)
     if running is None:
         raise Stop(f"No stack runs in {home}. Start one with `interactions up --detach`.")

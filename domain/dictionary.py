@@ -45,15 +45,22 @@ def upsert_type(world: World, command: Command, payload: InteractionTypeUpsert) 
 
     An explicit null empties ``icon`` or ``color``; for the others it means "not given".
 
-    :raises Reject: ``expected_version_not_supported``.
+    :raises Reject: ``expected_version_not_supported`` (an entry has no version: only 0, for "not there
+        yet", can be expected), ``version_conflict``.
     """
-    if command.expected_version is not None:
+    if command.expected_version:
         raise Reject(
-            "expected_version_not_supported", "a dictionary entry has no version", pointer="/expectedVersion"
+            "expected_version_not_supported",
+            "a dictionary entry has no version; only 0 can be expected: there is no such entry yet",
+            pointer="/expectedVersion",
         )
     scope = command.envelope.tenant_id, command.envelope.organization_id
     dictionary = world.dictionaries.get(scope)
     known = world.type_entry(scope, payload.interaction_type)
+    if command.expected_version == 0 and known is not None:
+        raise Reject(
+            "version_conflict", "the dictionary has this type already", pointer="/expectedVersion", status=409
+        )
     old = known or TypeEntry(code=payload.interaction_type, label=humanised(payload.interaction_type))
     given = payload.model_fields_set
     new = TypeEntry(

@@ -12,19 +12,21 @@ from domain.rows import check_free_id, entity_of
 from domain.world import World
 from schemas import cache_tags
 from schemas.command import Command
-from schemas.errors import Reject
-from schemas.payloads import DealUpsert, EntityUpsert
+from schemas.errors import FieldError, Reject
+from schemas.payloads import DealUpsert, EntityUpsert, Payload
 
 
 def upsert_entity(world: World, command: Command, payload: EntityUpsert) -> Decision:
     """Add a person or company, or change it; fields not given keep their value.
 
-    :raises Reject: ``id_not_available``, ``version_conflict`` (against the entity's version).
+    :raises Reject: ``id_not_available``, ``version_conflict`` (against the entity's version),
+        ``validation_failed`` (a new one without a name).
     """
     stored = world.entities.get(payload.id)
     changes: dict[str, Any] = {**payload.changes(), "kind": payload.kind}
     if stored is None:
         check_version(command.expected_version, 0)
+        _check_complete(payload)
         envelope = command.envelope
         entity = Entity(
             id=payload.id,
@@ -61,16 +63,16 @@ def upsert_entity(world: World, command: Command, payload: EntityUpsert) -> Deci
 
 
 def upsert_deal(world: World, command: Command, payload: DealUpsert) -> Decision:
-    """Add a deal of an entity, or change it; a status not given is kept. The entity stays as it is.
+    """Add a deal of an entity, or change it; fields not given are kept. The entity stays as it is.
 
-    :raises Reject: ``entity_not_found``, ``id_not_available``, ``entity_mismatch``,
-        ``expected_version_not_supported``.
+    :raises Reject: ``entity_not_found``, ``id_not_available``, ``entity_mismatch``, ``version_conflict``
+        (against the deal's version), ``validation_failed`` (a new one without a title).
     """
-    if command.expected_version is not None:
-        raise Reject("expected_version_not_supported", "a deal has no version", pointer="/expectedVersion")
     entity = entity_of(world, command)
     stored = world.deals.get(payload.id)
     if stored is None:
+        check_version(command.expected_version, 0)
+        _check_complete(payload)
         deal = Deal(
             id=payload.id,
             tenant_id=entity.tenant_id,
@@ -90,16 +92,18 @@ def upsert_deal(world: World, command: Command, payload: DealUpsert) -> Decision
                 pointer="/id",
                 status=409,
             )
-        status = payload.status if "status" in payload.model_fields_set else stored.status
-        if (payload.title, status) == (stored.title, stored.status):
+        check_version(command.expected_version, stored.version)
+        changes = {name: value for name, value in payload.changes().items() if getattr(stored, name) != value}
+        if not changes:
             return no_op(command, entity, None)
-        deal = replace(stored, title=payload.title, status=status, updated_at=command.appended_at)
+        deal = replace(stored, **changes, version=stored.version + 1, updated_at=command.appended_at)
     return Decision(
         command=command,
         outcome="applied",
         result=result(
             command,
             "applied",
+            version=deal.version,
             entity=entity,
             invalidates=(
                 cache_tags.interactions_of_entity(entity.id),
@@ -109,3 +113,14 @@ def upsert_deal(world: World, command: Command, payload: DealUpsert) -> Decision
         entity_version=entity.entity_version,
         deal=deal,
     )
+
+
+def _check_complete(payload: Payload) -> None:
+    """Refuse to add something without what a new one must have."""
+    missing = payload.missing_when_new()
+    if missing:
+        raise Reject(
+            "validation_failed",
+            f"the data is not valid at {', '.join('/' + name for name in missing)}",
+            errors=tuple(FieldError("missing_field", "is required", f"/{name}") for name in missing),
+        )

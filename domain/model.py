@@ -98,7 +98,10 @@ class Entity:
 
 @value_class(slots=True, frozen=True, kw_only=True)
 class Deal:
-    """One row of ``customer_deals``."""
+    """One row of ``customer_deals``.
+
+    :param version: one more with every applied change of the deal.
+    """
 
     id: str
     tenant_id: str
@@ -106,6 +109,7 @@ class Deal:
     entity_id: str
     title: str
     status: str | None = None
+    version: int = 1
     created_at: datetime
     updated_at: datetime
 

@@ -39,6 +39,12 @@ class GatewaySettings(BaseSettings):
     show_statements: bool = Field(
         default=False, description="Answer the header x-statements: how many the database was sent."
     )
+    header_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="Longest time until the headers of a request are there."
+    )
+    body_timeout_seconds: float = Field(
+        default=30.0, gt=0, description="Longest time until the body of a request is there."
+    )
     max_body_bytes: int = Field(default=256 * 1024, ge=1024)
     stream_clients: int = Field(default=4000, ge=1, description="Most open event streams of a process.")
     stream_backlog: int = Field(default=2000, ge=0, description="Outcomes a partition kept for resumption.")

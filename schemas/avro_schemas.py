@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
 
 from schemas import topics
 from schemas.events import EVENT_TYPES, InteractionSnapshot, NextInteractionState
 from schemas.outcomes import RESULT_TYPE, Result
-from schemas.payloads import PAYLOADS
+from schemas.payloads import PAYLOADS, Payload
 
 Schema = dict[str, Any]
 
@@ -70,6 +71,9 @@ def record_schema(fullname: str, model: type[BaseModel]) -> Schema:
     :raises TypeError: a field has a type that the mapping does not know.
     """
     document = model.model_json_schema(by_alias=True)
+    if issubclass(model, Payload):
+        always = (to_camel(field) for field in model.required_when_new)
+        document["required"] = [*document.get("required", ()), *always]
     namespace, _, name = fullname.rpartition(".")
     return _record(namespace, name, document, document.get("$defs", {}), set())
 

@@ -47,8 +47,8 @@ class Problem(Published):
 class FirstOutcome(Published):
     """What became of a command when it was first carried out.
 
-    ``version`` is the interaction's, ``entityVersion`` the entity's; ``invalidates`` holds cache tags
-    (``schemas.cache_tags``); ``undoToken`` is given when the command can be taken back;
+    ``version`` is the interaction's or the deal's, ``entityVersion`` the entity's; ``invalidates`` holds
+    cache tags (``schemas.cache_tags``); ``undoToken`` is given when the command can be taken back;
     ``recordedAt`` is when the broker appended the command.
     """
 

@@ -41,6 +41,9 @@ class Payload(BaseModel):
     mutable: ClassVar[frozenset[str]] = frozenset()
     #: Those of them that may be emptied.
     clearable: ClassVar[frozenset[str]] = frozenset()
+    #: Fields that a new row must have and a change may leave out. Avro, which cannot leave out a text,
+    #: requires them always.
+    required_when_new: ClassVar[frozenset[str]] = frozenset()
 
     entity_id: UuidText | None = None
     source_timestamp: Instant | None = None
@@ -52,6 +55,10 @@ class Payload(BaseModel):
         """The mutable fields that the publisher set, by Python name; ``None`` empties a field."""
         given = self.model_fields_set
         return {name: getattr(self, name) for name in self.mutable if name in given}
+
+    def missing_when_new(self) -> list[str]:
+        """The names in ``data`` of the fields that a new row would lack."""
+        return sorted(to_camel(name) for name in self.required_when_new - self.model_fields_set)
 
 
 class Clearing(Payload):
@@ -76,24 +83,30 @@ class Clearing(Payload):
 
 
 class EntityUpsert(Clearing):
-    """A person or company; fields not given keep their value."""
+    """A person or company; fields not given keep their value. A new one needs a ``displayName``."""
 
     mutable = frozenset({"display_name", "primary_email", "primary_phone", "owner_user_id"})
     clearable = mutable - {"display_name"}
+    required_when_new = frozenset({"display_name"})
 
     id: UuidText
     kind: EntityKind
-    display_name: Name
+    # Not nullable: a customer always has a name. Declared without null so that null is refused.
+    display_name: Name = ""
     primary_email: Email | None = None
     primary_phone: ShortText | None = None
     owner_user_id: UuidText | None = None
 
 
 class DealUpsert(Payload):
-    """A deal of one entity."""
+    """A deal of one entity; fields not given keep their value. A new one needs a ``title``."""
+
+    mutable = frozenset({"title", "status"})
+    required_when_new = frozenset({"title"})
 
     id: UuidText
-    title: Title
+    # Not nullable: a deal always has a title. Declared without null so that null is refused.
+    title: Title = ""
     status: ShortText | None = None
 
 

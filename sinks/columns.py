@@ -22,7 +22,8 @@ ENTITY: Final = (
 )  # fmt: skip
 
 DEAL: Final = (
-    "id", "tenant_id", "organization_id", "entity_id", "title", "status", "created_at", "updated_at",
+    "id", "tenant_id", "organization_id", "entity_id", "title", "status", "version",
+    "created_at", "updated_at",
 )  # fmt: skip
 
 LOG: Final = (
@@ -89,7 +90,7 @@ def deal_row(value: Deal) -> tuple[Any, ...]:
     """The row of a deal, in the order of ``DEAL``."""
     return (
         value.id, value.tenant_id, value.organization_id, value.entity_id, value.title, value.status,
-        value.created_at, value.updated_at,
+        value.version, value.created_at, value.updated_at,
     )  # fmt: skip
 
 

@@ -73,6 +73,8 @@ deals: Final = sa.Table(
     _id("entity_id", ForeignKey("customer_entities.id")),
     Column("title", Text, nullable=False),
     Column("status", Text),
+    # The default serves an applier of the previous version, which does not know the column.
+    Column("version", BigInteger, nullable=False, server_default=sa.text("1")),
     _instant("created_at"),
     _instant("updated_at"),
     Index("ix_customer_deals_entity", "entity_id"),

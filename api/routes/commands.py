@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Response
 
-from api.guards import require_auth
+from api.guards import require_features
 from api.instants import instant_text
 from api.principal import Principal
 from api.routing import guarded_router
@@ -17,12 +17,15 @@ from sinks.reads.command_fate import fate_of
 router = guarded_router("commands")
 
 
-@router.get("/api/customers/commands/{command_id}", responses={404: {"description": "No such command yet"}})
+# A command id may hold slashes; an encoded one is decoded before the route is found.
+@router.get(
+    "/api/customers/commands/{command_id:path}", responses={404: {"description": "No such command yet"}}
+)
 async def command_fate(
     command_id: Annotated[str, Path(min_length=1, max_length=200)],
     services: Needed,
     response: Response,
-    who: Principal = require_auth(),
+    who: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
     """What became of a command: ``applied``, ``rejected`` or ``no_op``, with its result.
 

@@ -10,13 +10,19 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from api.answers import written
+from api.answers import etag, written
 from api.bodies import RequestBody
-from api.command_gateway import Order, keyed_command_id
-from api.cursor import make_cursor, read_cursor
+from api.command_gateway import Order, Rejection, keyed_command_id
+from api.cursor import LONGEST, make_cursor, read_cursor
 from api.customer_items import deal
 from api.guards import require_features
-from api.preconditions import preconditions_of
+from api.preconditions import (
+    expected_version,
+    fate_of_key,
+    precondition_failed,
+    preconditions_of,
+    record_modified,
+)
 from api.principal import Principal
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
@@ -39,7 +45,7 @@ class DealQuery(BaseModel):
     entity_id: UuidText | None = None
     status: ShortText | None = None
     search: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
-    cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 25
 
 
@@ -53,7 +59,7 @@ class DealCreate(RequestBody):
 
 
 class DealUpdate(RequestBody):
-    """Changes of a deal; what is not given stays. A deal stays with its customer, and has no version."""
+    """Changes of a deal; what is not given stays. A deal stays with its customer."""
 
     id: UuidText
     # Declared without null so that null is refused: a deal always has a title.
@@ -87,13 +93,17 @@ async def list_deals(
 
 @router.get(PATH + "/{deal_id}", responses=shaped(Deal, status_404="No such deal"))
 async def show_deal(
-    deal_id: UuidText, services: Needed, who: Principal = require_features("customers.view")
+    deal_id: UuidText,
+    services: Needed,
+    response: Response,
+    who: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """One deal."""
+    """One deal; its ``ETag`` is what ``If-Match`` takes."""
     async with services.reads.connection() as connection:
         row = await deals.deal(connection, who.scope, deal_id)
     if row is None:
         raise _not_found()
+    response.headers["ETag"] = etag(row["version"])
     return deal(row)
 
 
@@ -111,10 +121,6 @@ async def create_deal(
     data = body.data("entity_id")
     if body.id is None:
         data["id"] = derive_id("deal", keyed_command_id(who, route, key)) if key else str(uuid4())
-    elif key is None:
-        async with services.reads.connection() as connection:
-            if await deals.deal(connection, who.scope, body.id) is not None:
-                raise Reject("deal_exists", "a deal with this id exists", pointer="/id", status=409)
     order = Order(
         principal=who,
         kind="deal.upsert",
@@ -122,16 +128,28 @@ async def create_deal(
         data=data,
         idempotency_key=key,
         route=route,
+        expected_version=0,
     )
-    return written(await services.commands.carry_out(order), {"id": data["id"]}, 201)
+    try:
+        result = await services.commands.carry_out(order)
+    except Rejection as rejection:
+        if rejection.code == "version_conflict":
+            raise Reject("deal_exists", "a deal with this id exists", pointer="/id", status=409) from None
+        raise
+    return written(result, {"id": data["id"]}, 201)
 
 
 @router.put(PATH, response_model=Done, responses={404: {"description": "No such deal"}})
 async def update_deal(
-    body: DealUpdate, services: Needed, who: Principal = require_features("customers.edit")
+    body: DealUpdate,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change a deal."""
+    """Change a deal; what is not given stays. A repeated request (same key) gets its first answer."""
+    wanted, route = preconditions_of(request), f"PUT {PATH}"
     async with services.reads.connection() as connection:
+        fate = await fate_of_key(connection, who, route, wanted.idempotency_key)
         row = await deals.deal(connection, who.scope, body.id)
     if row is None:
         raise _not_found()
@@ -139,9 +157,23 @@ async def update_deal(
         principal=who,
         kind="deal.upsert",
         entity_id=row["entity_id"],
-        data={"title": row["title"], **body.data()},
+        data=body.data(),
+        idempotency_key=wanted.idempotency_key,
+        route=route,
+        expected_version=None
+        if fate is not None
+        else expected_version(wanted, row["version"], row["updated_at"]),
     )
-    return written(await services.commands.carry_out(order), {"ok": True})
+    try:
+        return written(await services.commands.carry_out(order), {"ok": True})
+    except Rejection as rejection:
+        if rejection.code != "version_conflict":
+            raise
+    if wanted.updated_at is None:
+        raise precondition_failed()
+    async with services.reads.connection() as connection:
+        row = await deals.deal(connection, who.scope, body.id)
+    raise record_modified(wanted.updated_at, row["updated_at"] if row is not None else None)
 
 
 def _not_found() -> Reject:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from api.answers import written
 from api.bodies import RequestBody
 from api.command_gateway import Order
 from api.feature_flags import flags, forget
 from api.guards import require_features
+from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.routes.interactions import Done
 from api.routing import guarded_router
@@ -42,11 +43,21 @@ async def list_flags(services: Needed, who: Principal = require_features("custom
 
 @router.put(PATH, response_model=Done)
 async def set_flag(
-    body: FlagBody, services: Needed, who: Principal = require_features("customers.flags.manage")
+    body: FlagBody,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.flags.manage"),
 ) -> Response:
     """Switch a flag for the whole tenant; every process knows it within two seconds."""
     # A flag belongs to its tenant: that is its record key.
-    order = Order(principal=who, kind="feature_flag.set", entity_id=who.tenant_id, data=body.data())
+    order = Order(
+        principal=who,
+        kind="feature_flag.set",
+        entity_id=who.tenant_id,
+        data=body.data(),
+        idempotency_key=preconditions_of(request).idempotency_key,
+        route=f"PUT {PATH}",
+    )
     result = await services.commands.carry_out(order)
     forget(services, who)
     return written(result, {"ok": True})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -12,6 +12,8 @@ from schemas.errors import Retry
 from sinks.reads.ready import is_ready
 
 router = APIRouter(tags=["health"])
+#: Probes give up after a few seconds; a database that takes longer is not one to send requests to.
+_READY_SECONDS: Final = 2.0
 
 
 @router.get("/healthz")
@@ -25,7 +27,7 @@ async def readyz(services: Needed, response: Response) -> dict[str, Any]:
     """Whether requests can be answered: the database answers and outcomes are heard."""
     database = True
     try:
-        async with services.reads.connection() as connection:
+        async with services.reads.connection(_READY_SECONDS) as connection:
             await is_ready(connection)
     except Retry:
         database = False

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.answers import written
 from api.bodies import RequestBody
-from api.command_gateway import Order
+from api.command_gateway import Order, Rejection
 from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
@@ -65,26 +65,32 @@ async def create_type(
     who: Principal = require_features("customers.create"),
 ) -> Response:
     """Add an entry: 201 with its code."""
-    key = preconditions_of(request).idempotency_key
-    if key is None and await _known(services, who, body.interaction_type):
-        raise Reject(
-            "interaction_type_exists",
-            "the dictionary has this type; change it with PUT",
-            pointer="/interactionType",
-            status=409,
-        )
-    result = await services.commands.carry_out(_order(who, body, key))
+    order = _order(request, who, body, expected_version=0)
+    try:
+        result = await services.commands.carry_out(order)
+    except Rejection as rejection:
+        if rejection.code == "version_conflict":
+            raise Reject(
+                "interaction_type_exists",
+                "the dictionary has this type; change it with PUT",
+                pointer="/interactionType",
+                status=409,
+            ) from None
+        raise
     return written(result, {"id": body.interaction_type}, 201)
 
 
 @router.put(PATH, response_model=Done, responses={404: {"description": "No such type"}})
 async def update_type(
-    body: TypeBody, services: Needed, who: Principal = require_features("customers.edit")
+    body: TypeBody,
+    request: Request,
+    services: Needed,
+    who: Principal = require_features("customers.edit"),
 ) -> Response:
     """Change an entry; what it shows reaches the projections of all customers that show it."""
     if not await _known(services, who, body.interaction_type):
         raise Reject("interaction_type_not_found", "the dictionary has no such type", status=404)
-    result = await services.commands.carry_out(_order(who, body, None))
+    result = await services.commands.carry_out(_order(request, who, body))
     return written(result, {"ok": True})
 
 
@@ -94,13 +100,14 @@ async def _known(services: Services, who: Principal, code: str) -> bool:
     return any(row["code"] == code for row in rows)
 
 
-def _order(who: Principal, body: TypeBody, key: str | None) -> Order:
+def _order(request: Request, who: Principal, body: TypeBody, expected_version: int | None = None) -> Order:
     # A dictionary belongs to its organization: that is its record key.
     return Order(
         principal=who,
         kind=_KIND,
         entity_id=who.organization_id,
         data=body.data(),
-        idempotency_key=key,
-        route=f"POST {PATH}",
+        idempotency_key=preconditions_of(request).idempotency_key,
+        route=f"{request.method} {PATH}",
+        expected_version=expected_version,
     )

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from api.answers import etag, written
 from api.bodies import RequestBody
 from api.command_gateway import Order
-from api.cursor import make_cursor, read_cursor
+from api.cursor import LONGEST, make_cursor, read_cursor
 from api.guards import require_features
 from api.interaction_items import enriched, interaction_item
 from api.mutation_guards import Mutation
@@ -78,7 +78,7 @@ class InteractionQuery(BaseModel):
         "title",
     ] = "scheduledAt"
     sortDir: Literal["asc", "desc"] | None = None  # noqa: N815
-    cursor: Annotated[str, Field(min_length=1, max_length=4000)] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 25
 
     def filters(self) -> Filters:
@@ -163,10 +163,24 @@ class Created(BaseModel):
     id: str
 
 
+class Warned(BaseModel):
+    """Something to know about a write that was committed."""
+
+    code: str
+    field: str | None = None
+    detail: str
+
+
 class Done(BaseModel):
-    """It is committed."""
+    """It is committed: all of it, or all but the fields in ``partial``.
+
+    ``partial`` names fields that another source changed later than this change was made, so that its
+    value stays (last write wins). When that is so for every field, the answer is 409 ``superseded``.
+    """
 
     ok: Literal[True]
+    partial: list[str] = []
+    warnings: list[Warned] = []
 
 
 class InteractionPage(BaseModel):

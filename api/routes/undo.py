@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import Response
+from fastapi import Request, Response
 from pydantic import Field
 
 from api.answers import written
 from api.bodies import RequestBody
 from api.command_gateway import Order
 from api.guards import require_features
+from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.problems import LegacyError
 from api.routing import guarded_router
@@ -20,6 +21,7 @@ from schemas.errors import Reject
 from sinks.reads.command_fate import fate_of
 
 router = guarded_router("undo")
+_PATH: Final = "/api/audit_logs/audit-logs/actions/undo"
 
 
 class UndoBody(RequestBody):
@@ -28,9 +30,10 @@ class UndoBody(RequestBody):
     undo_token: Annotated[str, Field(min_length=1, max_length=400)]
 
 
-@router.post("/api/audit_logs/audit-logs/actions/undo")
+@router.post(_PATH)
 async def undo(
     body: UndoBody,
+    request: Request,
     services: Needed,
     who: Principal = require_features("audit_logs.undo_self", "audit_logs.undo_tenant"),
 ) -> Any:
@@ -49,6 +52,8 @@ async def undo(
         kind="interaction.undo",
         entity_id=fate.entity_id,
         data={"undoToken": body.undo_token},
+        idempotency_key=preconditions_of(request).idempotency_key,
+        route=f"POST {_PATH}",
     )
     try:
         result = await services.commands.carry_out(order)

@@ -24,7 +24,8 @@ SELECT {ENTITY_COLUMNS} FROM customer_entities e
 WHERE e.id = %(entity)s AND e.tenant_id = %(tenant)s AND e.organization_id = %(organization)s
 """  # noqa: S608 - our own column names
 _DEALS: Final = """
-SELECT d.id::text AS id, d.entity_id::text AS entity_id, d.title, d.status, d.created_at, d.updated_at
+SELECT d.id::text AS id, d.entity_id::text AS entity_id, d.title, d.status, d.version,
+       d.created_at, d.updated_at
 FROM customer_deals d
 WHERE d.entity_id = %(entity)s AND d.tenant_id = %(tenant)s AND d.organization_id = %(organization)s
 ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s

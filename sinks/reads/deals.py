@@ -8,8 +8,8 @@ from sinks.reads.keyset import After
 from sinks.reads.scope import Connection, Row, Scope, fetch, like
 
 _COLUMNS: Final = """
-d.id::text AS id, d.entity_id::text AS entity_id, d.title, d.status, d.tenant_id::text AS tenant_id,
-d.organization_id::text AS organization_id, d.created_at, d.updated_at
+d.id::text AS id, d.entity_id::text AS entity_id, d.title, d.status, d.version,
+d.tenant_id::text AS tenant_id, d.organization_id::text AS organization_id, d.created_at, d.updated_at
 """
 
 

@@ -40,17 +40,9 @@ def test_a_large_body_is_refused_before_it_is_read(strict: httpx2.Client) -> Non
     assert (streamed.status_code, streamed.json()["code"]) == (413, "body_too_large")
 
 
-@pytest.mark.parametrize(
-    ("content", "kind"),
-    [
-        (b"{", "application/json"),
-        (b"[]", "application/json"),
-        (b"\xff", "application/json"),
-        (b"a=1", "text/plain"),
-    ],
-)
-def test_what_is_no_json_object(strict: httpx2.Client, content: bytes, kind: str) -> None:
-    answer = strict.put(PATH, content=content, headers={"content-type": kind})
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
+def test_what_is_no_json_object(strict: httpx2.Client, content: bytes) -> None:
+    answer = strict.put(PATH, content=content, headers={"content-type": "application/json"})
     assert answer.status_code == 400, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["error"] == "Validation failed"
@@ -72,4 +64,4 @@ def test_an_unknown_address_and_method(strict: httpx2.Client) -> None:
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
     method = strict.patch(PATH)
     assert (method.status_code, method.json()["code"]) == (405, "method_not_allowed")
-    assert "GET" in method.headers["allow"]
+    assert method.headers["allow"] == "DELETE, GET, HEAD, POST, PUT", "all of them, each once"

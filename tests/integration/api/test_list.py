@@ -214,7 +214,7 @@ def test_the_gateways_connections_cannot_write(stored: Settings) -> None:
     from runtime.postgres_pool import ReadPool
 
     async def write() -> None:
-        pool = ReadPool(stored, size=1, statement_seconds=5)
+        pool = ReadPool(stored, size=1, seconds=5)
         await pool.open()
         try:
             async with pool.connection() as connection:

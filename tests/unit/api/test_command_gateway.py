@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from api.command_gateway import CommandGateway, Order, Rejection
+from api.answers import written
+from api.command_gateway import CommandGateway, Order, Rejection, keyed_command_id
 from api.principal import Principal
 from api.problems import UnknownOutcome
 from runtime.command_sender import Settled
 from runtime.outcome_listener import Heard
 from schemas.errors import Reject, Retry
+from schemas.identity import derive_id
 from schemas.topics import COMMANDS
 
 WHO = Principal(tenant_id="t", organization_id="o", subject="s", features=frozenset())
@@ -53,8 +59,12 @@ class Decoder:
 class NoRows:
     """A database that is away."""
 
+    def __init__(self) -> None:
+        self.given: list[float | None] = []
+
     @asynccontextmanager
-    async def connection(self) -> Any:
+    async def connection(self, seconds: float | None = None) -> Any:
+        self.given.append(seconds)
         raise Retry("away")
         yield
 
@@ -63,10 +73,11 @@ class Scene:
     def __init__(self, *, timeout: float = 5.0, listening: bool = True) -> None:
         self.broker = Broker()
         self.decoder = Decoder()
+        self.rows = NoRows()
         self.gateway = CommandGateway(
             self.broker,
             self.decoder,  # type: ignore[arg-type]
-            NoRows(),  # type: ignore[arg-type]
+            self.rows,  # type: ignore[arg-type]
             listening=lambda: listening,
             timeout=timeout,
         )
@@ -120,6 +131,7 @@ def test_without_an_outcome_in_time_it_is_unknown() -> None:
         with pytest.raises(UnknownOutcome) as unknown:
             await scene.gateway.carry_out(order)
         assert unknown.value.command_id == order.id
+        assert scene.rows.given == [pytest.approx(0.002)], "part of the time"
         scene.answer()  # too late: nobody waits any more
 
     _run(story)
@@ -185,3 +197,66 @@ def test_a_key_is_one_principals_and_one_routes() -> None:
     assert len(ids) == 3
     assert _order("k", route="POST /a").id in ids
     assert _order().id != _order().id
+
+
+def test_a_key_and_a_route_with_slashes_are_told_apart() -> None:
+    """Every key is a key of its own, whatever it is made of."""
+    path = "/api/customers/interactions"
+    ids = {
+        keyed_command_id(WHO, f"POST {path}", "complete/42"),
+        keyed_command_id(WHO, f"POST {path}/complete", "42"),
+        keyed_command_id(replace(WHO, subject=f"s/POST {path}"), "x", "42"),
+        keyed_command_id(WHO, f"POST {path}", "x/42"),
+        keyed_command_id(WHO, f"POST {path}", "x%2F42"),
+    }
+    assert len(ids) == 5
+
+
+_TEXTS = st.text("a/%2F", min_size=1)
+_KEYED = st.tuples(_TEXTS, st.sampled_from(["POST /a", "POST /a/a"]), _TEXTS)
+
+
+@given(_KEYED, _KEYED)
+def test_different_keys_have_different_commands(
+    one: tuple[str, str, str], other: tuple[str, str, str]
+) -> None:
+    first, second = (keyed_command_id(replace(WHO, subject=s), r, k) for s, r, k in (one, other))
+    assert (first == second) == (one == other)
+
+
+def test_the_command_of_a_plain_key_stays_the_same_across_versions() -> None:
+    assert keyed_command_id(WHO, "POST /a", "k") == derive_id("http", "t", "o", "s", "POST /a", "k")
+
+
+def _superseded(outcome: str, *fields: str) -> dict[str, Any]:
+    warnings = [{"code": "superseded", "field": field, "detail": "is newer"} for field in fields]
+    return {**APPLIED, "outcome": outcome, "warnings": warnings}
+
+
+async def _told(result: dict[str, Any]) -> dict[str, Any]:
+    scene = Scene()
+    scene.decoder.result = result
+    task = asyncio.create_task(scene.gateway.carry_out(_order("k")))
+    await scene.broker.arrived.wait()
+    scene.answer()
+    return await task
+
+
+def test_a_write_of_which_nothing_was_taken_is_refused() -> None:
+    with pytest.raises(Reject) as refused:
+        asyncio.run(_told(_superseded("no_op", "scheduledAt", "status")))
+    assert (refused.value.code, refused.value.status) == ("superseded", 409)
+    assert [error.pointer for error in refused.value.errors] == ["/scheduledAt", "/status"]
+    again = {"outcome": "duplicate", "first": _superseded("no_op", "status"), "problem": None}
+    with pytest.raises(Reject, match="nothing was changed"):
+        asyncio.run(_told(again))
+    assert asyncio.run(_told({**APPLIED, "outcome": "no_op", "warnings": []}))["outcome"] == "no_op"
+
+
+def test_a_write_that_was_taken_in_part_names_what_was_left() -> None:
+    result = asyncio.run(_told(_superseded("applied", "scheduledAt")))
+    body = orjson.loads(bytes(written(result, {"ok": True}).body))
+    assert body["ok"] is True
+    assert body["partial"] == ["scheduledAt"]
+    assert body["warnings"][0]["field"] == "scheduledAt"
+    assert orjson.loads(bytes(written(APPLIED, {"ok": True}).body)) == {"ok": True}

@@ -1,4 +1,4 @@
-"""Changing a customer without naming it keeps the name, also when it is renamed at that very moment."""
+"""Changing a customer: only what was given is sent, and conditions are checked where it is written."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from starlette.datastructures import Headers
 
 import api.customer_writes as writes
 from api.command_gateway import Order, Rejection
+from api.preconditions import LOCK_HEADER
 from api.principal import Principal
 from schemas.errors import Conflict, Reject
 
@@ -56,21 +58,17 @@ def update(stored: Stored, monkeypatch: pytest.MonkeyPatch, headers: dict[str, s
 
     monkeypatch.setattr(writes, "entity", entity)
     services: Any = SimpleNamespace(commands=stored, reads=SimpleNamespace(connection=connection))
-    request: Any = SimpleNamespace(headers=headers)
+    path = SimpleNamespace(path="/api/customers/people")
+    request: Any = SimpleNamespace(headers=Headers(headers), method="PUT", url=path)
     given = writes.CustomerUpdate.model_validate({"id": ADA, **body})
     return asyncio.run(writes.update_customer(services, request, WHO, "person", given)).status_code
 
 
-def test_a_rename_in_between_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_not_given_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So a rename at the same moment stays, and a repeated request is the same command."""
     stored = Stored(renames=1)
     assert update(stored, monkeypatch, {}, primaryPhone="1") == 200
-    assert [order.data["displayName"] for order in stored.orders] == ["Ada", "Name 2"]
-    assert [order.expected_version for order in stored.orders] == [1, 2]
-
-
-def test_a_given_name_needs_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = Stored(renames=1)
-    assert update(stored, monkeypatch, {}, displayName="Eve") == 200
+    assert [order.data for order in stored.orders] == [{"id": ADA, "kind": "person", "primaryPhone": "1"}]
     assert [order.expected_version for order in stored.orders] == [None]
 
 
@@ -82,6 +80,13 @@ def test_a_condition_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(stored.orders) == 1
 
 
+def test_the_old_lock_is_compared_again_when_the_version_grew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interaction of the customer raises its version and leaves its own moment of change."""
+    stored = Stored(renames=1)
+    assert update(stored, monkeypatch, {LOCK_HEADER: "2026-03-01T00:00:00Z"}, primaryPhone="1") == 200
+    assert [order.expected_version for order in stored.orders] == [1, 2]
+
+
 def test_it_gives_up_when_others_never_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Conflict):
-        update(Stored(renames=99), monkeypatch, {}, primaryPhone="1")
+        update(Stored(renames=99), monkeypatch, {LOCK_HEADER: "2026-03-01T00:00:00Z"}, primaryPhone="1")

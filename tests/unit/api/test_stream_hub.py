@@ -162,6 +162,9 @@ def test_the_most_clients_and_their_leaving() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "0", "0-", "-1-1", "0-1,1-2", "0-1.", "1" * 9000])
-def test_a_position_that_is_none(text: str) -> None:
-    with pytest.raises(Reject):
-        parse_position(text)
+def test_a_position_of_another_form_means_to_reload(text: str) -> None:
+    """Never a refusal: a browser would come back with it for ever."""
+    assert parse_position(text) is None
+    stream, missed, reload = _hub(end=3).subscribe(OURS, text)
+    assert (missed, reload) == ([], bool(text))
+    assert stream.seen == {0: 2}, "and it goes on from now"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pydantic import SecretStr
 
 from api.principal import Principal
@@ -26,6 +31,7 @@ CLAIMS = {
     "features": ["customers.view"],
 }
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+PUBLIC = jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
 
 
 class Keys:
@@ -35,13 +41,14 @@ class Keys:
         self._failure = failure
         self.asked = 0
 
-    def get_signing_key_from_jwt(self, token: str) -> Any:
+    def get_signing_keys(self, refresh: bool = False) -> list[jwt.PyJWK]:
         self.asked += 1
         if self._failure is not None:
             raise self._failure
-        return jwt.PyJWK.from_dict(
-            jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True) | {"alg": "RS256"}
-        )
+        return [jwt.PyJWK.from_dict({**PUBLIC, "alg": "RS256"})]
+
+    def get_signing_key(self, kid: str) -> jwt.PyJWK:
+        return jwt.PyJWK.from_dict({**PUBLIC, "alg": "RS256"})
 
 
 def _settings(**fields: Any) -> GatewaySettings:
@@ -72,10 +79,8 @@ def test_a_public_key_is_never_taken_for_a_secret() -> None:
     public = KEY.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
-    import base64
     import hashlib
     import hmac
-    import json
 
     def part(value: bytes) -> bytes:
         return base64.urlsafe_b64encode(value).rstrip(b"=")
@@ -96,11 +101,107 @@ def test_a_public_key_is_never_taken_for_a_secret() -> None:
         {"tenantId": None},
         {"organizationId": "1"},
         {"features": {"customers.view": True}},
+        {"exp": str(int(time.time()) + 60)},
+        {"exp": True},
+        {"exp": 1e308},
+        {"exp": float("inf")},
+        {"exp": float("nan")},
+        {"tenantId": CLAIMS["tenantId"] + "\n"},
+        {"organizationId": CLAIMS["organizationId"] + "\n"},
+        {"sub": "\ud800"},
+        {"sub": "a\x00"},
     ],
 )
 def test_claims_that_are_not_believed(changes: dict[str, Any]) -> None:
     with pytest.raises(NeedsAuth):
         _read(Tokens(_settings()), jwt.encode(_claims(**changes), SECRET))
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["[" * 20_000, '{"alg": ["HS256"]}', '{"alg": 1}', '{"alg": "HS256", "crit": ["x"]}', '"HS256"', "{}"],
+)
+def test_a_header_that_cannot_be_read_is_refused(header: str) -> None:
+    head = base64.urlsafe_b64encode(header.encode()).rstrip(b"=").decode()
+    for tokens in (Tokens(_settings()), Tokens(_settings(jwt_secret=None), Keys())):
+        with pytest.raises(NeedsAuth):
+            _read(tokens, f"{head}.e30.c2ln")
+
+
+def test_a_key_of_another_kind_than_the_token_says_is_refused() -> None:
+    other = jwt.encode(_claims(), ec.generate_private_key(ec.SECP256R1()), algorithm="ES256")
+    with pytest.raises(NeedsAuth):
+        _read(Tokens(_settings(jwt_secret=None), Keys()), other)
+
+
+def test_a_token_says_when_it_expires() -> None:
+    end = int(time.time()) + 60
+    assert _read(Tokens(_settings()), jwt.encode(_claims(exp=end), SECRET)).expires_at == end
+    assert _read(Tokens(_settings()), jwt.encode(_claims(exp=end + 0.5), SECRET)).expires_at == end + 0.5
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with Provider() as found:
+        yield found
+
+
+class Provider:
+    """The key set of an identity provider over HTTP; a test says what it answers."""
+
+    def __init__(self) -> None:
+        self.answer = b""
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(provider.answer)))
+                self.end_headers()
+                self.wfile.write(provider.answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/jwks"
+
+    def __enter__(self) -> Provider:
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "<html>Sign in</html>",
+        "",
+        "[]",
+        "null",
+        '{"keys": []}',
+        '{"keys": null}',
+        '{"keys": [{"kty": "RSA", "kid": "one", "n": "!", "e": "!"}]}',
+        '{"keys": [{"kty": "none", "kid": "one"}]}',
+        "[" * 20_000,
+        "\xff",
+    ],
+)
+def test_a_provider_without_usable_keys_is_unavailable(provider: Provider, answer: str) -> None:
+    """Not the caller's fault, so neither 401 nor 500; and it is over as soon as the keys are back."""
+    tokens = Tokens(_settings(jwt_secret=None, jwks_url=provider.url))
+    token = jwt.encode(_claims(), KEY, algorithm="RS256", headers={"kid": "one"})
+    provider.answer = answer.encode("latin-1")
+    with pytest.raises(Retry):
+        _read(tokens, token)
+    provider.answer = json.dumps({"keys": [{**PUBLIC, "kid": "one"}]}).encode()
+    assert _read(tokens, token).subject == "someone"
+    unknown = jwt.encode(_claims(), KEY, algorithm="RS256", headers={"kid": "two"})
+    with pytest.raises(NeedsAuth):
+        _read(tokens, unknown)
 
 
 def test_issuer_and_audience_when_asked_for() -> None:

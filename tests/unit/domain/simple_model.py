@@ -221,15 +221,21 @@ class Model:
         stored = self.deals.get(data["id"])
         fate["entityVersion"] = entity["version"]
         if stored is None:
+            self.expect(c, 0)
             stored = {"tenant": c["tenant"], "organization": c["organization"], "entityId": c["entity"]}
-            self.deals[data["id"]] = {**stored, "title": data["title"]}
+            self.deals[data["id"]] = {**stored, "title": data["title"], "version": 1}
+            fate["version"] = 1
             return
         self.scoped(self.deals, c, data["id"], "id_not_available")
         if stored["entityId"] != c["entity"]:
             raise RejectedError("entity_mismatch")
+        self.expect(c, stored["version"])
         if stored["title"] == data["title"]:
             fate["outcome"] = "no_op"
+            return
         stored["title"] = data["title"]
+        stored["version"] += 1
+        fate["version"] = stored["version"]
 
     def interaction_type_upsert(self, c: Row, fate: Row, entry: Row) -> None:
         data, scope = c["data"], (c["tenant"], c["organization"])

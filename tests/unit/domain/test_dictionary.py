@@ -127,3 +127,8 @@ def test_a_new_label_shows_at_the_next_repair(log: Publisher) -> None:
 
 def test_a_version_cannot_be_expected_of_an_entry(log: Publisher) -> None:
     assert upsert(log, "call", label="x", expectedVersion=1).outcome == "rejected"
+    for known in ("call", "demo"):
+        upsert(log, "demo", label="Demo")
+        refused = upsert(log, known, label="x", expectedVersion=0)
+        assert refused.result["problem"]["code"] == "version_conflict", "0: there is no such entry yet"
+    assert upsert(log, "brew", label="x", expectedVersion=0).outcome == "applied"

@@ -52,3 +52,27 @@ def test_a_deal_needs_its_customer_and_stays_with_it(log: Publisher) -> None:
     log.applied("deal.upsert", data)
     log.customer(BOB)
     log.refused("entity_mismatch", "deal.upsert", data, entity=BOB)
+
+
+def test_only_a_new_customer_or_deal_needs_its_name(log: Publisher) -> None:
+    """What is not given is kept, so a change cannot undo a rename that it has not seen."""
+    log.refused("validation_failed", "entity.upsert", {"id": BOB, "kind": "person"}, entity=BOB)
+    log.applied("entity.upsert", {"id": ADA, "kind": "person", "primaryPhone": "1"})
+    assert log.world.entities[ADA].display_name == "Ada"
+    log.refused("validation_failed", "deal.upsert", {"id": deal_id(1), "status": "open"})
+    log.applied("deal.upsert", {"id": deal_id(1), "title": "Deal"})
+    log.applied("deal.upsert", {"id": deal_id(1), "status": "open"})
+    assert (log.world.deals[deal_id(1)].title, log.world.deals[deal_id(1)].status) == ("Deal", "open")
+    log.refused("validation_failed", "deal.upsert", {"id": deal_id(1), "title": None})
+
+
+def test_a_deal_has_versions(log: Publisher) -> None:
+    deal = {"id": deal_id(1)}
+    log.refused("version_conflict", "deal.upsert", {**deal, "title": "Deal", "expectedVersion": 1})
+    made = log.applied("deal.upsert", {**deal, "title": "Deal", "expectedVersion": 0})
+    assert (made.result["version"], log.world.deals[deal_id(1)].version) == (1, 1)
+    log.refused("version_conflict", "deal.upsert", {**deal, "title": "Deal", "expectedVersion": 0})
+    log.applied("deal.upsert", {**deal, "status": "open", "expectedVersion": 1})
+    log.refused("version_conflict", "deal.upsert", {**deal, "title": "Late", "expectedVersion": 1})
+    assert log.send("deal.upsert", {**deal, "status": "open"}).outcome == "no_op"
+    assert log.world.deals[deal_id(1)].version == 2

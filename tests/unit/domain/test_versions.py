@@ -50,11 +50,6 @@ def test_of_an_entity_its_own_version_is_expected(log: Publisher) -> None:
     log.applied("entity.upsert", {**data, "expectedVersion": 2})
 
 
-def test_a_deal_has_no_version_to_expect(log: Publisher) -> None:
-    data = {"id": deal_id(1), "title": "x", "expectedVersion": 0}
-    log.refused("expected_version_not_supported", "deal.upsert", data)
-
-
 def test_every_applied_command_on_a_customer_moves_its_version_by_one(log: Publisher) -> None:
     versions = [log.world.entities[ADA].entity_version]
     steps: list[tuple[str, dict[str, Any]]] = [

@@ -1,0 +1,61 @@
+"""uvicorn's HTTP protocol with a deadline for the head of a request, which uvicorn itself does not have."""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+def protocol_with_deadline(seconds: float) -> type[HttpToolsProtocol]:
+    """The protocol class for ``uvicorn.Config``.
+
+    :param seconds: from the connection, or from the first byte of a further request, to the end of its
+        headers; a connection that takes longer is closed (half-open, or opened to exhaust the server).
+    """
+
+    class Protocol(HttpToolsProtocol):
+        _head_deadline: asyncio.TimerHandle | None = None
+        _within_head = False
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)  # type: ignore[arg-type]
+            self._await_head()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            answering = self.cycle is not None and not self.cycle.response_complete
+            # Law: a connection is being answered, or kept idle, or has a deadline.
+            if not answering and self.timeout_keep_alive_task is None:
+                self._await_head()
+
+        def on_message_begin(self) -> None:
+            self._within_head = True
+            super().on_message_begin()
+
+        def on_headers_complete(self) -> None:
+            self._within_head = False
+            self._forget_deadline()
+            super().on_headers_complete()
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()
+            if self._within_head and not self.pipeline:
+                # The next request has begun already, so the connection is not idle.
+                self._unset_keepalive_if_required()
+                self._await_head()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._forget_deadline()
+            super().connection_lost(exc)
+
+        def _await_head(self) -> None:
+            if self._head_deadline is None and not self.transport.is_closing():
+                self._head_deadline = self.loop.call_later(seconds, self.transport.close)
+
+        def _forget_deadline(self) -> None:
+            if self._head_deadline is not None:
+                self._head_deadline.cancel()
+                self._head_deadline = None
+
+    return Protocol

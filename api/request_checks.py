@@ -1,0 +1,92 @@
+"""Checks of a request before its handler: the type of its body, and the names of its query parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Final, get_origin
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
+
+from api.problems import validation_failed
+from schemas.errors import FieldError, Reject
+
+_JSON: Final = re.compile(r"application/(json|[^/]+\+json)")
+#: Fields of which a request has one line at most: of two it is unclear which one counts.
+_ONE_LINE: Final = (
+    "authorization",
+    "idempotency-key",
+    "last-event-id",
+    "x-om-ext-optimistic-lock-expected-updated-at",
+)
+
+
+def check_single_headers(request: Request) -> None:
+    """Refuse a header that is given twice and can be meant only once.
+
+    :raises Reject: 400, naming the header.
+    """
+    for name in _ONE_LINE:
+        if len(request.headers.getlist(name)) > 1:
+            raise validation_failed((FieldError("repeated_header", "is given twice", attribute=name),))
+
+
+def check_content_type(request: Request) -> None:
+    """Refuse a body that is not declared as JSON, such as what ``curl -d`` sends unless told otherwise.
+
+    :raises Reject: 415.
+    """
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if has_body and not _JSON.fullmatch(kind):
+        raise Reject(
+            "unsupported_media_type",
+            "send the body with the header Content-Type: application/json",
+            status=415,
+        )
+
+
+def check_query(request: Request, known: Mapping[str, bool]) -> None:
+    """Refuse parameters that would be passed over: unknown ones, and a single one that is given twice.
+
+    :param known: parameter → whether it may be repeated.
+    :raises Reject: 400, naming each of them.
+    """
+    errors = []
+    for name in dict.fromkeys(request.query_params.keys()):
+        shown = name[:200]
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            errors.append(
+                FieldError("unknown_parameter", f"is not a parameter of this address{hint}", attribute=shown)
+            )
+        elif not known[name] and len(request.query_params.getlist(name)) > 1:
+            detail = "is given twice; give it once, several values with commas where they are allowed"
+            errors.append(FieldError("repeated_parameter", detail, attribute=shown))
+    if errors:
+        raise validation_failed(tuple(errors[:20]))
+
+
+def query_parameters(route: APIRoute) -> dict[str, bool]:
+    """The query parameters of a route → whether one may be repeated."""
+    found: dict[str, bool] = {}
+    dependants = [route.dependant]
+    for dependant in dependants:
+        dependants.extend(dependant.dependencies)
+    for field in (field for dependant in dependants for field in dependant.query_params):
+        model = field.field_info.annotation
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            found.update(
+                {info.alias or name: _is_list(info.annotation) for name, info in model.model_fields.items()}
+            )
+        else:
+            found[field.alias] = _is_list(model)
+    return found
+
+
+def _is_list(annotation: object) -> bool:
+    return get_origin(annotation) is list
