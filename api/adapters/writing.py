@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Literal
@@ -10,7 +11,7 @@ from typing import Any, Final, Literal
 from fastapi import Request
 from pydantic import ValidationError
 
-from api.adapters.old_bodies import OldBody, OldDelete
+from api.adapters.old_bodies import OldBody, OldDelete, named_ids
 from api.adapters.translation import Step, move
 from api.command_gateway import Order, Rejection
 from api.feature_flags import legacy_shows
@@ -57,13 +58,18 @@ class Named:
     wanted: Preconditions
 
 
-async def target_of(services: Services, request: Request, who: Principal, named: str, view: OldView) -> Named:
-    """What the client names, as an interaction: a legacy row is moved first.
+async def target_of(
+    services: Services, request: Request, who: Principal, ids: Sequence[str], view: OldView
+) -> Named:
+    """Find the interaction that the client names; a legacy row is moved first.
 
+    :param ids: where a client may name a row twice (link and todo): the first that is found counts.
     :raises Reject: there is none (404); it is not what the client has read (409, 412).
     """
     legacy = await legacy_shows(services, who)
-    target = await _find(services, who, named, view, legacy=legacy)
+    target = None
+    for named in ids:
+        target = target or await _find(services, who, named, view, legacy=legacy)
     wanted = preconditions_of(request)
     if target is None:
         if wanted.updated_at is not None:
@@ -172,21 +178,21 @@ async def carry_out_all(
     return last
 
 
-async def delete_named(request: Request, who: Principal) -> str:
-    """The id that a DELETE names, in its body or as ``?id=``.
+async def delete_named(request: Request, who: Principal) -> tuple[str, ...]:
+    """The ids that a DELETE names, in its body or in the query, the link's first.
 
-    :raises Reject: there is none, or it is no UUID (400).
+    :raises Reject: there is none, or one is not a UUID (400).
     """
     raw = await request.body()
-    named = request.query_params.get("id")
+    query = request.query_params
     try:
         body = OldDelete.model_validate_json(raw) if raw.strip() else OldDelete.model_validate({})
     except ValidationError as error:
         raise validation_failed(field_errors(error.errors(include_url=False, include_input=False))) from None
     check_scope(body, who)
-    found = body.id or named or body.todo_id
-    if found is None:
-        raise validation_failed((FieldError("missing_field", "is required", "/id"),))
-    if not re.fullmatch(UUID_PATTERN, found):
+    ids = named_ids(
+        body.link_id, body.id, query.get("linkId"), query.get("id"), body.todo_id, query.get("todoId")
+    )
+    if not all(re.fullmatch(UUID_PATTERN, identity) for identity in ids):
         raise validation_failed((FieldError("invalid_format", "must be a UUID", "/id"),))
-    return found.lower()
+    return tuple(identity.lower() for identity in ids)

@@ -110,7 +110,7 @@ async def change_activity(
     """Change an activity."""
     await refuse_when_off(services, who)
     check_scope(body, who)
-    named = await target_of(services, request, who, body.id, "activities")
+    named = await target_of(services, request, who, (body.id,), "activities")
     steps = update_activity(named.row, body, datetime.now(UTC))
     return written(await carry_out_all(services, who, named, steps), {"ok": True})
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
 from api.adapters.old_items import activity, old_instant, page, todo
 from api.adapters.translation import create_activity, create_todo, move, update_activity, update_todo
+from schemas.errors import Reject
 from schemas.payloads import PAYLOADS
 from sinks.reads.interaction_views import COLUMNS
 from sinks.reads.scope import Scope
@@ -80,6 +81,9 @@ def test_an_activity_that_does_not_is_planned() -> None:
         ({"activityType": "x" * 101}, "activityType"),
         ({"date": "2026-03-01"}, None),
         ({"date": "2026-02-30", "time": "10:00"}, None),
+        ({"date": "2026-03-01", "time": "24:00"}, "time"),
+        ({"customValues": {"a": 1}}, "customValues"),
+        ({"occurredAt": "soon"}, "occurredAt"),
         ({"appearanceColor": "red"}, "appearanceColor"),
         ({"appearanceIcon": "x" * 101}, "appearanceIcon"),
         ({"surprise": 1}, "surprise"),
@@ -151,6 +155,52 @@ def test_a_later_moment_of_a_plan_is_a_new_schedule() -> None:
     current = row(scheduled_at=NOW + timedelta(days=1))
     later = "2026-03-05T10:00:00.000000Z"
     assert update(current, occurredAt=later) == [("update", {"id": ID, "scheduledAt": later})]
+
+
+@pytest.mark.parametrize("value", ["2026-03-01", 1772323200000, "Sun, 01 Mar 2026 00:00:00 GMT"])
+def test_dates_are_taken_in_every_form(value: Any) -> None:
+    body = {"entityId": ENTITY, "activityType": "call", "occurredAt": value}
+    ((_, data),) = steps([create_activity(ActivityCreate.model_validate(body), None)])
+    assert data["occurredAt"] == "2026-03-01T00:00:00.000000Z"
+    for name in ("due_at", "dueAt"):
+        body = {"entityId": ENTITY, "title": "x", "customValues": {name: value}}
+        ((_, data),) = steps([create_todo(TodoCreate.model_validate(body), None)])
+        assert data["scheduledAt"] == "2026-03-01T00:00:00.000000Z"
+
+
+def test_a_whole_item_may_be_sent_back() -> None:
+    current = row(status="planned", scheduled_at=NOW, title="A", priority=7)
+    item = activity(current) | {"_integrations": {"board": {}}}
+    (only,) = update(current, **item)
+    assert only[0] == "update"
+    assert not {"occurredAt", "scheduledAt", "status"} & set(only[1])
+    shown = todo({**current, "display_name": "Ada", "kind": "person"}, SCOPE)
+    body = TodoUpdate.model_validate({**shown, "customValues": shown["todoCustomValues"], "title": "B"})
+    (only,) = steps(update_todo(current, body))
+    assert only == ("update", {"id": ID, "title": "B"})
+
+
+def test_a_todo_is_named_by_its_link_or_itself() -> None:
+    other = "40000000-0000-4000-8000-000000000002"
+    named = TodoUpdate.model_validate({"id": ID, "linkId": other, "todoId": ID})
+    assert named.ids() == (other, ID)
+    assert TodoUpdate.model_validate({"linkId": other}).ids() == (other,)
+    with pytest.raises(Reject):
+        TodoUpdate.model_validate({"title": "x"}).ids()
+
+
+def test_custom_values_are_taken_wherever_they_are() -> None:
+    body = {
+        "id": ID,
+        "customValues": {"priority": 10, "severity": "", "due_at": ""},
+        "customFields": {"priority": 20},
+    }
+    (only,) = steps(update_todo(row(scheduled_at=NOW), TodoUpdate.model_validate(body)))
+    assert only == ("update", {"id": ID, "priority": 20, "scheduledAt": None})
+
+
+def test_an_empty_list_has_one_page() -> None:
+    assert page([], total=0, number=1, size=50)["totalPages"] == 1
 
 
 def test_a_todo_is_a_task() -> None:
