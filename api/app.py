@@ -11,10 +11,10 @@ from typing import Final
 from fastapi import FastAPI
 
 from api import problems
-from api.command_gateway import CommandGateway
 from api.decisions import DecisionGateway
+from api.guarded_commands import GuardedCommandGateway
 from api.guards import check_all_guarded
-from api.mutation_guards import MutationGuards
+from api.mutation_guards import load_mutation_guards
 from api.notices import hear_notices
 from api.openapi import describe
 from api.rate_limit import Rates
@@ -87,10 +87,12 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
     def listening() -> bool:
         return listener.ready.is_set()
 
-    commands = CommandGateway(
+    guards = load_mutation_guards()
+    commands = GuardedCommandGateway(
         sender,
         decoder,
         reads,
+        guards=guards,
         listening=listening,
         timeout=gateway.outcome_timeout_seconds,
     )
@@ -141,7 +143,7 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
             listener=listener,
             mappings=mappings,
             hub=hub,
-            mutation_guards=MutationGuards(),
+            mutation_guards=guards,
         )
     finally:
         notices.cancel()

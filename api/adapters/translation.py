@@ -16,11 +16,10 @@ ViewRow = dict[str, Any]
 
 _CREATE: Final = "customers.interaction.create"
 _UPDATE: Final = "customers.interaction.update"
-_COMPLETE: Final = "customers.interaction.complete"
-_REOPEN: Final = "customers.interaction.reopen"
 _DELETE: Final = "customers.interaction.delete"
 _COLUMN: Final = {
     "interactionType": "interaction_type",
+    "status": "status",
     "title": "title",
     "body": "body",
     "dealId": "deal_id",
@@ -64,8 +63,8 @@ def create_activity(body: ActivityCreate, author: str | None) -> Step:
     return Step(_CREATE, body.entity_id, _wire({k: v for k, v in data.items() if v is not None}))
 
 
-def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> list[Step]:
-    """Change the fields that differ; a first moment completes the activity, none reopens it.
+def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> Step:
+    """Change the fields that differ; a first moment completes the activity, none reopens it. One command.
 
     The old list shows the schedule of a planned interaction as its moment: sent back as it was it says
     nothing, and moved to a later time it is a new schedule.
@@ -85,7 +84,6 @@ def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> list[S
     if body.given("body") or body.phone_number is not None:
         text = body.body if body.given("body") else row["body"]
         wanted["body"] = _with_phone(text, body.phone_number)
-    steps: list[Step] = []
     if body.moment_given:
         moment = body.moment()
         if _same(moment, row["occurred_at"] or row["scheduled_at"]):
@@ -94,9 +92,11 @@ def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> list[S
             wanted["occurredAt"] = moment
         elif row["scheduled_at"] is not None and moment is not None and moment > now:
             wanted["scheduledAt"] = moment
+        elif moment is not None:
+            wanted |= {"status": "done", "occurredAt": moment}
         else:
-            steps = _turn(row, "done" if moment is not None else "planned", moment)
-    return _changes(row, wanted) + steps or _changes(row, wanted, all_of_them=True)
+            wanted |= _done(row, done=False)
+    return _changes(row, wanted)
 
 
 def create_todo(body: TodoCreate, author: str | None) -> Step:
@@ -112,14 +112,15 @@ def create_todo(body: TodoCreate, author: str | None) -> Step:
     return Step(_CREATE, body.entity_id, _wire({k: v for k, v in data.items() if v is not None}))
 
 
-def update_todo(row: ViewRow, body: TodoUpdate) -> list[Step]:
-    """Change the fields that differ, and complete or reopen."""
+def update_todo(row: ViewRow, body: TodoUpdate) -> Step:
+    """Change the fields that differ, and complete or reopen. One command."""
     wanted: dict[str, Any] = body.fields()
     if body.title is not None:
         wanted["title"] = body.title
     done = body.done()
-    steps = [] if done is None else _turn(row, "done" if done else "planned", None)
-    return _changes(row, wanted) + steps or _changes(row, wanted, all_of_them=True)
+    if done is not None:
+        wanted |= _done(row, done=done)
+    return _changes(row, wanted)
 
 
 def delete(row: ViewRow) -> Step:
@@ -137,7 +138,6 @@ def move(scope: Scope, row: ViewRow) -> Step:
     data = {
         "id": row["id"],
         "source": "migration:activity" if activity else "migration:todo_link",
-        "status": row["status"],
         "sourceTimestamp": row["updated_at"],
         **{name: row[column] for name, column in _COLUMN.items() if row[column] is not None},
     }
@@ -149,31 +149,17 @@ def move(scope: Scope, row: ViewRow) -> Step:
     )
 
 
-def _turn(row: ViewRow, wanted: str, moment: datetime | None) -> list[Step]:
-    status = row["status"]
-    # Old clients know done and not done: what is canceled is not done already.
-    if status == wanted or (status, wanted) == ("canceled", "planned"):
-        return []
-    steps = []
-    if status != "planned":
-        steps.append(Step(_REOPEN, row["entity_id"], {"id": row["id"]}))
-    if wanted == "done":
-        data = {"id": row["id"], **({"occurredAt": moment} if moment is not None else {})}
-        steps.append(Step(_COMPLETE, row["entity_id"], _wire(data)))
-    return steps
+def _done(row: ViewRow, *, done: bool) -> dict[str, Any]:
+    """The change of status that an old client means: it knows done and not done, and canceled is not done."""
+    if done == (row["status"] == "done"):
+        return {}
+    return {"status": "done" if done else "planned"}
 
 
-def _changes(row: ViewRow, wanted: dict[str, Any], *, all_of_them: bool = False) -> list[Step]:
-    """The update, if there is something to update.
-
-    :param all_of_them: what is the same as before too: the answer of the pipeline is asked for.
-    """
-    changed = {
-        name: value for name, value in wanted.items() if all_of_them or not _same(value, row[_COLUMN[name]])
-    }
-    if not changed and not all_of_them:
-        return []
-    return [Step(_UPDATE, row["entity_id"], _wire({"id": row["id"], **changed}))]
+def _changes(row: ViewRow, wanted: dict[str, Any]) -> Step:
+    """The update of what differs; when nothing does, of all: the pipeline must answer either way."""
+    changed = {name: value for name, value in wanted.items() if not _same(value, row[_COLUMN[name]])}
+    return Step(_UPDATE, row["entity_id"], _wire({"id": row["id"], **(changed or wanted)}))
 
 
 def _same(sent: Any, stored: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Writes of the deprecated routes: commands in order, each confirmed before the next."""
+"""Writes of the deprecated routes: one confirmed command each; a legacy row is moved first."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -15,7 +15,6 @@ from api.adapters.old_bodies import OldBody, OldDelete, named_ids
 from api.adapters.translation import Step, move
 from api.command_gateway import Order, Rejection
 from api.feature_flags import legacy_shows
-from api.mutation_guards import Mutation
 from api.preconditions import Preconditions, precondition_failed, preconditions_of, record_modified
 from api.principal import Principal
 from api.problems import LegacyError, validation_failed
@@ -27,7 +26,6 @@ from sinks.reads.adapter_targets import Target, find_target
 from sinks.reads.interaction_head import head_of
 
 OldView = Literal["activities", "todos"]
-_GUARDED: Final = ("interaction.complete", "interaction.cancel", "interaction.reopen")
 
 
 def author_of(who: Principal) -> str | None:
@@ -121,11 +119,10 @@ async def carry_out(
     route: str = "",
     version: int | None = None,
 ) -> dict[str, Any]:
-    """One command, confirmed; the mutation guards are asked where it changes the status."""
-    kind = step.type.removeprefix("customers.")
+    """Publish one command and wait until it is committed."""
     made = Order(
         principal=who,
-        kind=kind,
+        kind=step.type.removeprefix("customers."),
         entity_id=step.entity_id,
         data=step.data,
         idempotency_key=key,
@@ -134,48 +131,24 @@ async def carry_out(
     )
     if step.command_id is not None:
         made = replace(made, command_id=step.command_id)
-    if kind not in _GUARDED:
-        return await services.commands.carry_out(made)
-    mutation = Mutation(
-        principal=who,
-        action=kind.removeprefix("interaction."),
-        resource_kind="customers.interaction",
-        resource_id=step.data["id"],
-        data=step.data,
-    )
-    await services.mutation_guards.run_before(mutation)
-    result = await services.commands.carry_out(made)
-    await services.mutation_guards.run_after(mutation, result)
-    return result
+    return await services.commands.carry_out(made)
 
 
-async def carry_out_all(
-    services: Services, who: Principal, named: Named, steps: list[Step]
-) -> dict[str, Any]:
-    """Commands in order; the result is that of the last one that changed something.
+async def change_named(services: Services, who: Principal, named: Named, step: Step) -> dict[str, Any]:
+    """Carry out a command on what the client named, under the conditions of its request.
 
-    The conditions of the request hold for all of them: each expects the version that the one before left.
-
-    :raises Reject: one was rejected; those before it stand.
+    :raises Reject: it was rejected, or it is not what the client has read (409, 412); nothing was changed.
     """
-    last: dict[str, Any] = {}
-    version = named.version
-    for step in steps:
-        try:
-            result = await carry_out(services, who, step, version=version)
-        except Rejection as rejection:
-            if rejection.code != "version_conflict" or version is None:
-                raise
-            if named.wanted.updated_at is None:
-                raise precondition_failed() from None
-            async with services.reads.connection() as connection:
-                now = await head_of(connection, who.scope, named.row["id"])
-            raise record_modified(named.wanted.updated_at, now.updated_at if now else None) from None
-        if version is not None and result["version"] is not None:
-            version = result["version"]
-        if not last or result["outcome"] == "applied":
-            last = result
-    return last
+    try:
+        return await carry_out(services, who, step, version=named.version)
+    except Rejection as rejection:
+        if rejection.code != "version_conflict" or named.version is None:
+            raise
+    if named.wanted.updated_at is None:
+        raise precondition_failed()
+    async with services.reads.connection() as connection:
+        now = await head_of(connection, who.scope, named.row["id"])
+    raise record_modified(named.wanted.updated_at, now.updated_at if now else None)
 
 
 async def delete_named(request: Request, who: Principal) -> tuple[str, ...]:

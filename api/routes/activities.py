@@ -13,7 +13,7 @@ from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documente
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate
 from api.adapters.old_items import activity, page
 from api.adapters.translation import create_activity, delete, update_activity
-from api.adapters.writing import author_of, carry_out, carry_out_all, check_scope, delete_named, target_of
+from api.adapters.writing import author_of, carry_out, change_named, check_scope, delete_named, target_of
 from api.answers import written
 from api.feature_flags import legacy_shows
 from api.guards import require_features
@@ -111,8 +111,8 @@ async def change_activity(
     await refuse_when_off(services, who)
     check_scope(body, who)
     named = await target_of(services, request, who, (body.id,), "activities")
-    steps = update_activity(named.row, body, datetime.now(UTC))
-    return written(await carry_out_all(services, who, named, steps), {"ok": True})
+    step = update_activity(named.row, body, datetime.now(UTC))
+    return written(await change_named(services, who, named, step), {"ok": True})
 
 
 @router.delete(PATH, response_model=Done, deprecated=True, responses=documented(), openapi_extra=DELETE_BODY)
@@ -125,4 +125,4 @@ async def remove_activity(
     """Remove an activity; its id is in the body (``{"id": …}``) or in ``?id=``."""
     await refuse_when_off(services, who)
     named = await target_of(services, request, who, await delete_named(request, who), "activities")
-    return written(await carry_out_all(services, who, named, [delete(named.row)]), {"ok": True})
+    return written(await change_named(services, who, named, delete(named.row)), {"ok": True})

@@ -14,7 +14,6 @@ from api.command_gateway import Order
 from api.cursor import make_cursor, read_cursor
 from api.guards import require_features
 from api.interaction_items import enriched, interaction_item
-from api.mutation_guards import Mutation
 from api.preconditions import change, not_found, preconditions_of
 from api.principal import Principal
 from api.problems import validation_failed
@@ -307,14 +306,5 @@ async def reopen_interaction(
 async def _turn(
     services: Services, request: Request, who: Principal, action: str, identity: str, data: dict[str, Any]
 ) -> Response:
-    mutation = Mutation(
-        principal=who,
-        action=action,
-        resource_kind="customers.interaction",
-        resource_id=identity,
-        data=data,
-    )
-    await services.mutation_guards.run_before(mutation)
     result = await change(services, request, who, f"interaction.{action}", identity, data)
-    await services.mutation_guards.run_after(mutation, result)
     return written(result, {"ok": True})

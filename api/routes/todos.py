@@ -12,7 +12,7 @@ from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documente
 from api.adapters.old_bodies import TodoCreate, TodoUpdate
 from api.adapters.old_items import page, todo
 from api.adapters.translation import create_todo, delete, update_todo
-from api.adapters.writing import author_of, carry_out, carry_out_all, check_scope, delete_named, target_of
+from api.adapters.writing import author_of, carry_out, change_named, check_scope, delete_named, target_of
 from api.answers import written
 from api.feature_flags import legacy_shows
 from api.guards import require_features
@@ -113,8 +113,8 @@ async def change_todo(
     await refuse_when_off(services, who)
     check_scope(body, who)
     named = await target_of(services, request, who, body.ids(), "todos")
-    steps = update_todo(named.row, body)
-    return written(await carry_out_all(services, who, named, steps), {"ok": True})
+    step = update_todo(named.row, body)
+    return written(await change_named(services, who, named, step), {"ok": True})
 
 
 @router.delete(PATH, response_model=Done, deprecated=True, responses=documented(), openapi_extra=DELETE_BODY)
@@ -127,4 +127,4 @@ async def remove_todo(
     """Remove a task; its id is in the body (``{"id": …, "linkId"?: …, "todoId"?: …}``) or in ``?id=``."""
     await refuse_when_off(services, who)
     named = await target_of(services, request, who, await delete_named(request, who), "todos")
-    return written(await carry_out_all(services, who, named, [delete(named.row)]), {"ok": True})
+    return written(await change_named(services, who, named, delete(named.row)), {"ok": True})

@@ -49,6 +49,7 @@ async def undo(
         kind="interaction.undo",
         entity_id=fate.entity_id,
         data={"undoToken": body.undo_token},
+        resource_id=fate.interaction_id,
     )
     try:
         result = await services.commands.carry_out(order)

@@ -99,7 +99,7 @@ def test_what_cannot_be_kept_is_refused(change: dict[str, Any], where: str | Non
 
 
 def update(current: dict[str, Any], **body: Any) -> list[tuple[str, dict[str, Any]]]:
-    return steps(update_activity(current, ActivityUpdate.model_validate({"id": ID, **body}), NOW))
+    return steps([update_activity(current, ActivityUpdate.model_validate({"id": ID, **body}), NOW)])
 
 
 def test_only_what_differs_is_sent() -> None:
@@ -113,14 +113,23 @@ def test_only_what_differs_is_sent() -> None:
 
 def test_a_moment_completes_and_none_reopens() -> None:
     text = "2026-02-28T10:00:00.000000Z"
-    assert update(row(), occurredAt=text) == [("complete", {"id": ID, "occurredAt": text})]
+    completed = {"id": ID, "status": "done", "occurredAt": text}
+    assert update(row(), occurredAt=text) == [("update", completed)]
+    assert update(row(status="canceled"), occurredAt=text) == [("update", completed)]
     done = row(status="done", occurred_at=NOW)
-    assert update(done, occurredAt=None) == [("reopen", {"id": ID})]
+    assert update(done, occurredAt=None) == [("update", {"id": ID, "status": "planned"})]
     assert update(done, occurredAt=text) == [("update", {"id": ID, "occurredAt": text})]
-    assert update(row(title="A"), subject="B", occurredAt=text) == [
-        ("update", {"id": ID, "title": "B"}),
-        ("complete", {"id": ID, "occurredAt": text}),
-    ]
+    canceled = row(status="canceled", scheduled_at=NOW, title="A")
+    assert update(canceled, subject="A", occurredAt=None) == [("update", {"id": ID, "title": "A"})]
+
+
+def test_fields_and_status_are_one_command() -> None:
+    text = "2026-02-28T10:00:00.000000Z"
+    both = {"id": ID, "title": "B", "status": "done", "occurredAt": text}
+    assert update(row(title="A"), subject="B", occurredAt=text) == [("update", both)]
+    body = TodoUpdate.model_validate({"id": ID, "title": "B", "isDone": True})
+    (only,) = steps([update_todo(row(title="A"), body)])
+    assert only == ("update", {"id": ID, "title": "B", "status": "done"})
 
 
 def test_an_item_sent_back_as_it_was_read_changes_nothing() -> None:
@@ -140,14 +149,8 @@ def test_an_item_sent_back_as_it_was_read_changes_nothing() -> None:
         assert "occurredAt" not in data
         assert "scheduledAt" not in data
         shown = todo(current, SCOPE)
-        (again,) = steps(
-            update_todo(
-                current,
-                TodoUpdate.model_validate(
-                    {"id": ID, "title": "A", "isDone": shown["todoIsDone"], "todoCustom": {"priority": None}}
-                ),
-            )
-        )
+        body = {"id": ID, "title": "A", "isDone": shown["todoIsDone"], "todoCustom": {"priority": None}}
+        (again,) = steps([update_todo(current, TodoUpdate.model_validate(body))])
         assert again == ("update", {"id": ID, "title": "A", "priority": None})
 
 
@@ -176,7 +179,7 @@ def test_a_whole_item_may_be_sent_back() -> None:
     assert not {"occurredAt", "scheduledAt", "status"} & set(only[1])
     shown = todo({**current, "display_name": "Ada", "kind": "person"}, SCOPE)
     body = TodoUpdate.model_validate({**shown, "customValues": shown["todoCustomValues"], "title": "B"})
-    (only,) = steps(update_todo(current, body))
+    (only,) = steps([update_todo(current, body)])
     assert only == ("update", {"id": ID, "title": "B"})
 
 
@@ -195,7 +198,7 @@ def test_custom_values_are_taken_wherever_they_are() -> None:
         "customValues": {"priority": 10, "severity": "", "due_at": ""},
         "customFields": {"priority": 20},
     }
-    (only,) = steps(update_todo(row(scheduled_at=NOW), TodoUpdate.model_validate(body)))
+    (only,) = steps([update_todo(row(scheduled_at=NOW), TodoUpdate.model_validate(body))])
     assert only == ("update", {"id": ID, "priority": 20, "scheduledAt": None})
 
 
@@ -227,19 +230,19 @@ def test_a_todo_is_a_task() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "done", "verbs"),
+    ("status", "done", "data"),
     [
-        ("planned", True, ["complete"]),
-        ("planned", False, ["update"]),
-        ("done", True, ["update"]),
-        ("done", False, ["reopen"]),
-        ("canceled", True, ["reopen", "complete"]),
-        ("canceled", False, ["update"]),
+        ("planned", True, {"status": "done"}),
+        ("planned", False, {}),
+        ("done", True, {}),
+        ("done", False, {"status": "planned"}),
+        ("canceled", True, {"status": "done"}),
+        ("canceled", False, {}),
     ],
 )
-def test_done_and_not_done(status: str, done: bool, verbs: list[str]) -> None:
-    found = steps(update_todo(row(status=status), TodoUpdate.model_validate({"id": ID, "isDone": done})))
-    assert [verb for verb, _ in found] == verbs
+def test_done_and_not_done(status: str, done: bool, data: dict[str, Any]) -> None:
+    (only,) = steps([update_todo(row(status=status), TodoUpdate.model_validate({"id": ID, "isDone": done}))])
+    assert only == ("update", {"id": ID, **data})
 
 
 def test_a_legacy_row_moves_under_its_own_id_once() -> None:

@@ -110,6 +110,8 @@ def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any
         kind = {"interactionType": chance.choice(TYPES)}
         return "interaction.create", {**chosen, **kind, **details, **maybe}, entity
     if verb == "update":
+        if chance.random() < 0.3:
+            details["status"] = chance.choice(["planned", "done", "canceled"])
         return "interaction.update", {"id": interaction, **details, **maybe}, entity
     if verb == "undo":
         maybe.pop("expectedVersion", None)

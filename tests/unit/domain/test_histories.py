@@ -28,7 +28,7 @@ optional: dict[str, st.SearchStrategy[Any]] = {
 }
 statuses = st.sampled_from(["planned", "done", "canceled"])
 created = st.fixed_dictionaries({"interactionType": types}, optional={**optional, "status": statuses})
-updated = st.fixed_dictionaries({}, optional={**optional, "interactionType": types})
+updated = st.fixed_dictionaries({}, optional={**optional, "interactionType": types, "status": statuses})
 dictionary_changes = st.sampled_from(
     [{"label": "Ring"}, {"icon": "bell"}, {"color": None}, {"strict": True}, {"strict": False}]
 )
