@@ -152,6 +152,7 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
         "interactionType": (_type, False),
         "status": (_STATUS, True),
         "source": (_short, True),
+        "createdAt": (read_instant, True),
     },
     "interaction.update": {
         **_ID,

@@ -73,7 +73,7 @@ def create(subject: Subject, command: Parsed) -> Decision:
         organization=command.organization,
         tenant=command.tenant,
         version=version,
-        created=command.now,
+        created=command.now if data.get("createdAt") is None else min(data["createdAt"], command.now),
         updated=command.now,
         schedule_version=version,
         due_phase=0,

@@ -70,7 +70,7 @@ def update(world: World, command: Command, payload: InteractionUpdate) -> Decisi
 def _with_what_follows(
     row: Interaction, wanted: dict[str, Any], command: Command
 ) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
-    """The wanted changes with what a change of status does to ``occurred_at``, and a warning if it is lost."""
+    """The wanted changes with what the status does to ``occurred_at``, and a warning where that is lost."""
     status = wanted.get("status")
     if status is None:
         return wanted, ()

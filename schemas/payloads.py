@@ -123,7 +123,10 @@ class FeatureFlagSet(Payload):
 
 
 class InteractionCreate(Payload):
-    """Plan an interaction, or log one that happened (``status: done``, or ``occurredAt`` alone)."""
+    """Plan an interaction, or log one that happened (``status: done``, or ``occurredAt`` alone).
+
+    ``createdAt`` is for interactions that come from another system; one in the future counts as now.
+    """
 
     id: UuidText | None = None
     interaction_type: InteractionType
@@ -139,6 +142,7 @@ class InteractionCreate(Payload):
     appearance_icon: ShortText | None = None
     appearance_color: Color | None = None
     source: ShortText | None = None
+    created_at: Instant | None = None
 
 
 class InteractionUpdate(Clearing):

@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
-from schemas.identity import derive_id
 from schemas.instants import format_instant
-from sinks.reads.scope import Scope
 
 #: A row as the views give it (``sinks.reads.interaction_views.COLUMNS``), ids as texts.
 ViewRow = dict[str, Any]
@@ -60,7 +58,7 @@ def create_activity(body: ActivityCreate, author: str | None) -> Step:
         "appearanceColor": body.appearance_color,
         "source": "adapter:activity",
     }
-    return Step(_CREATE, body.entity_id, _wire({k: v for k, v in data.items() if v is not None}))
+    return Step(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
 
 
 def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> Step:
@@ -109,7 +107,7 @@ def create_todo(body: TodoCreate, author: str | None) -> Step:
         "source": "adapter:todo",
         **body.fields(),
     }
-    return Step(_CREATE, body.entity_id, _wire({k: v for k, v in data.items() if v is not None}))
+    return Step(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
 
 
 def update_todo(row: ViewRow, body: TodoUpdate) -> Step:
@@ -128,27 +126,6 @@ def delete(row: ViewRow) -> Step:
     return Step(_DELETE, row["entity_id"], {"id": row["id"]})
 
 
-def move(scope: Scope, row: ViewRow) -> Step:
-    """Make a legacy row an interaction under its own id.
-
-    The command's id follows from the row's, so that two clients, or a client and the migration, move it
-    once.
-    """
-    activity = row["source"] == "legacy:activity"
-    data = {
-        "id": row["id"],
-        "source": "migration:activity" if activity else "migration:todo_link",
-        "sourceTimestamp": row["updated_at"],
-        **{name: row[column] for name, column in _COLUMN.items() if row[column] is not None},
-    }
-    return Step(
-        _CREATE,
-        row["entity_id"],
-        _wire(data),
-        command_id=derive_id("move", scope.tenant_id, scope.organization_id, row["id"]),
-    )
-
-
 def _done(row: ViewRow, *, done: bool) -> dict[str, Any]:
     """The change of status that an old client means: it knows done and not done, and canceled is not done."""
     if done == (row["status"] == "done"):
@@ -159,7 +136,7 @@ def _done(row: ViewRow, *, done: bool) -> dict[str, Any]:
 def _changes(row: ViewRow, wanted: dict[str, Any]) -> Step:
     """The update of what differs; when nothing does, of all: the pipeline must answer either way."""
     changed = {name: value for name, value in wanted.items() if not _same(value, row[_COLUMN[name]])}
-    return Step(_UPDATE, row["entity_id"], _wire({"id": row["id"], **(changed or wanted)}))
+    return Step(_UPDATE, row["entity_id"], wire({"id": row["id"], **(changed or wanted)}))
 
 
 def _same(sent: Any, stored: Any) -> bool:
@@ -181,7 +158,8 @@ def _with_phone(text: str | None, phone: str | None) -> str | None:
     return f"{text}\n\n{line}" if text else line
 
 
-def _wire(data: dict[str, Any]) -> dict[str, Any]:
+def wire(data: dict[str, Any]) -> dict[str, Any]:
+    """The data with instants as text."""
     return {
         name: format_instant(value) if isinstance(value, datetime) else value for name, value in data.items()
     }

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
 from fastapi import Request
 from pydantic import ValidationError
 
+from api.adapters.carrying import carry_out
+from api.adapters.moving import move
 from api.adapters.old_bodies import OldBody, OldDelete, named_ids
-from api.adapters.translation import Step, move
-from api.command_gateway import Order, Rejection
+from api.adapters.translation import Step
+from api.command_gateway import Rejection
 from api.feature_flags import legacy_shows
 from api.preconditions import Preconditions, precondition_failed, preconditions_of, record_modified
 from api.principal import Principal
@@ -76,7 +78,11 @@ async def target_of(
         raise LegacyError(f"{what}_not_found", f"there is no {what} with this id",
                           error=f"{what.capitalize()} not found", status=404)  # fmt: skip
     conditional = _check(wanted, target.row)
-    row = target.row if target.moved else await _moved(services, who, target.row, view)
+    row = target.row
+    if not target.moved:
+        await move(services, who, row)
+        moved = await _find(services, who, row["id"], view, legacy=False)
+        row = moved.row if moved is not None else row
     return Named(row, row["version"] if conditional else None, wanted)
 
 
@@ -91,47 +97,11 @@ def _check(wanted: Preconditions, row: dict[str, Any]) -> bool:
     return bool(wanted.if_match)
 
 
-async def _moved(
-    services: Services, who: Principal, legacy_row: dict[str, Any], view: OldView
-) -> dict[str, Any]:
-    try:
-        await carry_out(services, who, move(who.scope, legacy_row))
-    except Rejection as rejection:
-        if rejection.code != "interaction_exists":  # somebody else has just moved it
-            raise
-    moved = await _find(services, who, legacy_row["id"], view, legacy=False)
-    return moved.row if moved is not None else legacy_row
-
-
 async def _find(
     services: Services, who: Principal, named: str, view: OldView, *, legacy: bool
 ) -> Target | None:
     async with services.reads.connection() as connection:
         return await find_target(connection, who.scope, named, view, legacy=legacy)
-
-
-async def carry_out(
-    services: Services,
-    who: Principal,
-    step: Step,
-    *,
-    key: str | None = None,
-    route: str = "",
-    version: int | None = None,
-) -> dict[str, Any]:
-    """Publish one command and wait until it is committed."""
-    made = Order(
-        principal=who,
-        kind=step.type.removeprefix("customers."),
-        entity_id=step.entity_id,
-        data=step.data,
-        idempotency_key=key,
-        route=route,
-        expected_version=version,
-    )
-    if step.command_id is not None:
-        made = replace(made, command_id=step.command_id)
-    return await services.commands.carry_out(made)
 
 
 async def change_named(services: Services, who: Principal, named: Named, step: Step) -> dict[str, Any]:

@@ -8,11 +8,12 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from api.adapters.carrying import carry_out
 from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documented, refuse_when_off
 from api.adapters.old_bodies import TodoCreate, TodoUpdate
 from api.adapters.old_items import page, todo
 from api.adapters.translation import create_todo, delete, update_todo
-from api.adapters.writing import author_of, carry_out, change_named, check_scope, delete_named, target_of
+from api.adapters.writing import author_of, change_named, check_scope, delete_named, target_of
 from api.answers import written
 from api.feature_flags import legacy_shows
 from api.guards import require_features

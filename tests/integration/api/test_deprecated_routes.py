@@ -387,3 +387,54 @@ def test_legacy_rows_show_until_moved_and_a_write_moves_them_once(
         assert client.put(TODOS, json={"id": identity, "title": "Known now"}).json() == {"ok": True}
     assert row(pipeline, linked) is None
     assert legacy_counts(pipeline) == before
+
+
+def test_a_legacy_row_outside_the_limits_is_changed_and_deleted_like_any_other(
+    of_another_tenant: tuple[httpx2.Client, str, str], pipeline: Settings
+) -> None:
+    client, tenant, organization = of_another_tenant
+    customer = client.post("/api/customers/people", json={"displayName": "Otto"}).json()["id"]
+    (foreign,) = outcomes(
+        pipeline,
+        [event("entity.upsert", taken := new_id(), {"id": taken, "kind": "person", "displayName": "Eve"})],
+    )
+    assert foreign["outcome"] == "applied"
+    rows = {
+        "out of limits": (customer, new_id(), "Call / Email", "s" * 600, "b" * 12_000, "red", "2025-01-01Z"),
+        "unknown customer": (new_id(), None, "call", "Old", None, "#abc", "infinity"),
+        "customer of another tenant": (taken, None, "call", "Old", None, None, None),
+    }
+    ids = {name: new_id() for name in rows}
+    with connect(pipeline, application_name="tests") as connection:
+        lift_freeze(connection)
+        for name, (entity, deal, kind, subject, body, color, occurred_at) in rows.items():
+            connection.execute(
+                "INSERT INTO customer_activities (id, organization_id, tenant_id, entity_id, deal_id,"
+                " activity_type, subject, body, appearance_color, occurred_at, created_at, updated_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '2024-05-01T10:00:00.25Z', now())",
+                (ids[name], organization, tenant, entity, deal, kind, subject, body, color, occurred_at),
+            )
+    first = ids["out of limits"]
+    wait_until(lambda: one(client, ACTIVITIES, first) is not None, 4.0, lambda: "the legacy row shows")
+    for identity in ids.values():
+        answer = client.put(ACTIVITIES, json={"id": identity, "authorUserId": None, "appearanceIcon": "star"})
+        assert answer.status_code == 200, answer.text
+        item = one(client, ACTIVITIES, identity)
+        assert item is not None
+        assert (item["createdAt"], item["appearanceIcon"]) == ("2024-05-01T10:00:00.250Z", "star")
+    item = one(client, ACTIVITIES, first)
+    assert item is not None
+    assert (item["activityType"], item["appearanceColor"], item["dealId"]) == ("call_email", None, None)
+    assert (len(item["subject"]), len(item["body"])) == (500, 10_000)
+    unknown = one(client, ACTIVITIES, ids["unknown customer"])
+    assert unknown is not None
+    entity = rows["unknown customer"][0]
+    assert (unknown["entityId"], unknown["appearanceColor"]) == (entity, "#aabbcc")
+    person = client.get(f"/api/customers/people/{entity}").json()["person"]
+    assert person["displayName"] == f"Unknown customer {str(entity)[:8]}"
+    other = one(client, ACTIVITIES, ids["customer of another tenant"])
+    assert other is not None
+    assert other["entityId"] != taken
+    for identity in ids.values():
+        assert client.delete(ACTIVITIES, params={"id": identity}).status_code == 200
+        assert one(client, ACTIVITIES, identity) is None

@@ -108,6 +108,8 @@ def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any
     if verb == "create":
         chosen = {"id": interaction} if chance.random() < 0.8 else {}
         kind = {"interactionType": chance.choice(TYPES)}
+        if chance.random() < 0.2:
+            details["createdAt"] = _instant(chance)
         return "interaction.create", {**chosen, **kind, **details, **maybe}, entity
     if verb == "update":
         if chance.random() < 0.3:

@@ -272,7 +272,7 @@ class Model:
             version=self.versions.get(key, 0) + 1,
             armed=self.versions.get(key, 0) + 1,
             announced=0,
-            createdAt=c["now"],
+            createdAt=min(instant(data.get("createdAt")) or c["now"], c["now"]),
             asOf=dict.fromkeys(GUARDED, c["source"]),
         )
         self.rows[key] = row

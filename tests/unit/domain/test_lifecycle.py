@@ -60,6 +60,14 @@ def test_create_dates_everything_by_the_log(log: Publisher) -> None:
     assert made.status_as_of == made.scheduled_as_of == made.occurred_as_of == START + timedelta(minutes=20)
 
 
+@pytest.mark.parametrize(("given", "kept"), [(10, 10), (30, 30), (31, 30)])
+def test_create_keeps_when_it_was_created_elsewhere(log: Publisher, given: float, kept: float) -> None:
+    log.minutes = 30
+    log.plan(1, createdAt=at(given))
+    assert row(log).created_at == START + timedelta(minutes=kept)
+    assert row(log).updated_at == START + timedelta(minutes=30)
+
+
 def test_create_for_an_unknown_customer_is_refused(log: Publisher) -> None:
     log.refused("entity_not_found", "interaction.create", {"interactionType": "call"}, entity=BOB)
 
