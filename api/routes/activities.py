@@ -18,6 +18,7 @@ from api.adapters.writing import author_of, change_named, check_scope, delete_na
 from api.answers import written
 from api.feature_flags import legacy_shows
 from api.guards import require_features
+from api.interaction_items import enriched, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.routes.interactions import Created, Done
@@ -71,7 +72,8 @@ async def list_activities(
     legacy = await legacy_shows(services, who)
     async with services.reads.connection() as connection:
         rows, total = await old_list(connection, who.scope, "activities", wanted, legacy=legacy)
-    items = [activity(row) for row in rows]
+        mirrors = await mirrors_of(connection, who, rows)
+    items = [enriched(activity(row), mirrors) for row in rows]
     return page(items, total=total, number=query.page, size=query.page_size)
 
 

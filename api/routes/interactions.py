@@ -13,12 +13,13 @@ from api.bodies import RequestBody
 from api.command_gateway import Order
 from api.cursor import make_cursor, read_cursor
 from api.guards import require_features
-from api.interaction_items import enriched, interaction_item
+from api.interaction_items import enriched, interaction_item, mirrors_of
 from api.preconditions import change, not_found, preconditions_of
 from api.principal import Principal
 from api.problems import validation_failed
 from api.routing import guarded_router
 from api.services import Needed, Services
+from api.shapes import Interaction, InteractionPage, shaped
 from schemas.errors import FieldError
 from schemas.values import (
     UUID_PATTERN,
@@ -33,7 +34,6 @@ from schemas.values import (
     UuidText,
     normalize_interaction_type,
 )
-from sinks.reads.integrations import integrations_of_async
 from sinks.reads.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
 
 router = guarded_router("interactions")
@@ -168,14 +168,7 @@ class Done(BaseModel):
     ok: Literal[True]
 
 
-class InteractionPage(BaseModel):
-    """One page; ``nextCursor`` is there when more follow."""
-
-    items: list[dict[str, Any]]
-    nextCursor: str | None = None  # noqa: N815
-
-
-@router.get(PATH, response_model=InteractionPage, response_model_exclude_unset=True)
+@router.get(PATH, responses=shaped(InteractionPage))
 async def list_interactions(
     query: Annotated[InteractionQuery, Query()],
     services: Needed,
@@ -191,9 +184,7 @@ async def list_interactions(
     page = Page(sort=query.sortField, direction=direction, limit=query.limit, after=after)
     async with services.reads.connection() as connection:
         rows, more = await interaction_page(connection, who.scope, filters, page)
-        mirrors = await integrations_of_async(
-            connection, who.tenant_id, who.organization_id, [row["id"] for row in rows]
-        )
+        mirrors = await mirrors_of(connection, who, rows)
     answer: dict[str, Any] = {"items": [enriched(interaction_item(row), mirrors) for row in rows]}
     if more:
         last = rows[-1]
@@ -201,7 +192,7 @@ async def list_interactions(
     return answer
 
 
-@router.get(PATH + "/{interaction_id}", responses=_NOT_FOUND)
+@router.get(PATH + "/{interaction_id}", responses={**shaped(Interaction), **_NOT_FOUND})
 async def get_interaction(
     interaction_id: UuidText,
     services: Needed,
@@ -213,9 +204,7 @@ async def get_interaction(
         row = await interaction_by_id(connection, who.scope, interaction_id)
         if row is None:
             raise not_found()
-        mirrors = await integrations_of_async(
-            connection, who.tenant_id, who.organization_id, [interaction_id]
-        )
+        mirrors = await mirrors_of(connection, who, [row])
     response.headers["ETag"] = etag(row["version"])
     return enriched(interaction_item(row), mirrors)
 

@@ -17,6 +17,7 @@ from api.adapters.writing import author_of, change_named, check_scope, delete_na
 from api.answers import written
 from api.feature_flags import legacy_shows
 from api.guards import require_features
+from api.interaction_items import enriched, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.routes.interactions import Done
@@ -81,7 +82,8 @@ async def list_todos(
     legacy = await legacy_shows(services, who)
     async with services.reads.connection() as connection:
         rows, total = await old_list(connection, who.scope, "todos", wanted, legacy=legacy)
-    items = [todo(row, who.scope) for row in rows]
+        mirrors = await mirrors_of(connection, who, rows)
+    items = [enriched(todo(row, who.scope), mirrors) for row in rows]
     if query.all:
         return {**page(items, total=total, number=1, size=len(items)), "totalPages": 1}
     return page(items, total=total, number=query.page, size=query.page_size)
