@@ -11,10 +11,10 @@ from typing import Final
 from fastapi import FastAPI
 
 from api import problems
-from api.command_gateway import CommandGateway
 from api.decisions import DecisionGateway
+from api.guarded_commands import GuardedCommandGateway
 from api.guards import check_all_guarded
-from api.mutation_guards import MutationGuards
+from api.mutation_guards import MutationGuards, load_mutation_guards
 from api.notices import hear_notices
 from api.openapi import describe
 from api.rate_limit import Rates
@@ -38,13 +38,14 @@ TITLE: Final = "Customer interactions"
 def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
     """The application; its clients open when it starts and close when it stops.
 
-    :raises Stop: a setting is missing, or a route declares no guard.
+    :raises Stop: a setting is missing, a mutation guard cannot be loaded, or a route declares no guard.
     """
     figures = Figures()
+    guards = load_mutation_guards()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _running(settings, gateway) as services:
+        async with _running(settings, gateway, guards) as services:
             app.state.services = services
             app.state.figures = figures
             yield
@@ -78,7 +79,9 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
 
 
 @asynccontextmanager
-async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterator[Services]:
+async def _running(
+    settings: Settings, gateway: GatewaySettings, guards: MutationGuards
+) -> AsyncIterator[Services]:
     tokens = Tokens(gateway)
     loop = asyncio.get_running_loop()
     reads = ReadPool(settings, size=gateway.pool_size, seconds=gateway.read_timeout_seconds)
@@ -88,10 +91,11 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
     def listening() -> bool:
         return listener.ready.is_set()
 
-    commands = CommandGateway(
+    commands = GuardedCommandGateway(
         sender,
         decoder,
         reads,
+        guards=guards,
         listening=listening,
         timeout=gateway.outcome_timeout_seconds,
     )
@@ -142,7 +146,7 @@ async def _running(settings: Settings, gateway: GatewaySettings) -> AsyncIterato
             listener=listener,
             mappings=mappings,
             hub=hub,
-            mutation_guards=MutationGuards(),
+            mutation_guards=guards,
         )
     finally:
         notices.cancel()

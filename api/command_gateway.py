@@ -53,6 +53,7 @@ class Order:
     :param idempotency_key: as the client gave it; with principal and route it makes the command id.
     :param route: what the key is bound to besides the principal.
     :param expected_version: optimistic lock, checked by the applier in its transaction.
+    :param resource_id: what it is about, for mutation guards, where ``data`` does not say it.
     """
 
     principal: Principal
@@ -62,6 +63,7 @@ class Order:
     idempotency_key: str | None = None
     route: str = ""
     expected_version: int | None = None
+    resource_id: str | None = None
     command_id: str = field(default_factory=lambda: str(uuid4()))
 
     @property

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any, Final, Literal
 
 from api.adapters.old_items import activity, old_instant
 from api.customer_items import customer, deal
 from api.feature_flags import legacy_shows
-from api.interaction_items import enriched, interaction_item
+from api.interaction_items import enriched, interaction_item, mirrors_of
 from api.principal import Principal
 from api.services import Services
 from schemas.errors import Reject
 from sinks.reads.customer_detail import deals_of, entity, views_of
-from sinks.reads.integrations import integrations_of_async
 from sinks.reads.interaction_views import LEGACY_TODO, View
 
 Row = dict[str, Any]
@@ -50,8 +50,7 @@ async def customer_detail(
             raise not_found(kind)
         deals = await deals_of(connection, who.scope, entity_id) if "deals" in tokens else None
         found = await views_of(connection, who.scope, entity_id, views, legacy=legacy)
-        shown = [row["id"] for row in found.get("interactions", [])]
-        mirrors = await integrations_of_async(connection, who.tenant_id, who.organization_id, shown)
+        mirrors = await mirrors_of(connection, who, chain.from_iterable(found.values()))
     counts: dict[str, int] = {view: rows[0]["total"] if rows else 0 for view, rows in found.items()}
     if deals is not None:
         counts["deals"] = len(deals)
@@ -61,8 +60,8 @@ async def customer_detail(
         "interactions": [
             enriched(_interaction(item, who), mirrors) for item in found.get("interactions", [])
         ],
-        "activities": [activity(item) for item in found.get("activities", [])],
-        "todos": [_todo(item, who) for item in found.get("todos", [])],
+        "activities": [enriched(activity(item), mirrors) for item in found.get("activities", [])],
+        "todos": [enriched(_todo(item, who), mirrors) for item in found.get("todos", [])],
         "deals": [deal(item) for item in deals or []],
         "counts": counts,
         "viewer": {"userId": who.subject, "name": None, "email": None},

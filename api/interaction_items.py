@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from api.instants import instant_text
-from sinks.reads.integrations import Enrichment
-from sinks.reads.scope import Row
+from api.principal import Principal
+from sinks.reads.integrations import Enrichment, integrations_of_async
+from sinks.reads.scope import Connection, Row
 
 
 def interaction_item(row: Row) -> dict[str, Any]:
@@ -44,6 +46,15 @@ def interaction_item(row: Row) -> dict[str, Any]:
 
 
 def enriched(item: dict[str, Any], mirrors: Enrichment) -> dict[str, Any]:
-    """The item with ``_integrations``, if it has mirrors (spec "UMES integration response contract")."""
+    """The item with ``_integrations``, if it has mirrors (spec "UMES integration response contract").
+
+    :param item: an interaction, activity or todo in whatever shape, with its ``id``.
+    """
     found = mirrors.get(item["id"])
     return {**item, "_integrations": found} if found else item
+
+
+async def mirrors_of(connection: Connection, who: Principal, rows: Iterable[Row]) -> Enrichment:
+    """The mirrors of all rows that an answer shows; one statement, however many there are."""
+    ids = list(dict.fromkeys(row["id"] for row in rows))
+    return await integrations_of_async(connection, who.tenant_id, who.organization_id, ids)

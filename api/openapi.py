@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.guards import api_routes, guard_of
+from api.openapi_headers import add_headers
 from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
 
@@ -98,6 +99,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
             operation = found["paths"].get(route.path_format, {}).get(method.lower())
             if operation is not None and guard is not None:
                 _guarded(operation, guard.any_of, write=method != "GET")
+                add_headers(route.path_format, method, operation)
     return found
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from schemas.outcomes import FirstOutcome
+
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 Kind = Literal["person", "company"]
@@ -20,6 +22,70 @@ class Shape(BaseModel):
     """A closed object with camelCase names."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
+
+
+class Mirror(BaseModel):
+    """An interaction at an integration; a provider may show further members."""
+
+    model_config = ConfigDict(extra="allow", alias_generator=to_camel)
+
+    external_id: str
+    external_url: str | None
+    sync_status: Literal["synced", "pending", "error", "not_synced"]
+    last_synced_at: Moment | None
+
+
+class Mirrored(Shape):
+    """Something that may have mirrors, by integration; without any the member is absent."""
+
+    integrations: Annotated[dict[str, Mirror], Field(alias="_integrations", default_factory=dict)]
+
+
+class Interaction(Mirrored):
+    """An interaction; names and custom values are other systems' and empty here."""
+
+    id: Id
+    entity_id: Id
+    deal_id: Id | None
+    interaction_type: str
+    title: str | None
+    body: str | None
+    status: Literal["planned", "done", "canceled"]
+    scheduled_at: Moment | None
+    occurred_at: Moment | None
+    priority: int | None
+    author_user_id: Id | None
+    owner_user_id: Id | None
+    appearance_icon: str | None
+    appearance_color: str | None
+    source: str | None
+    organization_id: Id
+    tenant_id: Id
+    created_at: Moment
+    updated_at: Moment
+    author_name: None
+    author_email: None
+    deal_title: str | None
+    custom_values: None
+    interaction_type_label: str | None
+    version: int
+
+
+class InteractionPage(Shape):
+    """One page; ``nextCursor`` is there when more follow."""
+
+    items: list[Interaction]
+    next_cursor: str = ""
+
+
+class CommandFate(Shape):
+    """What became of a command, with its first result as it was published."""
+
+    command_id: str
+    command_type: str
+    outcome: Literal["applied", "rejected", "no_op"]
+    recorded_at: Moment
+    result: FirstOutcome
 
 
 class Customer(Shape):
@@ -75,7 +141,7 @@ class DealPage(Shape):
     next_cursor: str = ""
 
 
-class Activity(Shape):
+class Activity(Mirrored):
     """An activity as old clients read it."""
 
     id: Id
@@ -117,7 +183,7 @@ class TodoCustomer(Shape):
     kind: Kind | None
 
 
-class Todo(Shape):
+class Todo(Mirrored):
     """A todo as old clients read it; of a link that is not moved only the link is known."""
 
     id: Id
@@ -145,7 +211,7 @@ class TodoPage(_OldPage):
     items: list[Todo]
 
 
-class TodoSummary(Shape):
+class TodoSummary(Mirrored):
     """A todo inside the detail of its customer."""
 
     id: Id
@@ -173,7 +239,7 @@ class Viewer(Shape):
 
 class _Detail(Shape):
     interaction_mode: Literal["canonical", "legacy"]
-    interactions: list[dict[str, Any]]
+    interactions: list[Interaction]
     activities: list[Activity]
     todos: list[TodoSummary]
     deals: list[Deal]
@@ -223,7 +289,7 @@ class TodoOwner(Shape):
     owner_user_id: Id | None
 
 
-class TodoItem(Shape):
+class TodoItem(Mirrored):
     """A todo of the widget."""
 
     id: Id

@@ -123,6 +123,7 @@ _DETAILS: Final[dict[str, Field]] = {
     "appearanceIcon": (_short, True),
     "appearanceColor": (_color, True),
 }
+_STATUS: Final = _one_of("planned", "done", "canceled")
 _ID: Final[dict[str, Field]] = {"id": (read_uuid, False)}
 
 FIELDS: Final[dict[str, dict[str, Field]]] = {
@@ -149,13 +150,15 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
         **_DETAILS,
         "id": (read_uuid, True),
         "interactionType": (_type, False),
-        "status": (_one_of("planned", "done", "canceled"), True),
+        "status": (_STATUS, True),
         "source": (_short, True),
+        "createdAt": (read_instant, True),
     },
     "interaction.update": {
         **_ID,
         **_DETAILS,
         "interactionType": (_type, False),
+        "status": (_STATUS, False),
         "clear": (_names, False),
     },
     "interaction.complete": {**_ID, "occurredAt": (read_instant, True)},

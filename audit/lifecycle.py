@@ -73,7 +73,7 @@ def create(subject: Subject, command: Parsed) -> Decision:
         organization=command.organization,
         tenant=command.tenant,
         version=version,
-        created=command.now,
+        created=command.now if data.get("createdAt") is None else min(data["createdAt"], command.now),
         updated=command.now,
         schedule_version=version,
         due_phase=0,
@@ -88,13 +88,25 @@ def create(subject: Subject, command: Parsed) -> Decision:
 
 
 def update(subject: Subject, command: Parsed) -> Decision:
-    """Change fields; an older source timestamp loses ``scheduledAt`` and ``occurredAt``."""
+    """Change fields and status; an older source timestamp loses the last-write-wins fields."""
     row, refusal = _target(subject, command)
     if row is None:
         return refusal
-    fields = _fields(command.data or {})
+    data = command.data or {}
+    fields = _fields(data)
     cross = _foreign(subject, fields)
-    return _merge(row, fields, command, "updated", cross)
+    event = "updated"
+    if "status" in data:
+        if command.made < row.status_as_of:
+            fields.pop("occurred", None)  # an old change of status falls with its moment
+        elif data["status"] != row.status:
+            event = {"done": "completed", "canceled": "canceled", "planned": "reopened"}[data["status"]]
+            fields["status"] = data["status"]
+            if event == "completed" and fields.get("occurred") is None:
+                fields["occurred"] = command.made
+            elif event == "reopened":
+                fields.setdefault("occurred", None)
+    return _merge(row, fields, command, event, cross)
 
 
 def complete(subject: Subject, command: Parsed) -> Decision:

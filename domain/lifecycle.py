@@ -109,7 +109,7 @@ def create(world: World, command: Command, payload: InteractionCreate) -> Decisi
         status_as_of=made,
         scheduled_as_of=made,
         occurred_as_of=made,
-        created_at=now,
+        created_at=min(payload.created_at, now) if payload.created_at is not None else now,
         updated_at=now,
     )
     return changed(

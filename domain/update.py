@@ -1,23 +1,38 @@
-"""Change fields of an interaction. UPDATE never creates: an unknown id is an error and no row."""
+"""Change fields of an interaction. UPDATE never creates: an unknown id is an error and no row.
+
+An update may carry the status as well, so that fields and status change together or not at all. It says
+what the interaction is to be, from whatever status: asking for the stored one is no change, and a canceled
+interaction can become done. The strict verbs (complete, cancel, reopen) stay in ``domain.lifecycle``.
+"""
 
 from __future__ import annotations
+
+from typing import Any, Final
 
 from domain.changed import changed
 from domain.decision import Decision
 from domain.dictionary import admit
 from domain.due import rearm
 from domain.merge import merge
-from domain.outcome import check_version, no_op
+from domain.model import Interaction
+from domain.outcome import check_version, no_op, warning
 from domain.rows import check_deal, entity_of, interaction_of
 from domain.undo_image import evolve
 from domain.world import World
 from schemas.command import Command
-from schemas.events import UPDATED
+from schemas.events import CANCELED, COMPLETED, REOPENED, UPDATED
 from schemas.payloads import InteractionUpdate
+
+#: New status → the event and the reason of an update that changes it.
+_TURNED: Final = {
+    "done": (COMPLETED, "completed"),
+    "canceled": (CANCELED, "canceled"),
+    "planned": (REOPENED, "reopened"),
+}
 
 
 def update(world: World, command: Command, payload: InteractionUpdate) -> Decision:
-    """Set and empty fields, in any status; the status itself has commands of its own.
+    """Set and empty fields, in any status, and change the status.
 
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``,
         ``deal_not_found``, ``deal_of_other_entity``, ``unknown_interaction_type``.
@@ -25,7 +40,9 @@ def update(world: World, command: Command, payload: InteractionUpdate) -> Decisi
     row = interaction_of(world, command, payload.id)
     entity = entity_of(world, command)
     check_version(command.expected_version, row.version)
-    changes, warnings = merge(row, payload.changes(), command.source_timestamp)
+    wanted, forfeited = _with_what_follows(row, payload.changes(), command)
+    changes, warnings = merge(row, wanted, command.source_timestamp)
+    warnings += forfeited
     if not changes:
         return no_op(command, entity, row, *warnings)
     check_deal(world, command, changes.get("deal_id"))
@@ -33,17 +50,38 @@ def update(world: World, command: Command, payload: InteractionUpdate) -> Decisi
     version = row.version + 1
     changes["version"] = version
     changes["updated_at"] = command.appended_at
-    if "scheduled_at" in changes:
+    if "scheduled_at" in changes or changes.get("status") == "planned":
         rearm(changes, version)
+    event_type, reason = _TURNED[changes["status"]] if "status" in changes else (UPDATED, "updated")
     return changed(
         world,
         command,
         entity,
         before=row,
         after=evolve(row, changes),
-        event_type=UPDATED,
-        reason="updated",
+        event_type=event_type,
+        reason=reason,
         version=version,
         warnings=warnings,
         pending=pending,
     )
+
+
+def _with_what_follows(
+    row: Interaction, wanted: dict[str, Any], command: Command
+) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
+    """The wanted changes with what the status does to ``occurred_at``, and a warning where that is lost."""
+    status = wanted.get("status")
+    if status is None:
+        return wanted, ()
+    if command.source_timestamp < row.status_as_of:
+        # A stale change of status falls as a whole: its occurredAt belongs to it.
+        kept = {name: value for name, value in wanted.items() if name != "occurred_at"}
+        detail = "occurredAt goes with the status, which was changed by its source later than this change"
+        lost = () if len(kept) == len(wanted) else (warning("superseded", detail, "occurredAt"),)
+        return kept, lost
+    if status != row.status and status == "done" and wanted.get("occurred_at") is None:
+        return {**wanted, "occurred_at": command.source_timestamp}, ()
+    if status != row.status and status == "planned":
+        return {"occurred_at": None, **wanted}, ()
+    return wanted, ()

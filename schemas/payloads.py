@@ -30,6 +30,13 @@ from schemas.values import (
 )
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+_DEFAULT_UNSEEN: Final = Field(json_schema_extra=_without_default)
+
+
 class Payload(BaseModel):
     """What all command data share."""
 
@@ -129,7 +136,10 @@ class FeatureFlagSet(Payload):
 
 
 class InteractionCreate(Payload):
-    """Plan an interaction, or log one that happened (``status: done``, or ``occurredAt`` alone)."""
+    """Plan an interaction, or log one that happened (``status: done``, or ``occurredAt`` alone).
+
+    ``createdAt`` is for interactions that come from another system; one in the future counts as now.
+    """
 
     id: UuidText | None = None
     interaction_type: InteractionType
@@ -145,14 +155,16 @@ class InteractionCreate(Payload):
     appearance_icon: ShortText | None = None
     appearance_color: Color | None = None
     source: ShortText | None = None
+    created_at: Instant | None = None
 
 
 class InteractionUpdate(Clearing):
-    """Change fields of an interaction; it never creates one, and status has its own commands."""
+    """Change fields of an interaction, and its status with them; it never creates one."""
 
     mutable = frozenset(
         {
             "interaction_type",
+            "status",
             "title",
             "body",
             "scheduled_at",
@@ -165,11 +177,13 @@ class InteractionUpdate(Clearing):
             "appearance_color",
         }
     )
-    clearable = mutable - {"interaction_type"}
+    clearable = mutable - {"interaction_type", "status"}
 
     id: UuidText
-    # Not nullable: an interaction always has a type. Declared without null so that null is refused.
-    interaction_type: InteractionType = ""
+    # Not nullable: an interaction always has both. Declared without null so that null is refused; the
+    # default is never used, and a schema that showed it would make generated clients send it.
+    interaction_type: Annotated[InteractionType, _DEFAULT_UNSEEN] = ""
+    status: Annotated[Status, _DEFAULT_UNSEEN] = "planned"
     title: Title | None = None
     body: Body | None = None
     scheduled_at: Instant | None = None

@@ -55,6 +55,7 @@ DELETE_BODY: Final[dict[str, Any]] = {
                     "type": "object",
                     "properties": {
                         "id": {"type": "string", "format": "uuid"},
+                        "linkId": {"type": "string", "format": "uuid"},
                         "todoId": {"type": "string", "format": "uuid"},
                     },
                 }

@@ -1,18 +1,22 @@
 """The request bodies of the deprecated routes, as their clients send them.
 
-What has a place in an interaction is taken; what has none is refused with a pointer, never dropped.
+What has a place in an interaction is taken. What has none is refused with a pointer, never dropped; members
+that only the lists show may be sent back and are not read.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.alias_generators import to_camel
 
+from api.adapters.old_dates import OldDate
+from api.problems import validation_failed
+from schemas.errors import FieldError
 from schemas.instants import parse_instant
-from schemas.values import Color, Instant, InteractionType, ShortText, UuidText, no_nul
+from schemas.values import InteractionType, ShortText, UuidText, no_nul
 
 _Text = Annotated[str, AfterValidator(no_nul)]
 _Subject = Annotated[_Text, StringConstraints(max_length=200)]
@@ -21,11 +25,17 @@ _TodoTitle = Annotated[_Text, StringConstraints(min_length=1, max_length=200)]
 _TodoSource = Annotated[_Text, StringConstraints(max_length=120)]
 _Phone = Annotated[_Text, StringConstraints(max_length=50)]
 _Date = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
-_Time = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}:[0-9]{2}(:[0-9]{2})?$")]
+_Time = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$")]
+_Color = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^#[0-9a-fA-F]{6}$")]
+_Icon = Annotated[ShortText, StringConstraints(strip_whitespace=True)]
+_Flag = Annotated[bool, Field(strict=True)]
 _Empty = Annotated[dict[str, Any], Field(max_length=0)]
 
 #: What a severity is as a priority (0–100), where no priority is given.
 SEVERITIES: Final = {"low": 25, "medium": 50, "high": 75, "critical": 100}
+
+
+_FORM_FIELDS: Final = frozenset({"due_at", "severity", "priority"})
 
 
 class OldBody(BaseModel):
@@ -33,8 +43,18 @@ class OldBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=False, frozen=True)
 
+    #: Members that the list of the route shows and no write can set.
+    shown: ClassVar[frozenset[str]] = frozenset()
+
     tenant_id: UuidText | None = None
     organization_id: UuidText | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_shown(cls, value: Any) -> Any:
+        if isinstance(value, dict) and not cls.shown.isdisjoint(value):
+            return {name: item for name, item in value.items() if name not in cls.shown}
+        return value
 
     def given(self, name: str) -> bool:
         """Whether the client sent the field, ``null`` included."""
@@ -46,12 +66,12 @@ class _Activity(OldBody):
     body: _LongText | None = None
     date: _Date | None = None
     time: _Time | None = None
-    occurred_at: Instant | None = None
+    occurred_at: OldDate | None = None
     phone_number: _Phone | None = None
     deal_id: UuidText | None = None
     author_user_id: UuidText | None = None
-    appearance_icon: ShortText | None = None
-    appearance_color: Color | None = None
+    appearance_icon: _Icon | None = None
+    appearance_color: _Color | None = None
     # Custom fields have no place in an interaction.
     custom_fields: _Empty | None = None
     custom_values: _Empty | None = None
@@ -92,6 +112,10 @@ class ActivityCreate(_Activity):
 class ActivityUpdate(_Activity):
     """``PUT /api/customers/activities``; an activity stays with its customer."""
 
+    shown = frozenset(
+        {"createdAt", "authorName", "authorEmail", "dealTitle", "activityTypeLabel", "_integrations"}
+    )
+
     id: UuidText
     entity_id: UuidText | None = None
     activity_type: InteractionType | None = None
@@ -105,14 +129,17 @@ class TodoCustom(BaseModel):
     priority: Annotated[int, Field(ge=0, le=100)] | None = None
     severity: str | None = None
     description: _LongText | None = None
-    due_at: Instant | None = None
+    due_at: OldDate | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _aliases(cls, value: Any) -> Any:
-        if isinstance(value, dict) and "dueAt" in value and "due_at" not in value:
+    def _as_forms_send_it(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        if "dueAt" in value and "due_at" not in value:
             value = {("due_at" if name == "dueAt" else name): item for name, item in value.items()}
-        return value
+        # A form sends an empty text for a field that nobody filled in.
+        return {name: None if name in _FORM_FIELDS and item == "" else item for name, item in value.items()}
 
     @model_validator(mode="after")
     def _known_severity(self) -> TodoCustom:
@@ -136,11 +163,12 @@ class TodoCustom(BaseModel):
 
 
 class _Todo(OldBody):
-    is_done: bool | None = None
-    snake_done: Annotated[bool | None, Field(alias="is_done")] = None
+    is_done: _Flag | None = None
+    snake_done: Annotated[_Flag | None, Field(alias="is_done")] = None
     todo_source: _TodoSource | None = None
-    todo_custom: TodoCustom | None = None
+    custom_values: TodoCustom | None = None
     custom: TodoCustom | None = None
+    todo_custom: TodoCustom | None = None
     custom_fields: TodoCustom | None = None
 
     def done(self) -> bool | None:
@@ -148,9 +176,9 @@ class _Todo(OldBody):
         return self.is_done if self.is_done is not None else self.snake_done
 
     def fields(self) -> dict[str, Any]:
-        """The fields of the interaction that the custom values give."""
+        """The fields of the interaction that the custom values give; a later member wins."""
         found: dict[str, Any] = {}
-        for values in (self.todo_custom, self.custom, self.custom_fields):
+        for values in (self.custom_values, self.custom, self.todo_custom, self.custom_fields):
             if values is not None:
                 found.update(values.fields())
         return found
@@ -165,16 +193,44 @@ class TodoCreate(_Todo):
 
 
 class TodoUpdate(_Todo):
-    """``PUT /api/customers/todos``; ``id`` is the link's or the todo's."""
+    """``PUT /api/customers/todos``; the link's id or the todo's, under any of the three names."""
 
-    id: UuidText
-    title: _TodoTitle | None = None
+    shown = frozenset(
+        {
+            "todoTitle", "todoIsDone", "todoPriority", "todoSeverity", "todoDescription", "todoDueAt",
+            "todoCustomValues", "todoOrganizationId", "todoUpdatedAt", "createdAt", "externalHref",
+            "customer", "_integrations",
+        }
+    )  # fmt: skip
+
+    id: UuidText | None = None
+    link_id: UuidText | None = None
     todo_id: UuidText | None = None
+    title: _TodoTitle | None = None
     entity_id: UuidText | None = None
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids that may name the todo, the link's first.
+
+        :raises Reject: there is none (400).
+        """
+        return named_ids(self.link_id, self.id, self.todo_id)
 
 
 class OldDelete(OldBody):
-    """``DELETE`` of both: the id in the body, or as ``?id=``."""
+    """``DELETE`` of both: the id in the body, or in the query."""
 
     id: UuidText | None = None
+    link_id: UuidText | None = None
     todo_id: UuidText | None = None
+
+
+def named_ids(*given: str | None) -> tuple[str, ...]:
+    """Those ids that were given, each once.
+
+    :raises Reject: none was (400).
+    """
+    found = tuple(dict.fromkeys(identity for identity in given if identity is not None))
+    if not found:
+        raise validation_failed((FieldError("missing_field", "is required", "/id"),))
+    return found

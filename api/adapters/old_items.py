@@ -79,5 +79,6 @@ def page(items: list[Row], *, total: int, number: int, size: int) -> Row:
         "total": total,
         "page": number,
         "pageSize": size,
-        "totalPages": ceil(total / size) if size else 0,
+        # Also of an empty list: old clients page while "page < totalPages" and show "1 of 1".
+        "totalPages": max(1, ceil(total / size)) if size else 1,
     }

@@ -7,20 +7,17 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
-from schemas.identity import derive_id
 from schemas.instants import format_instant
-from sinks.reads.scope import Scope
 
 #: A row as the views give it (``sinks.reads.interaction_views.COLUMNS``), ids as texts.
 ViewRow = dict[str, Any]
 
 _CREATE: Final = "customers.interaction.create"
 _UPDATE: Final = "customers.interaction.update"
-_COMPLETE: Final = "customers.interaction.complete"
-_REOPEN: Final = "customers.interaction.reopen"
 _DELETE: Final = "customers.interaction.delete"
 _COLUMN: Final = {
     "interactionType": "interaction_type",
+    "status": "status",
     "title": "title",
     "body": "body",
     "dealId": "deal_id",
@@ -61,11 +58,11 @@ def create_activity(body: ActivityCreate, author: str | None) -> Step:
         "appearanceColor": body.appearance_color,
         "source": "adapter:activity",
     }
-    return Step(_CREATE, body.entity_id, _wire({k: v for k, v in data.items() if v is not None}))
+    return Step(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
 
 
-def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> list[Step]:
-    """Change the fields that differ; a first moment completes the activity, none reopens it.
+def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> Step:
+    """Change the fields that differ; a first moment completes the activity, none reopens it. One command.
 
     The old list shows the schedule of a planned interaction as its moment: sent back as it was it says
     nothing, and moved to a later time it is a new schedule.
@@ -85,7 +82,6 @@ def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> list[S
     if body.given("body") or body.phone_number is not None:
         text = body.body if body.given("body") else row["body"]
         wanted["body"] = _with_phone(text, body.phone_number)
-    steps: list[Step] = []
     if body.moment_given:
         moment = body.moment()
         if _same(moment, row["occurred_at"] or row["scheduled_at"]):
@@ -94,9 +90,11 @@ def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> list[S
             wanted["occurredAt"] = moment
         elif row["scheduled_at"] is not None and moment is not None and moment > now:
             wanted["scheduledAt"] = moment
+        elif moment is not None:
+            wanted |= {"status": "done", "occurredAt": moment}
         else:
-            steps = _turn(row, "done" if moment is not None else "planned", moment)
-    return _changes(row, wanted) + steps or _changes(row, wanted, all_of_them=True)
+            wanted |= _done(row, done=False)
+    return _changes(row, wanted)
 
 
 def create_todo(body: TodoCreate, author: str | None) -> Step:
@@ -109,17 +107,18 @@ def create_todo(body: TodoCreate, author: str | None) -> Step:
         "source": "adapter:todo",
         **body.fields(),
     }
-    return Step(_CREATE, body.entity_id, _wire({k: v for k, v in data.items() if v is not None}))
+    return Step(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
 
 
-def update_todo(row: ViewRow, body: TodoUpdate) -> list[Step]:
-    """Change the fields that differ, and complete or reopen."""
+def update_todo(row: ViewRow, body: TodoUpdate) -> Step:
+    """Change the fields that differ, and complete or reopen. One command."""
     wanted: dict[str, Any] = body.fields()
     if body.title is not None:
         wanted["title"] = body.title
     done = body.done()
-    steps = [] if done is None else _turn(row, "done" if done else "planned", None)
-    return _changes(row, wanted) + steps or _changes(row, wanted, all_of_them=True)
+    if done is not None:
+        wanted |= _done(row, done=done)
+    return _changes(row, wanted)
 
 
 def delete(row: ViewRow) -> Step:
@@ -127,53 +126,17 @@ def delete(row: ViewRow) -> Step:
     return Step(_DELETE, row["entity_id"], {"id": row["id"]})
 
 
-def move(scope: Scope, row: ViewRow) -> Step:
-    """Make a legacy row an interaction under its own id.
-
-    The command's id follows from the row's, so that two clients, or a client and the migration, move it
-    once.
-    """
-    activity = row["source"] == "legacy:activity"
-    data = {
-        "id": row["id"],
-        "source": "migration:activity" if activity else "migration:todo_link",
-        "status": row["status"],
-        "sourceTimestamp": row["updated_at"],
-        **{name: row[column] for name, column in _COLUMN.items() if row[column] is not None},
-    }
-    return Step(
-        _CREATE,
-        row["entity_id"],
-        _wire(data),
-        command_id=derive_id("move", scope.tenant_id, scope.organization_id, row["id"]),
-    )
+def _done(row: ViewRow, *, done: bool) -> dict[str, Any]:
+    """The change of status that an old client means: it knows done and not done, and canceled is not done."""
+    if done == (row["status"] == "done"):
+        return {}
+    return {"status": "done" if done else "planned"}
 
 
-def _turn(row: ViewRow, wanted: str, moment: datetime | None) -> list[Step]:
-    status = row["status"]
-    # Old clients know done and not done: what is canceled is not done already.
-    if status == wanted or (status, wanted) == ("canceled", "planned"):
-        return []
-    steps = []
-    if status != "planned":
-        steps.append(Step(_REOPEN, row["entity_id"], {"id": row["id"]}))
-    if wanted == "done":
-        data = {"id": row["id"], **({"occurredAt": moment} if moment is not None else {})}
-        steps.append(Step(_COMPLETE, row["entity_id"], _wire(data)))
-    return steps
-
-
-def _changes(row: ViewRow, wanted: dict[str, Any], *, all_of_them: bool = False) -> list[Step]:
-    """The update, if there is something to update.
-
-    :param all_of_them: what is the same as before too: the answer of the pipeline is asked for.
-    """
-    changed = {
-        name: value for name, value in wanted.items() if all_of_them or not _same(value, row[_COLUMN[name]])
-    }
-    if not changed and not all_of_them:
-        return []
-    return [Step(_UPDATE, row["entity_id"], _wire({"id": row["id"], **changed}))]
+def _changes(row: ViewRow, wanted: dict[str, Any]) -> Step:
+    """The update of what differs; when nothing does, of all: the pipeline must answer either way."""
+    changed = {name: value for name, value in wanted.items() if not _same(value, row[_COLUMN[name]])}
+    return Step(_UPDATE, row["entity_id"], wire({"id": row["id"], **(changed or wanted)}))
 
 
 def _same(sent: Any, stored: Any) -> bool:
@@ -195,7 +158,8 @@ def _with_phone(text: str | None, phone: str | None) -> str | None:
     return f"{text}\n\n{line}" if text else line
 
 
-def _wire(data: dict[str, Any]) -> dict[str, Any]:
+def wire(data: dict[str, Any]) -> dict[str, Any]:
+    """The data with instants as text."""
     return {
         name: format_instant(value) if isinstance(value, datetime) else value for name, value in data.items()
     }

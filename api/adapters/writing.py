@@ -1,20 +1,22 @@
-"""Writes of the deprecated routes: commands in order, each confirmed before the next."""
+"""Writes of the deprecated routes: one confirmed command each; a legacy row is moved first."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from fastapi import Request
 from pydantic import ValidationError
 
-from api.adapters.old_bodies import OldBody, OldDelete
-from api.adapters.translation import Step, move
-from api.command_gateway import Order, Rejection
+from api.adapters.carrying import carry_out
+from api.adapters.moving import move
+from api.adapters.old_bodies import OldBody, OldDelete, named_ids
+from api.adapters.translation import Step
+from api.command_gateway import Rejection
 from api.feature_flags import legacy_shows
-from api.mutation_guards import Mutation
 from api.preconditions import Preconditions, precondition_failed, preconditions_of, record_modified
 from api.principal import Principal
 from api.problems import LegacyError, validation_failed
@@ -26,7 +28,6 @@ from sinks.reads.adapter_targets import Target, find_target
 from sinks.reads.interaction_head import head_of
 
 OldView = Literal["activities", "todos"]
-_GUARDED: Final = ("interaction.complete", "interaction.cancel", "interaction.reopen")
 
 
 def author_of(who: Principal) -> str | None:
@@ -57,13 +58,18 @@ class Named:
     wanted: Preconditions
 
 
-async def target_of(services: Services, request: Request, who: Principal, named: str, view: OldView) -> Named:
-    """What the client names, as an interaction: a legacy row is moved first.
+async def target_of(
+    services: Services, request: Request, who: Principal, ids: Sequence[str], view: OldView
+) -> Named:
+    """Find the interaction that the client names; a legacy row is moved first.
 
+    :param ids: where a client may name a row twice (link and todo): the first that is found counts.
     :raises Reject: there is none (404); it is not what the client has read (409, 412).
     """
     legacy = await legacy_shows(services, who)
-    target = await _find(services, who, named, view, legacy=legacy)
+    target = None
+    for named in ids:
+        target = target or await _find(services, who, named, view, legacy=legacy)
     wanted = preconditions_of(request)
     if target is None:
         if wanted.updated_at is not None:
@@ -72,7 +78,11 @@ async def target_of(services: Services, request: Request, who: Principal, named:
         raise LegacyError(f"{what}_not_found", f"there is no {what} with this id",
                           error=f"{what.capitalize()} not found", status=404)  # fmt: skip
     conditional = _check(wanted, target.row)
-    row = target.row if target.moved else await _moved(services, who, target.row, view)
+    row = target.row
+    if not target.moved:
+        await move(services, who, row)
+        moved = await _find(services, who, row["id"], view, legacy=False)
+        row = moved.row if moved is not None else row
     return Named(row, row["version"] if conditional else None, wanted)
 
 
@@ -87,18 +97,6 @@ def _check(wanted: Preconditions, row: dict[str, Any]) -> bool:
     return bool(wanted.if_match)
 
 
-async def _moved(
-    services: Services, who: Principal, legacy_row: dict[str, Any], view: OldView
-) -> dict[str, Any]:
-    try:
-        await carry_out(services, who, move(who.scope, legacy_row))
-    except Rejection as rejection:
-        if rejection.code != "interaction_exists":  # somebody else has just moved it
-            raise
-    moved = await _find(services, who, legacy_row["id"], view, legacy=False)
-    return moved.row if moved is not None else legacy_row
-
-
 async def _find(
     services: Services, who: Principal, named: str, view: OldView, *, legacy: bool
 ) -> Target | None:
@@ -106,87 +104,38 @@ async def _find(
         return await find_target(connection, who.scope, named, view, legacy=legacy)
 
 
-async def carry_out(
-    services: Services,
-    who: Principal,
-    step: Step,
-    *,
-    key: str | None = None,
-    route: str = "",
-    version: int | None = None,
-) -> dict[str, Any]:
-    """One command, confirmed; the mutation guards are asked where it changes the status."""
-    kind = step.type.removeprefix("customers.")
-    made = Order(
-        principal=who,
-        kind=kind,
-        entity_id=step.entity_id,
-        data=step.data,
-        idempotency_key=key,
-        route=route,
-        expected_version=version,
-    )
-    if step.command_id is not None:
-        made = replace(made, command_id=step.command_id)
-    if kind not in _GUARDED:
-        return await services.commands.carry_out(made)
-    mutation = Mutation(
-        principal=who,
-        action=kind.removeprefix("interaction."),
-        resource_kind="customers.interaction",
-        resource_id=step.data["id"],
-        data=step.data,
-    )
-    await services.mutation_guards.run_before(mutation)
-    result = await services.commands.carry_out(made)
-    await services.mutation_guards.run_after(mutation, result)
-    return result
+async def change_named(services: Services, who: Principal, named: Named, step: Step) -> dict[str, Any]:
+    """Carry out a command on what the client named, under the conditions of its request.
 
-
-async def carry_out_all(
-    services: Services, who: Principal, named: Named, steps: list[Step]
-) -> dict[str, Any]:
-    """Commands in order; the result is that of the last one that changed something.
-
-    The conditions of the request hold for all of them: each expects the version that the one before left.
-
-    :raises Reject: one was rejected; those before it stand.
+    :raises Reject: it was rejected, or it is not what the client has read (409, 412); nothing was changed.
     """
-    last: dict[str, Any] = {}
-    version = named.version
-    for step in steps:
-        try:
-            result = await carry_out(services, who, step, version=version)
-        except Rejection as rejection:
-            if rejection.code != "version_conflict" or version is None:
-                raise
-            if named.wanted.updated_at is None:
-                raise precondition_failed() from None
-            async with services.reads.connection() as connection:
-                now = await head_of(connection, who.scope, named.row["id"])
-            raise record_modified(named.wanted.updated_at, now.updated_at if now else None) from None
-        if version is not None and result["version"] is not None:
-            version = result["version"]
-        if not last or result["outcome"] == "applied":
-            last = result
-    return last
+    try:
+        return await carry_out(services, who, step, version=named.version)
+    except Rejection as rejection:
+        if rejection.code != "version_conflict" or named.version is None:
+            raise
+    if named.wanted.updated_at is None:
+        raise precondition_failed()
+    async with services.reads.connection() as connection:
+        now = await head_of(connection, who.scope, named.row["id"])
+    raise record_modified(named.wanted.updated_at, now.updated_at if now else None)
 
 
-async def delete_named(request: Request, who: Principal) -> str:
-    """The id that a DELETE names, in its body or as ``?id=``.
+async def delete_named(request: Request, who: Principal) -> tuple[str, ...]:
+    """The ids that a DELETE names, in its body or in the query, the link's first.
 
-    :raises Reject: there is none, or it is no UUID (400).
+    :raises Reject: there is none, or one is not a UUID (400).
     """
     raw = await request.body()
-    named = request.query_params.get("id")
+    query = request.query_params
     try:
         body = OldDelete.model_validate_json(raw) if raw.strip() else OldDelete.model_validate({})
     except ValidationError as error:
         raise validation_failed(field_errors(error.errors(include_url=False, include_input=False))) from None
     check_scope(body, who)
-    found = body.id or named or body.todo_id
-    if found is None:
-        raise validation_failed((FieldError("missing_field", "is required", "/id"),))
-    if not re.fullmatch(UUID_PATTERN, found):
+    ids = named_ids(
+        body.link_id, body.id, query.get("linkId"), query.get("id"), body.todo_id, query.get("todoId")
+    )
+    if not all(re.fullmatch(UUID_PATTERN, identity) for identity in ids):
         raise validation_failed((FieldError("invalid_format", "must be a UUID", "/id"),))
-    return found.lower()
+    return tuple(identity.lower() for identity in ids)

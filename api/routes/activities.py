@@ -9,14 +9,16 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from api.adapters.carrying import carry_out
 from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documented, refuse_when_off
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate
 from api.adapters.old_items import activity, page
 from api.adapters.translation import create_activity, delete, update_activity
-from api.adapters.writing import author_of, carry_out, carry_out_all, check_scope, delete_named, target_of
+from api.adapters.writing import author_of, change_named, check_scope, delete_named, target_of
 from api.answers import written
 from api.feature_flags import legacy_shows
 from api.guards import require_features
+from api.interaction_items import enriched, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.routes.interactions import Created, Done
@@ -70,7 +72,8 @@ async def list_activities(
     legacy = await legacy_shows(services, who)
     async with services.reads.connection() as connection:
         rows, total = await old_list(connection, who.scope, "activities", wanted, legacy=legacy)
-    items = [activity(row) for row in rows]
+        mirrors = await mirrors_of(connection, who, rows)
+    items = [enriched(activity(row), mirrors) for row in rows]
     return page(items, total=total, number=query.page, size=query.page_size)
 
 
@@ -110,9 +113,9 @@ async def change_activity(
     """Change an activity."""
     await refuse_when_off(services, who)
     check_scope(body, who)
-    named = await target_of(services, request, who, body.id, "activities")
-    steps = update_activity(named.row, body, datetime.now(UTC))
-    return written(await carry_out_all(services, who, named, steps), {"ok": True})
+    named = await target_of(services, request, who, (body.id,), "activities")
+    step = update_activity(named.row, body, datetime.now(UTC))
+    return written(await change_named(services, who, named, step), {"ok": True})
 
 
 @router.delete(PATH, response_model=Done, deprecated=True, responses=documented(), openapi_extra=DELETE_BODY)
@@ -125,4 +128,4 @@ async def remove_activity(
     """Remove an activity; its id is in the body (``{"id": …}``) or in ``?id=``."""
     await refuse_when_off(services, who)
     named = await target_of(services, request, who, await delete_named(request, who), "activities")
-    return written(await carry_out_all(services, who, named, [delete(named.row)]), {"ok": True})
+    return written(await change_named(services, who, named, delete(named.row)), {"ok": True})

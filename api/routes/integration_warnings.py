@@ -11,6 +11,7 @@ from pydantic import Field
 from api.bodies import RequestBody
 from api.guards import require_features
 from api.instants import instant_text
+from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.routing import guarded_router
 from api.services import Needed
@@ -102,5 +103,14 @@ async def decide(
         resolution=body.resolution,
         warnings=[SeenWarning(id=identity, updatedAt=moment) for identity, moment in seen.items()],
     )
+    mutation = Mutation(
+        principal=who,
+        action="decide",
+        resource_kind="integrations.warning",
+        resource_id=integration,
+        data=decision.model_dump(by_alias=True),
+    )
+    await services.mutation_guards.run_before(mutation)
     told = await services.decisions.carry_out(who, decision)
+    await services.mutation_guards.run_after(mutation, told.model_dump(by_alias=True))
     return {"ok": True, "taken": told.taken, "left": told.left}

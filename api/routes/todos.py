@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
+from api.adapters.carrying import carry_out
 from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documented, refuse_when_off
 from api.adapters.old_bodies import TodoCreate, TodoUpdate
 from api.adapters.old_items import page, todo
 from api.adapters.translation import create_todo, delete, update_todo
-from api.adapters.writing import author_of, carry_out, carry_out_all, check_scope, delete_named, target_of
+from api.adapters.writing import author_of, change_named, check_scope, delete_named, target_of
 from api.answers import written
 from api.feature_flags import legacy_shows
 from api.guards import require_features
+from api.interaction_items import enriched, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.routes.interactions import Done
@@ -24,7 +26,7 @@ from api.services import Needed
 from api.shapes import TodoPage, shaped
 from runtime.gateway_settings import GatewaySettings
 from schemas.values import UuidText
-from sinks.reads.old_lists import MOST_ROWS, OldListQuery, old_list
+from sinks.reads.old_lists import OldListQuery, old_list
 
 router = guarded_router("todos (deprecated)")
 PATH: Final = "/api/customers/todos"
@@ -35,6 +37,11 @@ def extra_headers(settings: GatewaySettings) -> dict[str, dict[str, str]]:
     return {PATH: deprecation_headers(settings)}
 
 
+def _truthy(value: Any) -> bool:
+    """Whether the text means true; an empty one, or any other, does not."""
+    return str(value).strip().lower() in ("true", "1", "yes", "y", "on", "t")
+
+
 class TodoQuery(BaseModel):
     """Page and filters, as old clients name them; what they do not know is passed over."""
 
@@ -42,8 +49,10 @@ class TodoQuery(BaseModel):
 
     page: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     page_size: Annotated[int, Field(ge=1, le=100)] = 50
-    search: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
-    all: bool = False
+    search: (
+        Annotated[str, StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00]*$")] | None
+    ) = None
+    all: Annotated[bool, BeforeValidator(_truthy)] = False
     entity_id: UuidText | None = None
 
 
@@ -73,9 +82,10 @@ async def list_todos(
     legacy = await legacy_shows(services, who)
     async with services.reads.connection() as connection:
         rows, total = await old_list(connection, who.scope, "todos", wanted, legacy=legacy)
-    items = [todo(row, who.scope) for row in rows]
+        mirrors = await mirrors_of(connection, who, rows)
+    items = [enriched(todo(row, who.scope), mirrors) for row in rows]
     if query.all:
-        return page(items, total=total, number=1, size=max(1, min(total, MOST_ROWS)))
+        return {**page(items, total=total, number=1, size=len(items)), "totalPages": 1}
     return page(items, total=total, number=query.page, size=query.page_size)
 
 
@@ -105,9 +115,9 @@ async def change_todo(
     """Change a task; ``id`` is the link's or the todo's."""
     await refuse_when_off(services, who)
     check_scope(body, who)
-    named = await target_of(services, request, who, body.id, "todos")
-    steps = update_todo(named.row, body)
-    return written(await carry_out_all(services, who, named, steps), {"ok": True})
+    named = await target_of(services, request, who, body.ids(), "todos")
+    step = update_todo(named.row, body)
+    return written(await change_named(services, who, named, step), {"ok": True})
 
 
 @router.delete(PATH, response_model=Done, deprecated=True, responses=documented(), openapi_extra=DELETE_BODY)
@@ -117,7 +127,7 @@ async def remove_todo(
     id: Annotated[str | None, Query(max_length=100)] = None,  # noqa: A002, ARG001 - its name; read below
     who: Principal = require_features("customers.delete"),
 ) -> Response:
-    """Remove a task; its id is in the body (``{"id": …, "todoId"?: …}``) or in ``?id=``."""
+    """Remove a task; its id is in the body (``{"id": …, "linkId"?: …, "todoId"?: …}``) or in ``?id=``."""
     await refuse_when_off(services, who)
     named = await target_of(services, request, who, await delete_named(request, who), "todos")
-    return written(await carry_out_all(services, who, named, [delete(named.row)]), {"ok": True})
+    return written(await change_named(services, who, named, delete(named.row)), {"ok": True})

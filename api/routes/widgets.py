@@ -10,6 +10,7 @@ from fastapi import Query
 from api.adapters.old_items import old_instant
 from api.feature_flags import legacy_shows
 from api.guards import require_features
+from api.interaction_items import enriched, mirrors_of
 from api.principal import Principal
 from api.routing import guarded_router
 from api.services import Needed
@@ -61,22 +62,22 @@ async def customer_todos(
     legacy = await legacy_shows(services, who)
     async with services.reads.connection() as connection:
         rows = await widgets.customer_todos(connection, who.scope, limit=limit, legacy=legacy)
-    return {
-        "items": [
-            {
-                "id": row["id"],
-                "todoId": row["todo_id"],
-                "todoSource": row["todo_source"],
-                "todoTitle": row["title"],
-                "createdAt": old_instant(row["created_at"]),
-                "organizationId": who.organization_id,
-                "entity": {
-                    "id": row["entity_id"],
-                    "displayName": row["display_name"],
-                    "kind": row["kind"],
-                    "ownerUserId": row["owner_user_id"],
-                },
-            }
-            for row in rows
-        ]
-    }
+        mirrors = await mirrors_of(connection, who, rows)
+    items = [
+        {
+            "id": row["id"],
+            "todoId": row["todo_id"],
+            "todoSource": row["todo_source"],
+            "todoTitle": row["title"],
+            "createdAt": old_instant(row["created_at"]),
+            "organizationId": who.organization_id,
+            "entity": {
+                "id": row["entity_id"],
+                "displayName": row["display_name"],
+                "kind": row["kind"],
+                "ownerUserId": row["owner_user_id"],
+            },
+        }
+        for row in rows
+    ]
+    return {"items": [enriched(item, mirrors) for item in items]}

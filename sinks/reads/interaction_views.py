@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from domain.legacy_rows import LEGACY_ACTIVITY
+
 View = Literal["interactions", "activities", "todos"]
 
 ACTIVITY_SOURCES: Final = ("adapter:activity", "migration:activity")
 TODO_SOURCES: Final = ("adapter:todo", "migration:todo_link")
-LEGACY_ACTIVITY: Final = "legacy:activity"
 LEGACY_TODO: Final = "legacy:todo_link"
 TASK: Final = "task"
 #: What a todo of ours calls its source; old links name a module.
@@ -41,11 +42,16 @@ _HIDDEN: Final = """
   AND NOT EXISTS (SELECT 1 FROM command_log r
                   WHERE r.interaction_id = {id} AND r.retired_version IS NOT NULL)
 """
+# Infinity, and years that Python cannot hold, must not end the whole list.
+_SHOWABLE: Final = "CASE WHEN {0} BETWEEN '0001-01-03Z' AND '9999-12-29Z' THEN {0} END"
+_OCCURRED: Final = _SHOWABLE.format("l.occurred_at")
+_CREATED: Final = f"coalesce({_SHOWABLE.format('l.created_at')}, '1970-01-01Z')"
+_UPDATED: Final = f"coalesce({_SHOWABLE.format('l.updated_at')}, '1970-01-01Z')"
 _LEGACY_ACTIVITIES: Final = f"""
 SELECT l.id, l.entity_id, l.deal_id, l.activity_type, l.subject, l.body,
-       CASE WHEN l.occurred_at IS NULL THEN 'planned' ELSE 'done' END, NULL::timestamptz, l.occurred_at,
+       CASE WHEN l.occurred_at IS NULL THEN 'planned' ELSE 'done' END, NULL::timestamptz, {_OCCURRED},
        NULL::integer, l.author_user_id, NULL::uuid, l.appearance_icon, l.appearance_color,
-       '{LEGACY_ACTIVITY}', 0::bigint, l.created_at, l.updated_at, l.id, '{OUR_TODO_SOURCE}'
+       '{LEGACY_ACTIVITY}', 0::bigint, {_CREATED}, {_UPDATED}, l.id, '{OUR_TODO_SOURCE}'
 FROM customer_activities l
 WHERE l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s
   AND {_HIDDEN.format(id="l.id")}
@@ -54,7 +60,7 @@ WHERE l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s
 _LEGACY_TODOS: Final = f"""
 SELECT l.id, l.entity_id, NULL::uuid, '{TASK}', 'Task from ' || l.todo_source, NULL::text, 'planned',
        NULL::timestamptz, NULL::timestamptz, NULL::integer, l.created_by_user_id, NULL::uuid, NULL::text,
-       NULL::text, '{LEGACY_TODO}', 0::bigint, l.created_at, l.created_at, l.todo_id, l.todo_source
+       NULL::text, '{LEGACY_TODO}', 0::bigint, {_CREATED}, {_CREATED}, l.todo_id, l.todo_source
 FROM customer_todo_links l
 WHERE l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s
   AND {_HIDDEN.format(id="l.id")} AND {_HIDDEN.format(id="l.todo_id")}

@@ -83,3 +83,37 @@ def test_a_broken_promise_is_found(change: Any) -> None:
     change(new)
     assert broken_promises(old, new)
     assert broken_promises(old, old) == []
+
+
+def test_every_answer_that_a_read_gives_is_typed() -> None:
+    """A schema that allows anything would make the conformance test vacuous."""
+    parts = CURRENT["components"]["schemas"]
+    for path, item in CURRENT["paths"].items():
+        for method, operation in item.items():
+            schema = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
+            if method != "get" or "security" not in operation or not schema:
+                continue
+            assert "$ref" in schema["schema"], path
+    for name in ("Interaction", "InteractionPage", "CommandFate", "FirstOutcome", "Activity", "Todo"):
+        assert parts[name]["additionalProperties"] is False, name
+    page = parts["InteractionPage"]["properties"]["items"]["items"]
+    detail = parts["PersonDetail"]["properties"]["interactions"]["items"]
+    assert page == detail == {"$ref": "#/components/schemas/Interaction"}
+
+
+def test_headers_of_locks_keys_and_deprecation_are_described() -> None:
+    def named(path: str, method: str) -> set[str]:
+        found = CURRENT["paths"][path][method].get("parameters", [])
+        return {parameter["name"] for parameter in found if parameter["in"] == "header"}
+
+    lock = {"If-Match", "x-om-ext-optimistic-lock-expected-updated-at"}
+    base = "/api/customers/interactions"
+    assert named(base, "put") == named(f"{base}/complete", "post") == {*lock, "Idempotency-Key"}
+    assert named(base, "post") == {"Idempotency-Key"}
+    assert named(base, "get") == set()
+    assert named("/api/customers/todos", "put") == lock
+    for path, item in CURRENT["paths"].items():
+        for operation in item.values():
+            for answer in operation["responses"].values():
+                told = {"Deprecation", "Sunset", "Link"} <= set(answer.get("headers", ()))
+                assert told == bool(operation.get("deprecated")), path

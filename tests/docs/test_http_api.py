@@ -70,6 +70,11 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
     assert refused.returncode == 2, "no stack runs any more, and these are no ids"
 
 
+def test_the_mutation_guard_on_the_page_is_the_example() -> None:
+    ((path, quote),) = re.findall(r"<!-- from: (\S+) -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+    assert quote in (ROOT / path).read_text()
+
+
 def test_every_setting_is_listed() -> None:
     listed = set(re.findall(r"`([A-Z_]+)`", PAGE[PAGE.index("## Settings") :]))
     assert listed == {name.upper() for name in GatewaySettings.model_fields}

@@ -11,6 +11,9 @@ from api import shapes
 
 _ID: Final = r"[0-9a-f-]{36}"
 _SHAPES: Final[dict[str, type[shapes.Shape]]] = {
+    r"interactions": shapes.InteractionPage,
+    rf"interactions/{_ID}": shapes.Interaction,
+    rf"commands/{_ID}": shapes.CommandFate,
     r"people": shapes.CustomerPage,
     r"companies": shapes.CustomerPage,
     rf"people/{_ID}": shapes.PersonDetail,

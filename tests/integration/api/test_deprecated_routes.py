@@ -142,6 +142,52 @@ def test_a_todo_from_its_creation_to_its_end(
     assert row(pipeline, identity) is None
 
 
+def test_fields_and_status_change_together_or_not_at_all(
+    client: httpx2.Client, pipeline: Settings, customer: str
+) -> None:
+    identity = client.post(ACTIVITIES, json={"entityId": customer, "activityType": "call"}).json()["id"]
+    before = row(pipeline, identity)
+    body = {"id": identity, "subject": "Both", "occurredAt": "2026-03-01"}
+    refused = client.put(ACTIVITIES, json={**body, "dealId": new_id()})
+    assert (refused.status_code, refused.json()["code"]) == (404, "deal_not_found")
+    assert row(pipeline, identity) == before
+    taken = client.put(ACTIVITIES, json=body)
+    after = row(pipeline, identity)
+    assert taken.status_code == 200
+    assert after is not None
+    assert (after["status"], after["title"], after["version"]) == ("done", "Both", 2)
+    token = json.loads(unquote(taken.headers["x-om-operation"].removeprefix("omop:")))["undoToken"]
+    assert client.post(UNDO, json={"undoToken": token}).status_code == 200
+    undone = row(pipeline, identity)
+    assert undone is not None
+    assert (undone["status"], undone["title"]) == ("planned", None)
+
+
+def test_what_old_clients_send_is_taken(client: httpx2.Client, customer: str) -> None:
+    hold_to_shapes(client)
+    for when in ("2026-03-01", 1772323200000, "Sun, 01 Mar 2026 00:00:00 GMT"):
+        body = {"entityId": customer, "activityType": "call", "occurredAt": when, "customValues": None}
+        identity = client.post(ACTIVITIES, json=body).raise_for_status().json()["id"]
+        item = one(client, ACTIVITIES, identity, entityId=customer)
+        assert item is not None
+        assert item["occurredAt"] == "2026-03-01T00:00:00.000Z"
+        assert client.put(ACTIVITIES, json=item).status_code == 200
+    made = client.post(TODOS, json={"entityId": customer, "title": "Old", "customValues": {"priority": 9}})
+    link = made.raise_for_status().json()["linkId"]
+    changed = {"linkId": link, "id": new_id(), "customValues": {"due_at": "2027-03-01"}}
+    assert client.put(TODOS, json=changed).status_code == 200
+    shown = one(client, TODOS, link, entityId=customer, all="", search="  ")
+    assert shown is not None
+    assert (shown["todoPriority"], shown["todoDueAt"]) == (9, "2027-03-01T00:00:00.000Z")
+    assert client.put(TODOS, json={**shown, "isDone": True}).status_code == 200
+    page = client.get(TODOS, params={"all": "true", "entityId": customer}).json()
+    assert (page["page"], page["totalPages"], page["pageSize"]) == (1, 1, len(page["items"]))
+    for path in (ACTIVITIES, TODOS):
+        empty = client.get(path, params={"entityId": new_id()}).json()
+        assert (empty["items"], empty["total"], empty["totalPages"]) == ([], 0, 1)
+    assert client.request("DELETE", TODOS, json={"linkId": link, "todoId": new_id()}).status_code == 200
+
+
 def test_a_change_may_be_bound_to_what_was_read(
     client: httpx2.Client, pipeline: Settings, customer: str
 ) -> None:
@@ -153,13 +199,13 @@ def test_a_change_may_be_bound_to_what_was_read(
     assert stale.json()["currentUpdatedAt"][:23] == read_at[:23]
     assert client.put(TODOS, json=body, headers={"If-Match": '"9"'}).status_code == 412
     assert row(pipeline, identity)["version"] == 1  # type: ignore[index]
-    # Two steps, both under the condition.
+    # Fields and status are one change.
     assert client.put(TODOS, json=body, headers={LOCK: read_at}).status_code == 200
-    assert row(pipeline, identity)["version"] == 3  # type: ignore[index]
+    assert row(pipeline, identity)["version"] == 2  # type: ignore[index]
     assert client.delete(TODOS, params={"id": identity}, headers={LOCK: read_at}).status_code == 409
     gone = client.delete(TODOS, params={"id": new_id()}, headers={LOCK: read_at})
     assert (gone.status_code, gone.json()["error"]) == (409, "record_modified")
-    assert client.delete(TODOS, params={"id": identity}, headers={"If-Match": '"3"'}).status_code == 200
+    assert client.delete(TODOS, params={"id": identity}, headers={"If-Match": '"2"'}).status_code == 200
 
 
 def test_a_post_with_a_key_is_carried_out_once(client: httpx2.Client, customer: str) -> None:
@@ -341,3 +387,54 @@ def test_legacy_rows_show_until_moved_and_a_write_moves_them_once(
         assert client.put(TODOS, json={"id": identity, "title": "Known now"}).json() == {"ok": True}
     assert row(pipeline, linked) is None
     assert legacy_counts(pipeline) == before
+
+
+def test_a_legacy_row_outside_the_limits_is_changed_and_deleted_like_any_other(
+    of_another_tenant: tuple[httpx2.Client, str, str], pipeline: Settings
+) -> None:
+    client, tenant, organization = of_another_tenant
+    customer = client.post("/api/customers/people", json={"displayName": "Otto"}).json()["id"]
+    (foreign,) = outcomes(
+        pipeline,
+        [event("entity.upsert", taken := new_id(), {"id": taken, "kind": "person", "displayName": "Eve"})],
+    )
+    assert foreign["outcome"] == "applied"
+    rows = {
+        "out of limits": (customer, new_id(), "Call / Email", "s" * 600, "b" * 12_000, "red", "2025-01-01Z"),
+        "unknown customer": (new_id(), None, "call", "Old", None, "#abc", "infinity"),
+        "customer of another tenant": (taken, None, "call", "Old", None, None, None),
+    }
+    ids = {name: new_id() for name in rows}
+    with connect(pipeline, application_name="tests") as connection:
+        lift_freeze(connection)
+        for name, (entity, deal, kind, subject, body, color, occurred_at) in rows.items():
+            connection.execute(
+                "INSERT INTO customer_activities (id, organization_id, tenant_id, entity_id, deal_id,"
+                " activity_type, subject, body, appearance_color, occurred_at, created_at, updated_at)"
+                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, '2024-05-01T10:00:00.25Z', now())",
+                (ids[name], organization, tenant, entity, deal, kind, subject, body, color, occurred_at),
+            )
+    first = ids["out of limits"]
+    wait_until(lambda: one(client, ACTIVITIES, first) is not None, 4.0, lambda: "the legacy row shows")
+    for identity in ids.values():
+        answer = client.put(ACTIVITIES, json={"id": identity, "authorUserId": None, "appearanceIcon": "star"})
+        assert answer.status_code == 200, answer.text
+        item = one(client, ACTIVITIES, identity)
+        assert item is not None
+        assert (item["createdAt"], item["appearanceIcon"]) == ("2024-05-01T10:00:00.250Z", "star")
+    item = one(client, ACTIVITIES, first)
+    assert item is not None
+    assert (item["activityType"], item["appearanceColor"], item["dealId"]) == ("call_email", None, None)
+    assert (len(item["subject"]), len(item["body"])) == (500, 10_000)
+    unknown = one(client, ACTIVITIES, ids["unknown customer"])
+    assert unknown is not None
+    entity = rows["unknown customer"][0]
+    assert (unknown["entityId"], unknown["appearanceColor"]) == (entity, "#aabbcc")
+    person = client.get(f"/api/customers/people/{entity}").json()["person"]
+    assert person["displayName"] == f"Unknown customer {str(entity)[:8]}"
+    other = one(client, ACTIVITIES, ids["customer of another tenant"])
+    assert other is not None
+    assert other["entityId"] != taken
+    for identity in ids.values():
+        assert client.delete(ACTIVITIES, params={"id": identity}).status_code == 200
+        assert one(client, ACTIVITIES, identity) is None

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks.sync_warnings import raise_warning, settle_kind
+from tests.harness.answer_shapes import hold_to_shapes
 from tests.harness.gateway import ALL_FEATURES, Gateway
 from tests.harness.integrations import a_warning
 from tests.harness.wire import event, new_id, outcomes
@@ -88,6 +89,60 @@ def test_mirrors_are_shown_where_sync_is_on(pipeline: Settings, gateway: Gateway
         assert seen() == [{mirrored: shown, plain: None}] * 3
         _set(pipeline, scope, enabled=False)
         assert seen() == [{mirrored: None, plain: None}] * 3
+
+
+def test_every_view_shows_mirrors_within_its_statements(pipeline: Settings, gateway: Gateway) -> None:
+    scope: dict[str, Any] = {"tenant": new_id(), "organization": new_id()}
+    company = new_id()
+    tasks, calls = ([new_id() for _ in range(50)] for _ in range(2))
+    made = [event("entity.upsert", company, {"id": company, "kind": "company", "displayName": "A"}, **scope)]
+    for kind, ids in (("task", tasks), ("note", calls)):
+        made += [
+            event("interaction.create", company, {"id": identity, "interactionType": kind}, **scope)
+            for identity in ids
+        ]
+    assert {result["outcome"] for result in outcomes(pipeline, made)} == {"applied"}
+    integration = _mirror(pipeline, scope, tasks[0])
+    with connect(pipeline, application_name="tests", autocommit=True) as connection:
+        connection.cursor().executemany(
+            "INSERT INTO sync_external_id_mappings (integration_id, local_id, tenant_id, organization_id,"
+            " external_id, base) VALUES (%s, %s, %s, %s, %s, '{}')",
+            [
+                (integration, identity, scope["tenant"], scope["organization"], identity)
+                for identity in (*tasks[1:], *calls)
+            ],
+        )
+    _set(pipeline, scope, enabled=True)
+    details = {"include": "interactions,activities,todos"}
+    views = [
+        # Address, parameters, where the items are, ids, most statements.
+        (LIST, {"limit": 100}, "items", {*tasks, *calls}, 3),
+        ("/api/customers/todos", {"all": "true"}, "items", set(tasks), 4),
+        ("/api/customers/activities", {"pageSize": 100}, "items", set(calls), 4),
+        ("/api/customers/dashboard/widgets/customer-todos", {"limit": 20}, "items", set(tasks), 3),
+        (f"/api/customers/companies/{company}", details, "interactions", {*tasks, *calls}, 5),
+        (f"/api/customers/companies/{company}", details, "activities", set(calls), 5),
+        (f"/api/customers/companies/{company}", details, "todos", set(tasks), 5),
+    ]
+    with gateway.client(**scope, features=ALL_FEATURES) as client:
+        hold_to_shapes(client)
+
+        def shown(*, mirrored: bool) -> None:
+            for path, query, member, ids, most in views:
+                answer = client.get(path, params=query).raise_for_status()
+                items = answer.json()[member]
+                assert {item["id"] for item in items} <= ids
+                assert len(items) == min(len(ids), query.get("limit", 100))
+                assert {"_integrations" in item for item in items} == {mirrored}, path
+                assert int(answer.headers["x-statements"]) <= most, path
+
+        shown(mirrored=True)
+        with connect(pipeline, application_name="tests", autocommit=True) as connection:
+            connection.execute("UPDATE integrations SET state = 'disabled' WHERE id = %s", (integration,))
+        shown(mirrored=False)
+        with connect(pipeline, application_name="tests", autocommit=True) as connection:
+            connection.execute("UPDATE integrations SET state = 'paused' WHERE id = %s", (integration,))
+        shown(mirrored=True)
 
 
 def test_warnings_are_listed_where_sync_is_on(pipeline: Settings, gateway: Gateway) -> None:

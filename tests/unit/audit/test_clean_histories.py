@@ -77,6 +77,7 @@ def _instant(chance: random.Random) -> str:
 
 def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any], str]:
     """One command, likely to meet others: few entities, few interactions, few instants."""
+    aside = random.Random(len(sent))
     entity = chance.choice(ENTITIES)
     # Seldom another entity's interaction: such commands are decided by a fact of another partition.
     owner = entity if chance.random() < 0.97 else chance.choice(ENTITIES)
@@ -108,8 +109,12 @@ def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any
     if verb == "create":
         chosen = {"id": interaction} if chance.random() < 0.8 else {}
         kind = {"interactionType": chance.choice(TYPES)}
+        if aside.random() < 0.2:
+            details["createdAt"] = _instant(aside)
         return "interaction.create", {**chosen, **kind, **details, **maybe}, entity
     if verb == "update":
+        if aside.random() < 0.3:
+            details["status"] = aside.choice(["planned", "done", "canceled"])
         return "interaction.update", {"id": interaction, **details, **maybe}, entity
     if verb == "undo":
         maybe.pop("expectedVersion", None)

@@ -278,7 +278,7 @@ class Model:
             version=self.versions.get(key, 0) + 1,
             armed=self.versions.get(key, 0) + 1,
             announced=0,
-            createdAt=c["now"],
+            createdAt=min(instant(data.get("createdAt")) or c["now"], c["now"]),
             asOf=dict.fromkeys(GUARDED, c["source"]),
         )
         self.rows[key] = row
@@ -303,6 +303,20 @@ class Model:
             if name in wanted:
                 wanted[name] = instant(wanted[name])
         self.expect(c, row["version"])
+        reason, status = "updated", c["data"].get("status")
+        if status is not None:
+            if c["source"] < row["asOf"]["status"]:
+                fate["warnings"].append("status")
+                if "occurredAt" in wanted:
+                    del wanted["occurredAt"]
+                    fate["warnings"].append("occurredAt")
+            elif status != row["status"]:
+                wanted["status"] = status
+                reason = {"done": "completed", "canceled": "canceled", "planned": "reopened"}[status]
+                if status == "done" and wanted.get("occurredAt") is None:
+                    wanted["occurredAt"] = c["source"]
+                elif status == "planned" and "occurredAt" not in wanted:
+                    wanted["occurredAt"] = None
         changes = {}
         for name, value in wanted.items():
             if name in GUARDED and c["source"] < row["asOf"][name]:
@@ -316,7 +330,7 @@ class Model:
         self.deal_of(c, changes.get("dealId"))
         if "interactionType" in changes:
             self.admit(c, changes["interactionType"])
-        self.set(c, fate, entry, row, changes, "updated")
+        self.set(c, fate, entry, row, changes, reason)
 
     def set(self, c: Row, fate: Row, entry: Row, row: Row, changes: Row, reason: str) -> None:
         before = copy.deepcopy(row)

@@ -27,8 +27,10 @@ optional: dict[str, st.SearchStrategy[Any]] = {
     "dealId": st.sampled_from([None, *map(deal_id, range(3))]),
 }
 statuses = st.sampled_from(["planned", "done", "canceled"])
-created = st.fixed_dictionaries({"interactionType": types}, optional={**optional, "status": statuses})
-updated = st.fixed_dictionaries({}, optional={**optional, "interactionType": types})
+created = st.fixed_dictionaries(
+    {"interactionType": types}, optional={**optional, "status": statuses, "createdAt": maybe_instant}
+)
+updated = st.fixed_dictionaries({}, optional={**optional, "interactionType": types, "status": statuses})
 dictionary_changes = st.sampled_from(
     [{"label": "Ring"}, {"icon": "bell"}, {"color": None}, {"strict": True}, {"strict": False}]
 )

@@ -98,6 +98,15 @@ def test_a_stale_complete_drops_its_occurred_at_too(planned: Publisher) -> None:
     assert (row.status, row.occurred_at) == ("canceled", None)
 
 
+def test_a_stale_status_of_an_update_falls_with_its_moment_and_the_rest_is_taken(planned: Publisher) -> None:
+    planned.applied("interaction.cancel", {**ONE, "sourceTimestamp": at(25)})
+    data = {**ONE, "title": "New", "status": "done", "occurredAt": at(7), "sourceTimestamp": at(24)}
+    decision = planned.applied("interaction.update", data)
+    row = planned.world.interactions[interaction_id(1)]
+    assert (row.status, row.occurred_at, row.title) == ("canceled", None, "New")
+    assert superseded(decision) == ["status", "occurredAt"]
+
+
 def test_complete_keeps_a_newer_occurred_at(planned: Publisher) -> None:
     planned.applied("interaction.update", {**ONE, "occurredAt": at(1), "sourceTimestamp": at(29)})
     decision = planned.applied(

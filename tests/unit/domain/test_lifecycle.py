@@ -60,6 +60,14 @@ def test_create_dates_everything_by_the_log(log: Publisher) -> None:
     assert made.status_as_of == made.scheduled_as_of == made.occurred_as_of == START + timedelta(minutes=20)
 
 
+@pytest.mark.parametrize(("given", "kept"), [(10, 10), (30, 30), (31, 30)])
+def test_create_keeps_when_it_was_created_elsewhere(log: Publisher, given: float, kept: float) -> None:
+    log.minutes = 30
+    log.plan(1, createdAt=at(given))
+    assert row(log).created_at == START + timedelta(minutes=kept)
+    assert row(log).updated_at == START + timedelta(minutes=30)
+
+
 def test_create_for_an_unknown_customer_is_refused(log: Publisher) -> None:
     log.refused("entity_not_found", "interaction.create", {"interactionType": "call"}, entity=BOB)
 
@@ -114,6 +122,57 @@ def test_a_legal_turn_changes_the_status_and_says_so_once(
     lifecycle = [item for item in decision.events if item.ordinal == 0]
     assert [item.type for item in lifecycle] == [f"customers.interaction.{event}"]
     assert "status" in lifecycle[0].payload["changedFields"]
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted", "event", "occurred"),
+    [
+        ("planned", "done", "completed", at(2)),
+        ("planned", "canceled", "canceled", None),
+        ("done", "planned", "reopened", None),
+        ("done", "canceled", "canceled", at(2)),
+        ("canceled", "planned", "reopened", None),
+        ("canceled", "done", "completed", at(3)),
+    ],
+)
+def test_an_update_changes_fields_and_status_as_one(
+    log: Publisher, status: str, wanted: str, event: str, occurred: str | None
+) -> None:
+    bring(log, status)
+    version = row(log).version
+    decision = log.applied("interaction.update", {**ONE, "title": "Both", "status": wanted})
+    assert (row(log).status, row(log).title, row(log).version) == (wanted, "Both", version + 1)
+    assert [item.type for item in decision.events if item.ordinal == 0] == [f"customers.interaction.{event}"]
+    payload = decision.events[0].payload
+    assert (payload["reason"], payload["after"]["occurredAt"]) == (event, occurred)
+    assert {"status", "title"} <= set(payload["changedFields"])
+    log.applied("interaction.undo", {"commandId": decision.command.envelope.id})
+    assert (row(log).status, row(log).title) == (status, None)
+
+
+def test_an_update_is_refused_as_a_whole(log: Publisher) -> None:
+    bring(log, "planned")
+    before = row(log)
+    data = {**ONE, "title": "Both", "status": "done", "dealId": interaction_id(9)}
+    log.refused("deal_not_found", "interaction.update", data)
+    log.refused("validation_failed", "interaction.update", {**ONE, "title": "x", "status": None})
+    log.refused("validation_failed", "interaction.update", {**ONE, "clear": ["status"]})
+    assert row(log) == before
+
+
+def test_an_update_to_the_stored_status_changes_nothing_of_it(log: Publisher) -> None:
+    bring(log, "done")
+    before = row(log)
+    assert log.send("interaction.update", {**ONE, "status": "done"}).outcome == "no_op"
+    decision = log.applied("interaction.update", {**ONE, "status": "done", "title": "Known"})
+    assert decision.events[0].type == "customers.interaction.updated"
+    assert (row(log).occurred_at, row(log).status_as_of) == (before.occurred_at, before.status_as_of)
+
+
+def test_an_update_to_planned_arms_the_schedule_again(log: Publisher) -> None:
+    bring(log, "done")
+    log.applied("interaction.update", {**ONE, "status": "planned"})
+    assert row(log).schedule_version == row(log).version
 
 
 def test_complete_occurred_as_told_else_when_its_source_says(log: Publisher) -> None:

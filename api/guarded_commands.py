@@ -1,0 +1,59 @@
+"""The command gateway with mutation guards around it: every write over HTTP passes here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.command_gateway import CommandGateway, Order
+from api.mutation_guards import Mutation, MutationGuards
+from schemas.errors import InteractionsError, Retry
+from sinks.reads.command_fate import fate_of
+
+
+class GuardedCommandGateway(CommandGateway):
+    """Runs the guards before a command is sent, and the hooks after it is committed."""
+
+    def __init__(self, *arguments: Any, guards: MutationGuards, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._guards = guards
+
+    async def carry_out(self, order: Order) -> dict[str, Any]:
+        """The result of a command that the guards allow and that was committed.
+
+        :raises InteractionsError: a guard refuses, and nothing was sent; else as the base class.
+        """
+        mutation = mutation_of(order)
+        try:
+            await self._guards.run_before(mutation)
+        except InteractionsError:
+            # A repeated request gets its first answer, whatever a guard thinks by now: it changes nothing.
+            if not await self._was_carried_out(order):
+                raise
+        result = await super().carry_out(order)
+        await self._guards.run_after(mutation, result)
+        return result
+
+    async def _was_carried_out(self, order: Order) -> bool:
+        if order.idempotency_key is None:
+            return False
+        try:
+            async with self._reads.connection() as connection:
+                return await fate_of(connection, order.principal.scope, order.id) is not None
+        except Retry:
+            return False
+
+
+def mutation_of(order: Order) -> Mutation:
+    """A command request as guards see it."""
+    resource, _, action = order.kind.partition(".")
+    data = order.data
+    named = data.get("id") or data.get("interactionType" if resource == "interaction_type" else "flag")
+    return Mutation(
+        principal=order.principal,
+        action=action,
+        resource_kind=f"customers.{resource}",
+        resource_id=order.resource_id or named,
+        entity_id=order.entity_id,
+        command_id=order.id,
+        data=data,
+    )

@@ -1,0 +1,125 @@
+"""The example of a mutation guard, found by its entry point, stands in the way of every write."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.app import make_app
+from api.guards import api_routes, guard_of
+from runtime.gateway_settings import GatewaySettings
+from runtime.settings import Settings
+from tests.harness.gateway import Gateway, serving
+from tests.harness.roles import wait_until
+from tests.harness.wire import event, new_id, outcomes
+
+pytestmark = pytest.mark.integration
+
+EXAMPLE = Path(__file__).parents[3] / "examples/mutation_guard"
+INTERACTIONS, ACTIVITIES, TODOS = (
+    f"/api/customers/{name}" for name in ("interactions", "activities", "todos")
+)
+UNDO = "/api/audit_logs/audit-logs/actions/undo"
+#: Writes that are about no customer; the example lets them pass.
+_OF_NOBODY = {
+    "PUT /api/customers/interaction-types",
+    "POST /api/customers/interaction-types",
+    "PUT /api/customers/flags",
+    "POST /api/customers/integrations/{integration}/warnings/decide",
+}
+
+
+@pytest.fixture(scope="module")
+def held() -> str:
+    """The customer that is under legal hold."""
+    return new_id()
+
+
+@pytest.fixture(scope="module")
+def guarded(pipeline: Settings, held: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway beside an installed guard."""
+    folder = tmp_path_factory.mktemp("installed")
+    shutil.copy(EXAMPLE / "legal_hold.py", folder)
+    project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
+    metadata = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text(f"Name: {project['name']}\nVersion: {project['version']}\n")
+    ((group, points),) = project["entry-points"].items()
+    lines = [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+    (metadata / "entry_points.txt").write_text("\n".join(lines))
+    with serving(pipeline, PYTHONPATH=str(folder), LEGAL_HOLD=held) as gateway:
+        yield gateway
+
+
+@pytest.fixture(scope="module")
+def ids(pipeline: Settings, held: str) -> dict[str, str]:
+    """Rows of the held customer, made by commands on the topic: those do not pass the gateway."""
+    made = {name: new_id() for name in ("interaction", "task", "deal", "command")}
+    (person, *others) = outcomes(
+        pipeline,
+        [
+            event("entity.upsert", held, {"id": held, "kind": "person", "displayName": "Ada"}),
+            event("deal.upsert", held, {"id": made["deal"], "title": "Deal"}),
+            event("interaction.create", held, {"id": made["task"], "interactionType": "task"}),
+            event(
+                "interaction.create",
+                held,
+                {"id": made["interaction"], "interactionType": "call"},
+                command_id=made["command"],
+            ),
+        ],
+    )
+    assert {result["outcome"] for result in (person, *others)} == {"applied"}
+    return {**made, "token": others[-1]["undoToken"]}
+
+
+def test_every_write_about_a_held_customer_is_refused(
+    guarded: Gateway, pipeline: Settings, held: str, ids: dict[str, str]
+) -> None:
+    one, deal = {"id": ids["interaction"]}, {"id": ids["deal"], "title": "New", "entityId": held}
+    company = new_id()
+    writes: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", INTERACTIONS, {"entityId": held, "interactionType": "call"}),
+        ("PUT", INTERACTIONS, {**one, "title": "New"}),
+        ("POST", f"{INTERACTIONS}/complete", one),
+        ("POST", f"{INTERACTIONS}/cancel", one),
+        ("POST", f"{INTERACTIONS}/reopen", one),
+        ("DELETE", f"{INTERACTIONS}?id={ids['interaction']}", {}),
+        ("POST", ACTIVITIES, {"entityId": held, "activityType": "call"}),
+        ("PUT", ACTIVITIES, {**one, "subject": "New", "occurredAt": "2026-03-01"}),
+        ("DELETE", ACTIVITIES, one),
+        ("POST", TODOS, {"entityId": held, "title": "New"}),
+        ("PUT", TODOS, {"id": ids["task"], "isDone": True}),
+        ("DELETE", TODOS, {"id": ids["task"]}),
+        ("POST", "/api/customers/people", {"id": held, "displayName": "New"}),
+        ("PUT", "/api/customers/people", {"id": held, "displayName": "New"}),
+        ("POST", "/api/customers/companies", {"id": held, "displayName": "New"}),
+        ("POST", "/api/customers/deals", {**deal, "id": new_id()}),
+        ("PUT", "/api/customers/deals", {name: deal[name] for name in ("id", "title")}),
+    ]
+    with guarded.client(features=["*"]) as client:
+        for method, path, body in writes:
+            answer = client.request(method, path, json=body)
+            assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold"), (method, path)
+        # Undo never says what stands in its way.
+        assert client.post(UNDO, json={"undoToken": ids["token"]}).status_code == 400
+        item = client.get(f"{INTERACTIONS}/{ids['interaction']}").json()
+        assert (item["version"], item["title"]) == (1, None)
+        made = client.post("/api/customers/companies", json={"id": company, "displayName": "Free"})
+        assert made.status_code == 201
+        assert client.put("/api/customers/companies", json={"id": company, "displayName": "x"}).is_success
+    wait_until(lambda: guarded.role.log.count("write.noted") == 2, 5, lambda: guarded.role.log[-3000:])
+    app = make_app(Settings(), GatewaySettings())
+    routes = {
+        f"{method} {route.path}"
+        for route in api_routes(app)
+        for method in route.methods or ()
+        if method not in ("GET", "HEAD") and guard_of(route) is not None
+    }
+    tried = {f"{method} {path.partition('?')[0]}" for method, path, _ in writes}
+    assert routes - tried - _OF_NOBODY == {"PUT /api/customers/companies", f"POST {UNDO}"}
