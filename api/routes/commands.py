@@ -18,14 +18,10 @@ from sinks.reads.command_fate import fate_of
 router = guarded_router("commands")
 
 
-<<<<<<< HEAD
 # A command id may hold slashes; an encoded one is decoded before the route is found.
 @router.get(
-    "/api/customers/commands/{command_id:path}", responses={404: {"description": "No such command yet"}}
-=======
-@router.get(
-    "/api/customers/commands/{command_id}", responses=shaped(CommandFate, status_404="No such command yet")
->>>>>>> adapters
+    "/api/customers/commands/{command_id:path}",
+    responses=shaped(CommandFate, status_404="No such command yet"),
 )
 async def command_fate(
     command_id: Annotated[str, Path(min_length=1, max_length=200)],

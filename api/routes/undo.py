@@ -52,12 +52,9 @@ async def undo(
         kind="interaction.undo",
         entity_id=fate.entity_id,
         data={"undoToken": body.undo_token},
-<<<<<<< HEAD
         idempotency_key=preconditions_of(request).idempotency_key,
         route=f"POST {_PATH}",
-=======
         resource_id=fate.interaction_id,
->>>>>>> adapters
     )
     try:
         result = await services.commands.carry_out(order)
