@@ -50,6 +50,8 @@ class TrelloSimulator:
         self.revoked = False
         #: Cards of which this token has lost sight.
         self.hidden_cards: set[str] = set()
+        #: The board and everything on it answer 404, as for a token that lost its membership.
+        self.vanished = False
         self.latency = 0.0
         #: So many of the next writes of cards are carried out and then not answered.
         self.unanswered = 0
@@ -178,7 +180,7 @@ def _client(request: Request) -> str | None:
 
 
 def _same_board(simulator: TrelloSimulator, request: Request) -> None:
-    if request.path_params["board"] != simulator.board.id:
+    if request.path_params["board"] != simulator.board.id or simulator.vanished:
         raise Refused(404, "board not found")
 
 
@@ -246,6 +248,8 @@ def _get_actions(simulator: TrelloSimulator, request: Request, given: dict[str, 
 
 def _visible(simulator: TrelloSimulator, request: Request) -> str:
     identity: str = request.path_params["card"]
+    if simulator.vanished:
+        raise Refused(404, "The requested resource was not found.")
     if identity in simulator.hidden_cards:
         raise Refused(401, "unauthorized card permission requested")
     return identity
