@@ -102,7 +102,8 @@ class FakeCalendar:
             return httpx2.Response(403, text='<d:error xmlns:d="DAV:"><d:valid-sync-token/></d:error>')
         told = "".join(_response(self.spelled(path), "<d:getetag>x</d:getetag>") for path in self.objects)
         for path in self.removed if known is not None else []:
-            told += f"<d:response><d:href>{escape(self.spelled(path))}</d:href><d:status>HTTP/1.1 404 Not Found</d:status></d:response>"
+            status = "<d:status>HTTP/1.1 404 Not Found</d:status>"
+            told += f"<d:response><d:href>{escape(self.spelled(path))}</d:href>{status}</d:response>"
         return _multistatus(f"{told}<d:sync-token>token-1</d:sync-token>")
 
     def _data(self, path: str) -> str:

@@ -52,6 +52,8 @@ class TrelloSimulator:
         self.hidden_cards: set[str] = set()
         #: The board and everything on it answer 404, as for a token that lost its membership.
         self.vanished = False
+        #: Cards that this token may see and not change.
+        self.refused_cards: set[str] = set()
         self.latency = 0.0
         #: So many of the next writes of cards are carried out and then not answered.
         self.unanswered = 0
@@ -230,8 +232,9 @@ def _get_cards(simulator: TrelloSimulator, request: Request, given: dict[str, An
     _same_board(simulator, request)
     which, fields = given.pop("filter", "visible"), given.pop("fields", None)
     given.setdefault("limit", "1000")
-    with simulator.board.lock:
-        cards = [simulator.board.shown(card) for card in simulator.board.cards.values()]
+    board = simulator.board
+    with board.lock:
+        cards = [board.shown(card) for card in board.cards.values() if card["idBoard"] == board.id]
     wanted = [card for card in cards if which == "all" or card["closed"] == (which == "closed")]
     return [_chosen(card, fields) for card in _window(wanted, given, 1000)]
 
@@ -275,6 +278,8 @@ def _post_card(simulator: TrelloSimulator, request: Request, given: dict[str, An
 
 def _put_card(simulator: TrelloSimulator, request: Request, given: dict[str, Any]) -> Any:
     identity = _visible(simulator, request)
+    if identity in simulator.refused_cards:
+        raise Refused(403, "forbidden")
     card: Card = simulator.board.update_card(
         identity, _card_fields(given, _CARD_WRITE), client=_client(request)
     )
