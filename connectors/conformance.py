@@ -99,6 +99,10 @@ class Stage(ABC):
     def revoked(self) -> AbstractContextManager[None]:
         """For the length of a block, our credentials are refused."""
 
+    def vanished(self) -> AbstractContextManager[None]:
+        """For the length of a block, the collection of our objects is not there, or not for us."""
+        raise unittest.SkipTest("nothing holds the objects")
+
     def edit(self, external_id: str, values: Mapping[str, Any]) -> None:
         """Somebody else changes an object, by other means than the provider under test."""
         raise NotImplementedError("edit")
@@ -323,6 +327,19 @@ class ProviderConformance:
         with stage.outage():
             for call in _calls(stage, made):
                 _raises(Retry, call)
+        assert stage.count() == 1
+
+    def test_a_missing_collection_is_no_deletion(self, stage: Stage) -> None:
+        _needs(stage, "read")
+        made = _make(stage)
+        with stage.vanished():
+            for call in _calls(stage, made):
+                try:
+                    call()
+                except (NeedsAuth, Retry):
+                    continue
+                raise AssertionError("an object of a missing collection was taken for deleted, or made")
+        assert _there(stage.provider.read(made.external_id)).marker == "m-1"
         assert stage.count() == 1
 
     def test_refused_credentials_ask_for_a_person(self, stage: Stage) -> None:

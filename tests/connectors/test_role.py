@@ -147,6 +147,65 @@ def _seen(item: dict[str, Any]) -> dict[str, Any]:
     return {"id": item["id"], "updatedAt": item["updatedAt"]}
 
 
+def test_a_missing_board_cancels_nothing(started: TrelloWorld) -> None:
+    """Every card answers 404 while five interactions are edited: a person is asked, and nothing is lost."""
+    world = started
+    calls = [world.plan_call(title="before") for _ in range(5)]
+    for identity in calls:
+        world.wait_card(identity)
+    world.at_rest()
+    state = "SELECT state FROM integrations WHERE id = %s"
+    world.simulator.vanished = True
+    for identity in calls:
+        world.send("interaction.update", {"id": identity, "title": "edited meanwhile"})
+    wait_until(lambda: world.one(state, world.integration) == ("needs_auth",), 60)
+    assert {(world.row(identity) or ())[1] for identity in calls} == {"planned"}
+    world.simulator.vanished = False
+    world.run("resume", world.integration)
+    for identity in calls:
+        world.wait_card(identity, name="edited meanwhile")
+    world.at_rest()
+    assert {(world.row(identity) or ())[1] for identity in calls} == {"planned"}
+    detached = (
+        "SELECT count(*) FROM integration_warnings WHERE kind IN ('detached', 'failed') AND state = 'open'"
+    )
+    assert world.one(detached) == (0,)
+
+
+def test_a_mass_deletion_waits_for_a_person_and_can_be_taken_back(started: TrelloWorld) -> None:
+    world = started
+    board, integration = world.simulator.board, world.integration
+    calls = [world.plan_call(title="one of many") for _ in range(15)]
+    cards = {identity: world.wait_card(identity)["id"] for identity in calls}
+    world.at_rest()
+    deleted = calls[:12]
+
+    def statuses() -> set[str]:
+        return {(world.row(identity) or ())[1] for identity in deleted}
+
+    world.run("pause", integration)
+    for identity in deleted:
+        board.delete_card(cards[identity])
+    refused = world.run("sync", integration, fails=True)
+    assert "--accept-mass-change" in refused
+    assert statuses() == {"planned"}
+    [synced] = world.cli("sync", integration, "--accept-mass-change")
+    assert synced["objects"]["deleted mirrors"] == 12
+    for identity in deleted:
+        world.wait_row(identity, status="canceled")
+    world.at_rest()
+
+    since = "2026-01-01T00:00:00Z"
+    [counted] = world.cli("restore", integration, "--since", since, "--dry-run")
+    assert (counted["mirrors"], counted["reopened"], counted["dryRun"]) == (12, 12, True)
+    assert statuses() == {"canceled"}
+    world.cli("restore", integration)
+    for identity in deleted:
+        world.wait_row(identity, status="planned")
+        assert world.wait_card(identity, closed=False)["id"] != cards[identity]
+    world.at_rest()
+
+
 def test_a_thousand_changes_of_an_outage_drain(started: TrelloWorld) -> None:
     """Spec, risk register: the mirror catches up with what it missed, one call for each interaction."""
     world = started

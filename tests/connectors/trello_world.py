@@ -114,6 +114,13 @@ class TrelloWorld:
         assert result.exit_code in (0, 1), (result.output, result.exception)
         return [orjson.loads(line) for line in result.stdout.splitlines()]
 
+    def run(self, *arguments: str, fails: bool = False) -> str:
+        """What a subcommand of ``interactions connectors`` prints for people, or says when it fails."""
+        with mock.patch.dict(os.environ, self.environment):
+            result = CliRunner().invoke(make_app(), ["connectors", *arguments])
+        assert (result.exit_code != 0) == fails, (result.output, result.exception)
+        return f"{result.output} {result.exception or ''}"
+
     @contextlib.contextmanager
     def connectors(self, **extra: str) -> Iterator[Role]:
         """The role for the length of a block."""

@@ -43,8 +43,21 @@ class RadicaleServer:
 
     def stored(self, calendar: Calendar) -> int:
         """How many objects of the calendar lie on the server's disk."""
+        return len(list(self._home_of(calendar).glob("*.ics")))
+
+    @contextlib.contextmanager
+    def moved_away(self, calendar: Calendar) -> Iterator[None]:
+        """For the length of a block the calendar is not there; it comes back as it was."""
+        here, away = self._home_of(calendar), self.folder / "away"
+        here.rename(away)
+        try:
+            yield
+        finally:
+            away.rename(here)
+
+    def _home_of(self, calendar: Calendar) -> Path:
         name = str(calendar.url).rstrip("/").rpartition("/")[2]
-        return len(list((self.folder / "collections" / "collection-root" / USER / name).glob("*.ics")))
+        return self.folder / "collections" / "collection-root" / USER / name
 
     @contextlib.contextmanager
     def locked_out(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -84,6 +85,11 @@ class CaldavStage(Stage):
 
     def revoked(self) -> AbstractContextManager[None]:
         return self.server.locked_out()
+
+    @contextlib.contextmanager
+    def vanished(self) -> Iterator[None]:
+        with self.server.moved_away(self.calendar):
+            yield
 
     def theirs(self, external_id: str) -> Todo:
         """The to-do as the other client loads it."""

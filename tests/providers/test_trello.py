@@ -59,6 +59,12 @@ class TrelloStage(Stage):
         yield
         self.simulator.revoked = False
 
+    @contextlib.contextmanager
+    def vanished(self) -> Iterator[None]:
+        self.simulator.vanished = True
+        yield
+        self.simulator.vanished = False
+
     def edit(self, external_id: str, values: Mapping[str, Any]) -> None:
         card = self.simulator.board.card(external_id)
         fields: dict[str, Any] = {}

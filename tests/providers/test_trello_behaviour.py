@@ -147,6 +147,25 @@ class TestWebhooks:
         with pytest.raises(Reject):
             stage.provider.keep_webhook()
 
+    def test_a_webhook_that_cannot_work_is_said(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
+        inbox.head = 404
+        with pytest.raises(Reject):
+            stage.provider.keep_webhook()
+        assert "found by polling: Trello does not accept" in stage.provider.health().detail
+        inbox.head = 200
+        stage.provider.keep_webhook()
+        assert stage.provider.health().detail == "Board found"
+
+    def test_no_webhook_is_made_that_nobody_could_verify(
+        self, stage: TrelloStage, inbox: WebhookInbox
+    ) -> None:
+        del inbox
+        settings = stage.settings.model_copy(update={"api_secret": None})
+        provider = DECLARATION.make(settings, stage.context)
+        provider.keep_webhook()
+        assert stage.simulator.webhooks.known == {}
+        assert "no api_secret" in provider.health().detail
+
     def test_the_old_form_of_the_signature_is_believed(self, stage: TrelloStage) -> None:
         url = "https://interactions.example/webhooks/integration-1"
         data = {"card": {"id": "c"}, "board": {"id": "b"}, "old": {"name": "é…"}}
@@ -277,6 +296,62 @@ class TestCards:
         stage.simulator.board.update_card(made.external_id, {"closed": False})
         seen = _read(stage, made.external_id)
         assert (seen.values["status"], seen.archived, seen.marker) == ("planned", False, "m-1")
+
+    def test_new_cards_go_to_a_list_that_is_open(self, stage: TrelloStage) -> None:
+        board = stage.simulator.board
+        assert board.card(stage.provider.create(INTENT).external_id)["idList"] == board.lists[0]["id"]
+        board.lists[0]["closed"] = True
+        later = stage.provider.create(dataclasses.replace(INTENT, marker="m-2"))
+        assert board.card(later.external_id)["idList"] == board.lists[1]["id"]
+        board.lists[1]["closed"] = True
+        with pytest.raises(NeedsAuth, match="no open list"):
+            stage.provider.create(dataclasses.replace(INTENT, marker="m-3"))
+
+    def test_a_named_list_that_is_archived_is_said(self, stage: TrelloStage) -> None:
+        board = stage.simulator.board
+        settings = stage.settings.model_copy(update={"list_id": board.lists[1]["id"]})
+        provider = DECLARATION.make(settings, stage.context)
+        assert board.card(provider.create(INTENT).external_id)["idList"] == board.lists[1]["id"]
+        board.lists[1]["closed"] = True
+        with pytest.raises(NeedsAuth, match="`list_id`"):
+            provider.create(dataclasses.replace(INTENT, marker="m-2"))
+        assert stage.count() == 1
+
+    def test_a_card_on_another_board_is_let_go(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        page = stage.provider.changes(None)
+        board = stage.simulator.board
+        board.move_card(made.external_id, "another board")
+        assert [each.external_id for each in stage.provider.changes(page.cursor).changes][
+            -1
+        ] == made.external_id
+        for answer in (
+            stage.provider.read(made.external_id),
+            stage.provider.archive(made.external_id),
+            stage.provider.restore(made.external_id, FULL),
+            stage.provider.update(made.external_id, {"title": "new"}, made),
+        ):
+            assert isinstance(answer, Gone)
+            assert answer.elsewhere == "the card was moved to another board"
+        assert made.external_id not in {each.external_id for each in stage.provider.changes(None).changes}
+        board.move_card(made.external_id, None)
+        assert _read(stage, made.external_id).marker == "m-1"
+
+    def test_a_refusal_of_one_card_blocks_that_card_alone(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        stage.simulator.refused_cards.add(made.external_id)
+        with pytest.raises(Reject, match="HTTP 403"):
+            stage.provider.update(made.external_id, {"title": "new"}, made)
+        assert stage.provider.health().ok
+
+    def test_a_missing_card_is_gone_only_while_the_board_is_there(self, stage: TrelloStage) -> None:
+        made = stage.provider.create(INTENT)
+        stage.simulator.vanished = True
+        with pytest.raises(NeedsAuth, match="board is not there"):
+            stage.provider.read(made.external_id)
+        stage.simulator.vanished = False
+        stage.erase(made.external_id)
+        assert stage.provider.read(made.external_id) == Gone(external_id=made.external_id)
 
     def test_a_comment_is_no_change(self, stage: TrelloStage) -> None:
         made = stage.provider.create(INTENT)

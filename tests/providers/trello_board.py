@@ -92,6 +92,13 @@ class TrelloBoard:
                 self._record("updateCard", card, old, client)
             return self.shown(card)
 
+    def move_card(self, identity: str, board: str | None) -> None:
+        """Move a card to another board that this token sees too; ``None`` moves it back."""
+        with self.lock:
+            card = self._card(identity)
+            card["idBoard"] = board or self.id
+            self._record("moveCardFromBoard" if board else "moveCardToBoard", card, None, None)
+
     def delete_card(self, identity: str, *, client: str | None = None) -> None:
         """Delete for good; the action tells hardly anything about the card."""
         with self.lock:

@@ -50,6 +50,10 @@ class TrelloSimulator:
         self.revoked = False
         #: Cards of which this token has lost sight.
         self.hidden_cards: set[str] = set()
+        #: The board and everything on it answer 404, as for a token that lost its membership.
+        self.vanished = False
+        #: Cards that this token may see and not change.
+        self.refused_cards: set[str] = set()
         self.latency = 0.0
         #: So many of the next writes of cards are carried out and then not answered.
         self.unanswered = 0
@@ -178,7 +182,7 @@ def _client(request: Request) -> str | None:
 
 
 def _same_board(simulator: TrelloSimulator, request: Request) -> None:
-    if request.path_params["board"] != simulator.board.id:
+    if request.path_params["board"] != simulator.board.id or simulator.vanished:
         raise Refused(404, "board not found")
 
 
@@ -228,8 +232,9 @@ def _get_cards(simulator: TrelloSimulator, request: Request, given: dict[str, An
     _same_board(simulator, request)
     which, fields = given.pop("filter", "visible"), given.pop("fields", None)
     given.setdefault("limit", "1000")
-    with simulator.board.lock:
-        cards = [simulator.board.shown(card) for card in simulator.board.cards.values()]
+    board = simulator.board
+    with board.lock:
+        cards = [board.shown(card) for card in board.cards.values() if card["idBoard"] == board.id]
     wanted = [card for card in cards if which == "all" or card["closed"] == (which == "closed")]
     return [_chosen(card, fields) for card in _window(wanted, given, 1000)]
 
@@ -246,6 +251,8 @@ def _get_actions(simulator: TrelloSimulator, request: Request, given: dict[str, 
 
 def _visible(simulator: TrelloSimulator, request: Request) -> str:
     identity: str = request.path_params["card"]
+    if simulator.vanished:
+        raise Refused(404, "The requested resource was not found.")
     if identity in simulator.hidden_cards:
         raise Refused(401, "unauthorized card permission requested")
     return identity
@@ -271,6 +278,8 @@ def _post_card(simulator: TrelloSimulator, request: Request, given: dict[str, An
 
 def _put_card(simulator: TrelloSimulator, request: Request, given: dict[str, Any]) -> Any:
     identity = _visible(simulator, request)
+    if identity in simulator.refused_cards:
+        raise Refused(403, "forbidden")
     card: Card = simulator.board.update_card(
         identity, _card_fields(given, _CARD_WRITE), client=_client(request)
     )

@@ -29,6 +29,7 @@ class Thing:
     archived: bool = False
     deleted: bool = False
     unreadable: bool = False
+    elsewhere: str | None = None
 
 
 @dataclass
@@ -195,12 +196,14 @@ class BoardProvider(Provider):
 
     def read(self, external_id: str) -> RemoteObject | Gone:
         thing = self._found(external_id)
+        if thing is not None and thing.elsewhere is not None:
+            return Gone(external_id=external_id, elsewhere=thing.elsewhere)
         return Gone(external_id=external_id) if thing is None else self._object(thing)
 
     def find_by_marker(self, marker: str) -> RemoteObject | None:
         self._board()
         for thing in self.board.things.values():
-            if thing.marker == marker and not thing.deleted and not thing.unreadable:
+            if thing.marker == marker and not (thing.deleted or thing.unreadable or thing.elsewhere):
                 return self._object(thing)
         return None
 
@@ -235,7 +238,7 @@ class BoardProvider(Provider):
         )
 
     def _listing(self) -> ChangePage:
-        there = [thing for thing in self.board.things.values() if not thing.deleted]
+        there = [thing for thing in self.board.things.values() if not (thing.deleted or thing.elsewhere)]
         return ChangePage(
             changes=tuple(
                 RemoteChange(

@@ -44,6 +44,26 @@ def test_an_object_under_another_id_is_linked_again(servers: Servers, imports: b
     assert moved.values["title"] == "changed here"
 
 
+def test_an_object_that_was_moved_out_of_reach_is_let_go(servers: Servers) -> None:
+    world = Mirrored(*servers)
+    [identity] = world.calls(1)
+    thing = world.thing(identity)
+    thing.elsewhere = "the card was moved to another board"
+    world.board.changed(thing)
+    world.settle()
+    assert world.status(identity) == "planned", "nobody canceled it"
+    [warning] = world.warnings("detached")
+    assert warning.detail.startswith("the card was moved to another board; retry makes a new one")
+    thing.elsewhere = None
+    world.board.changed(thing)
+    world.settle()
+    assert world.thing(identity) is thing
+    assert world.warnings() == []
+    world.say("update", identity, title="changed here")
+    world.settle()
+    assert thing.values["title"] == "changed here"
+
+
 def test_a_push_finds_an_object_under_its_new_id(servers: Servers) -> None:
     world = Mirrored(*servers)
     [identity] = world.calls(1)
