@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import structlog
 
 from connectors.intake import Taken, take_in
 from connectors.link import Link
+from connectors.pages import read_pages
 from connectors.remote import RemoteChange
 from runtime.postgres import Connection
 from sinks.checkpoints import read_checkpoint, write_checkpoint
@@ -17,7 +17,6 @@ from sinks.sync_mappings import count_mappings, mapping_to
 from sinks.sync_warnings import SyncWarning, raise_warning
 
 _log = structlog.get_logger("connectors")
-_MOST: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +31,22 @@ def poll(link: Link, connection: Connection, *, accept_mass_change: bool = False
     """Ask for everything since the cursor and mark it; all of it or, by the brake, nothing.
 
     :param accept_mass_change: a person has confirmed that so many deletions are meant.
-    :raises InteractionsError: what the provider raised; the cursor stays.
+    :raises InteractionsError: what the provider raised; the cursor stays behind the pages that were read.
     """
     integration = link.integration
     job = cursor_job(integration.id)
     kept = read_checkpoint(connection, job, integration.tenant_id, integration.organization_id)
-    cursor = kept["cursor"] if kept is not None else None
-    changes: list[RemoteChange] = []
-    more = True
-    while more and len(changes) < _MOST:
-        page = link.provider.changes(cursor)
-        changes += page.changes
-        cursor, more = page.cursor, page.more
+    pages = read_pages(link, kept["cursor"] if kept is not None else None)
+    changes = pages.changes
     if not accept_mass_change and _brakes(link, connection, changes):
         return Polled(None, len(changes))
     with connection.transaction():
         taken = take_in(link, connection, changes)
         write_checkpoint(
-            connection, job, integration.tenant_id, integration.organization_id, {"cursor": cursor}
+            connection, job, integration.tenant_id, integration.organization_id, {"cursor": pages.cursor}
         )
+    if pages.stopped is not None:
+        raise pages.stopped
     return Polled(taken, len(changes))
 
 
