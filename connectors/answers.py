@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
 from connectors.exchange import AnswerTooLarge, OutOfTime
+from connectors.targets import origin_text
 from schemas.errors import NeedsAuth, Retry
 
 #: Longest pause that a provider can ask for, seconds; also the cap of ``Retry-After``.
@@ -105,13 +105,10 @@ def _at(error: Exception) -> str:
 
 
 def _redirect_origin(answer: httpx2.Response) -> str:
-    """Origin of a redirect's target; its path and query may hold secrets."""
     try:
-        parts = urlsplit(urljoin(str(answer.url), answer.headers.get("location", "")))
-        port = f":{parts.port}" if parts.port else ""
-    except (ValueError, RuntimeError):
-        return "an address that cannot be read"
-    return f"{parts.scheme}://{parts.hostname or ''}{port}"
+        return origin_text(str(answer.url), answer.headers.get("location", ""))
+    except RuntimeError:  # a response without its request
+        return "another address"
 
 
 def _failure(error: Exception) -> str:
