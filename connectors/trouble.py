@@ -80,7 +80,7 @@ class Trouble:
             return
         if isinstance(error, Throttled):
             self._breaker.unused()
-            pause = timedelta(seconds=bounded_pause(error.after))
+            pause = timedelta(seconds=max(bounded_pause(error.after), _FIRST_SECONDS))
             give_back(connection, unit, owner, again_at=now + pause)
             return
         reason = reason_of(error)

@@ -14,6 +14,7 @@ from connectors.link import Link
 from connectors.trouble import Trouble
 from connectors.unit import run_unit
 from runtime.postgres import Connection, Outage
+from schemas.errors import NeedsAuth, Stop
 from sinks.sync_ledger import Unit, claim, give_back
 
 _log = structlog.get_logger("connectors")
@@ -82,7 +83,8 @@ class Worker:
                 raise
             except Exception as error:  # noqa: BLE001 - a poisonous item must not stop the others
                 self._failed(units[0], error)
-                if self._breaker.open:
+                # Hazard: a row of an integration that was closed is due again at once.
+                if self._breaker.open or isinstance(error, NeedsAuth | Stop):
                     break
             else:
                 self._breaker.succeeded()
