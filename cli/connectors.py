@@ -49,8 +49,9 @@ _ADD_HELP = (
 _RETRY_HELP = (
     "Try failed items again, or decide conflicts.\n\n"
     "--take local keeps the value of this side, --take remote that of the provider; without it, items "
-    "that were given up are tried again. Name warnings by their ids, or all of them with --all.\n\n"
-    "Exit status: 0 at least one warning took the decision; 1 none did."
+    "that were given up are tried again. Name warnings by their ids, or all of them with --all; then items "
+    "that wait for a later try are due at once, too.\n\n"
+    "Exit status: 0 at least one warning or item took it; 1 none did."
 )
 Id = Annotated[str, typer.Argument(help="The integration's id, as the list shows it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
@@ -335,12 +336,22 @@ def retry(
         if ids:
             found = [warning for warning in found if warning.id in ids]
         taken = resolve(connection, found, choices[take], by="command line", now=datetime.now(UTC))
+        hurried = 0 if ids or take else _hurry(connection, integration)
     if as_json:
         for warning in taken:
             _print_json(_warning(warning))
     else:
-        console().print(f"{len(taken)} of {len(found)} warnings took it.")
-    raise typer.Exit(0 if taken else 1)
+        console().print(f"{len(taken)} of {len(found)} warnings took it; {hurried} more items are due now.")
+    raise typer.Exit(0 if taken or hurried else 1)
+
+
+def _hurry(connection: Connection, integration: str | None) -> int:
+    """Make items due now that failed or wait for a later time; their number."""
+    from sinks.sync_integrations import list_integrations
+    from sinks.sync_ledger import retry_units
+
+    chosen = [each.id for each in list_integrations(connection) if integration in (None, each.id)]
+    return sum(retry_units(connection, identity, None, datetime.now(UTC)) for identity in chosen)
 
 
 def pause(identity: Id) -> None:

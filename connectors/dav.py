@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from connectors.targets import local_path
 from connectors.url_paths import normal_path
 from schemas.errors import Retry
 
@@ -22,11 +22,13 @@ class DavResource:
     """One resource of an answer.
 
     :param path: its path on the server, percent-encoded as the server wrote it.
+    :param base: address of the request, against which references are resolved.
     :param status: of the resource itself; 200 when only properties have one.
     :param properties: those that were found, by their XML name.
     """
 
     path: str
+    base: str
     status: int
     properties: dict[str, ET.Element] = field(default_factory=dict)
 
@@ -36,10 +38,14 @@ class DavResource:
         return None if element is None else element.text
 
     def href(self, name: str) -> str | None:
-        """The path a property points to."""
+        """The path a property points to; ``None`` also when it is on another server."""
+        reference = self.reference(name)
+        return local_path(self.base, reference) if reference else None
+
+    def reference(self, name: str) -> str | None:
+        """A property's reference as the server wrote it."""
         element = self.properties.get(name)
-        found = None if element is None else element.findtext(f"{DAV}href")
-        return urlsplit(found.strip()).path if found else None
+        return None if element is None else element.findtext(f"{DAV}href")
 
     def has(self, name: str, child: str) -> bool:
         """Whether a property holds this element."""
@@ -89,9 +95,10 @@ def uid_query(uid: str) -> str:
     )
 
 
-def read_multistatus(body: bytes) -> MultiStatus:
-    """What a 207 answer says.
+def read_multistatus(body: bytes, base: str) -> MultiStatus:
+    """What a 207 answer says; resources that it places on another server are left out.
 
+    :param base: address of the request.
     :raises Retry: it is no such XML.
     """
     # WebDAV uses neither document types nor entities; what brings some is not parsed at all.
@@ -101,10 +108,10 @@ def read_multistatus(body: bytes) -> MultiStatus:
         root = ET.fromstring(body)  # noqa: S314 - see above
         if root.tag != f"{DAV}multistatus":
             raise Retry("the server's answer is no WebDAV XML")
-        resources = [_resource(response) for response in root.findall(f"{DAV}response")]
-    except (ET.ParseError, ValueError, IndexError):
+        resources = [_resource(response, base) for response in root.findall(f"{DAV}response")]
+    except (ET.ParseError, ValueError, IndexError, LookupError):
         raise Retry("the server's answer is no WebDAV XML") from None
-    return MultiStatus(resources, root.findtext(f"{DAV}sync-token"))
+    return MultiStatus([each for each in resources if each is not None], root.findtext(f"{DAV}sync-token"))
 
 
 def same_path(left: str, right: str) -> bool:
@@ -112,14 +119,16 @@ def same_path(left: str, right: str) -> bool:
     return normal_path(left).rstrip("/") == normal_path(right).rstrip("/")
 
 
-def _resource(response: ET.Element) -> DavResource:
+def _resource(response: ET.Element, base: str) -> DavResource | None:
+    path = local_path(base, response.findtext(f"{DAV}href") or "")
+    if path is None:
+        return None
     properties: dict[str, ET.Element] = {}
     for part in response.findall(f"{DAV}propstat"):
         if _status(part) == 200:
             for holder in part.findall(f"{DAV}prop"):
                 properties.update({element.tag: element for element in holder})
-    path = urlsplit((response.findtext(f"{DAV}href") or "").strip()).path
-    return DavResource(path, _status(response), properties)
+    return DavResource(path, base, _status(response), properties)
 
 
 def _status(element: ET.Element) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -45,6 +46,7 @@ class Link:
     :param hears: webhooks can arrive, because the deployment has a public address.
     :param reach: visits a named crash point.
     :param has_room: whether the provider's limits let so many requests through now.
+    :param turn: bounds the seconds of all exchanges of a block together.
     :param resend_after: how long commands may be without an outcome before they are sent again.
     """
 
@@ -59,6 +61,7 @@ class Link:
     hosts: tuple[str, ...] = ()
     reach: Callable[[str], None] = reach
     has_room: Callable[[int], bool] = lambda _: True
+    turn: Callable[[float], AbstractContextManager[None]] = lambda _: nullcontext()
     lease: timedelta = field(default=timedelta(seconds=90))
     resend_after: timedelta = field(default=timedelta(seconds=10))
     echo_life: timedelta = field(default=timedelta(minutes=15))

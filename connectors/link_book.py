@@ -35,6 +35,7 @@ class Held:
     :ivar leads: this process works for it; of several processes one does.
     :ivar switched_on: the tenant's flag ``customers.interactions.external-sync``.
     :ivar due: when each chore is due next.
+    :ivar failures: failures in a row of each chore.
     """
 
     opened: Opened
@@ -43,6 +44,7 @@ class Held:
     leads: bool = False
     switched_on: bool = False
     due: dict[str, datetime] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
 
     @property
     def works(self) -> bool:
@@ -133,6 +135,7 @@ class LinkBook:
                 announce=self.announcer,
                 public_url=self._connectors.public_url,
                 lease_seconds=self._connectors.lease_seconds,
+                exchange_seconds=self._connectors.exchange_seconds,
             )
         except Stop as error:
             # One that cannot be opened must not keep the others from working.

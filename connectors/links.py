@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from connectors.catalogue import declaration
 from connectors.command_records import record_of
 from connectors.contract import Context
+from connectors.exchange import EXCHANGE_SECONDS, Deadline
 from connectors.http import LONGEST_WAIT, make_client
 from connectors.link import Announce, Link, announce_nothing
 from connectors.policy import Policy
@@ -62,9 +63,11 @@ def open_link(
     public_url: str | None = None,
     transport: httpx2.BaseTransport | None = None,
     lease_seconds: float = 90.0,
+    exchange_seconds: float = EXCHANGE_SECONDS,
 ) -> Opened:
     """Make the provider of an integration.
 
+    :param exchange_seconds: longest time for one request and its answer.
     :param public_url: how providers reach this deployment.
     :raises Stop: the provider is not installed, its settings do not fit it, or its secrets do not open.
     """
@@ -80,12 +83,14 @@ def open_link(
         )
         raise Stop(f"the settings of {integration.id} do not fit {declared.title}: {named}") from None
     buckets = TokenBuckets(declared.limits)
+    deadline = Deadline(exchange_seconds)
     client = make_client(
         buckets,
         public_addresses_only=declared.public_addresses_only,
         # A row must not wait for its turn until its lease has run out: two workers would do it then.
         longest_wait=min(LONGEST_WAIT, lease_seconds / 4),
         transport=transport,
+        deadline=deadline,
     )
     callback = callback_url(public_url, integration.id) if "webhooks" in declared.features else None
 
@@ -115,6 +120,7 @@ def open_link(
         hosts=declared.hosts(chosen),
         lease=timedelta(seconds=lease_seconds),
         has_room=buckets.has_room,
+        turn=deadline.turn,
     )
     return Opened(link, client)
 

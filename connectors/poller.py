@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from connectors.guard import confirm, deletions, holds, stop
 from connectors.intake import Taken, take_in
 from connectors.link import Link
 from connectors.listing import Listing, deleted_mirrors_in
-from connectors.remote import RemoteChange
+from connectors.pages import read_pages
 from runtime.postgres import Connection
 from sinks.checkpoints import read_checkpoint, write_checkpoint
-
-_MOST: Final = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +25,15 @@ def poll(link: Link, connection: Connection, *, accept_mass_change: bool = False
     """Ask for everything since the cursor and mark it; all of it or, if the guard holds, nothing.
 
     :param accept_mass_change: a person has confirmed that so many deletions are meant.
-    :raises InteractionsError: what the provider raised; the cursor stays.
+    :raises InteractionsError: what the provider raised; the cursor stays behind the pages that were read.
     """
     integration = link.integration
     job = cursor_job(integration.id)
     kept = read_checkpoint(connection, job, integration.tenant_id, integration.organization_id)
-    cursor = kept["cursor"] if kept is not None else None
     listing = Listing.begin(connection)
-    changes: list[RemoteChange] = []
-    more = True
-    while more and len(changes) < _MOST:
-        page = link.provider.changes(cursor)
-        listing.take(page)
-        changes += page.changes
-        cursor, more = page.cursor, page.more
-    listing.complete = listing.complete and not more
-    changes += listing.unlisted(link, connection)
+    pages = read_pages(link, kept["cursor"] if kept is not None else None, listing.take)
+    listing.complete = listing.complete and pages.ended
+    changes = [*pages.changes, *listing.unlisted(link, connection)]
     found = deleted_mirrors_in(link, connection, changes)
     if accept_mass_change:
         confirm(link, connection, found)
@@ -53,8 +43,10 @@ def poll(link: Link, connection: Connection, *, accept_mass_change: bool = False
     with connection.transaction():
         taken = take_in(link, connection, changes)
         write_checkpoint(
-            connection, job, integration.tenant_id, integration.organization_id, {"cursor": cursor}
+            connection, job, integration.tenant_id, integration.organization_id, {"cursor": pages.cursor}
         )
+    if pages.stopped is not None:
+        raise pages.stopped
     return Polled(taken, len(changes))
 
 

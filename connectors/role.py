@@ -16,10 +16,12 @@ import uvicorn
 from mode import Service
 
 from connectors.agent import make_app
-from connectors.chores import do_chores
+from connectors.chores import do_chores, has_due
 from connectors.decider import Decider
 from connectors.link_book import LinkBook
 from connectors.marker import Marker
+from connectors.role_health import RoleHealth
+from connectors.turns import Turns
 from connectors.webhook_app import WebhookApp
 from connectors.worker import Worker
 from runtime.acknowledged_sender import AcknowledgedSender
@@ -38,6 +40,9 @@ _REFRESH_SECONDS: Final = 1.0
 _IDLE_SECONDS: Final = 0.25
 _JOIN_SECONDS: Final = 30.0
 
+#: Passes over all integrations once; how much was done.
+PassOver = Callable[[Connection], int]
+
 
 class ConnectorsService(Service):
     """Runs the threads; the first that fails ends the process."""
@@ -47,6 +52,10 @@ class ConnectorsService(Service):
         self._settings = settings
         self._connectors = connectors
         self.stopping = threading.Event()
+        # One integration has at most half of the regular threads for items, and one for chores.
+        self._items = Turns(connectors.workers, max(1, connectors.workers // 2))
+        self._chores = Turns(connectors.workers, 1)
+        self.health = RoleHealth(settings, connectors, (self._items, self._chores))
         self.work = threading.Event()
         self.book = LinkBook(settings, connectors, self.work.set)
         self.failure: BaseException | None = None
@@ -55,9 +64,14 @@ class ConnectorsService(Service):
 
     async def on_start(self) -> None:
         self._begin("keeper", self._with_connection(self._keep))
-        self._begin("chores", self._with_connection(self._chores))
-        for number in range(self._connectors.workers):
-            self._begin(f"worker-{number}", self._with_connection(self._work))
+        for name, turns, pass_over in (
+            ("worker", self._items, self._work),
+            ("chores", self._chores, self._do_chores),
+        ):
+            for number in range(turns.regular):
+                self._begin(f"{name}-{number}", self._with_connection(self._regular(pass_over)))
+            for number in range(turns.standby):
+                self._begin(f"{name}-standby-{number}", self._standby(turns, pass_over))
         self._begin("webhooks", self._serve)
 
     def _begin(self, name: str, run: Callable[[], None]) -> None:
@@ -78,46 +92,91 @@ class ConnectorsService(Service):
         def keep_running() -> None:
             delays = Backoff(ceiling=10.0).delays()
             while not self.stopping.is_set():
-                try:
-                    with connect(
-                        self._settings, application_name="interactions-connectors", autocommit=True
-                    ) as connection:
-                        run(connection)
-                except (Outage, Retry) as error:
-                    _log.warning("connectors.database_away", reason=type(error).__name__)
+                if not self._once(run):
                     self.stopping.wait(next(delays))
 
         return keep_running
+
+    def _once(self, run: Callable[[Connection], None]) -> bool:
+        """Run with a connection of its own; ``False`` when the database is unavailable."""
+        try:
+            with connect(
+                self._settings, application_name="interactions-connectors", autocommit=True
+            ) as connection:
+                run(connection)
+        except (Outage, Retry) as error:
+            _log.warning("connectors.database_away", reason=type(error).__name__)
+            return False
+        return True
 
     def _keep(self, connection: Connection) -> None:
         try:
             while not self.stopping.is_set():
                 self.book.refresh(connection)
+                self.health.look(connection)
                 self.stopping.wait(_REFRESH_SECONDS)
         finally:
             self.book.forget_leads()
 
-    def _work(self, connection: Connection) -> None:
+    def _regular(self, pass_over: PassOver) -> Callable[[Connection], None]:
+        def run(connection: Connection) -> None:
+            while not self.stopping.is_set():
+                if not pass_over(connection):
+                    self.work.wait(_IDLE_SECONDS)
+
+        return run
+
+    def _standby(self, turns: Turns, pass_over: PassOver) -> Callable[[], None]:
+        """Help while all regular threads are taken; no connection is kept otherwise."""
+
+        def help_out(connection: Connection) -> None:
+            while not self.stopping.is_set() and turns.pressed:
+                if not pass_over(connection):
+                    self.work.wait(_IDLE_SECONDS)
+
+        def run() -> None:
+            while not self.stopping.wait(_IDLE_SECONDS):
+                if turns.pressed:
+                    self._once(help_out)
+
+        return run
+
+    def _work(self, connection: Connection) -> int:
         name = threading.current_thread().name
         owner = f"{socket.gethostname()}-{os.getpid()}-{name}"
-        chance = random.Random()
-        while not self.stopping.is_set():
-            held = [one for one in self.book.all() if one.works]
-            chance.shuffle(held)
-            self.work.clear()
-            done = sum(Worker(one.opened.link, connection, owner, one.breaker, chance).work() for one in held)
-            if not done:
-                self.work.wait(_IDLE_SECONDS)
+        held = [one for one in self.book.all() if one.works]
+        random.shuffle(held)
+        self.work.clear()
+        done = 0
+        for one in held:
+            if self.stopping.is_set() or not self._items.enter(one.integration.id):
+                continue
+            found = 0
+            try:
+                found = Worker(one.opened.link, connection, owner, one.breaker).work()
+            finally:
+                self._items.leave(worked=found > 0)
+            done += found
+        return done
 
-    def _chores(self, connection: Connection) -> None:
-        while not self.stopping.wait(_IDLE_SECONDS):
-            for held in self.book.all():
-                if held.works and not self.stopping.is_set():
-                    do_chores(held, connection, self._connectors.poll_scale)
-                    self.work.set()
+    def _do_chores(self, connection: Connection) -> int:
+        done = 0
+        for one in self.book.all():
+            if self.stopping.is_set() or not (one.works and has_due(one)):
+                continue
+            if not self._chores.enter(one.integration.id):
+                continue
+            worked = False
+            try:
+                worked = do_chores(one, connection, self._connectors.poll_scale, self._chores.beat)
+            finally:
+                self._chores.leave(worked=worked)
+            done += worked
+            self.work.set()
+        return done
 
     def _serve(self) -> None:
-        app = WebhookApp(self._settings, self.book, self._connectors.public_url, self.work.set)
+        app = WebhookApp(self._settings, self.book, self._connectors.public_url, self.work.set, self.health)
         config = uvicorn.Config(
             app,
             host=self._connectors.host,
@@ -143,13 +202,19 @@ class ConnectorsService(Service):
             if self.failure is not None:
                 await self.crash(self.failure)
                 return
+            stuck = self.health.stuck()
+            if stuck is not None:
+                await self.crash(Stop(stuck))
+                return
             if not announced and self._server is not None and self._server.started:
                 announce_ready()
+                self.health.ready = True
                 announced = True
                 _log.info("connectors.ready")
 
     async def on_stop(self) -> None:
         self.stopping.set()
+        self.health.ready = False
         self.work.set()
         if self._server is not None:
             self._server.should_exit = True

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
 
+from connectors.answers import bounded_pause
 from connectors.breaker import Breaker
 from connectors.http import Throttled
 from connectors.link import Link
 from runtime.postgres import Connection
-from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip, Stop
+from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip, Stop
 from sinks.sync_integrations import set_state
 from sinks.sync_ledger import Unit, finish, give_back
 from sinks.sync_warnings import SyncWarning, about, raise_warning
@@ -24,6 +25,11 @@ _PATIENCE: Final = 12
 _DEFECTS: Final = 3
 _FIRST_SECONDS: Final = 1.0
 _CEILING_SECONDS: Final = 600.0
+#: Doublings after which the pause is at its ceiling; higher powers overflow a float after 1,024 failures.
+_MOST_DOUBLINGS: Final = 10
+#: An item that waits longer than this for its next try is shown to a person.
+_LONG_WAIT: Final = timedelta(minutes=15)
+_MOST_REASON: Final = 300
 
 
 def pause_before(
@@ -32,13 +38,29 @@ def pause_before(
     """How long to wait before the next attempt: exponential with full jitter, or as declared.
 
     :param attempts: how many failed before this one.
+    :param at_least: seconds that the provider asked for; bounded here, whatever it asked.
     :param declared: pauses that the provider declares; up to a tenth is added, so that not all come at once.
     """
+    asked = bounded_pause(at_least)
     if declared:
         pause = declared[min(attempts, len(declared) - 1)] * (1 + chance.random() / 10)
-        return timedelta(seconds=max(at_least or 0.0, pause))
-    bound = min(_CEILING_SECONDS, _FIRST_SECONDS * 2**attempts)
-    return timedelta(seconds=(at_least or 0.0) + bound * chance.random())
+        return timedelta(seconds=max(asked, pause))
+    bound = min(_CEILING_SECONDS, _FIRST_SECONDS * 2 ** min(attempts, _MOST_DOUBLINGS))
+    return timedelta(seconds=asked + bound * chance.random())
+
+
+def reason_of(error: Exception) -> str:
+    """One line for a person; of an error that is not ours the type alone, its text may hold a secret."""
+    if isinstance(error, Reject):
+        text = f"{error.code}: {error.detail}"
+    elif isinstance(error, InteractionsError):
+        text = str(error)
+    else:
+        text = f"a defect of the connector ({type(error).__name__})"
+    # NUL cannot be stored, and a line break would forge a log line on a console.
+    return (
+        "".join(each if each.isprintable() else " " for each in text)[:_MOST_REASON] or type(error).__name__
+    )
 
 
 class Trouble:
@@ -52,58 +74,69 @@ class Trouble:
     def take(self, connection: Connection, owner: str, unit: Unit, error: Exception) -> None:
         """Give the row back in the way that the error asks for."""
         now = self._link.now()
-        reason = type(error).__name__
         if isinstance(error, Skip):
             # None of ours, or somebody else works on it: what we saw is done.
             finish(connection, unit, owner, now=now, version=unit.wanted_version, again_at=None)
             return
         if isinstance(error, Throttled):
             self._breaker.unused()
-            give_back(connection, unit, owner, again_at=now + timedelta(seconds=error.after or 0.0))
+            pause = timedelta(seconds=max(bounded_pause(error.after), _FIRST_SECONDS))
+            give_back(connection, unit, owner, again_at=now + pause)
             return
+        reason = reason_of(error)
         if isinstance(error, NeedsAuth | Stop):
             close_integration(connection, self._link, error)
             give_back(connection, unit, owner, again_at=now, error=reason)
             return
-        if isinstance(error, Retry | Conflict):
-            self._breaker.failed()
-            declared = len(self._link.declaration.retry_seconds)
-            given_up = unit.attempts + 1 >= (declared + 1 if declared else _PATIENCE)
-            given_up = given_up and not self._breaker.open
-        elif isinstance(error, Reject):
-            reason, given_up = error.code, True
-        else:
-            given_up = unit.attempts + 1 >= _DEFECTS
+        given_up = self._given_up(unit, error)
+        after = error.after if isinstance(error, Retry) else None
+        pause = pause_before(unit.attempts, after, self._chance, self._link.declaration.retry_seconds)
+        again_at = None if given_up else now + pause
         _log.warning(
             "connectors.unit_failed",
             integration=unit.integration_id,
             tenant=unit.tenant_id,
             organization=unit.organization_id,
             interaction=unit.interaction_id,
-            reason=reason,
+            reason=error.code if isinstance(error, Reject) else type(error).__name__,
+            detail=reason,
             attempts=unit.attempts + 1,
             given_up=given_up,
         )
-        after = error.after if isinstance(error, Retry) else None
-        pause = pause_before(unit.attempts, after, self._chance, self._link.declaration.retry_seconds)
         with connection.transaction():
-            if given_up:
-                self._warn(connection, unit, "failed", f"given up after {unit.attempts + 1} tries: {reason}")
+            if again_at is None:
+                self._warn(connection, unit, f"given up after {unit.attempts + 1} tries: {reason}")
+            elif pause >= _LONG_WAIT:
+                self._warn(connection, unit, _waiting(unit, again_at, reason))
             give_back(
                 connection,
                 unit,
                 owner,
-                again_at=None if given_up else now + pause,
+                again_at=again_at,
                 error=reason,
                 failed=True,
                 parked=given_up,
             )
 
-    def _warn(self, connection: Connection, unit: Unit, kind: str, detail: str) -> None:
-        _, new = raise_warning(connection, about(unit, kind, detail, entity_id=unit.entity_id))
+    def _given_up(self, unit: Unit, error: Exception) -> bool:
+        """Count the failure; whether the item is not tried again by itself."""
+        if isinstance(error, Retry | Conflict):
+            self._breaker.failed()
+            declared = len(self._link.declaration.retry_seconds)
+            given_up = unit.attempts + 1 >= (declared + 1 if declared else _PATIENCE)
+            return given_up and not self._breaker.open
+        return isinstance(error, Reject) or unit.attempts + 1 >= _DEFECTS
+
+    def _warn(self, connection: Connection, unit: Unit, detail: str) -> None:
+        _, new = raise_warning(connection, about(unit, "failed", detail, entity_id=unit.entity_id))
         if new:
-            data = {"kind": kind, "interactionId": unit.interaction_id}
+            data = {"kind": "failed", "interactionId": unit.interaction_id}
             self._link.announce("warning", self._link.integration, unit.entity_id, data)
+
+
+def _waiting(unit: Unit, again_at: datetime, reason: str) -> str:
+    when = f"{again_at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"waits until {when} after {unit.attempts + 1} tries, or until it is retried: {reason}"
 
 
 def close_integration(connection: Connection, link: Link, error: Exception) -> None:
@@ -111,11 +144,7 @@ def close_integration(connection: Connection, link: Link, error: Exception) -> N
     integration = link.integration
     needs_auth = isinstance(error, NeedsAuth)
     state = "needs_auth" if needs_auth else "disabled"
-    detail = (
-        "the provider refuses the credentials; renew them, then resume"
-        if needs_auth
-        else "the provider closed this integration for good"
-    )
+    detail = reason_of(error)
     with connection.transaction():
         if not set_state(connection, integration.id, state, detail, only_from="active"):
             return
@@ -135,5 +164,6 @@ def close_integration(connection: Connection, link: Link, error: Exception) -> N
         tenant=integration.tenant_id,
         organization=integration.organization_id,
         state=state,
+        reason=detail,
     )
     link.announce("state_changed", integration, None, {"state": state})

@@ -11,6 +11,7 @@ def normal_path(path: str) -> str:
     An encoded slash stays encoded: it is part of a name.
     """
     kept: list[str] = []
+    path, mark, query = path.partition("?")
     segments = [quote(unquote_to_bytes(segment), safe="") for segment in path.split("/")]
     for segment in segments:
         if segment == "..":
@@ -20,7 +21,7 @@ def normal_path(path: str) -> str:
             kept.append(segment)
     if segments[-1] in {".", ".."}:
         kept.append("")
-    return "/".join(kept)
+    return "/".join(kept) + mark + query
 
 
 def parent_path(path: str) -> str:

@@ -13,18 +13,24 @@ from typing import Any, Final
 import orjson
 import structlog
 
+from connectors.addresses import is_public
 from connectors.integration_events import event_record
 from connectors.link import Link
 from connectors.link_book import LinkBook
 from connectors.links import callback_url
 from connectors.reception import Reception, receive_webhook
 from connectors.remote import RemoteChange
+from connectors.role_health import RoleHealth
 from runtime.postgres import Outage, connect
 from runtime.settings import Settings
 from schemas.errors import InteractionsError, Reject
 
 _log = structlog.get_logger("connectors")
 MOST_BYTES: Final = 1024 * 1024
+#: A sender that stops halfway must not keep its connection, nor its body in memory.
+_BODY_SECONDS: Final = 20.0
+#: After that the sender is asked to come again, whatever the database or Kafka do.
+_TAKE_SECONDS: Final = 10.0
 _PREFIX: Final = "/webhooks/"
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -37,12 +43,18 @@ class WebhookApp:
     """
 
     def __init__(
-        self, settings: Settings, book: LinkBook, public_url: str | None, wake: Callable[[], None]
+        self,
+        settings: Settings,
+        book: LinkBook,
+        public_url: str | None,
+        wake: Callable[[], None],
+        health: RoleHealth,
     ) -> None:
         self._settings = settings
         self._book = book
         self._public_url = public_url
         self._wake = wake
+        self._health = health
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,6 +62,8 @@ class WebhookApp:
         status, answer = await self._answer(scope, receive)
         body = b"" if scope["method"] == "HEAD" else orjson.dumps(answer)
         headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+        if status == 408:
+            headers.append((b"connection", b"close"))
         if status == 503:
             headers.append((b"retry-after", b"30"))
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -59,8 +73,10 @@ class WebhookApp:
         self, scope: MutableMapping[str, Any], receive: Receive
     ) -> tuple[int, dict[str, object]]:
         path = str(scope["path"])
-        if path in ("/healthz", "/readyz"):
-            return 200, {"ok": True}
+        if path == "/healthz":
+            return self._health.healthz()
+        if path == "/readyz":
+            return self._health.readyz(in_full=_from_inside(scope))
         held = self._book.get(path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else None
         if held is None or "webhooks" not in held.opened.link.declaration.features:
             return 404, {"error": "no such integration"}
@@ -70,7 +86,11 @@ class WebhookApp:
             return 405, {"error": "webhooks are sent by POST"}
         if not held.takes_in:
             return 503, {"error": "the integration takes nothing in now"}
-        body = await _read(receive)
+        try:
+            async with asyncio.timeout(_BODY_SECONDS):
+                body = await _read(receive)
+        except TimeoutError:
+            return 408, {"error": f"the body did not arrive within {_BODY_SECONDS:g} s"}
         if body is None:
             return 413, {"error": f"a delivery may have at most {MOST_BYTES} bytes"}
         headers = {
@@ -78,12 +98,18 @@ class WebhookApp:
         }
         link = held.opened.link
         try:
-            taken = await asyncio.to_thread(self._take, link, headers, body)
+            async with asyncio.timeout(_TAKE_SECONDS):
+                taken = await asyncio.to_thread(self._take, link, headers, body)
         except Reject as error:
             return (401 if error.status == 401 else 400), {"error": error.detail, "code": error.code}
-        except (InteractionsError, Outage) as error:
+        except (InteractionsError, Outage, TimeoutError) as error:
             _log.warning("connectors.webhook_put_off", integration=link.integration.id, reason=str(error))
             return 503, {"error": "nothing can be taken in now; try again"}
+        except Exception as error:  # noqa: BLE001 - a delivery that a provider's code cannot bear
+            _log.error(
+                "connectors.webhook_failed", integration=link.integration.id, reason=type(error).__name__
+            )
+            return 500, {"error": "the delivery could not be read"}
         self._wake()
         return 200, {"ok": True, "duplicate": taken.fresh == 0 and taken.duplicates > 0}
 
@@ -104,6 +130,13 @@ class WebhookApp:
                 for change, outcome in fresh
             ]
         )
+
+
+def _from_inside(scope: MutableMapping[str, Any]) -> bool:
+    """Whether a request comes from this machine or network and through no proxy."""
+    forwarded = {b"forwarded", b"x-forwarded-for"} & {name.lower() for name, _ in scope["headers"]}
+    client = scope.get("client")
+    return client is not None and not forwarded and not is_public(str(client[0]))
 
 
 async def _read(receive: Receive) -> bytes | None:

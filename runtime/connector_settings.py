@@ -31,6 +31,9 @@ class ConnectorSettings(BaseSettings):
     lease_seconds: float = Field(
         default=90.0, gt=0, description="After that another worker takes over the item of one that died."
     )
+    exchange_seconds: float = Field(
+        default=30.0, gt=0, le=300, description="Longest time for one request to a provider and its answer."
+    )
     poll_scale: float = Field(default=1.0, gt=0, description="Factor on the pauses between polls.")
 
 

@@ -335,11 +335,11 @@ def drop_other(connection: Connection, integration_id: str, interaction_id: str)
 def retry_units(
     connection: Connection, integration_id: str, interaction_ids: Sequence[str] | None, now: datetime
 ) -> int:
-    """Make failed rows due at once, with a look at the provider; all failed ones when no id is given."""
+    """Make rows due at once, with a look at the provider; without ids all that failed or are due later."""
     done = connection.execute(
         "UPDATE sync_ledger SET attempts = 0, parked = FALSE, remote_mark = remote_mark + 1,"
         " next_attempt_at = %(now)s, updated_at = now() WHERE integration_id = %(integration)s AND"
-        " CASE WHEN %(ids)s::uuid[] IS NULL THEN parked OR attempts > 0"
+        " CASE WHEN %(ids)s::uuid[] IS NULL THEN parked OR attempts > 0 OR next_attempt_at > %(now)s"
         " ELSE interaction_id = ANY(%(ids)s::uuid[]) END",
         {"integration": integration_id, "ids": interaction_ids, "now": now},
     )

@@ -20,12 +20,15 @@ import httpx2
 from pydantic import Field, SecretStr, field_validator
 
 from connectors import dav
-from connectors.answers import sent, settled
+from connectors.answers import host_of, sent, settled
 from connectors.coarse_forms import one_line, plain, to_seconds
 from connectors.contract import Context, Provider
 from connectors.dav import CALDAV, DAV, DavResource, MultiStatus
 from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.entity_tags import is_strong, same_tag, strong_tag
+from connectors.exchange import CODING
 from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
+from connectors.targets import local_path, origin_text
 from connectors.url_paths import normal_path, parent_path
 from connectors.vtodo import DELETED, MARKER, UID_SUFFIX, Days, edited, escaped, new_todo, read_todo, utc
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
@@ -39,6 +42,18 @@ _PRECONDITION: Final = re.compile(rb"<(?:\w+:)?error\b(?!.*need-privileges)", re
 _ON_ONE_OBJECT: Final = frozenset({"GET", "PUT"})
 _WRITING: Final = frozenset(f"{DAV}{name}" for name in ("all", "write", "write-content", "bind"))
 _CALENDAR: Final = ("d:resourcetype", "d:displayname", "c:supported-calendar-component-set")
+
+
+#: What a status means for the calendar as a whole.
+_MEANINGS: Final = {
+    400: "it does not understand the request",
+    403: "this account may not do that in this calendar",
+    404: "the calendar is not there any more, or not for this account",
+    405: "this address does not support calendars",
+    410: "the calendar was removed",
+    415: "it does not support this kind of report",
+    501: "it does not support this kind of report",
+}
 
 
 class CaldavSettings(ProviderSettings):
@@ -73,7 +88,8 @@ class Caldav(Provider):
         self._days = Days(settings.time_zone, settings.day_time)
         parts = urlsplit(settings.url)
         self._origin, self._path = f"{parts.scheme}://{parts.netloc}", parts.path or "/"
-        self._headers = _authorization(settings)
+        # Compression on the way changes entity tags.
+        self._headers = {"Accept-Encoding": "identity", **_authorization(settings)}
         self._calendar: str | None = None
         self._named_by_us = re.compile(rf"{re.escape(context.integration_id)}\.[0-9a-f-]{{36}}")
 
@@ -101,7 +117,7 @@ class Caldav(Provider):
             return Gone(external_id=external_id)
         text, answer = found
         self._object(external_id, text, answer)  # raises Skip where we must not write
-        if base.version is not None and base.version != answer.headers.get("etag"):
+        if base.version is not None and not same_tag(base.version, answer.headers.get("etag")):
             raise Conflict("the to-do was changed at the server meanwhile")
         return self._replace(external_id, text, answer, _properties(changes, self._context.now()))
 
@@ -142,7 +158,8 @@ class Caldav(Provider):
         page = _multistatus(answer)
         if page.token is None:
             raise NeedsAuth(
-                "the CalDAV server keeps no sync-token (RFC 6578), without which it cannot be polled"
+                f"The CalDAV server at {host_of(answer)} gives no sync-token (RFC 6578), without which it"
+                " cannot be polled"
             )
         objects = [each for each in page.resources if not dav.same_path(each.path, collection)]
         gone = [_gone(each, page.token) for each in objects if each.status in {404, 410}]
@@ -219,7 +236,8 @@ class Caldav(Provider):
         self, path: str, text: str, answer: httpx2.Response, properties: Mapping[str, str | None]
     ) -> RemoteObject:
         written = edited(text, properties, self._context.now())
-        etag = answer.headers.get("etag")
+        # A weak tag never matches; such a server was compared a moment ago, and that must do.
+        etag = strong_tag(answer)
         stored = self._put(path, written, {"If-Match": etag} if etag else {})
         if stored.status_code == 412:
             raise Conflict("the to-do was changed at the server meanwhile")
@@ -229,7 +247,7 @@ class Caldav(Provider):
         self, path: str, text: str, answer: httpx2.Response, *, marker: str | None = None
     ) -> RemoteObject:
         """The to-do after a write; ``marker`` is ours where the server may have kept neither UID nor X-."""
-        if answer.headers.get("etag"):
+        if strong_tag(answer):
             return self._object(path, text, answer, marker)
         # No ETag: the server keeps other bytes than it was sent (RFC 4791 section 5.3.4).
         found = self._fetched(path)
@@ -285,7 +303,23 @@ class Caldav(Provider):
             self._check_calendar_of(path)
         if answer.status_code != 200:
             raise Reject("caldav_refused", f"The CalDAV server refused to read (HTTP {answer.status_code})")
-        return answer.content.decode(errors="replace"), answer
+        text = answer.content.decode(errors="replace")
+        if strong_tag(answer) is None:
+            self._set_reported_tag(path, text, answer)
+        return text, answer
+
+    def _set_reported_tag(self, path: str, text: str, answer: httpx2.Response) -> None:
+        """Replace a tag that no write can name by ``getetag``, which no proxy on the way has changed."""
+        report = self._request("REPORT", self._collection(), dav.multiget([path]), depth="1")
+        if report.status_code != 207:
+            return
+        for resource in _multistatus(report).resources:
+            tag, data = resource.text(f"{DAV}getetag"), resource.text(f"{CALDAV}calendar-data")
+            # Only of the very text that was read: the object may have changed in between.
+            if tag and is_strong(tag) and data is not None and data.split() == text.split():
+                answer.headers["etag"] = tag
+                answer.headers.pop("content-encoding", None)
+                answer.extensions.pop(CODING, None)
 
     def _resource(self, marker: str) -> str:
         return normal_path(f"{self._collection()}{quote(marker, safe='')}.ics")
@@ -314,9 +348,13 @@ class Caldav(Provider):
 
     def _home(self, principal: str) -> str:
         answer = self._dav("PROPFIND", principal, dav.propfind(["c:calendar-home-set"]), depth="0")
-        home = answer.resources[0].href(f"{CALDAV}calendar-home-set") if answer.resources else None
-        if home is None:
+        reference = answer.resources[0].reference(f"{CALDAV}calendar-home-set") if answer.resources else None
+        if reference is None:
             raise NeedsAuth("the CalDAV server names no calendars for this user")
+        home = answer.resources[0].href(f"{CALDAV}calendar-home-set")
+        if home is None:
+            elsewhere = origin_text(answer.resources[0].base, reference)
+            raise NeedsAuth(f"this user's calendars are on another server; set `url` to {elsewhere}")
         return home
 
     def _chosen(self, home: str) -> str:
@@ -344,11 +382,11 @@ class Caldav(Provider):
         headers = {**self._headers, **headers}
         answer = self._once(method, path, body, headers)
         for _ in range(_HOPS):
-            target = urlsplit(answer.headers.get("location", ""))
             # Only within the server: the credentials go nowhere else.
-            if not answer.is_redirect or f"{target.scheme}://{target.netloc}" not in {"://", self._origin}:
+            target = local_path(str(answer.url), answer.headers.get("location", ""))
+            if not answer.has_redirect_location or target is None:
                 break
-            answer = self._once(method, target.path, body, headers)
+            answer = self._once(method, target, body, headers)
         if answer.status_code in {403, 409} and _PRECONDITION.search(answer.content):
             return answer
         if answer.status_code == 403 and method in _ON_ONE_OBJECT:
@@ -357,11 +395,8 @@ class Caldav(Provider):
 
     def _once(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> httpx2.Response:
         content = None if body is None else body.encode()
-        http = self._context.http
-        return sent(
-            "The CalDAV server",
-            lambda: http.request(method, self._origin + path, content=content, headers=headers),
-        )
+        http, url = self._context.http, f"{self._origin}/{path.removeprefix('/')}"
+        return sent("The CalDAV server", lambda: http.request(method, url, content=content, headers=headers))
 
 
 def _properties(values: Mapping[str, Any], now: datetime) -> dict[str, str | None]:
@@ -398,8 +433,12 @@ def to_nine(priority: int | None) -> int | None:
 
 def _multistatus(answer: httpx2.Response) -> MultiStatus:
     if answer.status_code != 207:
-        raise NeedsAuth(f"the calendar is not there any more, or not for us (HTTP {answer.status_code})")
-    found = dav.read_multistatus(answer.content)
+        status, method = answer.status_code, answer.request.method
+        meaning = _MEANINGS.get(status, "it does not answer as a CalDAV server does")
+        raise NeedsAuth(
+            f"The CalDAV server at {host_of(answer)} answered HTTP {status} to {method}: {meaning}"
+        )
+    found = dav.read_multistatus(answer.content, str(answer.url))
     return replace(found, resources=[replace(each, path=normal_path(each.path)) for each in found.resources])
 
 

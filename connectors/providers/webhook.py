@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hmac
 import threading
 import uuid
@@ -16,10 +17,11 @@ from hashlib import sha256
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import httpx2
 import orjson
 from pydantic import Field, SecretStr, field_validator
 
-from connectors.answers import sent, settled
+from connectors.answers import host_of, sent, settled
 from connectors.contract import FIELDS, Context, Provider
 from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
 from connectors.remote import Gone, Health, Intent, RemoteObject
@@ -32,6 +34,8 @@ _MINUTE, _HOUR = 60.0, 3600.0
 _SCHEDULE: Final = (5.0, 5 * _MINUTE, 30 * _MINUTE, *(n * _HOUR for n in (2, 5, 10, 14, 20, 24)))
 #: A body stays below 20 kB (the specification's advice).
 _MOST: Final = 20_000
+#: Bytes of a receiver's answer that are read; beyond them the connection is closed instead.
+_MOST_ANSWER: Final = 64 * 1024
 
 
 class WebhookSettings(ProviderSettings):
@@ -129,15 +133,26 @@ class Webhook(Provider):
 
     def _delivered(self, body: bytes, headers: dict[str, str]) -> None:
         url, http = self._settings.url, self._context.http
-        answer = sent("The webhook", lambda: http.post(url, content=body, headers=headers))
+
+        def deliver() -> httpx2.Response:
+            # The status alone counts: what is wrong with the body after it (its encoding, its length, its
+            # end) does not undo that the delivery was accepted. It is read to keep the connection in use.
+            with http.stream("POST", url, content=body, headers=headers) as answer:
+                with contextlib.suppress(httpx2.RequestError, httpx2.StreamError):
+                    for _ in answer.iter_raw():
+                        if answer.num_bytes_downloaded > _MOST_ANSWER:
+                            break
+                return answer
+
+        answer = sent("The webhook", deliver)
         if answer.status_code == 410:
             raise Stop("the webhook's receiver is gone for good (HTTP 410)")
         try:
             settled("The webhook", answer)
         except NeedsAuth:
-            raise Retry(f"The webhook answered HTTP {answer.status_code}") from None
+            raise Retry(f"The webhook at {host_of(answer)} answered HTTP {answer.status_code}") from None
         if not answer.is_success:
-            raise Retry(f"The webhook answered HTTP {answer.status_code}")
+            raise Retry(f"The webhook at {host_of(answer)} answered HTTP {answer.status_code}")
 
     def _count_failure(self) -> None:
         with self._lock:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
+from connectors.addresses import public_address
 from connectors.breaker import Breaker
 from connectors.declaration import RateLimit
 from connectors.external_url import safe_url
-from connectors.http import Throttled, make_client, public_address
+from connectors.http import Throttled, make_client
 from connectors.token_bucket import TokenBuckets
 from connectors.trouble import pause_before
 from schemas.errors import Reject

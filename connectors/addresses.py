@@ -1,0 +1,101 @@
+"""Addresses of the public internet, told from private and special ones (IANA special-purpose registries).
+
+The ranges are written down here: ``ipaddress.is_global`` differs between the Python versions we support.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Final
+
+from runtime.bounded_call import within
+from schemas.errors import Reject, Retry
+
+_RESOLVE_SECONDS: Final = 5.0
+_NOT_PUBLIC_IPV4: Final = tuple(
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",  # this network
+        "10.0.0.0/8",
+        "100.64.0.0/10",  # carrier-grade NAT
+        "127.0.0.0/8",
+        "169.254.0.0/16",  # link-local, cloud metadata
+        "172.16.0.0/12",
+        "192.0.0.0/24",  # protocol assignments
+        "192.0.2.0/24",
+        "192.88.99.0/24",  # 6to4 relays, deprecated
+        "192.168.0.0/16",
+        "198.18.0.0/15",  # benchmarks
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",  # multicast
+        "240.0.0.0/4",  # reserved, broadcast
+    )
+)
+#: Global unicast (RFC 4291); site-local ``fec0::/10`` (RFC 3879), ``fc00::/7`` and the rest are outside it.
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+_NOT_PUBLIC_IPV6: Final = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "2001::/23",  # protocol assignments, with Teredo
+        "2001:db8::/32",
+        "3fff::/20",
+    )
+)
+#: An IPv4 address in the last four bytes: mapped (RFC 4291) and translated (RFC 6052).
+_CARRYING_IPV4: Final = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
+_6TO4: Final = ipaddress.IPv6Network("2002::/16")
+#: Interface identifiers of ISATAP (RFC 5214 section 6.1), before the IPv4 address.
+_ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
+
+
+def resolve(host: str, port: int, seconds: float = _RESOLVE_SECONDS) -> list[str]:
+    """All addresses of a host.
+
+    :raises OSError: the name is unknown; ``UnicodeError`` for one that cannot be a name.
+    :raises Hung: the resolver has not answered in time.
+    """
+
+    def ask() -> list[str]:
+        return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+    return within(seconds, f"the look-up of {host}", ask)
+
+
+def public_address(host: str, port: int) -> str:
+    """An address of a host that is reached over the public internet.
+
+    :raises Reject: ``private_address``: one of its addresses is private, loopback, link-local or reserved.
+    :raises Retry: the name cannot be resolved now.
+    """
+    try:
+        addresses = resolve(host, port)
+    except (OSError, UnicodeError) as error:
+        raise Retry(f"the host name {host} cannot be resolved ({type(error).__name__})") from error
+    if not addresses:
+        raise Retry(f"the host name {host} has no address")
+    for address in addresses:
+        if not is_public(address):
+            raise Reject("private_address", "the address leads into a private network; use a public one")
+    return addresses[0]
+
+
+def is_public(text: str) -> bool:
+    """Whether an address, and the IPv4 address it may carry, belongs to the public internet."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in _NOT_PUBLIC_IPV4)
+    number = int(address)
+    if any(address in network for network in _CARRYING_IPV4):
+        return is_public(str(ipaddress.IPv4Address(number & 0xFFFFFFFF)))
+    if address not in _UNICAST or any(address in network for network in _NOT_PUBLIC_IPV6):
+        return False
+    if address in _6TO4:
+        return is_public(str(ipaddress.IPv4Address((number >> 80) & 0xFFFFFFFF)))
+    if (number >> 32) & 0xFFFFFFFF in _ISATAP:
+        return is_public(str(ipaddress.IPv4Address(number & 0xFFFFFFFF)))
+    return True

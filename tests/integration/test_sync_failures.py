@@ -1,0 +1,213 @@
+"""Items that fail: whatever a provider answered, the row is given back, with a reason and a bounded pause."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connectors import trouble, worker
+from connectors.breaker import Breaker
+from connectors.declaration import Declaration, MirroredField, ProviderSettings
+from connectors.http import Throttled
+from connectors.link import Link
+from connectors.policy import Policy
+from connectors.worker import Worker
+from runtime.postgres import Connection, connect
+from runtime.settings import Settings
+from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip, Stop
+from sinks.sync_integrations import insert_integration, read_integration
+from sinks.sync_ledger import LocalMark, mark_local, retry_units
+from sinks.sync_warnings import list_warnings
+from tests.harness.integrations import an_integration
+from tests.harness.wire import ORGANIZATION, TENANT, new_id
+from tests.stack_fixtures import own_world
+
+pytestmark = pytest.mark.integration
+_STATUS = MirroredField(name="status", remote_name="status")
+
+
+@pytest.fixture(scope="module")
+def settings(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
+    with own_world(embedded_stack, template_database) as made:
+        yield made
+
+
+@pytest.fixture
+def connection(settings: Settings) -> Iterator[Connection]:
+    with connect(settings, application_name="tests", autocommit=True) as opened:
+        opened.execute("TRUNCATE integrations CASCADE")
+        assert insert_integration(opened, an_integration("board", TENANT, ORGANIZATION))
+        yield opened
+
+
+class Failing:
+    """A worker whose provider fails with one error after the other.
+
+    :ivar now: the worker's clock.
+    """
+
+    def __init__(self, connection: Connection, monkeypatch: pytest.MonkeyPatch, **declared: Any) -> None:
+        self.connection = connection
+        self.now = datetime.now(UTC)
+        self.error: Exception = Retry("down")
+        self.announced: list[str] = []
+        declaration = Declaration(
+            name="board", title="Board", summary="", settings=ProviderSettings, make=Any, fields=(_STATUS,),
+            features=frozenset(), hosts=lambda _: (), limits=(), **declared,
+        )  # fmt: skip
+        self.link = Link(
+            integration=an_integration("board", TENANT, ORGANIZATION),
+            declaration=declaration,
+            provider=Any,  # type: ignore[arg-type]
+            policy=Policy(),
+            send=lambda _: None,
+            now=lambda: self.now,
+            announce=lambda kind, *_: self.announced.append(kind),
+        )
+        self.breaker = Breaker(lambda: self.now)
+        self.worker = Worker(self.link, connection, "me", self.breaker)
+
+        def fail(*_: object) -> None:
+            raise self.error
+
+        monkeypatch.setattr(worker, "run_unit", fail)
+
+    def mark(self) -> str:
+        identity = new_id()
+        one = LocalMark(
+            integration_id="board",
+            interaction_id=identity,
+            tenant_id=TENANT,
+            organization_id=ORGANIZATION,
+            entity_id=new_id(),
+            version=1,
+        )
+        mark_local(self.connection, [one], self.now)
+        return identity
+
+    def fail(self, error: Exception) -> dict[str, Any]:
+        """Try a new item once; its row afterwards."""
+        identity = self.mark()
+        self.error = error
+        assert self.worker.work(only=identity) == 1
+        return self.row(identity)
+
+    def row(self, identity: str) -> dict[str, Any]:
+        names = ("attempts", "parked", "last_error", "next_attempt_at", "lease_owner")
+        found = self.connection.execute(
+            "SELECT attempts, parked, last_error, next_attempt_at, lease_owner FROM sync_ledger"
+            " WHERE interaction_id = %s",
+            (identity,),
+        ).fetchone()
+        assert found is not None
+        return dict(zip(names, found, strict=True))
+
+
+@pytest.fixture
+def failing(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Failing:
+    return Failing(connection, monkeypatch)
+
+
+@pytest.mark.parametrize("after", [1e13, 2147483647, 10.0**300, float("inf"), float("nan"), -1e9])
+@pytest.mark.parametrize("kind", [Retry, Throttled])
+def test_no_pause_that_a_provider_asks_for_is_longer_than_an_hour(
+    failing: Failing, after: float, kind: type[Retry]
+) -> None:
+    row = failing.fail(kind("busy", after=after))
+    assert row["lease_owner"] is None
+    assert failing.now <= row["next_attempt_at"] <= failing.now + timedelta(seconds=3601)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Retry("line one\nline two\x00 and \ud83d" + "x" * 5000),
+        Reject("a_code\x00", "a detail\x00"),
+        Conflict(""),
+        Skip("made by others"),
+        ValueError("a secret of the provider"),
+        RecursionError(),
+        OverflowError("timestamp out of range"),
+        NeedsAuth("The server at dav.example refuses the credentials (HTTP 401)\x00"),
+        Stop("gone for good"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_every_error_gives_the_row_back(failing: Failing, error: Exception) -> None:
+    row = failing.fail(error)
+    assert row["lease_owner"] is None
+    if not isinstance(error, InteractionsError):
+        assert row["last_error"] == f"a defect of the connector ({type(error).__name__})"
+
+
+def test_a_failure_of_the_error_handling_reaches_no_other_item(
+    failing: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overflow(*_: object) -> None:
+        raise OverflowError("days=115740740; must have magnitude <= 999999999")
+
+    monkeypatch.setattr(trouble, "pause_before", overflow)
+    identities = [failing.mark() for _ in range(3)]
+    assert failing.worker.work() == 3
+    for identity in identities:
+        row = failing.row(identity)
+        assert (row["attempts"], row["lease_owner"]) == (1, None)
+        assert failing.now < row["next_attempt_at"] <= failing.now + timedelta(minutes=2)
+
+
+def test_an_outage_of_any_length_is_borne(failing: Failing) -> None:
+    """Twice a thousand failures in a row: a power of two that no float holds."""
+    identity = failing.mark()
+    failing.connection.execute("UPDATE sync_ledger SET attempts = 2000")
+    for _ in range(5):
+        failing.breaker.failed()
+    failing.now += timedelta(hours=1)
+    assert failing.worker.work() == 1
+    row = failing.row(identity)
+    assert row["attempts"] == 2001
+    assert row["next_attempt_at"] <= failing.now + timedelta(minutes=10)
+
+
+def test_an_item_that_waits_long_is_shown_and_can_be_retried(failing: Failing) -> None:
+    identity = failing.mark()
+    failing.error = Retry("Board at board.example answered HTTP 503", after=2147483647)
+    failing.worker.work()
+    [warning] = list_warnings(failing.connection, integration_id="board")
+    assert (warning.kind, warning.interaction_id) == ("failed", identity)
+    assert warning.detail.startswith("waits until 20")
+    assert warning.detail.endswith("Board at board.example answered HTTP 503")
+    assert failing.announced == ["warning"]
+
+    assert retry_units(failing.connection, "board", None, failing.now) == 1
+    assert failing.row(identity)["next_attempt_at"] == failing.now
+
+
+def test_retry_takes_an_item_that_is_due_later_for_whatever_reason(failing: Failing) -> None:
+    later, done = failing.mark(), failing.mark()
+    failing.connection.execute(
+        "UPDATE sync_ledger SET next_attempt_at = '2094-01-01' WHERE interaction_id = %s", (later,)
+    )
+    failing.connection.execute(
+        "UPDATE sync_ledger SET next_attempt_at = NULL WHERE interaction_id = %s", (done,)
+    )
+    assert retry_units(failing.connection, "board", None, failing.now) == 1
+    assert failing.row(later)["next_attempt_at"] == failing.now
+    assert failing.row(done)["next_attempt_at"] is None
+
+
+def test_a_short_wait_raises_no_warning(failing: Failing) -> None:
+    failing.fail(Retry("down", after=30))
+    assert list_warnings(failing.connection, integration_id="board") == []
+
+
+def test_the_state_says_the_real_reason(failing: Failing) -> None:
+    reason = "The CalDAV server at dav.example answered HTTP 405 to REPORT: it does not support reports"
+    failing.fail(NeedsAuth(reason))
+    found = read_integration(failing.connection, "board")
+    assert found is not None
+    assert (found.state, found.state_reason) == ("needs_auth", reason)
+    [warning] = list_warnings(failing.connection, integration_id="board")
+    assert (warning.kind, warning.detail) == ("auth", reason)

@@ -1,0 +1,71 @@
+"""Chores that fail are done again later, and later still."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from connectors import chores
+from connectors.chores import do_chores, has_due, pause_after
+from schemas.errors import Retry
+
+
+def test_pauses_after_failures_grow_to_ten_minutes() -> None:
+    pauses = [pause_after(failures, Retry("down"), 1.0) for failures in (1, 2, 3, 4, 5, 6, 10_000)]
+    wanted = [60, 120, 240, 480, 600, 600, 600]
+    assert all(0.9 * want <= pause <= 1.1 * want for pause, want in zip(pauses, wanted, strict=True)), pauses
+
+
+@pytest.mark.parametrize(("after", "least"), [(1800.0, 1800), (1e300, 3600), (float("nan"), 54), (-5.0, 54)])
+def test_what_the_provider_asks_for_is_obeyed_within_bounds(after: float, least: float) -> None:
+    assert least <= pause_after(1, Retry("busy", after=after), 1.0) <= 3600
+
+
+def test_a_failing_poll_is_not_repeated_at_the_pace_of_a_working_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    polls: list[datetime] = []
+    notes: list[dict[str, Any]] = []
+
+    def poll(*_: object) -> None:
+        polls.append(now)
+        raise Retry("its pages do not move on")
+
+    monkeypatch.setattr(chores, "_chores", lambda *_: [("poll", 1.0, poll)])
+    monkeypatch.setattr(chores, "note_poll", lambda *args, **more: notes.append(more))
+    integration = SimpleNamespace(id="a", tenant_id="t", organization_id="o")
+    turn = _Turn()
+    link = SimpleNamespace(now=lambda: now, integration=integration, turn=turn)
+    held: Any = SimpleNamespace(
+        opened=SimpleNamespace(link=link), integration=integration, due={}, failures={}
+    )
+    beats: list[int] = []
+    for _ in range(3600):
+        do_chores(held, None, 1.0, lambda: beats.append(1))  # type: ignore[arg-type]
+        now += timedelta(seconds=1)
+    assert 8 <= len(polls) <= 11, "one, two, four, eight minutes, then every ten"
+    assert len(beats) == len(polls) == turn.begun
+    assert notes[-1]["reason"] == "its pages do not move on"
+    assert not has_due(SimpleNamespace(opened=held.opened, due={"reconcile": now + timedelta(hours=1)}))  # type: ignore[arg-type]
+
+
+class _Turn:
+    """Counts the turns that are begun."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    def __call__(self, seconds: float) -> _Turn:
+        assert seconds > 0
+        self.begun += 1
+        return self
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None

@@ -1,0 +1,101 @@
+"""A poll reads pages as far as they move on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from connectors.pages import read_pages
+from connectors.remote import ChangePage, RemoteChange
+from schemas.errors import NeedsAuth, Retry
+
+
+class Pager:
+    """Counts the pages that a provider was asked for."""
+
+    def __init__(self, answer: Callable[[str | None], ChangePage]) -> None:
+        self.asked = 0
+        self._answer = answer
+
+    def changes(self, cursor: str | None) -> ChangePage:
+        self.asked += 1
+        assert self.asked < 1000, "the poll does not end"
+        return self._answer(cursor)
+
+
+def _link(pager: Pager) -> Any:
+    return SimpleNamespace(provider=pager, declaration=SimpleNamespace(title="The server"))
+
+
+def _change(identity: str) -> RemoteChange:
+    return RemoteChange(event_id=identity, external_id=identity, occurred_at=None)
+
+
+def test_the_same_cursor_without_a_change_is_tried_again_later() -> None:
+    """A collection that answers 507 for ever with the token it was given (RFC 6578 section 3.6)."""
+    pager = Pager(lambda _: ChangePage(changes=(), cursor="t", more=True))
+    with pytest.raises(Retry, match="do not move on"):
+        read_pages(_link(pager), "t")
+    assert pager.asked == 1
+
+
+def test_what_came_before_the_standstill_is_kept() -> None:
+    def answer(cursor: str | None) -> ChangePage:
+        return ChangePage(changes=(_change(f"after {cursor}"),), cursor="t", more=True)
+
+    pager = Pager(answer)
+    pages = read_pages(_link(pager), None)
+    assert isinstance(pages.stopped, Retry)
+    assert [change.external_id for change in pages.changes] == ["after None", "after t"]
+    assert (pages.cursor, pager.asked) == ("t", 2)
+
+
+@pytest.mark.parametrize("length", [2, 5])
+def test_cursors_that_go_round_in_a_circle_end(length: int) -> None:
+    def answer(cursor: str | None) -> ChangePage:
+        return ChangePage(changes=(), cursor=str((int(cursor or 0) + 1) % length), more=True)
+
+    pager = Pager(answer)
+    pages = read_pages(_link(pager), "0")
+    assert isinstance(pages.stopped, Retry)
+    assert pager.asked == length
+
+
+def test_new_cursors_without_end_end_too() -> None:
+    pager = Pager(lambda cursor: ChangePage(changes=(), cursor=f"{cursor}x", more=True))
+    pages = read_pages(_link(pager), "t")
+    assert isinstance(pages.stopped, Retry)
+    assert pager.asked == 100
+
+
+def test_many_pages_of_changes_are_read_in_several_polls() -> None:
+    def answer(cursor: str | None) -> ChangePage:
+        number = int(cursor or 0) + 1
+        return ChangePage(changes=(_change(str(number)),), cursor=str(number), more=number < 150)
+
+    pages = read_pages(_link(Pager(answer)), None)
+    assert (len(pages.changes), pages.cursor, pages.stopped) == (100, "100", None)
+    pages = read_pages(_link(Pager(answer)), pages.cursor)
+    assert (len(pages.changes), pages.cursor, pages.stopped) == (50, "150", None)
+
+
+def test_pages_before_a_failure_are_not_read_again() -> None:
+    def answer(cursor: str | None) -> ChangePage:
+        if cursor == "1":
+            raise Retry("out of time")
+        return ChangePage(changes=(_change("a"),), cursor="1", more=True)
+
+    pages = read_pages(_link(Pager(answer)), None)
+    assert (pages.cursor, len(pages.changes), str(pages.stopped)) == ("1", 1, "out of time")
+
+
+@pytest.mark.parametrize("error", [Retry("down"), NeedsAuth("no")])
+def test_a_failure_at_the_first_page_is_the_polls(error: Exception) -> None:
+    def answer(_: str | None) -> ChangePage:
+        raise error
+
+    with pytest.raises(type(error)):
+        read_pages(_link(Pager(answer)), "t")
