@@ -25,8 +25,10 @@ from connectors.coarse_forms import one_line, plain, to_seconds
 from connectors.contract import Context, Provider
 from connectors.dav import CALDAV, DAV, DavResource, MultiStatus
 from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.ics.editing import edited, with_properties
+from connectors.ics.moments import AllDay, Days
 from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
-from connectors.vtodo import DELETED, MARKER, UID_SUFFIX, Days, edited, escaped, new_todo, read_todo, utc
+from connectors.vtodo import UID_SUFFIX, TodoText, new_todo
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
 from schemas.instants import parse_instant
 
@@ -34,6 +36,8 @@ _AT_ONCE: Final = 100
 _HOPS: Final = 5
 #: This one request is refused for a stated reason (RFC 4918 section 16), not for who we are.
 _PRECONDITION: Final = re.compile(rb"<(?:\w+:)?error\b(?!.*need-privileges)", re.DOTALL)
+#: The server could not read what we sent (RFC 4791 section 5.3.2.1); some say so with 412.
+_INVALID: Final = b"valid-calendar"
 _CALENDAR: Final = ("d:resourcetype", "d:displayname", "c:supported-calendar-component-set")
 
 
@@ -74,12 +78,11 @@ class Caldav(Provider):
 
     def create(self, intent: Intent) -> RemoteObject:
         path = self._resource(intent.marker)
-        now = self._context.now()
-        changes = {**_properties(intent.values, now), MARKER: escaped(intent.marker)}
-        text = edited(new_todo(intent.marker + UID_SUFFIX, now), changes, now)
-        answer = self._put(path, text, {"If-None-Match": "*"})
+        data = new_todo(intent.marker + UID_SUFFIX, intent.marker, self._context.now())
+        data = with_properties(data, TodoText(data, self._days).setting(_levels(intent.values)))
+        answer = self._put(path, data, {"If-None-Match": "*"})
         if answer.status_code != 412:
-            return self._stored(path, text, answer)
+            return self._stored(path, data, answer)
         # An earlier run has made it, and did not hear of it.
         made = self.restore(path, intent.values)
         if isinstance(made, Gone):
@@ -94,11 +97,12 @@ class Caldav(Provider):
         found = self._get(external_id)
         if found is None:
             return Gone(external_id=external_id)
-        text, answer = found
-        self._object(external_id, text, answer)  # raises Skip where we must not write
+        data, answer = found
+        seen = self._object(external_id, data, answer)  # raises Skip where we must not write
         if base.version is not None and base.version != answer.headers.get("etag"):
             raise Conflict("the to-do was changed at the server meanwhile")
-        return self._replace(external_id, text, answer, _properties(changes, self._context.now()))
+        differing = {name: value for name, value in changes.items() if not _holds(seen, name, value)}
+        return self._replace(external_id, data, answer, self._setting(data, differing))
 
     def archive(self, external_id: str) -> RemoteObject | Gone:
         found = self._get(external_id)
@@ -107,15 +111,18 @@ class Caldav(Provider):
         seen = self._object(external_id, *found)
         if seen.archived:
             return seen
-        gone = {**_properties({"status": "canceled"}, self._context.now()), DELETED: "TRUE"}
-        return self._replace(external_id, *found, gone)
+        return self._replace(external_id, *found, TodoText(found[0], self._days).deleting())
 
     def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
         found = self._get(external_id)
         if found is None:
             return Gone(external_id=external_id)
-        back = {**_properties(values, self._context.now()), DELETED: None}
-        return self._replace(external_id, *found, back)
+        data, answer = found
+        back = TodoText(data, self._days).undeleting()
+        before = with_properties(data, back)
+        seen = self._object(external_id, before, answer)
+        differing = {name: value for name, value in values.items() if not _still_holds(seen, name, value)}
+        return self._replace(external_id, data, answer, back | self._setting(before, differing))
 
     def find_by_marker(self, marker: str) -> RemoteObject | None:
         path = self._resource(marker)
@@ -171,17 +178,25 @@ class Caldav(Provider):
             return None
         etag, changed = resource.text(f"{DAV}getetag"), resource.text(f"{DAV}getlastmodified")
         try:
-            return self._seen(resource.path, text, etag, changed)
+            return self._seen(resource.path, text.encode(), etag, changed)
         except Skip as reason:
             return str(reason)
 
-    def _object(self, path: str, text: str, answer: httpx2.Response) -> RemoteObject:
-        return self._seen(path, text, answer.headers.get("etag"), answer.headers.get("last-modified"))
+    def _object(self, path: str, data: bytes, answer: httpx2.Response) -> RemoteObject:
+        return self._seen(path, data, answer.headers.get("etag"), answer.headers.get("last-modified"))
 
-    def _seen(self, path: str, text: str, etag: str | None, changed: str | None) -> RemoteObject:
-        todo = read_todo(text, self._days)
+    def _seen(self, path: str, data: bytes, etag: str | None, changed: str | None) -> RemoteObject:
+        todo = TodoText(data, self._days).read()
         if todo.marker is None and not self._settings.include_others:
             raise Skip("made by others")
+        values = {
+            "title": one_line((one_line(todo.title) or "")[:500]),
+            "body": plain((plain(todo.body) or "")[:10_000]),
+            "status": todo.status,
+            "scheduled_at": todo.due,
+            "occurred_at": todo.completed,
+            "priority": None if todo.priority is None else _importance(todo.priority),
+        }
         return RemoteObject(
             external_id=path,
             version=etag,
@@ -189,48 +204,47 @@ class Caldav(Provider):
             updated_at=_http_date(changed) or todo.changed_at,
             archived=todo.deleted and todo.status == "canceled",
             marker=todo.marker,
-            values={
-                "title": one_line((one_line(todo.title) or "")[:500]),
-                "body": plain((plain(todo.body) or "")[:10_000]),
-                "status": todo.status,
-                "scheduled_at": to_seconds(todo.due),
-                "priority": None if todo.priority is None else _importance(todo.priority),
-            },
+            values={name: value for name, value in values.items() if name not in todo.unreadable},
             extra=todo.extra,
         )
 
+    def _setting(self, data: bytes, values: Mapping[str, Any]) -> dict[str, str | None]:
+        return TodoText(data, self._days).setting(_levels(values))
+
     def _replace(
-        self, path: str, text: str, answer: httpx2.Response, properties: Mapping[str, str | None]
+        self, path: str, data: bytes, answer: httpx2.Response, properties: Mapping[str, str | None]
     ) -> RemoteObject:
-        written = edited(text, properties, self._context.now())
+        written = edited(data, properties, self._context.now())
+        if written == data:
+            return self._object(path, data, answer)
         etag = answer.headers.get("etag")
         stored = self._put(path, written, {"If-Match": etag} if etag else {})
         if stored.status_code == 412:
             raise Conflict("the to-do was changed at the server meanwhile")
         return self._stored(path, written, stored)
 
-    def _stored(self, path: str, text: str, answer: httpx2.Response) -> RemoteObject:
+    def _stored(self, path: str, data: bytes, answer: httpx2.Response) -> RemoteObject:
         if answer.headers.get("etag"):
-            return self._object(path, text, answer)
+            return self._object(path, data, answer)
         seen = self.read(path)  # no ETag: the server keeps other bytes than it was sent (RFC 4791, 5.3.4)
         if isinstance(seen, Gone):
             raise Retry("the to-do was stored, and then it was not there")
         return seen
 
-    def _put(self, path: str, text: str, headers: dict[str, str]) -> httpx2.Response:
+    def _put(self, path: str, data: bytes, headers: dict[str, str]) -> httpx2.Response:
         kind = {"Content-Type": "text/calendar; charset=utf-8", **headers}
-        answer = self._send("PUT", path, text, kind)
-        if answer.status_code >= 400 and answer.status_code != 412:
+        answer = self._send("PUT", path, data, kind)
+        if answer.status_code >= 400 and (answer.status_code != 412 or _INVALID in answer.content):
             raise Reject("caldav_refused", f"The CalDAV server refused the to-do (HTTP {answer.status_code})")
         return answer
 
-    def _get(self, path: str) -> tuple[str, httpx2.Response] | None:
+    def _get(self, path: str) -> tuple[bytes, httpx2.Response] | None:
         answer = self._send("GET", path, None, {})
         if answer.status_code in {404, 410}:
             return None
         if answer.status_code != 200:
             raise Reject("caldav_refused", f"The CalDAV server refused to read (HTTP {answer.status_code})")
-        return answer.content.decode(errors="replace"), answer
+        return answer.content, answer
 
     def _resource(self, marker: str) -> str:
         return f"{self._collection()}{quote(marker, safe='')}.ics"
@@ -280,9 +294,9 @@ class Caldav(Provider):
 
     def _request(self, method: str, path: str, body: str, *, depth: str) -> httpx2.Response:
         headers = {"Depth": depth, "Content-Type": "application/xml; charset=utf-8"}
-        return self._send(method, path, f'<?xml version="1.0" encoding="utf-8"?>{body}', headers)
+        return self._send(method, path, f'<?xml version="1.0" encoding="utf-8"?>{body}'.encode(), headers)
 
-    def _send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> httpx2.Response:
+    def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> httpx2.Response:
         headers = {**self._headers, **headers}
         answer = self._once(method, path, body, headers)
         for _ in range(_HOPS):
@@ -295,32 +309,44 @@ class Caldav(Provider):
             return answer
         return settled("The CalDAV server", answer, after=10)
 
-    def _once(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> httpx2.Response:
-        content = None if body is None else body.encode()
+    def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> httpx2.Response:
         http = self._context.http
         return sent(
             "The CalDAV server",
-            lambda: http.request(method, self._origin + path, content=content, headers=headers),
+            lambda: http.request(method, self._origin + path, content=body, headers=headers),
         )
 
 
-def _properties(values: Mapping[str, Any], now: datetime) -> dict[str, str | None]:
-    """Values as iCalendar properties."""
-    found: dict[str, str | None] = {}
-    if "title" in values:
-        found["SUMMARY"] = escaped(one_line(values["title"]))
-    if "body" in values:
-        found["DESCRIPTION"] = escaped(plain(values["body"]))
-    if "scheduled_at" in values:
-        found["DUE"] = None if values["scheduled_at"] is None else utc(values["scheduled_at"])
-    if "priority" in values:
-        found["PRIORITY"] = None if values["priority"] is None else str(_level(values["priority"]))
-    if "status" in values:
-        done, canceled = values["status"] == "done", values["status"] == "canceled"
-        found["STATUS"] = "COMPLETED" if done else "CANCELLED" if canceled else "NEEDS-ACTION"
-        found["COMPLETED"] = utc(now) if done else None
-        found["PERCENT-COMPLETE"] = "100" if done else None
-    return found
+def _levels(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with the priority as one of nine levels."""
+    if values.get("priority") is None:
+        return dict(values)
+    return {**values, "priority": _level(values["priority"])}
+
+
+def _holds(seen: RemoteObject, name: str, value: Any) -> bool:
+    """Whether the to-do says this already, as exactly as it can."""
+    coarse = next(field.coarse for field in DECLARATION.fields if field.name == name)
+    return name in seen.values and seen.values[name] == coarse(value)
+
+
+def _still_holds(seen: RemoteObject, name: str, value: Any) -> bool:
+    """Whether a to-do that comes back says the same as before its deletion; what is unreadable stays."""
+    if name not in seen.values or _holds(seen, name, value):
+        return True
+    return (
+        name == "scheduled_at" and value is not None and keep_time_of_day(value, seen.values[name]) == value
+    )
+
+
+def keep_time_of_day(here: datetime | None, there: datetime | None) -> datetime | None:
+    """The time of day here on the date there, if the to-do has a date without a time."""
+    return there.with_time_of(here) if here is not None and isinstance(there, AllDay) else there
+
+
+def keep_moment(here: datetime | None, there: datetime | None) -> datetime | None:
+    """The moment there; a to-do that is done and does not say when takes none from us."""
+    return here if there is None else there
 
 
 def _level(priority: int) -> int:
@@ -385,7 +411,20 @@ DECLARATION: Final = Declaration(
             name="body", remote_name="DESCRIPTION", coarse=plain, loss="White space around it is lost."
         ),
         MirroredField(name="status", remote_name="STATUS"),
-        MirroredField(name="scheduled_at", remote_name="DUE", coarse=to_seconds, loss="Exact to the second."),
+        MirroredField(
+            name="scheduled_at",
+            remote_name="DUE",
+            coarse=to_seconds,
+            refine=keep_time_of_day,
+            loss="Exact to the second.",
+        ),
+        MirroredField(
+            name="occurred_at",
+            remote_name="COMPLETED",
+            coarse=to_seconds,
+            refine=keep_moment,
+            loss="Exact to the second.",
+        ),
         MirroredField(
             name="priority", remote_name="PRIORITY", coarse=to_nine, loss="Nine levels instead of 101."
         ),

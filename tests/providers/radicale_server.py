@@ -47,7 +47,7 @@ class RadicaleServer:
         return len(list((self.folder / "collections" / "collection-root" / USER / name).glob("*.ics")))
 
     @contextlib.contextmanager
-    def locked_out(self) -> Iterator[None]:
+    def locked_out(self, _transport: object = None) -> Iterator[None]:
         """For the length of a block the password is another one."""
         (self.folder / "users").write_text(f"{USER}:another password\n")
         try:

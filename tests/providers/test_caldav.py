@@ -16,6 +16,7 @@ from connectors.conformance import ProviderConformance, Stage
 from connectors.providers.caldav import DECLARATION, CaldavSettings
 from tests.providers.linked import LossyTransport, context
 from tests.providers.radicale_server import PASSWORD, USER, RadicaleServer, radicale
+from tests.providers.xandikos_server import XandikosServer
 
 RECURRING: Final = """BEGIN:VCALENDAR
 VERSION:2.0
@@ -54,9 +55,9 @@ END:VCALENDAR
 
 
 class CaldavStage(Stage):
-    """The provider in front of Radicale; people edit with the `caldav` library."""
+    """The provider in front of a real server; people edit with the `caldav` library."""
 
-    def __init__(self, server: RadicaleServer) -> None:
+    def __init__(self, server: RadicaleServer | XandikosServer) -> None:
         self.server = server
         self.name = f"Follow-ups {uuid.uuid4().hex[:8]}"
         self.calendar: Any = server.new_calendar(self.name)
@@ -83,7 +84,7 @@ class CaldavStage(Stage):
         return self.transport.unanswered()
 
     def revoked(self) -> AbstractContextManager[None]:
-        return self.server.locked_out()
+        return self.server.locked_out(self.transport)
 
     def theirs(self, external_id: str) -> Todo:
         """The to-do as the other client loads it."""
@@ -137,7 +138,7 @@ class CaldavStage(Stage):
 
 
 def _set(component: Any, values: Mapping[str, Any]) -> None:
-    names = {"title": "SUMMARY", "body": "DESCRIPTION", "scheduled_at": "DUE"}
+    names = {"title": "SUMMARY", "body": "DESCRIPTION", "scheduled_at": "DUE", "occurred_at": "COMPLETED"}
     for name, value in values.items():
         if name in names:
             component.pop(names[name], None)
