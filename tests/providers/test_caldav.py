@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 from caldav.calendarobjectresource import CalendarObjectResource, Todo
 from pydantic import SecretStr
@@ -106,6 +107,19 @@ class CaldavStage(Stage):
         """The other client stores a calendar object; its path."""
         made: Any = self.calendar.add_object(CalendarObjectResource, text)
         return urlsplit(str(made.url)).path
+
+    def raw(self, external_id: str) -> bytes:
+        """The octets that the server holds."""
+        return bytes(self._request("GET", external_id).content)
+
+    def overwrite(self, external_id: str, data: bytes) -> None:
+        """The other client stores these octets."""
+        headers = {"Content-Type": "text/calendar; charset=utf-8"}
+        assert self._request("PUT", external_id, content=data, headers=headers).status_code in {200, 201, 204}
+
+    def _request(self, method: str, external_id: str, **options: Any) -> httpx2.Response:
+        auth = (USER, PASSWORD)
+        return httpx2.request(method, f"{self.server.url}{external_id}", auth=auth, timeout=20, **options)
 
     def leave_alone(self) -> list[str]:
         return [self.put(text) for text in (RECURRING, FOREIGN, EVENT)]
