@@ -33,7 +33,10 @@ class Duration:
         """
         head, _, tail = value.strip().upper().partition("T")
         sign = "-" if head.startswith("-") else ""
-        days, exact = vDuration.from_ical(head), vDuration.from_ical(f"{sign}PT{tail}")
+        days, exact = (
+            vDuration.from_ical(part)  # type: ignore[no-untyped-call]
+            for part in (head, f"{sign}PT{tail}")
+        )
         if max(abs(days), abs(exact)) > _LONGEST:
             raise ValueError("too long")
         return cls(days, exact)

@@ -177,7 +177,7 @@ def _observance(lines: Sequence[ContentLine]) -> _Observance:
 
 
 def _offset(value: str) -> timedelta:
-    offset = vUTCOffset.from_ical(value)
+    offset: timedelta = vUTCOffset.from_ical(value)  # type: ignore[no-untyped-call]
     timezone(offset)  # raises ValueError where a day is reached
     return offset
 

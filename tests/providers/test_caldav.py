@@ -114,8 +114,12 @@ class CaldavStage(Stage):
 
     def overwrite(self, external_id: str, data: bytes) -> None:
         """The other client stores these octets."""
+        assert self.stores(external_id, data)
+
+    def stores(self, external_id: str, data: bytes) -> bool:
+        """Whether the server takes these octets from the other client."""
         headers = {"Content-Type": "text/calendar; charset=utf-8"}
-        assert self._request("PUT", external_id, content=data, headers=headers).status_code in {200, 201, 204}
+        return self._request("PUT", external_id, content=data, headers=headers).is_success
 
     def _request(self, method: str, external_id: str, **options: Any) -> httpx2.Response:
         auth = (USER, PASSWORD)
