@@ -51,7 +51,7 @@ class CaldavSettings(ProviderSettings):
     calendar: str | None = Field(None, description="Name of the calendar, if there are several for to-dos")
     include_others: bool = Field(False, description="Take in to-dos that other people made, too")
     time_zone: ZoneInfo = Field(ZoneInfo("UTC"), description="Time zone of due dates that name none")
-    day_time: time = Field(time(9), description="Time of day of due dates that have none")
+    day_time: time = Field(time(9), description="Time of day of due dates that have none here nor there")
 
     @field_validator("url")
     @classmethod
@@ -437,7 +437,9 @@ DECLARATION: Final = Declaration(
         "Repeating to-dos are left alone; so are other people's, unless `include_others` is set.",
         "Every write names the version it is based on, so nobody's change is overwritten unseen.",
         "Properties and alarms that are not ours stay as they are, byte for byte.",
-        "A deleted interaction's to-do is canceled and marked, and comes back if the deletion is undone.",
-        "A due date without a time is taken at `day_time`; a time without a zone in `time_zone`.",
+        "A value that cannot be read leaves its field alone on both sides, with a warning, and no other.",
+        "A deleted interaction's to-do is canceled and marked, and comes back as it was by an undo.",
+        "A due date without a time keeps the time of day here, or else gets `day_time`.",
+        "A time zone is the one that the to-do itself defines; a time without one is in `time_zone`.",
     ),
 )
