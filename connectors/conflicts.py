@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from connectors.merge import Merge, Side
 from connectors.stock import Stock
@@ -11,6 +11,11 @@ from connectors.values import from_json, to_json
 from sinks.sync_subjects import Subject
 from sinks.sync_warnings import about, open_warnings, raise_warning, settle_warnings
 
+_CHANGED: Final = "both sides changed this field; ours is kept until somebody decides"
+_UNREADABLE: Final = (
+    "the provider's value of this field cannot be read or is out of range; both sides keep their own until"
+    " it is corrected there or ours is taken"
+)
 _SIDES: dict[str, Side] = {"take_local": "local", "take_remote": "remote"}
 
 
@@ -46,9 +51,10 @@ class Disputes:
     def note(self, result: Merge, subject: Subject) -> None:
         """Raise what is in conflict now, and close what is not any more."""
         unit, connection = self._stock.unit, self._stock.connection
-        names = {conflict.name for conflict in result.conflicts}
+        disputed = [*result.conflicts, *result.unreadable]
+        names = {conflict.name for conflict in disputed}
         settle_warnings(connection, [warning.id for warning in self._open if warning.field not in names])
-        for conflict in result.conflicts:
+        for conflict in disputed:
             if conflict.name in self.held:
                 continue  # its warning says more
             _, new = raise_warning(
@@ -56,7 +62,7 @@ class Disputes:
                 about(
                     unit,
                     "conflict",
-                    "both sides changed this field; ours is kept until somebody decides",
+                    _UNREADABLE if conflict in result.unreadable else _CHANGED,
                     entity_id=subject.entity_id,
                     field=conflict.name,
                     local_value=to_json(conflict.local),

@@ -39,18 +39,21 @@ class Merge:
         remote one it came from.
     :ivar agreed: fields on which both sides agree already, as they are now.
     :ivar conflicts: fields to hold still.
+    :ivar unreadable: fields whose remote values cannot be read; held still unless the local value is new.
     """
 
     push: dict[str, Any] = field(default_factory=dict)
     pull: dict[str, Agreed] = field(default_factory=dict)
     agreed: dict[str, Agreed] = field(default_factory=dict)
     conflicts: list[FieldConflict] = field(default_factory=list)
+    unreadable: list[FieldConflict] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteSide:
     """The mirror as it is.
 
+    :param values: a field that is missing holds a value that cannot be read.
     :param changed_at: when it was last changed, by the provider's clock; ``None`` when unknown.
     """
 
@@ -101,12 +104,18 @@ def _merge_field(
 ) -> None:
     name = mirrored.name
     here, there = local.values[name], remote.values.get(name)
+    known = base.get(name)
+    changed_here = known is None or here != known.local
+    if name not in remote.values and known is not None and mirrored.direction == "both":
+        if changed_here or decided.get(name) == "local":
+            result.push[name] = here
+        else:
+            result.unreadable.append(FieldConflict(name, here, None))
+        return
     coarse = mirrored.coarse(here)
     if coarse == there:
         result.agreed[name] = Agreed(here, there)
         return
-    known = base.get(name)
-    changed_here = known is None or here != known.local
     changed_there = known is not None and there != known.remote
     pulled = Agreed(mirrored.refine(here, there), there)
     if mirrored.direction != "both":
@@ -125,6 +134,8 @@ def _merge_field(
             result.agreed[name] = Agreed(here, there)
         else:
             result.push[name] = here
+    elif not changed_here and pulled.local == here:
+        result.agreed[name] = pulled  # only what the provider cannot hold has changed
     elif not changed_here:
         result.pull[name] = pulled
     else:

@@ -29,7 +29,7 @@ class RemoteObject:
     :param external_id: the provider's id; it never changes.
     :param url: its page for people, https.
     :param values: every declared field, in this project's types (aware UTC instants, ``planned`` /
-        ``done`` / ``canceled``); the marker is not part of a value.
+        ``done`` / ``canceled``); the marker is not part of a value. A field that cannot be read is missing.
     :param version: for conditional writes (an ETag), if there is one.
     :param updated_at: when it was last changed, by the provider's clock.
     :param archived: out of sight, as ``archive`` leaves it.

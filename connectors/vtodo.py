@@ -1,221 +1,230 @@
-"""One VTODO (RFC 5545): what it says, and the same text with a few properties changed.
+"""One VTODO (RFC 5545): its values, and the content lines that set them.
 
-Reading goes through a calendar library, which knows time zones. Writing touches lines: what is not ours
-to change stays byte for byte, whatever a library would think of it.
+Each property is read alone: one that cannot be read hides no other, and one that is not mirrored is not read.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-from icalendar import Calendar
+from icalendar.parser import split_on_unescaped_comma, unescape_backslash
 
+from connectors.coarse_forms import one_line, plain
+from connectors.ics.content_lines import ContentLine, components, content_lines, folded, own_lines
+from connectors.ics.due import Schedule
+from connectors.ics.moments import Calendar, Days, utc
 from schemas.errors import Skip
-from schemas.instants import parse_instant
 
 MARKER: Final = "X-CUSTOMER-INTERACTION"
 DELETED: Final = "X-CUSTOMER-INTERACTION-DELETED"
+#: STATUS before the deletion, for an undo; ``NONE`` if there was none.
+STATUS_BEFORE: Final = "X-CUSTOMER-INTERACTION-STATUS"
 UID_SUFFIX: Final = "@customer-interactions"
 _STATUSES: Final = {"COMPLETED": "done", "CANCELLED": "canceled"}
-_REPEATING: Final = ("RRULE", "RDATE", "EXRULE", "RECURRENCE-ID")
+_WRITTEN: Final = {"planned": "NEEDS-ACTION", "done": "COMPLETED", "canceled": "CANCELLED"}
+_REPEATING: Final = frozenset({"RRULE", "RDATE", "EXRULE", "RECURRENCE-ID"})
+_INTEGER: Final = re.compile(r"[+-]?\d+", re.ASCII)
+_MOST_CATEGORIES: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Todo:
-    """What a to-do says.
+    """The values of a to-do.
 
+    :param due: a date without a time is an :class:`AllDay`.
     :param priority: 1 (highest) to 9, ``None`` when undefined.
     :param marker: ours, by the UID or, where a server has given another one, by our property.
     :param deleted: marked by us as one whose interaction was deleted.
     :param changed_at: LAST-MODIFIED or DTSTAMP, by the clock of the client that wrote it.
+    :param unreadable: fields whose properties cannot be read.
     """
 
     title: str
     body: str
     status: str
     due: datetime | None
+    completed: datetime | None
     priority: int | None
     marker: str | None
     deleted: bool
     changed_at: datetime | None
+    unreadable: frozenset[str]
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Days:
-    """How a due date without a time becomes an instant.
+class TodoText:
+    """The one to-do of a calendar object.
 
-    :param zone: the time zone of dates and of times without one.
-    :param at: the time of day of a date.
+    Of a property that is there several times, the first holds.
     """
 
-    zone: ZoneInfo
-    at: time
+    def __init__(self, data: bytes, days: Days) -> None:
+        """Find the to-do.
 
-    def instant(self, moment: date | datetime) -> datetime:
-        """The instant, in UTC."""
-        if not isinstance(moment, datetime):
-            moment = datetime.combine(moment, self.at)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=self.zone)
-        return moment.astimezone(UTC)
-
-
-def read_todo(text: str, days: Days) -> Todo:
-    """What the one to-do of a calendar object says.
-
-    :raises Skip: there is none, or it repeats, or it cannot be read; the message is the reason.
-    """
-    try:
-        todos = Calendar.from_ical(text).walk("VTODO")
-        if not todos:
+        :raises Skip: there is none, or it repeats, or this is no calendar object; the message is the reason.
+        """
+        lines = content_lines(data)
+        heads = [(line.name, line.component) for line in lines if line.name in {"BEGIN", "END"}]
+        if not heads or heads[0] != ("BEGIN", "VCALENDAR") or ("END", "VCALENDAR") not in heads:
+            raise Skip("not readable")
+        places = list(components(lines, "VTODO"))
+        if ("BEGIN", "VTODO") not in heads:
             raise Skip("no to-do")
-        if len(todos) > 1 or any(name in todos[0] for name in _REPEATING):
+        if heads.count(("BEGIN", "VTODO")) > 1:
             raise Skip("recurring")
-        todo: Any = todos[0]
-        due = todo.get("DUE")
-        start, length = todo.get("DTSTART"), todo.get("DURATION")
-        moment = due.dt if due is not None else start.dt + length.dt if start and length else None
-        instant = None if moment is None else parse_instant(days.instant(moment))
-        changed = todo.get("LAST-MODIFIED") or todo.get("DTSTAMP")
-        uid = str(todo.get("UID", ""))
+        if not places:
+            raise Skip("not readable")
+        self._lines = lines[places[0]]
+        self._properties: dict[str, ContentLine] = {}
+        for _, line in own_lines(self._lines):
+            self._properties.setdefault(line.name, line)
+        if _REPEATING & self._properties.keys():
+            raise Skip("recurring")
+        self._calendar = Calendar.of(lines, days)
+        self._schedule = Schedule.of(self._properties, self._calendar)
+
+    def read(self) -> Todo:
+        """All values."""
+        unreadable = set()
+        due = completed = priority = None
+        try:
+            due = self._schedule.instant()
+        except ValueError:
+            unreadable.add("scheduled_at")
+        try:
+            completed = self._instant("COMPLETED")
+        except ValueError:
+            unreadable.add("occurred_at")
+        try:
+            priority = self._integer("PRIORITY")
+        except ValueError:
+            unreadable.add("priority")
+        uid = self._text("UID").strip()
+        marker = uid.removesuffix(UID_SUFFIX) if uid.endswith(UID_SUFFIX) else one_line(self._text(MARKER))
         return Todo(
-            title=str(todo.get("SUMMARY", "")),
-            body=str(todo.get("DESCRIPTION", "")),
-            status=_status(todo),
-            due=instant,
-            priority=int(todo.get("PRIORITY", 0)) or None,
-            marker=uid.removesuffix(UID_SUFFIX) if uid.endswith(UID_SUFFIX) else _text(todo.get(MARKER)),
-            deleted=_text(todo.get(DELETED)) == "TRUE",
-            changed_at=None if changed is None else days.instant(changed.dt),
-            extra={"percentComplete": todo.get("PERCENT-COMPLETE"), "categories": _categories(todo)},
+            title=self._text("SUMMARY"),
+            body=self._text("DESCRIPTION"),
+            status=self._status(),
+            due=due,
+            completed=completed,
+            priority=min(max(priority or 0, 0), 9) or None,
+            marker=marker or None,
+            deleted=DELETED in self._properties,
+            changed_at=self._changed_at(),
+            unreadable=frozenset(unreadable),
+            extra={
+                "percentComplete": self._percent(),
+                "categories": self._categories(),
+                **({"unreadable": sorted(unreadable)} if unreadable else {}),
+            },
         )
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, IndexError):
-        raise Skip("not readable") from None
+
+    def setting(self, values: Mapping[str, Any]) -> dict[str, str | None]:
+        """The properties that set these fields: name → content line, ``None`` to remove it."""
+        lines: dict[str, str | None] = {}
+        if "title" in values:
+            lines["SUMMARY"] = _text_line("SUMMARY", one_line(values["title"]))
+        if "body" in values:
+            lines["DESCRIPTION"] = _text_line("DESCRIPTION", plain(values["body"]))
+        if "scheduled_at" in values:
+            lines |= self._schedule.moved_to(values["scheduled_at"])
+        if "occurred_at" in values:
+            moment = values["occurred_at"]
+            lines["COMPLETED"] = None if moment is None else f"COMPLETED:{utc(moment)}"
+        if "priority" in values:
+            level = values["priority"]
+            lines["PRIORITY"] = None if level is None else f"PRIORITY:{level}"
+        if "status" in values:
+            lines["STATUS"] = f"STATUS:{_WRITTEN[values['status']]}"
+            if values["status"] == "done":
+                lines["PERCENT-COMPLETE"] = "PERCENT-COMPLETE:100"
+            elif self._percent() == 100:
+                lines["PERCENT-COMPLETE"] = None
+        return lines
+
+    def deleting(self) -> dict[str, str | None]:
+        """The properties that cancel the to-do because its interaction was deleted."""
+        before = self._text("STATUS").strip() or "NONE"
+        return {
+            "STATUS": "STATUS:CANCELLED",
+            DELETED: f"{DELETED}:TRUE",
+            STATUS_BEFORE: f"{STATUS_BEFORE}:{before}",
+        }
+
+    def undeleting(self) -> dict[str, str | None]:
+        """The properties that take ``deleting`` back, unless somebody has changed the status since."""
+        lines: dict[str, str | None] = {DELETED: None, STATUS_BEFORE: None}
+        before = self._text(STATUS_BEFORE).strip()
+        if before and DELETED in self._properties and self._status() == "canceled":
+            lines["STATUS"] = None if before == "NONE" else f"STATUS:{before}"
+        return lines
+
+    def _status(self) -> str:
+        """STATUS if there is one, whatever COMPLETED and PERCENT-COMPLETE say."""
+        if "STATUS" in self._properties:
+            return _STATUSES.get(self._text("STATUS").strip().upper(), "planned")
+        return "done" if "COMPLETED" in self._properties or self._percent() == 100 else "planned"
+
+    def _text(self, name: str) -> str:
+        line = self._properties.get(name)
+        return "" if line is None else unescape_backslash(line.value)
+
+    def _integer(self, name: str) -> int | None:
+        line = self._properties.get(name)
+        if line is None:
+            return None
+        if _INTEGER.fullmatch(line.value.strip()) is None:
+            raise ValueError("not an integer")
+        return int(line.value)
+
+    def _instant(self, name: str) -> datetime | None:
+        line = self._properties.get(name)
+        return None if line is None else self._calendar.instant(self._calendar.moment(line))
+
+    def _percent(self) -> int | None:
+        try:
+            percent = self._integer("PERCENT-COMPLETE")
+        except ValueError:
+            return None
+        return None if percent is None else min(max(percent, 0), 100)
+
+    def _changed_at(self) -> datetime | None:
+        for name in ("LAST-MODIFIED", "DTSTAMP"):
+            try:
+                found = self._instant(name)
+            except ValueError:
+                continue
+            if found is not None:
+                return found
+        return None
+
+    def _categories(self) -> list[str]:
+        names = [
+            one_line(name)
+            for _, line in own_lines(self._lines)
+            if line.name == "CATEGORIES"
+            for name in split_on_unescaped_comma(line.value)
+        ]
+        return [name for name in names if name][:_MOST_CATEGORIES]
 
 
-def _status(todo: Any) -> str:
-    said = _text(todo.get("STATUS"))
-    if said is not None:
-        return _STATUSES.get(said.upper(), "planned")
-    return "done" if "COMPLETED" in todo or int(todo.get("PERCENT-COMPLETE", 0)) == 100 else "planned"
+def new_todo(uid: str, marker: str, now: datetime) -> bytes:
+    """A calendar object with an empty to-do of ours."""
+    stamp = utc(now)
+    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//customer-interactions//EN", "BEGIN:VTODO"]
+    lines += [f"UID:{uid}", f"DTSTAMP:{stamp}", f"CREATED:{stamp}", f"LAST-MODIFIED:{stamp}", "SEQUENCE:0"]
+    lines += [f"{MARKER}:{marker}", "END:VTODO", "END:VCALENDAR"]
+    return b"".join(folded(line) for line in lines)
 
 
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
-
-
-def _categories(todo: Any) -> list[str]:
-    given = todo.get("CATEGORIES", [])
-    groups = given if isinstance(given, list) else [given]
-    return [str(name) for group in groups for name in getattr(group, "cats", [group])]
-
-
-def new_todo(uid: str, now: datetime) -> str:
-    """A calendar object with an empty to-do."""
-    return (
-        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//customer-interactions//EN\r\nBEGIN:VTODO\r\n"
-        f"UID:{uid}\r\nDTSTAMP:{utc(now)}\r\nCREATED:{utc(now)}\r\nEND:VTODO\r\nEND:VCALENDAR\r\n"
-    )
-
-
-def edited(text: str, properties: Mapping[str, str | None], now: datetime) -> str:
-    """The text with properties of its to-do set (name → value in iCalendar form) or, if ``None``, removed.
-
-    SEQUENCE, DTSTAMP and LAST-MODIFIED move along (RFC 5545 section 3.8.7).
-    """
-    lines = _logical(text)
-    start, end = _range(lines)
-    sequence = next((line for line in lines[start:end] if _name(line) == "SEQUENCE"), None)
-    number = "".join(sequence).rpartition(":")[2].strip() if sequence else "-1"
-    changes = {
-        **properties,
-        "SEQUENCE": str(int(number) + 1 if number.lstrip("-").isdigit() else 0),
-        "DTSTAMP": utc(now),
-        "LAST-MODIFIED": utc(now),
-    }
-    if changes.get("DUE") is not None:
-        changes["DURATION"] = None  # RFC 5545 section 3.6.2: never both
-        changes.update(_start_before(text, changes["DUE"] or ""))
-    kept = [line for line in _outer(lines[start:end]) if _name(line[0]) not in changes or line[1]]
-    added = [_folded(f"{name}:{value}") for name, value in changes.items() if value is not None]
-    body = [part for line, _ in kept for part in line]
-    return "".join(
-        ["".join(line) for line in lines[:start]] + body + added + ["".join(x) for x in lines[end:]]
-    )
-
-
-def escaped(text: str | None) -> str | None:
-    """A text as the value of a TEXT property (RFC 5545 section 3.3.11); ``None`` stays."""
+def _text_line(name: str, text: str | None) -> str | None:
+    """A TEXT property (RFC 5545 section 3.3.11)."""
     if text is None:
         return None
-    for plain, written in (("\\", "\\\\"), (";", "\\;"), (",", "\\,"), ("\n", "\\n")):
-        text = text.replace(plain, written)
-    return text
-
-
-def utc(instant: datetime) -> str:
-    """An instant as DATE-TIME in UTC."""
-    return instant.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
-def _start_before(text: str, due: str) -> dict[str, str | None]:
-    """DTSTART must lie before DUE and be of its type (RFC 5545 section 3.8.2.3); else it is dropped."""
-    todo: Any = Calendar.from_ical(text).walk("VTODO")[0]
-    start = todo.get("DTSTART")
-    if start is None:
-        return {}
-    moment = start.dt
-    if isinstance(moment, datetime):
-        aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-        if utc(aware) < due:
-            return {}
-    return {"DTSTART": None}
-
-
-def _logical(text: str) -> list[list[str]]:
-    """Content lines, each with the physical lines it is folded into."""
-    lines: list[list[str]] = []
-    for physical in text.replace("\r\n", "\n").split("\n"):
-        if physical[:1] in {" ", "\t"} and lines:
-            lines[-1].append(physical + "\r\n")
-        elif physical:
-            lines.append([physical + "\r\n"])
-    return lines
-
-
-def _range(lines: list[list[str]]) -> tuple[int, int]:
-    heads = [line[0].strip().upper() for line in lines]
-    return heads.index("BEGIN:VTODO") + 1, heads.index("END:VTODO")
-
-
-def _outer(todo: list[list[str]]) -> list[tuple[list[str], bool]]:
-    """The lines, each with whether it belongs to a component inside the to-do (an alarm)."""
-    depth, found = 0, []
-    for line in todo:
-        head = line[0].upper()
-        depth += head.startswith("BEGIN:")
-        found.append((line, depth > 0))
-        depth -= head.startswith("END:")
-    return found
-
-
-def _name(line: list[str]) -> str:
-    return line[0].partition(":")[0].partition(";")[0].strip().upper()
-
-
-def _folded(line: str) -> str:
-    """A content line in pieces of at most 75 octets (RFC 5545 section 3.1), ended."""
-    pieces, room = [""], 75
-    for character in line:
-        size = len(character.encode())
-        if size > room:
-            pieces.append("")
-            room = 74
-        pieces[-1] += character
-        room -= size
-    return "\r\n ".join(pieces) + "\r\n"
+    for written in ("\\", ";", ","):
+        text = text.replace(written, f"\\{written}")
+    return f"{name}:{text}".replace("\n", "\\n")

@@ -27,10 +27,12 @@ from connectors.dav import CALDAV, DAV, DavResource, MultiStatus
 from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
 from connectors.entity_tags import is_strong, same_tag, strong_tag
 from connectors.exchange import CODING
+from connectors.ics.editing import edited, with_properties
+from connectors.ics.moments import AllDay, Days
 from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from connectors.targets import local_path, origin_text
 from connectors.url_paths import normal_path, parent_path
-from connectors.vtodo import DELETED, MARKER, UID_SUFFIX, Days, edited, escaped, new_todo, read_todo, utc
+from connectors.vtodo import UID_SUFFIX, TodoText, new_todo
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
 from schemas.instants import parse_instant
 
@@ -41,6 +43,8 @@ _PRECONDITION: Final = re.compile(rb"<(?:\w+:)?error\b(?!.*need-privileges)", re
 #: Requests about one to-do: a 403 may be about that to-do alone.
 _ON_ONE_OBJECT: Final = frozenset({"GET", "PUT"})
 _WRITING: Final = frozenset(f"{DAV}{name}" for name in ("all", "write", "write-content", "bind"))
+#: The server could not read what we sent (RFC 4791 section 5.3.2.1); some say so with 412.
+_INVALID: Final = b"valid-calendar"
 _CALENDAR: Final = ("d:resourcetype", "d:displayname", "c:supported-calendar-component-set")
 
 
@@ -66,7 +70,7 @@ class CaldavSettings(ProviderSettings):
     calendar: str | None = Field(None, description="Name of the calendar, if there are several for to-dos")
     include_others: bool = Field(False, description="Take in to-dos that other people made, too")
     time_zone: ZoneInfo = Field(ZoneInfo("UTC"), description="Time zone of due dates that name none")
-    day_time: time = Field(time(9), description="Time of day of due dates that have none")
+    day_time: time = Field(time(9), description="Time of day of due dates that have none here nor there")
 
     @field_validator("url")
     @classmethod
@@ -95,12 +99,11 @@ class Caldav(Provider):
 
     def create(self, intent: Intent) -> RemoteObject:
         path = self._resource(intent.marker)
-        now = self._context.now()
-        changes = {**_properties(intent.values, now), MARKER: escaped(intent.marker)}
-        text = edited(new_todo(intent.marker + UID_SUFFIX, now), changes, now)
-        answer = self._put(path, text, {"If-None-Match": "*"})
+        data = new_todo(intent.marker + UID_SUFFIX, intent.marker, self._context.now())
+        data = with_properties(data, TodoText(data, self._days).setting(_levels(intent.values)))
+        answer = self._put(path, data, {"If-None-Match": "*"})
         if answer.status_code != 412:
-            return self._stored(path, text, answer, marker=intent.marker)
+            return self._stored(path, data, answer, marker=intent.marker)
         # An earlier run has made it, and did not hear of it.
         made = self.restore(path, intent.values)
         if isinstance(made, Gone):
@@ -115,11 +118,12 @@ class Caldav(Provider):
         found = self._get(external_id)
         if found is None:
             return Gone(external_id=external_id)
-        text, answer = found
-        self._object(external_id, text, answer)  # raises Skip where we must not write
+        data, answer = found
+        seen = self._object(external_id, data, answer)  # raises Skip where we must not write
         if base.version is not None and not same_tag(base.version, answer.headers.get("etag")):
             raise Conflict("the to-do was changed at the server meanwhile")
-        return self._replace(external_id, text, answer, _properties(changes, self._context.now()))
+        differing = {name: value for name, value in changes.items() if not _holds(seen, name, value)}
+        return self._replace(external_id, data, answer, self._setting(data, differing))
 
     def archive(self, external_id: str) -> RemoteObject | Gone:
         found = self._get(external_id)
@@ -128,15 +132,18 @@ class Caldav(Provider):
         seen = self._object(external_id, *found)
         if seen.archived:
             return seen
-        gone = {**_properties({"status": "canceled"}, self._context.now()), DELETED: "TRUE"}
-        return self._replace(external_id, *found, gone)
+        return self._replace(external_id, *found, TodoText(found[0], self._days).deleting())
 
     def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
         found = self._get(external_id)
         if found is None:
             return Gone(external_id=external_id)
-        back = {**_properties(values, self._context.now()), DELETED: None}
-        return self._replace(external_id, *found, back)
+        data, answer = found
+        back = TodoText(data, self._days).undeleting()
+        before = with_properties(data, back)
+        seen = self._object(external_id, before, answer)
+        differing = {name: value for name, value in values.items() if not _still_holds(seen, name, value)}
+        return self._replace(external_id, data, answer, back | self._setting(before, differing))
 
     def find_by_marker(self, marker: str) -> RemoteObject | None:
         path = self._resource(marker)
@@ -198,23 +205,31 @@ class Caldav(Provider):
             return None
         etag, changed = resource.text(f"{DAV}getetag"), resource.text(f"{DAV}getlastmodified")
         try:
-            return self._seen(resource.path, text, etag, changed)
+            return self._seen(resource.path, text.encode(), etag, changed)
         except Skip as reason:
             return str(reason)
 
     def _object(
-        self, path: str, text: str, answer: httpx2.Response, marker: str | None = None
+        self, path: str, data: bytes, answer: httpx2.Response, marker: str | None = None
     ) -> RemoteObject:
         etag, changed = answer.headers.get("etag"), answer.headers.get("last-modified")
-        return self._seen(path, text, etag, changed, marker)
+        return self._seen(path, data, etag, changed, marker)
 
     def _seen(
-        self, path: str, text: str, etag: str | None, changed: str | None, marker: str | None = None
+        self, path: str, data: bytes, etag: str | None, changed: str | None, marker: str | None = None
     ) -> RemoteObject:
-        todo = read_todo(text, self._days)
+        todo = TodoText(data, self._days).read()
         marker = todo.marker or marker or self._marker_in(path)
         if marker is None and not self._settings.include_others:
             raise Skip("made by others")
+        values = {
+            "title": one_line((one_line(todo.title) or "")[:500]),
+            "body": plain((plain(todo.body) or "")[:10_000]),
+            "status": todo.status,
+            "scheduled_at": todo.due,
+            "occurred_at": todo.completed,
+            "priority": None if todo.priority is None else _importance(todo.priority),
+        }
         return RemoteObject(
             external_id=normal_path(path),
             version=etag,
@@ -222,20 +237,19 @@ class Caldav(Provider):
             updated_at=_http_date(changed) or todo.changed_at,
             archived=todo.deleted and todo.status == "canceled",
             marker=marker,
-            values={
-                "title": one_line((one_line(todo.title) or "")[:500]),
-                "body": plain((plain(todo.body) or "")[:10_000]),
-                "status": todo.status,
-                "scheduled_at": to_seconds(todo.due),
-                "priority": None if todo.priority is None else _importance(todo.priority),
-            },
+            values={name: value for name, value in values.items() if name not in todo.unreadable},
             extra=todo.extra,
         )
 
+    def _setting(self, data: bytes, values: Mapping[str, Any]) -> dict[str, str | None]:
+        return TodoText(data, self._days).setting(_levels(values))
+
     def _replace(
-        self, path: str, text: str, answer: httpx2.Response, properties: Mapping[str, str | None]
+        self, path: str, data: bytes, answer: httpx2.Response, properties: Mapping[str, str | None]
     ) -> RemoteObject:
-        written = edited(text, properties, self._context.now())
+        written = edited(data, properties, self._context.now())
+        if written == data:
+            return self._object(path, data, answer)
         # A weak tag never matches; such a server was compared a moment ago, and that must do.
         etag = strong_tag(answer)
         stored = self._put(path, written, {"If-Match": etag} if etag else {})
@@ -244,11 +258,11 @@ class Caldav(Provider):
         return self._stored(path, written, stored)
 
     def _stored(
-        self, path: str, text: str, answer: httpx2.Response, *, marker: str | None = None
+        self, path: str, data: bytes, answer: httpx2.Response, *, marker: str | None = None
     ) -> RemoteObject:
         """The to-do after a write; ``marker`` is ours where the server may have kept neither UID nor X-."""
         if strong_tag(answer):
-            return self._object(path, text, answer, marker)
+            return self._object(path, data, answer, marker)
         # No ETag: the server keeps other bytes than it was sent (RFC 4791 section 5.3.4).
         found = self._fetched(path)
         if found is None:
@@ -260,16 +274,16 @@ class Caldav(Provider):
         name = unquote(path.rpartition("/")[2]).removesuffix(".ics")
         return name if self._named_by_us.fullmatch(name) else None
 
-    def _put(self, path: str, text: str, headers: dict[str, str]) -> httpx2.Response:
+    def _put(self, path: str, data: bytes, headers: dict[str, str]) -> httpx2.Response:
         kind = {"Content-Type": "text/calendar; charset=utf-8", **headers}
-        answer = self._send("PUT", path, text, kind)
-        if answer.status_code >= 400 and answer.status_code != 412:
+        answer = self._send("PUT", path, data, kind)
+        if answer.status_code >= 400 and (answer.status_code != 412 or _INVALID in answer.content):
             if answer.status_code in {403, 404, 410}:
                 self._check_calendar_of(path, writing=True)
             raise Reject("caldav_refused", f"The CalDAV server refused the to-do (HTTP {answer.status_code})")
         return answer
 
-    def _get(self, path: str) -> tuple[str, httpx2.Response] | None:
+    def _get(self, path: str) -> tuple[bytes, httpx2.Response] | None:
         """A to-do and the answer that brought it; ``None`` when the server shows that it is deleted."""
         found = self._fetched(path)
         if found is not None:
@@ -295,7 +309,7 @@ class Caldav(Provider):
         if writing and granted is not None and not any(each.tag in _WRITING for each in granted.iter()):
             raise NeedsAuth("the calendar is read-only for this user; share it with write access")
 
-    def _fetched(self, path: str) -> tuple[str, httpx2.Response] | None:
+    def _fetched(self, path: str) -> tuple[bytes, httpx2.Response] | None:
         answer = self._send("GET", path, None, {})
         if answer.status_code in {404, 410}:
             return None
@@ -303,12 +317,11 @@ class Caldav(Provider):
             self._check_calendar_of(path)
         if answer.status_code != 200:
             raise Reject("caldav_refused", f"The CalDAV server refused to read (HTTP {answer.status_code})")
-        text = answer.content.decode(errors="replace")
         if strong_tag(answer) is None:
-            self._set_reported_tag(path, text, answer)
-        return text, answer
+            self._set_reported_tag(path, answer)
+        return answer.content, answer
 
-    def _set_reported_tag(self, path: str, text: str, answer: httpx2.Response) -> None:
+    def _set_reported_tag(self, path: str, answer: httpx2.Response) -> None:
         """Replace a tag that no write can name by ``getetag``, which no proxy on the way has changed."""
         report = self._request("REPORT", self._collection(), dav.multiget([path]), depth="1")
         if report.status_code != 207:
@@ -316,7 +329,7 @@ class Caldav(Provider):
         for resource in _multistatus(report).resources:
             tag, data = resource.text(f"{DAV}getetag"), resource.text(f"{CALDAV}calendar-data")
             # Only of the very text that was read: the object may have changed in between.
-            if tag and is_strong(tag) and data is not None and data.split() == text.split():
+            if tag and is_strong(tag) and data is not None and data.encode().split() == answer.content.split():
                 answer.headers["etag"] = tag
                 answer.headers.pop("content-encoding", None)
                 answer.extensions.pop(CODING, None)
@@ -376,9 +389,9 @@ class Caldav(Provider):
 
     def _request(self, method: str, path: str, body: str, *, depth: str) -> httpx2.Response:
         headers = {"Depth": depth, "Content-Type": "application/xml; charset=utf-8"}
-        return self._send(method, path, f'<?xml version="1.0" encoding="utf-8"?>{body}', headers)
+        return self._send(method, path, f'<?xml version="1.0" encoding="utf-8"?>{body}'.encode(), headers)
 
-    def _send(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> httpx2.Response:
+    def _send(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> httpx2.Response:
         headers = {**self._headers, **headers}
         answer = self._once(method, path, body, headers)
         for _ in range(_HOPS):
@@ -393,29 +406,41 @@ class Caldav(Provider):
             return answer
         return settled("The CalDAV server", answer, after=10)
 
-    def _once(self, method: str, path: str, body: str | None, headers: dict[str, str]) -> httpx2.Response:
-        content = None if body is None else body.encode()
+    def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> httpx2.Response:
         http, url = self._context.http, f"{self._origin}/{path.removeprefix('/')}"
-        return sent("The CalDAV server", lambda: http.request(method, url, content=content, headers=headers))
+        return sent("The CalDAV server", lambda: http.request(method, url, content=body, headers=headers))
 
 
-def _properties(values: Mapping[str, Any], now: datetime) -> dict[str, str | None]:
-    """Values as iCalendar properties."""
-    found: dict[str, str | None] = {}
-    if "title" in values:
-        found["SUMMARY"] = escaped(one_line(values["title"]))
-    if "body" in values:
-        found["DESCRIPTION"] = escaped(plain(values["body"]))
-    if "scheduled_at" in values:
-        found["DUE"] = None if values["scheduled_at"] is None else utc(values["scheduled_at"])
-    if "priority" in values:
-        found["PRIORITY"] = None if values["priority"] is None else str(_level(values["priority"]))
-    if "status" in values:
-        done, canceled = values["status"] == "done", values["status"] == "canceled"
-        found["STATUS"] = "COMPLETED" if done else "CANCELLED" if canceled else "NEEDS-ACTION"
-        found["COMPLETED"] = utc(now) if done else None
-        found["PERCENT-COMPLETE"] = "100" if done else None
-    return found
+def _levels(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with the priority as one of nine levels."""
+    if values.get("priority") is None:
+        return dict(values)
+    return {**values, "priority": _level(values["priority"])}
+
+
+def _holds(seen: RemoteObject, name: str, value: Any) -> bool:
+    """Whether the to-do says this already, as exactly as it can."""
+    coarse = next(field.coarse for field in DECLARATION.fields if field.name == name)
+    return name in seen.values and seen.values[name] == coarse(value)
+
+
+def _still_holds(seen: RemoteObject, name: str, value: Any) -> bool:
+    """Whether a to-do that comes back says the same as before its deletion; what is unreadable stays."""
+    if name not in seen.values or _holds(seen, name, value):
+        return True
+    return (
+        name == "scheduled_at" and value is not None and keep_time_of_day(value, seen.values[name]) == value
+    )
+
+
+def keep_time_of_day(here: datetime | None, there: datetime | None) -> datetime | None:
+    """The time of day here on the date there, if the to-do has a date without a time."""
+    return there.with_time_of(here) if here is not None and isinstance(there, AllDay) else there
+
+
+def keep_moment(here: datetime | None, there: datetime | None) -> datetime | None:
+    """The moment there; a to-do that is done and does not say when takes none from us."""
+    return here if there is None else there
 
 
 def _level(priority: int) -> int:
@@ -485,7 +510,20 @@ DECLARATION: Final = Declaration(
             name="body", remote_name="DESCRIPTION", coarse=plain, loss="White space around it is lost."
         ),
         MirroredField(name="status", remote_name="STATUS"),
-        MirroredField(name="scheduled_at", remote_name="DUE", coarse=to_seconds, loss="Exact to the second."),
+        MirroredField(
+            name="scheduled_at",
+            remote_name="DUE",
+            coarse=to_seconds,
+            refine=keep_time_of_day,
+            loss="Exact to the second.",
+        ),
+        MirroredField(
+            name="occurred_at",
+            remote_name="COMPLETED",
+            coarse=to_seconds,
+            refine=keep_moment,
+            loss="Exact to the second.",
+        ),
         MirroredField(
             name="priority", remote_name="PRIORITY", coarse=to_nine, loss="Nine levels instead of 101."
         ),
@@ -498,7 +536,9 @@ DECLARATION: Final = Declaration(
         "Repeating to-dos are left alone; so are other people's, unless `include_others` is set.",
         "Every write names the version it is based on, so nobody's change is overwritten unseen.",
         "Properties and alarms that are not ours stay as they are, byte for byte.",
-        "A deleted interaction's to-do is canceled and marked, and comes back if the deletion is undone.",
-        "A due date without a time is taken at `day_time`; a time without a zone in `time_zone`.",
+        "A value that cannot be read leaves its field alone on both sides, with a warning, and no other.",
+        "A deleted interaction's to-do is canceled and marked, and comes back as it was by an undo.",
+        "A due date without a time keeps the time of day here, or else gets `day_time`.",
+        "A time zone is the one that the to-do itself defines; a time without one is in `time_zone`.",
     ),
 )

@@ -18,6 +18,7 @@ class LossyTransport(httpx2.BaseTransport):
         self._inner = inner or httpx2.HTTPTransport()
         self.down = False
         self.losing = False
+        self.refusing = False
         #: Called once, just before the next write is sent: somebody else is faster.
         self.before_write: Callable[[], object] | None = None
         #: Every request that was sent.
@@ -30,6 +31,8 @@ class LossyTransport(httpx2.BaseTransport):
             intervene, self.before_write = self.before_write, None
             intervene()
         self.sent.append(request)
+        if self.refusing:
+            return httpx2.Response(401, request=request)
         answer = self._inner.handle_request(request)
         if self.losing and request.method not in {"GET", "PROPFIND", "REPORT"}:
             answer.read()
@@ -47,6 +50,15 @@ class LossyTransport(httpx2.BaseTransport):
             yield
         finally:
             self.down = False
+
+    @contextlib.contextmanager
+    def refused(self) -> Iterator[None]:
+        """Refuse the credentials, as a proxy in front of a server does."""
+        self.refusing = True
+        try:
+            yield
+        finally:
+            self.refusing = False
 
     @contextlib.contextmanager
     def unanswered(self) -> Iterator[None]:

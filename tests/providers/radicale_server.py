@@ -60,7 +60,7 @@ class RadicaleServer:
         return self.folder / "collections" / "collection-root" / USER / name
 
     @contextlib.contextmanager
-    def locked_out(self) -> Iterator[None]:
+    def locked_out(self, _transport: object = None) -> Iterator[None]:
         """For the length of a block the password is another one."""
         (self.folder / "users").write_text(f"{USER}:another password\n")
         try:

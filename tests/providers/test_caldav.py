@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 from caldav.calendarobjectresource import CalendarObjectResource, Todo
 from pydantic import SecretStr
@@ -17,6 +18,7 @@ from connectors.conformance import ProviderConformance, Stage
 from connectors.providers.caldav import DECLARATION, CaldavSettings
 from tests.providers.linked import LossyTransport, context
 from tests.providers.radicale_server import PASSWORD, USER, RadicaleServer, radicale
+from tests.providers.xandikos_server import XandikosServer
 
 RECURRING: Final = """BEGIN:VCALENDAR
 VERSION:2.0
@@ -55,9 +57,9 @@ END:VCALENDAR
 
 
 class CaldavStage(Stage):
-    """The provider in front of Radicale; people edit with the `caldav` library."""
+    """The provider in front of a real server; people edit with the `caldav` library."""
 
-    def __init__(self, server: RadicaleServer) -> None:
+    def __init__(self, server: RadicaleServer | XandikosServer) -> None:
         self.server = server
         self.name = f"Follow-ups {uuid.uuid4().hex[:8]}"
         self.calendar: Any = server.new_calendar(self.name)
@@ -84,7 +86,7 @@ class CaldavStage(Stage):
         return self.transport.unanswered()
 
     def revoked(self) -> AbstractContextManager[None]:
-        return self.server.locked_out()
+        return self.server.locked_out(self.transport)
 
     @contextlib.contextmanager
     def vanished(self) -> Iterator[None]:
@@ -111,6 +113,23 @@ class CaldavStage(Stage):
         """The other client stores a calendar object; its path."""
         made: Any = self.calendar.add_object(CalendarObjectResource, text)
         return urlsplit(str(made.url)).path
+
+    def raw(self, external_id: str) -> bytes:
+        """The octets that the server holds."""
+        return bytes(self._request("GET", external_id).content)
+
+    def overwrite(self, external_id: str, data: bytes) -> None:
+        """The other client stores these octets."""
+        assert self.stores(external_id, data)
+
+    def stores(self, external_id: str, data: bytes) -> bool:
+        """Whether the server takes these octets from the other client."""
+        headers = {"Content-Type": "text/calendar; charset=utf-8"}
+        return self._request("PUT", external_id, content=data, headers=headers).is_success
+
+    def _request(self, method: str, external_id: str, **options: Any) -> httpx2.Response:
+        auth = (USER, PASSWORD)
+        return httpx2.request(method, f"{self.server.url}{external_id}", auth=auth, timeout=20, **options)
 
     def leave_alone(self) -> list[str]:
         return [self.put(text) for text in (RECURRING, FOREIGN, EVENT)]
@@ -143,7 +162,7 @@ class CaldavStage(Stage):
 
 
 def _set(component: Any, values: Mapping[str, Any]) -> None:
-    names = {"title": "SUMMARY", "body": "DESCRIPTION", "scheduled_at": "DUE"}
+    names = {"title": "SUMMARY", "body": "DESCRIPTION", "scheduled_at": "DUE", "occurred_at": "COMPLETED"}
     for name, value in values.items():
         if name in names:
             component.pop(names[name], None)

@@ -119,3 +119,37 @@ def test_a_field_that_only_goes_out_is_never_read() -> None:
     inwards = MirroredField(name="title", remote_name="name", direction="in")
     assert not merged(inwards, ("a", "a"), "c", "a").push
     assert merged(inwards, ("a", "a"), "c", "b").pull
+
+
+def _unreadable(base: tuple[Any, Any] | None, local: Any, decided: dict[str, Side] | None = None) -> Merge:
+    return merge(
+        [TITLE],
+        {"title": Agreed(*base)} if base is not None else {},
+        LocalSide(values={"title": local}, as_of={}),
+        RemoteSide(values={}, changed_at=LATER),
+        decided=decided,
+    )
+
+
+def test_a_value_that_cannot_be_read_travels_nowhere() -> None:
+    found = _unreadable(("a", "a"), "a")
+    assert [each.name for each in found.unreadable] == ["title"]
+    assert (found.pull, found.push, found.agreed) == ({}, {}, {})
+
+
+def test_a_new_local_value_or_a_decision_replaces_one_that_cannot_be_read() -> None:
+    assert _unreadable(("a", "a"), "b").push == {"title": "b"}
+    assert _unreadable(("a", "a"), "a", {"title": "local"}).push == {"title": "a"}
+
+
+def test_a_coarser_remote_value_that_says_the_same_sends_nothing() -> None:
+    morning = NOW.replace(hour=9, minute=30)
+    midnight = NOW.replace(hour=0, minute=0)
+    found = merged(
+        MirroredField(name="scheduled_at", remote_name="due", refine=lambda here, _there: here),
+        (morning, morning),
+        morning,
+        midnight,
+    )
+    assert found.agreed == {"scheduled_at": Agreed(morning, midnight)}
+    assert (found.pull, found.push) == ({}, {})

@@ -1,0 +1,1 @@
+"""iCalendar (RFC 5545) read leniently and written line by line."""

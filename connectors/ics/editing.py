@@ -1,0 +1,68 @@
+"""The text of a to-do with a few properties changed; every other line stays byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from connectors.ics.content_lines import ContentLine, components, content_lines, folded, own_lines
+from connectors.ics.moments import utc
+
+#: The largest INTEGER (RFC 5545 section 3.3.8).
+_LAST_SEQUENCE: Final = 2**31 - 1
+
+
+def edited(data: bytes, properties: Mapping[str, str | None], now: datetime) -> bytes:
+    """The object with properties of its to-do set (name → content line) or, if ``None``, removed.
+
+    SEQUENCE, DTSTAMP and LAST-MODIFIED move along (RFC 5545 section 3.8.7); the same bytes when nothing
+    changes.
+    """
+    changed = with_properties(data, properties)
+    if changed == data:
+        return data
+    stamps = {
+        "SEQUENCE": f"SEQUENCE:{_next_sequence(content_lines(data))}",
+        "DTSTAMP": f"DTSTAMP:{utc(now)}",
+        "LAST-MODIFIED": f"LAST-MODIFIED:{utc(now)}",
+    }
+    return b"".join(line.sendable for line in content_lines(with_properties(changed, stamps)))
+
+
+def with_properties(data: bytes, properties: Mapping[str, str | None]) -> bytes:
+    """A calendar object with properties of its to-do set or removed.
+
+    A property stays where it is; a new one goes before the first alarm (RFC 5545 section 3.6.2). Of one that
+    is there several times, one is left.
+    """
+    lines = content_lines(data)
+    place = next(components(lines, "VTODO"))
+    todo = list(lines[place])
+    end = "\r\n" if lines[place.start - 1].octets.endswith(b"\r\n") else "\n"
+    alarms = next((number for number, line in enumerate(todo) if line.name == "BEGIN"), len(todo))
+    waiting = {name: line for name, line in properties.items() if line is not None}
+    changed: dict[int, list[ContentLine]] = {}
+    for number, line in own_lines(todo):
+        if line.name not in properties:
+            continue
+        new = waiting.get(line.name)
+        if new == line.text:
+            waiting.pop(line.name)
+        elif new is not None and number < alarms:
+            changed[number] = [ContentLine(folded(waiting.pop(line.name), end))]
+        else:
+            changed[number] = []
+    added = [ContentLine(folded(line, end)) for line in waiting.values()]
+    kept = [changed.get(number, [line]) for number, line in enumerate(todo)]
+    kept.insert(alarms, added)
+    changed_lines = [*lines[: place.start], *(line for group in kept for line in group), *lines[place.stop :]]
+    return b"".join(line.octets for line in changed_lines)
+
+
+def _next_sequence(lines: Sequence[ContentLine]) -> int:
+    """The number of the revision that is about to be made; an object without one is revision 0."""
+    todo = lines[next(components(lines, "VTODO"))]
+    found = next((line.value.strip() for _, line in own_lines(todo) if line.name == "SEQUENCE"), "")
+    number = int(found) if found.isascii() and found.isdigit() and len(found) <= 10 else 0
+    return min(number + 1, _LAST_SEQUENCE)
