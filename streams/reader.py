@@ -11,12 +11,11 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime import crash_points
-from runtime.backoff import Backoff
 from runtime.kafka import make_consumer
 from runtime.settings import Settings
 from schemas.command import Command, Refused
 from schemas.decode import DecodeAvro
-from schemas.errors import Retry, Stop
+from schemas.errors import Stop
 from schemas.topics import COMMANDS
 from streams.decoding import Decoding
 from streams.incoming import place_of

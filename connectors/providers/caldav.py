@@ -329,7 +329,12 @@ class Caldav(Provider):
         for resource in _multistatus(report).resources:
             tag, data = resource.text(f"{DAV}getetag"), resource.text(f"{CALDAV}calendar-data")
             # Only of the very text that was read: the object may have changed in between.
-            if tag and is_strong(tag) and data is not None and data.encode().split() == answer.content.split():
+            if (
+                tag
+                and is_strong(tag)
+                and data is not None
+                and data.encode().split() == answer.content.split()
+            ):
                 answer.headers["etag"] = tag
                 answer.headers.pop("content-encoding", None)
                 answer.extensions.pop(CODING, None)

@@ -1,7 +1,7 @@
 """deal versions
 
 Revision ID: a4c1d27b9e30
-Revises: 6329eef82ef7
+Revises: 0004_topic_ids
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "a4c1d27b9e30"
-down_revision = "6329eef82ef7"
+down_revision = "0004_topic_ids"
 branch_labels = None
 depends_on = None
 
