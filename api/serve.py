@@ -18,6 +18,7 @@ from runtime.http_server import KEEP_ALIVE_SECONDS
 from runtime.logs import configure_logging
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
+from runtime.supervised_thread import thread_failure
 from schemas.errors import Stop
 
 _log = structlog.get_logger("gateway")
@@ -80,6 +81,8 @@ def run_gateway(settings: Settings) -> None:
         )
         server = _Server(config, app)
         server.run(sockets=[listening])
+    if (failure := thread_failure()) is not None:
+        raise Stop(f"a part of the gateway failed: {failure}") from failure
     if not server.started:
         raise Stop("the gateway did not start; see the log above")
 

@@ -11,6 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from runtime.kafka import make_producer
 from runtime.settings import Settings
+from runtime.supervised_thread import end_process, supervised
 from schemas.errors import Reject, Retry
 from schemas.topics import COMMANDS
 
@@ -32,7 +33,9 @@ class CommandSender:
         self._lock = threading.Lock()
         self._producer = self._make()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="command-sender", daemon=True)
+        self._thread = supervised(
+            "command-sender", self._serve, stopping=self._stop.is_set, failed=end_process("command-sender")
+        )
 
     def _make(self) -> Any:
         return make_producer(

@@ -52,7 +52,7 @@ class HealthServer:
                 " INTERACTIONS_HEALTH_PORT to another port, or to 0 for any free one."
             ) from None
         self._server.timeout = _LOOK_SECONDS
-        REGISTRY.register(_StallMetrics(role, health))
+        self._metrics = _StallMetrics(role, health)
 
     @property
     def url(self) -> str:
@@ -62,9 +62,13 @@ class HealthServer:
 
     def serve(self) -> None:
         """Answer requests until asked to stop."""
-        with self._server:
-            while not self._stop.is_set():
-                self._server.handle_request()
+        REGISTRY.register(self._metrics)
+        try:
+            with self._server:
+                while not self._stop.is_set():
+                    self._server.handle_request()
+        finally:
+            REGISTRY.unregister(self._metrics)
 
     def _answer(self, path: str) -> Answer:
         if path == "/healthz":

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from runtime.kafka import make_consumer
 from runtime.settings import Settings
+from runtime.supervised_thread import end_process, supervised
 from schemas.errors import InteractionsError, Stop
 from schemas.topics import RESULTS
 
@@ -63,7 +64,8 @@ class OutcomeListener:
         self._heard = heard
         self._backlog = backlog
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="outcome-listener", daemon=True)
+        name = f"listener of {self.topic}"
+        self._thread = supervised(name, self._run, stopping=self._stop.is_set, failed=end_process(name))
         #: partition → the offset from which on everything is heard.
         self.starts: dict[int, int] = {}
         #: partition → the end when the listener took it on.

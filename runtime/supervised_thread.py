@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import faulthandler
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
+from typing import Final
+
+import structlog
 
 from schemas.errors import Stop
+
+_log = structlog.get_logger("process")
+#: After a failure the process is gone after so long, whatever hangs.
+_END_SECONDS: Final = 15.0
 
 #: Called once, in the thread, with the reason why it ended.
 Failed = Callable[[BaseException], None]
@@ -43,3 +53,27 @@ def failure_raised() -> BaseException:
     if isinstance(raised, BaseException):
         return raised
     return Stop(f"a client library failed: {raised}")
+
+
+_ended_by: list[BaseException] = []
+
+
+def end_process(name: str) -> Failed:
+    """What a server's thread calls when it fails: the server stops taking requests, and the process ends.
+
+    :param name: of the thread, for the log.
+    """
+
+    def failed(error: BaseException) -> None:
+        _log.error("process.thread_failed", thread=name, error=type(error).__name__, reason=str(error))
+        _ended_by.append(error)
+        # A request that hangs must not keep the process: C code ends it.
+        faulthandler.dump_traceback_later(_END_SECONDS, exit=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    return failed
+
+
+def thread_failure() -> BaseException | None:
+    """What :func:`end_process` was called with first; ``None`` when no thread has failed."""
+    return _ended_by[0] if _ended_by else None

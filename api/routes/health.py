@@ -31,7 +31,7 @@ async def readyz(services: Needed, response: Response) -> dict[str, Any]:
             await is_ready(connection)
     except Retry:
         database = False
-    results = services.listener.ready.is_set()
+    results = services.listener.ready.is_set() and services.mappings.ready.is_set()
     ready = database and results
     response.status_code = 200 if ready else 503
     return {"status": "ready" if ready else "not ready", "database": database, "results": results}

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from runtime.readiness import READY_FILE_VARIABLE, has_announced
 from runtime.settings import Settings
-from tests.harness.roles import environment
+from tests.harness.roles import START_SECONDS, environment, wait_until
 from tests.harness.stepping_clock import step, stepping_clock
 
 
@@ -36,6 +37,16 @@ class Member:
     exits: list[int] = field(default_factory=list)
     starts: int = 0
     born_at: int = 0
+
+    @property
+    def ready_file(self) -> Path:
+        """Where its process announces that it is ready."""
+        return self.log.with_suffix(".ready")
+
+    @property
+    def ready(self) -> bool:
+        """Whether its present process is ready."""
+        return self.process is not None and has_announced(self.ready_file, self.process.pid)
 
     def logged(self, text: str, since: int) -> bool:
         """Whether a text was logged behind a place in the log (bytes)."""
@@ -71,6 +82,11 @@ class Crew:
         for member in self.members.values():
             self._start(member)
         self._thread.start()
+        try:
+            wait_until(self._all_ready, START_SECONDS, lambda: "every role of the crew is ready")
+        except AssertionError as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
@@ -78,6 +94,10 @@ class Crew:
         self._thread.join(10)
         for name in list(self.members):
             self.dismiss(name)
+
+    def _all_ready(self) -> bool:
+        with self._lock:
+            return all(member.ready for member in self.members.values())
 
     def names(self, role: str) -> list[str]:
         """Those of a role that stay; guests come and go."""
@@ -162,7 +182,11 @@ class Crew:
     def _start(self, member: Member) -> None:
         if member.armed and member.logged("crash point ", member.armed_at):
             member.armed = {}
-        extra = {**self._clock(member.role), **member.armed}
+        extra = {
+            READY_FILE_VARIABLE: str(member.ready_file),
+            **self._clock(member.role),
+            **member.armed,
+        }
         with member.log.open("ab") as log:
             member.born_at = log.tell()
             log.write(f"--- start {member.starts} at {time.time():.3f} {extra} ---\n".encode())

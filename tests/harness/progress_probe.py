@@ -16,7 +16,8 @@ from schemas.topics import COMMANDS
 
 _LOOK: Final = 0.1
 _WATERMARKS: Final = (
-    "SELECT partition, next_offset FROM consumed_offsets WHERE consumer_group = %s AND topic = %s"
+    "SELECT partition, next_offset FROM consumed_offsets"
+    " WHERE consumer_group = %s AND topic = %s AND next_offset > 0"
 )
 
 
@@ -70,10 +71,7 @@ class ProgressProbe:
 
     def _look(self, connection: psycopg.Connection) -> None:
         names = self._settings.consumer_group, self._settings.topic(COMMANDS)
-        for partition, offset in connection.execute(
-            "SELECT partition, next_offset FROM consumed_offsets WHERE consumer_group = %s AND topic = %s",
-            names,
-        ):
+        for partition, offset in connection.execute(_WATERMARKS, names):
             if self.applied.get(partition) != offset:
                 self.applied[partition] = offset
                 self.moved[partition] = time.monotonic()

@@ -13,6 +13,7 @@ from typing import Any, Final
 from confluent_kafka import TopicPartition
 
 from runtime.kafka import make_consumer
+from runtime.readiness import READY_FILE_VARIABLE, has_announced
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
 from tests.faults.mutants import catalogue
@@ -31,16 +32,23 @@ _PATIENCE: Final = 25.0
 
 @contextlib.contextmanager
 def mutated(settings: Settings, mutant: str, role: str, **extra: str) -> Iterator[Role]:
-    """A role with one bug in it, for the length of a block."""
-    with tempfile.NamedTemporaryFile(prefix=f"{mutant}-{role}-", suffix=".log") as log:
+    """A role with one bug in it, for the length of a block, which begins when it is ready or has ended."""
+    with (
+        tempfile.NamedTemporaryFile(prefix=f"{mutant}-{role}-", suffix=".log") as log,
+        tempfile.TemporaryDirectory(prefix=f"{mutant}-{role}-") as folder,
+    ):
+        ready = Path(folder) / "ready"
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.faults.mutants.run", mutant, "--", "run", role],
-            env=environment(settings, **extra),
+            env=environment(settings, **{READY_FILE_VARIABLE: str(ready), **extra}),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
         child = Role(process, Path(log.name))
         try:
+            # A mutant may never be ready: that too is for the auditor to name.
+            with contextlib.suppress(AssertionError):
+                wait_until(lambda: has_announced(ready, process.pid) or process.poll() is not None, _PATIENCE)
             yield child
         finally:
             if process.poll() is None:

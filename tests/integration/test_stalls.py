@@ -1,0 +1,99 @@
+"""Every stage that stands still while work waits is named, with its place, in one sentence."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from runtime.kafka import make_producer
+from runtime.postgres import connect
+from runtime.settings import Settings
+from runtime.stalls import Stall
+from schemas.topics import COMMANDS
+from sinks.positions import begin_partitions
+from streams import stalls
+from streams.lag import lag_by_role
+from streams.stalls import core_stalls
+from tests.harness.roles import wait_until
+from tests.harness.wire import ORGANIZATION, TENANT, Raw, new_id, publish
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def impatient(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setattr(stalls, "_AGAIN_SECONDS", 0.1)
+    return fresh_settings.model_copy(update={"stuck_after_seconds": 0.2})
+
+
+def _stalls(settings: Settings, count: int) -> dict[str, Stall]:
+    found: list[Stall] = []
+
+    def complete() -> bool:
+        found[:] = core_stalls(settings)
+        return len(found) == count
+
+    wait_until(complete, 30, lambda: str(found))
+    return {stall.stage: stall for stall in found}
+
+
+def _applied(settings: Settings, partition: int, offset: int) -> None:
+    begin_partitions(settings, [partition], None)
+    with connect(settings, application_name="test", autocommit=True) as connection:
+        connection.execute(
+            "UPDATE consumed_offsets SET next_offset = %s, updated_at = now() - interval '1 hour'"
+            " WHERE partition = %s",
+            (offset, partition),
+        )
+
+
+def _outbox_row(settings: Settings) -> None:
+    with connect(settings, application_name="test", autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers, tenant_id,"
+            " organization_id)"
+            " VALUES (%s, 'interaction', 'a', 'customers.interaction.created', '{}', '{}', %s, %s)",
+            (new_id(), TENANT, ORGANIZATION),
+        )
+
+
+def test_each_stage_is_named_with_its_place(impatient: Settings) -> None:
+    settings = impatient
+    assert core_stalls(settings) == []
+
+    # Nobody applies what is in partition 0: an applier whose reader has died, or that crashes on it.
+    publish(settings, [Raw(b"a", b"x", (), 0)])
+    # Partition 1: applied, and no result is published.
+    publish(settings, [Raw(b"a", b"x", (), 1)])
+    _applied(settings, 1, 1)
+    # Partition 2: a publisher has died inside a transaction, behind a command that is answered.
+    producer = make_producer(settings, **{"transactional.id": new_id()})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(settings.topic(COMMANDS), key=b"a", value=orjson.dumps({}), partition=2)
+    producer.flush(30)
+    publish(settings, [Raw(b"a", b"x", (), 2) for _ in range(4)])
+    _outbox_row(settings)
+
+    found = _stalls(settings, 4)
+    assert set(found) == {"applied", "results", "consumed", "events"}
+    assert found["applied"].place == "partition 0, offset 0"
+    assert "The command at offset 0 of partition 0 is not applied" in found["applied"].reason
+    assert found["results"].place == "partition 1, offset 0"
+    assert "offset 0 of partition 1 is applied, but its result is not published" in found["results"].reason
+    assert found["consumed"].place == "partition 2, offset 0"
+    assert "open transaction holds back partition 2 from offset 0 on: up to 5" in found["consumed"].reason
+    assert found["events"].place == "outbox position 1"
+    assert all(stall.reason.count("\n") == 0 and stall.seconds > 0 for stall in found.values())
+    assert lag_by_role(settings)["applier"] == 1 + 5, "the commands behind an open transaction count"
+
+    producer.abort_transaction(30)
+    assert "consumed" not in _stalls(settings, 4)
+
+
+def test_events_that_wait_for_a_transaction_name_its_session(impatient: Settings) -> None:
+    with connect(impatient, application_name="a long report") as blocking:
+        blocking.execute("SELECT pg_current_xact_id()")
+        _outbox_row(impatient)
+        reason = _stalls(impatient, 1)["events"].reason
+    assert "for the end of a database transaction: of a long report (process" in reason
