@@ -1,0 +1,75 @@
+"""A record that ends the process at every start is isolated, and everything behind it is carried out."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.topics import DEAD_LETTERS
+from tests.harness.audit import assert_clean
+from tests.harness.crashing_role import CRASHES
+from tests.harness.roles import Role, running, wait_until
+from tests.harness.wire import decoder, event, new_id, publish, read_topic, results_by_place, wait_for_results
+
+pytestmark = pytest.mark.integration
+_ROLE = "tests.harness.crashing_role"
+
+
+def _create(entity: str, title: str) -> dict[str, Any]:
+    return event("interaction.create", entity, {"interactionType": "call", "title": title})
+
+
+@pytest.mark.parametrize("neighbours", [0, 120])
+def test_a_crash_loop_of_one_record_ends(fresh_settings: Settings, neighbours: int) -> None:
+    settings, entity = fresh_settings, new_id()
+    bad = _create(entity, CRASHES)
+    messages = [event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})]
+    messages += [_create(entity, "fine") for _ in range(neighbours)]
+    messages += [bad, *(_create(entity, "fine") for _ in range(neighbours + 1))]
+    places = publish(settings, messages)
+
+    def done_or_dead(role: Role) -> bool:
+        return role.process.poll() is not None or places[-1] in results_by_place(settings)
+
+    starts = 0
+    while starts < 8:
+        with running(settings, "applier", _ROLE) as applier:
+            starts += 1
+            wait_until(partial(done_or_dead, applier), 60)
+            if applier.process.poll() is None:
+                assert "applier.isolated" in applier.log
+                break
+            assert applier.process.poll() == 139
+    assert starts == 4, "three crashes at one place are enough"
+    results = wait_for_results(settings, places)
+    outcomes = [record.headers["ce_outcome"] for record in results]
+    at = messages.index(bad)
+    assert [n for n, outcome in enumerate(outcomes) if outcome != "applied"] == [at]
+    _, result = decoder(settings).decode(results[at].value or b"")
+    assert result["problem"]["code"] == "internal_error"
+    (letter,) = read_topic(settings, DEAD_LETTERS)
+    assert (letter.key, letter.headers["dl_error_class"]) == (entity.encode(), "internal_error")
+    assert bad["id"].encode() in (letter.value or b"")
+    with running(settings, "relay"):
+        assert_clean(settings)
+
+
+def test_kills_without_a_record_to_blame_isolate_nothing(fresh_settings: Settings) -> None:
+    settings, entity = fresh_settings, new_id()
+    for _ in range(3):
+        with running(settings, "applier") as applier:
+            applier.wait_for_log("applier.assigned")
+            applier.kill()
+    messages = [event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})]
+    messages += [_create(entity, "fine") for _ in range(60)]
+    with running(settings, "applier"):
+        places = publish(settings, messages)
+        results = wait_for_results(settings, places)
+    assert {record.headers["ce_outcome"] for record in results} == {"applied"}
+    with connect(settings, application_name="test") as connection:
+        rows = connection.execute("SELECT DISTINCT starts, failures FROM applier_attempts").fetchall()
+    assert rows == [(0, 0)]
