@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -98,13 +98,15 @@ class Attempts:
             self._connection.close()
             self._connection = None
 
-    def _execute(self, statement: str, parameters: object, *, rows: bool = False) -> list[tuple[int, ...]]:
+    def _execute(
+        self, statement: str, parameters: Sequence[object], *, rows: bool = False
+    ) -> list[tuple[int, ...]]:
         try:
             if self._connection is None:
                 self._connection = connect(
                     self._settings, application_name="interactions-applier-attempts", autocommit=True
                 )
-            cursor = self._connection.execute(statement, parameters)  # type: ignore[arg-type]
+            cursor = self._connection.execute(statement, parameters)
             return cursor.fetchall() if rows else []
         except Outage as error:
             self.close()

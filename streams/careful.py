@@ -3,7 +3,7 @@
 A record that ends the process without an exception (a crash in a library, no memory, a hang that the
 watch ends) would be read again at each start. When owners of a partition end without progress, the next
 one goes on in small groups and writes down which it has in hand. A group that was in hand at a crash is
-taken one by one, and a record that was alone in hand at two of them is isolated.
+taken one by one, and a record that was in hand at two of them, at the last one alone, is isolated.
 """
 
 from __future__ import annotations
