@@ -68,5 +68,7 @@ def test_kills_without_a_record_to_blame_isolate_nothing(fresh_settings: Setting
         results = wait_for_results(settings, places)
     assert {record.headers["ce_outcome"] for record in results} == {"applied"}
     with connect(settings, application_name="test") as connection:
-        rows = connection.execute("SELECT DISTINCT starts, failures FROM applier_attempts").fetchall()
-    assert rows == [(0, 0)]
+        row = connection.execute("SELECT max(starts), sum(failures) FROM applier_attempts").fetchone()
+    assert row is not None
+    assert row[0] <= 1, "nothing waited where those before began"
+    assert row[1] == 0
