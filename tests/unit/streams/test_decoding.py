@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from schemas import decode
 from schemas.command import Command, Refused
 from schemas.decode import MOST_KEY_BYTES, MOST_VALUE_BYTES
 from schemas.errors import Retry, Stop
@@ -76,7 +77,7 @@ def _decoding(decode_avro: Any = _no_avro, waits: list[float] | None = None) -> 
 
 
 def test_a_message_that_breaks_the_decoder_is_isolated(monkeypatch: pytest.MonkeyPatch) -> None:
-    real, tries = decoding.decode_record, []
+    real, tries = decode.decode_record, []
 
     def decode_record(record: Any, decode_avro: Any) -> Any:
         tries.append(record)
@@ -146,14 +147,15 @@ def test_a_key_that_is_too_large() -> None:
 def test_a_silent_registry_is_waited_for_once_and_then_its_records_are_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now, asked, waits = [1000.0], [], []
+    now, asked = [1000.0], []
+    waits: list[float] = []
 
     def silent(value: bytes) -> Any:
         asked.append(value)
         now[0] += 50.0
         raise Retry("no answer")
 
-    monkeypatch.setattr(decoding.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("streams.decoding.time.monotonic", lambda: now[0])
     under_test = _decoding(silent, waits)
     for _ in range(2):
         refused = under_test.decode(_avro())
