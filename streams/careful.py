@@ -45,12 +45,15 @@ class Careful:
         self._reach = _BATCHES * settings.batch_size
         self._until: dict[int, int] = {}
         self._known: dict[int, Attempt] = {}
+        self._applied: dict[int, int] = {}
 
-    def assigned(self, starts: Mapping[int, tuple[int, bool]]) -> None:
+    def assigned(self, starts: Mapping[int, tuple[int, bool]], applied: Mapping[int, int]) -> None:
         """Partitions have come.
 
         :param starts: partition → where reading begins, and whether records wait there.
+        :param applied: partition → the watermark.
         """
+        self._applied.update(applied)
         try:
             found = self._attempts.begin(starts)
         except Retry as error:
@@ -107,6 +110,8 @@ class Careful:
         self._attempts.try_records(partition, first, last, before + 1)
         if known is None or (known.first, known.last) != (first, first) or known.failures < _CRASHES:
             return None
+        if first < self._applied.get(partition, 0):
+            return None  # Hazard: it is carried out. To isolate it now would lose its outcome.
         if known.isolated >= _MOST_ISOLATED:
             raise Stop(
                 f"partition {partition}: {known.isolated} records in a row ended the process and were"

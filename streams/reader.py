@@ -228,6 +228,7 @@ class Reader:
         committed = self._committed(consumer, partitions)
         starts = []
         waiting: dict[int, tuple[int, bool]] = {}
+        watermarks: dict[int, int] = {}
         for number in numbers:
             low, end = consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=30)
             stored = progress.get(number)
@@ -258,8 +259,8 @@ class Reader:
             self._positions[number] = start
             self._flight.published[number] = min(published, applied)
             starts.append(TopicPartition(self._topic, number, start or OFFSET_BEGINNING))
-            waiting[number] = start, end > start
-        self._careful.assigned(waiting)
+            waiting[number], watermarks[number] = (start, end > start), applied
+        self._careful.assigned(waiting, watermarks)
         _log.info("applier.assigned", partitions=numbers, starts=[part.offset for part in starts])
         consumer.incremental_assign(starts)
         # Hazard: a pause outlives the loss of a partition; without this it would come back deaf.
