@@ -87,3 +87,14 @@ def breakage_not_isolated() -> None:
         return self._patiently(read_record(message))
 
     Decoding.decode = decode
+
+
+@mutant(
+    "a record that is carried out already is isolated after a crash",
+    "test:tests/unit/streams/test_careful.py::test_a_record_in_hand_at_three_crashes_is_isolated",
+)
+def carried_out_isolated() -> None:
+    from streams.careful import Careful
+
+    real = Careful.assigned
+    Careful.assigned = lambda self, starts, _applied: real(self, starts, {})
