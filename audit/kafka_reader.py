@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from audit.history import Offsets, Rec, RelayPosition
-from runtime.kafka import make_admin, make_consumer
+from runtime.kafka import headers_of, make_admin, make_consumer
 from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.topics import COMMANDS, RELAY_POSITION
@@ -127,13 +127,7 @@ class KafkaReader:
             return None
         if offset == stop - 1:
             del open_ends[partition]
-        try:
-            headers: Any = message.headers()
-        except UnicodeDecodeError:  # the client gives none when one name is not UTF-8
-            headers = None
-            readable = False
-        else:
-            readable = True
+        headers = headers_of(message)
         return Rec(
             topic,
             partition,
@@ -142,7 +136,7 @@ class KafkaReader:
             message.key(),
             message.value(),
             tuple(headers or ()),
-            readable,
+            headers is not None,
         )
 
 

@@ -47,14 +47,19 @@ class Decoding:
         :raises Retry: told to stop while the registry does not answer.
         :raises Stop: so many messages break the decoder that no message is to blame.
         """
+        try:
+            record = read_record(message)
+        except Exception as error:  # noqa: BLE001 - then its place must do
+            # Hazard: not read again. The client crashes on headers that it has failed to read before.
+            return self._isolate(bare_record(message), error)
         for second in (False, True):
             try:
-                command = self._patiently(read_record(message))
+                command = self._patiently(record)
             except Retry:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it is, it is of this message alone
                 if second:
-                    return self._isolate(message, error)
+                    return self._isolate(record, error)
             else:
                 self._good += 1
                 return command
@@ -81,14 +86,10 @@ class Decoding:
                 _log.warning("applier.registry_unavailable", reason=str(error))
                 self._wait(next(delays))
 
-    def _isolate(self, message: Message, error: Exception) -> Refused:
+    def _isolate(self, record: Record, error: Exception) -> Refused:
         self._limit.passed(self._good)
         self._good = 0
         self._limit.isolate(error)
-        try:
-            record = read_record(message)
-        except Exception:  # noqa: BLE001 - then its place must do
-            record = bare_record(message)
         log_isolated(record, "decode", error)
         return refuse_unread(record, isolation(record, error))
 

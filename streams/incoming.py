@@ -6,6 +6,7 @@ from typing import Final, cast
 
 from confluent_kafka import Message
 
+from runtime.kafka import headers_of
 from schemas.command import Record
 from schemas.decode import MOST_KEY_BYTES, MOST_VALUE_BYTES
 
@@ -17,11 +18,8 @@ def read_record(message: Message) -> Record:
     """A delivered message as a record; what cannot be read is named in ``left_out``."""
     topic, partition, offset = cast("tuple[str, int, int]", place_of(message))
     left_out: list[str] = []
-    headers: list[tuple[str, bytes | None]] = []
-    try:
-        headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-    except UnicodeDecodeError:
-        # confluent-kafka gives no header of a record that has one with such a name.
+    headers = headers_of(message)
+    if headers is None:
         left_out.append("headers")
     # Hazard: compression makes a record of a megabyte out of a gigabyte; its value must not be copied.
     size = len(message)
@@ -38,7 +36,7 @@ def read_record(message: Message) -> Record:
         timestamp_ms=message.timestamp()[1],
         key=key,
         value=message.value() if size <= MOST_VALUE_BYTES else None,
-        headers=tuple(headers),
+        headers=tuple(headers or ()),
         left_out=tuple(left_out),
         size=size,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import structlog
@@ -51,10 +51,14 @@ class Start:
 
     :param offset: the first record to read.
     :param published: every record below it has its result published.
+    :param applied: every record below it is applied.
+    :param waiting: something lies behind ``offset``.
     """
 
     offset: int
     published: int
+    applied: int = field(default=0, compare=False)
+    waiting: bool = field(default=False, compare=False)
 
 
 def start_of(
@@ -98,7 +102,8 @@ def start_of(
             "applier.offsets_ahead_of_database", partition=partition, committed=published, watermark=applied
         )
     published = min(published, applied)
-    return Start(max(published, ends.low), published)
+    start = max(published, ends.low)
+    return Start(start, published, applied, waiting=ends.high > start)
 
 
 class StartOffsets:

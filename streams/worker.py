@@ -56,7 +56,7 @@ def _abandoning(flight: Flight, run: Stage) -> Stage:
         try:
             run()
         except:  # also what is no exception class (runtime.supervised_thread)
-            flight.abandon()
+            flight.abandon(failed=True)
             raise
 
     return stage

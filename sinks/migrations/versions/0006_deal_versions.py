@@ -1,7 +1,7 @@
 """deal versions
 
 Revision ID: a4c1d27b9e30
-Revises: 0004_topic_ids
+Revises: 0005_crash_marks
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "a4c1d27b9e30"
-down_revision = "0004_topic_ids"
+down_revision = "0005_crash_marks"
 branch_labels = None
 depends_on = None
 
