@@ -25,7 +25,7 @@ router = guarded_router("undo")
 class UndoBody(RequestBody):
     """The token from an ``x-om-operation`` header."""
 
-    undo_token: Annotated[str, Field(min_length=1, max_length=400)]
+    undo_token: Annotated[str, Field(min_length=1, max_length=1100)]
 
 
 @router.post("/api/audit_logs/audit-logs/actions/undo")
