@@ -51,7 +51,7 @@ def read_cursor(text: str, sort: str, direction: str, filters: Mapping[str, Any]
         after = After(_value(cursor["k"], kind), str(cursor["id"]))
     except (ValueError, TypeError, KeyError):
         raise _invalid() from None
-    if made_for != (_VERSION, sort, direction, filter_hash(filters)) or not _UUID.match(after.id):
+    if made_for != (_VERSION, sort, direction, filter_hash(filters)) or not _UUID.fullmatch(after.id):
         raise _invalid()
     return after
 

@@ -106,7 +106,7 @@ class Tokens:
 
 def _principal(claims: dict[str, Any]) -> Principal:
     for name in ("tenantId", "organizationId"):
-        if not isinstance(claims.get(name), str) or not _UUID.match(claims[name]):
+        if not isinstance(claims.get(name), str) or not _UUID.fullmatch(claims[name]):
             raise NeedsAuth(f"the token's claim {name} is missing or no UUID")
     features = claims.get("features", [])
     if not isinstance(features, list) or len(features) > _MOST_FEATURES:

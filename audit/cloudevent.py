@@ -13,6 +13,9 @@ import orjson
 
 from audit.history import Rec
 
+#: Bytes of a value and of a key, uncompressed, that a record of the commands topic may have.
+MOST_VALUE: Final = 4 * 1024 * 1024
+MOST_KEY: Final = 64 * 1024
 _CONTENT_TYPE: Final = "content-type"
 #: Instrumentation may add it beside the publisher's.
 _TRACE: Final = "ce_traceparent"
@@ -53,6 +56,10 @@ def read_event(record: Rec, headers: dict[str, bytes], decode: DecodeNamed) -> C
     :raises ValueError: it is not a CloudEvent, or its data cannot be decoded.
     """
     value = record.value
+    if not record.readable:
+        raise ValueError("the name of a header is not UTF-8")
+    if len(value or b"") > MOST_VALUE or len(record.key or b"") > MOST_KEY:
+        raise ValueError("larger than a command may be")
     if value is None:
         raise ValueError("no value")
     given = [name for name, text in record.headers if name.startswith("ce_") and text is not None]

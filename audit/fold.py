@@ -139,7 +139,7 @@ class Fold:
 
     def _agree(self, command: Parsed, recorded: Recorded) -> None:
         record = command.record
-        if command.undecodable is False:
+        if command.undecodable is False and not self._isolated(command, recorded):
             if recorded.command != hash(command.id):
                 self._a1.fail("a result names another command than its record", record, commandId=command.id)
             self._a10.checked += 1
@@ -148,6 +148,17 @@ class Fold:
                                commandId=command.id)  # fmt: skip
         if command.refusal is None and recorded.validate_only != command.validate_only:
             self._a1.fail("a result and its command differ in validateOnly", record, commandId=command.id)
+
+    def _isolated(self, command: Parsed, recorded: Recorded) -> bool:
+        """Whether the pipeline failed on the record before it could read who it is from."""
+        record = command.record
+        place = record.partition, record.offset
+        stand_in = hash(dead_id(self._history.cut.commands, *place))
+        return (
+            recorded.code == "internal_error"
+            and place in self.evidence.letters
+            and recorded.command == stand_in
+        )
 
     # --- A2: the outcome is the one that the rules give -------------------------------------------
 

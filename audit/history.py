@@ -11,7 +11,10 @@ Offsets = dict[int, int]
 
 
 class Rec(NamedTuple):
-    """One committed record as Kafka delivered it."""
+    """One committed record as Kafka delivered it.
+
+    :param readable: the client could read its headers: each name is UTF-8.
+    """
 
     topic: str
     partition: int
@@ -20,6 +23,7 @@ class Rec(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
+    readable: bool = True
 
 
 class RelayPosition(NamedTuple):

@@ -10,7 +10,7 @@ import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from audit.history import Offsets, Rec, RelayPosition
-from runtime.kafka import make_admin, make_consumer
+from runtime.kafka import headers_of, make_admin, make_consumer
 from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.topics import COMMANDS, RELAY_POSITION
@@ -127,6 +127,7 @@ class KafkaReader:
             return None
         if offset == stop - 1:
             del open_ends[partition]
+        headers = headers_of(message)
         return Rec(
             topic,
             partition,
@@ -134,7 +135,8 @@ class KafkaReader:
             message.timestamp()[1],
             message.key(),
             message.value(),
-            tuple(message.headers() or ()),  # type: ignore[arg-type]  # librdkafka gives bytes
+            tuple(headers or ()),
+            headers is not None,
         )
 
 

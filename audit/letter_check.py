@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from audit.envelope import Parsed
 from audit.evidence import Evidence
 from audit.letters import DEAD_LETTERS, image_of
 from audit.naming import dead_id
+
+#: Bytes that fit into a dead letter whatever its topic's settings are.
+_ALWAYS_KEPT: Final = 60_000
 
 
 def check_letter(evidence: Evidence, command: Parsed) -> None:
@@ -26,11 +31,23 @@ def check_letter(evidence: Evidence, command: Parsed) -> None:
             evidence.report.behind("deadLetters")
         else:
             a7.fail("an undecodable record has no dead letter", record)
-    elif letter.image != image_of(record):
+    elif not _may_lack(command, letter.lacks):
+        a7.fail("a dead letter lacks a part that would have fitted", record)
+    elif letter.image != image_of(record, letter.lacks):
         where = {"letterPartition": letter.partition, "letterOffset": letter.offset}
         a7.fail("a dead letter is not its record byte for byte", record, **where)
-    if command.undecodable is False and command.refusal is not None and logged_dead:
+    isolated = letter is not None and letter.isolated
+    if command.undecodable is False and command.refusal is not None and logged_dead and not isolated:
         a7.fail("a readable record is logged as undecodable", record, reason=command.refusal)
+
+
+def _may_lack(command: Parsed, lacks: frozenset[str]) -> bool:
+    """Whether a record is one of which not everything can be kept: unreadable, or large."""
+    record = command.record
+    large = len(record.value or b"") + len(record.key or b"") > _ALWAYS_KEPT
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    allowed = {"headers", "key", "value"} if large or headers > _ALWAYS_KEPT else set()
+    return lacks <= (allowed if record.readable else {"headers", *allowed})
 
 
 def check_strays(evidence: Evidence) -> None:

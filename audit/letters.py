@@ -13,17 +13,38 @@ _REQUIRED: Final = ("dl_topic", "dl_partition", "dl_offset", "dl_reason", "dl_er
 
 
 class Letter(NamedTuple):
-    """One dead letter: where it lies, and a stand-in for its key, value and original headers."""
+    """One dead letter: where it lies, and a stand-in for its key, value and original headers.
+
+    :param lacks: parts of the original that it says it does not hold.
+    :param isolated: the pipeline failed on its record.
+    """
 
     partition: int
     offset: int
     image: int
+    lacks: frozenset[str]
+    isolated: bool
 
 
-def image_of(record: Rec) -> int:
-    """Stands for key, value and headers, ``dl_*`` headers left out."""
+#: Error classes of records that nothing is wrong with: the pipeline failed on them.
+_ISOLATED: Final = (b"internal_error", b"schema_unavailable")
+#: Parts of its record that a letter may lack, if it says so.
+_PARTS: Final = frozenset({"headers", "key", "value"})
+
+
+def image_of(record: Rec, lacks: frozenset[str] = frozenset()) -> int:
+    """Stands for key, value and headers, ``dl_*`` headers left out.
+
+    :param lacks: parts that do not count.
+    """
     own = tuple(header for header in record.headers if not header[0].startswith("dl_"))
-    return hash((record.key, record.value, own))
+    return hash(
+        (
+            None if "key" in lacks else record.key,
+            None if "value" in lacks else record.value,
+            () if "headers" in lacks else own,
+        )
+    )
 
 
 class Letters:
@@ -67,5 +88,9 @@ def read_letters(history: History, report: Report) -> Letters:
                 "a record has two dead letters", record, commandPartition=place[0], commandOffset=place[1]
             )
             continue
-        letters.by_place[place] = Letter(record.partition, record.offset, image_of(record))
+        lacks = frozenset((headers.get("dl_left_out") or b"").decode(errors="replace").split(",")) & _PARTS
+        image = image_of(record, lacks)
+        letters.by_place[place] = Letter(
+            record.partition, record.offset, image, lacks, headers["dl_error_class"] in _ISOLATED
+        )
     return letters

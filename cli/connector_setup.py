@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from connectors.declaration import Declaration
     from connectors.secrets import SecretBox
 
-_ID: Final = re.compile(r"^[a-z0-9][a-z0-9-]{2,60}$")
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{2,60}")
 
 
 def secret_box() -> SecretBox:
@@ -40,7 +40,7 @@ def integration_id(wanted: str | None, provider: str) -> str:
     :raises Reject: it cannot stand in an address.
     """
     identity = wanted or f"{provider.replace('_', '-')}-{chance.token_hex(4)}"
-    if not _ID.match(identity):
+    if not _ID.fullmatch(identity):
         raise Reject("bad_id", "an id has 3 to 61 small letters, digits and dashes", pointer="/id")
     return identity
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.console import console, table
+from cli.input_lines import Outgoing, Unsendable
 from cli.letters import Letter, read_letter, replay, replays_of
 from cli.moments import relative
 from cli.publish_view import show_report
@@ -129,14 +130,9 @@ def replay_letters(
         raise Reject(
             "replay_twice", "two of these dead letters are tries of the same original: name one of them"
         )
+    topic = settings.topic(COMMANDS)
     records = [
-        replay(
-            letter,
-            number=number,
-            replays=replays_of(letter.original, letters),
-            max_tries=max_tries,
-            commands_topic=settings.topic(COMMANDS),
-        )
+        _replayed(letter, number, letters, max_tries=max_tries, topic=topic, every=every)
         for number, letter in enumerate(chosen, 1)
     ]
     if not records:
@@ -150,6 +146,22 @@ def replay_letters(
     else:
         show_report(console(), report, timeout=timeout)
     raise typer.Exit(report.exit_code(allow_rejected=False))
+
+
+def _replayed(
+    letter: Letter, number: int, letters: list[Letter], *, max_tries: int, topic: str, every: bool
+) -> Outgoing | Unsendable:
+    """The record to send; with ``--all`` one that cannot be replayed is reported, and the others go on.
+
+    :raises Reject: without ``--all``.
+    """
+    try:
+        replays = replays_of(letter.original, letters)
+        return replay(letter, number=number, replays=replays, max_tries=max_tries, commands_topic=topic)
+    except Reject as rejection:
+        if not every:
+            raise
+        return Unsendable(number, rejection.code, rejection.detail)
 
 
 def _read_all(settings: Settings) -> list[Letter]:

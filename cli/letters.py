@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,8 @@ ORIGIN_HEADERS: Final = ("dl_original_topic", "dl_original_partition", "dl_origi
 REPLAY_COUNT: Final = "dl_replay_count"
 
 Place = tuple[str, int, int]
+_COUNT: Final = re.compile("[0-9]{1,9}")
+_PLACE: Final = re.compile("[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Letter:
     :param failed_at: topic, partition and offset of the record that failed.
     :param original: the same of the first record of this family: itself, unless it was a replay.
     :param replays: how often the original had been replayed when this one failed.
+    :param left_out: the parts of the original that are not in it: ``headers``, ``key``, ``value``.
     """
 
     record: TopicRecord
@@ -34,6 +38,7 @@ class Letter:
     replays: int
     error_class: str
     reason: str
+    left_out: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """For machines; without the original's content."""
@@ -67,6 +72,7 @@ def read_letter(record: TopicRecord) -> Letter | None:
         replays=_count(record.header(REPLAY_COUNT)),
         error_class=record.header("dl_error_class") or "unknown",
         reason=record.header("dl_reason") or "no reason was noted",
+        left_out=tuple(filter(None, (record.header("dl_left_out") or "").split(","))),
     )
 
 
@@ -83,7 +89,8 @@ def replay(letter: Letter, *, number: int, replays: int, max_tries: int, command
 
     :param number: its place in this run, from 1.
     :param replays: how often the original was replayed before.
-    :raises Reject: ``replay_limit`` reached, or ``replay_target``: it did not come from the commands topic.
+    :raises Reject: ``replay_limit`` reached, ``replay_target``: it did not come from the commands topic, or
+        ``replay_incomplete``: it does not hold the whole original.
     """
     topics = {letter.failed_at[0], letter.original[0]}
     if topics != {commands_topic}:
@@ -91,6 +98,14 @@ def replay(letter: Letter, *, number: int, replays: int, max_tries: int, command
             "replay_target",
             f"dead letter {letter.id} came from {', '.join(sorted(topics))}; only records of "
             f"{commands_topic} can be replayed",
+        )
+    if letter.left_out:
+        topic, partition, offset = letter.failed_at
+        raise Reject(
+            "replay_incomplete",
+            f"dead letter {letter.id} lacks the {' and the '.join(letter.left_out)} of its record, which"
+            f" could not be kept: read the record at {topic} {partition}:{offset}, repair it and publish it"
+            " again",
         )
     if replays >= max_tries:
         raise Reject(
@@ -111,7 +126,7 @@ def _place(record: TopicRecord, names: tuple[str, str, str]) -> Place:
     topic, partition, offset = (record.header(name) for name in names)
     if topic is None or partition is None or offset is None:
         raise ValueError("a header is missing")
-    return topic, int(partition), int(offset)
+    return topic, _whole(partition), _whole(offset)
 
 
 def _place_json(place: Place) -> dict[str, Any]:
@@ -119,4 +134,11 @@ def _place_json(place: Place) -> dict[str, Any]:
 
 
 def _count(text: str | None) -> int:
-    return int(text) if text is not None and text.isascii() and text.isdigit() else 0
+    """A replay count; anything but a small number counts as none, as for the applier."""
+    return int(text) if text is not None and _COUNT.fullmatch(text) else 0
+
+
+def _whole(text: str) -> int:
+    if not _PLACE.fullmatch(text):
+        raise ValueError("not a partition or an offset")
+    return int(text)

@@ -10,7 +10,7 @@ import typer
 
 from schemas.errors import Reject, Stop
 
-_NAME: Final = re.compile(r"^[a-z][a-z0-9_]{1,30}$")
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,30}")
 _PROVIDER: Final = '''"""{title}: an interaction is … (see docs/writing-a-connector.md)."""
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def new_connector(
     :raises Reject: the name cannot be a module's.
     :raises Stop: this is no source tree, or a file is there already.
     """
-    if not _NAME.match(name):
+    if not _NAME.fullmatch(name):
         raise Reject("bad_name", "a name has 2 to 31 small letters, digits and _, and begins with a letter")
     providers = folder / "connectors" / "providers"
     tests = folder / "tests" / "providers"

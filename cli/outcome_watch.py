@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from runtime.kafka import headers_of
 from schemas.errors import Retry, Stop
 from schemas.topics import RESULTS
 
@@ -95,5 +96,5 @@ def _seen(message: Message) -> Seen | None:
 
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:
-    found: Any = message.headers() or []
+    found = headers_of(message) or []
     return [(name, value) for name, value in found if isinstance(value, bytes)]

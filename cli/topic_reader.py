@@ -12,7 +12,7 @@ from typing import Any, Final
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from cli.client_log import SILENT
-from runtime.kafka import make_consumer
+from runtime.kafka import headers_of, make_consumer
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 
@@ -137,5 +137,5 @@ def _record(topic: str, message: Message) -> TopicRecord:
         timestamp_ms=found.timestamp()[1],
         key=found.key(),
         value=found.value(),
-        headers=found.headers() or [],
+        headers=headers_of(message) or [],
     )

@@ -20,8 +20,8 @@ def entity_after(
 ) -> Entity:
     """The entity once ``before`` has become ``after``; its version is one more.
 
-    Next and last are derived anew from the loaded rows: a projection that was stored wrong is put right by
-    the next command that may move a stored interaction (``domain.reach``).
+    Next and last are derived again from the loaded rows: a projection that was stored wrong is corrected by
+    the next command that may change it (``domain.reach``).
 
     :param pending: a dictionary entry that the same command adds.
     """

@@ -11,13 +11,19 @@ from schemas.payloads import (
     InteractionTypeUpsert,
 )
 
-_ADDING = (InteractionCreate, EntityUpsert, DealUpsert, InteractionTypeUpsert, FeatureFlagSet)
+_OF_NO_INTERACTION = (EntityUpsert, DealUpsert, InteractionTypeUpsert, FeatureFlagSet)
+_ADDING = (InteractionCreate, *_OF_NO_INTERACTION)
 
 
 def may_move(command: Command) -> bool:
     """Whether the command may take a stored interaction of its entity out of its place in the order.
 
-    For an entity whose commands only add, the stored next and last interaction are all that a new one
-    must be compared with. With *m* commands that may move one, the first *m*+1 of each order are needed.
+    A new interaction must be compared with the first stored one of each order. With *m* commands that may
+    move one, the first *m*+1 of each order are needed.
     """
     return not isinstance(command.payload, _ADDING)
+
+
+def may_show(command: Command) -> bool:
+    """Whether the command may change its entity's next or last interaction."""
+    return not isinstance(command.payload, _OF_NO_INTERACTION)

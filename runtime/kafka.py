@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import socket
+from operator import methodcaller
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from runtime.settings import Settings
@@ -76,6 +77,22 @@ def make_consumer(settings: Settings, group_id: str, **overrides: Any) -> Consum
         "auto.offset.reset": "earliest",
     }
     return Consumer(client_config(settings, **{**defaults, **overrides}))
+
+
+_call_headers = methodcaller("headers")
+
+
+def headers_of(message: Message) -> list[tuple[str, bytes | None]] | None:
+    """Headers of a record; ``None`` when a name is not UTF-8: then the client gives none of them.
+
+    Hazard: confluent-kafka 2.16 then sets an exception and returns a list with a null pointer. An ordinary
+    call may let both through to the lines after it; ``methodcaller`` checks. Call it once per message.
+    """
+    try:
+        found: Any = _call_headers(message)
+    except (SystemError, UnicodeDecodeError):
+        return None
+    return found or []
 
 
 def why_silent(settings: Settings, timeout: float = 2.0) -> str | None:

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from runtime.kafka import make_consumer
+from runtime.kafka import headers_of, make_consumer
 from runtime.settings import Settings
 from schemas.errors import InteractionsError, Stop
 from schemas.topics import RESULTS
@@ -145,7 +145,7 @@ class OutcomeListener:
             if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
                 _log.warning("gateway.results_interrupted", reason=error.name())
             return None
-        raw: Any = message.headers() or []
+        raw = headers_of(message) or []
         headers = {name: value for name, value in raw if isinstance(value, bytes)}
         outcome = self.outcome_of(headers)
         if outcome is None:

@@ -15,6 +15,9 @@ class Record:
     """One record as Kafka delivered it: bytes only.
 
     :param timestamp_ms: the broker's append time, milliseconds since 1970.
+    :param left_out: parts that are missing here: ``headers`` (the client cannot read them), ``key`` or
+        ``value`` (too large to be taken in).
+    :param size: bytes of the value, also of one that was left out.
     """
 
     topic: str
@@ -24,6 +27,8 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
+    left_out: tuple[str, ...] = ()
+    size: int = 0
 
 
 @value_class(frozen=True, slots=True, kw_only=True)

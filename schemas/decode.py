@@ -6,6 +6,7 @@ with a reason. Only ``Retry`` (the schema registry is out of reach) passes throu
 
 from __future__ import annotations
 
+import contextlib
 import re
 from base64 import b64decode
 from binascii import Error as NotBase64
@@ -36,6 +37,9 @@ from schemas.values import UUID_PATTERN
 DecodeAvro = Callable[[bytes], tuple[str, dict[str, Any]]]
 
 FUTURE_TOLERANCE_SECONDS: Final = 300
+#: Largest value and key of a record, uncompressed. A hundred times the largest command.
+MOST_VALUE_BYTES: Final = 4 * 1024 * 1024
+MOST_KEY_BYTES: Final = 64 * 1024
 _UUID: Final = re.compile(UUID_PATTERN)
 _OPTIONAL: Final = {
     "subject": "subject",
@@ -84,11 +88,33 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
         )
 
 
+def refuse_unread(record: Record, rejection: Reject) -> Refused:
+    """Refuse a record that could not be decoded for no fault of its own, with what can be read of it."""
+    attributes: dict[str, Any] = {}
+    envelope = PartialEnvelope()
+    # Whatever broke the decoder may break this too.
+    with contextlib.suppress(Exception):
+        with contextlib.suppress(Reject):
+            _open(record, attributes)
+        envelope = _partial(attributes)
+    return Refused(
+        record=record,
+        envelope=envelope,
+        rejection=rejection.kept(),
+        appended_at=from_epoch_ms(record.timestamp_ms),
+        fingerprint=blake2b(record.value or b"", digest_size=16).digest(),
+        undecodable=True,
+    )
+
+
 def _open(record: Record, attributes: dict[str, Any]) -> dict[str, Any] | bytes:
     """Fill in the attributes and return the data, as bytes where they are not part of the JSON.
 
     What can be read stays in ``attributes`` when the rest is refused: the publisher's answer needs it.
     """
+    if "headers" in record.left_out:
+        attributes.update(_readable(record.value))
+        raise _Undecodable("undecodable", "the name of a header is not UTF-8 text")
     content_type = ""
     twice: str | None = None
     try:
@@ -109,6 +135,12 @@ def _open(record: Record, attributes: dict[str, Any]) -> dict[str, Any] | bytes:
         raise _Undecodable("undecodable", "a CloudEvents header is not UTF-8 text") from None
     if twice is not None:
         raise _repeated((twice,), attributes)
+    if record.left_out:
+        raise _Undecodable(
+            "too_large",
+            f"the {' and the '.join(record.left_out)} of the record is too large: a value has at most"
+            f" {MOST_VALUE_BYTES} bytes without compression, a key {MOST_KEY_BYTES}",
+        )
     if record.value is None:
         raise _Undecodable("undecodable", "the record has no value; a command is never a tombstone")
     structured = content_type.startswith("application/cloudevents")
@@ -146,6 +178,15 @@ def _decoded(encoded: Any, *, alone: bool) -> bytes:
         return b64decode(encoded, validate=True)
     except (NotBase64, TypeError, ValueError):
         raise _attribute("data_base64", "undecodable", "is not base64") from None
+
+
+def _readable(value: bytes | None) -> dict[str, Any]:
+    """The attributes of a structured event whose record is refused all the same: the answer needs them."""
+    try:
+        found = _json_object(value or b"")
+    except _Undecodable:
+        return {}
+    return {name: found[name] for name in found if name in _KNOWN}
 
 
 def _json_object(value: bytes) -> dict[str, Any]:
@@ -203,7 +244,7 @@ def _check_text(name: str, value: Any) -> None:
 
 @lru_cache(maxsize=8192)
 def _is_scope_id(text: str) -> bool:
-    return _UUID.match(text) is not None and text == text.lower()
+    return _UUID.fullmatch(text) is not None and text == text.lower()
 
 
 def _attribute(name: str, code: str, detail: str) -> _Undecodable:
@@ -227,7 +268,9 @@ def _data(value: bytes, command_type: str, decode_avro: DecodeAvro) -> dict[str,
     except Reject as rejection:
         raise _Undecodable(rejection.code, rejection.detail, errors=rejection.errors) from rejection
     if name != command_type:
-        raise _Undecodable("wrong_schema", f"the value was written as {name}, the type says {command_type}")
+        raise _Undecodable(
+            "wrong_schema", f"the value was written as {name[:200]}, the type says {command_type}"
+        )
     return data
 
 
@@ -386,4 +429,4 @@ def _is_sound(value: Any) -> bool:
 
 
 def _is_id(texts: dict[str, str], name: str) -> bool:
-    return name in texts and _UUID.match(texts[name]) is not None and texts[name] == texts[name].lower()
+    return name in texts and _UUID.fullmatch(texts[name]) is not None and texts[name] == texts[name].lower()

@@ -15,6 +15,8 @@ from schemas.type_codes import normalize_interaction_type
 Status = Literal["planned", "done", "canceled"]
 EntityKind = Literal["person", "company"]
 
+#: Anchored for pydantic, whose ``$`` is the end of the text. Hazard: ``$`` of ``re`` also matches before a
+#: final line feed; there use ``fullmatch``, never ``match``.
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
 
 

@@ -12,8 +12,8 @@ from schemas.instants import format_instant
 
 
 def plain_array(values: Iterable[str | None]) -> str:
-    """Of texts that need no quotes: UUIDs."""
-    return "{" + ",".join(["NULL" if value is None else value for value in values]) + "}"
+    """Of UUIDs; quoted all the same, so that no text can end its element."""
+    return text_array(list(values))
 
 
 def number_array(values: Iterable[int | None]) -> str:

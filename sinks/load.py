@@ -12,7 +12,7 @@ import psycopg
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.model import Dictionary, LogEntry, TypeEntry
-from domain.reach import may_move
+from domain.reach import may_move, may_show
 from domain.undo import target_command_id
 from domain.world import World
 from runtime.postgres import Connection
@@ -42,18 +42,12 @@ SELECT {", ".join(ENTITY)} FROM customer_entities
 WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """  # noqa: S608 - our own column names
 
-# The named ones, and those that the projections of some customers show.
-_INTERACTIONS_SQL: Final = f"""
-SELECT {_I} FROM customer_interactions i
-WHERE i.id = ANY(%s::uuid[] || ARRAY(
-  SELECT s.id FROM customer_entities e,
-    LATERAL (VALUES (e.next_interaction_ref_id), (e.last_interaction_ref_id)) AS s (id)
-  WHERE e.id = ANY(%s::uuid[]) AND s.id IS NOT NULL
-))
-"""  # noqa: S608 - our own column names
+_INTERACTIONS_SQL: Final = f"SELECT {_I} FROM customer_interactions i WHERE i.id = ANY(%s::uuid[])"  # noqa: S608
 
 # The first m+1 candidates of an entity with m commands that may move one are enough: each takes away at
-# most one stored candidate, so the best of the untouched ones is always among those loaded.
+# most one stored candidate, so the best of the untouched ones is always among those loaded. The first one is
+# needed even where commands only add (m = 0). Hazard: to take the stored projection's word for it would
+# publish a wrong one again.
 _FIRST_SQL: Final = f"""
 SELECT {_I} FROM unnest(%s::uuid[], %s::int[]) AS w (entity, top), LATERAL (
   SELECT * FROM customer_interactions p
@@ -212,7 +206,8 @@ class _Rest:
 
         :param log: the entries of what the commands undo.
         """
-        moving = Counter(command.envelope.entity_id for command in commands if may_move(command))
+        tops = Counter({command.envelope.entity_id: 1 for command in commands if may_show(command)})
+        tops.update(command.envelope.entity_id for command in commands if may_move(command))
         entities = sorted({command.envelope.entity_id for command in commands})
         named, deals = _named(commands, log)
         self._recounted = {
@@ -225,11 +220,10 @@ class _Rest:
             self._dictionaries = _ask_dictionaries(connection, commands)
             self._entities = connection.execute(_ENTITIES_SQL, (plain_array(entities),))
             # Hazard: after the customers, which are locked by then; another snapshot than theirs.
-            still = plain_array(entity for entity in entities if entity not in moving)
-            self._shown = connection.execute(_INTERACTIONS_SQL, (plain_array(named), still))
-            if moving:
-                movers, tops = plain_array(moving), number_array(count + 1 for count in moving.values())
-                self._first = connection.execute(_FIRST_SQL, (movers, tops, movers, tops))
+            self._shown = _ask(connection, _INTERACTIONS_SQL, named)
+            if tops:
+                movers, counts = plain_array(tops), number_array(tops.values())
+                self._first = connection.execute(_FIRST_SQL, (movers, counts, movers, counts))
             self._retired = _ask(connection, _RETIRED_SQL, named)
             self._deals = _ask(connection, _DEALS_SQL, deals)
             self._recounts = _ask(connection, _RECOUNT_SQL, self._recounted)

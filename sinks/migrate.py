@@ -21,12 +21,12 @@ from sinks.partitions import PARTITIONED, ensure_partitions
 from sinks.tables import metadata
 
 _LOCK: Final = 0x1A7E0004
-_MONTHLY: Final = re.compile(rf"^({'|'.join(PARTITIONED)})_y\d{{4}}m\d{{2}}$")
+_MONTHLY: Final = re.compile(rf"({'|'.join(PARTITIONED)})_y\d{{4}}m\d{{2}}")
 
 
 def include_object(_: Any, name: str | None, kind: str, __: bool, ___: Any) -> bool:
     """Leave out the monthly partitions: they are made and dropped at run time."""
-    return not (kind == "table" and name is not None and _MONTHLY.match(name))
+    return not (kind == "table" and name is not None and _MONTHLY.fullmatch(name))
 
 
 def _config(connection: sa.Connection) -> Config:

@@ -23,10 +23,6 @@ _NULL: Final = "\\N"
 Texts = Sequence[str]
 
 
-def _plain(values: Sequence[str | None]) -> Texts:
-    return [_NULL if value is None else value for value in values]
-
-
 def _numbers(values: Sequence[int | None]) -> Texts:
     return [_NULL if value is None else str(value) for value in values]
 
@@ -38,14 +34,7 @@ def _instants(values: Sequence[datetime | None]) -> Texts:
 def _texts(values: Sequence[str | None]) -> Texts:
     if holds_any(values, "\\\t\n\r"):
         return [_NULL if value is None else _escaped(value) for value in values]
-    return _plain(values)
-
-
-def _documents(values: Sequence[str | None]) -> Texts:
-    # JSON as orjson writes it holds no raw control characters.
-    if holds_any(values, "\\"):
-        return [_NULL if value is None else value.replace("\\", "\\\\") for value in values]
-    return _plain(values)
+    return [_NULL if value is None else value for value in values]
 
 
 def _bytes(values: Sequence[bytes | None]) -> Texts:
@@ -56,14 +45,16 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
+# Hazard: whatever a column is called, its text is escaped. A delimiter that came through would shift columns
+# or end the row, and Postgres would refuse, or misread, its whole part.
 _WRITERS: Final[dict[str, Callable[[Any], Texts]]] = {
-    "uuid": _plain,
+    "uuid": _texts,
     "integer": _numbers,
     "bigint": _numbers,
     "smallint": _numbers,
     "timestamptz": _instants,
     "text": _texts,
-    "json": _documents,
+    "json": _texts,
     "bytea": _bytes,
 }
 

@@ -1,36 +1,73 @@
-"""A command that decodes and validates, and still fails when it is carried out."""
+"""Isolated records: ones on which the pipeline itself failed, answered and set aside as dead letters."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import Final
 
 import psycopg
+import structlog
 
-from schemas.command import Command, PartialEnvelope, Refused
+from schemas.command import Command, PartialEnvelope, Record, Refused
 from schemas.errors import Reject
 
+_log = structlog.get_logger("applier")
+INTERNAL_ERROR: Final = "internal_error"
 
-def refuse_as_poison(command: Command | Refused, error: Exception | None) -> Refused:
+
+def reference(record: Record) -> str:
+    """Name of an isolated record in its result, its dead letter and the log: ``partition:offset``."""
+    return f"{record.partition}:{record.offset}"
+
+
+def isolation(record: Record, error: BaseException | None) -> Reject:
+    """The rejection of a record on which the pipeline failed.
+
+    It names the class of the error and the SQLSTATE, never its message: that may quote customers' text.
+
+    :param error: ``None`` when the cause is known elsewhere.
+    """
+    state = f", SQLSTATE {error.sqlstate}" if isinstance(error, psycopg.Error) and error.sqlstate else ""
+    cause = f" ({type(error).__name__}{state})" if error is not None else ""
+    return Reject(
+        INTERNAL_ERROR,
+        f"the pipeline failed on this record{cause} and set it aside as a dead letter; nothing was changed."
+        f" Report it with the reference {reference(record)}",
+        status=500,
+    )
+
+
+def log_isolated(record: Record, stage: str, error: BaseException | None) -> None:
+    """Write the log line of an isolated record: its place, and the class of the error alone."""
+    _log.error(
+        "applier.isolated",
+        stage=stage,
+        partition=record.partition,
+        offset=record.offset,
+        error=type(error).__name__ if error is not None else None,
+        sqlstate=error.sqlstate if isinstance(error, psycopg.Error) else None,
+        reference=reference(record),
+    )
+
+
+def refuse_as_poison(
+    command: Command | Refused, error: BaseException | None, *, bare: bool = False
+) -> Refused:
     """The command as a refusal that goes to the dead letters, its id left free for a replay.
 
-    The reason names the class of the error and the SQLSTATE, never its message: that may quote
-    customers' text.
-
     :param error: ``None`` when the reason is already in the command log.
+    :param bare: without the attributes: one of them may be what cannot be stored.
     """
-    state = f", SQLSTATE {error.sqlstate}" if isinstance(error, psycopg.Error) else ""
     envelope = command.envelope
+    kept = {} if bare else {field.name: getattr(envelope, field.name) for field in _ATTRIBUTES}
     return Refused(
         record=command.record,
-        envelope=PartialEnvelope(
-            **{field.name: getattr(envelope, field.name) for field in dataclasses.fields(PartialEnvelope)}
-        ),
-        rejection=Reject(
-            "poison",
-            f"the command could not be carried out ({type(error).__name__}{state}); it is a dead letter",
-            status=500,
-        ),
+        envelope=PartialEnvelope(**kept),
+        rejection=isolation(command.record, error),
         appended_at=command.appended_at,
         fingerprint=command.fingerprint,
         undecodable=True,
     )
+
+
+_ATTRIBUTES: Final = dataclasses.fields(PartialEnvelope)

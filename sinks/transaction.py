@@ -11,15 +11,16 @@ import psycopg
 from psycopg import errors as pg
 from psycopg.types.string import TextLoader
 
-from domain.decide import fold
+from domain.decide import decide, fold
 from domain.decision import Decision
 from runtime import crash_points
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.errors import Reject, Retry, Stop
+from sinks.isolation import IsolationLimit
 from sinks.load import Asked, load_world
 from sinks.notices import Notice, notify_committed
-from sinks.poison import refuse_as_poison
+from sinks.poison import log_isolated, refuse_as_poison
 from sinks.round_trips import together
 from sinks.store import store
 
@@ -28,9 +29,6 @@ _MONTH_TURN_LOCK: Final = 0x1A7E0001
 
 #: Commands for which somebody may be waiting: they are carried out in few round trips.
 _FEW: Final = 20
-
-#: A batch in which so many commands fail in the database is a broken deployment, not poison.
-_POISON_LIMIT: Final = 100
 
 # In the order of the array; then, as the log is unique inside a month only, one applier at a time around
 # a month's turn.
@@ -61,17 +59,24 @@ SET next_offset = excluded.next_offset, updated_at = now(),
     results_offset = greatest(consumed_offsets.results_offset, excluded.results_offset)
 """
 
-#: What Postgres raises about a value or a row; which command it came from must be found out.
-_OF_A_COMMAND: Final = (pg.DataError, pg.IntegrityError, pg.ProgramLimitExceeded)
-#: What no command is to blame for; anything else is a rule that failed on one.
-_OF_NO_COMMAND: Final = (psycopg.Error, Reject, Retry, Stop)
+#: SQLSTATE classes (PostgreSQL, Appendix A) of what a value or a row of one command can cause: cardinality,
+#: data, integrity, triggers (38, 39, P0), check option, program limits, the server's own failures.
+_OF_A_COMMAND: Final = frozenset({"21", "22", "23", "38", "39", "44", "54", "P0", "XX"})
+#: What the client raises about a value it cannot send; it has no SQLSTATE.
+_OF_THE_CLIENT: Final = (psycopg.DataError, psycopg.NotSupportedError, psycopg.ProgrammingError)
 
 #: What those who wait for the outcomes of some decisions are told.
 NoticesOf = Callable[[Sequence[Decision]], Sequence[Notice]]
+#: Raises on outcomes that could not be published.
+Check = Callable[[Sequence[Decision]], None]
 
 
 def _nobody_waits(_: Sequence[Decision]) -> Sequence[Notice]:
     return ()
+
+
+def _unchecked(_: Sequence[Decision]) -> None:
+    return
 
 
 class BatchTransaction:
@@ -79,10 +84,17 @@ class BatchTransaction:
 
     :param connection: outside a transaction; closed by the caller, who begins no transaction on it.
     :param notices: what those who wait for these outcomes are told right after the commit.
+    :param check: raises on outcomes that could not be published; called before they are stored.
     """
 
     def __init__(
-        self, connection: Connection, *, consumer_group: str, topic: str, notices: NoticesOf = _nobody_waits
+        self,
+        connection: Connection,
+        *,
+        consumer_group: str,
+        topic: str,
+        notices: NoticesOf = _nobody_waits,
+        check: Check = _unchecked,
     ) -> None:
         # Ids are texts everywhere in the rules.
         connection.adapters.register_loader("uuid", TextLoader)
@@ -91,6 +103,8 @@ class BatchTransaction:
         self._group = consumer_group
         self._topic = topic
         self._notices = notices
+        self._check = check
+        self._limit = IsolationLimit()
         # A unique violation may be a race with another applier: the batch is read afresh once before
         # anyone is called poison.
         self._raced = False
@@ -118,9 +132,11 @@ class BatchTransaction:
         try:
             decisions = self._in_few_trips(commands, starts, results_offsets)
             if decisions is None:
+                limit = self._limit.copy()
                 with self._connection.transaction():
-                    decisions = self._apply(commands, starts, results_offsets)
+                    decisions = self._apply(commands, starts, results_offsets, limit)
                     crash_points.reach("before-commit")
+                self._limit = limit
                 with contextlib.suppress(psycopg.Error):
                     notify_committed(self._connection, self._notices(decisions))
         except pg.LockNotAvailable as error:
@@ -149,19 +165,18 @@ class BatchTransaction:
         try:
             with self._connection.pipeline():
                 self._connection.execute("BEGIN")
-                decisions = self._apply(commands, starts, results_offsets, pipelined=True)
+                decisions = self._apply(commands, starts, results_offsets, None)
                 crash_points.reach("before-commit")
                 self._connection.execute("COMMIT")
                 notify_committed(self._connection, self._notices(decisions))
-        except _OF_A_COMMAND:
-            return None
-        except _OF_NO_COMMAND:
-            raise
-        except Exception:  # noqa: BLE001 - a rule failed on a command: the bisection finds out on which
-            return None
+        except Exception as error:
+            if not _blames_a_command(error):
+                raise
+            return None  # the bisection finds out which command
         finally:
             with contextlib.suppress(psycopg.Error):
                 self._connection.rollback()  # nothing to do after a commit
+        self._limit.passed(len(commands))
         return decisions
 
     def _end_former_owners(self, partitions: list[int]) -> None:
@@ -181,9 +196,13 @@ class BatchTransaction:
         commands: Sequence[Command | Refused],
         starts: Mapping[int, int],
         results_offsets: Mapping[int, int],
-        *,
-        pipelined: bool = False,
+        limit: IsolationLimit | None,
     ) -> list[Decision]:
+        """Carry out the commands in the open transaction.
+
+        :param limit: for the bisection; ``None`` in a pipeline, where any failure is the whole batch's.
+        """
+        pipelined = limit is None
         ends: dict[int, int] = {}
         for command in commands:
             ends[command.record.partition] = command.record.offset + 1
@@ -210,16 +229,18 @@ class BatchTransaction:
             (known if below else fresh).append(command)
         decisions: dict[tuple[int, int], Decision] = {}
         if known:
-            for decision in _repeat(self._connection, known):
+            for decision in _known_outcomes(self._connection, known) if pipelined else self._repeat(known):
                 decisions[_place(decision)] = decision
         if fresh:
             if asked is not None:
                 world = load_world(self._connection, fresh, asked)
                 crash_points.reach("mid-statement")
                 made = fold(world, fresh)
+                self._check(made)
                 store(self._connection, world, made, pipelined=True)
             else:
-                made = _Bisection(self._connection, raced=self._raced).run(fresh)
+                assert limit is not None
+                made = _Bisection(self._connection, self._check, limit, raced=self._raced).run(fresh)
             decisions.update((_place(decision), decision) for decision in made)
             advanced = {p: max(ends[p], watermarks.get(p, 0)) for p in partitions}
             self._connection.execute(
@@ -235,12 +256,33 @@ class BatchTransaction:
         places = ((command.record.partition, command.record.offset) for command in commands)
         return [decisions[place] for place in places if place in decisions]
 
+    def _repeat(self, commands: Sequence[Command | Refused]) -> list[Decision]:
+        """The outcomes of records below the watermark; one that cannot even be looked up was isolated."""
+        try:
+            return self._look_up(commands)
+        except Exception as error:
+            if not _blames_a_command(error):
+                raise
+        if len(commands) == 1:
+            try:
+                return self._look_up([refuse_as_poison(commands[0], None)])
+            except Exception as error:
+                if not _blames_a_command(error):
+                    raise
+                return self._look_up([refuse_as_poison(commands[0], None, bare=True)])
+        middle = len(commands) // 2
+        return [*self._repeat(commands[:middle]), *self._repeat(commands[middle:])]
+
+    def _look_up(self, commands: Sequence[Command | Refused]) -> list[Decision]:
+        with self._connection.transaction():
+            return _known_outcomes(self._connection, commands)
+
 
 def _place(decision: Decision) -> tuple[int, int]:
     return decision.command.record.partition, decision.command.record.offset
 
 
-def _repeat(connection: Connection, commands: Sequence[Command | Refused]) -> list[Decision]:
+def _known_outcomes(connection: Connection, commands: Sequence[Command | Refused]) -> list[Decision]:
     """The outcomes of records below the watermark, from the log; nothing is written.
 
     A record whose log row was dropped with its month is left out: its outcome was published then.
@@ -248,54 +290,65 @@ def _repeat(connection: Connection, commands: Sequence[Command | Refused]) -> li
     decisions = fold(load_world(connection, commands), commands)
     unknown = [decision.command for decision in decisions if decision.logged]
     if unknown:
-        # Those that turned out to be poison stand in the log under their place, not under their id.
-        poison = [refuse_as_poison(command, None) for command in unknown]
-        decisions += fold(load_world(connection, poison), poison)
+        # Isolated ones are logged under their place, not under their id, and perhaps without attributes.
+        poison = [refuse_as_poison(command, None, bare=bare) for command in unknown for bare in (False, True)]
+        world = load_world(connection, poison)
+        decisions += [decide(world, command) for command in poison]
     return [decision for decision in decisions if not decision.logged]
 
 
 class _Bisection:
     """Folds and stores a batch; where the database refuses it, halves it until the poison stands alone."""
 
-    def __init__(self, connection: Connection, *, raced: bool) -> None:
+    def __init__(self, connection: Connection, check: Check, limit: IsolationLimit, *, raced: bool) -> None:
         self._connection = connection
+        self._check = check
+        self._limit = limit
         self._raced = raced
-        self._poisoned = 0
 
     def run(self, commands: Sequence[Command | Refused]) -> list[Decision]:
         try:
-            with self._connection.transaction():  # a savepoint: the locks before it stay held
-                world = load_world(self._connection, commands)
-                crash_points.reach("mid-statement")
-                decisions = fold(world, commands)
-                store(self._connection, world, decisions)
-                return decisions
-        except _OF_A_COMMAND as error:
-            if isinstance(error, pg.UniqueViolation) and not self._raced:
+            decisions = self._carry_out(commands)
+        except Exception as error:
+            if not _blames_a_command(error) or (isinstance(error, pg.UniqueViolation) and not self._raced):
                 raise
             if len(commands) == 1:
-                return self._poison(commands[0], error)
-        except _OF_NO_COMMAND:
-            raise
-        except Exception as error:  # noqa: BLE001 - a rule failed on a command: it must not hold up the others
-            if len(commands) == 1:
-                return self._poison(commands[0], error)
+                # The second failure, or a later one: the batch that held it has failed before.
+                self._limit.isolate(error)
+                log_isolated(commands[0].record, "apply", error)
+                return self._isolate(commands[0], error)
+        else:
+            self._limit.passed(len(commands))
+            return decisions
         middle = len(commands) // 2
         return [*self.run(commands[:middle]), *self.run(commands[middle:])]
 
-    def _poison(self, command: Command | Refused, error: Exception) -> list[Decision]:
-        self._poisoned += 1
-        if self._poisoned > _POISON_LIMIT:
-            raise Stop(
-                f"{self._poisoned} commands of one batch failed in the database"
-                f" ({type(error).__name__}); this looks like a broken deployment, not like bad commands"
-            ) from error
-        refused = refuse_as_poison(command, error)
-        with self._connection.transaction():
-            world = load_world(self._connection, [refused])
-            decisions = fold(world, [refused])
+    def _carry_out(self, commands: Sequence[Command | Refused]) -> list[Decision]:
+        with self._connection.transaction():  # a savepoint: the locks before it stay held
+            world = load_world(self._connection, commands)
+            crash_points.reach("mid-statement")
+            decisions = fold(world, commands)
+            self._check(decisions)
             store(self._connection, world, decisions)
-        return decisions
+            return decisions
+
+    def _isolate(self, command: Command | Refused, error: Exception) -> list[Decision]:
+        try:
+            return self._carry_out([refuse_as_poison(command, error)])
+        except Exception as second:
+            if not _blames_a_command(second):
+                raise
+            # An attribute of it is what cannot be stored.
+            return self._carry_out([refuse_as_poison(command, error, bare=True)])
+
+
+def _blames_a_command(error: Exception) -> bool:
+    """Whether one command of a batch may be what failed: by a value, or because a rule broke on it."""
+    if not isinstance(error, psycopg.Error):
+        return not isinstance(error, Reject | Retry | Stop)
+    if error.sqlstate is None:
+        return isinstance(error, _OF_THE_CLIENT)
+    return error.sqlstate[:2] in _OF_A_COMMAND
 
 
 def _classified(error: psycopg.Error) -> Retry | Stop:
@@ -305,7 +358,6 @@ def _classified(error: psycopg.Error) -> Retry | Stop:
     # deadlock), 53 resources (disk full, too many connections), 55 not available, 57 intervention.
     if state[:2] in {"08", "25", "40", "53", "55", "57", "58"}:
         return Retry(f"the database is not available ({state})")
-    return Stop(
-        f"the database refuses the batch ({state}, {type(error).__name__});"
-        " is its schema up to date? Try: interactions db upgrade"
-    )
+    # 3F schema, 42 names and rights: not what a record can cause.
+    advice = "; is its schema up to date? Try: interactions db upgrade" if state[:2] in {"3F", "42"} else ""
+    return Stop(f"the database refuses the batch ({state}, {type(error).__name__}){advice}")

@@ -19,6 +19,7 @@ class Batch:
     :param starts: for each partition, the position before the batch: nothing lies between it and the
         batch's first record.
     :param ends: for each partition, the position after the batch.
+    :param results: the values of results that are made already, by partition and offset.
     """
 
     epoch: int
@@ -26,6 +27,7 @@ class Batch:
     starts: dict[int, int]
     ends: dict[int, int]
     decisions: list[Decision] = field(default_factory=list)
+    results: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
 
 def joined(batches: Sequence[Batch]) -> Batch:

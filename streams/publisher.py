@@ -5,26 +5,32 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import structlog
 from confluent_kafka import KafkaException, Producer, TopicPartition
 
+from domain.decision import Decision
 from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.bounded_call import Hung
 from runtime.settings import Settings
 from schemas.command import Refused
-from schemas.errors import Retry
+from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
+from streams.dead_letter_records import dead_letter
 from streams.pipeline import Batch, Flight, HandOver, Pulse
-from streams.result_records import EncodeResult, all_told, dead_letter_headers, result_record
+from streams.result_records import EncodeResult, all_told, bare_value, result_record
 from streams.results_producer import ResultsProducer, bounded
+from streams.unpublishable import CONFIGURATION, Refusals, Unpublishable
 
 _log = structlog.get_logger("applier")
 _TIMEOUT: Final = 15.0
 #: How much later the results topic may learn what those who asked know by then.
 _GATHER_SECONDS: Final = 0.2
+#: How long a topic may be missing or forbidden.
+_REFUSED_SECONDS: Final = 60.0
 
 
 class _Void(Exception):
@@ -57,6 +63,7 @@ class Publisher:
         self._results = settings.topic(RESULTS)
         self._dead_letters = settings.topic(DEAD_LETTERS)
         self._producer = ResultsProducer(settings, pulse, stop)
+        self._refusals = Refusals()
         self._unsure = False  # whether an earlier transaction of ours may have been committed after all
 
     def run(self) -> None:
@@ -73,7 +80,9 @@ class Publisher:
             self._pulse.beat("publisher")
             batches += self._more(batches)
             try:
-                self._publish(batches)
+                if not self._publish(batches):
+                    # Hazard: offsets of a later batch would pass the results that are not out.
+                    self._flight.abandon()
             finally:
                 for _ in batches:
                     self._flight.land()
@@ -93,17 +102,28 @@ class Publisher:
             more += self._applied.take(left)
         return more
 
-    def _publish(self, batches: list[Batch]) -> None:
+    def _publish(self, batches: list[Batch]) -> bool:
+        """Publish the batches; ``False`` when it was told to stop before they were out.
+
+        :raises Stop: the broker refuses the topics for good, or more records than are bad.
+        """
         delays = Backoff(first=0.05, ceiling=1.0).delays()
+        refused_since: float | None = None
         while current := [batch for batch in batches if self._flight.current(batch)]:
             self._pulse.beat("publisher")
             producer = self._producer.open()
             if producer is None:
-                return  # told to stop: the next owner publishes from the group's offsets
+                return False  # the next owner publishes from the group's offsets
             try:
                 published = self._published(current) if self._unsure else {}
                 self._transact(producer, current, published)
-                return
+                return True
+            except Unpublishable as unpublishable:
+                self._refusals.note(unpublishable)
+                if not self._aborted(producer):
+                    self._producer.replace(
+                        "a transaction with a refused record cannot be ended", hanging=False
+                    )
             except _Void:
                 if not self._aborted(producer):
                     self._producer.replace("a transaction that became void cannot be ended", hanging=False)
@@ -113,15 +133,22 @@ class Publisher:
             except Retry as unsettled:  # an earlier transaction: nothing of this one has begun
                 _log.warning("applier.publish_retry", reason=str(unsettled))
                 if self._stop.wait(next(delays)):
-                    return  # the next owner publishes from the group's offsets
+                    return False
             except KafkaException as failure:
                 error = failure.args[0]
                 _log.warning("applier.publish_retry", reason=error.str(), code=error.name())
                 if error.fatal() or not self._aborted(producer):
                     self._unsure = True
                     self._producer.replace(error.str(), hanging=False)
+                if error.code() not in CONFIGURATION:
+                    refused_since = None
+                elif refused_since is None:
+                    refused_since = time.monotonic()
+                elif time.monotonic() - refused_since > _REFUSED_SECONDS:
+                    raise Stop(f"results cannot be published: {error.str()}") from failure
                 if self._stop.wait(next(delays)) and not error.retriable():
-                    return
+                    return False
+        return True
 
     def _aborted(self, producer: Producer) -> bool:
         try:
@@ -146,19 +173,15 @@ class Publisher:
         """
         producer.begin_transaction()
         ends: dict[int, int] = {}
+        self._refusals.begin()
         for batch in batches:
             for decision in batch.decisions:
-                command = decision.command
-                record = command.record
-                if record.offset < published.get(record.partition, 0):
-                    continue
-                key, value, headers = result_record(decision, self._encode)
-                self._produce(producer, self._results, key, value, headers)
-                if isinstance(command, Refused) and command.undecodable:
-                    headers = dead_letter_headers(command)
-                    self._produce(producer, self._dead_letters, record.key, record.value, headers)
+                record = decision.command.record
+                if record.offset >= published.get(record.partition, 0):
+                    self._answer(producer, decision, batch.results.get((record.partition, record.offset)))
             ends.update(batch.ends)
         bounded("flush", producer.flush)
+        self._refusals.check()
         crash_points.reach("after-results-before-offsets")
         offsets = [TopicPartition(self._commands, partition, end) for partition, end in ends.items()]
         self._pulse.beat("publisher")
@@ -176,6 +199,24 @@ class Publisher:
         self._unsure = False
         self._producer.take_turns()
         self._flight.published.update(ends)
+        self._refusals.settled(sum(len(batch.decisions) for batch in batches))
+
+    def _answer(self, producer: Producer, decision: Decision, made: bytes | None) -> None:
+        """The result of one command, and its dead letter if it is to have one."""
+        command = decision.command
+        record = command.record
+        place = record.partition, record.offset
+        value = bare_value(decision, self._encode) if self._refusals.is_bare(place) else made
+        try:
+            key, value, headers = result_record(decision, self._encode, value)
+        except Exception as error:
+            raise Unpublishable(place, "result", 0, error) from error
+        self._produce(producer, self._results, key, value, headers, (place, "result"))
+        if isinstance(command, Refused) and command.undecodable:
+            problem = decision.result.get("problem") or {}
+            letter = dead_letter(command, problem.get("detail"), small=self._refusals.is_small(place))
+            about = (place, "dead letter")
+            self._produce(producer, self._dead_letters, letter.key, letter.value, letter.headers, about)
 
     def _commit(self, producer: Producer) -> None:
         deadline = time.monotonic() + _TIMEOUT
@@ -199,11 +240,19 @@ class Publisher:
         key: bytes | None,
         value: bytes | None,
         headers: list[tuple[str, Any]],
+        about: tuple[tuple[int, int], str],
     ) -> None:
+        size = len(value or b"")
+        delivered = partial(self._refusals.delivered, *about, size)
         while True:
             try:
-                producer.produce(topic, value=value, key=key, headers=headers)
+                producer.produce(topic, value=value, key=key, headers=headers, on_delivery=delivered)
                 return
             except BufferError:
                 self._pulse.beat("publisher")
                 producer.poll(0.1)
+            except KafkaException as failure:
+                delivered(failure.args[0], None)
+                return
+            except (TypeError, ValueError) as error:  # the client cannot write it
+                raise Unpublishable(*about, size, error) from error

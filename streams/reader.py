@@ -13,11 +13,13 @@ from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.kafka import make_consumer
 from runtime.settings import Settings
-from schemas.command import Command, Record, Refused
-from schemas.decode import DecodeAvro, decode_record
+from schemas.command import Command, Refused
+from schemas.decode import DecodeAvro
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.positions import Progress, read_progress
+from streams.decoding import Decoding
+from streams.incoming import place_of
 from streams.pipeline import Batch, Flight, HandOver, Pulse
 
 _log = structlog.get_logger("applier")
@@ -49,7 +51,7 @@ class Reader:
         stop: threading.Event,
     ) -> None:
         self._settings = settings
-        self._decode_avro = decode_avro
+        self._decoding = Decoding(decode_avro, self._wait_for_registry, stop)
         self._flight = flight
         self._batches = batches
         self._pulse = pulse
@@ -116,30 +118,21 @@ class Reader:
             if error is not None:
                 _raise_if_fatal(error)
                 continue
-            record = _record(message)
-            position = self._positions.get(record.partition)
-            if position is None or record.offset < position:
+            partition, offset = cast("tuple[int, int]", (message.partition(), message.offset()))
+            position = self._positions.get(partition)
+            if position is None or offset < position:
                 continue  # of an ownership that has ended
-            starts.setdefault(record.partition, position)
-            commands.append(self._decode(record))
-            self._positions[record.partition] = record.offset + 1
+            starts.setdefault(partition, position)
+            commands.append(self._decoding.decode(message))
+            self._positions[partition] = offset + 1
         crash_points.reach("after-decode")
         if commands:
             ends = {partition: self._positions[partition] for partition in starts}
             self._hand_over(Batch(epoch=epoch, commands=commands, starts=starts, ends=ends))
 
-    def _decode(self, record: Record) -> Command | Refused:
-        delays = Backoff(ceiling=5.0).delays()
-        while True:
-            try:
-                return decode_record(record, self._decode_avro)
-            except Retry as error:
-                # Hazard: skipping here would lose the command. Wait for the registry, stay in the group.
-                if self._stop.is_set():
-                    raise
-                _log.warning("applier.registry_unavailable", reason=str(error))
-                self._pulse.excuse("reader", _EXCUSED_SECONDS)
-                self._idle(next(delays))
+    def _wait_for_registry(self, seconds: float) -> None:
+        self._pulse.excuse("reader", _EXCUSED_SECONDS)
+        self._idle(seconds)
 
     def _hand_over(self, batch: Batch) -> None:
         self._flight.depart()
@@ -176,8 +169,7 @@ class Reader:
             message = self.consumer.poll(seconds)
             if message is not None and message.error() is None:
                 # Fetched before the pause took hold: go back to it, or it would be skipped.
-                record = _record(message)
-                self.consumer.seek(TopicPartition(record.topic, record.partition, record.offset))
+                self.consumer.seek(TopicPartition(*cast("tuple[str, int, int]", place_of(message))))
         finally:
             owned = self.consumer.assignment()
             if owned:
@@ -288,25 +280,6 @@ class Reader:
         for number in partitions:
             self._positions.pop(number, None)
             self._flight.published.pop(number, None)
-
-
-def _record(message: Message) -> Record:
-    # The client's hints allow None for what a delivered message always has.
-    topic, partition, offset = cast("tuple[str, int, int]", _place(message))
-    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-    return Record(
-        topic=topic,
-        partition=partition,
-        offset=offset,
-        timestamp_ms=message.timestamp()[1],
-        key=message.key(),
-        value=message.value(),
-        headers=tuple(headers),
-    )
-
-
-def _place(message: Message) -> tuple[object, object, object]:
-    return message.topic(), message.partition(), message.offset()
 
 
 def _raise_if_fatal(error: KafkaError) -> None:

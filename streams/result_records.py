@@ -1,4 +1,4 @@
-"""The records that answer a command: its result, and its dead letter when it cannot be decoded."""
+"""The results topic's records: one outcome for each command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from domain.decision import Decision
-from schemas.command import Refused
 from schemas.identity import derive_id
 from schemas.outcomes import RESULT_TYPE
 from schemas.sources import GATEWAY, PIPELINE
@@ -16,6 +15,7 @@ from sinks.notices import Notice
 EncodeResult = Callable[[dict[str, Any]], bytes]
 Header = tuple[str, bytes | str | None]
 _AWAITED: Final = 50
+_INCOMPLETE: Final = "details of this outcome could not be published; read the row"
 
 
 def result_value(decision: Decision, encode: EncodeResult) -> bytes:
@@ -31,10 +31,34 @@ def result_value(decision: Decision, encode: EncodeResult) -> bytes:
     )
 
 
-def result_record(decision: Decision, encode: EncodeResult) -> tuple[bytes | None, bytes, list[Header]]:
+def bare_value(decision: Decision, encode: EncodeResult) -> bytes:
+    """The value of a result whose details cannot be published: its outcome, and that they are missing."""
+    problem = decision.result.get("problem")
+    bare = {
+        **decision.result,
+        "nextInteraction": None,
+        "undoToken": None,
+        "warnings": [{"code": "result_incomplete", "field": None, "detail": _INCOMPLETE}],
+        "problem": problem and {**problem, "detail": str(problem["detail"])[:500], "errors": []},
+        "first": None,
+    }
+    record = decision.command.record
+    bare |= {
+        "commandTopic": record.topic,
+        "commandPartition": record.partition,
+        "commandOffset": record.offset,
+    }
+    return encode(bare)
+
+
+def result_record(
+    decision: Decision, encode: EncodeResult, value: bytes | None = None
+) -> tuple[bytes | None, bytes, list[Header]]:
     """Key, value and headers of the one result of a command (CloudEvents binary mode).
 
     The id follows from the command's place in the log, so that publishing again is recognisable.
+
+    :param value: the value, when it is made already.
     """
     command = decision.command
     record, envelope = command.record, command.envelope
@@ -60,19 +84,21 @@ def result_record(decision: Decision, encode: EncodeResult) -> tuple[bytes | Non
     )
     headers.extend((name, value) for name, value in optional if value is not None)
     key = envelope.entity_id.encode() if envelope.entity_id is not None else record.key
-    return key, result_value(decision, encode), headers
+    return key, value if value is not None else result_value(decision, encode), headers
 
 
-def notices(decisions: Iterable[Decision], encode: EncodeResult) -> list[Notice]:
+def notices(decisions: Iterable[Decision], value_of: Callable[[Decision], bytes]) -> list[Notice]:
     """What the gateways that wait for these commands are told at once.
 
     Nothing of a large batch: that is a backlog, and who waits for it will not miss a moment.
+
+    :param value_of: the value of the result.
     """
     awaited = [decision for decision in decisions if decision.command.envelope.source == GATEWAY]
     if len(awaited) > _AWAITED:
         return []
     return [
-        Notice(decision.command.envelope.correlation_id, result_value(decision, encode))
+        Notice(decision.command.envelope.correlation_id, value_of(decision))
         for decision in awaited
         if decision.command.envelope.correlation_id is not None
     ]
@@ -84,22 +110,3 @@ def all_told(decisions: Sequence[Decision]) -> bool:
         decision.command.envelope.source == GATEWAY and decision.command.envelope.correlation_id is not None
         for decision in decisions
     )
-
-
-def dead_letter_headers(command: Refused) -> list[Header]:
-    """The original headers, then why and from where (the value and key stay byte for byte)."""
-    record = command.record
-    original: list[Header] = list(record.headers)
-    attempt = 1
-    for name, value in record.headers:
-        if name == "dl_replay_count" and value is not None and value.isdigit():
-            attempt = int(value) + 1
-    return [
-        *original,
-        ("dl_topic", record.topic),
-        ("dl_partition", str(record.partition)),
-        ("dl_offset", str(record.offset)),
-        ("dl_reason", command.rejection.detail),
-        ("dl_error_class", command.rejection.code),
-        ("dl_attempt", str(attempt)),
-    ]

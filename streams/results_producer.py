@@ -23,6 +23,7 @@ from runtime.bounded_call import within
 from runtime.kafka import FLUSHED_LINGER_MS, make_admin, make_producer
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
+from streams.dead_letter_records import MOST_LETTER_BYTES
 from streams.pipeline import Pulse
 from streams.slots import Slot, claim_slot
 
@@ -94,6 +95,8 @@ class ResultsProducer:
                 # A killed owner's open transaction hides later results from readers for so long.
                 "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
                 "linger.ms": FLUSHED_LINGER_MS,
+                # A dead letter holds its record without the compression it came with.
+                "message.max.bytes": MOST_LETTER_BYTES + 64 * 1024,
             },
         )
         try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import structlog
@@ -14,11 +13,12 @@ from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.postgres import Connection, connect, refuses, timed_out
 from runtime.settings import Settings
-from schemas.errors import Retry
+from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
+from sinks.notices import Notice
 from sinks.transaction import BatchTransaction
 from streams.pipeline import Batch, Flight, HandOver, Pulse, joined
-from streams.result_records import EncodeResult, notices
+from streams.result_records import EncodeResult, notices, result_value
 
 _log = structlog.get_logger("applier")
 
@@ -45,6 +45,10 @@ _SESSION = (
 _EXCUSED_SECONDS = 5.0
 
 
+class Unencodable(Exception):
+    """The result of a command does not fit its schema."""
+
+
 class Writer:
     """Applies each batch until it is committed; a batch is never skipped."""
 
@@ -67,6 +71,8 @@ class Writer:
         self._stop = stop
         self._connection: Connection | None = None
         self._transaction: BatchTransaction | None = None
+        # By place: values of the results of the batch in hand.
+        self._values: dict[tuple[int, int], bytes] = {}
 
     def run(self) -> None:
         """Work until asked to stop and nothing is left.
@@ -116,10 +122,36 @@ class Writer:
                     self._flight.abandon()
                     return False
                 continue
+            batch.results, self._values = self._values, {}
             for decision in batch.decisions:
                 _guard(decision)
             return True
         return False
+
+    def _check(self, decisions: Sequence[Decision]) -> None:
+        """Make the values of results, before anything of them is stored.
+
+        :raises Unencodable: one of them cannot be published.
+        """
+        for decision in decisions:
+            record = decision.command.record
+            try:
+                self._values[record.partition, record.offset] = result_value(decision, self._encode)
+            except Stop as error:
+                # Hazard: found out after the commit, it could be told to nobody, at every start again.
+                raise Unencodable from error
+
+    def _value(self, decision: Decision) -> bytes:
+        record = decision.command.record
+        value = self._values.get((record.partition, record.offset))
+        return value if value is not None else result_value(decision, self._encode)
+
+    def _notices(self, decisions: Sequence[Decision]) -> Sequence[Notice]:
+        try:
+            return notices(decisions, self._value)
+        except Exception as error:  # noqa: BLE001 - a hint only: the outcomes are committed by now
+            _log.warning("applier.no_notices", error=type(error).__name__)
+            return []
 
     def _apply(self, batch: Batch, pieces: int) -> list[Decision]:
         """Apply a batch in so many transactions, one after the other; what is committed is not done again."""
@@ -146,7 +178,8 @@ class Writer:
             connection,
             consumer_group=self._settings.consumer_group,
             topic=self._settings.topic(COMMANDS),
-            notices=partial(notices, encode=self._encode),
+            notices=self._notices,
+            check=self._check,
         )
         return self._transaction
 

@@ -20,8 +20,8 @@ _LongText = Annotated[_Text, StringConstraints(max_length=8000)]
 _TodoTitle = Annotated[_Text, StringConstraints(min_length=1, max_length=200)]
 _TodoSource = Annotated[_Text, StringConstraints(max_length=120)]
 _Phone = Annotated[_Text, StringConstraints(max_length=50)]
-_Date = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-_Time = Annotated[str, StringConstraints(pattern=r"^\d{2}:\d{2}(:\d{2})?$")]
+_Date = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+_Time = Annotated[str, StringConstraints(pattern=r"^[0-9]{2}:[0-9]{2}(:[0-9]{2})?$")]
 _Empty = Annotated[dict[str, Any], Field(max_length=0)]
 
 #: What a severity is as a priority (0–100), where no priority is given.

@@ -10,6 +10,7 @@ import pytest
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import DEAD_LETTERS
+from tests.harness.raw_header import publish_raw_header
 from tests.harness.roles import running
 from tests.harness.wire import (
     ORGANIZATION,
@@ -47,6 +48,69 @@ def _problem(pipeline: Settings, bad: dict[str, Any] | Raw, entity_id: str) -> d
     assert problem["status"] >= 400
     assert problem["detail"]
     return problem
+
+
+@pytest.mark.parametrize("name", ["tenantid", "organizationid", "entityid"])
+def test_a_scope_id_with_a_line_feed_among_many_good_ones(pipeline: Settings, name: str) -> None:
+    """More than a few at once go to the database by COPY, where a line feed ends a row."""
+    entity_id = new_id()
+    bad = _create(entity_id)
+    bad[name] += "\n"
+    raw = Raw(entity_id.encode(), orjson.dumps(bad))
+    good = [_create(entity_id) for _ in range(30)]
+    results = outcomes(pipeline, [_entity(entity_id), *good[:15], raw, *good[15:]])
+    assert [n for n, result in enumerate(results) if result["outcome"] != "applied"] == [16]
+    assert results[16]["problem"]["code"] == "invalid_attribute"
+    assert len(_letters(pipeline, raw.value)) == 1
+
+
+def test_a_header_name_that_is_not_utf8(pipeline: Settings) -> None:
+    entity_id = new_id()
+    bad = _create(entity_id)
+    place = publish_raw_header(pipeline, entity_id.encode(), orjson.dumps(bad), b"\xff\xfe-own-name")
+    (record,) = wait_for_results(pipeline, [place])
+    _, result = decoder(pipeline).decode(record.value or b"")
+    assert (result["outcome"], result["problem"]["code"]) == ("rejected", "undecodable")
+    assert result["commandId"] == bad["id"], "what can be read of it is in its answer"
+    (letter,) = _letters(pipeline, orjson.dumps(bad))
+    assert (letter.key, letter.headers["dl_left_out"]) == (entity_id.encode(), "headers")
+
+
+def test_a_replay_count_of_five_thousand_digits(pipeline: Settings) -> None:
+    entity_id = new_id()
+    bad = Raw(entity_id.encode(), b"not json " + entity_id.encode(), (("dl_replay_count", b"9" * 5000),))
+    assert _problem(pipeline, bad, entity_id)["code"] == "undecodable"
+    assert _letters(pipeline, bad.value)[0].headers["dl_attempt"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("size", "compression", "code", "kept"),
+    [
+        (999_850, "none", "undecodable", True),
+        (3_000_000, "gzip", "undecodable", True),
+        (30_000_000, "gzip", "too_large", False),
+    ],
+)
+def test_a_large_record(pipeline: Settings, size: int, compression: str, code: str, kept: bool) -> None:
+    entity_id = new_id()
+    value = entity_id.encode().ljust(size, b"x")
+    larger = pipeline.model_copy(
+        update={"kafka_options": {"message.max.bytes": 50_000_000, "compression.type": compression}}
+    )
+    ((partition, offset),) = places = publish(larger, [Raw(entity_id.encode(), value)])
+    good = publish(pipeline, [_entity(entity_id)])
+    record, after = wait_for_results(pipeline, [*places, *good])
+    assert after.headers["ce_outcome"] == "applied"
+    _, result = decoder(pipeline).decode(record.value or b"")
+    assert (result["outcome"], result["problem"]["code"]) == ("rejected", code)
+    (letter,) = [
+        letter
+        for letter in read_topic(pipeline, DEAD_LETTERS)
+        if (letter.headers["dl_partition"], letter.headers["dl_offset"]) == (str(partition), str(offset))
+    ]
+    assert letter.key == entity_id.encode()
+    assert letter.value == (value if kept else None)
+    assert letter.headers.get("dl_value_bytes") == (None if kept else str(size))
 
 
 def _letters(settings: Settings, value: bytes | None) -> list[Any]:

@@ -27,8 +27,9 @@ from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NE
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_row, entity_row, interaction_row
 from sinks.outbox import outbox_rows
 from sinks.windows import OutboxRow
+from streams.dead_letter_records import dead_letter_headers
 from streams.relay_records import records_of
-from streams.result_records import dead_letter_headers, result_record
+from streams.result_records import result_record
 
 GROUP = "appliers"
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -126,7 +127,7 @@ class Machine:
         while self._settled < len(self.topics[COMMANDS]):
             record = self.topics[COMMANDS][self._settled]
             self._settled += 1
-            command = decode_record(Record(*record), _no_avro)
+            command = decode_record(Record(*record[:7]), _no_avro)
             (decision,) = fold(self.world, [command])
             self._store(decision)
             key, value, headers = result_record(decision, orjson.dumps)

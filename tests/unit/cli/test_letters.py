@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cli.dead_letters import _replayed
+from cli.input_lines import Outgoing, Unsendable
 from cli.letters import Letter, read_letter, replay, replays_of
 from cli.topic_reader import TopicRecord
 from schemas.errors import Reject
@@ -97,3 +99,37 @@ def test_a_forged_origin_does_not_open_another_topic() -> None:
 def test_a_record_without_a_place_is_no_letter() -> None:
     record = TopicRecord("dead-letters", 0, 0, 0, None, None, [("dl_topic", b"x"), ("dl_partition", b"one")])
     assert read_letter(record) is None
+
+
+@pytest.mark.parametrize("count", [b"9" * 5000, b"-1", b"1.5", "\u0663".encode(), b"", b"\xff"], ids=repr)
+def test_a_count_that_is_no_small_number_counts_as_never(count: bytes) -> None:
+    assert letter(0, (COMMANDS, 1, 7), ("dl_replay_count", count)).replays == 0
+
+
+@pytest.mark.parametrize("offset", [b"9" * 5000, b" 7", b"-7", b"1_0"], ids=lambda text: text[:6])
+def test_an_origin_that_is_no_place_is_passed_over(offset: bytes) -> None:
+    origin = (
+        ("dl_original_topic", COMMANDS.encode()),
+        ("dl_original_partition", b"1"),
+        ("dl_original_offset", offset),
+    )
+    assert letter(0, (COMMANDS, 1, 50), *origin).original == (COMMANDS, 1, 50)
+
+
+def test_what_could_not_be_kept_is_not_replayed() -> None:
+    with pytest.raises(Reject, match="commands 1:7") as refused:
+        send(letter(0, (COMMANDS, 1, 7), ("dl_left_out", b"headers,value")))
+    assert refused.value.code == "replay_incomplete"
+
+
+def test_with_all_one_that_cannot_be_replayed_is_reported_and_the_others_go_on() -> None:
+    good, foreign = letter(0), letter(1, ("other", 0, 1))
+    made = [
+        _replayed(chosen, number, [good, foreign], max_tries=3, topic=COMMANDS, every=True)
+        for number, chosen in enumerate((foreign, good), 1)
+    ]
+    assert isinstance(made[0], Unsendable)
+    assert (made[0].number, made[0].code) == (1, "replay_target")
+    assert isinstance(made[1], Outgoing)
+    with pytest.raises(Reject):
+        _replayed(foreign, 1, [foreign], max_tries=3, topic=COMMANDS, every=False)

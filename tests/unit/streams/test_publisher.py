@@ -8,11 +8,16 @@ from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
+import orjson
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 
+from domain.decide import fold
+from domain.world import World
 from runtime.settings import Settings
-from schemas.errors import Retry
+from schemas.command import Record
+from schemas.decode import decode_record
+from schemas.errors import Retry, Stop
 from streams import results_producer
 from streams.pipeline import Batch, Flight, HandOver, Pulse
 from streams.publisher import Publisher
@@ -29,8 +34,9 @@ class FakeClient:
     def begin_transaction(self) -> None:
         self.calls.append("begin")
 
-    def produce(self, *_: Any, **__: Any) -> None:
+    def produce(self, *_: Any, on_delivery: Any, **__: Any) -> None:
         self.calls.append("produce")
+        on_delivery(None, None)
 
     def flush(self, _timeout: float) -> int:
         self._on_flush()
@@ -68,7 +74,7 @@ class FakeProducer:
 
 
 def _publisher(flight: Flight, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Publisher:
-    monkeypatch.setattr("streams.publisher.result_record", lambda decision, _: (b"key", b"value", []))
+    monkeypatch.setattr("streams.publisher.result_record", lambda *_: (b"key", b"value", []))
     publisher = Publisher(Settings(), lambda *_: b"", flight, HandOver(10), Pulse(), threading.Event())
     publisher._producer = producer  # type: ignore[assignment]
     return publisher
@@ -139,3 +145,104 @@ def test_results_that_are_known_already_wait_for_company(monkeypatch: pytest.Mon
     assert publisher._more([awaited]) == [], "somebody waits for it"
     assert publisher._more([known]) == [later]
     assert publisher._more([known]) == [], "nothing came for a moment"
+
+
+class Picky(FakeClient):
+    """Refuses values of more than some bytes, at once or when they are delivered."""
+
+    def __init__(
+        self, most: int, *, code: int = KafkaError.MSG_SIZE_TOO_LARGE, at_once: bool = False
+    ) -> None:
+        super().__init__()
+        self._most = most
+        self._code = code
+        self._at_once = at_once
+        self.values: list[tuple[str, bytes]] = []
+
+    def begin_transaction(self) -> None:
+        super().begin_transaction()
+        self.values = []
+
+    def produce(self, topic: str, *, value: bytes | None, on_delivery: Any, **_: Any) -> None:
+        self.values.append((topic.rpartition(".")[2], value or b""))
+        error = KafkaError(self._code) if len(value or b"") > self._most else None
+        if error is not None and self._at_once:
+            raise KafkaException(error)
+        on_delivery(error, None)
+
+
+def _dead(offset: int, size: int) -> Any:
+    record = Record("commands", 0, offset, 1_800_000_000_000, b"key", b"x" * size, ())
+    return fold(World(), [decode_record(record, lambda _: ("", {}))])[0]
+
+
+def _real(flight: Flight, client: FakeClient) -> Publisher:
+    publisher = Publisher(Settings(), orjson.dumps, flight, HandOver(10), Pulse(), threading.Event())
+    publisher._producer = FakeProducer(client)  # type: ignore[assignment]
+    return publisher
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["by the broker", "by the client"])
+def test_a_dead_letter_that_is_refused_goes_out_without_its_value(at_once: bool) -> None:
+    client = Picky(5_000, at_once=at_once)
+    batch = Batch(0, (), {0: 0}, {0: 3}, [_dead(0, 4_000), _dead(1, 6_000), _dead(2, 10)])
+    assert _real(Flight(), client)._publish([batch])
+    assert [len(value) for topic, value in client.values if topic == "dead-letters"] == [4_000, 0, 10]
+    assert len([1 for topic, _ in client.values if topic == "results"]) == 3
+    assert client.calls == ["begin", "abort", "begin", "offsets [(0, 3)]", "commit"]
+
+
+def test_a_result_that_is_refused_goes_out_without_its_details() -> None:
+    client = Picky(1_500)
+    decision = _dead(0, 10)
+    decision.result["problem"]["detail"] = "d" * 5_000
+    assert _real(Flight(), client)._publish([Batch(0, (), {0: 0}, {0: 1}, [decision])])
+    (value,) = [orjson.loads(value) for topic, value in client.values if topic == "results"]
+    assert (value["outcome"], value["commandOffset"]) == ("rejected", 0)
+    assert value["warnings"][0]["code"] == "result_incomplete"
+
+
+def test_what_is_refused_in_any_form_ends_the_process_and_says_where() -> None:
+    client = Picky(0, code=KafkaError.POLICY_VIOLATION)
+    with pytest.raises(Stop, match="partition 0, offset 5"):
+        _real(Flight(), client)._publish([Batch(0, (), {0: 5}, {0: 6}, [_dead(5, 10)])])
+
+
+def test_a_stored_outcome_that_cannot_be_encoded_goes_out_without_its_details() -> None:
+    def encode(result: dict[str, Any]) -> bytes:
+        if result["problem"]["errors"] or not result["warnings"]:
+            raise ValueError
+        return b"bare"
+
+    client = Picky(100)
+    publisher = _real(Flight(), client)
+    publisher._encode = encode
+    assert publisher._publish([Batch(0, (), {0: 0}, {0: 1}, [_dead(0, 10)])])
+    assert ("results", b"bare") in client.values
+
+
+class Refusing(FakeClient):
+    """Cannot commit while the process is told to stop."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__()
+        self._stop = stop
+
+    def begin_transaction(self) -> None:
+        self._stop.set()
+        raise KafkaException(KafkaError(KafkaError._STATE))
+
+
+def test_no_later_offsets_pass_a_batch_that_is_given_up() -> None:
+    flight, client = Flight(), FakeClient()
+    publisher = _real(flight, client)
+    publisher._producer = FakeProducer(Refusing(publisher._stop))  # type: ignore[assignment]
+    first, later = Batch(0, (), {0: 0}, {0: 1}, [_dead(0, 10)]), Batch(0, (), {0: 1}, {0: 2}, [_dead(1, 10)])
+    for batch in (first, later):
+        flight.depart()
+        publisher._applied.put(batch)
+    publisher._stop.set()
+    publisher.run()
+    publisher._producer = FakeProducer(client)  # type: ignore[assignment]
+    assert publisher._publish([later]), "void: there is nothing left to do"
+    assert client.calls == []

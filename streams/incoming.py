@@ -1,0 +1,54 @@
+"""Delivered messages as records: whatever the client can give of them, and nothing that is too large."""
+
+from __future__ import annotations
+
+from typing import Final, cast
+
+from confluent_kafka import Message
+
+from runtime.kafka import headers_of
+from schemas.command import Record
+from schemas.decode import MOST_KEY_BYTES, MOST_VALUE_BYTES
+
+#: ``Record.left_out`` of a message of which only the place is known.
+NOTHING: Final = ("headers", "key", "value")
+
+
+def read_record(message: Message) -> Record:
+    """A delivered message as a record; what cannot be read is named in ``left_out``."""
+    topic, partition, offset = cast("tuple[str, int, int]", place_of(message))
+    left_out: list[str] = []
+    headers = headers_of(message)
+    if headers is None:
+        left_out.append("headers")
+    # Hazard: compression makes a record of a megabyte out of a gigabyte; its value must not be copied.
+    size = len(message)
+    if size > MOST_VALUE_BYTES:
+        left_out.append("value")
+    key = message.key()
+    if key is not None and len(key) > MOST_KEY_BYTES:
+        key = None
+        left_out.append("key")
+    return Record(
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        timestamp_ms=message.timestamp()[1],
+        key=key,
+        value=message.value() if size <= MOST_VALUE_BYTES else None,
+        headers=tuple(headers or ()),
+        left_out=tuple(left_out),
+        size=size,
+    )
+
+
+def bare_record(message: Message) -> Record:
+    """The place of a message that cannot be read at all."""
+    topic, partition, offset = cast("tuple[str, int, int]", place_of(message))
+    timestamp_ms = message.timestamp()[1]
+    return Record(topic, partition, offset, timestamp_ms, None, None, (), left_out=NOTHING, size=len(message))
+
+
+def place_of(message: Message) -> tuple[object, object, object]:
+    """Topic, partition and offset; the client's hints allow ``None`` for what a delivered message has."""
+    return message.topic(), message.partition(), message.offset()

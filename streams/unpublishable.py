@@ -1,0 +1,135 @@
+"""Results and dead letters that the broker or the client refuses for good: noticed, and made smaller."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+
+from schemas.errors import Stop
+from sinks.isolation import IsolationLimit
+
+_log = structlog.get_logger("applier")
+Place = tuple[int, int]
+
+#: Errors about one record, which are the same however often it is sent.
+_OF_A_RECORD: Final = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_MSG_SIZE,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+        KafkaError.INVALID_RECORD,
+        KafkaError.POLICY_VIOLATION,
+        KafkaError._INVALID_ARG,  # noqa: SLF001 - the only name it has
+    }
+)
+#: Errors about a topic or about rights: no record's fault, and nothing that waiting mends.
+CONFIGURATION: Final = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
+        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
+    }
+)
+
+
+class Unpublishable(Exception):
+    """A record that is refused for good.
+
+    :param place: of the command it is about.
+    :param kind: ``result`` or ``dead letter``.
+    :param size: bytes of its value.
+    :param cause: a ``KafkaError``, or what the client raised.
+    """
+
+    def __init__(self, place: Place, kind: str, size: int, cause: object) -> None:
+        super().__init__(kind)
+        self.place = place
+        self.kind = kind
+        self.size = size
+        self.cause = cause
+
+
+class Refusals:
+    """The records of the transaction in hand that were refused, and what is sent in their stead."""
+
+    def __init__(self) -> None:
+        self._found: list[Unpublishable] = []
+        self._configuration: KafkaError | None = None
+        self._bare: set[Place] = set()
+        self._small: set[Place] = set()
+        self._limit = IsolationLimit()
+
+    def begin(self) -> None:
+        """A transaction begins."""
+        self._found = []
+        self._configuration = None
+
+    def delivered(
+        self, place: Place, kind: str, size: int, error: KafkaError | None, _message: Any = None
+    ) -> None:
+        """The broker has answered for one record."""
+        if error is None:
+            return
+        if error.code() in _OF_A_RECORD:
+            self._found.append(Unpublishable(place, kind, size, error))
+        elif error.code() in CONFIGURATION:
+            self._configuration = error
+
+    def check(self) -> None:
+        """Call when all records of the transaction are answered for.
+
+        :raises Unpublishable: the largest of those that were refused. The broker refuses all records that
+            were sent with one that is too large, so the others may be innocent.
+        :raises KafkaException: a topic is missing or forbidden.
+        """
+        if self._found:
+            raise max(self._found, key=lambda refused: refused.size)
+        if self._configuration is not None:
+            raise KafkaException(self._configuration)
+
+    def note(self, refused: Unpublishable) -> None:
+        """Send less for this record from now on.
+
+        :raises Stop: nothing less can be sent, or too many records are refused.
+        """
+        less = self._bare if refused.kind == "result" else self._small
+        cause = refused.cause
+        error = cause.name() if isinstance(cause, KafkaError) else type(cause).__name__
+        partition, offset = refused.place
+        if refused.place in less:
+            raise Stop(
+                f"the {refused.kind} of the record at partition {partition}, offset {offset} cannot be"
+                f" published even without its details ({error}); see docs/operations.md, Getting past one"
+                " record"
+            )
+        self._limit.isolate(refused)
+        _log.error(
+            "applier.isolated",
+            stage="publish",
+            partition=partition,
+            offset=offset,
+            record=refused.kind,
+            error=error,
+            reference=f"{partition}:{offset}",
+        )
+        less.add(refused.place)
+
+    def is_bare(self, place: Place) -> bool:
+        """Whether a result goes out without its details."""
+        return place in self._bare
+
+    def is_small(self, place: Place) -> bool:
+        """Whether a dead letter goes out without its value."""
+        return place in self._small
+
+    def settled(self, records: int) -> None:
+        """The transaction is committed."""
+        self._limit.passed(records - len(self._bare | self._small))
+        self._bare.clear()
+        self._small.clear()

@@ -1,0 +1,231 @@
+"""One record on which the pipeline fails is set aside inside its batch; all others are carried out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import orjson
+import pytest
+
+from domain import decide
+from domain.decision import Decision
+from runtime.postgres import Connection, connect
+from runtime.settings import Settings
+from schemas.command import Command, Record, Refused
+from schemas.decode import decode_record
+from schemas.errors import Stop
+from sinks.transaction import BatchTransaction
+from tests.harness.wire import event, new_id
+from tests.stack_fixtures import own_world
+
+pytestmark = pytest.mark.integration
+_FEW, _MANY = 5, 45
+
+
+def _no_avro(_: bytes) -> tuple[str, dict[str, Any]]:
+    raise AssertionError("no Avro here")
+
+
+@pytest.fixture(scope="module")
+def world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
+    with own_world(embedded_stack, template_database) as settings:
+        yield settings
+
+
+@pytest.fixture
+def connection(world: Settings) -> Iterator[Connection]:
+    with connect(world, application_name="test") as opened:
+        yield opened
+
+
+@pytest.fixture
+def refuse(connection: Connection) -> Iterator[Callable[[str], None]]:
+    """Let the database refuse rows with a title of ``bad``, by the given SQLSTATE."""
+
+    def install(state: str) -> None:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.title = 'bad' THEN"
+            f" RAISE EXCEPTION 'very private words' USING ERRCODE = '{state}';"
+            " END IF; RETURN NEW; END $$".encode()
+        )
+        connection.execute(
+            "CREATE TRIGGER refuse BEFORE INSERT ON customer_interactions"
+            " FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+        connection.commit()
+
+    yield install
+    connection.rollback()
+    connection.execute("DROP FUNCTION refuse CASCADE")
+    connection.commit()
+
+
+class Log:
+    """One partition of creates for one customer, applied without Kafka."""
+
+    def __init__(self, connection: Connection, **options: Any) -> None:
+        self.connection = connection
+        self.entity = new_id()
+        self.topic = f"commands-{self.entity[:8]}"
+        self.next = 0
+        self._transaction = BatchTransaction(connection, consumer_group=new_id(), topic=self.topic, **options)
+        entity = {"id": self.entity, "kind": "person", "displayName": "A"}
+        assert self.outcomes(self.apply([self.command("entity.upsert", entity)])) == ["applied"]
+
+    def command(self, kind: str = "interaction.create", data: dict[str, Any] | None = None) -> Any:
+        message = event(kind, self.entity, data or {"interactionType": "call"})
+        now = int(time.time() * 1000)
+        record = Record(self.topic, 0, self.next, now, self.entity.encode(), orjson.dumps(message), ())
+        self.next += 1
+        return decode_record(record, _no_avro)
+
+    def apply(self, commands: Sequence[Command | Refused]) -> list[Decision]:
+        return self._transaction.apply(commands, {0: commands[0].record.offset}, {})
+
+    @staticmethod
+    def outcomes(decisions: Sequence[Decision]) -> list[str]:
+        return [decision.outcome for decision in decisions]
+
+    def batch(self, size: int, bad: int, make_bad: Callable[[Any], Any]) -> list[Any]:
+        commands = [self.command() for _ in range(size)]
+        commands[bad] = make_bad(commands[bad])
+        return commands
+
+    def check(self, commands: Sequence[Any], bad: int) -> Decision:
+        """Apply them twice: all but one are carried out, and each has one outcome for good."""
+        decisions = self.apply(commands)
+        assert [n for n, outcome in enumerate(self.outcomes(decisions)) if outcome != "applied"] == [bad]
+        again = self.apply(commands)
+        assert [decision.result for decision in again] == [decision.result for decision in decisions]
+        record = commands[bad].record
+        for decision in (decisions[bad], again[bad]):
+            assert isinstance(decision.command, Refused)
+            assert decision.command.undecodable, "it gets a dead letter, also after a restart"
+            assert decision.result["problem"]["code"] == "internal_error"
+            assert f"reference 0:{record.offset}" in decision.result["problem"]["detail"]
+        rows = self.connection.execute(
+            "SELECT outcome FROM command_log WHERE command_id = %s", (f"dead:{self.topic}:0:{record.offset}",)
+        ).fetchall()
+        self.connection.commit()
+        assert rows == [("rejected",)]
+        return decisions[bad]
+
+
+def _with(command: Command, **attributes: str) -> Command:
+    members = {name: getattr(command, name) for name in command.__slots__}  # type: ignore[attr-defined]
+    envelope = command.envelope
+    changed = {name: getattr(envelope, name) for name in envelope.__slots__}  # type: ignore[attr-defined]
+    return Command(**{**members, "envelope": type(envelope)(**{**changed, **attributes})})
+
+
+@pytest.mark.parametrize("size", [1, _FEW, _MANY])
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"tenant_id": "11111111-1111-4111-8111-111111111111\n"},
+        {"organization_id": "22222222-2222-4222-8222-22222222222\\"},
+        {"entity_id": "{,}"},
+        {"actor_id": "a\x00b"},
+        {"id": "c\ud83d"},
+        {"sync_origin": "\ud83d"},
+    ],
+    ids=lambda attributes: next(iter(attributes)),
+)
+def test_an_attribute_that_cannot_be_stored(
+    connection: Connection, size: int, attributes: dict[str, str]
+) -> None:
+    log, bad = Log(connection), size // 2
+    log.check(log.batch(size, bad, lambda command: _with(command, **attributes)), bad)
+
+
+@pytest.mark.parametrize("size", [1, _FEW, _MANY])
+def test_a_rule_that_breaks_on_one_command(
+    connection: Connection, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = decide.HANDLERS["customers.interaction.create"]
+
+    def create(world: Any, command: Command, payload: Any) -> Decision:
+        if payload.title == "breaks":
+            raise KeyError("very private words")
+        return real(world, command, payload)
+
+    monkeypatch.setitem(decide.HANDLERS, "customers.interaction.create", create)
+    log, bad = Log(connection), size // 2
+    breaking = {"interactionType": "call", "title": "breaks"}
+    made = log.check(log.batch(size, bad, lambda given: _instead(log, given, breaking)), bad)
+    assert "KeyError" in made.result["problem"]["detail"]
+    assert "private" not in str(made.result)
+
+
+def _instead(log: Log, command: Command, data: dict[str, Any]) -> Any:
+    """Another command at the place of one."""
+    after, log.next = log.next, command.record.offset
+    other = log.command("interaction.create", data)
+    log.next = after
+    return other
+
+
+@pytest.mark.parametrize("size", [1, _MANY])
+@pytest.mark.parametrize("state", ["22P05", "22021", "54000", "P0001", "XX000", "44000"])
+def test_a_row_that_the_server_refuses(
+    connection: Connection, refuse: Callable[[str], None], size: int, state: str
+) -> None:
+    refuse(state)
+    log, bad = Log(connection), size // 2
+    data = {"interactionType": "call", "title": "bad"}
+    made = log.check(log.batch(size, bad, lambda given: _instead(log, given, data)), bad)
+    assert f"SQLSTATE {state}" in made.result["problem"]["detail"]
+    assert "private" not in str(made.result)
+
+
+@pytest.mark.parametrize("size", [1, _FEW, _MANY])
+def test_an_outcome_that_cannot_be_published(connection: Connection, size: int) -> None:
+    bad = size // 2
+
+    def check(decisions: Sequence[Decision]) -> None:
+        for decision in decisions:
+            if decision.command.record.offset == 1 + bad and decision.outcome == "applied":
+                raise Stop("the value does not fit its schema")
+
+    log = Log(connection, check=lambda decisions: _unless_stop(check, decisions))
+    log.check([log.command() for _ in range(size)], bad)
+
+
+def _unless_stop(check: Callable[[Any], None], decisions: Any) -> None:
+    try:
+        check(decisions)
+    except Stop as error:
+        raise ValueError from error
+
+
+def test_when_every_command_fails_the_process_ends(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(*_: Any) -> Decision:
+        raise RuntimeError
+
+    log = Log(connection)
+    monkeypatch.setitem(decide.HANDLERS, "customers.interaction.create", create)
+    with pytest.raises(Stop, match="broken deployment"):
+        log.apply([log.command() for _ in range(150)])
+    row = connection.execute("SELECT entity_version FROM customer_entities WHERE id = %s", (log.entity,))
+    assert row.fetchone() == (1,), "nothing of the batch is stored"
+    rejected = connection.execute(
+        "SELECT count(*) FROM command_log WHERE entity_id = %s AND outcome = 'rejected'", (log.entity,)
+    )
+    assert rejected.fetchone() == (0,)
+    connection.commit()
+
+
+def test_a_schema_that_is_out_of_date_is_no_commands_fault(connection: Connection) -> None:
+    log = Log(connection)
+    connection.execute("ALTER TABLE outbox RENAME COLUMN headers TO gone")
+    connection.commit()
+    try:
+        with pytest.raises(Stop, match="interactions db upgrade"):
+            log.apply([log.command() for _ in range(_MANY)])
+    finally:
+        connection.execute("ALTER TABLE outbox RENAME COLUMN gone TO headers")
+        connection.commit()

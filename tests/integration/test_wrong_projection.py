@@ -1,0 +1,70 @@
+"""A stored projection that is wrong is corrected by the next command, also by one that only adds."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import orjson
+import pytest
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.command import Record
+from schemas.decode import decode_record
+from sinks.transaction import BatchTransaction
+from tests.harness.wire import event, new_id
+
+pytestmark = pytest.mark.integration
+_EARLY, _LATE, _PAST = "2031-01-01T09:00:00Z", "2031-02-01T09:00:00Z", "2026-01-01T09:00:00Z"
+
+
+def _no_avro(_: bytes) -> Any:
+    raise AssertionError("no Avro here")
+
+
+@pytest.mark.parametrize("size", [1, 30], ids=["pipelined", "by COPY"])
+@pytest.mark.parametrize("wrong", ["NULL", "the other"])
+def test_a_create_does_not_repeat_a_wrong_next_interaction(
+    fresh_settings: Settings, size: int, wrong: str
+) -> None:
+    entity, early, late, done = (new_id() for _ in range(4))
+    with connect(fresh_settings, application_name="test") as connection:
+        transaction = BatchTransaction(connection, consumer_group="g", topic="commands")
+        offset = 0
+
+        def apply(*messages: dict[str, Any]) -> list[Any]:
+            nonlocal offset
+            first, commands = offset, []
+            for message in messages:
+                value, now = orjson.dumps(message), int(time.time() * 1000)
+                record = Record("commands", 0, offset, now, entity.encode(), value, ())
+                commands.append(decode_record(record, _no_avro))
+                offset += 1
+            return transaction.apply(commands, {0: first}, {})
+
+        def create(**data: Any) -> dict[str, Any]:
+            return event("interaction.create", entity, {"interactionType": "call", **data})
+
+        apply(
+            event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}),
+            create(id=early, scheduledAt=_EARLY),
+            create(id=late, scheduledAt=_LATE),
+            create(id=done, occurredAt=_PAST, status="done"),
+        )
+        shown = None if wrong == "NULL" else late
+        connection.execute(
+            "UPDATE customer_entities SET next_interaction_ref_id = %s, next_interaction_at = %s,"
+            " last_interaction_ref_id = NULL WHERE id = %s",
+            (shown, None if shown is None else _LATE, entity),
+        )
+        connection.commit()
+        decisions = apply(*(create(scheduledAt="2031-03-01T09:00:00Z") for _ in range(size)))
+        assert decisions[0].result["nextInteraction"]["interactionId"] == early
+        assert [event.type for event in decisions[0].events][1:] == ["customers.next_interaction.updated"]
+        row = connection.execute(
+            "SELECT next_interaction_ref_id::text, last_interaction_ref_id::text FROM customer_entities"
+            " WHERE id = %s",
+            (entity,),
+        ).fetchone()
+        assert row == (early, done)

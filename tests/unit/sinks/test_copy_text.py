@@ -1,0 +1,42 @@
+"""No value leaves its field in COPY text or in an array, whatever its column is called."""
+
+from __future__ import annotations
+
+import pytest
+
+from sinks.array_text import ARRAYS
+from sinks.new_rows import NewRows
+
+_HOSTILE = ("a\n", "a\tb", "a\\", "\\.", "\\N", "a\r", '"', ",", "}", "{", "a,b", '\\"')
+
+
+@pytest.mark.parametrize("text", _HOSTILE, ids=repr)
+def test_a_row_stays_one_line_of_its_columns(text: str) -> None:
+    rows = NewRows("t", ("tenant_id", "title", "result", "command_id"))
+    made = rows.text([(text, text, text, text), (None, "next", "{}", "row")]).decode()
+    lines = made.split("\n")
+    assert lines[1:] == ["\\N\tnext\t{}\trow", ""]
+    fields = lines[0].split("\t")
+    assert len(fields) == 4
+    assert {_unescaped(field) for field in fields} == {text}
+
+
+@pytest.mark.parametrize("kind", ["uuid", "text", "json"])
+@pytest.mark.parametrize("text", _HOSTILE, ids=repr)
+def test_an_element_of_an_array_stays_one_element(text: str, kind: str) -> None:
+    assert ARRAYS[kind]([text, None, "next"]) == (
+        '{"' + text.replace("\\", "\\\\").replace('"', '\\"') + '",NULL,"next"}'
+    )
+
+
+def _unescaped(field: str) -> str:
+    """As the server reads a field (PostgreSQL documentation, COPY, "Text Format")."""
+    text, rest = "", field
+    while rest:
+        if rest[0] == "\\":
+            text += {"n": "\n", "t": "\t", "r": "\r"}.get(rest[1], rest[1])
+            rest = rest[2:]
+        else:
+            text += rest[0]
+            rest = rest[1:]
+    return text
