@@ -12,8 +12,8 @@ from typing import Any, Final
 from domain.changed import changed
 from domain.decision import Decision
 from domain.due import rearm
-from domain.merge import GUARDED
 from domain.log_identity import logged_id
+from domain.merge import GUARDED
 from domain.model import Interaction, LogEntry
 from domain.outcome import check_version
 from domain.rows import entity_of, in_scope

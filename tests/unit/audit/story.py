@@ -64,13 +64,6 @@ def tell() -> Machine:
     m.send("interaction.undo", {"commandId": "delete-logged"}, entity=BODO, command_id="undo-delete")
     m.send("interaction.delete", {"id": LOGGED}, entity=BODO, command_id="delete-again")
     m.send("interaction.delete", {"id": VISIT}, entity=BODO, command_id="delete-visit")
-    # An id like the place of the undecodable record that follows it, and one like its own place.
-    place = next(record.partition for record in m.topics[COMMANDS] if record.key == ANNA.encode())
-    offset = sum(record.partition == place for record in m.topics[COMMANDS])
-    for at in (offset + 2, offset + 1):
-        m.send("interaction.update", {"id": CALL, "priority": at % 9}, entity=ANNA,
-               command_id=f"dead:{COMMANDS}:{place}:{at}")  # fmt: skip
-    m.append(ANNA.encode(), b"{no JSON either")
     # Nothing of these may leave a trace but an answer.
     m.send("interaction.update", {"id": CALL, "title": "stolen"}, entity=ANNA, tenant=OTHER_TENANT)
     m.send("interaction.update", {"id": CALL, "colour": "red"}, entity=ANNA)
@@ -80,6 +73,13 @@ def tell() -> Machine:
     m.send("interaction.complete", {"id": CALL, "validateOnly": True}, entity=ANNA, command_id="only-asking")
     m.append(ANNA.encode(), b"\x00\x00\x00\x00\x63broken", (("ce_id", b"x"), ("note", b"kept")))
     m.append(None, b"{not json")
+    # An id like the place of the undecodable record that follows it, and one like its own place.
+    place = next(record.partition for record in m.topics[COMMANDS] if record.key == ANNA.encode())
+    offset = sum(record.partition == place for record in m.topics[COMMANDS])
+    for at in (offset + 2, offset + 1):
+        m.send("interaction.update", {"id": CALL, "priority": at % 9}, entity=ANNA,
+               command_id=f"dead:{COMMANDS}:{place}:{at}")  # fmt: skip
+    m.append(ANNA.encode(), b"{no JSON either")
     m.send(
         "interaction_type.upsert",
         {"interactionType": "call", "label": "Phone call", "color": "#112233"},
