@@ -89,7 +89,8 @@ def test_an_id_like_the_place_of_an_undecodable_record_is_a_commands_own(log: Pu
     identity = f"dead:commands:0:{log.offset + 1}"
     first = log.applied("interaction.create", CALL, command_id=identity)
     assert first.result["commandId"] == identity
-    record = Record("commands", 0, log.offset, 0, ADA.encode(), b"not JSON", ())
+    scope = (("ce_id", b"x"), ("ce_tenantid", TENANT.encode()), ("ce_organizationid", ORGANIZATION.encode()))
+    record = Record("commands", 0, log.offset, 0, ADA.encode(), b"not JSON", scope)
     dead = log.carry_out(decode_record(record, never_avro))
     assert (dead.outcome, dead.logged) == ("rejected", True)
     assert log.send("interaction.create", CALL, command_id=identity).outcome == "duplicate"
