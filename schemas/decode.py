@@ -378,7 +378,7 @@ def _instant_attribute(attributes: dict[str, Any], name: str) -> Any:
 def _flag_attribute(attributes: dict[str, Any], name: str) -> bool:
     value = attributes.get(name, False)
     if value is True or value is False:
-        return value  # type: ignore[no-any-return]
+        return value
     if value not in ("true", "false"):
         raise _refused_attribute(name, "must be true or false")
     return bool(value == "true")

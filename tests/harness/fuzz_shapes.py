@@ -46,8 +46,8 @@ _TYPES: Final = (
 )
 #: Field or attribute → its limit in characters.
 _LIMITS: Final = {"title": 500, "body": 10_000, "interactionType": 100, "source": 100, "label": 100}
-#: Bytes of values around the limits of the broker and of the pipeline.
-_SIZES: Final = (59_990, 60_010, 999_850, 1_000_500, 1_048_000)
+#: Bytes of records around the limits of the client, the broker and the dead letters.
+_SIZES: Final = (59_990, 60_010, 998_000, 999_850)
 _PRIORITIES: Final = (True, 1.0, 5.5, "5", 100, 101, -1)
 
 
@@ -161,7 +161,8 @@ def _more_headers(raw: Raw, chance: random.Random) -> Raw:
 def _size(raw: Raw, chance: random.Random) -> Raw:
     """White space up to a size around a limit; one in two is not JSON any more, and does not compress."""
     value = raw.value or b""
-    missing = chance.choice(_SIZES) - len(value)
+    others = sum(len(name) + len(text) for name, text in raw.headers) + len(raw.key or b"")
+    missing = chance.choice(_SIZES) - len(value) - others
     if chance.random() < 0.5:
         return Raw(raw.key, value + b" " * missing, raw.headers)
     return Raw(raw.key, chance.randbytes(missing) + value, raw.headers)

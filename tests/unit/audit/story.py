@@ -76,9 +76,9 @@ def tell() -> Machine:
     # An id like the place of the undecodable record that follows it, and one like its own place.
     place = next(record.partition for record in m.topics[COMMANDS] if record.key == ANNA.encode())
     offset = sum(record.partition == place for record in m.topics[COMMANDS])
-    for at in (offset + 2, offset + 1):
-        m.send("interaction.update", {"id": CALL, "priority": at % 9}, entity=ANNA,
-               command_id=f"dead:{COMMANDS}:{place}:{at}")  # fmt: skip
+    for own in (offset + 2, offset + 1):
+        m.send("interaction.update", {"id": CALL, "priority": own % 9}, entity=ANNA,
+               command_id=f"dead:{COMMANDS}:{place}:{own}")  # fmt: skip
     m.append(ANNA.encode(), b"{no JSON either")
     m.send(
         "interaction_type.upsert",
