@@ -17,7 +17,7 @@ def tell() -> Machine:
     for entity, name in ((ANNA, "Anna"), (BODO, "Bodo")):
         m.send("entity.upsert", {"id": entity, "kind": "person", "displayName": name}, entity=entity)
     m.send("deal.upsert", {"id": DEAL, "title": "Roof"}, entity=ANNA)
-    at = "2026-03-10T09:00:00Z"
+    at = "2026-03-02T08:00:00Z"
     m.send(
         "interaction.create",
         {"id": CALL, "interactionType": "Call", "scheduledAt": at, "priority": 5, "dealId": DEAL},
@@ -26,7 +26,7 @@ def tell() -> Machine:
     )
     m.send(
         "interaction.create",
-        {"id": MAIL, "interactionType": "email", "scheduledAt": "2026-03-09T09:00:00Z", "body": "b" * 300},
+        {"id": MAIL, "interactionType": "email", "scheduledAt": "2026-03-02T07:00:00Z", "body": "b" * 300},
         entity=ANNA,
         command_id="create-mail",
     )
