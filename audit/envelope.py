@@ -11,6 +11,7 @@ import orjson
 from audit.cloudevent import CloudEvent, DecodeNamed, headers_of, is_binary, read_event
 from audit.contract import FIELDS, LOWER_UUID, Wrong, is_attribute_text, read_data, read_instant
 from audit.history import Rec
+from audit.moments import FIVE_MINUTES
 
 _PREFIX: Final = "customers."
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
@@ -132,6 +133,8 @@ def _check(parsed: Parsed, event: CloudEvent) -> None:
             raise Wrong(what)
     if given.get("sourceTimestamp") is None and "sourcetimestamp" in attributes:
         given["sourceTimestamp"] = read_instant(made)
+    if (given.get("sourceTimestamp") or 0) > parsed.now + FIVE_MINUTES:
+        raise Wrong("sourceTimestamp is in the future")
     if _asks(attributes):
         given["validateOnly"] = True
     parsed.data = given
