@@ -16,8 +16,37 @@ Rewrite = Callable[[Raw, random.Random], Raw]
 
 _TEXTS: Final = ("id", "source", "type", "tenantid", "organizationid", "entityid", "correlationid", "actorid")
 _SPACES: Final = ("\n", " ", "\t", "\r", "\x00", "\x1f", "\x7f", "\x85", "\u00a0", "\u2028")
-_FLAGS: Final = ("true", "false", True, False, "True", "1", 1, 0, "yes", "", " true", None, [])
-_WHOLE: Final = ("0", "1", 1, 0, True, "01", "-1", "1.0", 1.0, "9" * 10, "9" * 5_000, " 1", "1\n", None)
+_FLAGS: Final[tuple[Any, ...]] = (
+    "true",
+    "false",
+    True,
+    False,
+    "True",
+    "1",
+    1,
+    0,
+    "yes",
+    "",
+    " true",
+    None,
+    [],
+)
+_WHOLE: Final[tuple[Any, ...]] = (
+    "0",
+    "1",
+    1,
+    0,
+    True,
+    "01",
+    "-1",
+    "1.0",
+    1.0,
+    "9" * 10,
+    "9" * 5_000,
+    " 1",
+    "1\n",
+    None,
+)
 _INSTANTS: Final = (
     "2026-03-02T09:15:00z",
     "2016-12-31T23:59:60Z",

@@ -9,6 +9,7 @@ import pytest
 
 from domain.decision import Decision
 from domain.model import Interaction
+from schemas.command import Command
 from tests.unit.domain.commands import ADA, Publisher, at, interaction_id
 
 ONE = {"id": interaction_id(1)}
@@ -105,6 +106,7 @@ def test_a_moment_that_has_not_come_is_not_announced(log: Publisher, scheduled: 
     command = log.make(
         "interaction.mark_due", {"id": interaction_id(2), "scheduleVersion": 1, "phase": "due"}
     )
+    assert isinstance(command, Command)
     early = replace(command, payload=command.payload.model_copy(update={"id": interaction_id(1)}))
     decision = log.carry_out(early)
     assert (decision.outcome, decision.events) == ("no_op", ())
