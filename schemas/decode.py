@@ -88,14 +88,18 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
         )
 
 
-def refuse_unread(record: Record, rejection: Reject) -> Refused:
-    """Refuse a record that could not be decoded for no fault of its own, with what can be read of it."""
+def refuse_unread(record: Record, rejection: Reject, *, bare: bool = False) -> Refused:
+    """Refuse a record that could not be decoded for no fault of its own, with what can be read of it.
+
+    :param bare: read nothing of it.
+    """
     attributes: dict[str, Any] = {}
     envelope = PartialEnvelope()
     # Whatever broke the decoder may break this too.
     with contextlib.suppress(Exception):
         with contextlib.suppress(Reject):
-            _open(record, attributes)
+            if not bare:
+                _open(record, attributes)
         envelope = _partial(attributes)
     return Refused(
         record=record,

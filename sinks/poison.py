@@ -12,7 +12,6 @@ from schemas.command import Command, PartialEnvelope, Record, Refused
 from schemas.errors import Reject
 
 _log = structlog.get_logger("applier")
-INTERNAL_ERROR: Final = "internal_error"
 
 
 def reference(record: Record) -> str:
@@ -30,7 +29,7 @@ def isolation(record: Record, error: BaseException | None) -> Reject:
     state = f", SQLSTATE {error.sqlstate}" if isinstance(error, psycopg.Error) and error.sqlstate else ""
     cause = f" ({type(error).__name__}{state})" if error is not None else ""
     return Reject(
-        INTERNAL_ERROR,
+        "internal_error",
         f"the pipeline failed on this record{cause} and set it aside as a dead letter; nothing was changed."
         f" Report it with the reference {reference(record)}",
         status=500,

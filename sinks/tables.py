@@ -233,6 +233,23 @@ consumed_offsets: Final = sa.Table(
     postgresql_with={"fillfactor": 50},
 )
 
+applier_attempts: Final = sa.Table(
+    "applier_attempts",
+    metadata,
+    Column("consumer_group", Text, primary_key=True),
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    # Where the newest owner began, and how many in a row began there although records waited.
+    Column("start_offset", BigInteger, nullable=False),
+    Column("starts", Integer, nullable=False),
+    # What an owner that was careful had in hand, and how often one ended with it.
+    Column("first_offset", BigInteger),
+    Column("last_offset", BigInteger),
+    Column("failures", Integer, nullable=False),
+    Column("isolated", Integer, nullable=False),
+    _instant("updated_at", server_default=sa.text("now()")),
+)
+
 relay_positions: Final = sa.Table(
     "relay_positions",
     metadata,

@@ -83,6 +83,8 @@ class Flight:
         self._condition = threading.Condition()
         self._count = 0
         self._abandoned = False
+        #: Whether a stage has failed; a stop on request fails none.
+        self.failed = False
         self.epoch = 0
         #: For each partition, the offset below which results are published.
         self.published: dict[int, int] = {}
@@ -100,10 +102,14 @@ class Flight:
             self._count -= 1
             self._condition.notify_all()
 
-    def abandon(self) -> None:
-        """A stage has failed: nothing lands any more, nobody waits for it, and every batch is void."""
+    def abandon(self, *, failed: bool = False) -> None:
+        """Give up everything in flight: nothing lands any more, nobody waits for it, every batch is void.
+
+        :param failed: because a stage has failed.
+        """
         with self._condition:
             self._abandoned = True
+            self.failed = self.failed or failed
             self.epoch += 1
             self._condition.notify_all()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Final, cast
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeVar, cast
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -18,6 +20,7 @@ from schemas.decode import DecodeAvro
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.positions import Progress, read_progress
+from streams.careful import Careful
 from streams.decoding import Decoding
 from streams.incoming import place_of
 from streams.pipeline import Batch, Flight, HandOver, Pulse
@@ -30,6 +33,7 @@ _DRAIN_SECONDS: Final = 30.0
 _TRANSACTION_END_SECONDS: Final = 60.0
 #: Longer than any pause between two tries.
 _EXCUSED_SECONDS: Final = 10.0
+Answer = TypeVar("Answer")
 
 
 class Reader:
@@ -51,6 +55,7 @@ class Reader:
         stop: threading.Event,
     ) -> None:
         self._settings = settings
+        self._careful = Careful(settings)
         self._decoding = Decoding(decode_avro, self._wait_for_registry, stop)
         self._flight = flight
         self._batches = batches
@@ -110,6 +115,43 @@ class Reader:
         return messages
 
     def _deliver(self, messages: list[Message]) -> None:
+        if not self._careful.needed:
+            self._take(messages)
+            return
+        epoch = self._flight.epoch
+        sound = [message for message in messages if message.error() is None]
+        self._take([message for message in messages if message.error() is not None])
+        for group in self._careful.groups(sound):
+            refused = self._noted(partial(self._careful.take_in_hand, group))
+            self._take(group, refused)
+            # Nothing else is in flight: what ends the process now is in this group.
+            while not self._flight.drain(0.05):
+                self._idle(0.0)
+            if self._flight.epoch == epoch:
+                self._noted(partial(self._careful.finished, group, isolated=refused is not None))
+            else:
+                if not self._flight.failed:
+                    self._careful.given_up(group)
+                return
+
+    def _noted(self, note: Callable[[], Answer]) -> Answer:
+        """Write a mark; a database that is not available is waited for."""
+        delays = Backoff(ceiling=2.0).delays()
+        while True:
+            try:
+                return note()
+            except Retry as error:
+                if self._stop.is_set():
+                    raise
+                _log.warning("applier.retry", reason=str(error))
+                self._pulse.excuse("reader", _EXCUSED_SECONDS)
+                self._idle(next(delays))
+
+    def _take(self, messages: list[Message], refused: Refused | None = None) -> None:
+        """Decode the messages and hand them over.
+
+        :param refused: the one message, already decided upon.
+        """
         epoch = self._flight.epoch
         starts: dict[int, int] = {}
         commands: list[Command | Refused] = []
@@ -123,7 +165,7 @@ class Reader:
             if position is None or offset < position:
                 continue  # of an ownership that has ended
             starts.setdefault(partition, position)
-            commands.append(self._decoding.decode(message))
+            commands.append(refused or self._decoding.decode(message))
             self._positions[partition] = offset + 1
         crash_points.reach("after-decode")
         if commands:
@@ -185,6 +227,8 @@ class Reader:
         progress = self._progress(numbers)
         committed = self._committed(consumer, partitions)
         starts = []
+        waiting: dict[int, tuple[int, bool]] = {}
+        watermarks: dict[int, int] = {}
         for number in numbers:
             low, end = consumer.get_watermark_offsets(TopicPartition(self._topic, number), timeout=30)
             stored = progress.get(number)
@@ -215,6 +259,8 @@ class Reader:
             self._positions[number] = start
             self._flight.published[number] = min(published, applied)
             starts.append(TopicPartition(self._topic, number, start or OFFSET_BEGINNING))
+            waiting[number], watermarks[number] = (start, end > start), applied
+        self._careful.assigned(waiting, watermarks)
         _log.info("applier.assigned", partitions=numbers, starts=[part.offset for part in starts])
         consumer.incremental_assign(starts)
         # Hazard: a pause outlives the loss of a partition; without this it would come back deaf.
@@ -277,6 +323,7 @@ class Reader:
         return True
 
     def _forget(self, partitions: list[int]) -> None:
+        self._careful.revoked(partitions)
         for number in partitions:
             self._positions.pop(number, None)
             self._flight.published.pop(number, None)

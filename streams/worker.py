@@ -50,7 +50,7 @@ def _abandoning(flight: Flight, run: Stage) -> Stage:
         try:
             run()
         except BaseException:
-            flight.abandon()
+            flight.abandon(failed=True)
             raise
 
     return stage

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.record.util import calc_crc32c
+from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
+from aiokafka.record.util import calc_crc32c  # type: ignore[import-untyped]
 
 from runtime.settings import Settings
 from schemas.topics import COMMANDS

@@ -114,9 +114,9 @@ class Log:
 
 
 def _with(command: Command, **attributes: str) -> Command:
-    members = {name: getattr(command, name) for name in command.__slots__}  # type: ignore[attr-defined]
+    members = {name: getattr(command, name) for name in command.__slots__}
     envelope = command.envelope
-    changed = {name: getattr(envelope, name) for name in envelope.__slots__}  # type: ignore[attr-defined]
+    changed = {name: getattr(envelope, name) for name in envelope.__slots__}
     return Command(**{**members, "envelope": type(envelope)(**{**changed, **attributes})})
 
 

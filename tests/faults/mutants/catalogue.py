@@ -49,4 +49,5 @@ def load() -> dict[str, Mutant]:
     """The whole catalogue."""
     for room in ("applier", "relay", "rules", "contract"):
         import_module(f"tests.faults.mutants.of_the_{room}")
+    import_module("tests.faults.mutants.of_isolation")
     return MUTANTS

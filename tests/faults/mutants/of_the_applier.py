@@ -158,9 +158,9 @@ def _produce(change: Any) -> None:
 
     real = Publisher._produce
 
-    def produce(self: Any, producer: Any, topic: str, key: Any, value: Any, headers: Any) -> None:
+    def produce(self: Any, producer: Any, topic: str, key: Any, value: Any, *rest: Any) -> None:
         for altered in change(self, topic, value):
-            real(self, producer, topic, key, altered, headers)
+            real(self, producer, topic, key, altered, *rest)
 
     Publisher._produce = produce
 

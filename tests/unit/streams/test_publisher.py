@@ -163,7 +163,8 @@ class Picky(FakeClient):
         super().begin_transaction()
         self.values = []
 
-    def produce(self, topic: str, *, value: bytes | None, on_delivery: Any, **_: Any) -> None:
+    def produce(self, *names: str, on_delivery: Any, **options: Any) -> None:
+        (topic,), value = names, options["value"]
         self.values.append((topic.rpartition(".")[2], value or b""))
         error = KafkaError(self._code) if len(value or b"") > self._most else None
         if error is not None and self._at_once:

@@ -1,0 +1,152 @@
+"""Careful reading after a crash: few records at a time, each noted before it is touched.
+
+A record that ends the process without an exception (a crash in a library, no memory, a hang that the
+watch ends) would be read again at each start. When owners of a partition end without progress, the next
+one goes on in small groups and writes down which it has in hand. A group that was in hand at a crash is
+taken one by one, and a record that was in hand at two of them, at the last one alone, is isolated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import Final, cast
+
+import structlog
+from confluent_kafka import Message
+
+from runtime.settings import Settings
+from schemas.command import Refused
+from schemas.decode import refuse_unread
+from schemas.errors import Retry, Stop
+from sinks.attempts import Attempt, Attempts
+from sinks.poison import isolation, log_isolated
+from streams.incoming import bare_record, read_record
+
+_log = structlog.get_logger("applier")
+#: Owners in a row without progress after which the next one is careful.
+_STARTS: Final = 2
+#: Crashes with a record in hand after which it is isolated; at one more, without being read. The crash that
+#: made its owner's successor careful comes before them.
+_CRASHES: Final = 2
+#: Records in one group.
+_GROUP: Final = 50
+#: How far beyond its beginning an owner may have come, in batches: read, waiting, applied, published.
+_BATCHES: Final = 4
+#: Records isolated in a row because of crashes.
+_MOST_ISOLATED: Final = 5
+
+
+class Careful:
+    """Which partitions need care, and how far."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._attempts = Attempts(settings)
+        self._reach = _BATCHES * settings.batch_size
+        self._until: dict[int, int] = {}
+        self._known: dict[int, Attempt] = {}
+        self._applied: dict[int, int] = {}
+
+    def assigned(self, starts: Mapping[int, tuple[int, bool]], applied: Mapping[int, int]) -> None:
+        """Partitions have come.
+
+        :param starts: partition → where reading begins, and whether records wait there.
+        :param applied: partition → the watermark.
+        """
+        self._applied.update(applied)
+        try:
+            found = self._attempts.begin(starts)
+        except Retry as error:
+            _log.warning("applier.retry", reason=str(error))
+            return
+        for partition, attempt in found.items():
+            self._until.pop(partition, None)
+            start, waiting = starts[partition]
+            if waiting and (attempt.starts >= _STARTS or attempt.failures):
+                self._until[partition] = max(start + self._reach, (attempt.last or 0) + 1)
+                self._known[partition] = attempt
+                _log.warning("applier.careful", partition=partition, offset=start, starts=attempt.starts)
+        if not self._until:
+            self._attempts.close()
+
+    def revoked(self, partitions: Iterable[int]) -> None:
+        """Partitions have gone."""
+        for partition in partitions:
+            self._until.pop(partition, None)
+
+    @property
+    def needed(self) -> bool:
+        """Whether a partition needs care."""
+        return bool(self._until)
+
+    def groups(self, messages: Iterable[Message]) -> Iterable[list[Message]]:
+        """The messages in the groups in which they are taken, in their order."""
+        for _, same in groupby(messages, key=lambda message: message.partition()):
+            group: list[Message] = []
+            for message in same:
+                alone = self._suspect(message)
+                if group and (alone or len(group) == _GROUP):
+                    yield group
+                    group = []
+                group.append(message)
+                if alone:
+                    yield group
+                    group = []
+            if group:
+                yield group
+
+    def take_in_hand(self, group: list[Message]) -> Refused | None:
+        """Note a group before it is decoded; a refusal when its one record is to be isolated.
+
+        :raises Stop: one record after the other ends the process.
+        :raises Retry: the database is not available.
+        """
+        partition, first = _place(group[0])
+        if partition not in self._until:
+            return None
+        last = _place(group[-1])[1]
+        known = self._known.get(partition)
+        before = known.failures if known is not None and self._suspect(group[0]) else 0
+        self._attempts.try_records(partition, first, last, before + 1)
+        if known is None or (known.first, known.last) != (first, first) or known.failures < _CRASHES:
+            return None
+        if first < self._applied.get(partition, 0):
+            return None  # Hazard: it is carried out. To isolate it now would lose its outcome.
+        if known.isolated >= _MOST_ISOLATED:
+            raise Stop(
+                f"partition {partition}: {known.isolated} records in a row ended the process and were"
+                f" isolated, and the one at offset {first} does so too; this looks like a broken deployment."
+                " See docs/operations.md, Getting past one record"
+            )
+        record = read_record(group[0]) if known.failures == _CRASHES else bare_record(group[0])
+        log_isolated(record, "crash", None)
+        return refuse_unread(record, isolation(record, None), bare=True)
+
+    def finished(self, group: list[Message], *, isolated: bool) -> None:
+        """A group is carried out and published."""
+        partition, last = _place(group[-1])
+        if partition not in self._until:
+            return
+        self._attempts.done(partition, isolated=isolated)
+        if last + 1 >= self._until[partition]:
+            del self._until[partition]
+            if not self._until:
+                self._attempts.close()
+
+    def given_up(self, group: list[Message]) -> None:
+        """A group was not carried out, and no crash was the reason."""
+        try:
+            self._attempts.forgive(_place(group[0])[0])
+        except Retry as error:
+            _log.warning("applier.retry", reason=str(error))
+
+    def _suspect(self, message: Message) -> bool:
+        partition, offset = _place(message)
+        known = self._known.get(partition)
+        if partition not in self._until or known is None or known.first is None or known.last is None:
+            return False
+        return known.first <= offset <= known.last
+
+
+def _place(message: Message) -> tuple[int, int]:
+    return cast("tuple[int, int]", (message.partition(), message.offset()))

@@ -1,0 +1,121 @@
+"""After crashes a partition is read in small groups, and a record that was in hand at three is isolated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runtime.settings import Settings
+from schemas.errors import Stop
+from sinks.attempts import Attempt
+from streams.careful import Careful
+
+
+class Marks:
+    """The marks as they would be stored."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self.noted: list[tuple[int, int, int]] = []
+
+    def begin(self, _starts: Any) -> dict[int, Attempt]:
+        return {0: self._attempt}
+
+    def try_records(self, _partition: int, first: int, last: int, failures: int) -> None:
+        self.noted.append((first, last, failures))
+
+    def done(self, _partition: int, *, isolated: bool) -> None:
+        self.noted.append((-1, -1, int(isolated)))
+
+    def close(self) -> None:
+        return
+
+
+class At:
+    """A message at an offset."""
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def __len__(self) -> int:
+        return 5
+
+    def topic(self) -> str:
+        return "commands"
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 1_800_000_000_000
+
+    def key(self) -> bytes:
+        return b"key"
+
+    def value(self) -> bytes:
+        return b"value"
+
+    def headers(self) -> list[Any]:
+        return []
+
+
+def _careful(attempt: Attempt, *, waiting: bool = True, applied: int = 10) -> tuple[Careful, Marks]:
+    careful, marks = Careful(Settings(batch_size=100)), Marks(attempt)
+    careful._attempts = marks  # type: ignore[assignment]
+    careful.assigned({0: (10, waiting)}, {0: applied})
+    return careful, marks
+
+
+def _offsets(careful: Careful, first: int, end: int) -> list[list[int]]:
+    messages: list[Any] = [At(offset) for offset in range(first, end)]
+    return [[at.offset() or 0 for at in group] for group in careful.groups(messages)]
+
+
+@pytest.mark.parametrize(("starts", "waiting"), [(1, True), (0, True), (5, False)])
+def test_no_care_without_a_crash_or_without_work(starts: int, waiting: bool) -> None:
+    careful, _ = _careful(Attempt(starts, None, None, 0, 0), waiting=waiting)
+    assert not careful.needed
+
+
+def test_a_suspect_group_is_taken_one_by_one() -> None:
+    careful, marks = _careful(Attempt(1, 12, 14, 1, 0))
+    assert _offsets(careful, 10, 17) == [[10, 11], [12], [13], [14], [15, 16]]
+    assert careful.take_in_hand([At(10), At(11)]) is None  # type: ignore[list-item]
+    assert careful.take_in_hand([At(12)]) is None  # type: ignore[list-item]
+    assert marks.noted == [(10, 11, 1), (12, 12, 2)], "the crash of its group counts"
+
+
+@pytest.mark.parametrize(
+    ("failures", "applied", "isolated", "value"),
+    [(1, 10, False, None), (2, 10, True, b"value"), (3, 10, True, None), (2, 11, False, None)],
+    ids=["two crashes", "three", "a fourth while it was isolated", "carried out already"],
+)
+def test_a_record_in_hand_at_three_crashes_is_isolated(
+    failures: int, applied: int, isolated: bool, value: bytes | None
+) -> None:
+    careful, _ = _careful(Attempt(1, 10, 10, failures, 0), applied=applied)
+    message: Any = At(10)
+    refused = careful.take_in_hand([message])
+    assert (refused is not None) == isolated
+    if refused is not None:
+        assert (refused.rejection.code, refused.record.value) == ("internal_error", value)
+        assert "reference 0:10" in refused.rejection.detail
+
+
+def test_when_record_after_record_ends_the_process_none_is_to_blame() -> None:
+    careful, _ = _careful(Attempt(1, 10, 10, 2, 5))
+    message: Any = At(10)
+    with pytest.raises(Stop, match="broken deployment"):
+        careful.take_in_hand([message])
+
+
+def test_care_ends_where_no_former_owner_can_have_come() -> None:
+    careful, marks = _careful(Attempt(2, None, None, 0, 0))
+    message: Any = At(409)
+    careful.finished([message], isolated=False)
+    assert not careful.needed
+    assert marks.noted == [(-1, -1, 0)]
