@@ -11,6 +11,7 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from fastavro.types import Schema
 
+from audit.writer_schema import usable
 from schemas.errors import Stop
 
 _HEAD: Final = 5
@@ -22,12 +23,21 @@ class AvroValues:
 
     def __init__(self, registry: SchemaRegistryClient) -> None:
         self._registry = registry
-        self._schemas: dict[bytes, Schema | None] = {}
+        self._schemas: dict[bytes, tuple[str, Schema] | None] = {}
 
     def decode(self, value: bytes) -> Any:
         """The data of a value, by field name.
 
-        :raises ValueError: not the wire format, an unknown schema id, or data that do not fit it.
+        :raises ValueError: as ``decode_named``.
+        :raises Stop: the registry cannot be asked.
+        """
+        return self.decode_named(value)[1]
+
+    def decode_named(self, value: bytes) -> tuple[str, Any]:
+        """The full name of a value's record, and its data by field name.
+
+        :raises ValueError: not the wire format, an unknown schema id or an unusable schema, or data that
+            do not fit it to the last byte.
         :raises Stop: the registry cannot be asked.
         """
         head = value[:_HEAD]
@@ -35,15 +45,20 @@ class AvroValues:
             raise ValueError("not Avro in Confluent's wire format")
         if head not in self._schemas:
             self._schemas[head] = self._fetch(int.from_bytes(head[1:], "big"))
-        schema = self._schemas[head]
-        if schema is None:
-            raise ValueError("the registry does not know the schema id")
+        known = self._schemas[head]
+        if known is None:
+            raise ValueError("the registry has no usable schema of this id")
+        name, schema = known
+        body = BytesIO(value[_HEAD:])
         try:
-            return fastavro.schemaless_reader(BytesIO(value[_HEAD:]), schema, None)
+            data = fastavro.schemaless_reader(body, schema, None)
         except Exception as error:
             raise ValueError(f"not data of its schema: {type(error).__name__}") from error
+        if body.tell() != len(value) - _HEAD:
+            raise ValueError("bytes are left over after the data")
+        return name, data
 
-    def _fetch(self, schema_id: int) -> Schema | None:
+    def _fetch(self, schema_id: int) -> tuple[str, Schema] | None:
         try:
             found = self._registry.get_schema(schema_id)
         except SchemaRegistryError as error:
@@ -54,4 +69,8 @@ class AvroValues:
             raise Stop(f"the schema registry cannot be asked: {type(error).__name__}") from error
         if found.schema_type != "AVRO" or found.schema_str is None:
             return None
-        return fastavro.parse_schema(orjson.loads(found.schema_str))
+        try:
+            schema = usable(orjson.loads(found.schema_str))
+            return schema["name"], fastavro.parse_schema(schema, named_schemas={})
+        except Exception:  # noqa: BLE001 - a stranger's schema, and the parser says no in many ways
+            return None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any, Final
+from unicodedata import category
 
 from audit.moments import EARLIEST, LATEST, micros
-from audit.naming import type_code
+from audit.type_code import type_code
 
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 LOWER_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -43,6 +44,22 @@ def read_instant(value: Any) -> int:
     if moment is None or not EARLIEST <= moment < LATEST:
         raise Wrong("not an instant within the calendar")
     return moment
+
+
+def is_attribute_text(value: Any) -> bool:
+    """Whether a value is a text that an attribute may have (CloudEvents 1.0.2, "String")."""
+    return (
+        isinstance(value, str)
+        and len(value) <= 200
+        and value == value.strip()
+        and all(category(sign) != "Cc" for sign in value)
+    )
+
+
+def _command_id(value: Any) -> str:
+    if value and is_attribute_text(value):
+        return str(value)
+    raise Wrong("not a command id")
 
 
 def _flag(value: Any) -> bool:
@@ -99,7 +116,7 @@ FLAGS: Final = frozenset(
     f"customers.interactions.{name}" for name in ("unified", "legacy-adapters", "external-sync")
 )
 _short = _text(100)
-_command_id = _text(200, 1)
+_undo_token = _text(1100, 1)
 _big = 2**63 - 1
 Field = tuple[Callable[[Any], Any], bool]  # how to read it, whether null is allowed
 
@@ -165,7 +182,7 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
     "interaction.cancel": _ID,
     "interaction.reopen": _ID,
     "interaction.delete": _ID,
-    "interaction.undo": {"undoToken": (_command_id, True), "commandId": (_command_id, True)},
+    "interaction.undo": {"undoToken": (_undo_token, True), "commandId": (_command_id, True)},
     "interaction.recompute_next": {},
     "interaction.mark_due": {
         **_ID,
@@ -199,13 +216,13 @@ def read_data(kind: str, data: dict[str, Any], *, null_means_absent: bool) -> di
     if "_syncOrigin" in data and "syncOrigin" in data:
         raise Wrong("_syncOrigin and syncOrigin are one field")
     for name, value in data.items():
+        if value is None and null_means_absent:
+            continue  # also of a field that only a newer version knows
         field = fields.get(name) or _COMMON.get(name)
         if field is None:
             raise Wrong(f"unknown field {name!r}")
         read, nullable = field
         if value is None:
-            if null_means_absent:
-                continue
             if not nullable:
                 raise Wrong(f"{name} must not be null")
             given[name] = None

@@ -21,7 +21,6 @@ NAMED: Final = frozenset(
         "undo_not_available",
         "interaction_not_found",
         "id_not_available",
-        "source_timestamp_in_future",
         "idempotency_conflict",
     }
 )

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
 
-from audit.contract import FIELDS, LOWER_UUID, Wrong, read_data, read_instant
+from audit.cloudevent import CloudEvent, DecodeNamed, headers_of, is_binary, read_event
+from audit.contract import FIELDS, LOWER_UUID, Wrong, is_attribute_text, read_data, read_instant
 from audit.history import Rec
+from audit.moments import FIVE_MINUTES
 
-#: Bytes of a value and of a key, uncompressed, that a record of the commands topic may have.
-MOST_VALUE: Final = 4 * 1024 * 1024
-MOST_KEY: Final = 64 * 1024
 _PREFIX: Final = "customers."
-_CONTENT_TYPE: Final = "content-type"
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")
 _IDS: Final = ("tenantid", "organizationid", "entityid")
 _OPTIONAL: Final = ("subject", "syncorigin", "correlationid", "causationid", "actorid", "traceparent")
@@ -68,23 +65,19 @@ class Parsed:
         return bool(self.data and self.data.get("validateOnly"))
 
 
-def parse(record: Rec, decode: Callable[[bytes], Any]) -> Parsed:
+def parse(record: Rec, decode: DecodeNamed) -> Parsed:
     """Read one record; never raises on bad input."""
-    headers = {
-        _CONTENT_TYPE if name.lower() == _CONTENT_TYPE else name: value
-        for name, value in record.headers
-        if value is not None
-    }
+    headers = headers_of(record)
     parsed = Parsed(record, "", "", "", "", "", None, None, True)
-    binary = _is_binary(headers)
     try:
-        attributes, data, avro = _read(record, headers, decode, binary)
+        event = read_event(record, headers, decode)
     except ValueError as error:
         parsed.refusal = str(error) or "cannot be read"
-        if binary:
+        if is_binary(headers):
             # The attributes are readable, the data are not: undecodable, its own id stays free.
             _fill(parsed, {name[3:]: value.decode("utf-8", "replace") for name, value in headers.items()})
         return parsed
+    attributes, data = event.attributes, event.data
     _fill(parsed, attributes)
     wrong = _wrong_attributes(attributes)
     if wrong:
@@ -93,27 +86,27 @@ def parse(record: Rec, decode: Callable[[bytes], Any]) -> Parsed:
     elif not isinstance(data, dict):
         parsed.refusal = "data is not an object"
         parsed.undecodable = None
+    elif event.schema is not None and event.schema != _canonical(attributes["type"]):
+        parsed.refusal = "written as another type than the envelope's"
     elif parsed.kind not in FIELDS:
         parsed.refusal = "unknown type"
-        parsed.undecodable = None if avro else False
+        parsed.undecodable = False
     else:
         parsed.undecodable = False
-        parsed.content = _told(parsed, data)
-        parsed.asks = data.get("validateOnly") is True or _says_yes(attributes)
+        parsed.content = _told(parsed, event)
+        parsed.asks = data.get("validateOnly") is True or _asks(attributes) is True
         try:
-            _check(parsed, data, attributes, avro)
+            _check(parsed, event)
         except (Wrong, UnicodeDecodeError) as error:
             parsed.data, parsed.refusal = None, str(error)
-            if avro:
-                # The writer's schema may be of another type: then it is not decodable as this one.
-                parsed.undecodable = None
     return parsed
 
 
-def _check(parsed: Parsed, data: dict[str, Any], attributes: dict[str, Any], avro: bool) -> None:
+def _check(parsed: Parsed, event: CloudEvent) -> None:
+    attributes = event.attributes
     if not parsed.content:
         raise Wrong("the data are nested too deep")
-    given = read_data(parsed.kind, data, null_means_absent=avro)
+    given = read_data(parsed.kind, event.data, null_means_absent=event.schema is not None)
     version, made = attributes.get("expectedversion"), attributes.get("sourcetimestamp")
     rules = (
         (parsed.record.key == parsed.entity.encode(), "the record's key is not the entity id"),
@@ -133,13 +126,16 @@ def _check(parsed: Parsed, data: dict[str, Any], attributes: dict[str, Any], avr
             or _WHOLE.fullmatch(str(version)),
             "expectedversion is not a whole number",
         ),
+        (_asks(attributes) is not None, "validateonly is not true or false"),
     )
     for holds, what in rules:
         if not holds:
             raise Wrong(what)
     if given.get("sourceTimestamp") is None and "sourcetimestamp" in attributes:
         given["sourceTimestamp"] = read_instant(made)
-    if _says_yes(attributes):
+    if (given.get("sourceTimestamp") or 0) > parsed.now + FIVE_MINUTES:
+        raise Wrong("sourceTimestamp is in the future")
+    if _asks(attributes):
         given["validateOnly"] = True
     parsed.data = given
     parsed.expected_version = given.get("expectedVersion")
@@ -148,67 +144,32 @@ def _check(parsed: Parsed, data: dict[str, Any], attributes: dict[str, Any], avr
     parsed.meaning = hash((parsed.kind, *_scope(parsed), _image(given)))
 
 
-def _is_binary(headers: dict[str, bytes]) -> bool:
-    structured = headers.get(_CONTENT_TYPE, b"").lower().startswith(b"application/cloudevents")
-    return not structured and ("ce_type" in headers or "ce_id" in headers)
-
-
 def _wrong_attributes(attributes: dict[str, Any]) -> list[str]:
     """Names of the attributes that are missing or that no envelope may have."""
     wrong = [
         name for name in _ATTRIBUTES if not isinstance(attributes.get(name), str) or not attributes[name]
     ]
-    wrong += [name for name in _IDS if name not in wrong and not LOWER_UUID.fullmatch(attributes[name])]
     wrong += [
         name
-        for name in ("id", "type", "source", *_OPTIONAL)
-        if name in attributes and name not in wrong and not _is_short_text(attributes[name])
+        for name in (*_ATTRIBUTES, *_OPTIONAL)
+        if name in attributes and name not in wrong and not is_attribute_text(attributes[name])
     ]
-    version = attributes.get("specversion", "1.0")
-    if not isinstance(version, str) or not version.startswith("1."):
+    wrong += [name for name in _IDS if name not in wrong and not LOWER_UUID.fullmatch(attributes[name])]
+    if attributes.get("specversion", "1.0") != "1.0":
         wrong.append("specversion")
     return wrong
 
 
-def _is_short_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 200 and "\x00" not in value
-
-
-def _says_yes(attributes: dict[str, Any]) -> bool:
-    return str(attributes.get("validateonly")).lower() == "true"
+def _asks(attributes: dict[str, Any]) -> bool | None:
+    """The attribute ``validateonly``; ``None``: it says neither true nor false."""
+    value = attributes.get("validateonly", False)
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value)
+    return value if isinstance(value, bool) else None
 
 
 def _scope(parsed: Parsed) -> tuple[str, str, str]:
     return parsed.tenant, parsed.organization, parsed.entity
-
-
-def _read(
-    record: Rec, headers: dict[str, bytes], decode: Callable[[bytes], Any], binary: bool
-) -> tuple[dict[str, Any], Any, bool]:
-    value = record.value
-    if not record.readable:
-        raise ValueError("the name of a header is not UTF-8")
-    if len(value or b"") > MOST_VALUE or len(record.key or b"") > MOST_KEY:
-        raise ValueError("larger than a command may be")
-    if value is None:
-        raise ValueError("no value")
-    from_headers = {
-        name.removeprefix("ce_"): text.decode()
-        for name, text in headers.items()
-        if name.startswith("ce_") or name == "traceparent"
-    }
-    headers.get(_CONTENT_TYPE, b"").decode()  # who cannot say what it is has sent nothing
-    if not binary:
-        event = orjson.loads(value)
-        if not isinstance(event, dict):
-            raise ValueError("not a CloudEvent")
-        return {**from_headers, **event}, event.get("data", {}), False
-    if value[:1] == b"\x00":
-        return from_headers, decode(value), True
-    data = orjson.loads(value)
-    if not isinstance(data, dict):
-        raise ValueError("the value is not an object")
-    return from_headers, data, False
 
 
 def _fill(parsed: Parsed, attributes: dict[str, Any]) -> None:
@@ -216,19 +177,30 @@ def _fill(parsed: Parsed, attributes: dict[str, Any]) -> None:
         value = attributes.get(name)
         return value if isinstance(value, str) else ""
 
-    kind = text("type")
-    if kind.startswith("customers.interactions."):
-        kind = "customers.interaction." + kind.removeprefix("customers.interactions.")
+    kind = _canonical(text("type"))
     parsed.id = text("id")
     parsed.kind = kind.removeprefix(_PREFIX) if kind.startswith(_PREFIX) else ""
     parsed.tenant, parsed.organization = text("tenantid"), text("organizationid")
     parsed.entity = text("entityid")
 
 
-def _told(parsed: Parsed, data: Any) -> int:
+def _canonical(kind: str) -> str:
+    """The type without the plural of old publishers."""
+    name = kind.removeprefix("customers.interactions.")
+    return kind if name == kind else f"customers.interaction.{name}"
+
+
+def _told(parsed: Parsed, event: CloudEvent) -> int:
     """Stands for the data as sent; 0: they are nested deeper than a command may be."""
+    made = event.attributes.get("sourcetimestamp")
+    # The attribute is the field of the same name, where the data do not have it.
+    data = (
+        event.data
+        if event.data.get("sourceTimestamp") is not None
+        else {**event.data, "sourceTimestamp": made}
+    )
     try:
-        return hash((parsed.kind, *_scope(parsed), _image(data)))
+        return hash((parsed.kind, *_scope(parsed), _image(data if made is not None else event.data)))
     except TypeError:
         return 0
 

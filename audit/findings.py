@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Final
+
+import orjson
 
 from audit.history import Rec
 
@@ -26,6 +30,7 @@ class Check:
     trusted: int = 0
     lag: int = 0
     failed: int = 0
+    known: int = 0
     violations: list[dict[str, Any]] = field(default_factory=list)
 
     def fail(self, what: str, record: Rec | None = None, /, **where: Any) -> None:
@@ -34,7 +39,15 @@ class Check:
         if len(self.violations) < KEPT:
             place = {} if record is None else place_of(record)
             named = {name: value for name, value in where.items() if value is not None}
-            self.violations.append({"what": what, **place, **named})
+            finding = {"what": what, **place, **named}
+            self.violations.append({"finding": finding_id(self.name, finding), **finding})
+
+    def forgive(self, known: Set[str]) -> None:
+        """Count violations of these ids as known; they break the law no longer."""
+        for violation in self.violations:
+            if violation["finding"] in known and not violation.get("known"):
+                violation["known"] = True
+                self.known += 1
 
     def to_json(self) -> dict[str, Any]:
         """The check as ``interactions audit --json`` prints it."""
@@ -42,13 +55,20 @@ class Check:
             "name": self.name,
             "title": self.title,
             "law": self.law,
-            "ok": self.failed == 0,
+            "ok": self.failed == self.known,
             "checked": self.checked,
             "trusted": self.trusted,
             "lag": self.lag,
             "violationCount": self.failed,
+            "knownCount": self.known,
             "violations": self.violations,
         }
+
+
+def finding_id(check: str, finding: Mapping[str, Any]) -> str:
+    """A short name for one violation, the same in every audit that finds it again."""
+    image = orjson.dumps([check, dict(finding)], option=orjson.OPT_SORT_KEYS, default=str)
+    return f"{check}-{blake2b(image, digest_size=6).hexdigest()}"
 
 
 def place_of(record: Rec) -> dict[str, Any]:
@@ -84,7 +104,18 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether no law was broken."""
-        return all(check.failed == 0 for check in self.checks.values())
+        return all(check.failed == check.known for check in self.checks.values())
+
+    def forgive(self, known: Set[str]) -> None:
+        """Mark violations that an operator has looked into; ids that are found no more are noted.
+
+        :param known: ids of violations, as a report names them.
+        """
+        for check in self.checks.values():
+            check.forgive(known)
+        found = {violation["finding"] for check in self.checks.values() for violation in check.violations}
+        for identity in sorted(known - found):
+            self.note(f"the known violation {identity} is no longer found: remove it from the list")
 
     def behind(self, what: str, count: int = 1) -> None:
         """Count what lies past the cut: not a violation, but not checked either."""

@@ -61,12 +61,12 @@ class Fold:
         """Read the topic twice: once for the commands that are undone later, once for all."""
         for record in self._history.records(COMMANDS):
             if _mentions_undo(record):
-                command = parse(record, self._history.decode)
+                command = parse(record, self._history.decode_named)
                 target = undo_target(command) if command.kind == "interaction.undo" else None
                 if target is not None:
                     self._targets.add(target)
         for record in self._history.records(COMMANDS):
-            command = parse(record, self._history.decode)
+            command = parse(record, self._history.decode_named)
             if record.offset < self.evidence.watermark.get(record.partition, 0):
                 self._read(command)
             else:

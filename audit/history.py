@@ -73,12 +73,14 @@ class History:
     """Topics and tables by their catalogue names; each call gives a fresh pass over them.
 
     :param decode: reads an Avro value (Confluent wire format); raises ``ValueError`` when it cannot.
+    :param decode_named: as ``decode``, with the full name of the record.
     """
 
     cut: Cut
     topics: Mapping[str, Callable[[], Iterable[Rec]]]
     tables: Mapping[str, Callable[[], Iterable[Row]]]
     decode: Callable[[bytes], Any]
+    decode_named: Callable[[bytes], tuple[str, Any]]
 
     def records(self, topic: str) -> Iterable[Rec]:
         """Records of a topic: each partition in offset order."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from audit.decisions import Decision, no_op, rejected
 from audit.envelope import Parsed
+from audit.moments import FIVE_MINUTES
 from audit.naming import derived
 from audit.shapes import Interaction, short
 from audit.subjects import Subject
@@ -167,6 +168,8 @@ def mark_due(subject: Subject, command: Parsed) -> Decision:
         return no_op("rejected")
     phase = _PHASES[data["phase"]]
     if row.status != "planned" or row.schedule_version != data["scheduleVersion"] or row.due_phase >= phase:
+        return no_op()
+    if row.scheduled is None or row.scheduled > command.now + FIVE_MINUTES:
         return no_op()
     decision = _change(row, row._replace(due_phase=phase), data["phase"])
     decision.version = row.version

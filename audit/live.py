@@ -47,13 +47,15 @@ def live_history(settings: Settings, track: Track[Rec] | None = None) -> Iterato
             cut.begin[topic], cut.end[topic] = kafka.bounds(topic)
         with closing(PostgresReader(settings)) as postgres:
             cut.begin[COMMANDS], cut.end[COMMANDS] = kafka.bounds(COMMANDS)
+            values = AvroValues(make_registry(settings))
             yield History(
                 cut=cut,
                 topics={
                     topic: partial(_records, kafka, cut, topic, track) for topic in (COMMANDS, *_OUTPUTS)
                 },
                 tables={table: partial(postgres.rows, table) for table in TABLES},
-                decode=AvroValues(make_registry(settings)).decode,
+                decode=values.decode,
+                decode_named=values.decode_named,
             )
 
 

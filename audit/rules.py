@@ -9,7 +9,6 @@ from audit import lifecycle
 from audit.decisions import Decision, no_op, rejected
 from audit.envelope import Parsed
 from audit.lifecycle import Image
-from audit.moments import FIVE_MINUTES
 from audit.naming import command_key, undone_command
 from audit.shapes import Interaction
 from audit.subjects import Subject
@@ -58,8 +57,6 @@ class Model:
 
     def decide(self, command: Parsed) -> Decision:
         """What must become of a valid command that was not carried out before."""
-        if command.made > command.now + FIVE_MINUTES:
-            return rejected("source_timestamp_in_future")
         if command.kind == "interaction_type.upsert":
             return self._type(command)
         if command.kind == "feature_flag.set":

@@ -6,6 +6,7 @@ import gc
 import json
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from runtime.settings import Settings, load_settings
-from schemas.errors import InteractionsError
+from schemas.errors import InteractionsError, Stop
 
 if TYPE_CHECKING:
     from audit.findings import Report
@@ -25,13 +26,18 @@ Every command has exactly one outcome, the rows are what the commands give when 
 projection is right, each event came out once and in order, and the state topics show what the tables
 hold. Nothing is written. The audit may run while the pipeline works: what is not done yet counts as lag.
 
-Exit status: 0 no law is broken; 1 at least one violation (the rows are named); 2 it could not be audited.
+Each violation has an id. With --known FILE the ids in the file are reported as known and do not count.
+
+Exit status: 0 no law is broken, or only known violations; 1 at least one violation that is not known (the
+rows are named); 2 it could not be audited.
 """
 _EXAMPLES = """Examples:
 
 interactions audit
 
 interactions audit --wait 60 --require-drained
+
+interactions audit --known looked-into.txt
 
 interactions audit --json | jq '.checks[] | select(.ok | not)'
 """
@@ -50,6 +56,15 @@ def audit(
     require_drained: Annotated[
         bool, typer.Option("--require-drained", help="Count remaining lag as a failure (exit 1).")
     ] = False,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Ids of violations that were looked into, one per line; # begins a comment.",
+        ),
+    ] = None,
     max_shown: Annotated[int, typer.Option(min=0, help="Violations printed for each check.")] = 10,
 ) -> None:
     """Check the pipeline's laws."""
@@ -58,12 +73,14 @@ def audit(
     from audit.report_view import show
 
     try:
+        accepted = _ids(known)
         settings = load_settings()
         rested = wait_for_rest(settings, wait) if wait else True
         report = run_audit(settings)
     except InteractionsError as error:
         sys.stderr.write(f"The audit could not be made: {error}\n")
         raise typer.Exit(2) from None
+    report.forgive(accepted)
     if not rested:
         report.note(f"the pipeline was not at rest after {wait:g} s")
     if as_json:
@@ -72,6 +89,20 @@ def audit(
         show(report, Console(), max_shown)
     behind = require_drained and bool(report.lag or not rested)
     raise typer.Exit(0 if report.ok and not behind else 1)
+
+
+def _ids(file: Path | None) -> frozenset[str]:
+    """The ids in a file of known violations.
+
+    :raises Stop: it cannot be read.
+    """
+    if file is None:
+        return frozenset()
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Stop(f"the known violations in {file} cannot be read: {type(error).__name__}") from None
+    return frozenset(filter(None, (line.partition("#")[0].strip() for line in lines)))
 
 
 def run_audit(settings: Settings) -> Report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 
 from domain.changed import changed
@@ -14,6 +15,8 @@ from schemas.command import Command
 from schemas.events import DUE, OVERDUE
 from schemas.payloads import InteractionMarkDue
 
+#: How far the database's clock, by which the timers go, may be ahead of the broker's.
+_CLOCKS_APART: Final = timedelta(minutes=5)
 _PHASES: Final = {"due": (1, DUE), "overdue": (2, OVERDUE)}
 
 
@@ -30,6 +33,8 @@ def mark_due(world: World, command: Command, payload: InteractionMarkDue) -> Dec
     phase, event_type = _PHASES[payload.phase]
     if row.status != "planned" or row.schedule_version != payload.schedule_version or row.due_phase >= phase:
         return no_op(command, entity, row, warning("not_armed", "the schedule changed or was announced"))
+    if row.scheduled_at is None or row.scheduled_at - command.appended_at > _CLOCKS_APART:
+        return no_op(command, entity, row, warning("not_armed", "the scheduled moment has not come"))
     return changed(
         world,
         command,

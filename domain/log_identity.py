@@ -7,6 +7,16 @@ from typing import Final
 from schemas.command import Command, Refused
 
 NO_SCOPE: Final = "00000000-0000-0000-0000-000000000000"
+_PLACE: Final = "dead:"
+
+
+def logged_id(command_id: str) -> str:
+    """The ``command_id`` of a command's log row: its own id.
+
+    One that begins like the place of an undecodable record has a space before it, which no id of a
+    command begins with.
+    """
+    return f" {command_id}" if command_id.startswith(_PLACE) else command_id
 
 
 def log_identity(command: Command | Refused) -> tuple[str, str, str]:
@@ -15,11 +25,12 @@ def log_identity(command: Command | Refused) -> tuple[str, str, str]:
     An undecodable record stands under an id made of its place in the log: its own id, if it has one,
     stays free, so that a replay of the repaired record is not taken for a duplicate.
     """
-    envelope = command.envelope
     if isinstance(command, Command):
-        return envelope.tenant_id, envelope.organization_id, envelope.id  # type: ignore[return-value]
-    tenant, organization, identity = envelope.tenant_id, envelope.organization_id, envelope.id
-    if command.undecodable or identity is None or tenant is None or organization is None:
+        return command.envelope.tenant_id, command.envelope.organization_id, logged_id(command.envelope.id)
+    envelope = command.envelope
+    tenant, organization = envelope.tenant_id, envelope.organization_id
+    if command.undecodable or envelope.id is None or tenant is None or organization is None:
         record = command.record
-        identity = f"dead:{record.topic}:{record.partition}:{record.offset}"
-    return tenant or NO_SCOPE, organization or NO_SCOPE, identity
+        identity = f"{_PLACE}{record.topic}:{record.partition}:{record.offset}"
+        return tenant or NO_SCOPE, organization or NO_SCOPE, identity
+    return tenant, organization, logged_id(envelope.id)

@@ -12,6 +12,7 @@ from typing import Any, Final
 from domain.changed import changed
 from domain.decision import Decision
 from domain.due import rearm
+from domain.log_identity import logged_id
 from domain.merge import GUARDED
 from domain.model import Interaction, LogEntry
 from domain.outcome import check_version
@@ -43,10 +44,11 @@ RESTORED: Final = (
 
 
 def target_command_id(payload: InteractionUndo) -> str | None:
-    """The command to take back; ``None`` when the token is none of ours."""
+    """The log's id of the command to take back; ``None`` when the token is none of ours."""
+    identity = payload.command_id
     if payload.undo_token is not None:
-        return command_id_of(payload.undo_token)
-    return payload.command_id
+        identity = command_id_of(payload.undo_token)
+    return logged_id(identity) if identity is not None else None
 
 
 def undo(world: World, command: Command, payload: InteractionUndo) -> Decision:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import re
+from base64 import b64decode
+from binascii import Error as NotBase64
 from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
@@ -16,6 +18,7 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
+from schemas.attribute_text import attribute_text
 from schemas.command import Command, Envelope, PartialEnvelope, Record, Refused
 from schemas.errors import FieldError, Reject
 from schemas.instants import from_epoch_ms, parse_instant
@@ -26,6 +29,7 @@ from schemas.payloads import (
     InteractionTypeUpsert,
     canonical_type,
 )
+from schemas.unique_members import pointer_of, repeated_member
 from schemas.validation import field_errors
 from schemas.values import UUID_PATTERN
 
@@ -45,10 +49,11 @@ _OPTIONAL: Final = {
     "actorid": "actor_id",
     "traceparent": "traceparent",
 }
-_TEXTS: Final = frozenset({*_OPTIONAL, "id", "source", "type"})
+_IDS: Final = ("tenantid", "organizationid", "entityid")
+_TEXTS: Final = frozenset({*_OPTIONAL, *_IDS, "id", "source", "type"})
 _REQUIRED: Final = ("id", "source", "type", "tenantid", "organizationid", "entityid")
-_MAX_ATTRIBUTE: Final = 200
-_KNOWN: Final = (*_TEXTS, "tenantid", "organizationid", "entityid", "specversion", "time")
+_DATA: Final = frozenset({"data", "data_base64"})
+_KNOWN: Final = (*_TEXTS, "specversion", "time")
 _HEADERS: Final = {f"ce_{name}": name for name in _KNOWN}
 
 
@@ -67,10 +72,9 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
     data: dict[str, Any] | None = None
     envelope: Envelope | None = None
     try:
-        data = _open(record, attributes)
+        content = _open(record, attributes)
         envelope = _envelope(attributes)
-        if data is None:
-            data = _data(record, envelope.type, decode_avro)
+        data = _data(content, envelope.type, decode_avro) if isinstance(content, bytes) else content
         return _command(record, envelope, attributes, data)
     except Reject as rejection:
         return Refused(
@@ -78,7 +82,8 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
             envelope=_partial(attributes),
             rejection=rejection.kept(),
             appended_at=from_epoch_ms(record.timestamp_ms),
-            fingerprint=_fingerprint(envelope, data) or blake2b(record.value or b"", digest_size=16).digest(),
+            fingerprint=_fingerprint(envelope, attributes, data)
+            or blake2b(record.value or b"", digest_size=16).digest(),
             undecodable=isinstance(rejection, _Undecodable),
         )
 
@@ -106,8 +111,8 @@ def refuse_unread(record: Record, rejection: Reject, *, bare: bool = False) -> R
     )
 
 
-def _open(record: Record, attributes: dict[str, Any]) -> dict[str, Any] | None:
-    """Fill in the attributes and return the data, or ``None`` in binary mode, where the value is the data.
+def _open(record: Record, attributes: dict[str, Any]) -> dict[str, Any] | bytes:
+    """Fill in the attributes and return the data, as bytes where they are not part of the JSON.
 
     What can be read stays in ``attributes`` when the rest is refused: the publisher's answer needs it.
     """
@@ -115,21 +120,25 @@ def _open(record: Record, attributes: dict[str, Any]) -> dict[str, Any] | None:
         attributes.update(_readable(record.value))
         raise _Undecodable("undecodable", "the name of a header is not UTF-8 text")
     content_type = ""
+    twice: str | None = None
     try:
         for name, raw in record.headers:
             if raw is None:
                 continue
-            attribute = _HEADERS.get(name)
+            attribute = _HEADERS.get(name) or (name[3:] if name.startswith("ce_") else None)
             if attribute is not None:
+                # Instrumentation may add a traceparent beside the publisher's: the last one counts.
+                if attribute in attributes and attribute != "traceparent":
+                    twice = attribute
                 attributes[attribute] = raw.decode()
-            elif name.startswith("ce_"):
-                attributes[name[3:]] = raw.decode()
             elif name == "traceparent":
                 attributes["traceparent"] = raw.decode()
             elif name.lower() == "content-type":
                 content_type = raw.decode().lower()
     except UnicodeDecodeError:
         raise _Undecodable("undecodable", "a CloudEvents header is not UTF-8 text") from None
+    if twice is not None:
+        raise _repeated((twice,), attributes)
     if record.left_out:
         raise _Undecodable(
             "too_large",
@@ -140,13 +149,39 @@ def _open(record: Record, attributes: dict[str, Any]) -> dict[str, Any] | None:
         raise _Undecodable("undecodable", "the record has no value; a command is never a tombstone")
     structured = content_type.startswith("application/cloudevents")
     if not structured and ("type" in attributes or "id" in attributes):
-        return None
+        return record.value
     event = _json_object(record.value)
-    data = event.pop("data", {})
-    attributes.update(event)
+    # A null attribute is an absent one (CloudEvents JSON 1.0.2 section 2.2).
+    attributes.update((name, it) for name, it in event.items() if it is not None and name not in _DATA)
+    path = repeated_member(record.value, event)
+    if path is not None:
+        raise _repeated(path, attributes)
+    data, encoded = event.get("data"), event.get("data_base64")
+    if encoded is not None:
+        return _decoded(encoded, alone=data is None)
+    if data is None:
+        return {}
     if not isinstance(data, dict):
         raise _Undecodable("undecodable", "the CloudEvent's data is not an object")
     return data
+
+
+def _repeated(path: tuple[str, ...], attributes: dict[str, Any]) -> Reject:
+    """The refusal of a name that is given twice; the attribute of that name is not believed."""
+    code, detail = "duplicate_field", "is given twice; leave one out"
+    if path[0] == "data" and len(path) > 1:
+        return _Undecodable(code, f"the member {pointer_of(path[1:])} {detail}", pointer=pointer_of(path[1:]))
+    attributes.pop(path[0], None)
+    return _attribute(path[0][:100], code, detail)
+
+
+def _decoded(encoded: Any, *, alone: bool) -> bytes:
+    if not alone:
+        raise _attribute("data_base64", "duplicate_field", "is given beside data; leave one out")
+    try:
+        return b64decode(encoded, validate=True)
+    except (NotBase64, TypeError, ValueError):
+        raise _attribute("data_base64", "undecodable", "is not base64") from None
 
 
 def _readable(value: bytes | None) -> dict[str, Any]:
@@ -177,15 +212,12 @@ def _envelope(attributes: dict[str, Any]) -> Envelope:
                 f"the CloudEvents attribute {name} is missing or not a text",
                 errors=(FieldError("missing_attribute", "is required", attribute=name),),
             )
-    version = attributes.get("specversion", "1.0")
-    if not isinstance(version, str) or not version.startswith("1."):
+    if attributes.get("specversion", "1.0") != "1.0":
         raise _attribute("specversion", "unsupported_specversion", "must be 1.0")
     for name, value in attributes.items():
-        if name not in _TEXTS:
-            continue
-        if not isinstance(value, str) or len(value) > _MAX_ATTRIBUTE or "\x00" in value:
-            raise _attribute(name, "invalid_attribute", f"must be a text of at most {_MAX_ATTRIBUTE}")
-    for name in ("tenantid", "organizationid", "entityid"):
+        if name in _TEXTS:
+            _check_text(name, value)
+    for name in _IDS:
         if not _is_scope_id(attributes[name]):
             raise _attribute(name, "invalid_attribute", "must be a UUID in lower case")
     get = attributes.get
@@ -205,6 +237,15 @@ def _envelope(attributes: dict[str, Any]) -> Envelope:
     )
 
 
+def _check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise _attribute(name, "invalid_attribute", "must be a text")
+    try:
+        attribute_text(value)
+    except ValueError as error:
+        raise _attribute(name, "invalid_attribute", str(error)) from None
+
+
 @lru_cache(maxsize=8192)
 def _is_scope_id(text: str) -> bool:
     return _UUID.fullmatch(text) is not None and text == text.lower()
@@ -218,12 +259,14 @@ def _attribute(name: str, code: str, detail: str) -> _Undecodable:
     )
 
 
-def _data(record: Record, command_type: str, decode_avro: DecodeAvro) -> dict[str, Any]:
-    """The data of a binary-mode event: Confluent Avro by its magic byte, else JSON."""
-    value = record.value
-    assert value is not None
+def _data(value: bytes, command_type: str, decode_avro: DecodeAvro) -> dict[str, Any]:
+    """The data of an event whose data are bytes: Confluent Avro by its magic byte, otherwise JSON."""
     if not value.startswith(b"\x00"):
-        return _json_object(value)
+        data = _json_object(value)
+        path = repeated_member(value, data)
+        if path is not None:
+            raise _repeated(("data", *path), {})
+        return data
     try:
         name, data = decode_avro(value)
     except Reject as rejection:
@@ -247,7 +290,7 @@ def _command(
             "the record key must be the entity id, as text: it decides the partition",
             errors=(FieldError("key_mismatch", "differs from the record key", attribute="entityid"),),
         )
-    fingerprint = _fingerprint(envelope, data)
+    fingerprint = _fingerprint(envelope, attributes, data)
     if fingerprint is None:
         raise Reject("too_deep", "the data are nested deeper than any command needs")
     if "_syncOrigin" in data:
@@ -286,15 +329,20 @@ def _command(
         appended_at=appended_at,
         source_timestamp=source_timestamp,
         expected_version=expected,
-        validate_only=payload.validate_only or str(attributes.get("validateonly")).lower() == "true",
+        validate_only=_flag_attribute(attributes, "validateonly") or payload.validate_only,
         fingerprint=fingerprint,
     )
 
 
-def _fingerprint(envelope: Envelope | None, data: dict[str, Any] | None) -> bytes | None:
+def _fingerprint(
+    envelope: Envelope | None, attributes: dict[str, Any], data: dict[str, Any] | None
+) -> bytes | None:
     """What makes a command the same one when it comes again; ``None`` where its bytes must do."""
     if envelope is None or data is None:
         return None
+    made = attributes.get("sourcetimestamp")
+    if made is not None and data.get("sourceTimestamp") is None:
+        data = {**data, "sourceTimestamp": made}
     told = [envelope.type, envelope.tenant_id, envelope.organization_id, envelope.entity_id, data]
     try:
         image = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
@@ -331,6 +379,15 @@ def _instant_attribute(attributes: dict[str, Any], name: str) -> Any:
         raise _refused_attribute(name, str(error)) from None
 
 
+def _flag_attribute(attributes: dict[str, Any], name: str) -> bool:
+    value = attributes.get(name, False)
+    if value is True or value is False:
+        return value
+    if value not in ("true", "false"):
+        raise _refused_attribute(name, "must be true or false")
+    return bool(value == "true")
+
+
 def _whole_number(value: Any) -> int:
     text = str(value)
     if not re.fullmatch(r"[0-9]{1,9}", text):
@@ -355,12 +412,8 @@ def _validation(error: ValidationError) -> Reject:
 
 def _partial(attributes: dict[str, Any]) -> PartialEnvelope:
     """What can be trusted of a refused record: texts of sane length, ids only as UUIDs."""
-    texts = {
-        name: value
-        for name, value in attributes.items()
-        if isinstance(value, str) and 0 < len(value) <= _MAX_ATTRIBUTE and "\x00" not in value
-    }
-    ids = {name: texts[name] for name in ("tenantid", "organizationid", "entityid") if _is_id(texts, name)}
+    texts = {name: value for name, value in attributes.items() if _is_sound(value)}
+    ids = {name: texts[name] for name in _IDS if _is_id(texts, name)}
     return PartialEnvelope(
         id=texts.get("id"),
         type=canonical_type(texts["type"]) if "type" in texts else None,
@@ -370,6 +423,13 @@ def _partial(attributes: dict[str, Any]) -> PartialEnvelope:
         entity_id=ids.get("entityid"),
         **{field: texts.get(name) for name, field in _OPTIONAL.items() if field != "subject"},
     )
+
+
+def _is_sound(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and attribute_text(value) != ""
+    except ValueError:
+        return False
 
 
 def _is_id(texts: dict[str, str], name: str) -> bool:

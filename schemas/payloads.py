@@ -18,6 +18,7 @@ from schemas.values import (
     CommandId,
     Email,
     EntityKind,
+    Flag,
     Instant,
     InteractionType,
     Label,
@@ -26,6 +27,7 @@ from schemas.values import (
     ShortText,
     Status,
     Title,
+    UndoToken,
     UuidText,
 )
 
@@ -54,7 +56,7 @@ class Payload(BaseModel):
 
     entity_id: UuidText | None = None
     source_timestamp: Instant | None = None
-    validate_only: Annotated[bool, Field(strict=True)] = False
+    validate_only: Flag = False
     expected_version: Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)] | None = None
     sync_origin: ShortText | None = None
 
@@ -124,15 +126,15 @@ class InteractionTypeUpsert(Payload):
     label: Label | None = None
     icon: ShortText | None = None
     color: Color | None = None
-    actionable: bool | None = None
-    strict: bool | None = None
+    actionable: Flag | None = None
+    strict: Flag | None = None
 
 
 class FeatureFlagSet(Payload):
     """Switch a feature flag of the whole tenant on or off (spec "Configuration")."""
 
     flag: FlagName
-    enabled: Annotated[bool, Field(strict=True)]
+    enabled: Flag
 
 
 class InteractionCreate(Payload):
@@ -224,7 +226,7 @@ class InteractionDelete(Payload):
 class InteractionUndo(Payload):
     """Take back one applied command, named by its undo token or by its id."""
 
-    undo_token: CommandId | None = None
+    undo_token: UndoToken | None = None
     command_id: CommandId | None = None
 
     @model_validator(mode="after")

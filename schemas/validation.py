@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from schemas.errors import FieldError
+from schemas.unique_members import pointer_of
 
 MOST_ERRORS: Final = 20
 _CODES: Final = {
@@ -43,15 +44,11 @@ def field_errors(items: Iterable[Mapping[str, Any]], *, request: bool = False) -
             detail = detail.format(**item.get("ctx", {}))
         location = [str(part) for part in item["loc"]]
         if not request:
-            found.append(FieldError(code, detail, _pointer(location)))
+            found.append(FieldError(code, detail, pointer_of(location)))
         elif location and location[0] == "body":
             # After the part of an unreadable body stands a byte position, which is no member.
             path = [] if item["type"] == "json_invalid" else location[1:]
-            found.append(FieldError(code, detail, _pointer(path)))
+            found.append(FieldError(code, detail, pointer_of(path)))
         else:
             found.append(FieldError(code, detail, attribute=".".join(location[1:])[:200]))
     return tuple(found)
-
-
-def _pointer(location: list[str]) -> str:
-    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in location)[:200]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from datetime import datetime
-from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 from pydantic.json_schema import WithJsonSchema
 
+from schemas.attribute_text import attribute_text
 from schemas.instants import parse_instant
+from schemas.type_codes import normalize_interaction_type
 
 Status = Literal["planned", "done", "canceled"]
 EntityKind = Literal["person", "company"]
@@ -19,7 +18,6 @@ EntityKind = Literal["person", "company"]
 #: Anchored for pydantic, whose ``$`` is the end of the text. Hazard: ``$`` of ``re`` also matches before a
 #: final line feed; there use ``fullmatch``, never ``match``.
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
-_TYPE_CODE: Final = re.compile(r"\w[\w.:-]*")
 
 
 def no_nul(text: str) -> str:
@@ -31,21 +29,6 @@ def no_nul(text: str) -> str:
     if "\x00" in text:
         raise ValueError("must not contain the NUL character")
     return text
-
-
-@lru_cache(maxsize=4096)
-def normalize_interaction_type(text: str) -> str:
-    """The dictionary code of a type as a person may write it.
-
-    Compatibility-normalised (NFKC), lower case, white space and dashes as one underscore:
-    ``" Follow-up  Call"`` is ``follow_up_call``.
-
-    :raises ValueError: nothing is left, or it holds other than letters, digits and ``_ . :``.
-    """
-    code = re.sub(r"[\s\-_]+", "_", unicodedata.normalize("NFKC", text).strip().lower()).strip("_")
-    if not code or not _TYPE_CODE.fullmatch(code):
-        raise ValueError("must name an interaction type with letters, digits, spaces or _ . : -")
-    return code
 
 
 UuidText = Annotated[
@@ -66,5 +49,9 @@ InteractionType = Annotated[
     str, StringConstraints(min_length=1, max_length=100), AfterValidator(normalize_interaction_type)
 ]
 Priority = Annotated[int, Field(ge=0, le=100, strict=True)]
+#: JSON's true or false alone: not 1, "yes" or "true".
+Flag = Annotated[bool, Field(strict=True)]
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
-CommandId = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(no_nul)]
+CommandId = Annotated[str, StringConstraints(min_length=1), AfterValidator(attribute_text)]
+#: ``u.`` and the base64 of a command id: 200 characters are at most 800 bytes of UTF-8.
+UndoToken = Annotated[str, StringConstraints(min_length=1, max_length=1100), AfterValidator(no_nul)]

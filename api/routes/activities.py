@@ -26,7 +26,8 @@ from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import ActivityPage, shaped
 from runtime.gateway_settings import GatewaySettings
-from schemas.values import UuidText, normalize_interaction_type
+from schemas.type_codes import normalize_interaction_type
+from schemas.values import UuidText
 from sinks.reads.old_lists import OldListQuery, old_list
 
 router = guarded_router("activities (deprecated)")

@@ -18,6 +18,7 @@ from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import FlagList, shaped
 from schemas.flags import FlagName
+from schemas.values import Flag
 
 router = guarded_router("flags")
 PATH: Final = "/api/customers/flags"
@@ -27,7 +28,7 @@ class FlagBody(RequestBody):
     """A flag and its new value."""
 
     flag: FlagName
-    enabled: bool
+    enabled: Flag
 
 
 @router.get(PATH, responses=shaped(FlagList))

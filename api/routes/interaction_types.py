@@ -18,7 +18,7 @@ from api.routing import guarded_router
 from api.services import Needed, Services
 from api.shapes import TypeList, shaped
 from schemas.errors import Reject
-from schemas.values import Color, InteractionType, ShortText
+from schemas.values import Color, Flag, InteractionType, ShortText
 from sinks.reads.interaction_types import dictionary
 
 router = guarded_router("interaction types")
@@ -33,8 +33,8 @@ class TypeBody(RequestBody):
     label: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")] | None = None
     icon: ShortText | None = None
     color: Color | None = None
-    actionable: bool | None = None
-    strict: bool | None = None
+    actionable: Flag | None = None
+    strict: Flag | None = None
 
 
 @router.get(PATH, responses=shaped(TypeList))

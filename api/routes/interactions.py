@@ -21,6 +21,7 @@ from api.routing import guarded_router
 from api.services import Needed, Services
 from api.shapes import Interaction, InteractionPage, shaped
 from schemas.errors import FieldError
+from schemas.type_codes import normalize_interaction_type
 from schemas.values import (
     UUID_PATTERN,
     Body,
@@ -32,7 +33,6 @@ from schemas.values import (
     Status,
     Title,
     UuidText,
-    normalize_interaction_type,
 )
 from sinks.reads.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
 

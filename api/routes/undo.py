@@ -27,7 +27,7 @@ _PATH: Final = "/api/audit_logs/audit-logs/actions/undo"
 class UndoBody(RequestBody):
     """The token from an ``x-om-operation`` header."""
 
-    undo_token: Annotated[str, Field(min_length=1, max_length=400)]
+    undo_token: Annotated[str, Field(min_length=1, max_length=1100)]
 
 
 @router.post(_PATH)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from domain.log_identity import logged_id
 from sinks.reads.scope import Connection, Scope, fetch
 
 _SQL: Final = """
@@ -40,5 +41,5 @@ async def fate_of(connection: Connection, scope: Scope, command_id: str) -> Fate
 
     :param command_id: without NUL, which Postgres cannot even compare.
     """
-    rows = await fetch(connection, _SQL, {**scope.parameters(), "command": command_id})
-    return Fate(**rows[0]) if rows else None
+    rows = await fetch(connection, _SQL, {**scope.parameters(), "command": logged_id(command_id)})
+    return Fate(**{**rows[0], "command_id": command_id}) if rows else None

@@ -6,8 +6,10 @@ import json
 import os
 
 import pytest
+from confluent_kafka.schema_registry import Schema
 
 from runtime.postgres import connect
+from runtime.registry import make_registry
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
 from sinks.positions import watermarks
@@ -16,6 +18,7 @@ from tests.harness.fuzz import Fuzz
 from tests.harness.roles import running, wait_until
 from tests.harness.seed import SEED
 from tests.harness.wire import publish
+from tests.harness.writer_schemas import writer_schemas
 
 # Read at once: the servers' fixture hides these variables from the tests.
 _RECORDS = int(os.environ.get("INTERACTIONS_FUZZ_RECORDS") or 5_000)
@@ -25,7 +28,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + _RECORDS // 50)
 
 def test_no_record_stalls_the_applier(fresh_settings: Settings) -> None:
     print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
-    fuzz = Fuzz(SEED)
+    fuzz = Fuzz(SEED, _registered(fresh_settings))
     with running(fresh_settings, "applier") as applier, running(fresh_settings, "relay"):
         for sent in range(0, _RECORDS, _PART):
             records = (fuzz.record() for _ in range(min(_PART, _RECORDS - sent)))
@@ -38,6 +41,15 @@ def test_no_record_stalls_the_applier(fresh_settings: Settings) -> None:
     assert not broken, json.dumps(broken, indent=1)
     assert code == 0, report
     assert report["lag"] == 0
+
+
+def _registered(settings: Settings) -> list[int]:
+    """Ids of the writers' schemas, each under a subject of its own."""
+    registry = make_registry(settings)
+    return [
+        registry.register_schema(f"{settings.topic(COMMANDS)}-{number}", Schema(json.dumps(schema), "AVRO"))
+        for number, schema in enumerate(writer_schemas())
+    ]
 
 
 def _applied(settings: Settings, ends: dict[int, int]) -> bool:

@@ -13,37 +13,32 @@ from domain.decide import fold
 from domain.world import World
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
-from schemas.errors import Reject
 from sinks.outbox import outbox_rows
 from sinks.store import _log_row
 from streams.dead_letter_records import dead_letter_headers
 from streams.result_records import result_record
 from tests.harness.fuzz import Fuzz
+from tests.harness.memory_registry import MemoryRegistry
 from tests.harness.seed import SEED
 from tests.harness.wire import event, new_id
+from tests.harness.writer_schemas import writer_schemas
 
 # Read at once: the servers' fixture hides these variables from the tests.
 _RECORDS = int(os.environ.get("INTERACTIONS_FUZZ_RECORDS") or 20_000)
 _BATCH = 500
 
 
-def _avro(value: bytes) -> tuple[str, dict[str, object]]:
-    """A registry that knows one schema, and not what follows the id."""
-    if value[1:5] == b"\x00\x00\x00\x01":
-        return "customers.interaction.create", {"interactionType": "call"}
-    raise Reject("unknown_schema_id", "the registry does not know this schema")
-
-
 def test_no_record_stalls_decoder_or_rules() -> None:
     print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
     fuzz, world, seen = Fuzz(SEED), World(), Counter[str]()
+    decode_avro = MemoryRegistry(writer_schemas()).decoder().decode_command
     now = int(time.time() * 1000)
     for start in range(0, _RECORDS, _BATCH):
         commands = []
         for offset in range(start, min(start + _BATCH, _RECORDS)):
             raw = fuzz.record()
             record = Record("fuzz", 0, offset, now + offset, raw.key, raw.value, raw.headers)
-            commands.append(decode_record(record, _avro))
+            commands.append(decode_record(record, decode_avro))
         decisions = fold(world, commands)
         assert [decision.command for decision in decisions] == commands
         for decision in decisions:
@@ -68,6 +63,6 @@ def test_deep_data_hold_up_nobody(depth: int) -> None:
     message = event("interaction.create", new_id(), {"interactionType": "call", "title": "DEEP"})
     value = orjson.dumps(message).replace(b'"DEEP"', b'{"a":' * depth + b"1" + b"}" * depth)
     record = Record("fuzz", 0, 0, 1_800_000_000_000, message["entityid"].encode(), value, ())
-    (decision,) = fold(World(), [decode_record(record, _avro)])
+    (decision,) = fold(World(), [decode_record(record, MemoryRegistry(()).decoder().decode_command)])
     assert decision.outcome == "rejected"
     result_record(decision, orjson.dumps)

@@ -1,13 +1,20 @@
-"""Records that publishers should never send, and some they should: random, and mutated from good ones."""
+"""Records that publishers should never send, and some they should: random, and mutated from good ones.
+
+The mutations know the structure of a record: ``tests.harness.fuzz_shapes`` has those of the envelope, the
+JSON text, the headers and the sizes, ``tests.harness.writer_schemas`` those of Avro.
+"""
 
 from __future__ import annotations
 
 import copy
 import json
 import random
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from tests.harness.fuzz_avro import AvroRecords
+from tests.harness.fuzz_shapes import CHANGES, REWRITES
 from tests.harness.histories import history
 from tests.harness.load import hash_of
 from tests.harness.wire import Raw, event
@@ -133,17 +140,26 @@ _TYPES: Final = (
 
 
 class Fuzz:
-    """An endless source of records; the same seed gives the same ones."""
+    """An endless source of records; the same seed gives the same ones.
 
-    def __init__(self, seed: int) -> None:
+    :param schema_ids: ids under which the registry has the schemas of ``tests.harness.writer_schemas``, in
+        their order; 1, 2, 3 … unless given.
+    """
+
+    def __init__(self, seed: int, schema_ids: Sequence[int] | None = None) -> None:
         self.chance = random.Random(seed)
         self._good = list(history(seed, 400, entities=10))
+        self._avro = AvroRecords(self.chance, schema_ids)
 
     def record(self) -> Raw:
         """One record: a good one, a good one with something broken, or noise."""
         roll = self.chance.random()
         if roll < 0.1:
             return self._noise()
+        if roll < 0.2:
+            return self._avro.record(self.chance.choice(self._good)["entityid"], self._id())
+        if roll < 0.45:
+            return self._shaped()
         message = self._mutated() if roll < 0.85 else self.chance.choice(self._good)
         # One id, one form: a refused command is known again by its bytes alone.
         binary = hash_of(ascii(message.get("id"))) < 0.4
@@ -158,6 +174,16 @@ class Fuzz:
             (self.chance.choice(_HEADERS), self.chance.randbytes(6)) for _ in range(self.chance.randrange(4))
         )
         return Raw(self.chance.choice((None, b"", self.chance.randbytes(16))), value, headers)
+
+    def _shaped(self) -> Raw:
+        """A good record with one change to its structure, under an id of its own."""
+        message = copy.deepcopy(self.chance.choice(self._good))
+        message["id"] = self._id()
+        if self.chance.random() < 0.6:
+            self.chance.choice(CHANGES)(message, self.chance)
+            return self._binary(message) if hash_of(ascii(message["id"])) < 0.4 else self._structured(message)
+        raw = self._binary(message) if self.chance.random() < 0.5 else self._structured(message)
+        return self.chance.choice(REWRITES)(raw, self.chance)
 
     def _mutated(self) -> dict[str, Any]:
         chance = self.chance

@@ -9,7 +9,8 @@ import pytest
 
 from runtime.postgres import connect
 from runtime.settings import Settings
-from schemas.topics import DEAD_LETTERS
+from schemas.topics import COMMANDS, DEAD_LETTERS
+from tests.harness.audit import assert_clean
 from tests.harness.raw_header import publish_raw_header
 from tests.harness.roles import running
 from tests.harness.wire import (
@@ -300,3 +301,40 @@ def test_ten_thousand_poison_among_ten_thousand_good(pipeline: Settings) -> None
             "SELECT count(*) FROM customer_interactions WHERE entity_id = ANY(%s::uuid[])", (entities,)
         ).fetchone()
     assert counted == (10_000,)
+
+
+def test_the_strict_contract_from_end_to_end(fresh_settings: Settings) -> None:
+    """Records that only one of applier and auditor used to read, and an audit that stays clean."""
+    one = new_id()
+    flag = event("interaction_type.upsert", ORGANIZATION, {"interactionType": "call", "actionable": "yes"})
+    repeated = orjson.dumps(_create(one)).replace(
+        b'{"interactionType"', b'{"title":"a","title":"b","interactionType"'
+    )
+    place = f"dead:{fresh_settings.topic(COMMANDS)}"
+    messages: list[dict[str, Any] | Raw] = [
+        _entity(one),
+        {**_create(one), "validateonly": "1"},
+        {**_create(one), "correlationid": None, "subject": None},
+        flag,
+        Raw(one.encode(), repeated),
+        *(
+            {**_create(one), "id": f"{place}:{partition}:{at}"}
+            for partition in range(3)
+            for at in range(8, 14)
+        ),
+        *(Raw(one.encode(), b"not JSON") for _ in range(20)),
+        _create(one, interactionType="हिन्दी"),
+        _create(one, interactionType="e\u2011mail", scheduledAt="2026-03-02T09:15:00z"),
+        _create(one, scheduledAt="20260302T091500Z"),
+        {**_create(one), "id": "é" * 200},
+    ]
+    with running(fresh_settings, "applier"), running(fresh_settings, "relay"):
+        found = outcomes(fresh_settings, messages)
+        undone = event("interaction.undo", one, {"undoToken": found[-1]["undoToken"]})
+        assert outcomes(fresh_settings, [undone])[0]["outcome"] == "applied"
+        assert_clean(fresh_settings)
+    told = [(result["problem"] or {}).get("code", result["outcome"]) for result in found]
+    assert told == [
+        "applied", "invalid_attribute", "applied", "validation_failed", "duplicate_field",
+        *["applied"] * 18, *["undecodable"] * 20, "applied", "applied", "validation_failed", "applied",
+    ]  # fmt: skip

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
 from schemas.integration_decisions import WarningId
-from schemas.values import Color, UuidText, normalize_interaction_type
+from schemas.type_codes import normalize_interaction_type
+from schemas.values import Color, UuidText
 from tests.harness.wire import event, new_id
 
 _ROOT = Path(__file__).parents[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Final
 
 #: What exposes a mutant: a scenario of ``scenario.SCENARIOS``, or ``test:<node id>`` of a failing test.
@@ -46,8 +47,7 @@ def mutant(bug: str, exposed_by: str = PLAIN) -> Callable[[Callable[[], None]], 
 
 
 def load() -> dict[str, Mutant]:
-    """The whole catalogue."""
-    for room in ("applier", "relay", "rules", "calendar"):
-        import_module(f"tests.faults.mutants.of_the_{room}")
-    import_module("tests.faults.mutants.of_isolation")
+    """The whole catalogue: every module of this folder named ``of_…``."""
+    for path in sorted(Path(__file__).parent.glob("of_*.py")):
+        import_module(f"tests.faults.mutants.{path.stem}")
     return MUTANTS

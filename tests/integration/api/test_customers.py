@@ -92,6 +92,8 @@ def test_conditions_on_a_customer(own: httpx2.Client) -> None:
         (DEALS, {"entityId": "00000000-0000-4000-8000-000000000000"}, "/title"),
         (TYPES, {"interactionType": "!"}, "/interactionType"),
         (TYPES, {"interactionType": "x", "color": "red"}, "/color"),
+        (TYPES, {"interactionType": "x", "actionable": "yes"}, "/actionable"),
+        (TYPES, {"interactionType": "x", "strict": 1}, "/strict"),
     ],
 )
 def test_wrong_fields_are_named(own: httpx2.Client, path: str, body: dict[str, Any], pointer: str) -> None:

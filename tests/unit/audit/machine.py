@@ -283,6 +283,7 @@ class Machine:
             topics={topic: lambda held=records: list(held) for topic, records in self.topics.items()},  # type: ignore[misc]
             tables={name: lambda held=rows: list(held) for name, rows in self.tables.items()},  # type: ignore[misc]
             decode=_json,
+            decode_named=_no_named_avro,
         )
 
     # --- tampering --------------------------------------------------------------------------------
@@ -301,6 +302,10 @@ class Machine:
 
 def _no_avro(value: bytes) -> tuple[str, dict[str, Any]]:
     raise Reject("undecodable", f"{len(value)} bytes that are not JSON")
+
+
+def _no_named_avro(value: bytes) -> tuple[str, Any]:
+    raise ValueError(f"{len(value)} bytes that are not JSON")
 
 
 def _as_json(kind: str, data: dict[str, Any]) -> bytes:

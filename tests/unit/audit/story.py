@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.topics import COMMANDS
 from tests.unit.audit.machine import ORGANIZATION, TENANT, Machine, make_id
 
 ANNA, BODO = make_id("anna"), make_id("bodo")
@@ -16,7 +17,7 @@ def tell() -> Machine:
     for entity, name in ((ANNA, "Anna"), (BODO, "Bodo")):
         m.send("entity.upsert", {"id": entity, "kind": "person", "displayName": name}, entity=entity)
     m.send("deal.upsert", {"id": DEAL, "title": "Roof"}, entity=ANNA)
-    at = "2026-03-10T09:00:00Z"
+    at = "2026-03-02T08:00:00Z"
     m.send(
         "interaction.create",
         {"id": CALL, "interactionType": "Call", "scheduledAt": at, "priority": 5, "dealId": DEAL},
@@ -25,7 +26,7 @@ def tell() -> Machine:
     )
     m.send(
         "interaction.create",
-        {"id": MAIL, "interactionType": "email", "scheduledAt": "2026-03-09T09:00:00Z", "body": "b" * 300},
+        {"id": MAIL, "interactionType": "email", "scheduledAt": "2026-03-02T07:00:00Z", "body": "b" * 300},
         entity=ANNA,
         command_id="create-mail",
     )
@@ -72,6 +73,13 @@ def tell() -> Machine:
     m.send("interaction.complete", {"id": CALL, "validateOnly": True}, entity=ANNA, command_id="only-asking")
     m.append(ANNA.encode(), b"\x00\x00\x00\x00\x63broken", (("ce_id", b"x"), ("note", b"kept")))
     m.append(None, b"{not json")
+    # An id like the place of the undecodable record that follows it, and one like its own place.
+    place = next(record.partition for record in m.topics[COMMANDS] if record.key == ANNA.encode())
+    offset = sum(record.partition == place for record in m.topics[COMMANDS])
+    for own in (offset + 2, offset + 1):
+        m.send("interaction.update", {"id": CALL, "priority": own % 9}, entity=ANNA,
+               command_id=f"dead:{COMMANDS}:{place}:{own}")  # fmt: skip
+    m.append(ANNA.encode(), b"{no JSON either")
     m.send(
         "interaction_type.upsert",
         {"interactionType": "call", "label": "Phone call", "color": "#112233"},

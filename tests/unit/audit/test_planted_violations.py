@@ -476,3 +476,20 @@ def test_results_past_the_groups_offset_are_lag() -> None:
     report = audit(machine.history())
     assert failed(report) == set()
     assert report.lag == {"results": 1}
+
+
+def test_a_known_violation_does_not_count_and_a_new_one_does() -> None:
+    m = tell()
+    row_of(m, "customer_interactions", CALL)["title"] = "Ask about the rook"
+    report = audit(m.history())
+    known = frozenset(found["finding"] for check in report.checks.values() for found in check.violations)
+    assert known
+    assert not report.ok
+    again = audit(m.history())
+    again.forgive(known | {"A2-0123456789ab"})
+    assert again.ok
+    assert any("A2-0123456789ab is no longer found" in note for note in again.notes)
+    row_of(m, "customer_interactions", MAIL)["body"] = "another"
+    more = audit(m.history())
+    more.forgive(known)
+    assert not more.ok

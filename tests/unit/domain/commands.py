@@ -9,6 +9,7 @@ import orjson
 
 from domain.decide import decide
 from domain.decision import Decision
+from domain.model import Interaction
 from domain.world import World
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
@@ -75,6 +76,8 @@ class Publisher:
             **attributes,
             "data": data or {},
         }
+        if kind == "interaction.mark_due":
+            self._wait_for(self.world.interactions.get((data or {}).get("id", "")))
         instant = START + timedelta(minutes=self.minutes)
         self.minutes += 1
         record = Record(
@@ -87,6 +90,11 @@ class Publisher:
             (("content-type", b"application/cloudevents+json"),),
         )
         return decode_record(record, never_avro)
+
+    def _wait_for(self, row: Interaction | None) -> None:
+        """Let the scheduled moment come: the timers send nothing before it."""
+        if row is not None and row.scheduled_at is not None:
+            self.minutes = max(self.minutes, (row.scheduled_at - START) / timedelta(minutes=1))
 
     def carry_out(self, command: Command | Refused) -> Decision:
         decision = decide(self.world, command)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 Row = dict[str, Any]
@@ -439,7 +439,9 @@ class Model:
             return
         phase = {"due": 1, "overdue": 2}[c["data"]["phase"]]
         armed = row["status"] == "planned" and row["armed"] == c["data"]["scheduleVersion"]
-        if not armed or row["announced"] >= phase:
+        scheduled = row["scheduledAt"]
+        early = scheduled is None or scheduled > c["now"] + timedelta(minutes=5)
+        if not armed or row["announced"] >= phase or early:
             self.unchanged(c, fate, row)
             fate["warnings"].append(None)
             return

@@ -9,7 +9,7 @@ import pytest
 from domain.decision import Decision
 from domain.default_types import DEFAULT_TYPES
 from domain.model import Dictionary, TypeEntry
-from schemas.values import normalize_interaction_type
+from schemas.type_codes import normalize_interaction_type
 from tests.unit.domain.commands import ADA, BOB, FOREIGN, ORGANIZATION, TENANT, Publisher, at, interaction_id
 
 SCOPE = (TENANT, ORGANIZATION)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from domain.decision import Decision
 from domain.model import Interaction
+from schemas.command import Command
 from tests.unit.domain.commands import ADA, Publisher, at, interaction_id
 
 ONE = {"id": interaction_id(1)}
@@ -95,3 +97,18 @@ def test_an_overdue_interaction_that_is_planned_no_more_is_overdue_no_more(
     assert planned.world.entities[ADA].overdue_count == 1
     planned.applied(f"interaction.{verb}", ONE)
     assert planned.world.entities[ADA].overdue_count == 0
+
+
+@pytest.mark.parametrize("scheduled", [at(60 * 24 * 3650), None])
+def test_a_moment_that_has_not_come_is_not_announced(log: Publisher, scheduled: str | None) -> None:
+    """Only the timers have a use for the command, but anybody can send it."""
+    log.applied("interaction.create", {**ONE, "interactionType": "call", "scheduledAt": scheduled})
+    command = log.make(
+        "interaction.mark_due", {"id": interaction_id(2), "scheduleVersion": 1, "phase": "due"}
+    )
+    assert isinstance(command, Command)
+    early = replace(command, payload=command.payload.model_copy(update={"id": interaction_id(1)}))
+    decision = log.carry_out(early)
+    assert (decision.outcome, decision.events) == ("no_op", ())
+    assert decision.result["warnings"][0]["code"] == "not_armed"
+    assert row(log).due_phase == 0

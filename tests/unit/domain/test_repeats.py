@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from domain.decision import Decision
 from domain.log_identity import NO_SCOPE, log_identity
 from domain.world import World
 from schemas.command import Record, Refused
@@ -81,6 +82,35 @@ def test_an_undecodable_record_stands_under_its_place_in_the_log(value: bytes | 
     assert (decision.outcome, decision.logged) == ("rejected", True)
     check_shape(decision)
     assert publisher.carry_out(refused).logged is False
+
+
+def test_an_id_like_the_place_of_an_undecodable_record_is_a_commands_own(log: Publisher) -> None:
+    """``dead:…`` names places in the log, and no publisher can take one of them."""
+    identity = f"dead:commands:0:{log.offset + 1}"
+    first = log.applied("interaction.create", CALL, command_id=identity)
+    assert first.result["commandId"] == identity
+    scope = (("ce_id", b"x"), ("ce_tenantid", TENANT.encode()), ("ce_organizationid", ORGANIZATION.encode()))
+    record = Record("commands", 0, log.offset, 0, ADA.encode(), b"not JSON", scope)
+    dead = log.carry_out(decode_record(record, never_avro))
+    assert (dead.outcome, dead.logged) == ("rejected", True)
+    assert log.send("interaction.create", CALL, command_id=identity).outcome == "duplicate"
+    log.refused("undo_not_found", "interaction.undo", {"commandId": f"dead:commands:0:{log.offset}"})
+    log.applied("interaction.undo", {"undoToken": first.result["undoToken"]})
+
+
+@pytest.mark.parametrize("length", [148, 149, 200])
+def test_a_long_command_id_can_be_undone_by_its_token(log: Publisher, length: int) -> None:
+    first = log.applied("interaction.create", CALL, command_id="é" * length)
+    log.applied("interaction.undo", {"undoToken": first.result["undoToken"]})
+
+
+def test_another_source_timestamp_attribute_is_another_command(log: Publisher) -> None:
+    def send(made: str) -> Decision:
+        return log.send("interaction.create", CALL, command_id="timed", sourcetimestamp=made)
+
+    assert send("2026-03-01T09:00:00Z").outcome == "applied"
+    assert send("2026-03-01T09:00:00Z").outcome == "duplicate"
+    assert send("2026-03-01T10:00:00Z").result["problem"]["code"] == "idempotency_conflict"
 
 
 def test_an_undecodable_record_leaves_its_own_id_free(log: Publisher) -> None:

@@ -1,0 +1,208 @@
+"""Changes to the structure of a record: attributes, JSON text, headers, sizes, reserved ids."""
+
+from __future__ import annotations
+
+import json
+import random
+from base64 import b64encode
+from collections.abc import Callable
+from typing import Any, Final
+
+from tests.harness.wire import Raw
+
+Message = dict[str, Any]
+Change = Callable[[Message, random.Random], None]
+Rewrite = Callable[[Raw, random.Random], Raw]
+
+_TEXTS: Final = ("id", "source", "type", "tenantid", "organizationid", "entityid", "correlationid", "actorid")
+_SPACES: Final = ("\n", " ", "\t", "\r", "\x00", "\x1f", "\x7f", "\x85", "\u00a0", "\u2028")
+_FLAGS: Final[tuple[Any, ...]] = (
+    "true",
+    "false",
+    True,
+    False,
+    "True",
+    "1",
+    1,
+    0,
+    "yes",
+    "",
+    " true",
+    None,
+    [],
+)
+_WHOLE: Final[tuple[Any, ...]] = (
+    "0",
+    "1",
+    1,
+    0,
+    True,
+    "01",
+    "-1",
+    "1.0",
+    1.0,
+    "9" * 10,
+    "9" * 5_000,
+    " 1",
+    "1\n",
+    None,
+)
+_INSTANTS: Final = (
+    "2026-03-02T09:15:00z",
+    "2016-12-31T23:59:60Z",
+    "2026-03-02T09:15:60Z",
+    "20260302T091500Z",
+    "2026-W10-1T09:15:00Z",
+    "2026-03-02T24:00:00Z",
+    "2026-03-02T09:15:00,5Z",
+    "2026-03-02 09:15:00Z",
+    "2026-03-02T09:15:00Z\n",
+    1_772_442_900,
+    None,
+)
+_TYPES: Final = (
+    "हिन्दी",
+    "โทรศัพท์",
+    "İletişim",
+    "e\u2011mail",
+    "می\u200cشود",
+    "\u202ecall",
+    "\ufdfa" * 100,
+    "Call / Email",
+    "call\n",
+    "x" * 100,
+    "x" * 101,
+)
+#: Field or attribute → its limit in characters.
+_LIMITS: Final = {"title": 500, "body": 10_000, "interactionType": 100, "source": 100, "label": 100}
+#: Bytes of records around the limits of the client, the broker and the dead letters.
+_SIZES: Final = (59_990, 60_010, 998_000, 999_850)
+_PRIORITIES: Final = (True, 1.0, 5.5, "5", 100, 101, -1)
+
+
+def _space(message: Message, chance: random.Random) -> None:
+    name = chance.choice(_TEXTS)
+    text, space = str(message.get(name, "x")), chance.choice(_SPACES)
+    message[name] = text + space if chance.random() < 0.7 else space + text
+
+
+def _flag(message: Message, chance: random.Random) -> None:
+    place = message["data"] if chance.random() < 0.4 else message
+    name = "validateOnly" if place is not message else "validateonly"
+    place[name] = chance.choice(_FLAGS)
+
+
+def _entry(message: Message, chance: random.Random) -> None:
+    message["type"] = "customers.interaction_type.upsert"
+    message["entityid"] = message["organizationid"]
+    message["data"] = {"interactionType": chance.choice(_TYPES)}
+    message["data"][chance.choice(("actionable", "strict"))] = chance.choice(_FLAGS)
+
+
+def _number(message: Message, chance: random.Random) -> None:
+    if chance.random() < 0.5:
+        message["expectedversion"] = chance.choice(_WHOLE)
+    else:
+        message["data"]["priority"] = chance.choice(_PRIORITIES)
+
+
+def _instant(message: Message, chance: random.Random) -> None:
+    if chance.random() < 0.4:
+        message["sourcetimestamp"] = chance.choice(_INSTANTS)
+    else:
+        message["data"][chance.choice(("scheduledAt", "occurredAt", "sourceTimestamp"))] = chance.choice(
+            _INSTANTS
+        )
+
+
+def _null(message: Message, chance: random.Random) -> None:
+    message[chance.choice((*_TEXTS, "subject", "specversion", "time", "data", "data_base64"))] = None
+
+
+def _version(message: Message, chance: random.Random) -> None:
+    message["specversion"] = chance.choice(("1.0", "1.1", "1.x", "1.", "0.3", 1.0, 1, ""))
+
+
+def _type(message: Message, chance: random.Random) -> None:
+    message["data"]["interactionType"] = chance.choice(_TYPES)
+
+
+def _limit(message: Message, chance: random.Random) -> None:
+    name = chance.choice(list(_LIMITS))
+    message["data"][name] = chance.choice("xé") * (_LIMITS[name] + chance.randint(-1, 1))
+
+
+def _long_id(message: Message, chance: random.Random) -> None:
+    message["id"] = (message["id"] * 6)[: chance.randint(147, 202)]
+
+
+def _reserved_id(message: Message, chance: random.Random) -> None:
+    place = f"{chance.randrange(3)}:{chance.randrange(50)}"
+    form = chance.choice(("dead:{id}", "dead:", " dead:{id}", "dead:customers.interactions.commands:{place}"))
+    message["id"] = form.format(id=message["id"], place=place)
+
+
+def _base64(message: Message, chance: random.Random) -> None:
+    data = message.pop("data") if chance.random() < 0.8 else message["data"]
+    encoded = b64encode(json.dumps(data).encode()).decode()
+    message["data_base64"] = chance.choice(
+        (encoded, encoded, encoded, encoded[:-1], 7, "AAAAAAE=", encoded + "\n")
+    )
+
+
+#: Changes of an event before it is written.
+CHANGES: Final[tuple[Change, ...]] = (
+    _space, _space, _flag, _entry, _number, _instant, _null, _version, _type, _limit, _long_id, _reserved_id,
+    _base64,
+)  # fmt: skip
+
+
+def _repeated_name(raw: Raw, chance: random.Random) -> Raw:
+    """Give a member a second value: at the envelope, in the data, or white space that looks like it."""
+    value = raw.value or b""
+    at = chance.choice([place for place, byte in enumerate(value) if byte == ord("{")] or [0])
+    name = chance.choice((b'"id"', b'"entityid"', b'"title"', b'"nope"', b'"\\u0069d"'))
+    pair = (
+        name + chance.choice((b":", b" :", b"\n: ")) + chance.choice((b'"x"', b"null", b"{}", b"1" * 5_000))
+    )
+    comma = b", " if value[at + 1 : at + 2] != b"}" else b""
+    return Raw(raw.key, value[: at + 1] + pair + comma + value[at + 1 :], raw.headers)
+
+
+def _more_headers(raw: Raw, chance: random.Random) -> Raw:
+    """Headers of replays, trace contexts, repeated attributes, and values that are not text."""
+    more: list[tuple[str, bytes]] = [
+        ("dl_replay_count", b"9" * 5_000),
+        ("dl_replay_count", "\u00b2".encode()),
+        ("dl_topic", b"\xff"),
+        ("traceparent", b"00-aa"),
+        ("traceparent", b"00-bb"),
+        ("ce_id", b"again"),
+        ("ce_actorid", b"anna\n"),
+        ("ce_nope", b"\xff"),
+        ("Content-Type", b"application/cloudevents+json; charset=UTF-8"),
+        ("x" * 30_000, b"y" * 30_000),
+        ("", b""),
+    ]
+    return Raw(raw.key, raw.value, (*raw.headers, *chance.sample(more, chance.randint(1, 3))))
+
+
+def _size(raw: Raw, chance: random.Random) -> Raw:
+    """White space up to a size around a limit; one in two is not JSON any more, and does not compress."""
+    value = raw.value or b""
+    others = sum(len(name) + len(text) for name, text in raw.headers) + len(raw.key or b"")
+    missing = chance.choice(_SIZES) - len(value) - others
+    if chance.random() < 0.5:
+        return Raw(raw.key, value + b" " * missing, raw.headers)
+    return Raw(raw.key, chance.randbytes(missing) + value, raw.headers)
+
+
+def _key(raw: Raw, chance: random.Random) -> Raw:
+    return Raw((raw.key or b"") + chance.choice((b"\n", b" ", b"\x00", b"\xff")), raw.value, raw.headers)
+
+
+#: Changes of the bytes of a record; the large ones are rare, for they take long.
+REWRITES: Final[tuple[Rewrite, ...]] = (
+    *((_repeated_name, _more_headers, _more_headers, _key) * 12),
+    _size,
+)
