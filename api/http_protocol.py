@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 
 def protocol_with_deadline(seconds: float) -> type[HttpToolsProtocol]:
@@ -24,7 +24,8 @@ def protocol_with_deadline(seconds: float) -> type[HttpToolsProtocol]:
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            answering = self.cycle is not None and not self.cycle.response_complete
+            cycle: RequestResponseCycle | None = self.cycle
+            answering = cycle is not None and not cycle.response_complete
             # Law: a connection is being answered, or kept idle, or has a deadline.
             if not answering and self.timeout_keep_alive_task is None:
                 self._await_head()

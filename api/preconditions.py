@@ -22,7 +22,8 @@ from sinks.reads.scope import Connection
 
 LOCK_HEADER: Final = "x-om-ext-optimistic-lock-expected-updated-at"
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,200}")
-_ETAG: Final = re.compile(r'"([0-9]{1,18})"')
+#: A version, as a write answers it, or with the fingerprint that a read adds to it.
+_ETAG: Final = re.compile(r'"([0-9]{1,18})(?:-[0-9a-f]{16})?"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Preconditions:
     """The conditional headers of one request.
 
     :param if_match: the versions named; ``None`` without the header; empty for ``*``.
+    :param if_none_match: likewise, of ``If-None-Match``.
     :param updated_at: what the old lock header names.
     :param idempotency_key: without the quotes of a structured field.
     """
@@ -37,6 +39,7 @@ class Preconditions:
     if_match: tuple[int, ...] | None
     updated_at: datetime | None
     idempotency_key: str | None
+    if_none_match: tuple[int, ...] | None = None
 
 
 def preconditions_of(request: Request) -> Preconditions:
@@ -49,6 +52,7 @@ def preconditions_of(request: Request) -> Preconditions:
         if_match=_if_match(request.headers.getlist("if-match")),
         updated_at=_updated_at(request.headers.get(LOCK_HEADER)),
         idempotency_key=_key(request.headers.get("idempotency-key")),
+        if_none_match=_if_none_match(request.headers.getlist("if-none-match")),
     )
 
 
@@ -65,6 +69,15 @@ def _if_match(lines: list[str]) -> tuple[int, ...] | None:
     if not found:
         raise precondition_failed()
     return found
+
+
+def _if_none_match(lines: list[str]) -> tuple[int, ...] | None:
+    given = ", ".join(lines)
+    if given.strip() == "*":
+        return ()
+    # Section 13.1.2: weak comparison. A tag that is not of this interface matches nothing.
+    tags = (_ETAG.fullmatch(part.strip().removeprefix("W/")) for part in given.split(","))
+    return tuple(int(match[1]) for match in tags if match is not None) or None
 
 
 def _updated_at(given: str | None) -> datetime | None:
@@ -198,8 +211,10 @@ def expected_version(wanted: Preconditions, version: int, updated_at: datetime) 
         if abs(updated_at - wanted.updated_at) >= timedelta(milliseconds=1):
             raise record_modified(wanted.updated_at, updated_at)
         return version
+    if wanted.if_none_match is not None and (not wanted.if_none_match or version in wanted.if_none_match):
+        raise precondition_failed()
     if wanted.if_match is None or wanted.if_match == ():
-        return None
+        return version if wanted.if_none_match is not None else None
     if version not in wanted.if_match:
         raise precondition_failed()
     return version

@@ -48,6 +48,17 @@ class UndecidedYet(InteractionsError):
         )
 
 
+class NotModified(Exception):
+    """The client has what it asks for.
+
+    :param tag: the current ``ETag``.
+    """
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(tag)
+        self.tag = tag
+
+
 class LegacyError(Reject):
     """A rejection with the ``error`` text (and other members) that old clients compare.
 
@@ -172,6 +183,10 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(InteractionsError)
     async def ours(_request: Request, failure: InteractionsError) -> Response:
         return response_of(failure)
+
+    @app.exception_handler(NotModified)
+    async def unchanged(_request: Request, failure: NotModified) -> Response:
+        return Response(status_code=304, headers={"ETag": failure.tag})
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, failure: RequestValidationError) -> Response:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from api.answers import etag
+from api.conditional_reads import NOT_MODIFIED, extras_of_customer, validator
 from api.customer_detail import customer_detail
 from api.customer_list import Filters, customer_page
 from api.customer_writes import CustomerCreate, CustomerUpdate, create_customer, update_customer
@@ -30,10 +30,12 @@ async def list_companies(
 
 
 @router.get(
-    "/api/customers/companies/{entity_id}", responses=shaped(CompanyDetail, status_404="No such company")
+    "/api/customers/companies/{entity_id}",
+    responses={**shaped(CompanyDetail, status_404="No such company"), **NOT_MODIFIED},
 )
 async def show_company(
     entity_id: UuidText,
+    request: Request,
     services: Needed,
     response: Response,
     include: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
@@ -41,7 +43,8 @@ async def show_company(
 ) -> dict[str, Any]:
     """One company; ``include``: ``interactions``, ``activities``, ``todos`` (``tasks``), ``deals``."""
     found = await customer_detail(services, who, entity_id, "company", include)
-    response.headers["ETag"] = etag(found["company"]["version"])
+    extras = extras_of_customer(found, "company")
+    response.headers["ETag"] = validator(request, found["company"]["version"], extras)
     return found
 
 

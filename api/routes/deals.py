@@ -10,9 +10,10 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from api.answers import etag, written
+from api.answers import written
 from api.bodies import RequestBody
 from api.command_gateway import Order, Rejection, keyed_command_id
+from api.conditional_reads import NOT_MODIFIED, validator
 from api.cursor import LONGEST, make_cursor, read_cursor
 from api.customer_items import deal
 from api.guards import require_features
@@ -91,9 +92,10 @@ async def list_deals(
     return answer
 
 
-@router.get(PATH + "/{deal_id}", responses=shaped(Deal, status_404="No such deal"))
+@router.get(PATH + "/{deal_id}", responses={**shaped(Deal, status_404="No such deal"), **NOT_MODIFIED})
 async def show_deal(
     deal_id: UuidText,
+    request: Request,
     services: Needed,
     response: Response,
     who: Principal = require_features("customers.view"),
@@ -103,7 +105,7 @@ async def show_deal(
         row = await deals.deal(connection, who.scope, deal_id)
     if row is None:
         raise _not_found()
-    response.headers["ETag"] = etag(row["version"])
+    response.headers["ETag"] = validator(request, row["version"], {})
     return deal(row)
 
 

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.answers import etag, written
+from api.answers import written
 from api.bodies import RequestBody
 from api.command_gateway import Order
+from api.conditional_reads import NOT_MODIFIED, extras_of_interaction, validator
 from api.cursor import LONGEST, make_cursor, read_cursor
 from api.guards import require_features
 from api.interaction_items import enriched, interaction_item, mirrors_of
@@ -206,9 +207,10 @@ async def list_interactions(
     return answer
 
 
-@router.get(PATH + "/{interaction_id}", responses={**shaped(Interaction), **_NOT_FOUND})
+@router.get(PATH + "/{interaction_id}", responses={**shaped(Interaction), **_NOT_FOUND, **NOT_MODIFIED})
 async def get_interaction(
     interaction_id: UuidText,
+    request: Request,
     services: Needed,
     response: Response,
     who: Principal = require_features("customers.view"),
@@ -219,8 +221,9 @@ async def get_interaction(
         if row is None:
             raise not_found()
         mirrors = await mirrors_of(connection, who, [row])
-    response.headers["ETag"] = etag(row["version"])
-    return enriched(interaction_item(row), mirrors)
+    item = enriched(interaction_item(row), mirrors)
+    response.headers["ETag"] = validator(request, row["version"], extras_of_interaction(item))
+    return item
 
 
 @router.post(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
-from api.answers import etag
+from api.conditional_reads import NOT_MODIFIED, extras_of_customer, validator
 from api.customer_detail import customer_detail
 from api.customer_list import Filters, customer_page
 from api.customer_writes import CustomerCreate, CustomerUpdate, create_customer, update_customer
@@ -29,9 +29,13 @@ async def list_people(
     return await customer_page(services, who, "person", filters)
 
 
-@router.get("/api/customers/people/{entity_id}", responses=shaped(PersonDetail, status_404="No such person"))
+@router.get(
+    "/api/customers/people/{entity_id}",
+    responses={**shaped(PersonDetail, status_404="No such person"), **NOT_MODIFIED},
+)
 async def show_person(
     entity_id: UuidText,
+    request: Request,
     services: Needed,
     response: Response,
     include: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
@@ -39,7 +43,8 @@ async def show_person(
 ) -> dict[str, Any]:
     """One person; ``include``: ``interactions``, ``activities``, ``todos`` (``tasks``), ``deals``."""
     found = await customer_detail(services, who, entity_id, "person", include)
-    response.headers["ETag"] = etag(found["person"]["version"])
+    extras = extras_of_customer(found, "person")
+    response.headers["ETag"] = validator(request, found["person"]["version"], extras)
     return found
 
 

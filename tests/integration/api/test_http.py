@@ -87,6 +87,30 @@ def test_headers_that_are_given_twice(client: httpx2.Client, customer: str) -> N
     assert _named(refused) == {("repeated_header", "idempotency-key")}
 
 
+def test_a_client_that_has_it_is_told_so(client: httpx2.Client, customer: str) -> None:
+    call = client.post(PATH, json={"entityId": customer, "interactionType": "call"}).json()["id"]
+    url, person = f"{PATH}/{call}", f"/api/customers/people/{customer}"
+    deal = client.post("/api/customers/deals", json={"entityId": customer, "title": "Roof"}).json()["id"]
+    for path in (url, person, f"{person}?include=interactions,deals", f"/api/customers/deals/{deal}"):
+        tag = client.get(path).headers["etag"]
+        for given in (tag, f'"x", W/{tag}', "*"):
+            same = client.get(path, headers={"If-None-Match": given})
+            assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag), path
+        assert client.get(path, headers={"If-None-Match": '"0"'}).status_code == 200
+    assert client.put(PATH, json={"id": call, "dealId": deal}).status_code == 200
+    tag = client.get(url).headers["etag"]
+    for change, status in (({"title": "Roofs"}, 200), ({"title": "Roof"}, 304)):
+        assert client.put("/api/customers/deals", json={"id": deal, **change}).status_code == 200
+        now = client.get(url, headers={"If-None-Match": tag})
+        assert now.status_code == status, "the deal's title is shown too"
+    for given in ("*", tag):
+        refused = client.put(PATH, json={"id": call, "priority": 1}, headers={"If-None-Match": given})
+        assert refused.status_code == 412
+    assert client.put(PATH, json={"id": call, "priority": 1}, headers={"If-Match": tag}).status_code == 200
+    changed = client.put(PATH, json={"id": call, "priority": 2}, headers={"If-None-Match": tag})
+    assert changed.status_code == 200
+
+
 def test_a_command_id_with_slashes_has_an_address(
     client: httpx2.Client, gateway: Gateway, pipeline: Settings, customer: str
 ) -> None:

@@ -24,7 +24,7 @@ from runtime.gateway_settings import GatewaySettings, read_gateway_settings
 from schemas.errors import NeedsAuth, Retry, Stop
 
 SECRET = "a secret of thirty-two bytes or more"
-CLAIMS = {
+CLAIMS: dict[str, Any] = {
     "sub": "someone",
     "tenantId": "AAAAAAAA-0000-4000-8000-000000000001",
     "organizationId": "bbbbbbbb-0000-4000-8000-000000000001",

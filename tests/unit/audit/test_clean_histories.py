@@ -71,6 +71,38 @@ def test_a_dead_letter_leaves_its_id_to_a_command_that_can_be_undone() -> None:
     assert machine.log[-1]["outcome"] == "applied"
 
 
+def test_changes_that_name_nothing_and_versions_of_deals_are_read_alike() -> None:
+    machine, anna, deal = Machine(), ENTITIES[0], make_id("deal")
+    person, roof = {"id": anna, "kind": "person"}, {"id": deal}
+    sent: list[tuple[str, dict[str, Any], str, str]] = [
+        ("entity.upsert", person, anna, "rejected"),
+        ("entity.upsert", {**person, "displayName": "Anna"}, anna, "applied"),
+        ("entity.upsert", {**person, "primaryPhone": "1"}, anna, "applied"),
+        ("deal.upsert", {**roof, "status": "open"}, anna, "rejected"),
+        ("deal.upsert", {**roof, "title": "Roof", "expectedVersion": 0}, anna, "applied"),
+        ("deal.upsert", {**roof, "title": "Roof", "expectedVersion": 0}, anna, "rejected"),
+        ("deal.upsert", {**roof, "status": "open", "expectedVersion": 1}, anna, "applied"),
+        ("deal.upsert", {**roof, "status": "open"}, anna, "no_op"),
+        (
+            "interaction_type.upsert",
+            {"interactionType": "demo", "expectedVersion": 0},
+            ORGANIZATION,
+            "applied",
+        ),
+        (
+            "interaction_type.upsert",
+            {"interactionType": "demo", "expectedVersion": 0},
+            ORGANIZATION,
+            "rejected",
+        ),
+    ]
+    for kind, data, entity, outcome in sent:
+        machine.send(kind, data, entity=entity)
+        machine.settle()
+        assert machine.log[-1]["outcome"] == outcome, (kind, data)
+    assert violations(audit(machine.history())) == []
+
+
 def _instant(chance: random.Random) -> str:
     return (START + timedelta(seconds=chance.randint(-20, 40))).isoformat()
 
