@@ -9,6 +9,7 @@ import structlog
 
 from connectors.intake import Taken, take_in
 from connectors.link import Link
+from connectors.mirror_events import announce_state
 from connectors.remote import RemoteChange
 from runtime.postgres import Connection
 from sinks.checkpoints import read_checkpoint, write_checkpoint
@@ -93,5 +94,5 @@ def _brakes(link: Link, connection: Connection, changes: list[RemoteChange]) -> 
         deletions=ours,
         mirrored=all_ours,
     )
-    link.announce("state_changed", integration, None, {"state": "needs_confirmation"})
+    announce_state(link, "needs_confirmation")
     return True

@@ -11,6 +11,7 @@ import structlog
 from connectors.breaker import Breaker
 from connectors.http import Throttled
 from connectors.link import Link
+from connectors.mirror_events import announce_mapping, announce_state
 from runtime.postgres import Connection
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip, Stop
 from sinks.sync_integrations import set_state
@@ -98,6 +99,8 @@ class Trouble:
                 failed=True,
                 parked=given_up,
             )
+        if given_up:
+            announce_mapping(self._link, unit.interaction_id, unit.entity_id)
 
     def _warn(self, connection: Connection, unit: Unit, kind: str, detail: str) -> None:
         _, new = raise_warning(connection, about(unit, kind, detail, entity_id=unit.entity_id))
@@ -136,4 +139,4 @@ def close_integration(connection: Connection, link: Link, error: Exception) -> N
         organization=integration.organization_id,
         state=state,
     )
-    link.announce("state_changed", integration, None, {"state": state})
+    announce_state(link, state)
