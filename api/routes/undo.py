@@ -15,6 +15,7 @@ from api.principal import Principal
 from api.problems import LegacyError
 from api.routing import guarded_router
 from api.services import Needed
+from api.shapes import Undone, shaped
 from domain.undo_image import command_id_of
 from schemas.errors import Reject
 from sinks.reads.command_fate import fate_of
@@ -28,7 +29,7 @@ class UndoBody(RequestBody):
     undo_token: Annotated[str, Field(min_length=1, max_length=400)]
 
 
-@router.post("/api/audit_logs/audit-logs/actions/undo")
+@router.post("/api/audit_logs/audit-logs/actions/undo", responses=shaped(Undone))
 async def undo(
     body: UndoBody,
     services: Needed,
