@@ -70,7 +70,7 @@ def add_headers(path: str, method: str, operation: dict[str, Any]) -> None:
 def _request_headers(path: str, method: str) -> list[dict[str, Any]]:
     if path.endswith("/decide"):
         return []
-    found = []
+    found: list[dict[str, Any]] = []
     changes = method in ("PUT", "DELETE") or path.endswith(_TURNS)
     if changes and path not in _WITHOUT_VERSION:
         found += _CONDITIONS

@@ -88,6 +88,13 @@ class CommandFate(Shape):
     result: FirstOutcome
 
 
+class Undone(Shape):
+    """The undo is committed."""
+
+    ok: Literal[True]
+    log_id: str
+
+
 class Customer(Shape):
     """A person or company; what is next and last, and the counts, are derived."""
 

@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from runtime.mapping_listener import FIRST_PARTITION
 from runtime.outcome_listener import Heard
 from schemas.avro_codec import AvroDecoder
 from schemas.cache_tags import feature_flags
 from schemas.errors import InteractionsError, Reject
-from schemas.integration_events import MappingChanged
+from schemas.integration_events import MappingChanged, StateChanged
 
 _log = structlog.get_logger("gateway")
 #: Events that wait for one client; one that is further behind is told to reload, and let go.
@@ -26,6 +26,7 @@ QUEUE_LENGTH: Final = 256
 _POSITION: Final = re.compile(r"\d{1,6}-\d{1,19}(\.\d{1,6}-\d{1,19}){0,511}")
 #: What a stream tells of a result, besides its tags.
 _SHOWN: Final = ("commandId", "commandType", "entityId", "interactionId", "version")
+_INVALIDATING: Final = TypeAdapter[MappingChanged | StateChanged](MappingChanged | StateChanged)
 _TAGS_OF_A_TENANT: Final = feature_flags("")
 
 ScopeKey = tuple[str, str]
@@ -121,8 +122,9 @@ class StreamHub:
     def _result(self, item: Heard) -> dict[str, Any]:
         try:
             if item.partition >= FIRST_PARTITION:
-                event = MappingChanged.model_validate_json(item.value)
-                return {"invalidates": event.invalidates, "interactionId": event.interaction_id}
+                event = _INVALIDATING.validate_json(item.value)
+                about = getattr(event, "interaction_id", None)
+                return {"invalidates": event.invalidates, "interactionId": about}
             return self._decoder.decode(item.value)[1]
         except (InteractionsError, ValidationError) as error:
             # Of a ValidationError the kind alone: its text holds the value.

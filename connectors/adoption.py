@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.link import Link
+from connectors.mirror_events import announce_mapping
 from runtime.postgres import Connection
 from sinks.sync_ledger import RemoteMark, mark_intents, mark_remote
 from sinks.sync_mappings import Mapping, mapping_of, upsert_mapping
@@ -27,7 +28,8 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
         if mapping.external_id != external_id:
             mark_remote(connection, _mark(link, interaction_id), now)
         return mapping.external_id == external_id
-    if read_subject(connection, integration.tenant_id, integration.organization_id, interaction_id) is None:
+    subject = read_subject(connection, integration.tenant_id, integration.organization_id, interaction_id)
+    if subject is None:
         return True
     upsert_mapping(
         connection,
@@ -41,6 +43,7 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
         ),
     )
     mark_remote(connection, _mark(link, interaction_id), now)
+    announce_mapping(link, interaction_id, subject.entity_id)
     return True
 
 

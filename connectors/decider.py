@@ -13,6 +13,7 @@ import structlog
 
 from connectors.integration_events import event_record
 from connectors.links import utc_now
+from connectors.mirror_events import mapping_changed
 from connectors.patience import Patience
 from connectors.resolution import resolve
 from runtime.acknowledged_sender import OutRecord
@@ -21,7 +22,7 @@ from runtime.settings import Settings
 from schemas.instants import parse_instant
 from schemas.integration_decisions import DECIDE, WarningsDecision
 from sinks.sync_integrations import Integration, read_integration
-from sinks.sync_warnings import lock_warnings
+from sinks.sync_warnings import SyncWarning, lock_warnings
 
 _log = structlog.get_logger("connectors")
 _NEEDED: Final = ("ce_tenantid", "ce_organizationid", "ce_actorid", "ce_correlationid")
@@ -84,23 +85,33 @@ class Decider:
         if integration is None or (integration.tenant_id, integration.organization_id) != asked.scope:
             _log.error("connectors.decision_elsewhere", tenant_id=asked.scope[0])
             return
-        taken = self._taken(connection, integration, asked)
+        decided = self._taken(connection, integration, asked)
+        taken = {warning.id for warning in decided}
         left = [identity for identity in asked.seen if identity not in taken]
         told = {"resolution": asked.decision.resolution, "taken": sorted(taken), "left": left}
-        self._send([event_record("decided", integration, None, told, asked.correlation_id)])
+        # A retry or a side that was taken shows at the mirror: its status, or that it is gone.
+        changed = [
+            event_record(
+                "mapping_changed",
+                integration,
+                warning.entity_id,
+                mapping_changed(integration, warning.interaction_id, warning.entity_id),
+            )
+            for warning in decided
+            if warning.interaction_id is not None and asked.decision.resolution != "dismissed"
+        ]
+        self._send([event_record("decided", integration, None, told, asked.correlation_id), *changed])
         self._wake.set()
 
-    def _taken(self, connection: Connection, integration: Integration, asked: _Asked) -> set[str]:
-        """The ids of the warnings that took the decision, now or when it was made before."""
+    def _taken(self, connection: Connection, integration: Integration, asked: _Asked) -> list[SyncWarning]:
+        """The warnings that took the decision, now or when it was made before."""
         resolution, seen = asked.decision.resolution, asked.seen
         with connection.transaction():
             found = lock_warnings(connection, *asked.scope, integration.id, list(seen))
-            before = {
-                one.id for one in found if (one.resolution, one.resolved_by) == (resolution, asked.actor)
-            }
+            before = [one for one in found if (one.resolution, one.resolved_by) == (resolution, asked.actor)]
             as_seen = [one for one in found if one.state == "open" and one.updated_at == seen[one.id]]
             now = resolve(connection, as_seen, resolution, by=asked.actor, now=utc_now())
-        return before | {warning.id for warning in now}
+        return [*before, *now]
 
 
 def _read(headers: Headers, value: bytes | None) -> _Asked:

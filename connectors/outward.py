@@ -124,6 +124,7 @@ def restore(stock: Stock, mapping: MappingRow, subject: Subject) -> bool:
     if isinstance(after, Gone):
         with stock.holding():
             delete_mapping(stock.connection, mapping.integration_id, mapping.local_id)
+        stock.tell_mapping_changed()
         return False
     stock.keep_mapping(mapping, _agreed(stock, subject, after), after, wrote=True, archived=False)
     return True

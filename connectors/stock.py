@@ -10,10 +10,10 @@ from typing import Any
 
 from connectors.external_url import safe_url
 from connectors.link import Link
+from connectors.mirror_events import announce_mapping
 from connectors.remote import RemoteObject
 from connectors.values import Agreed, Base, base_from_json, base_to_json, canonical_hash
 from runtime.postgres import Connection
-from schemas import cache_tags
 from schemas.errors import Skip
 from sinks.sync_echoes import consume_echoes, consume_unit_echoes, note_echo, open_echoes
 from sinks.sync_ledger import Unit, drop_other, give_back, renew
@@ -166,12 +166,4 @@ class Stock:
 
     def tell_mapping_changed(self) -> None:
         """Invalidate the views that show the mapping (spec "Cache Policy")."""
-        integration, unit = self.link.integration, self.unit
-        tags = [
-            cache_tags.interaction_mapping(integration.id, unit.tenant_id, unit.organization_id),
-            cache_tags.interaction_list(unit.tenant_id, unit.organization_id),
-        ]
-        if unit.entity_id is not None:
-            tags.append(cache_tags.interactions_of_entity(unit.entity_id))
-        data = {"interactionId": unit.interaction_id, "invalidates": tags}
-        self.link.announce("mapping_changed", integration, unit.entity_id, data)
+        announce_mapping(self.link, self.unit.interaction_id, self.unit.entity_id)

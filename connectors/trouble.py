@@ -12,6 +12,7 @@ from connectors.answers import bounded_pause
 from connectors.breaker import Breaker
 from connectors.http import Throttled
 from connectors.link import Link
+from connectors.mirror_events import announce_mapping, announce_state
 from runtime.postgres import Connection
 from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip, Stop
 from sinks.sync_integrations import set_state
@@ -117,6 +118,8 @@ class Trouble:
                 failed=True,
                 parked=given_up,
             )
+        if given_up:
+            announce_mapping(self._link, unit.interaction_id, unit.entity_id)
 
     def _given_up(self, unit: Unit, error: Exception) -> bool:
         """Count the failure; whether the item is not tried again by itself."""
@@ -166,4 +169,4 @@ def close_integration(connection: Connection, link: Link, error: Exception) -> N
         state=state,
         reason=detail,
     )
-    link.announce("state_changed", integration, None, {"state": state})
+    announce_state(link, state)

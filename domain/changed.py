@@ -62,7 +62,7 @@ def changed(
             entity=entity,
             following=following,
             undo_token=undo_token(command.envelope.id) if undoable else None,
-            invalidates=invalidates(stored, entity),
+            invalidates=(*invalidates(stored, entity), *_of_new_type(entity, pending)),
             warnings=warnings,
         ),
         events=events,
@@ -74,6 +74,12 @@ def changed(
         entity=entity,
         type_entry=pending,
     )
+
+
+def _of_new_type(entity: Entity, pending: TypeEntry | None) -> tuple[str, ...]:
+    if pending is None:
+        return ()
+    return (cache_tags.interaction_types(entity.tenant_id, entity.organization_id),)
 
 
 def invalidates(stored: Entity, entity: Entity) -> tuple[str, ...]:

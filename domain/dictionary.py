@@ -83,7 +83,7 @@ def upsert_type(world: World, command: Command, payload: InteractionTypeUpsert) 
     return Decision(
         command=command,
         outcome="applied",
-        result=result(command, "applied", invalidates=(cache_tags.interaction_list(*scope),)),
+        result=result(command, "applied", invalidates=cache_tags.of_relabel(*scope)),
         type_entry=entry,
         strict=strict,
         relabeled=new.code if shown_otherwise else None,

@@ -16,12 +16,13 @@ DECIDED: Final = "decided"
 _OUTCOMES: Final = {
     # What it tells has happened, so it is applied.
     f"{PREFIX}mapping_changed".encode(): "applied",
+    f"{PREFIX}state_changed".encode(): "applied",
     f"{PREFIX}decided".encode(): DECIDED,
 }
 
 
 class MappingListener(OutcomeListener):
-    """The same for ``mapping_changed`` and ``decided``, whose values are JSON."""
+    """The same for ``mapping_changed``, ``state_changed`` and ``decided``, whose values are JSON."""
 
     topic = INTEGRATION_EVENTS
     first_partition = FIRST_PARTITION

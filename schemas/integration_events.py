@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from pydantic import Field
+
 from schemas.events import Published
 from schemas.integration_decisions import Resolution
 
@@ -50,9 +52,10 @@ class WarningsDecided(IntegrationEvent):
 
 
 class StateChanged(IntegrationEvent):
-    """The integration stopped by itself."""
+    """The integration stopped by itself; ``invalidates`` names the cache tags of what shows its mirrors."""
 
     state: Literal["needs_auth", "disabled", "needs_confirmation"]
+    invalidates: list[str] = Field(default_factory=list)
 
 
 class HealthChanged(IntegrationEvent):

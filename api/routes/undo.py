@@ -16,6 +16,7 @@ from api.principal import Principal
 from api.problems import LegacyError
 from api.routing import guarded_router
 from api.services import Needed
+from api.shapes import Undone, shaped
 from domain.undo_image import command_id_of
 from schemas.errors import Reject
 from sinks.reads.command_fate import fate_of
@@ -30,7 +31,7 @@ class UndoBody(RequestBody):
     undo_token: Annotated[str, Field(min_length=1, max_length=1100)]
 
 
-@router.post(_PATH)
+@router.post(_PATH, responses=shaped(Undone))
 async def undo(
     body: UndoBody,
     request: Request,

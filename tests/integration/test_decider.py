@@ -25,17 +25,24 @@ pytestmark = pytest.mark.integration
 
 
 class Topic:
-    """Notes what is published; refuses as often as it is told to."""
+    """Notes what is published; refuses as often as it is told to.
+
+    :ivar told: what became of decisions; ``changed``: mirrors that show otherwise since.
+    """
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
+        self.changed: list[dict[str, Any]] = []
         self.refusals = 0
 
     def send(self, records: Sequence[OutRecord]) -> None:
         if self.refusals:
             self.refusals -= 1
             raise Retry("the broker is away", after=0.0)
-        self.told += [orjson.loads(record.value) for record in records]
+        for record in records:
+            kind = dict(record.headers)["ce_type"]
+            kept = self.changed if kind == "customers.integration.mapping_changed" else self.told
+            kept.append(orjson.loads(record.value))
 
 
 @pytest.fixture
@@ -110,6 +117,9 @@ def test_many_at_once_and_the_same_record_again(
     ids = sorted(one.id for one in warnings)
     assert [(one["taken"], one["left"]) for one in topic.told] == [(ids, []), (ids, [])]
     assert _chosen(connection) == dict.fromkeys(ids, ("take_remote", "ada"))
+    assert {one["interactionId"] for one in topic.changed} == {one.interaction_id for one in warnings}
+    mapping = f"integrations:interaction-mapping:board:{TENANT}:{ORGANIZATION}"
+    assert all(mapping in one["invalidates"] for one in topic.changed)
 
 
 def test_what_has_changed_since_it_was_seen_is_left(

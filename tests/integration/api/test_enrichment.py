@@ -114,7 +114,7 @@ def test_every_view_shows_mirrors_within_its_statements(pipeline: Settings, gate
         )
     _set(pipeline, scope, enabled=True)
     details = {"include": "interactions,activities,todos"}
-    views = [
+    views: list[tuple[str, dict[str, Any], str, set[str], int]] = [
         # Address, parameters, where the items are, ids, most statements.
         (LIST, {"limit": 100}, "items", {*tasks, *calls}, 3),
         ("/api/customers/todos", {"all": "true"}, "items", set(tasks), 4),

@@ -134,6 +134,17 @@ def test_mappings_are_told_to_their_scope_and_have_a_place_of_their_own() -> Non
     assert again, "a position from before mappings were told"
 
 
+def test_an_integration_that_stops_is_told_by_its_tags() -> None:
+    starts: dict[int, int] = {0: 0, FIRST_PARTITION: 0}
+    hub = StreamHub(Decoder(), starts=starts, ends=starts, backlog=3, most_clients=9)  # type: ignore[arg-type]
+    ours, _, _ = hub.subscribe(OURS, None)
+    stopped = {"integrationId": "b", "provider": "trello", "state": "disabled", "invalidates": ["m"]}
+    hub.heard([replace(_heard(0), partition=FIRST_PARTITION, value=orjson.dumps(stopped))])
+    change = ours.queue.get_nowait()
+    assert change is not None
+    assert orjson.loads(change.data)["tags"] == ["m"]
+
+
 def test_a_slow_client_is_let_go_and_told_to_reload() -> None:
     hub = _hub()
     slow, _, _ = hub.subscribe(OURS, None)

@@ -103,6 +103,14 @@ def test_a_changed_look_asks_for_a_refresh(
     assert (decision.outcome, decision.relabeled, decision.events) == ("applied", relabeled, ())
 
 
+def test_a_changed_dictionary_invalidates_whatever_shows_a_type(log: Publisher) -> None:
+    list_tag = f"customers:interaction:list:{TENANT}:{ORGANIZATION}"
+    types_tag = f"customers:interaction-types:{TENANT}:{ORGANIZATION}"
+    assert upsert(log, "call", label="Ring").result["invalidates"] == [list_tag, types_tag]
+    assert types_tag in log.plan(1, interactionType="site visit").result["invalidates"], "it adds the type"
+    assert types_tag not in log.plan(2, interactionType="site visit").result["invalidates"]
+
+
 def test_fields_not_given_keep_their_value(log: Publisher) -> None:
     upsert(log, "call", label="Ring")
     entry = upsert(log, "call", icon="bell").type_entry

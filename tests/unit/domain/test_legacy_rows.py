@@ -35,7 +35,13 @@ def moved(around: Surroundings = KNOWN, **changes: Any) -> dict[str, Any]:
 
 def test_a_row_within_the_limits_is_kept_as_it_is() -> None:
     deal = "50000000-0000-4000-8000-000000000001"
-    given_row = {"title": "T", "body": "B", "deal_id": deal, "occurred_at": NOW, "status": "done"}
+    given_row: dict[str, Any] = {
+        "title": "T",
+        "body": "B",
+        "deal_id": deal,
+        "occurred_at": NOW,
+        "status": "done",
+    }
     assert moved(**given_row, appearance_color="#AAbb00", appearance_icon="phone") == {
         "id": ID, "interactionType": "call", "title": "T", "body": "B", "status": "done", "occurredAt": NOW,
         "dealId": deal, "appearanceIcon": "phone", "appearanceColor": "#AAbb00",

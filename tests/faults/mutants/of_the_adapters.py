@@ -1,0 +1,55 @@
+# Functions are replaced here on purpose.
+# mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
+"""Mutants of the deprecated routes, of mutation guards and of what views are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.faults.mutants.catalogue import mutant
+
+_RULES = "test:tests/unit/domain/test_legacy_rows.py"
+_UPDATE = "test:tests/unit/domain/test_lifecycle.py::test_an_update_changes_fields_and_status_as_one"
+_GUARDS = "test:tests/unit/api/test_mutation_guards.py::test_a_hook_that_refuses_stops_the_write"
+_GIVEN_UP = "test:tests/unit/connectors/test_mirror_events.py::test_a_mirror_that_is_given_up"
+
+
+@mutant("a legacy row loses when it was created", f"{_RULES}::test_a_row_within_the_limits_is_kept_as_it_is")
+def legacy_creation_forgotten() -> None:
+    from domain import legacy_rows
+
+    real = legacy_rows.create_data
+
+    def create_data(*given: Any) -> dict[str, Any]:
+        return {name: value for name, value in real(*given).items() if name != "createdAt"}
+
+    legacy_rows.create_data = create_data
+
+
+@mutant("the type of a legacy row is sent as it is", f"{_RULES}::test_any_row_can_be_moved")
+def legacy_type_unrepaired() -> None:
+    from domain import legacy_rows
+
+    legacy_rows._type = lambda text, _known: (text, None)
+
+
+@mutant("an update completes without a moment, and reopens with the old one", _UPDATE)
+def status_without_its_moment() -> None:
+    from domain import update
+
+    update._with_what_follows = lambda _row, wanted, _command: (wanted, ())
+
+
+@mutant("writes do not pass the mutation guards", _GUARDS)
+def mutation_guards_skipped() -> None:
+    from api.command_gateway import CommandGateway
+    from api.guarded_commands import GuardedCommandGateway
+
+    GuardedCommandGateway.carry_out = CommandGateway.carry_out
+
+
+@mutant("a mirror is given up without a word to its views", _GIVEN_UP)
+def given_up_unannounced() -> None:
+    from connectors import trouble
+
+    trouble.announce_mapping = lambda *_: None
