@@ -17,17 +17,13 @@ from runtime.postgres import Connection
 from schemas.errors import Retry
 from schemas.instants import format_instant, parse_instant
 from sinks.checkpoints import read_checkpoint, write_checkpoint
-from sinks.sync_integrations import set_state
+from sinks.sync_integrations import lock_integration, set_state
 from sinks.sync_mappings import count_deleted, count_mappings
 from sinks.sync_warnings import SyncWarning, raise_warning
 
 _log = structlog.get_logger("connectors")
 #: Deletions that are counted together.
 WINDOW: Final = timedelta(hours=6)
-
-
-class MassChange(Retry):
-    """The guard holds a deletion back; it stays due until a person has confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +44,25 @@ class Deletions:
         return bool(self.found) and self.found + self.recent > max(
             most, share * (self.mirrored + self.recent)
         )
+
+
+class MassChange(Retry):
+    """The guard holds a deletion back; it stays due until a person has confirmed."""
+
+    def __init__(self, counted: Deletions) -> None:
+        super().__init__("more objects were deleted at the provider than the policy allows")
+        self.counted = counted
+
+
+def admit_deletion(link: Link, connection: Connection) -> None:
+    """Check one more deletion; call it in the transaction that applies it, so that workers count in turn.
+
+    :raises MassChange: it would be one too many.
+    """
+    lock_integration(connection, link.integration.id)
+    counted = deletions(link, connection, 1)
+    if holds(link, counted):
+        raise MassChange(counted)
 
 
 def deletions(link: Link, connection: Connection, found: int) -> Deletions:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from connectors.adoption import adopt
-from connectors.guard import MassChange, deletions, holds, stop
+from connectors.guard import admit_deletion
 from connectors.merge import GUARDED
 from connectors.missing import confirm_gone
 from connectors.pulling import Origin, PulledCommand, changing, creating
@@ -178,10 +178,6 @@ def detach(stock: Stock, mapping: MappingRow, subject: Subject, gone: Gone) -> N
     :raises MassChange: the guard holds the deletion back.
     """
     link, unit = stock.link, stock.unit
-    counted = deletions(link, stock.connection, 1)
-    if holds(link, counted):
-        stop(link, stock.connection, counted)
-        raise MassChange("more objects were deleted at the provider than the policy allows")
     commands: list[PulledCommand] = []
     pulled = {"status": Agreed("canceled", None)}
     cancels = link.policy.on_remote_delete == "cancel" and gone.elsewhere is None
@@ -197,6 +193,7 @@ def detach(stock: Stock, mapping: MappingRow, subject: Subject, gone: Gone) -> N
         )
     pending = _pending(stock, commands, pulled)
     with stock.holding():
+        admit_deletion(link, stock.connection)
         stock.store_mapping(mapping, base_from_json(mapping.base or {}), None, gone=True)
         raise_warning(
             stock.connection,

@@ -12,7 +12,7 @@ from typing import Final
 
 from connectors import inward, outward
 from connectors.conflicts import Disputes
-from connectors.guard import MassChange
+from connectors.guard import MassChange, stop
 from connectors.link import Link
 from connectors.merge import LocalSide, Merge, RemoteSide, merge
 from connectors.missing import confirm_gone, read_confirmed
@@ -49,7 +49,8 @@ def run_unit(link: Link, connection: Connection, owner: str, unit: Unit) -> None
         except Conflict:
             # The object changed between our look and our write: look again.
             stock.look_again = True
-        except MassChange:
+        except MassChange as held:
+            stop(link, connection, held.counted)
             give_back(connection, unit, owner, again_at=link.now() + _HELD)
             return
         except LeaseLost:

@@ -95,6 +95,11 @@ def set_state(
     return done.rowcount == 1
 
 
+def lock_integration(connection: Connection, integration_id: str) -> None:
+    """Hold an integration's row until the transaction ends, against others who hold it in this way."""
+    connection.execute("SELECT 1 FROM integrations WHERE id = %s FOR NO KEY UPDATE", (integration_id,))
+
+
 def set_health(connection: Connection, integration_id: str, healthy: bool, detail: str, at: datetime) -> None:
     """Note how the provider answered last."""
     connection.execute(

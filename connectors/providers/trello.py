@@ -181,7 +181,7 @@ class Trello(Provider):
         callback = self._context.callback_url
         if callback is None:
             return
-        hook = self._call("GET", f"/webhooks/{self._webhook}") if self._webhook else None
+        hook: Any = self._call("GET", f"/webhooks/{self._webhook}") if self._webhook else None
         if hook is None:
             board = self._full_board_id()
             tokens = self._here("GET", "/members/me/tokens", {"webhooks": "true"})

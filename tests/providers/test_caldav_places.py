@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import pytest
@@ -34,12 +35,13 @@ class TestMissing:
         provider = server.provider()
         made = provider.create(INTENT)
         server.objects_missing, server.calendar_status = True, status
-        for call in (
+        calls: list[Callable[[], object]] = [
             lambda: provider.read(PATH),
             lambda: provider.update(PATH, {"title": "new"}, made),
             lambda: provider.archive(PATH),
             lambda: provider.restore(PATH, FULL),
-        ):
+        ]
+        for call in calls:
             with pytest.raises(NeedsAuth):
                 call()
 

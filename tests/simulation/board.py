@@ -229,7 +229,7 @@ class BoardProvider(Provider):
                     external_id=change.external_id,
                     occurred_at=change.occurred_at,
                     kind="gone" if thing.deleted else "changed",
-                    state=None if thing.deleted else self._object(thing),
+                    state=None if thing.deleted or thing.elsewhere else self._object(thing),
                 )
             )
         end = start + len(page)
