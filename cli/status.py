@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from cli.stack_view import process_table
+from cli.sync_stalls import read_sync_stalls
 from runtime.running_stack import RunningStack, read_running_stack
 from runtime.settings import load_settings, read_settings
 
@@ -41,12 +43,16 @@ def status(
     home = read_settings().home
     running = read_running_stack(home)
     lag = _lag() if running is not None else {}
+    stalls = read_sync_stalls() if running is not None else []
     if as_json:
-        typer.echo(json.dumps({"processes": _rows(running, lag)}))
+        shown = [asdict(stall) for stall in stalls]
+        typer.echo(json.dumps({"processes": _rows(running, lag), "stalls": shown}))
     elif running is None:
         typer.echo(f"No stack runs in {home}. Start one with `interactions up --detach`.", err=True)
     else:
         Console(highlight=False).print(process_table(running.processes, lag))
+        for stall in stalls:
+            typer.echo(f"stalled ({stall.stage}): {stall.reason}")
     if running is None:
         raise typer.Exit(2)
     if any(process.state != "running" for process in running.processes):

@@ -47,6 +47,6 @@ def mutant(bug: str, exposed_by: str = PLAIN) -> Callable[[Callable[[], None]], 
 
 def load() -> dict[str, Mutant]:
     """The whole catalogue."""
-    for room in ("applier", "relay", "rules"):
+    for room in ("applier", "relay", "rules", "exchanges"):
         import_module(f"tests.faults.mutants.of_the_{room}")
     return MUTANTS

@@ -70,6 +70,7 @@ def client() -> Iterator[httpx2.Client]:
         yield made
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "script", [_drip_status, _drip_headers, _drip_body, _drip_chunks, _never_done, _silent, _takes_little]
 )
