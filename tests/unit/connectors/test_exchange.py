@@ -260,7 +260,7 @@ def test_retry_after_is_read_in_both_forms_and_capped(given: str, seconds: float
     with pytest.raises(Retry) as caught:
         settled("The server", answer)
     assert caught.value.after == found
-    assert datetime.now(UTC) + timedelta(seconds=caught.value.after or 0)
+    assert (datetime.now(UTC) + timedelta(seconds=caught.value.after or 0)).year < 2100
 
 
 @pytest.mark.parametrize(
