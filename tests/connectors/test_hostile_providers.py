@@ -39,7 +39,7 @@ def test_a_healthy_integration_goes_on_beside_hostile_ones(world: TrelloWorld) -
             world.cli("add", "caldav", *scope, "--set", f"url={server.url}/cal/")
         statement = "UPDATE integrations SET state = 'active' WHERE provider = 'caldav' RETURNING id"
         assert world.one(statement)
-        with world.connectors() as role:
+        with world.connectors(INTERACTIONS_CONNECTORS_EXCHANGE_SECONDS="3") as role:
             world.wait_card(early, name="before")
             identities = [world.plan_call(title=str(number)) for number in range(5)]
             for identity in identities:
