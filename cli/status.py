@@ -12,6 +12,7 @@ from rich.console import Console
 
 from cli.role_health import not_ready
 from cli.stack_view import process_table
+from cli.sync_stalls import read_sync_stalls
 from runtime.running_stack import RunningStack, read_running_stack
 from runtime.settings import Settings, load_settings, read_settings
 from runtime.stalls import Stall
@@ -42,7 +43,7 @@ def _core_stalls(settings: Settings) -> list[Stall]:
 
 
 #: Where stalls are looked up: one function for each part of the product.
-STALL_SOURCES: Final[tuple[Callable[[Settings], list[Stall]], ...]] = (_core_stalls,)
+STALL_SOURCES: Final[tuple[Callable[[Settings], list[Stall]], ...]] = (_core_stalls, read_sync_stalls)
 
 
 def register(app: typer.Typer) -> None:

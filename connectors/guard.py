@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from connectors.link import Link
+from connectors.mirror_events import announce_state
 from runtime.postgres import Connection
 from schemas.errors import Retry
 from schemas.instants import format_instant, parse_instant
@@ -130,7 +131,7 @@ def stop(link: Link, connection: Connection, counted: Deletions) -> None:
         deletions=counted.found + counted.recent,
         mirrored=counted.mirrored,
     )
-    link.announce("state_changed", integration, None, {"state": "needs_confirmation"})
+    announce_state(link, "needs_confirmation")
 
 
 def _job(link: Link) -> str:

@@ -55,7 +55,7 @@ def read_pages(link: Link, cursor: str | None, take: Callable[[ChangePage], None
         cursor, ended = page.cursor, not page.more
         if not page.more or len(changes) >= _MOST_CHANGES:
             break
-        if cursor in seen:
+        if _is_known(cursor, seen):
             stopped = _no_progress(link)
             break
         seen.add(cursor)
@@ -65,6 +65,11 @@ def read_pages(link: Link, cursor: str | None, take: Callable[[ChangePage], None
     if stopped is not None and not changes and len(seen) == 1:
         raise stopped
     return Pages(changes, cursor, ended, stopped)
+
+
+def _is_known(cursor: str, seen: set[str | None]) -> bool:
+    """Whether a cursor was asked for before: the next page would be one that was read."""
+    return cursor in seen
 
 
 def _no_progress(link: Link) -> Retry:

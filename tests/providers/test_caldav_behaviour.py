@@ -296,6 +296,58 @@ class TestOddServers:
 
         assert self._provider(answer).health().ok
 
+    @pytest.mark.parametrize("location", ["0/steal", "http://host:28250/x", "//host:28250/x"])
+    def test_no_redirect_makes_the_port_longer(self, location: str) -> None:
+        asked: list[httpx2.URL] = []
+
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            asked.append(request.url)
+            return httpx2.Response(302, headers={"location": location})
+
+        settings = CaldavSettings(url="https://host:2825/dav/", username="u", password=SecretStr("p"))
+        with pytest.raises(Retry, match="redirects to"):
+            DECLARATION.make(settings, context(httpx2.MockTransport(answer))).health()
+        assert {(url.host, url.port) for url in asked} == {("host", 2825)}
+
+    @pytest.mark.parametrize("tag", ['W/"x"', '"x-gzip"'])
+    def test_a_tag_that_never_matches_is_replaced_by_the_reported_one(self, tag: str) -> None:
+        written: list[str | None] = []
+        marked = TODO.replace("SUMMARY", "X-CUSTOMER-INTERACTION:m-1\r\nSUMMARY")
+
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            assert request.headers["accept-encoding"] == "identity"
+            if request.method == "PROPFIND":
+                return httpx2.Response(207, content=_multistatus("/cal/", "<c:calendar/>"))
+            if request.method == "REPORT":
+                body = (
+                    '<d:multistatus xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:response>'
+                    '<d:href>/cal/m-1.ics</d:href><d:propstat><d:prop><d:getetag>"x"</d:getetag>'
+                    f"<c:calendar-data>{marked}</c:calendar-data></d:prop>"
+                    "<d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response></d:multistatus>"
+                )
+                return httpx2.Response(207, content=body.encode())
+            if request.method == "PUT":
+                written.append(request.headers.get("if-match"))
+                return httpx2.Response(204, headers={"etag": '"y"'})
+            return httpx2.Response(200, content=marked.encode(), headers={"etag": tag})
+
+        provider = self._provider(answer)
+        seen = _read(provider, "/cal/m-1.ics")
+        provider.update("/cal/m-1.ics", {"title": "ours"}, seen)
+        assert written == ['"x"']
+
+    @pytest.mark.parametrize("status", [400, 404, 405, 415, 501])
+    def test_a_calendar_that_cannot_be_polled_says_why(self, status: int) -> None:
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            if request.method == "PROPFIND":
+                return httpx2.Response(207, content=_multistatus("/cal/", "<c:calendar/>"))
+            return httpx2.Response(status)
+
+        with pytest.raises((NeedsAuth, Retry)) as caught:
+            self._provider(answer).changes(None)
+        assert f"dav.example answered HTTP {status}" in str(caught.value)
+        assert "refuses the credentials" not in str(caught.value)
+
     def test_no_etag_means_reading_again(self) -> None:
         seen: list[str] = []
 

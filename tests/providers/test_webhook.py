@@ -24,6 +24,7 @@ from connectors.remote import Intent, RemoteObject
 from connectors.token_bucket import TokenBuckets
 from connectors.trouble import pause_before
 from schemas.errors import Reject, Retry, Stop
+from tests.harness.hostile_server import Conversation, hostile
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.linked import LossyTransport, context
 from tests.providers.webhook_receiver import SECRET, Received, ToLoopback, WebhookReceiver
@@ -293,3 +294,27 @@ def test_the_receiver_gets_no_second_request_by_itself(stage: WebhookStage) -> N
         stage.provider.create(INTENT)
     assert [request.method for request in stage.transport.sent] == ["POST"]
     assert isinstance(stage.transport.sent[0], httpx2.Request)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 8\r\n\r\nnot gzip",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\ncut",
+        b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_000_000,
+    ],
+)
+def test_an_accepted_delivery_is_accepted_whatever_its_body(stage: WebhookStage, answer: bytes) -> None:
+    def script(conversation: Conversation) -> None:
+        conversation.request()
+        conversation.say(answer)
+
+    with (
+        hostile(script) as server,
+        make_client(
+            TokenBuckets(()), public_addresses_only=False, transport=ToLoopback(server.url)
+        ) as client,
+    ):
+        provider = DECLARATION.make(stage.settings, dataclasses.replace(stage.context, http=client))
+        assert provider.create(INTENT).version is not None

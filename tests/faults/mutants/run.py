@@ -17,7 +17,9 @@ def main() -> None:
     if rest[0] == "pytest":
         import pytest
 
-        sys.exit(pytest.main(rest[1:]))
+        # A patch may import a library that has a pytest plugin; that is no failure of a test.
+        ignored = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        sys.exit(pytest.main([*ignored, *rest[1:]]))
     from cli.main import main as cli
 
     sys.argv = ["interactions", *rest]

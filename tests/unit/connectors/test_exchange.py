@@ -70,6 +70,7 @@ def client() -> Iterator[httpx2.Client]:
         yield made
 
 
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "script", [_drip_status, _drip_headers, _drip_body, _drip_chunks, _never_done, _silent, _takes_little]
 )
@@ -259,7 +260,7 @@ def test_retry_after_is_read_in_both_forms_and_capped(given: str, seconds: float
     with pytest.raises(Retry) as caught:
         settled("The server", answer)
     assert caught.value.after == found
-    assert datetime.now(UTC) + timedelta(seconds=caught.value.after or 0)
+    assert (datetime.now(UTC) + timedelta(seconds=caught.value.after or 0)).year < 2100
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,79 @@
+# Functions are replaced here on purpose.
+# mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
+"""Mutants of exchanges with providers: deadlines, pauses, shares, references and entity tags."""
+
+from __future__ import annotations
+
+from tests.faults.mutants.catalogue import mutant
+
+_UNIT = "test:tests/unit/connectors"
+
+
+@mutant(
+    "a deadline holds for each operation, not for the whole exchange",
+    f"{_UNIT}/test_exchange.py::test_a_server_that_keeps_an_exchange_going_is_left[_drip_body]",
+)
+def deadline_for_each_operation() -> None:
+    from connectors.exchange import Deadline
+
+    Deadline.left = lambda self, at_most=None: self.seconds if at_most is None else at_most
+
+
+@mutant(
+    "a pause that a provider asks for has no end",
+    f"{_UNIT}/test_exchange.py::test_retry_after_is_read_in_both_forms_and_capped",
+)
+def retry_after_without_end() -> None:
+    from connectors import answers
+
+    answers.bounded_pause = lambda seconds: seconds or 0.0
+
+
+@mutant(
+    "a poll goes on while its pages do not move on",
+    f"{_UNIT}/test_pages.py::test_the_same_cursor_without_a_change_is_tried_again_later",
+)
+def poll_without_progress() -> None:
+    from connectors import pages
+
+    pages._is_known = lambda _cursor, _seen: False
+    pages._MOST_PAGES = 10**9
+
+
+@mutant(
+    "a hostile integration gets as many threads as it likes",
+    f"{_UNIT}/test_turns.py::test_hostile_integrations_never_take_all_threads",
+)
+def threads_without_shares() -> None:
+    from connectors.turns import Turns, _Running
+
+    def enter(self: Turns, integration: str) -> bool:
+        import threading
+
+        with self._lock:
+            self._running[threading.get_ident()] = _Running(integration, self._clock())
+        return True
+
+    Turns.enter = enter
+
+
+@mutant(
+    "a server's reference is put behind the origin as it is",
+    f"{_UNIT}/test_targets.py::test_a_reference_is_resolved_before_its_origin_is_compared",
+)
+def reference_not_resolved() -> None:
+    from urllib.parse import urlsplit
+
+    from connectors import targets
+
+    targets.local_path = lambda _base, reference: urlsplit(reference).path
+
+
+@mutant(
+    "a weak tag is sent in If-Match",
+    f"{_UNIT}/test_targets.py::test_only_the_tag_of_the_very_bytes_is_for_writes",
+)
+def weak_tag_in_if_match() -> None:
+    from connectors import entity_tags
+
+    entity_tags.is_strong = lambda tag: tag is not None
