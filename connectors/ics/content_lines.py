@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,7 @@ from typing import Final
 _PHYSICAL: Final = re.compile(rb"[^\n]*\n|[^\n]+")
 _FOLD: Final = re.compile(rb"(?:\r?\n)+[ \t]")
 _PARTS: Final = re.compile(r'([^:;]*)((?:;(?:"[^"]*"|[^":])*)?):(.*)', re.DOTALL)
-_PARAMETER: Final = re.compile(r';\s*([^=;:"]+)=((?:"[^"]*"|[^";])*)')
+_PARAMETER: Final = re.compile(r';([^=;:"]+)=((?:"[^"]*"|[^";])*)')
 #: Octets of a physical line, without its end.
 _WIDTH: Final = 75
 
@@ -32,7 +33,7 @@ class ContentLine:
         Hazard: a fold may be inside a UTF-8 character, so octets are unfolded before they are decoded.
         What is not UTF-8 even then is taken for ISO 8859-1, as CalDAV servers do.
         """
-        unfolded = _FOLD.sub(b"", self.octets).rstrip(b"\r\n")
+        unfolded = _FOLD.sub(b"", self.octets.rstrip(b"\r\n"))
         try:
             return unfolded.decode()
         except UnicodeDecodeError:
@@ -86,13 +87,13 @@ class ContentLine:
 
 def content_lines(data: bytes) -> list[ContentLine]:
     """Split a calendar object; joined again, the octets are ``data``."""
-    lines: list[bytes] = []
+    lines: list[list[bytes]] = []
     for physical in _PHYSICAL.findall(data):
         if lines and (physical[:1] in {b" ", b"\t"} or physical in {b"\n", b"\r\n"}):
-            lines[-1] += physical
+            lines[-1].append(physical)
         else:
-            lines.append(physical)
-    return [ContentLine(octets) for octets in lines]
+            lines.append([physical])
+    return [ContentLine(b"".join(pieces)) for pieces in lines]
 
 
 def components(lines: Sequence[ContentLine], *names: str) -> Iterator[slice]:
@@ -109,13 +110,15 @@ def components(lines: Sequence[ContentLine], *names: str) -> Iterator[slice]:
 def own_lines(lines: Sequence[ContentLine]) -> Iterator[tuple[int, ContentLine]]:
     """The properties of a component itself, without those of the components inside it (alarms)."""
     inside: list[str] = []
+    begun: Counter[str] = Counter()
     for number, line in enumerate(lines):
         if line.name == "BEGIN":
             inside.append(line.component)
+            begun[line.component] += 1
         elif line.name == "END":
-            if line.component in inside:
-                while inside.pop() != line.component:
-                    pass
+            wanted = begun[line.component] - 1  # one that was never begun ends nothing
+            while begun[line.component] > wanted >= 0:
+                begun[inside.pop()] -= 1
         elif not inside:
             yield number, line
 

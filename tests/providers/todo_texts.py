@@ -157,13 +157,14 @@ def _folds(draw: Callable[[Any], Any], line: bytes, end: bytes, lawful: bool) ->
         return line
     cuts = sorted(draw(st.sets(st.sampled_from(places), max_size=2)))
     pieces = [line[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(line)], strict=True)]
-    return (end + draw(st.sampled_from([b" ", b"\t"]))).join(pieces)
+    space: bytes = draw(st.sampled_from([b" ", b"\t"]))
+    return (end + space).join(pieces)
 
 
 @st.composite
 def damaged(draw: Callable[[Any], Any]) -> bytes:
     """An object after a few octets or whole lines were lost, doubled or replaced."""
-    data = draw(todo_cases()).data
+    data: bytes = draw(todo_cases()).data
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(data)))
         stop = min(len(data), start + draw(st.integers(0, 30)))

@@ -44,8 +44,20 @@ class XandikosServer:
 
     def stored(self, calendar: Calendar) -> int:
         """How many objects of the calendar are on the server's disk."""
-        name = str(calendar.url).rstrip("/").rpartition("/")[2]
-        return len(list((self.folder / USER / "calendars" / name).glob("*.ics")))
+        return len(list(self._home_of(calendar).glob("*.ics")))
+
+    @contextlib.contextmanager
+    def moved_away(self, calendar: Calendar) -> Iterator[None]:
+        """For the length of a block the calendar is not there; it comes back as it was."""
+        here, away = self._home_of(calendar), self.folder.parent / "away"
+        here.rename(away)
+        try:
+            yield
+        finally:
+            away.rename(here)
+
+    def _home_of(self, calendar: Calendar) -> Path:
+        return self.folder / USER / "calendars" / str(calendar.url).rstrip("/").rpartition("/")[2]
 
     def locked_out(self, transport: LossyTransport) -> AbstractContextManager[None]:
         """For the length of a block the proxy refuses the credentials."""

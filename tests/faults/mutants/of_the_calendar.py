@@ -18,7 +18,8 @@ _TEXTS: Final = "test:tests/providers/test_vtodo.py"
 def zone_of_another_object() -> None:
     from connectors.ics.zones import Zones
 
-    real, kept = Zones._defined, {}
+    real = Zones._defined
+    kept: dict[str, Any] = {}
 
     def defined(self: Any, identity: str) -> Any:
         found = real(self, identity)
