@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from schemas.identity import derive_id
 from schemas.instants import EARLIEST, LATEST
-from schemas.values import normalize_interaction_type
+from schemas.type_codes import normalize_interaction_type
 
 LEGACY_ACTIVITY: Final = "legacy:activity"
 _TITLE, _BODY, _SHORT = 500, 10_000, 100

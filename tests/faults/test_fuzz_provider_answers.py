@@ -64,8 +64,8 @@ def _calls(provider: Provider, title: str) -> list[Callable[[], object]]:
         calls += [
             lambda: provider.read(_SEEN.external_id),
             lambda: provider.find_by_marker("m-1"),
-            lambda: read_pages(link, None),
-            lambda: read_pages(link, "t"),
+            lambda: read_pages(link, None, lambda _: None),
+            lambda: read_pages(link, "t", lambda _: None),
         ]
     return calls
 

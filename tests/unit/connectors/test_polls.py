@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -20,16 +21,17 @@ def test_the_pause_between_polls(
     monkeypatch: pytest.MonkeyPatch, hears: bool, received: bool, pause: float
 ) -> None:
     monkeypatch.setattr(chores, "received_since", lambda *_: received)
-    for name in ("poll", "reconcile", "check_health", "look_at_everything"):
-        monkeypatch.setattr(chores, name, lambda *_: None)
+    for name in ("poll", "reconcile", "check_health", "look_at_everything", "note_poll"):
+        monkeypatch.setattr(chores, name, lambda *_, **__: None)
     link: Any = SimpleNamespace(
         integration=SimpleNamespace(id="board-1", tenant_id="t", organization_id="o"),
         declaration=SimpleNamespace(features=frozenset({"poll", "webhooks"}), poll_seconds=30.0),
         provider=SimpleNamespace(keep_webhook=lambda: None),
+        turn=lambda _: nullcontext(),
         hears=hears,
         now=lambda: _NOW,
     )
-    held: Any = SimpleNamespace(opened=SimpleNamespace(link=link), due={})
-    chores.do_chores(held, None, 1.0)  # type: ignore[arg-type]
+    held: Any = SimpleNamespace(opened=SimpleNamespace(link=link), due={}, failures={})
+    chores.do_chores(held, None, 1.0, lambda: None)  # type: ignore[arg-type]
     assert held.due["poll"] - _NOW == timedelta(seconds=pause)
     assert held.due["look"] - _NOW == timedelta(hours=6)
