@@ -10,7 +10,7 @@ import httpx2
 from connectors.exchange import CODING
 
 #: A server or proxy that compresses marks the tag of the compressed form so (Apache, Jetty).
-_CODED: Final = re.compile(r'(?:[-;]|--)(?:gzip|br|deflate|zstd)"$')
+_CODED: Final = re.compile(r'(?:[-;]|--)(?:gzip|br|deflate|zstd)"\Z')
 
 
 def strong_tag(answer: httpx2.Response) -> str | None:

@@ -39,7 +39,7 @@ def test_a_failing_poll_is_not_repeated_at_the_pace_of_a_working_one(
     monkeypatch.setattr(chores, "note_poll", lambda *args, **more: notes.append(more))
     integration = SimpleNamespace(id="a", tenant_id="t", organization_id="o")
     turn = _Turn()
-    link = SimpleNamespace(now=lambda: now, integration=integration, turn=turn)
+    link = SimpleNamespace(now=lambda: now, integration=integration, turn=turn, hears=False)
     held: Any = SimpleNamespace(
         opened=SimpleNamespace(link=link), integration=integration, due={}, failures={}
     )
