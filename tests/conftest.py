@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import signal
 
+import pytest
 from hypothesis import settings
 
+# The assertions of the providers' suite explain themselves when they fail; before anything imports it.
+pytest.register_assert_rewrite("connectors.conformance")
 pytest_plugins = ["tests.stack_fixtures"]
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and programs inherit that; the

@@ -152,8 +152,9 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_refused(
         (b"not gzip", "gzip"),
         (gzip.compress(b"ok", mtime=0)[:-4] + b"____", "gzip"),
         (b"not zlib", "deflate"),
-        (gzip.compress(gzip.compress(b"ok"), mtime=0), "gzip, gzip"),
+        (gzip.compress(gzip.compress(b"ok", mtime=0), mtime=0), "gzip, gzip"),
     ],
+    ids=["not-gzip", "cut-off", "not-deflate", "packed-twice"],
 )
 def test_a_broken_content_encoding_is_a_failure_of_the_server(
     client: httpx2.Client, body: bytes, coding: str
