@@ -16,6 +16,7 @@ from runtime import crash_points
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from schemas.errors import Reject, Stop
+from sinks.positions import note_results, skip_markers, standings
 from sinks.transaction import BatchTransaction
 from tests.harness.roles import wait_until
 from tests.harness.wire import event, new_id
@@ -114,3 +115,22 @@ def test_a_batch_above_the_watermark_is_refused(
     with pytest.raises(Stop, match="above the watermark"):
         transaction.apply(commands[4:], {0: 4}, {})
     assert len(transaction.apply(commands[2:], {0: 2}, {})) == 4
+
+
+def test_markers_are_skipped_from_the_watermark_alone(
+    owners: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
+) -> None:
+    """A zombie that saw markers behind an older position must not move the watermark over records."""
+    connection, group = owners[0], new_id()
+    _transaction(connection, group).apply(_commands(2), {0: 0}, {})
+
+    def positions() -> tuple[int, int]:
+        found = standings(connection, group, _TOPIC)[0]
+        return found.next_offset, found.results_offset
+
+    note_results(connection, group, _TOPIC, {0: 2})
+    for position, end, after in ((1, 9, 2), (3, 9, 2), (2, 4, 4), (2, 9, 4)):
+        skip_markers(connection, group, _TOPIC, {0: (position, end)})
+        assert positions() == (after, after)
+    note_results(connection, group, _TOPIC, {0: 5})
+    assert positions() == (4, 4), "no result is out of what is not applied"

@@ -1,0 +1,87 @@
+# Functions are replaced here on purpose.
+# mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
+"""Mutants of liveness and of the stored positions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from tests.faults.mutants.catalogue import mutant
+
+_STARTS = "test:tests/unit/streams/test_start_offsets.py"
+_WATCH = "test:tests/unit/streams/test_watch.py"
+_READER = "test:tests/unit/streams/test_hand_over.py"
+
+
+@mutant("a failed rebalance callback is passed over", f"{_READER}::test_a_failed_callback_ends_the_reader")
+def callback_failure_passed_over() -> None:
+    from streams.reader import Reader
+
+    Reader._raise_failure = lambda self: None
+
+
+@mutant(
+    "a partition that was just added ends the applier that is given it",
+    f"{_STARTS}::test_partitions_that_were_just_added_are_waited_for",
+)
+def added_partitions_not_waited_for() -> None:
+    from streams import start_offsets
+
+    start_offsets._PASSES = frozenset()
+
+
+@mutant(
+    "a reset of the group's offsets publishes every result again",
+    f"{_STARTS}::test_group_offsets_that_were_reset_or_have_expired_repeat_no_result",
+)
+def stored_results_position_ignored() -> None:
+    from streams import start_offsets
+
+    real = start_offsets.start_of
+
+    def start_of(partition: int, ends: Any, stored: Any, *rest: Any) -> Any:
+        return real(partition, ends, stored and replace(stored, results_offset=0), *rest)
+
+    start_offsets.start_of = start_of
+
+
+@mutant(
+    "a topic that was created again is taken for the old one",
+    f"{_STARTS}::test_a_topic_created_again_is_refused_however_long_it_is",
+)
+def topic_id_ignored() -> None:
+    from streams import start_offsets
+
+    real = start_offsets.start_of
+    start_offsets.start_of = lambda partition, ends, stored, committed, topic=None: real(
+        partition, ends, stored, committed
+    )
+
+
+@mutant(
+    "a watermark is moved over markers without a look at where it is",
+    "test:tests/faults/test_fence.py::test_markers_are_skipped_from_the_watermark_alone",
+)
+def markers_skipped_unchecked() -> None:
+    from sinks import positions
+
+    unchecked = positions._SKIP_MARKERS.replace("AND next_offset = %(position)s AND", "AND")
+    assert unchecked != positions._SKIP_MARKERS
+    positions._SKIP_MARKERS = unchecked
+
+
+@mutant(
+    "only consumed and applied records are watched",
+    f"{_WATCH}::test_a_stage_that_stands_still_is_noticed_within_two_minutes",
+)
+def results_and_events_unwatched() -> None:
+    from streams.liveness import _Watch
+
+    real = _Watch._looked
+
+    def looked(self: Any, standstill: Any, waiting: Any, moved: bool) -> Any:
+        kept = [found for found in waiting if found.stage in {"consumed", "applied"}]
+        return real(self, standstill, kept, moved)
+
+    _Watch._looked = looked

@@ -1,0 +1,36 @@
+"""A server whose thread fails ends with a status that a supervisor sees."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from runtime import outcome_listener, supervised_thread
+from runtime.outcome_listener import OutcomeListener
+from runtime.settings import Settings
+from schemas.errors import Stop
+
+
+@pytest.fixture
+def signals(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(supervised_thread.os, "kill", lambda pid, number: sent.append((pid, number)))
+    monkeypatch.setattr(supervised_thread.faulthandler, "dump_traceback_later", lambda *_, **__: None)
+    monkeypatch.setattr(supervised_thread, "_ended_by", [])
+    return sent
+
+
+def test_a_failed_listener_ends_its_process(
+    signals: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise Stop("no such property")
+
+    monkeypatch.setattr(outcome_listener, "make_consumer", fails)
+    listener = OutcomeListener(Settings(), lambda _: None)
+    listener.start()
+    listener._thread.join(10)
+    assert signals == [(os.getpid(), signal.SIGTERM)]
+    assert "no such property" in str(supervised_thread.thread_failure())
