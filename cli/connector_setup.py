@@ -7,7 +7,7 @@ import os
 import re
 import secrets as chance
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -60,11 +60,15 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
 
 
 def settings_of(
-    declared: Declaration, plain: dict[str, str], secret: dict[str, str]
+    declared: Declaration,
+    plain: Mapping[str, Any],
+    secret: Mapping[str, str],
+    known: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Checked settings of a provider: what is stored in the clear, and what is sealed.
 
     :param secret: name → ``@file``, ``env:NAME``; secrets are never given on the command line itself.
+    :param known: secrets that are stored already; ``secret`` replaces those it names.
     :raises Reject: the settings do not fit; every field is named.
     """
     hidden = declared.settings.secret_fields()
@@ -74,7 +78,7 @@ def settings_of(
             "secret_in_the_open",
             f"{', '.join(misplaced)}: give secrets with --secret name=@file or name=env:NAME",
         )
-    values = {name: _secret(name, source) for name, source in secret.items()}
+    values = {**(known or {}), **{name: _secret(name, source) for name, source in secret.items()}}
     for name in sorted(hidden - values.keys()):
         if declared.settings.model_fields[name].is_required():
             if not sys.stdin.isatty():

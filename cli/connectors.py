@@ -14,6 +14,8 @@ import typer
 from rich.markup import escape
 
 from cli.connector_setup import integration_id, pairs, secret_box, settings_of, validated
+from cli.connectors_change import HELP as CHANGE_HELP
+from cli.connectors_change import change
 from cli.connectors_restore import HELP, restore
 from cli.console import console, table
 from cli.moments import relative
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 [bold]Examples[/bold]
 
-  interactions connectors add trello --tenant … --organization … --set board=… --secret token=@token.txt
+  interactions connectors add trello --tenant … --organization … --set board_id=… --secret token=@token.txt
 
   interactions connectors plan trello-1f2e3d4c     what a first run would do; writes nothing
 
@@ -71,6 +73,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command("list", help="List integrations and their states.")(list_all)
     group.command("add", help=_ADD_HELP, epilog=_EXAMPLES)(add)
+    group.command("set", help=CHANGE_HELP)(change)
     group.command("plan", help="Show what a first run would do; writes nothing.")(plan)
     group.command("sync", help="Confirm the plan: mark everything and start, or start over.")(sync)
     group.command("status", help="Show how much is to be done, and how the provider is.")(status)

@@ -21,7 +21,7 @@ from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.flags import EXTERNAL_SYNC
 from sinks.reads.flags import flags_of
-from sinks.sync_integrations import Integration, list_integrations
+from sinks.sync_integrations import Integration, list_integrations, set_health
 from sinks.windows import try_lead
 
 _log = structlog.get_logger("connectors")
@@ -88,7 +88,7 @@ class LinkBook:
             for tenant in {integration.tenant_id for integration in found.values()}
         }
         for integration in found.values():
-            held = self._current(integration)
+            held = self._current(integration, connection)
             if held is None:
                 continue
             held.integration = integration
@@ -120,12 +120,12 @@ class LinkBook:
         for held in self.all():
             held.opened.close()
 
-    def _current(self, integration: Integration) -> Held | None:
+    def _current(self, integration: Integration, connection: Connection) -> Held | None:
         held = self.get(integration.id)
         if held is not None and _same(held.integration, integration):
             return held
         if self._failed.get(integration.id) == _content(integration):
-            return None
+            return held
         try:
             opened = open_link(
                 self._settings,
@@ -147,7 +147,11 @@ class LinkBook:
                 organization=integration.organization_id,
                 reason=str(error),
             )
-            return None
+            # A link that is open goes on: secrets sealed under a key that this process does not have yet
+            # must not keep it from following the state and the flag.
+            if held is None:
+                set_health(connection, integration.id, False, str(error), utc_now())
+            return held
         fresh = Held(opened=opened, breaker=Breaker(utc_now), integration=integration)
         with self._lock:
             self._held[integration.id] = fresh

@@ -116,6 +116,17 @@ def set_secrets(connection: Connection, integration_id: str, secrets: bytes, key
     )
 
 
+def set_settings(
+    connection: Connection, integration_id: str, settings: dict[str, Any], secrets: bytes, key_id: str
+) -> None:
+    """Replace settings and sealed secrets together."""
+    connection.execute(
+        "UPDATE integrations SET settings = %s, secrets = %s, secrets_key_id = %s, updated_at = now()"
+        " WHERE id = %s",
+        (Jsonb(settings), secrets, key_id, integration_id),
+    )
+
+
 def _integration(row: tuple[Any, ...]) -> Integration:
     return Integration(
         id=row[0],
