@@ -16,8 +16,8 @@ from schemas.errors import Stop
 @pytest.fixture
 def signals(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     sent: list[tuple[int, int]] = []
-    monkeypatch.setattr(supervised_thread.os, "kill", lambda pid, number: sent.append((pid, number)))
-    monkeypatch.setattr(supervised_thread.faulthandler, "dump_traceback_later", lambda *_, **__: None)
+    monkeypatch.setattr("runtime.supervised_thread.os.kill", lambda pid, number: sent.append((pid, number)))
+    monkeypatch.setattr("runtime.supervised_thread.faulthandler.dump_traceback_later", lambda *_, **__: None)
     monkeypatch.setattr(supervised_thread, "_ended_by", [])
     return sent
 
