@@ -124,7 +124,9 @@ def test_texts_are_stored_letter_by_letter(desk: _Desk, first: list[str], second
 def test_documents_and_names_are_stored_letter_by_letter(desk: _Desk) -> None:
     text = "".join(_ALONE)
     desk.send([("entity.upsert", {"id": desk.entity, "kind": "person", "displayName": text})])
-    identity, command = new_id(), "id " + "".join(part for part in _ALONE if part != "\x00")
+    # Attributes hold no control characters, and no white space at either end.
+    command = "id " + "".join(part for part in _ALONE if not set(part) & set("\t\n\r\x00"))
+    identity = new_id()
     desk.send(
         [("interaction.create", {"id": identity, "interactionType": "call", "title": text})],
         command_id=command,

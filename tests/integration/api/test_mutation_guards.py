@@ -27,6 +27,8 @@ INTERACTIONS, ACTIVITIES, TODOS = (
 UNDO = "/api/audit_logs/audit-logs/actions/undo"
 #: Writes that are about no customer; the example lets them pass.
 _OF_NOBODY = {
+    "POST /api/customers/stream/cookie",
+    "DELETE /api/customers/stream/cookie",
     "PUT /api/customers/interaction-types",
     "POST /api/customers/interaction-types",
     "PUT /api/customers/flags",
