@@ -13,7 +13,8 @@ from tests.harness.histories import history
 from tests.harness.roles import running, wait_until
 from tests.harness.wire import publish, results_by_place, wait_for_results
 
-pytestmark = pytest.mark.integration
+# Longer than what its waits may take together.
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
 
 
 def test_a_second_worker_joins_and_the_first_leaves(fresh_settings: Settings) -> None:
