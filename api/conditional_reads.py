@@ -41,7 +41,7 @@ def validator(request: Request, version: int, extras: Mapping[str, Any]) -> str:
 
 
 def extras_of_interaction(item: Mapping[str, Any]) -> dict[str, Any]:
-    """What an interaction shows of its deal, its mirrors and the dictionary."""
+    """Parts of an interaction that come from its deal, its mirrors and the dictionary."""
     code, label = item["interactionType"], item["interactionTypeLabel"]
     usual = DEFAULT_TYPES[code].label if code in DEFAULT_TYPES else humanised(code)
     return {
@@ -52,6 +52,6 @@ def extras_of_interaction(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def extras_of_customer(detail: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """What a customer's detail shows besides the customer, whose version its interactions raise."""
+    """Parts of a customer's detail besides the customer, whose version its interactions raise."""
     extras = {name: value for name, value in detail.items() if name not in (kind, "viewer")}
     return {**extras, "interactionMode": extras["interactionMode"] == "legacy"}

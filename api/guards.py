@@ -26,7 +26,7 @@ _SCHEME: Final = "bearer "
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What a caller needs: a valid token, and one of ``any_of`` (nothing in it: any token will do).
+    """Requirements on a caller: a valid token, and one of ``any_of`` (nothing in it: any token will do).
 
     :param cookie: name of a cookie that may hold the token instead of the header.
     """

@@ -79,7 +79,7 @@ class InteractionPage(Shape):
 
 
 class CommandFate(Shape):
-    """What became of a command, with its first result as it was published."""
+    """Outcome of a command, with its first result as it was published."""
 
     command_id: str
     command_type: str

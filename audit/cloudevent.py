@@ -45,7 +45,7 @@ def headers_of(record: Rec) -> dict[str, bytes]:
 
 
 def is_binary(headers: dict[str, bytes]) -> bool:
-    """Whether the attributes are headers and the value is the data."""
+    """Return whether the attributes are headers and the value is the data."""
     structured = headers.get(_CONTENT_TYPE, b"").lower().startswith(b"application/cloudevents")
     return not structured and ("ce_type" in headers or "ce_id" in headers)
 

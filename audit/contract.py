@@ -47,7 +47,7 @@ def read_instant(value: Any) -> int:
 
 
 def is_attribute_text(value: Any) -> bool:
-    """Whether a value is a text that an attribute may have (CloudEvents 1.0.2, "String")."""
+    """Return whether a value is a text that an attribute may have (CloudEvents 1.0.2, "String")."""
     return (
         isinstance(value, str)
         and len(value) <= 200

@@ -150,7 +150,7 @@ class Fold:
             self._a1.fail("a result and its command differ in validateOnly", record, commandId=command.id)
 
     def _isolated(self, command: Parsed, recorded: Recorded) -> bool:
-        """Whether the pipeline failed on the record before it could read who it is from."""
+        """Return whether the pipeline failed on the record before it could read who it is from."""
         record = command.record
         place = record.partition, record.offset
         stand_in = hash(dead_id(self._history.cut.commands, *place))

@@ -42,7 +42,7 @@ def check_letter(evidence: Evidence, command: Parsed) -> None:
 
 
 def _may_lack(command: Parsed, lacks: frozenset[str]) -> bool:
-    """Whether a record is one of which not everything can be kept: unreadable, or large."""
+    """Return whether a record is one of which not everything can be kept: unreadable, or large."""
     record = command.record
     large = len(record.value or b"") + len(record.key or b"") > _ALWAYS_KEPT
     headers = sum(len(name) + len(value or b"") for name, value in record.headers)

@@ -1,4 +1,4 @@
-"""What the roles of a stack say of their own health, asked over HTTP."""
+"""Health of the roles of a stack, as they report it over HTTP."""
 
 from __future__ import annotations
 

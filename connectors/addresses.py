@@ -82,7 +82,7 @@ def public_address(host: str, port: int) -> str:
 
 
 def is_public(text: str) -> bool:
-    """Whether an address, and the IPv4 address it may carry, belongs to the public internet."""
+    """Return whether an address, and the IPv4 address it may carry, belongs to the public internet."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:

@@ -69,7 +69,7 @@ def do_chores(held: Held, connection: Connection, scale: float, beat: Callable[[
 
 
 def has_due(held: Held) -> bool:
-    """Whether a chore is due, without asking the database or the provider."""
+    """Return whether a chore is due, without asking the database or the provider."""
     now = held.opened.link.now()
     return "reconcile" not in held.due or any(due <= now for due in held.due.values())
 

@@ -96,7 +96,7 @@ def uid_query(uid: str) -> str:
 
 
 def read_multistatus(body: bytes, base: str) -> MultiStatus:
-    """What a 207 answer says; resources that it places on another server are left out.
+    """Parse a 207 answer; resources that it places on another server are left out.
 
     :param base: address of the request.
     :raises Retry: it is no such XML.

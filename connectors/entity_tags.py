@@ -21,7 +21,7 @@ def strong_tag(answer: httpx2.Response) -> str | None:
 
 
 def is_strong(tag: str | None) -> bool:
-    """Whether a tag is for one sequence of bytes; ``If-Match`` never matches a weak one (section 13.1.1)."""
+    """Return whether a tag is strong; ``If-Match`` never matches a weak one (section 13.1.1)."""
     return tag is not None and not tag.startswith("W/") and _CODED.search(tag) is None
 
 

@@ -69,6 +69,6 @@ def _sign(external_id: str, kind: str, why: str) -> RemoteChange:
 
 
 def deleted_mirrors_in(link: Link, connection: Connection, changes: list[RemoteChange]) -> int:
-    """How many live mirrors the changes report as deleted."""
+    """Count the live mirrors that the changes report as deleted."""
     reported = {change.external_id for change in changes if change.kind == "gone"}
     return len(live_mirrors(connection, link.integration.id, reported))

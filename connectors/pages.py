@@ -68,7 +68,7 @@ def read_pages(link: Link, cursor: str | None, take: Callable[[ChangePage], None
 
 
 def _is_known(cursor: str, seen: set[str | None]) -> bool:
-    """Whether a cursor was asked for before: the next page would be one that was read."""
+    """Return whether a cursor was asked for before: the next page would be one that was read."""
     return cursor in seen
 
 

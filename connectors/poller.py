@@ -15,7 +15,7 @@ from sinks.checkpoints import read_checkpoint, write_checkpoint
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What a poll came to; ``taken`` is ``None`` when the mass-change guard stopped it."""
+    """Result of a poll; ``taken`` is ``None`` when the mass-change guard stopped it."""
 
     taken: Taken | None
     changes: int

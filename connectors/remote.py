@@ -98,7 +98,7 @@ class ChangePage:
 
     @property
     def skipped(self) -> dict[str, int]:
-        """How many objects were left alone, by reason."""
+        """Number of objects that were left alone, by reason."""
         return dict(Counter(self.left_alone.values()))
 
 

@@ -82,7 +82,7 @@ class Turns:
 
     @property
     def pressed(self) -> bool:
-        """Whether all regular threads are taken, so that standby threads should help."""
+        """Return whether all regular threads are taken, so that standby threads should help."""
         with self._lock:
             return len(self._running) >= self.regular
 

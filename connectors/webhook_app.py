@@ -133,7 +133,7 @@ class WebhookApp:
 
 
 def _from_inside(scope: MutableMapping[str, Any]) -> bool:
-    """Whether a request comes from this machine or network and through no proxy."""
+    """Return whether a request comes from this machine or network and through no proxy."""
     forwarded = {b"forwarded", b"x-forwarded-for"} & {name.lower() for name, _ in scope["headers"]}
     client = scope.get("client")
     return client is not None and not forwarded and not is_public(str(client[0]))

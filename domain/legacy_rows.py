@@ -34,7 +34,7 @@ _COLOR: Final = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6}(?:[0-9a-fA-F]{2})?
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What is stored around a legacy row.
+    """Stored facts around a legacy row.
 
     :param customer_known: its customer is one of this tenant and organization.
     :param deal_known: its deal is one of that customer's.

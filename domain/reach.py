@@ -25,5 +25,5 @@ def may_move(command: Command) -> bool:
 
 
 def may_show(command: Command) -> bool:
-    """Whether the command may change its entity's next or last interaction."""
+    """Return whether the command may change its entity's next or last interaction."""
     return not isinstance(command.payload, _OF_NO_INTERACTION)

@@ -1,4 +1,4 @@
-"""Whether a role does its work, for whoever asks over HTTP."""
+"""Health of a role, for probes over HTTP."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ _ended_by: list[BaseException] = []
 
 
 def end_process(name: str) -> Failed:
-    """What a server's thread calls when it fails: the server stops taking requests, and the process ends.
+    """Callback for a failed thread of a server: the server stops taking requests, and the process ends.
 
     :param name: of the thread, for the log.
     """
@@ -75,5 +75,5 @@ def end_process(name: str) -> Failed:
 
 
 def thread_failure() -> BaseException | None:
-    """What :func:`end_process` was called with first; ``None`` when no thread has failed."""
+    """First failure that :func:`end_process` was called with; ``None`` when no thread has failed."""
     return _ended_by[0] if _ended_by else None

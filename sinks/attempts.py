@@ -39,7 +39,7 @@ WHERE consumer_group = %s AND topic = %s AND partition = %s
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What is known of a partition's former owners.
+    """Facts about a partition's former owners.
 
     :param starts: owners in a row, this one included, that found work at the very same offset.
     :param first: first offset of the records in hand when the last of them ended; ``None`` when it was done.

@@ -1,4 +1,4 @@
-"""How far each partition is applied and answered, as the database knows it (``consumed_offsets``)."""
+"""Stored positions: how far each partition is applied and answered (``consumed_offsets``)."""
 
 from __future__ import annotations
 

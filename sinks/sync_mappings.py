@@ -152,7 +152,7 @@ def mirrors_before(connection: Connection, integration_id: str, moment: datetime
 
 
 def count_deleted(connection: Connection, integration_id: str, since: datetime) -> int:
-    """How many mirrors were found deleted at the provider since a moment by the connectors' clock."""
+    """Count the mirrors found deleted at the provider since a moment by the connectors' clock."""
     row = connection.execute(
         "SELECT count(*) FROM sync_external_id_mappings WHERE integration_id = %s AND gone"
         " AND last_synced_at >= %s",

@@ -343,7 +343,7 @@ class _Bisection:
 
 
 def _blames_a_command(error: Exception) -> bool:
-    """Whether one command of a batch may be what failed: by a value, or because a rule broke on it."""
+    """Return whether one command of a batch may be what failed: by a value, or because a rule broke on it."""
     if not isinstance(error, psycopg.Error):
         return not isinstance(error, Reject | Retry | Stop)
     if error.sqlstate is None:

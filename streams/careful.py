@@ -38,7 +38,7 @@ _MOST_ISOLATED: Final = 5
 
 
 class Careful:
-    """Which partitions need care, and how far."""
+    """Tracks which partitions need care, and how far."""
 
     def __init__(self, settings: Settings) -> None:
         self._attempts = Attempts(settings)
@@ -76,7 +76,7 @@ class Careful:
 
     @property
     def needed(self) -> bool:
-        """Whether a partition needs care."""
+        """Return whether a partition needs care."""
         return bool(self._until)
 
     def groups(self, messages: Iterable[Message]) -> Iterable[list[Message]]:

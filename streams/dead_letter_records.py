@@ -72,7 +72,7 @@ def dead_letter_headers(command: Refused, reason: str | None = None) -> list[Hea
 
 
 def _replays(record: Record) -> int:
-    """How often the record was replayed; anything but a small number counts as never."""
+    """Number of replays of the record; anything but a small number counts as never."""
     count = 0
     for name, value in record.headers:
         if name == "dl_replay_count":

@@ -121,11 +121,11 @@ class Refusals:
         less.add(refused.place)
 
     def is_bare(self, place: Place) -> bool:
-        """Whether a result goes out without its details."""
+        """Return whether a result goes out without its details."""
         return place in self._bare
 
     def is_small(self, place: Place) -> bool:
-        """Whether a dead letter goes out without its value."""
+        """Return whether a dead letter goes out without its value."""
         return place in self._small
 
     def settled(self, records: int) -> None:

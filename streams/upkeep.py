@@ -1,4 +1,4 @@
-"""What an applier keeps in order in the database beside its batches: noted positions, months to come."""
+"""An applier's upkeep of the database beside its batches: noted positions, months to come."""
 
 from __future__ import annotations
 

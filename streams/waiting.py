@@ -41,7 +41,7 @@ class Waiting:
     mended: bool = True
 
     def stall(self, seconds: float) -> Stall:
-        """What is said of it once nothing has moved for so long."""
+        """Describe it as a stall once nothing has moved for so long."""
         reason = f"{self.cause}, and nothing has moved there for {seconds:.0f} s. {self.advice}"
         return Stall(self.stage, self.place, seconds, reason)
 

@@ -38,7 +38,7 @@ def extra_headers(settings: GatewaySettings) -> dict[str, dict[str, str]]:
 
 
 def _truthy(value: Any) -> bool:
-    """Whether the text means true; an empty one, or any other, does not."""
+    """Return whether the text means true; an empty one, or any other, does not."""
     return str(value).strip().lower() in ("true", "1", "yes", "y", "on", "t")
 
 

@@ -33,7 +33,7 @@ class AllDay(datetime):
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """How a due date without a time or without a zone becomes an instant.
+    """Rules by which a due date without a time or without a zone becomes an instant.
 
     :param zone: the time zone of dates and of times without one.
     :param at: the time of day of a date.
@@ -70,7 +70,7 @@ class Moment:
         return self.wall.strftime("%Y%m%dT%H%M%S") + ("Z" if self.zone is UTC else "")
 
     def like(self, other: Moment) -> bool:
-        """Whether both are DATEs, or DATE-TIMEs in the same zone."""
+        """Return whether both are DATEs, or DATE-TIMEs in the same zone."""
         return self.zone is other.zone and ("TZID" in self.parameters.upper()) == (
             "TZID" in other.parameters.upper()
         )

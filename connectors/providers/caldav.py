@@ -424,13 +424,13 @@ def _levels(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _holds(seen: RemoteObject, name: str, value: Any) -> bool:
-    """Whether the to-do says this already, as exactly as it can."""
+    """Return whether the to-do says this already, as exactly as it can."""
     coarse = next(field.coarse for field in DECLARATION.fields if field.name == name)
     return name in seen.values and seen.values[name] == coarse(value)
 
 
 def _still_holds(seen: RemoteObject, name: str, value: Any) -> bool:
-    """Whether a to-do that comes back says the same as before its deletion; what is unreadable stays."""
+    """Compare a to-do that comes back with before its deletion; what is unreadable stays."""
     if name not in seen.values or _holds(seen, name, value):
         return True
     return (

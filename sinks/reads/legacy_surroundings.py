@@ -1,4 +1,4 @@
-"""What is stored around a legacy row: whether its customer and deal are known, and the strict dictionary."""
+"""Stored facts around a legacy row: whether its customer and deal are known, and the strict dictionary."""
 
 from __future__ import annotations
 
