@@ -140,7 +140,10 @@ class BatchTransaction:
                 with contextlib.suppress(psycopg.Error):
                     notify_committed(self._connection, self._notices(decisions))
         except pg.LockNotAvailable as error:
-            self._end_former_owners(sorted({command.record.partition for command in commands}))
+            # Hazard: of all our partitions. A former owner that was paused with a batch of another one may
+            # hold a lock that this batch needs: that of an organization's dictionary.
+            mine = {command.record.partition for command in commands}
+            self._end_former_owners(sorted(mine.union(list(results_offsets))))
             raise Retry("another applier holds a partition of ours", after=0.0) from error
         except pg.UniqueViolation as error:
             self._raced = True

@@ -15,11 +15,12 @@ import pytest
 from runtime import crash_points
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
-from schemas.errors import Reject, Stop
+from schemas.errors import Reject, Retry, Stop
+from sinks.load import _DICTIONARY_LOCK, hash_scope
 from sinks.positions import note_results, skip_markers, standings
 from sinks.transaction import BatchTransaction
 from tests.harness.roles import wait_until
-from tests.harness.wire import event, new_id
+from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
 
 pytestmark = pytest.mark.integration
 _TOPIC = "fence"
@@ -134,3 +135,21 @@ def test_markers_are_skipped_from_the_watermark_alone(
         assert positions() == (after, after)
     note_results(connection, group, _TOPIC, {0: 5})
     assert positions() == (4, 4), "no result is out of what is not applied"
+
+
+def test_a_former_owner_of_another_partition_does_not_keep_the_dictionary(
+    owners: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
+) -> None:
+    """Paused in a batch of partition 1, it holds the organization's dictionary, which partition 0 needs."""
+    (zombie, connection), group = owners, new_id()
+    transaction = _transaction(connection, group)
+    zombie.execute("SELECT pg_advisory_xact_lock(%s::int, 1)", (transaction._namespace,))
+    dictionary = (_DICTIONARY_LOCK, hash_scope(TENANT, ORGANIZATION))
+    zombie.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", dictionary)
+    connection.execute("SET lock_timeout = '6s'")
+    commands = _commands(2)
+    with pytest.raises(Retry, match="another applier"):
+        transaction.apply(commands, {0: 0}, {0: 0, 1: 0})
+    applied = transaction.apply(commands, {0: 0}, {0: 0, 1: 0})
+    assert [decision.outcome for decision in applied] == ["applied"] * 2
+    zombie.close()  # the server has ended its session
