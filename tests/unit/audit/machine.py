@@ -45,8 +45,10 @@ def make_id(name: str) -> str:
 class Machine:
     """Publish commands, ``settle`` them, take the ``history``; every list may be tampered with."""
 
-    def __init__(self, partitions: int = 3) -> None:
+    def __init__(self, partitions: int = 3, relayed: int | None = None) -> None:
+        """:param relayed: rows of the outbox that the relay publishes before it stops; all by default."""
         self.partitions = partitions
+        self.relayed = relayed
         self.world = World()
         self.topics: dict[str, list[Rec]] = {
             name: []
@@ -201,6 +203,8 @@ class Machine:
                 "created_at": self.now,
             }
         )
+        if self.relayed is not None and position > self.relayed:
+            return
         outgoing = OutboxRow(position, identity, aggregate, entity, kind, payload, headers)
         for topic, key, value, record_headers in records_of(outgoing, _as_json):
             if topic == COMMANDS:
@@ -277,7 +281,8 @@ class Machine:
             for topic, records in self.topics.items()
         }
         cut.committed = cut.committed or dict(self.watermark)
-        cut.relay = cut.relay or RelayPosition(1000, 10**6, len(self.outbox) + 1)
+        reached = len(self.outbox) + 1 if self.relayed is None else self.relayed
+        cut.relay = cut.relay or RelayPosition(1000, 10**6, reached)
         return History(
             cut=cut,
             topics={topic: lambda held=records: list(held) for topic, records in self.topics.items()},  # type: ignore[misc]

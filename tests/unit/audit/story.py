@@ -11,9 +11,9 @@ DEAL = make_id("deal")
 OTHER_TENANT = make_id("other tenant")
 
 
-def tell() -> Machine:
-    """Send and settle the story."""
-    m = Machine()
+def tell(relayed: int | None = None) -> Machine:
+    """Send and settle the story; the relay stops after ``relayed`` rows of the outbox."""
+    m = Machine(relayed=relayed)
     for entity, name in ((ANNA, "Anna"), (BODO, "Bodo")):
         m.send("entity.upsert", {"id": entity, "kind": "person", "displayName": name}, entity=entity)
     m.send("deal.upsert", {"id": DEAL, "title": "Roof"}, entity=ANNA)

@@ -459,6 +459,15 @@ def test_unpublished_rows_are_lag_and_not_a_violation() -> None:
     assert failed(audit(machine.history())) == {"A4", "A8", "A9"}
 
 
+@pytest.mark.parametrize("relayed", range(len(tell().outbox) + 1))
+def test_wherever_the_relay_is_what_it_has_not_published_is_lag(relayed: int) -> None:
+    machine = tell(relayed)
+    report = audit(machine.history())
+    assert failed(report) == set(), {name: check.violations for name, check in report.checks.items()}
+    waiting = len(machine.outbox) - relayed
+    assert report.lag.get("outbox", 0) == waiting
+
+
 def test_commands_past_the_watermark_are_lag() -> None:
     machine = tell()
     machine.send("interaction.cancel", {"id": CALL}, entity=ANNA)
