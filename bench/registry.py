@@ -8,6 +8,7 @@ from typing import Final
 
 from bench.arms.curves import batch_sizes, fan_out
 from bench.arms.end_to_end import end_to_end
+from bench.arms.fairness import changes_alone, changes_beside_hostile
 from bench.arms.flow import hot_keys, poison, two_processes
 from bench.arms.gateway import confirmed_post, list_pages, open_streams, plain_post
 from bench.arms.growth import growth
@@ -20,6 +21,7 @@ from bench.context import Arm
 from bench.measure import Measure
 from bench.measures import (
     c1_dead_provider,
+    c2_hostile_providers,
     g1_confirmed_post,
     g3_list_growth,
     g4_streams,
@@ -78,6 +80,10 @@ GROUPS: Final = (
         },
         lambda sizes: sizes.latency_rounds,
     ),
+    Group(
+        {"changes_alone": changes_alone, "changes_beside_hostile": changes_beside_hostile},
+        lambda sizes: sizes.latency_rounds,
+    ),
     Group({"growth": growth}, lambda sizes: sizes.growth_rounds),
     Group({"profile": profile, "batch_sizes": batch_sizes, "fan_out": fan_out}, lambda _: 1),
 )
@@ -104,4 +110,5 @@ MEASURES: Final[tuple[Measure, ...]] = (
     g3_list_growth.MEASURE,
     g4_streams.MEASURE,
     c1_dead_provider.MEASURE,
+    c2_hostile_providers.MEASURE,
 )

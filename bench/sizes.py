@@ -17,6 +17,7 @@ class Sizes:
     :param few_rows, many_rows: interactions in the tables of the growth measure.
     :param logged_rows: rows of the command log and of the outbox beside ``few_rows``; ten times as many
         beside ``many_rows``.
+    :param mirrored_changes: changes of one sample of the connectors' fairness; it has ``latency_rounds``.
     """
 
     rounds: int
@@ -31,6 +32,7 @@ class Sizes:
     few_rows: int
     many_rows: int
     logged_rows: int
+    mirrored_changes: int
     batch_size: int = 1000
     partitions: int = 6
 
@@ -48,6 +50,7 @@ FULL = Sizes(
     few_rows=100_000,
     many_rows=10_000_000,
     logged_rows=100_000,
+    mirrored_changes=80,
 )
 QUICK = Sizes(
     rounds=2,
@@ -62,4 +65,5 @@ QUICK = Sizes(
     few_rows=100_000,
     many_rows=1_000_000,
     logged_rows=100_000,
+    mirrored_changes=60,
 )

@@ -95,6 +95,32 @@ def mixed(count: int, entities: int, seed: str, used: set[int]) -> list[Message]
     return messages
 
 
+def mirrored_creates(count: int, entity: str) -> list[Message]:
+    """Planned calls of one customer with known ids, to be renamed by :func:`retitles`."""
+    return [
+        _message(
+            "interaction.create",
+            entity,
+            f"mirrored-{number}",
+            {"id": stable_id("mirrored", number), "interactionType": "call", "title": f"Call {number}"},
+        )
+        for number in range(count)
+    ]
+
+
+def retitles(count: int, interactions: int, entity: str) -> list[Message]:
+    """New titles, ``Change <number>``, for the interactions of :func:`mirrored_creates` in turn."""
+    return [
+        _message(
+            "interaction.update",
+            entity,
+            f"retitle-{number}",
+            {"id": stable_id("mirrored", number % interactions), "title": f"Change {number}"},
+        )
+        for number in range(count)
+    ]
+
+
 def with_poison(messages: Sequence[Message], every: int = 100) -> list[Message]:
     """The same commands with one bad record after each ``every - 1``: no JSON, an unknown field, a type
     that does not exist, and a key that is not the customer's, in turn."""

@@ -63,11 +63,11 @@ def _writes(bench: Bench, *, hung: bool) -> Sample:
         connect(settings, application_name="interactions-bench", autocommit=True) as connection,
     ):
         scope = ["--tenant", TENANT, "--organization", ORGANIZATION]
-        _command(settings, "flags", "set", "customers.interactions.external-sync", "on", *scope)
+        command(settings, "flags", "set", "customers.interactions.external-sync", "on", *scope)
         chosen = ["--id", _INTEGRATION, "--set", f"url={url}", "--set", f"username={_USER}"]
         secret = ["--secret", "password=env:BENCH_PASSWORD"]
-        _command(settings, "connectors", "add", "caldav", *scope, *chosen, *secret)
-        _command(settings, "connectors", "sync", _INTEGRATION)
+        command(settings, "connectors", "add", "caldav", *scope, *chosen, *secret)
+        command(settings, "connectors", "sync", _INTEGRATION)
         headers = {"Authorization": authorization()}
         # Some go through before the clock starts, so that the mirror is known to work.
         asyncio.run(posts(bench, address, headers, seconds=1.0))
@@ -105,7 +105,11 @@ def _listens(port: int) -> bool:
     return False
 
 
-def _command(settings: Settings, *arguments: str) -> None:
+def command(settings: Settings, *arguments: str) -> None:
+    """Run a command of the product.
+
+    :raises RuntimeError: it failed; the message ends with what it printed.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", *arguments],
         env=environment(settings),

@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from bench.__main__ import report
+from bench.arms.fairness import shown_within
 from bench.measure import Figure, Measure
 from bench.page import replace_part, table
 from bench.ratio import ratio_of
@@ -82,6 +83,35 @@ def test_the_slower_kind_of_duplicate_counts(samples: Samples) -> None:
     samples.add("sql_only", _sql(100.0, 200.0))
     samples.add("end_to_end", {"rate": 50.0, "repeated_rate": 100.0})
     assert BY_ID["P5"].figure(samples).value == pytest.approx(2.5)
+
+
+def _mirrored(seconds: list[float]) -> dict[str, Any]:
+    return {"seconds": seconds, "p99": max(seconds), "refused_by_limit": 0, "hostile_connections": 4}
+
+
+def test_fairness_compares_the_p99s_of_all_rounds_together(samples: Samples) -> None:
+    for slow in (0.5, 0.2):
+        samples.add("changes_alone", _mirrored([0.1] * 98 + [0.2, slow]))
+        samples.add("changes_beside_hostile", _mirrored([0.1] * 98 + [0.3, slow]))
+    figure = BY_ID["C2"].figure(samples)
+    assert figure.value == pytest.approx(0.3 / 0.2)
+    assert figure.parts["changes_per_side"] == 200
+    assert figure.parts["spread"] == [1.0, 1.5]
+    assert figure.parts["hostile_connections"] == 8
+    assert BY_ID["C2"].met(figure)
+
+
+def test_a_healthy_integration_slowed_by_more_than_half_misses_the_floor(samples: Samples) -> None:
+    samples.add("changes_alone", _mirrored([0.2] * 100))
+    samples.add("changes_beside_hostile", _mirrored([0.31] * 100))
+    assert not BY_ID["C2"].met(BY_ID["C2"].figure(samples))
+    assert (BY_ID["C2"].floor, BY_ID["C2"].upper) == (1.5, True)
+
+
+def test_a_change_is_shown_by_itself_or_by_a_later_one_of_the_same_card() -> None:
+    intended = {0: 10.0, 1: 11.0, 2: 12.0, 3: 13.0}
+    seen = {1: 11.5, 2: 12.5, 3: 13.25}
+    assert shown_within(intended, seen, cards=2) == [2.5, 0.5, 0.5, 0.25]
 
 
 def test_memory_is_the_highest_peak(samples: Samples) -> None:
