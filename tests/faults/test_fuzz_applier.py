@@ -38,9 +38,15 @@ def test_no_record_stalls_the_applier(fresh_settings: Settings) -> None:
             records = (fuzz.record() for _ in range(min(_PART, _RECORDS - sent)))
             ends = dict(publish(fresh_settings, records))  # partition → its last offset
             ends |= _strange_to_the_client(fresh_settings, fuzz)
-            wait_until(lambda: _applied(fresh_settings, ends), 200, lambda: f"{ends} to be applied")  # noqa: B023
+            wait_until(
+                lambda: applier.process.poll() is not None or _applied(fresh_settings, ends),  # noqa: B023
+                200,
+                lambda: f"{ends} to be applied",  # noqa: B023
+            )
+            assert applier.process.poll() is None, applier.log[-2000:]
+            isolated = [line for line in applier.log.splitlines() if '"applier.isolated"' in line]
+            assert not isolated, f"the last line of defence was needed: {isolated[0]}"
             print(f"{sent + _PART:,} records have an outcome in the log", flush=True)
-        assert applier.process.poll() is None
         code, report = run_audit(fresh_settings)
     broken = {check["name"]: check["violations"][:2] for check in report["checks"] if check["violations"]}
     assert not broken, json.dumps(broken, indent=1)

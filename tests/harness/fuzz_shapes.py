@@ -15,6 +15,7 @@ Change = Callable[[Message, random.Random], None]
 Rewrite = Callable[[Raw, random.Random], Raw]
 
 _TEXTS: Final = ("id", "source", "type", "tenantid", "organizationid", "entityid", "correlationid", "actorid")
+_SCOPE: Final = ("tenantid", "organizationid", "entityid")
 _SPACES: Final = ("\n", " ", "\t", "\r", "\x00", "\x1f", "\x7f", "\x85", "\u00a0", "\u2028")
 _FLAGS: Final[tuple[Any, ...]] = (
     "true",
@@ -90,8 +91,10 @@ _PRIORITIES: Final = (True, 1.0, 5.5, "5", 100, 101, -1)
 
 
 def _space(message: Message, chance: random.Random) -> None:
-    name = chance.choice(_TEXTS)
-    text, space = str(message.get(name, "x")), chance.choice(_SPACES)
+    # The ids of the scope and a line feed are half of them: `$` lets one through, and COPY ends a row there.
+    name = chance.choice(_SCOPE if chance.random() < 0.5 else _TEXTS)
+    text = str(message.get(name, "x"))
+    space = "\n" if chance.random() < 0.5 else chance.choice(_SPACES)
     message[name] = text + space if chance.random() < 0.7 else space + text
 
 
