@@ -33,6 +33,7 @@ from runtime.logs import configure_logging
 from runtime.postgres import Connection, Outage, connect
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
+from runtime.supervised_thread import failure_raised
 from schemas.errors import Retry, Stop
 
 _log = structlog.get_logger("connectors")
@@ -78,7 +79,8 @@ class ConnectorsService(Service):
         def guarded() -> None:
             try:
                 run()
-            except BaseException as error:  # noqa: BLE001 - whatever ends a thread ends the process
+            except:  # noqa: E722 - see failure_raised
+                error = failure_raised()
                 _log.error(
                     "connectors.thread_failed", thread=name, error=type(error).__name__, reason=str(error)
                 )

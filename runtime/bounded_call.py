@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from runtime.supervised_thread import failure_raised
 from schemas.errors import Retry
 
 Answer = TypeVar("Answer")
@@ -29,8 +30,8 @@ def within(seconds: float, what: str, call: Callable[[], Answer]) -> Answer:
     def run() -> None:
         try:
             answers.append(call())
-        except BaseException as error:  # noqa: BLE001 - the caller gets it
-            failures.append(error)
+        except:  # noqa: E722 - see failure_raised
+            failures.append(failure_raised())
 
     thread = threading.Thread(target=run, name=what, daemon=True)
     thread.start()

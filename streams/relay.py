@@ -176,7 +176,7 @@ class Relay:
             self._produce(producer, RELAY_POSITION, SHARD, encode_position(epoch, at), None)
             producer.flush(_TIMEOUT)
             crash_points.reach("relay-after-send-before-commit")
-        except BaseException:
+        except:  # also what is no exception class (runtime.supervised_thread)
             producer.abort_transaction(_TIMEOUT)
             raise
         self._commit(producer)

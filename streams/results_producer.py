@@ -101,7 +101,7 @@ class ResultsProducer:
         )
         try:
             bounded("init-transactions", client.init_transactions)
-        except BaseException:
+        except:  # also what is no exception class (runtime.supervised_thread)
             _leave(client)
             raise
         return client

@@ -15,6 +15,7 @@ from schemas.topics import COMMANDS
 from sinks.positions import watermarks
 from tests.harness.audit import run_audit
 from tests.harness.fuzz import Fuzz
+from tests.harness.raw_header import publish_raw_headers
 from tests.harness.roles import running, wait_until
 from tests.harness.seed import SEED
 from tests.harness.wire import publish
@@ -23,6 +24,9 @@ from tests.harness.writer_schemas import writer_schemas
 # Read at once: the servers' fixture hides these variables from the tests.
 _RECORDS = int(os.environ.get("INTERACTIONS_FUZZ_RECORDS") or 5_000)
 _PART = 5_000
+#: Records for each part with such header names, and for each compression with such sizes.
+_HEADERS, _INFLATED = 30, 5
+_COMPRESSIONS = ("gzip", "zstd", "lz4")
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + _RECORDS // 50)]
 
 
@@ -33,14 +37,34 @@ def test_no_record_stalls_the_applier(fresh_settings: Settings) -> None:
         for sent in range(0, _RECORDS, _PART):
             records = (fuzz.record() for _ in range(min(_PART, _RECORDS - sent)))
             ends = dict(publish(fresh_settings, records))  # partition → its last offset
-            wait_until(lambda: _applied(fresh_settings, ends), 200, lambda: f"{ends} to be applied")  # noqa: B023
+            ends |= _strange_to_the_client(fresh_settings, fuzz)
+            wait_until(
+                lambda: applier.process.poll() is not None or _applied(fresh_settings, ends),  # noqa: B023
+                200,
+                lambda: f"{ends} to be applied",  # noqa: B023
+            )
+            assert applier.process.poll() is None, applier.log[-2000:]
+            isolated = [line for line in applier.log.splitlines() if '"applier.isolated"' in line]
+            assert not isolated, f"the last line of defence was needed: {isolated[0]}"
             print(f"{sent + _PART:,} records have an outcome in the log", flush=True)
-        assert applier.process.poll() is None
         code, report = run_audit(fresh_settings)
     broken = {check["name"]: check["violations"][:2] for check in report["checks"] if check["violations"]}
     assert not broken, json.dumps(broken, indent=1)
     assert code == 0, report
     assert report["lag"] == 0
+
+
+def _strange_to_the_client(settings: Settings, fuzz: Fuzz) -> dict[int, int]:
+    """Publish header names that the client refuses and values that only compression lets through.
+
+    :returns: the last offset of each partition that got one.
+    """
+    ends = dict(publish_raw_headers(settings, [fuzz.with_header_names() for _ in range(_HEADERS)]))
+    for compression in _COMPRESSIONS:
+        options = {"message.max.bytes": 50_000_000, "compression.type": compression}
+        sender = settings.model_copy(update={"kafka_options": options})
+        ends |= dict(publish(sender, [fuzz.compressed() for _ in range(_INFLATED)]))
+    return ends
 
 
 def _registered(settings: Settings) -> list[int]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from tests.harness.fuzz_avro import AvroRecords
-from tests.harness.fuzz_shapes import CHANGES, REWRITES
+from tests.harness.fuzz_shapes import CHANGES, REWRITES, header_names, inflated
 from tests.harness.histories import history
 from tests.harness.load import hash_of
 from tests.harness.wire import Raw, event
@@ -164,6 +164,22 @@ class Fuzz:
         # One id, one form: a refused command is known again by its bytes alone.
         binary = hash_of(ascii(message.get("id"))) < 0.4
         return self._binary(message) if binary else self._structured(message)
+
+    def with_header_names(self) -> tuple[bytes, bytes, list[bytes]]:
+        """A good command for an entity of its own, with header names that ``record`` cannot have."""
+        raw = self._structured_create()
+        assert raw.key is not None
+        assert raw.value is not None
+        return raw.key, raw.value, header_names(self.chance)
+
+    def compressed(self) -> Raw:
+        """A record that is small on the wire and large once it is unpacked."""
+        return inflated(self._structured_create(), self.chance)
+
+    def _structured_create(self) -> Raw:
+        entity = self._id()
+        message = event("interaction.create", entity, {"interactionType": "call"}, command_id=self._id())
+        return Raw(entity.encode(), json.dumps(message).encode())
 
     def _noise(self) -> Raw:
         size = self.chance.choice((0, 1, 5, 40, 300))

@@ -15,6 +15,7 @@ Change = Callable[[Message, random.Random], None]
 Rewrite = Callable[[Raw, random.Random], Raw]
 
 _TEXTS: Final = ("id", "source", "type", "tenantid", "organizationid", "entityid", "correlationid", "actorid")
+_SCOPE: Final = ("tenantid", "organizationid", "entityid")
 _SPACES: Final = ("\n", " ", "\t", "\r", "\x00", "\x1f", "\x7f", "\x85", "\u00a0", "\u2028")
 _FLAGS: Final[tuple[Any, ...]] = (
     "true",
@@ -77,12 +78,23 @@ _TYPES: Final = (
 _LIMITS: Final = {"title": 500, "body": 10_000, "interactionType": 100, "source": 100, "label": 100}
 #: Bytes of records around the limits of the client, the broker and the dead letters.
 _SIZES: Final = (59_990, 60_010, 998_000, 999_850)
+#: Header names; only the first three are UTF-8.
+_NAMES: Final = (
+    b"", b"ce_id", b"n" * 30_000, b"\xff\xfe-own-name", b"ce_\xff", b"\xc3\x28\xc3\x28", b"dl_topic\x80",
+    b"\xed\xa0\x80\xed\xa0\x80", b"\xff" * 30_000,
+)  # fmt: skip
+#: Bytes of values without compression, around the limits of a message, a dead letter and the applier.
+_INFLATED: Final = (
+    999_850, 1_048_576, 3_000_000, 4 * 1024**2 - 1, 4 * 1024**2 + 1, 5 * 1024**2 + 1, 6_291_456, 30_000_000,
+)  # fmt: skip
 _PRIORITIES: Final = (True, 1.0, 5.5, "5", 100, 101, -1)
 
 
 def _space(message: Message, chance: random.Random) -> None:
-    name = chance.choice(_TEXTS)
-    text, space = str(message.get(name, "x")), chance.choice(_SPACES)
+    # The ids of the scope and a line feed are half of them: `$` lets one through, and COPY ends a row there.
+    name = chance.choice(_SCOPE if chance.random() < 0.5 else _TEXTS)
+    text = str(message.get(name, "x"))
+    space = "\n" if chance.random() < 0.5 else chance.choice(_SPACES)
     message[name] = text + space if chance.random() < 0.7 else space + text
 
 
@@ -206,3 +218,16 @@ REWRITES: Final[tuple[Rewrite, ...]] = (
     *((_repeated_name, _more_headers, _more_headers, _key) * 12),
     _size,
 )
+
+
+def header_names(chance: random.Random) -> list[bytes]:
+    """One to three names for headers of a record: empty, very long, repeated, or not UTF-8."""
+    return [chance.choice(_NAMES) for _ in range(chance.randint(1, 3))]
+
+
+def inflated(raw: Raw, chance: random.Random) -> Raw:
+    """Pad the value to a size that only compression brings to the broker; one in two is not JSON."""
+    value = raw.value or b""
+    missing = chance.choice(_INFLATED) - len(value)
+    padded = value + b" " * missing if chance.random() < 0.5 else b"\x01" * missing + value
+    return Raw(raw.key, padded, raw.headers)

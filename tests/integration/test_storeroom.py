@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import psycopg
 import pytest
+from psycopg import sql
 
 from runtime.postgres import connect
 from runtime.settings import Settings
@@ -44,6 +45,28 @@ def test_partitions_are_made_once_and_ahead(fresh_settings: Settings) -> None:
             for month in ("2031m11", "2031m12", "2032m01", "2032m02")
         ]
         assert ensure_partitions(connection, date(2031, 12, 31)) == []
+    assert check(fresh_settings) == []
+
+
+def test_an_applier_alone_makes_the_tables_of_a_new_month(fresh_settings: Settings) -> None:
+    """The month has turned while no timers were running: the tables of this month are missing."""
+    with connect(fresh_settings, application_name="test") as connection:
+        tables = [
+            name
+            for (name,) in connection.execute(
+                "SELECT inhrelid::regclass::text FROM pg_inherits"
+                " WHERE inhparent IN ('command_log'::regclass, 'outbox'::regclass)"
+            ).fetchall()
+        ]
+        for name in tables:
+            connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+    entity = new_id()
+    person = event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})
+    with running(fresh_settings, "applier"):
+        (result,) = outcomes(fresh_settings, [person])
+    assert result["outcome"] == "applied"
+    with connect(fresh_settings, application_name="test") as connection:
+        assert ensure_partitions(connection) == []
     assert check(fresh_settings) == []
 
 
