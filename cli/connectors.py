@@ -16,6 +16,8 @@ from rich.markup import escape
 from cli.connector_setup import integration_id, pairs, secret_box, settings_of, validated
 from cli.connectors_change import HELP as CHANGE_HELP
 from cli.connectors_change import change
+from cli.connectors_remove import HELP as REMOVE_HELP
+from cli.connectors_remove import remove
 from cli.connectors_restore import HELP, restore
 from cli.console import console, table
 from cli.moments import relative
@@ -74,6 +76,7 @@ def register(app: typer.Typer) -> None:
     group.command("list", help="List integrations and their states.")(list_all)
     group.command("add", help=_ADD_HELP, epilog=_EXAMPLES)(add)
     group.command("set", help=CHANGE_HELP)(change)
+    group.command("remove", help=REMOVE_HELP)(remove)
     group.command("plan", help="Show what a first run would do; writes nothing.")(plan)
     group.command("sync", help="Confirm the plan: mark everything and start, or start over.")(sync)
     group.command("status", help="Show how much is to be done, and how the provider is.")(status)
@@ -190,7 +193,14 @@ def add(
     )
     with _database() as connection:
         if not insert_integration(connection, integration):
-            raise Reject("id_taken", "this id is taken; choose another", pointer="/id", status=409)
+            raise Reject(
+                "id_taken",
+                f"the id {name} is taken: choose another, change the integration with"
+                f" `interactions connectors set {name}`, or remove it with"
+                f" `interactions connectors remove {name}`",
+                pointer="/id",
+                status=409,
+            )
     if as_json:
         _print_json(_shown(integration))
     else:

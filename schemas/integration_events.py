@@ -52,9 +52,9 @@ class WarningsDecided(IntegrationEvent):
 
 
 class StateChanged(IntegrationEvent):
-    """The integration stopped by itself; ``invalidates`` names the cache tags of what shows its mirrors."""
+    """The integration stopped by itself or was removed; ``invalidates`` names the tags of its views."""
 
-    state: Literal["needs_auth", "disabled", "needs_confirmation"]
+    state: Literal["needs_auth", "disabled", "needs_confirmation", "removed"]
     invalidates: list[str] = Field(default_factory=list)
 
 

@@ -177,6 +177,16 @@ class Trello(Provider):
             self._unheard = "Trello does not accept the webhook's address"
             raise
 
+    def drop_webhook(self) -> None:
+        for hook in self._registered(self._context.callback_url):
+            self._call("DELETE", f"/webhooks/{hook['id']}")
+
+    def _registered(self, callback: str | None) -> list[dict[str, Any]]:
+        board = self._full_board_id()
+        tokens = self._here("GET", "/members/me/tokens", {"webhooks": "true"})
+        known = [entry for token in tokens for entry in token.get("webhooks", ())]
+        return [e for e in known if e["callbackURL"] == callback and e["idModel"] == board]
+
     def _keep_webhook(self) -> None:
         callback = self._context.callback_url
         if callback is None:
@@ -184,9 +194,7 @@ class Trello(Provider):
         hook: Any = self._call("GET", f"/webhooks/{self._webhook}") if self._webhook else None
         if hook is None:
             board = self._full_board_id()
-            tokens = self._here("GET", "/members/me/tokens", {"webhooks": "true"})
-            known = [entry for token in tokens for entry in token.get("webhooks", ())]
-            ours = [e for e in known if e["callbackURL"] == callback and e["idModel"] == board]
+            ours = self._registered(callback)
             wanted = {"callbackURL": callback, "idModel": board, "description": "customer interactions"}
             hook = ours[0] if ours else self._here("POST", "/webhooks", wanted)
         if not hook["active"]:
