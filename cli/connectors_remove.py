@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,6 +16,7 @@ from schemas.errors import Stop
 
 if TYPE_CHECKING:
     from connectors.links import Opened
+    from connectors.pulling import PulledCommand
     from sinks.sync_integrations import Integration
 
 HELP = (
@@ -65,8 +67,8 @@ def _opened(integration: Integration) -> Opened | None:
     from connectors.links import open_link
     from runtime.connector_settings import read_connector_settings
 
-    def send(_: Any) -> None:
-        raise Stop("a removal publishes no commands")
+    def send(commands: Sequence[PulledCommand]) -> None:
+        raise Stop(f"a removal publishes no commands ({len(commands)} were to be sent)")
 
     try:
         public_url = read_connector_settings().public_url
