@@ -13,7 +13,7 @@ from uuid import UUID
 import typer
 from rich.markup import escape
 
-from cli.connector_setup import integration_id, pairs, secret_box, settings_of, validated
+from cli.connector_setup import integration_id, pairs, secret_box, settings_of
 from cli.connectors_change import HELP as CHANGE_HELP
 from cli.connectors_change import change
 from cli.connectors_remove import HELP as REMOVE_HELP
@@ -167,8 +167,9 @@ def add(
 ) -> None:
     """Add an integration."""
     from connectors.catalogue import declaration
+    from connectors.integration_settings import refuse_taken_remote, validated
     from connectors.policy import Policy
-    from sinks.sync_integrations import Integration, insert_integration
+    from sinks.sync_integrations import Integration, insert_integration, read_integration
 
     declared = declaration(provider)
     box = secret_box()
@@ -192,6 +193,15 @@ def add(
         state_reason="the first run is a plan: look at it with `plan`, start it with `sync`",
     )
     with _database() as connection:
+        if read_integration(connection, name) is None:
+            refuse_taken_remote(
+                connection,
+                declared,
+                stored,
+                own_id=name,
+                tenant_id=str(tenant),
+                organization_id=str(organization),
+            )
         if not insert_integration(connection, integration):
             raise Reject(
                 "id_taken",
@@ -387,7 +397,7 @@ def resume(identity: Id) -> None:
 
 def rotate_secrets(*, as_json: AsJson = False) -> None:
     """Encrypt all secrets under the newest key."""
-    from connectors.secrets import Sealed
+    from runtime.secret_box import Sealed
     from sinks.sync_integrations import list_integrations, set_secrets
 
     box, renewed = secret_box(), 0

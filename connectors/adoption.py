@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from connectors.link import Link
+from connectors.link import Link, marker_of
 from connectors.mirror_events import announce_mapping
 from runtime.postgres import Connection
 from schemas.values import UUID_PATTERN
 from sinks.sync_ledger import RemoteMark, mark_intents, mark_remote
 from sinks.sync_mappings import Mapping, mapping_of, upsert_mapping
-from sinks.sync_removal import was_removed
+from sinks.sync_removal import removed_ids, was_removed
 from sinks.sync_subjects import read_subject
 
 
@@ -65,6 +66,15 @@ def owner_of(link: Link, connection: Connection, marker: str) -> str | None:
     if re.fullmatch(UUID_PATTERN, interaction_id) and was_removed(connection, *scope, former_id):
         return interaction_id
     return None
+
+
+def markers_of(link: Link, connection: Connection, interaction_id: str) -> Iterator[str]:
+    """Markers that the mirror of an interaction may have: our own, and those of removed integrations."""
+    yield link.marker(interaction_id)
+    integration = link.integration
+    scope = integration.tenant_id, integration.organization_id
+    for former_id in removed_ids(connection, *scope, integration.provider):
+        yield marker_of(former_id, interaction_id)
 
 
 def _mark(link: Link, interaction_id: str) -> RemoteMark:

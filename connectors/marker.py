@@ -7,8 +7,6 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-import psycopg
-
 from connectors.links import utc_now
 from connectors.marking import marks_of
 from connectors.patience import Patience
@@ -61,8 +59,8 @@ class Marker:
                 marks += marks_of(*self._decode(value), self._integrations)
         try:
             marked = mark_local(connection, marks, utc_now())
-        except psycopg.errors.ForeignKeyViolation as error:
+        except Retry:
             self._read_at = float("-inf")
-            raise Retry("an integration was removed meanwhile") from error
+            raise
         if marked:
             self._wake.set()

@@ -45,6 +45,37 @@ def was_removed(connection: Connection, tenant_id: str, organization_id: str, fo
     return read_checkpoint(connection, _REMOVED + former_id, tenant_id, organization_id) is not None
 
 
+def removed_ids(connection: Connection, tenant_id: str, organization_id: str, provider: str) -> list[str]:
+    """Ids of removed integrations of one provider, the newest first."""
+    rows = connection.execute(
+        "SELECT split_part(job, ':', 2) FROM job_checkpoints WHERE tenant_id = %s AND organization_id = %s"
+        " AND job LIKE %s AND checkpoint ->> 'provider' = %s ORDER BY updated_at DESC, job",
+        (tenant_id, organization_id, f"{_REMOVED}%", provider),
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def read_removed(
+    connection: Connection, tenant_id: str, organization_id: str, former_id: str
+) -> tuple[Integration, int] | None:
+    """A removed integration without its settings, and the number of mirrors that it left."""
+    kept = read_checkpoint(connection, _REMOVED + former_id, tenant_id, organization_id)
+    if kept is None:
+        return None
+    former = Integration(
+        id=former_id,
+        tenant_id=tenant_id,
+        organization_id=organization_id,
+        provider=kept["provider"],
+        settings={},
+        policy={},
+        secrets=b"",
+        secrets_key_id="",
+        state="disabled",
+    )
+    return former, kept["mirrors"]
+
+
 def _remove(connection: Connection, integration: Integration) -> int | None:
     own = {"id": integration.id}
     # Hazard: a worker locks its ledger row first and the integration's row (foreign key) after it.
@@ -61,5 +92,10 @@ def _remove(connection: Connection, integration: Integration) -> int | None:
         (*scope, integration.id),
     )
     connection.execute("DELETE FROM integrations WHERE id = %(id)s", own)
-    write_checkpoint(connection, _REMOVED + integration.id, *scope, {"provider": integration.provider})
+    write_checkpoint(
+        connection,
+        _REMOVED + integration.id,
+        *scope,
+        {"provider": integration.provider, "mirrors": mirrors},
+    )
     return mirrors

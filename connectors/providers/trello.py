@@ -441,12 +441,17 @@ def _credentials(settings: TrelloSettings, context: Context) -> Credentials:
     return RenewedToken("Trello", settings.token_url, client, access, refresh, context)
 
 
+def _remote(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    return settings.get("api_url", "https://api.trello.com/1").rstrip("/"), settings["board_id"]
+
+
 DECLARATION: Final = Declaration(
     name="trello",
     title="Trello",
     summary="Mirrors interactions as cards of one Trello board, both ways.",
     settings=TrelloSettings,
     make=Trello,
+    remote=_remote,
     fields=(
         MirroredField(
             name="title", remote_name="name", coarse=named, refine=titled, loss="One line, never empty."

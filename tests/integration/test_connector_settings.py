@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from cli.main import make_app
 from connectors.link_book import LinkBook
 from connectors.marker import Marker
-from connectors.secrets import Sealed, read_box
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection, connect
+from runtime.secret_box import Sealed, read_box
 from runtime.settings import Settings
 from schemas.errors import Retry
 from sinks.sync_integrations import Integration, read_integration, set_health, set_secrets, set_state
