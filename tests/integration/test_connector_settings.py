@@ -210,7 +210,7 @@ def test_an_id_is_free_again_after_an_add_that_failed_and_after_a_removal(
     scope = ["--tenant", TENANT, "--organization", ORGANIZATION, "--id", "calendar-2"]
     secret = ["--set", "username=ada", "--secret", "password=env:FIRST"]
     wrong = [*scope, *secret, "--set", "url=ftp://dav.example.org/"]
-    right = [*scope, *secret, "--set", "url=https://dav.example.org/"]
+    right = [*scope, *secret, "--set", "url=https://dav.example.org/other/"]
     assert run("add", "caldav", *wrong, FIRST="one")[0] != 0
     assert run("add", "caldav", *right, FIRST="one")[0] == 0
     status, said = run("add", "caldav", *right, FIRST="one")
@@ -219,6 +219,26 @@ def test_an_id_is_free_again_after_an_add_that_failed_and_after_a_removal(
     assert "connectors remove calendar-2" in said
     assert run("remove", "calendar-2", "--yes")[0] == 0
     assert run("add", "caldav", *right, FIRST="one")[0] == 0
+
+
+def test_one_organization_has_one_integration_per_calendar(connection: Connection, run: Any) -> None:
+    def add(identity: str, organization: str, url: str, *more: str) -> tuple[int, str]:
+        scope = ["--tenant", TENANT, "--organization", organization, "--id", identity]
+        chosen = ["--set", "username=ada", "--secret", "password=env:FIRST", "--set", f"url={url}", *more]
+        return run("add", "caldav", *scope, *chosen, FIRST="one")  # type: ignore[no-any-return]
+
+    status, said = add("calendar-2", ORGANIZATION, "https://DAV.example.org")
+    assert status != 0
+    assert "calendar-1" in said
+    assert read_integration(connection, "calendar-2") is None
+    assert add("calendar-3", new_id(), "https://dav.example.org/")[0] == 0, "of another organization"
+    assert add("calendar-4", ORGANIZATION, "https://dav.example.org/", "--set", "calendar=Work")[0] == 0
+    status, said = run("set", "calendar-4", "--set", "calendar=")
+    assert status != 0
+    assert "calendar-1" in said
+    assert run("set", "calendar-4", "--set", "calendar=Home")[0] == 0
+    assert run("remove", "calendar-1", "--yes")[0] == 0
+    assert run("set", "calendar-4", "--set", "calendar=")[0] == 0
 
 
 def _mark(interaction: str) -> LocalMark:
