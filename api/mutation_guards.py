@@ -29,9 +29,11 @@ class Mutation:
     """A write that is about to be made, or that was made.
 
     :param action: ``create``, ``update``, ``complete``, ``cancel``, ``reopen``, ``delete`` or ``undo`` of an
-        interaction; ``upsert`` of a customer, a deal or a type; ``set`` of a flag; ``decide`` on warnings.
+        interaction; ``upsert`` of a customer, a deal or a type; ``set`` of a flag; ``decide`` on warnings;
+        ``set`` and ``delete`` of an integration, with the names of what is set and no values.
     :param resource_kind: ``customers.interaction``, ``customers.entity``, ``customers.deal``,
-        ``customers.interaction_type``, ``customers.feature_flag`` or ``integrations.warning``.
+        ``customers.interaction_type``, ``customers.feature_flag``,
+        ``integrations.warning`` or ``integrations.integration``.
     :param resource_id: its id; the code of a type, the name of a flag, the integration of warnings.
         ``None``: a new interaction whose id is derived.
     :param entity_id: the customer, where it is about one.

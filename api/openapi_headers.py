@@ -68,7 +68,7 @@ def add_headers(path: str, method: str, operation: dict[str, Any]) -> None:
 
 
 def _request_headers(path: str, method: str) -> list[dict[str, Any]]:
-    if path.endswith("/decide"):
+    if path.endswith(("/decide", "/integrations/{integration}")):
         return []
     found: list[dict[str, Any]] = []
     changes = method in ("PUT", "DELETE") or path.endswith(_TURNS)

@@ -39,12 +39,12 @@ class UnknownOutcome(InteractionsError):
 
 
 class UndecidedYet(InteractionsError):
-    """A decision on warnings was sent, and what became of it is not known yet (504)."""
+    """A decision on an integration or its warnings was sent, and its outcome is not known yet (504)."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the decision is on its way and the connectors have not carried it out yet; the list of warnings"
-            " shows when they have"
+            "the decision was sent and the connectors have not carried it out yet: it is done once they run;"
+            " the same request may be repeated"
         )
 
 

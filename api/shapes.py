@@ -377,6 +377,20 @@ class Decided(Shape):
     left: list[Id]
 
 
+class IntegrationChangeDone(Shape):
+    """The integration was changed; one that is not `active` goes on once it is resumed."""
+
+    ok: Literal[True]
+    state: str
+
+
+class IntegrationRemoved(Shape):
+    """The integration was removed; so many mirrors stay at the provider."""
+
+    ok: Literal[True]
+    mirrors_left: int
+
+
 class NextInteraction(Shape):
     """The stored projection."""
 

@@ -11,13 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ValidationError
-
-from schemas.errors import FieldError, Reject, Stop
+from schemas.errors import Reject, Stop
 
 if TYPE_CHECKING:
     from connectors.declaration import Declaration
-    from connectors.secrets import SecretBox
+    from runtime.secret_box import SecretBox
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{2,60}")
 
@@ -27,8 +25,8 @@ def secret_box() -> SecretBox:
 
     :raises Stop: no key is set.
     """
-    from connectors.secrets import read_box
     from runtime.connector_settings import read_connector_settings
+    from runtime.secret_box import read_box
 
     key = read_connector_settings().secrets_key
     return read_box(key.get_secret_value() if key is not None else None)
@@ -71,6 +69,8 @@ def settings_of(
     :param known: secrets that are stored already; ``secret`` replaces those it names.
     :raises Reject: the settings do not fit; every field is named.
     """
+    from connectors.integration_settings import stored_settings
+
     hidden = declared.settings.secret_fields()
     misplaced = sorted(hidden & plain.keys())
     if misplaced:
@@ -84,28 +84,7 @@ def settings_of(
             if not sys.stdin.isatty():
                 raise Reject("missing_secret", f"--secret {name}=@file or {name}=env:NAME is missing")
             values[name] = getpass.getpass(f"{name}: ")
-    checked = validated(declared.settings, {**plain, **values})
-    stored = {
-        name: value
-        for name, value in checked.model_dump(mode="json", exclude_unset=True).items()
-        if name not in hidden
-    }
-    return stored, values
-
-
-def validated(model: type[BaseModel], values: dict[str, Any]) -> BaseModel:
-    """Values as the model wants them.
-
-    :raises Reject: they do not fit; every field is named, no value is shown.
-    """
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        errors = tuple(
-            FieldError("invalid", problem["msg"], "/" + "/".join(map(str, problem["loc"])))
-            for problem in error.errors(include_input=False, include_url=False)
-        )
-        raise Reject("invalid_settings", "the settings do not fit", errors=errors) from None
+    return stored_settings(declared, plain, values), values
 
 
 def _secret(name: str, source: str) -> str:

@@ -13,9 +13,11 @@ from uuid import UUID
 import typer
 from rich.markup import escape
 
-from cli.connector_setup import integration_id, pairs, secret_box, settings_of, validated
+from cli.connector_setup import integration_id, pairs, secret_box, settings_of
 from cli.connectors_change import HELP as CHANGE_HELP
 from cli.connectors_change import change
+from cli.connectors_remove import HELP as REMOVE_HELP
+from cli.connectors_remove import remove
 from cli.connectors_restore import HELP, restore
 from cli.console import console, table
 from cli.moments import relative
@@ -74,6 +76,7 @@ def register(app: typer.Typer) -> None:
     group.command("list", help="List integrations and their states.")(list_all)
     group.command("add", help=_ADD_HELP, epilog=_EXAMPLES)(add)
     group.command("set", help=CHANGE_HELP)(change)
+    group.command("remove", help=REMOVE_HELP)(remove)
     group.command("plan", help="Show what a first run would do; writes nothing.")(plan)
     group.command("sync", help="Confirm the plan: mark everything and start, or start over.")(sync)
     group.command("status", help="Show how much is to be done, and how the provider is.")(status)
@@ -164,8 +167,9 @@ def add(
 ) -> None:
     """Add an integration."""
     from connectors.catalogue import declaration
+    from connectors.integration_settings import refuse_taken_remote, validated
     from connectors.policy import Policy
-    from sinks.sync_integrations import Integration, insert_integration
+    from sinks.sync_integrations import Integration, insert_integration, read_integration
 
     declared = declaration(provider)
     box = secret_box()
@@ -189,8 +193,24 @@ def add(
         state_reason="the first run is a plan: look at it with `plan`, start it with `sync`",
     )
     with _database() as connection:
+        if read_integration(connection, name) is None:
+            refuse_taken_remote(
+                connection,
+                declared,
+                stored,
+                own_id=name,
+                tenant_id=str(tenant),
+                organization_id=str(organization),
+            )
         if not insert_integration(connection, integration):
-            raise Reject("id_taken", "this id is taken; choose another", pointer="/id", status=409)
+            raise Reject(
+                "id_taken",
+                f"the id {name} is taken: choose another, change the integration with"
+                f" `interactions connectors set {name}`, or remove it with"
+                f" `interactions connectors remove {name}`",
+                pointer="/id",
+                status=409,
+            )
     if as_json:
         _print_json(_shown(integration))
     else:
@@ -377,7 +397,7 @@ def resume(identity: Id) -> None:
 
 def rotate_secrets(*, as_json: AsJson = False) -> None:
     """Encrypt all secrets under the newest key."""
-    from connectors.secrets import Sealed
+    from runtime.secret_box import Sealed
     from sinks.sync_integrations import list_integrations, set_secrets
 
     box, renewed = secret_box(), 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -31,8 +32,9 @@ def change(
 ) -> None:
     """Change settings and secrets; what the provider does not accept changes nothing."""
     from connectors.catalogue import declaration
-    from connectors.secrets import Sealed
+    from connectors.integration_settings import refuse_taken_remote
     from runtime.postgres import connect
+    from runtime.secret_box import Sealed
     from sinks.sync_integrations import lock_integration, read_integration, set_settings
 
     plain, given = pairs(chosen or [], "--set"), pairs(secret or [], "--secret")
@@ -50,9 +52,20 @@ def change(
         if integration is None:
             raise Stop(f"there is no integration {identity}")
         known = box.open(identity, Sealed(integration.secrets_key_id, integration.secrets))
-        stored, hidden = _merged(declaration(integration.provider), integration.settings, known, plain, given)
+        declared = declaration(integration.provider)
+        stored, hidden = _merged(declared, integration.settings, known, plain, given)
+        if plain:
+            refuse_taken_remote(
+                connection,
+                declared,
+                stored,
+                own_id=identity,
+                tenant_id=integration.tenant_id,
+                organization_id=integration.organization_id,
+            )
         sealed = box.seal(identity, hidden)
-        set_settings(connection, identity, stored, sealed.content, sealed.key_id)
+        changed = replace(integration, settings=stored, secrets=sealed.content, secrets_key_id=sealed.key_id)
+        set_settings(connection, changed)
     console().print(f"Changed {', '.join([*plain, *given])} of [bold]{identity}[/bold].")
     if integration.state != "active":
         console().print(

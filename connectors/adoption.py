@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from connectors.link import Link
+import re
+from collections.abc import Iterator
+
+from connectors.link import Link, marker_of
 from connectors.mirror_events import announce_mapping
 from runtime.postgres import Connection
+from schemas.values import UUID_PATTERN
 from sinks.sync_ledger import RemoteMark, mark_intents, mark_remote
 from sinks.sync_mappings import Mapping, mapping_of, upsert_mapping
+from sinks.sync_removal import removed_ids, was_removed
 from sinks.sync_subjects import read_subject
 
 
@@ -18,7 +23,7 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
     there; if it is not, the mirror has moved, and a look at it links it here again.
     """
     integration, now = link.integration, link.now()
-    interaction_id = link.interaction_of(marker)
+    interaction_id = owner_of(link, connection, marker)
     if interaction_id is None:
         return False
     if mark_intents(connection, integration.id, marker, now):
@@ -45,6 +50,31 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
     mark_remote(connection, _mark(link, interaction_id), now)
     announce_mapping(link, interaction_id, subject.entity_id)
     return True
+
+
+def owner_of(link: Link, connection: Connection, marker: str) -> str | None:
+    """The interaction that a marker names; ``None``: a marker of another system or another tenant.
+
+    Markers of removed integrations of the same tenant and organization count: their mirrors are adopted.
+    """
+    own = link.interaction_of(marker)
+    if own is not None:
+        return own
+    former_id, _, interaction_id = marker.rpartition(".")
+    integration = link.integration
+    scope = integration.tenant_id, integration.organization_id
+    if re.fullmatch(UUID_PATTERN, interaction_id) and was_removed(connection, *scope, former_id):
+        return interaction_id
+    return None
+
+
+def markers_of(link: Link, connection: Connection, interaction_id: str) -> Iterator[str]:
+    """Markers that the mirror of an interaction may have: our own, and those of removed integrations."""
+    yield link.marker(interaction_id)
+    integration = link.integration
+    scope = integration.tenant_id, integration.organization_id
+    for former_id in removed_ids(connection, *scope, integration.provider):
+        yield marker_of(former_id, interaction_id)
 
 
 def _mark(link: Link, interaction_id: str) -> RemoteMark:

@@ -131,3 +131,6 @@ class Provider(ABC):
         Called at the start of the integration and every few minutes (feature ``webhooks``).
         """
         raise NotImplementedError("keep_webhook")
+
+    def drop_webhook(self) -> None:  # noqa: B027 - most providers have nothing to deregister
+        """Deregister the webhook at ``context.callback_url``: the integration was removed. Idempotent."""

@@ -1,4 +1,4 @@
-"""Carries out what people decide on warnings elsewhere than on the command line."""
+"""Carries out what people decide on integrations and their warnings elsewhere than on the command line."""
 
 from __future__ import annotations
 
@@ -6,26 +6,44 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 
+from connectors.changes import Changes
 from connectors.integration_events import event_record
 from connectors.links import utc_now
 from connectors.mirror_events import mapping_changed
 from connectors.patience import Patience
+from connectors.removal import removed_data
 from connectors.resolution import resolve
 from runtime.acknowledged_sender import OutRecord
+from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
 from runtime.settings import Settings
 from schemas.instants import parse_instant
-from schemas.integration_decisions import DECIDE, WarningsDecision
+from schemas.integration_decisions import (
+    CHANGE,
+    DECIDE,
+    REMOVE,
+    IntegrationChange,
+    IntegrationRemoval,
+    Resolution,
+    WarningsDecision,
+)
 from sinks.sync_integrations import Integration, read_integration
+from sinks.sync_removal import read_removed
 from sinks.sync_warnings import SyncWarning, lock_warnings
 
 _log = structlog.get_logger("connectors")
 _NEEDED: Final = ("ce_tenantid", "ce_organizationid", "ce_actorid", "ce_correlationid")
+_Decision = WarningsDecision | IntegrationChange | IntegrationRemoval
+_MODELS: Final[dict[bytes | None, type[_Decision]]] = {
+    DECIDE.encode(): WarningsDecision,
+    CHANGE.encode(): IntegrationChange,
+    REMOVE.encode(): IntegrationRemoval,
+}
 
 Headers = Mapping[str, bytes | None]
 #: Headers and value of a record.
@@ -44,7 +62,7 @@ class _Asked:
     scope: tuple[str, str]
     actor: str
     correlation_id: str
-    decision: WarningsDecision
+    decision: _Decision
     seen: dict[str, datetime]
 
 
@@ -55,10 +73,18 @@ class Decider:
     :param wake: set after something was decided.
     """
 
-    def __init__(self, settings: Settings, send: Send, stop: threading.Event, wake: threading.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        send: Send,
+        stop: threading.Event,
+        wake: threading.Event,
+        connectors: ConnectorSettings | None = None,
+    ) -> None:
         self._patience = Patience(settings, "decide", stop)
         self._send = send
         self._wake = wake
+        self._changes = Changes(settings, connectors or ConnectorSettings())
 
     def __call__(self, messages: Sequence[Message]) -> None:
         """Carry out the decisions; returns when they are committed and what became of them is published.
@@ -81,14 +107,50 @@ class Decider:
             # The kind alone: the text of a ValidationError holds the value.
             _log.error("connectors.no_decision", reason=type(error).__name__)
             return
-        integration = read_integration(connection, asked.decision.integration_id)
-        if integration is None or (integration.tenant_id, integration.organization_id) != asked.scope:
+        decision = asked.decision
+        integration = read_integration(connection, decision.integration_id)
+        if integration is not None and (integration.tenant_id, integration.organization_id) != asked.scope:
+            integration = None
+        if isinstance(decision, IntegrationRemoval):
+            self._remove(connection, integration, asked, decision)
+        elif integration is None:
+            _log.error("connectors.decision_elsewhere", tenant_id=asked.scope[0])
+        elif isinstance(decision, IntegrationChange):
+            outcome = self._changes.change(connection, integration, decision)
+            self._send([event_record("changed", integration, None, outcome, asked.correlation_id)])
+        else:
+            self._decide_warnings(connection, integration, asked, decision)
+
+    def _remove(
+        self,
+        connection: Connection,
+        integration: Integration | None,
+        asked: _Asked,
+        decision: IntegrationRemoval,
+    ) -> None:
+        def publish(former: Integration, outcome: dict[str, Any]) -> None:
+            answer = event_record("changed", former, None, outcome, asked.correlation_id)
+            self._send([event_record("state_changed", former, None, removed_data(former)), answer])
+
+        if integration is not None:
+            found = integration
+            self._changes.remove(connection, found, lambda outcome: publish(found, outcome))
+            return
+        # Removed already: the answer did not arrive, or the same record is read again.
+        removed = read_removed(connection, *asked.scope, decision.integration_id)
+        if removed is None:
             _log.error("connectors.decision_elsewhere", tenant_id=asked.scope[0])
             return
-        decided = self._taken(connection, integration, asked)
+        former, mirrors = removed
+        publish(former, {"outcome": "removed", "mirrorsLeft": mirrors})
+
+    def _decide_warnings(
+        self, connection: Connection, integration: Integration, asked: _Asked, decision: WarningsDecision
+    ) -> None:
+        decided = self._taken(connection, integration, asked, decision.resolution)
         taken = {warning.id for warning in decided}
         left = [identity for identity in asked.seen if identity not in taken]
-        told = {"resolution": asked.decision.resolution, "taken": sorted(taken), "left": left}
+        told = {"resolution": decision.resolution, "taken": sorted(taken), "left": left}
         # A retry or a side that was taken shows at the mirror: its status, or that it is gone.
         changed = [
             event_record(
@@ -98,14 +160,20 @@ class Decider:
                 mapping_changed(integration, warning.interaction_id, warning.entity_id),
             )
             for warning in decided
-            if warning.interaction_id is not None and asked.decision.resolution != "dismissed"
+            if warning.interaction_id is not None and decision.resolution != "dismissed"
         ]
         self._send([event_record("decided", integration, None, told, asked.correlation_id), *changed])
         self._wake.set()
 
-    def _taken(self, connection: Connection, integration: Integration, asked: _Asked) -> list[SyncWarning]:
+    def _taken(
+        self,
+        connection: Connection,
+        integration: Integration,
+        asked: _Asked,
+        resolution: Resolution,
+    ) -> list[SyncWarning]:
         """The warnings that took the decision, now or when it was made before."""
-        resolution, seen = asked.decision.resolution, asked.seen
+        seen = asked.seen
         with connection.transaction():
             found = lock_warnings(connection, *asked.scope, integration.id, list(seen))
             before = [one for one in found if (one.resolution, one.resolved_by) == (resolution, asked.actor)]
@@ -116,10 +184,11 @@ class Decider:
 
 def _read(headers: Headers, value: bytes | None) -> _Asked:
     """:raises ValueError: it is no decision."""
-    if headers.get("ce_type") != DECIDE.encode():
+    model = _MODELS.get(headers.get("ce_type"))
+    if model is None:
         raise ValueError
     tenant, organization, actor, correlation = ((headers.get(name) or b"").decode() for name in _NEEDED)
-    decision = WarningsDecision.model_validate_json(value or b"")
+    decision = model.model_validate_json(value or b"")
     if "\x00" in actor + decision.integration_id or not (actor and correlation):
         raise ValueError
     return _Asked(
@@ -127,5 +196,5 @@ def _read(headers: Headers, value: bytes | None) -> _Asked:
         actor=actor,
         correlation_id=correlation,
         decision=decision,
-        seen={warning.id: parse_instant(warning.updated_at) for warning in decision.warnings},
+        seen={one.id: parse_instant(one.updated_at) for one in getattr(decision, "warnings", ())},
     )

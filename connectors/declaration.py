@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,6 +34,10 @@ class ProviderSettings(BaseModel):
 def unchanged(value: Any) -> Any:
     """The provider holds the value as it is."""
     return value
+
+
+def nowhere(_settings: Mapping[str, Any]) -> None:
+    """Several integrations may share the remote."""
 
 
 def replaced(_local: Any, remote: Any) -> Any:
@@ -86,6 +90,8 @@ class Declaration:
         ``webhooks``. Without ``read`` the integration only goes out.
     :param hosts: hosts of external URLs that may be shown, also those below them (``trello.com``
         admits ``www.trello.com``); computed from the settings where people bring their own server.
+    :param remote: identity of the board or calendar from the settings as stored, without secrets; one
+        organization has one integration with it.
     :param conditional_writes: ``update`` raises ``Conflict`` when the object has changed since ``base``;
         without it the engine reads before each write.
     :param mirrors_closed: whether interactions that are done or canceled before they were ever mirrored
@@ -106,6 +112,7 @@ class Declaration:
     features: frozenset[Feature]
     hosts: Callable[[Any], tuple[str, ...]]
     limits: tuple[RateLimit, ...]
+    remote: Callable[[Mapping[str, Any]], tuple[str, ...] | None] = nowhere
     conditional_writes: bool = False
     mirrors_closed: bool = False
     public_addresses_only: bool = False

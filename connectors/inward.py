@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from connectors.adoption import adopt
+from connectors.adoption import adopt, owner_of
 from connectors.guard import admit_deletion
 from connectors.merge import GUARDED
 from connectors.missing import confirm_gone
@@ -160,7 +160,7 @@ def _moved_mirror(stock: Stock, remote: RemoteObject | Gone) -> bool:
     link = stock.link
     if isinstance(remote, Gone) or remote.marker is None:
         return False
-    owner = link.interaction_of(remote.marker)
+    owner = owner_of(link, stock.connection, remote.marker)
     known = mapping_of(stock.connection, link.integration.id, owner) if owner is not None else None
     if known is None or known.external_id == remote.external_id:
         return False

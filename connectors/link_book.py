@@ -13,10 +13,10 @@ import structlog
 from connectors.breaker import Breaker
 from connectors.integration_events import Announcer
 from connectors.links import Opened, open_link, sending, utc_now
-from connectors.secrets import SecretBox, read_box
 from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
+from runtime.secret_box import SecretBox, read_box
 from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.flags import EXTERNAL_SYNC

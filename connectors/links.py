@@ -17,10 +17,10 @@ from connectors.http import LONGEST_WAIT, make_client
 from connectors.link import Announce, Link, announce_nothing
 from connectors.policy import Policy
 from connectors.pulling import PulledCommand, SendCommands
-from connectors.secrets import Sealed, SecretBox
 from connectors.token_bucket import TokenBuckets
 from runtime.acknowledged_sender import AcknowledgedSender, OutRecord
 from runtime.postgres import connect
+from runtime.secret_box import Sealed, SecretBox
 from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.topics import COMMANDS

@@ -14,6 +14,7 @@ from runtime.postgres import Connection
 from runtime.registry_fetch import make_fetch
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder
+from schemas.errors import Retry
 from sinks.sync_integrations import Integration, list_integrations
 from sinks.sync_ledger import LocalMark, mark_local
 
@@ -56,5 +57,10 @@ class Marker:
         for value in values:
             if value is not None:
                 marks += marks_of(*self._decode(value), self._integrations)
-        if mark_local(connection, marks, utc_now()):
+        try:
+            marked = mark_local(connection, marks, utc_now())
+        except Retry:
+            self._read_at = float("-inf")
+            raise
+        if marked:
             self._wake.set()

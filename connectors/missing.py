@@ -5,6 +5,7 @@ A deletion cancels an interaction, so it is believed only while the collection a
 
 from __future__ import annotations
 
+from connectors.adoption import markers_of
 from connectors.remote import Gone, RemoteObject
 from connectors.stock import Stock
 from schemas.errors import Retry
@@ -29,7 +30,8 @@ def confirm_gone(stock: Stock, mapping: Mapping, gone: Gone) -> RemoteObject | G
         raise Retry(f"an object is missing, and so may be all others: {health.detail}")
     if "find" not in link.declaration.features:
         return gone
-    found = link.provider.find_by_marker(link.marker(mapping.local_id))
+    markers = markers_of(link, stock.connection, mapping.local_id)
+    found = next((seen for each in markers if (seen := link.provider.find_by_marker(each)) is not None), None)
     if found is None:
         return gone
     if found.external_id == mapping.external_id:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.adoption import owner_of
 from connectors.guard import confirm, deletions, explain, holds
 from connectors.intake import take_in
 from connectors.link import Link
@@ -49,10 +50,10 @@ def make_plan(link: Link, connection: Connection) -> Plan:
     :raises InteractionsError: what the provider raised.
     """
     integration, plan = link.integration, Plan()
-    markers: set[str] = set()
+    known: set[str] = set()
     for page in subjects(connection, integration.tenant_id, integration.organization_id):
         for subject in page:
-            markers.add(link.marker(subject.id))
+            known.add(subject.id)
             if mapping_of(connection, integration.id, subject.id) is not None:
                 plan.here["mirrored"] += 1
             elif link.policy.only_types and subject.values["interaction_type"] not in link.policy.only_types:
@@ -70,7 +71,7 @@ def make_plan(link: Link, connection: Connection) -> Plan:
         for reason, count in listed.skipped.items():
             plan.there[f"skip: {reason}"] += count
         for change in listed.changes:
-            plan.there[_fate(link, connection, change, markers)] += 1
+            plan.there[_fate(link, connection, change, known)] += 1
             plan.changes.append(change)
     plan.changes += listing.unlisted(link, connection)
     plan.deleted = deleted_mirrors_in(link, connection, plan.changes)
@@ -79,13 +80,14 @@ def make_plan(link: Link, connection: Connection) -> Plan:
     return plan
 
 
-def _fate(link: Link, connection: Connection, change: RemoteChange, markers: set[str]) -> str:
+def _fate(link: Link, connection: Connection, change: RemoteChange, known: set[str]) -> str:
     if change.kind == "gone":
         return "skip: deleted"
     mapping = mapping_to(connection, link.integration.id, change.external_id)
     if mapping is not None and mapping.base is not None:
         return "mirrored"
-    if change.state is not None and change.state.marker in markers:
+    marker = change.state.marker if change.state is not None else None
+    if marker is not None and owner_of(link, connection, marker) in known:
         return "link"
     return "import" if link.policy.create_if_unmapped else "skip: the policy imports nothing"
 

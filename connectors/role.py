@@ -255,9 +255,10 @@ def run_connectors(settings: Settings) -> None:
     :raises Stop: a setting cannot be used, or a part failed; its reason is in the log and in the message.
     """
     configure_logging(settings)
-    service = ConnectorsService(settings, read_connector_settings())
+    connectors = read_connector_settings()
+    service = ConnectorsService(settings, connectors)
     marker = Marker(settings, service.stopping, service.work)
-    decider = Decider(settings, AcknowledgedSender(settings).send, service.stopping, service.work)
+    decider = Decider(settings, AcknowledgedSender(settings).send, service.stopping, service.work, connectors)
     try:
         run_worker(
             lambda directory: make_app(settings, service, marker, decider, directory),

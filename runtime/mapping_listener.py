@@ -13,16 +13,19 @@ from schemas.topics import INTEGRATION_EVENTS
 FIRST_PARTITION: Final = 100_000
 #: Of a record that answers a decision.
 DECIDED: Final = "decided"
+#: Of a record that answers a change or removal of an integration.
+CHANGED: Final = "changed"
 _OUTCOMES: Final = {
     # What it tells has happened, so it is applied.
     f"{PREFIX}mapping_changed".encode(): "applied",
     f"{PREFIX}state_changed".encode(): "applied",
     f"{PREFIX}decided".encode(): DECIDED,
+    f"{PREFIX}changed".encode(): CHANGED,
 }
 
 
 class MappingListener(OutcomeListener):
-    """The same for ``mapping_changed``, ``state_changed`` and ``decided``, whose values are JSON."""
+    """The same for events of integrations that change views or answer decisions; their values are JSON."""
 
     topic = INTEGRATION_EVENTS
     first_partition = FIRST_PARTITION

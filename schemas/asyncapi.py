@@ -82,7 +82,7 @@ _VALUES: Final[dict[str, dict[str, type[BaseModel]]]] = {
 #: What is asked of us → the topic of the answers, and which of its messages they are.
 _REPLIES: Final[dict[str, tuple[str, list[str]]]] = {
     topics.COMMANDS: (topics.RESULTS, list(RECORDS[topics.RESULTS])),
-    topics.INTEGRATION_DECISIONS: (topics.INTEGRATION_EVENTS, [f"{PREFIX}decided"]),
+    topics.INTEGRATION_DECISIONS: (topics.INTEGRATION_EVENTS, [f"{PREFIX}decided", f"{PREFIX}changed"]),
 }
 
 

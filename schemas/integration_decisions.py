@@ -1,4 +1,4 @@
-"""What a person decides on warnings of integrations: the values of the decisions topic (JSON, camelCase)."""
+"""Decisions on integrations and their warnings: the values of the decisions topic (JSON, camelCase)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,43 @@ class WarningsDecision(Published):
     warnings: list[SeenWarning] = Field(min_length=1, max_length=MOST_WARNINGS)
 
 
-#: The event type of the topic.
+class IntegrationChange(Published):
+    """A change of settings, policy and secrets, encrypted as a whole.
+
+    ``content`` is base64 of ``IntegrationValues`` as JSON, sealed for this integration under the key
+    ``keyId`` of ``INTERACTIONS_SECRETS_KEY``.
+    """
+
+    integration_id: str
+    key_id: str
+    content: str
+
+
+class IntegrationRemoval(Published):
+    """Removal of an integration with all that is stored of it; its mirrors stay at the provider."""
+
+    integration_id: str
+
+
+#: JSON without nesting, and the lists of a policy.
+Value = str | bool | int | float | list[str] | None
+
+
+class IntegrationValues(Published):
+    """The values that a change names; ``None`` goes back to the default. The others stay."""
+
+    settings: dict[str, Value] = Field(default_factory=dict)
+    policy: dict[str, Value] = Field(default_factory=dict)
+    secrets: dict[str, str] = Field(default_factory=dict)
+
+
+#: The event types of the topic.
 DECIDE: Final = "customers.integration.decide"
+CHANGE: Final = "customers.integration.change"
+REMOVE: Final = "customers.integration.remove"
 #: Every message of the topic with the model of its value.
-DECISION_TYPES: Final[dict[str, type[Published]]] = {DECIDE: WarningsDecision}
+DECISION_TYPES: Final[dict[str, type[Published]]] = {
+    DECIDE: WarningsDecision,
+    CHANGE: IntegrationChange,
+    REMOVE: IntegrationRemoval,
+}

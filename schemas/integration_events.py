@@ -51,10 +51,32 @@ class WarningsDecided(IntegrationEvent):
     left: list[str]
 
 
-class StateChanged(IntegrationEvent):
-    """The integration stopped by itself; ``invalidates`` names the cache tags of what shows its mirrors."""
+class FieldProblem(Published):
+    """One field that the provider does not accept; never its value."""
 
-    state: Literal["needs_auth", "disabled", "needs_confirmation"]
+    pointer: str | None = None
+    detail: str
+    code: str
+
+
+class IntegrationChanged(IntegrationEvent):
+    """Outcome of a change or removal of the integration; ``refused``: ``code`` and ``detail`` say why.
+
+    ``state`` is that of the integration, ``mirrorsLeft`` the number of mirrors that stay at the provider.
+    """
+
+    outcome: Literal["changed", "removed", "refused"]
+    state: str | None = None
+    mirrors_left: int | None = None
+    code: str | None = None
+    detail: str | None = None
+    errors: list[FieldProblem] = Field(default_factory=list)
+
+
+class StateChanged(IntegrationEvent):
+    """The integration stopped by itself or was removed; ``invalidates`` names the tags of its views."""
+
+    state: Literal["needs_auth", "disabled", "needs_confirmation", "removed"]
     invalidates: list[str] = Field(default_factory=list)
 
 
@@ -80,6 +102,7 @@ INTEGRATION_EVENT_TYPES: Final[dict[str, type[IntegrationEvent]]] = {
     f"{PREFIX}mapping_changed": MappingChanged,
     f"{PREFIX}warning": WarningRaised,
     f"{PREFIX}decided": WarningsDecided,
+    f"{PREFIX}changed": IntegrationChanged,
     f"{PREFIX}state_changed": StateChanged,
     f"{PREFIX}health_changed": HealthChanged,
     f"{PREFIX}drift_repaired": DriftRepaired,

@@ -42,7 +42,7 @@ integrations: Final = sa.Table(
     Column("provider", Text, nullable=False),
     Column("settings", JSONB, nullable=False),
     Column("policy", JSONB, nullable=False),
-    # AES-GCM, never in the clear (see connectors.secrets).
+    # AES-GCM, never in the clear (see runtime.secret_box).
     Column("secrets", BYTEA, nullable=False),
     Column("secrets_key_id", Text, nullable=False),
     Column("state", Text, nullable=False),

@@ -116,14 +116,12 @@ def set_secrets(connection: Connection, integration_id: str, secrets: bytes, key
     )
 
 
-def set_settings(
-    connection: Connection, integration_id: str, settings: dict[str, Any], secrets: bytes, key_id: str
-) -> None:
-    """Replace settings and sealed secrets together."""
+def set_settings(connection: Connection, row: Integration) -> None:
+    """Replace settings, policy and sealed secrets together."""
     connection.execute(
-        "UPDATE integrations SET settings = %s, secrets = %s, secrets_key_id = %s, updated_at = now()"
-        " WHERE id = %s",
-        (Jsonb(settings), secrets, key_id, integration_id),
+        "UPDATE integrations SET settings = %s, policy = %s, secrets = %s, secrets_key_id = %s,"
+        " updated_at = now() WHERE id = %s",
+        (Jsonb(row.settings), Jsonb(row.policy), row.secrets, row.secrets_key_id, row.id),
     )
 
 

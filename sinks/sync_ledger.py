@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from psycopg.errors import ForeignKeyViolation
 from psycopg.types.json import Jsonb
 
 from runtime.postgres import Connection
+from schemas.errors import Retry
 
 _COLUMNS: Final = (
     "integration_id, interaction_id::text, tenant_id::text, organization_id::text, entity_id::text,"
@@ -120,7 +122,10 @@ RETURNING {", ".join("sync_ledger." + name.strip() for name in _COLUMNS.split(",
 
 
 def mark_local(connection: Connection, marks: Sequence[LocalMark], now: datetime) -> int:
-    """Note that interactions have changed; the newest version of each counts. The number of rows now due."""
+    """Note that interactions have changed; the newest version of each counts. The number of rows now due.
+
+    :raises Retry: an integration was removed meanwhile; nothing was noted.
+    """
     newest: dict[tuple[str, str], LocalMark] = {}
     for mark in marks:
         known = newest.get((mark.integration_id, mark.interaction_id))
@@ -130,19 +135,22 @@ def mark_local(connection: Connection, marks: Sequence[LocalMark], now: datetime
         return 0
     # In one order everywhere, so that two markers never wait for each other.
     rows = [newest[key] for key in sorted(newest)]
-    done = connection.execute(
-        _MARK_LOCAL,
-        (
-            [mark.integration_id for mark in rows],
-            [mark.interaction_id for mark in rows],
-            [mark.tenant_id for mark in rows],
-            [mark.organization_id for mark in rows],
-            [mark.entity_id for mark in rows],
-            [mark.version for mark in rows],
-            now,
-            len(rows),
-        ),
-    )
+    try:
+        done = connection.execute(
+            _MARK_LOCAL,
+            (
+                [mark.integration_id for mark in rows],
+                [mark.interaction_id for mark in rows],
+                [mark.tenant_id for mark in rows],
+                [mark.organization_id for mark in rows],
+                [mark.entity_id for mark in rows],
+                [mark.version for mark in rows],
+                now,
+                len(rows),
+            ),
+        )
+    except ForeignKeyViolation as error:
+        raise Retry("an integration was removed meanwhile") from error
     return done.rowcount
 
 

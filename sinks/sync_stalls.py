@@ -73,10 +73,13 @@ def note_poll(
         known["doneAt"] = format_instant(done_at)
     connection.execute(
         "INSERT INTO job_checkpoints (job, tenant_id, organization_id, checkpoint)"
-        " VALUES (%(job)s, %(tenant)s, %(organization)s, %(first)s || %(known)s)"
+        " SELECT %(job)s, %(tenant)s, %(organization)s, %(first)s || %(known)s"
+        # Nothing is kept of an integration that was removed while it was polled.
+        " FROM integrations WHERE id = %(id)s FOR KEY SHARE"
         " ON CONFLICT (job, tenant_id, organization_id) DO UPDATE"
         " SET checkpoint = job_checkpoints.checkpoint || %(known)s, updated_at = now()",
         {
+            "id": integration.id,
             "job": _POLL + integration.id,
             "tenant": integration.tenant_id,
             "organization": integration.organization_id,

@@ -503,12 +503,20 @@ def _authorization(settings: CaldavSettings) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
+def _remote(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    parts = urlsplit(settings["url"])
+    # A server's root and a principal's address lead to the calendars of whoever signs in.
+    who = settings.get("username") or ""
+    return parts.netloc.lower(), parts.path.rstrip("/"), who, settings.get("calendar") or ""
+
+
 DECLARATION: Final = Declaration(
     name="caldav",
     title="CalDAV",
     summary="Mirrors interactions as to-dos of one calendar of any CalDAV server, both ways.",
     settings=CaldavSettings,
     make=Caldav,
+    remote=_remote,
     fields=(
         MirroredField(name="title", remote_name="SUMMARY", coarse=one_line, loss="A summary is one line."),
         MirroredField(

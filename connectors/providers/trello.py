@@ -179,6 +179,16 @@ class Trello(Provider):
             self._unheard = "Trello does not accept the webhook's address"
             raise
 
+    def drop_webhook(self) -> None:
+        for hook in self._registered(self._context.callback_url):
+            self._call("DELETE", f"/webhooks/{hook['id']}")
+
+    def _registered(self, callback: str | None) -> list[dict[str, Any]]:
+        board = self._full_board_id()
+        tokens = self._here("GET", "/members/me/tokens", {"webhooks": "true"})
+        known = [entry for token in tokens for entry in token.get("webhooks", ())]
+        return [e for e in known if e["callbackURL"] == callback and e["idModel"] == board]
+
     def _keep_webhook(self) -> None:
         callback = self._context.callback_url
         if callback is None:
@@ -186,9 +196,7 @@ class Trello(Provider):
         hook: Any = self._call("GET", f"/webhooks/{self._webhook}") if self._webhook else None
         if hook is None:
             board = self._full_board_id()
-            tokens = self._here("GET", "/members/me/tokens", {"webhooks": "true"})
-            known = [entry for token in tokens for entry in token.get("webhooks", ())]
-            ours = [e for e in known if e["callbackURL"] == callback and e["idModel"] == board]
+            ours = self._registered(callback)
             wanted = {"callbackURL": callback, "idModel": board, "description": "customer interactions"}
             hook = ours[0] if ours else self._here("POST", "/webhooks", wanted)
         if not hook["active"]:
@@ -433,12 +441,17 @@ def _credentials(settings: TrelloSettings, context: Context) -> Credentials:
     return RenewedToken("Trello", settings.token_url, client, access, refresh, context)
 
 
+def _remote(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    return settings.get("api_url", "https://api.trello.com/1").rstrip("/"), settings["board_id"]
+
+
 DECLARATION: Final = Declaration(
     name="trello",
     title="Trello",
     summary="Mirrors interactions as cards of one Trello board, both ways.",
     settings=TrelloSettings,
     make=Trello,
+    remote=_remote,
     fields=(
         MirroredField(
             name="title", remote_name="name", coarse=named, refine=titled, loss="One line, never empty."

@@ -14,6 +14,7 @@ import psycopg
 
 from schemas.flags import EXTERNAL_SYNC
 from schemas.instants import format_instant
+from sinks.reads.scope import Connection, Scope, fetch
 
 _SQL: Final = """
 SELECT mapping.local_id::text, mapping.integration_id, mapping.external_id, mapping.external_url,
@@ -32,6 +33,15 @@ WHERE mapping.tenant_id = %(tenant)s AND mapping.organization_id = %(organizatio
 
 #: Interaction id → integration id → its members.
 Enrichment = dict[str, dict[str, dict[str, Any]]]
+
+
+async def has_integration(connection: Connection, scope: Scope, integration: str) -> bool:
+    """Report whether the organization has an integration of this id."""
+    statement = (
+        "SELECT id FROM integrations"
+        " WHERE tenant_id = %(tenant)s AND organization_id = %(organization)s AND id = %(integration)s"
+    )
+    return bool(await fetch(connection, statement, {**scope.parameters(), "integration": integration}))
 
 
 def integrations_of(

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from runtime.postgres import connect
-from schemas.topics import TOPICS
+from schemas.topics import INTEGRATION_DECISIONS, INTEGRATION_EVENTS, TOPICS
 from sinks.reads.integrations import integrations_of
 from tests.connectors.trello_world import TrelloWorld
 from tests.harness.gateway import ALL_FEATURES, USER, serving
@@ -312,3 +312,58 @@ def test_secrets_are_nowhere_to_be_seen(started: TrelloWorld) -> None:
     assert not leaks, leaks
     titles = [place for place, text in places.items() if place.startswith("log") and "Ring back" in text]
     assert not titles, "customer text in a log"
+
+
+def test_an_integration_is_changed_and_removed_over_http(started: TrelloWorld) -> None:
+    world = started
+    identity = world.plan_call(title="Stays")
+    card = world.wait_card(identity, name="Stays")
+    world.at_rest()
+    path = f"/api/customers/integrations/{world.integration}"
+    fresh, misplaced = "a-fresh-secret-of-the-app", "a-token-in-the-wrong-place"
+    key = world.environment["INTERACTIONS_SECRETS_KEY"]
+    features = ["customers.integrations.manage"]
+    with (
+        serving(world.settings, INTERACTIONS_SECRETS_KEY=key) as gateway,
+        gateway.client(features=features) as client,
+    ):
+        for body, pointer in (
+            ({"settings": {"token": misplaced}}, "/settings/token"),
+            ({"settings": {"bord_id": "x"}}, "/settings/bord_id"),
+            ({"secrets": {"board_id": misplaced}}, "/secrets/board_id"),
+            ({"policy": {"most_deletions": -1}}, "/policy/most_deletions"),
+        ):
+            refused = client.patch(path, json=body)
+            assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, pointer)
+        before = world.one("SELECT settings, secrets FROM integrations WHERE id = %s", world.integration)
+        change = {"policy": {"most_deletions": 7}, "secrets": {"api_secret": fresh}}
+        changed = client.patch(path, json=change)
+        assert (changed.status_code, changed.json()) == (200, {"ok": True, "state": "active"})
+        after = world.one("SELECT settings, secrets FROM integrations WHERE id = %s", world.integration)
+        assert before is not None
+        assert after is not None
+        assert after[0] == before[0]
+        assert after[1] != before[1]
+        assert world.one("SELECT policy->>'most_deletions' FROM integrations") == ("7",)
+
+        removed = client.delete(path)
+        assert removed.status_code == 200
+        assert removed.json()["mirrorsLeft"] >= 1
+        assert client.delete(path).status_code == 404
+    wait_until(lambda: not world.simulator.webhooks.known, 30)
+    address = f"{world.environment['INTERACTIONS_CONNECTORS_PUBLIC_URL']}/webhooks/{world.integration}"
+    with httpx2.Client() as http:
+        wait_until(lambda: http.head(address).status_code == 404, 30)
+    writes = world.simulator.writes
+    world.send("interaction.update", {"id": identity, "title": "Local only"})
+    assert world.one("SELECT count(*) FROM sync_ledger") == (0,)
+    assert (world.simulator.writes, world.wait_card(identity)["name"]) == (writes, card["name"])
+    values = {
+        topic: [record.value or b"" for record in read_topic(world.settings, topic)]
+        for topic in (INTEGRATION_DECISIONS, INTEGRATION_EVENTS)
+    }
+    gone = [v for v in values[INTEGRATION_EVENTS] if b'"state":"removed"' in v and b'"invalidates"' in v]
+    assert len(gone) == 1
+    everything = b"".join(value for found in values.values() for value in found)
+    assert fresh.encode() not in everything
+    assert misplaced.encode() not in everything

@@ -104,7 +104,7 @@ def test_what_is_asked_is_received_and_answered() -> None:
     assert received == {f"receive:{COMMANDS}", f"receive:{INTEGRATION_DECISIONS}"}
     decisions = DOCUMENT["operations"][f"receive:{INTEGRATION_DECISIONS}"]
     answers = [_resolve(message["$ref"])["$ref"] for message in decisions["reply"]["messages"]]
-    assert answers == [f"#/components/messages/{PREFIX}decided"]
+    assert answers == [f"#/components/messages/{PREFIX}{kind}" for kind in ("decided", "changed")]
 
 
 def test_events_of_integrations_are_json_and_may_be_of_no_customer() -> None:

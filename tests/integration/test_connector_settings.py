@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -14,13 +15,21 @@ from typer.testing import CliRunner
 
 from cli.main import make_app
 from connectors.link_book import LinkBook
-from connectors.secrets import Sealed, read_box
+from connectors.marker import Marker
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection, connect
+from runtime.secret_box import Sealed, read_box
 from runtime.settings import Settings
+from schemas.errors import Retry
 from sinks.sync_integrations import Integration, read_integration, set_health, set_secrets, set_state
+from sinks.sync_ledger import LocalMark, mark_local
+from sinks.sync_mappings import Mapping, upsert_mapping
+from sinks.sync_removal import remove_integration
+from sinks.sync_stalls import note_poll
+from sinks.sync_warnings import raise_warning
+from tests.harness.integrations import a_warning
 from tests.harness.roles import environment
-from tests.harness.wire import ORGANIZATION, TENANT
+from tests.harness.wire import ORGANIZATION, TENANT, new_id
 
 pytestmark = pytest.mark.integration
 
@@ -143,3 +152,112 @@ def read_now(connection: Connection) -> Any:
     row = connection.execute("SELECT now()").fetchone()
     assert row is not None
     return row[0]
+
+
+def test_remove_takes_everything_of_the_integration_and_says_how_many_mirrors_stay(
+    fresh_settings: Settings, connection: Connection, run: Any
+) -> None:
+    interaction = new_id()
+    mapping = Mapping(
+        integration_id="calendar-1",
+        local_id=interaction,
+        tenant_id=TENANT,
+        organization_id=ORGANIZATION,
+        external_id="/a.ics",
+        base={},
+    )
+    upsert_mapping(connection, mapping)
+    mark_local(connection, [_mark(interaction)], read_now(connection))
+    raise_warning(connection, a_warning("calendar-1", TENANT, ORGANIZATION, interaction))
+    found, _ = _stored(connection)
+    note_poll(connection, found, read_now(connection))
+
+    assert run("remove", "calendar-1")[0] != 0, "without a terminal it needs --yes"
+    assert read_integration(connection, "calendar-1") is not None
+    status, said = run("remove", "calendar-1", "--yes", "--json")
+
+    assert status == 0, said
+    assert '"mirrorsLeft": 1' in said
+    assert read_integration(connection, "calendar-1") is None
+    assert _rows(connection) == 0
+    assert "calendar-1" in run("remove", "calendar-1", "--yes")[1]
+
+
+def test_work_under_way_writes_nothing_of_a_removed_integration(
+    fresh_settings: Settings, connection: Connection, run: Any
+) -> None:
+    found, _ = _stored(connection)
+    marker = Marker(fresh_settings, threading.Event(), threading.Event())
+    marks = [_mark(new_id())]
+    assert remove_integration(connection, found) == 0
+
+    note_poll(connection, found, read_now(connection))
+    with (
+        mock.patch("connectors.marker.list_integrations", return_value=[found]),
+        mock.patch("connectors.marker.marks_of", return_value=marks),
+        mock.patch.object(marker, "_decode", return_value=("kind", {})),
+        pytest.raises(Retry, match="removed"),
+    ):
+        marker._mark(connection, [b"event"])
+
+    assert _rows(connection) == 0
+    assert remove_integration(connection, found) is None
+
+
+def test_an_id_is_free_again_after_an_add_that_failed_and_after_a_removal(
+    connection: Connection, run: Any
+) -> None:
+    scope = ["--tenant", TENANT, "--organization", ORGANIZATION, "--id", "calendar-2"]
+    secret = ["--set", "username=ada", "--secret", "password=env:FIRST"]
+    wrong = [*scope, *secret, "--set", "url=ftp://dav.example.org/"]
+    right = [*scope, *secret, "--set", "url=https://dav.example.org/other/"]
+    assert run("add", "caldav", *wrong, FIRST="one")[0] != 0
+    assert run("add", "caldav", *right, FIRST="one")[0] == 0
+    status, said = run("add", "caldav", *right, FIRST="one")
+    assert status != 0
+    assert "connectors set calendar-2" in said
+    assert "connectors remove calendar-2" in said
+    assert run("remove", "calendar-2", "--yes")[0] == 0
+    assert run("add", "caldav", *right, FIRST="one")[0] == 0
+
+
+def test_one_organization_has_one_integration_per_calendar(connection: Connection, run: Any) -> None:
+    def add(identity: str, organization: str, url: str, *more: str) -> tuple[int, str]:
+        scope = ["--tenant", TENANT, "--organization", organization, "--id", identity]
+        chosen = ["--set", "username=ada", "--secret", "password=env:FIRST", "--set", f"url={url}", *more]
+        return run("add", "caldav", *scope, *chosen, FIRST="one")  # type: ignore[no-any-return]
+
+    status, said = add("calendar-2", ORGANIZATION, "https://DAV.example.org")
+    assert status != 0
+    assert "calendar-1" in said
+    assert read_integration(connection, "calendar-2") is None
+    assert add("calendar-3", new_id(), "https://dav.example.org/")[0] == 0, "of another organization"
+    assert add("calendar-4", ORGANIZATION, "https://dav.example.org/", "--set", "calendar=Work")[0] == 0
+    status, said = run("set", "calendar-4", "--set", "calendar=")
+    assert status != 0
+    assert "calendar-1" in said
+    assert run("set", "calendar-4", "--set", "calendar=Home")[0] == 0
+    assert run("remove", "calendar-1", "--yes")[0] == 0
+    assert run("set", "calendar-4", "--set", "calendar=")[0] == 0
+
+
+def _mark(interaction: str) -> LocalMark:
+    return LocalMark(
+        integration_id="calendar-1",
+        interaction_id=interaction,
+        tenant_id=TENANT,
+        organization_id=ORGANIZATION,
+        entity_id=new_id(),
+        version=1,
+    )
+
+
+def _rows(connection: Connection) -> int:
+    """Rows of integrations in any table, without the note that one was removed."""
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM sync_ledger) + (SELECT count(*) FROM sync_external_id_mappings)"
+        " + (SELECT count(*) FROM integration_warnings) + (SELECT count(*) FROM job_checkpoints"
+        " WHERE job LIKE '%:calendar-1' AND job NOT LIKE 'connectors.removed:%')"
+    ).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -11,17 +11,19 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from connectors.adoption import owner_of
 from connectors.breaker import Breaker
 from connectors.declaration import Declaration
 from connectors.link import Link
 from connectors.links import utc_now
 from connectors.marking import marks_of
+from connectors.plan import apply_plan, make_plan
 from connectors.policy import Policy
 from connectors.poller import poll
 from connectors.worker import Worker
@@ -32,6 +34,7 @@ from schemas.instants import format_instant
 from sinks.sync_integrations import insert_integration
 from sinks.sync_ledger import mark_local
 from sinks.sync_mappings import mapping_of
+from sinks.sync_removal import remove_integration
 from sinks.sync_subjects import Subject, read_subject
 from sinks.sync_warnings import list_warnings
 from tests.harness.integrations import an_integration
@@ -90,6 +93,22 @@ class Office:
             now=utc_now,
         )
         return Mirror(link, Breaker(utc_now))
+
+    def remove(self) -> None:
+        """Remove both integrations; their objects stay."""
+        for mirror in self.mirrors:
+            assert remove_integration(self.connection, mirror.link.integration) == 1
+
+    def add_again(self) -> None:
+        """Add both again under new ids, and confirm their plans."""
+        for mirror in self.mirrors:
+            former = mirror.link.integration
+            integration = replace(former, id=f"{former.id}-again")
+            assert insert_integration(self.connection, integration)
+            mirror.link = replace(mirror.link, integration=integration)
+            found = make_plan(mirror.link, self.connection)
+            assert found.there["link"] == 1
+            apply_plan(mirror.link, self.connection, found)
 
     def say(self, verb: str, **data: Any) -> None:
         """A person here gives a command."""
@@ -216,6 +235,29 @@ def test_a_change_goes_round_once(office: Office) -> None:
     office.agree(status="done")
     assert office.writes() == (puts + 1, posts + 1), "one write to CalDAV, none back to Trello"
     assert "STATUS:COMPLETED" in office.dav.theirs(office.todo()).data
+
+
+def test_integrations_that_are_removed_and_added_again_adopt_their_mirrors(office: Office) -> None:
+    todo, card = office.todo(), office.card()
+    office.remove()
+    office.say("update", title="changed in between")
+    office.add_again()
+    office.settle()
+    assert (office.todo(), office.card()) == (todo, card)
+    office.agree(title="changed in between", priority=40)
+    office.dav.edit(todo, {"body": "from the calendar"})
+    office.settle()
+    office.agree(title="changed in between", body="from the calendar")
+
+
+def test_markers_of_another_tenants_removed_integration_are_not_adopted(office: Office) -> None:
+    link = office.mirrors[0].link
+    marker = link.marker(office.interaction)
+    office.remove()
+    ours = an_integration("calendar-of-ours", office.desk.tenant, office.desk.organization)
+    others = replace(ours, tenant_id=str(uuid.uuid4()))
+    assert owner_of(replace(link, integration=ours), office.connection, marker) == office.interaction
+    assert owner_of(replace(link, integration=others), office.connection, marker) is None
 
 
 def test_three_people_edit_at_once(office: Office) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from connectors.breaker import Breaker
 from connectors.link import Link
 from connectors.marking import marks_of
+from connectors.plan import Plan, apply_plan, make_plan
 from connectors.policy import Policy
 from connectors.poller import poll
 from connectors.worker import Worker
@@ -20,6 +21,7 @@ from runtime.postgres import Connection
 from sinks.sync_integrations import insert_integration, read_integration, set_state
 from sinks.sync_ledger import mark_local
 from sinks.sync_mappings import Mapping, mapping_of
+from sinks.sync_removal import remove_integration
 from sinks.sync_subjects import read_subject
 from sinks.sync_warnings import SyncWarning, list_warnings
 from tests.harness.integrations import an_integration
@@ -100,6 +102,18 @@ class Mirrored:
             worker = Worker(self.link, self.connection, f"{self.id}{self.runs}", self.breaker)
             if self.state()[0] != "active" or not worker.work(most=1):
                 return
+
+    def remove_and_add_again(self) -> Plan:
+        """Remove the integration, add it under a new id, and confirm its plan."""
+        former = self.link.integration
+        assert remove_integration(self.connection, former) is not None
+        integration = replace(former, id=f"{former.id}-again")
+        assert insert_integration(self.connection, integration)
+        self.id = integration.id
+        self.link = replace(self.link, integration=integration)
+        plan = make_plan(self.link, self.connection)
+        apply_plan(self.link, self.connection, plan)
+        return plan
 
     def state(self) -> tuple[str, str]:
         found = read_integration(self.connection, self.id)

@@ -155,6 +155,20 @@ def test_a_mirror_of_nothing_is_archived(servers: Servers) -> None:
     assert reconcile(world.link, world.connection, settling=timedelta(days=-1)).orphaned == 0
 
 
+def test_a_moved_mirror_of_a_removed_integration_is_found(servers: Servers) -> None:
+    world = Mirrored(*servers)
+    [identity] = world.calls(1)
+    thing = world.thing(identity)
+    assert world.remove_and_add_again().there == {"link": 1}
+    world.settle()
+    moved = world.board.move(thing)
+    world.say("update", identity, title="changed here")
+    world.settle(polls=False)
+    assert world.thing(identity) is moved
+    assert (moved.values["title"], world.status(identity)) == ("changed here", "planned")
+    assert len(world.board.things) == 2, "the old place and the new one"
+
+
 def test_a_mirror_that_the_ledger_lost_is_tended_again(servers: Servers) -> None:
     world = Mirrored(*servers)
     [identity] = world.calls(1)

@@ -207,3 +207,27 @@ def test_only_ones_own_warnings_are_decided(pipeline: Settings, gateway: Gateway
         assert (refused.status_code, refused.json()["code"]) == (409, "not_a_choice")
         assert client.post(path, json=body("take_local")).status_code == 400
         assert client.post(path, json=body("guess", identity)).status_code == 400
+
+
+def test_only_ones_own_integration_is_changed_and_only_with_a_key(
+    pipeline: Settings, gateway: Gateway
+) -> None:
+    scope: dict[str, Any] = {"tenant": new_id(), "organization": new_id()}
+    path = f"/api/customers/integrations/{_mirror(pipeline, scope, new_id())}"
+    features = ["customers.integrations.manage"]
+    body = {"secrets": {"password": "new"}}
+    with (
+        gateway.client(**scope, features=features) as client,
+        gateway.client(**scope) as editor,
+        gateway.client(tenant=scope["tenant"], organization=new_id(), features=features) as stranger,
+    ):
+        assert editor.patch(path, json=body).status_code == 403
+        assert editor.delete(path).status_code == 403
+        assert stranger.patch(path, json=body).status_code == 404
+        assert stranger.delete(path).status_code == 404
+        assert client.patch(path, json={}).json()["code"] == "nothing_to_set"
+        for wrong in ({"settings": {"a": "\x00"}}, {"secrets": {"a": ""}}, {"settings": {"a": {}}}, {"x": 1}):
+            assert client.patch(path, json=wrong).status_code == 400, wrong
+        keyless = client.patch(path, json=body)
+        assert (keyless.status_code, keyless.json()["code"]) == (503, "no_secrets_key")
+        assert "INTERACTIONS_SECRETS_KEY" in keyless.json()["detail"]

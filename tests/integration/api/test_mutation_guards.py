@@ -33,6 +33,8 @@ _OF_NOBODY = {
     "POST /api/customers/interaction-types",
     "PUT /api/customers/flags",
     "POST /api/customers/integrations/{integration}/warnings/decide",
+    "PATCH /api/customers/integrations/{integration}",
+    "DELETE /api/customers/integrations/{integration}",
 }
 
 

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from connectors.secrets import Sealed, read_box
+from runtime.secret_box import Sealed, read_box
 from schemas.errors import Stop
 
 

@@ -1,0 +1,113 @@
+"""``/api/customers/integrations/{integration}``: change the settings of an integration, or remove it."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any, Final
+
+from fastapi import Path
+from pydantic import Field, StringConstraints
+
+from api.bodies import RequestBody
+from api.guards import require_features
+from api.mutation_guards import Mutation
+from api.principal import Principal
+from api.routing import guarded_router
+from api.services import Needed, Services
+from api.shapes import IntegrationChangeDone, IntegrationRemoved, shaped
+from runtime.connector_settings import read_connector_settings
+from runtime.secret_box import read_box
+from schemas.errors import Reject, Stop
+from schemas.integration_decisions import IntegrationChange, IntegrationRemoval, IntegrationValues
+from sinks.reads.integrations import has_integration
+
+router = guarded_router("integrations")
+_PATH: Final = "/api/customers/integrations/{integration}"
+_MISSING: Final = "Your organization has no such integration."
+_MANAGE: Final = "customers.integrations.manage"
+
+Id = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+_Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=10_000)]
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Value = _Text | bool | int | _Number | list[_Text] | None
+_Secret = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=10_000)]
+
+
+class IntegrationBody(RequestBody):
+    """Values to change; `null` goes back to the default, what is not named stays."""
+
+    settings: dict[_Name, _Value] = Field(default_factory=dict, max_length=50)
+    policy: dict[_Name, _Value] = Field(default_factory=dict, max_length=50)
+    secrets: dict[_Name, _Secret] = Field(default_factory=dict, max_length=50)
+
+
+@router.patch(_PATH, responses=shaped(IntegrationChangeDone, status_404=_MISSING))
+async def change_integration(
+    integration: Id, body: IntegrationBody, services: Needed, who: Principal = require_features(_MANAGE)
+) -> dict[str, Any]:
+    """Change settings, policy and secrets of an integration, for example a password that has expired.
+
+    The answer comes after the connectors have checked and stored the change. The gateway encrypts it with
+    `INTERACTIONS_SECRETS_KEY` before it is published.
+    """
+    await _require(services, who, integration)
+    names = {part: sorted(getattr(body, part)) for part in ("settings", "policy", "secrets")}
+    if not any(names.values()):
+        raise Reject("nothing_to_set", "name at least one setting, policy or secret")
+    sealed = _sealed(integration, body)
+    mutation = _mutation(who, "set", integration, names)
+    await services.mutation_guards.run_before(mutation)
+    done = await services.decisions.change(who, sealed)
+    await services.mutation_guards.run_after(mutation, {"state": done.state})
+    return {"ok": True, "state": done.state}
+
+
+@router.delete(_PATH, responses=shaped(IntegrationRemoved, status_404=_MISSING))
+async def remove_integration(
+    integration: Id, services: Needed, who: Principal = require_features(_MANAGE)
+) -> dict[str, Any]:
+    """Remove an integration with its secrets, mappings and warnings; its mirrors stay at the provider.
+
+    One that is added later for the same board or calendar links them again.
+    """
+    await _require(services, who, integration)
+    mutation = _mutation(who, "delete", integration, {})
+    await services.mutation_guards.run_before(mutation)
+    done = await services.decisions.change(who, IntegrationRemoval(integrationId=integration))
+    await services.mutation_guards.run_after(mutation, {"mirrorsLeft": done.mirrors_left})
+    return {"ok": True, "mirrorsLeft": done.mirrors_left}
+
+
+async def _require(services: Services, who: Principal, integration: str) -> None:
+    async with services.reads.connection() as connection:
+        if not await has_integration(connection, who.scope, integration):
+            raise Reject("not_found", "your organization has no such integration", status=404)
+
+
+def _sealed(integration: str, body: IntegrationBody) -> IntegrationChange:
+    """Encrypt the whole change: a secret may have been put among the settings by mistake.
+
+    :raises Reject: this gateway has no key (503).
+    """
+    try:
+        key = read_connector_settings().secrets_key
+        box = read_box(key.get_secret_value() if key is not None else None)
+    except Stop as error:
+        detail = f"the gateway cannot encrypt the change, and nothing was sent: {error}"
+        raise Reject("no_secrets_key", detail, status=503) from None
+    values = IntegrationValues(settings=body.settings, policy=body.policy, secrets=body.secrets)
+    sealed = box.seal(integration, {"change": values.model_dump_json(by_alias=True)})
+    return IntegrationChange(
+        integrationId=integration, keyId=sealed.key_id, content=base64.b64encode(sealed.content).decode()
+    )
+
+
+def _mutation(who: Principal, action: str, integration: str, data: dict[str, Any]) -> Mutation:
+    return Mutation(
+        principal=who,
+        action=action,
+        resource_kind="integrations.integration",
+        resource_id=integration,
+        data=data,
+    )
