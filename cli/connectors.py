@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 [bold]Examples[/bold]
 
-  interactions connectors add trello --tenant … --organization … --set board_id=… --secret token=@token.txt
+  interactions connectors add trello --tenant … --organization … --set board_id=… \
+--secret api_key=@key.txt --secret token=@token.txt
+
+  interactions connectors set trello-1f2e3d4c --secret token=@token.txt
 
   interactions connectors plan trello-1f2e3d4c     what a first run would do; writes nothing
 
