@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 _EXAMPLES = """
 [bold]Examples[/bold]
 
-  interactions connectors add trello --tenant … --organization … --set board_id=… --secret token=@token.txt
+  interactions connectors add trello --tenant … --organization … --set board_id=… \
+--secret api_key=@key.txt --secret token=@token.txt
+
+  interactions connectors set trello-1f2e3d4c --secret token=@token.txt
 
   interactions connectors plan trello-1f2e3d4c     what a first run would do; writes nothing
 
@@ -57,6 +60,8 @@ _RETRY_HELP = (
     "that wait for a later try are due at once, too.\n\n"
     "Exit status: 0 at least one warning or item took it; 1 none did."
 )
+#: Characters of a value in a table.
+_MOST_SHOWN = 120
 Id = Annotated[str, typer.Argument(help="The integration's id, as the list shows it.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 Tenant = Annotated[UUID | None, typer.Option(help="Only this tenant's.")]
@@ -144,7 +149,7 @@ def list_all(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
             integration.state,
             {True: "yes", False: "no", None: ""}[integration.healthy],
             integration.tenant_id,
-            escape(integration.state_reason or ""),
+            escape(_why(integration)),
         )
     console().print(rows)
 
@@ -247,6 +252,8 @@ def sync(
     """Confirm the plan and start."""
     from connectors.plan import apply_plan, make_plan
     from connectors.poller import poll
+    from schemas.flags import EXTERNAL_SYNC
+    from sinks.reads.flags import flags_of
 
     with _opened(identity) as (link, connection):
         if link.integration.state == "disabled":
@@ -255,10 +262,17 @@ def sync(
             poll(link, connection, accept_mass_change=True)
         found = make_plan(link, connection)
         marked = apply_plan(link, connection, found, accept_mass_change=accept_mass_change)
+        switched_on = flags_of(connection, link.integration.tenant_id)[EXTERNAL_SYNC].enabled
     if as_json:
-        _print_json({**found.to_json(), "marked": marked})
+        _print_json({**found.to_json(), "marked": marked, "switchedOn": switched_on})
     else:
         console().print(f"{identity} is active; {marked} interactions were marked. See its status.")
+    if not switched_on:
+        owner = f"--tenant {link.integration.tenant_id} --organization {link.integration.organization_id}"
+        raise Stop(
+            f"The flag {EXTERNAL_SYNC} of this tenant is off, so nothing is mirrored yet."
+            f" To turn it on: interactions flags set {EXTERNAL_SYNC} on {owner}"
+        )
 
 
 def status(identity: Id, *, as_json: AsJson = False) -> None:
@@ -303,6 +317,7 @@ def warnings(
     as_json: AsJson = False,
 ) -> None:
     """List open warnings."""
+    from sinks.sync_subjects import interaction_types
     from sinks.sync_warnings import list_warnings
 
     with _database() as connection:
@@ -312,27 +327,22 @@ def warnings(
             tenant_id=str(tenant) if tenant else None,
             limit=limit,
         )
+        types = interaction_types(connection, [each.interaction_id for each in found if each.interaction_id])
     if as_json:
         for warning in found:
-            _print_json(_warning(warning))
+            _print_json({**_warning(warning), "interactionType": types.get(warning.interaction_id or "")})
         return
     if not found:
         console().print("Nothing waits for a person.")
         return
     now = datetime.now(UTC)
     rows = table("Warnings")
-    for name in ("id", "integration", "kind", "field", "since", "what"):
+    for name in ("warning", "what"):
         rows.add_column(name, overflow="fold")
     for warning in found:
         since = relative(warning.created_at, now) if warning.created_at else ""
-        rows.add_row(
-            warning.id,
-            warning.integration_id,
-            warning.kind,
-            warning.field or "",
-            since,
-            escape(warning.detail),
-        )
+        named = [warning.id, warning.integration_id, f"{warning.kind} {warning.field or ''}".strip(), since]
+        rows.add_row("\n".join(named), escape("\n".join(_told(warning, types))))
     console().print(rows)
 
 
@@ -455,6 +465,12 @@ def _opened(identity: str) -> Iterator[tuple[Link, Connection]]:
             opened.close()
 
 
+def _why(integration: Integration) -> str:
+    """Reasons for the state and for bad health; the same reason once."""
+    health = integration.health_detail if integration.healthy is False else None
+    return "; ".join(dict.fromkeys(filter(None, (integration.state_reason, health))))
+
+
 def _shown(integration: Integration) -> dict[str, Any]:
     return {
         "id": integration.id,
@@ -465,7 +481,25 @@ def _shown(integration: Integration) -> dict[str, Any]:
         "reason": integration.state_reason,
         "healthy": integration.healthy,
         "health": integration.health_detail,
+        "why": _why(integration),
     }
+
+
+def _told(warning: SyncWarning, types: Mapping[str, str]) -> Iterator[str]:
+    """Lines that say enough about a warning to decide it."""
+    yield warning.detail
+    if warning.interaction_id is not None:
+        yield f"interaction: {types.get(warning.interaction_id, 'unknown type')} {warning.interaction_id}"
+    if warning.entity_id is not None:
+        yield f"customer: {warning.entity_id}"
+    if warning.field is not None:
+        yield f"ours (local): {_short(warning.local_value)}"
+        yield f"theirs (remote): {_short(warning.remote_value)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}… (whole with --json)"
 
 
 def _warning(warning: SyncWarning) -> dict[str, Any]:
@@ -475,6 +509,7 @@ def _warning(warning: SyncWarning) -> dict[str, Any]:
         "tenantId": warning.tenant_id,
         "organizationId": warning.organization_id,
         "interactionId": warning.interaction_id,
+        "entityId": warning.entity_id,
         "kind": warning.kind,
         "field": warning.field,
         "detail": warning.detail,

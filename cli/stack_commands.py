@@ -17,7 +17,7 @@ from runtime.settings import read_settings
 from schemas.errors import Stop
 from stack.down import stop_stack
 from stack.options import StackOptions
-from stack.roles import DEFAULT_ROLES, address_environment, parse_roles
+from stack.roles import DEFAULT_ROLES, ROLES, address_environment, parse_roles
 from stack.supervisor import Plan, Preparation, Supervisor
 
 UP_EXAMPLES = """
@@ -28,6 +28,8 @@ UP_EXAMPLES = """
   interactions up --detach                   everything, in the background
 
   interactions up --roles applier=2,relay    two appliers and a relay, no timers
+
+  interactions up --roles applier,relay,timers,gateway,connectors    with the connectors
 
   interactions up --roles none               the servers alone
 
@@ -62,7 +64,10 @@ def up(
         typer.Option("--detach", "-d", help="Return when everything runs; it goes on in the background."),
     ] = False,
     roles: Annotated[
-        str, typer.Option(help="Roles to run, with counts where not one; `none` for servers alone.")
+        str,
+        typer.Option(
+            help=f"Roles to run ({', '.join(ROLES)}), with counts as in applier=2; `none` for servers alone."
+        ),
     ] = ",".join(DEFAULT_ROLES),
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Use a new folder as home and delete it at the end.")

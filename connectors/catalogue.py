@@ -11,29 +11,38 @@ from connectors.declaration import Declaration
 from schemas.errors import Stop
 
 
-@cache
 def declarations() -> dict[str, Declaration]:
     """Every provider by its name.
 
-    :raises Stop: a module declares nothing, or under another name than its own.
+    :raises Stop: a module cannot be loaded, declares nothing, or declares another name than its own.
     """
-    found: dict[str, Declaration] = {}
-    for module in sorted(pkgutil.iter_modules(providers.__path__), key=lambda module: module.name):
-        declared = getattr(
-            importlib.import_module(f"{providers.__name__}.{module.name}"), "DECLARATION", None
-        )
-        if not isinstance(declared, Declaration) or declared.name != module.name:
-            raise Stop(f"connectors/providers/{module.name}.py must hold DECLARATION named {module.name!r}")
-        found[declared.name] = declared
-    return found
+    return {name: _load(name) for name in _installed()}
 
 
 def declaration(name: str) -> Declaration:
-    """The provider of this name.
+    """The provider of this name; a module that was added while the process runs is found, too.
 
-    :raises Stop: there is none.
+    :raises Stop: there is none, or its module cannot be used.
     """
-    known = declarations()
-    if name not in known:
-        raise Stop(f"there is no provider {name!r}; there are {', '.join(known) or 'none'}")
-    return known[name]
+    installed = _installed()
+    if name not in installed:
+        raise Stop(f"there is no provider {name!r}; there are {', '.join(installed) or 'none'}")
+    return _load(name)
+
+
+def _installed() -> list[str]:
+    importlib.invalidate_caches()
+    return sorted(module.name for module in pkgutil.iter_modules(providers.__path__))
+
+
+@cache
+def _load(name: str) -> Declaration:
+    # One module alone: a defective one must not keep the other providers from being opened.
+    file = f"connectors/providers/{name}.py"
+    try:
+        declared = getattr(importlib.import_module(f"{providers.__name__}.{name}"), "DECLARATION", None)
+    except Exception as error:
+        raise Stop(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(declared, Declaration) or declared.name != name:
+        raise Stop(f"{file} must hold DECLARATION named {name!r}")
+    return declared

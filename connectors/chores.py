@@ -51,6 +51,10 @@ def do_chores(held: Held, connection: Connection, scale: float, beat: Callable[[
             held.due[name] = now + timedelta(seconds=seconds)
         if held.due.get(name, now) > now:
             continue
+        if name == "health" and held.unusable is not None:
+            # The entry's health is the reason why its newer settings are not in use.
+            held.due[name] = now + timedelta(seconds=seconds)
+            continue
         beat()
         worked = True
         if name == "poll":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +27,8 @@ from sinks.windows import try_lead
 
 _log = structlog.get_logger("connectors")
 _LEAD: Final = "connector:"
+#: Pause before content that cannot be opened is tried again: a provider file may have been added.
+_AGAIN_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
@@ -36,6 +39,7 @@ class Held:
     :ivar switched_on: the tenant's flag ``customers.interactions.external-sync``.
     :ivar due: when each chore is due next.
     :ivar failures: failures in a row of each chore.
+    :ivar unusable: reason why newer settings or secrets in the table are not in use.
     """
 
     opened: Opened
@@ -45,6 +49,7 @@ class Held:
     switched_on: bool = False
     due: dict[str, datetime] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
+    unusable: str | None = None
 
     @property
     def works(self) -> bool:
@@ -56,16 +61,41 @@ class Held:
         """Whether changes of the provider are taken in."""
         return self.switched_on and self.integration.state == "active"
 
+    def follow(self, integration: Integration, *, switched_on: bool) -> None:
+        """Take over state and flag; one that works again does its chores at once."""
+        before = self.takes_in
+        self.integration, self.switched_on = integration, switched_on
+        if self.takes_in and not before:
+            self.due = {name: due for name, due in self.due.items() if name == "look"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Content of an integration that could not be opened.
+
+    :param again_at: on the book's clock.
+    """
+
+    content: tuple[Any, ...]
+    reason: str
+    again_at: float
+
 
 class LinkBook:
     """Opens, renews and closes links.
 
     :param wake: called when there may be new work.
+    :param clock: seconds, monotonic.
     """
 
     def __init__(
-        self, settings: Settings, connectors: ConnectorSettings, wake: Callable[[], None] = lambda: None
+        self,
+        settings: Settings,
+        connectors: ConnectorSettings,
+        wake: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._settings = settings
         self._connectors = connectors
         self._wake = wake
@@ -74,7 +104,7 @@ class LinkBook:
         self.sender = self._sender
         self._lock = threading.Lock()
         self._held: dict[str, Held] = {}
-        self._failed: dict[str, Any] = {}
+        self._failed: dict[str, _Failure] = {}
         self._box: SecretBox | None = None
 
     def refresh(self, connection: Connection) -> None:
@@ -91,8 +121,7 @@ class LinkBook:
             held = self._current(integration, connection)
             if held is None:
                 continue
-            held.integration = integration
-            held.switched_on = switched[integration.tenant_id]
+            held.follow(integration, switched_on=switched[integration.tenant_id])
             if not held.leads and held.takes_in:
                 held.leads = try_lead(connection, _LEAD + integration.id)
         with self._lock:
@@ -121,37 +150,25 @@ class LinkBook:
             held.opened.close()
 
     def _current(self, integration: Integration, connection: Connection) -> Held | None:
+        """Return the entry of an integration, opened again when its content has changed."""
         held = self.get(integration.id)
-        if held is not None and _same(held.integration, integration):
+        # Hazard: compare with what was opened; the entry's row moves on even while its content is unusable.
+        if held is not None and _content(held.opened.link.integration) == _content(integration):
+            self._failed.pop(integration.id, None)
+            if held.unusable is not None:
+                held.unusable = None
+                held.due["health"] = utc_now()
             return held
-        if self._failed.get(integration.id) == _content(integration):
+        failed = self._failed.get(integration.id)
+        if failed is not None and failed.content == _content(integration) and self._clock() < failed.again_at:
             return held
         try:
-            opened = open_link(
-                self._settings,
-                integration,
-                self._secrets(),
-                sending(self._sender),
-                announce=self.announcer,
-                public_url=self._connectors.public_url,
-                lease_seconds=self._connectors.lease_seconds,
-                exchange_seconds=self._connectors.exchange_seconds,
-            )
+            opened = self._open(integration)
         except Stop as error:
             # One that cannot be opened must not keep the others from working.
-            self._failed[integration.id] = _content(integration)
-            _log.error(
-                "connectors.integration_unusable",
-                integration=integration.id,
-                tenant=integration.tenant_id,
-                organization=integration.organization_id,
-                reason=str(error),
-            )
-            # A link that is open goes on: secrets sealed under a key that this process does not have yet
-            # must not keep it from following the state and the flag.
-            if held is None:
-                set_health(connection, integration.id, False, str(error), utc_now())
+            self._note_failure(integration, held, connection, str(error))
             return held
+        self._failed.pop(integration.id, None)
         fresh = Held(opened=opened, breaker=Breaker(utc_now), integration=integration)
         with self._lock:
             self._held[integration.id] = fresh
@@ -161,6 +178,42 @@ class LinkBook:
             held.opened.close()
         self._wake()
         return fresh
+
+    def _open(self, integration: Integration) -> Opened:
+        return open_link(
+            self._settings,
+            integration,
+            self._secrets(),
+            sending(self._sender),
+            announce=self.announcer,
+            public_url=self._connectors.public_url,
+            lease_seconds=self._connectors.lease_seconds,
+            exchange_seconds=self._connectors.exchange_seconds,
+        )
+
+    def _note_failure(
+        self, integration: Integration, held: Held | None, connection: Connection, reason: str
+    ) -> None:
+        """Report why content cannot be used, and try it again later.
+
+        An open entry keeps working with its old content and follows the state and the flag.
+        """
+        before = self._failed.get(integration.id)
+        failure = _Failure(_content(integration), reason, self._clock() + _AGAIN_SECONDS)
+        self._failed[integration.id] = failure
+        new = before is None or (before.content, before.reason) != (failure.content, reason)
+        if new:
+            _log.error(
+                "connectors.integration_unusable",
+                integration=integration.id,
+                tenant=integration.tenant_id,
+                organization=integration.organization_id,
+                reason=reason,
+            )
+        if held is not None:
+            held.unusable = reason
+        if held.leads if held is not None else new:
+            set_health(connection, integration.id, False, reason, utc_now())
 
     def _secrets(self) -> SecretBox:
         if self._box is None:
@@ -177,7 +230,3 @@ def _content(integration: Integration) -> tuple[Any, ...]:
         integration.secrets,
         integration.secrets_key_id,
     )
-
-
-def _same(one: Integration, other: Integration) -> bool:
-    return _content(one) == _content(other)

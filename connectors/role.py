@@ -62,6 +62,7 @@ class ConnectorsService(Service):
         self.failure: BaseException | None = None
         self._threads: list[threading.Thread] = []
         self._server: uvicorn.Server | None = None
+        self._port = connectors.port
 
     async def on_start(self) -> None:
         self._begin("keeper", self._with_connection(self._keep))
@@ -193,7 +194,8 @@ class ConnectorsService(Service):
         server = _ThreadServer(config)
         self._server = server
         with _listen(self._connectors) as listening:
-            _log.info("connectors.webhooks_at", port=listening.getsockname()[1])
+            self._port = int(listening.getsockname()[1])
+            _log.info("connectors.webhooks_at", port=self._port)
             server.run(sockets=[listening])
 
     @Service.task
@@ -209,7 +211,8 @@ class ConnectorsService(Service):
                 await self.crash(Stop(stuck))
                 return
             if not announced and self._server is not None and self._server.started:
-                announce_ready()
+                host = self._connectors.host
+                announce_ready(f"http://{'127.0.0.1' if host in ('', '0.0.0.0') else host}:{self._port}")  # noqa: S104
                 self.health.ready = True
                 announced = True
                 _log.info("connectors.ready")

@@ -15,7 +15,7 @@ from connectors.link import Link
 from connectors.mirror_events import announce_mapping, announce_state
 from runtime.postgres import Connection
 from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip, Stop
-from sinks.sync_integrations import set_state
+from sinks.sync_integrations import set_health, set_state
 from sinks.sync_ledger import Unit, finish, give_back
 from sinks.sync_warnings import SyncWarning, about, raise_warning
 
@@ -151,6 +151,7 @@ def close_integration(connection: Connection, link: Link, error: Exception) -> N
     with connection.transaction():
         if not set_state(connection, integration.id, state, detail, only_from="active"):
             return
+        set_health(connection, integration.id, False, detail, link.now())
         raise_warning(
             connection,
             SyncWarning(

@@ -44,6 +44,15 @@ def read_subject(
     return _subject(row) if row is not None else None
 
 
+def interaction_types(connection: Connection, interaction_ids: Sequence[str]) -> dict[str, str]:
+    """Types of interactions by their ids; those that are not there are missing."""
+    rows = connection.execute(
+        "SELECT id::text, interaction_type FROM customer_interactions WHERE id = ANY(%s::uuid[])",
+        (list(interaction_ids),),
+    )
+    return dict(rows.fetchall())
+
+
 def subjects(
     connection: Connection, tenant_id: str, organization_id: str, page: int = 1000
 ) -> Iterator[list[Subject]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
 from email.utils import parsedate_to_datetime
@@ -384,9 +384,7 @@ class Caldav(Provider):
         ]
         named = [each for each in found if wanted in {None, each.text(f"{DAV}displayname")}]
         if len(named) != 1:
-            raise NeedsAuth(
-                f"{len(named)} of {len(found)} calendars for to-dos fit; set `calendar` to the name of one"
-            )
+            raise NeedsAuth(_calendar_choice(found, wanted))
         return named[0].path.rstrip("/") + "/"
 
     def _dav(self, method: str, path: str, body: str, *, depth: str) -> MultiStatus:
@@ -480,6 +478,15 @@ def _changed(seen: RemoteObject) -> RemoteChange:
 def _gone(resource: DavResource, token: str) -> RemoteChange:
     event = f"{resource.path}:gone:{token}"
     return RemoteChange(event_id=event, external_id=resource.path, occurred_at=None, kind="gone")
+
+
+def _calendar_choice(found: Sequence[DavResource], wanted: str | None) -> str:
+    """Advice for settings that do not fit exactly one calendar; names those to choose from."""
+    if not found:
+        return "this user has no calendar for to-dos; make one, or set `url` to the address of one"
+    names = [f"{each.text(f'{DAV}displayname') or '(no name)'!r} at {each.path}" for each in found]
+    problem = "several calendars hold to-dos" if wanted is None else f"{wanted!r} does not name one calendar"
+    return f"{problem}; set `calendar` to a name, or `url` to an address: {'; '.join(names)}"
 
 
 def _holds_todos(resource: DavResource) -> bool:

@@ -6,26 +6,41 @@ import base64
 import os
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import orjson
 import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from cli.main import make_app
-from connectors.link_book import LinkBook
 from connectors.marker import Marker
+from connectors import chores, providers
+from connectors.catalogue import declaration
+from connectors.chores import do_chores
+from connectors.link_book import Held, LinkBook
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection, connect
 from runtime.secret_box import Sealed, read_box
 from runtime.settings import Settings
 from schemas.errors import Retry
-from sinks.sync_integrations import Integration, read_integration, set_health, set_secrets, set_state
 from sinks.sync_ledger import LocalMark, mark_local
 from sinks.sync_mappings import Mapping, upsert_mapping
 from sinks.sync_removal import remove_integration
 from sinks.sync_stalls import note_poll
+from schemas.errors import Stop
+from schemas.flags import EXTERNAL_SYNC
+from sinks.sync_integrations import (
+    Integration,
+    read_integration,
+    set_health,
+    set_secrets,
+    set_settings,
+    set_state,
+)
+from sinks.sync_subjects import interaction_types
 from sinks.sync_warnings import raise_warning
 from tests.harness.integrations import a_warning
 from tests.harness.roles import environment
@@ -146,6 +161,153 @@ def test_a_link_that_cannot_be_opened_says_why(
     found, _ = _stored(connection)
     assert found.healthy is False
     assert "key" in str(found.health_detail)
+
+
+def test_content_that_cannot_be_opened_is_reported_and_tried_again(
+    fresh_settings: Settings, connection: Connection, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    book = LinkBook(
+        fresh_settings,
+        ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
+        clock=lambda: now,
+    )
+    set_state(connection, "calendar-1", "active", None)
+    connection.execute(
+        "INSERT INTO feature_flags (tenant_id, organization_id, flag, enabled, updated_at)"
+        " VALUES (%s, %s, %s, TRUE, now())",
+        (TENANT, ORGANIZATION, EXTERNAL_SYNC),
+    )
+    both = f"{_NEW},{_OLD}"
+    try:
+        book.refresh(connection)
+        opened = _held(book).opened
+        sealed = read_box(both).seal("calendar-1", {"password": "two"})
+        set_settings(
+            connection,
+            "calendar-1",
+            {"url": "https://dav.example.org/", "username": "grace"},
+            sealed.content,
+            sealed.key_id,
+        )
+        for _ in range(3):
+            book.refresh(connection)
+            assert _held(book).opened is opened, "the old content stays in use"
+        found, _ = _stored(connection, both)
+        assert found.healthy is False
+        assert "key" in str(found.health_detail)
+
+        set_health(connection, "calendar-1", True, "fine", read_now(connection))
+        monkeypatch.setattr(chores, "_chores", lambda *_: [("health", 1.0, chores.check_health)])
+        do_chores(_held(book), connection, 1.0, lambda: None)
+        assert _stored(connection, both)[0].health_detail == "fine", "the old content gives no sign of life"
+
+        monkeypatch.setattr(book, "_box", read_box(both))
+        book.refresh(connection)
+        assert _held(book).opened is opened, "not before the pause is over"
+        now = 60.0
+        book.refresh(connection)
+        assert _held(book).opened.link.integration.settings["username"] == "grace"
+        assert _held(book).unusable is None
+        assert _held(book).leads
+    finally:
+        book.close()
+
+
+def test_a_provider_that_is_added_later_is_found_without_a_restart(
+    fresh_settings: Settings,
+    connection: Connection,
+    run: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
+    connection.execute("UPDATE integrations SET provider = 'later', state = 'active'")
+    book = LinkBook(
+        fresh_settings,
+        ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
+        clock=lambda: now,
+    )
+    try:
+        book.refresh(connection)
+        assert book.get("calendar-1") is None
+        status, said = run("list")
+        assert status == 0
+        assert "there is no provider 'later'" in " ".join(said.replace("\u2502", " ").split())
+
+        (tmp_path / "later.py").write_text(
+            "from dataclasses import replace\n"
+            "from connectors.providers import caldav\n"
+            "DECLARATION = replace(caldav.DECLARATION, name='later')\n"
+        )
+        now = 60.0
+        book.refresh(connection)
+        assert _held(book).opened.link.declaration.name == "later"
+    finally:
+        book.close()
+
+
+def test_a_defective_provider_file_keeps_no_other_from_being_opened(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
+    (tmp_path / "defective.py").write_text("import a_module_that_is_not_there\n")
+    assert declaration("caldav").name == "caldav"
+    with pytest.raises(Stop, match=r"defective\.py cannot be loaded"):
+        declaration("defective")
+
+
+def test_a_warning_shows_enough_to_decide_it(connection: Connection, run: Any) -> None:
+    interaction, customer = new_id(), new_id()
+    theirs = "x" * 500
+    raise_warning(
+        connection,
+        a_warning(
+            "calendar-1",
+            TENANT,
+            ORGANIZATION,
+            interaction,
+            entity_id=customer,
+            local_value="Call Ada",
+            remote_value=theirs,
+        ),
+    )
+    status, said = run("warnings")
+    assert status == 0
+    assert {interaction, customer, '"Call', "conflict", "title"} <= set(said.split())
+    assert "ours (local)" in said
+    assert "theirs (remote)" in said
+    assert said.count("x") < 200, "cut in the table"
+    status, said = run("warnings", "--json")
+    shown = orjson.loads(said[: said.index("\n")])
+    assert (shown["interactionId"], shown["entityId"]) == (interaction, customer)
+    assert (shown["local"], shown["remote"]) == ("Call Ada", theirs)
+    assert shown["interactionType"] is None, "the interaction is not there"
+
+
+def test_types_of_interactions_are_found(connection: Connection) -> None:
+    here, missing, customer = new_id(), new_id(), new_id()
+    connection.execute(
+        "INSERT INTO customer_entities (id, tenant_id, organization_id, kind, display_name, entity_version,"
+        " open_count, overdue_count, done_count, created_at, updated_at)"
+        " VALUES (%s, %s, %s, 'person', 'Ada', 1, 0, 0, 0, now(), now())",
+        (customer, TENANT, ORGANIZATION),
+    )
+    connection.execute(
+        "INSERT INTO customer_interactions (id, organization_id, tenant_id, entity_id, interaction_type,"
+        " status, version, schedule_version, due_phase, status_as_of, scheduled_as_of, occurred_as_of,"
+        " created_at, updated_at)"
+        " VALUES (%s, %s, %s, %s, 'call', 'planned', 1, 1, 0, now(), now(), now(), now(), now())",
+        (here, ORGANIZATION, TENANT, customer),
+    )
+    assert interaction_types(connection, [here, missing]) == {here: "call"}
+
+
+def _held(book: LinkBook) -> Held:
+    held = book.get("calendar-1")
+    assert held is not None
+    return held
 
 
 def read_now(connection: Connection) -> Any:

@@ -18,7 +18,7 @@ from connectors.worker import Worker
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip, Stop
-from sinks.sync_integrations import insert_integration, read_integration
+from sinks.sync_integrations import insert_integration, read_integration, set_health, set_state
 from sinks.sync_ledger import LocalMark, mark_local, retry_units
 from sinks.sync_warnings import list_warnings
 from tests.harness.integrations import an_integration
@@ -212,3 +212,13 @@ def test_the_state_says_the_real_reason(failing: Failing) -> None:
     assert (found.state, found.state_reason) == ("needs_auth", reason)
     [warning] = list_warnings(failing.connection, integration_id="board")
     assert (warning.kind, warning.detail) == ("auth", reason)
+
+
+def test_an_integration_that_stopped_is_not_healthy(failing: Failing) -> None:
+    for error, state in ((NeedsAuth("expired"), "needs_auth"), (Stop("gone for good"), "disabled")):
+        set_state(failing.connection, "board", "active", None)
+        set_health(failing.connection, "board", True, "fine", failing.now)
+        failing.fail(error)
+        found = read_integration(failing.connection, "board")
+        assert found is not None
+        assert (found.state, found.healthy, found.health_detail) == (state, False, str(error))

@@ -81,7 +81,7 @@ class FakeCalendar:
             if self.privileges is None
             else f"<d:current-user-privilege-set>{granted}</d:current-user-privilege-set>"
         )
-        return _multistatus(_response(HOME, f"<d:resourcetype><c:calendar/></d:resourcetype>{told}"))
+        return multistatus(response(HOME, f"<d:resourcetype><c:calendar/></d:resourcetype>{told}"))
 
     def _report(self, body: str) -> httpx2.Response:
         if "sync-collection" in body:
@@ -93,33 +93,33 @@ class FakeCalendar:
             assert uid is not None
             asked = [path for path, text in self.objects.items() if f"UID:{uid[1]}" in text]
         found = [self._data(path) for path in asked if path in self.objects]
-        return _multistatus("".join(found))
+        return multistatus("".join(found))
 
     def _sync(self, body: str) -> httpx2.Response:
         known = re.search(r"<d:sync-token>([^<]+)<", body)
         if known is not None and self.forgets:
             self.forgets = False
             return httpx2.Response(403, text='<d:error xmlns:d="DAV:"><d:valid-sync-token/></d:error>')
-        told = "".join(_response(self.spelled(path), "<d:getetag>x</d:getetag>") for path in self.objects)
+        told = "".join(response(self.spelled(path), "<d:getetag>x</d:getetag>") for path in self.objects)
         for path in self.removed if known is not None else []:
             status = "<d:status>HTTP/1.1 404 Not Found</d:status>"
             told += f"<d:response><d:href>{escape(self.spelled(path))}</d:href>{status}</d:response>"
-        return _multistatus(f"{told}<d:sync-token>token-1</d:sync-token>")
+        return multistatus(f"{told}<d:sync-token>token-1</d:sync-token>")
 
     def _data(self, path: str) -> str:
         text = escape(self.objects[path])
-        return _response(
+        return response(
             self.spelled(path), f"<d:getetag>x</d:getetag><c:calendar-data>{text}</c:calendar-data>"
         )
 
 
-def _response(path: str, properties: str) -> str:
+def response(path: str, properties: str) -> str:
     return (
         f"<d:response><d:href>{escape(path)}</d:href><d:propstat><d:prop>{properties}</d:prop>"
         "<d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response>"
     )
 
 
-def _multistatus(content: str) -> httpx2.Response:
+def multistatus(content: str) -> httpx2.Response:
     spaces = 'xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"'
     return httpx2.Response(207, text=f"<d:multistatus {spaces}>{content}</d:multistatus>")

@@ -6,13 +6,17 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+import httpx2
 import pytest
+from pydantic import SecretStr
 
 from connectors.conformance import FULL
+from connectors.providers.caldav import DECLARATION, CaldavSettings
 from connectors.remote import Gone, Intent, RemoteObject
 from connectors.url_paths import normal_path
 from schemas.errors import NeedsAuth, Reject, Retry, Skip
-from tests.providers.fake_calendar import HOME, FakeCalendar
+from tests.providers.fake_calendar import HOME, FakeCalendar, multistatus, response
+from tests.providers.linked import context
 
 MARKER: Final = "integration-1.0193f1de-77aa-7bbb-8ccc-0123456789ab"
 INTENT: Final = Intent(interaction_id="i-1", marker=MARKER, values=FULL)
@@ -203,3 +207,40 @@ def test_a_forgotten_token_begins_a_complete_listing() -> None:
     assert not provider.changes(first.cursor).starts_over
     server.forgets = True
     assert provider.changes(first.cursor).starts_over
+
+
+class TestChoice:
+    """An address above the calendars, and a setting that does not name exactly one of them."""
+
+    @pytest.mark.parametrize(
+        ("wanted", "names", "told"),
+        [
+            (None, ("Work", "Home"), ["several", "'Work' at /home/0/", "'Home' at /home/1/"]),
+            ("work", ("Work",), ["'work' does not name one calendar", "'Work' at /home/0/"]),
+            ("Work", ("Work", "Work"), ["'Work' at /home/0/", "'Work' at /home/1/"]),
+            (None, (), ["no calendar for to-dos"]),
+        ],
+    )
+    def test_the_calendars_are_named(
+        self, wanted: str | None, names: tuple[str, ...], told: list[str]
+    ) -> None:
+        def answer(request: httpx2.Request) -> httpx2.Response:
+            if request.headers["depth"] == "1":
+                kind = "<d:resourcetype><d:collection/><c:calendar/></d:resourcetype>"
+                return multistatus(
+                    "".join(
+                        response(f"/home/{number}/", f"{kind}<d:displayname>{name}</d:displayname>")
+                        for number, name in enumerate(names)
+                    )
+                )
+            home = "<c:calendar-home-set><d:href>/home/</d:href></c:calendar-home-set>"
+            user = "<d:current-user-principal><d:href>/me/</d:href></d:current-user-principal>"
+            return multistatus(response("/", f"{home}{user}"))
+
+        settings = CaldavSettings(
+            url="https://dav.example/", username="u", password=SecretStr("the password"), calendar=wanted
+        )
+        provider = DECLARATION.make(settings, context(httpx2.MockTransport(answer)))
+        with pytest.raises(NeedsAuth) as refusal:
+            provider.changes(None)
+        assert all(part in str(refusal.value) for part in told), refusal.value

@@ -31,7 +31,7 @@ def test_the_pause_between_polls(
         hears=hears,
         now=lambda: _NOW,
     )
-    held: Any = SimpleNamespace(opened=SimpleNamespace(link=link), due={}, failures={})
+    held: Any = SimpleNamespace(opened=SimpleNamespace(link=link), due={}, failures={}, unusable=None)
     chores.do_chores(held, None, 1.0, lambda: None)  # type: ignore[arg-type]
     assert held.due["poll"] - _NOW == timedelta(seconds=pause)
     assert held.due["look"] - _NOW == timedelta(hours=6)

@@ -1,0 +1,38 @@
+# Functions are replaced here on purpose.
+# mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
+"""Mutants of integrations in use: content that cannot be opened, and health beside a stopped state."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.faults.mutants.catalogue import mutant
+
+_INTEGRATION = "test:tests/integration"
+
+
+@mutant(
+    "settings that cannot be opened are taken for those in use",
+    f"{_INTEGRATION}/test_connector_settings.py"
+    "::test_content_that_cannot_be_opened_is_reported_and_tried_again",
+)
+def unusable_content_taken_for_opened() -> None:
+    from connectors.link_book import LinkBook
+
+    real = LinkBook._current
+
+    def current(self: LinkBook, integration: Any, connection: Any) -> Any:
+        held = self.get(integration.id)
+        return held if held is not None else real(self, integration, connection)
+
+    LinkBook._current = current
+
+
+@mutant(
+    "an integration whose credentials are refused stays healthy",
+    f"{_INTEGRATION}/test_sync_failures.py::test_an_integration_that_stopped_is_not_healthy",
+)
+def healthy_beside_refused_credentials() -> None:
+    from connectors import trouble
+
+    trouble.set_health = lambda *_: None

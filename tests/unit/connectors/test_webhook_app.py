@@ -1,0 +1,115 @@
+"""Health of the connectors' address, and deliveries whose body does not arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+
+from connectors import role_health, webhook_app
+from connectors.role import ConnectorsService
+from connectors.role_health import RoleHealth
+from connectors.turns import Turns
+from connectors.webhook_app import WebhookApp
+from runtime.connector_settings import ConnectorSettings
+from runtime.settings import Settings
+
+
+class Address:
+    """The application over a book with one integration, and a clock that is set by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.turns = Turns(2, 1, clock=lambda: self.now)
+        self.health = RoleHealth(Settings(), ConnectorSettings(), (self.turns,), clock=lambda: self.now)
+        self.look(monkeypatch)
+        self.health.ready = True
+        declaration = SimpleNamespace(features={"webhooks"})
+        held = SimpleNamespace(
+            takes_in=True, opened=SimpleNamespace(link=SimpleNamespace(declaration=declaration))
+        )
+        book: Any = SimpleNamespace(get=lambda name: held if name == "board-1" else None)
+        self.app = WebhookApp(Settings(), book, None, lambda: None, self.health)
+
+    def look(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(role_health, "sync_stalls", lambda *_: [])
+        self.health.look(None)  # type: ignore[arg-type]
+
+    def request(self, path: str, method: str = "GET", *parts: bytes) -> tuple[int, dict[bytes, bytes], Any]:
+        """Send a request whose body stops after ``parts``; status, headers and answer."""
+        sent: list[MutableMapping[str, Any]] = []
+        left = list(parts)
+
+        async def receive() -> MutableMapping[str, Any]:
+            if not left:
+                await asyncio.Event().wait()
+            return {"type": "http.request", "body": left.pop(0), "more_body": True}
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": method, "path": path, "headers": [], "client": ("127.0.0.1", 1)}
+        asyncio.run(self.app(scope, receive, send))
+        return sent[0]["status"], dict(sent[0]["headers"]), orjson.loads(sent[1]["body"])
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> Address:
+    return Address(monkeypatch)
+
+
+def test_a_body_that_stops_halfway_is_answered_and_its_connection_closed(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook_app, "_BODY_SECONDS", 0.01)
+    status, headers, answer = address.request("/webhooks/board-1", "POST", b'{"half":')
+    assert status == 408
+    assert headers[b"connection"] == b"close"
+    assert "did not arrive" in answer["error"]
+
+
+def test_a_role_that_works_is_healthy(address: Address) -> None:
+    assert address.request("/healthz")[0] == 200
+    assert address.request("/readyz")[0] == 200
+
+
+def test_a_thread_beyond_every_deadline_makes_the_role_unhealthy(
+    address: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert address.turns.enter("board-1")
+    while address.now < 3600:
+        address.now += 10
+        address.look(monkeypatch)
+    assert address.request("/healthz")[0] == 503
+    status, _, answer = address.request("/readyz")
+    assert status == 503
+    assert "board-1" in answer["reasons"][0]
+
+
+def test_a_database_that_does_not_answer_is_no_reason_for_a_restart(address: Address) -> None:
+    assert address.turns.enter("board-1")
+    address.now = 3600.0
+    assert address.request("/healthz")[0] == 200
+    status, _, answer = address.request("/readyz")
+    assert (status, answer["reasons"]) == (503, ["the database does not answer"])
+
+
+def test_the_watchdog_ends_a_stuck_role(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = ConnectorsService(Settings(), ConnectorSettings())
+    ended: list[BaseException] = []
+
+    async def crash(reason: BaseException) -> None:
+        ended.append(reason)
+
+    async def sleep(_: float) -> None:
+        return None
+
+    monkeypatch.setattr(service, "crash", crash)
+    monkeypatch.setattr(service, "sleep", sleep)
+    monkeypatch.setattr(service.health, "stuck", lambda: "a thread is stuck")
+    asyncio.run(service._watch.fun(service))
+    assert [str(reason) for reason in ended] == ["a thread is stuck"]
