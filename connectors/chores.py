@@ -98,7 +98,9 @@ def _done(
         close_integration(connection, link, error)
         return error
     except Exception as error:  # noqa: BLE001 - a defect of one provider must not stop the others
-        return error
+        # Removed meanwhile: its rows are gone, and the registry closes it soon.
+        gone = not isinstance(error, Retry) and read_integration(connection, link.integration.id) is None
+        return None if gone else error
     return None
 
 
@@ -110,7 +112,7 @@ def _chores(link: Link, scale: float) -> list[tuple[str, float, Callable[[Link, 
     ]
     hears = "webhooks" in features and link.hears
     if hears:
-        chores.append(("webhook", _WEBHOOK_SECONDS, lambda link, _: link.provider.keep_webhook()))
+        chores.append(("webhook", _WEBHOOK_SECONDS, keep_webhook))
     if "poll" in features:
         chores.append(("poll", link.declaration.poll_seconds * scale, poll))
         chores.append(("look", _LOOK_SECONDS * scale, look_at_everything))
@@ -120,6 +122,14 @@ def _chores(link: Link, scale: float) -> list[tuple[str, float, Callable[[Link, 
 def _heard(link: Link, connection: Connection) -> bool:
     """Report whether a delivery with a good signature arrived lately: a registered webhook proves nothing."""
     return link.hears and received_since(connection, link.integration.id, link.now() - _HEARD)
+
+
+def keep_webhook(link: Link, connection: Connection) -> None:
+    """Keep the webhook registered, and leave none behind for an integration that was removed meanwhile."""
+    link.provider.keep_webhook()
+    # Hazard: the removal deregisters after its commit, which may be before this registers it again.
+    if read_integration(connection, link.integration.id) is None:
+        link.provider.drop_webhook()
 
 
 def check_health(link: Link, connection: Connection) -> None:

@@ -142,6 +142,18 @@ class TestWebhooks:
         stage.provider.keep_webhook()
         assert len(stage.simulator.webhooks.known) == 1
 
+    def test_the_webhook_of_a_removed_integration_is_deregistered(
+        self, stage: TrelloStage, inbox: WebhookInbox
+    ) -> None:
+        del inbox
+        stage.provider.keep_webhook()
+        (ours,) = stage.simulator.webhooks.known.values()
+        other = {**ours, "id": "f" * 24, "callbackURL": f"{ours['callbackURL']}-other"}
+        stage.simulator.webhooks.known[other["id"]] = other
+        stage.provider.drop_webhook()
+        assert list(stage.simulator.webhooks.known.values()) == [other]
+        stage.provider.drop_webhook()
+
     def test_an_address_that_does_not_answer_is_said(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
         inbox.head = 404
         with pytest.raises(Reject):

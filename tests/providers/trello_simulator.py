@@ -320,6 +320,11 @@ def _put_webhook(simulator: TrelloSimulator, request: Request, given: dict[str, 
     return hook
 
 
+def _delete_webhook(simulator: TrelloSimulator, request: Request, _given: dict[str, Any]) -> Any:
+    del simulator.webhooks.known[_webhook(simulator, request)["id"]]
+    return {"_value": None}
+
+
 def _post_token(simulator: TrelloSimulator, _request: Request, given: dict[str, Any]) -> Any:
     asked = {name: given.pop(name, None) for name in list(given)}
     right = {
@@ -352,7 +357,7 @@ _ROUTES: Final[dict[str, dict[str, Handler]]] = {
     "/1/cards/{card}": {"GET": _get_card, "PUT": _put_card, "DELETE": _delete_card},
     "/1/members/me/tokens": {"GET": _get_tokens},
     "/1/webhooks": {"POST": _post_webhook},
-    "/1/webhooks/{webhook}": {"GET": _get_webhook, "PUT": _put_webhook},
+    "/1/webhooks/{webhook}": {"GET": _get_webhook, "PUT": _put_webhook, "DELETE": _delete_webhook},
     "/oauth/token": {"POST": _post_token},
 }
 

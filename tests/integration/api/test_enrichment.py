@@ -226,7 +226,13 @@ def test_only_ones_own_integration_is_changed_and_only_with_a_key(
         assert stranger.patch(path, json=body).status_code == 404
         assert stranger.delete(path).status_code == 404
         assert client.patch(path, json={}).json()["code"] == "nothing_to_set"
-        for wrong in ({"settings": {"a": "\x00"}}, {"secrets": {"a": ""}}, {"settings": {"a": {}}}, {"x": 1}):
+        wrongs: list[dict[str, Any]] = [
+            {"settings": {"a": "\x00"}},
+            {"secrets": {"a": ""}},
+            {"settings": {"a": {}}},
+            {"x": 1},
+        ]
+        for wrong in wrongs:
             assert client.patch(path, json=wrong).status_code == 400, wrong
         keyless = client.patch(path, json=body)
         assert (keyless.status_code, keyless.json()["code"]) == (503, "no_secrets_key")

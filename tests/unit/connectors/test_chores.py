@@ -53,6 +53,20 @@ def test_a_failing_poll_is_not_repeated_at_the_pace_of_a_working_one(
     assert not has_due(SimpleNamespace(opened=held.opened, due={"reconcile": now + timedelta(hours=1)}))  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("found", "calls"), [(object(), ["keep"]), (None, ["keep", "drop"])])
+def test_no_webhook_is_left_for_an_integration_that_is_removed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch, found: object, calls: list[str]
+) -> None:
+    made: list[str] = []
+    provider = SimpleNamespace(
+        keep_webhook=lambda: made.append("keep"), drop_webhook=lambda: made.append("drop")
+    )
+    monkeypatch.setattr(chores, "read_integration", lambda *_: found)
+    link: Any = SimpleNamespace(provider=provider, integration=SimpleNamespace(id="a"))
+    chores.keep_webhook(link, None)  # type: ignore[arg-type]
+    assert made == calls
+
+
 class _Turn:
     """Counts the turns that are begun."""
 

@@ -18,6 +18,7 @@ DATA: dict[str, dict[str, Any]] = {
     "mapping_changed": {"interactionId": "i", "invalidates": ["tag"]},
     "warning": {"kind": "failed", "interactionId": "i"},
     "decided": {"resolution": "retry", "taken": ["w"], "left": []},
+    "changed": {"outcome": "removed", "mirrorsLeft": 3},
     "state_changed": {"state": "needs_auth", "invalidates": ["tag"]},
     "health_changed": {"healthy": False},
     "drift_repaired": {"missed": 1, "orphaned": 0, "untended": 2},
