@@ -120,7 +120,7 @@ def test_the_watchdog_ends_a_stuck_role(address: Address, monkeypatch: pytest.Mo
 
 def test_the_role_announces_where_it_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(READY_FILE_VARIABLE, str(tmp_path / "ready"))
-    service: Any = ConnectorsService(Settings(), ConnectorSettings(host="0.0.0.0", port=0))  # noqa: S104
+    service: Any = ConnectorsService(Settings(), ConnectorSettings(host="0.0.0.0", port=0))
     service._server, service._port = SimpleNamespace(started=True), 4321
 
     async def nothing(_: object) -> None:
