@@ -6,8 +6,8 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer.main
 from typer.testing import CliRunner
@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 from cli.main import make_app
 from stack.roles import ROLES
 
-_APP = typer.main.get_command(make_app())
+_APP: Any = typer.main.get_command(make_app())
 _ID = "0b7f5a0e-53e4-4b0c-9d1e-1f0a6f7d0001"
 _FILES = {"week.jsonl": "", "key.txt": "the key", "token.txt": "the token"}
 
 
-def _commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
     yield " ".join(path), command
     for name, each in getattr(command, "commands", {}).items():
         yield from _commands(each, (*path, name))
@@ -64,14 +64,11 @@ def test_an_example_is_accepted(line: str) -> None:
     calls = _arguments(line)
     assert calls, "no command in it"
     for arguments in calls:
-        command, context = _APP, click.Context(_APP, info_name="interactions")
-        while isinstance(command, click.Group):
-            name, inner, arguments = command.resolve_command(context, list(arguments))  # noqa: PLW2901
-            assert inner is not None
-            command = inner
-            if isinstance(command, click.Group):
-                context = click.Context(command, parent=context, info_name=name)
-        made = command.make_context(command.name, list(arguments), parent=context)
+        command, name, rest = _APP, "interactions", list(arguments)
+        while hasattr(command, "commands"):
+            name = rest.pop(0)
+            command = command.commands[name]
+        made = command.make_context(name, rest)
         if "roles" in made.params or "role" in made.params:
             named = re.findall(r"[a-z]+", made.params.get("roles") or made.params.get("role") or "none")
             assert set(named) <= {*ROLES, "none"}

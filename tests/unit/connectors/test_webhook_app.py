@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import MutableMapping
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,7 @@ from connectors.role_health import RoleHealth
 from connectors.turns import Turns
 from connectors.webhook_app import WebhookApp
 from runtime.connector_settings import ConnectorSettings
+from runtime.readiness import READY_FILE_VARIABLE, announced_url
 from runtime.settings import Settings
 
 
@@ -111,5 +113,22 @@ def test_the_watchdog_ends_a_stuck_role(address: Address, monkeypatch: pytest.Mo
     monkeypatch.setattr(service, "crash", crash)
     monkeypatch.setattr(service, "sleep", sleep)
     monkeypatch.setattr(service.health, "stuck", lambda: "a thread is stuck")
-    asyncio.run(service._watch.fun(service))
+    watch: Any = service._watch
+    asyncio.run(watch.fun(service))
     assert [str(reason) for reason in ended] == ["a thread is stuck"]
+
+
+def test_the_role_announces_where_it_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(READY_FILE_VARIABLE, str(tmp_path / "ready"))
+    service: Any = ConnectorsService(Settings(), ConnectorSettings(host="0.0.0.0", port=0))
+    service._server, service._port = SimpleNamespace(started=True), 4321
+
+    async def nothing(_: object) -> None:
+        return None
+
+    looks = iter([None, "enough"])
+    monkeypatch.setattr(service, "crash", nothing)
+    monkeypatch.setattr(service, "sleep", nothing)
+    monkeypatch.setattr(service.health, "stuck", lambda: next(looks))
+    asyncio.run(service._watch.fun(service))
+    assert announced_url(tmp_path / "ready") == "http://127.0.0.1:4321"
