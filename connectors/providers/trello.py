@@ -43,8 +43,10 @@ _ACTIONS: Final = (
 )
 _PAGE: Final = 1000
 _ELSEWHERE: Final = "the card was moved to another board"
-#: Actions of one second may become visible in another order than that of their ids.
+#: Actions of one second may become visible in another order than that of their ids, so a poll looks this far
+#: back. The cursor holds the ids that were reported since then: no action is reported twice.
 _OVERLAP: Final = timedelta(seconds=60)
+_REMEMBERED: Final = 2000
 _STATUS: Final[dict[str, dict[str, bool]]] = {
     "planned": {"dueComplete": False, "closed": False},
     "done": {"dueComplete": True, "closed": False},
@@ -218,10 +220,14 @@ class Trello(Provider):
         actions = _newest_first(self._here("GET", f"{self._board}/actions", asked))
         newest = max([state.get("newest", state["since"]), *(action["id"] for action in actions)])
         more = len(actions) == _PAGE
+        reported = {*state.get("reported", ()), *(action["id"] for action in actions)}
         position = {"since": state["since"], "newest": newest, "before": actions[-1]["id"] if more else ""}
         if not more:
             position = {"since": max(state["since"], min(newest, self._overlap()))}
-        changes = tuple(_change(action) for action in actions if _touches(action))
+        again = sorted((identity for identity in reported if identity > position["since"]), reverse=True)
+        position["reported"] = again[:_REMEMBERED]
+        fresh = [action for action in actions if action["id"] not in state.get("reported", ())]
+        changes = tuple(_change(action) for action in fresh if _touches(action))
         return ChangePage(changes=changes, cursor=json.dumps(position), more=more)
 
     def _newest_action(self) -> str:

@@ -102,7 +102,7 @@ class TrelloWorld:
 
         wait_until(there, seconds, lambda: f"{wanted} in {self.row(identity)}")
 
-    def at_rest(self, seconds: float = 60) -> None:
+    def at_rest(self, seconds: float = 120) -> None:
         """Until the ledger has nothing to do."""
         statement = "SELECT count(*) FROM sync_ledger WHERE next_attempt_at IS NOT NULL"
         wait_until(lambda: (self.one(statement) or (1,))[0] == 0, seconds, lambda: "an empty ledger")

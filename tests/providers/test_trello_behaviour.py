@@ -487,6 +487,18 @@ class TestPages:
         _, told = self._drain(stage, cursor)
         assert late in {change.event_id for change in told}
 
+    def test_a_poll_reports_each_action_once(self, stage: TrelloStage) -> None:
+        cards = self._cards(stage, 1)
+        cursor, _ = self._drain(stage, None)
+        for title in ("once", "twice"):
+            for card in (*cards, *self._cards(stage, 4)):
+                stage.edit(card, {"title": title})
+            cursor, told = self._drain(stage, cursor)
+            assert cards[0] in {change.external_id for change in told}
+            for _ in range(3):  # every action is within the overlap, and was reported
+                cursor, again = self._drain(stage, cursor)
+                assert not again
+
     def test_the_oldest_copy_is_found_on_the_last_page(self, stage: TrelloStage) -> None:
         made = stage.provider.create(INTENT)
         board = stage.simulator.board

@@ -18,9 +18,9 @@ _FENCE = "test:tests/faults/test_fence.py"
 
 
 def _start_at_committed() -> None:
-    from streams import reader
+    from streams import start_offsets
 
-    reader.min = lambda committed, _watermark: committed
+    start_offsets.min = lambda published, _applied: published
 
 
 def _ignore_starts() -> None:
@@ -150,7 +150,7 @@ def results_without_offsets() -> None:
 def results_not_repeated() -> None:
     from sinks import transaction
 
-    transaction._repeat = lambda _connection, _commands: []
+    transaction._known_outcomes = lambda _connection, _commands: []
 
 
 def _produce(change: Any) -> None:
