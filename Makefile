@@ -13,10 +13,10 @@ UV_LINE := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
 # What is left to chance is new in each run, and printed, unless it is given.
 NEW_SEED := INTERACTIONS_CHAOS_SEED=$${INTERACTIONS_CHAOS_SEED:-$$(date +%s)}
 
-.PHONY: help setup demo up down test pythons contract faults chaos simulate recovery soak fuzz mutants bench lint format
+.PHONY: help setup demo up down test test-long pythons contract faults chaos simulate recovery soak fuzz mutants bench lint format
 
 help: ## Show what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install everything into .venv (again when requirements.lock changes)
 
@@ -45,8 +45,11 @@ down: $(STAMP) ## Stop what `up` has started
 	@$(BIN)/interactions down
 
 # By file, because a file's tests share what they set up; each worker has servers of its own.
-test: $(STAMP) ## Run all tests, two files at a time (WORKERS=0: one after the other)
-	@$(BIN)/pytest --numprocesses $(or $(WORKERS),2) --dist loadfile
+test: $(STAMP) ## Run the tests, two files at a time (WORKERS=0: one after the other)
+	@$(BIN)/pytest -m "not long and not chaos and not pythons" --numprocesses $(or $(WORKERS),2) --dist loadfile
+
+test-long: $(STAMP) ## Run the tests of minutes each: bank log, crash points, rebalances, fuzz, mutants
+	@$(BIN)/pytest -m "long and not chaos and not pythons" --numprocesses $(or $(WORKERS),2) --dist loadfile
 
 pythons: $(STAMP) ## Run the unit ring on every other Python of this machine (3.11 to 3.14)
 	@$(BIN)/pytest -m pythons tests/pythons

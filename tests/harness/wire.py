@@ -117,7 +117,7 @@ def read_topic(settings: Settings, topic: str) -> list[Received]:
         received: list[Received] = []
         ended: set[int] = set()
         while len(ended) < len(partitions):
-            for message in consumer.consume(1000, 1.0):
+            for message in consumer.consume(1000, 0.05):
                 error = message.error()
                 if error is not None:
                     if error.code() != KafkaError._PARTITION_EOF:
