@@ -8,7 +8,7 @@ taken one by one, and a record that was in hand at two of them, at the last one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from itertools import groupby
 from typing import Final, cast
 
@@ -29,8 +29,9 @@ _STARTS: Final = 2
 #: Crashes with a record in hand after which it is isolated; at one more, without being read. The crash that
 #: made its owner's successor careful comes before them.
 _CRASHES: Final = 2
-#: Records in one group.
+#: Records in a partition's first group; each group that is carried out doubles the next, up to the largest.
 _GROUP: Final = 50
+_LARGEST_GROUP: Final = 400
 #: How far beyond its beginning an owner may have come, in batches: read, waiting, applied, published.
 _BATCHES: Final = 4
 #: Records isolated in a row because of crashes.
@@ -46,6 +47,7 @@ class Careful:
         self._until: dict[int, int] = {}
         self._known: dict[int, Attempt] = {}
         self._applied: dict[int, int] = {}
+        self._sizes: dict[int, int] = {}
 
     def assigned(self, starts: Mapping[int, tuple[int, bool]], applied: Mapping[int, int]) -> None:
         """Partitions have come.
@@ -61,6 +63,7 @@ class Careful:
             return
         for partition, attempt in found.items():
             self._until.pop(partition, None)
+            self._sizes[partition] = _GROUP
             start, waiting = starts[partition]
             if waiting and (attempt.starts >= _STARTS or attempt.failures):
                 self._until[partition] = max(start + self._reach, (attempt.last or 0) + 1)
@@ -75,17 +78,17 @@ class Careful:
             self._until.pop(partition, None)
 
     @property
-    def needed(self) -> bool:
-        """Return whether a partition needs care."""
-        return bool(self._until)
+    def partitions(self) -> Set[int]:
+        """The partitions that need care."""
+        return self._until.keys()
 
     def groups(self, messages: Iterable[Message]) -> Iterable[list[Message]]:
-        """The messages in the groups in which they are taken, in their order."""
-        for _, same in groupby(messages, key=lambda message: message.partition()):
+        """The messages of these partitions in the groups in which they are taken, in their order."""
+        for partition, same in groupby(messages, key=lambda message: _place(message)[0]):
             group: list[Message] = []
             for message in same:
                 alone = self._suspect(message)
-                if group and (alone or len(group) == _GROUP):
+                if group and (alone or len(group) >= self._sizes.get(partition, _GROUP)):
                     yield group
                     group = []
                 group.append(message)
@@ -128,6 +131,8 @@ class Careful:
         if partition not in self._until:
             return
         self._attempts.done(partition, isolated=isolated)
+        if len(group) > 1:
+            self._sizes[partition] = min(2 * self._sizes[partition], _LARGEST_GROUP)
         if last + 1 >= self._until[partition]:
             del self._until[partition]
             if not self._until:

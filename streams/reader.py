@@ -167,24 +167,34 @@ class Reader:
         self._reached.clear()
 
     def _deliver(self, messages: list[Message]) -> None:
-        if not self._careful.needed:
+        """Take the messages: whole, but in small groups where a partition needs care."""
+        epoch, careful = self._flight.epoch, set(self._careful.partitions)
+        if not careful:
             self._take(messages)
             return
-        epoch = self._flight.epoch
-        sound = [message for message in messages if message.error() is None]
-        self._take([message for message in messages if message.error() is not None])
-        for group in self._careful.groups(sound):
+        others: list[Message] = []
+        suspected: list[Message] = []
+        for message in messages:
+            suspect = message.error() is None and message.partition() in careful
+            (suspected if suspect else others).append(message)
+        self._take(others)
+        for group in self._careful.groups(suspected):
+            self._land()
+            if self._flight.epoch != epoch:
+                return
             refused = self._noted(partial(self._careful.take_in_hand, group))
             self._take(group, refused)
             # Nothing else is in flight: what ends the process now is in this group.
-            while not self._flight.drain(0.05):
-                self._idle(0.0)
+            self._land()
             if self._flight.epoch == epoch:
                 self._noted(partial(self._careful.finished, group, isolated=refused is not None))
-            else:
-                if not self._flight.failed:
-                    self._careful.given_up(group)
-                return
+            elif not self._flight.failed:
+                self._careful.given_up(group)
+
+    def _land(self) -> None:
+        """Wait until nothing is in flight."""
+        while not self._flight.drain(0.05):
+            self._idle(0.0)
 
     def _noted(self, note: Callable[[], Answer]) -> Answer:
         """Write a mark; a database that is not available is waited for."""

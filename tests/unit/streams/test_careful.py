@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -9,7 +10,11 @@ import pytest
 from runtime.settings import Settings
 from schemas.errors import Stop
 from sinks.attempts import Attempt
+from streams import reader
 from streams.careful import Careful
+from streams.pipeline import Flight, HandOver, Pulse
+from streams.reader import Reader
+from streams.upkeep import Upkeep
 
 
 class Marks:
@@ -35,8 +40,12 @@ class Marks:
 class At:
     """A message at an offset."""
 
-    def __init__(self, offset: int) -> None:
+    def __init__(self, offset: int, partition: int = 0) -> None:
         self._offset = offset
+        self._partition = partition
+
+    def error(self) -> None:
+        return None
 
     def __len__(self) -> int:
         return 5
@@ -45,7 +54,7 @@ class At:
         return "commands"
 
     def partition(self) -> int:
-        return 0
+        return self._partition
 
     def offset(self) -> int:
         return self._offset
@@ -78,7 +87,7 @@ def _offsets(careful: Careful, first: int, end: int) -> list[list[int]]:
 @pytest.mark.parametrize(("starts", "waiting"), [(1, True), (0, True), (5, False)])
 def test_no_care_without_a_crash_or_without_work(starts: int, waiting: bool) -> None:
     careful, _ = _careful(Attempt(starts, None, None, 0, 0), waiting=waiting)
-    assert not careful.needed
+    assert not careful.partitions
 
 
 def test_a_suspect_group_is_taken_one_by_one() -> None:
@@ -117,5 +126,44 @@ def test_care_ends_where_no_former_owner_can_have_come() -> None:
     careful, marks = _careful(Attempt(2, None, None, 0, 0))
     message: Any = At(409)
     careful.finished([message], isolated=False)
-    assert not careful.needed
+    assert not careful.partitions
     assert marks.noted == [(-1, -1, 0)]
+
+
+def test_groups_grow_while_they_are_carried_out() -> None:
+    careful, _ = _careful(Attempt(2, None, None, 0, 0))
+    messages: list[Any] = [At(offset) for offset in range(10, 400)]
+    sizes = []
+    for group in careful.groups(messages):
+        sizes.append(len(group))
+        careful.finished(group, isolated=False)
+    assert sizes == [50, 100, 200, 40]
+
+
+def test_groups_are_small_again_for_the_next_owner() -> None:
+    careful, _ = _careful(Attempt(2, None, None, 0, 0))
+    messages: list[Any] = [At(offset) for offset in range(10, 160)]
+    for group in careful.groups(messages):
+        careful.finished(group, isolated=False)
+    careful.assigned({0: (160, True)}, {0: 160})
+    assert _offsets(careful, 160, 230) == [list(range(160, 210)), list(range(210, 230))]
+
+
+def test_partitions_that_need_no_care_are_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "make_consumer", lambda *_, **__: None)
+    flight, stop = Flight(), threading.Event()
+    some = Reader(
+        Settings(),
+        lambda _: ("", {}),
+        flight,
+        HandOver(1),
+        Pulse(),
+        stop,
+        Upkeep(Settings(), flight, stop),
+    )
+    some._careful, _ = _careful(Attempt(2, None, None, 0, 0))
+    taken: list[list[int]] = []
+    monkeypatch.setattr(some, "_take", lambda messages, *_: taken.append([m.partition() for m in messages]))
+    messages: list[Any] = [At(offset, partition=offset % 2) for offset in range(10, 210)]
+    some._deliver(messages)
+    assert taken == [[1] * 100, [0] * 50, [0] * 50]
