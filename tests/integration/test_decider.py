@@ -15,8 +15,8 @@ from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.instants import format_instant
-from schemas.integration_decisions import DECIDE
-from sinks.sync_integrations import insert_integration
+from schemas.integration_decisions import CHANGE, DECIDE, REMOVE
+from sinks.sync_integrations import insert_integration, read_integration
 from sinks.sync_warnings import SyncWarning, list_warnings, raise_warning
 from tests.harness.integrations import a_warning, an_integration
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
@@ -224,3 +224,28 @@ def test_it_is_told_once_the_broker_is_back(connection: Connection, decider: Dec
     topic.refusals = 1
     decider([_message([warning])])
     assert [(one["taken"], one["left"]) for one in topic.told] == [([warning.id], [])]
+
+
+def test_a_removal_is_answered_again_and_only_in_its_own_organization(
+    connection: Connection, decider: Decider, topic: Topic
+) -> None:
+    headers, _ = _message([])
+    removal = ({**headers, "ce_type": REMOVE.encode()}, b'{"integrationId": "board"}')
+    stranger = ({**removal[0], "ce_organizationid": new_id().encode()}, removal[1])
+    decider([stranger])
+    assert read_integration(connection, "board") is not None
+    topic.refusals = 1
+    decider([removal])  # the first answer is not taken by the broker
+    decider([removal, stranger])  # as after a kill between the commit and the acknowledgement
+    assert read_integration(connection, "board") is None
+    answers = [one for one in topic.told if "outcome" in one]
+    assert [(one["outcome"], one["mirrorsLeft"]) for one in answers] == [("removed", 0)] * 2
+
+
+def test_a_change_that_was_not_sealed_for_the_integration_is_refused(
+    connection: Connection, decider: Decider, topic: Topic
+) -> None:
+    headers, _ = _message([])
+    value = {"integrationId": "board", "keyId": "k1", "content": "AAAA"}
+    decider([({**headers, "ce_type": CHANGE.encode()}, orjson.dumps(value))])
+    assert [one["outcome"] for one in topic.told] == ["refused"]
