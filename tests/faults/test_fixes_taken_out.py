@@ -32,21 +32,20 @@ _LONG_COUNT = ("dl_replay_count", b"9" * 5_000)
 Send = Callable[[Settings], None]
 
 
-def _message(**attributes: Any) -> bytes:
+def _record(**attributes: Any) -> Raw:
     entity = new_id()
     made = event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})
-    return orjson.dumps({**made, **attributes})
+    return Raw(entity.encode(), orjson.dumps({**made, **attributes}), (), 0)
 
 
 def _line_feed(settings: Settings) -> None:
     tenant = "11111111-1111-4111-8111-111111111111\n"
     # Only a batch of more than 20 is written by COPY.
-    others = [Raw(b"a", _message(), (), 0) for _ in range(40)]
-    publish(settings, [Raw(b"a", _message(tenantid=tenant), (), 0), *others])
+    publish(settings, [_record(tenantid=tenant), *(_record() for _ in range(40))])
 
 
 def _header_name(settings: Settings) -> None:
-    publish_raw_headers(settings, [(b"a", _message(), [b"\xff\xfe-own-name"])])
+    publish_raw_headers(settings, [(b"a", b"{}", [b"\xff\xfe-own-name"])])
 
 
 def _replay_count(settings: Settings) -> None:
@@ -63,7 +62,7 @@ def _large_letter(settings: Settings) -> None:
 
 
 def _command(settings: Settings) -> None:
-    publish(settings, [Raw(b"a", _message(), (), 0)])
+    publish(settings, [_record()])
 
 
 @pytest.mark.parametrize(
