@@ -72,7 +72,7 @@ class Role:
 def running(settings: Settings, role: str, module: str = "cli.main", **extra: str) -> Iterator[Role]:
     """Run a role for the length of a block, which begins when it is ready, or has ended.
 
-    :param module: what is run in the place of the command line.
+    :param module: what is run in the place of the command line, with its own arguments.
     :param extra: further environment variables.
     """
     with (
@@ -81,7 +81,7 @@ def running(settings: Settings, role: str, module: str = "cli.main", **extra: st
     ):
         ready = Path(folder) / "ready"
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "run", role],
+            [sys.executable, "-m", *module.split(), "run", role],
             env=environment(settings, **{READY_FILE_VARIABLE: str(ready), **extra}),
             stdout=log,
             stderr=subprocess.STDOUT,

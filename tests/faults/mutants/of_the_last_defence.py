@@ -1,0 +1,71 @@
+# Functions are replaced here on purpose.
+# mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
+"""Mutants of a fix together with the isolation behind it: one record stops a partition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.faults.mutants.catalogue import mutant
+from tests.faults.mutants.of_isolation import any_count_read, ids_not_escaped, pattern_ends_early
+from tests.faults.mutants.of_liveness import callback_failure_passed_over
+
+_DECODING = "test:tests/unit/streams/test_decoding.py::test_a_message_that_breaks_the_decoder_is_isolated"
+_PATTERNS = "test:tests/unit/test_anchored_patterns.py::test_a_scope_id_with_a_tail_is_refused"
+_LETTERS = (
+    "test:tests/unit/streams/test_dead_letter_records.py"
+    "::test_a_count_that_is_no_small_number_counts_as_never"
+)
+_READER = "test:tests/unit/streams/test_hand_over.py::test_a_failed_callback_ends_the_reader"
+
+
+def _blame_no_command() -> None:
+    from sinks import transaction
+
+    transaction._blames_a_command = lambda _error: False
+
+
+@mutant("an id with a line feed reaches the database, and the batch is not halved", _PATTERNS)
+def line_feed_stops_the_partition() -> None:
+    from schemas import decode
+
+    pattern_ends_early()
+    ids_not_escaped()
+    decode._check_text = lambda *_: None
+    _blame_no_command()
+
+
+@mutant("a header name that is not UTF-8 ends the reader", _DECODING)
+def header_name_stops_the_partition() -> None:
+    from streams import decoding
+
+    real = decoding.read_record
+
+    def read_record(message: Any) -> Any:
+        message.headers()
+        return real(message)
+
+    def isolate(_self: Any, _record: Any, error: Exception) -> Any:
+        raise error
+
+    decoding.read_record = read_record
+    decoding.Decoding._isolate = isolate
+
+
+@mutant("a long replay count ends the publisher", _LETTERS)
+def replay_count_stops_the_partition() -> None:
+    any_count_read()
+    _blame_no_command()
+
+
+@mutant("an error of the broker in a rebalance is passed over", _READER)
+def rebalance_error_stops_the_partitions() -> None:
+    from confluent_kafka import KafkaError, KafkaException
+
+    from streams.start_offsets import StartOffsets
+
+    def find(*_: Any) -> Any:
+        raise KafkaException(KafkaError(KafkaError._FAIL))
+
+    callback_failure_passed_over()
+    StartOffsets.find = find
