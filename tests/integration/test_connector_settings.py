@@ -16,21 +16,16 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from cli.main import make_app
-from connectors.marker import Marker
 from connectors import chores, providers
 from connectors.catalogue import declaration
 from connectors.chores import do_chores
 from connectors.link_book import Held, LinkBook
+from connectors.marker import Marker
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection, connect
 from runtime.secret_box import Sealed, read_box
 from runtime.settings import Settings
-from schemas.errors import Retry
-from sinks.sync_ledger import LocalMark, mark_local
-from sinks.sync_mappings import Mapping, upsert_mapping
-from sinks.sync_removal import remove_integration
-from sinks.sync_stalls import note_poll
-from schemas.errors import Stop
+from schemas.errors import Retry, Stop
 from schemas.flags import EXTERNAL_SYNC
 from sinks.sync_integrations import (
     Integration,
@@ -40,6 +35,10 @@ from sinks.sync_integrations import (
     set_settings,
     set_state,
 )
+from sinks.sync_ledger import LocalMark, mark_local
+from sinks.sync_mappings import Mapping, upsert_mapping
+from sinks.sync_removal import remove_integration
+from sinks.sync_stalls import note_poll
 from sinks.sync_subjects import interaction_types
 from sinks.sync_warnings import raise_warning
 from tests.harness.integrations import a_warning
@@ -183,12 +182,11 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
         book.refresh(connection)
         opened = _held(book).opened
         sealed = read_box(both).seal("calendar-1", {"password": "two"})
+        row = read_integration(connection, "calendar-1")
+        assert row is not None
+        changed = {"url": "https://dav.example.org/", "username": "grace"}
         set_settings(
-            connection,
-            "calendar-1",
-            {"url": "https://dav.example.org/", "username": "grace"},
-            sealed.content,
-            sealed.key_id,
+            connection, replace(row, settings=changed, secrets=sealed.content, secrets_key_id=sealed.key_id)
         )
         for _ in range(3):
             book.refresh(connection)
