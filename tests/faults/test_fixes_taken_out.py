@@ -5,6 +5,7 @@ Each bug takes out a fix and the isolation behind it, in the role's own process.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -58,7 +59,7 @@ def _large_letter(settings: Settings) -> None:
     admin = make_admin(settings)  # without a name it ends before it has answered
     for future in admin.incremental_alter_configs([topic]).values():
         future.result()
-    publish(settings, [Raw(b"a", b"\x01" * 50_000, (), 0)])
+    publish(settings, [Raw(b"a", os.urandom(50_000), (), 0)])  # no compression makes it small
 
 
 def _command(settings: Settings) -> None:
