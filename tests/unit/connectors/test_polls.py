@@ -21,7 +21,7 @@ def test_the_pause_between_polls(
     monkeypatch: pytest.MonkeyPatch, hears: bool, received: bool, pause: float
 ) -> None:
     monkeypatch.setattr(chores, "received_since", lambda *_: received)
-    for name in ("poll", "reconcile", "check_health", "look_at_everything", "note_poll"):
+    for name in ("poll", "reconcile", "check_health", "keep_webhook", "look_at_everything", "note_poll"):
         monkeypatch.setattr(chores, name, lambda *_, **__: None)
     link: Any = SimpleNamespace(
         integration=SimpleNamespace(id="board-1", tenant_id="t", organization_id="o"),
