@@ -104,7 +104,7 @@ class TestTwoClients:
 
         def theirs() -> None:
             for number in range(1, rounds + 1):
-                for _ in range(200):
+                while True:  # once our side is done, nothing stands in the way
                     todo = stage.theirs(made.external_id)
                     with todo.edit_icalendar_component() as component:
                         component.pop("DESCRIPTION", None)
@@ -127,7 +127,7 @@ class TestTwoClients:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(120)
         assert failures == []
         seen = _read(stage.provider, made.external_id)
         assert (seen.values["title"], seen.values["body"]) == (f"t{rounds}", str(rounds))
