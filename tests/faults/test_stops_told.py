@@ -34,7 +34,8 @@ _KEY = "k1:" + base64.b64encode(os.urandom(32)).decode()
 _BUSY = b"HTTP/1.1 503 x\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n"
 #: A calendar that is cut off (RFC 6578 section 3.6) and goes on at the same token.
 _CUT_OFF = (
-    b'<d:multistatus xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:response><d:href>/cal/</d:href>'
+    b'<d:multistatus xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:response>'
+    b"<d:href>/cal/</d:href>"
     b"<d:propstat><d:prop><d:resourcetype><d:collection/><c:calendar/></d:resourcetype></d:prop>"
     b"<d:status>HTTP/1.1 200 OK</d:status></d:propstat></d:response><d:response><d:href>/cal/</d:href>"
     b"<d:status>HTTP/1.1 507 x</d:status></d:response><d:sync-token>t</d:sync-token></d:multistatus>"

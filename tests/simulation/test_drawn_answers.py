@@ -71,8 +71,11 @@ def test_no_answers_of_a_provider_cancel_in_mass_or_hold_up_others(
     calls, [beside] = hostile.calls(_MIRRORS), healthy.calls(1)
     drawn: list[str] = []
     for step in range(6):
+        detached = len(hostile.warnings("detached"))
         drawn.append(_answer(hostile, calls, chance))
         _settle(hostile, polls=chance.random() < 0.5)
+        if drawn[-1] in {"board gone", "outage"}:
+            assert len(hostile.warnings("detached")) <= detached, f"a 404 was believed after {drawn}"
         if hostile.state()[0] == "needs_auth":
             hostile.activate()  # a plain resume; it confirms no deletion
         hostile.time += timedelta(minutes=5)
