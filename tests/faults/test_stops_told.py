@@ -72,6 +72,8 @@ def _add(settings: Settings, identity: str, url: str) -> None:
             (TENANT, ORGANIZATION, EXTERNAL_SYNC),
         )
         assert insert_integration(connection, integration)
+        # Not its first poll: a process that hangs in the health check before that has noted none.
+        sync_stalls.note_poll(connection, integration, datetime.now(UTC))
 
 
 @pytest.mark.parametrize(
