@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of a fix together with the isolation behind it: one record stops a partition."""
+"""Mutants of a fix together with the isolation behind it: one record stops a partition, one answer a poll."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from tests.faults.mutants.catalogue import mutant
 from tests.faults.mutants.of_isolation import any_count_read, ids_not_escaped, pattern_ends_early
 from tests.faults.mutants.of_liveness import callback_failure_passed_over
+from tests.faults.mutants.of_the_exchanges import deadline_for_each_operation, poll_without_progress
 
 _DECODING = "test:tests/unit/streams/test_decoding.py::test_a_message_that_breaks_the_decoder_is_isolated"
 _PATTERNS = "test:tests/unit/test_anchored_patterns.py::test_a_scope_id_with_a_tail_is_refused"
@@ -17,6 +18,8 @@ _LETTERS = (
     "::test_a_count_that_is_no_small_number_counts_as_never"
 )
 _READER = "test:tests/unit/streams/test_hand_over.py::test_a_failed_callback_ends_the_reader"
+_TAIL = "test:tests/integration/test_start_offsets.py::test_a_deleted_tail_of_markers_is_no_loss[False]"
+_PAUSES = "test:tests/unit/connectors/test_exchange.py::test_retry_after_is_read_in_both_forms_and_capped"
 
 
 def _blame_no_command() -> None:
@@ -69,3 +72,26 @@ def rebalance_error_stops_the_partitions() -> None:
 
     callback_failure_passed_over()
     StartOffsets.find = find
+
+
+@mutant("the marker that ends a partition is taken for a lost command", _TAIL)
+def marker_taken_for_a_loss() -> None:
+    from streams import upkeep
+
+    upkeep.skip_markers = lambda *_: None
+
+
+@mutant("a provider's pause that no clock can hold ends the connectors", _PAUSES)
+def provider_pause_ends_the_connectors() -> None:
+    from connectors import answers, chores, trouble
+
+    answers.retry_after = lambda answer: float(answer.headers.get("retry-after", 0))
+    for module in (answers, chores, trouble):
+        module.bounded_pause = lambda seconds: seconds or 0.0
+
+
+@mutant("a provider's pauses, answers and pages have no bounds", _PAUSES)
+def exchanges_without_bounds() -> None:
+    provider_pause_ends_the_connectors()
+    deadline_for_each_operation()
+    poll_without_progress()
