@@ -23,7 +23,7 @@ def callback_failure_passed_over() -> None:
 
 @mutant(
     "a partition that was just added ends the applier that is given it",
-    f"{_STARTS}::test_partitions_that_were_just_added_are_waited_for",
+    f"{_STARTS}::test_partitions_without_an_answer_yet_are_waited_for",
 )
 def added_partitions_not_waited_for() -> None:
     from streams import start_offsets

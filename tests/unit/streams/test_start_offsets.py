@@ -99,8 +99,11 @@ def test_offsets_held_by_an_open_transaction_are_waited_for() -> None:
     assert _find(_Consumer(*[held, silent] * 20, 40)) == {0: Start(40, 40)}
 
 
-def test_partitions_that_were_just_added_are_waited_for(servers: pytest.MonkeyPatch) -> None:
-    answers: list[KafkaError | None] = [KafkaError(KafkaError._UNKNOWN_PARTITION)] * 5
+@pytest.mark.parametrize(
+    "code", [KafkaError._UNKNOWN_PARTITION, KafkaError._NOENT], ids=["added", "leaderless"]
+)
+def test_partitions_without_an_answer_yet_are_waited_for(servers: pytest.MonkeyPatch, code: int) -> None:
+    answers: list[KafkaError | None] = [KafkaError(code)] * 5
 
     def ends(*_: object) -> dict[int, PartitionEnds]:
         if answers:
