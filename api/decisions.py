@@ -18,6 +18,7 @@ from schemas.integration_decisions import (
     CHANGE,
     DECIDE,
     REMOVE,
+    Decision,
     IntegrationChange,
     IntegrationRemoval,
     WarningsDecision,
@@ -27,7 +28,6 @@ from schemas.sources import GATEWAY
 from schemas.topics import INTEGRATION_DECISIONS
 
 _log = structlog.get_logger("gateway")
-_Decision = WarningsDecision | IntegrationChange | IntegrationRemoval
 
 
 class DecisionGateway:
@@ -81,7 +81,7 @@ class DecisionGateway:
                 _log.warning("gateway.result_unreadable", reason=type(error).__name__)
 
     async def _ask(
-        self, asking: Asking[Answer], principal: Principal, kind: str, decision: _Decision
+        self, asking: Asking[Answer], principal: Principal, kind: str, decision: Decision
     ) -> Answer:
         asking.require_listening()
 

@@ -26,10 +26,9 @@ def secret_box() -> SecretBox:
     :raises Stop: no key is set.
     """
     from runtime.connector_settings import read_connector_settings
-    from runtime.secret_box import read_box
+    from runtime.secret_box import box_of
 
-    key = read_connector_settings().secrets_key
-    return read_box(key.get_secret_value() if key is not None else None)
+    return box_of(read_connector_settings())
 
 
 def integration_id(wanted: str | None, provider: str) -> str:

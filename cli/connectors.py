@@ -199,14 +199,7 @@ def add(
     )
     with _database() as connection:
         if read_integration(connection, name) is None:
-            refuse_taken_remote(
-                connection,
-                declared,
-                stored,
-                own_id=name,
-                tenant_id=str(tenant),
-                organization_id=str(organization),
-            )
+            refuse_taken_remote(connection, declared, integration)
         if not insert_integration(connection, integration):
             raise Reject(
                 "id_taken",

@@ -54,17 +54,10 @@ def change(
         known = box.open(identity, Sealed(integration.secrets_key_id, integration.secrets))
         declared = declaration(integration.provider)
         stored, hidden = _merged(declared, integration.settings, known, plain, given)
-        if plain:
-            refuse_taken_remote(
-                connection,
-                declared,
-                stored,
-                own_id=identity,
-                tenant_id=integration.tenant_id,
-                organization_id=integration.organization_id,
-            )
         sealed = box.seal(identity, hidden)
         changed = replace(integration, settings=stored, secrets=sealed.content, secrets_key_id=sealed.key_id)
+        if plain:
+            refuse_taken_remote(connection, declared, changed)
         set_settings(connection, changed)
     console().print(f"Changed {', '.join([*plain, *given])} of [bold]{identity}[/bold].")
     if integration.state != "active":

@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,7 +23,7 @@ from connectors.policy import Policy
 from connectors.removal import Removal
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
-from runtime.secret_box import Sealed, SecretBox, read_box
+from runtime.secret_box import Sealed, SecretBox, box_of
 from runtime.settings import Settings
 from schemas.errors import FieldError, Reject, Stop
 from schemas.integration_decisions import IntegrationChange, IntegrationValues
@@ -43,7 +44,7 @@ class Changes:
     ) -> dict[str, Any]:
         """Replace the values that a change names; one that the provider does not accept changes nothing."""
         try:
-            box = self._box()
+            box = box_of(self._connectors)
             values = _values(box, wanted)
             with connection.transaction():
                 lock_integration(connection, integration.id)
@@ -60,7 +61,8 @@ class Changes:
         self, connection: Connection, integration: Integration, publish: Callable[[dict[str, Any]], None]
     ) -> None:
         """Remove an integration; ``publish`` the outcome before the provider is contacted."""
-        removal = Removal(self._settings, integration, self._box, self._connectors.public_url)
+        box = partial(box_of, self._connectors)
+        removal = Removal(self._settings, integration, box, self._connectors.public_url)
         try:
             publish({"outcome": "removed", "mirrorsLeft": removal.remove(connection) or 0})
         finally:
@@ -72,10 +74,6 @@ class Changes:
             organization=integration.organization_id,
             webhook=webhook,
         )
-
-    def _box(self) -> SecretBox:
-        key = self._connectors.secrets_key
-        return read_box(key.get_secret_value() if key is not None else None)
 
 
 def _values(box: SecretBox, wanted: IntegrationChange) -> IntegrationValues:
@@ -114,23 +112,17 @@ def _changed(
         policy = validated(Policy, replaced_values(current.policy, values.policy))
     except Reject as refusal:
         raise _pointing(refusal, lambda _: "/policy") from None
-    if values.settings:
-        refuse_taken_remote(
-            connection,
-            declared,
-            settings,
-            own_id=current.id,
-            tenant_id=current.tenant_id,
-            organization_id=current.organization_id,
-        )
     sealed = box.seal(current.id, secrets)
-    return replace(
+    changed = replace(
         current,
         settings=settings,
         policy=policy.model_dump(mode="json", exclude_unset=True),
         secrets=sealed.content,
         secrets_key_id=sealed.key_id,
     )
+    if values.settings:
+        refuse_taken_remote(connection, declared, changed)
+    return changed
 
 
 def _pointing(refusal: Reject, part: Callable[[str], str]) -> Reject:

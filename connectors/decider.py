@@ -24,9 +24,8 @@ from runtime.postgres import Connection
 from runtime.settings import Settings
 from schemas.instants import parse_instant
 from schemas.integration_decisions import (
-    CHANGE,
-    DECIDE,
-    REMOVE,
+    DECISION_TYPES,
+    Decision,
     IntegrationChange,
     IntegrationRemoval,
     Resolution,
@@ -38,12 +37,6 @@ from sinks.sync_warnings import SyncWarning, lock_warnings
 
 _log = structlog.get_logger("connectors")
 _NEEDED: Final = ("ce_tenantid", "ce_organizationid", "ce_actorid", "ce_correlationid")
-_Decision = WarningsDecision | IntegrationChange | IntegrationRemoval
-_MODELS: Final[dict[bytes | None, type[_Decision]]] = {
-    DECIDE.encode(): WarningsDecision,
-    CHANGE.encode(): IntegrationChange,
-    REMOVE.encode(): IntegrationRemoval,
-}
 
 Headers = Mapping[str, bytes | None]
 #: Headers and value of a record.
@@ -62,7 +55,7 @@ class _Asked:
     scope: tuple[str, str]
     actor: str
     correlation_id: str
-    decision: _Decision
+    decision: Decision
     seen: dict[str, datetime]
 
 
@@ -184,7 +177,7 @@ class Decider:
 
 def _read(headers: Headers, value: bytes | None) -> _Asked:
     """:raises ValueError: it is no decision."""
-    model = _MODELS.get(headers.get("ce_type"))
+    model = DECISION_TYPES.get((headers.get("ce_type") or b"").decode())
     if model is None:
         raise ValueError
     tenant, organization, actor, correlation = ((headers.get(name) or b"").decode() for name in _NEEDED)

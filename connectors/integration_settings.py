@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from connectors.declaration import Declaration
 from runtime.postgres import Connection
 from schemas.errors import FieldError, Reject
-from sinks.sync_integrations import list_integrations
+from sinks.sync_integrations import Integration, list_integrations
 
 
 def validated(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
@@ -46,24 +46,16 @@ def stored_settings(
     return {name: value for name, value in dumped.items() if name not in hidden}
 
 
-def refuse_taken_remote(
-    connection: Connection,
-    declared: Declaration,
-    settings: Mapping[str, Any],
-    *,
-    own_id: str,
-    tenant_id: str,
-    organization_id: str,
-) -> None:
+def refuse_taken_remote(connection: Connection, declared: Declaration, wanted: Integration) -> None:
     """Refuse a second integration of one organization with the same board or calendar: the two would fight.
 
     :raises Reject: another integration has it (409); the message names it.
     """
-    remote = declared.remote(settings)
+    remote = declared.remote(wanted.settings)
     if remote is None:
         return
-    for other in list_integrations(connection, tenant_id, organization_id):
-        if other.id == own_id or other.provider != declared.name:
+    for other in list_integrations(connection, wanted.tenant_id, wanted.organization_id):
+        if other.id == wanted.id or other.provider != declared.name:
             continue
         if declared.remote(other.settings) == remote:
             raise Reject(

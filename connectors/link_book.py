@@ -17,7 +17,7 @@ from connectors.links import Opened, open_link, sending, utc_now
 from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
-from runtime.secret_box import SecretBox, read_box
+from runtime.secret_box import SecretBox, box_of
 from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.flags import EXTERNAL_SYNC
@@ -217,8 +217,7 @@ class LinkBook:
 
     def _secrets(self) -> SecretBox:
         if self._box is None:
-            key = self._connectors.secrets_key
-            self._box = read_box(key.get_secret_value() if key is not None else None)
+            self._box = box_of(self._connectors)
         return self._box
 
 

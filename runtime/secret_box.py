@@ -18,6 +18,7 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from runtime.connector_settings import ConnectorSettings
 from schemas.errors import Stop
 
 VARIABLE: Final = "INTERACTIONS_SECRETS_KEY"
@@ -72,6 +73,15 @@ class SecretBox:
 
 def _bound(integration_id: str) -> bytes:
     return f"customer-interactions/{integration_id}".encode()
+
+
+def box_of(connectors: ConnectorSettings) -> SecretBox:
+    """The box for the keys of some settings.
+
+    :raises Stop: see :func:`read_box`.
+    """
+    keys = connectors.secrets_key
+    return read_box(keys.get_secret_value() if keys is not None else None)
 
 
 def read_box(text: str | None) -> SecretBox:

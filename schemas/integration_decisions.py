@@ -76,8 +76,9 @@ class IntegrationValues(Published):
 DECIDE: Final = "customers.integration.decide"
 CHANGE: Final = "customers.integration.change"
 REMOVE: Final = "customers.integration.remove"
+Decision = WarningsDecision | IntegrationChange | IntegrationRemoval
 #: Every message of the topic with the model of its value.
-DECISION_TYPES: Final[dict[str, type[Published]]] = {
+DECISION_TYPES: Final[dict[str, type[Decision]]] = {
     DECIDE: WarningsDecision,
     CHANGE: IntegrationChange,
     REMOVE: IntegrationRemoval,

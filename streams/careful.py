@@ -88,7 +88,7 @@ class Careful:
             group: list[Message] = []
             for message in same:
                 alone = self._suspect(message)
-                if group and (alone or len(group) >= self._sizes.get(partition, _GROUP)):
+                if group and (alone or len(group) >= self._sizes[partition]):
                     yield group
                     group = []
                 group.append(message)

@@ -16,7 +16,7 @@ from api.routing import guarded_router
 from api.services import Needed, Services
 from api.shapes import IntegrationChangeDone, IntegrationRemoved, shaped
 from runtime.connector_settings import read_connector_settings
-from runtime.secret_box import read_box
+from runtime.secret_box import box_of
 from schemas.errors import Reject, Stop
 from schemas.integration_decisions import IntegrationChange, IntegrationRemoval, IntegrationValues
 from sinks.reads.integrations import has_integration
@@ -91,8 +91,7 @@ def _sealed(integration: str, body: IntegrationBody) -> IntegrationChange:
     :raises Reject: this gateway has no key (503).
     """
     try:
-        key = read_connector_settings().secrets_key
-        box = read_box(key.get_secret_value() if key is not None else None)
+        box = box_of(read_connector_settings())
     except Stop as error:
         detail = f"the gateway cannot encrypt the change, and nothing was sent: {error}"
         raise Reject("no_secrets_key", detail, status=503) from None

@@ -512,7 +512,7 @@ def _authorization(settings: CaldavSettings) -> dict[str, str]:
 
 def _remote(settings: Mapping[str, Any]) -> tuple[str, ...]:
     parts = urlsplit(settings["url"])
-    # A server's root and a principal's address lead to the calendars of whoever signs in.
+    # Below a server's root or a principal's address, the calendars depend on the user who signs in.
     who = settings.get("username") or ""
     return parts.netloc.lower(), parts.path.rstrip("/"), who, settings.get("calendar") or ""
 

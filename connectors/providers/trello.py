@@ -228,13 +228,14 @@ class Trello(Provider):
         actions = _newest_first(self._here("GET", f"{self._board}/actions", asked))
         newest = max([state.get("newest", state["since"]), *(action["id"] for action in actions)])
         more = len(actions) == _PAGE
-        reported = {*state.get("reported", ()), *(action["id"] for action in actions)}
+        known = set(state.get("reported", ()))
+        reported = known.union(action["id"] for action in actions)
         position = {"since": state["since"], "newest": newest, "before": actions[-1]["id"] if more else ""}
         if not more:
             position = {"since": max(state["since"], min(newest, self._overlap()))}
         again = sorted((identity for identity in reported if identity > position["since"]), reverse=True)
         position["reported"] = again[:_REMEMBERED]
-        fresh = [action for action in actions if action["id"] not in state.get("reported", ())]
+        fresh = [action for action in actions if action["id"] not in known]
         changes = tuple(_change(action) for action in fresh if _touches(action))
         return ChangePage(changes=changes, cursor=json.dumps(position), more=more)
 
@@ -442,7 +443,8 @@ def _credentials(settings: TrelloSettings, context: Context) -> Credentials:
 
 
 def _remote(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    return settings.get("api_url", "https://api.trello.com/1").rstrip("/"), settings["board_id"]
+    api_url = settings.get("api_url", TrelloSettings.model_fields["api_url"].default)
+    return api_url.rstrip("/"), settings["board_id"]
 
 
 DECLARATION: Final = Declaration(

@@ -36,9 +36,7 @@ def test_expired_credentials_are_replaced_and_what_was_missed_arrives(
     started: TrelloWorld, tmp_path: Path
 ) -> None:
     world = started
-    identity = world.plan_call(title="before")
-    world.wait_card(identity)
-    world.at_rest()
+    identity = world.mirrored_call("before")
     expired, fresh = tmp_path / "expired", tmp_path / "fresh"
     expired.write_text("ATTA-expired-token")
     fresh.write_text(TOKEN)
@@ -62,9 +60,7 @@ def test_expired_credentials_are_replaced_and_what_was_missed_arrives(
 
 def test_a_paused_integration_does_nothing_until_it_is_resumed(started: TrelloWorld) -> None:
     world = started
-    identity = world.plan_call(title="before")
-    world.wait_card(identity)
-    world.at_rest()
+    identity = world.mirrored_call("before")
     world.run("pause", world.integration)
     _wait_until_idle(world)
     writes = world.simulator.writes
@@ -80,9 +76,7 @@ def test_a_paused_integration_does_nothing_until_it_is_resumed(started: TrelloWo
 
 def test_a_switched_off_tenant_loses_nothing(started: TrelloWorld) -> None:
     world = started
-    identity = world.plan_call(title="before")
-    world.wait_card(identity)
-    world.at_rest()
+    identity = world.mirrored_call("before")
     _switch(world, on=False)
     _wait_until_idle(world)
     said = world.run("sync", world.integration, fails=True)
@@ -97,9 +91,7 @@ def test_a_switched_off_tenant_loses_nothing(started: TrelloWorld) -> None:
 
 def test_waiting_items_are_retried_at_once(started: TrelloWorld) -> None:
     world = started
-    identity = world.plan_call(title="before")
-    world.wait_card(identity)
-    world.at_rest()
+    identity = world.mirrored_call("before")
     with world.simulator.outage():
         world.send("interaction.update", {"id": identity, "title": "after"})
         failed = "SELECT attempts > 0 FROM sync_ledger WHERE interaction_id = %s"
@@ -113,9 +105,7 @@ def test_waiting_items_are_retried_at_once(started: TrelloWorld) -> None:
 
 def test_secrets_under_a_key_that_the_role_lacks_stop_neither_work_nor_pause(started: TrelloWorld) -> None:
     world = started
-    identity = world.plan_call(title="before")
-    world.wait_card(identity)
-    world.at_rest()
+    identity = world.mirrored_call("before")
     keys = world.environment["INTERACTIONS_SECRETS_KEY"]
     world.environment["INTERACTIONS_SECRETS_KEY"] = (
         "k2:" + base64.b64encode(os.urandom(32)).decode() + "," + keys

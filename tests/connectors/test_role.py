@@ -88,9 +88,7 @@ def test_a_new_card_becomes_an_interaction(started: TrelloWorld) -> None:
 
 def test_an_outage_ends_in_one_call(started: TrelloWorld) -> None:
     world = started
-    identity = world.plan_call(title="0")
-    world.wait_card(identity)
-    world.at_rest()
+    identity = world.mirrored_call("0")
     with world.simulator.outage():
         for number in range(1, 6):
             world.send("interaction.update", {"id": identity, "title": str(number)})

@@ -52,6 +52,13 @@ class TrelloWorld:
         assert result["outcome"] == "applied", result
         return identity
 
+    def mirrored_call(self, title: str) -> str:
+        """Plan a call and wait until it has its card and nothing is left to do."""
+        identity = self.plan_call(title=title)
+        self.wait_card(identity)
+        self.at_rest()
+        return identity
+
     def cards(self) -> list[dict[str, Any]]:
         return list(self.simulator.board.cards.values())
 

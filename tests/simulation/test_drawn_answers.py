@@ -16,7 +16,7 @@ from tests.simulation.mirrored import Mirrored
 
 pytestmark = pytest.mark.integration
 _MIRRORS: Final = 8
-#: What the policy lets through within six hours; the sequences are shorter.
+#: Deletions that the policy admits within six hours; each sequence is shorter than that.
 _MOST: Final = 2
 _ANSWERS: Final = (
     "all 404",
