@@ -15,14 +15,14 @@ from bench.sizes import Sizes
 from bench.workload import decode, entity_upserts
 from runtime.kafka import make_admin
 from runtime.postgres import Connection, connect
+from runtime.schema_registration import register_schemas
 from runtime.settings import Settings
+from runtime.topics import ensure_topics, existing_topics
 from schemas.command import Command, Refused
 from schemas.topics import COMMANDS
 from sinks.migrate import upgrade
 from sinks.transaction import BatchTransaction
-from streams.schemas_registration import register_schemas
-from streams.topics import ensure_topics, existing_topics
-from streams.writer import KEEP_PLANS
+from streams.applier.writer import KEEP_PLANS
 
 EMPTY: Final = "bench_empty"
 CUSTOMERS: Final = "bench_customers"
@@ -101,7 +101,7 @@ def apply_batches(
 
 
 def quiet_collector() -> None:
-    """The collector as a role sets it (``streams.worker``), with the inputs out of its sight."""
+    """The collector as a role sets it (``streams.run_role``), with the inputs out of its sight."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)

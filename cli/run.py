@@ -41,6 +41,6 @@ def run(role: Annotated[str, typer.Argument(help=f"One of: {', '.join(ROLES)}.")
 
         run_connectors(settings)
         return
-    from streams.worker import run_role
+    from streams.run_role import run_role
 
     run_role(role, settings)

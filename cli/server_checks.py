@@ -80,7 +80,7 @@ def _registry(settings: Settings) -> Check:
 
 
 def _topics(settings: Settings) -> Check:
-    from streams.topics import check_topics
+    from runtime.topics import check_topics
 
     findings = check_topics(settings)
     if not findings:

@@ -107,9 +107,9 @@ def up(
 
 def preparations() -> tuple[Preparation, ...]:
     """What is done on ready servers before the first role starts; each step may be repeated."""
+    from runtime.schema_registration import register_schemas
+    from runtime.topics import ensure_topics
     from sinks.migrate import upgrade
-    from streams.schemas_registration import register_schemas
-    from streams.topics import ensure_topics
 
     return (
         Preparation(title="upgrading the database", run=upgrade),

@@ -13,7 +13,7 @@ from runtime.settings import load_settings
 from schemas.topics import DAY_MS
 
 if TYPE_CHECKING:
-    from streams.topic_states import TopicState
+    from runtime.topic_states import TopicState
 
 _PIPED_WIDTH: Final = 160
 _EXAMPLES = """
@@ -44,9 +44,9 @@ def topics(
     Exit status: 0 when every role can work with them (warnings may be shown), 1 when not.
     """
     # Imported late: the clients' libraries would slow every other command.
-    from streams.schemas_registration import register_schemas
-    from streams.topic_states import topic_states
-    from streams.topics import ensure_topics
+    from runtime.schema_registration import register_schemas
+    from runtime.topic_states import topic_states
+    from runtime.topics import ensure_topics
 
     settings = load_settings()
     created: list[str] = []

@@ -9,11 +9,11 @@ import structlog
 
 from runtime.backoff import Backoff
 from runtime.registry_fetch import make_fetch
+from runtime.schema_registration import known_ids
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder, AvroEncoder
 from schemas.errors import Retry
 from schemas.outcomes import RESULT_TYPE
-from streams.schemas_registration import known_ids
 
 _log = structlog.get_logger("worker")
 

@@ -13,7 +13,7 @@ from schemas.topics import COMMANDS
 from sinks.backlog import unmarked, unpublished
 from sinks.positions import watermarks
 from streams.partition_ends import partition_ends, partition_numbers
-from streams.relay import SHARD
+from streams.relay.relay import SHARD
 
 _SECONDS: Final = 5.0
 #: A difference of offsets up to this may be transaction markers alone, and is looked at.

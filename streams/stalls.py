@@ -11,8 +11,8 @@ from runtime.settings import Settings
 from runtime.stalls import Stall
 from sinks.due import server_time
 from sinks.windows import Position
-from streams.relay import SHARD
-from streams.relay_position import read_position
+from streams.relay.position import read_position
+from streams.relay.relay import SHARD
 from streams.waiting import CommandsLook, Waiting, unrelayed
 
 #: Between two looks at what seems to stand still: a backlog that is worked off moves meanwhile.

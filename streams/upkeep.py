@@ -15,7 +15,7 @@ from schemas.topics import COMMANDS
 from sinks.due import server_time
 from sinks.partitions import ensure_partitions
 from sinks.positions import note_results, skip_markers
-from streams.pipeline import Flight
+from streams.applier.batches import Flight
 
 _log = structlog.get_logger("applier")
 _LOOK_SECONDS: Final = 1.0

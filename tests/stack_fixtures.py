@@ -17,12 +17,12 @@ from pydantic import SecretStr
 
 from runtime.kafka import make_admin
 from runtime.postgres import connect
+from runtime.schema_registration import register_schemas
 from runtime.settings import ENV_PREFIX, Settings, load_settings
+from runtime.topics import ensure_topics, existing_topics
 from sinks.migrate import upgrade
 from stack.down import stop_stack
 from stack.launch import launch_stack
-from streams.schemas_registration import register_schemas
-from streams.topics import ensure_topics, existing_topics
 from tests.container_stack import container_stack
 
 #: A session's own, so that two sessions may share one stack.

@@ -25,8 +25,8 @@ from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from schemas.topics import COMMANDS, RESULTS
 from sinks.transaction import BatchTransaction
+from streams.applier.result_records import result_record
 from streams.codec import make_codec
-from streams.result_records import result_record
 
 
 class _Clock:

@@ -15,8 +15,8 @@ from schemas.command import Record, Refused
 from schemas.decode import decode_record
 from sinks.outbox import outbox_rows
 from sinks.store import _log_row
-from streams.dead_letter_records import dead_letter_headers
-from streams.result_records import result_record
+from streams.applier.dead_letter_records import dead_letter_headers
+from streams.applier.result_records import result_record
 from tests.harness.fuzz import Fuzz
 from tests.harness.memory_registry import MemoryRegistry
 from tests.harness.seed import SEED

@@ -11,9 +11,9 @@ from typing import Any
 
 from cli.main import main
 from sinks import windows
-from streams import relay
-from streams.reader import Reader
-from streams.relay import Relay
+from streams.applier.consumer import Reader
+from streams.relay import relay
+from streams.relay.relay import Relay
 
 
 def _deafen_reader() -> None:

@@ -10,7 +10,7 @@ import pytest
 from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks import load, transaction
-from streams.writer import KEEP_PLANS
+from streams.applier.writer import KEEP_PLANS
 
 pytestmark = pytest.mark.integration
 

@@ -12,15 +12,15 @@ from confluent_kafka.schema_registry import Schema
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
+from runtime import schema_registration as schemas_registration
 from runtime.registry import make_registry
 from runtime.registry_fetch import make_fetch
+from runtime.schema_registration import COMPATIBILITY, known_ids, register_schemas
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder, AvroEncoder
 from schemas.avro_schemas import GOLDEN, RECORDS, avro_schemas, subject
 from schemas.errors import Reject, Retry, Stop
 from schemas.topics import COMMANDS, EVENTS
-from streams import schemas_registration
-from streams.schemas_registration import COMPATIBILITY, known_ids, register_schemas
 from tests.contract.avro_values import completed, sample
 
 CREATE = "customers.interaction.create"

@@ -15,10 +15,10 @@ from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]
 from runtime.kafka import make_admin, make_consumer, make_producer
 from runtime.postgres import connect
 from runtime.settings import Settings
+from runtime.topics import ensure_topics, existing_topics
 from schemas.topics import COMMANDS, DEAD_LETTERS
 from sinks.positions import Progress, read_progress
 from streams.partition_ends import partition_ends, topic_id
-from streams.topics import ensure_topics, existing_topics
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running, wait_until
 from tests.harness.wire import Raw, event, new_id, publish, read_topic, results_by_place, wait_for_results

@@ -18,10 +18,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from runtime.kafka import make_admin, make_producer
 from runtime.settings import Settings
+from runtime.topic_states import topic_states
+from runtime.topics import check_topics, ensure_topics, existing_topics, require_topics, topic_configs
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, TOPICS
-from streams.topic_states import topic_states
-from streams.topics import check_topics, ensure_topics, existing_topics, require_topics, topic_configs
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_retention_and_partitions_are_warnings(
     counts = [finding for finding in check_topics(more) if finding.setting == "partitions"]
     assert len(counts) == sum(topic.partitions is None for topic in TOPICS)
     seen: list[dict[str, Any]] = []
-    monkeypatch.setattr("streams.topics._log.warning", lambda _, **fields: seen.append(fields))
+    monkeypatch.setattr("runtime.topics._log.warning", lambda _, **fields: seen.append(fields))
     require_topics(more)
     assert len(seen) == len(counts) + 1
     assert ensure_topics(more) == []
@@ -122,7 +122,7 @@ def test_states_count_records(fresh_settings: Settings) -> None:
 def test_an_unreachable_broker_is_tried_again(
     embedded_stack: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.topics._SECONDS", 0.5)
+    monkeypatch.setattr("runtime.topics._SECONDS", 0.5)
     nowhere = embedded_stack.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:1"})
     for question in (ensure_topics, check_topics, require_topics):
         with pytest.raises(Retry, match="Is the broker up"):

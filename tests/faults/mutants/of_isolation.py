@@ -36,7 +36,7 @@ def ids_not_escaped() -> None:
     f"{_PUBLISHER}::test_a_dead_letter_that_is_refused_goes_out_without_its_value",
 )
 def refusal_retried() -> None:
-    from streams import unpublishable
+    from streams.applier import unpublishable
 
     unpublishable._OF_A_RECORD = frozenset()
 
@@ -46,7 +46,7 @@ def refusal_retried() -> None:
     f"{_PUBLISHER}::test_no_later_offsets_pass_a_batch_that_is_given_up",
 )
 def later_offsets_pass() -> None:
-    from streams.pipeline import Flight
+    from streams.applier.batches import Flight
 
     Flight.abandon = lambda _self, **_: None
 
@@ -56,7 +56,7 @@ def later_offsets_pass() -> None:
     f"{_LETTERS}::test_a_count_that_is_no_small_number_counts_as_never",
 )
 def any_count_read() -> None:
-    from streams import dead_letter_records
+    from streams.applier import dead_letter_records
 
     def replays(record: Any) -> int:
         counts = [value for name, value in record.headers if name == "dl_replay_count" and value]
@@ -81,10 +81,10 @@ def replay_of_all_ends() -> None:
     "test:tests/unit/streams/test_decoding.py::test_a_message_that_breaks_the_decoder_is_isolated",
 )
 def breakage_not_isolated() -> None:
-    from streams.decoding import Decoding
+    from streams.applier.decoding import Decoding
 
     def decode(self: Any, message: Any) -> Any:
-        from streams.incoming import read_record
+        from streams.applier.incoming import read_record
 
         return self._patiently(read_record(message))
 
@@ -96,7 +96,7 @@ def breakage_not_isolated() -> None:
     "test:tests/unit/streams/test_careful.py::test_a_record_in_hand_at_three_crashes_is_isolated",
 )
 def carried_out_isolated() -> None:
-    from streams.careful import Careful
+    from streams.applier.careful import Careful
 
     real = Careful.assigned
     Careful.assigned = lambda self, starts, _applied: real(self, starts, {})

@@ -16,7 +16,7 @@ _READER = "test:tests/unit/streams/test_hand_over.py"
 
 @mutant("a failed rebalance callback is passed over", f"{_READER}::test_a_failed_callback_ends_the_reader")
 def callback_failure_passed_over() -> None:
-    from streams.reader import Reader
+    from streams.applier.consumer import Reader
 
     Reader._raise_failure = lambda self: None
 
@@ -26,7 +26,7 @@ def callback_failure_passed_over() -> None:
     f"{_STARTS}::test_partitions_without_an_answer_yet_are_waited_for",
 )
 def added_partitions_not_waited_for() -> None:
-    from streams import start_offsets
+    from streams.applier import start_offsets
 
     start_offsets._PASSES = frozenset()
 
@@ -36,7 +36,7 @@ def added_partitions_not_waited_for() -> None:
     f"{_STARTS}::test_group_offsets_that_were_reset_or_have_expired_repeat_no_result",
 )
 def stored_results_position_ignored() -> None:
-    from streams import start_offsets
+    from streams.applier import start_offsets
 
     real = start_offsets.start_of
 
@@ -51,7 +51,7 @@ def stored_results_position_ignored() -> None:
     f"{_STARTS}::test_a_topic_created_again_is_refused_however_long_it_is",
 )
 def topic_id_ignored() -> None:
-    from streams import start_offsets
+    from streams.applier import start_offsets
 
     real = start_offsets.start_of
     start_offsets.start_of = lambda partition, ends, stored, committed, topic=None: real(
@@ -76,7 +76,7 @@ def markers_skipped_unchecked() -> None:
     f"{_WATCH}::test_a_stage_that_stands_still_is_noticed_within_two_minutes",
 )
 def results_and_events_unwatched() -> None:
-    from streams.liveness import _Watch
+    from streams.stall_detector import _Watch
 
     real = _Watch._looked
 

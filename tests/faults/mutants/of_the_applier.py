@@ -18,7 +18,7 @@ _FENCE = "test:tests/faults/test_fence.py"
 
 
 def _start_at_committed() -> None:
-    from streams import start_offsets
+    from streams.applier import start_offsets
 
     start_offsets.min = lambda published, _applied: published
 
@@ -38,7 +38,7 @@ def _ignore_starts() -> None:
 def offset_commit_before_database_commit() -> None:
     from confluent_kafka import TopicPartition
 
-    from streams.reader import Reader
+    from streams.applier.consumer import Reader
 
     real = Reader._deliver
 
@@ -130,7 +130,7 @@ def results_before_commit() -> None:
 
 @mutant("the group's offsets are not part of the results' transaction", APPLIER_RESTARTED)
 def results_without_offsets() -> None:
-    from streams.results_producer import ResultsProducer
+    from streams.transactional_producer import ResultsProducer
 
     class Forgetful:
         def __init__(self, producer: Any) -> None:
@@ -154,7 +154,7 @@ def results_not_repeated() -> None:
 
 
 def _produce(change: Any) -> None:
-    from streams.publisher import Publisher
+    from streams.applier.publisher import Publisher
 
     real = Publisher._produce
 

@@ -40,7 +40,7 @@ def line_feed_stops_the_partition() -> None:
 
 @mutant("a header name that is not UTF-8 ends the reader", _DECODING)
 def header_name_stops_the_partition() -> None:
-    from streams import decoding
+    from streams.applier import decoding
 
     real = decoding.read_record
 
@@ -65,7 +65,7 @@ def replay_count_stops_the_partition() -> None:
 def rebalance_error_stops_the_partitions() -> None:
     from confluent_kafka import KafkaError, KafkaException
 
-    from streams.start_offsets import StartOffsets
+    from streams.applier.start_offsets import StartOffsets
 
     def find(*_: Any) -> Any:
         raise KafkaException(KafkaError(KafkaError._FAIL))

@@ -14,7 +14,7 @@ from tests.faults.mutants.catalogue import RELAY_KILLED, RELAY_RESTARTED, mutant
 @mutant("rows of transactions that still run are passed over (no xmin)")
 def xmin_filter_dropped() -> None:
     from runtime import crash_points
-    from streams import relay
+    from streams.relay import relay
 
     def newest(connection: Any) -> int:
         row = connection.execute("SELECT (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint").fetchone()
@@ -41,8 +41,8 @@ def order_by_transaction() -> None:
 
 @mutant("the position is committed before the events it covers", RELAY_KILLED)
 def position_before_delivery() -> None:
-    from streams.relay import SHARD, Relay
-    from streams.relay_position import encode_position
+    from streams.relay.position import encode_position
+    from streams.relay.relay import SHARD, Relay
 
     real = Relay._publish
 
@@ -59,7 +59,7 @@ def position_before_delivery() -> None:
 
 
 def _records(change: Any) -> None:
-    from streams import relay
+    from streams.relay import relay
 
     real = relay.records_of
     relay.records_of = lambda row, encode: change(real(row, encode))
@@ -67,7 +67,7 @@ def _records(change: Any) -> None:
 
 @mutant("the position is never stored", RELAY_RESTARTED)
 def position_never_stored() -> None:
-    from streams.relay import Relay
+    from streams.relay.relay import Relay
 
     real = Relay._produce
 
@@ -105,7 +105,7 @@ def event_twice() -> None:
 
 @mutant("the first row of a window is left out")
 def first_row_left_out() -> None:
-    from streams import relay
+    from streams.relay import relay
 
     real = relay.read_window
 

@@ -27,9 +27,9 @@ from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NE
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_row, entity_row, interaction_row
 from sinks.outbox import outbox_rows
 from sinks.windows import OutboxRow
-from streams.dead_letter_records import dead_letter_headers
-from streams.relay_records import records_of
-from streams.result_records import result_record
+from streams.applier.dead_letter_records import dead_letter_headers
+from streams.applier.result_records import result_record
+from streams.relay.records import records_of
 
 GROUP = "appliers"
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 from runtime.settings import Settings
 from schemas.errors import Stop
 from sinks.attempts import Attempt
-from streams import reader
-from streams.careful import Careful
-from streams.pipeline import Flight, HandOver, Pulse
-from streams.reader import Reader
+from streams.applier import consumer as reader
+from streams.applier.batches import Flight, HandOver, Pulse
+from streams.applier.careful import Careful
+from streams.applier.consumer import Reader
 from streams.upkeep import Upkeep
 
 

@@ -8,7 +8,12 @@ import pytest
 
 from schemas.command import Record, Refused
 from schemas.decode import MOST_VALUE_BYTES, decode_record
-from streams.dead_letter_records import MOST_LETTER_BYTES, MOST_ORIGINAL_BYTES, DeadLetter, dead_letter
+from streams.applier.dead_letter_records import (
+    MOST_LETTER_BYTES,
+    MOST_ORIGINAL_BYTES,
+    DeadLetter,
+    dead_letter,
+)
 
 
 def _no_avro(_: bytes) -> Any:

@@ -12,8 +12,8 @@ from schemas import decode
 from schemas.command import Command, Refused
 from schemas.decode import MOST_KEY_BYTES, MOST_VALUE_BYTES
 from schemas.errors import Retry, Stop
-from streams import decoding
-from streams.decoding import Decoding
+from streams.applier import decoding
+from streams.applier.decoding import Decoding
 from tests.harness.wire import event, new_id
 
 
@@ -155,7 +155,7 @@ def test_a_silent_registry_is_waited_for_once_and_then_its_records_are_refused(
         now[0] += 50.0
         raise Retry("no answer")
 
-    monkeypatch.setattr("streams.decoding.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("streams.applier.decoding.time.monotonic", lambda: now[0])
     under_test = _decoding(silent, waits)
     for _ in range(2):
         refused = under_test.decode(_avro())

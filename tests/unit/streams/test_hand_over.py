@@ -11,11 +11,11 @@ from confluent_kafka import TopicPartition
 
 from runtime.settings import Settings
 from schemas.errors import Stop
-from streams import reader as reader_module
-from streams.pipeline import Batch, Flight, HandOver, Pulse
-from streams.reader import Reader
+from streams.applier import consumer as reader_module
+from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.consumer import Reader
+from streams.run_role import _abandoning
 from streams.upkeep import Upkeep
-from streams.worker import _abandoning
 
 
 class IdleConsumer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from streams.pipeline import Batch, HandOver
+from streams.applier.batches import Batch, HandOver
 
 
 def _batch(commands: int) -> Batch:

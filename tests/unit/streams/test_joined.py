@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from runtime.settings import Settings
-from streams.pipeline import Batch, Flight, HandOver, Pulse
-from streams.writer import Writer
+from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.writer import Writer
 
 
 class Noting:

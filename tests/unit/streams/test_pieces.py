@@ -11,8 +11,8 @@ import psycopg
 
 from runtime.settings import Settings
 from schemas.errors import Retry
-from streams.pipeline import Batch, Flight, HandOver, Pulse
-from streams.writer import Writer
+from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.writer import Writer
 
 
 class Slow:

@@ -18,10 +18,10 @@ from runtime.settings import Settings
 from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.errors import Retry, Stop
-from streams import results_producer
-from streams.pipeline import Batch, Flight, HandOver, Pulse
-from streams.publisher import Publisher
-from streams.results_producer import ResultsProducer
+from streams import transactional_producer as results_producer
+from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.publisher import Publisher
+from streams.transactional_producer import ResultsProducer
 
 
 class FakeClient:
@@ -74,7 +74,7 @@ class FakeProducer:
 
 
 def _publisher(flight: Flight, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Publisher:
-    monkeypatch.setattr("streams.publisher.result_record", lambda *_: (b"key", b"value", []))
+    monkeypatch.setattr("streams.applier.publisher.result_record", lambda *_: (b"key", b"value", []))
     publisher = Publisher(Settings(), lambda *_: b"", flight, HandOver(10), Pulse(), threading.Event())
     publisher._producer = producer  # type: ignore[assignment]
     return publisher
@@ -136,7 +136,7 @@ def test_results_that_are_known_already_wait_for_company(monkeypatch: pytest.Mon
     publisher = _publisher(Flight(), FakeProducer(FakeClient()), monkeypatch)
     known, also_known, awaited, later = (_batch(number) for number in range(4))
     monkeypatch.setattr(
-        "streams.publisher.all_told", lambda of: of in (known.decisions, also_known.decisions)
+        "streams.applier.publisher.all_told", lambda of: of in (known.decisions, also_known.decisions)
     )
     for batch in (also_known, awaited):
         publisher._applied.put(batch)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from runtime.settings import Settings
-from streams import results_producer
-from streams.pipeline import Pulse
-from streams.results_producer import ResultsProducer
+from streams import transactional_producer as results_producer
+from streams.applier.batches import Pulse
+from streams.transactional_producer import ResultsProducer
 
 
 class Client:

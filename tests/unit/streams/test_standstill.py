@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.liveness import Standstill
+from streams.stall_detector import Standstill
 
 
 def test_a_place_that_does_not_move_is_named_after_the_patience() -> None:

@@ -11,10 +11,10 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from sinks.positions import Progress
-from streams import start_offsets
+from streams.applier import start_offsets
+from streams.applier.batches import Pulse
+from streams.applier.start_offsets import Start, StartOffsets, start_of
 from streams.partition_ends import PartitionEnds
-from streams.pipeline import Pulse
-from streams.start_offsets import Start, StartOffsets, start_of
 
 _LOG = PartitionEnds(low=0, stable=100, high=100)
 

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from runtime.settings import Settings
-from streams.pipeline import Flight
+from streams.applier.batches import Flight
 from streams.upkeep import Upkeep
 
 

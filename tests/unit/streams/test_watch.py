@@ -8,8 +8,8 @@ import pytest
 
 from runtime.health import Health
 from runtime.settings import Settings
-from streams.liveness import Standstill, _Watch
-from streams.pipeline import Pulse
+from streams.applier.batches import Pulse
+from streams.stall_detector import Standstill, _Watch
 from streams.waiting import Waiting
 
 _STAGES = ("consumed", "applied", "results", "events")
@@ -18,7 +18,7 @@ _STAGES = ("consumed", "applied", "results", "events")
 class _Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr("streams.liveness.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("streams.stall_detector.time.monotonic", lambda: self.now)
 
 
 def _waiting(stage: str, at: int = 7, *, mended: bool = True) -> Waiting:

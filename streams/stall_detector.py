@@ -25,7 +25,7 @@ from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.due import server_time
 from sinks.windows import Position
-from streams.pipeline import Pulse
+from streams.applier.batches import Pulse
 from streams.waiting import CommandsLook, Waiting, unrelayed
 
 _log = structlog.get_logger("liveness")

@@ -12,18 +12,18 @@ from runtime.health import Health
 from runtime.health_server import HealthServer
 from runtime.logs import configure_logging
 from runtime.settings import Settings
+from runtime.topics import require_topics
 from schemas.errors import Stop
 from streams.app import STALL_SECONDS, Stage, StageService, run_app
+from streams.applier.batches import Flight, HandOver, Pulse
+from streams.applier.consumer import Reader
+from streams.applier.publisher import Publisher
+from streams.applier.writer import Writer
 from streams.codec import make_codec
-from streams.liveness import ApplierLiveness, RelayLiveness
-from streams.pipeline import Flight, HandOver, Pulse
-from streams.publisher import Publisher
-from streams.reader import Reader
-from streams.relay import Relay
-from streams.timers import Timers
-from streams.topics import require_topics
+from streams.relay.relay import Relay
+from streams.stall_detector import ApplierLiveness, RelayLiveness
+from streams.timers.timers import Timers
 from streams.upkeep import Upkeep
-from streams.writer import Writer
 
 Stages = list[tuple[str, Stage]]
 

@@ -19,11 +19,11 @@ from schemas.command import Command, Refused
 from schemas.decode import DecodeAvro
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
-from streams.careful import Careful
-from streams.decoding import Decoding
-from streams.incoming import place_of
-from streams.pipeline import Batch, Flight, HandOver, Pulse
-from streams.start_offsets import StartOffsets
+from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.careful import Careful
+from streams.applier.decoding import Decoding
+from streams.applier.incoming import place_of
+from streams.applier.start_offsets import StartOffsets
 from streams.upkeep import Upkeep
 
 _log = structlog.get_logger("applier")

@@ -26,7 +26,7 @@ from schemas.topics import COMMANDS
 from sinks.due import DueInteraction, due_interactions, server_time
 from sinks.partitions import ensure_partitions
 from sinks.windows import try_lead
-from streams.pipeline import Pulse
+from streams.applier.batches import Pulse
 
 _log = structlog.get_logger("timers")
 _TYPE: Final = "customers.interaction.mark_due"

@@ -34,9 +34,9 @@ from sinks.windows import (
     read_window,
     try_lead,
 )
-from streams.pipeline import Pulse
-from streams.relay_position import encode_position, read_position
-from streams.relay_records import Encode, records_of
+from streams.applier.batches import Pulse
+from streams.relay.position import encode_position, read_position
+from streams.relay.records import Encode, records_of
 
 _log = structlog.get_logger("relay")
 SHARD: Final = "0"

@@ -11,8 +11,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 
 from runtime.kafka import make_admin
 from runtime.settings import Settings
+from runtime.topics import TopicFinding, broker_error, check_topics, existing_topics, topic_configs
 from schemas.topics import TOPICS
-from streams.topics import TopicFinding, broker_error, check_topics, existing_topics, topic_configs
 
 _SECONDS: Final = 15.0
 

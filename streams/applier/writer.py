@@ -17,8 +17,8 @@ from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.notices import Notice
 from sinks.transaction import BatchTransaction
-from streams.pipeline import Batch, Flight, HandOver, Pulse, joined
-from streams.result_records import EncodeResult, notices, result_value
+from streams.applier.batches import Batch, Flight, HandOver, Pulse, joined
+from streams.applier.result_records import EncodeResult, notices, result_value
 
 _log = structlog.get_logger("applier")
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from schemas.command import Record, Refused
 from schemas.decode import MOST_VALUE_BYTES
-from streams.result_records import Header
+from streams.applier.result_records import Header
 
 #: Largest original (key, value and headers, in bytes) that a dead letter holds.
 MOST_ORIGINAL_BYTES: Final = MOST_VALUE_BYTES + 1024 * 1024

@@ -16,7 +16,7 @@ from schemas.decode import DecodeAvro, decode_record, refuse_unread
 from schemas.errors import Reject, Retry
 from sinks.isolation import IsolationLimit
 from sinks.poison import isolation, log_isolated
-from streams.incoming import bare_record, read_record
+from streams.applier.incoming import bare_record, read_record
 
 _log = structlog.get_logger("applier")
 #: How long records may wait for a registry that does not answer about one schema.

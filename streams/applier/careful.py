@@ -21,7 +21,7 @@ from schemas.decode import refuse_unread
 from schemas.errors import Retry, Stop
 from sinks.attempts import Attempt, Attempts
 from sinks.poison import isolation, log_isolated
-from streams.incoming import bare_record, read_record
+from streams.applier.incoming import bare_record, read_record
 
 _log = structlog.get_logger("applier")
 #: Owners in a row without progress after which the next one is careful.

@@ -23,9 +23,9 @@ from runtime.bounded_call import within
 from runtime.kafka import FLUSHED_LINGER_MS, make_admin, make_producer
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
-from streams.dead_letter_records import MOST_LETTER_BYTES
-from streams.pipeline import Pulse
-from streams.slots import Slot, claim_slot
+from streams.applier.batches import Pulse
+from streams.applier.dead_letter_records import MOST_LETTER_BYTES
+from streams.transactional_ids import Slot, claim_slot
 
 _log = structlog.get_logger("applier")
 #: Longest time of one call. Much longer than any call takes that comes back.
