@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 from uuid import uuid4
 
-from runtime.command_sender import Settled
+from api.command_producer import Settled
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
 
@@ -15,7 +15,7 @@ Answer = TypeVar("Answer")
 
 
 class Sender(Protocol):
-    """What queues a record (``runtime.command_sender``)."""
+    """What queues a record (``api.command_producer``)."""
 
     def send(
         self,

@@ -11,15 +11,15 @@ import orjson
 import structlog
 
 from api.asking import Asking, Sender
+from api.command_producer import Settled
 from api.principal import Principal
 from api.problems import UnknownOutcome
-from runtime.command_sender import Settled
-from runtime.postgres_pool import ReadPool
+from api.queries.command_status import fate_of
+from api.read_pool import ReadPool
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import FieldError, InteractionsError, Reject, Retry
 from schemas.identity import derive_id, escaped
 from schemas.sources import GATEWAY
-from sinks.reads.command_fate import fate_of
 
 _log = structlog.get_logger("gateway")
 #: At most this share of the time for an outcome, and this many seconds, are kept for a look into the log.

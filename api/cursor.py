@@ -12,9 +12,9 @@ from typing import Any, Final
 import orjson
 
 from api.problems import LegacyError
+from api.queries.keyset import After
 from schemas.instants import format_instant, parse_instant
 from schemas.values import UUID_PATTERN
-from sinks.reads.keyset import After
 
 _VERSION: Final = 1
 _UUID: Final = re.compile(UUID_PATTERN)

@@ -10,10 +10,10 @@ from api.customer_items import customer, deal
 from api.feature_flags import legacy_shows
 from api.interaction_items import enriched, interaction_item, mirrors_of
 from api.principal import Principal
+from api.queries.customer_detail import deals_of, entity, views_of
+from api.queries.interaction_views import LEGACY_TODO, View
 from api.services import Services
 from schemas.errors import Reject
-from sinks.reads.customer_detail import deals_of, entity, views_of
-from sinks.reads.interaction_views import LEGACY_TODO, View
 
 Row = dict[str, Any]
 #: Include token → the view that it shows; ``deals`` is the one that is none.

@@ -12,9 +12,9 @@ from pydantic.alias_generators import to_camel
 from api.cursor import LONGEST, make_cursor, read_cursor
 from api.customer_items import customer
 from api.principal import Principal
+from api.queries.customers import CustomerQuery, customers
 from api.services import Services
 from schemas.values import Instant, UuidText
-from sinks.reads.customers import CustomerQuery, customers
 
 SortField = Literal[
     "nextInteractionAt", "lastInteractionAt", "displayName", "createdAt", "updatedAt", "openCount"

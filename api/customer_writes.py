@@ -13,12 +13,12 @@ from api.command_gateway import Order, Rejection, keyed_command_id
 from api.customer_detail import not_found
 from api.preconditions import expected_version, fate_of_key, precondition_failed, preconditions_of
 from api.principal import Principal
+from api.queries.command_status import Fate
+from api.queries.customer_detail import entity
 from api.services import Services
 from schemas.errors import Conflict, Reject
 from schemas.identity import derive_id
 from schemas.values import Name, ShortText, UuidText
-from sinks.reads.command_fate import Fate
-from sinks.reads.customer_detail import entity
 
 Kind = Literal["person", "company"]
 _KIND: Final = "entity.upsert"

@@ -8,11 +8,11 @@ import structlog
 from pydantic import ValidationError
 
 from api.asking import Answer, Asking, Sender
+from api.command_producer import Settled
+from api.integration_event_consumer import CHANGED, DECIDED
 from api.principal import Principal
 from api.problems import UndecidedYet
-from runtime.command_sender import Settled
-from runtime.mapping_listener import CHANGED, DECIDED
-from runtime.outcome_listener import Heard
+from api.result_consumer import Heard
 from schemas.errors import FieldError, Reject
 from schemas.integration_decisions import (
     CHANGE,

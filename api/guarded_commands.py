@@ -6,8 +6,8 @@ from typing import Any
 
 from api.command_gateway import CommandGateway, Order
 from api.mutation_guards import Mutation, MutationGuards
+from api.queries.command_status import fate_of
 from schemas.errors import InteractionsError, Retry
-from sinks.reads.command_fate import fate_of
 
 
 class GuardedCommandGateway(CommandGateway):

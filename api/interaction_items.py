@@ -7,8 +7,8 @@ from typing import Any
 
 from api.instants import instant_text
 from api.principal import Principal
-from sinks.reads.integrations import Enrichment, integrations_of_async
-from sinks.reads.scope import Connection, Row
+from api.queries.integrations import Enrichment, integrations_of_async
+from api.queries.scope import Connection, Row
 
 
 def interaction_item(row: Row) -> dict[str, Any]:

@@ -13,12 +13,12 @@ from api.command_gateway import CommandGateway, Order, Rejection, keyed_command_
 from api.instants import instant_text
 from api.principal import Principal
 from api.problems import LegacyError
+from api.queries.command_status import Fate, fate_of
+from api.queries.interaction_head import Head, head_of
+from api.queries.scope import Connection
 from api.services import Services
 from schemas.errors import FieldError, Reject
 from schemas.instants import parse_instant
-from sinks.reads.command_fate import Fate, fate_of
-from sinks.reads.interaction_head import Head, head_of
-from sinks.reads.scope import Connection
 
 LOCK_HEADER: Final = "x-om-ext-optimistic-lock-expected-updated-at"
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,200}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from sinks.reads.scope import Scope
+from api.queries.scope import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,13 @@ from runtime.settings import Settings
 if TYPE_CHECKING:
     from api.command_gateway import CommandGateway
     from api.decisions import DecisionGateway
+    from api.integration_event_consumer import MappingListener
     from api.mutation_guards import MutationGuards
     from api.rate_limit import Rates
+    from api.read_pool import ReadPool
+    from api.result_consumer import OutcomeListener
     from api.stream_hub import StreamHub
     from api.tokens import Tokens
-    from runtime.mapping_listener import MappingListener
-    from runtime.outcome_listener import OutcomeListener
-    from runtime.postgres_pool import ReadPool
 
 
 @dataclass(slots=True, kw_only=True)

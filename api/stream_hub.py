@@ -13,8 +13,8 @@ import orjson
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from runtime.mapping_listener import FIRST_PARTITION
-from runtime.outcome_listener import Heard
+from api.integration_event_consumer import FIRST_PARTITION
+from api.result_consumer import Heard
 from schemas.avro_codec import AvroDecoder
 from schemas.cache_tags import feature_flags
 from schemas.errors import InteractionsError, Reject

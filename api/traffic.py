@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import response_of
-from runtime.postgres_pool import statements
+from api.read_pool import statements
 from schemas.errors import Reject
 
 _log = structlog.get_logger("gateway")

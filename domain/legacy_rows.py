@@ -49,7 +49,7 @@ class Surroundings:
 def create_data(row: Mapping[str, Any], around: Surroundings, now: datetime) -> dict[str, Any]:
     """The data of the ``interaction.create`` that moves a legacy row; fields without a value are left out.
 
-    :param row: in the columns of ``sinks.reads.interaction_views``, instants aware.
+    :param row: in the columns of ``api.queries.interaction_views``, instants aware.
     """
     code, old_type = _type(row["interaction_type"], around.types)
     updated = _instant(row["updated_at"])

@@ -110,7 +110,7 @@ interactions: Final = sa.Table(
     _instant("updated_at"),
     sa.CheckConstraint("status IN ('planned', 'done', 'canceled')", name="status"),
     Index("ix_customer_interactions_entity", "entity_id", "status", "scheduled_at", "created_at"),
-    # With the id, it gives the pages of the default list in order (sinks.reads.interaction_list).
+    # With the id, it gives the pages of the default list in order (api.queries.interaction_list).
     Index(
         "ix_customer_interactions_schedule",
         "organization_id",

@@ -12,12 +12,12 @@ from api.adapters.carrying import carry_out
 from api.adapters.translation import Step, wire
 from api.command_gateway import Rejection
 from api.principal import Principal
+from api.queries.legacy_surroundings import surroundings_of
+from api.queries.scope import Scope
 from api.services import Services
 from domain.legacy_rows import create_data, placeholder, placeholder_id
 from schemas.errors import Reject
 from schemas.identity import derive_id
-from sinks.reads.legacy_surroundings import surroundings_of
-from sinks.reads.scope import Scope
 
 #: Another request has just moved the row, or made the placeholder.
 _THERE_ALREADY: Final = frozenset({"interaction_exists", "version_conflict"})

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from math import ceil
 from typing import Any
 
-from sinks.reads.interaction_views import LEGACY_TODO
-from sinks.reads.scope import Scope
+from api.queries.interaction_views import LEGACY_TODO
+from api.queries.scope import Scope
 
 Row = dict[str, Any]
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
 from schemas.instants import format_instant
 
-#: A row as the views give it (``sinks.reads.interaction_views.COLUMNS``), ids as texts.
+#: A row as the views give it (``api.queries.interaction_views.COLUMNS``), ids as texts.
 ViewRow = dict[str, Any]
 
 _CREATE: Final = "customers.interaction.create"

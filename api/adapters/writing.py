@@ -20,12 +20,12 @@ from api.feature_flags import legacy_shows
 from api.preconditions import Preconditions, precondition_failed, preconditions_of, record_modified
 from api.principal import Principal
 from api.problems import LegacyError, validation_failed
+from api.queries.adapter_targets import Target, find_target
+from api.queries.interaction_head import head_of
 from api.services import Services
 from schemas.errors import FieldError, Reject
 from schemas.validation import field_errors
 from schemas.values import UUID_PATTERN
-from sinks.reads.adapter_targets import Target, find_target
-from sinks.reads.interaction_head import head_of
 
 OldView = Literal["activities", "todos"]
 

@@ -21,6 +21,7 @@ from api.guards import require_features
 from api.interaction_items import enriched, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal
+from api.queries.old_lists import OldListQuery, old_list
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
@@ -28,7 +29,6 @@ from api.shapes import ActivityPage, shaped
 from runtime.gateway_settings import GatewaySettings
 from schemas.type_codes import normalize_interaction_type
 from schemas.values import UuidText
-from sinks.reads.old_lists import OldListQuery, old_list
 
 router = guarded_router("activities (deprecated)")
 PATH: Final = "/api/customers/activities"

@@ -9,11 +9,11 @@ from fastapi import Path, Response
 from api.guards import require_features
 from api.instants import instant_text
 from api.principal import Principal
+from api.queries.command_status import fate_of
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import CommandFate, shaped
 from schemas.errors import Reject
-from sinks.reads.command_fate import fate_of
 
 router = guarded_router("commands")
 

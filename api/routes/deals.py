@@ -25,6 +25,7 @@ from api.preconditions import (
     record_modified,
 )
 from api.principal import Principal
+from api.queries import deals
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
@@ -32,7 +33,6 @@ from api.shapes import Deal, DealPage, shaped
 from schemas.errors import Reject
 from schemas.identity import derive_id
 from schemas.values import ShortText, Title, UuidText
-from sinks.reads import deals
 
 router = guarded_router("deals")
 PATH: Final = "/api/customers/deals"

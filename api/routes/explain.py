@@ -9,13 +9,13 @@ from fastapi import Query, Request
 from api.guards import require_features
 from api.instants import instant_text
 from api.principal import Principal
+from api.queries import explain
+from api.queries.customer_detail import entity
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import Explanation, shaped
 from schemas.errors import Reject
 from schemas.values import UuidText
-from sinks.reads import explain
-from sinks.reads.customer_detail import entity
 
 router = guarded_router("next interaction")
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from api.queries.ready import is_ready
 from api.services import Needed
 from schemas.errors import Retry
-from sinks.reads.ready import is_ready
 
 router = APIRouter(tags=["health"])
 #: Probes give up after a few seconds; a database that takes longer is not one to send requests to.

@@ -13,6 +13,7 @@ from api.guards import require_features
 from api.instants import instant_text
 from api.mutation_guards import Mutation
 from api.principal import Principal
+from api.queries.integration_warnings import chosen_warnings, open_warnings
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import Decided, WarningList, shaped
@@ -20,7 +21,6 @@ from schemas.errors import Reject
 from schemas.instants import format_instant
 from schemas.integration_decisions import CHOICES, MOST_WARNINGS, Resolution, SeenWarning, WarningsDecision
 from schemas.values import Instant
-from sinks.reads.integration_warnings import chosen_warnings, open_warnings
 
 router = guarded_router("integration warnings")
 _Kind = Literal["conflict", "refused", "failed", "detached", "brake", "auth", "disabled", "superseded"]

@@ -12,6 +12,7 @@ from api.bodies import RequestBody
 from api.guards import require_features
 from api.mutation_guards import Mutation
 from api.principal import Principal
+from api.queries.integrations import has_integration
 from api.routing import guarded_router
 from api.services import Needed, Services
 from api.shapes import IntegrationChangeDone, IntegrationRemoved, shaped
@@ -19,7 +20,6 @@ from runtime.connector_settings import read_connector_settings
 from runtime.secret_box import box_of
 from schemas.errors import Reject, Stop
 from schemas.integration_decisions import IntegrationChange, IntegrationRemoval, IntegrationValues
-from sinks.reads.integrations import has_integration
 
 router = guarded_router("integrations")
 _PATH: Final = "/api/customers/integrations/{integration}"

@@ -13,13 +13,13 @@ from api.command_gateway import Order, Rejection
 from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
+from api.queries.interaction_types import dictionary
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed, Services
 from api.shapes import TypeList, shaped
 from schemas.errors import Reject
 from schemas.values import Color, Flag, InteractionType, ShortText
-from sinks.reads.interaction_types import dictionary
 
 router = guarded_router("interaction types")
 PATH: Final = "/api/customers/interaction-types"

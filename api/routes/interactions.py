@@ -18,6 +18,7 @@ from api.interaction_items import enriched, interaction_item, mirrors_of
 from api.preconditions import change, not_found, preconditions_of
 from api.principal import Principal
 from api.problems import validation_failed
+from api.queries.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
 from api.routing import guarded_router
 from api.services import Needed, Services
 from api.shapes import Interaction, InteractionPage, shaped
@@ -35,7 +36,6 @@ from schemas.values import (
     Title,
     UuidText,
 )
-from sinks.reads.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
 
 router = guarded_router("interactions")
 PATH: Final = "/api/customers/interactions"

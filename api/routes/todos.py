@@ -20,13 +20,13 @@ from api.guards import require_features
 from api.interaction_items import enriched, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal
+from api.queries.old_lists import OldListQuery, old_list
 from api.routes.interactions import Done
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import TodoPage, shaped
 from runtime.gateway_settings import GatewaySettings
 from schemas.values import UuidText
-from sinks.reads.old_lists import OldListQuery, old_list
 
 router = guarded_router("todos (deprecated)")
 PATH: Final = "/api/customers/todos"

@@ -14,12 +14,12 @@ from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.problems import LegacyError
+from api.queries.command_status import fate_of
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import Undone, shaped
 from domain.undo_image import command_id_of
 from schemas.errors import Reject
-from sinks.reads.command_fate import fate_of
 
 router = guarded_router("undo")
 _PATH: Final = "/api/audit_logs/audit-logs/actions/undo"

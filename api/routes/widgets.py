@@ -12,10 +12,10 @@ from api.feature_flags import legacy_shows
 from api.guards import require_features
 from api.interaction_items import enriched, mirrors_of
 from api.principal import Principal
+from api.queries import widgets
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import NextWidget, TodoWidget, shaped
-from sinks.reads import widgets
 
 router = guarded_router("widgets")
 

@@ -9,9 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.queries.integrations import integrations_of
 from runtime.postgres import connect
 from schemas.topics import INTEGRATION_DECISIONS, INTEGRATION_EVENTS, TOPICS
-from sinks.reads.integrations import integrations_of
 from tests.connectors.trello_world import TrelloWorld
 from tests.harness.gateway import ALL_FEATURES, USER, serving
 from tests.harness.roles import wait_until

@@ -10,19 +10,19 @@ from typing import Any
 import psycopg
 import pytest
 
+from api.queries.adapter_targets import find_target
+from api.queries.customer_detail import views_of
+from api.queries.customers import SORTS, CustomerQuery, customers
+from api.queries.explain import candidates
+from api.queries.interaction_types import dictionary
+from api.queries.keyset import After
+from api.queries.old_lists import OldListQuery, old_list
+from api.queries.scope import Scope
+from api.queries.widgets import customer_todos, next_interactions
 from runtime.postgres import connect, connection_parameters
 from runtime.settings import Settings
 from sinks.legacy_tables import lift_freeze
-from sinks.reads.adapter_targets import find_target
-from sinks.reads.customer_detail import views_of
-from sinks.reads.customers import SORTS, CustomerQuery, customers
-from sinks.reads.explain import candidates
 from sinks.reads.flags import flags_of
-from sinks.reads.interaction_types import dictionary
-from sinks.reads.keyset import After
-from sinks.reads.old_lists import OldListQuery, old_list
-from sinks.reads.scope import Scope
-from sinks.reads.widgets import customer_todos, next_interactions
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
 from tests.integration.test_storeroom import Log
 from tests.stack_fixtures import own_world

@@ -57,7 +57,7 @@ def unstorable_subject_believed() -> None:
     "test:tests/integration/api/test_read_pool.py",
 )
 def silent_database_awaited() -> None:
-    from runtime import postgres_pool
+    from api import read_pool as postgres_pool
 
     postgres_pool._hang_up = lambda _connection: None
 

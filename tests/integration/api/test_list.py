@@ -211,7 +211,7 @@ def test_the_gateways_connections_cannot_write(stored: Settings) -> None:
 
     import psycopg
 
-    from runtime.postgres_pool import ReadPool
+    from api.read_pool import ReadPool
 
     async def write() -> None:
         pool = ReadPool(stored, size=1, seconds=5)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from pydantic import SecretStr
 
-from runtime.postgres_pool import ReadPool
+from api.read_pool import ReadPool
 from runtime.settings import Settings
 from schemas.errors import Retry
 from tests.harness.tcp_proxy import TcpProxy

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from api.answers import written
 from api.command_gateway import CommandGateway, Order, Rejection, keyed_command_id
+from api.command_producer import Settled
 from api.principal import Principal
 from api.problems import UnknownOutcome
-from runtime.command_sender import Settled
-from runtime.outcome_listener import Heard
+from api.result_consumer import Heard
 from schemas.errors import Reject, Retry
 from schemas.identity import derive_id
 from schemas.topics import COMMANDS

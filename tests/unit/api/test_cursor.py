@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from api.cursor import make_cursor, read_cursor
 from api.problems import LegacyError
-from sinks.reads.keyset import After
+from api.queries.keyset import After
 
 ID = "33333333-3333-4333-8333-333333333333"
 FILTERS = {"status": ("planned",), "entity_id": None}

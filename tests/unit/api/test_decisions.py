@@ -10,12 +10,12 @@ from typing import Any
 import orjson
 import pytest
 
+from api.command_producer import Settled
 from api.decisions import DecisionGateway
+from api.integration_event_consumer import DECIDED
 from api.principal import Principal
 from api.problems import UndecidedYet, response_of
-from runtime.command_sender import Settled
-from runtime.mapping_listener import DECIDED
-from runtime.outcome_listener import Heard
+from api.result_consumer import Heard
 from schemas.errors import Retry
 from schemas.integration_decisions import WarningsDecision
 from schemas.integration_events import WarningsDecided

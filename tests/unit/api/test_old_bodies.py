@@ -12,10 +12,10 @@ from api.adapters.moving import move_step
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
 from api.adapters.old_items import activity, old_instant, page, todo
 from api.adapters.translation import create_activity, create_todo, update_activity, update_todo
+from api.queries.interaction_views import COLUMNS
+from api.queries.scope import Scope
 from schemas.errors import Reject
 from schemas.payloads import PAYLOADS
-from sinks.reads.interaction_views import COLUMNS
-from sinks.reads.scope import Scope
 
 ENTITY = "30000000-0000-4000-8000-000000000001"
 ID = "40000000-0000-4000-8000-000000000001"

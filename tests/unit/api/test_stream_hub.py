@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
+from api.integration_event_consumer import FIRST_PARTITION
+from api.result_consumer import Heard
 from api.stream_hub import QUEUE_LENGTH, StreamHub, Subscription, format_position, parse_position
-from runtime.mapping_listener import FIRST_PARTITION
-from runtime.outcome_listener import Heard
 from schemas.cache_tags import feature_flags
 from schemas.errors import Reject
 

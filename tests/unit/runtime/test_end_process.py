@@ -7,8 +7,9 @@ import signal
 
 import pytest
 
-from runtime import outcome_listener, supervised_thread
-from runtime.outcome_listener import OutcomeListener
+from api import result_consumer as outcome_listener
+from api.result_consumer import OutcomeListener
+from runtime import supervised_thread
 from runtime.settings import Settings
 from schemas.errors import Stop
 

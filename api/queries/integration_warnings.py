@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from api.queries.scope import Connection, Row, Scope, fetch
 from schemas.flags import EXTERNAL_SYNC
-from sinks.reads.scope import Connection, Row, Scope, fetch
 
 _SQL: Final = """
 SELECT id::text, integration_id, interaction_id::text, entity_id::text, external_id, kind, field, detail,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sinks.reads.scope import Connection, Scope, fetch
+from api.queries.scope import Connection, Scope, fetch
 
 _SQL: Final = """
 SELECT entity_id::text AS entity_id, version, updated_at FROM customer_interactions

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import psycopg
 
+from api.queries.scope import Connection, Scope, fetch
 from schemas.flags import EXTERNAL_SYNC
 from schemas.instants import format_instant
-from sinks.reads.scope import Connection, Scope, fetch
 
 _SQL: Final = """
 SELECT mapping.local_id::text, mapping.integration_id, mapping.external_id, mapping.external_url,

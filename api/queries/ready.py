@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sinks.reads.scope import Connection
+from api.queries.scope import Connection
 
 
 async def is_ready(connection: Connection) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sinks.reads.scope import Connection, Row, Scope, fetch
+from api.queries.scope import Connection, Row, Scope, fetch
 
 # The order of the spec's "Next interaction derivation algorithm".
 _SQL: Final = """

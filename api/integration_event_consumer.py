@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from runtime.outcome_listener import OutcomeListener
+from api.result_consumer import OutcomeListener
 from schemas.integration_events import PREFIX
 from schemas.topics import INTEGRATION_EVENTS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sinks.reads.interaction_views import View, view_sql
-from sinks.reads.scope import Connection, Row, Scope, fetch, like
+from api.queries.interaction_views import View, view_sql
+from api.queries.scope import Connection, Row, Scope, fetch, like
 
 #: Most rows of an answer that asks for all.
 MOST_ROWS: Final = 2000

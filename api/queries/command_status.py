@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from api.queries.scope import Connection, Scope, fetch
 from domain.log_identity import logged_id
-from sinks.reads.scope import Connection, Scope, fetch
 
 _SQL: Final = """
 SELECT command_id, command_type, entity_id::text AS entity_id, interaction_id::text AS interaction_id,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sinks.reads.interaction_views import COLUMNS, legacy_sql, view_sql
-from sinks.reads.scope import Connection, Row, Scope, fetch
+from api.queries.interaction_views import COLUMNS, legacy_sql, view_sql
+from api.queries.scope import Connection, Row, Scope, fetch
 
 # Soonest first puts the overdue ones on top; the owner is the next interaction's, else the customer's.
 _NEXT: Final = """

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sinks.reads.interaction_views import COLUMNS, view_sql
-from sinks.reads.scope import Connection, Row, Scope, fetch
+from api.queries.interaction_views import COLUMNS, view_sql
+from api.queries.scope import Connection, Row, Scope, fetch
 
 _IDS: Final = ("id", "entity_id", "deal_id", "author_user_id", "owner_user_id", "todo_id")
 _SHOWN: Final = ", ".join(f"v.{name}::text AS {name}" if name in _IDS else f"v.{name}" for name in COLUMNS)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sinks.reads.interaction_views import View, view_sql
-from sinks.reads.scope import Connection, Row, Scope, fetch
+from api.queries.interaction_views import View, view_sql
+from api.queries.scope import Connection, Row, Scope, fetch
 
 #: Most rows of each view in a detail answer; the lists page through more.
 MOST_ROWS: Final = 100

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from api.queries.scope import Connection, Row, Scope, fetch
 from domain.default_types import DEFAULT_TYPES
-from sinks.reads.scope import Connection, Row, Scope, fetch
 
 _SQL: Final = """
 SELECT t.code, t.label, t.icon, t.color, t.actionable FROM interaction_types t

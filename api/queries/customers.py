@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sinks.reads.customer_detail import ENTITY_COLUMNS
-from sinks.reads.keyset import After, Direction
-from sinks.reads.scope import Connection, Row, Scope, fetch, like
+from api.queries.customer_detail import ENTITY_COLUMNS
+from api.queries.keyset import After, Direction
+from api.queries.scope import Connection, Row, Scope, fetch, like
 
 #: Sort field → its column and the type of a cursor's value.
 SORTS: Final[dict[str, tuple[str, str]]] = {

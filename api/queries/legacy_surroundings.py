@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from api.queries.scope import Connection, Scope, fetch
 from domain.default_types import DEFAULT_TYPES
 from domain.legacy_rows import Surroundings
-from sinks.reads.scope import Connection, Scope, fetch
 
 _SQL: Final = """
 SELECT EXISTS (SELECT 1 FROM customer_entities e WHERE e.id = %(entity)s

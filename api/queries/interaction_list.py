@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sinks.reads.keyset import After, Direction, order_sql
-from sinks.reads.scope import Connection, Row, Scope, fetch, like
+from api.queries.keyset import After, Direction, order_sql
+from api.queries.scope import Connection, Row, Scope, fetch, like
 
 #: Sort field → its column, the type of its values, and whether they can be empty.
 SORTS: Final[dict[str, tuple[str, type, bool]]] = {
