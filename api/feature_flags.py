@@ -9,7 +9,7 @@ from typing import Final
 from api.principal import Principal
 from api.services import Services
 from schemas.flags import LEGACY_ADAPTERS, UNIFIED
-from sinks.reads.flags import Flag, flags_of_async
+from sinks.flags import Flag, flags_of_async
 
 #: A change is seen within this time, plus one read.
 FRESH_SECONDS: Final = 1.5

@@ -246,7 +246,7 @@ def sync(
     from connectors.plan import apply_plan, make_plan
     from connectors.poller import poll
     from schemas.flags import EXTERNAL_SYNC
-    from sinks.reads.flags import flags_of
+    from sinks.flags import flags_of
 
     with _opened(identity) as (link, connection):
         if link.integration.state == "disabled":

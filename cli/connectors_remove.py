@@ -28,8 +28,8 @@ def remove(
 ) -> None:
     """Remove an integration and leave its mirrors alone."""
     from connectors.integration_events import Announcer
+    from connectors.producer import AcknowledgedSender
     from connectors.removal import Removal, removed_data
-    from runtime.acknowledged_sender import AcknowledgedSender
     from runtime.connector_settings import read_connector_settings
     from runtime.postgres import connect
     from sinks.sync_integrations import read_integration

@@ -94,7 +94,7 @@ def _show(settings: Settings, dictionaries: list[Sample], week: list[Sample]) ->
     from cli.audit_command import run_audit
     from cli.demo_check import check_outcomes
     from cli.demo_week import publish_week
-    from sinks.reads.operator_next import next_interactions
+    from cli.next_query import next_interactions
 
     out = console()
     report = publish_week(settings, dictionaries, week)

@@ -49,7 +49,7 @@ def list_flags(
 ) -> None:
     """Show the flags of a tenant."""
     from runtime.postgres import connect
-    from sinks.reads.flags import flags_of
+    from sinks.flags import flags_of
 
     with connect(load_settings(), application_name="interactions-flags") as connection:
         flags = flags_of(connection, str(tenant)).values()

@@ -19,7 +19,7 @@ from runtime.settings import load_settings
 from schemas.instants import format_instant
 
 if TYPE_CHECKING:
-    from sinks.reads.operator_next import NextRow
+    from cli.next_query import NextRow
 
 _HELP = (
     "Show customers with their next interaction, soonest first.\n\n"
@@ -49,7 +49,7 @@ def show_next(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """Show customers with their next interaction."""
-    from sinks.reads.operator_next import next_interactions
+    from cli.next_query import next_interactions
 
     now = datetime.now(UTC)
     rows = next_interactions(

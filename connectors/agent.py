@@ -16,7 +16,7 @@ import structlog
 from faust.transport.drivers import aiokafka as driver
 from mode import Service
 
-from runtime.faust_broker import faust_broker
+from connectors.faust_broker import faust_broker
 from runtime.settings import Settings
 from schemas.topics import EVENTS, INTEGRATION_DECISIONS
 

@@ -16,9 +16,9 @@ from connectors.integration_events import event_record
 from connectors.links import utc_now
 from connectors.mirror_events import mapping_changed
 from connectors.patience import Patience
+from connectors.producer import OutRecord
 from connectors.removal import removed_data
 from connectors.resolution import resolve
-from runtime.acknowledged_sender import OutRecord
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
 from runtime.settings import Settings

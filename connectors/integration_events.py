@@ -8,7 +8,7 @@ from uuid import uuid4
 import structlog
 
 from connectors.links import utc_now
-from runtime.acknowledged_sender import AcknowledgedSender, OutRecord
+from connectors.producer import AcknowledgedSender, OutRecord
 from schemas.errors import Retry
 from schemas.identity import derive_id
 from schemas.instants import format_instant

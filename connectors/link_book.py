@@ -14,14 +14,14 @@ import structlog
 from connectors.breaker import Breaker
 from connectors.integration_events import Announcer
 from connectors.links import Opened, open_link, sending, utc_now
-from runtime.acknowledged_sender import AcknowledgedSender
+from connectors.producer import AcknowledgedSender
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
 from runtime.secret_box import SecretBox, box_of
 from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.flags import EXTERNAL_SYNC
-from sinks.reads.flags import flags_of
+from sinks.flags import flags_of
 from sinks.sync_integrations import Integration, list_integrations, set_health
 from sinks.windows import try_lead
 

@@ -16,9 +16,9 @@ from connectors.exchange import EXCHANGE_SECONDS, Deadline
 from connectors.http import LONGEST_WAIT, make_client
 from connectors.link import Announce, Link, announce_nothing
 from connectors.policy import Policy
+from connectors.producer import AcknowledgedSender, OutRecord
 from connectors.pulling import PulledCommand, SendCommands
 from connectors.token_bucket import TokenBuckets
-from runtime.acknowledged_sender import AcknowledgedSender, OutRecord
 from runtime.postgres import connect
 from runtime.secret_box import Sealed, SecretBox
 from runtime.settings import Settings

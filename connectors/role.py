@@ -20,11 +20,11 @@ from connectors.chores import do_chores, has_due
 from connectors.decider import Decider
 from connectors.link_book import LinkBook
 from connectors.marker import Marker
+from connectors.producer import AcknowledgedSender
 from connectors.role_health import RoleHealth
 from connectors.turns import Turns
 from connectors.webhook_app import WebhookApp
 from connectors.worker import Worker
-from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.backoff import Backoff
 from runtime.connector_settings import ConnectorSettings, read_connector_settings
 from runtime.faust_worker import run_worker

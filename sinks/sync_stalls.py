@@ -16,7 +16,7 @@ from runtime.postgres import Connection
 from runtime.stalls import Stall
 from schemas.flags import EXTERNAL_SYNC
 from schemas.instants import format_instant
-from sinks.reads.flags import flags_of
+from sinks.flags import flags_of
 from sinks.sync_integrations import Integration, list_integrations
 
 #: How long work may wait without any progress of its integration.

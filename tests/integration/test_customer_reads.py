@@ -21,8 +21,8 @@ from api.queries.scope import Scope
 from api.queries.widgets import customer_todos, next_interactions
 from runtime.postgres import connect, connection_parameters
 from runtime.settings import Settings
+from sinks.flags import flags_of
 from sinks.legacy_tables import lift_freeze
-from sinks.reads.flags import flags_of
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
 from tests.integration.test_storeroom import Log
 from tests.stack_fixtures import own_world

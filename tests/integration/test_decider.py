@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from connectors.decider import Decider
-from runtime.acknowledged_sender import OutRecord
+from connectors.producer import OutRecord
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.errors import Retry

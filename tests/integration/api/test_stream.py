@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from connectors.integration_events import event_record
-from runtime.acknowledged_sender import AcknowledgedSender
+from connectors.producer import AcknowledgedSender
 from runtime.settings import Settings
 from schemas import cache_tags
 from tests.harness.gateway import Gateway, serving

@@ -19,7 +19,7 @@ from mode import Service
 from pydantic import SecretStr
 
 from connectors.agent import make_app
-from runtime.faust_broker import faust_broker
+from connectors.faust_broker import faust_broker
 from runtime.settings import Settings
 from schemas.errors import Stop
 
