@@ -18,7 +18,8 @@ from connectors.conformance import FULL
 from connectors.contract import Context, Provider
 from connectors.http import make_client
 from connectors.pages import read_pages
-from connectors.providers import caldav, trello, webhook
+from connectors.providers import trello, webhook
+from connectors.providers.caldav import provider as caldav
 from connectors.remote import Gone, Intent, RemoteObject
 from connectors.token_bucket import TokenBuckets
 from connectors.trouble import pause_before, reason_of

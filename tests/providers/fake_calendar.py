@@ -13,7 +13,7 @@ import httpx2
 from pydantic import SecretStr
 
 from connectors.contract import Provider
-from connectors.providers.caldav import DECLARATION, CaldavSettings
+from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
 from tests.providers.linked import context
 
 HOME = "/cal/"

@@ -15,7 +15,7 @@ from caldav.calendarobjectresource import CalendarObjectResource, Todo
 from pydantic import SecretStr
 
 from connectors.conformance import ProviderConformance, Stage
-from connectors.providers.caldav import DECLARATION, CaldavSettings
+from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
 from tests.providers.linked import LossyTransport, context
 from tests.providers.radicale_server import PASSWORD, USER, RadicaleServer, radicale
 from tests.providers.xandikos_server import XandikosServer

@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 
 from connectors.conformance import FULL
 from connectors.contract import Provider
-from connectors.providers.caldav import DECLARATION, CaldavSettings
+from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
 from connectors.remote import Gone, Intent, RemoteObject
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
 from tests.providers.linked import context
@@ -220,7 +220,7 @@ class TestPolling:
         assert stage.provider.changes(page.cursor).changes == ()
 
     def test_more_than_one_multiget(self, stage: CaldavStage, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("connectors.providers.caldav._AT_ONCE", 2)
+        monkeypatch.setattr("connectors.providers.caldav.provider._AT_ONCE", 2)
         for number in range(5):
             stage.provider.create(dataclasses.replace(INTENT, marker=f"m-{number}"))
         assert len(stage.provider.changes(None).changes) == 5

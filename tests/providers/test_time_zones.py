@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.ics.content_lines import content_lines
-from connectors.ics.vtimezone import ObjectZone
-from connectors.ics.zones import Zones, named_zone
+from connectors.providers.caldav.ics.content_lines import content_lines
+from connectors.providers.caldav.ics.vtimezone import ObjectZone
+from connectors.providers.caldav.ics.zones import Zones, named_zone
 
 BERLIN: Final = ZoneInfo("Europe/Berlin")
 #: As Outlook writes it.

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from connectors.ics.moments import Days
+from connectors.providers.caldav.ics.date_times import Days
 
 DAYS: Final = Days(ZoneInfo("Europe/Berlin"), time(9))
 #: A zone's name may also be a known one, or have a meaning of its own in each object.

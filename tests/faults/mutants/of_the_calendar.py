@@ -16,7 +16,7 @@ _TEXTS: Final = "test:tests/providers/test_vtodo.py"
     f"{_TEXTS}::TestDue::test_the_zone_of_an_object_is_its_own",
 )
 def zone_of_another_object() -> None:
-    from connectors.ics.zones import Zones
+    from connectors.providers.caldav.ics.zones import Zones
 
     real = Zones._defined
     kept: dict[str, Any] = {}
@@ -35,7 +35,7 @@ def zone_of_another_object() -> None:
 def decoded_before_unfolding() -> None:
     import re
 
-    from connectors.ics.content_lines import ContentLine
+    from connectors.providers.caldav.ics.content_lines import ContentLine
 
     def text(self: Any) -> str:
         return re.sub(r"\r?\n[ \t]", "", self.octets.decode(errors="replace")).rstrip("\r\n")
@@ -48,7 +48,7 @@ def decoded_before_unfolding() -> None:
     f"{_TEXTS}::TestFieldsAlone::test_an_unreadable_field_is_named_and_hides_no_other",
 )
 def unreadable_field_hides_all() -> None:
-    from connectors.vtodo import TodoText
+    from connectors.providers.caldav.vtodo import TodoText
     from schemas.errors import Skip
 
     real = TodoText.read
@@ -67,7 +67,7 @@ def unreadable_field_hides_all() -> None:
     f"{_TEXTS}::TestLinesThatAreNotOurs::test_a_new_property_goes_before_the_alarms",
 )
 def written_behind_the_alarms() -> None:
-    from connectors.ics import editing
+    from connectors.providers.caldav.ics import editing
 
     real = editing.with_properties
 
@@ -81,7 +81,7 @@ def written_behind_the_alarms() -> None:
 
 @mutant("a new due date drops the start", f"{_TEXTS}::TestDue::test_alarms_keep_their_anchor")
 def start_dropped() -> None:
-    from connectors.ics.due import Schedule
+    from connectors.providers.caldav.ics.due import Schedule
 
     real = Schedule.moved_to
 
@@ -96,7 +96,7 @@ def start_dropped() -> None:
     f"{_TEXTS}::TestStatus::test_an_undone_deletion_leaves_the_object_as_it_was",
 )
 def status_before_deletion_forgotten() -> None:
-    from connectors.vtodo import STATUS_BEFORE, TodoText
+    from connectors.providers.caldav.vtodo import STATUS_BEFORE, TodoText
 
     real = TodoText.deleting
 

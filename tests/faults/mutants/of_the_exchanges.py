@@ -74,6 +74,6 @@ def reference_not_resolved() -> None:
     f"{_UNIT}/test_targets.py::test_only_the_tag_of_the_very_bytes_is_for_writes",
 )
 def weak_tag_in_if_match() -> None:
-    from connectors import entity_tags
+    from connectors.providers.caldav import entity_tags
 
     entity_tags.is_strong = lambda tag: tag is not None

@@ -92,6 +92,6 @@ def moved_mirror_not_found() -> None:
     f"{_PLACES}TestSpelling::test_reports_and_writes_name_one_object",
 )
 def paths_compared_as_spelled() -> None:
-    from connectors.providers import caldav
+    from connectors.providers.caldav import provider as caldav
 
     caldav.normal_path = lambda path: path

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx2
 import pytest
 
-from connectors.entity_tags import is_strong, same_tag, strong_tag
+from connectors.providers.caldav.entity_tags import is_strong, same_tag, strong_tag
 from connectors.targets import local_path, origin_text
 
 BASE = "http://host:2825/dav/cal/"

@@ -6,8 +6,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from connectors.ics.content_lines import ContentLine, components, content_lines, folded, own_lines
-from connectors.ics.moments import utc
+from connectors.providers.caldav.ics.content_lines import (
+    ContentLine,
+    components,
+    content_lines,
+    folded,
+    own_lines,
+)
+from connectors.providers.caldav.ics.date_times import utc
 
 #: The largest INTEGER (RFC 5545 section 3.3.8).
 _LAST_SEQUENCE: Final = 2**31 - 1

@@ -9,8 +9,8 @@ from typing import Final
 
 from icalendar.prop import vDuration
 
-from connectors.ics.content_lines import ContentLine
-from connectors.ics.moments import Calendar, Moment
+from connectors.providers.caldav.ics.content_lines import ContentLine
+from connectors.providers.caldav.ics.date_times import Calendar, Moment
 from schemas.instants import parse_instant
 
 _ZERO: Final = timedelta()

@@ -8,8 +8,8 @@ from typing import Final
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from connectors.providers.caldav.url_paths import normal_path
 from connectors.targets import local_path
-from connectors.url_paths import normal_path
 from schemas.errors import Retry
 
 DAV: Final = "{DAV:}"

@@ -11,7 +11,7 @@ from typing import Final
 
 from icalendar.prop import vUTCOffset
 
-from connectors.ics.content_lines import ContentLine, components, own_lines
+from connectors.providers.caldav.ics.content_lines import ContentLine, components, own_lines
 
 _LOCAL: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)Z?)?", re.ASCII)
 _DAY: Final = re.compile(r"([+-]?\d{0,2})(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)

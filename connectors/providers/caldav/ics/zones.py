@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
-from connectors.ics.content_lines import ContentLine, components, own_lines
-from connectors.ics.vtimezone import ObjectZone
+from connectors.providers.caldav.ics.content_lines import ContentLine, components, own_lines
+from connectors.providers.caldav.ics.vtimezone import ObjectZone
 
 
 class Zones:

@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime, time, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from connectors.ics.content_lines import ContentLine
-from connectors.ics.zones import Zones
+from connectors.providers.caldav.ics.content_lines import ContentLine
+from connectors.providers.caldav.ics.zones import Zones
 from schemas.instants import parse_instant
 
 _VALUE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII)

@@ -14,9 +14,15 @@ from typing import Any, Final
 from icalendar.parser import split_on_unescaped_comma, unescape_backslash
 
 from connectors.coarse_forms import one_line, plain
-from connectors.ics.content_lines import ContentLine, components, content_lines, folded, own_lines
-from connectors.ics.due import Schedule
-from connectors.ics.moments import Calendar, Days, utc
+from connectors.providers.caldav.ics.content_lines import (
+    ContentLine,
+    components,
+    content_lines,
+    folded,
+    own_lines,
+)
+from connectors.providers.caldav.ics.date_times import Calendar, Days, utc
+from connectors.providers.caldav.ics.due import Schedule
 from schemas.errors import Skip
 
 MARKER: Final = "X-CUSTOMER-INTERACTION"
