@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from schemas.errors import Reject, Stop
 
 if TYPE_CHECKING:
-    from connectors.declaration import Declaration
+    from connectors.sdk.declaration import Declaration
     from runtime.secret_box import SecretBox
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{2,60}")
@@ -68,7 +68,7 @@ def settings_of(
     :param known: secrets that are stored already; ``secret`` replaces those it names.
     :raises Reject: the settings do not fit; every field is named.
     """
-    from connectors.integration_settings import stored_settings
+    from connectors.service.integration_settings import stored_settings
 
     hidden = declared.settings.secret_fields()
     misplaced = sorted(hidden & plain.keys())

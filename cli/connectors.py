@@ -26,11 +26,11 @@ from schemas.errors import Reject, Stop
 from schemas.instants import format_instant
 
 if TYPE_CHECKING:
-    from connectors.link import Link
-    from connectors.pulling import PulledCommand
+    from connectors.store.integrations import Integration
+    from connectors.store.warnings import SyncWarning
+    from connectors.sync.commands import PulledCommand
+    from connectors.sync.session import Link
     from runtime.postgres import Connection
-    from sinks.sync_integrations import Integration
-    from sinks.sync_warnings import SyncWarning
 
 _EXAMPLES = """
 [bold]Examples[/bold]
@@ -96,7 +96,7 @@ def register(app: typer.Typer) -> None:
 
 def providers(*, as_json: AsJson = False) -> None:
     """Show what can be connected."""
-    from connectors.catalogue import declarations
+    from connectors.service.catalogue import declarations
 
     for declared in declarations().values():
         hidden = declared.settings.secret_fields()
@@ -128,7 +128,7 @@ def providers(*, as_json: AsJson = False) -> None:
 
 def list_all(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
     """List integrations."""
-    from sinks.sync_integrations import list_integrations
+    from connectors.store.integrations import list_integrations
 
     with _database() as connection:
         found = list_integrations(connection, str(tenant) if tenant else None)
@@ -171,10 +171,10 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add an integration."""
-    from connectors.catalogue import declaration
-    from connectors.integration_settings import refuse_taken_remote, validated
-    from connectors.policy import Policy
-    from sinks.sync_integrations import Integration, insert_integration, read_integration
+    from connectors.service.catalogue import declaration
+    from connectors.service.integration_settings import refuse_taken_remote, validated
+    from connectors.store.integrations import Integration, insert_integration, read_integration
+    from connectors.sync.policy import Policy
 
     declared = declaration(provider)
     box = secret_box()
@@ -217,7 +217,7 @@ def add(
 
 def plan(identity: Id, *, as_json: AsJson = False) -> None:
     """Show what a first run would do."""
-    from connectors.plan import make_plan
+    from connectors.sync.initial_plan import make_plan
 
     with _opened(identity) as (link, connection):
         found = make_plan(link, connection)
@@ -243,8 +243,8 @@ def sync(
     as_json: AsJson = False,
 ) -> None:
     """Confirm the plan and start."""
-    from connectors.plan import apply_plan, make_plan
-    from connectors.poller import poll
+    from connectors.sync.initial_plan import apply_plan, make_plan
+    from connectors.sync.poller import poll
     from schemas.flags import EXTERNAL_SYNC
     from sinks.flags import flags_of
 
@@ -270,10 +270,10 @@ def sync(
 
 def status(identity: Id, *, as_json: AsJson = False) -> None:
     """Show how an integration is."""
-    from sinks.sync_integrations import read_integration
-    from sinks.sync_ledger import ledger_counts
-    from sinks.sync_mappings import count_mappings
-    from sinks.sync_warnings import list_warnings
+    from connectors.store.integrations import read_integration
+    from connectors.store.ledger import ledger_counts
+    from connectors.store.mappings import count_mappings
+    from connectors.store.warnings import list_warnings
 
     with _database() as connection:
         integration = read_integration(connection, identity)
@@ -310,8 +310,8 @@ def warnings(
     as_json: AsJson = False,
 ) -> None:
     """List open warnings."""
-    from sinks.sync_subjects import interaction_types
-    from sinks.sync_warnings import list_warnings
+    from connectors.store.interactions import interaction_types
+    from connectors.store.warnings import list_warnings
 
     with _database() as connection:
         found = list_warnings(
@@ -348,9 +348,9 @@ def retry(
     as_json: AsJson = False,
 ) -> None:
     """Try again, or decide."""
-    from connectors.resolution import resolve
+    from connectors.store.warnings import list_warnings
+    from connectors.sync.resolution import resolve
     from schemas.integration_decisions import Resolution
-    from sinks.sync_warnings import list_warnings
 
     if bool(ids) == all_of_them:
         raise typer.BadParameter("name warnings, or give --all")
@@ -373,8 +373,8 @@ def retry(
 
 def _hurry(connection: Connection, integration: str | None) -> int:
     """Make items due now that failed or wait for a later time; their number."""
-    from sinks.sync_integrations import list_integrations
-    from sinks.sync_ledger import retry_units
+    from connectors.store.integrations import list_integrations
+    from connectors.store.ledger import retry_units
 
     chosen = [each.id for each in list_integrations(connection) if integration in (None, each.id)]
     return sum(retry_units(connection, identity, None, datetime.now(UTC)) for identity in chosen)
@@ -387,8 +387,8 @@ def pause(identity: Id) -> None:
 
 def resume(identity: Id) -> None:
     """Go on with an integration."""
-    from sinks.sync_integrations import read_integration
-    from sinks.sync_warnings import settle_kind
+    from connectors.store.integrations import read_integration
+    from connectors.store.warnings import settle_kind
 
     with _database() as connection:
         integration = read_integration(connection, identity)
@@ -400,8 +400,8 @@ def resume(identity: Id) -> None:
 
 def rotate_secrets(*, as_json: AsJson = False) -> None:
     """Encrypt all secrets under the newest key."""
+    from connectors.store.integrations import list_integrations, set_secrets
     from runtime.secret_box import Sealed
-    from sinks.sync_integrations import list_integrations, set_secrets
 
     box, renewed = secret_box(), 0
     with _database() as connection:
@@ -419,7 +419,7 @@ def rotate_secrets(*, as_json: AsJson = False) -> None:
 
 
 def _change_state(identity: str, state: str, reason: str | None) -> None:
-    from sinks.sync_integrations import read_integration, set_state
+    from connectors.store.integrations import read_integration, set_state
 
     with _database() as connection:
         if read_integration(connection, identity) is None:
@@ -441,8 +441,8 @@ def _database() -> Iterator[Connection]:
 @contextlib.contextmanager
 def _opened(identity: str) -> Iterator[tuple[Link, Connection]]:
     """A link that looks and marks, but publishes nothing."""
-    from connectors.links import open_link
-    from sinks.sync_integrations import read_integration
+    from connectors.service.open_session import open_link
+    from connectors.store.integrations import read_integration
 
     def send(commands: Sequence[PulledCommand]) -> None:
         raise Stop(f"the command line publishes no commands ({len(commands)} were to be sent)")

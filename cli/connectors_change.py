@@ -13,7 +13,7 @@ from runtime.settings import load_settings
 from schemas.errors import Reject, Stop
 
 if TYPE_CHECKING:
-    from connectors.declaration import Declaration
+    from connectors.sdk.declaration import Declaration
 
 HELP = (
     "Change settings or secrets of an integration, for example a password that has expired.\n\n"
@@ -31,11 +31,11 @@ def change(
     secret: Annotated[list[str] | None, typer.Option(help="name=@file or name=env:NAME.")] = None,
 ) -> None:
     """Change settings and secrets; what the provider does not accept changes nothing."""
-    from connectors.catalogue import declaration
-    from connectors.integration_settings import refuse_taken_remote
+    from connectors.service.catalogue import declaration
+    from connectors.service.integration_settings import refuse_taken_remote
+    from connectors.store.integrations import lock_integration, read_integration, set_settings
     from runtime.postgres import connect
     from runtime.secret_box import Sealed
-    from sinks.sync_integrations import lock_integration, read_integration, set_settings
 
     plain, given = pairs(chosen or [], "--set"), pairs(secret or [], "--secret")
     if not plain and not given:

@@ -27,13 +27,13 @@ def remove(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; needs --yes.")] = False,
 ) -> None:
     """Remove an integration and leave its mirrors alone."""
-    from connectors.integration_events import Announcer
     from connectors.producer import AcknowledgedSender
-    from connectors.removal import Removal, removed_data
+    from connectors.service.integration_events import Announcer
+    from connectors.service.removal import Removal, removed_data
+    from connectors.store.integrations import read_integration
+    from connectors.store.mappings import count_mappings
     from runtime.connector_settings import read_connector_settings
     from runtime.postgres import connect
-    from sinks.sync_integrations import read_integration
-    from sinks.sync_mappings import count_mappings
 
     settings = load_settings()
     with connect(settings, application_name="interactions-connectors-cli", autocommit=True) as connection:

@@ -31,10 +31,10 @@ def restore(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Bring back what deletions at the provider ended."""
-    from connectors.restoration import find_restorable
-    from connectors.restoration import restore as bring_back
+    from connectors.store.integrations import read_integration
+    from connectors.sync.restoration import find_restorable
+    from connectors.sync.restoration import restore as bring_back
     from runtime.postgres import connect
-    from sinks.sync_integrations import read_integration
 
     try:
         moment = parse_instant(since) if since is not None else None

@@ -20,9 +20,9 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from connectors.contract import Context, Provider
-from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.remote import Gone, Health, Intent, RemoteObject
+from connectors.sdk.provider import Context, Provider
+from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.sdk.remote import Gone, Health, Intent, RemoteObject
 
 
 class {title}Settings(ProviderSettings):
@@ -84,7 +84,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.conformance import ProviderConformance, Stage
+from connectors.sdk.conformance import ProviderConformance, Stage
 from connectors.providers.{name} import DECLARATION
 
 

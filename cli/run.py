@@ -37,7 +37,7 @@ def run(role: Annotated[str, typer.Argument(help=f"One of: {', '.join(ROLES)}.")
         run_gateway(settings)
         return
     if role == "connectors":
-        from connectors.role import run_connectors
+        from connectors.service.process import run_connectors
 
         run_connectors(settings)
         return

@@ -10,8 +10,8 @@ from runtime.stalls import Stall
 
 def read_sync_stalls(settings: Settings) -> list[Stall]:
     """Integrations that make no progress."""
+    from connectors.store.stalls import sync_stalls
     from runtime.postgres import connect
-    from sinks.sync_stalls import sync_stalls
 
     with connect(settings, application_name="interactions-status", autocommit=True) as connection:
         return sync_stalls(connection, datetime.now(UTC))

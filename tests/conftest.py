@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 # The assertions of the providers' suite explain themselves when they fail; before anything imports it.
-pytest.register_assert_rewrite("connectors.conformance")
+pytest.register_assert_rewrite("connectors.sdk.conformance")
 pytest_plugins = ["tests.stack_fixtures"]
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and programs inherit that; the

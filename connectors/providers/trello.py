@@ -22,14 +22,14 @@ from urllib.parse import quote
 import httpx2
 from pydantic import Field, SecretStr, model_validator
 
-from connectors.answers import settled
-from connectors.coarse_forms import one_line, plain, to_milliseconds
-from connectors.contract import Context, Provider
-from connectors.credentials import Credentials, FixedHeader, RenewedToken
-from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.json_api import JsonApi
-from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
-from connectors.text_marker import MarkedText
+from connectors.sdk.coarse_forms import one_line, plain, to_milliseconds
+from connectors.sdk.credentials import Credentials, FixedHeader, RenewedToken
+from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.sdk.http_errors import settled
+from connectors.sdk.json_api import JsonApi
+from connectors.sdk.provider import Context, Provider
+from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
+from connectors.sdk.text_marker import MarkedText
 from schemas.errors import NeedsAuth, Reject, Retry, Skip
 from schemas.instants import format_instant, parse_instant
 

@@ -21,10 +21,10 @@ import httpx2
 import orjson
 from pydantic import Field, SecretStr, field_validator
 
-from connectors.answers import host_of, sent, settled
-from connectors.contract import FIELDS, Context, Provider
-from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.remote import Gone, Health, Intent, RemoteObject
+from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.sdk.http_errors import host_of, sent, settled
+from connectors.sdk.provider import FIELDS, Context, Provider
+from connectors.sdk.remote import Gone, Health, Intent, RemoteObject
 from schemas.errors import NeedsAuth, Retry, Stop
 from schemas.instants import format_instant
 

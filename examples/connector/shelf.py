@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from pydantic import Field, SecretStr
 
-from connectors.answers import sent, settled
-from connectors.coarse_forms import one_line
-from connectors.contract import Context, Provider
-from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
+from connectors.sdk.coarse_forms import one_line
+from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.sdk.http_errors import sent, settled
+from connectors.sdk.provider import Context, Provider
+from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from schemas.errors import Conflict, NeedsAuth, Reject
 
 _STATES: Final = {"planned": "open", "done": "done", "canceled": "dropped"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.catalogue import declarations
+from connectors.service.catalogue import declarations
 from schemas import errors
 
 ROOT = Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def test_the_example_is_found_where_the_page_puts_it(tmp_path: Path) -> None:
     """As installed: a copy beside the other providers, in a process of its own."""
     (tmp_path / "shelf.py").write_bytes((ROOT / "examples/connector/shelf.py").read_bytes())
     code = (
-        "import connectors.providers as providers; from connectors.catalogue import declaration;"
+        "import connectors.providers as providers; from connectors.service.catalogue import declaration;"
         f"providers.__path__.append({str(tmp_path)!r});"
         "print(declaration('shelf').title, sorted(declaration('shelf').settings.secret_fields()))"
     )

@@ -13,16 +13,16 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr
 
-from connectors.chores import pause_after
-from connectors.conformance import FULL
-from connectors.contract import Context, Provider
-from connectors.http import make_client
-from connectors.pages import read_pages
 from connectors.providers import trello, webhook
 from connectors.providers.caldav import provider as caldav
-from connectors.remote import Gone, Intent, RemoteObject
-from connectors.token_bucket import TokenBuckets
-from connectors.trouble import pause_before, reason_of
+from connectors.sdk.conformance import FULL
+from connectors.sdk.provider import Context, Provider
+from connectors.sdk.remote import Gone, Intent, RemoteObject
+from connectors.service.http_client import make_client
+from connectors.service.maintenance import pause_after
+from connectors.service.rate_limit import TokenBuckets
+from connectors.sync.failure_policy import pause_before, reason_of
+from connectors.sync.pages import read_pages
 from schemas.errors import InteractionsError, Retry
 from tests.harness.provider_answers import ProviderAnswers
 from tests.harness.seed import SEED

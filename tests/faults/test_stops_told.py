@@ -12,6 +12,8 @@ import orjson
 import pytest
 from confluent_kafka import TopicPartition
 
+from connectors.store import stalls as sync_stalls
+from connectors.store.integrations import Integration, insert_integration
 from runtime.kafka import make_admin, make_producer
 from runtime.postgres import connect
 from runtime.secret_box import read_box
@@ -19,9 +21,7 @@ from runtime.settings import Settings
 from runtime.stalls import Stall
 from schemas.flags import EXTERNAL_SYNC
 from schemas.topics import COMMANDS
-from sinks import sync_stalls
 from sinks.positions import read_progress
-from sinks.sync_integrations import Integration, insert_integration
 from streams.partition_ends import partition_ends
 from streams.stalls import core_stalls
 from tests.harness.hostile_server import Conversation, Script, answering, hostile

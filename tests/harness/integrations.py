@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sinks.sync_integrations import Integration
-from sinks.sync_warnings import SyncWarning
+from connectors.store.integrations import Integration
+from connectors.store.warnings import SyncWarning
 
 
 def an_integration(

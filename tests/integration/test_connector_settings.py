@@ -17,18 +17,13 @@ from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from cli.main import make_app
-from connectors import chores, providers
-from connectors.catalogue import declaration
-from connectors.chores import do_chores
-from connectors.link_book import Held, LinkBook
-from connectors.marker import Marker
-from runtime.connector_settings import ConnectorSettings
-from runtime.postgres import Connection, connect
-from runtime.secret_box import Sealed, read_box
-from runtime.settings import Settings
-from schemas.errors import Retry, Stop
-from schemas.flags import EXTERNAL_SYNC
-from sinks.sync_integrations import (
+from connectors import providers
+from connectors.service import maintenance as chores
+from connectors.service.catalogue import declaration
+from connectors.service.event_handler import Marker
+from connectors.service.maintenance import do_chores
+from connectors.service.registry import Held, LinkBook
+from connectors.store.integrations import (
     Integration,
     read_integration,
     set_health,
@@ -36,12 +31,18 @@ from sinks.sync_integrations import (
     set_settings,
     set_state,
 )
-from sinks.sync_ledger import LocalMark, mark_local
-from sinks.sync_mappings import Mapping, upsert_mapping
-from sinks.sync_removal import remove_integration
-from sinks.sync_stalls import note_poll
-from sinks.sync_subjects import interaction_types
-from sinks.sync_warnings import raise_warning
+from connectors.store.interactions import interaction_types
+from connectors.store.ledger import LocalMark, mark_local
+from connectors.store.mappings import Mapping, upsert_mapping
+from connectors.store.removal import remove_integration
+from connectors.store.stalls import note_poll
+from connectors.store.warnings import raise_warning
+from runtime.connector_settings import ConnectorSettings
+from runtime.postgres import Connection, connect
+from runtime.secret_box import Sealed, read_box
+from runtime.settings import Settings
+from schemas.errors import Retry, Stop
+from schemas.flags import EXTERNAL_SYNC
 from tests.harness.integrations import a_warning
 from tests.harness.roles import environment
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
@@ -354,8 +355,8 @@ def test_work_under_way_writes_nothing_of_a_removed_integration(
 
     note_poll(connection, found, read_now(connection))
     with (
-        mock.patch("connectors.marker.list_integrations", return_value=[found]),
-        mock.patch("connectors.marker.marks_of", return_value=marks),
+        mock.patch("connectors.service.event_handler.list_integrations", return_value=[found]),
+        mock.patch("connectors.service.event_handler.marks_of", return_value=marks),
         mock.patch.object(marker, "_decode", return_value=("kind", {})),
         pytest.raises(Retry, match="removed"),
     ):

@@ -9,15 +9,15 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.decider import Decider
 from connectors.producer import OutRecord
+from connectors.service.decision_handler import Decider
+from connectors.store.integrations import insert_integration, read_integration
+from connectors.store.warnings import SyncWarning, list_warnings, raise_warning
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.instants import format_instant
 from schemas.integration_decisions import CHANGE, DECIDE, REMOVE
-from sinks.sync_integrations import insert_integration, read_integration
-from sinks.sync_warnings import SyncWarning, list_warnings, raise_warning
 from tests.harness.integrations import a_warning, an_integration
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 

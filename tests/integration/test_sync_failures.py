@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
-from connectors import trouble, worker
-from connectors.breaker import Breaker
-from connectors.declaration import Declaration, MirroredField, ProviderSettings
-from connectors.http import Throttled
-from connectors.link import Link
-from connectors.policy import Policy
-from connectors.worker import Worker
+from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings
+from connectors.service.http_client import Throttled
+from connectors.store.integrations import insert_integration, read_integration, set_health, set_state
+from connectors.store.ledger import LocalMark, mark_local, retry_units
+from connectors.store.warnings import list_warnings
+from connectors.sync import failure_policy as trouble
+from connectors.sync import worker
+from connectors.sync.breaker import Breaker
+from connectors.sync.policy import Policy
+from connectors.sync.session import Link
+from connectors.sync.worker import Worker
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip, Stop
-from sinks.sync_integrations import insert_integration, read_integration, set_health, set_state
-from sinks.sync_ledger import LocalMark, mark_local, retry_units
-from sinks.sync_warnings import list_warnings
 from tests.harness.integrations import an_integration
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 from tests.stack_fixtures import own_world

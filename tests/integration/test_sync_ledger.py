@@ -9,10 +9,10 @@ from typing import Final
 
 import pytest
 
+from connectors.store.integrations import insert_integration
+from connectors.store.ledger import LocalMark, Unit, claim, finish, mark_local, renew
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
-from sinks.sync_integrations import insert_integration
-from sinks.sync_ledger import LocalMark, Unit, claim, finish, mark_local, renew
 from tests.harness.integrations import an_integration
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 

@@ -12,8 +12,8 @@ from xml.sax.saxutils import escape
 import httpx2
 from pydantic import SecretStr
 
-from connectors.contract import Provider
 from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
+from connectors.sdk.provider import Provider
 from tests.providers.linked import context
 
 HOME = "/cal/"

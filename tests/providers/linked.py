@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import httpx2
 
-from connectors.contract import Context
+from connectors.sdk.provider import Context
 
 
 class LossyTransport(httpx2.BaseTransport):

@@ -14,8 +14,8 @@ import pytest
 from caldav.calendarobjectresource import CalendarObjectResource, Todo
 from pydantic import SecretStr
 
-from connectors.conformance import ProviderConformance, Stage
 from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
+from connectors.sdk.conformance import ProviderConformance, Stage
 from tests.providers.linked import LossyTransport, context
 from tests.providers.radicale_server import PASSWORD, USER, RadicaleServer, radicale
 from tests.providers.xandikos_server import XandikosServer

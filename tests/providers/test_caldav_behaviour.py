@@ -13,10 +13,10 @@ import httpx2
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connectors.conformance import FULL
-from connectors.contract import Provider
 from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
-from connectors.remote import Gone, Intent, RemoteObject
+from connectors.sdk.conformance import FULL
+from connectors.sdk.provider import Provider
+from connectors.sdk.remote import Gone, Intent, RemoteObject
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
 from tests.providers.linked import context
 from tests.providers.radicale_server import USER

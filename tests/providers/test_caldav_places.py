@@ -10,10 +10,10 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from connectors.conformance import FULL
 from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
 from connectors.providers.caldav.url_paths import normal_path
-from connectors.remote import Gone, Intent, RemoteObject
+from connectors.sdk.conformance import FULL
+from connectors.sdk.remote import Gone, Intent, RemoteObject
 from schemas.errors import NeedsAuth, Reject, Retry, Skip
 from tests.providers.fake_calendar import HOME, FakeCalendar, multistatus, response
 from tests.providers.linked import context

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from connectors.store.mappings import mapping_of
+from connectors.store.warnings import list_warnings
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.instants import format_instant
-from sinks.sync_mappings import mapping_of
-from sinks.sync_warnings import list_warnings
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.test_caldav import CaldavStage
 from tests.providers.test_trello import TrelloStage

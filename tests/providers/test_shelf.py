@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from connectors.conformance import ProviderConformance, Stage
+from connectors.sdk.conformance import ProviderConformance, Stage
 from examples.connector.shelf import DECLARATION, ShelfSettings, to_moment
 from examples.connector.shelf_server import TOKEN, Shelf
 from tests.providers.linked import LossyTransport, context

@@ -10,8 +10,8 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr
 
-from connectors.conformance import ProviderConformance, Stage
 from connectors.providers.trello import DECLARATION, TrelloSettings
+from connectors.sdk.conformance import ProviderConformance, Stage
 from schemas.instants import format_instant
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.linked import LossyTransport, context

@@ -14,13 +14,13 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connectors.conformance import FULL
-from connectors.declaration import RateLimit
-from connectors.http import make_client
 from connectors.providers import trello as trello_provider
 from connectors.providers.trello import DECLARATION, TrelloSettings
-from connectors.remote import Gone, Intent, RemoteChange, RemoteObject
-from connectors.token_bucket import TokenBuckets
+from connectors.sdk.conformance import FULL
+from connectors.sdk.declaration import RateLimit
+from connectors.sdk.remote import Gone, Intent, RemoteChange, RemoteObject
+from connectors.service.http_client import make_client
+from connectors.service.rate_limit import TokenBuckets
 from schemas.errors import NeedsAuth, Reject, Retry
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.linked import SavedSecrets

@@ -17,26 +17,26 @@ from typing import Any
 
 import pytest
 
-from connectors.adoption import owner_of
-from connectors.breaker import Breaker
-from connectors.declaration import Declaration
-from connectors.link import Link
-from connectors.links import utc_now
-from connectors.marking import marks_of
-from connectors.plan import apply_plan, make_plan
-from connectors.policy import Policy
-from connectors.poller import poll
-from connectors.worker import Worker
+from connectors.sdk.declaration import Declaration
+from connectors.service.open_session import utc_now
+from connectors.store.integrations import insert_integration
+from connectors.store.interactions import Subject, read_subject
+from connectors.store.ledger import mark_local
+from connectors.store.mappings import mapping_of
+from connectors.store.removal import remove_integration
+from connectors.store.warnings import list_warnings
+from connectors.sync.adoption import owner_of
+from connectors.sync.breaker import Breaker
+from connectors.sync.change_marks import marks_of
+from connectors.sync.initial_plan import apply_plan, make_plan
+from connectors.sync.policy import Policy
+from connectors.sync.poller import poll
+from connectors.sync.session import Link
+from connectors.sync.worker import Worker
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.instants import format_instant
-from sinks.sync_integrations import insert_integration
-from sinks.sync_ledger import mark_local
-from sinks.sync_mappings import mapping_of
-from sinks.sync_removal import remove_integration
-from sinks.sync_subjects import Subject, read_subject
-from sinks.sync_warnings import list_warnings
 from tests.harness.integrations import an_integration
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.radicale_server import radicale

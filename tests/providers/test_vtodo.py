@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.coarse_forms import one_line, plain
 from connectors.providers.caldav.ics.date_times import AllDay, Days
 from connectors.providers.caldav.ics.editing import edited, with_properties
 from connectors.providers.caldav.vtodo import MARKER, UID_SUFFIX, Todo, TodoText, new_todo
+from connectors.sdk.coarse_forms import one_line, plain
 from schemas.errors import Skip
 
 NOW: Final = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connectors.coarse_forms import one_line
 from connectors.providers.caldav.ics.content_lines import ContentLine, content_lines, own_lines
 from connectors.providers.caldav.ics.editing import edited
 from connectors.providers.caldav.provider import DECLARATION
 from connectors.providers.caldav.vtodo import Todo, TodoText
+from connectors.sdk.coarse_forms import one_line
 from schemas.errors import Skip
 from tests.providers.radicale_server import radicale
 from tests.providers.test_caldav import CaldavStage

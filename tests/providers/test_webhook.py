@@ -15,14 +15,14 @@ import httpx2
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connectors.conformance import FULL, ProviderConformance, Stage
-from connectors.contract import Provider
-from connectors.declaration import RateLimit
-from connectors.http import make_client
 from connectors.providers.webhook import DECLARATION, WebhookSettings
-from connectors.remote import Intent, RemoteObject
-from connectors.token_bucket import TokenBuckets
-from connectors.trouble import pause_before
+from connectors.sdk.conformance import FULL, ProviderConformance, Stage
+from connectors.sdk.declaration import RateLimit
+from connectors.sdk.provider import Provider
+from connectors.sdk.remote import Intent, RemoteObject
+from connectors.service.http_client import make_client
+from connectors.service.rate_limit import TokenBuckets
+from connectors.sync.failure_policy import pause_before
 from schemas.errors import Reject, Retry, Stop
 from tests.harness.hostile_server import Conversation, hostile
 from tests.providers.asgi_thread import Switch, served

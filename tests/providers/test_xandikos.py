@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.conformance import ProviderConformance
+from connectors.sdk.conformance import ProviderConformance
 from tests.providers import test_caldav_behaviour
 from tests.providers.test_caldav import CaldavStage
 from tests.providers.test_caldav_behaviour import TestMaking

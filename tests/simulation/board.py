@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.contract import Context, Provider
-from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
+from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.sdk.provider import Context, Provider
+from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from schemas.errors import Conflict, NeedsAuth, Retry, Skip
 
 _NEVER = datetime.min.replace(tzinfo=UTC)

@@ -8,26 +8,26 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from connectors.breaker import Breaker
-from connectors.intake import take_in
-from connectors.integration_events import event_record
-from connectors.link import Link
-from connectors.marking import marks_of
-from connectors.policy import Policy
-from connectors.poller import poll
-from connectors.reconciler import reconcile
-from connectors.remote import RemoteChange
-from connectors.resolution import resolve
-from connectors.worker import Worker
+from connectors.sdk.remote import RemoteChange
+from connectors.service.integration_events import event_record
+from connectors.store.integrations import Integration, insert_integration
+from connectors.store.interactions import Subject, read_subject
+from connectors.store.ledger import mark_local
+from connectors.store.mappings import mapping_of
+from connectors.store.warnings import list_warnings
+from connectors.sync.breaker import Breaker
+from connectors.sync.change_marks import marks_of
+from connectors.sync.policy import Policy
+from connectors.sync.poller import poll
+from connectors.sync.reconciler import reconcile
+from connectors.sync.record_changes import take_in
+from connectors.sync.resolution import resolve
+from connectors.sync.session import Link
+from connectors.sync.worker import Worker
 from runtime.crash_points import CONNECTOR_POINTS
 from runtime.postgres import Connection
 from schemas.errors import Retry
 from schemas.instants import format_instant
-from sinks.sync_integrations import Integration, insert_integration
-from sinks.sync_ledger import mark_local
-from sinks.sync_mappings import mapping_of
-from sinks.sync_subjects import Subject, read_subject
-from sinks.sync_warnings import list_warnings
 from tests.harness.integrations import an_integration
 from tests.simulation.board import Board, BoardProvider, Thing, declaration_of
 from tests.simulation.core import Core, Desk

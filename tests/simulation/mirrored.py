@@ -10,20 +10,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.breaker import Breaker
-from connectors.link import Link
-from connectors.marking import marks_of
-from connectors.plan import Plan, apply_plan, make_plan
-from connectors.policy import Policy
-from connectors.poller import poll
-from connectors.worker import Worker
+from connectors.store.integrations import insert_integration, read_integration, set_state
+from connectors.store.interactions import read_subject
+from connectors.store.ledger import mark_local
+from connectors.store.mappings import Mapping, mapping_of
+from connectors.store.removal import remove_integration
+from connectors.store.warnings import SyncWarning, list_warnings
+from connectors.sync.breaker import Breaker
+from connectors.sync.change_marks import marks_of
+from connectors.sync.initial_plan import Plan, apply_plan, make_plan
+from connectors.sync.policy import Policy
+from connectors.sync.poller import poll
+from connectors.sync.session import Link
+from connectors.sync.worker import Worker
 from runtime.postgres import Connection
-from sinks.sync_integrations import insert_integration, read_integration, set_state
-from sinks.sync_ledger import mark_local
-from sinks.sync_mappings import Mapping, mapping_of
-from sinks.sync_removal import remove_integration
-from sinks.sync_subjects import read_subject
-from sinks.sync_warnings import SyncWarning, list_warnings
 from tests.harness.integrations import an_integration
 from tests.simulation.board import Board, BoardProvider, Thing, declaration_of
 from tests.simulation.core import Core, Desk

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.plan import apply_plan, make_plan
-from connectors.poller import poll
-from connectors.reconciler import look_at_everything
-from connectors.resolution import resolve
-from connectors.restoration import find_restorable, restore
+from connectors.sync.initial_plan import apply_plan, make_plan
+from connectors.sync.poller import poll
+from connectors.sync.reconciler import look_at_everything
+from connectors.sync.resolution import resolve
+from connectors.sync.restoration import find_restorable, restore
 from runtime.postgres import Connection
 from schemas.errors import Reject
 from tests.simulation.core import Core
@@ -183,14 +183,14 @@ def test_an_object_made_during_a_listing_is_not_missing(servers: Servers) -> Non
     row = world.connection.execute("SELECT clock_timestamp() - interval '1 hour'").fetchone()
     assert row is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("connectors.poller.Listing.begin", lambda _: _listing(row[0]))
+        patch.setattr("connectors.sync.poller.Listing.begin", lambda _: _listing(row[0]))
         taken = look_at_everything(world.link, world.connection).taken
     assert taken is not None
     assert later[0] not in taken.marked
 
 
 def _listing(began: object) -> object:
-    from connectors.listing import Listing
+    from connectors.sync.listing import Listing
 
     return Listing(began=began)  # type: ignore[arg-type]
 

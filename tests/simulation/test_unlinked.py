@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from connectors.plan import make_plan
-from connectors.reconciler import reconcile
+from connectors.sync.initial_plan import make_plan
+from connectors.sync.reconciler import reconcile
 from runtime.postgres import Connection
 from tests.simulation.core import Core
 from tests.simulation.mirrored import Mirrored

@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx2
 
-from connectors.exchange import CODING
+from connectors.sdk.exchange import CODING
 
 #: A server or proxy that compresses marks the tag of the compressed form so (Apache, Jetty).
 _CODED: Final = re.compile(r'(?:[-;]|--)(?:gzip|br|deflate|zstd)"\Z')

@@ -19,11 +19,6 @@ from zoneinfo import ZoneInfo
 import httpx2
 from pydantic import Field, SecretStr, field_validator
 
-from connectors.answers import host_of, sent, settled
-from connectors.coarse_forms import one_line, plain, to_seconds
-from connectors.contract import Context, Provider
-from connectors.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.exchange import CODING
 from connectors.providers.caldav import webdav as dav
 from connectors.providers.caldav.entity_tags import is_strong, same_tag, strong_tag
 from connectors.providers.caldav.ics.date_times import AllDay, Days
@@ -31,8 +26,13 @@ from connectors.providers.caldav.ics.editing import edited, with_properties
 from connectors.providers.caldav.url_paths import normal_path, parent_path
 from connectors.providers.caldav.vtodo import UID_SUFFIX, TodoText, new_todo
 from connectors.providers.caldav.webdav import CALDAV, DAV, DavResource, MultiStatus
-from connectors.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
-from connectors.targets import local_path, origin_text
+from connectors.sdk.coarse_forms import one_line, plain, to_seconds
+from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.sdk.exchange import CODING
+from connectors.sdk.http_errors import host_of, sent, settled
+from connectors.sdk.provider import Context, Provider
+from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
+from connectors.sdk.targets import local_path, origin_text
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
 from schemas.instants import parse_instant
 

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from icalendar.parser import split_on_unescaped_comma, unescape_backslash
 
-from connectors.coarse_forms import one_line, plain
 from connectors.providers.caldav.ics.content_lines import (
     ContentLine,
     components,
@@ -23,6 +22,7 @@ from connectors.providers.caldav.ics.content_lines import (
 )
 from connectors.providers.caldav.ics.date_times import Calendar, Days, utc
 from connectors.providers.caldav.ics.due import Schedule
+from connectors.sdk.coarse_forms import one_line, plain
 from schemas.errors import Skip
 
 MARKER: Final = "X-CUSTOMER-INTERACTION"

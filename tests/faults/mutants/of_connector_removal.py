@@ -15,7 +15,7 @@ _SETTINGS = "test:tests/integration/test_connector_settings.py::"
     f"{_UNLINKED}test_a_moved_mirror_of_a_removed_integration_is_found",
 )
 def former_mirrors_doubled() -> None:
-    from connectors import adoption
+    from connectors.sync import adoption
 
     adoption.was_removed = lambda *_: False
 
@@ -25,7 +25,7 @@ def former_mirrors_doubled() -> None:
     f"{_SETTINGS}test_work_under_way_writes_nothing_of_a_removed_integration",
 )
 def removal_ends_the_marker() -> None:
-    from sinks import sync_ledger
+    from connectors.store import ledger as sync_ledger
 
     class NeverRaised(Exception):
         pass

@@ -17,7 +17,7 @@ _INTEGRATION = "test:tests/integration"
     "::test_content_that_cannot_be_opened_is_reported_and_tried_again",
 )
 def unusable_content_taken_for_opened() -> None:
-    from connectors.link_book import LinkBook
+    from connectors.service.registry import LinkBook
 
     real = LinkBook._current
 
@@ -33,6 +33,6 @@ def unusable_content_taken_for_opened() -> None:
     f"{_INTEGRATION}/test_sync_failures.py::test_an_integration_that_stopped_is_not_healthy",
 )
 def healthy_beside_refused_credentials() -> None:
-    from connectors import trouble
+    from connectors.sync import failure_policy as trouble
 
     trouble.set_health = lambda *_: None

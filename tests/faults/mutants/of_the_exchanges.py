@@ -14,7 +14,7 @@ _UNIT = "test:tests/unit/connectors"
     f"{_UNIT}/test_exchange.py::test_a_server_that_keeps_an_exchange_going_is_left[_drip_body]",
 )
 def deadline_for_each_operation() -> None:
-    from connectors.exchange import Deadline
+    from connectors.sdk.exchange import Deadline
 
     Deadline.left = lambda self, at_most=None: self.seconds if at_most is None else at_most
 
@@ -24,7 +24,7 @@ def deadline_for_each_operation() -> None:
     f"{_UNIT}/test_exchange.py::test_retry_after_is_read_in_both_forms_and_capped",
 )
 def retry_after_without_end() -> None:
-    from connectors import answers
+    from connectors.sdk import http_errors as answers
 
     answers.bounded_pause = lambda seconds: seconds or 0.0
 
@@ -34,7 +34,7 @@ def retry_after_without_end() -> None:
     f"{_UNIT}/test_pages.py::test_the_same_cursor_without_a_change_is_tried_again_later",
 )
 def poll_without_progress() -> None:
-    from connectors import pages
+    from connectors.sync import pages
 
     pages._is_known = lambda _cursor, _seen: False
     pages._MOST_PAGES = 10**9
@@ -45,7 +45,7 @@ def poll_without_progress() -> None:
     f"{_UNIT}/test_turns.py::test_hostile_integrations_never_take_all_threads",
 )
 def threads_without_shares() -> None:
-    from connectors.turns import Turns, _Running
+    from connectors.service.turns import Turns, _Running
 
     def enter(self: Turns, integration: str) -> bool:
         import threading
@@ -64,7 +64,7 @@ def threads_without_shares() -> None:
 def reference_not_resolved() -> None:
     from urllib.parse import urlsplit
 
-    from connectors import targets
+    from connectors.sdk import targets
 
     targets.local_path = lambda _base, reference: urlsplit(reference).path
 

@@ -83,7 +83,9 @@ def marker_taken_for_a_loss() -> None:
 
 @mutant("a provider's pause that no clock can hold ends the connectors", _PAUSES)
 def provider_pause_ends_the_connectors() -> None:
-    from connectors import answers, chores, trouble
+    from connectors.sdk import http_errors as answers
+    from connectors.service import maintenance as chores
+    from connectors.sync import failure_policy as trouble
 
     answers.retry_after = lambda answer: float(answer.headers.get("retry-after", 0))
     for module in (answers, chores, trouble):

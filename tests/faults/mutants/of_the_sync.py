@@ -18,7 +18,8 @@ _PLACES = "test:tests/providers/test_caldav_places.py::"
     f"{_DELETIONS}test_a_board_that_is_not_there_cancels_nothing",
 )
 def missing_taken_for_deleted() -> None:
-    from connectors import missing, unit
+    from connectors.sync import item as unit
+    from connectors.sync import missing
 
     missing.confirm_gone = unit.confirm_gone = lambda _stock, _mapping, gone: gone
 
@@ -28,7 +29,7 @@ def missing_taken_for_deleted() -> None:
     f"{_DELETIONS}test_deletions_found_by_pushes_count_for_the_guard",
 )
 def pushed_deletions_unguarded() -> None:
-    from connectors import inward
+    from connectors.sync import inbound as inward
 
     inward.admit_deletion = lambda _link, _connection: None
 
@@ -38,7 +39,7 @@ def pushed_deletions_unguarded() -> None:
     f"{_DELETIONS}test_a_deletion_is_found_when_the_cursor_is_lost",
 )
 def listing_not_compared() -> None:
-    from connectors import listing
+    from connectors.sync import listing
 
     listing.mirrors_before = lambda *_: set()
 
@@ -48,7 +49,7 @@ def listing_not_compared() -> None:
     f"{_DELETIONS}test_only_live_mirrors_count_for_the_guard",
 )
 def dead_mirrors_counted() -> None:
-    from connectors import listing
+    from connectors.sync import listing
 
     listing.live_mirrors = lambda _connection, _integration, ids: set(ids)
 
@@ -58,7 +59,7 @@ def dead_mirrors_counted() -> None:
     f"{_DELETIONS}test_a_plain_start_applies_no_mass_deletion",
 )
 def start_unguarded() -> None:
-    from connectors import plan
+    from connectors.sync import initial_plan as plan
 
     plan.holds = lambda _link, _counted: False
 
@@ -68,7 +69,7 @@ def start_unguarded() -> None:
     f"{_UNLINKED}test_what_is_due_waits_until_the_object_can_be_read",
 )
 def unreadable_taken_for_done() -> None:
-    from connectors.stock import Stock
+    from connectors.sync.context import Stock
 
     Stock.wait_for_object = lambda _self, _reason: False
 
@@ -78,7 +79,7 @@ def unreadable_taken_for_done() -> None:
     f"{_UNLINKED}test_an_object_under_another_id_is_linked_again",
 )
 def moved_mirror_not_found() -> None:
-    from connectors import missing
+    from connectors.sync import missing
 
     def confirm_gone(stock: Any, mapping: Any, gone: Any) -> Any:
         stock.link.provider.health()

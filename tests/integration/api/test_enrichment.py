@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
+from connectors.store.warnings import raise_warning, settle_kind
 from runtime.postgres import connect
 from runtime.settings import Settings
-from sinks.sync_warnings import raise_warning, settle_kind
 from tests.harness.answer_shapes import hold_to_shapes
 from tests.harness.gateway import ALL_FEATURES, Gateway
 from tests.harness.integrations import a_warning

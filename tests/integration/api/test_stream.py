@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from connectors.integration_events import event_record
 from connectors.producer import AcknowledgedSender
+from connectors.service.integration_events import event_record
 from runtime.settings import Settings
 from schemas import cache_tags
 from tests.harness.gateway import Gateway, serving

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.new_connector import new_connector
-from connectors.declaration import Declaration
+from connectors.sdk.declaration import Declaration
 from schemas.errors import Reject, Stop
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.addresses import is_public, public_address
+from connectors.sdk.addresses import is_public, public_address
 from schemas.errors import Reject, Retry
 
 

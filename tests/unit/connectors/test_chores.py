@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from connectors import chores
-from connectors.chores import do_chores, has_due, pause_after
+from connectors.service import maintenance as chores
+from connectors.service.maintenance import do_chores, has_due, pause_after
 from schemas.errors import Retry
 
 

@@ -13,11 +13,11 @@ from typing import Final
 import httpx2
 import pytest
 
-from connectors import exchange
-from connectors.answers import LONGEST_PAUSE, retry_after, sent, settled
-from connectors.exchange import Deadline
-from connectors.http import make_client
-from connectors.token_bucket import TokenBuckets
+from connectors.sdk import exchange
+from connectors.sdk.exchange import Deadline
+from connectors.sdk.http_errors import LONGEST_PAUSE, retry_after, sent, settled
+from connectors.service.http_client import make_client
+from connectors.service.rate_limit import TokenBuckets
 from schemas.errors import NeedsAuth, Retry
 from tests.harness.hostile_server import Conversation, Script, answering, hostile
 

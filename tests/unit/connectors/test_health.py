@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors import chores
-from connectors.remote import Health
+from connectors.sdk.remote import Health
+from connectors.service import maintenance as chores
 from schemas.errors import Retry
 
 

@@ -8,7 +8,7 @@ import orjson
 import pytest
 from pydantic import ValidationError
 
-from connectors.integration_events import event_record
+from connectors.service.integration_events import event_record
 from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
 from schemas.topics import INTEGRATION_EVENTS
 from tests.unit.connectors.test_marking import integration

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from connectors.marking import marks_of
+from connectors.store.integrations import Integration
+from connectors.sync.change_marks import marks_of
 from schemas import events
-from sinks.sync_integrations import Integration
 from tests.harness.integrations import an_integration
 
 TENANT, ORGANIZATION, OTHER = "t", "o", "x"

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from connectors.declaration import MirroredField
-from connectors.merge import LocalSide, Merge, RemoteSide, Side, merge
-from connectors.values import Agreed
+from connectors.sdk.declaration import MirroredField
+from connectors.sync.merge import LocalSide, Merge, RemoteSide, Side, merge
+from connectors.sync.values import Agreed
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from connectors import adoption, outward, trouble
-from connectors.breaker import Breaker
-from connectors.links import utc_now
-from connectors.mirror_events import announce_state
-from connectors.remote import Gone
-from connectors.trouble import Trouble, close_integration
+from connectors.sdk.remote import Gone
+from connectors.service.open_session import utc_now
+from connectors.sync import adoption
+from connectors.sync import failure_policy as trouble
+from connectors.sync import outbound as outward
+from connectors.sync.breaker import Breaker
+from connectors.sync.failure_policy import Trouble, close_integration
+from connectors.sync.mirror_events import announce_state
 from schemas.errors import NeedsAuth, Reject, Retry, Stop
 from tests.unit.connectors.test_marking import integration
 

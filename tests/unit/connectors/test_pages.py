@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from connectors.pages import read_pages
-from connectors.remote import ChangePage, RemoteChange
+from connectors.sdk.remote import ChangePage, RemoteChange
+from connectors.sync.pages import read_pages
 from schemas.errors import NeedsAuth, Retry
 
 

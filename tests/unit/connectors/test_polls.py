@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors import chores
+from connectors.service import maintenance as chores
 
 _NOW = datetime(2026, 3, 2, tzinfo=UTC)
 

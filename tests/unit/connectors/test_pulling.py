@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from connectors.command_records import record_of
-from connectors.pulling import Origin, PulledCommand, changing, creating
-from connectors.values import Agreed
+from connectors.service.command_records import record_of
+from connectors.sync.commands import Origin, PulledCommand, changing, creating
+from connectors.sync.values import Agreed
 from schemas.command import Command, Record
 from schemas.decode import decode_record
 from schemas.instants import format_instant

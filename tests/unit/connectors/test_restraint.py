@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
-from connectors.addresses import public_address
-from connectors.breaker import Breaker
-from connectors.declaration import RateLimit
-from connectors.external_url import safe_url
-from connectors.http import Throttled, make_client
-from connectors.token_bucket import TokenBuckets
-from connectors.trouble import pause_before
+from connectors.sdk.addresses import public_address
+from connectors.sdk.declaration import RateLimit
+from connectors.service.http_client import Throttled, make_client
+from connectors.service.rate_limit import TokenBuckets
+from connectors.sync.breaker import Breaker
+from connectors.sync.external_url import safe_url
+from connectors.sync.failure_policy import pause_before
 from schemas.errors import Reject
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors import role_health, webhook_app
-from connectors.role import ConnectorsService
-from connectors.role_health import RoleHealth
-from connectors.turns import Turns
-from connectors.webhook_app import WebhookApp
+from connectors.service import health as role_health
+from connectors.service import webhook_app
+from connectors.service.health import RoleHealth
+from connectors.service.process import ConnectorsService
+from connectors.service.turns import Turns
+from connectors.service.webhook_app import WebhookApp
 from runtime.connector_settings import ConnectorSettings
 from runtime.readiness import READY_FILE_VARIABLE, announced_url
 from runtime.settings import Settings

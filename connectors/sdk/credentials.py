@@ -1,0 +1,75 @@
+"""Credentials as a strategy: a header for each request, and perhaps a way to renew it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Protocol
+
+from connectors.sdk.http_errors import sent, settled
+from connectors.sdk.provider import Context
+from schemas.errors import NeedsAuth
+
+
+class Credentials(Protocol):
+    """How requests are authorised."""
+
+    def header(self) -> str:
+        """The value of the Authorization header."""
+        ...
+
+    def renew(self, used: str) -> bool:
+        """Whether there are other credentials than ``used``, the header that was refused.
+
+        :raises Retry: they could not be renewed just now.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FixedHeader:
+    """A token that may expire or be revoked, and cannot be renewed."""
+
+    value: str
+
+    def header(self) -> str:
+        return self.value
+
+    def renew(self, used: str) -> bool:
+        return used != self.value
+
+
+class RenewedToken:
+    """OAuth 2.0 (RFC 6749 section 6): short-lived access tokens; a renewal may bring a new refresh token.
+
+    :param title: the provider's name for people.
+    :param client: ``client_id`` and, for a confidential client, ``client_secret``.
+    """
+
+    def __init__(
+        self, title: str, url: str, client: dict[str, str], access: str, refresh: str, context: Context
+    ) -> None:
+        self._title, self._url, self._client, self._context = title, url, client, context
+        self._access, self._refresh = access, refresh
+        self._lock = threading.Lock()
+
+    def header(self) -> str:
+        return f"Bearer {self._access}"
+
+    def renew(self, used: str) -> bool:
+        with self._lock:
+            if self.header() != used:
+                return True  # another thread was faster; a second renewal would void its tokens
+            asked = {"grant_type": "refresh_token", "refresh_token": self._refresh, **self._client}
+            try:
+                answer = settled(
+                    self._title, sent(self._title, lambda: self._context.http.post(self._url, json=asked))
+                )
+            except NeedsAuth:
+                return False
+            if answer.status_code != 200:
+                return False
+            tokens = answer.json()
+            self._access, self._refresh = tokens["access_token"], tokens.get("refresh_token", self._refresh)
+            self._context.save_secrets(access_token=self._access, refresh_token=self._refresh)
+            return True

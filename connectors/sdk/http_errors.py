@@ -1,0 +1,154 @@
+"""What an HTTP answer means in the words of ``schemas.errors``; for providers that speak HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import httpx2
+
+from connectors.sdk.exchange import AnswerTooLarge, OutOfTime
+from connectors.sdk.targets import origin_text
+from schemas.errors import NeedsAuth, Retry
+
+#: Longest pause that a provider can ask for, seconds; also the cap of ``Retry-After``.
+LONGEST_PAUSE: Final = 3600.0
+#: Statuses that may be another one soon.
+_PASSING: Final = frozenset({408, 409, 423, 425, 507})
+
+
+def sent(name: str, send: Callable[[], httpx2.Response]) -> httpx2.Response:
+    """Carry out a request of the provider ``name``.
+
+    :raises Retry: there was no whole answer; whether the request had an effect is unknown.
+    """
+    try:
+        return send()
+    except (httpx2.RequestError, httpx2.InvalidURL, httpx2.StreamError, UnicodeError) as error:
+        raise Retry(f"{name}{_at(error)} {_failure(error)}") from error
+
+
+def settled(name: str, answer: httpx2.Response, *, after: float | None = None) -> httpx2.Response:
+    """The answer, if it is a success or says something about this one request (400, 404, 410, 412, …).
+
+    :param after: seconds to wait at a rate limit when the answer does not say.
+    :raises Retry: an outage, a rate limit, or a redirect (which is never followed).
+    :raises NeedsAuth: the credentials are refused.
+    """
+    status = answer.status_code
+    who = f"{name} at {host_of(answer)}"
+    if status == 401:
+        raise NeedsAuth(f"{who} refuses the credentials (HTTP 401); renew them, then resume")
+    if status == 403:
+        raise NeedsAuth(f"{who} denies access (HTTP 403); check what this account may do, then resume")
+    if status == 429:
+        raise Retry(f"{who} has reached its rate limit (HTTP 429)", after=retry_after(answer) or after)
+    if 300 <= status < 400:
+        raise Retry(f"{who} redirects to {_redirect_origin(answer)} (HTTP {status}), which is not followed")
+    if status >= 500 or status in _PASSING:
+        raise Retry(f"{who} answered HTTP {status}", after=retry_after(answer))
+    return answer
+
+
+def host_of(answer: httpx2.Response) -> str:
+    """Host and port that a request was for, also where its connection was pinned to an address."""
+    with contextlib.suppress(RuntimeError):  # a response without its request
+        return _host(answer.request)
+    return "an unknown host"
+
+
+def retry_after(answer: httpx2.Response) -> float | None:
+    """Seconds of ``Retry-After`` (RFC 9110 section 10.2.3), at most ``LONGEST_PAUSE``.
+
+    A date counts from the answer's own ``Date``, so that a wrong clock on either side does no harm.
+    """
+    given = answer.headers.get("retry-after", "").strip()
+    if given.isascii() and given.isdigit():
+        digits = given.lstrip("0")[:5]
+        return bounded_pause(float(digits or 0))
+    until = _http_date(given)
+    if until is None:
+        return None
+    now = _http_date(answer.headers.get("date", "")) or datetime.now(UTC)
+    return bounded_pause((until - now).total_seconds())
+
+
+def bounded_pause(seconds: float | None) -> float:
+    """A pause that a provider asked for, between 0 and ``LONGEST_PAUSE``; 0 for no number."""
+    if seconds is None or not seconds > 0:  # also for NaN
+        return 0.0
+    return min(float(seconds), LONGEST_PAUSE)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _host(request: httpx2.Request) -> str:
+    return request.headers.get("host") or request.url.netloc.decode("ascii", "replace")
+
+
+def _at(error: Exception) -> str:
+    with contextlib.suppress(RuntimeError):  # an error without its request
+        if isinstance(error, httpx2.RequestError):
+            return f" at {_host(error.request)}"
+    return ""
+
+
+def _redirect_origin(answer: httpx2.Response) -> str:
+    try:
+        return origin_text(str(answer.url), answer.headers.get("location", ""))
+    except RuntimeError:  # a response without its request
+        return "another address"
+
+
+def _failure(error: Exception) -> str:
+    if isinstance(error, OutOfTime | AnswerTooLarge):
+        return str(error)
+    if isinstance(error, httpx2.ConnectError):
+        return _no_connection(error)
+    for kind, text in _FAILURES.items():
+        if isinstance(error, kind):
+            return f"{text} ({type(error).__name__})"
+    return f"could not be asked ({type(error).__name__})"
+
+
+_FAILURES: Final[dict[type[Exception], str]] = {
+    httpx2.ConnectTimeout: "accepts no connection in time",
+    httpx2.PoolTimeout: "is busy with our other requests",
+    httpx2.TimeoutException: "did not answer in time",
+    httpx2.RemoteProtocolError: "answered something that is not HTTP",
+    httpx2.DecodingError: "sent an answer whose Content-Encoding is broken",
+    httpx2.TransportError: "did not answer",
+    httpx2.InvalidURL: "has an address that cannot be used",
+}
+
+
+def _no_connection(error: Exception) -> str:
+    for cause in _causes(error):
+        if isinstance(cause, socket.gaierror):
+            return "cannot be reached: the host name is unknown"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"cannot be trusted: {cause.verify_message or 'its certificate is not valid'}"
+        if isinstance(cause, ssl.SSLError):
+            return "does not speak TLS at this port; check https:// and the port"
+        if isinstance(cause, ConnectionRefusedError):
+            return "refuses connections: nothing listens at this port"
+        if isinstance(cause, OSError) and cause.strerror:
+            return f"cannot be reached: {cause.strerror.lower()}"
+    return "cannot be reached (ConnectError)"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,193 @@
+"""Carries out what people decide on integrations and their warnings elsewhere than on the command line."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from connectors.producer import OutRecord
+from connectors.service.integration_changes import Changes
+from connectors.service.integration_events import event_record
+from connectors.service.open_session import utc_now
+from connectors.service.removal import removed_data
+from connectors.service.retrying_connection import Patience
+from connectors.store.integrations import Integration, read_integration
+from connectors.store.removal import read_removed
+from connectors.store.warnings import SyncWarning, lock_warnings
+from connectors.sync.mirror_events import mapping_changed
+from connectors.sync.resolution import resolve
+from runtime.connector_settings import ConnectorSettings
+from runtime.postgres import Connection
+from runtime.settings import Settings
+from schemas.instants import parse_instant
+from schemas.integration_decisions import (
+    DECISION_TYPES,
+    Decision,
+    IntegrationChange,
+    IntegrationRemoval,
+    Resolution,
+    WarningsDecision,
+)
+
+_log = structlog.get_logger("connectors")
+_NEEDED: Final = ("ce_tenantid", "ce_organizationid", "ce_actorid", "ce_correlationid")
+
+Headers = Mapping[str, bytes | None]
+#: Headers and value of a record.
+Message = tuple[Headers, bytes | None]
+Send = Callable[[Sequence[OutRecord]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """A decision as it was read.
+
+    :param scope: tenant and organization.
+    :param seen: warning → when it was last changed, as the person saw it.
+    """
+
+    scope: tuple[str, str]
+    actor: str
+    correlation_id: str
+    decision: Decision
+    seen: dict[str, datetime]
+
+
+class Decider:
+    """One connection, one thread at a time.
+
+    :param send: publishes what became of a decision; raises ``Retry`` while the broker is away.
+    :param wake: set after something was decided.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        send: Send,
+        stop: threading.Event,
+        wake: threading.Event,
+        connectors: ConnectorSettings | None = None,
+    ) -> None:
+        self._patience = Patience(settings, "decide", stop)
+        self._send = send
+        self._wake = wake
+        self._changes = Changes(settings, connectors or ConnectorSettings())
+
+    def __call__(self, messages: Sequence[Message]) -> None:
+        """Carry out the decisions; returns when they are committed and what became of them is published.
+
+        A record that is no decision is logged and passed over.
+
+        :raises Stop: asked to stop before it could be done.
+        """
+        for headers, value in messages:
+            self._patience.carry_out(lambda connection, h=headers, v=value: self._decide(connection, h, v))  # type: ignore[misc]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._patience.close()
+
+    def _decide(self, connection: Connection, headers: Headers, value: bytes | None) -> None:
+        try:
+            asked = _read(headers, value)
+        except ValueError as error:
+            # The kind alone: the text of a ValidationError holds the value.
+            _log.error("connectors.no_decision", reason=type(error).__name__)
+            return
+        decision = asked.decision
+        integration = read_integration(connection, decision.integration_id)
+        if integration is not None and (integration.tenant_id, integration.organization_id) != asked.scope:
+            integration = None
+        if isinstance(decision, IntegrationRemoval):
+            self._remove(connection, integration, asked, decision)
+        elif integration is None:
+            _log.error("connectors.decision_elsewhere", tenant_id=asked.scope[0])
+        elif isinstance(decision, IntegrationChange):
+            outcome = self._changes.change(connection, integration, decision)
+            self._send([event_record("changed", integration, None, outcome, asked.correlation_id)])
+        else:
+            self._decide_warnings(connection, integration, asked, decision)
+
+    def _remove(
+        self,
+        connection: Connection,
+        integration: Integration | None,
+        asked: _Asked,
+        decision: IntegrationRemoval,
+    ) -> None:
+        def publish(former: Integration, outcome: dict[str, Any]) -> None:
+            answer = event_record("changed", former, None, outcome, asked.correlation_id)
+            self._send([event_record("state_changed", former, None, removed_data(former)), answer])
+
+        if integration is not None:
+            found = integration
+            self._changes.remove(connection, found, lambda outcome: publish(found, outcome))
+            return
+        # Removed already: the answer did not arrive, or the same record is read again.
+        removed = read_removed(connection, *asked.scope, decision.integration_id)
+        if removed is None:
+            _log.error("connectors.decision_elsewhere", tenant_id=asked.scope[0])
+            return
+        former, mirrors = removed
+        publish(former, {"outcome": "removed", "mirrorsLeft": mirrors})
+
+    def _decide_warnings(
+        self, connection: Connection, integration: Integration, asked: _Asked, decision: WarningsDecision
+    ) -> None:
+        decided = self._taken(connection, integration, asked, decision.resolution)
+        taken = {warning.id for warning in decided}
+        left = [identity for identity in asked.seen if identity not in taken]
+        told = {"resolution": decision.resolution, "taken": sorted(taken), "left": left}
+        # A retry or a side that was taken shows at the mirror: its status, or that it is gone.
+        changed = [
+            event_record(
+                "mapping_changed",
+                integration,
+                warning.entity_id,
+                mapping_changed(integration, warning.interaction_id, warning.entity_id),
+            )
+            for warning in decided
+            if warning.interaction_id is not None and decision.resolution != "dismissed"
+        ]
+        self._send([event_record("decided", integration, None, told, asked.correlation_id), *changed])
+        self._wake.set()
+
+    def _taken(
+        self,
+        connection: Connection,
+        integration: Integration,
+        asked: _Asked,
+        resolution: Resolution,
+    ) -> list[SyncWarning]:
+        """The warnings that took the decision, now or when it was made before."""
+        seen = asked.seen
+        with connection.transaction():
+            found = lock_warnings(connection, *asked.scope, integration.id, list(seen))
+            before = [one for one in found if (one.resolution, one.resolved_by) == (resolution, asked.actor)]
+            as_seen = [one for one in found if one.state == "open" and one.updated_at == seen[one.id]]
+            now = resolve(connection, as_seen, resolution, by=asked.actor, now=utc_now())
+        return [*before, *now]
+
+
+def _read(headers: Headers, value: bytes | None) -> _Asked:
+    """:raises ValueError: it is no decision."""
+    model = DECISION_TYPES.get((headers.get("ce_type") or b"").decode())
+    if model is None:
+        raise ValueError
+    tenant, organization, actor, correlation = ((headers.get(name) or b"").decode() for name in _NEEDED)
+    decision = model.model_validate_json(value or b"")
+    if "\x00" in actor + decision.integration_id or not (actor and correlation):
+        raise ValueError
+    return _Asked(
+        scope=(str(UUID(tenant)), str(UUID(organization))),
+        actor=actor,
+        correlation_id=correlation,
+        decision=decision,
+        seen={one.id: parse_instant(one.updated_at) for one in getattr(decision, "warnings", ())},
+    )

@@ -1,0 +1,135 @@
+"""Carries out changes and removals of integrations that were requested over HTTP."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from connectors.service.catalogue import declaration
+from connectors.service.integration_settings import (
+    refuse_taken_remote,
+    replaced_values,
+    stored_settings,
+    validated,
+)
+from connectors.service.removal import Removal
+from connectors.store.integrations import Integration, lock_integration, read_integration, set_settings
+from connectors.sync.policy import Policy
+from runtime.connector_settings import ConnectorSettings
+from runtime.postgres import Connection
+from runtime.secret_box import Sealed, SecretBox, box_of
+from runtime.settings import Settings
+from schemas.errors import FieldError, Reject, Stop
+from schemas.integration_decisions import IntegrationChange, IntegrationValues
+
+_log = structlog.get_logger("connectors")
+
+
+class Changes:
+    """Change and remove integrations; the answers are members of ``IntegrationChanged``."""
+
+    def __init__(self, settings: Settings, connectors: ConnectorSettings) -> None:
+        self._settings = settings
+        self._connectors = connectors
+
+    def change(
+        self, connection: Connection, integration: Integration, wanted: IntegrationChange
+    ) -> dict[str, Any]:
+        """Replace the values that a change names; one that the provider does not accept changes nothing."""
+        try:
+            box = box_of(self._connectors)
+            values = _values(box, wanted)
+            with connection.transaction():
+                lock_integration(connection, integration.id)
+                current = read_integration(connection, integration.id) or integration
+                set_settings(connection, _changed(connection, box, current, values))
+        except Reject as refusal:
+            errors = [problem.to_json() for problem in refusal.errors]
+            return {"outcome": "refused", "code": refusal.code, "detail": str(refusal), "errors": errors}
+        except Stop as error:
+            return {"outcome": "refused", "code": "not_opened", "detail": str(error)}
+        return {"outcome": "changed", "state": current.state}
+
+    def remove(
+        self, connection: Connection, integration: Integration, publish: Callable[[dict[str, Any]], None]
+    ) -> None:
+        """Remove an integration; ``publish`` the outcome before the provider is contacted."""
+        box = partial(box_of, self._connectors)
+        removal = Removal(self._settings, integration, box, self._connectors.public_url)
+        try:
+            publish({"outcome": "removed", "mirrorsLeft": removal.remove(connection) or 0})
+        finally:
+            webhook = removal.drop_webhook()
+        _log.info(
+            "connectors.integration_removed",
+            integration=integration.id,
+            tenant=integration.tenant_id,
+            organization=integration.organization_id,
+            webhook=webhook,
+        )
+
+
+def _values(box: SecretBox, wanted: IntegrationChange) -> IntegrationValues:
+    """:raises Stop: the key is not known here, or this was not sealed for the integration."""
+    try:
+        sealed = Sealed(wanted.key_id, base64.b64decode(wanted.content, validate=True))
+        opened = box.open(wanted.integration_id, sealed)
+        return IntegrationValues.model_validate_json(opened["change"])
+    except (binascii.Error, KeyError, ValidationError):
+        raise Stop(f"the change of {wanted.integration_id} cannot be read") from None
+
+
+def _changed(
+    connection: Connection, box: SecretBox, current: Integration, values: IntegrationValues
+) -> Integration:
+    """:raises Reject: the provider does not accept it, or another integration has the same remote."""
+    declared = declaration(current.provider)
+    hidden = declared.settings.secret_fields()
+    errors = [
+        FieldError("secret_in_the_open", "this is a secret: give it in `secrets`", f"/settings/{name}")
+        for name in sorted(hidden & values.settings.keys())
+    ] + [
+        FieldError("not_a_secret", "the provider has no such secret; see `settings`", f"/secrets/{name}")
+        for name in sorted(values.secrets.keys() - hidden)
+    ]
+    if errors:
+        raise Reject("invalid_settings", "the settings do not fit", errors=tuple(errors))
+    known = box.open(current.id, Sealed(current.secrets_key_id, current.secrets))
+    secrets = {**known, **values.secrets}
+    plain = replaced_values(current.settings, values.settings)
+    try:
+        settings = stored_settings(declared, plain, secrets)
+    except Reject as refusal:
+        raise _pointing(refusal, lambda name: "/secrets" if name in hidden else "/settings") from None
+    try:
+        policy = validated(Policy, replaced_values(current.policy, values.policy))
+    except Reject as refusal:
+        raise _pointing(refusal, lambda _: "/policy") from None
+    sealed = box.seal(current.id, secrets)
+    changed = replace(
+        current,
+        settings=settings,
+        policy=policy.model_dump(mode="json", exclude_unset=True),
+        secrets=sealed.content,
+        secrets_key_id=sealed.key_id,
+    )
+    if values.settings:
+        refuse_taken_remote(connection, declared, changed)
+    return changed
+
+
+def _pointing(refusal: Reject, part: Callable[[str], str]) -> Reject:
+    """The same refusal with pointers into the body of the request."""
+    errors = tuple(
+        replace(error, pointer=(part(name) + (error.pointer or "")).removesuffix("/"))
+        for error in refusal.errors
+        for name in [(error.pointer or "/").split("/")[1]]
+    )
+    return Reject(refusal.code, str(refusal), errors=errors)

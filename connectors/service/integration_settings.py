@@ -1,0 +1,67 @@
+"""Checked settings of an integration, as they are stored: in the clear and sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from connectors.sdk.declaration import Declaration
+from connectors.store.integrations import Integration, list_integrations
+from runtime.postgres import Connection
+from schemas.errors import FieldError, Reject
+
+
+def validated(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
+    """Values as the model wants them.
+
+    :raises Reject: they do not fit; every field is named, no value is shown.
+    """
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        errors = tuple(
+            FieldError("invalid", problem["msg"], "/" + "/".join(map(str, problem["loc"])))
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise Reject("invalid_settings", "the settings do not fit", errors=errors) from None
+
+
+def replaced_values(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored values with the given ones in their place; ``None`` goes back to the default."""
+    return {name: value for name, value in {**stored, **given}.items() if value is not None}
+
+
+def stored_settings(
+    declared: Declaration, plain: Mapping[str, Any], secrets: Mapping[str, str]
+) -> dict[str, Any]:
+    """Check settings and secrets as a whole; the settings that are stored in the clear.
+
+    :raises Reject: they do not fit; every field is named.
+    """
+    checked = validated(declared.settings, {**plain, **secrets})
+    hidden = declared.settings.secret_fields()
+    dumped = checked.model_dump(mode="json", exclude_unset=True)
+    return {name: value for name, value in dumped.items() if name not in hidden}
+
+
+def refuse_taken_remote(connection: Connection, declared: Declaration, wanted: Integration) -> None:
+    """Refuse a second integration of one organization with the same board or calendar: the two would fight.
+
+    :raises Reject: another integration has it (409); the message names it.
+    """
+    remote = declared.remote(wanted.settings)
+    if remote is None:
+        return
+    for other in list_integrations(connection, wanted.tenant_id, wanted.organization_id):
+        if other.id == wanted.id or other.provider != declared.name:
+            continue
+        if declared.remote(other.settings) == remote:
+            raise Reject(
+                "remote_taken",
+                f"{other.id} mirrors to the same place at {declared.title} already: change it with"
+                f" `interactions connectors set {other.id}`, or remove it first with"
+                f" `interactions connectors remove {other.id}`",
+                status=409,
+            )

@@ -1,0 +1,231 @@
+"""All links of one process, kept as the table of integrations says, and which of them this process leads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import structlog
+
+from connectors.producer import AcknowledgedSender
+from connectors.service.integration_events import Announcer
+from connectors.service.open_session import Opened, open_link, sending, utc_now
+from connectors.store.integrations import Integration, list_integrations, set_health
+from connectors.sync.breaker import Breaker
+from runtime.connector_settings import ConnectorSettings
+from runtime.postgres import Connection
+from runtime.secret_box import SecretBox, box_of
+from runtime.settings import Settings
+from schemas.errors import Stop
+from schemas.flags import EXTERNAL_SYNC
+from sinks.flags import flags_of
+from sinks.windows import try_lead
+
+_log = structlog.get_logger("connectors")
+_LEAD: Final = "connector:"
+#: Pause before content that cannot be opened is tried again: a provider file may have been added.
+_AGAIN_SECONDS: Final = 30.0
+
+
+@dataclass(slots=True)
+class Held:
+    """One link of this process.
+
+    :ivar leads: this process works for it; of several processes one does.
+    :ivar switched_on: the tenant's flag ``customers.interactions.external-sync``.
+    :ivar due: when each chore is due next.
+    :ivar failures: failures in a row of each chore.
+    :ivar unusable: reason why newer settings or secrets in the table are not in use.
+    """
+
+    opened: Opened
+    breaker: Breaker
+    integration: Integration
+    leads: bool = False
+    switched_on: bool = False
+    due: dict[str, datetime] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    unusable: str | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether this process should work on its ledger."""
+        return self.leads and self.takes_in
+
+    @property
+    def takes_in(self) -> bool:
+        """Whether changes of the provider are taken in."""
+        return self.switched_on and self.integration.state == "active"
+
+    def follow(self, integration: Integration, *, switched_on: bool) -> None:
+        """Take over state and flag; one that works again does its chores at once."""
+        before = self.takes_in
+        self.integration, self.switched_on = integration, switched_on
+        if self.takes_in and not before:
+            self.due = {name: due for name, due in self.due.items() if name == "look"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Content of an integration that could not be opened.
+
+    :param again_at: on the book's clock.
+    """
+
+    content: tuple[Any, ...]
+    reason: str
+    again_at: float
+
+
+class LinkBook:
+    """Opens, renews and closes links.
+
+    :param wake: called when there may be new work.
+    :param clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        connectors: ConnectorSettings,
+        wake: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._connectors = connectors
+        self._wake = wake
+        self._sender = AcknowledgedSender(settings)
+        self.announcer = Announcer(self._sender)
+        self.sender = self._sender
+        self._lock = threading.Lock()
+        self._held: dict[str, Held] = {}
+        self._failed: dict[str, _Failure] = {}
+        self._box: SecretBox | None = None
+
+    def refresh(self, connection: Connection) -> None:
+        """Read the table again and follow it.
+
+        :param connection: stays open: the locks of leadership live on it.
+        """
+        found = {integration.id: integration for integration in list_integrations(connection)}
+        switched = {
+            tenant: flags_of(connection, tenant)[EXTERNAL_SYNC].enabled
+            for tenant in {integration.tenant_id for integration in found.values()}
+        }
+        for integration in found.values():
+            held = self._current(integration, connection)
+            if held is None:
+                continue
+            held.follow(integration, switched_on=switched[integration.tenant_id])
+            if not held.leads and held.takes_in:
+                held.leads = try_lead(connection, _LEAD + integration.id)
+        with self._lock:
+            gone = [self._held.pop(identity) for identity in list(self._held) if identity not in found]
+        for held in gone:
+            held.opened.close()
+
+    def forget_leads(self) -> None:
+        """The connection with the locks is lost: somebody else may lead now."""
+        for held in self.all():
+            held.leads = False
+
+    def all(self) -> list[Held]:
+        """Every link."""
+        with self._lock:
+            return list(self._held.values())
+
+    def get(self, integration_id: str) -> Held | None:
+        """One link."""
+        with self._lock:
+            return self._held.get(integration_id)
+
+    def close(self) -> None:
+        """Close every link."""
+        for held in self.all():
+            held.opened.close()
+
+    def _current(self, integration: Integration, connection: Connection) -> Held | None:
+        """Return the entry of an integration, opened again when its content has changed."""
+        held = self.get(integration.id)
+        # Hazard: compare with what was opened; the entry's row moves on even while its content is unusable.
+        if held is not None and _content(held.opened.link.integration) == _content(integration):
+            self._failed.pop(integration.id, None)
+            if held.unusable is not None:
+                held.unusable = None
+                held.due["health"] = utc_now()
+            return held
+        failed = self._failed.get(integration.id)
+        if failed is not None and failed.content == _content(integration) and self._clock() < failed.again_at:
+            return held
+        try:
+            opened = self._open(integration)
+        except Stop as error:
+            # One that cannot be opened must not keep the others from working.
+            self._note_failure(integration, held, connection, str(error))
+            return held
+        self._failed.pop(integration.id, None)
+        fresh = Held(opened=opened, breaker=Breaker(utc_now), integration=integration)
+        with self._lock:
+            self._held[integration.id] = fresh
+        if held is not None:
+            # Whoever still works with the old one gets an error and tries again; the lead stays ours.
+            fresh.leads = held.leads
+            held.opened.close()
+        self._wake()
+        return fresh
+
+    def _open(self, integration: Integration) -> Opened:
+        return open_link(
+            self._settings,
+            integration,
+            self._secrets(),
+            sending(self._sender),
+            announce=self.announcer,
+            public_url=self._connectors.public_url,
+            lease_seconds=self._connectors.lease_seconds,
+            exchange_seconds=self._connectors.exchange_seconds,
+        )
+
+    def _note_failure(
+        self, integration: Integration, held: Held | None, connection: Connection, reason: str
+    ) -> None:
+        """Report why content cannot be used, and try it again later.
+
+        An open entry keeps working with its old content and follows the state and the flag.
+        """
+        before = self._failed.get(integration.id)
+        failure = _Failure(_content(integration), reason, self._clock() + _AGAIN_SECONDS)
+        self._failed[integration.id] = failure
+        new = before is None or (before.content, before.reason) != (failure.content, reason)
+        if new:
+            _log.error(
+                "connectors.integration_unusable",
+                integration=integration.id,
+                tenant=integration.tenant_id,
+                organization=integration.organization_id,
+                reason=reason,
+            )
+        if held is not None:
+            held.unusable = reason
+        if held.leads if held is not None else new:
+            set_health(connection, integration.id, False, reason, utc_now())
+
+    def _secrets(self) -> SecretBox:
+        if self._box is None:
+            self._box = box_of(self._connectors)
+        return self._box
+
+
+def _content(integration: Integration) -> tuple[Any, ...]:
+    return (
+        integration.provider,
+        integration.settings,
+        integration.policy,
+        integration.secrets,
+        integration.secrets_key_id,
+    )

@@ -1,0 +1,98 @@
+"""The echo log: a note for each write to a provider, made before it, to know the write again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from connectors.store.ledger import Unit
+from runtime.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Echo:
+    """One write of ours.
+
+    :param content_hash: canonical hash of the remote values of its fields.
+    :param written: the fields, as a base snapshot in JSON.
+    """
+
+    id: int
+    external_id: str | None
+    content_hash: str
+    written: dict[str, Any]
+
+
+def note_echo(
+    connection: Connection,
+    unit: Unit,
+    *,
+    external_id: str | None,
+    content_hash: str,
+    written: dict[str, Any],
+    expires_at: datetime,
+) -> int:
+    """Write a note; its id."""
+    row = connection.execute(
+        "INSERT INTO sync_echo_log (integration_id, tenant_id, organization_id, interaction_id, external_id,"
+        " content_hash, written, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
+        (
+            unit.integration_id,
+            unit.tenant_id,
+            unit.organization_id,
+            unit.interaction_id,
+            external_id,
+            content_hash,
+            Jsonb(written),
+            expires_at,
+        ),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def open_echoes(
+    connection: Connection, integration_id: str, interaction_id: str, now: datetime
+) -> list[Echo]:
+    """The notes of an interaction that nothing was matched with yet, newest first."""
+    rows = connection.execute(
+        "SELECT id, external_id, content_hash, written FROM sync_echo_log WHERE integration_id = %s"
+        " AND interaction_id = %s AND consumed_at IS NULL AND expires_at > %s ORDER BY id DESC",
+        (integration_id, interaction_id, now),
+    )
+    return [Echo(id=row[0], external_id=row[1], content_hash=row[2], written=row[3]) for row in rows]
+
+
+def consume_echoes(connection: Connection, ids: Sequence[int], now: datetime) -> int:
+    """Use notes up: each counts once. The number that was still open."""
+    if not ids:
+        return 0
+    done = connection.execute(
+        "UPDATE sync_echo_log SET consumed_at = %s WHERE id = ANY(%s) AND consumed_at IS NULL",
+        (now, list(ids)),
+    )
+    return done.rowcount
+
+
+def consume_unit_echoes(
+    connection: Connection, integration_id: str, interaction_id: str, now: datetime
+) -> None:
+    """Use up all open notes of an interaction."""
+    connection.execute(
+        "UPDATE sync_echo_log SET consumed_at = %s"
+        " WHERE integration_id = %s AND interaction_id = %s AND consumed_at IS NULL",
+        (now, integration_id, interaction_id),
+    )
+
+
+def purge_echoes(connection: Connection, now: datetime, limit: int = 1000) -> int:
+    """Remove notes past their time."""
+    done = connection.execute(
+        "DELETE FROM sync_echo_log WHERE id IN (SELECT id FROM sync_echo_log WHERE expires_at < %s LIMIT %s)",
+        (now, limit),
+    )
+    return done.rowcount

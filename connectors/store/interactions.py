@@ -1,0 +1,113 @@
+"""What the connectors read of the core: an interaction as it is now, and what became of their commands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from runtime.postgres import Connection
+
+_COLUMNS: Final = (
+    "id::text, tenant_id::text, organization_id::text, entity_id::text, interaction_type, title, body,"
+    " status, scheduled_at, occurred_at, priority, version, status_as_of, scheduled_as_of, occurred_as_of"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """An interaction with the fields that can be mirrored.
+
+    :param values: by the names of ``connectors.sdk.provider.FIELDS``.
+    :param as_of: source timestamps of the fields under last-write-wins.
+    """
+
+    id: str
+    tenant_id: str
+    organization_id: str
+    entity_id: str
+    version: int
+    values: dict[str, Any]
+    as_of: dict[str, datetime]
+
+
+def read_subject(
+    connection: Connection, tenant_id: str, organization_id: str, interaction_id: str
+) -> Subject | None:
+    """An interaction of this tenant and organization as it is now."""
+    row = connection.execute(
+        f"SELECT {_COLUMNS} FROM customer_interactions"  # noqa: S608 - constant text
+        " WHERE id = %s AND tenant_id = %s AND organization_id = %s",
+        (interaction_id, tenant_id, organization_id),
+    ).fetchone()
+    return _subject(row) if row is not None else None
+
+
+def interaction_types(connection: Connection, interaction_ids: Sequence[str]) -> dict[str, str]:
+    """Types of interactions by their ids; those that are not there are missing."""
+    rows = connection.execute(
+        "SELECT id::text, interaction_type FROM customer_interactions WHERE id = ANY(%s::uuid[])",
+        (list(interaction_ids),),
+    )
+    return dict(rows.fetchall())
+
+
+def subjects(
+    connection: Connection, tenant_id: str, organization_id: str, page: int = 1000
+) -> Iterator[list[Subject]]:
+    """All interactions of a tenant and organization, in pages by id."""
+    after = "00000000-0000-0000-0000-000000000000"
+    while True:
+        rows = connection.execute(
+            f"SELECT {_COLUMNS} FROM customer_interactions"  # noqa: S608 - constant text
+            " WHERE tenant_id = %s AND organization_id = %s AND id > %s ORDER BY id LIMIT %s",
+            (tenant_id, organization_id, after, page),
+        ).fetchall()
+        if not rows:
+            return
+        yield [_subject(row) for row in rows]
+        after = rows[-1][0]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandFate:
+    """What became of a command.
+
+    :param code: why it was rejected; ``None`` unless it was.
+    """
+
+    outcome: str
+    code: str | None
+
+
+def command_fates(
+    connection: Connection, tenant_id: str, organization_id: str, command_ids: Sequence[str]
+) -> dict[str, CommandFate]:
+    """The outcomes that are in the command log already, by command id."""
+    rows = connection.execute(
+        "SELECT command_id, outcome, result -> 'problem' ->> 'code' FROM command_log"
+        " WHERE tenant_id = %s AND organization_id = %s AND command_id = ANY(%s)",
+        (tenant_id, organization_id, list(command_ids)),
+    )
+    return {row[0]: CommandFate(row[1], row[2]) for row in rows}
+
+
+def _subject(row: tuple[Any, ...]) -> Subject:
+    return Subject(
+        id=row[0],
+        tenant_id=row[1],
+        organization_id=row[2],
+        entity_id=row[3],
+        version=row[11],
+        values={
+            "interaction_type": row[4],
+            "title": row[5],
+            "body": row[6],
+            "status": row[7],
+            "scheduled_at": row[8],
+            "occurred_at": row[9],
+            "priority": row[10],
+        },
+        as_of={"status": row[12], "scheduled_at": row[13], "occurred_at": row[14]},
+    )

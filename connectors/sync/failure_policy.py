@@ -1,0 +1,173 @@
+"""What becomes of a unit that failed: tried again, given up alone, or the whole integration paused."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from connectors.sdk.http_errors import bounded_pause
+from connectors.service.http_client import Throttled
+from connectors.store.integrations import set_health, set_state
+from connectors.store.ledger import Unit, finish, give_back
+from connectors.store.warnings import SyncWarning, about, raise_warning
+from connectors.sync.breaker import Breaker
+from connectors.sync.mirror_events import announce_mapping, announce_state
+from connectors.sync.session import Link
+from runtime.postgres import Connection
+from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip, Stop
+
+_log = structlog.get_logger("connectors")
+#: Failures after which an item is given up while others get through.
+_PATIENCE: Final = 12
+#: The same for defects of a provider's code.
+_DEFECTS: Final = 3
+_FIRST_SECONDS: Final = 1.0
+_CEILING_SECONDS: Final = 600.0
+#: Doublings after which the pause is at its ceiling; higher powers overflow a float after 1,024 failures.
+_MOST_DOUBLINGS: Final = 10
+#: An item that waits longer than this for its next try is shown to a person.
+_LONG_WAIT: Final = timedelta(minutes=15)
+_MOST_REASON: Final = 300
+
+
+def pause_before(
+    attempts: int, at_least: float | None, chance: random.Random, declared: tuple[float, ...] = ()
+) -> timedelta:
+    """How long to wait before the next attempt: exponential with full jitter, or as declared.
+
+    :param attempts: how many failed before this one.
+    :param at_least: seconds that the provider asked for; bounded here, whatever it asked.
+    :param declared: pauses that the provider declares; up to a tenth is added, so that not all come at once.
+    """
+    asked = bounded_pause(at_least)
+    if declared:
+        pause = declared[min(attempts, len(declared) - 1)] * (1 + chance.random() / 10)
+        return timedelta(seconds=max(asked, pause))
+    bound = min(_CEILING_SECONDS, _FIRST_SECONDS * 2 ** min(attempts, _MOST_DOUBLINGS))
+    return timedelta(seconds=asked + bound * chance.random())
+
+
+def reason_of(error: Exception) -> str:
+    """One line for a person; of an error that is not ours the type alone, its text may hold a secret."""
+    if isinstance(error, Reject):
+        text = f"{error.code}: {error.detail}"
+    elif isinstance(error, InteractionsError):
+        text = str(error)
+    else:
+        text = f"a defect of the connector ({type(error).__name__})"
+    # NUL cannot be stored, and a line break would forge a log line on a console.
+    return (
+        "".join(each if each.isprintable() else " " for each in text)[:_MOST_REASON] or type(error).__name__
+    )
+
+
+class Trouble:
+    """Decides on failures of one integration's units."""
+
+    def __init__(self, link: Link, breaker: Breaker, chance: random.Random) -> None:
+        self._link = link
+        self._breaker = breaker
+        self._chance = chance
+
+    def take(self, connection: Connection, owner: str, unit: Unit, error: Exception) -> None:
+        """Give the row back in the way that the error asks for."""
+        now = self._link.now()
+        if isinstance(error, Skip):
+            # None of ours, or somebody else works on it: what we saw is done.
+            finish(connection, unit, owner, now=now, version=unit.wanted_version, again_at=None)
+            return
+        if isinstance(error, Throttled):
+            self._breaker.unused()
+            pause = timedelta(seconds=max(bounded_pause(error.after), _FIRST_SECONDS))
+            give_back(connection, unit, owner, again_at=now + pause)
+            return
+        reason = reason_of(error)
+        if isinstance(error, NeedsAuth | Stop):
+            close_integration(connection, self._link, error)
+            give_back(connection, unit, owner, again_at=now, error=reason)
+            return
+        given_up = self._given_up(unit, error)
+        after = error.after if isinstance(error, Retry) else None
+        pause = pause_before(unit.attempts, after, self._chance, self._link.declaration.retry_seconds)
+        again_at = None if given_up else now + pause
+        _log.warning(
+            "connectors.unit_failed",
+            integration=unit.integration_id,
+            tenant=unit.tenant_id,
+            organization=unit.organization_id,
+            interaction=unit.interaction_id,
+            reason=error.code if isinstance(error, Reject) else type(error).__name__,
+            detail=reason,
+            attempts=unit.attempts + 1,
+            given_up=given_up,
+        )
+        with connection.transaction():
+            if again_at is None:
+                self._warn(connection, unit, f"given up after {unit.attempts + 1} tries: {reason}")
+            elif pause >= _LONG_WAIT:
+                self._warn(connection, unit, _waiting(unit, again_at, reason))
+            give_back(
+                connection,
+                unit,
+                owner,
+                again_at=again_at,
+                error=reason,
+                failed=True,
+                parked=given_up,
+            )
+        if given_up:
+            announce_mapping(self._link, unit.interaction_id, unit.entity_id)
+
+    def _given_up(self, unit: Unit, error: Exception) -> bool:
+        """Count the failure; whether the item is not tried again by itself."""
+        if isinstance(error, Retry | Conflict):
+            self._breaker.failed()
+            declared = len(self._link.declaration.retry_seconds)
+            given_up = unit.attempts + 1 >= (declared + 1 if declared else _PATIENCE)
+            return given_up and not self._breaker.open
+        return isinstance(error, Reject) or unit.attempts + 1 >= _DEFECTS
+
+    def _warn(self, connection: Connection, unit: Unit, detail: str) -> None:
+        _, new = raise_warning(connection, about(unit, "failed", detail, entity_id=unit.entity_id))
+        if new:
+            data = {"kind": "failed", "interactionId": unit.interaction_id}
+            self._link.announce("warning", self._link.integration, unit.entity_id, data)
+
+
+def _waiting(unit: Unit, again_at: datetime, reason: str) -> str:
+    when = f"{again_at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"waits until {when} after {unit.attempts + 1} tries, or until it is retried: {reason}"
+
+
+def close_integration(connection: Connection, link: Link, error: Exception) -> None:
+    """Stop working for an integration until a person acts: credentials refused, or closed for good."""
+    integration = link.integration
+    needs_auth = isinstance(error, NeedsAuth)
+    state = "needs_auth" if needs_auth else "disabled"
+    detail = reason_of(error)
+    with connection.transaction():
+        if not set_state(connection, integration.id, state, detail, only_from="active"):
+            return
+        set_health(connection, integration.id, False, detail, link.now())
+        raise_warning(
+            connection,
+            SyncWarning(
+                integration_id=integration.id,
+                tenant_id=integration.tenant_id,
+                organization_id=integration.organization_id,
+                kind="auth" if needs_auth else "disabled",
+                detail=detail,
+            ),
+        )
+    _log.error(
+        "connectors.integration_closed",
+        integration=integration.id,
+        tenant=integration.tenant_id,
+        organization=integration.organization_id,
+        state=state,
+        reason=detail,
+    )
+    announce_state(link, state)

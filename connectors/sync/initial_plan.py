@@ -1,0 +1,132 @@
+"""The first run is a plan: what would be made, linked, imported or left alone, before anything is written."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.sdk.remote import RemoteChange
+from connectors.store.checkpoints import write_checkpoint
+from connectors.store.integrations import set_state
+from connectors.store.interactions import subjects
+from connectors.store.ledger import LocalMark, mark_local
+from connectors.store.mappings import mapping_of, mapping_to
+from connectors.store.warnings import settle_kind
+from connectors.sync.adoption import owner_of
+from connectors.sync.listing import Listing, deleted_mirrors_in
+from connectors.sync.mass_change_guard import confirm, deletions, explain, holds
+from connectors.sync.poller import cursor_job
+from connectors.sync.record_changes import take_in
+from connectors.sync.session import Link
+from runtime.postgres import Connection
+from schemas.errors import Reject
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a first run would do.
+
+    :ivar here: what becomes of interactions: ``create``, ``mirrored``, ``skip: <reason>``.
+    :ivar there: what becomes of the provider's objects: ``import``, ``mirrored``, ``link``,
+        ``skip: <reason>``.
+    :ivar deleted: mirrors whose object is not at the provider any more.
+    """
+
+    here: Counter[str] = field(default_factory=Counter)
+    there: Counter[str] = field(default_factory=Counter)
+    cursor: str | None = None
+    changes: list[RemoteChange] = field(default_factory=list)
+    deleted: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts for people and programs."""
+        return {"interactions": dict(self.here), "objects": dict(self.there)}
+
+
+def make_plan(link: Link, connection: Connection) -> Plan:
+    """Look at both sides and count; writes nothing.
+
+    :raises InteractionsError: what the provider raised.
+    """
+    integration, plan = link.integration, Plan()
+    known: set[str] = set()
+    for page in subjects(connection, integration.tenant_id, integration.organization_id):
+        for subject in page:
+            known.add(subject.id)
+            if mapping_of(connection, integration.id, subject.id) is not None:
+                plan.here["mirrored"] += 1
+            elif link.policy.only_types and subject.values["interaction_type"] not in link.policy.only_types:
+                plan.here["skip: type not in the policy"] += 1
+            elif subject.values["status"] != "planned" and not link.declaration.mirrors_closed:
+                plan.here["skip: done or canceled already"] += 1
+            else:
+                plan.here["create"] += 1
+    more = "poll" in link.declaration.features
+    listing = Listing.begin(connection)
+    while more:
+        listed = link.provider.changes(plan.cursor)
+        listing.take(listed)
+        plan.cursor, more = listed.cursor, listed.more
+        for reason, count in listed.skipped.items():
+            plan.there[f"skip: {reason}"] += count
+        for change in listed.changes:
+            plan.there[_fate(link, connection, change, known)] += 1
+            plan.changes.append(change)
+    plan.changes += listing.unlisted(link, connection)
+    plan.deleted = deleted_mirrors_in(link, connection, plan.changes)
+    if plan.deleted:
+        plan.there["deleted mirrors"] = plan.deleted
+    return plan
+
+
+def _fate(link: Link, connection: Connection, change: RemoteChange, known: set[str]) -> str:
+    if change.kind == "gone":
+        return "skip: deleted"
+    mapping = mapping_to(connection, link.integration.id, change.external_id)
+    if mapping is not None and mapping.base is not None:
+        return "mirrored"
+    marker = change.state.marker if change.state is not None else None
+    if marker is not None and owner_of(link, connection, marker) in known:
+        return "link"
+    return "import" if link.policy.create_if_unmapped else "skip: the policy imports nothing"
+
+
+def apply_plan(link: Link, connection: Connection, plan: Plan, *, accept_mass_change: bool = False) -> int:
+    """Mark everything that the plan counted and start the integration; the number of interactions marked.
+
+    :param accept_mass_change: a person has confirmed that so many deletions are meant.
+    :raises Reject: ``mass_change``: the guard holds the deletions; nothing was marked.
+    """
+    integration, marked = link.integration, 0
+    counted = deletions(link, connection, plan.deleted)
+    if not accept_mass_change and holds(link, counted):
+        raise Reject("mass_change", explain(link, counted), status=409)
+    with connection.transaction():
+        if accept_mass_change:
+            confirm(link, connection, plan.deleted)
+        if plan.cursor is not None:
+            take_in(link, connection, plan.changes)
+            write_checkpoint(
+                connection,
+                cursor_job(integration.id),
+                integration.tenant_id,
+                integration.organization_id,
+                {"cursor": plan.cursor},
+            )
+        for page in subjects(connection, integration.tenant_id, integration.organization_id):
+            marks = [
+                LocalMark(
+                    integration_id=integration.id,
+                    interaction_id=subject.id,
+                    tenant_id=subject.tenant_id,
+                    organization_id=subject.organization_id,
+                    entity_id=subject.entity_id,
+                    version=subject.version,
+                )
+                for subject in page
+            ]
+            marked += mark_local(connection, marks, link.now())
+        set_state(connection, integration.id, "active", None)
+        settle_kind(connection, integration.id, ["brake", "auth", "disabled"])
+    return marked

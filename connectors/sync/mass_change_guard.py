@@ -1,0 +1,138 @@
+"""Mass-change guard: more deletions at a provider than anyone makes by hand stop the integration and ask.
+
+One count per integration, over a window, whichever way a deletion was found: by a poll, by a complete
+listing, or by a push that found its object missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from connectors.store.checkpoints import read_checkpoint, write_checkpoint
+from connectors.store.integrations import lock_integration, set_state
+from connectors.store.mappings import count_deleted, count_mappings
+from connectors.store.warnings import SyncWarning, raise_warning
+from connectors.sync.mirror_events import announce_state
+from connectors.sync.session import Link
+from runtime.postgres import Connection
+from schemas.errors import Retry
+from schemas.instants import format_instant, parse_instant
+
+_log = structlog.get_logger("connectors")
+#: Deletions that are counted together.
+WINDOW: Final = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class Deletions:
+    """Deletions of mirrors at one integration.
+
+    :param found: those that are to be applied now and are not confirmed.
+    :param recent: those that were applied within the window and not confirmed.
+    :param mirrored: objects that are mirrors now, those of ``found`` among them.
+    """
+
+    found: int
+    recent: int
+    mirrored: int
+
+    def too_many(self, most: int, share: float) -> bool:
+        """Compare with the limits of the policy; both must be exceeded."""
+        return bool(self.found) and self.found + self.recent > max(
+            most, share * (self.mirrored + self.recent)
+        )
+
+
+class MassChange(Retry):
+    """The guard holds a deletion back; it stays due until a person has confirmed."""
+
+    def __init__(self, counted: Deletions) -> None:
+        super().__init__("more objects were deleted at the provider than the policy allows")
+        self.counted = counted
+
+
+def admit_deletion(link: Link, connection: Connection) -> None:
+    """Check one more deletion; call it in the transaction that applies it, so that workers count in turn.
+
+    :raises MassChange: it would be one too many.
+    """
+    lock_integration(connection, link.integration.id)
+    counted = deletions(link, connection, 1)
+    if holds(link, counted):
+        raise MassChange(counted)
+
+
+def deletions(link: Link, connection: Connection, found: int) -> Deletions:
+    """Count ``found`` deletions together with those of the window."""
+    integration, since, confirmed = link.integration, link.now() - WINDOW, 0
+    kept = read_checkpoint(connection, _job(link), integration.tenant_id, integration.organization_id)
+    if kept is not None and (confirmed_at := parse_instant(kept["confirmedAt"])) > since:
+        since, confirmed = confirmed_at, kept["confirmed"]
+    applied = count_deleted(connection, integration.id, since)
+    return Deletions(
+        found=max(0, found - max(0, confirmed - applied)),
+        recent=max(0, applied - confirmed),
+        mirrored=count_mappings(connection, integration.id),
+    )
+
+
+def holds(link: Link, counted: Deletions) -> bool:
+    """Report whether the guard holds these deletions back."""
+    return counted.too_many(link.policy.most_deletions, link.policy.most_deleted_share)
+
+
+def confirm(link: Link, connection: Connection, found: int) -> None:
+    """Let ``found`` deletions through from now on; those before are forgotten."""
+    integration = link.integration
+    write_checkpoint(
+        connection,
+        _job(link),
+        integration.tenant_id,
+        integration.organization_id,
+        {"confirmedAt": format_instant(link.now()), "confirmed": found},
+    )
+
+
+def explain(link: Link, counted: Deletions) -> str:
+    """One sentence for a person: how many, and what to do."""
+    total = counted.found + counted.recent
+    return (
+        f"{total} of {counted.mirrored + counted.recent} mirrored objects were deleted at the provider;"
+        f" {counted.found} of them are held back. Look at the provider first. If they are meant, confirm with"
+        f" `interactions connectors sync {link.integration.id} --accept-mass-change`; what was canceled by"
+        f" mistake comes back with `interactions connectors restore {link.integration.id}`"
+    )
+
+
+def stop(link: Link, connection: Connection, counted: Deletions) -> None:
+    """Stop the integration until a person has confirmed."""
+    integration, detail = link.integration, explain(link, counted)
+    with connection.transaction():
+        set_state(connection, integration.id, "needs_confirmation", detail, only_from="active")
+        raise_warning(
+            connection,
+            SyncWarning(
+                integration_id=integration.id,
+                tenant_id=integration.tenant_id,
+                organization_id=integration.organization_id,
+                kind="brake",
+                detail=detail,
+            ),
+        )
+    _log.error(
+        "connectors.mass_change_stopped",
+        integration=integration.id,
+        tenant=integration.tenant_id,
+        organization=integration.organization_id,
+        deletions=counted.found + counted.recent,
+        mirrored=counted.mirrored,
+    )
+    announce_state(link, "needs_confirmation")
+
+
+def _job(link: Link) -> str:
+    return f"connectors.sync.mass_change_guard:{link.integration.id}"

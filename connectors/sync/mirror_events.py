@@ -1,0 +1,30 @@
+"""Announce that a mirror changed, so that views which show it are read again (spec "Cache Policy")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from connectors.store.integrations import Integration
+from connectors.sync.session import Link
+from schemas import cache_tags
+
+
+def mapping_changed(integration: Integration, interaction_id: str, entity_id: str | None) -> dict[str, Any]:
+    """The data of a ``mapping_changed`` event."""
+    scope = integration.tenant_id, integration.organization_id
+    tags = cache_tags.of_mirror(integration.id, *scope, entity_id)
+    return {"interactionId": interaction_id, "invalidates": list(tags)}
+
+
+def announce_mapping(link: Link, interaction_id: str, entity_id: str | None) -> None:
+    """Announce a mirror that was made, changed, adopted, given up, archived or removed."""
+    integration = link.integration
+    data = mapping_changed(integration, interaction_id, entity_id)
+    link.announce("mapping_changed", integration, entity_id, data)
+
+
+def announce_state(link: Link, state: str) -> None:
+    """Announce that the integration stopped by itself; all of its mirrors may show otherwise now."""
+    integration = link.integration
+    tags = cache_tags.of_mirror(integration.id, integration.tenant_id, integration.organization_id)
+    link.announce("state_changed", integration, None, {"state": state, "invalidates": list(tags)})

@@ -1,0 +1,55 @@
+"""Polls a provider for changes; the cursor moves in the transaction that makes them safe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connectors.store.checkpoints import read_checkpoint, write_checkpoint
+from connectors.sync.listing import Listing, deleted_mirrors_in
+from connectors.sync.mass_change_guard import confirm, deletions, holds, stop
+from connectors.sync.pages import read_pages
+from connectors.sync.record_changes import Taken, take_in
+from connectors.sync.session import Link
+from runtime.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """Result of a poll; ``taken`` is ``None`` when the mass-change guard stopped it."""
+
+    taken: Taken | None
+    changes: int
+
+
+def poll(link: Link, connection: Connection, *, accept_mass_change: bool = False) -> Polled:
+    """Ask for everything since the cursor and mark it; all of it or, if the guard holds, nothing.
+
+    :param accept_mass_change: a person has confirmed that so many deletions are meant.
+    :raises InteractionsError: what the provider raised; the cursor stays behind the pages that were read.
+    """
+    integration = link.integration
+    job = cursor_job(integration.id)
+    kept = read_checkpoint(connection, job, integration.tenant_id, integration.organization_id)
+    listing = Listing.begin(connection)
+    pages = read_pages(link, kept["cursor"] if kept is not None else None, listing.take)
+    listing.complete = listing.complete and pages.ended
+    changes = [*pages.changes, *listing.unlisted(link, connection)]
+    found = deleted_mirrors_in(link, connection, changes)
+    if accept_mass_change:
+        confirm(link, connection, found)
+    elif found and holds(link, counted := deletions(link, connection, found)):
+        stop(link, connection, counted)
+        return Polled(None, len(changes))
+    with connection.transaction():
+        taken = take_in(link, connection, changes)
+        write_checkpoint(
+            connection, job, integration.tenant_id, integration.organization_id, {"cursor": pages.cursor}
+        )
+    if pages.stopped is not None:
+        raise pages.stopped
+    return Polled(taken, len(changes))
+
+
+def cursor_job(integration_id: str) -> str:
+    """The job under which an integration's poll cursor is kept."""
+    return f"connectors.poll:{integration_id}"

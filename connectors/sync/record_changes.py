@@ -1,0 +1,115 @@
+"""Changes that a provider tells of become marks in the ledger; nothing is read or decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from connectors.sdk.remote import RemoteChange
+from connectors.store.echoes import open_echoes
+from connectors.store.ledger import RemoteMark, is_parked, mark_intents, mark_remote
+from connectors.store.mappings import Mapping, await_import, mapping_to
+from connectors.sync.adoption import adopt
+from connectors.sync.session import Link
+from connectors.sync.values import base_from_json, canonical_hash
+from runtime.postgres import Connection
+from schemas.identity import derive_id
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of some changes.
+
+    :ivar marked: interactions that are to be looked at.
+    :ivar outcomes: how many changes ended in each way: ``marked``, ``import``, ``unchanged``, ``echo``,
+        ``ours``, ``unmapped``.
+    """
+
+    marked: set[str] = field(default_factory=set)
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+    def count(self, outcome: str) -> str:
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+        return outcome
+
+
+def take_in(link: Link, connection: Connection, changes: Iterable[RemoteChange]) -> Taken:
+    """Mark what the changes are about; call it in the transaction that makes them safe."""
+    taken = Taken()
+    for change in changes:
+        taken.count(_take(link, connection, change, taken))
+    return taken
+
+
+def take_one(link: Link, connection: Connection, change: RemoteChange) -> str:
+    """The same for one change; its outcome."""
+    return _take(link, connection, change, Taken())
+
+
+def imported_id(integration_id: str, external_id: str) -> str:
+    """The interaction that is made of an object: the same one however often it is seen."""
+    return derive_id("interaction-of", integration_id, external_id)
+
+
+def _take(link: Link, connection: Connection, change: RemoteChange, taken: Taken) -> str:
+    integration, now = link.integration, link.now()
+    mapping = mapping_to(connection, integration.id, change.external_id)
+    if mapping is None:
+        marker = change.state.marker if change.state is not None else None
+        if marker is not None and adopt(link, connection, change.external_id, marker):
+            return "ours"
+        if marker is None:
+            # It may be an object that a worker of ours makes at this moment.
+            mark_intents(connection, integration.id, None, now)
+        if change.kind == "gone" or not link.policy.create_if_unmapped:
+            return "unmapped"
+        mapping = await_import(
+            connection,
+            Mapping(
+                integration_id=integration.id,
+                local_id=imported_id(integration.id, change.external_id),
+                tenant_id=integration.tenant_id,
+                organization_id=integration.organization_id,
+                external_id=change.external_id,
+            ),
+        )
+    elif change.kind == "gone" and mapping.gone:
+        return "unchanged"
+    elif change.kind == "changed" and mapping.base is not None:
+        known = _known(link, connection, mapping, change)
+        if known is not None:
+            return known
+    taken.marked.add(mapping.local_id)
+    mark_remote(
+        connection,
+        RemoteMark(
+            integration_id=integration.id,
+            interaction_id=mapping.local_id,
+            tenant_id=integration.tenant_id,
+            organization_id=integration.organization_id,
+            event_id=change.event_id,
+            changed_at=change.occurred_at,
+        ),
+        now,
+    )
+    return "import" if mapping.base is None else "marked"
+
+
+def _known(link: Link, connection: Connection, mapping: Mapping, change: RemoteChange) -> str | None:
+    """Why a change needs no look: it shows what is agreed already, or a write of ours."""
+    if change.state is None or change.state.archived or mapping.archived or mapping.gone:
+        return None
+    if is_parked(connection, mapping.integration_id, mapping.local_id):
+        return None  # what could not be read before can be now: what waits for it goes on
+    values = change.state.values
+    base = base_from_json(mapping.base or {})
+    if base and all(name in values and values[name] == agreed.remote for name, agreed in base.items()):
+        return "unchanged"
+    for echo in open_echoes(connection, mapping.integration_id, mapping.local_id, link.now()):
+        shown = {name: values.get(name) for name in echo.written}
+        rest = {name: agreed for name, agreed in base.items() if name not in shown}
+        same_rest = all(values.get(name) == agreed.remote for name, agreed in rest.items())
+        if same_rest and canonical_hash(shown) == echo.content_hash:
+            # A write that is under way; whoever makes it uses the note up when it is answered or found.
+            return "echo"
+    return None

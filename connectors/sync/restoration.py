@@ -1,0 +1,63 @@
+"""Bring back what deletions at a provider ended: one request for all mirrors of an integration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from connectors.store.integrations import Integration
+from connectors.store.interactions import read_subject
+from connectors.store.ledger import RemoteMark, want_mirror
+from connectors.store.mappings import Mapping, deleted_mirrors
+from connectors.store.warnings import settle_kind
+from connectors.sync.inbound import canceled_by_detaching
+from connectors.sync.session import marker_of
+from runtime.postgres import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Restorable:
+    """Mirrors that were found deleted at the provider and whose interaction still exists.
+
+    :param canceled: interactions among them that the deletion canceled.
+    """
+
+    mirrors: Sequence[Mapping]
+    canceled: int
+
+
+def find_restorable(connection: Connection, integration: Integration, since: datetime | None) -> Restorable:
+    """Look for what can be brought back; writes nothing.
+
+    :param since: only what was found deleted at this moment or later.
+    """
+    mirrors: list[Mapping] = []
+    canceled = 0
+    for mapping in deleted_mirrors(connection, integration.id, since):
+        subject = read_subject(
+            connection, integration.tenant_id, integration.organization_id, mapping.local_id
+        )
+        if subject is not None:
+            mirrors.append(mapping)
+            canceled += canceled_by_detaching(mapping, subject)
+    return Restorable(mirrors, canceled)
+
+
+def restore(connection: Connection, found: Restorable, now: datetime) -> None:
+    """Ask the workers for every mirror: linked again if its object is back, otherwise made again.
+
+    An interaction that the deletion canceled is reopened. Asking twice does no harm.
+    """
+    with connection.transaction():
+        for mapping in found.mirrors:
+            mark = RemoteMark(
+                integration_id=mapping.integration_id,
+                interaction_id=mapping.local_id,
+                tenant_id=mapping.tenant_id,
+                organization_id=mapping.organization_id,
+                event_id=None,
+                changed_at=None,
+            )
+            want_mirror(connection, mark, marker_of(mapping.integration_id, mapping.local_id), now)
+            settle_kind(connection, mapping.integration_id, ["detached"], mapping.local_id)
