@@ -15,8 +15,8 @@ from domain.log_identity import log_identity
 from domain.outcome import rejected, repeated
 from domain.recompute import recompute_next
 from domain.undo import undo
+from domain.unit_of_work import World
 from domain.update import update
-from domain.world import World
 from schemas.command import Command, Refused
 from schemas.errors import Reject
 

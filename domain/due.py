@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from domain.changed import changed
 from domain.decision import Decision
+from domain.lookup import in_scope
 from domain.outcome import check_version, no_op, warning
-from domain.rows import in_scope
+from domain.transition import changed
 from domain.undo_image import evolve
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Command
 from schemas.events import DUE, OVERDUE
 from schemas.payloads import InteractionMarkDue

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from domain.decision import Decision
+from domain.lookup import check_free_id, entity_of
 from domain.model import Deal, Entity
 from domain.outcome import check_version, no_op, result
-from domain.rows import check_free_id, entity_of
-from domain.world import World
+from domain.unit_of_work import World
 from schemas import cache_tags
 from schemas.command import Command
 from schemas.errors import FieldError, Reject

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.decision import Decision
 from domain.outcome import no_op, result
-from domain.world import World
+from domain.unit_of_work import World
 from schemas import cache_tags
 from schemas.command import Command
 from schemas.errors import Reject

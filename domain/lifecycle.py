@@ -11,16 +11,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from domain.changed import changed
 from domain.decision import Decision
 from domain.dictionary import admit
 from domain.due import rearm
+from domain.lookup import check_deal, check_free_id, entity_of, interaction_of
 from domain.merge import merge, superseded
 from domain.model import Interaction
 from domain.outcome import check_version, no_op
-from domain.rows import check_deal, check_free_id, entity_of, interaction_of
+from domain.transition import changed
 from domain.undo_image import evolve
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Command
 from schemas.errors import Reject
 from schemas.events import CANCELED, COMPLETED, CREATED, DELETED, REOPENED

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from domain.model import Entity, Interaction, LastInteraction, NextInteraction, TypeEntry
 from domain.next_interaction import last_projection, next_projection
-from domain.world import World
+from domain.unit_of_work import World
 
 
 def entity_after(
@@ -21,7 +21,7 @@ def entity_after(
     """The entity once ``before`` has become ``after``; its version is one more.
 
     Next and last are derived again from the loaded rows: a projection that was stored wrong is corrected by
-    the next command that may change it (``domain.reach``).
+    the next command that may change it (``domain.read_set``).
 
     :param pending: a dictionary entry that the same command adds.
     """

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from domain.changed import invalidates
 from domain.decision import Decision
 from domain.event_payloads import next_event, next_snapshot
+from domain.lookup import entity_of
 from domain.model import Entity
 from domain.outcome import check_version, no_op, result
 from domain.projection import derive, with_projection
-from domain.rows import entity_of
-from domain.world import World
+from domain.transition import invalidates
+from domain.unit_of_work import World
 from schemas.command import Command
 from schemas.identity import derive_id
 from schemas.payloads import InteractionRecomputeNext

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from domain.changed import changed
 from domain.decision import Decision
 from domain.due import rearm
 from domain.log_identity import logged_id
+from domain.lookup import entity_of, in_scope
 from domain.merge import GUARDED
 from domain.model import Interaction, LogEntry
 from domain.outcome import check_version
-from domain.rows import entity_of, in_scope
+from domain.transition import changed
 from domain.undo_image import command_id_of, evolve, row_of_image
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Command
 from schemas.errors import Reject
 from schemas.events import CREATED, DELETED, REVERTED

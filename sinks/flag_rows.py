@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from domain.world import World
+from domain.unit_of_work import World
 from runtime.postgres import Connection
 from schemas.command import Command
 from schemas.payloads import FeatureFlagSet

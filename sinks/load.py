@@ -12,9 +12,9 @@ import psycopg
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.model import Dictionary, LogEntry, TypeEntry
-from domain.reach import may_move, may_show
+from domain.read_set import may_move, may_show
 from domain.undo import target_command_id
-from domain.world import World
+from domain.unit_of_work import World
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo

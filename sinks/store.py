@@ -10,7 +10,7 @@ import orjson
 
 from domain.decision import Decision
 from domain.log_identity import log_identity
-from domain.world import World
+from domain.unit_of_work import World
 from runtime.postgres import Connection
 from sinks.array_text import plain_array
 from sinks.columns import (

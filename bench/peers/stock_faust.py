@@ -17,7 +17,7 @@ from domain.decide import decide
 from domain.decision import Decision
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
-from domain.world import World
+from domain.unit_of_work import World
 from runtime.postgres import make_engine
 from runtime.settings import Settings, load_settings
 from schemas.command import Command, Record, Refused

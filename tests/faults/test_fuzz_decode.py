@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from domain.decide import fold
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
 from sinks.outbox import outbox_rows

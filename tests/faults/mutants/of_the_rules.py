@@ -12,7 +12,7 @@ from tests.faults.mutants.catalogue import mutant
 
 @mutant("a row of another tenant is found")
 def tenant_filter_dropped() -> None:
-    from domain import rows
+    from domain import lookup as rows
 
     rows.in_scope = lambda _row, _command: True
 

@@ -19,7 +19,7 @@ from domain.decide import fold
 from domain.decision import Decision
 from domain.log_identity import log_identity
 from domain.recompute import relabel_command_id
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
 from schemas.errors import Reject

@@ -10,7 +10,7 @@ import orjson
 from domain.decide import decide
 from domain.decision import Decision
 from domain.model import Interaction
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from schemas.instants import format_instant

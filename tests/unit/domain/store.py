@@ -14,9 +14,9 @@ from domain.decision import Decision
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry
-from domain.reach import may_move
+from domain.read_set import may_move
 from domain.undo import target_command_id
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionCreate, InteractionRecomputeNext, InteractionUndo
 

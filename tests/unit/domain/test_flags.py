@@ -9,7 +9,7 @@ import pytest
 
 from domain.decide import fold
 from domain.decision import Decision
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 

@@ -7,7 +7,7 @@ import gc
 import orjson
 
 from domain.decide import fold
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from tests.harness.histories import history

@@ -7,7 +7,7 @@ import pytest
 
 from domain.decision import Decision
 from domain.log_identity import NO_SCOPE, log_identity
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
 from tests.unit.domain.commands import ADA, ORGANIZATION, TENANT, Publisher, at, interaction_id, never_avro

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 
 from domain.decide import fold
-from domain.world import World
+from domain.unit_of_work import World
 from runtime.settings import Settings
 from schemas.command import Record
 from schemas.decode import decode_record

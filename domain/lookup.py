@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.model import Deal, Entity, Interaction
-from domain.world import World
+from domain.unit_of_work import World
 from schemas.command import Command
 from schemas.errors import Reject
 
