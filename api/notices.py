@@ -10,7 +10,7 @@ import structlog
 from api.command_gateway import CommandGateway
 from runtime.settings import Settings
 from schemas.errors import Retry
-from sinks.notices import outcomes
+from sinks.notify import outcomes
 
 _log = structlog.get_logger("gateway")
 _AGAIN_SECONDS: Final = 1.0

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from runtime.postgres import Connection
-from sinks.windows import Position
+from sinks.outbox_reader import Position
 
 _UNPUBLISHED_SQL: Final = """
 SELECT count(*) FROM outbox o LEFT JOIN relay_positions r ON r.shard = %s

@@ -18,10 +18,10 @@ from domain.unit_of_work import World
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
-from sinks.array_text import number_array, plain_array, text_array
+from sinks.array_literals import number_array, plain_array, text_array
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_of, entity_of, interaction_of
 from sinks.flag_rows import load_flags
-from sinks.round_trips import together
+from sinks.pipelined import together
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 _DICTIONARY_LOCK: Final = 0x1A7E0002

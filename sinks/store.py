@@ -12,7 +12,9 @@ from domain.decision import Decision
 from domain.log_identity import log_identity
 from domain.unit_of_work import World
 from runtime.postgres import Connection
-from sinks.array_text import plain_array
+from sinks.array_literals import plain_array
+from sinks.bulk_insert import NewRows
+from sinks.bulk_update import UpdateRows
 from sinks.columns import (
     DEAL,
     ENTITY,
@@ -24,9 +26,7 @@ from sinks.columns import (
     interaction_row,
 )
 from sinks.flag_rows import store_flags
-from sinks.new_rows import NewRows
 from sinks.outbox import outbox_rows, relabel_rows
-from sinks.update_rows import UpdateRows
 
 _UPDATE_INTERACTIONS: Final = UpdateRows("customer_interactions", INTERACTION)
 _UPDATE_ENTITIES: Final = UpdateRows("customer_entities", ENTITY)

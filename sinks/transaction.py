@@ -19,9 +19,9 @@ from schemas.command import Command, Refused
 from schemas.errors import Reject, Retry, Stop
 from sinks.isolation import IsolationLimit
 from sinks.load import Asked, load_world
-from sinks.notices import Notice, notify_committed
+from sinks.notify import Notice, notify_committed
+from sinks.pipelined import together
 from sinks.poison import log_isolated, refuse_as_poison
-from sinks.round_trips import together
 from sinks.store import store
 
 _PARTITION_LOCK: Final = 0x1A7E0000

@@ -24,7 +24,7 @@ from runtime.stalls import Stall
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.due import server_time
-from sinks.windows import Position
+from sinks.outbox_reader import Position
 from streams.applier.batches import Pulse
 from streams.waiting import CommandsLook, Waiting, unrelayed
 

@@ -10,7 +10,7 @@ from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from runtime.stalls import Stall
 from sinks.due import server_time
-from sinks.windows import Position
+from sinks.outbox_reader import Position
 from streams.relay.position import read_position
 from streams.relay.relay import SHARD
 from streams.waiting import CommandsLook, Waiting, unrelayed

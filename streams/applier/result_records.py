@@ -9,7 +9,7 @@ from domain.decision import Decision
 from schemas.identity import derive_id
 from schemas.outcomes import RESULT_TYPE
 from schemas.sources import GATEWAY, PIPELINE
-from sinks.notices import Notice
+from sinks.notify import Notice
 
 #: Encodes a result's data (camelCase, texts for instants) as Confluent Avro.
 EncodeResult = Callable[[dict[str, Any]], bytes]

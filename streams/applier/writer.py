@@ -15,7 +15,7 @@ from runtime.postgres import Connection, connect, refuses, timed_out
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
-from sinks.notices import Notice
+from sinks.notify import Notice
 from sinks.transaction import BatchTransaction
 from streams.applier.batches import Batch, Flight, HandOver, Pulse, joined
 from streams.applier.result_records import EncodeResult, notices, result_value

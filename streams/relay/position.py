@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from runtime.kafka import make_consumer
 from runtime.settings import Settings
 from schemas.topics import RELAY_POSITION
-from sinks.windows import Position
+from sinks.outbox_reader import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from schemas.avro_schemas import NEXT_INTERACTION_STATE as NEXT_STATE_TYPE
 from schemas.errors import Stop
 from schemas.events import DUE, OVERDUE
 from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE
-from sinks.windows import OutboxRow
+from sinks.outbox_reader import OutboxRow
 
 #: ``(model name, data) -> Confluent Avro``.
 Encode = Callable[[str, dict[str, Any]], bytes]

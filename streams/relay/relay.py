@@ -24,8 +24,8 @@ from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import RELAY_POSITION
-from sinks.notices import OUTBOX_CHANNEL
-from sinks.windows import (
+from sinks.notify import OUTBOX_CHANNEL
+from sinks.outbox_reader import (
     OutboxRow,
     Position,
     cluster_epoch,

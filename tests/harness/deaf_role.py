@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from cli.main import main
-from sinks import windows
+from sinks import outbox_reader as windows
 from streams.applier.consumer import Reader
 from streams.relay import relay
 from streams.relay.relay import Relay

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.postgres import connect
 from runtime.settings import Settings
-from sinks.new_rows import NewRows
+from sinks.bulk_insert import NewRows
 
 pytestmark = pytest.mark.integration
 _COLUMNS = ("id", "title", "priority", "due_phase", "version", "scheduled_at", "result", "fingerprint")

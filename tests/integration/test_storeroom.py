@@ -20,9 +20,9 @@ from schemas.decode import decode_record
 from schemas.errors import Retry, Stop
 from schemas.topics import DEAD_LETTERS
 from sinks.migrate import check
+from sinks.outbox_reader import Position, oldest_running, read_window
 from sinks.partitions import ensure_partitions
 from sinks.transaction import BatchTransaction
-from sinks.windows import Position, oldest_running, read_window
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running
 from tests.harness.wire import decoder, event, new_id, outcomes, publish, read_topic, wait_for_results

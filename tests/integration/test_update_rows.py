@@ -10,7 +10,7 @@ import pytest
 
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
-from sinks.update_rows import UpdateRows
+from sinks.bulk_update import UpdateRows
 
 pytestmark = pytest.mark.integration
 ROWS = UpdateRows("things", ("id", "tenant_id", "organization_id", "title"))

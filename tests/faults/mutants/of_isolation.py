@@ -26,7 +26,7 @@ def pattern_ends_early() -> None:
 
 @mutant("ids go into COPY text as they are", _COPY)
 def ids_not_escaped() -> None:
-    from sinks import new_rows
+    from sinks import bulk_insert as new_rows
 
     new_rows._WRITERS["uuid"] = lambda values: ["\\N" if value is None else value for value in values]
 

@@ -32,7 +32,7 @@ def xmin_filter_dropped() -> None:
 
 @mutant("the outbox is read in the order of transactions, not of positions")
 def order_by_transaction() -> None:
-    from sinks import windows
+    from sinks import outbox_reader as windows
 
     wrong = windows._ROWS_SQL.replace("ORDER BY position", "ORDER BY xid, id")
     assert wrong != windows._ROWS_SQL

@@ -10,8 +10,8 @@ import pytest
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import RESULTS
-from sinks.notices import Notice, notify_committed
-from sinks.notices import outcomes as told
+from sinks.notify import Notice, notify_committed
+from sinks.notify import outcomes as told
 from tests.harness.gateway import new_customer, serving
 from tests.harness.roles import running, wait_until
 from tests.harness.wire import read_topic

@@ -26,7 +26,7 @@ from schemas.errors import Reject
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_row, entity_row, interaction_row
 from sinks.outbox import outbox_rows
-from sinks.windows import OutboxRow
+from sinks.outbox_reader import OutboxRow
 from streams.applier.dead_letter_records import dead_letter_headers
 from streams.applier.result_records import result_record
 from streams.relay.records import records_of

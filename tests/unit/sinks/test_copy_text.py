@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sinks.array_text import ARRAYS
-from sinks.new_rows import NewRows
+from sinks.array_literals import ARRAYS
+from sinks.bulk_insert import NewRows
 
 _HOSTILE = ("a\n", "a\tb", "a\\", "\\.", "\\N", "a\r", '"', ",", "}", "{", "a,b", '\\"')
 

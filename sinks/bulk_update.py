@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from runtime.postgres import Connection
-from sinks.array_text import ARRAYS
+from sinks.array_literals import ARRAYS
 from sinks.column_types import column_type
 
 _FIXED: Final = frozenset({"id", "tenant_id", "organization_id"})

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from runtime.postgres import Connection
 from schemas.instants import format_instant
-from sinks.array_text import ARRAYS, holds_any
+from sinks.array_literals import ARRAYS, holds_any
 from sinks.column_types import column_type
 
 #: The server takes in one part while the next one is made.
