@@ -12,21 +12,21 @@ from fastapi import FastAPI
 
 from api import problems
 from api.command_producer import CommandSender
-from api.decisions import DecisionGateway
 from api.guarded_commands import GuardedCommandGateway
 from api.guards import check_all_guarded
+from api.integration_decisions import DecisionGateway
 from api.integration_event_consumer import MappingListener
+from api.listen_loop import hear_notices
 from api.mutation_guards import MutationGuards, load_mutation_guards
-from api.notices import hear_notices
 from api.openapi import describe
 from api.rate_limit import Rates
 from api.read_pool import ReadPool
+from api.request_middleware import Figures, Traffic
 from api.result_consumer import Heard, OutcomeListener
 from api.routes import MODULES
 from api.services import Services
-from api.stream_hub import StreamHub
+from api.sse_broadcaster import StreamHub
 from api.tokens import Tokens
-from api.traffic import Figures, Traffic
 from runtime.gateway_settings import GatewaySettings
 from runtime.registry_fetch import make_fetch
 from runtime.settings import Settings

@@ -10,8 +10,8 @@ from uuid import uuid4
 import orjson
 import structlog
 
-from api.asking import Asking, Sender
 from api.command_producer import Settled
+from api.pending_replies import Asking, Sender
 from api.principal import Principal
 from api.problems import UnknownOutcome
 from api.queries.command_status import fate_of

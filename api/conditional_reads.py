@@ -10,8 +10,8 @@ from typing import Any, Final
 import orjson
 from fastapi import Request
 
-from api.answers import etag
 from api.problems import NotModified
+from api.write_responses import etag
 from domain.default_types import DEFAULT_TYPES
 from domain.dictionary import humanised
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Request, Response
 from pydantic import Field
 
-from api.answers import etag, written
 from api.bodies import RequestBody
 from api.command_gateway import Order, Rejection, keyed_command_id
 from api.customer_detail import not_found
@@ -16,6 +15,7 @@ from api.principal import Principal
 from api.queries.command_status import Fate
 from api.queries.customer_detail import entity
 from api.services import Services
+from api.write_responses import etag, written
 from schemas.errors import Conflict, Reject
 from schemas.identity import derive_id
 from schemas.values import Name, ShortText, UuidText

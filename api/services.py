@@ -12,13 +12,13 @@ from runtime.settings import Settings
 
 if TYPE_CHECKING:
     from api.command_gateway import CommandGateway
-    from api.decisions import DecisionGateway
+    from api.integration_decisions import DecisionGateway
     from api.integration_event_consumer import MappingListener
     from api.mutation_guards import MutationGuards
     from api.rate_limit import Rates
     from api.read_pool import ReadPool
     from api.result_consumer import OutcomeListener
-    from api.stream_hub import StreamHub
+    from api.sse_broadcaster import StreamHub
     from api.tokens import Tokens
 
 

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from fastapi import Request
 from pydantic import ValidationError
 
-from api.adapters.carrying import carry_out
-from api.adapters.moving import move
+from api.adapters.execute import carry_out
+from api.adapters.legacy_moves import move
 from api.adapters.old_bodies import OldBody, OldDelete, named_ids
 from api.adapters.translation import Step
 from api.command_gateway import Rejection

@@ -9,13 +9,12 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from api.adapters.carrying import carry_out
 from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documented, refuse_when_off
+from api.adapters.execute import carry_out
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate
 from api.adapters.old_items import activity, page
 from api.adapters.translation import create_activity, delete, update_activity
 from api.adapters.writing import author_of, change_named, check_scope, delete_named, target_of
-from api.answers import written
 from api.feature_flags import legacy_shows
 from api.guards import require_features
 from api.interaction_items import enriched, mirrors_of
@@ -26,6 +25,7 @@ from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import ActivityPage, shaped
+from api.write_responses import written
 from runtime.gateway_settings import GatewaySettings
 from schemas.type_codes import normalize_interaction_type
 from schemas.values import UuidText

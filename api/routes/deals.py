@@ -10,7 +10,6 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from api.answers import written
 from api.bodies import RequestBody
 from api.command_gateway import Order, Rejection, keyed_command_id
 from api.conditional_reads import NOT_MODIFIED, validator
@@ -30,6 +29,7 @@ from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import Deal, DealPage, shaped
+from api.write_responses import written
 from schemas.errors import Reject
 from schemas.identity import derive_id
 from schemas.values import ShortText, Title, UuidText

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 
-from api.answers import written
 from api.bodies import RequestBody
 from api.command_gateway import Order
 from api.feature_flags import flags, forget
@@ -17,6 +16,7 @@ from api.routes.interactions import Done
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import FlagList, shaped
+from api.write_responses import written
 from schemas.flags import FlagName
 from schemas.values import Flag
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 from fastapi import Request, Response
 from pydantic import Field
 
-from api.answers import written
 from api.bodies import RequestBody
 from api.command_gateway import Order, Rejection
 from api.guards import require_features
@@ -18,6 +17,7 @@ from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed, Services
 from api.shapes import TypeList, shaped
+from api.write_responses import written
 from schemas.errors import Reject
 from schemas.values import Color, Flag, InteractionType, ShortText
 

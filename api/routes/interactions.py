@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.answers import written
 from api.bodies import RequestBody
 from api.command_gateway import Order
 from api.conditional_reads import NOT_MODIFIED, extras_of_interaction, validator
@@ -22,6 +21,7 @@ from api.queries.interaction_list import SORTS, Filters, Page, interaction_by_id
 from api.routing import guarded_router
 from api.services import Needed, Services
 from api.shapes import Interaction, InteractionPage, shaped
+from api.write_responses import written
 from schemas.errors import FieldError
 from schemas.type_codes import normalize_interaction_type
 from schemas.values import (

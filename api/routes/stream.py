@@ -13,10 +13,10 @@ from fastapi.responses import StreamingResponse
 
 from api.guards import bearer_of, require_features
 from api.principal import Principal
+from api.request_middleware import HEAD
 from api.routing import guarded_router
 from api.services import Needed
-from api.stream_hub import Change, StreamHub, Subscription, format_position
-from api.traffic import HEAD
+from api.sse_broadcaster import Change, StreamHub, Subscription, format_position
 from schemas.errors import Reject, Retry
 
 router = guarded_router("stream")

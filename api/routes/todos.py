@@ -8,13 +8,12 @@ from fastapi import Query, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from api.adapters.carrying import carry_out
 from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documented, refuse_when_off
+from api.adapters.execute import carry_out
 from api.adapters.old_bodies import TodoCreate, TodoUpdate
 from api.adapters.old_items import page, todo
 from api.adapters.translation import create_todo, delete, update_todo
 from api.adapters.writing import author_of, change_named, check_scope, delete_named, target_of
-from api.answers import written
 from api.feature_flags import legacy_shows
 from api.guards import require_features
 from api.interaction_items import enriched, mirrors_of
@@ -25,6 +24,7 @@ from api.routes.interactions import Done
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import TodoPage, shaped
+from api.write_responses import written
 from runtime.gateway_settings import GatewaySettings
 from schemas.values import UuidText
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Final
 from fastapi import Request, Response
 from pydantic import Field
 
-from api.answers import written
 from api.bodies import RequestBody
 from api.command_gateway import Order
 from api.guards import require_features
@@ -18,6 +17,7 @@ from api.queries.command_status import fate_of
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import Undone, shaped
+from api.write_responses import written
 from domain.undo_image import command_id_of
 from schemas.errors import Reject
 

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.answers import written
 from api.command_gateway import CommandGateway, Order, Rejection, keyed_command_id
 from api.command_producer import Settled
 from api.principal import Principal
 from api.problems import UnknownOutcome
 from api.result_consumer import Heard
+from api.write_responses import written
 from schemas.errors import Reject, Retry
 from schemas.identity import derive_id
 from schemas.topics import COMMANDS

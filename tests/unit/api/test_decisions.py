@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from api.command_producer import Settled
-from api.decisions import DecisionGateway
+from api.integration_decisions import DecisionGateway
 from api.integration_event_consumer import DECIDED
 from api.principal import Principal
 from api.problems import UndecidedYet, response_of

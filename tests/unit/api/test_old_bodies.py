@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from api.adapters.moving import move_step
+from api.adapters.legacy_moves import move_step
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
 from api.adapters.old_items import activity, old_instant, page, todo
 from api.adapters.translation import create_activity, create_todo, update_activity, update_todo

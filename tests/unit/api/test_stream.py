@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from api.routes import stream
-from api.stream_hub import Change, Subscription
+from api.sse_broadcaster import Change, Subscription
 
 
 class Hub:

@@ -10,7 +10,7 @@ import pytest
 
 from api.integration_event_consumer import FIRST_PARTITION
 from api.result_consumer import Heard
-from api.stream_hub import QUEUE_LENGTH, StreamHub, Subscription, format_position, parse_position
+from api.sse_broadcaster import QUEUE_LENGTH, StreamHub, Subscription, format_position, parse_position
 from schemas.cache_tags import feature_flags
 from schemas.errors import Reject
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 import structlog
 from pydantic import ValidationError
 
-from api.asking import Answer, Asking, Sender
 from api.command_producer import Settled
 from api.integration_event_consumer import CHANGED, DECIDED
+from api.pending_replies import Answer, Asking, Sender
 from api.principal import Principal
 from api.problems import UndecidedYet
 from api.result_consumer import Heard

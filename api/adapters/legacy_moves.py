@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from api.adapters.carrying import carry_out
+from api.adapters.execute import carry_out
 from api.adapters.translation import Step, wire
 from api.command_gateway import Rejection
 from api.principal import Principal
