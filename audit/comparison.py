@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from audit.aftermath import named
-from audit.decisions import NAMED, Decision
+from audit.audit_inputs import Evidence
+from audit.effects_check import named
+from audit.entity_state import Subject
 from audit.envelope import Parsed
-from audit.evidence import Evidence
+from audit.expected import NAMED, Decision
 from audit.findings import place_of
 from audit.results_pass import Recorded
-from audit.subjects import Subject
 
 _STRICT: Final = "unknown_interaction_type"
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 import orjson
 
 from audit.cloudevent import CloudEvent, DecodeNamed, headers_of, is_binary, read_event
-from audit.contract import FIELDS, LOWER_UUID, Wrong, is_attribute_text, read_data, read_instant
+from audit.command_fields import FIELDS, LOWER_UUID, Wrong, is_attribute_text, read_data, read_instant
 from audit.history import Rec
-from audit.moments import FIVE_MINUTES
+from audit.instants import FIVE_MINUTES
 
 _PREFIX: Final = "customers."
 _WHOLE: Final = re.compile(r"[0-9]{1,9}")

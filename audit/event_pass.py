@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from audit.derived_ids import derived
 from audit.findings import Report
 from audit.history import History, Rec
+from audit.instants import micros
+from audit.interaction_tuple import from_shape
 from audit.ledger import Ledger
-from audit.moments import micros
-from audit.naming import derived
-from audit.shapes import from_shape
 
 EVENTS: Final = "customers.interactions.events"
 _LIFECYCLE: Final = (

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from audit.aftermath import check_aftermath, named
+from audit.audit_inputs import Evidence
 from audit.comparison import Comparison
+from audit.dead_letter_check import check_letter, check_strays
+from audit.dead_letters import COMMANDS
+from audit.derived_ids import command_key, dead_id
+from audit.effects_check import check_aftermath, named
+from audit.entity_state import Subject
 from audit.envelope import Parsed, parse
-from audit.evidence import Evidence
 from audit.history import Rec
-from audit.letter_check import check_letter, check_strays
-from audit.letters import COMMANDS
 from audit.lifecycle import Image
-from audit.naming import command_key, dead_id
 from audit.results_pass import Recorded
 from audit.rules import Model, undo_target
-from audit.subjects import Subject
 
 _UNDOABLE: Final = frozenset(
     f"interaction.{verb}" for verb in ("create", "update", "complete", "cancel", "reopen", "delete", "undo")

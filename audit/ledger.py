@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from audit.derived_ids import command_key
 from audit.findings import Report
 from audit.history import Offsets, Row
-from audit.moments import micros
-from audit.naming import command_key
+from audit.instants import micros
 
 OUTCOMES: Final = ("applied", "rejected", "no_op", "duplicate")
 APPLIED: Final = 0

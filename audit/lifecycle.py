@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from audit.decisions import Decision, no_op, rejected
+from audit.derived_ids import derived
+from audit.entity_state import Subject
 from audit.envelope import Parsed
-from audit.moments import FIVE_MINUTES
-from audit.naming import derived
-from audit.shapes import Interaction, short
-from audit.subjects import Subject
+from audit.expected import Decision, no_op, rejected
+from audit.instants import FIVE_MINUTES
+from audit.interaction_tuple import Interaction, short
 
 _FIELDS: Final = {
     "interactionType": "type",

@@ -11,7 +11,7 @@ from audit.avro_values import AvroValues
 from audit.history import Cut, History, Rec, Row
 from audit.kafka_reader import KafkaReader
 from audit.postgres_reader import TABLES, PostgresReader
-from audit.reach import servers_in_reach
+from audit.servers_reachable import servers_in_reach
 from runtime.registry import make_registry
 from runtime.settings import Settings
 from schemas.topics import (

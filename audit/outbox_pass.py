@@ -7,7 +7,7 @@ from datetime import datetime
 from audit.event_pass import BITS, EVENTS, Events
 from audit.findings import Report
 from audit.history import History
-from audit.moments import micros
+from audit.instants import micros
 
 
 class Outbox:

@@ -8,7 +8,7 @@ from typing import Final
 
 from audit.history import RelayPosition
 from audit.kafka_reader import KafkaReader, first_record
-from audit.reach import servers_in_reach
+from audit.servers_reachable import servers_in_reach
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS

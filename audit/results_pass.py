@@ -7,11 +7,11 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
+from audit.derived_ids import derived
 from audit.findings import Report
 from audit.history import History, Offsets, Rec
+from audit.instants import micros
 from audit.ledger import OUTCOMES
-from audit.moments import micros
-from audit.naming import derived
 
 RESULTS: Final = "customers.interactions.results"
 RESULT_TYPE: Final = "customers.interaction.result"

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from audit import lifecycle
-from audit.decisions import Decision, no_op, rejected
+from audit.derived_ids import command_key, undone_command
+from audit.entity_state import Subject
 from audit.envelope import Parsed
+from audit.expected import Decision, no_op, rejected
+from audit.interaction_tuple import Interaction
 from audit.lifecycle import Image
-from audit.naming import command_key, undone_command
-from audit.shapes import Interaction
-from audit.subjects import Subject
 
 _LIFECYCLE: Final[dict[str, Callable[[Subject, Parsed], Decision]]] = {
     "interaction.create": lifecycle.create,

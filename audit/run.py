@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from audit.audit_inputs import Evidence
+from audit.dead_letters import COMMANDS, read_letters
 from audit.dictionary_pass import check_dictionary
 from audit.event_pass import EVENTS, read_events
-from audit.evidence import Evidence
 from audit.findings import Report
 from audit.flags_pass import check_flags
 from audit.fold import Fold
 from audit.history import History
 from audit.ledger import read_ledger
-from audit.letters import COMMANDS, read_letters
 from audit.outbox_pass import read_outbox
 from audit.results_pass import RESULTS, read_results
 from audit.state_pass import check_states

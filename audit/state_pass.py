@@ -8,8 +8,8 @@ from typing import Final
 from audit.event_pass import next_image
 from audit.findings import Check, Report
 from audit.history import History, Rec
+from audit.interaction_tuple import from_shape
 from audit.outbox_pass import Outbox
-from audit.shapes import from_shape
 from audit.tables_pass import Tables
 
 INTERACTIONS: Final = "customers.interactions.state"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from audit.entity_state import Key, next_key
 from audit.event_pass import Events
 from audit.findings import Report
 from audit.fold import Fold
 from audit.history import History, Row
-from audit.moments import micros
-from audit.shapes import SHAPE, Interaction, differences, from_row
-from audit.subjects import Key, next_key
+from audit.instants import micros
+from audit.interaction_tuple import SHAPE, Interaction, differences, from_row
 
 _ENTITY: Final = {
     "kind": "kind",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from audit.dead_letters import COMMANDS
 from audit.findings import Report
 from audit.history import History, Offsets
-from audit.letters import COMMANDS
 
 
 def read_watermark(history: History, report: Report) -> Offsets:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from audit.contract import Wrong, read_instant
+from audit.command_fields import Wrong, read_instant
 from schemas.instants import format_instant, parse_instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

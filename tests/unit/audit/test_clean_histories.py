@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit.contract import FLAGS
+from audit.command_fields import FLAGS
 from audit.findings import Report
 from audit.run import audit
 from schemas.topics import COMMANDS

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
-from audit.moments import micros
+from audit.instants import micros
 
 _LONG: Final = 48
 

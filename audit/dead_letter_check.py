@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from audit.audit_inputs import Evidence
+from audit.dead_letters import DEAD_LETTERS, image_of
+from audit.derived_ids import dead_id
 from audit.envelope import Parsed
-from audit.evidence import Evidence
-from audit.letters import DEAD_LETTERS, image_of
-from audit.naming import dead_id
 
 #: Bytes that fit into a dead letter whatever its topic's settings are.
 _ALWAYS_KEPT: Final = 60_000

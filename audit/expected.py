@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from audit.shapes import Interaction
+from audit.interaction_tuple import Interaction
 
 #: Rejections whose name is fixed by the contract; of the others only the outcome is compared.
 NAMED: Final = frozenset(

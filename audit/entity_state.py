@@ -6,7 +6,7 @@ import heapq
 from dataclasses import dataclass, field
 from typing import Any
 
-from audit.shapes import Interaction
+from audit.interaction_tuple import Interaction
 
 Key = tuple[int, int, int, str]
 

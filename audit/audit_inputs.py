@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from audit.dead_letters import COMMANDS, Letters
 from audit.event_pass import Events
 from audit.findings import Report
 from audit.history import History, Offsets
 from audit.ledger import Ledger
-from audit.letters import COMMANDS, Letters
 from audit.outbox_pass import Outbox
 from audit.results_pass import Results
 

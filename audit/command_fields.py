@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from unicodedata import category
 
-from audit.moments import EARLIEST, LATEST, micros
+from audit.instants import EARLIEST, LATEST, micros
 from audit.type_code import type_code
 
 UUID: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from audit.decisions import Decision
+from audit.audit_inputs import Evidence
+from audit.derived_ids import derived
+from audit.entity_state import Subject
 from audit.envelope import Parsed
 from audit.event_pass import BITS, NEXT_BIT
-from audit.evidence import Evidence
-from audit.moments import show
-from audit.naming import derived
+from audit.expected import Decision
+from audit.instants import show
 from audit.results_pass import Recorded
-from audit.subjects import Subject
 
 
 def check_aftermath(
