@@ -14,8 +14,8 @@ from packaging.requirements import Requirement
 from cli.check import Check
 from runtime.running_stack import read_running_stack
 from runtime.settings import ENV_PREFIX, read_settings
-from stack.account import closed_folders
 from stack.options import StackOptions
+from stack.os_user import closed_folders
 from stack.ports import NAMES, is_free
 
 _OLDEST_PYTHON = (3, 11)

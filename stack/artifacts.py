@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runtime.backoff import Backoff
 from schemas.errors import Stop
-from stack.daemon_pool import run_all
+from stack.daemon_threads import run_all
 
 LOCK_FILE = Path(__file__).with_name("artifacts.lock")
 REGISTRY_ARTIFACT = "io.apicurio:apicurio-registry-app:2.6.13.Final:all:tar.gz"

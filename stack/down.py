@@ -12,8 +12,8 @@ from runtime.process_identity import is_alive
 from runtime.running_stack import read_running_stack
 from schemas.errors import Stop
 from stack.home import Home, HomeLock
-from stack.leftovers import end_leftovers
 from stack.options import StackOptions
+from stack.orphans import end_leftovers
 from stack.postgres_server import PostgresServer
 
 _LONGEST_STOP_SECONDS = 60.0

@@ -21,10 +21,10 @@ from pydantic import SecretStr
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
-from stack.account import Account, copy_for_others, open_home, server_account, usable_by_others
 from stack.artifacts import Progress
 from stack.home import Home
 from stack.options import StackOptions
+from stack.os_user import Account, copy_for_others, open_home, server_account, usable_by_others
 from stack.server import Launch
 
 USER = "interactions"

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from stack.account import Account
 from stack.artifacts import Progress
+from stack.os_user import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

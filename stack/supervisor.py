@@ -19,11 +19,11 @@ from runtime.running_stack import RunningStack, write_stack_file
 from runtime.settings import Settings
 from schemas.errors import Stop
 from stack.child import Child, log_tail
-from stack.daemon_pool import run_all
+from stack.daemon_threads import run_all
 from stack.gateway_access import GatewayAccess, plan_gateway
 from stack.home import Home, HomeLock
-from stack.leftovers import end_leftovers
 from stack.options import StackOptions
+from stack.orphans import end_leftovers
 from stack.roles import make_role_children
 from stack.server import Server
 from stack.servers import Servers, plan_servers

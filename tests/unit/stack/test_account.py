@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import Stop
-from stack.account import copy_for_others, open_home, usable_by_others
+from stack.os_user import copy_for_others, open_home, usable_by_others
 
 
 def mode(path: Path) -> int:
