@@ -20,7 +20,7 @@ from cli.connectors_remove import HELP as REMOVE_HELP
 from cli.connectors_remove import remove
 from cli.connectors_restore import HELP, restore
 from cli.console import console, table
-from cli.moments import relative
+from cli.relative_times import relative
 from runtime.settings import load_settings
 from schemas.errors import Reject, Stop
 from schemas.instants import format_instant

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.console import console, table
+from cli.dead_letter_record import Letter, read_letter, replay, replays_of
 from cli.input_lines import Outgoing, Unsendable
-from cli.letters import Letter, read_letter, replay, replays_of
-from cli.moments import relative
 from cli.publish_view import show_report
 from cli.publishing import RecordSource, publishing
 from cli.record_view import RecordView
+from cli.relative_times import relative
 from cli.results_decoder import make_decoder
 from cli.topic_reader import reading
 from runtime.settings import Settings, load_settings

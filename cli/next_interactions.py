@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cli.console import console, table
-from cli.moments import absolute, relative
+from cli.relative_times import absolute, relative
 from runtime.settings import load_settings
 from schemas.instants import format_instant
 

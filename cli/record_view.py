@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from cli.moments import clock
+from cli.relative_times import clock
 from cli.topic_reader import TopicRecord
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import InteractionsError

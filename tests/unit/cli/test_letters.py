@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from cli.dead_letter_record import Letter, read_letter, replay, replays_of
 from cli.dead_letters import _replayed
 from cli.input_lines import Outgoing, Unsendable
-from cli.letters import Letter, read_letter, replay, replays_of
 from cli.topic_reader import TopicRecord
 from schemas.errors import Reject
 

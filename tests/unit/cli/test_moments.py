@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.moments import absolute, clock, relative
+from cli.relative_times import absolute, clock, relative
 
 NOW = datetime(2026, 3, 2, 9, 15, tzinfo=UTC)
 
