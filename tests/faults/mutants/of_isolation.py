@@ -12,7 +12,7 @@ _PATTERNS = "test:tests/unit/test_anchored_patterns.py::test_a_scope_id_with_a_t
 _COPY = "test:tests/unit/sinks/test_copy_text.py::test_a_row_stays_one_line_of_its_columns"
 _PUBLISHER = "test:tests/unit/streams/test_publisher.py"
 _LETTERS = "test:tests/unit/streams/test_dead_letter_records.py"
-_CLI = "test:tests/unit/cli/test_letters.py"
+_CLI = "test:tests/unit/cli/test_dead_letter_record.py"
 
 
 @mutant("a scope id may end in a line feed", _PATTERNS)

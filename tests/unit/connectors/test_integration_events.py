@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from connectors.service.integration_events import event_record
 from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
 from schemas.topics import INTEGRATION_EVENTS
-from tests.unit.connectors.test_marking import integration
+from tests.unit.connectors.test_change_marks import integration
 
 DATA: dict[str, dict[str, Any]] = {
     "change_received": {"eventId": "e", "externalId": "x", "outcome": "marked"},

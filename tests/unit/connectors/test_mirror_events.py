@@ -19,7 +19,7 @@ from connectors.sync.breaker import Breaker
 from connectors.sync.failure_policy import Trouble, close_integration
 from connectors.sync.mirror_events import announce_state
 from schemas.errors import NeedsAuth, Reject, Retry, Stop
-from tests.unit.connectors.test_marking import integration
+from tests.unit.connectors.test_change_marks import integration
 
 MIRROR = ["integrations:interaction-mapping:board-1:t:o", "customers:interaction:list:t:o"]
 OF_ADA = [*MIRROR, "customers:interaction:entity:ada"]
