@@ -6,20 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bench.arms.curves import batch_sizes, fan_out
-from bench.arms.end_to_end import end_to_end
-from bench.arms.fairness import changes_alone, changes_beside_hostile
-from bench.arms.flow import hot_keys, poison, two_processes
-from bench.arms.gateway import confirmed_post, list_pages, open_streams, plain_post
-from bench.arms.growth import growth
-from bench.arms.latency import capacity, half_load, tenth_load
-from bench.arms.peers import debezium_sink, quix, stock_faust
-from bench.arms.profile import profile
-from bench.arms.provider import writes_provider_down, writes_provider_up
-from bench.arms.sql_only import sql_only
 from bench.context import Arm
 from bench.measure import Measure
-from bench.measures import (
+from bench.metrics import (
     c1_dead_provider,
     c2_hostile_providers,
     g1_confirmed_post,
@@ -39,6 +28,17 @@ from bench.measures import (
     p12_hot_keys,
     p13_memory,
 )
+from bench.scenarios.curves import batch_sizes, fan_out
+from bench.scenarios.end_to_end import end_to_end
+from bench.scenarios.fairness import changes_alone, changes_beside_hostile
+from bench.scenarios.flow import hot_keys, poison, two_processes
+from bench.scenarios.gateway import confirmed_post, list_pages, open_streams, plain_post
+from bench.scenarios.growth import growth
+from bench.scenarios.latency import capacity, half_load, tenth_load
+from bench.scenarios.peers import debezium_sink, quix, stock_faust
+from bench.scenarios.profile import profile
+from bench.scenarios.provider import writes_provider_down, writes_provider_up
+from bench.scenarios.sql_only import sql_only
 from bench.sizes import Sizes
 
 

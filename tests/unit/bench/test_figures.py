@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 
 from bench.__main__ import report
-from bench.arms.fairness import shown_within
 from bench.measure import Figure, Measure
 from bench.page import replace_part, table
 from bench.ratio import ratio_of
@@ -17,6 +16,7 @@ from bench.registry import GROUPS, MEASURES, PORTRAIT
 from bench.results import entry
 from bench.rounds import wanted_arms
 from bench.samples import MissingSample, Samples
+from bench.scenarios.fairness import shown_within
 
 BY_ID = {measure.id: measure for measure in MEASURES}
 

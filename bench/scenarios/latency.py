@@ -16,11 +16,11 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from bench.arithmetic import percentile
-from bench.arms.flow import drive
 from bench.context import Bench
 from bench.kafka_side import count_records, reader
 from bench.roles import running
 from bench.samples import Sample
+from bench.scenarios.flow import drive
 from bench.servers import checkpoint
 from bench.workload import Message, creates, entity_ids
 from bench.world import fresh_world

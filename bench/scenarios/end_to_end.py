@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from bench.arms.flow import drive
 from bench.context import Bench
 from bench.kafka_side import count_records, reader
 from bench.roles import running
 from bench.samples import Sample
+from bench.scenarios.flow import drive
 from bench.servers import checkpoint
 from bench.workload import creates, entity_ids
 from bench.world import fresh_world
