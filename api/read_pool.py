@@ -12,13 +12,11 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
-from runtime.postgres import connection_parameters
+from runtime.postgres import AsyncConnection, make_async_pool
 from runtime.settings import Settings
 from schemas.errors import Retry
-
-ReadConnection = psycopg.AsyncConnection[Any]
 
 #: How long a request waits for a free connection.
 _CHECKOUT_SECONDS: Final = 3.0
@@ -46,23 +44,17 @@ class ReadPool:
 
     def __init__(self, settings: Settings, *, size: int, seconds: float) -> None:
         self._seconds = seconds
-        parameters = connection_parameters(settings)
         statement_ms = int((seconds - min(1.0, seconds / 10)) * 1000)
-        limits = f" -c default_transaction_read_only=on -c statement_timeout={statement_ms}"
-        self._pool = AsyncConnectionPool(
-            connection_class=psycopg.AsyncConnection,
-            kwargs={
-                **parameters,
-                "options": parameters["options"] + limits,
-                "application_name": "interactions-gateway",
-                "autocommit": True,
-                "cursor_factory": _CountingCursor,
-            },
+        limits = f"-c default_transaction_read_only=on -c statement_timeout={statement_ms}"
+        self._pool = make_async_pool(
+            settings,
+            application_name="interactions-gateway",
+            server_options=limits,
+            kwargs={"cursor_factory": _CountingCursor},
             min_size=min(2, size),
             max_size=size,
             timeout=_CHECKOUT_SECONDS,
             reconnect_timeout=_RECONNECT_SECONDS,
-            open=False,
             name="gateway",
         )
 
@@ -75,7 +67,7 @@ class ReadPool:
         await self._pool.close()
 
     @asynccontextmanager
-    async def connection(self, seconds: float | None = None) -> AsyncIterator[ReadConnection]:
+    async def connection(self, seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
         """A connection for the length of a block, each statement in a transaction of its own.
 
         :param seconds: longest wait for the connection and use of it; the pool's unless given.
@@ -99,7 +91,7 @@ class ReadPool:
             raise Retry("the database does not answer now; retry shortly", after=2) from None
 
 
-def _hang_up(connection: ReadConnection) -> None:
+def _hang_up(connection: AsyncConnection) -> None:
     """End the wait for a server that is silent, such as a frozen one; the pool drops the connection.
 
     Hazard: cancelling the task instead asks the server to cancel the statement, and waits for its answer.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from cli.check import Check
 from runtime.kafka import why_silent
-from runtime.postgres import connect
+from runtime.postgres import connect, server_settings
 from runtime.registry import make_registry
 from runtime.settings import Settings, load_settings
 from schemas.errors import InteractionsError, Stop
@@ -44,13 +44,11 @@ def _guarded(name: str, check: Callable[[Settings], Check], settings: Settings) 
 def _postgres(settings: Settings) -> Check:
     with connect(settings, application_name="interactions-doctor") as connection:
         version = connection.info.server_version
-        rows = connection.execute(
-            "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(_DURABLE)]
-        ).fetchall()
+        found = server_settings(connection, _DURABLE)
     shown = f"version {version // 10_000}.{version % 10_000}"
     if version < _OLDEST_POSTGRES:
         return Check("Postgres", "fail", shown, "Use Postgres 15 or newer.")
-    weak = [f"{name}={value}" for name, value in rows if _DURABLE[name] != value]
+    weak = [f"{name}={value}" for name, value in found.items() if _DURABLE[name] != value]
     if weak:
         return Check(
             "Postgres",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -11,6 +12,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 
 if TYPE_CHECKING:
+    from psycopg_pool import AsyncConnectionPool
     from sqlalchemy import Engine
 
 CONNECT_TIMEOUT_SECONDS = 5
@@ -24,8 +26,9 @@ _PEER = {
     "tcp_user_timeout": 10_000,
 }
 
-#: A connection to Postgres: the type for rooms that pass it on without speaking SQL.
+#: A connection to Postgres: the type for packages that pass it on and run no SQL.
 Connection = psycopg.Connection[tuple[Any, ...]]
+AsyncConnection = psycopg.AsyncConnection[Any]
 #: What psycopg raises when a connection is lost or the server refuses for the moment.
 Outage = psycopg.OperationalError
 
@@ -72,6 +75,43 @@ def connect(settings: Settings, *, application_name: str, autocommit: bool = Fal
     except psycopg.OperationalError as error:
         where = f"{parameters.get('host', 'localhost')}:{parameters.get('port', 5432)}"
         raise Retry(f"Postgres at {where} cannot be reached: {str(error).strip()}") from error
+
+
+async def connect_async(settings: Settings, *, application_name: str) -> AsyncConnection:
+    """Open one asyncio connection in autocommit mode.
+
+    :raises psycopg.Error: the server cannot be reached or refuses at this moment.
+    :raises Stop: the URL is missing or malformed.
+    """
+    parameters = {**connection_parameters(settings), "application_name": application_name}
+    return await psycopg.AsyncConnection.connect(**parameters, autocommit=True)
+
+
+def make_async_pool(
+    settings: Settings, *, application_name: str, server_options: str, **options: Any
+) -> AsyncConnectionPool[AsyncConnection]:
+    """A pool of asyncio connections in autocommit mode, not opened yet.
+
+    :param server_options: ``-c name=value`` settings of each session.
+    :param options: further arguments of ``AsyncConnectionPool``; ``kwargs`` go to the connections.
+    """
+    from psycopg_pool import AsyncConnectionPool
+
+    parameters = connection_parameters(settings)
+    kwargs = {
+        **parameters,
+        "options": f"{parameters['options']} {server_options}",
+        "application_name": application_name,
+        "autocommit": True,
+        **options.pop("kwargs", {}),
+    }
+    return AsyncConnectionPool(connection_class=psycopg.AsyncConnection, kwargs=kwargs, open=False, **options)
+
+
+def server_settings(connection: Connection, names: Collection[str]) -> dict[str, str]:
+    """Values of the server's configuration parameters (``pg_settings``) by name."""
+    found = connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(names)])
+    return dict(found.fetchall())
 
 
 def make_engine(

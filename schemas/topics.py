@@ -79,7 +79,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         name=DEAD_LETTERS,
         key="the original key",
         value="the original record byte for byte, with dl_* headers",
-        # Above the largest dead letter (streams.applier.dead_letter_records): less compressed than its record.
+        # Above the largest dead letter (streams.applier.dead_letter_records), which compresses less well.
         config={**_kept(90), "max.message.bytes": str(6 * 1024 * 1024)},
     ),
     Topic(

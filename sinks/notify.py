@@ -13,7 +13,7 @@ from typing import Final
 
 import psycopg
 
-from runtime.postgres import Connection, connection_parameters
+from runtime.postgres import Connection, connect_async
 from runtime.settings import Settings
 from schemas.errors import Retry
 
@@ -57,10 +57,7 @@ async def outcomes(settings: Settings) -> AsyncIterator[Notice]:
     :raises Retry: the database cannot be reached, or the connection was lost.
     """
     try:
-        connection = await psycopg.AsyncConnection.connect(
-            **{**connection_parameters(settings), "application_name": "interactions-gateway-outcomes"},
-            autocommit=True,
-        )
+        connection = await connect_async(settings, application_name="interactions-gateway-outcomes")
         async with connection:
             await connection.execute(f"LISTEN {_OUTCOME_CHANNEL}")
             async for found in connection.notifies():

@@ -25,7 +25,7 @@ from runtime.faust_worker import run_worker
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
 from runtime.supervised_thread import supervised
-from streams.applier.batches import Pulse
+from streams.heartbeat import Pulse
 
 _log = structlog.get_logger("worker")
 

@@ -15,11 +15,12 @@ from runtime.settings import Settings
 from runtime.topics import require_topics
 from schemas.errors import Stop
 from streams.app import STALL_SECONDS, Stage, StageService, run_app
-from streams.applier.batches import Flight, HandOver, Pulse
+from streams.applier.batches import Flight, HandOver
 from streams.applier.consumer import Reader
 from streams.applier.publisher import Publisher
 from streams.applier.writer import Writer
 from streams.codec import make_codec
+from streams.heartbeat import Pulse
 from streams.relay.relay import Relay
 from streams.stall_detector import ApplierLiveness, RelayLiveness
 from streams.timers.timers import Timers

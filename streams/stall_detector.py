@@ -25,7 +25,7 @@ from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.due import server_time
 from sinks.outbox_reader import Position
-from streams.applier.batches import Pulse
+from streams.heartbeat import Pulse
 from streams.waiting import CommandsLook, Waiting, unrelayed
 
 _log = structlog.get_logger("liveness")

@@ -23,8 +23,8 @@ from runtime.bounded_call import within
 from runtime.kafka import FLUSHED_LINGER_MS, make_admin, make_producer
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
-from streams.applier.batches import Pulse
 from streams.applier.dead_letter_records import MOST_LETTER_BYTES
+from streams.heartbeat import Pulse
 from streams.transactional_ids import Slot, claim_slot
 
 _log = structlog.get_logger("applier")

@@ -43,7 +43,7 @@ async def chosen_warnings(
 async def open_warnings(
     connection: Connection, scope: Scope, *, integration: str | None, kind: str | None, limit: int
 ) -> list[Row]:
-    """Open warnings as dicts of their columns (``connectors.store.warnings.SyncWarning`` tells what they mean).
+    """Open warnings as dicts of their columns (their meaning: ``connectors.store.warnings.SyncWarning``).
 
     :param integration: of this integration only; :param kind: of this kind only. Both without NUL.
     """

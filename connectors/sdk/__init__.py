@@ -1,0 +1,1 @@
+"""Contract of a provider, and what providers share."""

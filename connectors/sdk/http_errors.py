@@ -22,6 +22,10 @@ LONGEST_PAUSE: Final = 3600.0
 _PASSING: Final = frozenset({408, 409, 423, 425, 507})
 
 
+class Throttled(Retry):
+    """The rate limiter has no capacity left for this provider; nothing was sent."""
+
+
 def sent(name: str, send: Callable[[], httpx2.Response]) -> httpx2.Response:
     """Carry out a request of the provider ``name``.
 

@@ -1,0 +1,1 @@
+"""The connectors role: its process, Kafka edges, webhooks and upkeep."""

@@ -38,11 +38,11 @@ def _installed() -> list[str]:
 @cache
 def _load(name: str) -> Declaration:
     # One module alone: a defective one must not keep the other providers from being opened.
-    file = f"connectors/providers/{name}.py"
+    module = f"{providers.__name__}.{name}"
     try:
-        declared = getattr(importlib.import_module(f"{providers.__name__}.{name}"), "DECLARATION", None)
+        declared = getattr(importlib.import_module(module), "DECLARATION", None)
     except Exception as error:
-        raise Stop(f"{file} cannot be loaded: {type(error).__name__}: {error}") from error
+        raise Stop(f"{module} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(declared, Declaration) or declared.name != name:
-        raise Stop(f"{file} must hold DECLARATION named {name!r}")
+        raise Stop(f"{module} must define DECLARATION named {name!r}")
     return declared

@@ -8,16 +8,13 @@ import httpx2
 
 from connectors.sdk.addresses import public_address
 from connectors.sdk.exchange import BoundedTransport, Deadline, bounded
+from connectors.sdk.http_errors import Throttled
 from connectors.service.rate_limit import TokenBuckets
-from schemas.errors import Reject, Retry
+from schemas.errors import Reject
 
 _TIMEOUT: Final = httpx2.Timeout(15.0, connect=5.0)
 #: How many seconds a request may wait for its turn; then its unit is given back for later.
 LONGEST_WAIT: Final = 20.0
-
-
-class Throttled(Retry):
-    """Our own side of the provider's limits leaves no room now: nothing was sent, and nobody failed."""
 
 
 class GuardedTransport(httpx2.BaseTransport):

@@ -1,0 +1,1 @@
+"""Two-way sync of one integration."""

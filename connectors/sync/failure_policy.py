@@ -8,8 +8,7 @@ from typing import Final
 
 import structlog
 
-from connectors.sdk.http_errors import bounded_pause
-from connectors.service.http_client import Throttled
+from connectors.sdk.http_errors import Throttled, bounded_pause
 from connectors.store.integrations import set_health, set_state
 from connectors.store.ledger import Unit, finish, give_back
 from connectors.store.warnings import SyncWarning, about, raise_warning

@@ -1,0 +1,1 @@
+"""Commands from Kafka to Postgres, results back."""

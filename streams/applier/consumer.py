@@ -19,11 +19,12 @@ from schemas.command import Command, Refused
 from schemas.decode import DecodeAvro
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
-from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.batches import Batch, Flight, HandOver
 from streams.applier.careful import Careful
 from streams.applier.decoding import Decoding
 from streams.applier.incoming import place_of
 from streams.applier.start_offsets import StartOffsets
+from streams.heartbeat import Pulse
 from streams.upkeep import Upkeep
 
 _log = structlog.get_logger("applier")

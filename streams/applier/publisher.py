@@ -19,10 +19,11 @@ from runtime.settings import Settings
 from schemas.command import Refused
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
-from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.batches import Batch, Flight, HandOver
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import EncodeResult, all_told, bare_value, result_record
 from streams.applier.unpublishable import CONFIGURATION, Refusals, Unpublishable
+from streams.heartbeat import Pulse
 from streams.transactional_producer import ResultsProducer, bounded
 
 _log = structlog.get_logger("applier")

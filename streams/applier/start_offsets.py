@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.positions import Progress, begin_partitions, read_progress
-from streams.applier.batches import Pulse
+from streams.heartbeat import Pulse
 from streams.partition_ends import PartitionEnds, partition_ends, topic_id
 
 _log = structlog.get_logger("applier")

@@ -17,8 +17,9 @@ from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.notify import Notice
 from sinks.transaction import BatchTransaction
-from streams.applier.batches import Batch, Flight, HandOver, Pulse, joined
+from streams.applier.batches import Batch, Flight, HandOver, joined
 from streams.applier.result_records import EncodeResult, notices, result_value
+from streams.heartbeat import Pulse
 
 _log = structlog.get_logger("applier")
 

@@ -1,0 +1,1 @@
+"""Outbox rows to the event and state topics."""

@@ -34,7 +34,7 @@ from sinks.outbox_reader import (
     read_window,
     try_lead,
 )
-from streams.applier.batches import Pulse
+from streams.heartbeat import Pulse
 from streams.relay.position import encode_position, read_position
 from streams.relay.records import Encode, records_of
 

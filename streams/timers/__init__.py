@@ -1,0 +1,1 @@
+"""Due and overdue marks as commands."""

@@ -26,7 +26,7 @@ from schemas.topics import COMMANDS
 from sinks.due import DueInteraction, due_interactions, server_time
 from sinks.outbox_reader import try_lead
 from sinks.partitions import ensure_partitions
-from streams.applier.batches import Pulse
+from streams.heartbeat import Pulse
 
 _log = structlog.get_logger("timers")
 _TYPE: Final = "customers.interaction.mark_due"

@@ -254,7 +254,7 @@ def test_a_defective_provider_file_keeps_no_other_from_being_opened(
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
     (tmp_path / "defective.py").write_text("import a_module_that_is_not_there\n")
     assert declaration("caldav").name == "caldav"
-    with pytest.raises(Stop, match=r"defective\.py cannot be loaded"):
+    with pytest.raises(Stop, match=r"providers\.defective cannot be loaded"):
         declaration("defective")
 
 

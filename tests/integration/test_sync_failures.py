@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings
-from connectors.service.http_client import Throttled
+from connectors.sdk.http_errors import Throttled
 from connectors.store.integrations import insert_integration, read_integration, set_health, set_state
 from connectors.store.ledger import LocalMark, mark_local, retry_units
 from connectors.store.warnings import list_warnings

@@ -10,7 +10,8 @@ import pytest
 
 from connectors.sdk.addresses import public_address
 from connectors.sdk.declaration import RateLimit
-from connectors.service.http_client import Throttled, make_client
+from connectors.sdk.http_errors import Throttled
+from connectors.service.http_client import make_client
 from connectors.service.rate_limit import TokenBuckets
 from connectors.sync.breaker import Breaker
 from connectors.sync.external_url import safe_url

@@ -11,9 +11,10 @@ from runtime.settings import Settings
 from schemas.errors import Stop
 from sinks.attempts import Attempt
 from streams.applier import consumer as reader
-from streams.applier.batches import Flight, HandOver, Pulse
+from streams.applier.batches import Flight, HandOver
 from streams.applier.careful import Careful
 from streams.applier.consumer import Reader
+from streams.heartbeat import Pulse
 from streams.upkeep import Upkeep
 
 

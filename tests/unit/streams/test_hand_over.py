@@ -12,8 +12,9 @@ from confluent_kafka import TopicPartition
 from runtime.settings import Settings
 from schemas.errors import Stop
 from streams.applier import consumer as reader_module
-from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.batches import Batch, Flight, HandOver
 from streams.applier.consumer import Reader
+from streams.heartbeat import Pulse
 from streams.run_role import _abandoning
 from streams.upkeep import Upkeep
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from runtime.settings import Settings
-from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.batches import Batch, Flight, HandOver
 from streams.applier.writer import Writer
+from streams.heartbeat import Pulse
 
 
 class Noting:

@@ -11,8 +11,9 @@ import psycopg
 
 from runtime.settings import Settings
 from schemas.errors import Retry
-from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.batches import Batch, Flight, HandOver
 from streams.applier.writer import Writer
+from streams.heartbeat import Pulse
 
 
 class Slow:

@@ -19,8 +19,9 @@ from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.errors import Retry, Stop
 from streams import transactional_producer as results_producer
-from streams.applier.batches import Batch, Flight, HandOver, Pulse
+from streams.applier.batches import Batch, Flight, HandOver
 from streams.applier.publisher import Publisher
+from streams.heartbeat import Pulse
 from streams.transactional_producer import ResultsProducer
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from runtime.settings import Settings
 from streams import transactional_producer as results_producer
-from streams.applier.batches import Pulse
+from streams.heartbeat import Pulse
 from streams.transactional_producer import ResultsProducer
 
 

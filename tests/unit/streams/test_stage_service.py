@@ -11,7 +11,7 @@ import pytest
 from schemas.errors import Stop
 from streams import app
 from streams.app import StageService
-from streams.applier.batches import Pulse
+from streams.heartbeat import Pulse
 
 
 def test_a_hanging_stage_does_not_keep_a_failed_worker(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,8 +12,8 @@ from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from sinks.positions import Progress
 from streams.applier import start_offsets
-from streams.applier.batches import Pulse
 from streams.applier.start_offsets import Start, StartOffsets, start_of
+from streams.heartbeat import Pulse
 from streams.partition_ends import PartitionEnds
 
 _LOG = PartitionEnds(low=0, stable=100, high=100)

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.health import Health
 from runtime.settings import Settings
-from streams.applier.batches import Pulse
+from streams.heartbeat import Pulse
 from streams.stall_detector import Standstill, _Watch
 from streams.waiting import Waiting
 
