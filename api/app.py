@@ -15,17 +15,17 @@ from api.command_producer import CommandSender
 from api.guarded_commands import GuardedCommandGateway
 from api.guards import check_all_guarded
 from api.integration_decisions import DecisionGateway
-from api.integration_event_consumer import MappingListener
-from api.listen_loop import hear_notices
+from api.integration_event_consumer import IntegrationEventConsumer
+from api.listen_loop import listen_for_outcomes
 from api.mutation_guards import MutationGuards, load_mutation_guards
 from api.openapi import describe
-from api.rate_limit import Rates
+from api.rate_limit import RateLimiter
 from api.read_pool import ReadPool
-from api.request_middleware import Figures, Traffic
-from api.result_consumer import Heard, OutcomeListener
+from api.request_middleware import Metrics, RequestMiddleware
+from api.result_consumer import Heard, ResultConsumer
 from api.routes import MODULES
 from api.services import Services
-from api.sse_broadcaster import StreamHub
+from api.sse_broadcaster import SseBroadcaster
 from api.tokens import Tokens
 from runtime.gateway_settings import GatewaySettings
 from runtime.registry_fetch import make_fetch
@@ -40,7 +40,7 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
 
     :raises Stop: a setting is missing, a mutation guard cannot be loaded, or a route declares no guard.
     """
-    figures = Figures()
+    figures = Metrics()
     guards = load_mutation_guards()
 
     @asynccontextmanager
@@ -66,7 +66,7 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
             headers.update(module.extra_headers(gateway))
     problems.install(app)
     app.add_middleware(
-        Traffic,
+        RequestMiddleware,
         figures=figures,
         headers=headers,
         max_body_bytes=gateway.max_body_bytes,
@@ -120,9 +120,9 @@ async def _running(
         commands.heard([item for item in items if item.fresh])
         shown(items)
 
-    listener = OutcomeListener(settings, heard, backlog=gateway.stream_backlog)
-    mappings = MappingListener(settings, heard_of_integrations, backlog=gateway.stream_backlog)
-    hub = StreamHub(
+    listener = ResultConsumer(settings, heard, backlog=gateway.stream_backlog)
+    mappings = IntegrationEventConsumer(settings, heard_of_integrations, backlog=gateway.stream_backlog)
+    hub = SseBroadcaster(
         decoder,
         starts=ChainMap(listener.starts, mappings.starts),
         ends=ChainMap(listener.ends, mappings.ends),
@@ -133,13 +133,13 @@ async def _running(
     sender.start()
     listener.start()
     mappings.start()
-    notices = asyncio.create_task(hear_notices(settings, commands))
+    notices = asyncio.create_task(listen_for_outcomes(settings, commands))
     try:
         yield Services(
             settings=settings,
             gateway=gateway,
             tokens=tokens,
-            rates=Rates(gateway.rate_per_second, gateway.rate_burst),
+            rates=RateLimiter(gateway.rate_per_second, gateway.rate_burst),
             reads=reads,
             commands=commands,
             decisions=decisions,

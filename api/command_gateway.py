@@ -11,10 +11,10 @@ import orjson
 import structlog
 
 from api.command_producer import Settled
-from api.pending_replies import Asking, Sender
+from api.pending_replies import PendingReplies, Sender
 from api.principal import Principal
 from api.problems import UnknownOutcome
-from api.queries.command_status import fate_of
+from api.queries.command_status import command_status
 from api.read_pool import ReadPool
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import FieldError, InteractionsError, Reject, Retry
@@ -44,7 +44,7 @@ class Told(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class CommandRequest:
     """One command to carry out.
 
     :param kind: the command type without ``customers.``, such as ``interaction.create``.
@@ -109,12 +109,12 @@ class CommandGateway:
         self._decoder = decoder
         self._reads = reads
         self._look_up_seconds = min(_LOOK_UP_SECONDS, timeout * _LOOK_UP_SHARE)
-        self._asking: Asking[dict[str, Any] | None] = Asking(
+        self._asking: PendingReplies[dict[str, Any] | None] = PendingReplies(
             listening=listening, timeout=timeout - self._look_up_seconds
         )
         self._under_way: set[tuple[str, str, str]] = set()
 
-    async def carry_out(self, order: Order) -> dict[str, Any]:
+    async def execute(self, order: CommandRequest) -> dict[str, Any]:
         """The result (``schemas.outcomes.FirstOutcome``) of a command that was committed.
 
         For a repeated command it is the first result.
@@ -137,7 +137,7 @@ class CommandGateway:
             self._under_way.discard(name)
         return _settle(order, result)
 
-    async def _ask(self, order: Order) -> dict[str, Any]:
+    async def _ask(self, order: CommandRequest) -> dict[str, Any]:
         def send(correlation: str, settled: Settled) -> None:
             value, headers = orjson.dumps(order.data), _headers(order, correlation)
             self._sender.send(order.entity_id, value, headers, settled)
@@ -148,11 +148,11 @@ class CommandGateway:
             result = None
         return result if result is not None else await self._look_up(order)
 
-    async def _look_up(self, order: Order) -> dict[str, Any]:
+    async def _look_up(self, order: CommandRequest) -> dict[str, Any]:
         """The committed row is the truth: the result may be late, or unreadable here."""
         try:
             async with self._reads.connection(self._look_up_seconds) as connection:
-                fate = await fate_of(connection, order.principal.scope, order.id)
+                fate = await command_status(connection, order.principal.scope, order.id)
         except Retry:
             fate = None
         if fate is None:
@@ -173,7 +173,7 @@ class CommandGateway:
             return None
 
 
-def _settle(order: Order, result: dict[str, Any]) -> dict[str, Any]:
+def _settle(order: CommandRequest, result: dict[str, Any]) -> dict[str, Any]:
     if result["outcome"] == "duplicate" and result.get("first") is not None:
         result = result["first"]
     problem = result.get("problem")
@@ -206,7 +206,7 @@ class Rejection(Reject):
     :param current_version: with ``version_conflict``: what is stored.
     """
 
-    def __init__(self, problem: dict[str, Any], order: Order) -> None:
+    def __init__(self, problem: dict[str, Any], order: CommandRequest) -> None:
         status = problem["status"]
         if problem["code"] == "idempotency_conflict":
             status = 422  # draft-ietf-httpapi-idempotency-key-header-07, section 2.7
@@ -219,7 +219,7 @@ class Rejection(Reject):
         self.order = order
 
 
-def _headers(order: Order, correlation: str) -> list[tuple[str, str | bytes]]:
+def _headers(order: CommandRequest, correlation: str) -> list[tuple[str, str | bytes]]:
     principal = order.principal
     headers: list[tuple[str, str | bytes]] = [
         ("content-type", "application/json"),

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from pydantic import Field
 
 from api.bodies import RequestBody
-from api.command_gateway import Order, Rejection, keyed_command_id
+from api.command_gateway import CommandRequest, Rejection, keyed_command_id
 from api.customer_detail import not_found
 from api.preconditions import expected_version, fate_of_key, precondition_failed, preconditions_of
 from api.principal import Principal
@@ -59,7 +59,7 @@ async def create_customer(
     data = body.data()
     if body.id is None:
         data["id"] = _new_id(who, route, key)
-    order = Order(
+    order = CommandRequest(
         principal=who,
         kind=_KIND,
         entity_id=data["id"],
@@ -69,7 +69,7 @@ async def create_customer(
         expected_version=0,
     )
     try:
-        result = await services.commands.carry_out(order)
+        result = await services.commands.execute(order)
     except Rejection as rejection:
         if rejection.code == "version_conflict":
             raise Reject(
@@ -96,7 +96,7 @@ async def update_customer(
             if row is None or row["kind"] != kind:
                 raise not_found(kind)
             expected = expected_version(wanted, row["entity_version"], row["updated_at"])
-        order = Order(
+        order = CommandRequest(
             principal=who,
             kind=_KIND,
             entity_id=body.id,
@@ -106,7 +106,7 @@ async def update_customer(
             expected_version=expected,
         )
         try:
-            return _answer(await services.commands.carry_out(order), {"ok": True}, 200)
+            return _answer(await services.commands.execute(order), {"ok": True}, 200)
         except Rejection as rejection:
             if rejection.code != "version_conflict":
                 raise

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.command_gateway import CommandGateway, Order
+from api.command_gateway import CommandGateway, CommandRequest
 from api.mutation_guards import Mutation, MutationGuards
-from api.queries.command_status import fate_of
+from api.queries.command_status import command_status
 from schemas.errors import InteractionsError, Retry
 
 
@@ -17,7 +17,7 @@ class GuardedCommandGateway(CommandGateway):
         super().__init__(*arguments, **options)
         self._guards = guards
 
-    async def carry_out(self, order: Order) -> dict[str, Any]:
+    async def execute(self, order: CommandRequest) -> dict[str, Any]:
         """The result of a command that the guards allow and that was committed.
 
         :raises InteractionsError: a guard refuses, and nothing was sent; else as the base class.
@@ -29,21 +29,21 @@ class GuardedCommandGateway(CommandGateway):
             # A repeated request gets its first answer, whatever a guard thinks by now: it changes nothing.
             if not await self._was_carried_out(order):
                 raise
-        result = await super().carry_out(order)
+        result = await super().execute(order)
         await self._guards.run_after(mutation, result)
         return result
 
-    async def _was_carried_out(self, order: Order) -> bool:
+    async def _was_carried_out(self, order: CommandRequest) -> bool:
         if order.idempotency_key is None:
             return False
         try:
             async with self._reads.connection() as connection:
-                return await fate_of(connection, order.principal.scope, order.id) is not None
+                return await command_status(connection, order.principal.scope, order.id) is not None
         except Retry:
             return False
 
 
-def mutation_of(order: Order) -> Mutation:
+def mutation_of(order: CommandRequest) -> Mutation:
     """A command request as guards see it."""
     resource, _, action = order.kind.partition(".")
     data = order.data

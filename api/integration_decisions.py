@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from api.command_producer import Settled
 from api.integration_event_consumer import CHANGED, DECIDED
-from api.pending_replies import Answer, Asking, Sender
+from api.pending_replies import Answer, PendingReplies, Sender
 from api.principal import Principal
 from api.problems import UndecidedYet
 from api.result_consumer import Heard
@@ -39,10 +39,12 @@ class DecisionGateway:
 
     def __init__(self, sender: Sender, *, listening: Callable[[], bool], timeout: float) -> None:
         self._sender = sender
-        self._decided: Asking[WarningsDecided] = Asking(listening=listening, timeout=timeout)
-        self._changed: Asking[IntegrationChanged] = Asking(listening=listening, timeout=timeout)
+        self._decided: PendingReplies[WarningsDecided] = PendingReplies(listening=listening, timeout=timeout)
+        self._changed: PendingReplies[IntegrationChanged] = PendingReplies(
+            listening=listening, timeout=timeout
+        )
 
-    async def carry_out(self, principal: Principal, decision: WarningsDecision) -> WarningsDecided:
+    async def execute(self, principal: Principal, decision: WarningsDecision) -> WarningsDecided:
         """What became of the decision: the connectors have committed it.
 
         :raises Retry: the broker did not take it (503).
@@ -81,7 +83,7 @@ class DecisionGateway:
                 _log.warning("gateway.result_unreadable", reason=type(error).__name__)
 
     async def _ask(
-        self, asking: Asking[Answer], principal: Principal, kind: str, decision: Decision
+        self, asking: PendingReplies[Answer], principal: Principal, kind: str, decision: Decision
     ) -> Answer:
         asking.require_listening()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from api.result_consumer import OutcomeListener
+from api.result_consumer import ResultConsumer
 from schemas.integration_events import PREFIX
 from schemas.topics import INTEGRATION_EVENTS
 
@@ -24,7 +24,7 @@ _OUTCOMES: Final = {
 }
 
 
-class MappingListener(OutcomeListener):
+class IntegrationEventConsumer(ResultConsumer):
     """The same for events of integrations that change views or answer decisions; their values are JSON."""
 
     topic = INTEGRATION_EVENTS

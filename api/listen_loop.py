@@ -16,7 +16,7 @@ _log = structlog.get_logger("gateway")
 _AGAIN_SECONDS: Final = 1.0
 
 
-async def hear_notices(settings: Settings, commands: CommandGateway) -> None:
+async def listen_for_outcomes(settings: Settings, commands: CommandGateway) -> None:
     """Pass on what the database tells until cancelled; while it is silent, the results topic alone tells."""
     while True:
         try:

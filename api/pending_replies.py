@@ -29,7 +29,7 @@ class Sender(Protocol):
         ...
 
 
-class Asking(Generic[Answer]):
+class PendingReplies(Generic[Answer]):
     """The questions under way. Each has a correlation id of its own, so an answer can only be its own.
 
     :param listening: whether answers are heard; before, nothing is sent.

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from fastapi import Request
 
-from api.command_gateway import CommandGateway, Order, Rejection, keyed_command_id
+from api.command_gateway import CommandGateway, CommandRequest, Rejection, keyed_command_id
 from api.instants import instant_text
 from api.principal import Principal
 from api.problems import LegacyError
-from api.queries.command_status import Fate, fate_of
+from api.queries.command_status import Fate, command_status
 from api.queries.interaction_head import Head, head_of
 from api.queries.scope import Connection
 from api.services import Services
@@ -161,7 +161,7 @@ async def change(
         if head is None:
             raise not_found()
         entity_id = head.entity_id
-    order = Order(
+    order = CommandRequest(
         principal=who,
         kind=kind,
         entity_id=entity_id,
@@ -174,11 +174,11 @@ async def change(
 
 
 async def _carry_out(
-    services: Services, order: Order, wanted: Preconditions, interaction_id: str
+    services: Services, order: CommandRequest, wanted: Preconditions, interaction_id: str
 ) -> dict[str, Any]:
     commands: CommandGateway = services.commands
     try:
-        return await commands.carry_out(order)
+        return await commands.execute(order)
     except Rejection as rejection:
         if rejection.code == "interaction_not_found" and wanted.updated_at is not None:
             raise record_modified(wanted.updated_at, None) from None
@@ -224,7 +224,7 @@ async def fate_of_key(connection: Connection, who: Principal, route: str, key: s
     """The fate of the command that an ``Idempotency-Key`` stands for; ``None``: not carried out yet."""
     if key is None:
         return None
-    return await fate_of(connection, who.scope, keyed_command_id(who, route, key))
+    return await command_status(connection, who.scope, keyed_command_id(who, route, key))
 
 
 def not_found() -> Reject:

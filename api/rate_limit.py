@@ -25,7 +25,7 @@ class TooManyRequests(Reject):
         self.after = after
 
 
-class Rates:
+class RateLimiter:
     """The buckets of one process.
 
     :param per_second: how fast a bucket fills.

@@ -27,7 +27,7 @@ HEAD: Final = "interactions.head"
 _QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
-class Figures:
+class Metrics:
     """The metrics of one process (names as Prometheus has them)."""
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ def _too_slow() -> Response:
     return answer
 
 
-class Traffic:
+class RequestMiddleware:
     """ASGI middleware.
 
     :param headers: path prefix → headers that every answer under it carries, errors included.
@@ -73,7 +73,7 @@ class Traffic:
         self,
         app: ASGIApp,
         *,
-        figures: Figures,
+        figures: Metrics,
         headers: Mapping[str, Mapping[str, str]],
         max_body_bytes: int,
         body_seconds: float,

@@ -43,7 +43,7 @@ class Heard:
     fresh: bool
 
 
-class OutcomeListener:
+class ResultConsumer:
     """One consumer of all partitions of the results topic, in a thread of its own.
 
     It reads uncommitted records: a result is sent only after the rows are committed, so it is true even

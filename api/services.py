@@ -13,12 +13,12 @@ from runtime.settings import Settings
 if TYPE_CHECKING:
     from api.command_gateway import CommandGateway
     from api.integration_decisions import DecisionGateway
-    from api.integration_event_consumer import MappingListener
+    from api.integration_event_consumer import IntegrationEventConsumer
     from api.mutation_guards import MutationGuards
-    from api.rate_limit import Rates
+    from api.rate_limit import RateLimiter
     from api.read_pool import ReadPool
-    from api.result_consumer import OutcomeListener
-    from api.sse_broadcaster import StreamHub
+    from api.result_consumer import ResultConsumer
+    from api.sse_broadcaster import SseBroadcaster
     from api.tokens import Tokens
 
 
@@ -36,13 +36,13 @@ class Services:
     settings: Settings
     gateway: GatewaySettings
     tokens: Tokens
-    rates: Rates
+    rates: RateLimiter
     reads: ReadPool
     commands: CommandGateway
     decisions: DecisionGateway
-    listener: OutcomeListener
-    mappings: MappingListener
-    hub: StreamHub
+    listener: ResultConsumer
+    mappings: IntegrationEventConsumer
+    hub: SseBroadcaster
     mutation_guards: MutationGuards
     kept: dict[str, Any] = field(default_factory=dict)
 

@@ -54,7 +54,7 @@ class Subscription:
     overrun: bool = False
 
 
-class StreamHub:
+class SseBroadcaster:
     """The open streams of one process, and the last changes for those who come back.
 
     :param starts: partition → the offset from which on everything is heard.

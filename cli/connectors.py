@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from connectors.store.integrations import Integration
     from connectors.store.warnings import SyncWarning
     from connectors.sync.commands import PulledCommand
-    from connectors.sync.session import Link
+    from connectors.sync.session import Session
     from runtime.postgres import Connection
 
 _EXAMPLES = """
@@ -219,8 +219,8 @@ def plan(identity: Id, *, as_json: AsJson = False) -> None:
     """Show what a first run would do."""
     from connectors.sync.initial_plan import make_plan
 
-    with _opened(identity) as (link, connection):
-        found = make_plan(link, connection)
+    with _opened(identity) as (session, connection):
+        found = make_plan(session, connection)
     if as_json:
         _print_json(found.to_json())
         return
@@ -248,20 +248,22 @@ def sync(
     from schemas.flags import EXTERNAL_SYNC
     from sinks.flags import flags_of
 
-    with _opened(identity) as (link, connection):
-        if link.integration.state == "disabled":
-            raise Stop(f"{identity} is disabled: {link.integration.state_reason}. `resume` it first.")
+    with _opened(identity) as (session, connection):
+        if session.integration.state == "disabled":
+            raise Stop(f"{identity} is disabled: {session.integration.state_reason}. `resume` it first.")
         if accept_mass_change:
-            poll(link, connection, accept_mass_change=True)
-        found = make_plan(link, connection)
-        marked = apply_plan(link, connection, found, accept_mass_change=accept_mass_change)
-        switched_on = flags_of(connection, link.integration.tenant_id)[EXTERNAL_SYNC].enabled
+            poll(session, connection, accept_mass_change=True)
+        found = make_plan(session, connection)
+        marked = apply_plan(session, connection, found, accept_mass_change=accept_mass_change)
+        switched_on = flags_of(connection, session.integration.tenant_id)[EXTERNAL_SYNC].enabled
     if as_json:
         _print_json({**found.to_json(), "marked": marked, "switchedOn": switched_on})
     else:
         console().print(f"{identity} is active; {marked} interactions were marked. See its status.")
     if not switched_on:
-        owner = f"--tenant {link.integration.tenant_id} --organization {link.integration.organization_id}"
+        owner = (
+            f"--tenant {session.integration.tenant_id} --organization {session.integration.organization_id}"
+        )
         raise Stop(
             f"The flag {EXTERNAL_SYNC} of this tenant is off, so nothing is mirrored yet."
             f" To turn it on: interactions flags set {EXTERNAL_SYNC} on {owner}"
@@ -439,9 +441,9 @@ def _database() -> Iterator[Connection]:
 
 
 @contextlib.contextmanager
-def _opened(identity: str) -> Iterator[tuple[Link, Connection]]:
+def _opened(identity: str) -> Iterator[tuple[Session, Connection]]:
     """A link that looks and marks, but publishes nothing."""
-    from connectors.service.open_session import open_link
+    from connectors.service.open_session import open_session
     from connectors.store.integrations import read_integration
 
     def send(commands: Sequence[PulledCommand]) -> None:
@@ -451,9 +453,9 @@ def _opened(identity: str) -> Iterator[tuple[Link, Connection]]:
         integration = read_integration(connection, identity)
         if integration is None:
             raise Stop(f"there is no integration {identity}")
-        opened = open_link(load_settings(), integration, secret_box(), send)
+        opened = open_session(load_settings(), integration, secret_box(), send)
         try:
-            yield opened.link, connection
+            yield opened.session, connection
         finally:
             opened.close()
 

@@ -15,13 +15,13 @@ from domain.log_identity import log_identity
 from domain.outcome import rejected, repeated
 from domain.recompute import recompute_next
 from domain.undo import undo
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from domain.update import update
 from schemas.command import Command, Refused
 from schemas.errors import Reject
 
 #: Command type → its rule, called with the world, the command and its data.
-HANDLERS: Final[dict[str, Callable[[World, Command, Any], Decision]]] = {
+HANDLERS: Final[dict[str, Callable[[UnitOfWork, Command, Any], Decision]]] = {
     "customers.entity.upsert": upsert_entity,
     "customers.deal.upsert": upsert_deal,
     "customers.interaction_type.upsert": upsert_type,
@@ -38,7 +38,7 @@ HANDLERS: Final[dict[str, Callable[[World, Command, Any], Decision]]] = {
 }
 
 
-def decide(world: World, command: Command | Refused) -> Decision:
+def decide(world: UnitOfWork, command: Command | Refused) -> Decision:
     """What becomes of one command; the world is read, never changed."""
     entry = world.log.get(log_identity(command))
     if entry is not None:
@@ -52,7 +52,7 @@ def decide(world: World, command: Command | Refused) -> Decision:
     return _only_validated(decision) if command.validate_only else decision
 
 
-def fold(world: World, commands: Iterable[Command | Refused]) -> list[Decision]:
+def fold(world: UnitOfWork, commands: Iterable[Command | Refused]) -> list[Decision]:
     """Decide and apply commands in their order; the world then holds what must be stored."""
     decisions = []
     for command in commands:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from domain.decision import Decision
 from domain.model import TypeEntry
 from domain.outcome import no_op, result
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas import cache_tags
 from schemas.command import Command
 from schemas.errors import Reject
 from schemas.payloads import InteractionTypeUpsert
 
 
-def admit(world: World, command: Command, code: str) -> TypeEntry | None:
+def admit(world: UnitOfWork, command: Command, code: str) -> TypeEntry | None:
     """The entry to add so that the type has one; ``None`` when it has one already.
 
     :raises Reject: ``unknown_interaction_type`` in a strict dictionary.
@@ -40,7 +40,7 @@ def humanised(code: str) -> str:
     return text[:1].upper() + text[1:] if text else code
 
 
-def upsert_type(world: World, command: Command, payload: InteractionTypeUpsert) -> Decision:
+def upsert_type(world: UnitOfWork, command: Command, payload: InteractionTypeUpsert) -> Decision:
     """Add or change an entry, and close or open the dictionary; fields not given keep their value.
 
     An explicit null empties ``icon`` or ``color``; for the others it means "not given".

@@ -10,7 +10,7 @@ from domain.lookup import in_scope
 from domain.outcome import check_version, no_op, warning
 from domain.transition import changed
 from domain.undo_image import evolve
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.events import DUE, OVERDUE
 from schemas.payloads import InteractionMarkDue
@@ -20,7 +20,7 @@ _CLOCKS_APART: Final = timedelta(minutes=5)
 _PHASES: Final = {"due": (1, DUE), "overdue": (2, OVERDUE)}
 
 
-def mark_due(world: World, command: Command, payload: InteractionMarkDue) -> Decision:
+def mark_due(world: UnitOfWork, command: Command, payload: InteractionMarkDue) -> Decision:
     """Announce a schedule, if the timer's view of it is still true; else nothing happens.
 
     The entity's version grows, the interaction's does not: nobody edited it.

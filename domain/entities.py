@@ -9,14 +9,14 @@ from domain.decision import Decision
 from domain.lookup import check_free_id, entity_of
 from domain.model import Deal, Entity
 from domain.outcome import check_version, no_op, result
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas import cache_tags
 from schemas.command import Command
 from schemas.errors import FieldError, Reject
 from schemas.payloads import DealUpsert, EntityUpsert, Payload
 
 
-def upsert_entity(world: World, command: Command, payload: EntityUpsert) -> Decision:
+def upsert_entity(world: UnitOfWork, command: Command, payload: EntityUpsert) -> Decision:
     """Add a person or company, or change it; fields not given keep their value.
 
     :raises Reject: ``id_not_available``, ``version_conflict`` (against the entity's version),
@@ -62,7 +62,7 @@ def upsert_entity(world: World, command: Command, payload: EntityUpsert) -> Deci
     )
 
 
-def upsert_deal(world: World, command: Command, payload: DealUpsert) -> Decision:
+def upsert_deal(world: UnitOfWork, command: Command, payload: DealUpsert) -> Decision:
     """Add a deal of an entity, or change it; fields not given are kept. The entity stays as it is.
 
     :raises Reject: ``entity_not_found``, ``id_not_available``, ``entity_mismatch``, ``version_conflict``

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from domain.decision import Decision
 from domain.outcome import no_op, result
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas import cache_tags
 from schemas.command import Command
 from schemas.errors import Reject
 from schemas.payloads import FeatureFlagSet
 
 
-def set_flag(world: World, command: Command, payload: FeatureFlagSet) -> Decision:
+def set_flag(world: UnitOfWork, command: Command, payload: FeatureFlagSet) -> Decision:
     """Switch a flag of the command's tenant on or off.
 
     A flag that was never set has no value to be the same as: setting it to its default is a change.

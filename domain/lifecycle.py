@@ -20,7 +20,7 @@ from domain.model import Interaction
 from domain.outcome import check_version, no_op
 from domain.transition import changed
 from domain.undo_image import evolve
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import Reject
 from schemas.events import CANCELED, COMPLETED, CREATED, DELETED, REOPENED
@@ -52,7 +52,7 @@ def created_id(command: Command) -> str:
     return derive_id("interaction", envelope.tenant_id, envelope.organization_id, envelope.id)
 
 
-def create(world: World, command: Command, payload: InteractionCreate) -> Decision:
+def create(world: UnitOfWork, command: Command, payload: InteractionCreate) -> Decision:
     """Plan an interaction, or log one that happened.
 
     The version is 1, or one more than the last when the given id is a deleted interaction's. Status: as
@@ -125,7 +125,7 @@ def create(world: World, command: Command, payload: InteractionCreate) -> Decisi
     )
 
 
-def complete(world: World, command: Command, payload: InteractionComplete) -> Decision:
+def complete(world: UnitOfWork, command: Command, payload: InteractionComplete) -> Decision:
     """planned → done; it occurred when told, else at the source timestamp.
 
     :raises Reject: ``already_done``, ``complete_canceled``, and those of ``_turn``.
@@ -135,7 +135,7 @@ def complete(world: World, command: Command, payload: InteractionComplete) -> De
     return _turn(world, command, payload.id, wanted, event_type=COMPLETED, reason="completed")
 
 
-def cancel(world: World, command: Command, payload: InteractionCancel) -> Decision:
+def cancel(world: UnitOfWork, command: Command, payload: InteractionCancel) -> Decision:
     """planned → canceled.
 
     :raises Reject: ``already_canceled``, ``cancel_done``, and those of ``_turn``.
@@ -143,7 +143,7 @@ def cancel(world: World, command: Command, payload: InteractionCancel) -> Decisi
     return _turn(world, command, payload.id, {"status": "canceled"}, event_type=CANCELED, reason="canceled")
 
 
-def reopen(world: World, command: Command, payload: InteractionReopen) -> Decision:
+def reopen(world: UnitOfWork, command: Command, payload: InteractionReopen) -> Decision:
     """done or canceled → planned; it has not occurred any more, and its schedule is armed anew.
 
     :raises Reject: ``already_planned``, and those of ``_turn``.
@@ -152,7 +152,7 @@ def reopen(world: World, command: Command, payload: InteractionReopen) -> Decisi
     return _turn(world, command, payload.id, wanted, event_type=REOPENED, reason="reopened")
 
 
-def delete(world: World, command: Command, payload: InteractionDelete) -> Decision:
+def delete(world: UnitOfWork, command: Command, payload: InteractionDelete) -> Decision:
     """Remove the row for good; the deletion has a version of its own, so that versions only grow.
 
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``.
@@ -172,7 +172,13 @@ def delete(world: World, command: Command, payload: InteractionDelete) -> Decisi
 
 
 def _turn(
-    world: World, command: Command, identity: str, wanted: dict[str, Any], *, event_type: str, reason: str
+    world: UnitOfWork,
+    command: Command,
+    identity: str,
+    wanted: dict[str, Any],
+    *,
+    event_type: str,
+    reason: str,
 ) -> Decision:
     """Change the status, and what goes with it.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.model import Deal, Entity, Interaction
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import Reject
 
@@ -14,7 +14,7 @@ def in_scope(row: Entity | Interaction | Deal, command: Command) -> bool:
     return row.tenant_id == envelope.tenant_id and row.organization_id == envelope.organization_id
 
 
-def entity_of(world: World, command: Command) -> Entity:
+def entity_of(world: UnitOfWork, command: Command) -> Entity:
     """The command's entity.
 
     :raises Reject: ``entity_not_found``, also when it is another scope's.
@@ -25,7 +25,7 @@ def entity_of(world: World, command: Command) -> Entity:
     return entity
 
 
-def interaction_of(world: World, command: Command, identity: str) -> Interaction:
+def interaction_of(world: UnitOfWork, command: Command, identity: str) -> Interaction:
     """An interaction of the command's entity.
 
     :raises Reject: ``interaction_not_found``, also when it is another scope's; ``entity_mismatch`` when
@@ -46,7 +46,7 @@ def interaction_of(world: World, command: Command, identity: str) -> Interaction
     return row
 
 
-def check_deal(world: World, command: Command, deal_id: str | None) -> None:
+def check_deal(world: UnitOfWork, command: Command, deal_id: str | None) -> None:
     """A named deal must be one of the command's entity.
 
     :raises Reject: ``deal_not_found``, also when it is another scope's; ``deal_of_other_entity``.

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from domain.model import Entity, Interaction, LastInteraction, NextInteraction, TypeEntry
 from domain.next_interaction import last_projection, next_projection
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 
 
 def entity_after(
-    world: World,
+    world: UnitOfWork,
     stored: Entity,
     *,
     before: Interaction | None,
@@ -44,7 +44,7 @@ def entity_after(
 
 
 def derive(
-    world: World, stored: Entity, moved: str | None, after: Interaction | None, pending: TypeEntry | None
+    world: UnitOfWork, stored: Entity, moved: str | None, after: Interaction | None, pending: TypeEntry | None
 ) -> tuple[NextInteraction | None, LastInteraction | None]:
     """Next and last interaction once interaction ``moved`` has become ``after``."""
     plan = world.plan(stored.id)
@@ -91,7 +91,7 @@ def with_projection(
 
 
 def _entry(
-    world: World, scope: tuple[str, str], row: Interaction, pending: TypeEntry | None
+    world: UnitOfWork, scope: tuple[str, str], row: Interaction, pending: TypeEntry | None
 ) -> TypeEntry | None:
     if pending is not None and pending.code == row.interaction_type:
         return pending

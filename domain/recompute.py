@@ -9,13 +9,13 @@ from domain.model import Entity
 from domain.outcome import check_version, no_op, result
 from domain.projection import derive, with_projection
 from domain.transition import invalidates
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.identity import derive_id
 from schemas.payloads import InteractionRecomputeNext
 
 
-def recompute_next(world: World, command: Command, payload: InteractionRecomputeNext) -> Decision:
+def recompute_next(world: UnitOfWork, command: Command, payload: InteractionRecomputeNext) -> Decision:
     """Derive next, last and the counts anew; a right projection is left alone (``no_op``).
 
     :raises Reject: ``entity_not_found``, ``version_conflict`` (against the entity's version).

@@ -10,13 +10,13 @@ from domain.model import Entity, Event, Interaction, TypeEntry
 from domain.outcome import result
 from domain.projection import entity_after
 from domain.undo_image import undo_image, undo_token
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas import cache_tags
 from schemas.command import Command
 
 
 def changed(
-    world: World,
+    world: UnitOfWork,
     command: Command,
     stored: Entity,
     *,

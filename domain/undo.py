@@ -18,7 +18,7 @@ from domain.model import Interaction, LogEntry
 from domain.outcome import check_version
 from domain.transition import changed
 from domain.undo_image import command_id_of, evolve, row_of_image
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import Reject
 from schemas.events import CREATED, DELETED, REVERTED
@@ -51,7 +51,7 @@ def target_command_id(payload: InteractionUndo) -> str | None:
     return logged_id(identity) if identity is not None else None
 
 
-def undo(world: World, command: Command, payload: InteractionUndo) -> Decision:
+def undo(world: UnitOfWork, command: Command, payload: InteractionUndo) -> Decision:
     """Take back one applied command of this entity.
 
     :raises Reject: ``undo_not_found``, ``undo_not_available`` (nothing was applied, or it is of a kind
@@ -102,7 +102,7 @@ def undo(world: World, command: Command, payload: InteractionUndo) -> Decision:
     )
 
 
-def _target(world: World, command: Command, payload: InteractionUndo) -> LogEntry:
+def _target(world: UnitOfWork, command: Command, payload: InteractionUndo) -> LogEntry:
     envelope = command.envelope
     identity = target_command_id(payload)
     entry = world.log.get((envelope.tenant_id, envelope.organization_id, identity)) if identity else None

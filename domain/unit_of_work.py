@@ -17,7 +17,7 @@ Scope = tuple[str, str]
 Row = TypeVar("Row")
 
 
-class World:
+class UnitOfWork:
     """The rows a batch may touch, by id and of any scope: a foreign one must look unknown.
 
     :ivar dictionaries: by ``(tenant_id, organization_id)``; a missing one holds the defaults only.

@@ -18,7 +18,7 @@ from domain.model import Interaction
 from domain.outcome import check_version, no_op, warning
 from domain.transition import changed
 from domain.undo_image import evolve
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.events import CANCELED, COMPLETED, REOPENED, UPDATED
 from schemas.payloads import InteractionUpdate
@@ -31,7 +31,7 @@ _TURNED: Final = {
 }
 
 
-def update(world: World, command: Command, payload: InteractionUpdate) -> Decision:
+def update(world: UnitOfWork, command: Command, payload: InteractionUpdate) -> Decision:
     """Set and empty fields, in any status, and change the status.
 
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``,

@@ -59,7 +59,7 @@ _WRITERS: Final[dict[str, Callable[[Any], Texts]]] = {
 }
 
 
-class NewRows:
+class BulkInsert:
     """Rows to add to one table.
 
     :param table: its name.

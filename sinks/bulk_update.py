@@ -12,7 +12,7 @@ from sinks.column_types import column_type
 _FIXED: Final = frozenset({"id", "tenant_id", "organization_id"})
 
 
-class UpdateRows:
+class BulkUpdate:
     """UPDATE of one table's rows by their id, inside their tenant and organization.
 
     :param table: its name.

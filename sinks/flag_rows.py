@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from runtime.postgres import Connection
 from schemas.command import Command
 from schemas.payloads import FeatureFlagSet
@@ -22,7 +22,7 @@ ON CONFLICT (tenant_id, flag) DO UPDATE SET organization_id = excluded.organizat
 """
 
 
-def load_flags(connection: Connection, world: World, commands: Iterable[Command]) -> None:
+def load_flags(connection: Connection, world: UnitOfWork, commands: Iterable[Command]) -> None:
     """Load the flags of the tenants whose flags the commands set; no query when there is none."""
     tenants = {
         command.envelope.tenant_id for command in commands if isinstance(command.payload, FeatureFlagSet)
@@ -32,7 +32,7 @@ def load_flags(connection: Connection, world: World, commands: Iterable[Command]
             world.flags[tenant, flag] = enabled
 
 
-def store_flags(connection: Connection, world: World) -> None:
+def store_flags(connection: Connection, world: UnitOfWork) -> None:
     """Write the flags that the fold changed, in a fixed order."""
     rows = sorted(world.changed_flags())
     if rows:

@@ -14,7 +14,7 @@ from domain.log_identity import log_identity
 from domain.model import Dictionary, LogEntry, TypeEntry
 from domain.read_set import may_move, may_show
 from domain.undo import target_command_id
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
@@ -100,7 +100,7 @@ class Asked:
 
 def load_world(
     connection: Connection, commands: Sequence[Command | Refused], asked: Asked | None = None
-) -> World:
+) -> UnitOfWork:
     """Lock and load what the rules need to carry out the commands, in a fixed number of queries.
 
     Must run inside the batch transaction, after its partition locks. Entity rows are locked in id
@@ -109,7 +109,7 @@ def load_world(
 
     :param asked: what was asked for these commands, and perhaps others, before.
     """
-    world = World()
+    world = UnitOfWork()
     _take_log(world, asked.log if asked is not None else _ask_log(connection, commands))
     fresh = [
         command
@@ -139,7 +139,7 @@ def _ask_log(connection: Connection, commands: Sequence[Command | Refused]) -> C
     )
 
 
-def _take_log(world: World, rows: Cursor) -> None:
+def _take_log(world: UnitOfWork, rows: Cursor) -> None:
     for row in rows:
         world.log[row[0], row[1], row[2]] = LogEntry(
             command_id=row[2],
@@ -179,7 +179,7 @@ def _ask_dictionaries(connection: Connection, commands: Iterable[Command]) -> Cu
     return connection.execute(_DICTIONARIES_SQL, (tenants, organizations))
 
 
-def _take_dictionaries(world: World, rows: Cursor) -> None:
+def _take_dictionaries(world: UnitOfWork, rows: Cursor) -> None:
     for tenant, organization, strict, code, label, icon, color, actionable in rows:
         if strict is None and code is None:
             continue  # it has none of its own: the defaults hold
@@ -228,7 +228,7 @@ class _Rest:
             self._deals = _ask(connection, _DEALS_SQL, deals)
             self._recounts = _ask(connection, _RECOUNT_SQL, self._recounted)
 
-    def take(self, world: World) -> None:
+    def take(self, world: UnitOfWork) -> None:
         """Read the answers."""
         _take_dictionaries(world, self._dictionaries)
         for row in self._entities:

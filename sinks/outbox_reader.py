@@ -87,7 +87,7 @@ def try_lead(connection: Connection, shard: str) -> bool:
     return bool(row and row[0])
 
 
-def note_position(connection: Connection, shard: str, epoch: str, at: Position) -> None:
+def save_checkpoint(connection: Connection, shard: str, epoch: str, at: Position) -> None:
     """Tell the database how far the relay is; a hint for people and for dropping old partitions."""
     connection.execute(
         "INSERT INTO relay_positions (shard, epoch, xid_floor, position) VALUES (%s, %s, %s, %s)"

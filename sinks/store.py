@@ -10,11 +10,11 @@ import orjson
 
 from domain.decision import Decision
 from domain.log_identity import log_identity
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from runtime.postgres import Connection
 from sinks.array_literals import plain_array
-from sinks.bulk_insert import NewRows
-from sinks.bulk_update import UpdateRows
+from sinks.bulk_insert import BulkInsert
+from sinks.bulk_update import BulkUpdate
 from sinks.columns import (
     DEAL,
     ENTITY,
@@ -28,14 +28,14 @@ from sinks.columns import (
 from sinks.flag_rows import store_flags
 from sinks.outbox import outbox_rows, relabel_rows
 
-_UPDATE_INTERACTIONS: Final = UpdateRows("customer_interactions", INTERACTION)
-_UPDATE_ENTITIES: Final = UpdateRows("customer_entities", ENTITY)
-_UPDATE_DEALS: Final = UpdateRows("customer_deals", DEAL)
-_NEW_INTERACTIONS: Final = NewRows("customer_interactions", INTERACTION)
-_NEW_ENTITIES: Final = NewRows("customer_entities", ENTITY)
-_NEW_DEALS: Final = NewRows("customer_deals", DEAL)
-_NEW_LOG: Final = NewRows("command_log", LOG)
-_NEW_OUTBOX: Final = NewRows("outbox", OUTBOX)
+_UPDATE_INTERACTIONS: Final = BulkUpdate("customer_interactions", INTERACTION)
+_UPDATE_ENTITIES: Final = BulkUpdate("customer_entities", ENTITY)
+_UPDATE_DEALS: Final = BulkUpdate("customer_deals", DEAL)
+_NEW_INTERACTIONS: Final = BulkInsert("customer_interactions", INTERACTION)
+_NEW_ENTITIES: Final = BulkInsert("customer_entities", ENTITY)
+_NEW_DEALS: Final = BulkInsert("customer_deals", DEAL)
+_NEW_LOG: Final = BulkInsert("command_log", LOG)
+_NEW_OUTBOX: Final = BulkInsert("outbox", OUTBOX)
 _DELETE_INTERACTIONS: Final = "DELETE FROM customer_interactions WHERE id = ANY(%s::uuid[])"
 _UPSERT_TYPES: Final = """
 INSERT INTO interaction_types (tenant_id, organization_id, code, label, icon, color, actionable)
@@ -49,21 +49,21 @@ ON CONFLICT (tenant_id, organization_id) DO UPDATE SET strict = excluded.strict
 """
 
 
-#: How new rows are added: `NewRows.copy` or `NewRows.insert`.
-Add = Callable[[NewRows, Connection, Iterable[tuple[Any, ...]]], None]
+#: How new rows are added: `BulkInsert.copy` or `BulkInsert.insert`.
+Add = Callable[[BulkInsert, Connection, Iterable[tuple[Any, ...]]], None]
 
 
 def store(
-    connection: Connection, world: World, decisions: Sequence[Decision], *, pipelined: bool = False
+    connection: Connection, world: UnitOfWork, decisions: Sequence[Decision], *, pipelined: bool = False
 ) -> None:
     """Write the fold's result; part of the batch transaction (law 3).
 
     :param pipelined: in an open pipeline, which cannot hold a COPY: for a few commands.
     """
-    _write(connection, world, decisions, NewRows.insert if pipelined else NewRows.copy)
+    _write(connection, world, decisions, BulkInsert.insert if pipelined else BulkInsert.copy)
 
 
-def _write(connection: Connection, world: World, decisions: Sequence[Decision], add: Add) -> None:
+def _write(connection: Connection, world: UnitOfWork, decisions: Sequence[Decision], add: Add) -> None:
     """Order matters: entities and deals before the interactions that refer to them, and the outbox last,
     so that its positions are drawn after every row lock is held (per-entity order of the events).
     """
@@ -89,7 +89,7 @@ def _write(connection: Connection, world: World, decisions: Sequence[Decision], 
     add(_NEW_OUTBOX, connection, chain(events, followers))
 
 
-def _dictionary(connection: Connection, world: World) -> None:
+def _dictionary(connection: Connection, world: UnitOfWork) -> None:
     # In key order: two appliers that add the same new types wait for each other, and never in a ring.
     types = sorted(world.changed_types(), key=lambda item: (item[0], item[1], item[2].code))
     if types:

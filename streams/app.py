@@ -25,7 +25,7 @@ from runtime.faust_worker import run_worker
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
 from runtime.supervised_thread import supervised
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 
 _log = structlog.get_logger("worker")
 
@@ -57,7 +57,7 @@ class StageService(Service):
         self,
         name: str,
         stages: Sequence[tuple[str, Stage]],
-        pulse: Pulse,
+        heartbeat: Heartbeat,
         stop: threading.Event,
         **options: Any,
     ) -> None:
@@ -66,7 +66,7 @@ class StageService(Service):
         self._watched_at = time.monotonic()
         self._name = name
         self._stages = stages
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._stop_event = stop
         self.failure: BaseException | None = None
         self._threads: list[threading.Thread] = []
@@ -90,7 +90,7 @@ class StageService(Service):
         while not self.should_stop:
             await self.sleep(0.2)
             self._watched_at = time.monotonic()
-            if self._pulse.started and not announced:
+            if self._heartbeat.started and not announced:
                 announce_ready(self._url)
                 announced = True
             if self.failure is not None:
@@ -98,7 +98,7 @@ class StageService(Service):
                 faulthandler.dump_traceback_later(_END_SECONDS, exit=True)
                 await self.crash(self.failure)
                 return
-            silent = self._pulse.silent(STALL_SECONDS)
+            silent = self._heartbeat.silent(STALL_SECONDS)
             if silent:
                 _log.error("worker.stalled", stages=silent)
                 self.failure = RuntimeError(f"{', '.join(silent)} made no progress")
@@ -115,7 +115,7 @@ class StageService(Service):
         """Why this process does not live any more; ``None`` when it does."""
         if self.failure is not None:
             return f"It ends: {self.failure}"
-        silent = self._pulse.silent(STALL_SECONDS)
+        silent = self._heartbeat.silent(STALL_SECONDS)
         if silent:
             return f"No sign of life for {STALL_SECONDS:g} s from: {', '.join(silent)}"
         if time.monotonic() - self._watched_at > STALL_SECONDS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 
-class Pulse:
+class Heartbeat:
     """When each stage last showed that it lives: a stage that waits or retries beats, a hung one does not."""
 
     def __init__(self) -> None:

@@ -15,12 +15,12 @@ from runtime.settings import Settings
 from runtime.topics import require_topics
 from schemas.errors import Stop
 from streams.app import STALL_SECONDS, Stage, StageService, run_app
-from streams.applier.batches import Flight, HandOver
+from streams.applier.batches import BatchQueue, InFlight
 from streams.applier.consumer import Reader
 from streams.applier.publisher import Publisher
 from streams.applier.writer import Writer
 from streams.codec import make_codec
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.relay.relay import Relay
 from streams.stall_detector import ApplierLiveness, RelayLiveness
 from streams.timers.timers import Timers
@@ -29,17 +29,17 @@ from streams.upkeep import Upkeep
 Stages = list[tuple[str, Stage]]
 
 
-def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event, health: Health) -> Stages:
+def applier_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
     """The applier: reader, writer and publisher, each in its thread; their watch and their upkeep."""
     codec = make_codec(settings)
-    flight = Flight()
+    in_flight = InFlight()
     # A full batch and its decisions take 20 MiB.
-    batches, applied = HandOver(settings.batch_size), HandOver(settings.batch_size)
-    upkeep = Upkeep(settings, flight, stop)
-    reader = Reader(settings, codec.decode, flight, batches, pulse, stop, upkeep)
-    writer = Writer(settings, codec.encode_result, flight, batches, applied, pulse, stop)
-    publisher = Publisher(settings, codec.encode_result, flight, applied, pulse, stop)
-    liveness = ApplierLiveness(settings, reader.owned, pulse, stop, health)
+    batches, applied = BatchQueue(settings.batch_size), BatchQueue(settings.batch_size)
+    upkeep = Upkeep(settings, in_flight, stop)
+    reader = Reader(settings, codec.decode, in_flight, batches, heartbeat, stop, upkeep)
+    writer = Writer(settings, codec.encode_result, in_flight, batches, applied, heartbeat, stop)
+    publisher = Publisher(settings, codec.encode_result, in_flight, applied, heartbeat, stop)
+    liveness = ApplierLiveness(settings, reader.owned, heartbeat, stop, health)
     stages = {
         "reader": reader.run,
         "writer": writer.run,
@@ -47,35 +47,35 @@ def applier_stages(settings: Settings, pulse: Pulse, stop: threading.Event, heal
         "liveness": liveness.run,
         "upkeep": upkeep.run,
     }
-    return [(name, _abandoning(flight, run)) for name, run in stages.items()]
+    return [(name, _abandoning(in_flight, run)) for name, run in stages.items()]
 
 
-def _abandoning(flight: Flight, run: Stage) -> Stage:
+def _abandoning(in_flight: InFlight, run: Stage) -> Stage:
     """A stage whose failure lets the others end at once: its partitions must find a new owner soon."""
 
     def stage() -> None:
         try:
             run()
         except:  # also what is no exception class (runtime.supervised_thread)
-            flight.abandon(failed=True)
+            in_flight.abandon(failed=True)
             raise
 
     return stage
 
 
-def relay_stages(settings: Settings, pulse: Pulse, stop: threading.Event, health: Health) -> Stages:
+def relay_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
     """The relay, and who watches it."""
-    relay = Relay(settings, make_codec(settings).encode, pulse, stop)
-    liveness = RelayLiveness(settings, relay.position, pulse, stop, health)
+    relay = Relay(settings, make_codec(settings).encode, heartbeat, stop)
+    liveness = RelayLiveness(settings, relay.position, heartbeat, stop, health)
     return [("relay", relay.run), ("liveness", liveness.run)]
 
 
-def timers_stages(settings: Settings, pulse: Pulse, stop: threading.Event, _health: Health) -> Stages:
+def timers_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, _health: Health) -> Stages:
     """The timers: one thread."""
-    return [("timers", Timers(settings, pulse, stop).run)]
+    return [("timers", Timers(settings, heartbeat, stop).run)]
 
 
-ROLES: Final[dict[str, Callable[[Settings, Pulse, threading.Event, Health], Stages]]] = {
+ROLES: Final[dict[str, Callable[[Settings, Heartbeat, threading.Event, Health], Stages]]] = {
     "applier": applier_stages,
     "relay": relay_stages,
     "timers": timers_stages,
@@ -94,21 +94,21 @@ def run_role(role: str, settings: Settings) -> None:
     # A batch makes some hundred thousand objects without cycles; scanning them over and over finds nothing.
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
-    pulse, stop = Pulse(), threading.Event()
-    health = Health(partial(_problems, pulse))
-    service = StageService(role, ROLES[role](settings, pulse, stop, health), pulse, stop)
+    heartbeat, stop = Heartbeat(), threading.Event()
+    health = Health(partial(_problems, heartbeat))
+    service = StageService(role, ROLES[role](settings, heartbeat, stop, health), heartbeat, stop)
     server = HealthServer(settings, role, health, service.why_dead, stop)
     service.answer_at(server.url, server.serve)
     run_app(settings, service)
 
 
-def _problems(pulse: Pulse) -> list[str]:
+def _problems(heartbeat: Heartbeat) -> list[str]:
     """Why a role is not ready, as its stages show it."""
-    if not pulse.started:
+    if not heartbeat.started:
         return ["It has not begun its work."]
     found = []
-    if silent := pulse.silent(STALL_SECONDS / 2):
+    if silent := heartbeat.silent(STALL_SECONDS / 2):
         found.append(f"No sign of life for {STALL_SECONDS / 2:g} s from: {', '.join(silent)}.")
-    if pulse.excused():
+    if heartbeat.excused():
         found.append("It waits for a server that does not answer or refuses; its log says for which.")
     return found

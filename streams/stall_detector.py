@@ -25,7 +25,7 @@ from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.due import server_time
 from sinks.outbox_reader import Position
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.waiting import CommandsLook, Waiting, unrelayed
 
 _log = structlog.get_logger("liveness")
@@ -36,7 +36,7 @@ _SHARE: Final = 10
 Place = TypeVar("Place", bound=Hashable)
 
 
-class Standstill:
+class StallDetector:
     """Since when each place has been where it is.
 
     A busy role serves its places one after the other, so one that waits while others move is given
@@ -92,7 +92,7 @@ class ApplierLiveness:
         self,
         settings: Settings,
         owned: Callable[[], list[int]],
-        pulse: Pulse,
+        heartbeat: Heartbeat,
         stop: threading.Event,
         health: Health,
     ) -> None:
@@ -100,7 +100,7 @@ class ApplierLiveness:
         self._owned = owned
         self._applied: dict[int, int] | None = None
         self._look: CommandsLook | None = None
-        self._watch = _Watch(settings, self._waiting, pulse, stop, health)
+        self._watch = _Watch(settings, self._waiting, heartbeat, stop, health)
 
     def run(self) -> None:
         """Look until asked to stop.
@@ -137,13 +137,13 @@ class RelayLiveness:
         self,
         settings: Settings,
         position: Callable[[], Position | None],
-        pulse: Pulse,
+        heartbeat: Heartbeat,
         stop: threading.Event,
         health: Health,
     ) -> None:
         self._settings = settings
         self._position = position
-        self._watch = _Watch(settings, self._waiting, pulse, stop, health)
+        self._watch = _Watch(settings, self._waiting, heartbeat, stop, health)
 
     def run(self) -> None:
         """Look until asked to stop.
@@ -174,13 +174,13 @@ class _Watch:
         self,
         settings: Settings,
         waiting: Callable[[Connection], tuple[list[Waiting], bool]],
-        pulse: Pulse,
+        heartbeat: Heartbeat,
         stop: threading.Event,
         health: Health,
     ) -> None:
         self._settings = settings
         self._waiting = waiting
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._stop = stop
         self._health = health
         self._said: set[tuple[str, str, int]] = set()
@@ -188,7 +188,7 @@ class _Watch:
     def run(self) -> Stall | None:
         """The first place that stands still for too long, or ``None`` when asked to stop."""
         patience = self._settings.stuck_after_seconds
-        standstill = Standstill(patience)
+        standstill = StallDetector(patience)
         connection: Connection | None = None
         try:
             while not self._stop.wait(min(_LOOK_SECONDS, patience / 4)):
@@ -204,7 +204,7 @@ class _Watch:
                     standstill.forgive()
                     self._health.blind("liveness", f"A server does not answer: {_words(error)}")
                     continue
-                if self._pulse.excused():
+                if self._heartbeat.excused():
                     standstill.forgive()
                     continue
                 stuck = self._looked(standstill, waiting, moved)
@@ -214,7 +214,7 @@ class _Watch:
         finally:
             _close(connection)
 
-    def _looked(self, standstill: Standstill, waiting: list[Waiting], moved: bool) -> Stall | None:
+    def _looked(self, standstill: StallDetector, waiting: list[Waiting], moved: bool) -> Stall | None:
         now = time.monotonic()
         places = {(found.stage, found.key): found for found in waiting}
         at = {place: found.at for place, found in places.items()}

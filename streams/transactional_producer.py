@@ -24,7 +24,7 @@ from runtime.kafka import FLUSHED_LINGER_MS, make_admin, make_producer
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from streams.applier.dead_letter_records import MOST_LETTER_BYTES
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.transactional_ids import Slot, claim_slot
 
 _log = structlog.get_logger("applier")
@@ -41,10 +41,10 @@ class ResultsProducer:
     :param stop: ends every waiting.
     """
 
-    def __init__(self, settings: Settings, pulse: Pulse, stop: threading.Event) -> None:
+    def __init__(self, settings: Settings, heartbeat: Heartbeat, stop: threading.Event) -> None:
         self._settings = settings
         self._slot: Slot | None = None  # its lock lives as long as its connection
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._stop = stop
         self._left_behind = 0
         self._clients: list[Producer | None] = [None, None]
@@ -58,7 +58,7 @@ class ResultsProducer:
         """
         delays = Backoff(ceiling=1.0).delays()
         while None in self._clients:
-            self._pulse.beat("publisher")
+            self._heartbeat.beat("publisher")
             try:
                 slot = self._claimed()
                 number = self._clients.index(None)

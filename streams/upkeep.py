@@ -15,7 +15,7 @@ from schemas.topics import COMMANDS
 from sinks.due import server_time
 from sinks.partitions import ensure_partitions
 from sinks.positions import note_results, skip_markers
-from streams.applier.batches import Flight
+from streams.applier.batches import InFlight
 
 _log = structlog.get_logger("applier")
 _LOOK_SECONDS: Final = 1.0
@@ -33,9 +33,9 @@ class Upkeep:
     A batch stores the positions of the one before; what follows the last batch is stored here.
     """
 
-    def __init__(self, settings: Settings, flight: Flight, stop: threading.Event) -> None:
+    def __init__(self, settings: Settings, in_flight: InFlight, stop: threading.Event) -> None:
         self._settings = settings
-        self._flight = flight
+        self._in_flight = in_flight
         self._stop = stop
         self._names = settings.consumer_group, settings.topic(COMMANDS)
         self._noted: dict[int, tuple[int, int]] = {}
@@ -52,7 +52,7 @@ class Upkeep:
                 try:
                     connection = connection or self._connect()
                     self._ensure_months(connection)
-                    if self._flight.empty():
+                    if self._in_flight.empty():
                         self._note(connection, self._fresh())
                 except (Retry, Outage) as error:
                     _log.warning("applier.upkeep_retry", reason=type(error).__name__)
@@ -100,7 +100,7 @@ class Upkeep:
     def _fresh(self, numbers: list[int] | None = None) -> dict[int, tuple[int, int]]:
         """Partition → where results are out and where the log is read to, if that is not noted yet."""
         tails, found = dict(self.tails), dict[int, tuple[int, int]]()
-        for number, published in dict(self._flight.published).items():
+        for number, published in dict(self._in_flight.published).items():
             if numbers is None or number in numbers:
                 found[number] = published, tails.get(number, (published, published))[1]
         return {number: places for number, places in found.items() if self._noted.get(number) != places}

@@ -6,12 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from api.adapters.translation import Step
-from api.command_gateway import Order
+from api.command_gateway import CommandRequest
 from api.principal import Principal
 from api.services import Services
 
 
-async def carry_out(
+async def execute(
     services: Services,
     who: Principal,
     step: Step,
@@ -21,7 +21,7 @@ async def carry_out(
     version: int | None = None,
 ) -> dict[str, Any]:
     """Publish one command and wait until it is committed."""
-    made = Order(
+    made = CommandRequest(
         principal=who,
         kind=step.type.removeprefix("customers."),
         entity_id=step.entity_id,
@@ -32,4 +32,4 @@ async def carry_out(
     )
     if step.command_id is not None:
         made = replace(made, command_id=step.command_id)
-    return await services.commands.carry_out(made)
+    return await services.commands.execute(made)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import orjson
 
-from api.adapters.execute import carry_out
+from api.adapters.execute import execute
 from api.adapters.translation import Step, wire
 from api.command_gateway import Rejection
 from api.principal import Principal
@@ -65,7 +65,7 @@ async def _customer(services: Services, who: Principal, entity_id: str) -> str:
 
 async def _carry_out(services: Services, who: Principal, step: Step, version: int | None = None) -> None:
     try:
-        await carry_out(services, who, step, version=version)
+        await execute(services, who, step, version=version)
     except Reject as rejection:
         if rejection.code == "in_flight":
             # Another request moves the row right now. Behind its command this one finds the row moved.

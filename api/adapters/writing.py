@@ -11,7 +11,7 @@ from typing import Any, Literal
 from fastapi import Request
 from pydantic import ValidationError
 
-from api.adapters.execute import carry_out
+from api.adapters.execute import execute
 from api.adapters.legacy_moves import move
 from api.adapters.old_bodies import OldBody, OldDelete, named_ids
 from api.adapters.translation import Step
@@ -110,7 +110,7 @@ async def change_named(services: Services, who: Principal, named: Named, step: S
     :raises Reject: it was rejected, or it is not what the client has read (409, 412); nothing was changed.
     """
     try:
-        return await carry_out(services, who, step, version=named.version)
+        return await execute(services, who, step, version=named.version)
     except Rejection as rejection:
         if rejection.code != "version_conflict" or named.version is None:
             raise

@@ -36,7 +36,7 @@ class Fate:
     appended_at: datetime
 
 
-async def fate_of(connection: Connection, scope: Scope, command_id: str) -> Fate | None:
+async def command_status(connection: Connection, scope: Scope, command_id: str) -> Fate | None:
     """The fate of one command of this scope; ``None`` when the log has none.
 
     :param command_id: without NUL, which Postgres cannot even compare.

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documented, refuse_when_off
-from api.adapters.execute import carry_out
+from api.adapters.execute import execute
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate
 from api.adapters.old_items import activity, page
 from api.adapters.translation import create_activity, delete, update_activity
@@ -100,7 +100,7 @@ async def add_activity(
     check_scope(body, who)
     key = preconditions_of(request).idempotency_key
     step = create_activity(body, author_of(who))
-    result = await carry_out(services, who, step, key=key, route=f"POST {PATH}")
+    result = await execute(services, who, step, key=key, route=f"POST {PATH}")
     return written(result, {"id": result["interactionId"]}, 201)
 
 

@@ -9,7 +9,7 @@ from fastapi import Path, Response
 from api.guards import require_features
 from api.instants import instant_text
 from api.principal import Principal
-from api.queries.command_status import fate_of
+from api.queries.command_status import command_status
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import CommandFate, shaped
@@ -36,7 +36,7 @@ async def command_fate(
     fate = None
     if "\x00" not in command_id:
         async with services.reads.connection() as connection:
-            fate = await fate_of(connection, who.scope, command_id)
+            fate = await command_status(connection, who.scope, command_id)
     if fate is None:
         raise Reject(
             "command_unknown",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from api.bodies import RequestBody
-from api.command_gateway import Order, Rejection, keyed_command_id
+from api.command_gateway import CommandRequest, Rejection, keyed_command_id
 from api.conditional_reads import NOT_MODIFIED, validator
 from api.cursor import LONGEST, make_cursor, read_cursor
 from api.customer_items import deal
@@ -123,7 +123,7 @@ async def create_deal(
     data = body.data("entity_id")
     if body.id is None:
         data["id"] = derive_id("deal", keyed_command_id(who, route, key)) if key else str(uuid4())
-    order = Order(
+    order = CommandRequest(
         principal=who,
         kind="deal.upsert",
         entity_id=body.entity_id,
@@ -133,7 +133,7 @@ async def create_deal(
         expected_version=0,
     )
     try:
-        result = await services.commands.carry_out(order)
+        result = await services.commands.execute(order)
     except Rejection as rejection:
         if rejection.code == "version_conflict":
             raise Reject("deal_exists", "a deal with this id exists", pointer="/id", status=409) from None
@@ -155,7 +155,7 @@ async def update_deal(
         row = await deals.deal(connection, who.scope, body.id)
     if row is None:
         raise _not_found()
-    order = Order(
+    order = CommandRequest(
         principal=who,
         kind="deal.upsert",
         entity_id=row["entity_id"],
@@ -167,7 +167,7 @@ async def update_deal(
         else expected_version(wanted, row["version"], row["updated_at"]),
     )
     try:
-        return written(await services.commands.carry_out(order), {"ok": True})
+        return written(await services.commands.execute(order), {"ok": True})
     except Rejection as rejection:
         if rejection.code != "version_conflict":
             raise

@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import Request, Response
 
 from api.bodies import RequestBody
-from api.command_gateway import Order
+from api.command_gateway import CommandRequest
 from api.feature_flags import flags, forget
 from api.guards import require_features
 from api.preconditions import preconditions_of
@@ -51,7 +51,7 @@ async def set_flag(
 ) -> Response:
     """Switch a flag for the whole tenant; every process knows it within two seconds."""
     # A flag belongs to its tenant: that is its record key.
-    order = Order(
+    order = CommandRequest(
         principal=who,
         kind="feature_flag.set",
         entity_id=who.tenant_id,
@@ -59,6 +59,6 @@ async def set_flag(
         idempotency_key=preconditions_of(request).idempotency_key,
         route=f"PUT {PATH}",
     )
-    result = await services.commands.carry_out(order)
+    result = await services.commands.execute(order)
     forget(services, who)
     return written(result, {"ok": True})

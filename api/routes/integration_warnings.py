@@ -111,6 +111,6 @@ async def decide(
         data=decision.model_dump(by_alias=True),
     )
     await services.mutation_guards.run_before(mutation)
-    told = await services.decisions.carry_out(who, decision)
+    told = await services.decisions.execute(who, decision)
     await services.mutation_guards.run_after(mutation, told.model_dump(by_alias=True))
     return {"ok": True, "taken": told.taken, "left": told.left}

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from pydantic import Field
 
 from api.bodies import RequestBody
-from api.command_gateway import Order, Rejection
+from api.command_gateway import CommandRequest, Rejection
 from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
@@ -67,7 +67,7 @@ async def create_type(
     """Add an entry: 201 with its code."""
     order = _order(request, who, body, expected_version=0)
     try:
-        result = await services.commands.carry_out(order)
+        result = await services.commands.execute(order)
     except Rejection as rejection:
         if rejection.code == "version_conflict":
             raise Reject(
@@ -90,7 +90,7 @@ async def update_type(
     """Change an entry; what it shows reaches the projections of all customers that show it."""
     if not await _known(services, who, body.interaction_type):
         raise Reject("interaction_type_not_found", "the dictionary has no such type", status=404)
-    result = await services.commands.carry_out(_order(request, who, body))
+    result = await services.commands.execute(_order(request, who, body))
     return written(result, {"ok": True})
 
 
@@ -100,9 +100,11 @@ async def _known(services: Services, who: Principal, code: str) -> bool:
     return any(row["code"] == code for row in rows)
 
 
-def _order(request: Request, who: Principal, body: TypeBody, expected_version: int | None = None) -> Order:
+def _order(
+    request: Request, who: Principal, body: TypeBody, expected_version: int | None = None
+) -> CommandRequest:
     # A dictionary belongs to its organization: that is its record key.
-    return Order(
+    return CommandRequest(
         principal=who,
         kind=_KIND,
         entity_id=who.organization_id,

@@ -9,7 +9,7 @@ from fastapi import Query, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.bodies import RequestBody
-from api.command_gateway import Order
+from api.command_gateway import CommandRequest
 from api.conditional_reads import NOT_MODIFIED, extras_of_interaction, validator
 from api.cursor import LONGEST, make_cursor, read_cursor
 from api.guards import require_features
@@ -240,7 +240,7 @@ async def create_interaction(
     data.setdefault("source", "manual")
     if re.fullmatch(UUID_PATTERN, who.subject):
         data.setdefault("authorUserId", who.subject.lower())
-    order = Order(
+    order = CommandRequest(
         principal=who,
         kind="interaction.create",
         entity_id=body.entity_id,
@@ -248,7 +248,7 @@ async def create_interaction(
         idempotency_key=preconditions_of(request).idempotency_key,
         route=f"POST {PATH}",
     )
-    result = await services.commands.carry_out(order)
+    result = await services.commands.execute(order)
     return written(result, {"id": result["interactionId"]}, 201)
 
 

@@ -16,7 +16,7 @@ from api.principal import Principal
 from api.request_middleware import HEAD
 from api.routing import guarded_router
 from api.services import Needed
-from api.sse_broadcaster import Change, StreamHub, Subscription, format_position
+from api.sse_broadcaster import Change, SseBroadcaster, Subscription, format_position
 from schemas.errors import Reject, Retry
 
 router = guarded_router("stream")
@@ -94,7 +94,7 @@ async def let_a_browser_out(_who: Principal = require_features("customers.view")
 
 
 async def _events(
-    hub: StreamHub, subscription: Subscription, missed: list[Change], *, reload: bool, ends: float
+    hub: SseBroadcaster, subscription: Subscription, missed: list[Change], *, reload: bool, ends: float
 ) -> AsyncIterator[bytes]:
     """The stream's bytes.
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic.alias_generators import to_camel
 
 from api.adapters.deprecation import DELETE_BODY, deprecation_headers, documented, refuse_when_off
-from api.adapters.execute import carry_out
+from api.adapters.execute import execute
 from api.adapters.old_bodies import TodoCreate, TodoUpdate
 from api.adapters.old_items import page, todo
 from api.adapters.translation import create_todo, delete, update_todo
@@ -100,7 +100,7 @@ async def add_todo(
     await refuse_when_off(services, who)
     check_scope(body, who)
     key = preconditions_of(request).idempotency_key
-    result = await carry_out(services, who, create_todo(body, author_of(who)), key=key, route=f"POST {PATH}")
+    result = await execute(services, who, create_todo(body, author_of(who)), key=key, route=f"POST {PATH}")
     identity = result["interactionId"]
     return written(result, {"linkId": identity, "todoId": identity}, 201)
 

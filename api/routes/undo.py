@@ -8,12 +8,12 @@ from fastapi import Request, Response
 from pydantic import Field
 
 from api.bodies import RequestBody
-from api.command_gateway import Order
+from api.command_gateway import CommandRequest
 from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.problems import LegacyError
-from api.queries.command_status import fate_of
+from api.queries.command_status import command_status
 from api.routing import guarded_router
 from api.services import Needed
 from api.shapes import Undone, shaped
@@ -43,12 +43,12 @@ async def undo(
     if command_id is None or "\x00" in command_id:
         raise _not_available()
     async with services.reads.connection() as connection:
-        fate = await fate_of(connection, who.scope, command_id)
+        fate = await command_status(connection, who.scope, command_id)
     if fate is None or fate.entity_id is None:
         raise _not_available()
     if fate.actor_id != who.subject and not who.has("audit_logs.undo_tenant"):
         raise _not_available()
-    order = Order(
+    order = CommandRequest(
         principal=who,
         kind="interaction.undo",
         entity_id=fate.entity_id,
@@ -58,7 +58,7 @@ async def undo(
         resource_id=fate.interaction_id,
     )
     try:
-        result = await services.commands.carry_out(order)
+        result = await services.commands.execute(order)
     except Reject:
         raise _not_available() from None
     answer: Response = written(result, {"ok": True, "logId": result["commandId"]})

@@ -17,7 +17,7 @@ from domain.decide import decide
 from domain.decision import Decision
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from runtime.postgres import make_engine
 from runtime.settings import Settings, load_settings
 from schemas.command import Command, Record, Refused
@@ -71,7 +71,7 @@ def apply(engine: sa.Engine, command: Command | Refused) -> Decision | None:
         identity = {"tenant": tenant, "organization": organization, "command": command_id}
         if connection.execute(_KNOWN, identity).first() is not None:
             return None
-        world = World()
+        world = UnitOfWork()
         if isinstance(command, Command):
             _load(connection, world, command)
         decision = decide(world, command)
@@ -80,7 +80,7 @@ def apply(engine: sa.Engine, command: Command | Refused) -> Decision | None:
     return decision
 
 
-def _load(connection: sa.Connection, world: World, command: Command) -> None:
+def _load(connection: sa.Connection, world: UnitOfWork, command: Command) -> None:
     entity_id = command.envelope.entity_id
     for row in connection.execute(_LOCKED, {"entity": entity_id}):
         world.entities[row[0]] = entity_of(tuple(row))
@@ -90,7 +90,7 @@ def _load(connection: sa.Connection, world: World, command: Command) -> None:
             world.load_interaction(interaction_of(tuple(row)))
 
 
-def _store(connection: sa.Connection, world: World, decision: Decision) -> None:
+def _store(connection: sa.Connection, world: UnitOfWork, decision: Decision) -> None:
     inserted, updated = world.changed_entities()
     for entity in inserted:
         connection.execute(sa.insert(_E), _named(ENTITY, entity_row(entity)))

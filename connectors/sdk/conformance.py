@@ -173,12 +173,12 @@ class ProviderConformance:
 
     def test_a_change_touches_no_other_field(self, stage: Stage) -> None:
         made = _make(stage)
-        held: dict[str, Any] = dict(FULL)
+        entry: dict[str, Any] = dict(FULL)
         for mirrored in stage.declaration.fields:
             change = {mirrored.name: OTHER[mirrored.name]}
-            held.update(change)
+            entry.update(change)
             made = _there(stage.provider.update(made.external_id, change, made))
-            _holds(stage, made, held)
+            _holds(stage, made, entry)
         assert made.marker == "m-1"
 
     def test_the_status_goes_every_way(self, stage: Stage) -> None:

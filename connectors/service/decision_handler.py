@@ -16,7 +16,7 @@ from connectors.service.integration_changes import Changes
 from connectors.service.integration_events import event_record
 from connectors.service.open_session import utc_now
 from connectors.service.removal import removed_data
-from connectors.service.retrying_connection import Patience
+from connectors.service.retrying_connection import RetryingConnection
 from connectors.store.integrations import Integration, read_integration
 from connectors.store.removal import read_removed
 from connectors.store.warnings import SyncWarning, lock_warnings
@@ -74,7 +74,7 @@ class Decider:
         wake: threading.Event,
         connectors: ConnectorSettings | None = None,
     ) -> None:
-        self._patience = Patience(settings, "decide", stop)
+        self._patience = RetryingConnection(settings, "decide", stop)
         self._send = send
         self._wake = wake
         self._changes = Changes(settings, connectors or ConnectorSettings())

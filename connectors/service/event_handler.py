@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from connectors.service.open_session import utc_now
-from connectors.service.retrying_connection import Patience
+from connectors.service.retrying_connection import RetryingConnection
 from connectors.store.integrations import Integration, list_integrations
 from connectors.store.ledger import LocalMark, mark_local
 from connectors.sync.change_marks import marks_of
@@ -29,7 +29,7 @@ class Marker:
     """
 
     def __init__(self, settings: Settings, stop: threading.Event, wake: threading.Event) -> None:
-        self._patience = Patience(settings, "mark", stop)
+        self._patience = RetryingConnection(settings, "mark", stop)
         self._wake = wake
         self._decode = AvroDecoder(make_fetch(settings), text_instants=True).decode
         self._integrations: list[Integration] = []

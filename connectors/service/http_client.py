@@ -9,7 +9,7 @@ import httpx2
 from connectors.sdk.addresses import public_address
 from connectors.sdk.exchange import BoundedTransport, Deadline, bounded
 from connectors.sdk.http_errors import Throttled
-from connectors.service.rate_limit import TokenBuckets
+from connectors.service.rate_limit import SlidingWindowLimiter
 from schemas.errors import Reject
 
 _TIMEOUT: Final = httpx2.Timeout(15.0, connect=5.0)
@@ -27,7 +27,7 @@ class GuardedTransport(httpx2.BaseTransport):
     def __init__(
         self,
         inner: httpx2.BaseTransport,
-        buckets: TokenBuckets,
+        buckets: SlidingWindowLimiter,
         *,
         public_addresses_only: bool,
         longest_wait: float,
@@ -55,7 +55,7 @@ class GuardedTransport(httpx2.BaseTransport):
 
 
 def make_client(
-    buckets: TokenBuckets,
+    buckets: SlidingWindowLimiter,
     *,
     public_addresses_only: bool,
     longest_wait: float = LONGEST_WAIT,

@@ -15,11 +15,11 @@ from connectors.sdk.provider import Context
 from connectors.service.catalogue import declaration
 from connectors.service.command_records import record_of
 from connectors.service.http_client import LONGEST_WAIT, make_client
-from connectors.service.rate_limit import TokenBuckets
+from connectors.service.rate_limit import SlidingWindowLimiter
 from connectors.store.integrations import Integration, read_integration, set_secrets
 from connectors.sync.commands import PulledCommand, SendCommands
 from connectors.sync.policy import Policy
-from connectors.sync.session import Announce, Link, announce_nothing
+from connectors.sync.session import Announce, Session, announce_nothing
 from runtime.postgres import connect
 from runtime.secret_box import Sealed, SecretBox
 from runtime.settings import Settings
@@ -42,10 +42,10 @@ def sending(sender: AcknowledgedSender, now: Callable[[], datetime] = utc_now) -
 
 
 @dataclass(slots=True)
-class Opened:
+class OpenedSession:
     """A link and the client that must be closed with it."""
 
-    link: Link
+    session: Session
     client: httpx2.Client
 
     def close(self) -> None:
@@ -53,7 +53,7 @@ class Opened:
         self.client.close()
 
 
-def open_link(
+def open_session(
     settings: Settings,
     integration: Integration,
     box: SecretBox,
@@ -64,7 +64,7 @@ def open_link(
     transport: httpx2.BaseTransport | None = None,
     lease_seconds: float = 90.0,
     exchange_seconds: float = EXCHANGE_SECONDS,
-) -> Opened:
+) -> OpenedSession:
     """Make the provider of an integration.
 
     :param exchange_seconds: longest time for one request and its answer.
@@ -82,7 +82,7 @@ def open_link(
             for problem in error.errors(include_input=False, include_url=False)
         )
         raise Stop(f"the settings of {integration.id} do not fit {declared.title}: {named}") from None
-    buckets = TokenBuckets(declared.limits)
+    buckets = SlidingWindowLimiter(declared.limits)
     deadline = Deadline(exchange_seconds)
     client = make_client(
         buckets,
@@ -108,7 +108,7 @@ def open_link(
         callback_url=callback,
         save_secrets=save_secrets,
     )
-    link = Link(
+    session = Session(
         integration=integration,
         declaration=declared,
         provider=declared.make(chosen, context),
@@ -122,7 +122,7 @@ def open_link(
         has_room=buckets.has_room,
         turn=deadline.turn,
     )
-    return Opened(link, client)
+    return OpenedSession(session, client)
 
 
 def callback_url(public_url: str | None, integration_id: str) -> str | None:

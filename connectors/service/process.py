@@ -21,7 +21,7 @@ from connectors.service.event_consumer import make_app
 from connectors.service.event_handler import Marker
 from connectors.service.health import RoleHealth
 from connectors.service.maintenance import do_chores, has_due
-from connectors.service.registry import LinkBook
+from connectors.service.registry import IntegrationRegistry
 from connectors.service.turns import Turns
 from connectors.service.webhook_app import WebhookApp
 from connectors.sync.worker import Worker
@@ -58,7 +58,7 @@ class ConnectorsService(Service):
         self._chores = Turns(connectors.workers, 1)
         self.health = RoleHealth(settings, connectors, (self._items, self._chores))
         self.work = threading.Event()
-        self.book = LinkBook(settings, connectors, self.work.set)
+        self.book = IntegrationRegistry(settings, connectors, self.work.set)
         self.failure: BaseException | None = None
         self._threads: list[threading.Thread] = []
         self._server: uvicorn.Server | None = None
@@ -147,16 +147,16 @@ class ConnectorsService(Service):
     def _work(self, connection: Connection) -> int:
         name = threading.current_thread().name
         owner = f"{socket.gethostname()}-{os.getpid()}-{name}"
-        held = [one for one in self.book.all() if one.works]
-        random.shuffle(held)
+        entry = [one for one in self.book.all() if one.works]
+        random.shuffle(entry)
         self.work.clear()
         done = 0
-        for one in held:
+        for one in entry:
             if self.stopping.is_set() or not self._items.enter(one.integration.id):
                 continue
             found = 0
             try:
-                found = Worker(one.opened.link, connection, owner, one.breaker).work()
+                found = Worker(one.opened.session, connection, owner, one.breaker).work()
             finally:
                 self._items.leave(worked=found > 0)
             done += found

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from connectors.sdk.declaration import RateLimit
 
 
-class TokenBuckets:
+class SlidingWindowLimiter:
     """One sliding window a limit; shared by all threads that talk to one integration.
 
     A window, not a refilled bucket: vendors count requests in a window, and a bucket that is full at its

@@ -13,7 +13,7 @@ import structlog
 
 from connectors.producer import AcknowledgedSender
 from connectors.service.integration_events import Announcer
-from connectors.service.open_session import Opened, open_link, sending, utc_now
+from connectors.service.open_session import OpenedSession, open_session, sending, utc_now
 from connectors.store.integrations import Integration, list_integrations, set_health
 from connectors.sync.breaker import Breaker
 from runtime.connector_settings import ConnectorSettings
@@ -32,7 +32,7 @@ _AGAIN_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
-class Held:
+class Entry:
     """One link of this process.
 
     :ivar leads: this process works for it; of several processes one does.
@@ -42,7 +42,7 @@ class Held:
     :ivar unusable: reason why newer settings or secrets in the table are not in use.
     """
 
-    opened: Opened
+    opened: OpenedSession
     breaker: Breaker
     integration: Integration
     leads: bool = False
@@ -81,7 +81,7 @@ class _Failure:
     again_at: float
 
 
-class LinkBook:
+class IntegrationRegistry:
     """Opens, renews and closes links.
 
     :param wake: called when there may be new work.
@@ -103,7 +103,7 @@ class LinkBook:
         self.announcer = Announcer(self._sender)
         self.sender = self._sender
         self._lock = threading.Lock()
-        self._held: dict[str, Held] = {}
+        self._entries: dict[str, Entry] = {}
         self._failed: dict[str, _Failure] = {}
         self._box: SecretBox | None = None
 
@@ -118,69 +118,69 @@ class LinkBook:
             for tenant in {integration.tenant_id for integration in found.values()}
         }
         for integration in found.values():
-            held = self._current(integration, connection)
-            if held is None:
+            entry = self._current(integration, connection)
+            if entry is None:
                 continue
-            held.follow(integration, switched_on=switched[integration.tenant_id])
-            if not held.leads and held.takes_in:
-                held.leads = try_lead(connection, _LEAD + integration.id)
+            entry.follow(integration, switched_on=switched[integration.tenant_id])
+            if not entry.leads and entry.takes_in:
+                entry.leads = try_lead(connection, _LEAD + integration.id)
         with self._lock:
-            gone = [self._held.pop(identity) for identity in list(self._held) if identity not in found]
-        for held in gone:
-            held.opened.close()
+            gone = [self._entries.pop(identity) for identity in list(self._entries) if identity not in found]
+        for entry in gone:
+            entry.opened.close()
 
     def forget_leads(self) -> None:
         """The connection with the locks is lost: somebody else may lead now."""
-        for held in self.all():
-            held.leads = False
+        for entry in self.all():
+            entry.leads = False
 
-    def all(self) -> list[Held]:
+    def all(self) -> list[Entry]:
         """Every link."""
         with self._lock:
-            return list(self._held.values())
+            return list(self._entries.values())
 
-    def get(self, integration_id: str) -> Held | None:
+    def get(self, integration_id: str) -> Entry | None:
         """One link."""
         with self._lock:
-            return self._held.get(integration_id)
+            return self._entries.get(integration_id)
 
     def close(self) -> None:
         """Close every link."""
-        for held in self.all():
-            held.opened.close()
+        for entry in self.all():
+            entry.opened.close()
 
-    def _current(self, integration: Integration, connection: Connection) -> Held | None:
+    def _current(self, integration: Integration, connection: Connection) -> Entry | None:
         """Return the entry of an integration, opened again when its content has changed."""
-        held = self.get(integration.id)
+        entry = self.get(integration.id)
         # Hazard: compare with what was opened; the entry's row moves on even while its content is unusable.
-        if held is not None and _content(held.opened.link.integration) == _content(integration):
+        if entry is not None and _content(entry.opened.session.integration) == _content(integration):
             self._failed.pop(integration.id, None)
-            if held.unusable is not None:
-                held.unusable = None
-                held.due["health"] = utc_now()
-            return held
+            if entry.unusable is not None:
+                entry.unusable = None
+                entry.due["health"] = utc_now()
+            return entry
         failed = self._failed.get(integration.id)
         if failed is not None and failed.content == _content(integration) and self._clock() < failed.again_at:
-            return held
+            return entry
         try:
             opened = self._open(integration)
         except Stop as error:
             # One that cannot be opened must not keep the others from working.
-            self._note_failure(integration, held, connection, str(error))
-            return held
+            self._note_failure(integration, entry, connection, str(error))
+            return entry
         self._failed.pop(integration.id, None)
-        fresh = Held(opened=opened, breaker=Breaker(utc_now), integration=integration)
+        fresh = Entry(opened=opened, breaker=Breaker(utc_now), integration=integration)
         with self._lock:
-            self._held[integration.id] = fresh
-        if held is not None:
+            self._entries[integration.id] = fresh
+        if entry is not None:
             # Whoever still works with the old one gets an error and tries again; the lead stays ours.
-            fresh.leads = held.leads
-            held.opened.close()
+            fresh.leads = entry.leads
+            entry.opened.close()
         self._wake()
         return fresh
 
-    def _open(self, integration: Integration) -> Opened:
-        return open_link(
+    def _open(self, integration: Integration) -> OpenedSession:
+        return open_session(
             self._settings,
             integration,
             self._secrets(),
@@ -192,7 +192,7 @@ class LinkBook:
         )
 
     def _note_failure(
-        self, integration: Integration, held: Held | None, connection: Connection, reason: str
+        self, integration: Integration, entry: Entry | None, connection: Connection, reason: str
     ) -> None:
         """Report why content cannot be used, and try it again later.
 
@@ -210,9 +210,9 @@ class LinkBook:
                 organization=integration.organization_id,
                 reason=reason,
             )
-        if held is not None:
-            held.unusable = reason
-        if held.leads if held is not None else new:
+        if entry is not None:
+            entry.unusable = reason
+        if entry.leads if entry is not None else new:
             set_health(connection, integration.id, False, reason, utc_now())
 
     def _secrets(self) -> SecretBox:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal
 
-from connectors.service.open_session import Opened, open_link
+from connectors.service.open_session import OpenedSession, open_session
 from connectors.store.integrations import Integration
 from connectors.store.removal import remove_integration
 from connectors.sync.commands import PulledCommand
@@ -35,7 +35,7 @@ class Removal:
         public_url: str | None,
     ) -> None:
         self._integration = integration
-        # Opened before the secrets are gone.
+        # OpenedSession before the secrets are gone.
         self._opened = _open(settings, integration, box, public_url)
 
     def remove(self, connection: Connection) -> int | None:
@@ -46,11 +46,11 @@ class Removal:
         """Deregister the webhook, best effort, and close the connections to the provider."""
         if self._opened is None:
             return "left"
-        link = self._opened.link
+        session = self._opened.session
         try:
-            if "webhooks" not in link.declaration.features or not link.hears:
+            if "webhooks" not in session.declaration.features or not session.hears:
                 return "none"
-            link.provider.drop_webhook()
+            session.provider.drop_webhook()
         except Exception:  # noqa: BLE001 - the removal holds whatever the provider answers
             return "left"
         else:
@@ -67,12 +67,12 @@ def removed_data(integration: Integration) -> dict[str, Any]:
 
 def _open(
     settings: Settings, integration: Integration, box: Callable[[], SecretBox], public_url: str | None
-) -> Opened | None:
+) -> OpenedSession | None:
     def send(commands: Sequence[PulledCommand]) -> None:
         raise Stop(f"a removal publishes no commands ({len(commands)} were to be sent)")
 
     try:
-        return open_link(
+        return open_session(
             settings, integration, box(), send, public_url=public_url, exchange_seconds=_EXCHANGE_SECONDS
         )
     except Stop:

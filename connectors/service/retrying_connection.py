@@ -17,7 +17,7 @@ _log = structlog.get_logger("connectors")
 Done = TypeVar("Done")
 
 
-class Patience:
+class RetryingConnection:
     """One connection, one thread at a time; a broken connection is replaced.
 
     :param name: whose work it is, for the log.

@@ -18,9 +18,9 @@ from connectors.sdk.remote import RemoteChange
 from connectors.service.health import RoleHealth
 from connectors.service.integration_events import event_record
 from connectors.service.open_session import callback_url
-from connectors.service.registry import LinkBook
+from connectors.service.registry import IntegrationRegistry
 from connectors.service.webhook_receiver import Reception, receive_webhook
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from runtime.postgres import Outage, connect
 from runtime.settings import Settings
 from schemas.errors import InteractionsError, Reject
@@ -45,7 +45,7 @@ class WebhookApp:
     def __init__(
         self,
         settings: Settings,
-        book: LinkBook,
+        book: IntegrationRegistry,
         public_url: str | None,
         wake: Callable[[], None],
         health: RoleHealth,
@@ -77,14 +77,14 @@ class WebhookApp:
             return self._health.healthz()
         if path == "/readyz":
             return self._health.readyz(in_full=_from_inside(scope))
-        held = self._book.get(path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else None
-        if held is None or "webhooks" not in held.opened.link.declaration.features:
+        entry = self._book.get(path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else None
+        if entry is None or "webhooks" not in entry.opened.session.declaration.features:
             return 404, {"error": "no such integration"}
         if scope["method"] in ("HEAD", "GET"):
             return 200, {"ok": True}  # a provider makes sure that somebody is here
         if scope["method"] != "POST":
             return 405, {"error": "webhooks are sent by POST"}
-        if not held.takes_in:
+        if not entry.takes_in:
             return 503, {"error": "the integration takes nothing in now"}
         try:
             async with asyncio.timeout(_BODY_SECONDS):
@@ -96,34 +96,34 @@ class WebhookApp:
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
         }
-        link = held.opened.link
+        session = entry.opened.session
         try:
             async with asyncio.timeout(_TAKE_SECONDS):
-                taken = await asyncio.to_thread(self._take, link, headers, body)
+                taken = await asyncio.to_thread(self._take, session, headers, body)
         except Reject as error:
             return (401 if error.status == 401 else 400), {"error": error.detail, "code": error.code}
         except (InteractionsError, Outage, TimeoutError) as error:
-            _log.warning("connectors.webhook_put_off", integration=link.integration.id, reason=str(error))
+            _log.warning("connectors.webhook_put_off", integration=session.integration.id, reason=str(error))
             return 503, {"error": "nothing can be taken in now; try again"}
         except Exception as error:  # noqa: BLE001 - a delivery that a provider's code cannot bear
             _log.error(
-                "connectors.webhook_failed", integration=link.integration.id, reason=type(error).__name__
+                "connectors.webhook_failed", integration=session.integration.id, reason=type(error).__name__
             )
             return 500, {"error": "the delivery could not be read"}
         self._wake()
         return 200, {"ok": True, "duplicate": taken.fresh == 0 and taken.duplicates > 0}
 
-    def _take(self, link: Link, headers: dict[str, str], body: bytes) -> Reception:
-        url = callback_url(self._public_url, link.integration.id) or ""
+    def _take(self, session: Session, headers: dict[str, str], body: bytes) -> Reception:
+        url = callback_url(self._public_url, session.integration.id) or ""
         with connect(self._settings, application_name="interactions-webhooks", autocommit=True) as connection:
-            return receive_webhook(link, connection, headers, body, url, self._acknowledge)
+            return receive_webhook(session, connection, headers, body, url, self._acknowledge)
 
-    def _acknowledge(self, _link: Link, fresh: list[tuple[RemoteChange, str]]) -> None:
+    def _acknowledge(self, _session: Session, fresh: list[tuple[RemoteChange, str]]) -> None:
         self._book.sender.send(
             [
                 event_record(
                     "change_received",
-                    _link.integration,
+                    _session.integration,
                     None,
                     {"eventId": change.event_id, "externalId": change.external_id, "outcome": outcome},
                 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from connectors.sdk.remote import RemoteChange
 from connectors.store.webhook_receipts import processed, receive
 from connectors.sync.record_changes import take_one
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from runtime.postgres import Connection
 
 
@@ -21,11 +21,11 @@ class Reception:
 
 
 #: Puts the fact that changes were received into Kafka; returns when it is acknowledged, or raises Retry.
-Acknowledge = Callable[[Link, list[tuple[RemoteChange, str]]], None]
+Acknowledge = Callable[[Session, list[tuple[RemoteChange, str]]], None]
 
 
 def receive_webhook(
-    link: Link,
+    session: Session,
     connection: Connection,
     headers: Mapping[str, str],
     body: bytes,
@@ -40,8 +40,8 @@ def receive_webhook(
     :raises Reject: the signature or the body is wrong.
     :raises Retry: Kafka or the database took nothing; the provider must try again.
     """
-    changes = link.provider.verify_and_parse_webhook(headers, body, url)
-    integration = link.integration
+    changes = session.provider.verify_and_parse_webhook(headers, body, url)
+    integration = session.integration
     fresh: list[tuple[RemoteChange, str]] = []
     with connection.transaction():
         for change in changes:
@@ -54,10 +54,10 @@ def receive_webhook(
                 external_id=change.external_id,
             )
             if new:
-                fresh.append((change, take_one(link, connection, change)))
+                fresh.append((change, take_one(session, connection, change)))
     if fresh:
-        acknowledge(link, fresh)
+        acknowledge(session, fresh)
         with connection.transaction():
             for change, outcome in fresh:
-                processed(connection, integration.id, change.event_id, outcome, link.now())
+                processed(connection, integration.id, change.event_id, outcome, session.now())
     return Reception(fresh=len(fresh), duplicates=len(changes) - len(fresh))

@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from connectors.store.ledger import Unit
+from connectors.store.ledger import SyncItem
 from runtime.postgres import Connection
 
 
@@ -29,7 +29,7 @@ class Echo:
 
 def note_echo(
     connection: Connection,
-    unit: Unit,
+    item: SyncItem,
     *,
     external_id: str | None,
     content_hash: str,
@@ -41,10 +41,10 @@ def note_echo(
         "INSERT INTO sync_echo_log (integration_id, tenant_id, organization_id, interaction_id, external_id,"
         " content_hash, written, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
         (
-            unit.integration_id,
-            unit.tenant_id,
-            unit.organization_id,
-            unit.interaction_id,
+            item.integration_id,
+            item.tenant_id,
+            item.organization_id,
+            item.interaction_id,
             external_id,
             content_hash,
             Jsonb(written),

@@ -26,7 +26,7 @@ _COLUMNS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
+class SyncItem:
     """One row of the ledger as its claimer saw it."""
 
     integration_id: str
@@ -181,7 +181,7 @@ def claim(
     lease: timedelta,
     limit: int,
     only: str | None = None,
-) -> list[Unit]:
+) -> list[SyncItem]:
     """Take due rows for as long as ``lease``; nobody else gets them meanwhile.
 
     :param only: this interaction and no other.
@@ -197,11 +197,17 @@ def claim(
             "only": only,
         },
     )
-    return [_unit(row) for row in rows]
+    return [_item(row) for row in rows]
 
 
 def finish(
-    connection: Connection, unit: Unit, owner: str, *, now: datetime, version: int, again_at: datetime | None
+    connection: Connection,
+    item: SyncItem,
+    owner: str,
+    *,
+    now: datetime,
+    version: int,
+    again_at: datetime | None,
 ) -> bool:
     """Give a row back, done as far as the claimer saw it; ``False`` when the lease was lost.
 
@@ -219,12 +225,12 @@ def finish(
         " WHERE integration_id = %(integration)s AND interaction_id = %(interaction)s"
         " AND lease_owner = %(owner)s",
         {
-            "version": max(version, unit.wanted_version),
-            "mark": unit.remote_mark,
+            "version": max(version, item.wanted_version),
+            "mark": item.remote_mark,
             "now": now,
             "again": again_at,
-            "integration": unit.integration_id,
-            "interaction": unit.interaction_id,
+            "integration": item.integration_id,
+            "interaction": item.interaction_id,
             "owner": owner,
         },
     )
@@ -233,7 +239,7 @@ def finish(
 
 def give_back(
     connection: Connection,
-    unit: Unit,
+    item: SyncItem,
     owner: str,
     *,
     again_at: datetime | None,
@@ -257,19 +263,19 @@ def give_back(
             "parked": parked,
             "error": error,
             "again": again_at,
-            "integration": unit.integration_id,
-            "interaction": unit.interaction_id,
+            "integration": item.integration_id,
+            "interaction": item.interaction_id,
             "owner": owner,
         },
     )
     return done.rowcount == 1
 
 
-def set_intent(connection: Connection, unit: Unit, marker: str | None) -> None:
+def set_intent(connection: Connection, item: SyncItem, marker: str | None) -> None:
     """Write down that an object is about to be made, or that its fate is known."""
     connection.execute(
         "UPDATE sync_ledger SET intent_marker = %s WHERE integration_id = %s AND interaction_id = %s",
-        (marker, unit.integration_id, unit.interaction_id),
+        (marker, item.integration_id, item.interaction_id),
     )
 
 
@@ -292,7 +298,9 @@ def want_mirror(connection: Connection, mark: RemoteMark, marker: str, now: date
     )
 
 
-def set_pending(connection: Connection, unit: Unit, pending: dict[str, Any] | None, entity_id: str) -> None:
+def set_pending(
+    connection: Connection, item: SyncItem, pending: dict[str, Any] | None, entity_id: str
+) -> None:
     """Write down commands before they are sent (one more pull), or that their fate is known (``None``)."""
     connection.execute(
         "UPDATE sync_ledger SET pending = %s, pulls = pulls + %s, entity_id = %s"
@@ -301,8 +309,8 @@ def set_pending(connection: Connection, unit: Unit, pending: dict[str, Any] | No
             Jsonb(pending) if pending is not None else None,
             int(pending is not None),
             entity_id,
-            unit.integration_id,
-            unit.interaction_id,
+            item.integration_id,
+            item.interaction_id,
         ),
     )
 
@@ -319,7 +327,7 @@ def mark_intents(connection: Connection, integration_id: str, marker: str | None
     return done.rowcount
 
 
-def renew(connection: Connection, unit: Unit, owner: str, *, now: datetime, lease: timedelta) -> bool:
+def renew(connection: Connection, item: SyncItem, owner: str, *, now: datetime, lease: timedelta) -> bool:
     """Begin the lease of a claimed row anew; ``False`` when somebody else has the row, or it was given back.
 
     The row is locked until the end of the transaction.
@@ -327,7 +335,7 @@ def renew(connection: Connection, unit: Unit, owner: str, *, now: datetime, leas
     done = connection.execute(
         "UPDATE sync_ledger SET lease_until = %s"
         " WHERE integration_id = %s AND interaction_id = %s AND lease_owner = %s",
-        (now + lease, unit.integration_id, unit.interaction_id, owner),
+        (now + lease, item.integration_id, item.interaction_id, owner),
     )
     return done.rowcount == 1
 
@@ -383,8 +391,8 @@ def ledger_counts(connection: Connection, integration_id: str) -> LedgerCounts:
     return LedgerCounts(due=row[0], failing=row[1], parked=row[2], synced=row[3], oldest_at=row[4])
 
 
-def _unit(row: tuple[Any, ...]) -> Unit:
-    return Unit(
+def _item(row: tuple[Any, ...]) -> SyncItem:
+    return SyncItem(
         integration_id=row[0],
         interaction_id=row[1],
         tenant_id=row[2],

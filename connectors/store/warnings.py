@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from psycopg.types.json import Jsonb
 
-from connectors.store.ledger import Unit
+from connectors.store.ledger import SyncItem
 from runtime.postgres import Connection
 
 _COLUMNS: Final = (
@@ -73,13 +73,13 @@ class SyncWarning:
     resolved_by: str | None = None
 
 
-def about(unit: Unit, kind: str, detail: str, *, entity_id: str | None, **more: Any) -> SyncWarning:
+def about(item: SyncItem, kind: str, detail: str, *, entity_id: str | None, **more: Any) -> SyncWarning:
     """A warning about one item of the ledger; ``more``: further fields of :class:`SyncWarning`."""
     return SyncWarning(
-        integration_id=unit.integration_id,
-        tenant_id=unit.tenant_id,
-        organization_id=unit.organization_id,
-        interaction_id=unit.interaction_id,
+        integration_id=item.integration_id,
+        tenant_id=item.tenant_id,
+        organization_id=item.organization_id,
+        interaction_id=item.interaction_id,
         entity_id=entity_id,
         kind=kind,
         detail=detail,

@@ -10,20 +10,20 @@ from connectors.store.ledger import RemoteMark, mark_intents, mark_remote
 from connectors.store.mappings import Mapping, mapping_of, upsert_mapping
 from connectors.store.removal import removed_ids, was_removed
 from connectors.sync.mirror_events import announce_mapping
-from connectors.sync.session import Link, marker_of
+from connectors.sync.session import Session, marker_of
 from runtime.postgres import Connection
 from schemas.values import UUID_PATTERN
 
 
-def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> bool:
+def adopt(session: Session, connection: Connection, external_id: str, marker: str) -> bool:
     """Whether an unmapped object with this marker is ours; call it in a transaction.
 
     It is when a create is under way, when its mapping was lost (then it is linked again), or when its
     interaction is no more (then it is left alone). A copy of a mirror is not, as long as the mirror is
     there; if it is not, the mirror has moved, and a look at it links it here again.
     """
-    integration, now = link.integration, link.now()
-    interaction_id = owner_of(link, connection, marker)
+    integration, now = session.integration, session.now()
+    interaction_id = owner_of(session, connection, marker)
     if interaction_id is None:
         return False
     if mark_intents(connection, integration.id, marker, now):
@@ -31,7 +31,7 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
     mapping = mapping_of(connection, integration.id, interaction_id)
     if mapping is not None:
         if mapping.external_id != external_id:
-            mark_remote(connection, _mark(link, interaction_id), now)
+            mark_remote(connection, _mark(session, interaction_id), now)
         return mapping.external_id == external_id
     subject = read_subject(connection, integration.tenant_id, integration.organization_id, interaction_id)
     if subject is None:
@@ -47,38 +47,38 @@ def adopt(link: Link, connection: Connection, external_id: str, marker: str) -> 
             base={},
         ),
     )
-    mark_remote(connection, _mark(link, interaction_id), now)
-    announce_mapping(link, interaction_id, subject.entity_id)
+    mark_remote(connection, _mark(session, interaction_id), now)
+    announce_mapping(session, interaction_id, subject.entity_id)
     return True
 
 
-def owner_of(link: Link, connection: Connection, marker: str) -> str | None:
+def owner_of(session: Session, connection: Connection, marker: str) -> str | None:
     """The interaction that a marker names; ``None``: a marker of another system or another tenant.
 
     Markers of removed integrations of the same tenant and organization count: their mirrors are adopted.
     """
-    own = link.interaction_of(marker)
+    own = session.interaction_of(marker)
     if own is not None:
         return own
     former_id, _, interaction_id = marker.rpartition(".")
-    integration = link.integration
+    integration = session.integration
     scope = integration.tenant_id, integration.organization_id
     if re.fullmatch(UUID_PATTERN, interaction_id) and was_removed(connection, *scope, former_id):
         return interaction_id
     return None
 
 
-def markers_of(link: Link, connection: Connection, interaction_id: str) -> Iterator[str]:
+def markers_of(session: Session, connection: Connection, interaction_id: str) -> Iterator[str]:
     """Markers that the mirror of an interaction may have: our own, and those of removed integrations."""
-    yield link.marker(interaction_id)
-    integration = link.integration
+    yield session.marker(interaction_id)
+    integration = session.integration
     scope = integration.tenant_id, integration.organization_id
     for former_id in removed_ids(connection, *scope, integration.provider):
         yield marker_of(former_id, interaction_id)
 
 
-def _mark(link: Link, interaction_id: str) -> RemoteMark:
-    integration = link.integration
+def _mark(session: Session, interaction_id: str) -> RemoteMark:
+    integration = session.integration
     return RemoteMark(
         integration_id=integration.id,
         interaction_id=interaction_id,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from connectors.store.interactions import Subject
 from connectors.store.warnings import about, open_warnings, raise_warning, settle_warnings
-from connectors.sync.context import Stock
+from connectors.sync.context import SyncContext
 from connectors.sync.merge import Merge, Side
 from connectors.sync.values import from_json, to_json
 
@@ -26,12 +26,12 @@ class Disputes:
     :ivar decided: a person has decided at least one of them.
     """
 
-    def __init__(self, stock: Stock) -> None:
-        self._stock = stock
-        unit = stock.unit
-        found = open_warnings(stock.connection, unit.integration_id, unit.interaction_id)
+    def __init__(self, context: SyncContext) -> None:
+        self._context = context
+        item = context.item
+        found = open_warnings(context.connection, item.integration_id, item.interaction_id)
         self._open = [warning for warning in found if warning.field is not None]
-        self.held = {
+        self.entry = {
             str(warning.field): from_json(str(warning.field), warning.remote_value)
             for warning in self._open
             if warning.kind == "refused"
@@ -50,17 +50,17 @@ class Disputes:
 
     def note(self, result: Merge, subject: Subject) -> None:
         """Raise what is in conflict now, and close what is not any more."""
-        unit, connection = self._stock.unit, self._stock.connection
+        item, connection = self._context.item, self._context.connection
         disputed = [*result.conflicts, *result.unreadable]
         names = {conflict.name for conflict in disputed}
         settle_warnings(connection, [warning.id for warning in self._open if warning.field not in names])
         for conflict in disputed:
-            if conflict.name in self.held:
+            if conflict.name in self.entry:
                 continue  # its warning says more
             _, new = raise_warning(
                 connection,
                 about(
-                    unit,
+                    item,
                     "conflict",
                     _UNREADABLE if conflict in result.unreadable else _CHANGED,
                     entity_id=subject.entity_id,
@@ -70,9 +70,9 @@ class Disputes:
                 ),
             )
             if new:
-                self._stock.link.announce(
+                self._context.session.announce(
                     "warning",
-                    self._stock.link.integration,
+                    self._context.session.integration,
                     subject.entity_id,
-                    {"kind": "conflict", "interactionId": unit.interaction_id, "field": conflict.name},
+                    {"kind": "conflict", "interactionId": item.interaction_id, "field": conflict.name},
                 )

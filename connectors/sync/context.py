@@ -10,13 +10,13 @@ from typing import Any
 
 from connectors.sdk.remote import RemoteObject
 from connectors.store.echoes import consume_echoes, consume_unit_echoes, note_echo, open_echoes
-from connectors.store.ledger import Unit, drop_other, give_back, renew
+from connectors.store.ledger import SyncItem, drop_other, give_back, renew
 from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import mapping_of, upsert_mapping
 from connectors.store.warnings import about, raise_warning
 from connectors.sync.external_url import safe_url
 from connectors.sync.mirror_events import announce_mapping
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from connectors.sync.values import Agreed, Base, base_from_json, base_to_json, canonical_hash
 from runtime.postgres import Connection
 from schemas.errors import Skip
@@ -27,7 +27,7 @@ class LeaseLost(Skip):
 
 
 @dataclass(slots=True)
-class Stock:
+class SyncContext:
     """State of one run.
 
     :ivar look_again: the object must be read although nobody said that it has changed.
@@ -35,10 +35,10 @@ class Stock:
     :ivar unseen: a write's answer showed changes that were not there before it.
     """
 
-    link: Link
+    session: Session
     connection: Connection
     owner: str
-    unit: Unit
+    item: SyncItem
     look_again: bool = False
     sent: bool = False
     unseen: bool = False
@@ -50,7 +50,9 @@ class Stock:
         :raises LeaseLost: the lease ran out and another worker has the row.
         """
         with self.connection.transaction():
-            if not renew(self.connection, self.unit, self.owner, now=self.link.now(), lease=self.link.lease):
+            if not renew(
+                self.connection, self.item, self.owner, now=self.session.now(), lease=self.session.lease
+            ):
                 raise LeaseLost("the lease was lost")
             yield
 
@@ -59,36 +61,36 @@ class Stock:
 
         Any change of either side is another try.
         """
-        unit, connection = self.unit, self.connection
-        mapping = mapping_of(connection, unit.integration_id, unit.interaction_id)
-        if unit.intent_marker is None and (mapping is None or mapping.base is None):
+        item, connection = self.item, self.connection
+        mapping = mapping_of(connection, item.integration_id, item.interaction_id)
+        if item.intent_marker is None and (mapping is None or mapping.base is None):
             return False
         detail = (
             f"the object at the provider cannot be mirrored now ({reason}); changes wait, and are carried out"
             " once it can be"
         )
         with self.holding():
-            _, new = raise_warning(connection, about(unit, "failed", detail, entity_id=unit.entity_id))
-            give_back(connection, unit, self.owner, again_at=None, error="skipped", parked=True)
+            _, new = raise_warning(connection, about(item, "failed", detail, entity_id=item.entity_id))
+            give_back(connection, item, self.owner, again_at=None, error="skipped", parked=True)
         if new:
-            data = {"kind": "failed", "interactionId": unit.interaction_id}
-            self.link.announce("warning", self.link.integration, unit.entity_id, data)
+            data = {"kind": "failed", "interactionId": item.interaction_id}
+            self.session.announce("warning", self.session.integration, item.entity_id, data)
         return True
 
     def changed_at(self, remote: RemoteObject) -> datetime | None:
         """When the object was changed last: as its event said, else as it says itself."""
-        marked = self.unit.remote_mark > self.unit.remote_done
-        return (self.unit.remote_changed_at if marked else None) or remote.updated_at
+        marked = self.item.remote_mark > self.item.remote_done
+        return (self.item.remote_changed_at if marked else None) or remote.updated_at
 
     def note_write(self, external_id: str | None, written: Mapping[str, Agreed]) -> int:
         """Write the echo note of a write that comes next; call it inside ``holding``."""
         return note_echo(
             self.connection,
-            self.unit,
+            self.item,
             external_id=external_id,
             content_hash=canonical_hash({name: agreed.remote for name, agreed in written.items()}),
             written=base_to_json(written),
-            expires_at=self.link.now() + self.link.echo_life,
+            expires_at=self.session.now() + self.session.echo_life,
         )
 
     def recognise_echoes(self, base: Base, remote: RemoteObject, *, made: bool = False) -> None:
@@ -99,7 +101,7 @@ class Stock:
         :param made: the object was found by its marker, so what it was made with has arrived for sure.
         """
         for echo in open_echoes(
-            self.connection, self.unit.integration_id, self.unit.interaction_id, self.link.now()
+            self.connection, self.item.integration_id, self.item.interaction_id, self.session.now()
         ):
             written = base_from_json(echo.written)
             shown = [
@@ -109,7 +111,7 @@ class Stock:
             ]
             if made or any(name not in base or base[name].remote != written[name].remote for name in shown):
                 base.update(written)
-                consume_echoes(self.connection, [echo.id], self.link.now())
+                consume_echoes(self.connection, [echo.id], self.session.now())
                 return
 
     def keep_mapping(
@@ -135,7 +137,7 @@ class Stock:
     def forget_notes(self) -> None:
         """Use up all notes of the unit: what it holds is agreed now."""
         consume_unit_echoes(
-            self.connection, self.unit.integration_id, self.unit.interaction_id, self.link.now()
+            self.connection, self.item.integration_id, self.item.interaction_id, self.session.now()
         )
 
     def store_mapping(
@@ -148,16 +150,16 @@ class Stock:
         """Store what was agreed (``None``: as before); call it inside ``holding``."""
         if remote is not None:
             changes.setdefault("external_id", remote.external_id)
-            changes.setdefault("external_url", safe_url(remote.url, self.link.hosts))
+            changes.setdefault("external_url", safe_url(remote.url, self.session.hosts))
             changes.setdefault("external_version", remote.version)
             changes.setdefault("extra", dict(remote.extra))
         if base is not None:
             changes["base"] = base_to_json(base)
-        row = replace(mapping, last_synced_at=self.link.now(), **changes)
+        row = replace(mapping, last_synced_at=self.session.now(), **changes)
         taken = upsert_mapping(self.connection, row)
         if taken is not None:
             # It was about to be imported as somebody else's: what was noticed about it is ours now.
-            drop_other(self.connection, self.unit.integration_id, taken)
+            drop_other(self.connection, self.item.integration_id, taken)
             self.mark_unseen()
 
     def mark_unseen(self) -> None:
@@ -166,4 +168,4 @@ class Stock:
 
     def tell_mapping_changed(self) -> None:
         """Invalidate the views that show the mapping (spec "Cache Policy")."""
-        announce_mapping(self.link, self.unit.interaction_id, self.unit.entity_id)
+        announce_mapping(self.session, self.item.interaction_id, self.item.entity_id)

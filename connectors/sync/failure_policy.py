@@ -10,11 +10,11 @@ import structlog
 
 from connectors.sdk.http_errors import Throttled, bounded_pause
 from connectors.store.integrations import set_health, set_state
-from connectors.store.ledger import Unit, finish, give_back
+from connectors.store.ledger import SyncItem, finish, give_back
 from connectors.store.warnings import SyncWarning, about, raise_warning
 from connectors.sync.breaker import Breaker
 from connectors.sync.mirror_events import announce_mapping, announce_state
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from runtime.postgres import Connection
 from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip, Stop
 
@@ -66,51 +66,51 @@ def reason_of(error: Exception) -> str:
 class Trouble:
     """Decides on failures of one integration's units."""
 
-    def __init__(self, link: Link, breaker: Breaker, chance: random.Random) -> None:
-        self._link = link
+    def __init__(self, session: Session, breaker: Breaker, chance: random.Random) -> None:
+        self._session = session
         self._breaker = breaker
         self._chance = chance
 
-    def take(self, connection: Connection, owner: str, unit: Unit, error: Exception) -> None:
+    def take(self, connection: Connection, owner: str, item: SyncItem, error: Exception) -> None:
         """Give the row back in the way that the error asks for."""
-        now = self._link.now()
+        now = self._session.now()
         if isinstance(error, Skip):
             # None of ours, or somebody else works on it: what we saw is done.
-            finish(connection, unit, owner, now=now, version=unit.wanted_version, again_at=None)
+            finish(connection, item, owner, now=now, version=item.wanted_version, again_at=None)
             return
         if isinstance(error, Throttled):
             self._breaker.unused()
             pause = timedelta(seconds=max(bounded_pause(error.after), _FIRST_SECONDS))
-            give_back(connection, unit, owner, again_at=now + pause)
+            give_back(connection, item, owner, again_at=now + pause)
             return
         reason = reason_of(error)
         if isinstance(error, NeedsAuth | Stop):
-            close_integration(connection, self._link, error)
-            give_back(connection, unit, owner, again_at=now, error=reason)
+            close_integration(connection, self._session, error)
+            give_back(connection, item, owner, again_at=now, error=reason)
             return
-        given_up = self._given_up(unit, error)
+        given_up = self._given_up(item, error)
         after = error.after if isinstance(error, Retry) else None
-        pause = pause_before(unit.attempts, after, self._chance, self._link.declaration.retry_seconds)
+        pause = pause_before(item.attempts, after, self._chance, self._session.declaration.retry_seconds)
         again_at = None if given_up else now + pause
         _log.warning(
             "connectors.unit_failed",
-            integration=unit.integration_id,
-            tenant=unit.tenant_id,
-            organization=unit.organization_id,
-            interaction=unit.interaction_id,
+            integration=item.integration_id,
+            tenant=item.tenant_id,
+            organization=item.organization_id,
+            interaction=item.interaction_id,
             reason=error.code if isinstance(error, Reject) else type(error).__name__,
             detail=reason,
-            attempts=unit.attempts + 1,
+            attempts=item.attempts + 1,
             given_up=given_up,
         )
         with connection.transaction():
             if again_at is None:
-                self._warn(connection, unit, f"given up after {unit.attempts + 1} tries: {reason}")
+                self._warn(connection, item, f"given up after {item.attempts + 1} tries: {reason}")
             elif pause >= _LONG_WAIT:
-                self._warn(connection, unit, _waiting(unit, again_at, reason))
+                self._warn(connection, item, _waiting(item, again_at, reason))
             give_back(
                 connection,
-                unit,
+                item,
                 owner,
                 again_at=again_at,
                 error=reason,
@@ -118,39 +118,39 @@ class Trouble:
                 parked=given_up,
             )
         if given_up:
-            announce_mapping(self._link, unit.interaction_id, unit.entity_id)
+            announce_mapping(self._session, item.interaction_id, item.entity_id)
 
-    def _given_up(self, unit: Unit, error: Exception) -> bool:
+    def _given_up(self, item: SyncItem, error: Exception) -> bool:
         """Count the failure; whether the item is not tried again by itself."""
         if isinstance(error, Retry | Conflict):
             self._breaker.failed()
-            declared = len(self._link.declaration.retry_seconds)
-            given_up = unit.attempts + 1 >= (declared + 1 if declared else _PATIENCE)
+            declared = len(self._session.declaration.retry_seconds)
+            given_up = item.attempts + 1 >= (declared + 1 if declared else _PATIENCE)
             return given_up and not self._breaker.open
-        return isinstance(error, Reject) or unit.attempts + 1 >= _DEFECTS
+        return isinstance(error, Reject) or item.attempts + 1 >= _DEFECTS
 
-    def _warn(self, connection: Connection, unit: Unit, detail: str) -> None:
-        _, new = raise_warning(connection, about(unit, "failed", detail, entity_id=unit.entity_id))
+    def _warn(self, connection: Connection, item: SyncItem, detail: str) -> None:
+        _, new = raise_warning(connection, about(item, "failed", detail, entity_id=item.entity_id))
         if new:
-            data = {"kind": "failed", "interactionId": unit.interaction_id}
-            self._link.announce("warning", self._link.integration, unit.entity_id, data)
+            data = {"kind": "failed", "interactionId": item.interaction_id}
+            self._session.announce("warning", self._session.integration, item.entity_id, data)
 
 
-def _waiting(unit: Unit, again_at: datetime, reason: str) -> str:
+def _waiting(item: SyncItem, again_at: datetime, reason: str) -> str:
     when = f"{again_at:%Y-%m-%dT%H:%M:%SZ}"
-    return f"waits until {when} after {unit.attempts + 1} tries, or until it is retried: {reason}"
+    return f"waits until {when} after {item.attempts + 1} tries, or until it is retried: {reason}"
 
 
-def close_integration(connection: Connection, link: Link, error: Exception) -> None:
+def close_integration(connection: Connection, session: Session, error: Exception) -> None:
     """Stop working for an integration until a person acts: credentials refused, or closed for good."""
-    integration = link.integration
+    integration = session.integration
     needs_auth = isinstance(error, NeedsAuth)
     state = "needs_auth" if needs_auth else "disabled"
     detail = reason_of(error)
     with connection.transaction():
         if not set_state(connection, integration.id, state, detail, only_from="active"):
             return
-        set_health(connection, integration.id, False, detail, link.now())
+        set_health(connection, integration.id, False, detail, session.now())
         raise_warning(
             connection,
             SyncWarning(
@@ -169,4 +169,4 @@ def close_integration(connection: Connection, link: Link, error: Exception) -> N
         state=state,
         reason=detail,
     )
-    announce_state(link, state)
+    announce_state(session, state)

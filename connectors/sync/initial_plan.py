@@ -18,7 +18,7 @@ from connectors.sync.listing import Listing, deleted_mirrors_in
 from connectors.sync.mass_change_guard import confirm, deletions, explain, holds
 from connectors.sync.poller import cursor_job
 from connectors.sync.record_changes import take_in
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from runtime.postgres import Connection
 from schemas.errors import Reject
 
@@ -44,69 +44,74 @@ class Plan:
         return {"interactions": dict(self.here), "objects": dict(self.there)}
 
 
-def make_plan(link: Link, connection: Connection) -> Plan:
+def make_plan(session: Session, connection: Connection) -> Plan:
     """Look at both sides and count; writes nothing.
 
     :raises InteractionsError: what the provider raised.
     """
-    integration, plan = link.integration, Plan()
+    integration, plan = session.integration, Plan()
     known: set[str] = set()
     for page in subjects(connection, integration.tenant_id, integration.organization_id):
         for subject in page:
             known.add(subject.id)
             if mapping_of(connection, integration.id, subject.id) is not None:
                 plan.here["mirrored"] += 1
-            elif link.policy.only_types and subject.values["interaction_type"] not in link.policy.only_types:
+            elif (
+                session.policy.only_types
+                and subject.values["interaction_type"] not in session.policy.only_types
+            ):
                 plan.here["skip: type not in the policy"] += 1
-            elif subject.values["status"] != "planned" and not link.declaration.mirrors_closed:
+            elif subject.values["status"] != "planned" and not session.declaration.mirrors_closed:
                 plan.here["skip: done or canceled already"] += 1
             else:
                 plan.here["create"] += 1
-    more = "poll" in link.declaration.features
+    more = "poll" in session.declaration.features
     listing = Listing.begin(connection)
     while more:
-        listed = link.provider.changes(plan.cursor)
+        listed = session.provider.changes(plan.cursor)
         listing.take(listed)
         plan.cursor, more = listed.cursor, listed.more
         for reason, count in listed.skipped.items():
             plan.there[f"skip: {reason}"] += count
         for change in listed.changes:
-            plan.there[_fate(link, connection, change, known)] += 1
+            plan.there[_fate(session, connection, change, known)] += 1
             plan.changes.append(change)
-    plan.changes += listing.unlisted(link, connection)
-    plan.deleted = deleted_mirrors_in(link, connection, plan.changes)
+    plan.changes += listing.unlisted(session, connection)
+    plan.deleted = deleted_mirrors_in(session, connection, plan.changes)
     if plan.deleted:
         plan.there["deleted mirrors"] = plan.deleted
     return plan
 
 
-def _fate(link: Link, connection: Connection, change: RemoteChange, known: set[str]) -> str:
+def _fate(session: Session, connection: Connection, change: RemoteChange, known: set[str]) -> str:
     if change.kind == "gone":
         return "skip: deleted"
-    mapping = mapping_to(connection, link.integration.id, change.external_id)
+    mapping = mapping_to(connection, session.integration.id, change.external_id)
     if mapping is not None and mapping.base is not None:
         return "mirrored"
     marker = change.state.marker if change.state is not None else None
-    if marker is not None and owner_of(link, connection, marker) in known:
+    if marker is not None and owner_of(session, connection, marker) in known:
         return "link"
-    return "import" if link.policy.create_if_unmapped else "skip: the policy imports nothing"
+    return "import" if session.policy.create_if_unmapped else "skip: the policy imports nothing"
 
 
-def apply_plan(link: Link, connection: Connection, plan: Plan, *, accept_mass_change: bool = False) -> int:
+def apply_plan(
+    session: Session, connection: Connection, plan: Plan, *, accept_mass_change: bool = False
+) -> int:
     """Mark everything that the plan counted and start the integration; the number of interactions marked.
 
     :param accept_mass_change: a person has confirmed that so many deletions are meant.
     :raises Reject: ``mass_change``: the guard holds the deletions; nothing was marked.
     """
-    integration, marked = link.integration, 0
-    counted = deletions(link, connection, plan.deleted)
-    if not accept_mass_change and holds(link, counted):
-        raise Reject("mass_change", explain(link, counted), status=409)
+    integration, marked = session.integration, 0
+    counted = deletions(session, connection, plan.deleted)
+    if not accept_mass_change and holds(session, counted):
+        raise Reject("mass_change", explain(session, counted), status=409)
     with connection.transaction():
         if accept_mass_change:
-            confirm(link, connection, plan.deleted)
+            confirm(session, connection, plan.deleted)
         if plan.cursor is not None:
-            take_in(link, connection, plan.changes)
+            take_in(session, connection, plan.changes)
             write_checkpoint(
                 connection,
                 cursor_job(integration.id),
@@ -126,7 +131,7 @@ def apply_plan(link: Link, connection: Connection, plan: Plan, *, accept_mass_ch
                 )
                 for subject in page
             ]
-            marked += mark_local(connection, marks, link.now())
+            marked += mark_local(connection, marks, session.now())
         set_state(connection, integration.id, "active", None)
         settle_kind(connection, integration.id, ["brake", "auth", "disabled"])
     return marked

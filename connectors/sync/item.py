@@ -13,17 +13,17 @@ from typing import Final
 from connectors.sdk.remote import Gone, RemoteObject
 from connectors.store.interactions import Subject, read_subject
 from connectors.store.ledger import RemoteMark as Mark
-from connectors.store.ledger import Unit, finish, give_back, mark_remote, set_intent
+from connectors.store.ledger import SyncItem, finish, give_back, mark_remote, set_intent
 from connectors.store.mappings import Mapping, delete_mapping, mapping_of
 from connectors.store.warnings import settle_kind
 from connectors.sync import inbound as inward
 from connectors.sync import outbound as outward
 from connectors.sync.conflicts import Disputes
-from connectors.sync.context import LeaseLost, Stock
+from connectors.sync.context import LeaseLost, SyncContext
 from connectors.sync.mass_change_guard import MassChange, stop
 from connectors.sync.merge import LocalSide, Merge, RemoteSide, merge
 from connectors.sync.missing import confirm_gone, read_confirmed
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from connectors.sync.values import Base, base_from_json, base_to_json
 from runtime.postgres import Connection
 from schemas.errors import Conflict, Retry, Skip
@@ -33,31 +33,31 @@ _MERGES: Final = 3
 _HELD: Final = timedelta(minutes=1)
 
 
-def run_unit(link: Link, connection: Connection, owner: str, unit: Unit) -> None:
+def run_item(session: Session, connection: Connection, owner: str, item: SyncItem) -> None:
     """Bring the unit as far as it goes now, and give its row back.
 
     :raises InteractionsError: what the provider raised; the row is still claimed then.
     """
-    stock = Stock(link, connection, owner, unit)
-    if unit.pending is not None:
-        waiting = inward.settle(stock)
+    context = SyncContext(session, connection, owner, item)
+    if item.pending is not None:
+        waiting = inward.settle(context)
         if waiting is not None:
-            give_back(connection, unit, owner, again_at=link.now() + waiting)
+            give_back(connection, item, owner, again_at=session.now() + waiting)
             return
     for _ in range(_MERGES):
         try:
-            _run(stock)
+            _run(context)
         except Conflict:
             # The object changed between our look and our write: look again.
-            stock.look_again = True
-        except MassChange as held:
-            stop(link, connection, held.counted)
-            give_back(connection, unit, owner, again_at=link.now() + _HELD)
+            context.look_again = True
+        except MassChange as entry:
+            stop(session, connection, entry.counted)
+            give_back(connection, item, owner, again_at=session.now() + _HELD)
             return
         except LeaseLost:
             raise
         except Skip as reason:
-            if not stock.wait_for_object(reason):
+            if not context.wait_for_object(reason):
                 raise
             return
         else:
@@ -65,175 +65,180 @@ def run_unit(link: Link, connection: Connection, owner: str, unit: Unit) -> None
     raise Retry("the object keeps changing while it is written")
 
 
-def _run(stock: Stock) -> None:
-    link, unit = stock.link, stock.unit
-    mapping = mapping_of(stock.connection, unit.integration_id, unit.interaction_id)
-    subject = read_subject(stock.connection, unit.tenant_id, unit.organization_id, unit.interaction_id)
-    if mapping is None and unit.intent_marker is not None:
-        mapping = outward.find_made(stock)
+def _run(context: SyncContext) -> None:
+    session, item = context.session, context.item
+    mapping = mapping_of(context.connection, item.integration_id, item.interaction_id)
+    subject = read_subject(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
+    if mapping is None and item.intent_marker is not None:
+        mapping = outward.find_made(context)
     if mapping is None:
-        if subject is not None and _wanted(link, subject):
-            outward.create(stock, subject)
-        _done(stock, subject)
+        if subject is not None and _wanted(session, subject):
+            outward.create(context, subject)
+        _done(context, subject)
     elif mapping.base is None and subject is None:
-        inward.take_over(stock, mapping)
-        _done(stock, None)
+        inward.take_over(context, mapping)
+        _done(context, None)
     elif subject is not None and mapping.gone:
-        _look_for_deleted(stock, mapping, subject)
+        _look_for_deleted(context, mapping, subject)
     elif subject is None:
         if not mapping.archived and not mapping.gone:
-            outward.archive(stock, mapping)
+            outward.archive(context, mapping)
         # Of two sides one is left: there is nothing to dispute.
-        settle_kind(stock.connection, unit.integration_id, ["conflict", "refused"], unit.interaction_id)
-        _done(stock, subject)
+        settle_kind(context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id)
+        _done(context, subject)
     elif mapping.archived:
-        _restore(stock, mapping, subject)
+        _restore(context, mapping, subject)
     else:
-        _bring_together(stock, mapping, subject)
+        _bring_together(context, mapping, subject)
 
 
-def _look_for_deleted(stock: Stock, mapping: Mapping, subject: Subject) -> None:
+def _look_for_deleted(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
     """Link a deleted object again if it has come back, or make a new one if a person wants it."""
-    unit = stock.unit
-    wanted_back = unit.intent_marker is not None
-    if not wanted_back and unit.remote_mark <= unit.remote_done:
-        _done(stock, subject)
+    item = context.item
+    wanted_back = item.intent_marker is not None
+    if not wanted_back and item.remote_mark <= item.remote_done:
+        _done(context, subject)
         return
-    found = read_confirmed(stock, mapping)
+    found = read_confirmed(context, mapping)
     if isinstance(found, RemoteObject):
         back = replace(mapping, gone=False, external_id=found.external_id)
-        with stock.holding():
-            stock.store_mapping(back, None, found)
-            set_intent(stock.connection, unit, None)
-        settle_kind(stock.connection, unit.integration_id, ["detached"], unit.interaction_id)
-        stock.tell_mapping_changed()
-        stock.look_again = True
-        _bring_together(stock, back, subject)
+        with context.holding():
+            context.store_mapping(back, None, found)
+            set_intent(context.connection, item, None)
+        settle_kind(context.connection, item.integration_id, ["detached"], item.interaction_id)
+        context.tell_mapping_changed()
+        context.look_again = True
+        _bring_together(context, back, subject)
         return
     if wanted_back and inward.canceled_by_detaching(mapping, subject):
-        inward.reopen(stock, mapping, subject)
+        inward.reopen(context, mapping, subject)
     elif wanted_back:
-        with stock.holding():
-            delete_mapping(stock.connection, unit.integration_id, unit.interaction_id)
-        if _wanted(stock.link, subject):
-            outward.create(stock, subject)
+        with context.holding():
+            delete_mapping(context.connection, item.integration_id, item.interaction_id)
+        if _wanted(context.session, subject):
+            outward.create(context, subject)
         else:
-            set_intent(stock.connection, unit, None)
+            set_intent(context.connection, item, None)
     # Of two sides one is left: there is nothing to dispute.
-    settle_kind(stock.connection, unit.integration_id, ["conflict", "refused"], unit.interaction_id)
-    _done(stock, subject)
+    settle_kind(context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id)
+    _done(context, subject)
 
 
-def _wanted(link: Link, subject: Subject) -> bool:
-    types = link.policy.only_types
+def _wanted(session: Session, subject: Subject) -> bool:
+    types = session.policy.only_types
     if types and subject.values["interaction_type"] not in types:
         return False
-    return subject.values["status"] == "planned" or link.declaration.mirrors_closed
+    return subject.values["status"] == "planned" or session.declaration.mirrors_closed
 
 
-def _bring_together(stock: Stock, mapping: Mapping, subject: Subject) -> None:
-    link, unit = stock.link, stock.unit
+def _bring_together(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
+    session, item = context.session, context.item
     base = base_from_json(mapping.base or {})
-    disputes = Disputes(stock)
-    marked = unit.remote_mark > unit.remote_done or stock.look_again
+    disputes = Disputes(context)
+    marked = item.remote_mark > item.remote_done or context.look_again
     changed = any(
         mirrored.name not in base or base[mirrored.name].local != subject.values[mirrored.name]
-        for mirrored in link.declaration.fields
+        for mirrored in session.declaration.fields
     )
     if not (marked or changed or disputes.decided):
-        _done(stock, subject)
+        _done(context, subject)
         return
-    remote = _look(stock, mapping, base, must=marked or disputes.decided or not base)
+    remote = _look(context, mapping, base, must=marked or disputes.decided or not base)
     if isinstance(remote, Gone):
-        _detach(stock, mapping, subject, remote)
+        _detach(context, mapping, subject, remote)
         return
     moved = remote.external_id != mapping.external_id
     if remote.archived:
         # Archived by us, and the deletion was undone before we heard of it.
-        _restore(stock, replace(mapping, external_id=remote.external_id), subject)
+        _restore(context, replace(mapping, external_id=remote.external_id), subject)
         return
-    stock.recognise_echoes(base, remote)
-    result = _merged(link, stock, base, subject, remote, disputes)
+    context.recognise_echoes(base, remote)
+    result = _merged(session, context, base, subject, remote, disputes)
     base.update(result.agreed)
     if result.pull:
         # What is to be pushed waits until the commands are carried out: then the unit runs again.
-        inward.pull(stock, mapping, base, subject, result.pull, remote)
+        inward.pull(context, mapping, base, subject, result.pull, remote)
     elif result.push:
-        gone = outward.push(stock, mapping, base, result.push, remote)
+        gone = outward.push(context, mapping, base, result.push, remote)
         if gone is not None:
-            if isinstance(confirm_gone(stock, mapping, gone), RemoteObject):
+            if isinstance(confirm_gone(context, mapping, gone), RemoteObject):
                 raise Conflict("the object has moved meanwhile")
-            _detach(stock, mapping, subject, gone)
+            _detach(context, mapping, subject, gone)
             return
     elif moved or base_to_json(base) != mapping.base or remote.version != mapping.external_version:
-        stock.keep_mapping(mapping, base, remote)
-    with stock.holding():
+        context.keep_mapping(mapping, base, remote)
+    with context.holding():
         disputes.note(result, subject)
-    _done(stock, subject)
+    _done(context, subject)
 
 
-def _restore(stock: Stock, mapping: Mapping, subject: Subject) -> None:
-    if not outward.restore(stock, mapping, subject):
-        outward.create(stock, subject)
-    _done(stock, subject)
+def _restore(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
+    if not outward.restore(context, mapping, subject):
+        outward.create(context, subject)
+    _done(context, subject)
 
 
-def _detach(stock: Stock, mapping: Mapping, subject: Subject, gone: Gone) -> None:
-    inward.detach(stock, mapping, subject, gone)
-    settle_kind(stock.connection, stock.unit.integration_id, ["conflict", "refused"], subject.id)
-    _done(stock, subject)
+def _detach(context: SyncContext, mapping: Mapping, subject: Subject, gone: Gone) -> None:
+    inward.detach(context, mapping, subject, gone)
+    settle_kind(context.connection, context.item.integration_id, ["conflict", "refused"], subject.id)
+    _done(context, subject)
 
 
 def _merged(
-    link: Link, stock: Stock, base: Base, subject: Subject, remote: RemoteObject, disputes: Disputes
+    session: Session,
+    context: SyncContext,
+    base: Base,
+    subject: Subject,
+    remote: RemoteObject,
+    disputes: Disputes,
 ) -> Merge:
     return merge(
-        link.declaration.fields,
+        session.declaration.fields,
         base,
         LocalSide(values=subject.values, as_of=subject.as_of),
-        RemoteSide(values=remote.values, changed_at=stock.changed_at(remote)),
+        RemoteSide(values=remote.values, changed_at=context.changed_at(remote)),
         decided=disputes.decisions(subject.values, remote.values),
-        held=disputes.held,
+        entry=disputes.entry,
     )
 
 
-def _look(stock: Stock, mapping: Mapping, base: Base, *, must: bool) -> RemoteObject | Gone:
-    link = stock.link
-    if link.reads and (must or not link.declaration.conditional_writes):
-        return read_confirmed(stock, mapping)
+def _look(context: SyncContext, mapping: Mapping, base: Base, *, must: bool) -> RemoteObject | Gone:
+    session = context.session
+    if session.reads and (must or not session.declaration.conditional_writes):
+        return read_confirmed(context, mapping)
     return RemoteObject(
         external_id=mapping.external_id,
         url=mapping.external_url,
         values={name: agreed.remote for name, agreed in base.items()},
         version=mapping.external_version,
-        marker=link.marker(mapping.local_id),
+        marker=session.marker(mapping.local_id),
         extra=mapping.extra or {},
     )
 
 
-def _done(stock: Stock, subject: Subject | None) -> None:
-    link, unit, connection = stock.link, stock.unit, stock.connection
+def _done(context: SyncContext, subject: Subject | None) -> None:
+    session, item, connection = context.session, context.item, context.connection
     with connection.transaction():
-        if unit.attempts or unit.parked or unit.last_error:
-            settle_kind(connection, unit.integration_id, ["failed"], unit.interaction_id)
-        if stock.unseen:
+        if item.attempts or item.parked or item.last_error:
+            settle_kind(connection, item.integration_id, ["failed"], item.interaction_id)
+        if context.unseen:
             mark_remote(
                 connection,
                 Mark(
-                    integration_id=unit.integration_id,
-                    interaction_id=unit.interaction_id,
-                    tenant_id=unit.tenant_id,
-                    organization_id=unit.organization_id,
+                    integration_id=item.integration_id,
+                    interaction_id=item.interaction_id,
+                    tenant_id=item.tenant_id,
+                    organization_id=item.organization_id,
                     event_id=None,
                     changed_at=None,
                 ),
-                link.now(),
+                session.now(),
             )
         finish(
             connection,
-            unit,
-            stock.owner,
-            now=link.now(),
+            item,
+            context.owner,
+            now=session.now(),
             version=subject.version if subject is not None else 0,
-            again_at=link.now() + timedelta(milliseconds=50) if stock.sent else None,
+            again_at=session.now() + timedelta(milliseconds=50) if context.sent else None,
         )

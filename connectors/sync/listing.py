@@ -8,7 +8,7 @@ from typing import Self
 
 from connectors.sdk.remote import ChangePage, RemoteChange
 from connectors.store.mappings import live_mirrors, mirrors_before
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from runtime.postgres import Connection
 
 
@@ -43,12 +43,12 @@ class Listing:
             (self.gone if change.kind == "gone" else self.seen).add(change.external_id)
         self.seen.update(page.left_alone)
 
-    def unlisted(self, link: Link, connection: Connection) -> list[RemoteChange]:
+    def unlisted(self, session: Session, connection: Connection) -> list[RemoteChange]:
         """Changes that no page names: mirrors missing from a complete listing, and skipped mirrors.
 
         They are signs like any other: the object is read before anything is done.
         """
-        identity = link.integration.id
+        identity = session.integration.id
         missing: set[str] = set()
         if self.complete:
             missing = mirrors_before(connection, identity, self.began) - self.seen - self.gone
@@ -68,7 +68,7 @@ def _sign(external_id: str, kind: str, why: str) -> RemoteChange:
     )
 
 
-def deleted_mirrors_in(link: Link, connection: Connection, changes: list[RemoteChange]) -> int:
+def deleted_mirrors_in(session: Session, connection: Connection, changes: list[RemoteChange]) -> int:
     """Count the live mirrors that the changes report as deleted."""
     reported = {change.external_id for change in changes if change.kind == "gone"}
-    return len(live_mirrors(connection, link.integration.id, reported))
+    return len(live_mirrors(connection, session.integration.id, reported))

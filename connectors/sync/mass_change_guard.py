@@ -17,7 +17,7 @@ from connectors.store.integrations import lock_integration, set_state
 from connectors.store.mappings import count_deleted, count_mappings
 from connectors.store.warnings import SyncWarning, raise_warning
 from connectors.sync.mirror_events import announce_state
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from runtime.postgres import Connection
 from schemas.errors import Retry
 from schemas.instants import format_instant, parse_instant
@@ -55,21 +55,21 @@ class MassChange(Retry):
         self.counted = counted
 
 
-def admit_deletion(link: Link, connection: Connection) -> None:
+def admit_deletion(session: Session, connection: Connection) -> None:
     """Check one more deletion; call it in the transaction that applies it, so that workers count in turn.
 
     :raises MassChange: it would be one too many.
     """
-    lock_integration(connection, link.integration.id)
-    counted = deletions(link, connection, 1)
-    if holds(link, counted):
+    lock_integration(connection, session.integration.id)
+    counted = deletions(session, connection, 1)
+    if holds(session, counted):
         raise MassChange(counted)
 
 
-def deletions(link: Link, connection: Connection, found: int) -> Deletions:
+def deletions(session: Session, connection: Connection, found: int) -> Deletions:
     """Count ``found`` deletions together with those of the window."""
-    integration, since, confirmed = link.integration, link.now() - WINDOW, 0
-    kept = read_checkpoint(connection, _job(link), integration.tenant_id, integration.organization_id)
+    integration, since, confirmed = session.integration, session.now() - WINDOW, 0
+    kept = read_checkpoint(connection, _job(session), integration.tenant_id, integration.organization_id)
     if kept is not None and (confirmed_at := parse_instant(kept["confirmedAt"])) > since:
         since, confirmed = confirmed_at, kept["confirmed"]
     applied = count_deleted(connection, integration.id, since)
@@ -80,37 +80,37 @@ def deletions(link: Link, connection: Connection, found: int) -> Deletions:
     )
 
 
-def holds(link: Link, counted: Deletions) -> bool:
+def holds(session: Session, counted: Deletions) -> bool:
     """Report whether the guard holds these deletions back."""
-    return counted.too_many(link.policy.most_deletions, link.policy.most_deleted_share)
+    return counted.too_many(session.policy.most_deletions, session.policy.most_deleted_share)
 
 
-def confirm(link: Link, connection: Connection, found: int) -> None:
+def confirm(session: Session, connection: Connection, found: int) -> None:
     """Let ``found`` deletions through from now on; those before are forgotten."""
-    integration = link.integration
+    integration = session.integration
     write_checkpoint(
         connection,
-        _job(link),
+        _job(session),
         integration.tenant_id,
         integration.organization_id,
-        {"confirmedAt": format_instant(link.now()), "confirmed": found},
+        {"confirmedAt": format_instant(session.now()), "confirmed": found},
     )
 
 
-def explain(link: Link, counted: Deletions) -> str:
+def explain(session: Session, counted: Deletions) -> str:
     """One sentence for a person: how many, and what to do."""
     total = counted.found + counted.recent
     return (
         f"{total} of {counted.mirrored + counted.recent} mirrored objects were deleted at the provider;"
         f" {counted.found} of them are held back. Look at the provider first. If they are meant, confirm with"
-        f" `interactions connectors sync {link.integration.id} --accept-mass-change`; what was canceled by"
-        f" mistake comes back with `interactions connectors restore {link.integration.id}`"
+        f" `interactions connectors sync {session.integration.id} --accept-mass-change`; what was canceled by"
+        f" mistake comes back with `interactions connectors restore {session.integration.id}`"
     )
 
 
-def stop(link: Link, connection: Connection, counted: Deletions) -> None:
+def stop(session: Session, connection: Connection, counted: Deletions) -> None:
     """Stop the integration until a person has confirmed."""
-    integration, detail = link.integration, explain(link, counted)
+    integration, detail = session.integration, explain(session, counted)
     with connection.transaction():
         set_state(connection, integration.id, "needs_confirmation", detail, only_from="active")
         raise_warning(
@@ -131,8 +131,8 @@ def stop(link: Link, connection: Connection, counted: Deletions) -> None:
         deletions=counted.found + counted.recent,
         mirrored=counted.mirrored,
     )
-    announce_state(link, "needs_confirmation")
+    announce_state(session, "needs_confirmation")
 
 
-def _job(link: Link) -> str:
-    return f"connectors.sync.mass_change_guard:{link.integration.id}"
+def _job(session: Session) -> str:
+    return f"connectors.sync.mass_change_guard:{session.integration.id}"

@@ -79,17 +79,17 @@ def merge(
     remote: RemoteSide,
     *,
     decided: Mapping[str, Side] | None = None,
-    held: Mapping[str, Any] | None = None,
+    entry: Mapping[str, Any] | None = None,
 ) -> Merge:
     """What must travel where; nothing is lost and nothing travels twice.
 
     :param base: what was agreed; a field without an entry was never agreed on, and the local value holds.
     :param decided: what a person chose for fields in conflict.
-    :param held: remote values that the rules refused: they stay a conflict while they stay the same.
+    :param entry: remote values that the rules refused: they stay a conflict while they stay the same.
     """
     result = Merge()
     for mirrored in fields:
-        _merge_field(result, mirrored, base, local, remote, decided or {}, held or {})
+        _merge_field(result, mirrored, base, local, remote, decided or {}, entry or {})
     return result
 
 
@@ -100,7 +100,7 @@ def _merge_field(
     local: LocalSide,
     remote: RemoteSide,
     decided: Mapping[str, Side],
-    held: Mapping[str, Any],
+    entry: Mapping[str, Any],
 ) -> None:
     name = mirrored.name
     here, there = local.values[name], remote.values.get(name)
@@ -126,7 +126,7 @@ def _merge_field(
         return
     if name in decided:
         _take(result, name, decided[name], here, pulled)
-    elif name in held and held[name] == there:
+    elif name in entry and entry[name] == there:
         result.conflicts.append(FieldConflict(name, here, there))
     elif not changed_there:
         if known is not None and mirrored.coarse(known.local) == coarse:

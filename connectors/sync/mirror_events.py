@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.store.integrations import Integration
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from schemas import cache_tags
 
 
@@ -16,15 +16,15 @@ def mapping_changed(integration: Integration, interaction_id: str, entity_id: st
     return {"interactionId": interaction_id, "invalidates": list(tags)}
 
 
-def announce_mapping(link: Link, interaction_id: str, entity_id: str | None) -> None:
+def announce_mapping(session: Session, interaction_id: str, entity_id: str | None) -> None:
     """Announce a mirror that was made, changed, adopted, given up, archived or removed."""
-    integration = link.integration
+    integration = session.integration
     data = mapping_changed(integration, interaction_id, entity_id)
-    link.announce("mapping_changed", integration, entity_id, data)
+    session.announce("mapping_changed", integration, entity_id, data)
 
 
-def announce_state(link: Link, state: str) -> None:
+def announce_state(session: Session, state: str) -> None:
     """Announce that the integration stopped by itself; all of its mirrors may show otherwise now."""
-    integration = link.integration
+    integration = session.integration
     tags = cache_tags.of_mirror(integration.id, integration.tenant_id, integration.organization_id)
-    link.announce("state_changed", integration, None, {"state": state, "invalidates": list(tags)})
+    session.announce("state_changed", integration, None, {"state": state, "invalidates": list(tags)})

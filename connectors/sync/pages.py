@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.sdk.remote import ChangePage, RemoteChange
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from schemas.errors import InteractionsError, NeedsAuth, Retry, Stop
 
 _MOST_CHANGES: Final = 50_000
@@ -28,7 +28,7 @@ class Pages:
     stopped: InteractionsError | None = None
 
 
-def read_pages(link: Link, cursor: str | None, take: Callable[[ChangePage], None]) -> Pages:
+def read_pages(session: Session, cursor: str | None, take: Callable[[ChangePage], None]) -> Pages:
     """Read page after page until there are no more, or a later poll must go on.
 
     :param take: called with each page as it arrives.
@@ -41,7 +41,7 @@ def read_pages(link: Link, cursor: str | None, take: Callable[[ChangePage], None
     ended = False
     for number in range(_MOST_PAGES):
         try:
-            page = link.provider.changes(cursor)
+            page = session.provider.changes(cursor)
         except (NeedsAuth, Stop):
             raise
         except InteractionsError as error:
@@ -56,11 +56,11 @@ def read_pages(link: Link, cursor: str | None, take: Callable[[ChangePage], None
         if not page.more or len(changes) >= _MOST_CHANGES:
             break
         if _is_known(cursor, seen):
-            stopped = _no_progress(link)
+            stopped = _no_progress(session)
             break
         seen.add(cursor)
     else:
-        stopped = None if changes else _no_progress(link)
+        stopped = None if changes else _no_progress(session)
     assert cursor is not None
     if stopped is not None and not changes and len(seen) == 1:
         raise stopped
@@ -72,8 +72,8 @@ def _is_known(cursor: str, seen: set[str | None]) -> bool:
     return cursor in seen
 
 
-def _no_progress(link: Link) -> Retry:
+def _no_progress(session: Session) -> Retry:
     return Retry(
-        f"{link.declaration.title} announces more changes, but its pages do not move on;"
+        f"{session.declaration.title} announces more changes, but its pages do not move on;"
         " the poll is tried again later"
     )

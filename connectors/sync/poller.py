@@ -9,7 +9,7 @@ from connectors.sync.listing import Listing, deleted_mirrors_in
 from connectors.sync.mass_change_guard import confirm, deletions, holds, stop
 from connectors.sync.pages import read_pages
 from connectors.sync.record_changes import Taken, take_in
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from runtime.postgres import Connection
 
 
@@ -21,27 +21,27 @@ class Polled:
     changes: int
 
 
-def poll(link: Link, connection: Connection, *, accept_mass_change: bool = False) -> Polled:
+def poll(session: Session, connection: Connection, *, accept_mass_change: bool = False) -> Polled:
     """Ask for everything since the cursor and mark it; all of it or, if the guard holds, nothing.
 
     :param accept_mass_change: a person has confirmed that so many deletions are meant.
     :raises InteractionsError: what the provider raised; the cursor stays behind the pages that were read.
     """
-    integration = link.integration
+    integration = session.integration
     job = cursor_job(integration.id)
     kept = read_checkpoint(connection, job, integration.tenant_id, integration.organization_id)
     listing = Listing.begin(connection)
-    pages = read_pages(link, kept["cursor"] if kept is not None else None, listing.take)
+    pages = read_pages(session, kept["cursor"] if kept is not None else None, listing.take)
     listing.complete = listing.complete and pages.ended
-    changes = [*pages.changes, *listing.unlisted(link, connection)]
-    found = deleted_mirrors_in(link, connection, changes)
+    changes = [*pages.changes, *listing.unlisted(session, connection)]
+    found = deleted_mirrors_in(session, connection, changes)
     if accept_mass_change:
-        confirm(link, connection, found)
-    elif found and holds(link, counted := deletions(link, connection, found)):
-        stop(link, connection, counted)
+        confirm(session, connection, found)
+    elif found and holds(session, counted := deletions(session, connection, found)):
+        stop(session, connection, counted)
         return Polled(None, len(changes))
     with connection.transaction():
-        taken = take_in(link, connection, changes)
+        taken = take_in(session, connection, changes)
         write_checkpoint(
             connection, job, integration.tenant_id, integration.organization_id, {"cursor": pages.cursor}
         )

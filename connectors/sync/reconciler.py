@@ -13,7 +13,7 @@ from connectors.store.drift import Drift, mark_drift
 from connectors.store.echoes import purge_echoes
 from connectors.store.webhook_receipts import purge_receipts
 from connectors.sync.poller import Polled, cursor_job, poll
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from runtime.postgres import Connection
 
 _log = structlog.get_logger("connectors")
@@ -22,10 +22,10 @@ _SETTLING: Final = timedelta(minutes=2)
 _RECEIPTS_KEPT: Final = timedelta(days=30)
 
 
-def reconcile(link: Link, connection: Connection, *, settling: timedelta = _SETTLING) -> Drift:
+def reconcile(session: Session, connection: Connection, *, settling: timedelta = _SETTLING) -> Drift:
     """Compare the core with the ledger and the mappings, mark what differs; what was found."""
-    integration = link.integration
-    now = link.now()
+    integration = session.integration
+    now = session.now()
     drift = mark_drift(
         connection,
         integration.id,
@@ -33,7 +33,7 @@ def reconcile(link: Link, connection: Connection, *, settling: timedelta = _SETT
         integration.organization_id,
         now=now,
         before=now - settling,
-        closed=link.declaration.mirrors_closed,
+        closed=session.declaration.mirrors_closed,
     )
     purge_echoes(connection, now)
     purge_receipts(connection, now - _RECEIPTS_KEPT)
@@ -45,13 +45,13 @@ def reconcile(link: Link, connection: Connection, *, settling: timedelta = _SETT
             organization=integration.organization_id,
             **asdict(drift),
         )
-        link.announce("drift_repaired", integration, None, asdict(drift))
+        session.announce("drift_repaired", integration, None, asdict(drift))
     return drift
 
 
-def look_at_everything(link: Link, connection: Connection) -> Polled:
+def look_at_everything(session: Session, connection: Connection) -> Polled:
     """List the whole provider again and mark what differs from what is agreed; the cursor starts over."""
-    integration = link.integration
+    integration = session.integration
     write_checkpoint(
         connection,
         cursor_job(integration.id),
@@ -59,4 +59,4 @@ def look_at_everything(link: Link, connection: Connection) -> Polled:
         integration.organization_id,
         {"cursor": None},
     )
-    return poll(link, connection)
+    return poll(session, connection)

@@ -10,7 +10,7 @@ from connectors.store.echoes import open_echoes
 from connectors.store.ledger import RemoteMark, is_parked, mark_intents, mark_remote
 from connectors.store.mappings import Mapping, await_import, mapping_to
 from connectors.sync.adoption import adopt
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from connectors.sync.values import base_from_json, canonical_hash
 from runtime.postgres import Connection
 from schemas.identity import derive_id
@@ -33,17 +33,17 @@ class Taken:
         return outcome
 
 
-def take_in(link: Link, connection: Connection, changes: Iterable[RemoteChange]) -> Taken:
+def take_in(session: Session, connection: Connection, changes: Iterable[RemoteChange]) -> Taken:
     """Mark what the changes are about; call it in the transaction that makes them safe."""
     taken = Taken()
     for change in changes:
-        taken.count(_take(link, connection, change, taken))
+        taken.count(_take(session, connection, change, taken))
     return taken
 
 
-def take_one(link: Link, connection: Connection, change: RemoteChange) -> str:
+def take_one(session: Session, connection: Connection, change: RemoteChange) -> str:
     """The same for one change; its outcome."""
-    return _take(link, connection, change, Taken())
+    return _take(session, connection, change, Taken())
 
 
 def imported_id(integration_id: str, external_id: str) -> str:
@@ -51,17 +51,17 @@ def imported_id(integration_id: str, external_id: str) -> str:
     return derive_id("interaction-of", integration_id, external_id)
 
 
-def _take(link: Link, connection: Connection, change: RemoteChange, taken: Taken) -> str:
-    integration, now = link.integration, link.now()
+def _take(session: Session, connection: Connection, change: RemoteChange, taken: Taken) -> str:
+    integration, now = session.integration, session.now()
     mapping = mapping_to(connection, integration.id, change.external_id)
     if mapping is None:
         marker = change.state.marker if change.state is not None else None
-        if marker is not None and adopt(link, connection, change.external_id, marker):
+        if marker is not None and adopt(session, connection, change.external_id, marker):
             return "ours"
         if marker is None:
             # It may be an object that a worker of ours makes at this moment.
             mark_intents(connection, integration.id, None, now)
-        if change.kind == "gone" or not link.policy.create_if_unmapped:
+        if change.kind == "gone" or not session.policy.create_if_unmapped:
             return "unmapped"
         mapping = await_import(
             connection,
@@ -76,7 +76,7 @@ def _take(link: Link, connection: Connection, change: RemoteChange, taken: Taken
     elif change.kind == "gone" and mapping.gone:
         return "unchanged"
     elif change.kind == "changed" and mapping.base is not None:
-        known = _known(link, connection, mapping, change)
+        known = _known(session, connection, mapping, change)
         if known is not None:
             return known
     taken.marked.add(mapping.local_id)
@@ -95,7 +95,7 @@ def _take(link: Link, connection: Connection, change: RemoteChange, taken: Taken
     return "import" if mapping.base is None else "marked"
 
 
-def _known(link: Link, connection: Connection, mapping: Mapping, change: RemoteChange) -> str | None:
+def _known(session: Session, connection: Connection, mapping: Mapping, change: RemoteChange) -> str | None:
     """Why a change needs no look: it shows what is agreed already, or a write of ours."""
     if change.state is None or change.state.archived or mapping.archived or mapping.gone:
         return None
@@ -105,7 +105,7 @@ def _known(link: Link, connection: Connection, mapping: Mapping, change: RemoteC
     base = base_from_json(mapping.base or {})
     if base and all(name in values and values[name] == agreed.remote for name, agreed in base.items()):
         return "unchanged"
-    for echo in open_echoes(connection, mapping.integration_id, mapping.local_id, link.now()):
+    for echo in open_echoes(connection, mapping.integration_id, mapping.local_id, session.now()):
         shown = {name: values.get(name) for name in echo.written}
         rest = {name: agreed for name, agreed in base.items() if name not in shown}
         same_rest = all(values.get(name) == agreed.remote for name, agreed in rest.items())

@@ -47,7 +47,7 @@ def find_restorable(connection: Connection, integration: Integration, since: dat
 def restore(connection: Connection, found: Restorable, now: datetime) -> None:
     """Ask the workers for every mirror: linked again if its object is back, otherwise made again.
 
-    An interaction that the deletion canceled is reopened. Asking twice does no harm.
+    An interaction that the deletion canceled is reopened. PendingReplies twice does no harm.
     """
     with connection.transaction():
         for mapping in found.mirrors:

@@ -39,7 +39,7 @@ def marker_of(integration_id: str, interaction_id: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class Session:
     """One integration with its provider.
 
     :param hosts: where the provider's pages are; addresses elsewhere are not shown.

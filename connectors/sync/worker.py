@@ -9,11 +9,11 @@ from typing import Final
 
 import structlog
 
-from connectors.store.ledger import Unit, claim, give_back
+from connectors.store.ledger import SyncItem, claim, give_back
 from connectors.sync.breaker import Breaker
 from connectors.sync.failure_policy import Trouble
-from connectors.sync.item import run_unit
-from connectors.sync.session import Link
+from connectors.sync.item import run_item
+from connectors.sync.session import Session
 from runtime.postgres import Connection, Outage
 from schemas.errors import NeedsAuth, Stop
 
@@ -38,17 +38,17 @@ class Worker:
 
     def __init__(
         self,
-        link: Link,
+        session: Session,
         connection: Connection,
         owner: str,
         breaker: Breaker,
         chance: random.Random | None = None,
     ) -> None:
-        self._link = link
+        self._session = session
         self._connection = connection
         self._owner = owner
         self._breaker = breaker
-        self._trouble = Trouble(link, breaker, chance or random.Random())
+        self._trouble = Trouble(session, breaker, chance or random.Random())
 
     def work(self, only: str | None = None, most: int = _AT_ONCE) -> int:
         """Claim what is due and work on it, row by row; the number of rows.
@@ -63,26 +63,26 @@ class Worker:
             return 0
         # One row per claim: a lease must not run out while its row waits behind others.
         done, until = 0, time.monotonic() + _SLICE_SECONDS
-        while done < room and time.monotonic() < until and self._link.has_room(_REQUESTS):
-            units = claim(
+        while done < room and time.monotonic() < until and self._session.has_room(_REQUESTS):
+            items = claim(
                 self._connection,
-                self._link.integration.id,
+                self._session.integration.id,
                 self._owner,
-                now=self._link.now(),
-                lease=self._link.lease,
+                now=self._session.now(),
+                lease=self._session.lease,
                 limit=1,
                 only=only,
             )
-            if not units:
+            if not items:
                 break
             done += 1
             try:
-                with self._link.turn(max(_TURN_SECONDS, self._link.lease.total_seconds())):
-                    run_unit(self._link, self._connection, self._owner, units[0])
+                with self._session.turn(max(_TURN_SECONDS, self._session.lease.total_seconds())):
+                    run_item(self._session, self._connection, self._owner, items[0])
             except Outage:
                 raise
             except Exception as error:  # noqa: BLE001 - a poisonous item must not stop the others
-                self._failed(units[0], error)
+                self._failed(items[0], error)
                 # Hazard: a row of an integration that was closed is due again at once.
                 if self._breaker.open or isinstance(error, NeedsAuth | Stop):
                     break
@@ -92,26 +92,26 @@ class Worker:
             self._breaker.unused()
         return done
 
-    def _failed(self, unit: Unit, error: Exception) -> None:
+    def _failed(self, item: SyncItem, error: Exception) -> None:
         """Give a failed row back; nothing that goes wrong with that can reach the other items."""
         try:
-            self._trouble.take(self._connection, self._owner, unit, error)
+            self._trouble.take(self._connection, self._owner, item, error)
         except Outage:
             raise
         except Exception as second:  # noqa: BLE001 - see above
             _log.error(
                 "connectors.failure_not_handled",
-                integration=unit.integration_id,
-                interaction=unit.interaction_id,
+                integration=item.integration_id,
+                interaction=item.interaction_id,
                 error=type(error).__name__,
                 reason=type(second).__name__,
             )
-            self._put_off(unit, type(error).__name__)
+            self._put_off(item, type(error).__name__)
 
-    def _put_off(self, unit: Unit, reason: str) -> None:
-        again_at = self._link.now() + _UNHANDLED
+    def _put_off(self, item: SyncItem, reason: str) -> None:
+        again_at = self._session.now() + _UNHANDLED
         try:
-            give_back(self._connection, unit, self._owner, again_at=again_at, error=reason, failed=True)
+            give_back(self._connection, item, self._owner, again_at=again_at, error=reason, failed=True)
         except Outage:
             raise
         except Exception as error:  # noqa: BLE001 - see above

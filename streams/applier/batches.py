@@ -14,14 +14,14 @@ from schemas.command import Command, Refused
 class Batch:
     """Records that travel together from the broker to the database and back as results.
 
-    :param epoch: the ownership epoch they were read in; a later epoch makes the batch void.
+    :param generation: the ownership epoch they were read in; a later epoch makes the batch void.
     :param starts: for each partition, the position before the batch: nothing lies between it and the
         batch's first record.
     :param ends: for each partition, the position after the batch.
     :param results: the values of results that are made already, by partition and offset.
     """
 
-    epoch: int
+    generation: int
     commands: Sequence[Command | Refused]
     starts: dict[int, int]
     ends: dict[int, int]
@@ -39,10 +39,10 @@ def joined(batches: Sequence[Batch]) -> Batch:
         starts = {**other.starts, **starts}
         ends |= other.ends
     commands = [command for batch in batches for command in batch.commands]
-    return Batch(epoch=first.epoch, commands=commands, starts=starts, ends=ends)
+    return Batch(generation=first.generation, commands=commands, starts=starts, ends=ends)
 
 
-class HandOver:
+class BatchQueue:
     """Batches on their way from one stage to the next: many small ones, or one large one.
 
     :param most: commands that may wait; a batch that is larger waits alone.
@@ -75,7 +75,7 @@ class HandOver:
         return not waiting or waiting + len(batch.commands) <= self._most
 
 
-class Flight:
+class InFlight:
     """Counts the batches between reading and publishing, and says when they have all landed."""
 
     def __init__(self) -> None:
@@ -84,7 +84,7 @@ class Flight:
         self._abandoned = False
         #: Whether a stage has failed; a stop on request fails none.
         self.failed = False
-        self.epoch = 0
+        self.generation = 0
         #: For each partition, the offset below which results are published.
         self.published: dict[int, int] = {}
         #: The consumer's membership (opaque), for sending offsets in a producer's transaction.
@@ -109,11 +109,11 @@ class Flight:
         with self._condition:
             self._abandoned = True
             self.failed = self.failed or failed
-            self.epoch += 1
+            self.generation += 1
             self._condition.notify_all()
 
     def current(self, batch: Batch) -> bool:
-        return batch.epoch == self.epoch
+        return batch.generation == self.generation
 
     def empty(self) -> bool:
         with self._condition:

@@ -19,12 +19,12 @@ from schemas.command import Command, Refused
 from schemas.decode import DecodeAvro
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
-from streams.applier.batches import Batch, Flight, HandOver
+from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.careful import Careful
 from streams.applier.decoding import Decoding
 from streams.applier.incoming import place_of
 from streams.applier.start_offsets import StartOffsets
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.upkeep import Upkeep
 
 _log = structlog.get_logger("applier")
@@ -52,23 +52,23 @@ class Reader:
         self,
         settings: Settings,
         decode_avro: DecodeAvro,
-        flight: Flight,
-        batches: HandOver,
-        pulse: Pulse,
+        in_flight: InFlight,
+        batches: BatchQueue,
+        heartbeat: Heartbeat,
         stop: threading.Event,
         upkeep: Upkeep,
     ) -> None:
         self._settings = settings
         self._careful = Careful(settings)
         self._decoding = Decoding(decode_avro, self._wait_for_registry, stop)
-        self._flight = flight
+        self._in_flight = in_flight
         self._batches = batches
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._stop = stop
         self._upkeep = upkeep
         self._positions: dict[int, int] = {}
         self._reached: dict[int, int] = {}  # ends that were reached since the last batch
-        self._starts = StartOffsets(settings, pulse, stop, upkeep.ensure_months)
+        self._starts = StartOffsets(settings, heartbeat, stop, upkeep.ensure_months)
         self._failure: BaseException | None = None  # of a callback
         self._waiting: Batch | None = None  # departed, and the writer has no room for it yet
         self._gave_up = False
@@ -111,7 +111,7 @@ class Reader:
         )
         try:
             while not self._stop.is_set():
-                self._pulse.beat("reader")
+                self._heartbeat.beat("reader")
                 messages = self._poll()
                 if messages:
                     crash_points.reach("after-poll")
@@ -119,7 +119,7 @@ class Reader:
                 self._note_tails()
             self._drain(self.consumer)
         finally:
-            self._pulse.rest("reader")
+            self._heartbeat.rest("reader")
             self.consumer.close()
         self._raise_failure()
 
@@ -147,7 +147,7 @@ class Reader:
         if messages and self._settings.batch_size > 1:
             messages += self.consumer.consume(self._settings.batch_size - 1, 0)
         self._raise_failure()
-        self._flight.membership = self.consumer.consumer_group_metadata()
+        self._in_flight.membership = self.consumer.consumer_group_metadata()
         return [message for message in messages if not self._at_end(message)]
 
     def _at_end(self, message: Message) -> bool:
@@ -169,7 +169,7 @@ class Reader:
 
     def _deliver(self, messages: list[Message]) -> None:
         """Take the messages: whole, but in small groups where a partition needs care."""
-        epoch, careful = self._flight.epoch, set(self._careful.partitions)
+        generation, careful = self._in_flight.generation, set(self._careful.partitions)
         if not careful:
             self._take(messages)
             return
@@ -181,20 +181,20 @@ class Reader:
         self._take(others)
         for group in self._careful.groups(suspected):
             self._land()
-            if self._flight.epoch != epoch:
+            if self._in_flight.generation != generation:
                 return
             refused = self._noted(partial(self._careful.take_in_hand, group))
             self._take(group, refused)
             # Nothing else is in flight: what ends the process now is in this group.
             self._land()
-            if self._flight.epoch == epoch:
+            if self._in_flight.generation == generation:
                 self._noted(partial(self._careful.finished, group, isolated=refused is not None))
-            elif not self._flight.failed:
+            elif not self._in_flight.failed:
                 self._careful.given_up(group)
 
     def _land(self) -> None:
         """Wait until nothing is in flight."""
-        while not self._flight.drain(0.05):
+        while not self._in_flight.drain(0.05):
             self._idle(0.0)
 
     def _noted(self, note: Callable[[], Answer]) -> Answer:
@@ -207,7 +207,7 @@ class Reader:
                 if self._stop.is_set():
                     raise
                 _log.warning("applier.retry", reason=str(error))
-                self._pulse.excuse("reader", _EXCUSED_SECONDS)
+                self._heartbeat.excuse("reader", _EXCUSED_SECONDS)
                 self._idle(next(delays))
 
     def _take(self, messages: list[Message], refused: Refused | None = None) -> None:
@@ -215,7 +215,7 @@ class Reader:
 
         :param refused: the one message, already decided upon.
         """
-        epoch = self._flight.epoch
+        generation = self._in_flight.generation
         starts: dict[int, int] = {}
         commands: list[Command | Refused] = []
         for message in messages:
@@ -233,21 +233,21 @@ class Reader:
         crash_points.reach("after-decode")
         if commands:
             ends = {partition: self._positions[partition] for partition in starts}
-            self._hand_over(Batch(epoch=epoch, commands=commands, starts=starts, ends=ends))
+            self._enqueue(Batch(generation=generation, commands=commands, starts=starts, ends=ends))
 
     def _wait_for_registry(self, seconds: float) -> None:
-        self._pulse.excuse("reader", _EXCUSED_SECONDS)
+        self._heartbeat.excuse("reader", _EXCUSED_SECONDS)
         self._idle(seconds)
 
-    def _hand_over(self, batch: Batch) -> None:
-        self._flight.depart()
+    def _enqueue(self, batch: Batch) -> None:
+        self._in_flight.depart()
         self._waiting = batch
         while not self._pushed(1.0):
             if self._stop.is_set():
                 self._drop()
                 return
             self._idle(0.0)  # a rebalance in here may push the batch, or make it void
-            if not self._flight.current(batch):
+            if not self._in_flight.current(batch):
                 self._drop()
                 return
 
@@ -262,11 +262,11 @@ class Reader:
     def _drop(self) -> None:
         if self._waiting is not None:
             self._waiting = None
-            self._flight.land()
+            self._in_flight.land()
 
     def _idle(self, seconds: float) -> None:
         """Stay a member of the group while nothing more can be taken in."""
-        self._pulse.beat("reader")
+        self._heartbeat.beat("reader")
         assigned = self.consumer.assignment()
         if assigned:
             self.consumer.pause(assigned)
@@ -281,7 +281,7 @@ class Reader:
                 self.consumer.resume(owned)
         self._raise_failure()
         # After the callbacks: a membership must never be newer than what is known to be lost.
-        self._flight.membership = self.consumer.consumer_group_metadata()
+        self._in_flight.membership = self.consumer.consumer_group_metadata()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         numbers = [part.partition for part in partitions]
@@ -292,7 +292,7 @@ class Reader:
         starts = []
         for number, start in found.items():
             self._positions[number] = start.offset
-            self._flight.published[number] = start.published
+            self._in_flight.published[number] = start.published
             starts.append(TopicPartition(self._topic, number, start.offset))
         self._careful.assigned(
             {number: (start.offset, start.waiting) for number, start in found.items()},
@@ -309,7 +309,7 @@ class Reader:
         if not self._gave_up and not self._drain(consumer):
             # Closing the consumer comes here again: what could not land once is not waited for twice.
             self._gave_up = True
-            self._flight.epoch += 1
+            self._in_flight.generation += 1
             raise Stop("a rebalance could not wait for the batch in flight; starting afresh")
         self._upkeep.revoking(numbers)
         self._forget(numbers)
@@ -319,7 +319,7 @@ class Reader:
         numbers = [part.partition for part in partitions]
         _log.warning("applier.lost", partitions=numbers)
         # Another worker may own them already: what is in flight must neither publish nor commit.
-        self._flight.epoch += 1
+        self._in_flight.generation += 1
         self._forget(numbers)
         consumer.incremental_unassign(partitions)
 
@@ -327,12 +327,12 @@ class Reader:
         """Let what is in flight land while this thread waits in a rebalance or at the end."""
         deadline = time.monotonic() + _DRAIN_SECONDS
         # Hazard: a batch that still waits for room is in flight too, and only this thread can push it.
-        while not (self._pushed(0.1) and self._flight.drain(0.1)):
+        while not (self._pushed(0.1) and self._in_flight.drain(0.1)):
             if time.monotonic() > deadline:
                 return False
-            self._pulse.beat("reader")
+            self._heartbeat.beat("reader")
             # The membership's epoch may move on meanwhile; the offsets are refused under an old one.
-            self._flight.membership = consumer.consumer_group_metadata()
+            self._in_flight.membership = consumer.consumer_group_metadata()
         return True
 
     def _forget(self, partitions: list[int]) -> None:
@@ -341,7 +341,7 @@ class Reader:
             self._positions.pop(number, None)
             self._upkeep.tails.pop(number, None)
             self._reached.pop(number, None)
-            self._flight.published.pop(number, None)
+            self._in_flight.published.pop(number, None)
 
 
 def _raise_if_fatal(error: KafkaError) -> None:

@@ -19,11 +19,11 @@ from runtime.settings import Settings
 from schemas.command import Refused
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
-from streams.applier.batches import Batch, Flight, HandOver
+from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import EncodeResult, all_told, bare_value, result_record
 from streams.applier.unpublishable import CONFIGURATION, Refusals, Unpublishable
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.transactional_producer import ResultsProducer, bounded
 
 _log = structlog.get_logger("applier")
@@ -49,21 +49,21 @@ class Publisher:
         self,
         settings: Settings,
         encode: EncodeResult,
-        flight: Flight,
-        applied: HandOver,
-        pulse: Pulse,
+        in_flight: InFlight,
+        applied: BatchQueue,
+        heartbeat: Heartbeat,
         stop: threading.Event,
     ) -> None:
         self._settings = settings
         self._encode = encode
-        self._flight = flight
+        self._in_flight = in_flight
         self._applied = applied
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._stop = stop
         self._commands = settings.topic(COMMANDS)
         self._results = settings.topic(RESULTS)
         self._dead_letters = settings.topic(DEAD_LETTERS)
-        self._producer = ResultsProducer(settings, pulse, stop)
+        self._producer = ResultsProducer(settings, heartbeat, stop)
         self._refusals = Refusals()
         self._unsure = False  # whether an earlier transaction of ours may have been committed after all
 
@@ -73,21 +73,21 @@ class Publisher:
         :raises Stop: the broker refuses for good.
         """
         self._producer.open()
-        self._pulse.rest("publisher")
-        while not (self._stop.is_set() and self._flight.empty()):
+        self._heartbeat.rest("publisher")
+        while not (self._stop.is_set() and self._in_flight.empty()):
             batches = self._applied.take(0.25)
             if not batches:
                 continue
-            self._pulse.beat("publisher")
+            self._heartbeat.beat("publisher")
             batches += self._more(batches)
             try:
                 if not self._publish(batches):
                     # Hazard: offsets of a later batch would pass the results that are not out.
-                    self._flight.abandon()
+                    self._in_flight.abandon()
             finally:
                 for _ in batches:
-                    self._flight.land()
-            self._pulse.rest("publisher")
+                    self._in_flight.land()
+            self._heartbeat.rest("publisher")
 
     def _more(self, batches: Sequence[Batch]) -> list[Batch]:
         """What comes in a moment, while everybody who waits for these results knows them already.
@@ -110,8 +110,8 @@ class Publisher:
         """
         delays = Backoff(first=0.05, ceiling=1.0).delays()
         refused_since: float | None = None
-        while current := [batch for batch in batches if self._flight.current(batch)]:
-            self._pulse.beat("publisher")
+        while current := [batch for batch in batches if self._in_flight.current(batch)]:
+            self._heartbeat.beat("publisher")
             producer = self._producer.open()
             if producer is None:
                 return False  # the next owner publishes from the group's offsets
@@ -185,9 +185,9 @@ class Publisher:
         self._refusals.check()
         crash_points.reach("after-results-before-offsets")
         offsets = [TopicPartition(self._commands, partition, end) for partition, end in ends.items()]
-        self._pulse.beat("publisher")
-        membership = self._flight.membership
-        if not all(self._flight.current(batch) for batch in batches):
+        self._heartbeat.beat("publisher")
+        membership = self._in_flight.membership
+        if not all(self._in_flight.current(batch) for batch in batches):
             # Hazard: lost and won back meanwhile, our newest membership is valid and the batch is not:
             # another owner may have published it. Read first, checked second, it is of the batch's time.
             raise _Void
@@ -195,11 +195,11 @@ class Publisher:
             "send-offsets", lambda limit: producer.send_offsets_to_transaction(offsets, membership, limit)
         )
         crash_points.reach("after-offsets-before-commit")
-        self._pulse.beat("publisher")
+        self._heartbeat.beat("publisher")
         self._commit(producer)
         self._unsure = False
         self._producer.take_turns()
-        self._flight.published.update(ends)
+        self._in_flight.published.update(ends)
         self._refusals.settled(sum(len(batch.decisions) for batch in batches))
 
     def _answer(self, producer: Producer, decision: Decision, made: bytes | None) -> None:
@@ -232,7 +232,7 @@ class Publisher:
                     raise
                 if time.monotonic() > deadline:
                     raise Hung("the commit of a results transaction") from failure
-                self._pulse.beat("publisher")
+                self._heartbeat.beat("publisher")
 
     def _produce(
         self,
@@ -250,7 +250,7 @@ class Publisher:
                 producer.produce(topic, value=value, key=key, headers=headers, on_delivery=delivered)
                 return
             except BufferError:
-                self._pulse.beat("publisher")
+                self._heartbeat.beat("publisher")
                 producer.poll(0.1)
             except KafkaException as failure:
                 delivered(failure.args[0], None)

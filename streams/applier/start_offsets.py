@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.positions import Progress, begin_partitions, read_progress
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.partition_ends import PartitionEnds, partition_ends, topic_id
 
 _log = structlog.get_logger("applier")
@@ -110,16 +110,16 @@ def start_of(
 class StartOffsets:
     """Looks up where to start, and waits for servers that do not answer yet.
 
-    :param pulse: shown that the reader lives, and excused while a server is waited for.
+    :param heartbeat: shown that the reader lives, and excused while a server is waited for.
     :param prepare: what must be done before the first record is read; raises ``Retry`` to be called again.
     """
 
     def __init__(
-        self, settings: Settings, pulse: Pulse, stop: threading.Event, prepare: Callable[[], None]
+        self, settings: Settings, heartbeat: Heartbeat, stop: threading.Event, prepare: Callable[[], None]
     ) -> None:
         self._settings = settings
         self._topic = settings.topic(COMMANDS)
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._stop = stop
         self._prepare = prepare
 
@@ -153,7 +153,7 @@ class StartOffsets:
         """
         delays = Backoff(ceiling=2.0).delays()
         while True:
-            self._pulse.beat("reader")
+            self._heartbeat.beat("reader")
             try:
                 return request()
             except Retry as refusal:
@@ -164,7 +164,7 @@ class StartOffsets:
                     raise
                 reason = f"{error.name()}: {error.str()}"
             _log.warning("applier.retry", waits_for=what, reason=reason)
-            self._pulse.excuse("reader", _REQUEST_SECONDS + _EXCUSED_SECONDS)
+            self._heartbeat.excuse("reader", _REQUEST_SECONDS + _EXCUSED_SECONDS)
             if self._stop.wait(next(delays)):
                 raise Retry(f"told to stop while the {what} could not be read: {reason}")
 

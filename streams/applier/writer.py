@@ -17,9 +17,9 @@ from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.notify import Notice
 from sinks.transaction import BatchTransaction
-from streams.applier.batches import Batch, Flight, HandOver, joined
+from streams.applier.batches import Batch, BatchQueue, InFlight, joined
 from streams.applier.result_records import EncodeResult, notices, result_value
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 
 _log = structlog.get_logger("applier")
 
@@ -57,18 +57,18 @@ class Writer:
         self,
         settings: Settings,
         encode: EncodeResult,
-        flight: Flight,
-        batches: HandOver,
-        applied: HandOver,
-        pulse: Pulse,
+        in_flight: InFlight,
+        batches: BatchQueue,
+        applied: BatchQueue,
+        heartbeat: Heartbeat,
         stop: threading.Event,
     ) -> None:
         self._settings = settings
         self._encode = encode
-        self._flight = flight
+        self._in_flight = in_flight
         self._batches = batches
         self._applied = applied
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._stop = stop
         self._connection: Connection | None = None
         self._transaction: BatchTransaction | None = None
@@ -81,46 +81,46 @@ class Writer:
         :raises Stop: the database refuses in a way that no retry mends.
         """
         try:
-            while not (self._stop.is_set() and self._flight.empty()):
+            while not (self._stop.is_set() and self._in_flight.empty()):
                 for batch in self._joined(self._batches.take(0.25)):
-                    self._pulse.beat("writer")
+                    self._heartbeat.beat("writer")
                     if self._commit(batch):
                         crash_points.reach("after-commit-before-results")
                         self._applied.put(batch)
                     else:
-                        self._flight.land()
-                    self._pulse.rest("writer")
+                        self._in_flight.land()
+                    self._heartbeat.rest("writer")
         finally:
             self._close()
 
     def _joined(self, batches: list[Batch]) -> Iterator[Batch]:
         """What waited together goes in one transaction: each costs the same round trips, however small."""
-        for _, group in groupby(batches, key=lambda batch: batch.epoch):
+        for _, group in groupby(batches, key=lambda batch: batch.generation):
             following = list(group)
             for _ in following[1:]:
-                self._flight.land()  # all have departed, one goes on
+                self._in_flight.land()  # all have departed, one goes on
             yield joined(following)
 
     def _commit(self, batch: Batch) -> bool:
         """Apply the batch; ``False`` when it became void, or when we were told to stop, before that."""
         delays, pieces = Backoff(first=0.05, ceiling=5.0).delays(), 1
-        while self._flight.current(batch):
+        while self._in_flight.current(batch):
             try:
                 batch.decisions = self._apply(batch, pieces)
             except Retry as error:
-                self._pulse.beat("writer")
+                self._heartbeat.beat("writer")
                 if timed_out(error.__cause__):
                     # On a starved machine the same batch would time out for ever.
                     pieces = min(2 * pieces, len(batch.commands))
                 pause = next(delays) if error.after is None else error.after
                 if refuses(error.__cause__):
-                    self._pulse.excuse("writer", pause + _EXCUSED_SECONDS)
+                    self._heartbeat.excuse("writer", pause + _EXCUSED_SECONDS)
                 _log.warning("applier.retry", reason=str(error), seconds=round(pause, 2))
                 if self._connection is not None and self._connection.closed:
                     self._close()
                 if self._stop.wait(pause):
                     # Void with all that follow it: what comes after a gap must not be applied.
-                    self._flight.abandon()
+                    self._in_flight.abandon()
                     return False
                 continue
             batch.results, self._values = self._values, {}
@@ -164,9 +164,9 @@ class Writer:
             piece = batch.commands[first : first + size]
             places = [(command.record.partition, command.record.offset) for command in piece]
             mine = {number: starts[number] for number, _ in places}
-            decisions += transaction.apply(piece, mine, self._flight.published)
+            decisions += transaction.apply(piece, mine, self._in_flight.published)
             starts.update((number, offset + 1) for number, offset in places)
-            self._pulse.beat("writer")
+            self._heartbeat.beat("writer")
         return decisions
 
     def _open(self) -> BatchTransaction:

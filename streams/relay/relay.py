@@ -29,12 +29,12 @@ from sinks.outbox_reader import (
     OutboxRow,
     Position,
     cluster_epoch,
-    note_position,
     oldest_running,
     read_window,
+    save_checkpoint,
     try_lead,
 )
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.relay.position import encode_position, read_position
 from streams.relay.records import Encode, records_of
 
@@ -52,10 +52,12 @@ _EXCUSED_SECONDS: Final = 10.0
 class Relay:
     """Publishes the outbox until asked to stop."""
 
-    def __init__(self, settings: Settings, encode: Encode, pulse: Pulse, stop: threading.Event) -> None:
+    def __init__(
+        self, settings: Settings, encode: Encode, heartbeat: Heartbeat, stop: threading.Event
+    ) -> None:
         self._settings = settings
         self._encode = encode
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._stop = stop
         self._noted = 0.0
         self._unnoted = False
@@ -72,12 +74,12 @@ class Relay:
         """
         delays = Backoff(first=0.1, ceiling=5.0).delays()
         while not self._stop.is_set():
-            self._pulse.beat("relay")
+            self._heartbeat.beat("relay")
             try:
                 self._session()
             except (Retry, Outage) as error:
                 _log.warning("relay.retry", reason=type(error).__name__)
-                self._pulse.excuse("relay", _EXCUSED_SECONDS)
+                self._heartbeat.excuse("relay", _EXCUSED_SECONDS)
             except KafkaException as failure:
                 cause = failure.args[0]
                 if cause.fatal():
@@ -87,13 +89,13 @@ class Relay:
                 delays = Backoff(first=0.1, ceiling=5.0).delays()
                 continue
             self._stop.wait(next(delays))
-        self._pulse.rest("relay")
+        self._heartbeat.rest("relay")
 
     def _session(self) -> None:
         connection = connect(self._settings, application_name="interactions-relay", autocommit=True)
         try:
             while not try_lead(connection, SHARD):
-                self._pulse.beat("relay")
+                self._heartbeat.beat("relay")
                 if self._stop.wait(0.5):
                     return
             self._lead(connection)
@@ -124,7 +126,7 @@ class Relay:
         _log.info("relay.leading", shard=SHARD, floor=at.floor, position=at.position)
         latest = 0.0
         while not self._stop.is_set():
-            self._pulse.beat("relay")
+            self._heartbeat.beat("relay")
             self._at = at
             if at.ceiling is None:
                 self._stop.wait(max(0.0, latest + _BETWEEN_SECONDS - time.monotonic()))
@@ -191,7 +193,7 @@ class Relay:
                 error = failure.args[0]
                 if error.retriable():
                     # Hazard: whether it was committed is unknown; only the same call may settle it.
-                    self._pulse.beat("relay")
+                    self._heartbeat.beat("relay")
                     continue
                 if error.txn_requires_abort():
                     producer.abort_transaction(_TIMEOUT)
@@ -214,5 +216,5 @@ class Relay:
     def _note(self, connection: Connection, epoch: str, at: Position) -> None:
         now = time.monotonic()
         if self._unnoted and now - self._noted >= _NOTE_SECONDS:
-            note_position(connection, SHARD, epoch, at)
+            save_checkpoint(connection, SHARD, epoch, at)
             self._noted, self._unnoted = now, False

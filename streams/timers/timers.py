@@ -26,7 +26,7 @@ from schemas.topics import COMMANDS
 from sinks.due import DueInteraction, due_interactions, server_time
 from sinks.outbox_reader import try_lead
 from sinks.partitions import ensure_partitions
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 
 _log = structlog.get_logger("timers")
 _TYPE: Final = "customers.interaction.mark_due"
@@ -42,9 +42,9 @@ _PARTITIONS_SECONDS: Final = 3600.0
 class Timers:
     """Looks for due interactions every second, and makes the coming months' partitions."""
 
-    def __init__(self, settings: Settings, pulse: Pulse, stop: threading.Event) -> None:
+    def __init__(self, settings: Settings, heartbeat: Heartbeat, stop: threading.Event) -> None:
         self._settings = settings
-        self._pulse = pulse
+        self._heartbeat = heartbeat
         self._stop = stop
         # Commands sent lately, so that a slow applier is not sent the same one every second; sending
         # one again is harmless (its id is the same).
@@ -54,25 +54,25 @@ class Timers:
         """Tick until asked to stop; start over after an outage."""
         delays = Backoff(ceiling=10.0).delays()
         while not self._stop.is_set():
-            self._pulse.beat("timers")
+            self._heartbeat.beat("timers")
             try:
                 self._session()
             except (Retry, Outage, KafkaException) as error:
                 _log.warning("timers.retry", reason=type(error).__name__)
-                self._pulse.excuse("timers", _EXCUSED_SECONDS)
+                self._heartbeat.excuse("timers", _EXCUSED_SECONDS)
                 self._stop.wait(next(delays))
-        self._pulse.rest("timers")
+        self._heartbeat.rest("timers")
 
     def _session(self) -> None:
         with connect(self._settings, application_name="interactions-timers", autocommit=True) as connection:
             while not try_lead(connection, "timers"):  # the others stand by
-                self._pulse.beat("timers")
+                self._heartbeat.beat("timers")
                 if self._stop.wait(1.0):
                     return
             producer = make_producer(self._settings)
             made_at: datetime | None = None
             while not self._stop.is_set():
-                self._pulse.beat("timers")
+                self._heartbeat.beat("timers")
                 # Law: our own clock decides nothing; a step of it must change nothing.
                 now = server_time(connection)
                 if made_at is None or (now - made_at).total_seconds() > _PARTITIONS_SECONDS:

@@ -27,13 +27,13 @@ _FULL_SECONDS = 8.0
 
 def _move_to_small_disk(folder: Path) -> None:
     """Put a small file system of its own under a folder, with what the folder holds."""
-    held = sum(file.stat().st_blocks * 512 for file in folder.rglob("*"))
-    print(f"{folder.name} holds {held >> 20} MiB")
+    entry = sum(file.stat().st_blocks * 512 for file in folder.rglob("*"))
+    print(f"{folder.name} holds {entry >> 20} MiB")
     aside = folder.with_name(f"{folder.name}.aside")
     folder.rename(aside)
     folder.mkdir()
     done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={held + _ROOM}", "tmpfs", str(folder)],
+        ["mount", "-t", "tmpfs", "-o", f"size={entry + _ROOM}", "tmpfs", str(folder)],
         capture_output=True,
         check=False,
     )

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from domain.decide import fold
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
 from sinks.outbox import outbox_rows
@@ -30,7 +30,7 @@ _BATCH = 500
 
 def test_no_record_stalls_decoder_or_rules() -> None:
     print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
-    fuzz, world, seen = Fuzz(SEED), World(), Counter[str]()
+    fuzz, world, seen = Fuzz(SEED), UnitOfWork(), Counter[str]()
     decode_avro = MemoryRegistry(writer_schemas()).decoder().decode_command
     now = int(time.time() * 1000)
     for start in range(0, _RECORDS, _BATCH):
@@ -63,6 +63,6 @@ def test_deep_data_hold_up_nobody(depth: int) -> None:
     message = event("interaction.create", new_id(), {"interactionType": "call", "title": "DEEP"})
     value = orjson.dumps(message).replace(b'"DEEP"', b'{"a":' * depth + b"1" + b"}" * depth)
     record = Record("fuzz", 0, 0, 1_800_000_000_000, message["entityid"].encode(), value, ())
-    (decision,) = fold(World(), [decode_record(record, MemoryRegistry(()).decoder().decode_command)])
+    (decision,) = fold(UnitOfWork(), [decode_record(record, MemoryRegistry(()).decoder().decode_command)])
     assert decision.outcome == "rejected"
     result_record(decision, orjson.dumps)

@@ -20,7 +20,7 @@ from connectors.sdk.provider import Context, Provider
 from connectors.sdk.remote import Gone, Intent, RemoteObject
 from connectors.service.http_client import make_client
 from connectors.service.maintenance import pause_after
-from connectors.service.rate_limit import TokenBuckets
+from connectors.service.rate_limit import SlidingWindowLimiter
 from connectors.sync.failure_policy import pause_before, reason_of
 from connectors.sync.pages import read_pages
 from schemas.errors import InteractionsError, Retry
@@ -53,7 +53,7 @@ _SETTINGS: Final[dict[str, tuple[Any, Any]]] = {
 
 
 def _calls(provider: Provider, title: str) -> list[Callable[[], object]]:
-    link: Any = SimpleNamespace(provider=provider, declaration=SimpleNamespace(title=title))
+    session: Any = SimpleNamespace(provider=provider, declaration=SimpleNamespace(title=title))
     calls: list[Callable[[], object]] = [
         lambda: provider.create(_MADE),
         lambda: provider.update(_SEEN.external_id, {"title": "t", "status": "done"}, _SEEN),
@@ -65,8 +65,8 @@ def _calls(provider: Provider, title: str) -> list[Callable[[], object]]:
         calls += [
             lambda: provider.read(_SEEN.external_id),
             lambda: provider.find_by_marker("m-1"),
-            lambda: read_pages(link, None, lambda _: None),
-            lambda: read_pages(link, "t", lambda _: None),
+            lambda: read_pages(session, None, lambda _: None),
+            lambda: read_pages(session, "t", lambda _: None),
         ]
     return calls
 
@@ -78,7 +78,7 @@ def test_no_answer_ends_a_process_or_goes_round_for_ever(name: str) -> None:
     declaration, settings = _SETTINGS[name]
     for _ in range(_CALLS):
         answers = ProviderAnswers(chance)
-        with make_client(TokenBuckets(()), public_addresses_only=False, transport=answers) as client:
+        with make_client(SlidingWindowLimiter(()), public_addresses_only=False, transport=answers) as client:
             provider = declaration.make(settings, _context(client))
             try:
                 answer = chance.choice(_calls(provider, name))()

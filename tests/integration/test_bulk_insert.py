@@ -10,7 +10,7 @@ import pytest
 
 from runtime.postgres import connect
 from runtime.settings import Settings
-from sinks.bulk_insert import NewRows
+from sinks.bulk_insert import BulkInsert
 
 pytestmark = pytest.mark.integration
 _COLUMNS = ("id", "title", "priority", "due_phase", "version", "scheduled_at", "result", "fingerprint")
@@ -56,7 +56,7 @@ def test_insert_and_copy_store_the_same(fresh_settings: Settings) -> None:
                 f"CREATE TEMP TABLE {name} (id uuid, title text, priority integer, due_phase smallint,"
                 " version bigint, scheduled_at timestamptz, result jsonb, fingerprint bytea)".encode()
             )
-            rows = NewRows(name, _COLUMNS)
+            rows = BulkInsert(name, _COLUMNS)
             (rows.copy if name == "copied" else rows.insert)(connection, iter(_rows()))
             rows.insert(connection, iter([]))
             stored[name] = connection.execute(f"SELECT * FROM {name} ORDER BY id".encode()).fetchall()

@@ -10,10 +10,10 @@ import pytest
 
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
-from sinks.bulk_update import UpdateRows
+from sinks.bulk_update import BulkUpdate
 
 pytestmark = pytest.mark.integration
-ROWS = UpdateRows("things", ("id", "tenant_id", "organization_id", "title"))
+ROWS = BulkUpdate("things", ("id", "tenant_id", "organization_id", "title"))
 
 
 def _id(number: int) -> str:

@@ -22,7 +22,7 @@ from connectors.service import maintenance as chores
 from connectors.service.catalogue import declaration
 from connectors.service.event_handler import Marker
 from connectors.service.maintenance import do_chores
-from connectors.service.registry import Held, LinkBook
+from connectors.service.registry import Entry, IntegrationRegistry
 from connectors.store.integrations import (
     Integration,
     read_integration,
@@ -134,7 +134,9 @@ def test_what_the_provider_does_not_accept_changes_nothing(
 def test_the_state_is_followed_while_a_new_key_waits_for_the_restart(
     fresh_settings: Settings, connection: Connection, run: Any
 ) -> None:
-    book = LinkBook(fresh_settings, ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}))
+    book = IntegrationRegistry(
+        fresh_settings, ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD})
+    )
     set_state(connection, "calendar-1", "active", None)
     try:
         book.refresh(connection)
@@ -143,9 +145,9 @@ def test_the_state_is_followed_while_a_new_key_waits_for_the_restart(
         for state in ("paused", "active", "paused"):
             set_state(connection, "calendar-1", state, None)
             book.refresh(connection)
-            held = book.get("calendar-1")
-            assert held is not None
-            assert held.integration.state == state
+            entry = book.get("calendar-1")
+            assert entry is not None
+            assert entry.integration.state == state
     finally:
         book.close()
 
@@ -154,7 +156,7 @@ def test_a_link_that_cannot_be_opened_says_why(
     fresh_settings: Settings, connection: Connection, run: Any
 ) -> None:
     set_health(connection, "calendar-1", True, "fine", read_now(connection))
-    book = LinkBook(fresh_settings, ConnectorSettings(secrets_key=SecretStr(_NEW)))
+    book = IntegrationRegistry(fresh_settings, ConnectorSettings(secrets_key=SecretStr(_NEW)))
     try:
         book.refresh(connection)
     finally:
@@ -168,7 +170,7 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
     fresh_settings: Settings, connection: Connection, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    book = LinkBook(
+    book = IntegrationRegistry(
         fresh_settings,
         ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
         clock=lambda: now,
@@ -182,7 +184,7 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
     both = f"{_NEW},{_OLD}"
     try:
         book.refresh(connection)
-        opened = _held(book).opened
+        opened = _entries(book).opened
         sealed = read_box(both).seal("calendar-1", {"password": "two"})
         row = read_integration(connection, "calendar-1")
         assert row is not None
@@ -192,24 +194,24 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
         )
         for _ in range(3):
             book.refresh(connection)
-            assert _held(book).opened is opened, "the old content stays in use"
+            assert _entries(book).opened is opened, "the old content stays in use"
         found, _ = _stored(connection, both)
         assert found.healthy is False
         assert "key" in str(found.health_detail)
 
         set_health(connection, "calendar-1", True, "fine", read_now(connection))
         monkeypatch.setattr(chores, "_chores", lambda *_: [("health", 1.0, chores.check_health)])
-        do_chores(_held(book), connection, 1.0, lambda: None)
+        do_chores(_entries(book), connection, 1.0, lambda: None)
         assert _stored(connection, both)[0].health_detail == "fine", "the old content gives no sign of life"
 
         monkeypatch.setattr(book, "_box", read_box(both))
         book.refresh(connection)
-        assert _held(book).opened is opened, "not before the pause is over"
+        assert _entries(book).opened is opened, "not before the pause is over"
         now = 60.0
         book.refresh(connection)
-        assert _held(book).opened.link.integration.settings["username"] == "grace"
-        assert _held(book).unusable is None
-        assert _held(book).leads
+        assert _entries(book).opened.session.integration.settings["username"] == "grace"
+        assert _entries(book).unusable is None
+        assert _entries(book).leads
     finally:
         book.close()
 
@@ -224,7 +226,7 @@ def test_a_provider_that_is_added_later_is_found_without_a_restart(
     now = 0.0
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
     connection.execute("UPDATE integrations SET provider = 'later', state = 'active'")
-    book = LinkBook(
+    book = IntegrationRegistry(
         fresh_settings,
         ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
         clock=lambda: now,
@@ -243,7 +245,7 @@ def test_a_provider_that_is_added_later_is_found_without_a_restart(
         )
         now = 60.0
         book.refresh(connection)
-        assert _held(book).opened.link.declaration.name == "later"
+        assert _entries(book).opened.session.declaration.name == "later"
     finally:
         book.close()
 
@@ -304,10 +306,10 @@ def test_types_of_interactions_are_found(connection: Connection) -> None:
     assert interaction_types(connection, [here, missing]) == {here: "call"}
 
 
-def _held(book: LinkBook) -> Held:
-    held = book.get("calendar-1")
-    assert held is not None
-    return held
+def _entries(book: IntegrationRegistry) -> Entry:
+    entry = book.get("calendar-1")
+    assert entry is not None
+    return entry
 
 
 def read_now(connection: Connection) -> Any:

@@ -17,7 +17,7 @@ from connectors.sync import failure_policy as trouble
 from connectors.sync import worker
 from connectors.sync.breaker import Breaker
 from connectors.sync.policy import Policy
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from connectors.sync.worker import Worker
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
@@ -60,7 +60,7 @@ class Failing:
             fields=(_STATUS,),
             features=frozenset(), hosts=lambda _: (), limits=(), **declared,
         )  # fmt: skip
-        self.link = Link(
+        self.session = Session(
             integration=an_integration("board", TENANT, ORGANIZATION),
             declaration=declaration,
             provider=Any,  # type: ignore[arg-type]
@@ -70,7 +70,7 @@ class Failing:
             announce=lambda kind, *_: self.announced.append(kind),
         )
         self.breaker = Breaker(lambda: self.now)
-        self.worker = Worker(self.link, connection, "me", self.breaker)
+        self.worker = Worker(self.session, connection, "me", self.breaker)
 
         def fail(*_: object) -> None:
             raise self.error

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from connectors.store.integrations import insert_integration
-from connectors.store.ledger import LocalMark, Unit, claim, finish, mark_local, renew
+from connectors.store.ledger import LocalMark, SyncItem, claim, finish, mark_local, renew
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from tests.harness.integrations import an_integration
@@ -41,27 +41,27 @@ def _due(connection: Connection) -> None:
     assert mark_local(connection, [mark], _START) == 1
 
 
-def _claim(connection: Connection, owner: str, after: float) -> list[Unit]:
+def _claim(connection: Connection, owner: str, after: float) -> list[SyncItem]:
     now = _START + timedelta(seconds=after)
     return claim(connection, "board", owner, now=now, lease=_LEASE, limit=1)
 
 
 def test_each_step_begins_the_lease_anew(connection: Connection) -> None:
     _due(connection)
-    [unit] = _claim(connection, "first", 0)
+    [item] = _claim(connection, "first", 0)
     assert _claim(connection, "second", 80) == []
-    assert renew(connection, unit, "first", now=_START + timedelta(seconds=80), lease=_LEASE)
+    assert renew(connection, item, "first", now=_START + timedelta(seconds=80), lease=_LEASE)
     assert _claim(connection, "second", 160) == [], "it ended at 90 s before"
-    assert _claim(connection, "second", 171) == [unit]
+    assert _claim(connection, "second", 171) == [item]
 
 
 def test_who_has_lost_it_neither_renews_nor_finishes(connection: Connection) -> None:
     _due(connection)
-    [unit] = _claim(connection, "first", 0)
-    assert _claim(connection, "second", 91) == [unit]
+    [item] = _claim(connection, "first", 0)
+    assert _claim(connection, "second", 91) == [item]
     late = _START + timedelta(seconds=92)
-    assert not renew(connection, unit, "first", now=late, lease=_LEASE)
-    assert not finish(connection, unit, "first", now=late, version=1, again_at=None)
-    assert finish(connection, unit, "second", now=late, version=1, again_at=None)
-    assert not renew(connection, unit, "second", now=late, lease=_LEASE), "it was given back"
-    assert not renew(connection, replace(unit, integration_id="other"), "second", now=late, lease=_LEASE)
+    assert not renew(connection, item, "first", now=late, lease=_LEASE)
+    assert not finish(connection, item, "first", now=late, version=1, again_at=None)
+    assert finish(connection, item, "second", now=late, version=1, again_at=None)
+    assert not renew(connection, item, "second", now=late, lease=_LEASE), "it was given back"
+    assert not renew(connection, replace(item, integration_id="other"), "second", now=late, lease=_LEASE)

@@ -78,17 +78,17 @@ def test_due_items_that_no_worker_finishes_are_noticed_within_two_minutes(connec
 def test_a_long_queue_that_moves_is_no_stall(connection: Connection) -> None:
     now = datetime.now(UTC)
     _mark(connection, now - timedelta(hours=1), 3)
-    [unit] = claim(connection, "board", "me", now=now, lease=_LEASE, limit=1)
-    assert finish(connection, unit, "me", now=now, version=1, again_at=None)
+    [item] = claim(connection, "board", "me", now=now, lease=_LEASE, limit=1)
+    assert finish(connection, item, "me", now=now, version=1, again_at=None)
     assert _after(connection, 30) == []
 
 
 def test_an_item_put_off_for_years_is_noticed_at_once(connection: Connection) -> None:
     now = datetime.now(UTC)
     _mark(connection, now)
-    [unit] = claim(connection, "board", "me", now=now, lease=_LEASE, limit=1)
+    [item] = claim(connection, "board", "me", now=now, lease=_LEASE, limit=1)
     again_at = now + timedelta(seconds=2147483647)
-    give_back(connection, unit, "me", again_at=again_at, error="HTTP 503 of board.example", failed=True)
+    give_back(connection, item, "me", again_at=again_at, error="HTTP 503 of board.example", failed=True)
     [stall] = _after(connection, 0)
     assert stall.stage == "sync"
     assert f"put off until {again_at.year}" in stall.reason

@@ -183,7 +183,7 @@ def test_a_field_that_cannot_be_read_is_told_and_holds_up_no_other(new_office: C
     (warning,) = list_warnings(office.connection, tenant_id=office.desk.tenant)
     assert (warning.kind, warning.field) == ("conflict", "scheduled_at")
     assert "cannot be read" in warning.detail
-    mapping = mapping_of(office.connection, office.mirrors[0].link.integration.id, office.interaction)
+    mapping = mapping_of(office.connection, office.mirrors[0].session.integration.id, office.interaction)
     assert mapping is not None
     assert (mapping.extra or {})["unreadable"] == ["scheduled_at"]
     moment = at(2031, 5, 7, 8)

@@ -20,7 +20,7 @@ from connectors.sdk.conformance import FULL
 from connectors.sdk.declaration import RateLimit
 from connectors.sdk.remote import Gone, Intent, RemoteChange, RemoteObject
 from connectors.service.http_client import make_client
-from connectors.service.rate_limit import TokenBuckets
+from connectors.service.rate_limit import SlidingWindowLimiter
 from schemas.errors import NeedsAuth, Reject, Retry
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.linked import SavedSecrets
@@ -98,7 +98,7 @@ class TestWebhooks:
         self, stage: TrelloStage, inbox: WebhookInbox
     ) -> None:
         webhooks = stage.simulator.webhooks
-        webhooks.copies, webhooks.held = 2, True
+        webhooks.copies, webhooks.entry = 2, True
         stage.provider.keep_webhook()
         made = stage.provider.create(INTENT)
         for number in range(3):
@@ -224,7 +224,7 @@ class TestLimits:
             RateLimit(requests=each.requests // 5, seconds=each.seconds / 20) for each in DECLARATION.limits
         ]
         assert [each.requests for each in declared] < [vendors.by_token, vendors.by_key]
-        buckets = TokenBuckets(declared)
+        buckets = SlidingWindowLimiter(declared)
         with make_client(buckets, public_addresses_only=False) as client:
             provider = DECLARATION.make(stage.settings, dataclasses.replace(stage.context, http=client))
             for _ in range(90):

@@ -31,7 +31,7 @@ from connectors.sync.change_marks import marks_of
 from connectors.sync.initial_plan import apply_plan, make_plan
 from connectors.sync.policy import Policy
 from connectors.sync.poller import poll
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from connectors.sync.worker import Worker
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
@@ -55,7 +55,7 @@ pytestmark = pytest.mark.integration
 class Mirror:
     """One integration."""
 
-    link: Link
+    session: Session
     breaker: Breaker
 
 
@@ -84,7 +84,7 @@ class Office:
             identity, self.desk.tenant, self.desk.organization, provider=declaration.name
         )
         insert_integration(self.connection, integration)
-        link = Link(
+        session = Session(
             integration=integration,
             declaration=declaration,
             provider=provider,
@@ -92,23 +92,23 @@ class Office:
             send=self.desk.send,
             now=utc_now,
         )
-        return Mirror(link, Breaker(utc_now))
+        return Mirror(session, Breaker(utc_now))
 
     def remove(self) -> None:
         """Remove both integrations; their objects stay."""
         for mirror in self.mirrors:
-            assert remove_integration(self.connection, mirror.link.integration) == 1
+            assert remove_integration(self.connection, mirror.session.integration) == 1
 
     def add_again(self) -> None:
         """Add both again under new ids, and confirm their plans."""
         for mirror in self.mirrors:
-            former = mirror.link.integration
+            former = mirror.session.integration
             integration = replace(former, id=f"{former.id}-again")
             assert insert_integration(self.connection, integration)
-            mirror.link = replace(mirror.link, integration=integration)
-            found = make_plan(mirror.link, self.connection)
+            mirror.session = replace(mirror.session, integration=integration)
+            found = make_plan(mirror.session, self.connection)
             assert found.there["link"] == 1
-            apply_plan(mirror.link, self.connection, found)
+            apply_plan(mirror.session, self.connection, found)
 
     def say(self, verb: str, **data: Any) -> None:
         """A person here gives a command."""
@@ -135,7 +135,7 @@ class Office:
         """One turn of the agent, the pollers and the workers."""
         self.desk.apply()
         events, self.desk.events = self.desk.events, []
-        integrations = [mirror.link.integration for mirror in self.mirrors]
+        integrations = [mirror.session.integration for mirror in self.mirrors]
         marks = [
             mark
             for kind, payload in events
@@ -146,8 +146,8 @@ class Office:
             mark_local(self.connection, marks, utc_now())
         for mirror in self.mirrors:
             with contextlib.suppress(Retry):
-                poll(mirror.link, self.connection)
-            worker = Worker(mirror.link, self.connection, uuid.uuid4().hex, mirror.breaker)
+                poll(mirror.session, self.connection)
+            worker = Worker(mirror.session, self.connection, uuid.uuid4().hex, mirror.breaker)
             worker.work(most=20)
 
     def moves(self) -> tuple[int, int, int, int]:
@@ -179,7 +179,7 @@ class Office:
         return self._external(1)
 
     def _external(self, number: int) -> str:
-        mapping = mapping_of(self.connection, self.mirrors[number].link.integration.id, self.interaction)
+        mapping = mapping_of(self.connection, self.mirrors[number].session.integration.id, self.interaction)
         assert mapping is not None
         return mapping.external_id
 
@@ -189,8 +189,8 @@ class Office:
         assert here is not None
         assert {name: here.values[name] for name in values} == values
         for mirror, external in zip(self.mirrors, (self.todo(), self.card()), strict=True):
-            seen: Any = mirror.link.provider.read(external)
-            for field in mirror.link.declaration.fields:
+            seen: Any = mirror.session.provider.read(external)
+            for field in mirror.session.declaration.fields:
                 assert seen.values[field.name] == field.coarse(here.values[field.name]), field.name
         assert (self.dav.count(), self.board.count()) == (1, 1)
         assert list_warnings(self.connection, tenant_id=self.desk.tenant) == []
@@ -251,13 +251,13 @@ def test_integrations_that_are_removed_and_added_again_adopt_their_mirrors(offic
 
 
 def test_markers_of_another_tenants_removed_integration_are_not_adopted(office: Office) -> None:
-    link = office.mirrors[0].link
-    marker = link.marker(office.interaction)
+    session = office.mirrors[0].session
+    marker = session.marker(office.interaction)
     office.remove()
     ours = an_integration("calendar-of-ours", office.desk.tenant, office.desk.organization)
     others = replace(ours, tenant_id=str(uuid.uuid4()))
-    assert owner_of(replace(link, integration=ours), office.connection, marker) == office.interaction
-    assert owner_of(replace(link, integration=others), office.connection, marker) is None
+    assert owner_of(replace(session, integration=ours), office.connection, marker) == office.interaction
+    assert owner_of(replace(session, integration=others), office.connection, marker) is None
 
 
 def test_three_people_edit_at_once(office: Office) -> None:

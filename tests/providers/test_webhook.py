@@ -21,7 +21,7 @@ from connectors.sdk.declaration import RateLimit
 from connectors.sdk.provider import Provider
 from connectors.sdk.remote import Intent, RemoteObject
 from connectors.service.http_client import make_client
-from connectors.service.rate_limit import TokenBuckets
+from connectors.service.rate_limit import SlidingWindowLimiter
 from connectors.sync.failure_policy import pause_before
 from schemas.errors import Reject, Retry, Stop
 from tests.harness.hostile_server import Conversation, hostile
@@ -262,7 +262,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
 @contextlib.contextmanager
 def _guarded(stage: WebhookStage, url: str = "https://hooks.example/in") -> Iterator[Provider]:
     """The provider with the engine's own client, guard and all, over the test's network."""
-    buckets = TokenBuckets((RateLimit(requests=100, seconds=1),))
+    buckets = SlidingWindowLimiter((RateLimit(requests=100, seconds=1),))
     client = make_client(
         buckets, public_addresses_only=DECLARATION.public_addresses_only, transport=stage.inner
     )
@@ -313,7 +313,7 @@ def test_an_accepted_delivery_is_accepted_whatever_its_body(stage: WebhookStage,
     with (
         hostile(script) as server,
         make_client(
-            TokenBuckets(()), public_addresses_only=False, transport=ToLoopback(server.url)
+            SlidingWindowLimiter(()), public_addresses_only=False, transport=ToLoopback(server.url)
         ) as client,
     ):
         provider = DECLARATION.make(stage.settings, dataclasses.replace(stage.context, http=client))

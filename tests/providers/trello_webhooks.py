@@ -55,7 +55,7 @@ class TrelloWebhooks:
         #: Deliver each action this many times.
         self.copies = 1
         #: Keep deliveries back until it is released; then the newest goes first.
-        self.held = False
+        self.entry = False
 
     def start(self) -> None:
         """Begin to deliver."""
@@ -104,7 +104,7 @@ class TrelloWebhooks:
         with self._changed:
             waiting = [delivery for _, _, delivery in sorted(self._due, reverse=True)]
             self._due.clear()
-            self.held = False
+            self.entry = False
             for delivery in waiting:
                 self._put(time.monotonic(), delivery)
 
@@ -138,10 +138,10 @@ class TrelloWebhooks:
     def _next(self) -> Delivery | None:
         with self._changed:
             while not self._stopped:
-                if self._due and not self.held and self._due[0][0] <= time.monotonic():
+                if self._due and not self.entry and self._due[0][0] <= time.monotonic():
                     self._busy = True
                     return heapq.heappop(self._due)[2]
-                pause = self._due[0][0] - time.monotonic() if self._due and not self.held else None
+                pause = self._due[0][0] - time.monotonic() if self._due and not self.entry else None
                 self._changed.wait(pause)
             return None
 

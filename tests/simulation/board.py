@@ -89,7 +89,7 @@ class Board:
         self.changed(thing, "gone")
         return moved
 
-    def held(self, name: str, value: Any) -> Any:
+    def entry(self, name: str, value: Any) -> Any:
         """What the board can hold of a value."""
         return coarse_of(name)(value) if self.lossy and coarse_of(name) is not None else value
 
@@ -156,7 +156,7 @@ class BoardProvider(Provider):
 
     def create(self, intent: Intent) -> RemoteObject:
         self._board()
-        values = {name: self.board.held(name, value) for name, value in intent.values.items()}
+        values = {name: self.board.entry(name, value) for name, value in intent.values.items()}
         thing = self.board.new_thing(values, intent.marker)
         self.board.writes.append((intent.marker, "create"))
         return self._answered(thing)
@@ -167,7 +167,7 @@ class BoardProvider(Provider):
             return Gone(external_id=external_id)
         if self.board.conditional and base.version != str(thing.version):
             raise Conflict("the object has changed")
-        thing.values.update({name: self.board.held(name, value) for name, value in changes.items()})
+        thing.values.update({name: self.board.entry(name, value) for name, value in changes.items()})
         self.board.changed(thing)
         self.board.writes.append((thing.marker or thing.id, "update"))
         return self._answered(thing)
@@ -186,7 +186,7 @@ class BoardProvider(Provider):
         thing = self._found(external_id)
         if thing is None:
             return Gone(external_id=external_id)
-        wanted = {name: self.board.held(name, value) for name, value in values.items()}
+        wanted = {name: self.board.entry(name, value) for name, value in values.items()}
         if thing.archived or thing.values != wanted:
             thing.archived = False
             thing.values.update(wanted)

@@ -22,7 +22,7 @@ from connectors.sync.poller import poll
 from connectors.sync.reconciler import reconcile
 from connectors.sync.record_changes import take_in
 from connectors.sync.resolution import resolve
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from connectors.sync.worker import Worker
 from runtime.crash_points import CONNECTOR_POINTS
 from runtime.postgres import Connection
@@ -49,7 +49,7 @@ class Side:
     """One provider of the history."""
 
     board: Board
-    link: Link
+    session: Session
     breaker: Breaker
     runs: int = 0
     armed: str | None = None
@@ -95,8 +95,8 @@ class History:
             on_remote_delete=self.chance.choice(["cancel", "keep"]),
             most_deletions=1000,
         )
-        side = Side(board=board, link=None, breaker=Breaker(self.now))  # type: ignore[arg-type]
-        side.link = Link(
+        side = Side(board=board, session=None, breaker=Breaker(self.now))  # type: ignore[arg-type]
+        side.session = Session(
             integration=integration,
             declaration=declaration,
             provider=BoardProvider(board),
@@ -220,7 +220,7 @@ class History:
             return
         name = self.chance.choice(["title", "scheduled_at", "priority", "status"])
         value = self.chance.choice(["planned", "done", "canceled"]) if name == "status" else self._value(name)
-        value = side.board.held(name, value)
+        value = side.board.entry(name, value)
         if thing.values.get(name) == value:
             return
         thing.values[name] = value
@@ -229,13 +229,13 @@ class History:
 
     def _interaction(self, side: Side, thing: Thing) -> str:
         if thing.marker is not None:
-            return side.link.interaction_of(thing.marker) or thing.id
+            return side.session.interaction_of(thing.marker) or thing.id
         return thing.id
 
     def appear_there(self) -> None:
         side = self.chance.choice(self.sides)
         values = {
-            name: side.board.held(name, self._value(name)) for name in ("title", "scheduled_at", "priority")
+            name: side.board.entry(name, self._value(name)) for name in ("title", "scheduled_at", "priority")
         }
         side.board.new_thing({**values, "status": "planned"}, None)
 
@@ -275,7 +275,7 @@ class History:
         events, self.desk.events = self.desk.events, []
         if self.chance.random() < 0.1:
             return  # lost: the reconciler finds it
-        integrations = [side.link.integration for side in self.sides]
+        integrations = [side.session.integration for side in self.sides]
         marks = [
             mark
             for kind, payload in events
@@ -301,7 +301,7 @@ class History:
 
     def _take(self, side: Side, change: RemoteChange) -> None:
         with self.connection.transaction():
-            take_in(side.link, self.connection, [change])
+            take_in(side.session, self.connection, [change])
 
     def work(self) -> None:
         side = self.chance.choice(self.sides)
@@ -310,19 +310,19 @@ class History:
             side.armed = self.chance.choice(sorted(CONNECTOR_POINTS))
         side.board.lose_answer = 0.1 if self.chance.random() < 0.3 else 0.0
         worker = Worker(
-            side.link, self.connection, f"{side.board.name}{side.runs}", side.breaker, self.chance
+            side.session, self.connection, f"{side.board.name}{side.runs}", side.breaker, self.chance
         )
         try:
             worker.work(most=self.chance.randrange(1, 4))
         except Crash:
             if self.chance.random() < 0.7:
-                self.time += side.link.lease
+                self.time += side.session.lease
         side.armed, side.board.lose_answer = None, 0.0
 
     def poll(self) -> None:
         side = self.chance.choice(self.sides)
         with contextlib.suppress(Retry):
-            poll(side.link, self.connection)
+            poll(side.session, self.connection)
 
     def pass_time(self) -> None:
         self.time += timedelta(seconds=self.chance.choice([1, 5, 20, 120]))
@@ -363,11 +363,11 @@ class History:
             deliveries, side.board.deliveries = side.board.deliveries, []
             for change in deliveries:
                 self._take(side, change)
-            poll(side.link, self.connection)
-            reconcile(side.link, self.connection, settling=timedelta(days=-9999))
+            poll(side.session, self.connection)
+            reconcile(side.session, self.connection, settling=timedelta(days=-9999))
             side.runs += 1
             worker = Worker(
-                side.link, self.connection, f"{side.board.name}{side.runs}", side.breaker, self.chance
+                side.session, self.connection, f"{side.board.name}{side.runs}", side.breaker, self.chance
             )
             if side.breaker.open:
                 self.time += timedelta(minutes=6)
@@ -421,7 +421,7 @@ class History:
         rows = self.connection.execute(
             "SELECT local_id::text, external_id, archived, gone, base IS NULL"
             " FROM sync_external_id_mappings WHERE integration_id = %s",
-            (side.link.integration.id,),
+            (side.session.integration.id,),
         ).fetchall()
         mapped = {row[1] for row in rows}
         assert all(not row[4] for row in rows), f"{context}: an import that never ended: {rows}"
@@ -432,13 +432,13 @@ class History:
         for thing in side.board.things.values():
             if thing.marker is not None and not thing.deleted:
                 assert thing.id in mapped, f"{context}: {thing.id} is ours and nobody knows it"
-            elif side.link.policy.create_if_unmapped and not thing.deleted:
+            elif side.session.policy.create_if_unmapped and not thing.deleted:
                 assert thing.id in mapped, f"{context}: {thing.id} was never imported"
         for local_id, external_id, archived, gone, _ in rows:
             self._check_pair(side, context, local_id, side.board.things[external_id], archived, gone)
         for identity in self.ids:
             subject = read_subject(self.connection, self.desk.tenant, self.desk.organization, identity)
-            mapping = mapping_of(self.connection, side.link.integration.id, identity)
+            mapping = mapping_of(self.connection, side.session.integration.id, identity)
             if subject is not None and subject.values["status"] == "planned":
                 assert mapping is not None, f"{context}: {identity} has no mirror"
         self._check_writes(side, context)
@@ -458,7 +458,7 @@ class History:
         assert not archived, f"{context}: {thing.id} is taken for archived"
         assert not thing.archived, f"{context}: {thing.id} is still archived"
         for name, value in thing.values.items():
-            here = side.board.held(name, subject.values[name])
+            here = side.board.entry(name, subject.values[name])
             assert here == value, f"{context}: {name} of {local_id}: here {here!r}, there {value!r}"
 
     def _check_writes(self, side: Side, context: str) -> None:
@@ -468,7 +468,7 @@ class History:
             writes[marker] = writes.get(marker, 0) + 1
         for written, count in writes.items():
             thing = next(t for t in side.board.things.values() if written in (t.marker, t.id))
-            mine = side.link.integration.id
+            mine = side.session.integration.id
             identity = self._core_id(side, thing)
             changes = sum(1 for origin, _ in self.desk.changes[identity] if origin != mine)
             edits = sum(len(values) for (who, _), values in side.edits.items() if who in (identity, thing.id))
@@ -480,7 +480,7 @@ class History:
         row = self.connection.execute(
             "SELECT local_id::text FROM sync_external_id_mappings"
             " WHERE integration_id = %s AND external_id = %s",
-            (side.link.integration.id, thing.id),
+            (side.session.integration.id, thing.id),
         ).fetchone()
         assert row is not None
         return str(row[0])
@@ -500,7 +500,7 @@ class History:
                 ]
                 if not here and len(there) == 1 and "?" not in there[0][1]:
                     side, values = there[0]
-                    assert side.board.held(name, subject.values[name]) == values[-1], (
+                    assert side.board.entry(name, subject.values[name]) == values[-1], (
                         f"seed {self.seed}: the edit of {name} of {identity} at {side.board.name} was lost"
                     )
                 if here and not there and "?" not in here and name == "title":

@@ -21,7 +21,7 @@ from connectors.sync.change_marks import marks_of
 from connectors.sync.initial_plan import Plan, apply_plan, make_plan
 from connectors.sync.policy import Policy
 from connectors.sync.poller import poll
-from connectors.sync.session import Link
+from connectors.sync.session import Session
 from connectors.sync.worker import Worker
 from runtime.postgres import Connection
 from tests.harness.integrations import an_integration
@@ -48,7 +48,7 @@ class Mirrored:
         integration = an_integration(f"m-{self.desk.tenant}", self.desk.tenant, self.desk.organization)
         insert_integration(connection, integration)
         self.id = integration.id
-        self.link = Link(
+        self.session = Session(
             integration=integration,
             declaration=declaration_of(self.board),
             provider=BoardProvider(self.board),
@@ -86,33 +86,33 @@ class Mirrored:
                 mark
                 for kind, payload in events
                 if "changedFields" in payload
-                for mark in marks_of(kind, payload, [self.link.integration])
+                for mark in marks_of(kind, payload, [self.session.integration])
             ]
             with self.connection.transaction():
                 mark_local(self.connection, marks, self.time)
             if self.state()[0] != "active":
                 return
             if polls:
-                poll(self.link, self.connection)
+                poll(self.session, self.connection)
             self.work()
 
     def work(self) -> None:
         for _ in range(60):
             self.runs += 1
-            worker = Worker(self.link, self.connection, f"{self.id}{self.runs}", self.breaker)
+            worker = Worker(self.session, self.connection, f"{self.id}{self.runs}", self.breaker)
             if self.state()[0] != "active" or not worker.work(most=1):
                 return
 
     def remove_and_add_again(self) -> Plan:
         """Remove the integration, add it under a new id, and confirm its plan."""
-        former = self.link.integration
+        former = self.session.integration
         assert remove_integration(self.connection, former) is not None
         integration = replace(former, id=f"{former.id}-again")
         assert insert_integration(self.connection, integration)
         self.id = integration.id
-        self.link = replace(self.link, integration=integration)
-        plan = make_plan(self.link, self.connection)
-        apply_plan(self.link, self.connection, plan)
+        self.session = replace(self.session, integration=integration)
+        plan = make_plan(self.session, self.connection)
+        apply_plan(self.session, self.connection, plan)
         return plan
 
     def state(self) -> tuple[str, str]:
@@ -158,9 +158,9 @@ class Mirrored:
 
     @contextlib.contextmanager
     def policy(self, **changes: Any) -> Iterator[None]:
-        before = self.link
-        self.link = replace(before, policy=before.policy.model_copy(update=changes))
+        before = self.session
+        self.session = replace(before, policy=before.policy.model_copy(update=changes))
         try:
             yield
         finally:
-            self.link = before
+            self.session = before

@@ -71,15 +71,15 @@ def test_deletions_found_by_pushes_count_for_the_guard(servers: Servers) -> None
     assert world.statuses(calls) == {"canceled": 10, "planned": 10}
     assert len(world.warnings("brake")) == 1
 
-    found = make_plan(world.link, world.connection)
+    found = make_plan(world.session, world.connection)
     with pytest.raises(Reject, match="--accept-mass-change") as refused:
-        apply_plan(world.link, world.connection, found)
+        apply_plan(world.session, world.connection, found)
     assert refused.value.code == "mass_change"
     world.settle(polls=False)
     assert world.state()[0] == "needs_confirmation"
     assert world.statuses(calls) == {"canceled": 10, "planned": 10}
 
-    apply_plan(world.link, world.connection, found, accept_mass_change=True)
+    apply_plan(world.session, world.connection, found, accept_mass_change=True)
     world.time += timedelta(minutes=2)
     world.settle()
     assert world.state()[0] == "active"
@@ -96,7 +96,7 @@ def test_the_guard_counts_polls_and_pushes_together(servers: Servers) -> None:
     assert world.statuses(calls) == {"canceled": 7, "planned": 13}
     for identity in calls[7:12]:
         world.erase(identity)
-    assert poll(world.link, world.connection).taken is None
+    assert poll(world.session, world.connection).taken is None
     assert world.state()[0] == "needs_confirmation"
     world.settle()
     assert world.statuses(calls) == {"canceled": 7, "planned": 13}
@@ -124,7 +124,7 @@ def test_only_live_mirrors_count_for_the_guard(servers: Servers) -> None:
         world.settle()
     world.time += timedelta(hours=7)
     for _ in range(2):
-        assert look_at_everything(world.link, world.connection).taken is not None
+        assert look_at_everything(world.session, world.connection).taken is not None
     assert world.state()[0] == "active"
     assert world.statuses(calls) == {"canceled": 15, "planned": 1}
 
@@ -134,9 +134,9 @@ def test_a_plain_start_applies_no_mass_deletion(servers: Servers) -> None:
     calls = world.calls(16)
     for identity in calls[:12]:
         world.erase(identity)
-    assert poll(world.link, world.connection).taken is None
+    assert poll(world.session, world.connection).taken is None
     with pytest.raises(Reject, match="12 of 16"):
-        apply_plan(world.link, world.connection, make_plan(world.link, world.connection))
+        apply_plan(world.session, world.connection, make_plan(world.session, world.connection))
     assert world.state()[0] == "needs_confirmation"
     assert world.statuses(calls) == {"planned": 16}
 
@@ -147,7 +147,7 @@ def test_a_look_at_everything_finds_what_no_cursor_tells(servers: Servers) -> No
     world.erase(calls[0], told=False)
     world.settle()
     assert world.statuses(calls) == {"planned": 3}, "nothing told of it"
-    look_at_everything(world.link, world.connection)
+    look_at_everything(world.session, world.connection)
     world.settle()
     assert world.statuses(calls) == {"canceled": 1, "planned": 2}
     assert [warning.interaction_id for warning in world.warnings("detached")] == [calls[0]]
@@ -176,7 +176,7 @@ def test_a_lost_cursor_does_not_pass_the_guard(servers: Servers) -> None:
 def test_an_object_made_during_a_listing_is_not_missing(servers: Servers) -> None:
     world = Mirrored(*servers)
     world.calls(1)
-    provider = world.link.provider
+    provider = world.session.provider
     listed = provider.changes(None)
     later = world.calls(1)
     provider.changes = lambda cursor: listed  # type: ignore[method-assign]
@@ -184,7 +184,7 @@ def test_an_object_made_during_a_listing_is_not_missing(servers: Servers) -> Non
     assert row is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("connectors.sync.poller.Listing.begin", lambda _: _listing(row[0]))
-        taken = look_at_everything(world.link, world.connection).taken
+        taken = look_at_everything(world.session, world.connection).taken
     assert taken is not None
     assert later[0] not in taken.marked
 
@@ -208,7 +208,7 @@ def test_what_was_canceled_by_mistake_comes_back_in_one_step(servers: Servers, b
     world.settle()
     for identity in calls[:3]:
         things[identity].deleted = not back  # nothing tells of it
-    integration = world.link.integration
+    integration = world.session.integration
     found = find_restorable(world.connection, integration, None)
     assert (len(found.mirrors), found.canceled) == (3, 2)
     assert not find_restorable(world.connection, integration, world.time + timedelta(1)).mirrors

@@ -17,15 +17,15 @@ _INTEGRATION = "test:tests/integration"
     "::test_content_that_cannot_be_opened_is_reported_and_tried_again",
 )
 def unusable_content_taken_for_opened() -> None:
-    from connectors.service.registry import LinkBook
+    from connectors.service.registry import IntegrationRegistry
 
-    real = LinkBook._current
+    real = IntegrationRegistry._current
 
-    def current(self: LinkBook, integration: Any, connection: Any) -> Any:
-        held = self.get(integration.id)
-        return held if held is not None else real(self, integration, connection)
+    def current(self: IntegrationRegistry, integration: Any, connection: Any) -> Any:
+        entry = self.get(integration.id)
+        return entry if entry is not None else real(self, integration, connection)
 
-    LinkBook._current = current
+    IntegrationRegistry._current = current
 
 
 @mutant(

@@ -46,9 +46,9 @@ def refusal_retried() -> None:
     f"{_PUBLISHER}::test_no_later_offsets_pass_a_batch_that_is_given_up",
 )
 def later_offsets_pass() -> None:
-    from streams.applier.batches import Flight
+    from streams.applier.batches import InFlight
 
-    Flight.abandon = lambda _self, **_: None
+    InFlight.abandon = lambda _self, **_: None
 
 
 @mutant(

@@ -45,7 +45,7 @@ def mutation_guards_skipped() -> None:
     from api.command_gateway import CommandGateway
     from api.guarded_commands import GuardedCommandGateway
 
-    GuardedCommandGateway.carry_out = CommandGateway.carry_out
+    GuardedCommandGateway.execute = CommandGateway.execute
 
 
 @mutant("a mirror is given up without a word to its views", _GIVEN_UP)

@@ -18,10 +18,9 @@ _PLACES = "test:tests/providers/test_caldav_places.py::"
     f"{_DELETIONS}test_a_board_that_is_not_there_cancels_nothing",
 )
 def missing_taken_for_deleted() -> None:
-    from connectors.sync import item as unit
-    from connectors.sync import missing
+    from connectors.sync import item, missing
 
-    missing.confirm_gone = unit.confirm_gone = lambda _stock, _mapping, gone: gone
+    missing.confirm_gone = item.confirm_gone = lambda _context, _mapping, gone: gone
 
 
 @mutant(
@@ -31,7 +30,7 @@ def missing_taken_for_deleted() -> None:
 def pushed_deletions_unguarded() -> None:
     from connectors.sync import inbound as inward
 
-    inward.admit_deletion = lambda _link, _connection: None
+    inward.admit_deletion = lambda _session, _connection: None
 
 
 @mutant(
@@ -61,7 +60,7 @@ def dead_mirrors_counted() -> None:
 def start_unguarded() -> None:
     from connectors.sync import initial_plan as plan
 
-    plan.holds = lambda _link, _counted: False
+    plan.holds = lambda _session, _counted: False
 
 
 @mutant(
@@ -69,9 +68,9 @@ def start_unguarded() -> None:
     f"{_UNLINKED}test_what_is_due_waits_until_the_object_can_be_read",
 )
 def unreadable_taken_for_done() -> None:
-    from connectors.sync.context import Stock
+    from connectors.sync.context import SyncContext
 
-    Stock.wait_for_object = lambda _self, _reason: False
+    SyncContext.wait_for_object = lambda _self, _reason: False
 
 
 @mutant(
@@ -81,8 +80,8 @@ def unreadable_taken_for_done() -> None:
 def moved_mirror_not_found() -> None:
     from connectors.sync import missing
 
-    def confirm_gone(stock: Any, mapping: Any, gone: Any) -> Any:
-        stock.link.provider.health()
+    def confirm_gone(context: Any, mapping: Any, gone: Any) -> Any:
+        context.session.provider.health()
         return gone
 
     missing.confirm_gone = confirm_gone

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.command_gateway import CommandGateway, Order, Rejection, keyed_command_id
+from api.command_gateway import CommandGateway, CommandRequest, Rejection, keyed_command_id
 from api.command_producer import Settled
 from api.principal import Principal
 from api.problems import UnknownOutcome
@@ -98,8 +98,8 @@ class Scene:
         ])  # fmt: skip
 
 
-def _order(key: str | None = None, **fields: Any) -> Order:
-    return Order(
+def _order(key: str | None = None, **fields: Any) -> CommandRequest:
+    return CommandRequest(
         principal=WHO, kind="interaction.create", entity_id="e", data={}, idempotency_key=key, **fields
     )
 
@@ -111,7 +111,7 @@ def _run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
 def test_an_answer_waits_for_its_own_outcome() -> None:
     async def story() -> None:
         scene = Scene()
-        task = asyncio.create_task(scene.gateway.carry_out(_order()))
+        task = asyncio.create_task(scene.gateway.execute(_order()))
         await scene.broker.arrived.wait()
         scene.broker.sent[0][1](None)  # the broker has it: that is no success yet
         scene.answer(correlation="somebody else's")
@@ -129,7 +129,7 @@ def test_without_an_outcome_in_time_it_is_unknown() -> None:
         scene = Scene(timeout=0.01)
         order = _order()
         with pytest.raises(UnknownOutcome) as unknown:
-            await scene.gateway.carry_out(order)
+            await scene.gateway.execute(order)
         assert unknown.value.command_id == order.id
         assert scene.rows.given == [pytest.approx(0.002)], "part of the time"
         scene.answer()  # too late: nobody waits any more
@@ -140,13 +140,13 @@ def test_without_an_outcome_in_time_it_is_unknown() -> None:
 def test_a_broker_that_does_not_take_it() -> None:
     async def story() -> None:
         scene = Scene()
-        task = asyncio.create_task(scene.gateway.carry_out(_order()))
+        task = asyncio.create_task(scene.gateway.execute(_order()))
         await scene.broker.arrived.wait()
         scene.broker.sent[0][1](Retry("down"))
         with pytest.raises(Retry):
             await task
         with pytest.raises(Retry):
-            await Scene(listening=False).gateway.carry_out(_order())
+            await Scene(listening=False).gateway.execute(_order())
 
     _run(story)
 
@@ -154,10 +154,10 @@ def test_a_broker_that_does_not_take_it() -> None:
 def test_the_same_key_twice_at_once() -> None:
     async def story() -> None:
         scene = Scene()
-        task = asyncio.create_task(scene.gateway.carry_out(_order("k")))
+        task = asyncio.create_task(scene.gateway.execute(_order("k")))
         await scene.broker.arrived.wait()
         with pytest.raises(Reject) as refused:
-            await scene.gateway.carry_out(_order("k"))
+            await scene.gateway.execute(_order("k"))
         assert (refused.value.code, refused.value.status) == ("in_flight", 409)
         scene.answer()
         await task
@@ -170,7 +170,7 @@ def test_a_repeated_command_has_its_first_result() -> None:
     async def story(result: dict[str, Any]) -> dict[str, Any]:
         scene = Scene()
         scene.decoder.result = result
-        task = asyncio.create_task(scene.gateway.carry_out(_order("k")))
+        task = asyncio.create_task(scene.gateway.execute(_order("k")))
         await scene.broker.arrived.wait()
         scene.answer()
         return await task
@@ -192,7 +192,9 @@ def test_a_key_is_one_principals_and_one_routes() -> None:
     ids = {
         _order("k", route="POST /a").id,
         _order("k", route="POST /b").id,
-        Order(principal=other, kind="x", entity_id="e", data={}, idempotency_key="k", route="POST /a").id,
+        CommandRequest(
+            principal=other, kind="x", entity_id="e", data={}, idempotency_key="k", route="POST /a"
+        ).id,
     }
     assert len(ids) == 3
     assert _order("k", route="POST /a").id in ids
@@ -236,7 +238,7 @@ def _superseded(outcome: str, *fields: str) -> dict[str, Any]:
 async def _told(result: dict[str, Any]) -> dict[str, Any]:
     scene = Scene()
     scene.decoder.result = result
-    task = asyncio.create_task(scene.gateway.carry_out(_order("k")))
+    task = asyncio.create_task(scene.gateway.execute(_order("k")))
     await scene.broker.arrived.wait()
     scene.answer()
     return await task

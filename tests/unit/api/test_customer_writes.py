@@ -13,7 +13,7 @@ import pytest
 from starlette.datastructures import Headers
 
 import api.customer_writes as writes
-from api.command_gateway import Order, Rejection
+from api.command_gateway import CommandRequest, Rejection
 from api.preconditions import LOCK_HEADER
 from api.principal import Principal
 from schemas.errors import Conflict, Reject
@@ -34,9 +34,9 @@ class Stored:
     def __init__(self, renames: int) -> None:
         self.row = {"id": ADA, "kind": "person", "display_name": "Ada", "entity_version": 1, "updated_at": AT}
         self.renames = renames
-        self.orders: list[Order] = []
+        self.orders: list[CommandRequest] = []
 
-    async def carry_out(self, order: Order) -> dict[str, Any]:
+    async def execute(self, order: CommandRequest) -> dict[str, Any]:
         self.orders.append(order)
         if self.renames:
             self.renames -= 1

@@ -84,7 +84,7 @@ class Broker:
 def _carry_out(broker: Broker, *, listening: bool = True, timeout: float = 5.0) -> WarningsDecided:
     async def run() -> WarningsDecided:
         broker.gateway = DecisionGateway(broker, listening=lambda: listening, timeout=timeout)
-        return await broker.gateway.carry_out(WHO, DECISION)
+        return await broker.gateway.execute(WHO, DECISION)
 
     return asyncio.run(run())
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api import guarded_commands, mutation_guards
-from api.command_gateway import CommandGateway, Order
+from api.command_gateway import CommandGateway, CommandRequest
 from api.guarded_commands import GuardedCommandGateway, mutation_of
 from api.mutation_guards import Mutation, MutationGuards, load_mutation_guards
 from api.principal import Principal
@@ -35,22 +35,22 @@ class Scene:
         self.story: list[str] = []
         self.guards = MutationGuards()
 
-        async def carry_out(gateway: Any, order: Order) -> dict[str, Any]:
+        async def execute(gateway: Any, order: CommandRequest) -> dict[str, Any]:
             self.story.append(f"sent {order.kind}")
             if refusal is not None:
                 raise refusal
             return {"outcome": "applied", "warnings": []}
 
-        monkeypatch.setattr(CommandGateway, "carry_out", carry_out)
+        monkeypatch.setattr(CommandGateway, "carry_out", execute)
         self.gateway = GuardedCommandGateway(
             None, None, Reads(), listening=lambda: True, timeout=1.0, guards=self.guards
         )
 
     def send(self, kind: str, data: dict[str, Any] | None = None, key: str | None = None) -> dict[str, Any]:
-        order = Order(
+        order = CommandRequest(
             principal=WHO, kind=kind, entity_id="e", data=data or {"id": ID}, idempotency_key=key, route="r"
         )
-        return asyncio.run(self.gateway.carry_out(order))
+        return asyncio.run(self.gateway.execute(order))
 
     def complete(self) -> dict[str, Any]:
         return self.send("interaction.complete")
@@ -114,7 +114,7 @@ def test_a_hook_that_fails_afterwards_does_not_deny_the_commit(monkeypatch: pyte
 
 def test_every_kind_of_command_is_a_mutation() -> None:
     def seen(kind: str, data: dict[str, Any], **more: Any) -> tuple[str, str, str | None, str | None]:
-        found = mutation_of(Order(principal=WHO, kind=kind, entity_id="e", data=data, **more))
+        found = mutation_of(CommandRequest(principal=WHO, kind=kind, entity_id="e", data=data, **more))
         return found.action, found.resource_kind, found.resource_id, found.status
 
     interaction = "customers.interaction"
@@ -143,10 +143,10 @@ def test_a_repeated_request_gets_its_first_answer_whatever_a_guard_thinks(
     async def refuse(mutation: Mutation) -> None:
         raise Reject("locked", "this customer is locked", status=409)
 
-    async def fate_of(*arguments: Any) -> object | None:
+    async def command_status(*arguments: Any) -> object | None:
         return object() if known else None
 
-    monkeypatch.setattr(guarded_commands, "fate_of", fate_of)
+    monkeypatch.setattr(guarded_commands, "command_status", command_status)
     scene.guards.before.append(refuse)
     with pytest.raises(Reject, match="locked"):
         scene.complete()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.principal import Principal
-from api.rate_limit import Rates, TooManyRequests
+from api.rate_limit import RateLimiter, TooManyRequests
 
 
 def _who(subject: str, tenant: str = "t") -> Principal:
@@ -14,7 +14,7 @@ def _who(subject: str, tenant: str = "t") -> Principal:
 
 def test_a_burst_and_then_the_rate() -> None:
     now = [0.0]
-    rates = Rates(2.0, 3, lambda: now[0])
+    rates = RateLimiter(2.0, 3, lambda: now[0])
     for _ in range(3):
         rates.take(_who("a"))
     with pytest.raises(TooManyRequests) as refused:

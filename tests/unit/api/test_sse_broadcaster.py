@@ -10,7 +10,7 @@ import pytest
 
 from api.integration_event_consumer import FIRST_PARTITION
 from api.result_consumer import Heard
-from api.sse_broadcaster import QUEUE_LENGTH, StreamHub, Subscription, format_position, parse_position
+from api.sse_broadcaster import QUEUE_LENGTH, SseBroadcaster, Subscription, format_position, parse_position
 from schemas.cache_tags import feature_flags
 from schemas.errors import Reject
 
@@ -24,8 +24,8 @@ class Decoder:
         return "result", orjson.loads(value)
 
 
-def _hub(backlog: int = 10, most_clients: int = 10, start: int = 0, end: int = 0) -> StreamHub:
-    return StreamHub(
+def _hub(backlog: int = 10, most_clients: int = 10, start: int = 0, end: int = 0) -> SseBroadcaster:
+    return SseBroadcaster(
         Decoder(),  # type: ignore[arg-type]
         starts={0: start},
         ends={0: end},
@@ -110,7 +110,7 @@ def _mapping(offset: int, scope: tuple[str, str] = OURS, **extra: Any) -> Heard:
 
 def test_mappings_are_told_to_their_scope_and_have_a_place_of_their_own() -> None:
     starts: dict[int, int] = {0: 0, FIRST_PARTITION: 0}
-    hub = StreamHub(Decoder(), starts=starts, ends=starts, backlog=3, most_clients=9)  # type: ignore[arg-type]
+    hub = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, most_clients=9)  # type: ignore[arg-type]
     ours, _, _ = hub.subscribe(OURS, None)
     theirs, _, _ = hub.subscribe(("t", "other"), None)
     before = format_position(ours.seen)
@@ -136,7 +136,7 @@ def test_mappings_are_told_to_their_scope_and_have_a_place_of_their_own() -> Non
 
 def test_an_integration_that_stops_is_told_by_its_tags() -> None:
     starts: dict[int, int] = {0: 0, FIRST_PARTITION: 0}
-    hub = StreamHub(Decoder(), starts=starts, ends=starts, backlog=3, most_clients=9)  # type: ignore[arg-type]
+    hub = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, most_clients=9)  # type: ignore[arg-type]
     ours, _, _ = hub.subscribe(OURS, None)
     stopped = {"integrationId": "b", "provider": "trello", "state": "disabled", "invalidates": ["m"]}
     hub.heard([replace(_heard(0), partition=FIRST_PARTITION, value=orjson.dumps(stopped))])

@@ -19,7 +19,7 @@ from domain.decide import fold
 from domain.decision import Decision
 from domain.log_identity import log_identity
 from domain.recompute import relabel_command_id
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
 from schemas.errors import Reject
@@ -49,7 +49,7 @@ class Machine:
         """:param relayed: rows of the outbox that the relay publishes before it stops; all by default."""
         self.partitions = partitions
         self.relayed = relayed
-        self.world = World()
+        self.world = UnitOfWork()
         self.topics: dict[str, list[Rec]] = {
             name: []
             for name in (COMMANDS, RESULTS, EVENTS, DEAD_LETTERS, INTERACTION_STATE, NEXT_INTERACTION_STATE)

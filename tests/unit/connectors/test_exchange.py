@@ -17,7 +17,7 @@ from connectors.sdk import exchange
 from connectors.sdk.exchange import Deadline
 from connectors.sdk.http_errors import LONGEST_PAUSE, retry_after, sent, settled
 from connectors.service.http_client import make_client
-from connectors.service.rate_limit import TokenBuckets
+from connectors.service.rate_limit import SlidingWindowLimiter
 from schemas.errors import NeedsAuth, Retry
 from tests.harness.hostile_server import Conversation, Script, answering, hostile
 
@@ -66,7 +66,7 @@ def _takes_little(conversation: Conversation) -> None:
 @pytest.fixture
 def client() -> Iterator[httpx2.Client]:
     """The engine's client, whose exchanges may take half a second."""
-    with make_client(TokenBuckets(()), public_addresses_only=False, deadline=Deadline(0.5)) as made:
+    with make_client(SlidingWindowLimiter(()), public_addresses_only=False, deadline=Deadline(0.5)) as made:
         yield made
 
 
@@ -83,7 +83,7 @@ def test_a_server_that_keeps_an_exchange_going_is_left(client: httpx2.Client, sc
 
 def test_exchanges_of_one_turn_share_its_time() -> None:
     deadline = Deadline(3600)
-    buckets = TokenBuckets(())
+    buckets = SlidingWindowLimiter(())
     with (
         make_client(buckets, public_addresses_only=False, deadline=deadline) as client,
         hostile(_drip_body) as server,

@@ -36,12 +36,12 @@ def test_turns_are_told(
 
     monkeypatch.setattr(chores, "read_integration", lambda *_: SimpleNamespace(healthy=known))
     monkeypatch.setattr(chores, "set_health", lambda _c, _i, ok, _d, _n: noted.append(ok))
-    link: Any = SimpleNamespace(
+    session: Any = SimpleNamespace(
         provider=SimpleNamespace(health=health),
         integration=SimpleNamespace(id="board-1"),
         announce=lambda kind, _i, _e, data: announced.append(data["healthy"]),
         now=lambda: None,
     )
-    chores.check_health(link, None)  # type: ignore[arg-type]
+    chores.check_health(session, None)  # type: ignore[arg-type]
     assert announced == told
     assert noted == [isinstance(answer, Health) and answer.ok]

@@ -39,18 +39,18 @@ def test_a_failing_poll_is_not_repeated_at_the_pace_of_a_working_one(
     monkeypatch.setattr(chores, "note_poll", lambda *args, **more: notes.append(more))
     integration = SimpleNamespace(id="a", tenant_id="t", organization_id="o")
     turn = _Turn()
-    link = SimpleNamespace(now=lambda: now, integration=integration, turn=turn, hears=False)
-    held: Any = SimpleNamespace(
-        opened=SimpleNamespace(link=link), integration=integration, due={}, failures={}
+    session = SimpleNamespace(now=lambda: now, integration=integration, turn=turn, hears=False)
+    entry: Any = SimpleNamespace(
+        opened=SimpleNamespace(session=session), integration=integration, due={}, failures={}
     )
     beats: list[int] = []
     for _ in range(3600):
-        do_chores(held, None, 1.0, lambda: beats.append(1))  # type: ignore[arg-type]
+        do_chores(entry, None, 1.0, lambda: beats.append(1))  # type: ignore[arg-type]
         now += timedelta(seconds=1)
     assert 8 <= len(polls) <= 11, "one, two, four, eight minutes, then every ten"
     assert len(beats) == len(polls) == turn.begun
     assert notes[-1]["reason"] == "its pages do not move on"
-    assert not has_due(SimpleNamespace(opened=held.opened, due={"reconcile": now + timedelta(hours=1)}))  # type: ignore[arg-type]
+    assert not has_due(SimpleNamespace(opened=entry.opened, due={"reconcile": now + timedelta(hours=1)}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("found", "calls"), [(object(), ["keep"]), (None, ["keep", "drop"])])
@@ -62,8 +62,8 @@ def test_no_webhook_is_left_for_an_integration_that_is_removed_meanwhile(
         keep_webhook=lambda: made.append("keep"), drop_webhook=lambda: made.append("drop")
     )
     monkeypatch.setattr(chores, "read_integration", lambda *_: found)
-    link: Any = SimpleNamespace(provider=provider, integration=SimpleNamespace(id="a"))
-    chores.keep_webhook(link, None)  # type: ignore[arg-type]
+    session: Any = SimpleNamespace(provider=provider, integration=SimpleNamespace(id="a"))
+    chores.keep_webhook(session, None)  # type: ignore[arg-type]
     assert made == calls
 
 

@@ -38,7 +38,7 @@ def merged(
     *,
     changed_at: datetime | None = LATER,
     decided: dict[str, Side] | None = None,
-    held: dict[str, Any] | None = None,
+    entry: dict[str, Any] | None = None,
 ) -> Merge:
     name = mirrored.name
     return merge(
@@ -47,7 +47,7 @@ def merged(
         LocalSide(values={name: local}, as_of={name: NOW}),
         RemoteSide(values={name: remote}, changed_at=changed_at),
         decided=decided,
-        held=held,
+        entry=entry,
     )
 
 
@@ -105,9 +105,9 @@ def test_the_finer_value_stays() -> None:
 
 
 def test_a_refused_value_stays_in_dispute_until_it_changes() -> None:
-    assert merged(TITLE, ("a", "a"), "a", "x", held={"title": "x"}).conflicts
-    assert merged(TITLE, ("a", "a"), "a", "y", held={"title": "x"}).pull
-    assert merged(TITLE, ("a", "a"), "a", "x", held={"title": "x"}, decided={"title": "local"}).push == {
+    assert merged(TITLE, ("a", "a"), "a", "x", entry={"title": "x"}).conflicts
+    assert merged(TITLE, ("a", "a"), "a", "y", entry={"title": "x"}).pull
+    assert merged(TITLE, ("a", "a"), "a", "x", entry={"title": "x"}, decided={"title": "local"}).push == {
         "title": "a"
     }
 

@@ -38,7 +38,7 @@ class Told:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
-        self.link: Any = SimpleNamespace(
+        self.session: Any = SimpleNamespace(
             integration=integration("board-1"),
             declaration=SimpleNamespace(retry_seconds=()),
             now=utc_now,
@@ -51,7 +51,7 @@ class Told:
         return [data["invalidates"] for found, data in self.events if found == kind]
 
 
-def unit(**changes: Any) -> Any:
+def item(**changes: Any) -> Any:
     base = {"integration_id": "board-1", "interaction_id": "i", "entity_id": "ada", "tenant_id": "t"}
     return SimpleNamespace(**{**base, "organization_id": "o", "attempts": 0, **changes})
 
@@ -62,7 +62,7 @@ def test_a_mirror_that_is_given_up(monkeypatch: pytest.MonkeyPatch, error: Excep
     monkeypatch.setattr(trouble, "raise_warning", lambda *_: ("w", False))
     monkeypatch.setattr(trouble, "about", lambda *_, **__: None)
     told, connection = Told(), Connection()
-    Trouble(told.link, Breaker(utc_now), random.Random(1)).take(connection, "me", unit(), error)  # type: ignore[arg-type]
+    Trouble(told.session, Breaker(utc_now), random.Random(1)).take(connection, "me", item(), error)  # type: ignore[arg-type]
     assert told.tags("mapping_changed") == ([OF_ADA] if given_up else [])
 
 
@@ -72,7 +72,7 @@ def test_a_mirror_that_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adoption, "mark_remote", lambda *_: None)
     monkeypatch.setattr(adoption, "read_subject", lambda *_: SimpleNamespace(entity_id="ada"))
     told, connection = Told(), Connection()
-    assert adoption.adopt(told.link, connection, "card", "marker")  # type: ignore[arg-type]
+    assert adoption.adopt(told.session, connection, "card", "marker")  # type: ignore[arg-type]
     assert told.tags("mapping_changed") == [OF_ADA]
 
 
@@ -83,15 +83,15 @@ def test_a_mirror_that_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outward, "confirm_gone", lambda *given: given[-1], raising=False)
     told: list[bool] = []
     provider = SimpleNamespace(restore=lambda *_: Gone(external_id="card"))
-    stock: Any = SimpleNamespace(
-        link=SimpleNamespace(provider=provider, reach=lambda point: None),
+    context: Any = SimpleNamespace(
+        session=SimpleNamespace(provider=provider, reach=lambda point: None),
         connection=None,
         holding=contextlib.nullcontext,
         note_write=lambda *_: 1,
         tell_mapping_changed=lambda: told.append(True),
     )
     mapping: Any = SimpleNamespace(external_id="card", integration_id="board-1", local_id="i")
-    assert outward.restore(stock, mapping, None) is False  # type: ignore[arg-type]
+    assert outward.restore(context, mapping, None) is False  # type: ignore[arg-type]
     assert told == [True]
 
 
@@ -101,6 +101,6 @@ def test_an_integration_that_stops(monkeypatch: pytest.MonkeyPatch, error: Excep
     monkeypatch.setattr(trouble, "set_health", lambda *_: None)
     monkeypatch.setattr(trouble, "raise_warning", lambda *_: ("w", False))
     told, connection = Told(), Connection()
-    close_integration(connection, told.link, error)  # type: ignore[arg-type]
-    announce_state(told.link, "needs_confirmation")
+    close_integration(connection, told.session, error)  # type: ignore[arg-type]
+    announce_state(told.session, "needs_confirmation")
     assert told.tags("state_changed") == [MIRROR, MIRROR]

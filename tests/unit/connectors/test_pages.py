@@ -26,7 +26,7 @@ class Pager:
         return self._answer(cursor)
 
 
-def _link(pager: Pager) -> Any:
+def _session(pager: Pager) -> Any:
     return SimpleNamespace(provider=pager, declaration=SimpleNamespace(title="The server"))
 
 
@@ -42,7 +42,7 @@ def test_the_same_cursor_without_a_change_is_tried_again_later() -> None:
     """A collection that answers 507 for ever with the token it was given (RFC 6578 section 3.6)."""
     pager = Pager(lambda _: ChangePage(changes=(), cursor="t", more=True))
     with pytest.raises(Retry, match="do not move on"):
-        read_pages(_link(pager), "t", _unused)
+        read_pages(_session(pager), "t", _unused)
     assert pager.asked == 1
 
 
@@ -51,7 +51,7 @@ def test_what_came_before_the_standstill_is_kept() -> None:
         return ChangePage(changes=(_change(f"after {cursor}"),), cursor="t", more=True)
 
     pager = Pager(answer)
-    pages = read_pages(_link(pager), None, _unused)
+    pages = read_pages(_session(pager), None, _unused)
     assert isinstance(pages.stopped, Retry)
     assert [change.external_id for change in pages.changes] == ["after None", "after t"]
     assert (pages.cursor, pager.asked) == ("t", 2)
@@ -63,14 +63,14 @@ def test_cursors_that_go_round_in_a_circle_end(length: int) -> None:
         return ChangePage(changes=(), cursor=str((int(cursor or 0) + 1) % length), more=True)
 
     pager = Pager(answer)
-    pages = read_pages(_link(pager), "0", _unused)
+    pages = read_pages(_session(pager), "0", _unused)
     assert isinstance(pages.stopped, Retry)
     assert pager.asked == length
 
 
 def test_new_cursors_without_end_end_too() -> None:
     pager = Pager(lambda cursor: ChangePage(changes=(), cursor=f"{cursor}x", more=True))
-    pages = read_pages(_link(pager), "t", _unused)
+    pages = read_pages(_session(pager), "t", _unused)
     assert isinstance(pages.stopped, Retry)
     assert pager.asked == 100
 
@@ -80,9 +80,9 @@ def test_many_pages_of_changes_are_read_in_several_polls() -> None:
         number = int(cursor or 0) + 1
         return ChangePage(changes=(_change(str(number)),), cursor=str(number), more=number < 150)
 
-    pages = read_pages(_link(Pager(answer)), None, _unused)
+    pages = read_pages(_session(Pager(answer)), None, _unused)
     assert (len(pages.changes), pages.cursor, pages.stopped) == (100, "100", None)
-    pages = read_pages(_link(Pager(answer)), pages.cursor, _unused)
+    pages = read_pages(_session(Pager(answer)), pages.cursor, _unused)
     assert (len(pages.changes), pages.cursor, pages.stopped) == (50, "150", None)
 
 
@@ -92,7 +92,7 @@ def test_pages_before_a_failure_are_not_read_again() -> None:
             raise Retry("out of time")
         return ChangePage(changes=(_change("a"),), cursor="1", more=True)
 
-    pages = read_pages(_link(Pager(answer)), None, _unused)
+    pages = read_pages(_session(Pager(answer)), None, _unused)
     assert (pages.cursor, len(pages.changes), str(pages.stopped)) == ("1", 1, "out of time")
 
 
@@ -102,4 +102,4 @@ def test_a_failure_at_the_first_page_is_the_polls(error: Exception) -> None:
         raise error
 
     with pytest.raises(type(error)):
-        read_pages(_link(Pager(answer)), "t", _unused)
+        read_pages(_session(Pager(answer)), "t", _unused)

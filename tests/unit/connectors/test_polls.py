@@ -23,7 +23,7 @@ def test_the_pause_between_polls(
     monkeypatch.setattr(chores, "received_since", lambda *_: received)
     for name in ("poll", "reconcile", "check_health", "keep_webhook", "look_at_everything", "note_poll"):
         monkeypatch.setattr(chores, name, lambda *_, **__: None)
-    link: Any = SimpleNamespace(
+    session: Any = SimpleNamespace(
         integration=SimpleNamespace(id="board-1", tenant_id="t", organization_id="o"),
         declaration=SimpleNamespace(features=frozenset({"poll", "webhooks"}), poll_seconds=30.0),
         provider=SimpleNamespace(keep_webhook=lambda: None),
@@ -31,7 +31,7 @@ def test_the_pause_between_polls(
         hears=hears,
         now=lambda: _NOW,
     )
-    held: Any = SimpleNamespace(opened=SimpleNamespace(link=link), due={}, failures={}, unusable=None)
-    chores.do_chores(held, None, 1.0, lambda: None)  # type: ignore[arg-type]
-    assert held.due["poll"] - _NOW == timedelta(seconds=pause)
-    assert held.due["look"] - _NOW == timedelta(hours=6)
+    entry: Any = SimpleNamespace(opened=SimpleNamespace(session=session), due={}, failures={}, unusable=None)
+    chores.do_chores(entry, None, 1.0, lambda: None)  # type: ignore[arg-type]
+    assert entry.due["poll"] - _NOW == timedelta(seconds=pause)
+    assert entry.due["look"] - _NOW == timedelta(hours=6)

@@ -12,7 +12,7 @@ from connectors.sdk.addresses import public_address
 from connectors.sdk.declaration import RateLimit
 from connectors.sdk.http_errors import Throttled
 from connectors.service.http_client import make_client
-from connectors.service.rate_limit import TokenBuckets
+from connectors.service.rate_limit import SlidingWindowLimiter
 from connectors.sync.breaker import Breaker
 from connectors.sync.external_url import safe_url
 from connectors.sync.failure_policy import pause_before
@@ -36,7 +36,7 @@ class Clock:
 def test_no_window_ever_holds_more_than_its_limit() -> None:
     clock = Clock()
     limits = (RateLimit(requests=10, seconds=1), RateLimit(requests=25, seconds=10))
-    buckets = TokenBuckets(limits, clock=clock, sleep=clock.sleep)
+    buckets = SlidingWindowLimiter(limits, clock=clock, sleep=clock.sleep)
     taken = []
     for _ in range(60):
         assert buckets.take(60)
@@ -49,7 +49,7 @@ def test_no_window_ever_holds_more_than_its_limit() -> None:
 
 def test_a_turn_that_would_take_too_long_is_not_waited_for() -> None:
     clock = Clock()
-    buckets = TokenBuckets((RateLimit(requests=1, seconds=100),), clock=clock, sleep=clock.sleep)
+    buckets = SlidingWindowLimiter((RateLimit(requests=1, seconds=100),), clock=clock, sleep=clock.sleep)
     assert buckets.take(1)
     assert not buckets.take(1)
     assert clock.time == 0
@@ -100,7 +100,7 @@ def test_a_test_of_the_water_that_found_no_work_is_given_to_the_next() -> None:
 def test_room_is_asked_for_before_work_is_begun() -> None:
     clock = Clock()
     limits = (RateLimit(requests=2, seconds=1), RateLimit(requests=5, seconds=10))
-    buckets = TokenBuckets(limits, clock=clock, sleep=clock.sleep)
+    buckets = SlidingWindowLimiter(limits, clock=clock, sleep=clock.sleep)
     assert buckets.has_room(2)
     assert buckets.has_room(3), "no limit is asked for more than it ever lets through"
     assert buckets.take(0)
@@ -142,7 +142,7 @@ def test_the_checked_address_is_the_one_that_is_used(monkeypatch: pytest.MonkeyP
         seen.append(request)
         return httpx2.Response(302, headers={"location": "https://127.0.0.1/"})
 
-    buckets = TokenBuckets(())
+    buckets = SlidingWindowLimiter(())
     with make_client(buckets, public_addresses_only=True, transport=httpx2.MockTransport(answer)) as client:
         assert client.get("https://hooks.example/x").status_code == 302, "redirects are not followed"
         assert seen[0].url.host == "93.184.216.34"
@@ -154,7 +154,7 @@ def test_the_checked_address_is_the_one_that_is_used(monkeypatch: pytest.MonkeyP
 
 def test_a_request_without_a_turn_is_put_off() -> None:
     clock = Clock()
-    buckets = TokenBuckets((RateLimit(requests=1, seconds=100),), clock=clock, sleep=clock.sleep)
+    buckets = SlidingWindowLimiter((RateLimit(requests=1, seconds=100),), clock=clock, sleep=clock.sleep)
     ok = httpx2.MockTransport(lambda _: httpx2.Response(200))
     with make_client(buckets, public_addresses_only=False, transport=ok) as client:
         assert client.get("https://api.example/").status_code == 200

@@ -32,10 +32,10 @@ class Address:
         self.look(monkeypatch)
         self.health.ready = True
         declaration = SimpleNamespace(features={"webhooks"})
-        held = SimpleNamespace(
-            takes_in=True, opened=SimpleNamespace(link=SimpleNamespace(declaration=declaration))
+        entry = SimpleNamespace(
+            takes_in=True, opened=SimpleNamespace(session=SimpleNamespace(declaration=declaration))
         )
-        book: Any = SimpleNamespace(get=lambda name: held if name == "board-1" else None)
+        book: Any = SimpleNamespace(get=lambda name: entry if name == "board-1" else None)
         self.app = WebhookApp(Settings(), book, None, lambda: None, self.health)
 
     def look(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import orjson
 from domain.decide import decide
 from domain.decision import Decision
 from domain.model import Interaction
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from schemas.instants import format_instant
@@ -49,7 +49,7 @@ class Publisher:
     """
 
     def __init__(self) -> None:
-        self.world = World()
+        self.world = UnitOfWork()
         self.offset = 0
         self.minutes = 0.0
 

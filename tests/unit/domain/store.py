@@ -16,7 +16,7 @@ from domain.log_identity import log_identity
 from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry
 from domain.read_set import may_move
 from domain.undo import target_command_id
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionCreate, InteractionRecomputeNext, InteractionUndo
 
@@ -39,8 +39,8 @@ class Store:
         self.write(world, decisions)
         return decisions
 
-    def load(self, commands: Sequence[Command | Refused]) -> World:
-        world = World()
+    def load(self, commands: Sequence[Command | Refused]) -> UnitOfWork:
+        world = UnitOfWork()
         for command in commands:
             wanted = [log_identity(command)]
             if isinstance(command, Command) and isinstance(command.payload, InteractionUndo):
@@ -127,7 +127,7 @@ class Store:
         overdue = [row for row in planned if row.due_phase == 2]
         return len(planned), len(overdue), len([row for row in rows if row.status == "done"])
 
-    def write(self, world: World, decisions: list[Decision]) -> None:
+    def write(self, world: UnitOfWork, decisions: list[Decision]) -> None:
         inserted, updated, deleted = world.changed_interactions()
         for row in inserted:
             assert row.id not in self.interactions
@@ -154,7 +154,7 @@ class Store:
             if decision.logged:
                 self.keep(log_identity(decision.command), world)
 
-    def keep(self, identity: tuple[str, str, str], world: World) -> None:
+    def keep(self, identity: tuple[str, str, str], world: UnitOfWork) -> None:
         """A row of the command log: what it keeps must survive its JSON columns."""
         assert identity not in self.log
         entry = world.log[identity]

@@ -9,7 +9,7 @@ import pytest
 
 from domain.decide import fold
 from domain.decision import Decision
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 
@@ -39,12 +39,12 @@ def command(number: int, data: dict[str, Any], *, tenant: str = TENANT, key: str
     return decode_record(record, no_avro)
 
 
-def run(world: World, *commands: Command | Refused) -> list[Decision]:
+def run(world: UnitOfWork, *commands: Command | Refused) -> list[Decision]:
     return fold(world, commands)
 
 
 def test_setting_a_flag_is_applied_once_and_then_changes_nothing() -> None:
-    world = World()
+    world = UnitOfWork()
     decisions = run(world, *(command(n, {"flag": SYNC, "enabled": on}) for n, on in enumerate((True, True))))
     assert [decision.outcome for decision in decisions] == ["applied", "no_op"]
     assert decisions[0].result["invalidates"] == [f"customers:feature-flags:{TENANT}"]
@@ -54,25 +54,25 @@ def test_setting_a_flag_is_applied_once_and_then_changes_nothing() -> None:
 
 
 def test_a_flag_that_was_never_set_is_set_even_to_its_default() -> None:
-    (decision,) = run(World(), command(1, {"flag": SYNC, "enabled": False}))
+    (decision,) = run(UnitOfWork(), command(1, {"flag": SYNC, "enabled": False}))
     assert decision.outcome == "applied"
 
 
 def test_underscores_name_the_same_flag() -> None:
-    world = World()
+    world = UnitOfWork()
     run(world, command(1, {"flag": SYNC.replace("-", "_"), "enabled": True}))
     assert world.flags == {(TENANT, SYNC): True}
 
 
 def test_each_tenant_has_its_own() -> None:
-    world = World()
+    world = UnitOfWork()
     run(world, command(1, {"flag": SYNC, "enabled": True}))
     (decision,) = run(world, command(2, {"flag": SYNC, "enabled": True}, tenant=OTHER))
     assert decision.outcome == "applied"
 
 
 def test_only_validating_sets_nothing() -> None:
-    world = World()
+    world = UnitOfWork()
     (decision,) = run(world, command(1, {"flag": SYNC, "enabled": True, "validateOnly": True}))
     assert (decision.outcome, decision.logged, world.flags) == ("applied", False, {})
 
@@ -99,5 +99,5 @@ def test_the_key_must_be_the_tenant() -> None:
 
 
 def test_a_flag_has_no_version_to_expect() -> None:
-    (decision,) = run(World(), command(1, {"flag": SYNC, "enabled": True, "expectedVersion": 1}))
+    (decision,) = run(UnitOfWork(), command(1, {"flag": SYNC, "enabled": True, "expectedVersion": 1}))
     assert decision.result["problem"]["code"] == "expected_version_not_supported"

@@ -7,7 +7,7 @@ import gc
 import orjson
 
 from domain.decide import fold
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from tests.harness.histories import history
@@ -22,7 +22,7 @@ def _batch() -> None:
         value = orjson.dumps(message) if offset % 11 else b"\x80 no command"
         record = Record("commands", 0, offset, 1_767_225_600_000, message["entityid"].encode(), value, ())
         commands.append(decode_record(record, never_avro))
-    decisions = fold(World(), commands)
+    decisions = fold(UnitOfWork(), commands)
     refused = [command for command in commands if isinstance(command, Refused)]
     assert len(refused) > 40
     assert {decision.outcome for decision in decisions} == {"applied", "rejected", "no_op", "duplicate"}

@@ -7,7 +7,7 @@ import pytest
 
 from domain.decision import Decision
 from domain.log_identity import NO_SCOPE, log_identity
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
 from tests.unit.domain.commands import ADA, ORGANIZATION, TENANT, Publisher, at, interaction_id, never_avro
@@ -131,7 +131,7 @@ def test_an_undecodable_record_leaves_its_own_id_free(log: Publisher) -> None:
 
 
 def test_a_refused_record_changes_no_world() -> None:
-    world = World()
+    world = UnitOfWork()
     publisher = Publisher()
     publisher.world = world
     publisher.send("interaction.create", {"colour": "red"})

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from api import result_consumer as outcome_listener
-from api.result_consumer import OutcomeListener
+from api.result_consumer import ResultConsumer
 from runtime import supervised_thread
 from runtime.settings import Settings
 from schemas.errors import Stop
@@ -30,7 +30,7 @@ def test_a_failed_listener_ends_its_process(
         raise Stop("no such property")
 
     monkeypatch.setattr(outcome_listener, "make_consumer", fails)
-    listener = OutcomeListener(Settings(), lambda _: None)
+    listener = ResultConsumer(Settings(), lambda _: None)
     listener.start()
     listener._thread.join(10)
     assert signals == [(os.getpid(), signal.SIGTERM)]

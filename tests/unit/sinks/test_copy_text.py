@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from sinks.array_literals import ARRAYS
-from sinks.bulk_insert import NewRows
+from sinks.bulk_insert import BulkInsert
 
 _HOSTILE = ("a\n", "a\tb", "a\\", "\\.", "\\N", "a\r", '"', ",", "}", "{", "a,b", '\\"')
 
 
 @pytest.mark.parametrize("text", _HOSTILE, ids=repr)
 def test_a_row_stays_one_line_of_its_columns(text: str) -> None:
-    rows = NewRows("t", ("tenant_id", "title", "result", "command_id"))
+    rows = BulkInsert("t", ("tenant_id", "title", "result", "command_id"))
     made = rows.text([(text, text, text, text), (None, "next", "{}", "row")]).decode()
     lines = made.split("\n")
     assert lines[1:] == ["\\N\tnext\t{}\trow", ""]

@@ -11,10 +11,10 @@ from runtime.settings import Settings
 from schemas.errors import Stop
 from sinks.attempts import Attempt
 from streams.applier import consumer as reader
-from streams.applier.batches import Flight, HandOver
+from streams.applier.batches import BatchQueue, InFlight
 from streams.applier.careful import Careful
 from streams.applier.consumer import Reader
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.upkeep import Upkeep
 
 
@@ -152,15 +152,15 @@ def test_groups_are_small_again_for_the_next_owner() -> None:
 
 def test_partitions_that_need_no_care_are_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "make_consumer", lambda *_, **__: None)
-    flight, stop = Flight(), threading.Event()
+    in_flight, stop = InFlight(), threading.Event()
     some = Reader(
         Settings(),
         lambda _: ("", {}),
-        flight,
-        HandOver(1),
-        Pulse(),
+        in_flight,
+        BatchQueue(1),
+        Heartbeat(),
         stop,
-        Upkeep(Settings(), flight, stop),
+        Upkeep(Settings(), in_flight, stop),
     )
     some._careful, _ = _careful(Attempt(2, None, None, 0, 0))
     taken: list[list[int]] = []

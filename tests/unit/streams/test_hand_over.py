@@ -12,9 +12,9 @@ from confluent_kafka import TopicPartition
 from runtime.settings import Settings
 from schemas.errors import Stop
 from streams.applier import consumer as reader_module
-from streams.applier.batches import Batch, Flight, HandOver
+from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.consumer import Reader
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.run_role import _abandoning
 from streams.upkeep import Upkeep
 
@@ -48,21 +48,21 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> IdleConsumer:
     return fake
 
 
-def _reader(flight: Flight, batches: HandOver) -> Reader:
+def _reader(in_flight: InFlight, batches: BatchQueue) -> Reader:
     stop = threading.Event()
-    upkeep = Upkeep(Settings(), flight, stop)
-    return Reader(Settings(), lambda _: ("", {}), flight, batches, Pulse(), stop, upkeep)
+    upkeep = Upkeep(Settings(), in_flight, stop)
+    return Reader(Settings(), lambda _: ("", {}), in_flight, batches, Heartbeat(), stop, upkeep)
 
 
 def _batch() -> Batch:
     some: list[Any] = [None]
-    return Batch(epoch=0, commands=some, starts={0: 0}, ends={0: 1})
+    return Batch(generation=0, commands=some, starts={0: 0}, ends={0: 1})
 
 
 def test_a_revocation_pushes_the_batch_that_waits_for_room(consumer: IdleConsumer) -> None:
-    flight, batches = Flight(), HandOver(1)
-    reader = _reader(flight, batches)
-    flight.depart()
+    in_flight, batches = InFlight(), BatchQueue(1)
+    reader = _reader(in_flight, batches)
+    in_flight.depart()
     batches.put(_batch())  # the writer is busy with it
     consumer.on_poll = lambda: reader._revoked(consumer, [])  # type: ignore[arg-type]
     landed: list[Batch] = []
@@ -72,7 +72,7 @@ def test_a_revocation_pushes_the_batch_that_waits_for_room(consumer: IdleConsume
         while len(landed) < 2:
             for batch in batches.take(10):
                 landed.append(batch)
-                flight.land()
+                in_flight.land()
 
     busy = threading.Event()
     thread = threading.Thread(target=writer)
@@ -86,20 +86,20 @@ def test_a_revocation_pushes_the_batch_that_waits_for_room(consumer: IdleConsume
     reader._idle = idle  # type: ignore[method-assign]
     began = time.monotonic()
     waiting = _batch()
-    reader._hand_over(waiting)
+    reader._enqueue(waiting)
     thread.join(10)
     assert time.monotonic() - began < 10, "the rebalance waited for a batch that only its own thread can push"
     assert landed[1] is waiting
-    assert flight.empty()
+    assert in_flight.empty()
 
 
 def test_a_lost_ownership_voids_the_batch_that_waits_for_room(consumer: IdleConsumer) -> None:
-    flight, batches = Flight(), HandOver(1)
-    reader = _reader(flight, batches)
+    in_flight, batches = InFlight(), BatchQueue(1)
+    reader = _reader(in_flight, batches)
     batches.put(_batch())
     consumer.on_poll = lambda: reader._lost(consumer, [])  # type: ignore[arg-type]
-    reader._hand_over(_batch())
-    assert flight.empty()
+    reader._enqueue(_batch())
+    assert in_flight.empty()
     assert len(batches.take(0)) == 1
 
 
@@ -107,9 +107,9 @@ def test_what_could_not_land_is_not_waited_for_twice(
     consumer: IdleConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader_module, "_DRAIN_SECONDS", 0.2)
-    flight = Flight()
-    reader = _reader(flight, HandOver(1))
-    flight.depart()
+    in_flight = InFlight()
+    reader = _reader(in_flight, BatchQueue(1))
+    in_flight.depart()
     with pytest.raises(Stop, match="rebalance could not wait"):
         reader._revoked(consumer, [])  # type: ignore[arg-type]
     began = time.monotonic()
@@ -119,23 +119,23 @@ def test_what_could_not_land_is_not_waited_for_twice(
 
 
 def test_a_failed_stage_lets_the_others_end_at_once() -> None:
-    flight = Flight()
-    flight.depart()
+    in_flight = InFlight()
+    in_flight.depart()
     batch = _batch()
 
     def fails() -> None:
         raise Stop("fenced")
 
     with pytest.raises(Stop, match="fenced"):
-        _abandoning(flight, fails)()
-    assert flight.empty()
-    assert flight.drain(0.0)
-    assert not flight.current(batch)
+        _abandoning(in_flight, fails)()
+    assert in_flight.empty()
+    assert in_flight.drain(0.0)
+    assert not in_flight.current(batch)
 
 
 def test_a_failed_callback_ends_the_reader(consumer: IdleConsumer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client would let it out as something that no ``except BaseException`` catches."""
-    reader = _reader(Flight(), HandOver(1))
+    reader = _reader(InFlight(), BatchQueue(1))
 
     def fails(*_: object) -> None:
         raise Stop("the broker refuses")

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from runtime.settings import Settings
-from streams.applier.batches import Batch, Flight, HandOver
+from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.writer import Writer
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 
 
 class Noting:
@@ -33,26 +33,26 @@ class Noting:
         return [SimpleNamespace(outcome="applied", command=command) for command in commands]
 
 
-def _batch(epoch: int, places: list[tuple[int, int]], starts: dict[int, int]) -> Batch:
+def _batch(generation: int, places: list[tuple[int, int]], starts: dict[int, int]) -> Batch:
     commands: list[Any] = [SimpleNamespace(record=SimpleNamespace(partition=p, offset=o)) for p, o in places]
-    return Batch(epoch=epoch, commands=commands, starts=starts, ends={p: o + 1 for p, o in places})
+    return Batch(generation=generation, commands=commands, starts=starts, ends={p: o + 1 for p, o in places})
 
 
-def _run(flight: Flight, batches: list[Batch], wanted: int) -> tuple[Noting, list[Batch]]:
-    waiting, applied, stop = HandOver(10), HandOver(10), threading.Event()
+def _run(in_flight: InFlight, batches: list[Batch], wanted: int) -> tuple[Noting, list[Batch]]:
+    waiting, applied, stop = BatchQueue(10), BatchQueue(10), threading.Event()
     for batch in batches:
-        flight.depart()
+        in_flight.depart()
         assert waiting.put(batch, 0)
-    writer = Writer(Settings(), lambda _: b"", flight, waiting, applied, Pulse(), stop)
+    writer = Writer(Settings(), lambda _: b"", in_flight, waiting, applied, Heartbeat(), stop)
     noting = Noting(stop, wanted)
     writer._transaction = noting  # type: ignore[assignment]
     done: list[Batch] = []
 
     def publisher() -> None:
-        while not (stop.is_set() and flight.empty()):
+        while not (stop.is_set() and in_flight.empty()):
             for batch in applied.take(0.05):
                 done.append(batch)
-                flight.land()
+                in_flight.land()
 
     thread = threading.Thread(target=publisher)
     thread.start()
@@ -62,28 +62,28 @@ def _run(flight: Flight, batches: list[Batch], wanted: int) -> tuple[Noting, lis
 
 
 def test_small_batches_that_wait_share_a_transaction() -> None:
-    flight = Flight()
+    in_flight = InFlight()
     # Offset 12 of partition 0 is a marker.
     batches = [
         _batch(0, [(0, 10), (0, 11)], {0: 9}),
         _batch(0, [(1, 5)], {1: 5}),
         _batch(0, [(0, 13), (1, 6)], {0: 12, 1: 6}),
     ]
-    noting, done = _run(flight, batches, 5)
+    noting, done = _run(in_flight, batches, 5)
     assert noting.applied == [([(0, 10), (0, 11), (1, 5), (0, 13), (1, 6)], {0: 9, 1: 5})]
     (batch,) = done
     assert batch.ends == {0: 14, 1: 7}
     assert [decision.command for decision in batch.decisions] == list(batch.commands)
-    assert flight.empty()
+    assert in_flight.empty()
 
 
 @pytest.mark.parametrize("old", [0, 1])
 def test_a_batch_of_an_ownership_that_ended_takes_nothing_with_it(old: int) -> None:
-    flight = Flight()
-    flight.epoch = 1
+    in_flight = InFlight()
+    in_flight.generation = 1
     batches = [_batch(old, [(0, 10)], {0: 10}), _batch(1, [(1, 5)], {1: 5})]
     wanted = 1 + old
-    noting, done = _run(flight, batches, wanted)
+    noting, done = _run(in_flight, batches, wanted)
     assert [place for places, _ in noting.applied for place in places] == [(0, 10), (1, 5)][-wanted:]
     assert len(done) == 1
-    assert flight.empty()
+    assert in_flight.empty()

@@ -11,9 +11,9 @@ import psycopg
 
 from runtime.settings import Settings
 from schemas.errors import Retry
-from streams.applier.batches import Batch, Flight, HandOver
+from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.writer import Writer
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 
 
 class Slow:
@@ -39,9 +39,11 @@ def _command(partition: int, offset: int) -> Any:
 
 def test_pieces_grow_smaller_until_they_go_through() -> None:
     places = [(0, 10), (1, 5), (0, 11), (0, 13), (1, 6)]  # 12 is a marker
-    batch = Batch(epoch=0, commands=[_command(*at) for at in places], starts={0: 9, 1: 5}, ends={0: 14, 1: 7})
+    batch = Batch(
+        generation=0, commands=[_command(*at) for at in places], starts={0: 9, 1: 5}, ends={0: 14, 1: 7}
+    )
     writer = Writer(
-        Settings(), lambda _: b"", Flight(), HandOver(10), HandOver(10), Pulse(), threading.Event()
+        Settings(), lambda _: b"", InFlight(), BatchQueue(10), BatchQueue(10), Heartbeat(), threading.Event()
     )
     slow = Slow()
     writer._transaction = slow  # type: ignore[assignment]

@@ -13,15 +13,15 @@ import pytest
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 
 from domain.decide import fold
-from domain.unit_of_work import World
+from domain.unit_of_work import UnitOfWork
 from runtime.settings import Settings
 from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.errors import Retry, Stop
 from streams import transactional_producer as results_producer
-from streams.applier.batches import Batch, Flight, HandOver
+from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.publisher import Publisher
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.transactional_producer import ResultsProducer
 
 
@@ -74,9 +74,11 @@ class FakeProducer:
         return answer
 
 
-def _publisher(flight: Flight, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Publisher:
+def _publisher(in_flight: InFlight, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Publisher:
     monkeypatch.setattr("streams.applier.publisher.result_record", lambda *_: (b"key", b"value", []))
-    publisher = Publisher(Settings(), lambda *_: b"", flight, HandOver(10), Pulse(), threading.Event())
+    publisher = Publisher(
+        Settings(), lambda *_: b"", in_flight, BatchQueue(10), Heartbeat(), threading.Event()
+    )
     publisher._producer = producer  # type: ignore[assignment]
     return publisher
 
@@ -87,7 +89,7 @@ def _batch(*offsets: int) -> Batch:
         for offset in offsets
     ]
     return Batch(
-        epoch=0,
+        generation=0,
         commands=(),
         starts={0: offsets[0]},
         ends={0: offsets[-1] + 1},
@@ -96,21 +98,21 @@ def _batch(*offsets: int) -> Batch:
 
 
 def test_a_batch_that_is_lost_while_it_is_sent_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    flight = Flight()
+    in_flight = InFlight()
 
     def lose_and_win_back() -> None:
-        flight.epoch += 1
-        flight.membership = "newest"  # the broker would take offsets under it
+        in_flight.generation += 1
+        in_flight.membership = "newest"  # the broker would take offsets under it
 
     client = FakeClient(lose_and_win_back)
-    _publisher(flight, FakeProducer(client), monkeypatch)._publish([_batch(7, 8)])
+    _publisher(in_flight, FakeProducer(client), monkeypatch)._publish([_batch(7, 8)])
     assert client.calls == ["begin", "produce", "produce", "abort"]
 
 
 def test_nothing_is_sent_while_an_earlier_transaction_is_undecided(monkeypatch: pytest.MonkeyPatch) -> None:
     client = FakeClient()
     producer = FakeProducer(client, [Retry("unstable"), Retry("unstable"), {0: 8}])
-    publisher = _publisher(Flight(), producer, monkeypatch)
+    publisher = _publisher(InFlight(), producer, monkeypatch)
     publisher._unsure = True
     publisher._publish([_batch(7, 8)])
     assert client.calls == ["begin", "produce", "offsets [(0, 9)]", "commit"], "offset 7 was published before"
@@ -128,13 +130,13 @@ def test_an_open_transaction_does_not_read_as_nothing_published(monkeypatch: pyt
             return {asked[0].group_id: found}
 
     monkeypatch.setattr(results_producer, "make_admin", lambda _: Admin())
-    producer = ResultsProducer(Settings(), Pulse(), threading.Event())
+    producer = ResultsProducer(Settings(), Heartbeat(), threading.Event())
     with pytest.raises(Retry, match="partition 0"):
         producer.published("group", "commands", [0])
 
 
 def test_results_that_are_known_already_wait_for_company(monkeypatch: pytest.MonkeyPatch) -> None:
-    publisher = _publisher(Flight(), FakeProducer(FakeClient()), monkeypatch)
+    publisher = _publisher(InFlight(), FakeProducer(FakeClient()), monkeypatch)
     known, also_known, awaited, later = (_batch(number) for number in range(4))
     monkeypatch.setattr(
         "streams.applier.publisher.all_told", lambda of: of in (known.decisions, also_known.decisions)
@@ -175,11 +177,11 @@ class Picky(FakeClient):
 
 def _dead(offset: int, size: int) -> Any:
     record = Record("commands", 0, offset, 1_800_000_000_000, b"key", b"x" * size, ())
-    return fold(World(), [decode_record(record, lambda _: ("", {}))])[0]
+    return fold(UnitOfWork(), [decode_record(record, lambda _: ("", {}))])[0]
 
 
-def _real(flight: Flight, client: FakeClient) -> Publisher:
-    publisher = Publisher(Settings(), orjson.dumps, flight, HandOver(10), Pulse(), threading.Event())
+def _real(in_flight: InFlight, client: FakeClient) -> Publisher:
+    publisher = Publisher(Settings(), orjson.dumps, in_flight, BatchQueue(10), Heartbeat(), threading.Event())
     publisher._producer = FakeProducer(client)  # type: ignore[assignment]
     return publisher
 
@@ -188,7 +190,7 @@ def _real(flight: Flight, client: FakeClient) -> Publisher:
 def test_a_dead_letter_that_is_refused_goes_out_without_its_value(at_once: bool) -> None:
     client = Picky(5_000, at_once=at_once)
     batch = Batch(0, (), {0: 0}, {0: 3}, [_dead(0, 4_000), _dead(1, 6_000), _dead(2, 10)])
-    assert _real(Flight(), client)._publish([batch])
+    assert _real(InFlight(), client)._publish([batch])
     assert [len(value) for topic, value in client.values if topic == "dead-letters"] == [4_000, 0, 10]
     assert len([1 for topic, _ in client.values if topic == "results"]) == 3
     assert client.calls == ["begin", "abort", "begin", "offsets [(0, 3)]", "commit"]
@@ -198,7 +200,7 @@ def test_a_result_that_is_refused_goes_out_without_its_details() -> None:
     client = Picky(1_500)
     decision = _dead(0, 10)
     decision.result["problem"]["detail"] = "d" * 5_000
-    assert _real(Flight(), client)._publish([Batch(0, (), {0: 0}, {0: 1}, [decision])])
+    assert _real(InFlight(), client)._publish([Batch(0, (), {0: 0}, {0: 1}, [decision])])
     (value,) = [orjson.loads(value) for topic, value in client.values if topic == "results"]
     assert (value["outcome"], value["commandOffset"]) == ("rejected", 0)
     assert value["warnings"][0]["code"] == "result_incomplete"
@@ -207,7 +209,7 @@ def test_a_result_that_is_refused_goes_out_without_its_details() -> None:
 def test_what_is_refused_in_any_form_ends_the_process_and_says_where() -> None:
     client = Picky(0, code=KafkaError.POLICY_VIOLATION)
     with pytest.raises(Stop, match="partition 0, offset 5"):
-        _real(Flight(), client)._publish([Batch(0, (), {0: 5}, {0: 6}, [_dead(5, 10)])])
+        _real(InFlight(), client)._publish([Batch(0, (), {0: 5}, {0: 6}, [_dead(5, 10)])])
 
 
 def test_a_stored_outcome_that_cannot_be_encoded_goes_out_without_its_details() -> None:
@@ -217,7 +219,7 @@ def test_a_stored_outcome_that_cannot_be_encoded_goes_out_without_its_details() 
         return b"bare"
 
     client = Picky(100)
-    publisher = _real(Flight(), client)
+    publisher = _real(InFlight(), client)
     publisher._encode = encode
     assert publisher._publish([Batch(0, (), {0: 0}, {0: 1}, [_dead(0, 10)])])
     assert ("results", b"bare") in client.values
@@ -236,12 +238,12 @@ class Refusing(FakeClient):
 
 
 def test_no_later_offsets_pass_a_batch_that_is_given_up() -> None:
-    flight, client = Flight(), FakeClient()
-    publisher = _real(flight, client)
+    in_flight, client = InFlight(), FakeClient()
+    publisher = _real(in_flight, client)
     publisher._producer = FakeProducer(Refusing(publisher._stop))  # type: ignore[assignment]
     first, later = Batch(0, (), {0: 0}, {0: 1}, [_dead(0, 10)]), Batch(0, (), {0: 1}, {0: 2}, [_dead(1, 10)])
     for batch in (first, later):
-        flight.depart()
+        in_flight.depart()
         publisher._applied.put(batch)
     publisher._stop.set()
     publisher.run()

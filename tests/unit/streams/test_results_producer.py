@@ -10,7 +10,7 @@ import pytest
 
 from runtime.settings import Settings
 from streams import transactional_producer as results_producer
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.transactional_producer import ResultsProducer
 
 
@@ -49,7 +49,7 @@ def slots(monkeypatch: pytest.MonkeyPatch) -> list[FakeSlot]:
 
 @pytest.fixture
 def producer(slots: list[FakeSlot]) -> ResultsProducer:
-    return ResultsProducer(Settings(), Pulse(), threading.Event())
+    return ResultsProducer(Settings(), Heartbeat(), threading.Event())
 
 
 def _open(producer: ResultsProducer) -> Client:

@@ -11,7 +11,7 @@ import pytest
 from schemas.errors import Stop
 from streams import app
 from streams.app import StageService
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 
 
 def test_a_hanging_stage_does_not_keep_a_failed_worker(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,7 +26,7 @@ def test_a_hanging_stage_does_not_keep_a_failed_worker(monkeypatch: pytest.Monke
 
     async def run() -> float:
         stages = [("fails", fails), ("hangs", hangs), ("hangs too", hangs)]
-        service = StageService("test", stages, Pulse(), stop)
+        service = StageService("test", stages, Heartbeat(), stop)
         await service.on_start()
         await asyncio.to_thread(stop.wait, 30)
         began = time.monotonic()
@@ -46,10 +46,10 @@ async def _after(waited: asyncio.Future[float] | object, release: threading.Even
 
 
 def test_a_stage_that_promised_to_beat_sooner_is_silent_sooner() -> None:
-    pulse = Pulse()
-    pulse.beat("writer")
-    pulse.beat("publisher", within=0.05)
+    heartbeat = Heartbeat()
+    heartbeat.beat("writer")
+    heartbeat.beat("publisher", within=0.05)
     time.sleep(0.1)
-    assert pulse.silent(60) == ["publisher"]
-    pulse.beat("publisher")
-    assert pulse.silent(60) == []
+    assert heartbeat.silent(60) == ["publisher"]
+    heartbeat.beat("publisher")
+    assert heartbeat.silent(60) == []

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from streams.stall_detector import Standstill
+from streams.stall_detector import StallDetector
 
 
 def test_a_place_that_does_not_move_is_named_after_the_patience() -> None:
-    standstill = Standstill(10)
+    standstill = StallDetector(10)
     assert standstill.look({1: 5, 2: 7}, 0) == []
     assert standstill.look({1: 5, 2: 8}, 9) == []
     assert standstill.look({1: 5, 2: 8}, 18) == []
@@ -14,7 +14,7 @@ def test_a_place_that_does_not_move_is_named_after_the_patience() -> None:
 
 
 def test_while_others_move_a_place_may_wait_ten_times_as_long() -> None:
-    standstill = Standstill(10)
+    standstill = StallDetector(10)
     for second in range(0, 96, 5):
         assert standstill.look({1: 5, 2: second}, second) == []
         assert standstill.look({1: 5}, second + 1, moved=True) == []
@@ -22,7 +22,7 @@ def test_while_others_move_a_place_may_wait_ten_times_as_long() -> None:
 
 
 def test_a_place_without_work_starts_anew_with_the_next_record() -> None:
-    standstill = Standstill(10)
+    standstill = StallDetector(10)
     standstill.look({1: 5}, 0)
     standstill.look({}, 9)
     assert standstill.look({1: 5}, 11) == []
@@ -30,7 +30,7 @@ def test_a_place_without_work_starts_anew_with_the_next_record() -> None:
 
 
 def test_time_without_servers_does_not_count() -> None:
-    standstill = Standstill(10)
+    standstill = StallDetector(10)
     standstill.look({1: 5}, 0)
     standstill.forgive()
     assert standstill.look({1: 5}, 60) == []

@@ -13,7 +13,7 @@ from schemas.errors import Retry, Stop
 from sinks.positions import Progress
 from streams.applier import start_offsets
 from streams.applier.start_offsets import Start, StartOffsets, start_of
-from streams.heartbeat import Pulse
+from streams.heartbeat import Heartbeat
 from streams.partition_ends import PartitionEnds
 
 _LOG = PartitionEnds(low=0, stable=100, high=100)
@@ -82,7 +82,7 @@ def servers(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def _find(consumer: Any, stop: threading.Event | None = None) -> dict[int, Start]:
-    positions = StartOffsets(Settings(), Pulse(), stop or _Impatient(), lambda: None)
+    positions = StartOffsets(Settings(), Heartbeat(), stop or _Impatient(), lambda: None)
     return positions.find(consumer, [TopicPartition("t", 0)])
 
 

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from runtime.settings import Settings
-from streams.applier.batches import Flight
+from streams.applier.batches import InFlight
 from streams.upkeep import Upkeep
 
 
@@ -21,9 +21,9 @@ class Statements:
 
 
 def test_the_marker_that_ends_a_partition_is_passed_over() -> None:
-    flight, connection = Flight(), Statements()
-    flight.published[3] = 41
-    upkeep = Upkeep(Settings(), flight, threading.Event())
+    in_flight, connection = InFlight(), Statements()
+    in_flight.published[3] = 41
+    upkeep = Upkeep(Settings(), in_flight, threading.Event())
     upkeep.tails[3] = (41, 42)
     upkeep._note(connection, upkeep._fresh())  # type: ignore[arg-type]
     results, markers = connection.values

@@ -8,8 +8,8 @@ import pytest
 
 from runtime.health import Health
 from runtime.settings import Settings
-from streams.heartbeat import Pulse
-from streams.stall_detector import Standstill, _Watch
+from streams.heartbeat import Heartbeat
+from streams.stall_detector import StallDetector, _Watch
 from streams.waiting import Waiting
 
 _STAGES = ("consumed", "applied", "results", "events")
@@ -32,8 +32,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
 
 @pytest.mark.parametrize("stage", _STAGES)
 def test_a_stage_that_stands_still_is_noticed_within_two_minutes(clock: _Clock, stage: str) -> None:
-    health, standstill = Health(), Standstill(Settings().stuck_after_seconds)
-    watch = _Watch(Settings(), lambda _: ([], False), Pulse(), threading.Event(), health)
+    health, standstill = Health(), StallDetector(Settings().stuck_after_seconds)
+    watch = _Watch(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
     for clock.now in range(0, 60, 5):
         assert watch._looked(standstill, [_waiting(stage)], moved=False) is None
         assert health.reasons() == []
@@ -48,24 +48,24 @@ def test_a_stage_that_stands_still_is_noticed_within_two_minutes(clock: _Clock, 
 
 
 def test_what_moves_is_no_stall(clock: _Clock) -> None:
-    health, standstill = Health(), Standstill(120)
-    watch = _Watch(Settings(), lambda _: ([], False), Pulse(), threading.Event(), health)
+    health, standstill = Health(), StallDetector(120)
+    watch = _Watch(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
     for clock.now in range(0, 600, 5):
         assert watch._looked(standstill, [_waiting("applied", at=int(clock.now))], moved=False) is None
         assert health.reasons() == []
 
 
 def test_what_no_restart_mends_is_said_and_ends_nobody(clock: _Clock) -> None:
-    health, standstill = Health(), Standstill(120)
-    watch = _Watch(Settings(), lambda _: ([], False), Pulse(), threading.Event(), health)
+    health, standstill = Health(), StallDetector(120)
+    watch = _Watch(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
     for clock.now in range(0, 600, 5):
         assert watch._looked(standstill, [_waiting("consumed", mended=False)], moved=False) is None
     assert [stall.stage for stall in health.stalls()] == ["consumed"]
 
 
 def test_a_stall_that_is_over_is_forgotten(clock: _Clock) -> None:
-    health, standstill = Health(), Standstill(120)
-    watch = _Watch(Settings(), lambda _: ([], False), Pulse(), threading.Event(), health)
+    health, standstill = Health(), StallDetector(120)
+    watch = _Watch(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
     watch._looked(standstill, [_waiting("applied")], moved=False)
     clock.now = 100
     watch._looked(standstill, [_waiting("applied")], moved=False)
