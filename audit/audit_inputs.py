@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from audit.dead_letters import COMMANDS, Letters
+from audit.dead_letters import COMMANDS, DeadLetters
 from audit.event_pass import Events
 from audit.findings import Report
 from audit.history import History, Offsets
@@ -14,7 +14,7 @@ from audit.results_pass import Results
 
 
 @dataclass(slots=True, kw_only=True)
-class Evidence:
+class AuditInputs:
     """Log, results, events, outbox and dead letters of one history, and the report on them.
 
     :param watermark: first offset not yet applied, by partition of the commands topic.
@@ -27,7 +27,7 @@ class Evidence:
     results: Results
     events: Events
     outbox: Outbox
-    letters: Letters
+    dead_letters: DeadLetters
 
     def begin(self, partition: int) -> int:
         """First retained offset of a partition of the commands topic."""

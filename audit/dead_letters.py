@@ -12,7 +12,7 @@ COMMANDS: Final = "customers.interactions.commands"
 _REQUIRED: Final = ("dl_topic", "dl_partition", "dl_offset", "dl_reason", "dl_error_class", "dl_attempt")
 
 
-class Letter(NamedTuple):
+class DeadLetter(NamedTuple):
     """One dead letter: where it lies, and a stand-in for its key, value and original headers.
 
     :param lacks: parts of the original that it says it does not hold.
@@ -47,14 +47,14 @@ def image_of(record: Rec, lacks: frozenset[str] = frozenset()) -> int:
     )
 
 
-class Letters:
+class DeadLetters:
     """All letters about the commands topic.
 
     :ivar due: places of the records that must have one.
     """
 
     def __init__(self) -> None:
-        self.by_place: dict[tuple[int, int], Letter] = {}
+        self.by_place: dict[tuple[int, int], DeadLetter] = {}
         self.due: set[tuple[int, int]] = set()
 
     def __len__(self) -> int:
@@ -64,9 +64,9 @@ class Letters:
         return place in self.by_place
 
 
-def read_letters(history: History, report: Report) -> Letters:
+def read_dead_letters(history: History, report: Report) -> DeadLetters:
     """Load the letters about the commands topic; a second one for a record breaks A7."""
-    a7, letters = report.checks["A7"], Letters()
+    a7, dead_letters = report.checks["A7"], DeadLetters()
     for record in history.records(DEAD_LETTERS):
         headers = dict(record.headers)
         missing = [name for name in _REQUIRED if not headers.get(name)]
@@ -83,14 +83,14 @@ def read_letters(history: History, report: Report) -> Letters:
         except ValueError:
             a7.fail("a dead letter's place or attempt is not a number", record)
             continue
-        if place in letters:
+        if place in dead_letters:
             a7.fail(
                 "a record has two dead letters", record, commandPartition=place[0], commandOffset=place[1]
             )
             continue
         lacks = frozenset((headers.get("dl_left_out") or b"").decode(errors="replace").split(",")) & _PARTS
         image = image_of(record, lacks)
-        letters.by_place[place] = Letter(
+        dead_letters.by_place[place] = DeadLetter(
             record.partition, record.offset, image, lacks, headers["dl_error_class"] in _ISOLATED
         )
-    return letters
+    return dead_letters

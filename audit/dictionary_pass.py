@@ -16,7 +16,7 @@ _FIELDS: Final = ("label", "icon", "color", "actionable")
 def check_dictionary(history: History, tables: Tables, fold: Fold, report: Report) -> None:
     """Each entry: what its upserts said; else the same default in every scope; else its code, humanised."""
     a2, model = report.checks["A2"], fold.model
-    cut = fold.evidence.commands_cut
+    cut = fold.inputs.commands_cut
     defaults: dict[str, set[Entry]] = {}
     for key, entry in tables.dictionary.items():
         a2.checked += 1

@@ -27,7 +27,7 @@ NAMED: Final = frozenset(
 
 
 @dataclass(slots=True)
-class Decision:
+class Expected:
     """What must have happened.
 
     :param code: name of the rejection.
@@ -64,11 +64,11 @@ class Decision:
         return self.entry is None and self.flag is None
 
 
-def rejected(code: str, *also: str) -> Decision:
+def rejected(code: str, *also: str) -> Expected:
     """A rejection by name; ``also`` are names that would be as right."""
-    return Decision("rejected", code=code, bumps=False, cross=frozenset(also))
+    return Expected("rejected", code=code, bumps=False, cross=frozenset(also))
 
 
-def no_op(*either: str) -> Decision:
+def no_op(*either: str) -> Expected:
     """Nothing changes."""
-    return Decision("no_op", bumps=False, either=either)
+    return Expected("no_op", bumps=False, either=either)

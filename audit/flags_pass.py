@@ -16,5 +16,5 @@ def check_flags(history: History, fold: Fold, report: Report) -> None:
     }
     for key in found.keys() | said.keys():
         a2.checked += 1
-        if found.get(key) != said.get(key) and not fold.evidence.commands_cut:
+        if found.get(key) != said.get(key) and not fold.inputs.commands_cut:
             a2.fail("differs from the fold", table="feature_flags", tenantId=key[0], flag=key[1])

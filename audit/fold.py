@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from audit.audit_inputs import Evidence
+from audit.audit_inputs import AuditInputs
 from audit.comparison import Comparison
-from audit.dead_letter_check import check_letter, check_strays
+from audit.dead_letter_check import check_dead_letter, check_strays
 from audit.dead_letters import COMMANDS
 from audit.derived_ids import command_key, dead_id
 from audit.effects_check import check_aftermath, named
@@ -43,19 +43,19 @@ class Fold:
     :ivar unrepaired: entities of those that are not carried out yet.
     """
 
-    def __init__(self, evidence: Evidence) -> None:
-        self.evidence = evidence
+    def __init__(self, inputs: AuditInputs) -> None:
+        self.inputs = inputs
         self.model = Model()
         self.recomputes: set[str] = set()
         self.unrepaired: set[str] = set()
-        self._history, self._report, self._ledger = evidence.history, evidence.report, evidence.ledger
+        self._history, self._report, self._ledger = inputs.history, inputs.report, inputs.ledger
         self._a1, self._a2, self._a6, self._a10 = (
-            evidence.report.checks[name] for name in ("A1", "A2", "A6", "A10")
+            inputs.report.checks[name] for name in ("A1", "A2", "A6", "A10")
         )
-        self._comparison = Comparison(evidence)
+        self._comparison = Comparison(inputs)
         self._targets: set[int] = set()
         self._deferred: list[_Deferred] = []
-        self._seen = bytearray(len(evidence.ledger))
+        self._seen = bytearray(len(inputs.ledger))
 
     def run(self) -> None:
         """Read the topic twice: once for the commands that are undone later, once for all."""
@@ -67,7 +67,7 @@ class Fold:
                     self._targets.add(target)
         for record in self._history.records(COMMANDS):
             command = parse(record, self._history.decode_named)
-            if record.offset < self.evidence.watermark.get(record.partition, 0):
+            if record.offset < self.inputs.watermark.get(record.partition, 0):
                 self._read(command)
             else:
                 self._report.behind("commands")
@@ -88,7 +88,7 @@ class Fold:
         self._a6.checked += 1
         record = command.record
         place = (record.partition, record.offset)
-        recorded = self.evidence.results.take(*place)
+        recorded = self.inputs.results.take(*place)
         number = self._row(command)
         first = number is not None and self._ledger.place(number) == place
         if first and number is not None:
@@ -99,7 +99,7 @@ class Fold:
             self._agree(command, recorded)
         if command.kind == _RECOMPUTE:
             self.recomputes.add(command.id)
-        check_letter(self.evidence, command)
+        check_dead_letter(self.inputs, command)
         if command.refusal is not None:
             self._refused(command, recorded, number, first=first)
         elif command.validate_only:
@@ -126,8 +126,8 @@ class Fold:
     # --- A1, A6, A10: an outcome for each record, that agrees with it -----------------------------
 
     def _no_result(self, command: Parsed, number: int | None) -> None:
-        record, oldest = command.record, self.evidence.results.oldest
-        if not self.evidence.is_answered(record.partition, record.offset):
+        record, oldest = command.record, self.inputs.results.oldest
+        if not self.inputs.is_answered(record.partition, record.offset):
             self._report.behind("results")
             self._a1.lag += 1
         elif oldest is not None and command.now <= oldest:
@@ -156,7 +156,7 @@ class Fold:
         stand_in = hash(dead_id(self._history.cut.commands, *place))
         return (
             recorded.code == "internal_error"
-            and place in self.evidence.letters
+            and place in self.inputs.dead_letters
             and recorded.command == stand_in
         )
 
@@ -191,8 +191,8 @@ class Fold:
             self._a2.trusted += 1
         else:
             subject = self.model.subjects.get(command.entity)
-            decision = self.model.decide(command)
-            self._comparison.agrees(command, recorded, decision, subject, logged=False)
+            expected = self.model.decide(command)
+            self._comparison.agrees(command, recorded, expected, subject, logged=False)
 
     def _unlogged(self, command: Parsed, recorded: Recorded | None) -> None:
         if not self._log_may_lack(command):
@@ -257,18 +257,18 @@ class Fold:
             return
         if subject is not None and subject.diverged:
             return
-        decision = self.model.decide(command)
-        applied = self._comparison.agrees(command, recorded, decision, subject, logged=True)
+        expected = self.model.decide(command)
+        applied = self._comparison.agrees(command, recorded, expected, subject, logged=True)
         image = None
         if applied:
-            self.model.commit(command, decision, recorded.entity_version, recorded.version)
-            if decision.interaction is not None and command.kind in _UNDOABLE:
-                left = decision.after.version if decision.after else None
-                image = Image(command.entity, decision.interaction, decision.before, left, available=True)
-            subject = self.model.subjects[command.entity] if decision.of_entity else None
-            check_aftermath(self.evidence, command, recorded, decision, number, subject)
-        elif decision.entry is not None and recorded.outcome == "no_op":
-            self.model.commit(command, decision, None)
+            self.model.commit(command, expected, recorded.entity_version, recorded.version)
+            if expected.interaction is not None and command.kind in _UNDOABLE:
+                left = expected.after.version if expected.after else None
+                image = Image(command.entity, expected.interaction, expected.before, left, available=True)
+            subject = self.model.subjects[command.entity] if expected.of_entity else None
+            check_aftermath(self.inputs, command, recorded, expected, number, subject)
+        elif expected.entry is not None and recorded.outcome == "no_op":
+            self.model.commit(command, expected, None)
         self._note_target(command, number, image)
 
     # --- what is known of the past ----------------------------------------------------------------
@@ -301,7 +301,7 @@ class Fold:
         """Whether the fold holds all that a command's outcome may depend on at its place."""
         subject = self.model.subjects.get(command.entity)
         if subject is None:
-            return not self._elsewhere(command) and self.evidence.begin(command.record.partition) == 0
+            return not self._elsewhere(command) and self.inputs.begin(command.record.partition) == 0
         return not (self._elsewhere(command) or subject.partial or subject.diverged)
 
     def _log_may_lack(self, command: Parsed) -> bool:
@@ -309,12 +309,12 @@ class Fold:
 
     def _begins_late(self, command: Parsed, recorded: Recorded) -> bool:
         """Whether an entity existed before the oldest command that is still retained."""
-        if command.kind in _OF_NO_ENTITY or self.evidence.begin(command.record.partition) == 0:
+        if command.kind in _OF_NO_ENTITY or self.inputs.begin(command.record.partition) == 0:
             return False
         return not (command.kind == "entity.upsert" and recorded.entity_version in (1, None))
 
     def _type_begins_late(self, command: Parsed) -> bool:
-        return command.kind in _OF_NO_ENTITY and self.evidence.begin(command.record.partition) > 0
+        return command.kind in _OF_NO_ENTITY and self.inputs.begin(command.record.partition) > 0
 
     def _partial(self, command: Parsed) -> Subject:
         self._report.note(
@@ -330,18 +330,18 @@ class Fold:
     def _close(self) -> None:
         """What can be said only when all commands were read."""
         for scope, where in self._comparison.doubtful.items():
-            if scope not in self.model.ever_strict and not self.evidence.commands_cut:
+            if scope not in self.model.ever_strict and not self.inputs.commands_cut:
                 self._a2.fail("an unknown type was rejected though the dictionary was never closed", **where)
         for identity, command in self._comparison.contested:
-            if not self.evidence.commands_cut and not self.model.was_elsewhere(identity, command.entity):
+            if not self.inputs.commands_cut and not self.model.was_elsewhere(identity, command.entity):
                 what = "an undo was refused as unsafe though nothing changed since"
                 self._a2.fail(what, command.record, id=identity, **named(command))
         for identity, command in self.model.strangers():
-            if not self.evidence.commands_cut:
+            if not self.inputs.commands_cut:
                 what = "an interaction was made with a version that no deletion left"
                 self._a2.fail(what, command.record, id=identity, **named(command))
-        for command_id, (entity, passed) in self.evidence.outbox.commands.items():
-            if passed and command_id not in self.recomputes and not self.evidence.commands_cut:
+        for command_id, (entity, passed) in self.inputs.outbox.commands.items():
+            if passed and command_id not in self.recomputes and not self.inputs.commands_cut:
                 self._report.checks["A9"].fail(
                     "the relay has passed a command that is not in the commands topic",
                     table="outbox",
@@ -350,13 +350,13 @@ class Fold:
                 )
         for number, seen in enumerate(self._seen):
             partition, offset = self._ledger.place(number)
-            inside = self.evidence.begin(partition) <= offset < self.evidence.watermark.get(partition, 0)
+            inside = self.inputs.begin(partition) <= offset < self.inputs.watermark.get(partition, 0)
             if inside and not seen:
                 where = {"table": "command_log", "partition": partition, "offset": offset}
                 self._a1.fail("a log row without its record in the commands topic", **where)
-        for partition, offset in self.evidence.results.orphans():
+        for partition, offset in self.inputs.results.orphans():
             self._a1.fail("a result without a command", commandPartition=partition, commandOffset=offset)
-        check_strays(self.evidence)
+        check_strays(self.inputs)
 
 
 def _mentions_undo(record: Rec) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from audit.derived_ids import derived
 from audit.entity_state import Subject
 from audit.envelope import Parsed
-from audit.expected import Decision, no_op, rejected
+from audit.expected import Expected, no_op, rejected
 from audit.instants import FIVE_MINUTES
 from audit.interaction_tuple import Interaction, short
 
@@ -51,7 +51,7 @@ def _foreign(subject: Subject, fields: dict[str, Any]) -> frozenset[str]:
     return frozenset(cross)
 
 
-def create(subject: Subject, command: Parsed) -> Decision:
+def create(subject: Subject, command: Parsed) -> Expected:
     """A new interaction; ``done`` when it says it occurred, else planned."""
     data = command.data or {}
     given = data.get("id")
@@ -88,7 +88,7 @@ def create(subject: Subject, command: Parsed) -> Decision:
     return _change(None, after, "created", cross=frozenset(cross))
 
 
-def update(subject: Subject, command: Parsed) -> Decision:
+def update(subject: Subject, command: Parsed) -> Expected:
     """Change fields and status; an older source timestamp loses the last-write-wins fields."""
     row, refusal = _target(subject, command)
     if row is None:
@@ -110,7 +110,7 @@ def update(subject: Subject, command: Parsed) -> Decision:
     return _merge(row, fields, command, event, cross)
 
 
-def complete(subject: Subject, command: Parsed) -> Decision:
+def complete(subject: Subject, command: Parsed) -> Expected:
     """planned → done."""
     row, refusal = _target(subject, command)
     if row is None:
@@ -128,7 +128,7 @@ def complete(subject: Subject, command: Parsed) -> Decision:
     )
 
 
-def cancel(subject: Subject, command: Parsed) -> Decision:
+def cancel(subject: Subject, command: Parsed) -> Expected:
     """planned → canceled."""
     row, refusal = _target(subject, command)
     if row is None:
@@ -140,7 +140,7 @@ def cancel(subject: Subject, command: Parsed) -> Decision:
     return _merge(row, {"status": "canceled"}, command, "canceled")
 
 
-def reopen(subject: Subject, command: Parsed) -> Decision:
+def reopen(subject: Subject, command: Parsed) -> Expected:
     """done or canceled → planned; it has not occurred after all."""
     row, refusal = _target(subject, command)
     if row is None:
@@ -152,7 +152,7 @@ def reopen(subject: Subject, command: Parsed) -> Decision:
     return _merge(row, {"status": "planned", "occurred": None}, command, "reopened")
 
 
-def delete(subject: Subject, command: Parsed) -> Decision:
+def delete(subject: Subject, command: Parsed) -> Expected:
     """Gone for good; the deletion has a version of its own."""
     row, refusal = _target(subject, command)
     if row is None:
@@ -160,7 +160,7 @@ def delete(subject: Subject, command: Parsed) -> Decision:
     return _change(row, None, "deleted")
 
 
-def mark_due(subject: Subject, command: Parsed) -> Decision:
+def mark_due(subject: Subject, command: Parsed) -> Expected:
     """The schedule's moment came: once a phase, and only for the schedule it was meant for."""
     data = command.data or {}
     row = subject.rows.get(data["id"])
@@ -171,9 +171,9 @@ def mark_due(subject: Subject, command: Parsed) -> Decision:
         return no_op()
     if row.scheduled is None or row.scheduled > command.now + FIVE_MINUTES:
         return no_op()
-    decision = _change(row, row._replace(due_phase=phase), data["phase"])
-    decision.version = row.version
-    return decision
+    expected = _change(row, row._replace(due_phase=phase), data["phase"])
+    expected.version = row.version
+    return expected
 
 
 class Image:
@@ -192,7 +192,7 @@ class Image:
         self.left, self.available = left, available
 
 
-def undo(subject: Subject, command: Parsed, image: Image | None) -> Decision:
+def undo(subject: Subject, command: Parsed, image: Image | None) -> Expected:
     """Take back one command, if what it left is still what is there."""
     if image is None or image.entity != subject.id:
         return rejected("undo_not_found")
@@ -225,7 +225,7 @@ def undo(subject: Subject, command: Parsed, image: Image | None) -> Decision:
     return _change(row, before._replace(**changed), "reverted")
 
 
-def _target(subject: Subject, command: Parsed) -> tuple[Interaction | None, Decision]:
+def _target(subject: Subject, command: Parsed) -> tuple[Interaction | None, Expected]:
     row = subject.rows.get((command.data or {})["id"])
     if row is None:
         return None, rejected("interaction_not_found", "entity_mismatch")
@@ -240,7 +240,7 @@ def _merge(
     command: Parsed,
     event: str,
     cross: frozenset[str] = frozenset(),
-) -> Decision:
+) -> Expected:
     """Last-write-wins for the three fields, then whatever really differs."""
     made = command.made
     kept = {
@@ -249,9 +249,9 @@ def _merge(
         if name not in _AS_OF or made >= getattr(row, _AS_OF[name])
     }
     if all(getattr(row, name) == value for name, value in kept.items()):
-        decision = no_op()
-        decision.cross = cross
-        return decision
+        expected = no_op()
+        expected.cross = cross
+        return expected
     changed: dict[str, Any] = {**kept, "version": row.version + 1, "updated": command.now}
     # A field that is told its own value again is not changed, and stays as of when it was.
     changed |= {_AS_OF[name]: made for name in kept if name in _AS_OF and getattr(row, name) != kept[name]}
@@ -269,9 +269,9 @@ def _change(
     event: str,
     *,
     cross: frozenset[str] = frozenset(),
-) -> Decision:
+) -> Expected:
     shown = after or before
-    return Decision(
+    return Expected(
         "applied",
         event=event,
         interaction=shown.id if shown else None,

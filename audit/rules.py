@@ -9,11 +9,11 @@ from audit import lifecycle
 from audit.derived_ids import command_key, undone_command
 from audit.entity_state import Subject
 from audit.envelope import Parsed
-from audit.expected import Decision, no_op, rejected
+from audit.expected import Expected, no_op, rejected
 from audit.interaction_tuple import Interaction
 from audit.lifecycle import Image
 
-_LIFECYCLE: Final[dict[str, Callable[[Subject, Parsed], Decision]]] = {
+_LIFECYCLE: Final[dict[str, Callable[[Subject, Parsed], Expected]]] = {
     "interaction.create": lifecycle.create,
     "interaction.update": lifecycle.update,
     "interaction.complete": lifecycle.complete,
@@ -55,7 +55,7 @@ class Model:
         self.deleted: set[int] = set()
         self.returned: list[tuple[str, int, Parsed]] = []
 
-    def decide(self, command: Parsed) -> Decision:
+    def decide(self, command: Parsed) -> Expected:
         """What must become of a valid command that was not carried out before."""
         if command.kind == "interaction_type.upsert":
             return self._type(command)
@@ -76,14 +76,14 @@ class Model:
             return self._deal(subject, command)
         if command.kind == "interaction.recompute_next":
             # Only a changed label leaves something to repair, and labels are another partition's.
-            return Decision("no_op", bumps=False, either=("applied",), cross=frozenset({"version_conflict"}))
+            return Expected("no_op", bumps=False, either=("applied",), cross=frozenset({"version_conflict"}))
         if command.kind == "interaction.undo":
             key = undo_target(command)
             return lifecycle.undo(subject, command, None if key is None else self.images.get(key))
         return _LIFECYCLE[command.kind](subject, command)
 
     def commit(
-        self, command: Parsed, decision: Decision, entity_version: int | None, version: int | None = None
+        self, command: Parsed, expected: Expected, entity_version: int | None, version: int | None = None
     ) -> None:
         """Carry out a decision to apply.
 
@@ -91,11 +91,11 @@ class Model:
         :param version: the interaction's, as recorded: an id that another entity gave up goes on from there.
         """
         scope = (command.tenant, command.organization)
-        if decision.entry is not None:
-            self._put_entry(scope, decision.entry)
+        if expected.entry is not None:
+            self._put_entry(scope, expected.entry)
             return
-        if decision.flag is not None:
-            name, enabled = decision.flag
+        if expected.flag is not None:
+            name, enabled = expected.flag
             self.flags[command.tenant, name] = enabled, command.organization
             return
         subject = self.subjects.get(command.entity)
@@ -103,22 +103,22 @@ class Model:
             subject = Subject(command.entity, *scope, created=command.now)
             self.subjects[command.entity] = subject
         nearest = subject.next()
-        if decision.entity is not None:
-            subject.fields.update(decision.entity)
-        if decision.deal is not None:
-            subject.deals.setdefault(decision.deal["id"], {"created": command.now}).update(decision.deal)
-        if decision.after is not None:
-            if decision.before is None and version is not None and version > (decision.version or 0):
-                self._come_back(command, decision, version)
-            subject.put(decision.after)
-            self.used.add((*scope, decision.after.type))
-        elif decision.before is not None:
-            subject.remove(decision.before.id, decision.version or 0)
-            self.deleted.add(hash((decision.before.id, decision.version)))
+        if expected.entity is not None:
+            subject.fields.update(expected.entity)
+        if expected.deal is not None:
+            subject.deals.setdefault(expected.deal["id"], {"created": command.now}).update(expected.deal)
+        if expected.after is not None:
+            if expected.before is None and version is not None and version > (expected.version or 0):
+                self._come_back(command, expected, version)
+            subject.put(expected.after)
+            self.used.add((*scope, expected.after.type))
+        elif expected.before is not None:
+            subject.remove(expected.before.id, expected.version or 0)
+            self.deleted.add(hash((expected.before.id, expected.version)))
         grown = subject.version + 1
-        if decision.bumps or (decision.bumps is None and entity_version == grown):
+        if expected.bumps or (expected.bumps is None and entity_version == grown):
             subject.version = grown
-        decision.next = _moved(nearest, subject.next())
+        expected.next = _moved(nearest, subject.next())
 
     def strangers(self) -> list[tuple[str, Parsed]]:
         """Interactions that came back with a version that no deletion left."""
@@ -136,14 +136,14 @@ class Model:
             if subject.id != entity
         )
 
-    def _come_back(self, command: Parsed, decision: Decision, version: int) -> None:
-        row = decision.after
+    def _come_back(self, command: Parsed, expected: Expected, version: int) -> None:
+        row = expected.after
         if row is not None:
-            decision.after = row._replace(version=version, schedule_version=version)
-            decision.version = version
+            expected.after = row._replace(version=version, schedule_version=version)
+            expected.version = version
             self.returned.append((row.id, version, command))
 
-    def _entity(self, subject: Subject | None, command: Parsed) -> Decision:
+    def _entity(self, subject: Subject | None, command: Parsed) -> Expected:
         data = command.data or {}
         version = subject.version if subject else 0
         if command.expected_version is not None and command.expected_version != version:
@@ -153,13 +153,13 @@ class Model:
             if "displayName" not in data:
                 return rejected("validation_failed", "id_not_available")
             fields: dict[str, Any] = {**dict.fromkeys(_ENTITY), "kind": data["kind"], **given}
-            return Decision("applied", entity=fields, cross=frozenset({"id_not_available"}))
+            return Expected("applied", entity=fields, cross=frozenset({"id_not_available"}))
         changed = {name: value for name, value in given.items() if subject.fields.get(name) != value}
         if subject.fields.get("kind") != data["kind"]:
             changed["kind"] = data["kind"]
-        return Decision("applied", entity=changed) if changed else no_op()
+        return Expected("applied", entity=changed) if changed else no_op()
 
-    def _deal(self, subject: Subject, command: Parsed) -> Decision:
+    def _deal(self, subject: Subject, command: Parsed) -> Expected:
         data = command.data or {}
         cross = frozenset({"version_conflict"} if command.expected_version is not None else ())
         known = subject.deals.get(data["id"])
@@ -168,7 +168,7 @@ class Model:
             if "title" not in data:
                 return rejected("validation_failed", "id_not_available", "entity_mismatch", *cross)
             deal = {"id": data["id"], "status": None, **given}
-            return Decision(
+            return Expected(
                 "applied",
                 deal=deal,
                 bumps=None,
@@ -176,10 +176,10 @@ class Model:
             )
         changed = {name: value for name, value in given.items() if known.get(name) != value}
         if not changed:
-            return Decision("no_op", bumps=False, cross=cross)
-        return Decision("applied", deal={"id": data["id"], **changed}, bumps=None, cross=cross)
+            return Expected("no_op", bumps=False, cross=cross)
+        return Expected("applied", deal={"id": data["id"], **changed}, bumps=None, cross=cross)
 
-    def _type(self, command: Parsed) -> Decision:
+    def _type(self, command: Parsed) -> Expected:
         data = command.data or {}
         scope = (command.tenant, command.organization)
         known = self.types.get((*scope, data["interactionType"]), {})
@@ -198,17 +198,17 @@ class Model:
         if changed:
             # What an entry was before its first upsert (a default, or added by use) is not known here.
             either = () if sure else ("no_op",)
-            return Decision("applied", entry=entry, bumps=False, either=either, cross=cross)
+            return Expected("applied", entry=entry, bumps=False, either=either, cross=cross)
         either = () if sure else ("applied",)
-        return Decision("no_op", entry=entry, bumps=False, either=either, cross=cross)
+        return Expected("no_op", entry=entry, bumps=False, either=either, cross=cross)
 
-    def _flag(self, command: Parsed) -> Decision:
+    def _flag(self, command: Parsed) -> Expected:
         data = command.data or {}
         if command.expected_version is not None:
             return rejected("expected_version_not_supported")
         known = self.flags.get((command.tenant, data["flag"]))
         outcome = "no_op" if known is not None and known[0] == data["enabled"] else "applied"
-        return Decision(outcome, flag=(data["flag"], data["enabled"]), bumps=False)
+        return Expected(outcome, flag=(data["flag"], data["enabled"]), bumps=False)
 
     def _put_entry(self, scope: Scope, entry: dict[str, Any]) -> None:
         known = self.types.setdefault((*scope, entry["code"]), {})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from audit.audit_inputs import Evidence
-from audit.dead_letters import COMMANDS, read_letters
+from audit.audit_inputs import AuditInputs
+from audit.dead_letters import COMMANDS, read_dead_letters
 from audit.dictionary_pass import check_dictionary
 from audit.event_pass import EVENTS, read_events
 from audit.findings import Report
@@ -27,7 +27,7 @@ def audit(history: History) -> Report:
     watermark = read_watermark(history, report)
     ledger = read_ledger(history.rows("command_log"), watermark, report)
     events = read_events(history, ledger, report)
-    evidence = Evidence(
+    inputs = AuditInputs(
         history=history,
         report=report,
         watermark=watermark,
@@ -35,20 +35,20 @@ def audit(history: History) -> Report:
         results=read_results(history, watermark, report),
         events=events,
         outbox=read_outbox(history, events, report),
-        letters=read_letters(history, report),
+        dead_letters=read_dead_letters(history, report),
     )
-    fold = Fold(evidence)
+    fold = Fold(inputs)
     fold.run()
     tables = read_tables(history, fold, events, report)
     check_dictionary(history, tables, fold, report)
     check_flags(history, fold, report)
-    check_states(history, tables, evidence.outbox, report)
+    check_states(history, tables, inputs.outbox, report)
     report.counts = {
         "logRows": len(ledger),
-        "results": len(evidence.results),
+        "results": len(inputs.results),
         "events": len(events.ids),
         "interactions": len(tables.shapes),
         "entities": len(tables.versions),
-        "deadLetters": len(evidence.letters),
+        "deadLetters": len(inputs.dead_letters),
     }
     return report

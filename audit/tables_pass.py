@@ -98,7 +98,7 @@ def _interaction(row: Row, tables: Tables, fold: Fold, events: Events, report: R
     tables.owners[theirs.id] = theirs.entity
     tables.recounts.setdefault(theirs.entity, Recount()).add(theirs)
     link = events.links.get((theirs.id, theirs.entity))
-    if theirs.entity not in fold.evidence.outbox.entities and (link is not None or events.oldest is None):
+    if theirs.entity not in fold.inputs.outbox.entities and (link is not None or events.oldest is None):
         a4.checked += 1
         if link is None or link.after != image:
             place = f" ({link.partition}:{link.offset})" if link else ""
@@ -110,7 +110,7 @@ def _interaction(row: Row, tables: Tables, fold: Fold, events: Events, report: R
     a5.checked += 1
     ours = subject.rows.pop(theirs.id, None) if subject else None
     if ours is None:
-        if subject is not None or not fold.evidence.commands_cut:
+        if subject is not None or not fold.inputs.commands_cut:
             a5.fail("an interaction that no applied command made", **where)
     elif ours != theirs:
         a2.fail(f"differs from the fold in {differences(ours, theirs)}", **where)
@@ -121,7 +121,7 @@ def _entity(row: Row, tables: Tables, fold: Fold, events: Events, report: Report
     where = {"table": "customer_entities", "id": row["id"]}
     subject = fold.model.subjects.get(row["id"])
     if subject is None:
-        if not fold.evidence.commands_cut:
+        if not fold.inputs.commands_cut:
             a2.fail("an entity that no applied command made", **where)
     elif not subject.partial:
         a2.checked += 1
@@ -142,7 +142,7 @@ def _entity(row: Row, tables: Tables, fold: Fold, events: Events, report: Report
     found = _projected(row)
     for columns, due, label in _due(recount, tables):
         wrong = [name for name in columns if found[name] != due[name]]
-        if wrong and label and row["id"] in fold.unrepaired | fold.evidence.outbox.entities:
+        if wrong and label and row["id"] in fold.unrepaired | fold.inputs.outbox.entities:
             wrong = [name for name in wrong if not name.endswith(("_name", "_icon", "_color"))]
             a3.lag += 1
         if wrong:
@@ -152,7 +152,7 @@ def _entity(row: Row, tables: Tables, fold: Fold, events: Events, report: Report
     tables.versions[row["id"]] = row["entity_version"]
     if following:
         tables.next[row["id"]] = following
-    if row["id"] not in fold.evidence.outbox.entities and (row["id"] in events.next or events.oldest is None):
+    if row["id"] not in fold.inputs.outbox.entities and (row["id"] in events.next or events.oldest is None):
         a4.checked += 1
         if events.next.get(row["id"], 0) != following:
             a4.fail("the projection is not the next of the last next_interaction.updated", **where)
@@ -226,7 +226,7 @@ def _deal(row: Row, fold: Fold, report: Report) -> None:
     where = {"table": "customer_deals", "id": row["id"], "entityId": row["entity_id"]}
     subject = fold.model.subjects.get(row["entity_id"])
     if subject is None or subject.partial:
-        if subject is None and not fold.evidence.commands_cut:
+        if subject is None and not fold.inputs.commands_cut:
             a2.fail("a deal of an entity that no command made", **where)
         return
     a2.checked += 1
@@ -258,7 +258,7 @@ def _lost(tables: Tables, fold: Fold, events: Events, report: Report) -> None:
     for entity in tables.recounts:
         a3.fail("interactions of an entity that is not in the table", entityId=entity)
     for (interaction, entity), link in events.links.items():
-        if entity in fold.evidence.outbox.entities:
+        if entity in fold.inputs.outbox.entities:
             continue  # its deletion may be among the events that wait
         if link.after and interaction not in tables.shapes:
             a4.fail("the last event shows an interaction that has no row", id=interaction,

@@ -21,7 +21,7 @@ _PLACE: Final = re.compile("[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """One dead letter.
 
     :param id: ``partition:offset`` in the dead-letters topic.
@@ -54,7 +54,7 @@ class Letter:
         }
 
 
-def read_letter(record: TopicRecord) -> Letter | None:
+def read_dead_letter(record: TopicRecord) -> DeadLetter | None:
     """The letter in a record of the dead-letters topic; ``None`` when its headers are not those of one."""
     try:
         failed_at = _place(record, ("dl_topic", "dl_partition", "dl_offset"))
@@ -64,7 +64,7 @@ def read_letter(record: TopicRecord) -> Letter | None:
         original = _place(record, ORIGIN_HEADERS)
     except (TypeError, ValueError):
         original = failed_at
-    return Letter(
+    return DeadLetter(
         record=record,
         id=f"{record.partition}:{record.offset}",
         failed_at=failed_at,
@@ -76,15 +76,19 @@ def read_letter(record: TopicRecord) -> Letter | None:
     )
 
 
-def replays_of(original: Place, letters: Iterable[Letter]) -> int:
+def replays_of(original: Place, dead_letters: Iterable[DeadLetter]) -> int:
     """How often an original has been replayed, as far as its letters tell.
 
     Every try that fails leaves a letter with its number, so the largest number counts the tries.
     """
-    return max((letter.replays for letter in letters if letter.original == original), default=0)
+    return max(
+        (dead_letter.replays for dead_letter in dead_letters if dead_letter.original == original), default=0
+    )
 
 
-def replay(letter: Letter, *, number: int, replays: int, max_tries: int, commands_topic: str) -> Outgoing:
+def replay(
+    dead_letter: DeadLetter, *, number: int, replays: int, max_tries: int, commands_topic: str
+) -> Outgoing:
     """The original record once more: same key, value and headers, so the same event id.
 
     :param number: its place in this run, from 1.
@@ -92,34 +96,34 @@ def replay(letter: Letter, *, number: int, replays: int, max_tries: int, command
     :raises Reject: ``replay_limit`` reached, ``replay_target``: it did not come from the commands topic, or
         ``replay_incomplete``: it does not hold the whole original.
     """
-    topics = {letter.failed_at[0], letter.original[0]}
+    topics = {dead_letter.failed_at[0], dead_letter.original[0]}
     if topics != {commands_topic}:
         raise Reject(
             "replay_target",
-            f"dead letter {letter.id} came from {', '.join(sorted(topics))}; only records of "
+            f"dead letter {dead_letter.id} came from {', '.join(sorted(topics))}; only records of "
             f"{commands_topic} can be replayed",
         )
-    if letter.left_out:
-        topic, partition, offset = letter.failed_at
+    if dead_letter.left_out:
+        topic, partition, offset = dead_letter.failed_at
         raise Reject(
             "replay_incomplete",
-            f"dead letter {letter.id} lacks the {' and the '.join(letter.left_out)} of its record, which"
-            f" could not be kept: read the record at {topic} {partition}:{offset}, repair it and publish it"
-            " again",
+            f"dead letter {dead_letter.id} lacks the {' and the '.join(dead_letter.left_out)} of its record,"
+            f" which could not be kept: read the record at {topic} {partition}:{offset}, repair it"
+            " and publish it again",
         )
     if replays >= max_tries:
         raise Reject(
             "replay_limit",
-            f"dead letter {letter.id} was replayed {replays} times already (--max-tries {max_tries}): "
+            f"dead letter {dead_letter.id} was replayed {replays} times already (--max-tries {max_tries}): "
             "repair it at its source and publish it again",
         )
     headers: list[tuple[str, str | bytes | None]] = [
-        (name, value) for name, value in letter.record.headers if not name.startswith("dl_")
+        (name, value) for name, value in dead_letter.record.headers if not name.startswith("dl_")
     ]
-    headers += [(name, str(part)) for name, part in zip(ORIGIN_HEADERS, letter.original, strict=True)]
+    headers += [(name, str(part)) for name, part in zip(ORIGIN_HEADERS, dead_letter.original, strict=True)]
     headers.append((REPLAY_COUNT, str(replays + 1)))
-    command_id = letter.record.header("ce_id")
-    return Outgoing(number, letter.record.key, letter.record.value, headers, command_id)
+    command_id = dead_letter.record.header("ce_id")
+    return Outgoing(number, dead_letter.record.key, dead_letter.record.value, headers, command_id)
 
 
 def _place(record: TopicRecord, names: tuple[str, str, str]) -> Place:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.console import console, table
-from cli.dead_letter_record import Letter, read_letter, replay, replays_of
+from cli.dead_letter_record import DeadLetter, read_dead_letter, replay, replays_of
 from cli.input_lines import Outgoing, Unsendable
 from cli.publish_view import show_report
 from cli.publishing import RecordSource, publishing
@@ -66,16 +66,22 @@ def list_letters(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
     """List dead letters."""
-    letters = [letter for letter in _read_all(load_settings()) if error_class in (None, letter.error_class)]
-    newest = letters[-limit:]
+    dead_letters = [
+        dead_letter
+        for dead_letter in _read_all(load_settings())
+        if error_class in (None, dead_letter.error_class)
+    ]
+    newest = dead_letters[-limit:]
     if as_json:
-        for letter in newest:
-            sys.stdout.write(json.dumps(letter.to_json(), ensure_ascii=False) + "\n")
+        for dead_letter in newest:
+            sys.stdout.write(json.dumps(dead_letter.to_json(), ensure_ascii=False) + "\n")
         return
     if not newest:
         console().print("There are no dead letters.")
         return
-    title = f"{len(newest)} of {len(letters)} dead letters" if len(letters) > limit else "Dead letters"
+    title = (
+        f"{len(newest)} of {len(dead_letters)} dead letters" if len(dead_letters) > limit else "Dead letters"
+    )
     rows = table(title)
     for name in ("id", "when", "error class"):
         rows.add_column(name, no_wrap=True)
@@ -83,16 +89,16 @@ def list_letters(
     rows.add_column("failed at", overflow="fold")
     rows.add_column("replays", justify="right")
     now = datetime.now(UTC)
-    for letter in newest:
-        when = relative(datetime.fromtimestamp(letter.record.timestamp_ms / 1000, UTC), now)
-        at = f"{letter.failed_at[0]} {letter.failed_at[1]}:{letter.failed_at[2]}"
+    for dead_letter in newest:
+        when = relative(datetime.fromtimestamp(dead_letter.record.timestamp_ms / 1000, UTC), now)
+        at = f"{dead_letter.failed_at[0]} {dead_letter.failed_at[1]}:{dead_letter.failed_at[2]}"
         rows.add_row(
-            letter.id,
+            dead_letter.id,
             when,
-            escape(letter.error_class),
-            escape(letter.reason),
+            escape(dead_letter.error_class),
+            escape(dead_letter.reason),
             escape(at),
-            str(letter.replays),
+            str(dead_letter.replays),
         )
     console().print(rows)
 
@@ -102,8 +108,11 @@ def show_letter(
 ) -> None:
     """Show one dead letter as JSON: headers and content."""
     settings = load_settings()
-    letter = _find(_read_all(settings), [letter_id])[0]
-    shown = {**letter.to_json(), "record": RecordView(make_decoder(settings)).to_json(letter.record)}
+    dead_letter = _find(_read_all(settings), [letter_id])[0]
+    shown = {
+        **dead_letter.to_json(),
+        "record": RecordView(make_decoder(settings)).to_json(dead_letter.record),
+    }
     sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -124,16 +133,20 @@ def replay_letters(
     if error_class is not None and not every:
         raise typer.BadParameter("goes with --all only", param_hint="--error-class")
     settings = load_settings()
-    letters = _read_all(settings)
-    chosen = _newest_of_each(letters, error_class, max_tries) if every else _find(letters, letter_ids or [])
-    if len({letter.original for letter in chosen}) < len(chosen):
+    dead_letters = _read_all(settings)
+    chosen = (
+        _newest_of_each(dead_letters, error_class, max_tries)
+        if every
+        else _find(dead_letters, letter_ids or [])
+    )
+    if len({dead_letter.original for dead_letter in chosen}) < len(chosen):
         raise Reject(
             "replay_twice", "two of these dead letters are tries of the same original: name one of them"
         )
     topic = settings.topic(COMMANDS)
     records = [
-        _replayed(letter, number, letters, max_tries=max_tries, topic=topic, every=every)
-        for number, letter in enumerate(chosen, 1)
+        _replayed(dead_letter, number, dead_letters, max_tries=max_tries, topic=topic, every=every)
+        for number, dead_letter in enumerate(chosen, 1)
     ]
     if not records:
         Console(stderr=True).print("There is nothing to replay.")
@@ -141,7 +154,7 @@ def replay_letters(
     with publishing(settings, timeout=timeout) as publisher:
         report = publisher.run(RecordSource(records))
     if as_json:
-        names = {"letters": [letter.id for letter in chosen]}
+        names = {"letters": [dead_letter.id for dead_letter in chosen]}
         sys.stdout.write(json.dumps({**names, **report.to_json()}, ensure_ascii=False) + "\n")
     else:
         show_report(console(), report, timeout=timeout)
@@ -149,30 +162,38 @@ def replay_letters(
 
 
 def _replayed(
-    letter: Letter, number: int, letters: list[Letter], *, max_tries: int, topic: str, every: bool
+    dead_letter: DeadLetter,
+    number: int,
+    dead_letters: list[DeadLetter],
+    *,
+    max_tries: int,
+    topic: str,
+    every: bool,
 ) -> Outgoing | Unsendable:
     """The record to send; with ``--all`` one that cannot be replayed is reported, and the others go on.
 
     :raises Reject: without ``--all``.
     """
     try:
-        replays = replays_of(letter.original, letters)
-        return replay(letter, number=number, replays=replays, max_tries=max_tries, commands_topic=topic)
+        replays = replays_of(dead_letter.original, dead_letters)
+        return replay(dead_letter, number=number, replays=replays, max_tries=max_tries, commands_topic=topic)
     except Reject as rejection:
         if not every:
             raise
         return Unsendable(number, rejection.code, rejection.detail)
 
 
-def _read_all(settings: Settings) -> list[Letter]:
+def _read_all(settings: Settings) -> list[DeadLetter]:
     """Every dead letter that is kept, oldest first."""
     with reading(settings, DEAD_LETTERS) as reader:
-        letters = [letter for record in reader.to_end() if (letter := read_letter(record)) is not None]
-    return sorted(letters, key=lambda letter: letter.record.timestamp_ms)
+        dead_letters = [
+            dead_letter for record in reader.to_end() if (dead_letter := read_dead_letter(record)) is not None
+        ]
+    return sorted(dead_letters, key=lambda dead_letter: dead_letter.record.timestamp_ms)
 
 
-def _find(letters: list[Letter], wanted: list[str]) -> list[Letter]:
-    known = {letter.id: letter for letter in letters}
+def _find(dead_letters: list[DeadLetter], wanted: list[str]) -> list[DeadLetter]:
+    known = {dead_letter.id: dead_letter for dead_letter in dead_letters}
     missing = [letter_id for letter_id in wanted if letter_id not in known]
     if missing:
         raise Reject(
@@ -183,11 +204,14 @@ def _find(letters: list[Letter], wanted: list[str]) -> list[Letter]:
     return [known[letter_id] for letter_id in dict.fromkeys(wanted)]
 
 
-def _newest_of_each(letters: list[Letter], error_class: str | None, max_tries: int) -> list[Letter]:
+def _newest_of_each(
+    dead_letters: list[DeadLetter], error_class: str | None, max_tries: int
+) -> list[DeadLetter]:
     """One letter an original, the newest; without those that had all their tries."""
-    newest = {letter.original: letter for letter in letters}
+    newest = {dead_letter.original: dead_letter for dead_letter in dead_letters}
     return [
-        letter
-        for letter in newest.values()
-        if error_class in (None, letter.error_class) and replays_of(letter.original, letters) < max_tries
+        dead_letter
+        for dead_letter in newest.values()
+        if error_class in (None, dead_letter.error_class)
+        and replays_of(dead_letter.original, dead_letters) < max_tries
     ]

@@ -38,26 +38,26 @@ HANDLERS: Final[dict[str, Callable[[UnitOfWork, Command, Any], Decision]]] = {
 }
 
 
-def decide(world: UnitOfWork, command: Command | Refused) -> Decision:
+def decide(work: UnitOfWork, command: Command | Refused) -> Decision:
     """What becomes of one command; the world is read, never changed."""
-    entry = world.log.get(log_identity(command))
+    entry = work.log.get(log_identity(command))
     if entry is not None:
         return repeated(command, entry)
     if isinstance(command, Refused):
         return rejected(command, command.rejection)
     try:
-        decision = HANDLERS[command.envelope.type](world, command, command.payload)
+        decision = HANDLERS[command.envelope.type](work, command, command.payload)
     except Reject as rejection:
         return rejected(command, rejection, logged=not command.validate_only)
     return _only_validated(decision) if command.validate_only else decision
 
 
-def fold(world: UnitOfWork, commands: Iterable[Command | Refused]) -> list[Decision]:
+def fold(work: UnitOfWork, commands: Iterable[Command | Refused]) -> list[Decision]:
     """Decide and apply commands in their order; the world then holds what must be stored."""
     decisions = []
     for command in commands:
-        decision = decide(world, command)
-        world.apply(decision)
+        decision = decide(work, command)
+        work.apply(decision)
         decisions.append(decision)
     return decisions
 

@@ -12,15 +12,15 @@ from schemas.errors import Reject
 from schemas.payloads import InteractionTypeUpsert
 
 
-def admit(world: UnitOfWork, command: Command, code: str) -> TypeEntry | None:
+def resolve_type(work: UnitOfWork, command: Command, code: str) -> TypeEntry | None:
     """The entry to add so that the type has one; ``None`` when it has one already.
 
     :raises Reject: ``unknown_interaction_type`` in a strict dictionary.
     """
     scope = command.envelope.tenant_id, command.envelope.organization_id
-    entry = world.type_entry(scope, code)
+    entry = work.type_entry(scope, code)
     if entry is None:
-        if world.dictionaries[scope].strict if scope in world.dictionaries else False:
+        if work.dictionaries[scope].strict if scope in work.dictionaries else False:
             raise Reject(
                 "unknown_interaction_type",
                 "the dictionary is strict and has no such type; add it with interaction_type.upsert first",
@@ -28,7 +28,7 @@ def admit(world: UnitOfWork, command: Command, code: str) -> TypeEntry | None:
                 status=422,
             )
         return TypeEntry(code=code, label=humanised(code))
-    dictionary = world.dictionaries.get(scope)
+    dictionary = work.dictionaries.get(scope)
     if dictionary is not None and code not in dictionary.entries:
         return entry  # a default that this scope has no row of yet
     return None
@@ -40,7 +40,7 @@ def humanised(code: str) -> str:
     return text[:1].upper() + text[1:] if text else code
 
 
-def upsert_type(world: UnitOfWork, command: Command, payload: InteractionTypeUpsert) -> Decision:
+def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpsert) -> Decision:
     """Add or change an entry, and close or open the dictionary; fields not given keep their value.
 
     An explicit null empties ``icon`` or ``color``; for the others it means "not given".
@@ -55,8 +55,8 @@ def upsert_type(world: UnitOfWork, command: Command, payload: InteractionTypeUps
             pointer="/expectedVersion",
         )
     scope = command.envelope.tenant_id, command.envelope.organization_id
-    dictionary = world.dictionaries.get(scope)
-    known = world.type_entry(scope, payload.interaction_type)
+    dictionary = work.dictionaries.get(scope)
+    known = work.type_entry(scope, payload.interaction_type)
     if command.expected_version == 0 and known is not None:
         raise Reject(
             "version_conflict", "the dictionary has this type already", pointer="/expectedVersion", status=409

@@ -16,13 +16,13 @@ from schemas.errors import FieldError, Reject
 from schemas.payloads import DealUpsert, EntityUpsert, Payload
 
 
-def upsert_entity(world: UnitOfWork, command: Command, payload: EntityUpsert) -> Decision:
+def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> Decision:
     """Add a person or company, or change it; fields not given keep their value.
 
     :raises Reject: ``id_not_available``, ``version_conflict`` (against the entity's version),
         ``validation_failed`` (a new one without a name).
     """
-    stored = world.entities.get(payload.id)
+    stored = work.entities.get(payload.id)
     changes: dict[str, Any] = {**payload.changes(), "kind": payload.kind}
     if stored is None:
         check_version(command.expected_version, 0)
@@ -62,14 +62,14 @@ def upsert_entity(world: UnitOfWork, command: Command, payload: EntityUpsert) ->
     )
 
 
-def upsert_deal(world: UnitOfWork, command: Command, payload: DealUpsert) -> Decision:
+def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Decision:
     """Add a deal of an entity, or change it; fields not given are kept. The entity stays as it is.
 
     :raises Reject: ``entity_not_found``, ``id_not_available``, ``entity_mismatch``, ``version_conflict``
         (against the deal's version), ``validation_failed`` (a new one without a title).
     """
-    entity = entity_of(world, command)
-    stored = world.deals.get(payload.id)
+    entity = entity_of(work, command)
+    stored = work.deals.get(payload.id)
     if stored is None:
         check_version(command.expected_version, 0)
         _check_complete(payload)

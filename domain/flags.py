@@ -11,7 +11,7 @@ from schemas.errors import Reject
 from schemas.payloads import FeatureFlagSet
 
 
-def set_flag(world: UnitOfWork, command: Command, payload: FeatureFlagSet) -> Decision:
+def set_flag(work: UnitOfWork, command: Command, payload: FeatureFlagSet) -> Decision:
     """Switch a flag of the command's tenant on or off.
 
     A flag that was never set has no value to be the same as: setting it to its default is a change.
@@ -21,7 +21,7 @@ def set_flag(world: UnitOfWork, command: Command, payload: FeatureFlagSet) -> De
     if command.expected_version is not None:
         raise Reject("expected_version_not_supported", "a flag has no version", pointer="/expectedVersion")
     tenant = command.envelope.tenant_id
-    if world.flags.get((tenant, payload.flag)) == payload.enabled:
+    if work.flags.get((tenant, payload.flag)) == payload.enabled:
         return no_op(command, None, None)
     return Decision(
         command=command,

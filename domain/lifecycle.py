@@ -12,13 +12,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from domain.decision import Decision
-from domain.dictionary import admit
-from domain.due import rearm
+from domain.dictionary import resolve_type
+from domain.due import reset_timers
 from domain.lookup import check_deal, check_free_id, entity_of, interaction_of
 from domain.merge import merge, superseded
 from domain.model import Interaction
 from domain.outcome import check_version, no_op
-from domain.transition import changed
+from domain.transition import apply_transition
 from domain.undo_image import evolve
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
@@ -52,7 +52,7 @@ def created_id(command: Command) -> str:
     return derive_id("interaction", envelope.tenant_id, envelope.organization_id, envelope.id)
 
 
-def create(world: UnitOfWork, command: Command, payload: InteractionCreate) -> Decision:
+def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> Decision:
     """Plan an interaction, or log one that happened.
 
     The version is 1, or one more than the last when the given id is a deleted interaction's. Status: as
@@ -63,9 +63,9 @@ def create(world: UnitOfWork, command: Command, payload: InteractionCreate) -> D
         ``version_conflict`` (only 0 can be expected), ``deal_not_found``, ``deal_of_other_entity``,
         ``unknown_interaction_type``.
     """
-    entity = entity_of(world, command)
+    entity = entity_of(work, command)
     identity = payload.id if payload.id is not None else created_id(command)
-    existing = world.interactions.get(identity)
+    existing = work.interactions.get(identity)
     if existing is not None:
         check_free_id(existing, command)
         raise Reject(
@@ -76,8 +76,8 @@ def create(world: UnitOfWork, command: Command, payload: InteractionCreate) -> D
         )
     check_version(command.expected_version, 0)
     if payload.deal_id is not None:
-        check_deal(world, command, payload.deal_id)
-    pending = admit(world, command, payload.interaction_type)
+        check_deal(work, command, payload.deal_id)
+    pending = resolve_type(work, command, payload.interaction_type)
     made, now = command.source_timestamp, command.appended_at
     status, occurred_at = payload.status, payload.occurred_at
     if status is None:
@@ -85,7 +85,7 @@ def create(world: UnitOfWork, command: Command, payload: InteractionCreate) -> D
     if status == "done" and occurred_at is None:
         occurred_at = made
     # An id that was in use before goes on where its deletion left off: a version is never given twice.
-    version = world.retired.get(identity, 0) + 1
+    version = work.retired.get(identity, 0) + 1
     row = Interaction(
         id=identity,
         tenant_id=entity.tenant_id,
@@ -112,8 +112,8 @@ def create(world: UnitOfWork, command: Command, payload: InteractionCreate) -> D
         created_at=min(payload.created_at, now) if payload.created_at is not None else now,
         updated_at=now,
     )
-    return changed(
-        world,
+    return apply_transition(
+        work,
         command,
         entity,
         before=None,
@@ -125,44 +125,46 @@ def create(world: UnitOfWork, command: Command, payload: InteractionCreate) -> D
     )
 
 
-def complete(world: UnitOfWork, command: Command, payload: InteractionComplete) -> Decision:
+def complete(work: UnitOfWork, command: Command, payload: InteractionComplete) -> Decision:
     """planned → done; it occurred when told, else at the source timestamp.
 
-    :raises Reject: ``already_done``, ``complete_canceled``, and those of ``_turn``.
+    :raises Reject: ``already_done``, ``complete_canceled``, and those of ``_change_status``.
     """
     occurred_at = payload.occurred_at if payload.occurred_at is not None else command.source_timestamp
     wanted = {"status": "done", "occurred_at": occurred_at}
-    return _turn(world, command, payload.id, wanted, event_type=COMPLETED, reason="completed")
+    return _change_status(work, command, payload.id, wanted, event_type=COMPLETED, reason="completed")
 
 
-def cancel(world: UnitOfWork, command: Command, payload: InteractionCancel) -> Decision:
+def cancel(work: UnitOfWork, command: Command, payload: InteractionCancel) -> Decision:
     """planned → canceled.
 
-    :raises Reject: ``already_canceled``, ``cancel_done``, and those of ``_turn``.
+    :raises Reject: ``already_canceled``, ``cancel_done``, and those of ``_change_status``.
     """
-    return _turn(world, command, payload.id, {"status": "canceled"}, event_type=CANCELED, reason="canceled")
+    return _change_status(
+        work, command, payload.id, {"status": "canceled"}, event_type=CANCELED, reason="canceled"
+    )
 
 
-def reopen(world: UnitOfWork, command: Command, payload: InteractionReopen) -> Decision:
+def reopen(work: UnitOfWork, command: Command, payload: InteractionReopen) -> Decision:
     """done or canceled → planned; it has not occurred any more, and its schedule is armed anew.
 
-    :raises Reject: ``already_planned``, and those of ``_turn``.
+    :raises Reject: ``already_planned``, and those of ``_change_status``.
     """
     wanted = {"status": "planned", "occurred_at": None}
-    return _turn(world, command, payload.id, wanted, event_type=REOPENED, reason="reopened")
+    return _change_status(work, command, payload.id, wanted, event_type=REOPENED, reason="reopened")
 
 
-def delete(world: UnitOfWork, command: Command, payload: InteractionDelete) -> Decision:
+def delete(work: UnitOfWork, command: Command, payload: InteractionDelete) -> Decision:
     """Remove the row for good; the deletion has a version of its own, so that versions only grow.
 
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``.
     """
-    row = interaction_of(world, command, payload.id)
+    row = interaction_of(work, command, payload.id)
     check_version(command.expected_version, row.version)
-    return changed(
-        world,
+    return apply_transition(
+        work,
         command,
-        entity_of(world, command),
+        entity_of(work, command),
         before=row,
         after=None,
         event_type=DELETED,
@@ -171,8 +173,8 @@ def delete(world: UnitOfWork, command: Command, payload: InteractionDelete) -> D
     )
 
 
-def _turn(
-    world: UnitOfWork,
+def _change_status(
+    work: UnitOfWork,
     command: Command,
     identity: str,
     wanted: dict[str, Any],
@@ -185,8 +187,8 @@ def _turn(
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``, or an illegal
         change by its name (``ILLEGAL``).
     """
-    row = interaction_of(world, command, identity)
-    entity = entity_of(world, command)
+    row = interaction_of(work, command, identity)
+    entity = entity_of(work, command)
     check_version(command.expected_version, row.version)
     if command.source_timestamp < row.status_as_of:
         # A stale change of status falls as a whole: its occurredAt belongs to it.
@@ -199,9 +201,9 @@ def _turn(
     changes["version"] = version
     changes["updated_at"] = command.appended_at
     if wanted["status"] == "planned":
-        rearm(changes, version)
-    return changed(
-        world,
+        reset_timers(changes, version)
+    return apply_transition(
+        work,
         command,
         entity,
         before=row,

@@ -14,24 +14,24 @@ def in_scope(row: Entity | Interaction | Deal, command: Command) -> bool:
     return row.tenant_id == envelope.tenant_id and row.organization_id == envelope.organization_id
 
 
-def entity_of(world: UnitOfWork, command: Command) -> Entity:
+def entity_of(work: UnitOfWork, command: Command) -> Entity:
     """The command's entity.
 
     :raises Reject: ``entity_not_found``, also when it is another scope's.
     """
-    entity = world.entities.get(command.envelope.entity_id)
+    entity = work.entities.get(command.envelope.entity_id)
     if entity is None or not in_scope(entity, command):
         raise Reject("entity_not_found", "no such customer here; send its entity.upsert first", status=404)
     return entity
 
 
-def interaction_of(world: UnitOfWork, command: Command, identity: str) -> Interaction:
+def interaction_of(work: UnitOfWork, command: Command, identity: str) -> Interaction:
     """An interaction of the command's entity.
 
     :raises Reject: ``interaction_not_found``, also when it is another scope's; ``entity_mismatch`` when
         it is another entity's.
     """
-    row = world.interactions.get(identity)
+    row = work.interactions.get(identity)
     if row is None or not in_scope(row, command):
         raise Reject(
             "interaction_not_found", "there is no interaction with this id", pointer="/id", status=404
@@ -46,14 +46,14 @@ def interaction_of(world: UnitOfWork, command: Command, identity: str) -> Intera
     return row
 
 
-def check_deal(world: UnitOfWork, command: Command, deal_id: str | None) -> None:
+def check_deal(work: UnitOfWork, command: Command, deal_id: str | None) -> None:
     """A named deal must be one of the command's entity.
 
     :raises Reject: ``deal_not_found``, also when it is another scope's; ``deal_of_other_entity``.
     """
     if deal_id is None:
         return
-    deal = world.deals.get(deal_id)
+    deal = work.deals.get(deal_id)
     if deal is None or not in_scope(deal, command):
         raise Reject("deal_not_found", "there is no deal with this id", pointer="/dealId", status=404)
     if deal.entity_id != command.envelope.entity_id:

@@ -10,7 +10,7 @@ from domain.unit_of_work import UnitOfWork
 
 
 def entity_after(
-    world: UnitOfWork,
+    work: UnitOfWork,
     stored: Entity,
     *,
     before: Interaction | None,
@@ -26,7 +26,7 @@ def entity_after(
     :param pending: a dictionary entry that the same command adds.
     """
     moved = before.id if before is not None else None
-    coming, last = derive(world, stored, moved, after, pending)
+    coming, last = derive(work, stored, moved, after, pending)
     opened, overdue, done = stored.open_count, stored.overdue_count, stored.done_count
     if before is not None:
         if before.status == "planned":
@@ -44,21 +44,21 @@ def entity_after(
 
 
 def derive(
-    world: UnitOfWork, stored: Entity, moved: str | None, after: Interaction | None, pending: TypeEntry | None
+    work: UnitOfWork, stored: Entity, moved: str | None, after: Interaction | None, pending: TypeEntry | None
 ) -> tuple[NextInteraction | None, LastInteraction | None]:
     """Next and last interaction once interaction ``moved`` has become ``after``."""
-    plan = world.plan(stored.id)
+    plan = work.plan(stored.id)
     scope = stored.tenant_id, stored.organization_id
     coming: NextInteraction | None = None
     last: LastInteraction | None = None
     identity = plan.next_after(moved, after)
     if identity is not None:
-        row = after if after is not None and after.id == identity else world.interactions[identity]
-        coming = next_projection(row, _entry(world, scope, row, pending))
+        row = after if after is not None and after.id == identity else work.interactions[identity]
+        coming = next_projection(row, _entry(work, scope, row, pending))
     identity = plan.last_after(moved, after)
     if identity is not None:
-        row = after if after is not None and after.id == identity else world.interactions[identity]
-        last = last_projection(row, _entry(world, scope, row, pending))
+        row = after if after is not None and after.id == identity else work.interactions[identity]
+        last = last_projection(row, _entry(work, scope, row, pending))
     return coming, last
 
 
@@ -91,8 +91,8 @@ def with_projection(
 
 
 def _entry(
-    world: UnitOfWork, scope: tuple[str, str], row: Interaction, pending: TypeEntry | None
+    work: UnitOfWork, scope: tuple[str, str], row: Interaction, pending: TypeEntry | None
 ) -> TypeEntry | None:
     if pending is not None and pending.code == row.interaction_type:
         return pending
-    return world.type_entry(scope, row.interaction_type)
+    return work.type_entry(scope, row.interaction_type)

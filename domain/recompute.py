@@ -15,17 +15,17 @@ from schemas.identity import derive_id
 from schemas.payloads import InteractionRecomputeNext
 
 
-def recompute_next(world: UnitOfWork, command: Command, payload: InteractionRecomputeNext) -> Decision:
+def recompute_next(work: UnitOfWork, command: Command, payload: InteractionRecomputeNext) -> Decision:
     """Derive next, last and the counts anew; a right projection is left alone (``no_op``).
 
     :raises Reject: ``entity_not_found``, ``version_conflict`` (against the entity's version).
     """
     del payload
-    stored = entity_of(world, command)
+    stored = entity_of(work, command)
     check_version(command.expected_version, stored.entity_version)
-    coming, last = derive(world, stored, None, None, None)
+    coming, last = derive(work, stored, None, None, None)
     kept = stored.open_count, stored.overdue_count, stored.done_count
-    counts = world.recounts.get(stored.id, kept)
+    counts = work.recounts.get(stored.id, kept)
     if (coming, last, counts) == (stored.next, stored.last, kept):
         return no_op(command, stored, None)
     entity = with_projection(stored, coming, last, counts, command.appended_at)

@@ -15,8 +15,8 @@ from schemas import cache_tags
 from schemas.command import Command
 
 
-def changed(
-    world: UnitOfWork,
+def apply_transition(
+    work: UnitOfWork,
     command: Command,
     stored: Entity,
     *,
@@ -37,7 +37,7 @@ def changed(
     """
     row = after if after is not None else before
     assert row is not None
-    entity = entity_after(world, stored, before=before, after=after, pending=pending, now=command.appended_at)
+    entity = entity_after(work, stored, before=before, after=after, pending=pending, now=command.appended_at)
     lifecycle = lifecycle_event(
         command,
         event_type,

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from domain.decision import Decision
-from domain.due import rearm
+from domain.due import reset_timers
 from domain.log_identity import logged_id
 from domain.lookup import entity_of, in_scope
 from domain.merge import GUARDED
 from domain.model import Interaction, LogEntry
 from domain.outcome import check_version
-from domain.transition import changed
+from domain.transition import apply_transition
 from domain.undo_image import command_id_of, evolve, row_of_image
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
@@ -51,13 +51,13 @@ def target_command_id(payload: InteractionUndo) -> str | None:
     return logged_id(identity) if identity is not None else None
 
 
-def undo(world: UnitOfWork, command: Command, payload: InteractionUndo) -> Decision:
+def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decision:
     """Take back one applied command of this entity.
 
     :raises Reject: ``undo_not_found``, ``undo_not_available`` (nothing was applied, or it is of a kind
         without undo), ``undo_unsafe`` (something changed since), ``version_conflict``.
     """
-    entry = _target(world, command, payload)
+    entry = _target(work, command, payload)
     image = entry.undo
     if entry.outcome != "applied" or image is None or entry.interaction_id is None:
         raise Reject(
@@ -65,8 +65,8 @@ def undo(world: UnitOfWork, command: Command, payload: InteractionUndo) -> Decis
             "only an applied command on an interaction can be taken back",
             status=409,
         )
-    entity = entity_of(world, command)
-    current = world.interactions.get(entry.interaction_id)
+    entity = entity_of(work, command)
+    current = work.interactions.get(entry.interaction_id)
     if current is not None and in_scope(current, command):
         check_version(command.expected_version, current.version)
     else:
@@ -75,12 +75,12 @@ def undo(world: UnitOfWork, command: Command, payload: InteractionUndo) -> Decis
     version = 1 + (
         current.version
         if current is not None
-        else max(image["last_version"], world.retired.get(entry.interaction_id, 0))
+        else max(image["last_version"], work.retired.get(entry.interaction_id, 0))
     )
     if image["before"] is None:
         assert current is not None
-        return changed(
-            world,
+        return apply_transition(
+            work,
             command,
             entity,
             before=current,
@@ -90,8 +90,8 @@ def undo(world: UnitOfWork, command: Command, payload: InteractionUndo) -> Decis
             version=version,
         )
     row = _restored(command, current, row_of_image(image["before"]), version)
-    return changed(
-        world,
+    return apply_transition(
+        work,
         command,
         entity,
         before=current,
@@ -102,10 +102,10 @@ def undo(world: UnitOfWork, command: Command, payload: InteractionUndo) -> Decis
     )
 
 
-def _target(world: UnitOfWork, command: Command, payload: InteractionUndo) -> LogEntry:
+def _target(work: UnitOfWork, command: Command, payload: InteractionUndo) -> LogEntry:
     envelope = command.envelope
     identity = target_command_id(payload)
-    entry = world.log.get((envelope.tenant_id, envelope.organization_id, identity)) if identity else None
+    entry = work.log.get((envelope.tenant_id, envelope.organization_id, identity)) if identity else None
     if entry is None or entry.entity_id != envelope.entity_id:
         pointer = "/undoToken" if payload.undo_token is not None else "/commandId"
         raise Reject("undo_not_found", "this entity has no such command to undo", pointer=pointer, status=404)
@@ -135,7 +135,7 @@ def _restored(
     """The row to put back: as it was, with a version of its own and its timers armed where need be."""
     changes: dict[str, Any] = {"version": version, "updated_at": command.appended_at}
     if current is None:
-        rearm(changes, version)
+        reset_timers(changes, version)
         return evolve(before, changes)
     for name in RESTORED:
         value = getattr(before, name)
@@ -145,6 +145,6 @@ def _restored(
                 as_of = GUARDED[name][0]
                 changes[as_of] = max(getattr(current, as_of), command.source_timestamp)
     if "scheduled_at" in changes or changes.get("status") == "planned":
-        rearm(changes, version)
+        reset_timers(changes, version)
     # From the current row, not from the image: what was announced since stays announced.
     return evolve(current, changes)

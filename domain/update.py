@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 from domain.decision import Decision
-from domain.dictionary import admit
-from domain.due import rearm
+from domain.dictionary import resolve_type
+from domain.due import reset_timers
 from domain.lookup import check_deal, entity_of, interaction_of
 from domain.merge import merge
 from domain.model import Interaction
 from domain.outcome import check_version, no_op, warning
-from domain.transition import changed
+from domain.transition import apply_transition
 from domain.undo_image import evolve
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
@@ -31,30 +31,32 @@ _TURNED: Final = {
 }
 
 
-def update(world: UnitOfWork, command: Command, payload: InteractionUpdate) -> Decision:
+def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> Decision:
     """Set and empty fields, in any status, and change the status.
 
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``,
         ``deal_not_found``, ``deal_of_other_entity``, ``unknown_interaction_type``.
     """
-    row = interaction_of(world, command, payload.id)
-    entity = entity_of(world, command)
+    row = interaction_of(work, command, payload.id)
+    entity = entity_of(work, command)
     check_version(command.expected_version, row.version)
     wanted, forfeited = _with_what_follows(row, payload.changes(), command)
     changes, warnings = merge(row, wanted, command.source_timestamp)
     warnings += forfeited
     if not changes:
         return no_op(command, entity, row, *warnings)
-    check_deal(world, command, changes.get("deal_id"))
-    pending = admit(world, command, changes["interaction_type"]) if "interaction_type" in changes else None
+    check_deal(work, command, changes.get("deal_id"))
+    pending = (
+        resolve_type(work, command, changes["interaction_type"]) if "interaction_type" in changes else None
+    )
     version = row.version + 1
     changes["version"] = version
     changes["updated_at"] = command.appended_at
     if "scheduled_at" in changes or changes.get("status") == "planned":
-        rearm(changes, version)
+        reset_timers(changes, version)
     event_type, reason = _TURNED[changes["status"]] if "status" in changes else (UPDATED, "updated")
-    return changed(
-        world,
+    return apply_transition(
+        work,
         command,
         entity,
         before=row,

@@ -22,19 +22,19 @@ ON CONFLICT (tenant_id, flag) DO UPDATE SET organization_id = excluded.organizat
 """
 
 
-def load_flags(connection: Connection, world: UnitOfWork, commands: Iterable[Command]) -> None:
+def load_flags(connection: Connection, work: UnitOfWork, commands: Iterable[Command]) -> None:
     """Load the flags of the tenants whose flags the commands set; no query when there is none."""
     tenants = {
         command.envelope.tenant_id for command in commands if isinstance(command.payload, FeatureFlagSet)
     }
     if tenants:
         for tenant, flag, enabled in connection.execute(_LOAD_SQL, (sorted(tenants),)):
-            world.flags[tenant, flag] = enabled
+            work.flags[tenant, flag] = enabled
 
 
-def store_flags(connection: Connection, world: UnitOfWork) -> None:
+def store_flags(connection: Connection, work: UnitOfWork) -> None:
     """Write the flags that the fold changed, in a fixed order."""
-    rows = sorted(world.changed_flags())
+    rows = sorted(work.changed_flags())
     if rows:
         with connection.cursor() as cursor:
             cursor.executemany(_STORE_SQL, rows)

@@ -21,7 +21,7 @@ from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, In
 from sinks.array_literals import number_array, plain_array, text_array
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_of, entity_of, interaction_of
 from sinks.flag_rows import load_flags
-from sinks.pipelined import together
+from sinks.pipelined import pipelined
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 _DICTIONARY_LOCK: Final = 0x1A7E0002
@@ -93,7 +93,7 @@ class Asked:
         sound = [command for command in commands if isinstance(command, Command)]
         # What an undo reaches stands in the log.
         known = sound and not any(isinstance(command.payload, InteractionUndo) for command in sound)
-        with together(connection):
+        with pipelined(connection):
             self.log = _ask_log(connection, commands)
             self.rest = _Rest(connection, sound, {}) if known else None
 
@@ -109,18 +109,18 @@ def load_world(
 
     :param asked: what was asked for these commands, and perhaps others, before.
     """
-    world = UnitOfWork()
-    _take_log(world, asked.log if asked is not None else _ask_log(connection, commands))
+    work = UnitOfWork()
+    _take_log(work, asked.log if asked is not None else _ask_log(connection, commands))
     fresh = [
         command
         for command in commands
-        if isinstance(command, Command) and log_identity(command) not in world.log
+        if isinstance(command, Command) and log_identity(command) not in work.log
     ]
     if fresh:
-        load_flags(connection, world, fresh)
+        load_flags(connection, work, fresh)
         rest = asked.rest if asked is not None else None
-        (rest or _Rest(connection, fresh, world.log)).take(world)
-    return world
+        (rest or _Rest(connection, fresh, work.log)).take(work)
+    return work
 
 
 def _ask_log(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
@@ -139,9 +139,9 @@ def _ask_log(connection: Connection, commands: Sequence[Command | Refused]) -> C
     )
 
 
-def _take_log(world: UnitOfWork, rows: Cursor) -> None:
+def _take_log(work: UnitOfWork, rows: Cursor) -> None:
     for row in rows:
-        world.log[row[0], row[1], row[2]] = LogEntry(
+        work.log[row[0], row[1], row[2]] = LogEntry(
             command_id=row[2],
             command_type=row[3],
             entity_id=row[4] or "",
@@ -179,11 +179,11 @@ def _ask_dictionaries(connection: Connection, commands: Iterable[Command]) -> Cu
     return connection.execute(_DICTIONARIES_SQL, (tenants, organizations))
 
 
-def _take_dictionaries(world: UnitOfWork, rows: Cursor) -> None:
+def _take_dictionaries(work: UnitOfWork, rows: Cursor) -> None:
     for tenant, organization, strict, code, label, icon, color, actionable in rows:
         if strict is None and code is None:
             continue  # it has none of its own: the defaults hold
-        dictionary = world.dictionaries.setdefault((tenant, organization), Dictionary(strict=bool(strict)))
+        dictionary = work.dictionaries.setdefault((tenant, organization), Dictionary(strict=bool(strict)))
         if code is not None:
             dictionary.entries[code] = TypeEntry(
                 code=code, label=label, icon=icon, color=color, actionable=actionable
@@ -216,7 +216,7 @@ class _Rest:
             if isinstance(command.payload, InteractionRecomputeNext)
         }
         self._first: Iterable[tuple[Any, ...]] = ()
-        with together(connection):
+        with pipelined(connection):
             self._dictionaries = _ask_dictionaries(connection, commands)
             self._entities = connection.execute(_ENTITIES_SQL, (plain_array(entities),))
             # Hazard: after the customers, which are locked by then; another snapshot than theirs.
@@ -228,24 +228,24 @@ class _Rest:
             self._deals = _ask(connection, _DEALS_SQL, deals)
             self._recounts = _ask(connection, _RECOUNT_SQL, self._recounted)
 
-    def take(self, world: UnitOfWork) -> None:
+    def take(self, work: UnitOfWork) -> None:
         """Read the answers."""
-        _take_dictionaries(world, self._dictionaries)
+        _take_dictionaries(work, self._dictionaries)
         for row in self._entities:
-            world.entities[row[0]] = entity_of(row)
+            work.entities[row[0]] = entity_of(row)
         for row in self._shown:
-            world.load_interaction(interaction_of(row))
+            work.load_interaction(interaction_of(row))
         for row in self._first:
-            if row[0] not in world.interactions:
-                world.load_interaction(interaction_of(row))
+            if row[0] not in work.interactions:
+                work.load_interaction(interaction_of(row))
         for row in self._retired:
-            if row[0] not in world.interactions:
-                world.retired[row[0]] = row[1]
+            if row[0] not in work.interactions:
+                work.retired[row[0]] = row[1]
         for row in self._deals:
-            world.deals[row[0]] = deal_of(row)
-        world.recounts.update(dict.fromkeys(self._recounted, (0, 0, 0)))
+            work.deals[row[0]] = deal_of(row)
+        work.recounts.update(dict.fromkeys(self._recounted, (0, 0, 0)))
         for row in self._recounts:
-            world.recounts[row[0]] = (row[1], row[2], row[3])
+            work.recounts[row[0]] = (row[1], row[2], row[3])
 
 
 def _named(

@@ -14,7 +14,7 @@ from runtime.postgres import Connection
 
 
 @contextlib.contextmanager
-def together(connection: Connection) -> Iterator[None]:
+def pipelined(connection: Connection) -> Iterator[None]:
     """Statements that do not need each other's answers; part of the pipeline that is open, if one is."""
     if connection.info.pipeline_status:
         yield

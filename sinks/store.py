@@ -54,28 +54,28 @@ Add = Callable[[BulkInsert, Connection, Iterable[tuple[Any, ...]]], None]
 
 
 def store(
-    connection: Connection, world: UnitOfWork, decisions: Sequence[Decision], *, pipelined: bool = False
+    connection: Connection, work: UnitOfWork, decisions: Sequence[Decision], *, pipelined: bool = False
 ) -> None:
     """Write the fold's result; part of the batch transaction (law 3).
 
     :param pipelined: in an open pipeline, which cannot hold a COPY: for a few commands.
     """
-    _write(connection, world, decisions, BulkInsert.insert if pipelined else BulkInsert.copy)
+    _write(connection, work, decisions, BulkInsert.insert if pipelined else BulkInsert.copy)
 
 
-def _write(connection: Connection, world: UnitOfWork, decisions: Sequence[Decision], add: Add) -> None:
+def _write(connection: Connection, work: UnitOfWork, decisions: Sequence[Decision], add: Add) -> None:
     """Order matters: entities and deals before the interactions that refer to them, and the outbox last,
     so that its positions are drawn after every row lock is held (per-entity order of the events).
     """
-    entities, changed_entities = world.changed_entities()
-    deals, changed_deals = world.changed_deals()
-    interactions, changed_interactions, deleted = world.changed_interactions()
+    entities, changed_entities = work.changed_entities()
+    deals, changed_deals = work.changed_deals()
+    interactions, changed_interactions, deleted = work.changed_interactions()
     add(_NEW_ENTITIES, connection, map(entity_row, entities))
     _UPDATE_ENTITIES.write(connection, [entity_row(entity) for entity in changed_entities])
     add(_NEW_DEALS, connection, map(deal_row, deals))
     _UPDATE_DEALS.write(connection, [deal_row(deal) for deal in changed_deals])
-    _dictionary(connection, world)
-    store_flags(connection, world)
+    _dictionary(connection, work)
+    store_flags(connection, work)
     if deleted:
         connection.execute(_DELETE_INTERACTIONS, (plain_array(deleted),))
     add(_NEW_INTERACTIONS, connection, map(interaction_row, interactions))
@@ -89,9 +89,9 @@ def _write(connection: Connection, world: UnitOfWork, decisions: Sequence[Decisi
     add(_NEW_OUTBOX, connection, chain(events, followers))
 
 
-def _dictionary(connection: Connection, world: UnitOfWork) -> None:
+def _dictionary(connection: Connection, work: UnitOfWork) -> None:
     # In key order: two appliers that add the same new types wait for each other, and never in a ring.
-    types = sorted(world.changed_types(), key=lambda item: (item[0], item[1], item[2].code))
+    types = sorted(work.changed_types(), key=lambda item: (item[0], item[1], item[2].code))
     if types:
         with connection.cursor() as cursor:
             cursor.executemany(
@@ -101,7 +101,7 @@ def _dictionary(connection: Connection, world: UnitOfWork) -> None:
                     for tenant, organization, entry in types
                 ],
             )
-    for row in sorted(world.changed_strictness()):
+    for row in sorted(work.changed_strictness()):
         connection.execute(_UPSERT_STRICT, row)
 
 

@@ -20,7 +20,7 @@ from schemas.errors import Reject, Retry, Stop
 from sinks.isolation import IsolationLimit
 from sinks.load import Asked, load_world
 from sinks.notify import Notice, notify_committed
-from sinks.pipelined import together
+from sinks.pipelined import pipelined
 from sinks.poison import log_isolated, refuse_as_poison
 from sinks.store import store
 
@@ -205,7 +205,7 @@ class BatchTransaction:
 
         :param limit: for the bisection; ``None`` in a pipeline, where any failure is the whole batch's.
         """
-        pipelined = limit is None
+        at_once = limit is None
         ends: dict[int, int] = {}
         for command in commands:
             ends[command.record.partition] = command.record.offset + 1
@@ -214,10 +214,10 @@ class BatchTransaction:
         # the order of transaction ids equal to the order of the commands in each partition.
         # In one pipeline: the server still runs one after the other, each with a snapshot of its own. No
         # statement may take a lock and read what it protects.
-        with together(self._connection):
+        with pipelined(self._connection):
             self._connection.execute(_LOCK_SQL, (self._namespace, partitions, _MONTH_TURN_LOCK))
             stored = self._connection.execute(_WATERMARK_SQL, (self._group, self._topic, partitions))
-            asked = Asked(self._connection, commands) if pipelined else None
+            asked = Asked(self._connection, commands) if at_once else None
         watermarks: dict[int, int] = dict(stored.fetchall())
         for partition in partitions:
             if partition in watermarks and starts[partition] > watermarks[partition]:
@@ -232,15 +232,15 @@ class BatchTransaction:
             (known if below else fresh).append(command)
         decisions: dict[tuple[int, int], Decision] = {}
         if known:
-            for decision in _known_outcomes(self._connection, known) if pipelined else self._repeat(known):
+            for decision in _known_outcomes(self._connection, known) if at_once else self._repeat(known):
                 decisions[_place(decision)] = decision
         if fresh:
             if asked is not None:
-                world = load_world(self._connection, fresh, asked)
+                work = load_world(self._connection, fresh, asked)
                 crash_points.reach("mid-statement")
-                made = fold(world, fresh)
+                made = fold(work, fresh)
                 self._check(made)
-                store(self._connection, world, made, pipelined=True)
+                store(self._connection, work, made, pipelined=True)
             else:
                 assert limit is not None
                 made = _Bisection(self._connection, self._check, limit, raced=self._raced).run(fresh)
@@ -295,8 +295,8 @@ def _known_outcomes(connection: Connection, commands: Sequence[Command | Refused
     if unknown:
         # Isolated ones are logged under their place, not under their id, and perhaps without attributes.
         poison = [refuse_as_poison(command, None, bare=bare) for command in unknown for bare in (False, True)]
-        world = load_world(connection, poison)
-        decisions += [decide(world, command) for command in poison]
+        work = load_world(connection, poison)
+        decisions += [decide(work, command) for command in poison]
     return [decision for decision in decisions if not decision.logged]
 
 
@@ -328,11 +328,11 @@ class _Bisection:
 
     def _carry_out(self, commands: Sequence[Command | Refused]) -> list[Decision]:
         with self._connection.transaction():  # a savepoint: the locks before it stay held
-            world = load_world(self._connection, commands)
+            work = load_world(self._connection, commands)
             crash_points.reach("mid-statement")
-            decisions = fold(world, commands)
+            decisions = fold(work, commands)
             self._check(decisions)
-            store(self._connection, world, decisions)
+            store(self._connection, work, decisions)
             return decisions
 
     def _isolate(self, command: Command | Refused, error: Exception) -> list[Decision]:

@@ -115,9 +115,9 @@ def _tail_shows_events_once(settings: Settings) -> None:
 
 
 def _dead_letters_are_replayed_three_times(settings: Settings) -> None:
-    letters = lines_of(interactions(settings, "dead-letters", "list", "--json"))
-    assert {letter["errorClass"] for letter in letters} == {"missing_attribute"}
-    chosen = letters[0]["id"]
+    dead_letters = lines_of(interactions(settings, "dead-letters", "list", "--json"))
+    assert {dead_letter["errorClass"] for dead_letter in dead_letters} == {"missing_attribute"}
+    chosen = dead_letters[0]["id"]
     original = json.loads(interactions(settings, "dead-letters", "show", chosen).stdout)["record"]
     newest: dict[str, Any] = {}
     for tries in (1, 2, 3):
@@ -125,7 +125,7 @@ def _dead_letters_are_replayed_three_times(settings: Settings) -> None:
         assert done.returncode == 1, done.stderr  # it is wrong in itself, so it is refused again
         assert json.loads(done.stdout)["outcomes"]["rejected"] == 1
         newest = lines_of(interactions(settings, "dead-letters", "list", "--json"))[-1]
-        assert (newest["replays"], newest["original"]) == (tries, letters[0]["original"])
+        assert (newest["replays"], newest["original"]) == (tries, dead_letters[0]["original"])
     done = interactions(settings, "dead-letters", "replay", newest["id"])
     assert done.returncode == 1
     assert "replayed 3 times already" in done.stderr

@@ -73,8 +73,8 @@ def test_a_header_name_that_is_not_utf8(pipeline: Settings) -> None:
     _, result = decoder(pipeline).decode(record.value or b"")
     assert (result["outcome"], result["problem"]["code"]) == ("rejected", "undecodable")
     assert result["commandId"] == bad["id"], "what can be read of it is in its answer"
-    (letter,) = _letters(pipeline, orjson.dumps(bad))
-    assert (letter.key, letter.headers["dl_left_out"]) == (entity_id.encode(), "headers")
+    (dead_letter,) = _letters(pipeline, orjson.dumps(bad))
+    assert (dead_letter.key, dead_letter.headers["dl_left_out"]) == (entity_id.encode(), "headers")
 
 
 def test_a_replay_count_of_five_thousand_digits(pipeline: Settings) -> None:
@@ -104,18 +104,19 @@ def test_a_large_record(pipeline: Settings, size: int, compression: str, code: s
     assert after.headers["ce_outcome"] == "applied"
     _, result = decoder(pipeline).decode(record.value or b"")
     assert (result["outcome"], result["problem"]["code"]) == ("rejected", code)
-    (letter,) = [
-        letter
-        for letter in read_topic(pipeline, DEAD_LETTERS)
-        if (letter.headers["dl_partition"], letter.headers["dl_offset"]) == (str(partition), str(offset))
+    (dead_letter,) = [
+        dead_letter
+        for dead_letter in read_topic(pipeline, DEAD_LETTERS)
+        if (dead_letter.headers["dl_partition"], dead_letter.headers["dl_offset"])
+        == (str(partition), str(offset))
     ]
-    assert letter.key == entity_id.encode()
-    assert letter.value == (value if kept else None)
-    assert letter.headers.get("dl_value_bytes") == (None if kept else str(size))
+    assert dead_letter.key == entity_id.encode()
+    assert dead_letter.value == (value if kept else None)
+    assert dead_letter.headers.get("dl_value_bytes") == (None if kept else str(size))
 
 
 def _letters(settings: Settings, value: bytes | None) -> list[Any]:
-    return [letter for letter in read_topic(settings, DEAD_LETTERS) if letter.value == value]
+    return [dead_letter for dead_letter in read_topic(settings, DEAD_LETTERS) if dead_letter.value == value]
 
 
 @pytest.mark.parametrize(
@@ -129,7 +130,7 @@ def test_undecodable_value(pipeline: Settings, value: bytes | None) -> None:
     bad = Raw(entity_id.encode(), value, headers)
     problem = _problem(pipeline, bad, entity_id)
     assert problem["code"] in ("undecodable", "missing_attribute")
-    mine = [letter for letter in _letters(pipeline, value) if letter.key == entity_id.encode()]
+    mine = [dead_letter for dead_letter in _letters(pipeline, value) if dead_letter.key == entity_id.encode()]
     assert len(mine) == 1
     assert mine[0].headers["dl_reason"]
     assert mine[0].headers["dl_attempt"] == "1"
@@ -140,12 +141,12 @@ def test_dead_letter_keeps_key_value_and_headers_byte_for_byte(pipeline: Setting
     headers = (("trace", b"\x00\x01\xfe"), ("trace", b"twice"))
     ((partition, offset),) = publish(pipeline, [Raw(key, value, headers)])
     wait_for_results(pipeline, [(partition, offset)])
-    (letter,) = _letters(pipeline, value)
-    assert letter.key == key
-    assert letter.headers["dl_partition"] == str(partition)
-    assert letter.headers["dl_offset"] == str(offset)
-    assert letter.headers["dl_topic"].endswith("customers.interactions.commands")
-    assert letter.headers["dl_error_class"] == "undecodable"
+    (dead_letter,) = _letters(pipeline, value)
+    assert dead_letter.key == key
+    assert dead_letter.headers["dl_partition"] == str(partition)
+    assert dead_letter.headers["dl_offset"] == str(offset)
+    assert dead_letter.headers["dl_topic"].endswith("customers.interactions.commands")
+    assert dead_letter.headers["dl_error_class"] == "undecodable"
 
 
 def test_wrong_schema_id(pipeline: Settings) -> None:

@@ -56,9 +56,9 @@ def test_a_crash_loop_of_one_record_ends(fresh_settings: Settings) -> None:
     assert [n for n, outcome in enumerate(outcomes) if outcome != "applied"] == [at]
     _, result = decoder(settings).decode(results[at].value or b"")
     assert result["problem"]["code"] == "internal_error"
-    (letter,) = read_topic(settings, DEAD_LETTERS)
-    assert (letter.key, letter.headers["dl_error_class"]) == (entity.encode(), "internal_error")
-    assert bad["id"].encode() in (letter.value or b"")
+    (dead_letter,) = read_topic(settings, DEAD_LETTERS)
+    assert (dead_letter.key, dead_letter.headers["dl_error_class"]) == (entity.encode(), "internal_error")
+    assert bad["id"].encode() in (dead_letter.value or b"")
     with running(settings, "relay"):
         assert_clean(settings)
 

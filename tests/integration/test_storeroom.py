@@ -193,8 +193,8 @@ def test_poison_is_found_and_set_aside_and_can_be_replayed(fresh_settings: Setti
         assert rejected == [7, 8, 41]
         assert {results[8]["problem"]["code"]} == {"internal_error"}
         assert "refused" not in str(results[8]["problem"]), "the database's words may quote customers' text"
-        letters = list(read_topic(fresh_settings, DEAD_LETTERS))
-        assert sorted(orjson.loads(letter.value or b"")["id"] for letter in letters) == sorted(
+        dead_letters = list(read_topic(fresh_settings, DEAD_LETTERS))
+        assert sorted(orjson.loads(dead_letter.value or b"")["id"] for dead_letter in dead_letters) == sorted(
             messages[number + 1]["id"] for number in rejected
         )
         with connect(fresh_settings, application_name="test") as connection:

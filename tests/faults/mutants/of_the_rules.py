@@ -41,8 +41,8 @@ def priority_upside_down() -> None:
 def undo_without_event() -> None:
     from domain import undo
 
-    real = undo.changed
-    undo.changed = lambda *a, **k: dataclasses.replace(real(*a, **k), events=())
+    real = undo.apply_transition
+    undo.apply_transition = lambda *a, **k: dataclasses.replace(real(*a, **k), events=())
 
 
 @mutant("an undo does not look whether something changed since")

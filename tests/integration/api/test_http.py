@@ -125,8 +125,8 @@ def test_a_command_id_with_slashes_has_an_address(
 
 
 def test_the_longest_titles_can_be_paged(client: httpx2.Client, customer: str) -> None:
-    for letter in "ab":
-        body = {"entityId": customer, "interactionType": "call", "title": letter + "\x01" * 499}
+    for dead_letter in "ab":
+        body = {"entityId": customer, "interactionType": "call", "title": dead_letter + "\x01" * 499}
         assert client.post(PATH, json=body).status_code == 201
     query: dict[str, Any] = {"entityId": customer, "sortField": "title", "search": "\x01", "limit": 1}
     first = client.get(PATH, params=query).json()

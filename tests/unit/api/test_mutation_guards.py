@@ -41,7 +41,7 @@ class Scene:
                 raise refusal
             return {"outcome": "applied", "warnings": []}
 
-        monkeypatch.setattr(CommandGateway, "carry_out", execute)
+        monkeypatch.setattr(CommandGateway, "execute", execute)
         self.gateway = GuardedCommandGateway(
             None, None, Reads(), listening=lambda: True, timeout=1.0, guards=self.guards
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cli.dead_letter_record import Letter, read_letter, replay, replays_of
+from cli.dead_letter_record import DeadLetter, read_dead_letter, replay, replays_of
 from cli.dead_letters import _replayed
 from cli.input_lines import Outgoing, Unsendable
 from cli.topic_reader import TopicRecord
@@ -13,9 +13,9 @@ from schemas.errors import Reject
 COMMANDS = "customers.interactions.commands"
 
 
-def letter(
+def dead_letter(
     offset: int, at: tuple[str, int, int] = (COMMANDS, 1, 7), *more: tuple[str, bytes | None]
-) -> Letter:
+) -> DeadLetter:
     headers: list[tuple[str, bytes | None]] = [
         ("ce_id", b"c-1"),
         ("x-own", None),
@@ -28,19 +28,19 @@ def letter(
         ("dl_error_class", b"undecodable"),
         ("dl_attempt", b"1"),
     ]
-    found = read_letter(TopicRecord("dead-letters", 3, offset, 0, b"\x00key", b"\xffvalue", headers))
+    found = read_dead_letter(TopicRecord("dead-letters", 3, offset, 0, b"\x00key", b"\xffvalue", headers))
     assert found is not None
     return found
 
 
-def send(chosen: Letter, replays: int = 0, max_tries: int = 3) -> dict[str, object]:
+def send(chosen: DeadLetter, replays: int = 0, max_tries: int = 3) -> dict[str, object]:
     record = replay(chosen, number=1, replays=replays, max_tries=max_tries, commands_topic=COMMANDS)
     assert (record.key, record.value, record.command_id) == (b"\x00key", b"\xffvalue", "c-1")
     return {"headers": record.headers}
 
 
 def test_a_replay_is_the_original_with_its_count_and_origin() -> None:
-    assert send(letter(0))["headers"] == [
+    assert send(dead_letter(0))["headers"] == [
         ("ce_id", b"c-1"),
         ("x-own", None),
         ("x-own", b"\xff"),
@@ -52,7 +52,7 @@ def test_a_replay_is_the_original_with_its_count_and_origin() -> None:
 
 
 def test_a_replay_of_a_replay_keeps_the_first_origin_and_counts_on() -> None:
-    again = letter(
+    again = dead_letter(
         9,
         (COMMANDS, 1, 50),
         ("dl_original_topic", COMMANDS.encode()),
@@ -62,7 +62,7 @@ def test_a_replay_of_a_replay_keeps_the_first_origin_and_counts_on() -> None:
     )
     assert again.original == (COMMANDS, 1, 7)
     assert again.failed_at == (COMMANDS, 1, 50)
-    first = letter(0)
+    first = dead_letter(0)
     assert replays_of(first.original, [first, again]) == 1
     headers = send(first, replays_of(first.original, [first, again]))["headers"]
     assert isinstance(headers, list)
@@ -72,20 +72,20 @@ def test_a_replay_of_a_replay_keeps_the_first_origin_and_counts_on() -> None:
 
 def test_the_limit_counts_all_tries_of_the_original() -> None:
     with pytest.raises(Reject, match="replayed 3 times") as refused:
-        send(letter(0), replays=3)
+        send(dead_letter(0), replays=3)
     assert refused.value.code == "replay_limit"
-    send(letter(0), replays=3, max_tries=4)
+    send(dead_letter(0), replays=3, max_tries=4)
 
 
 @pytest.mark.parametrize("topic", ["customers.interactions.results", "other"])
 def test_only_records_of_the_commands_topic_are_replayed(topic: str) -> None:
     with pytest.raises(Reject) as refused:
-        send(letter(0, (topic, 0, 1)))
+        send(dead_letter(0, (topic, 0, 1)))
     assert refused.value.code == "replay_target"
 
 
 def test_a_forged_origin_does_not_open_another_topic() -> None:
-    forged = letter(
+    forged = dead_letter(
         0,
         (COMMANDS, 1, 7),
         ("dl_original_topic", b"other"),
@@ -98,12 +98,12 @@ def test_a_forged_origin_does_not_open_another_topic() -> None:
 
 def test_a_record_without_a_place_is_no_letter() -> None:
     record = TopicRecord("dead-letters", 0, 0, 0, None, None, [("dl_topic", b"x"), ("dl_partition", b"one")])
-    assert read_letter(record) is None
+    assert read_dead_letter(record) is None
 
 
 @pytest.mark.parametrize("count", [b"9" * 5000, b"-1", b"1.5", "\u0663".encode(), b"", b"\xff"], ids=repr)
 def test_a_count_that_is_no_small_number_counts_as_never(count: bytes) -> None:
-    assert letter(0, (COMMANDS, 1, 7), ("dl_replay_count", count)).replays == 0
+    assert dead_letter(0, (COMMANDS, 1, 7), ("dl_replay_count", count)).replays == 0
 
 
 @pytest.mark.parametrize("offset", [b"9" * 5000, b" 7", b"-7", b"1_0"], ids=lambda text: text[:6])
@@ -113,17 +113,17 @@ def test_an_origin_that_is_no_place_is_passed_over(offset: bytes) -> None:
         ("dl_original_partition", b"1"),
         ("dl_original_offset", offset),
     )
-    assert letter(0, (COMMANDS, 1, 50), *origin).original == (COMMANDS, 1, 50)
+    assert dead_letter(0, (COMMANDS, 1, 50), *origin).original == (COMMANDS, 1, 50)
 
 
 def test_what_could_not_be_kept_is_not_replayed() -> None:
     with pytest.raises(Reject, match="commands 1:7") as refused:
-        send(letter(0, (COMMANDS, 1, 7), ("dl_left_out", b"headers,value")))
+        send(dead_letter(0, (COMMANDS, 1, 7), ("dl_left_out", b"headers,value")))
     assert refused.value.code == "replay_incomplete"
 
 
 def test_with_all_one_that_cannot_be_replayed_is_reported_and_the_others_go_on() -> None:
-    good, foreign = letter(0), letter(1, ("other", 0, 1))
+    good, foreign = dead_letter(0), dead_letter(1, ("other", 0, 1))
     made = [
         _replayed(chosen, number, [good, foreign], max_tries=3, topic=COMMANDS, every=True)
         for number, chosen in enumerate((foreign, good), 1)

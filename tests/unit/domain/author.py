@@ -151,8 +151,8 @@ class Author:
             assert split.result == whole.result
             assert split.events == whole.events
             assert (split.undo, split.logged, split.relabeled) == (whole.undo, whole.logged, whole.relabeled)
-        world = self.both.publisher.world
-        assert store.interactions == world.interactions
-        assert store.entities == world.entities
-        assert store.deals == world.deals
+        work = self.both.publisher.work
+        assert store.interactions == work.interactions
+        assert store.entities == work.entities
+        assert store.deals == work.deals
         return store

@@ -49,7 +49,7 @@ class Publisher:
     """
 
     def __init__(self) -> None:
-        self.world = UnitOfWork()
+        self.work = UnitOfWork()
         self.offset = 0
         self.minutes = 0.0
 
@@ -77,7 +77,7 @@ class Publisher:
             "data": data or {},
         }
         if kind == "interaction.mark_due":
-            self._wait_for(self.world.interactions.get((data or {}).get("id", "")))
+            self._wait_for(self.work.interactions.get((data or {}).get("id", "")))
         instant = START + timedelta(minutes=self.minutes)
         self.minutes += 1
         record = Record(
@@ -97,8 +97,8 @@ class Publisher:
             self.minutes = max(self.minutes, (row.scheduled_at - START) / timedelta(minutes=1))
 
     def carry_out(self, command: Command | Refused) -> Decision:
-        decision = decide(self.world, command)
-        self.world.apply(decision)
+        decision = decide(self.work, command)
+        self.work.apply(decision)
         return decision
 
     def send(self, kind: str, data: dict[str, Any] | None = None, **options: Any) -> Decision:
@@ -139,5 +139,5 @@ class Publisher:
     @property
     def next_number(self) -> int | None:
         """The number of Ada's next interaction."""
-        coming = self.world.entities[ADA].next
+        coming = self.work.entities[ADA].next
         return int(coming.interaction_id[-12:]) if coming is not None else None

@@ -81,7 +81,7 @@ class Comparison:
         self.compare_entities()
 
     def compare_rows(self) -> None:
-        rows = self.publisher.world.interactions
+        rows = self.publisher.work.interactions
         assert set(rows) == set(self.model.rows)
         for key, expected in self.model.rows.items():
             row = rows[key]
@@ -105,7 +105,7 @@ class Comparison:
             assert seen == expected
 
     def compare_entities(self) -> None:
-        entities = self.publisher.world.entities
+        entities = self.publisher.work.entities
         assert set(entities) == set(self.model.entities)
         for key, expected in self.model.entities.items():
             entity = entities[key]

@@ -34,13 +34,13 @@ class Store:
 
     def carry_out(self, commands: Sequence[Command | Refused]) -> list[Decision]:
         """One batch: load, fold, write."""
-        world = self.load(commands)
-        decisions = fold(world, commands)
-        self.write(world, decisions)
+        work = self.load(commands)
+        decisions = fold(work, commands)
+        self.write(work, decisions)
         return decisions
 
     def load(self, commands: Sequence[Command | Refused]) -> UnitOfWork:
-        world = UnitOfWork()
+        work = UnitOfWork()
         for command in commands:
             wanted = [log_identity(command)]
             if isinstance(command, Command) and isinstance(command.payload, InteractionUndo):
@@ -48,45 +48,45 @@ class Store:
                 wanted.append((*wanted[0][:2], target or ""))
             for identity in wanted:
                 if identity in self.log:
-                    world.log[identity] = self.log[identity]
+                    work.log[identity] = self.log[identity]
         fresh = [
             command
             for command in commands
-            if isinstance(command, Command) and log_identity(command) not in world.log
+            if isinstance(command, Command) and log_identity(command) not in work.log
         ]
         named: set[str] = set()
         for command in fresh:
             scope = command.envelope.tenant_id, command.envelope.organization_id
             if scope in self.dictionaries:
                 kept = self.dictionaries[scope]
-                world.dictionaries[scope] = Dictionary(strict=kept.strict, entries=dict(kept.entries))
+                work.dictionaries[scope] = Dictionary(strict=kept.strict, entries=dict(kept.entries))
             payload: Any = command.payload
             for name in (getattr(payload, "id", None), getattr(payload, "deal_id", None)):
                 if name in self.deals:
-                    world.deals[name] = self.deals[name]
+                    work.deals[name] = self.deals[name]
             named.add(getattr(payload, "id", None) or "")
             if isinstance(payload, InteractionCreate):
                 named.add(created_id(command))
             if isinstance(payload, InteractionUndo):
-                entry = world.log.get((*scope, target_command_id(payload) or ""))
+                entry = work.log.get((*scope, target_command_id(payload) or ""))
                 named.add((entry.interaction_id if entry else None) or "")
         rows = [self.interactions[name] for name in named if name in self.interactions]
         moving = Counter(command.envelope.entity_id for command in fresh if may_move(command))
         for entity, count in moving.items():
             rows += self.first_planned(entity)[: count + 1] + self.last_done(entity)[: count + 1]
         for entity in {command.envelope.entity_id for command in fresh} & set(self.entities):
-            stored = world.entities[entity] = self.entities[entity]
+            stored = work.entities[entity] = self.entities[entity]
             for shown in (stored.next, stored.last) if entity not in moving else ():
                 if shown is not None:
                     rows.append(self.interactions[shown.interaction_id])
         for row in rows:
-            world.load_interaction(row)
-        self.most_loaded = max(self.most_loaded, len(world.interactions))
-        world.retired.update(self.retired(named - set(self.interactions)))
+            work.load_interaction(row)
+        self.most_loaded = max(self.most_loaded, len(work.interactions))
+        work.retired.update(self.retired(named - set(self.interactions)))
         for command in fresh:
             if isinstance(command.payload, InteractionRecomputeNext):
-                world.recounts[command.envelope.entity_id] = self.counts(command.envelope.entity_id)
-        return world
+                work.recounts[command.envelope.entity_id] = self.counts(command.envelope.entity_id)
+        return work
 
     def retired(self, absent: set[str]) -> dict[str, int]:
         """The versions of deleted interactions, from the undo images of their deletions."""
@@ -127,8 +127,8 @@ class Store:
         overdue = [row for row in planned if row.due_phase == 2]
         return len(planned), len(overdue), len([row for row in rows if row.status == "done"])
 
-    def write(self, world: UnitOfWork, decisions: list[Decision]) -> None:
-        inserted, updated, deleted = world.changed_interactions()
+    def write(self, work: UnitOfWork, decisions: list[Decision]) -> None:
+        inserted, updated, deleted = work.changed_interactions()
         for row in inserted:
             assert row.id not in self.interactions
             self.interactions[row.id] = row
@@ -137,27 +137,27 @@ class Store:
             self.interactions[row.id] = row
         for identity in deleted:
             del self.interactions[identity]
-        new_entities, old_entities = world.changed_entities()
+        new_entities, old_entities = work.changed_entities()
         assert not {entity.id for entity in new_entities} & set(self.entities)
         assert {entity.id for entity in old_entities} <= set(self.entities)
         self.entities.update({entity.id: entity for entity in (*new_entities, *old_entities)})
-        new_deals, old_deals = world.changed_deals()
+        new_deals, old_deals = work.changed_deals()
         assert not {deal.id for deal in new_deals} & set(self.deals)
         assert {deal.id for deal in old_deals} <= set(self.deals)
         self.deals.update({deal.id: deal for deal in (*new_deals, *old_deals)})
-        for tenant, organization, entry in world.changed_types():
+        for tenant, organization, entry in work.changed_types():
             dictionary = self.dictionaries.setdefault((tenant, organization), Dictionary())
             dictionary.entries[entry.code] = entry
-        for tenant, organization, strict in world.changed_strictness():
+        for tenant, organization, strict in work.changed_strictness():
             self.dictionaries.setdefault((tenant, organization), Dictionary()).strict = strict
         for decision in decisions:
             if decision.logged:
-                self.keep(log_identity(decision.command), world)
+                self.keep(log_identity(decision.command), work)
 
-    def keep(self, identity: tuple[str, str, str], world: UnitOfWork) -> None:
+    def keep(self, identity: tuple[str, str, str], work: UnitOfWork) -> None:
         """A row of the command log: what it keeps must survive its JSON columns."""
         assert identity not in self.log
-        entry = world.log[identity]
+        entry = work.log[identity]
         self.log[identity] = replace(
             entry,
             result=orjson.loads(orjson.dumps(entry.result)),

@@ -35,21 +35,21 @@ def test_the_defaults_are_whole() -> None:
 
 
 def test_the_first_use_of_a_scope_writes_its_defaults_and_no_later_use(log: Publisher) -> None:
-    assert log.world.changed_types() == []
+    assert log.work.changed_types() == []
     create(log, "call")
-    assert log.world.changed_types() == [(*SCOPE, entry) for entry in DEFAULT_TYPES.values()]
+    assert log.work.changed_types() == [(*SCOPE, entry) for entry in DEFAULT_TYPES.values()]
     again = Publisher()
     again.customer()
-    again.world.dictionaries[SCOPE] = Dictionary(entries=dict(DEFAULT_TYPES))
+    again.work.dictionaries[SCOPE] = Dictionary(entries=dict(DEFAULT_TYPES))
     create(again, "call")
-    assert again.world.changed_types() == []
+    assert again.work.changed_types() == []
 
 
 def test_a_default_that_the_scope_has_no_row_of_is_written_when_used(log: Publisher) -> None:
-    log.world.dictionaries[SCOPE] = Dictionary(strict=True)
+    log.work.dictionaries[SCOPE] = Dictionary(strict=True)
     decision = create(log, "call")
     assert decision.outcome == "applied"
-    assert log.world.changed_types() == [(*SCOPE, DEFAULT_TYPES["call"])]
+    assert log.work.changed_types() == [(*SCOPE, DEFAULT_TYPES["call"])]
 
 
 def test_an_unknown_type_is_added_with_defaults(log: Publisher) -> None:
@@ -63,7 +63,7 @@ def test_an_unknown_type_is_added_with_defaults(log: Publisher) -> None:
 def test_a_strict_dictionary_refuses_unknown_types(log: Publisher, kind: str) -> None:
     log.plan(1)
     assert upsert(log, "call", strict=True).strict is True
-    assert log.world.changed_strictness() == [(*SCOPE, True)]
+    assert log.work.changed_strictness() == [(*SCOPE, True)]
     data = {"interactionType": "demo", **({"id": interaction_id(1)} if kind == "update" else {})}
     refused = log.refused("unknown_interaction_type", f"interaction.{kind}", data)
     assert refused.result["problem"]["status"] == 422
@@ -126,7 +126,7 @@ def test_an_upsert_that_changes_nothing(log: Publisher) -> None:
 def test_a_new_label_shows_at_the_next_repair(log: Publisher) -> None:
     log.plan(1, 60)
     upsert(log, "call", label="Ring")
-    before = log.world.entities[ADA].next
+    before = log.work.entities[ADA].next
     assert before is not None
     assert before.name == "Call"
     decision = log.applied("interaction.recompute_next")

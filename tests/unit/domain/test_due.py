@@ -26,7 +26,7 @@ def mark(log: Publisher, phase: str, version: int = 1) -> Decision:
 
 
 def row(log: Publisher) -> Interaction:
-    return log.world.interactions[interaction_id(1)]
+    return log.work.interactions[interaction_id(1)]
 
 
 def test_due_then_overdue_each_once(planned: Publisher) -> None:
@@ -44,7 +44,7 @@ def test_an_announcement(planned: Publisher, phase: str, number: int, overdue: i
     assert event.payload["changedFields"] == []
     assert (row(planned).due_phase, row(planned).version) == (number, before.version)
     assert row(planned).updated_at == before.updated_at
-    assert planned.world.entities[ADA].overdue_count == overdue
+    assert planned.work.entities[ADA].overdue_count == overdue
     assert decision.undo is None
 
 
@@ -79,7 +79,7 @@ def test_armed_anew(planned: Publisher, turns: list[tuple[str, dict[str, Any]]])
     for verb, data in turns:
         planned.applied(f"interaction.{verb}", {**ONE, **data})
     assert (row(planned).due_phase, row(planned).schedule_version) == (0, row(planned).version)
-    assert planned.world.entities[ADA].overdue_count == 0
+    assert planned.work.entities[ADA].overdue_count == 0
     assert mark(planned, "due", row(planned).version).outcome == "applied"
 
 
@@ -94,9 +94,9 @@ def test_an_overdue_interaction_that_is_planned_no_more_is_overdue_no_more(
     planned: Publisher, verb: str
 ) -> None:
     mark(planned, "overdue")
-    assert planned.world.entities[ADA].overdue_count == 1
+    assert planned.work.entities[ADA].overdue_count == 1
     planned.applied(f"interaction.{verb}", ONE)
-    assert planned.world.entities[ADA].overdue_count == 0
+    assert planned.work.entities[ADA].overdue_count == 0
 
 
 @pytest.mark.parametrize("scheduled", [at(60 * 24 * 3650), None])

@@ -10,23 +10,23 @@ def upsert(**fields: object) -> dict[str, object]:
 
 
 def test_a_new_customer_starts_at_version_1_with_nothing_planned(log: Publisher) -> None:
-    entity = log.world.entities[ADA]
+    entity = log.work.entities[ADA]
     assert (entity.entity_version, entity.next, entity.last) == (1, None, None)
     assert (entity.open_count, entity.overdue_count, entity.done_count) == (0, 0, 0)
-    assert log.world.changed_entities() == ([entity], [])
+    assert log.work.changed_entities() == ([entity], [])
 
 
 def test_fields_not_given_are_kept_and_null_empties(log: Publisher) -> None:
     log.applied("entity.upsert", upsert(primaryEmail="a@b.c", primaryPhone="1"))
     log.applied("entity.upsert", upsert(kind="company", primaryPhone=None))
-    entity = log.world.entities[ADA]
+    entity = log.work.entities[ADA]
     assert (entity.kind, entity.primary_email, entity.primary_phone) == ("company", "a@b.c", None)
     assert entity.entity_version == 3
 
 
 def test_an_upsert_keeps_the_projection(log: Publisher) -> None:
     log.plan(1, 60)
-    before = log.world.entities[ADA]
+    before = log.work.entities[ADA]
     after = log.applied("entity.upsert", upsert(displayName="Grace")).entity
     assert after is not None
     assert (after.next, after.open_count) == (before.next, 1)
@@ -39,11 +39,11 @@ def test_the_same_again_is_no_change(log: Publisher) -> None:
 
 def test_a_deal_is_added_changed_and_told_again(log: Publisher) -> None:
     data = {"id": deal_id(1), "title": "Deal", "status": "open"}
-    assert log.applied("deal.upsert", data).deal == log.world.deals[deal_id(1)]
+    assert log.applied("deal.upsert", data).deal == log.work.deals[deal_id(1)]
     assert log.send("deal.upsert", {"id": deal_id(1), "title": "Deal"}).outcome == "no_op"
     log.applied("deal.upsert", {"id": deal_id(1), "title": "Deal", "status": None})
-    assert log.world.deals[deal_id(1)].status is None
-    assert log.world.changed_deals() == ([log.world.deals[deal_id(1)]], [])
+    assert log.work.deals[deal_id(1)].status is None
+    assert log.work.changed_deals() == ([log.work.deals[deal_id(1)]], [])
 
 
 def test_a_deal_needs_its_customer_and_stays_with_it(log: Publisher) -> None:
@@ -58,11 +58,11 @@ def test_only_a_new_customer_or_deal_needs_its_name(log: Publisher) -> None:
     """What is not given is kept, so a change cannot undo a rename that it has not seen."""
     log.refused("validation_failed", "entity.upsert", {"id": BOB, "kind": "person"}, entity=BOB)
     log.applied("entity.upsert", {"id": ADA, "kind": "person", "primaryPhone": "1"})
-    assert log.world.entities[ADA].display_name == "Ada"
+    assert log.work.entities[ADA].display_name == "Ada"
     log.refused("validation_failed", "deal.upsert", {"id": deal_id(1), "status": "open"})
     log.applied("deal.upsert", {"id": deal_id(1), "title": "Deal"})
     log.applied("deal.upsert", {"id": deal_id(1), "status": "open"})
-    assert (log.world.deals[deal_id(1)].title, log.world.deals[deal_id(1)].status) == ("Deal", "open")
+    assert (log.work.deals[deal_id(1)].title, log.work.deals[deal_id(1)].status) == ("Deal", "open")
     log.refused("validation_failed", "deal.upsert", {"id": deal_id(1), "title": None})
 
 
@@ -70,9 +70,9 @@ def test_a_deal_has_versions(log: Publisher) -> None:
     deal = {"id": deal_id(1)}
     log.refused("version_conflict", "deal.upsert", {**deal, "title": "Deal", "expectedVersion": 1})
     made = log.applied("deal.upsert", {**deal, "title": "Deal", "expectedVersion": 0})
-    assert (made.result["version"], log.world.deals[deal_id(1)].version) == (1, 1)
+    assert (made.result["version"], log.work.deals[deal_id(1)].version) == (1, 1)
     log.refused("version_conflict", "deal.upsert", {**deal, "title": "Deal", "expectedVersion": 0})
     log.applied("deal.upsert", {**deal, "status": "open", "expectedVersion": 1})
     log.refused("version_conflict", "deal.upsert", {**deal, "title": "Late", "expectedVersion": 1})
     assert log.send("deal.upsert", {**deal, "status": "open"}).outcome == "no_op"
-    assert log.world.deals[deal_id(1)].version == 2
+    assert log.work.deals[deal_id(1)].version == 2

@@ -39,17 +39,17 @@ def command(number: int, data: dict[str, Any], *, tenant: str = TENANT, key: str
     return decode_record(record, no_avro)
 
 
-def run(world: UnitOfWork, *commands: Command | Refused) -> list[Decision]:
-    return fold(world, commands)
+def run(work: UnitOfWork, *commands: Command | Refused) -> list[Decision]:
+    return fold(work, commands)
 
 
 def test_setting_a_flag_is_applied_once_and_then_changes_nothing() -> None:
-    world = UnitOfWork()
-    decisions = run(world, *(command(n, {"flag": SYNC, "enabled": on}) for n, on in enumerate((True, True))))
+    work = UnitOfWork()
+    decisions = run(work, *(command(n, {"flag": SYNC, "enabled": on}) for n, on in enumerate((True, True))))
     assert [decision.outcome for decision in decisions] == ["applied", "no_op"]
     assert decisions[0].result["invalidates"] == [f"customers:feature-flags:{TENANT}"]
     assert decisions[0].events == ()
-    (row,) = world.changed_flags()
+    (row,) = work.changed_flags()
     assert row[:4] == (TENANT, ORGANIZATION, SYNC, True)
 
 
@@ -59,22 +59,22 @@ def test_a_flag_that_was_never_set_is_set_even_to_its_default() -> None:
 
 
 def test_underscores_name_the_same_flag() -> None:
-    world = UnitOfWork()
-    run(world, command(1, {"flag": SYNC.replace("-", "_"), "enabled": True}))
-    assert world.flags == {(TENANT, SYNC): True}
+    work = UnitOfWork()
+    run(work, command(1, {"flag": SYNC.replace("-", "_"), "enabled": True}))
+    assert work.flags == {(TENANT, SYNC): True}
 
 
 def test_each_tenant_has_its_own() -> None:
-    world = UnitOfWork()
-    run(world, command(1, {"flag": SYNC, "enabled": True}))
-    (decision,) = run(world, command(2, {"flag": SYNC, "enabled": True}, tenant=OTHER))
+    work = UnitOfWork()
+    run(work, command(1, {"flag": SYNC, "enabled": True}))
+    (decision,) = run(work, command(2, {"flag": SYNC, "enabled": True}, tenant=OTHER))
     assert decision.outcome == "applied"
 
 
 def test_only_validating_sets_nothing() -> None:
-    world = UnitOfWork()
-    (decision,) = run(world, command(1, {"flag": SYNC, "enabled": True, "validateOnly": True}))
-    assert (decision.outcome, decision.logged, world.flags) == ("applied", False, {})
+    work = UnitOfWork()
+    (decision,) = run(work, command(1, {"flag": SYNC, "enabled": True, "validateOnly": True}))
+    assert (decision.outcome, decision.logged, work.flags) == ("applied", False, {})
 
 
 @pytest.mark.parametrize(

@@ -29,16 +29,16 @@ def superseded(decision: Decision) -> list[str]:
 
 
 def scheduled(log: Publisher) -> float:
-    value = log.world.interactions[interaction_id(1)].scheduled_at
+    value = log.work.interactions[interaction_id(1)].scheduled_at
     assert value is not None
     return (value - START).total_seconds() / 60
 
 
 def test_an_older_change_is_dropped_with_a_warning_and_no_event(planned: Publisher) -> None:
-    before = planned.world.interactions[interaction_id(1)]
+    before = planned.work.interactions[interaction_id(1)]
     decision = planned.send("interaction.update", {**ONE, "scheduledAt": at(99), "sourceTimestamp": at(9.9)})
     assert (decision.outcome, decision.events, superseded(decision)) == ("no_op", (), ["scheduledAt"])
-    assert planned.world.interactions[interaction_id(1)] is before
+    assert planned.work.interactions[interaction_id(1)] is before
 
 
 @pytest.mark.parametrize("source", [10, 10.1])
@@ -47,7 +47,7 @@ def test_an_equally_old_or_newer_change_is_taken(planned: Publisher, source: flo
         "interaction.update", {**ONE, "scheduledAt": at(99), "sourceTimestamp": at(source)}
     )
     assert (scheduled(planned), superseded(decision)) == (99, [])
-    assert planned.world.interactions[interaction_id(1)].scheduled_as_of == START + timedelta(minutes=source)
+    assert planned.work.interactions[interaction_id(1)].scheduled_as_of == START + timedelta(minutes=source)
 
 
 def test_what_is_not_guarded_is_taken_though_its_neighbour_is_dropped(planned: Publisher) -> None:
@@ -55,7 +55,7 @@ def test_what_is_not_guarded_is_taken_though_its_neighbour_is_dropped(planned: P
         "interaction.update",
         {**ONE, "scheduledAt": at(99), "occurredAt": at(5), "title": "New", "sourceTimestamp": at(5)},
     )
-    row = planned.world.interactions[interaction_id(1)]
+    row = planned.work.interactions[interaction_id(1)]
     assert (row.title, scheduled(planned), row.occurred_at) == ("New", 70, START + timedelta(minutes=5))
     assert superseded(decision) == ["scheduledAt"]
     assert row.occurred_as_of == START + timedelta(minutes=5)
@@ -70,7 +70,7 @@ def test_telling_a_value_again_does_not_make_it_newer(planned: Publisher) -> Non
 
 def test_without_a_source_timestamp_a_change_is_made_now(planned: Publisher) -> None:
     planned.applied("interaction.update", {**ONE, "scheduledAt": at(99)})
-    assert planned.world.interactions[interaction_id(1)].scheduled_as_of == START + timedelta(minutes=30)
+    assert planned.work.interactions[interaction_id(1)].scheduled_as_of == START + timedelta(minutes=30)
 
 
 @pytest.mark.parametrize(("turn", "late"), [("complete", "cancel"), ("cancel", "complete")])
@@ -94,7 +94,7 @@ def test_a_stale_reopen_is_no_error(planned: Publisher) -> None:
 def test_a_stale_complete_drops_its_occurred_at_too(planned: Publisher) -> None:
     planned.applied("interaction.cancel", {**ONE, "sourceTimestamp": at(25)})
     planned.send("interaction.complete", {**ONE, "occurredAt": at(7), "sourceTimestamp": at(24)})
-    row = planned.world.interactions[interaction_id(1)]
+    row = planned.work.interactions[interaction_id(1)]
     assert (row.status, row.occurred_at) == ("canceled", None)
 
 
@@ -102,7 +102,7 @@ def test_a_stale_status_of_an_update_falls_with_its_moment_and_the_rest_is_taken
     planned.applied("interaction.cancel", {**ONE, "sourceTimestamp": at(25)})
     data = {**ONE, "title": "New", "status": "done", "occurredAt": at(7), "sourceTimestamp": at(24)}
     decision = planned.applied("interaction.update", data)
-    row = planned.world.interactions[interaction_id(1)]
+    row = planned.work.interactions[interaction_id(1)]
     assert (row.status, row.occurred_at, row.title) == ("canceled", None, "New")
     assert superseded(decision) == ["status", "occurredAt"]
 
@@ -112,7 +112,7 @@ def test_complete_keeps_a_newer_occurred_at(planned: Publisher) -> None:
     decision = planned.applied(
         "interaction.complete", {**ONE, "occurredAt": at(2), "sourceTimestamp": at(28)}
     )
-    row = planned.world.interactions[interaction_id(1)]
+    row = planned.work.interactions[interaction_id(1)]
     assert (row.status, row.occurred_at) == ("done", START + timedelta(minutes=1))
     assert superseded(decision) == ["occurredAt"]
 

@@ -16,7 +16,7 @@ PATHS: dict[str, list[str]] = {"planned": [], "done": ["complete"], "canceled": 
 
 
 def row(log: Publisher, number: int = 1) -> Interaction:
-    return log.world.interactions[interaction_id(number)]
+    return log.work.interactions[interaction_id(number)]
 
 
 def bring(log: Publisher, status: str) -> None:
@@ -205,7 +205,7 @@ def test_delete_removes_the_row_from_any_status_and_has_a_version_of_its_own(
     bring(log, status)
     version = row(log).version
     decision = log.applied("interaction.delete", ONE)
-    assert interaction_id(1) not in log.world.interactions
+    assert interaction_id(1) not in log.work.interactions
     event = decision.events[0]
     assert (event.type, event.payload["version"]) == ("customers.interaction.deleted", version + 1)
     assert event.payload["after"] is None
@@ -218,7 +218,7 @@ def test_an_unknown_interaction_is_refused_and_no_row_made(log: Publisher, verb:
     decision = log.refused("interaction_not_found", f"interaction.{verb}", data)
     assert decision.result["problem"]["status"] == 404
     assert decision.logged
-    assert log.world.changed_interactions() == ([], [], [])
+    assert log.work.changed_interactions() == ([], [], [])
 
 
 @pytest.mark.parametrize("verb", ["update", "complete", "cancel", "reopen", "delete"])
@@ -251,11 +251,11 @@ def test_update_may_move_occurred_at_in_any_status(log: Publisher) -> None:
 
 def test_update_to_the_same_values_is_no_change(log: Publisher) -> None:
     log.plan(1, 60, title="Same")
-    entity = log.world.entities[ADA]
+    entity = log.work.entities[ADA]
     decision = log.send("interaction.update", {**ONE, "title": "Same", "scheduledAt": at(60)})
     assert (decision.outcome, decision.events) == ("no_op", ())
     assert decision.result["version"] == 1
-    assert log.world.entities[ADA] is entity
+    assert log.work.entities[ADA] is entity
 
 
 @pytest.mark.parametrize("kind", ["interaction.create", "interaction.update"])

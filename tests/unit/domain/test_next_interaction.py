@@ -26,7 +26,7 @@ ORDERED = [
 
 
 def entity(log: Publisher) -> Entity:
-    return log.world.entities[ADA]
+    return log.work.entities[ADA]
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -114,7 +114,7 @@ def test_name_and_look_come_from_the_type_and_an_own_look_goes_before(log: Publi
 
 def test_without_an_entry_the_title_names_it_else_the_code(log: Publisher) -> None:
     log.plan(1, 60, title="Shown", interactionType="demo")
-    log.world.dictionaries[TENANT, ORGANIZATION].entries.clear()
+    log.work.dictionaries[TENANT, ORGANIZATION].entries.clear()
     log.applied("interaction.recompute_next")
     shown = entity(log).next
     assert shown is not None
@@ -154,7 +154,7 @@ def test_counts(log: Publisher) -> None:
 
 
 def spoil(log: Publisher, **stored: object) -> None:
-    log.world.entities[ADA] = replace(entity(log), **stored)  # type: ignore[arg-type]
+    log.work.entities[ADA] = replace(entity(log), **stored)  # type: ignore[arg-type]
 
 
 def test_any_applied_command_puts_a_wrong_projection_right(log: Publisher) -> None:
@@ -171,7 +171,7 @@ def test_recompute_repairs_next_last_and_counts(log: Publisher) -> None:
     log.plan(2, occurredAt=at(0))
     right = entity(log)
     spoil(log, next=None, last=None, open_count=7, overdue_count=7, done_count=7)
-    log.world.recounts[ADA] = (1, 0, 1)
+    log.work.recounts[ADA] = (1, 0, 1)
     decision = log.applied("interaction.recompute_next")
     assert replace(entity(log), entity_version=0, updated_at=START) == replace(
         right, entity_version=0, updated_at=START
@@ -184,7 +184,7 @@ def test_recompute_repairs_next_last_and_counts(log: Publisher) -> None:
 
 def test_recompute_of_counts_alone_has_no_event(log: Publisher) -> None:
     log.plan(1, 60)
-    log.world.recounts[ADA] = (5, 0, 0)
+    log.work.recounts[ADA] = (5, 0, 0)
     decision = log.applied("interaction.recompute_next")
     assert (decision.events, entity(log).open_count) == ((), 5)
 
@@ -192,7 +192,7 @@ def test_recompute_of_counts_alone_has_no_event(log: Publisher) -> None:
 def test_recompute_counts_what_the_batch_changed_before_it(log: Publisher) -> None:
     log.plan(1, 60)
     spoil(log, open_count=9)
-    log.world.recounts[ADA] = (1, 0, 0)  # counted before the batch
+    log.work.recounts[ADA] = (1, 0, 0)  # counted before the batch
     log.plan(2, 70)
     log.applied("interaction.complete", {"id": interaction_id(1)})
     log.applied("interaction.recompute_next")
@@ -202,7 +202,7 @@ def test_recompute_counts_what_the_batch_changed_before_it(log: Publisher) -> No
 
 def test_recompute_of_a_right_projection_is_no_change(log: Publisher) -> None:
     log.plan(1, 60)
-    log.world.recounts[ADA] = (1, 0, 0)
+    log.work.recounts[ADA] = (1, 0, 0)
     decision = log.send("interaction.recompute_next")
     assert (decision.outcome, decision.events, decision.entity) == ("no_op", (), None)
 
@@ -218,13 +218,13 @@ def test_a_recompute_that_follows_a_relabeling_says_so(log: Publisher) -> None:
 def test_a_plan_answers_for_a_change_without_making_it(log: Publisher) -> None:
     log.plan(1, 60)
     log.plan(2, 70)
-    first = log.world.interactions[interaction_id(1)]
+    first = log.work.interactions[interaction_id(1)]
     plan = Plan()
-    for row in log.world.interactions.values():
+    for row in log.work.interactions.values():
         plan.add(row)
     assert plan.next_after(None, None) == interaction_id(1)
     assert plan.next_after(interaction_id(1), None) == interaction_id(2)
     assert plan.next_after(interaction_id(1), replace(first, status="done")) == interaction_id(2)
     assert plan.next_after(interaction_id(2), None) == interaction_id(1)
-    assert plan.planned == sorted(key for row in log.world.interactions.values() if (key := next_key(row)))
+    assert plan.planned == sorted(key for row in log.work.interactions.values() if (key := next_key(row)))
     assert Plan().next_after(None, None) is None

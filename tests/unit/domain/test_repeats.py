@@ -23,7 +23,7 @@ def test_the_same_command_again_is_a_duplicate_with_its_first_outcome(log: Publi
     assert again.result["first"] == {name: v for name, v in first.result.items() if name != "first"}
     assert again.result["interactionId"] == first.interaction_id
     assert again.result["invalidates"] == []
-    assert len(log.world.interactions) == 1
+    assert len(log.work.interactions) == 1
     check_shape(again)
 
 
@@ -38,12 +38,12 @@ def test_a_rejected_command_again_is_a_duplicate_too(log: Publisher) -> None:
 
 def test_the_same_id_with_other_content_is_a_conflict(log: Publisher) -> None:
     log.applied("interaction.create", CALL, command_id="same")
-    first = log.world.log[TENANT, ORGANIZATION, "same"]
+    first = log.work.log[TENANT, ORGANIZATION, "same"]
     refused = log.refused(
         "idempotency_conflict", "interaction.create", {**CALL, "title": "x"}, command_id="same"
     )
     assert (refused.logged, refused.result["problem"]["status"]) == (False, 409)
-    assert log.world.log[TENANT, ORGANIZATION, "same"] is first
+    assert log.work.log[TENANT, ORGANIZATION, "same"] is first
 
 
 def test_a_record_that_was_applied_before_is_answered_as_then(log: Publisher) -> None:
@@ -126,13 +126,13 @@ def test_an_undecodable_record_leaves_its_own_id_free(log: Publisher) -> None:
     record = Record("commands", 0, 99, 0, ADA.encode(), b"not JSON", headers)
     broken = log.carry_out(decode_record(record, never_avro))
     assert (broken.outcome, broken.result["commandId"]) == ("rejected", "repaired-later")
-    assert (TENANT, ORGANIZATION, "repaired-later") not in log.world.log
+    assert (TENANT, ORGANIZATION, "repaired-later") not in log.work.log
     log.applied("interaction.create", CALL, command_id="repaired-later")
 
 
 def test_a_refused_record_changes_no_world() -> None:
-    world = UnitOfWork()
+    work = UnitOfWork()
     publisher = Publisher()
-    publisher.world = world
+    publisher.work = work
     publisher.send("interaction.create", {"colour": "red"})
-    assert (world.entities, world.interactions, world.changed_types()) == ({}, {}, [])
+    assert (work.entities, work.interactions, work.changed_types()) == ({}, {}, [])

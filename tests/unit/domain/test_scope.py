@@ -69,16 +69,16 @@ def test_a_foreign_deal_is_unknown(both: Publisher) -> None:
 def test_an_id_that_is_in_use_elsewhere_is_not_available(
     both: Publisher, kind: str, data: dict[str, Any], options: dict[str, str]
 ) -> None:
-    before = (dict(both.world.interactions), dict(both.world.deals), dict(both.world.entities))
+    before = (dict(both.work.interactions), dict(both.work.deals), dict(both.work.entities))
     both.refused("id_not_available", kind, data, **options)
-    assert before == (both.world.interactions, both.world.deals, both.world.entities)
+    assert before == (both.work.interactions, both.work.deals, both.work.entities)
 
 
 def test_a_timer_for_a_foreign_interaction_does_nothing(both: Publisher) -> None:
     data = {**ONE, "scheduleVersion": 1, "phase": "due"}
     assert both.send("interaction.mark_due", data, **STRANGER).outcome == "no_op"
     assert both.send("interaction.mark_due", data, entity=ADA, organization=FOREIGN).outcome == "no_op"
-    assert both.world.interactions[interaction_id(1)].due_phase == 0
+    assert both.work.interactions[interaction_id(1)].due_phase == 0
 
 
 def test_command_ids_are_one_scope_s_own(both: Publisher) -> None:

@@ -20,7 +20,7 @@ STAMPS = ("version", "updated_at", "status_as_of", "scheduled_as_of", "occurred_
 
 
 def row(log: Publisher) -> Interaction:
-    return log.world.interactions[interaction_id(1)]
+    return log.work.interactions[interaction_id(1)]
 
 
 def content(row: Interaction) -> dict[str, Any]:
@@ -37,9 +37,9 @@ def event(decision: Decision) -> tuple[str, str]:
 
 def test_undo_of_create_deletes_the_row(log: Publisher) -> None:
     decision = undo(log, log.plan(1, 60))
-    assert interaction_id(1) not in log.world.interactions
+    assert interaction_id(1) not in log.work.interactions
     assert event(decision) == ("deleted", "undo")
-    assert log.world.entities[ADA].next is None
+    assert log.work.entities[ADA].next is None
     assert decision.events[1].payload["reason"] == "undo"
 
 
@@ -64,12 +64,12 @@ def test_undo_of_delete_brings_the_same_row_back(log: Publisher) -> None:
 )
 def test_undo_restores_the_previous_fields(log: Publisher, verb: str, data: dict[str, Any]) -> None:
     log.plan(1, 60, title="Old", priority=4)
-    before, projected = row(log), log.world.entities[ADA].next
+    before, projected = row(log), log.work.entities[ADA].next
     decision = undo(log, log.applied(f"interaction.{verb}", {**ONE, **data}))
     assert content(row(log)) == content(before)
     assert (event(decision), row(log).version) == (("reverted", "undo"), 3)
-    assert log.world.entities[ADA].next == projected
-    assert log.world.entities[ADA].open_count == 1
+    assert log.work.entities[ADA].next == projected
+    assert log.work.entities[ADA].open_count == 1
 
 
 def test_undo_of_reopen_restores_when_it_occurred(log: Publisher) -> None:
@@ -111,10 +111,10 @@ def test_undo_is_unsafe_once_something_else_changed(log: Publisher, later: str) 
     log.plan(1, 60)
     changed = log.applied("interaction.update", {**ONE, "title": "New"})
     log.applied(f"interaction.{later}", {**ONE, "priority": 9} if later == "update" else ONE)
-    left = log.world.interactions.get(interaction_id(1))
+    left = log.work.interactions.get(interaction_id(1))
     refused = log.refused("undo_unsafe", "interaction.undo", {"undoToken": changed.result["undoToken"]})
     assert ("deleted" if later == "delete" else "version 3") in refused.result["problem"]["detail"]
-    assert log.world.interactions.get(interaction_id(1)) is left
+    assert log.work.interactions.get(interaction_id(1)) is left
 
 
 def test_undo_is_possible_again_once_the_later_change_was_taken_back_by_hand_only(log: Publisher) -> None:
@@ -136,7 +136,7 @@ def test_undo_of_a_delete_is_unsafe_when_the_id_is_in_use_again(log: Publisher) 
 def test_undo_of_a_create_is_unsafe_when_another_row_has_its_id(log: Publisher) -> None:
     created = log.plan(1, 60)
     log.applied("interaction.delete", ONE)
-    log.world.retired.clear()  # as if the log had forgotten: versions start anew
+    log.work.retired.clear()  # as if the log had forgotten: versions start anew
     log.plan(1, 70)
     refused = log.refused("undo_unsafe", "interaction.undo", {"undoToken": created.result["undoToken"]})
     assert "another one was created" in refused.result["problem"]["detail"]
@@ -156,7 +156,7 @@ def test_what_was_announced_since_does_not_make_undo_unsafe_and_stays_announced(
     log.applied("interaction.mark_due", {**ONE, "scheduleVersion": 1, "phase": "overdue"})
     undo(log, changed)
     assert (row(log).due_phase, row(log).schedule_version) == (2, 1)
-    assert log.world.entities[ADA].overdue_count == 1
+    assert log.work.entities[ADA].overdue_count == 1
 
 
 @pytest.mark.parametrize("verb", ["complete", "delete"])
@@ -165,7 +165,7 @@ def test_an_undo_that_plans_again_arms_the_timers(log: Publisher, verb: str) -> 
     log.applied("interaction.mark_due", {**ONE, "scheduleVersion": 1, "phase": "overdue"})
     undo(log, log.applied(f"interaction.{verb}", ONE))
     assert (row(log).due_phase, row(log).schedule_version) == (0, 3)
-    assert log.world.entities[ADA].overdue_count == 0
+    assert log.work.entities[ADA].overdue_count == 0
 
 
 def test_an_undo_that_reschedules_arms_the_timers(log: Publisher) -> None:
@@ -233,7 +233,7 @@ def test_what_cannot_be_undone(log: Publisher, kind: str, data: dict[str, Any]) 
 
 def test_a_repair_cannot_be_undone(log: Publisher) -> None:
     log.plan(1, 60)
-    log.world.entities[ADA] = log.world.entities[ADA].__class__(
+    log.work.entities[ADA] = log.work.entities[ADA].__class__(
         id=ADA,
         tenant_id=row(log).tenant_id,
         organization_id=row(log).organization_id,

@@ -51,7 +51,7 @@ def test_of_an_entity_its_own_version_is_expected(log: Publisher) -> None:
 
 
 def test_every_applied_command_on_a_customer_moves_its_version_by_one(log: Publisher) -> None:
-    versions = [log.world.entities[ADA].entity_version]
+    versions = [log.work.entities[ADA].entity_version]
     steps: list[tuple[str, dict[str, Any]]] = [
         ("interaction.create", {**ONE, "interactionType": "call", "scheduledAt": at(60)}),
         ("interaction.update", {**ONE, "title": "x"}),
@@ -65,14 +65,14 @@ def test_every_applied_command_on_a_customer_moves_its_version_by_one(log: Publi
     ]
     for kind, data in steps:
         decision = log.applied(kind, data, command_id=kind)
-        versions.append(log.world.entities[ADA].entity_version)
+        versions.append(log.work.entities[ADA].entity_version)
         assert decision.entity_version == decision.result["entityVersion"] == versions[-1]
         assert all(event.payload["entityVersion"] == versions[-1] for event in decision.events)
     assert versions == list(range(1, 11))
     log.send("interaction.update", {**ONE, "title": "x"})
     log.send("interaction.reopen", {"id": interaction_id(9)})
     log.applied("deal.upsert", {"id": deal_id(1), "title": "x"})
-    assert log.world.entities[ADA].entity_version == 10
+    assert log.work.entities[ADA].entity_version == 10
 
 
 VALIDATED: list[tuple[str, dict[str, Any]]] = [
@@ -94,10 +94,10 @@ def test_validate_only_says_what_would_happen_and_writes_nothing(
 ) -> None:
     create = {**ONE, "interactionType": "call", "scheduledAt": at(60)}
     log.applied("interaction.create", create, command_id="created")
-    before = copy.deepcopy(log.world.__dict__)
+    before = copy.deepcopy(log.work.__dict__)
     validated = log.send(kind, {**data, "validateOnly": True})
     assert (validated.outcome, validated.logged, validated.events) == ("applied", False, ())
-    assert {name: repr(value) for name, value in log.world.__dict__.items() if name != "_plans"} == {
+    assert {name: repr(value) for name, value in log.work.__dict__.items() if name != "_plans"} == {
         name: repr(value) for name, value in before.items() if name != "_plans"
     }
     assert (validated.result["undoToken"], validated.result["invalidates"]) == (None, [])
