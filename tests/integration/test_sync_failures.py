@@ -75,7 +75,7 @@ class Failing:
         def fail(*_: object) -> None:
             raise self.error
 
-        monkeypatch.setattr(worker, "run_unit", fail)
+        monkeypatch.setattr(worker, "run_item", fail)
 
     def mark(self) -> str:
         identity = new_id()
