@@ -17,7 +17,7 @@ from runtime.process_identity import start_mark
 from runtime.running_stack import ProcessRecord, ProcessState
 from stack.server import Launch
 
-_TETHER = Path(__file__).with_name("tether.py")
+_PARENT_DEATH_GUARD = Path(__file__).with_name("parent_death_guard.py")
 _RESTARTS = Backoff(first=0.5, ceiling=30)
 # After this time alive and ready a process has proved itself: the next death starts the backoff anew.
 _PROVED_SECONDS = 30.0
@@ -86,7 +86,7 @@ class Child:
         _rotate(self.log_file)
         account = launch.account
         tether = [
-            sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), str(int(self._stop_signal)),
+            sys.executable, "-I", "-S", str(_PARENT_DEATH_GUARD), str(os.getpid()), str(int(self._stop_signal)),
             str(account.uid if account else -1), str(account.gid if account else -1),
         ]  # fmt: skip
         with self.log_file.open("ab") as log:

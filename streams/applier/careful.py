@@ -1,9 +1,9 @@
-"""Careful reading after a crash: few records at a time, each noted before it is touched.
+"""Careful reading after a crash: few records at a time, each noted before it is decoded.
 
-A record that ends the process without an exception (a crash in a library, no memory, a hang that the
-watch ends) would be read again at each start. When owners of a partition end without progress, the next
-one goes on in small groups and writes down which it has in hand. A group that was in hand at a crash is
-taken one by one, and a record that was in hand at two of them, at the last one alone, is isolated.
+A record that ends the process without an exception (a crash in a library, out of memory, a hang that the
+watchdog ends) would be read again at each start. When owners of a partition end without progress, the next
+owner reads in small groups and stores which group it has in hand. A group that was in hand at a crash is
+read one record at a time, and a record that was in hand alone at three crashes is isolated.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from streams.applier.incoming import bare_record, read_record
 _log = structlog.get_logger("applier")
 #: Owners in a row without progress after which the next one is careful.
 _STARTS: Final = 2
-#: Crashes with a record in hand after which it is isolated; at one more, without being read. The crash that
-#: made its owner's successor careful comes before them.
-_CRASHES: Final = 2
+#: Crashes with a record alone in hand after which it is isolated; after one more, without being decoded.
+#: Hazard: fewer, and kills from outside that come every few seconds isolate a record that merely waits.
+_CRASHES: Final = 3
 #: Records in a partition's first group; each group that is carried out doubles the next, up to the largest.
 _GROUP: Final = 50
 _LARGEST_GROUP: Final = 400
@@ -109,9 +109,10 @@ class Careful:
             return None
         last = _place(group[-1])[1]
         known = self._known.get(partition)
-        before = known.failures if known is not None and self._suspect(group[0]) else 0
+        alone = known is not None and (known.first, known.last) == (first, first)
+        before = known.failures if known is not None and alone else 0
         self._attempts.try_records(partition, first, last, before + 1)
-        if known is None or (known.first, known.last) != (first, first) or known.failures < _CRASHES:
+        if known is None or not alone or known.failures < _CRASHES:
             return None
         if first < self._applied.get(partition, 0):
             return None  # Hazard: it is carried out. To isolate it now would lose its outcome.

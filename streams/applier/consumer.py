@@ -184,9 +184,14 @@ class Reader:
             if self._in_flight.generation != generation:
                 return
             refused = self._noted(partial(self._careful.take_in_hand, group))
-            self._take(group, refused)
-            # Nothing else is in flight: what ends the process now is in this group.
-            self._land()
+            try:
+                self._take(group, refused)
+                # Nothing else is in flight: what ends the process now is in this group.
+                self._land()
+            except BaseException:
+                if self._failure is not None:  # a rebalance failed, not this group
+                    self._careful.given_up(group)
+                raise
             if self._in_flight.generation == generation:
                 self._noted(partial(self._careful.finished, group, isolated=refused is not None))
             elif not self._in_flight.failed:

@@ -93,7 +93,7 @@ def breakage_not_isolated() -> None:
 
 @mutant(
     "a record that is carried out already is isolated after a crash",
-    "test:tests/unit/streams/test_careful.py::test_a_record_in_hand_at_three_crashes_is_isolated",
+    "test:tests/unit/streams/test_careful.py::test_a_record_alone_in_hand_at_three_crashes_is_isolated",
 )
 def carried_out_isolated() -> None:
     from streams.applier.careful import Careful

@@ -1,4 +1,4 @@
-"""After crashes a partition is read in small groups, and a record that was in hand at three is isolated."""
+"""After crashes a partition is read in small groups; a record alone in hand at three of them is isolated."""
 
 from __future__ import annotations
 
@@ -96,15 +96,15 @@ def test_a_suspect_group_is_taken_one_by_one() -> None:
     assert _offsets(careful, 10, 17) == [[10, 11], [12], [13], [14], [15, 16]]
     assert careful.take_in_hand([At(10), At(11)]) is None  # type: ignore[list-item]
     assert careful.take_in_hand([At(12)]) is None  # type: ignore[list-item]
-    assert marks.noted == [(10, 11, 1), (12, 12, 2)], "the crash of its group counts"
+    assert marks.noted == [(10, 11, 1), (12, 12, 1)], "the crash of its group blames no record of it"
 
 
 @pytest.mark.parametrize(
     ("failures", "applied", "isolated", "value"),
-    [(1, 10, False, None), (2, 10, True, b"value"), (3, 10, True, None), (2, 11, False, None)],
+    [(2, 10, False, None), (3, 10, True, b"value"), (4, 10, True, None), (3, 11, False, None)],
     ids=["two crashes", "three", "a fourth while it was isolated", "carried out already"],
 )
-def test_a_record_in_hand_at_three_crashes_is_isolated(
+def test_a_record_alone_in_hand_at_three_crashes_is_isolated(
     failures: int, applied: int, isolated: bool, value: bytes | None
 ) -> None:
     careful, _ = _careful(Attempt(1, 10, 10, failures, 0), applied=applied)
@@ -117,7 +117,7 @@ def test_a_record_in_hand_at_three_crashes_is_isolated(
 
 
 def test_when_record_after_record_ends_the_process_none_is_to_blame() -> None:
-    careful, _ = _careful(Attempt(1, 10, 10, 2, 5))
+    careful, _ = _careful(Attempt(1, 10, 10, 3, 5))
     message: Any = At(10)
     with pytest.raises(Stop, match="broken deployment"):
         careful.take_in_hand([message])
@@ -168,3 +168,23 @@ def test_partitions_that_need_no_care_are_taken_whole(monkeypatch: pytest.Monkey
     messages: list[Any] = [At(offset, partition=offset % 2) for offset in range(10, 210)]
     some._deliver(messages)
     assert taken == [[1] * 100, [0] * 50, [0] * 50]
+
+
+def test_a_failed_rebalance_blames_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "make_consumer", lambda *_, **__: None)
+    in_flight, stop = InFlight(), threading.Event()
+    upkeep = Upkeep(Settings(), in_flight, stop)
+    some = Reader(Settings(), lambda _: ("", {}), in_flight, BatchQueue(1), Heartbeat(), stop, upkeep)
+    some._careful, _ = _careful(Attempt(2, None, None, 0, 0))
+    forgiven: list[int] = []
+    monkeypatch.setattr(some._careful, "given_up", lambda group: forgiven.append(group[0].offset()))
+
+    def take(_messages: list[Any], *_: Any) -> None:
+        some._failure = Stop("a rebalance could not wait")
+        some._raise_failure()
+
+    monkeypatch.setattr(some, "_take", lambda messages, *rest: take(messages) if messages else None)
+    messages: list[Any] = [At(10)]
+    with pytest.raises(Stop, match="could not wait"):
+        some._deliver(messages)
+    assert forgiven == [10]
