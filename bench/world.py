@@ -21,7 +21,7 @@ from runtime.topics import ensure_topics, existing_topics
 from schemas.command import Command, Refused
 from schemas.topics import COMMANDS
 from sinks.migrate import upgrade
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchTransaction
 from streams.applier.writer import KEEP_PLANS
 
 EMPTY: Final = "bench_empty"

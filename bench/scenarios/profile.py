@@ -11,7 +11,7 @@ from unittest import mock
 
 import orjson
 
-import sinks.transaction
+import sinks.batch
 from bench.context import Bench
 from bench.kafka_side import publish
 from bench.samples import Sample
@@ -24,7 +24,7 @@ from runtime.settings import Settings
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from schemas.topics import COMMANDS, RESULTS
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchTransaction
 from streams.applier.result_records import result_record
 from streams.codec import make_codec
 
@@ -80,8 +80,8 @@ def profile(bench: Bench) -> Sample:
             connection = patched.enter_context(connect(settings, application_name="interactions-bench"))
             patched.enter_context(mock.patch.object(BatchTransaction, "apply", apply))
             for name, stage in (("load_world", "load"), ("fold", "decide"), ("store", "store")):
-                timed = clock.around(stage, getattr(sinks.transaction, name))
-                patched.enter_context(mock.patch.object(sinks.transaction, name, timed))
+                timed = clock.around(stage, getattr(sinks.batch, name))
+                patched.enter_context(mock.patch.object(sinks.batch, name, timed))
             apply_batches(connection, settings, commands, sizes.batch_size)
         _results(settings, decisions, clock)
     rest = clock.wall["transaction"] - sum(clock.wall[name] for name in ("load", "decide", "store"))

@@ -20,7 +20,7 @@ from schemas.command import Refused
 from schemas.decode import refuse_unread
 from schemas.errors import Retry, Stop
 from sinks.attempts import Attempt, Attempts
-from sinks.poison import isolation, log_isolated
+from streams.applier.isolated_records import isolation, log_isolated
 from streams.applier.incoming import bare_record, read_record
 
 _log = structlog.get_logger("applier")

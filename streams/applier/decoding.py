@@ -14,8 +14,8 @@ from runtime.backoff import Backoff
 from schemas.command import Command, Record, Refused
 from schemas.decode import DecodeAvro, decode_record, refuse_unread
 from schemas.errors import Reject, Retry
-from sinks.isolation import IsolationLimit
-from sinks.poison import isolation, log_isolated
+from streams.applier.isolation_limit import IsolationLimit
+from streams.applier.isolated_records import isolation, log_isolated
 from streams.applier.incoming import bare_record, read_record
 
 _log = structlog.get_logger("applier")

@@ -8,7 +8,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import Stop
-from sinks.isolation import IsolationLimit
+from streams.applier.isolation_limit import IsolationLimit
 
 _log = structlog.get_logger("applier")
 Place = tuple[int, int]

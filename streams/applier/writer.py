@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.notify import Notice
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchTransaction
 from streams.applier.batches import Batch, BatchQueue, InFlight, joined
 from streams.applier.result_records import EncodeResult, notices, result_value
 from streams.heartbeat import Heartbeat
@@ -39,7 +39,7 @@ _SESSION = (
     *KEEP_PLANS,
     "SET idle_in_transaction_session_timeout = '10s'",
     "SET transaction_timeout = '90s'",
-    # After that a former owner that still holds a lock of ours is ended (sinks.transaction).
+    # After that a former owner that still holds a lock of ours is ended (sinks.batch).
     "SET lock_timeout = '10s'",
 )
 

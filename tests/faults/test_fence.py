@@ -18,7 +18,7 @@ from schemas.decode import decode_record
 from schemas.errors import Reject, Retry, Stop
 from sinks.load import _DICTIONARY_LOCK, hash_scope
 from sinks.positions import note_results, skip_markers, standings
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchTransaction
 from tests.harness.roles import wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
 

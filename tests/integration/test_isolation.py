@@ -16,7 +16,7 @@ from runtime.settings import Settings
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from schemas.errors import Stop
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchTransaction
 from tests.harness.wire import event, new_id
 from tests.stack_fixtures import own_world
 

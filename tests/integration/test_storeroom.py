@@ -22,7 +22,7 @@ from schemas.topics import DEAD_LETTERS
 from sinks.migrate import check
 from sinks.outbox_reader import Position, oldest_running, read_window
 from sinks.partitions import ensure_partitions
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchTransaction
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running
 from tests.harness.wire import decoder, event, new_id, outcomes, publish, read_topic, wait_for_results

@@ -12,7 +12,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.command import Record
 from schemas.decode import decode_record
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchTransaction
 from tests.harness.wire import event, new_id
 
 pytestmark = pytest.mark.integration

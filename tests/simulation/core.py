@@ -17,7 +17,7 @@ from runtime.postgres import Connection
 from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.instants import format_instant
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchTransaction
 
 GROUP, TOPIC = "simulation", "commands"
 

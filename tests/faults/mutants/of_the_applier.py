@@ -24,7 +24,7 @@ def _start_at_committed() -> None:
 
 
 def _ignore_starts() -> None:
-    from sinks.transaction import BatchTransaction
+    from sinks.batch import BatchTransaction
 
     real = BatchTransaction.apply
 
@@ -118,7 +118,7 @@ def batch_folded_backwards() -> None:
 
 @mutant("results are published before the database commit", APPLIER_RESTARTED)
 def results_before_commit() -> None:
-    from sinks.transaction import BatchTransaction
+    from sinks.batch import BatchTransaction
 
     def apply(self: Any, commands: Any, starts: Any, results: Any) -> Any:
         self._connection.commit()  # of the batch before, whose results are out by now

@@ -17,11 +17,11 @@ from runtime import crash_points
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.errors import Reject, Retry, Stop
-from sinks.isolation import IsolationLimit
+from streams.applier.isolation_limit import IsolationLimit
 from sinks.load import Asked, load_world
 from sinks.notify import Notice, notify_committed
 from sinks.pipelined import pipelined
-from sinks.poison import log_isolated, refuse_as_poison
+from streams.applier.isolated_records import log_isolated, refuse_as_poison
 from sinks.store import store
 
 _PARTITION_LOCK: Final = 0x1A7E0000
