@@ -20,8 +20,8 @@ from schemas.command import Refused
 from schemas.decode import refuse_unread
 from schemas.errors import Retry, Stop
 from sinks.attempts import Attempt, Attempts
-from streams.applier.isolated_records import isolation, log_isolated
 from streams.applier.incoming import bare_record, read_record
+from streams.applier.isolated_records import isolation, log_isolated
 
 _log = structlog.get_logger("applier")
 #: Owners in a row without progress after which the next one is careful.

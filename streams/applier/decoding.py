@@ -14,9 +14,9 @@ from runtime.backoff import Backoff
 from schemas.command import Command, Record, Refused
 from schemas.decode import DecodeAvro, decode_record, refuse_unread
 from schemas.errors import Reject, Retry
-from streams.applier.isolation_limit import IsolationLimit
-from streams.applier.isolated_records import isolation, log_isolated
 from streams.applier.incoming import bare_record, read_record
+from streams.applier.isolated_records import isolation, log_isolated
+from streams.applier.isolation_limit import IsolationLimit
 
 _log = structlog.get_logger("applier")
 #: How long records may wait for a registry that does not answer about one schema.

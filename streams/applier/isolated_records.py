@@ -1,13 +1,13 @@
-"""Isolated records: ones on which the pipeline itself failed, answered and set aside as dead letters."""
+"""Records on which the pipeline itself failed: rejected, and set aside as dead letters."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Final
 
-import psycopg
 import structlog
 
+from runtime.postgres import sqlstate_of
 from schemas.command import Command, PartialEnvelope, Record, Refused
 from schemas.errors import Reject
 
@@ -26,7 +26,8 @@ def isolation(record: Record, error: BaseException | None) -> Reject:
 
     :param error: ``None`` when the cause is known elsewhere.
     """
-    state = f", SQLSTATE {error.sqlstate}" if isinstance(error, psycopg.Error) and error.sqlstate else ""
+    sqlstate = sqlstate_of(error)
+    state = f", SQLSTATE {sqlstate}" if sqlstate else ""
     cause = f" ({type(error).__name__}{state})" if error is not None else ""
     return Reject(
         "internal_error",
@@ -44,7 +45,7 @@ def log_isolated(record: Record, stage: str, error: BaseException | None) -> Non
         partition=record.partition,
         offset=record.offset,
         error=type(error).__name__ if error is not None else None,
-        sqlstate=error.sqlstate if isinstance(error, psycopg.Error) else None,
+        sqlstate=sqlstate_of(error),
         reference=reference(record),
     )
 
