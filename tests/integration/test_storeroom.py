@@ -153,7 +153,7 @@ def test_a_former_owner_that_hangs_inside_a_copy_is_ended(
 
 def _hang_in_copy(zombie: Connection, log: Log) -> None:
     with zombie.cursor() as cursor, cursor.copy("COPY customer_entities (id) FROM STDIN") as copy:
-        with pytest.raises(Retry, match="holds a partition"):
+        with pytest.raises(Retry, match="holds the lock of one"):
             log.apply(0, 1)
         assert log.apply(0, 1) == ["applied"]
         while True:
