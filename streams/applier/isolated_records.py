@@ -20,9 +20,9 @@ def reference(record: Record) -> str:
 
 
 def isolation(record: Record, error: BaseException | None) -> Reject:
-    """The rejection of a record on which the pipeline failed.
+    """Make the rejection of a record on which the pipeline failed.
 
-    It names the class of the error and the SQLSTATE, never its message: that may quote customers' text.
+    It names the class of the error and the SQLSTATE, never its message, which may quote customer text.
 
     :param error: ``None`` when the cause is known elsewhere.
     """
@@ -38,7 +38,7 @@ def isolation(record: Record, error: BaseException | None) -> Reject:
 
 
 def log_isolated(record: Record, stage: str, error: BaseException | None) -> None:
-    """Write the log line of an isolated record: its place, and the class of the error alone."""
+    """Log an isolated record: its place, and the class of the error."""
     _log.error(
         "applier.isolated",
         stage=stage,
@@ -53,7 +53,7 @@ def log_isolated(record: Record, stage: str, error: BaseException | None) -> Non
 def refuse_as_poison(
     command: Command | Refused, error: BaseException | None, *, bare: bool = False
 ) -> Refused:
-    """The command as a refusal that goes to the dead letters, its id left free for a replay.
+    """Turn a command into a refusal that goes to the dead letters; its id stays free for a replay.
 
     :param error: ``None`` when the reason is already in the command log.
     :param bare: without the attributes: one of them may be what cannot be stored.

@@ -43,9 +43,10 @@ def offset_commit_before_database_commit() -> None:
     real = Reader._deliver
 
     def deliver(self: Any, messages: Any) -> None:
+        topic = self._ownership._topic
         ends = {message.partition(): message.offset() + 1 for message in messages if not message.error()}
         self.consumer.commit(
-            offsets=[TopicPartition(self._topic, partition, end) for partition, end in ends.items()],
+            offsets=[TopicPartition(topic, partition, end) for partition, end in ends.items()],
             asynchronous=False,
         )
         real(self, messages)
