@@ -17,7 +17,10 @@ PACKAGES: Final = frozenset(
     f"{path.name}/" for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")
 )
 #: Files that a tutorial has its reader write.
-WRITTEN_BY_THE_READER: Final = frozenset({"connectors/providers/shelf.py"})
+WRITTEN_BY_THE_READER: Final = frozenset({"connectors/providers/shelf.py", "test_shelf.py"})
+FILES: Final = WRITTEN_BY_THE_READER | {
+    file.name for package in PACKAGES for file in (ROOT / package).rglob("*.py")
+}
 _FENCED: Final = re.compile(r"```.*?```", re.DOTALL)
 
 
@@ -35,6 +38,11 @@ def paths(text: str) -> Iterator[str]:
         braces = re.search(r"\{([^{}]+)\}", code)
         for choice in braces[1].split(",") if braces else [""]:
             yield code[: braces.start()] + choice + code[braces.end() :] if braces else code
+
+
+def files(text: str) -> list[str]:
+    """Python files named in backticks without their folder."""
+    return re.findall(r"`([\w-]+\.py)`", _FENCED.sub("", text))
 
 
 def modules(text: str) -> list[str]:
@@ -65,6 +73,7 @@ def test_links_paths_and_modules_exist(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     broken = [target for target in links(text) if broken_link(page, target)]
     broken += [path for path in paths(text) if path not in WRITTEN_BY_THE_READER and not any(ROOT.glob(path))]
+    broken += [name for name in files(text) if name not in FILES]
     broken += [f"python -m {name}" for name in modules(text) if not module_exists(name)]
     assert not broken, broken
 
@@ -93,5 +102,6 @@ def test_paths_are_expanded_and_found() -> None:
         "streams/applier/__init__.py",
         "streams/relay/__init__.py",
     ]
+    assert files("`decide.py` and `domain/decide.py`") == ["decide.py"]
     assert modules("python -m tests.nowhere; python -m venv x") == ["tests.nowhere"]
     assert not module_exists("tests.nowhere")
