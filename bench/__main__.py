@@ -14,14 +14,14 @@ from rich.console import Console
 
 from bench import page, plots, results
 from bench.context import Bench
-from bench.measure import Figure, Measure
+from bench.deployment import make_templates
+from bench.metric import Figure, Measure
 from bench.registry import MEASURES
 from bench.rounds import plan, run, wanted_arms
 from bench.samples import MissingSample, Samples
 from bench.scale import plan_table
 from bench.servers import durable_settings, own_servers
 from bench.sizes import FULL, QUICK
-from bench.world import make_templates
 
 _STATE = Path(__file__).parent / ".run"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Measure
 from bench.results import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.arithmetic import median, ratios, spread
-from bench.measure import Figure
+from bench.metric import Figure
 
 
 def ratio_of(above: tuple[str, Sequence[float]], below: tuple[str, Sequence[float]], **parts: Any) -> Figure:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.context import Arm
-from bench.measure import Measure
+from bench.metric import Measure
 from bench.metrics import (
     c1_dead_provider,
     c2_hostile_providers,

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from confluent_kafka import libversion
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Measure
 from bench.servers import administer
 from runtime.settings import Settings
 

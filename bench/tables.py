@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from bench.deployment import EMPTY, copy_database
 from bench.servers import on_database
 from bench.workload import ORGANIZATION, TENANT
-from bench.world import EMPTY, copy_database
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 

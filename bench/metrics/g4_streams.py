@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Measure
 from bench.samples import Samples
 
 

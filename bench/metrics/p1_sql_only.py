@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Measure
 from bench.ratio import ratio_of
 from bench.samples import Samples
 

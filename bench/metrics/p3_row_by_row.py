@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Measure
 from bench.ratio import ratio_of
 from bench.samples import Samples
 

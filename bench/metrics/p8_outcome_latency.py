@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.arithmetic import median, ratios, spread
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Measure
 from bench.samples import Samples
 
 

@@ -6,10 +6,10 @@ import time
 from typing import Final
 
 from bench.context import Bench
+from bench.deployment import apply_batches, fresh_database, quiet_collector
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import Message, creates, decode, entity_ids
-from bench.world import apply_batches, fresh_database, quiet_collector
 from runtime.postgres import connect
 from schemas.topics import COMMANDS
 

@@ -6,13 +6,13 @@ import time
 from typing import Final
 
 from bench.context import Bench
-from bench.kafka_side import count_records, reader
+from bench.deployment import fresh_world
+from bench.kafka_clients import count_records, reader
 from bench.roles import running
 from bench.samples import Sample
 from bench.scenarios.flow import drive
 from bench.servers import checkpoint
 from bench.workload import creates, entity_ids
-from bench.world import fresh_world
 from runtime.postgres import connect
 from schemas.topics import EVENTS
 

@@ -12,13 +12,13 @@ from unittest import mock
 
 from bench.arithmetic import percentile
 from bench.context import Bench
+from bench.deployment import fresh_world
 from bench.gateway_load import free_port
-from bench.kafka_side import publish
+from bench.kafka_clients import publish
 from bench.roles import running, wait_until
 from bench.samples import Sample
 from bench.scenarios.provider import command
 from bench.workload import ORGANIZATION, TENANT, entity_ids, mirrored_creates, retitles
-from bench.world import fresh_world
 from runtime.kafka import make_producer
 from runtime.postgres import connect
 from runtime.settings import Settings

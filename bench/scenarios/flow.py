@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.context import Bench
-from bench.kafka_side import Results, publish
+from bench.deployment import fresh_world
+from bench.kafka_clients import Results, publish
 from bench.roles import RoleProcess, running, wait_until
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import Message, creates, entity_ids, with_poison
-from bench.world import fresh_world
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS

@@ -14,12 +14,12 @@ import httpx2
 
 from bench.arithmetic import percentile
 from bench.context import Bench
+from bench.deployment import fresh_world
 from bench.gateway_load import at_pace, authorization, free_port, gateway, wait_ready
 from bench.peers.process import peer
 from bench.samples import Sample
 from bench.scenarios.growth import stored_tables
 from bench.workload import entity_ids
-from bench.world import fresh_world
 from runtime.settings import Settings
 
 PER_SECOND: Final = 50.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from bench.context import Bench
+from bench.deployment import apply_batches, drop_database, fresh_database, quiet_collector
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.tables import PER_CUSTOMER, make_tables
 from bench.workload import decode, mixed
-from bench.world import apply_batches, drop_database, fresh_database, quiet_collector
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS

@@ -17,13 +17,13 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from bench.arithmetic import percentile
 from bench.context import Bench
-from bench.kafka_side import count_records, reader
+from bench.deployment import fresh_world
+from bench.kafka_clients import count_records, reader
 from bench.roles import running
 from bench.samples import Sample
 from bench.scenarios.flow import drive
 from bench.servers import checkpoint
 from bench.workload import Message, creates, entity_ids
-from bench.world import fresh_world
 from runtime.kafka import make_admin, make_producer
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings

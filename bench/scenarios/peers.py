@@ -16,7 +16,8 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.context import Bench
-from bench.kafka_side import publish
+from bench.deployment import EMPTY, fresh_database, fresh_world
+from bench.kafka_clients import publish
 from bench.peers import debezium
 from bench.peers.process import Peer, peer
 from bench.peers.rows import TABLE, last_rows, make_table, rows_of
@@ -24,7 +25,6 @@ from bench.roles import environment
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import Message, creates, entity_ids
-from bench.world import EMPTY, fresh_database, fresh_world
 from runtime.kafka import make_admin, make_producer
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings

@@ -13,11 +13,11 @@ import orjson
 
 import sinks.transaction
 from bench.context import Bench
-from bench.kafka_side import publish
+from bench.deployment import apply_batches, fresh_world, quiet_collector
+from bench.kafka_clients import publish
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import creates, entity_ids
-from bench.world import apply_batches, fresh_world, quiet_collector
 from runtime.kafka import FLUSHED_LINGER_MS, make_consumer, make_producer
 from runtime.postgres import connect
 from runtime.settings import Settings

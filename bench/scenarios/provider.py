@@ -18,13 +18,13 @@ from unittest import mock
 import httpx2
 
 from bench.context import Bench
+from bench.deployment import fresh_world
 from bench.gateway_load import authorization, free_port, gateway
 from bench.peers.process import Peer, peer
 from bench.roles import environment
 from bench.samples import Sample
 from bench.scenarios.gateway import posts
 from bench.workload import ORGANIZATION, TENANT
-from bench.world import fresh_world
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 

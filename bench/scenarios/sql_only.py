@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from bench.context import Bench
+from bench.deployment import apply_batches, fresh_database, quiet_collector
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import creates, decode, entity_ids
-from bench.world import apply_batches, fresh_database, quiet_collector
 from runtime.postgres import Connection, connect
 from schemas.topics import COMMANDS
 from sinks.columns import INTERACTION, LOG, OUTBOX

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from bench.__main__ import report
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Measure
 from bench.page import replace_part, table
 from bench.ratio import ratio_of
 from bench.registry import GROUPS, MEASURES, PORTRAIT
