@@ -23,7 +23,7 @@ from tests.faults.engine import Checked, Engine, StillStuck
 from tests.faults.kinds import DECK, KINDS, schedule
 from tests.faults.lanes import Struck
 from tests.faults.report import ROOT, chaos_text, replace_part
-from tests.faults.scene import set_scene
+from tests.faults.testbed import set_scene
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.stack_fixtures import own_world
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from tests.faults.kinds import KINDS, Done
 from tests.faults.lanes import Lanes, Struck
-from tests.faults.scene import Scene
+from tests.faults.testbed import Scene
 from tests.harness.audit import run_audit
+from tests.harness.output_counter import Tally
 from tests.harness.roles import wait_until
-from tests.harness.tally import Tally
 
 #: Longest time that progress may take to come back after any fault.
 PATIENCE: Final = 150.0

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from runtime.crash_points import POINTS
 from runtime.kafka import why_silent
 from runtime.postgres import connect
-from tests.faults.scene import Scene
+from tests.faults.testbed import Scene
 from tests.harness.roles import wait_until
 from tests.harness.servers import server_pid
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from tests.faults.engine import Checked, Engine
 from tests.faults.lanes import Struck
 from tests.faults.report import recovery_ratios, recovery_text, replace_part
-from tests.faults.scene import set_scene
+from tests.faults.testbed import set_scene
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.stack_fixtures import own_world
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from runtime.settings import Settings
 from tests.faults.engine import Engine
 from tests.faults.report import replace_part, soak_text
-from tests.faults.scene import Scene, set_scene
+from tests.faults.testbed import Scene, set_scene
 from tests.harness.histories import history
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.harness.wire import publish

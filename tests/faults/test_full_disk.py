@@ -14,7 +14,7 @@ import pytest
 from stack.down import stop_stack
 from stack.launch import launch_stack
 from tests.faults.engine import Engine
-from tests.faults.scene import set_scene
+from tests.faults.testbed import set_scene
 from tests.harness.roles import wait_until
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.stack_fixtures import own_world

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.fault_run import run_ring
 from tests.faults.kinds import schedule
-from tests.faults.ring import run_ring
 from tests.harness.seed import SEED
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(900)]

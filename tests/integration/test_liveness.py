@@ -18,7 +18,7 @@ from tests.harness.wire import publish, wait_for_results
 
 pytestmark = pytest.mark.integration
 _STUCK = {"INTERACTIONS_STUCK_AFTER_SECONDS": "2"}
-_DEAF = "tests.harness.deaf_role"
+_DEAF = "tests.harness.stalled_role"
 
 
 def test_a_deaf_applier_ends_and_the_next_one_goes_on(fresh_settings: Settings) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tests.faults.engine import Checked, Engine
 from tests.faults.lanes import Struck
-from tests.faults.scene import set_scene
+from tests.faults.testbed import set_scene
 from tests.harness.seed import SEED
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.stack_fixtures import own_world

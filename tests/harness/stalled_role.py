@@ -1,4 +1,4 @@
-"""``python -m tests.harness.deaf_role run applier``: a role that works for a while, then hears nothing more.
+"""``python -m tests.harness.stalled_role run applier``: a role that works for a while, then hears nothing more.
 
 The applier's partitions are paused and never resumed after its first records, the relay sees no work once
 it has published: all stages live on and wait.

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runtime.crash_points import POINTS
-from tests.faults.ring import run_ring
+from tests.faults.fault_run import run_ring
 from tests.harness.seed import SEED
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]

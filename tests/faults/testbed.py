@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from runtime.settings import Settings
-from tests.harness.crew import Crew
 from tests.harness.load import Load
 from tests.harness.progress_probe import ProgressProbe
+from tests.harness.role_supervisor import Crew
 from tests.harness.tcp_proxy import TcpProxy
 
 
