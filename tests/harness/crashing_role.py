@@ -1,4 +1,4 @@
-"""A role that some records end without an exception, as a crash in a library or a kill by the kernel does."""
+"""A role that certain records kill without an exception, as a crash in a C library or the OOM killer does."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ from tests.harness.wire import publish, wait_for_results
 
 pytestmark = pytest.mark.integration
 _STUCK = {"INTERACTIONS_STUCK_AFTER_SECONDS": "2"}
-_DEAF = "tests.harness.stalled_role"
+_STALLED = "tests.harness.stalled_role"
 
 
 def test_a_deaf_applier_ends_and_the_next_one_goes_on(fresh_settings: Settings) -> None:
     settings = fresh_settings.model_copy(update={"topic_partitions": 6})
-    with running(settings, "applier", _DEAF, **_STUCK) as deaf:
+    with running(settings, "applier", _STALLED, **_STUCK) as deaf:
         deaf.wait_for_log("applier.assigned")
         places = publish(settings, history(seed=1, commands=60, entities=30))
         places += publish(settings, history(seed=2, commands=60, entities=30))
@@ -42,7 +42,7 @@ def test_a_deaf_relay_ends_and_the_next_one_goes_on(fresh_settings: Settings) ->
             return unpublished(connection, "0")
 
     with running(settings, "applier"):
-        with running(settings, "relay", _DEAF, **_STUCK) as deaf:
+        with running(settings, "relay", _STALLED, **_STUCK) as deaf:
             deaf.wait_for_log("relay.leading")
             places = publish(settings, history(seed=3, commands=60, entities=30))
             wait_for_results(settings, places, 60)

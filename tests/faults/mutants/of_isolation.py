@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of isolation: one record holds up, or takes with it, what is behind it."""
+"""Mutants of isolation: one record blocks the records behind it, or fails them too."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CLI = "test:tests/unit/cli/test_dead_letter_record.py"
 def pattern_ends_early() -> None:
     from schemas import decode
 
-    # Both checks that a scope id passes: either alone refuses the line feed.
+    # Both checks of a scope id: either alone refuses the line feed.
     decode.attribute_text = lambda text: text
     decode._is_scope_id = lambda text: decode._UUID.match(text) is not None and text == text.lower()
 

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of liveness and of the stored positions."""
+"""Mutants of stall detection and of the stored positions."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of the deprecated routes, of mutation guards and of what views are told."""
+"""Mutants of the deprecated routes, of mutation guards and of view notifications."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of reading, of the batch transaction and of publishing results."""
+"""Mutants of consuming, of the batch transaction and of publishing results."""
 
 from __future__ import annotations
 

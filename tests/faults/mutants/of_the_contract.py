@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of reading commands: each takes a record that the contract refuses, or the other way round."""
+"""Mutants of command decoding: each accepts a record that the contract refuses, or the reverse."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of exchanges with providers: deadlines, pauses, shares, references and entity tags."""
+"""Mutants of provider requests: deadlines, pauses, fair shares, references and entity tags."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of the gateway: who is let in, and what a caller is told."""
+"""Mutants of the gateway: authentication and responses."""
 
 from __future__ import annotations
 

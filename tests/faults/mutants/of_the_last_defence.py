@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of a fix together with the isolation behind it: one record stops a partition, one answer a poll."""
+"""Mutants of a fix and the isolation behind it: one record stops a partition, one response a poll."""
 
 from __future__ import annotations
 

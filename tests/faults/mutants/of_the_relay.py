@@ -23,7 +23,7 @@ def xmin_filter_dropped() -> None:
     relay.oldest_running = newest
 
     def slowly(name: str) -> None:
-        # No bug: a commit that takes its time, so that the relay looks while a transaction is open.
+        # Not a bug: slow commits, so that the relay reads while a transaction is open.
         if name == "before-commit":
             time.sleep(random.random() * 0.3)
 

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of the rules: what is decided, not how it travels."""
+"""Mutants of the rules."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def priority_upside_down() -> None:
     next_interaction.next_key = next_key
 
 
-@mutant("an undo changes the row and tells nobody")
+@mutant("an undo changes the row without an event")
 def undo_without_event() -> None:
     from domain import undo
 
