@@ -79,7 +79,7 @@ class RoleSupervisor:
             for number in range(1, count + 1):
                 name = f"{role}-{number}"
                 self.members[name] = SupervisedRole(name, role, folder / f"{name}.log")
-        self._thread = threading.Thread(target=self._watch, name="crew", daemon=True)
+        self._thread = threading.Thread(target=self._watch, name="role-supervisor", daemon=True)
 
     def __enter__(self) -> RoleSupervisor:
         for member in self.members.values():
