@@ -51,11 +51,11 @@ def capacity(bench: Bench) -> Sample:
             checkpoint(bench.servers)
             began = time.perf_counter()
             flow = drive(settings, [applier], measured)
-            laid = time.perf_counter() - began - flow.seconds
+            publishing = time.perf_counter() - began - flow.seconds
             outbox = _rows(connection) - before
             if count_records(events, outbox, 20.0) != outbox:
                 raise RuntimeError("the relay did not publish everything")
-            seconds = time.perf_counter() - began - laid
+            seconds = time.perf_counter() - began - publishing
         finally:
             events.close()
         return {"rate": len(measured) / seconds, "relay_pss": relay.memory()["pss"]}

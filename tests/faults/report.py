@@ -108,14 +108,12 @@ def recovery_text(faults: list[FaultOutcome], goals: dict[str, float], session_s
             continue
         ratios = recovery_ratios(mine, session_seconds)
         outage = mine[0].outage is not None
-        measure = "drain ÷ outage" if outage else "first progress ÷ session"
+        metric = "drain ÷ outage" if outage else "first progress ÷ session"
         shown = "; ".join(
             f"{f.drain or 0:.1f} s ÷ {f.outage:.1f} s" if f.outage else f"{f.recovery or 0:.1f} s"
             for f in mine
         )
-        lines.append(
-            f"| {kind} | {measure} | {goal:g} | {shown} | {median(ratios):.2f} | {max(ratios):.2f} |"
-        )
+        lines.append(f"| {kind} | {metric} | {goal:g} | {shown} | {median(ratios):.2f} | {max(ratios):.2f} |")
     return "\n".join(lines)
 
 
@@ -127,8 +125,8 @@ def soak_text(rows: list[tuple[str, str, float, float, float]], how: str, goal: 
     lines = [circumstances(), "", f"{how}. Goal: less than {goal:g} % per hour.", ""]
     lines += ["| role | metric | after warm-up | at the end | slope |", "|---|---|---:|---:|---:|"]
     lines += [
-        f"| {role} | {measure} | {first:.1f} MiB | {last:.1f} MiB | {slope:+.1f} %/h |"
-        for role, measure, first, last, slope in rows
+        f"| {role} | {metric} | {first:.1f} MiB | {last:.1f} MiB | {slope:+.1f} %/h |"
+        for role, metric, first, last, slope in rows
     ]
     return "\n".join(lines)
 

@@ -29,8 +29,8 @@ _BACKLOG: Final = 20_000
 console = Console(soft_wrap=True)
 
 #: Resident memory, and its anonymous part (not backed by files).
-_MEASURES: Final = {"Rss": "resident", "Anonymous": "anonymous"}
-#: Role → measure → (seconds since the start, MiB).
+_METRICS: Final = {"Rss": "resident", "Anonymous": "anonymous"}
+#: Role → metric → (seconds since the start, MiB).
 Samples = dict[str, dict[str, list[tuple[float, float]]]]
 
 
@@ -79,10 +79,10 @@ def main(
         )
         checked = Engine(testbed, 1, [], pause_every=1).check(0)
     rows = []
-    for role, measures in samples.items():
-        for measure, seen in measures.items():
+    for role, metrics in samples.items():
+        for metric, seen in metrics.items():
             counted = [sample for sample in seen if sample[0] >= warm_up * 60]
-            rows.append((role, measure, counted[0][1], counted[-1][1], slope_percent_per_hour(counted)))
+            rows.append((role, metric, counted[0][1], counted[-1][1], slope_percent_per_hour(counted)))
     how = (
         f"A backlog of {_BACKLOG:,} commands, then {minutes:g} minutes, the first {warm_up:g} of them"
         f" left out; {pace:g} commands per second, {acked:,} in total; {restarts} restarts;"
@@ -109,8 +109,8 @@ def _watch(testbed: Testbed, seconds: float) -> Samples:
         for member in list(testbed.supervisor.members.values()):
             process = member.process
             if process is not None and process.poll() is None:
-                for measure, size in _memory(process.pid).items():
-                    samples.setdefault(member.role, {}).setdefault(measure, []).append((at, size))
+                for metric, size in _memory(process.pid).items():
+                    samples.setdefault(member.role, {}).setdefault(metric, []).append((at, size))
         time.sleep(_POLL_SECONDS)
     return samples
 
@@ -120,8 +120,8 @@ def _memory(pid: int) -> dict[str, float]:
     found = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         name, _, rest = line.partition(":")
-        if name in _MEASURES:
-            found[_MEASURES[name]] = int(rest.split()[0]) / 1024
+        if name in _METRICS:
+            found[_METRICS[name]] = int(rest.split()[0]) / 1024
     return found
 
 

@@ -30,7 +30,7 @@ _BATCH = 500
 
 def test_no_record_stalls_decoder_or_rules() -> None:
     print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
-    fuzz, world, seen = Fuzz(SEED), UnitOfWork(), Counter[str]()
+    fuzz, work, seen = Fuzz(SEED), UnitOfWork(), Counter[str]()
     decode_avro = MemoryRegistry(writer_schemas()).decoder().decode_command
     now = int(time.time() * 1000)
     for start in range(0, _RECORDS, _BATCH):
@@ -39,7 +39,7 @@ def test_no_record_stalls_decoder_or_rules() -> None:
             raw = fuzz.record()
             record = Record("fuzz", 0, offset, now + offset, raw.key, raw.value, raw.headers)
             commands.append(decode_record(record, decode_avro))
-        decisions = fold(world, commands)
+        decisions = fold(work, commands)
         assert [decision.command for decision in decisions] == commands
         for decision in decisions:
             seen[decision.outcome] += 1

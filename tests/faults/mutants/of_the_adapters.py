@@ -48,7 +48,7 @@ def mutation_guards_skipped() -> None:
     GuardedCommandGateway.execute = CommandGateway.execute
 
 
-@mutant("a mirror is given up without a word to its views", _GIVEN_UP)
+@mutant("a mirror is given up without notifying its views", _GIVEN_UP)
 def given_up_unannounced() -> None:
     from connectors.sync import failure_policy as trouble
 

@@ -61,7 +61,7 @@ def replay_count_stops_the_partition() -> None:
     _blame_no_command()
 
 
-@mutant("an error of the broker in a rebalance is passed over", _READER)
+@mutant("a broker error in a rebalance is ignored", _READER)
 def rebalance_error_stops_the_partitions() -> None:
     from confluent_kafka import KafkaError, KafkaException
 

@@ -50,7 +50,7 @@ class Machine:
         """:param relayed: outbox rows that the relay publishes before it stops; all by default."""
         self.partitions = partitions
         self.relayed = relayed
-        self.world = UnitOfWork()
+        self.work = UnitOfWork()
         self.topics: dict[str, list[audit_history.Record]] = {
             name: []
             for name in (COMMANDS, RESULTS, EVENTS, DEAD_LETTERS, INTERACTION_STATE, NEXT_INTERACTION_STATE)
@@ -131,7 +131,7 @@ class Machine:
             record = self.topics[COMMANDS][self._settled]
             self._settled += 1
             command = decode_record(Record(*record[:7]), _no_avro)
-            (decision,) = fold(self.world, [command])
+            (decision,) = fold(self.work, [command])
             self._store(decision)
             key, value, headers = result_record(decision, orjson.dumps)
             self._put(RESULTS, key, value, headers)
@@ -171,7 +171,7 @@ class Machine:
         assert envelope.id is not None
         shown = {
             row.entity_id
-            for row in self.world.interactions.values()
+            for row in self.work.interactions.values()
             if row.interaction_type == decision.relabeled and row.tenant_id == envelope.tenant_id
         }
         for entity in sorted(shown):
@@ -218,17 +218,17 @@ class Machine:
     def tables(self) -> dict[str, list[dict[str, Any]]]:
         """Tables as rows; built once, so that tests can tamper with them."""
         if self._tables is None:
-            world = self.world
+            work = self.work
             self._tables = {
                 "customer_interactions": [
                     dict(zip(INTERACTION, interaction_row(row), strict=True))
-                    for row in world.interactions.values()
+                    for row in work.interactions.values()
                 ],
                 "customer_entities": [
-                    dict(zip(ENTITY, entity_row(row), strict=True)) for row in world.entities.values()
+                    dict(zip(ENTITY, entity_row(row), strict=True)) for row in work.entities.values()
                 ],
                 "customer_deals": [
-                    dict(zip(DEAL, deal_row(row), strict=True)) for row in world.deals.values()
+                    dict(zip(DEAL, deal_row(row), strict=True)) for row in work.deals.values()
                 ],
                 "interaction_types": [
                     {
@@ -240,12 +240,12 @@ class Machine:
                         "color": entry.color,
                         "actionable": entry.actionable,
                     }
-                    for (tenant, organization), dictionary in world.dictionaries.items()
+                    for (tenant, organization), dictionary in work.dictionaries.items()
                     for code, entry in dictionary.entries.items()
                 ],
                 "interaction_dictionaries": [
                     {"tenant_id": tenant, "organization_id": organization, "strict": dictionary.strict}
-                    for (tenant, organization), dictionary in world.dictionaries.items()
+                    for (tenant, organization), dictionary in work.dictionaries.items()
                 ],
                 "feature_flags": [
                     {
@@ -254,7 +254,7 @@ class Machine:
                         "flag": flag,
                         "enabled": enabled,
                     }
-                    for tenant, organization, flag, enabled, _ in world.changed_flags()
+                    for tenant, organization, flag, enabled, _ in work.changed_flags()
                 ],
                 "command_log": self.log,
                 "outbox": self.outbox,
