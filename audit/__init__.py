@@ -1,1 +1,1 @@
-"""The auditor: reads topics and tables, writes nothing, and shares no code with the write path."""
+"""The auditor: check every invariant from topics and tables, read-only and without shared code."""

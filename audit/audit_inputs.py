@@ -1,4 +1,4 @@
-"""What was recorded about the commands, loaded before they are folded."""
+"""Audit inputs: everything recorded about the commands, loaded before they are folded."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from audit.results_pass import Results
 
 @dataclass(slots=True, kw_only=True)
 class AuditInputs:
-    """Log, results, events, outbox and dead letters of one history, and the report on them.
+    """Command log, results, events, outbox and dead letters of one history, and the report to fill.
 
-    :param watermark: first offset not yet applied, by partition of the commands topic.
+    :param watermark: first offset not yet applied, per partition of the commands topic.
     """
 
     history: History
@@ -34,10 +34,10 @@ class AuditInputs:
         return self.history.cut.begin.get(COMMANDS, {}).get(partition, 0)
 
     @property
-    def commands_cut(self) -> bool:
-        """Whether retention has removed commands."""
-        return self.history.cut.is_cut(COMMANDS)
+    def commands_truncated(self) -> bool:
+        """Return whether retention has removed commands."""
+        return self.history.cut.is_truncated(COMMANDS)
 
     def is_answered(self, partition: int, offset: int) -> bool:
-        """Whether the group has committed past a record: its result and dead letter must be there."""
+        """Return whether the group has committed past a record: its result and dead letter must exist."""
         return offset < self.history.cut.committed.get(partition, 0)

@@ -1,4 +1,4 @@
-"""Avro in Confluent's wire format: a zero byte, four bytes of schema id, the data."""
+"""Decode Avro in Confluent's wire format: a zero byte, a 4-byte schema id, the data."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _NOT_FOUND: Final = frozenset({404, 422})
 
 
 class AvroValues:
-    """Decodes values with the schemas that the registry holds; each is fetched once."""
+    """Avro decoder backed by the schema registry; each schema is fetched once."""
 
     def __init__(self, registry: SchemaRegistryClient) -> None:
         self._registry = registry
         self._schemas: dict[bytes, tuple[str, Schema] | None] = {}
 
     def decode(self, value: bytes) -> Any:
-        """The data of a value, by field name.
+        """Decode a value to its data, by field name.
 
         :raises ValueError: as ``decode_named``.
-        :raises Stop: the registry cannot be asked.
+        :raises Stop: the registry is unavailable.
         """
         return self.decode_named(value)[1]
 
     def decode_named(self, value: bytes) -> tuple[str, Any]:
-        """The full name of a value's record, and its data by field name.
+        """Decode a value to the full name of its record schema and its data, by field name.
 
-        :raises ValueError: not the wire format, an unknown schema id or an unusable schema, or data that
-            do not fit it to the last byte.
-        :raises Stop: the registry cannot be asked.
+        :raises ValueError: not the wire format, an unknown schema id, an unusable schema, or data that does
+            not match the schema to the last byte.
+        :raises Stop: the registry is unavailable.
         """
         head = value[:_HEAD]
         if len(head) < _HEAD or head[0] != 0:
@@ -47,15 +47,15 @@ class AvroValues:
             self._schemas[head] = self._fetch(int.from_bytes(head[1:], "big"))
         known = self._schemas[head]
         if known is None:
-            raise ValueError("the registry has no usable schema of this id")
+            raise ValueError("the registry has no usable schema with this id")
         name, schema = known
         body = BytesIO(value[_HEAD:])
         try:
             data = fastavro.schemaless_reader(body, schema, None)
         except Exception as error:
-            raise ValueError(f"not data of its schema: {type(error).__name__}") from error
+            raise ValueError(f"the data does not match its schema: {type(error).__name__}") from error
         if body.tell() != len(value) - _HEAD:
-            raise ValueError("bytes are left over after the data")
+            raise ValueError("trailing bytes after the data")
         return name, data
 
     def _fetch(self, schema_id: int) -> tuple[str, Schema] | None:
@@ -64,13 +64,15 @@ class AvroValues:
         except SchemaRegistryError as error:
             if error.http_status_code in _NOT_FOUND:
                 return None
-            raise Stop(f"the schema registry answers {error.http_status_code} for id {schema_id}") from error
+            raise Stop(
+                f"the schema registry returned {error.http_status_code} for schema id {schema_id}"
+            ) from error
         except Exception as error:
-            raise Stop(f"the schema registry cannot be asked: {type(error).__name__}") from error
+            raise Stop(f"the schema registry is unavailable: {type(error).__name__}") from error
         if found.schema_type != "AVRO" or found.schema_str is None:
             return None
         try:
             schema = usable(orjson.loads(found.schema_str))
             return schema["name"], fastavro.parse_schema(schema, named_schemas={})
-        except Exception:  # noqa: BLE001 - a stranger's schema, and the parser says no in many ways
+        except Exception:  # noqa: BLE001 - any publisher's schema; the parser raises many types
             return None

@@ -1,4 +1,4 @@
-"""A record as a CloudEvent: its attributes and its data (CloudEvents 1.0.2, JSON and Kafka)."""
+"""Parse a record as a CloudEvent: attributes and data (CloudEvents 1.0.2, JSON format, Kafka binding)."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any, Final
 
 import orjson
 
-from audit.history import Rec
+from audit.history import Record
 
-#: Bytes of a value and of a key, uncompressed, that a record of the commands topic may have.
+#: Maximum uncompressed bytes of a command record's value and key.
 MOST_VALUE: Final = 4 * 1024 * 1024
 MOST_KEY: Final = 64 * 1024
 _CONTENT_TYPE: Final = "content-type"
-#: Instrumentation may add it beside the publisher's.
+#: May occur twice: instrumentation can add its own next to the publisher's.
 _TRACE: Final = "ce_traceparent"
-#: Reads an Avro value with the full name of its record; raises ``ValueError`` when it cannot.
+#: Decode an Avro value to the full name of its record and its data; raises ``ValueError``.
 DecodeNamed = Callable[[bytes], tuple[str, Any]]
 
 
 @dataclass(slots=True)
 class CloudEvent:
-    """One event.
+    """One CloudEvent.
 
-    :param schema: full name of the Avro record that the data are; ``None``: they are JSON.
+    :param schema: full name of the Avro record schema; ``None`` for JSON data.
     """
 
     attributes: dict[str, Any]
@@ -35,8 +35,8 @@ class CloudEvent:
     schema: str | None = None
 
 
-def headers_of(record: Rec) -> dict[str, bytes]:
-    """The headers that have a value, by name."""
+def headers_of(record: Record) -> dict[str, bytes]:
+    """Headers with a value, by name."""
     return {
         _CONTENT_TYPE if name.lower() == _CONTENT_TYPE else name: value
         for name, value in record.headers
@@ -45,32 +45,32 @@ def headers_of(record: Rec) -> dict[str, bytes]:
 
 
 def is_binary(headers: dict[str, bytes]) -> bool:
-    """Return whether the attributes are headers and the value is the data."""
+    """Return whether the record is in binary content mode: attributes in headers, data in the value."""
     structured = headers.get(_CONTENT_TYPE, b"").lower().startswith(b"application/cloudevents")
     return not structured and ("ce_type" in headers or "ce_id" in headers)
 
 
-def read_event(record: Rec, headers: dict[str, bytes], decode: DecodeNamed) -> CloudEvent:
-    """Read a record of the commands topic.
+def read_event(record: Record, headers: dict[str, bytes], decode: DecodeNamed) -> CloudEvent:
+    """Parse a record of the commands topic.
 
     :raises ValueError: it is not a CloudEvent, or its data cannot be decoded.
     """
     value = record.value
     if not record.readable:
-        raise ValueError("the name of a header is not UTF-8")
+        raise ValueError("a header name is not UTF-8")
     if len(value or b"") > MOST_VALUE or len(record.key or b"") > MOST_KEY:
-        raise ValueError("larger than a command may be")
+        raise ValueError("larger than the limit for commands")
     if value is None:
         raise ValueError("no value")
     given = [name for name, text in record.headers if name.startswith("ce_") and text is not None]
     if any(given.count(name) > 1 for name in set(given) - {_TRACE}):
-        raise ValueError("a header is given twice")
+        raise ValueError("a header occurs twice")
     attributes: dict[str, Any] = {
         name.removeprefix("ce_"): text.decode()
         for name, text in headers.items()
         if name.startswith("ce_") or name == "traceparent"
     }
-    headers.get(_CONTENT_TYPE, b"").decode()  # a content type that is not text makes the record unreadable
+    headers.get(_CONTENT_TYPE, b"").decode()  # a non-UTF-8 content type makes the record undecodable
     if is_binary(headers):
         return _with_data(attributes, value, decode)
     event = _object(value)
@@ -80,7 +80,7 @@ def read_event(record: Rec, headers: dict[str, bytes], decode: DecodeNamed) -> C
     if encoded is None:
         return CloudEvent(attributes, {} if data is None else data)
     if data is not None or not isinstance(encoded, str):
-        raise ValueError("data_base64 is not a text, or is given beside data")
+        raise ValueError("data_base64 is not a string, or occurs together with data")
     return _with_data(attributes, b64decode(encoded, validate=True), decode)
 
 
@@ -92,18 +92,18 @@ def _with_data(attributes: dict[str, Any], value: bytes, decode: DecodeNamed) ->
 
 
 def _object(text: bytes) -> dict[str, Any]:
-    """A JSON object in which no name is given twice.
+    """Parse a JSON object; duplicate member names are refused.
 
-    :raises ValueError: it is something else.
+    :raises ValueError: not a JSON object, or a name occurs twice.
     """
     found = orjson.loads(text)
     if not isinstance(found, dict):
         raise ValueError("not an object")
-    with suppress(RecursionError):  # deeper than any command: refused as such
+    with suppress(RecursionError):  # nested deeper than any command: refused later for its depth
         json.loads(text, object_pairs_hook=_once, parse_int=str, parse_float=str)
     return found
 
 
 def _once(members: list[tuple[str, Any]]) -> None:
     if len({name for name, _ in members}) < len(members):
-        raise ValueError("a name is given twice in one object")
+        raise ValueError("a name occurs twice in one object")

@@ -1,4 +1,4 @@
-"""The commands' fields and limits, written down again from the contract so that they can be checked."""
+"""Command fields and their limits: the auditor's own copy of the contract, independent of the decoder."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ LOWER_UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}
 _COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}")
 
 
-class Wrong(ValueError):
-    """A value breaks the contract; the message names the field."""
+class InvalidField(ValueError):
+    """A field violates the contract; the message names it."""
 
 
 def read_uuid(value: Any) -> str:
-    """A UUID as lower-case text."""
+    """Normalize a UUID to lower case."""
     if isinstance(value, str) and UUID.fullmatch(value):
         return value.lower()
-    raise Wrong("not a UUID")
+    raise InvalidField("not a UUID")
 
 
 def _text(longest: int, shortest: int = 0) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if not isinstance(value, str) or not shortest <= len(value) <= longest or "\x00" in value:
-            raise Wrong("not a text within its limits")
+            raise InvalidField("not text within its length limits")
         return value
 
     return read
 
 
 def read_instant(value: Any) -> int:
-    """An RFC 3339 text as µs."""
+    """Parse an RFC 3339 text to µs since the epoch."""
     try:
         moment = micros(value) if not isinstance(value, int) else None
     except (ValueError, OverflowError):
         moment = None
     if moment is None or not EARLIEST <= moment < LATEST:
-        raise Wrong("not an instant within the calendar")
+        raise InvalidField("not an instant between 1900 and 2200")
     return moment
 
 
 def is_attribute_text(value: Any) -> bool:
-    """Return whether a value is a text that an attribute may have (CloudEvents 1.0.2, "String")."""
+    """Return whether a value is a valid CloudEvents attribute string (CloudEvents 1.0.2, "String")."""
     return (
         isinstance(value, str)
         and len(value) <= 200
@@ -59,20 +59,20 @@ def is_attribute_text(value: Any) -> bool:
 def _command_id(value: Any) -> str:
     if value and is_attribute_text(value):
         return str(value)
-    raise Wrong("not a command id")
+    raise InvalidField("not a command id")
 
 
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise Wrong("not true or false")
+    raise InvalidField("not true or false")
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         if type(value) is int and least <= value <= most:
             return value
-        raise Wrong("not a whole number within its limits")
+        raise InvalidField("not an integer within its limits")
 
     return read
 
@@ -81,7 +81,7 @@ def _one_of(*names: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if isinstance(value, str) and value in names:
             return value
-        raise Wrong("not one of its values")
+        raise InvalidField("not one of the allowed values")
 
     return read
 
@@ -89,27 +89,27 @@ def _one_of(*names: str) -> Callable[[Any], str]:
 def _color(value: Any) -> str:
     if isinstance(value, str) and _COLOR.fullmatch(value):
         return value
-    raise Wrong("not a colour #RRGGBB")
+    raise InvalidField("not a colour #RRGGBB")
 
 
 def _type(value: Any) -> str:
     code = type_code(value) if isinstance(value, str) and 0 < len(value) <= 100 else None
     if code is None:
-        raise Wrong("not an interaction type")
+        raise InvalidField("not an interaction type")
     return code
 
 
 def _feature(value: Any) -> str:
     name = value.replace("_", "-") if isinstance(value, str) and len(value) <= 100 else None
     if name not in FLAGS:
-        raise Wrong("not a feature flag")
+        raise InvalidField("not a feature flag")
     return name
 
 
 def _names(value: Any) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return tuple(value)
-    raise Wrong("not a list of field names")
+    raise InvalidField("not a list of field names")
 
 
 FLAGS: Final = frozenset(
@@ -118,7 +118,7 @@ FLAGS: Final = frozenset(
 _short = _text(100)
 _undo_token = _text(1100, 1)
 _big = 2**63 - 1
-Field = tuple[Callable[[Any], Any], bool]  # how to read it, whether null is allowed
+Field = tuple[Callable[[Any], Any], bool]  # parser, nullable
 
 _COMMON: Final[dict[str, Field]] = {
     "entityId": (read_uuid, True),
@@ -206,38 +206,38 @@ CLEARABLE: Final[dict[str, frozenset[str]]] = {
 
 
 def read_data(kind: str, data: dict[str, Any], *, null_means_absent: bool) -> dict[str, Any]:
-    """The fields that were given, checked and normalised (instants in µs, ids in lower case).
+    """Validate and normalize the given fields (instants in µs, ids in lower case).
 
-    :param null_means_absent: Avro: ``null`` says nothing; JSON: ``null`` empties the field.
-    :raises Wrong: the contract does not allow these data; the message names the field.
+    :param null_means_absent: Avro: ``null`` means not given; JSON: ``null`` clears the field.
+    :raises InvalidField: the data violates the contract; the message names the field.
     """
     fields = FIELDS[kind]
     given: dict[str, Any] = {}
     if "_syncOrigin" in data and "syncOrigin" in data:
-        raise Wrong("_syncOrigin and syncOrigin are one field")
+        raise InvalidField("_syncOrigin and syncOrigin are the same field")
     for name, value in data.items():
         if value is None and null_means_absent:
-            continue  # also of a field that only a newer version knows
+            continue  # also for fields that only a newer schema version has
         field = fields.get(name) or _COMMON.get(name)
         if field is None:
-            raise Wrong(f"unknown field {name!r}")
+            raise InvalidField(f"unknown field {name!r}")
         read, nullable = field
         if value is None:
             if not nullable:
-                raise Wrong(f"{name} must not be null")
+                raise InvalidField(f"{name} must not be null")
             given[name] = None
             continue
         try:
             given[name] = read(value)
-        except Wrong as error:
-            raise Wrong(f"{name}: {error}") from None
+        except InvalidField as error:
+            raise InvalidField(f"{name}: {error}") from None
     for name in REQUIRED.get(kind, ()):
         if name not in given:
-            raise Wrong(f"{name} is required")
+            raise InvalidField(f"{name} is required")
     for name in given.pop("clear", ()):
         if name not in CLEARABLE[kind]:
-            raise Wrong(f"clear cannot name {name!r}")
+            raise InvalidField(f"{name!r} cannot be cleared")
         given[name] = None
     if kind == "interaction.undo" and (given.get("undoToken") is None) == (given.get("commandId") is None):
-        raise Wrong("exactly one of undoToken and commandId is required")
+        raise InvalidField("exactly one of undoToken and commandId is required")
     return given

@@ -1,4 +1,4 @@
-"""Whether what was recorded for a command is what the rules say (A2)."""
+"""Compare a command's recorded outcome with the outcome that the auditor's rules derive (A2)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from typing import Final
 
 from audit.audit_inputs import AuditInputs
 from audit.effects_check import named
-from audit.entity_state import Subject
+from audit.entity_state import EntityState
 from audit.envelope import Parsed
-from audit.expected import NAMED, Expected
-from audit.findings import place_of
+from audit.expected import COMPARED_CODES, Expected
+from audit.findings import position_of
 from audit.results_pass import Recorded
 
 _STRICT: Final = "unknown_interaction_type"
 
 
 class Comparison:
-    """Compares outcomes, and remembers which rejections only the end of the history can judge.
+    """Compare outcomes; keep the rejections that can be judged only at the end of the history.
 
-    :ivar doubtful: by tenant and organization, a command rejected for a type that was not known.
-    :ivar contested: deleted interactions that were not brought back, as if another entity had their id.
+    :ivar doubtful: a command rejected for an unknown type, by tenant and organization.
+    :ivar contested: undos of a deletion that were refused because another entity holds the id.
     """
 
     def __init__(self, inputs: AuditInputs) -> None:
@@ -33,13 +33,13 @@ class Comparison:
         command: Parsed,
         recorded: Recorded,
         expected: Expected,
-        subject: Subject | None,
+        state: EntityState | None,
         *,
         logged: bool,
     ) -> bool:
-        """Whether the command was applied as the rules say; a difference breaks A2.
+        """Return whether the command was applied as derived; a difference violates A2.
 
-        :param logged: it changed, or should have changed, something (a mere question does not).
+        :param logged: the command is in the command log (a dry run is not).
         """
         if recorded.outcome == expected.outcome:
             if recorded.outcome == "rejected":
@@ -56,12 +56,12 @@ class Comparison:
         said = f"{recorded.outcome}{f' ({recorded.code})' if recorded.code else ''}"
         due = f"{expected.outcome}{f' ({expected.code})' if expected.code else ''}"
         self._a2.fail(f"recorded as {said}, the rules say {due}", command.record, **named(command))
-        if logged and subject is not None and "applied" in (recorded.outcome, expected.outcome):
-            subject.diverged = True
+        if logged and state is not None and "applied" in (recorded.outcome, expected.outcome):
+            state.diverged = True
         return False
 
     def _name(self, command: Parsed, recorded: Recorded, expected: Expected) -> None:
-        if expected.code not in NAMED or recorded.code == expected.code:
+        if expected.code not in COMPARED_CODES or recorded.code == expected.code:
             return
         if recorded.code in expected.cross or recorded.code is None:
             self._a2.trusted += 1
@@ -70,16 +70,16 @@ class Comparison:
             self._a2.fail(what, command.record, **named(command))
 
     def _excused(self, command: Parsed, recorded: Recorded, expected: Expected) -> bool:
-        """A rejection that a fact of another partition, or the database itself, gives reason for."""
+        """Return whether another partition's state, or Postgres itself, explains a rejection."""
         record = command.record
         if recorded.code in expected.cross:
             if recorded.code == _STRICT:
                 scope = (command.tenant, command.organization)
-                self.doubtful.setdefault(scope, {**place_of(record), **named(command)})
+                self.doubtful.setdefault(scope, {**position_of(record), **named(command)})
             elif recorded.code == "undo_unsafe" and expected.interaction is not None:
                 self.contested.append((expected.interaction, command))
             return True
         if (record.partition, record.offset) in self._inputs.dead_letters:
-            self._inputs.report.note("some commands were refused by the database; each has its dead letter")
+            self._inputs.report.note("Postgres refused some commands; each has its dead letter")
             return True
         return False

@@ -1,4 +1,4 @@
-"""A7: one dead letter for each undecodable record, byte for byte, and no letter else."""
+"""A7: exactly one dead letter per undecodable record, a byte-for-byte copy, and no others."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from audit.dead_letters import DEAD_LETTERS, image_of
 from audit.derived_ids import dead_id
 from audit.envelope import Parsed
 
-#: Bytes that fit into a dead letter whatever its topic's settings are.
+#: Bytes that fit in a dead letter under any topic configuration.
 _ALWAYS_KEPT: Final = 60_000
 
 
 def check_dead_letter(inputs: AuditInputs, command: Parsed) -> None:
-    """Whether a record has the dead letter that it must have, and is one that may."""
+    """Check that a record has a dead letter if, and only if, it must have one."""
     record, a7 = command.record, inputs.report.checks["A7"]
     place = (record.partition, record.offset)
     logged_dead = dead_id(inputs.history.cut.commands, *place) in inputs.ledger.dead
@@ -24,7 +24,7 @@ def check_dead_letter(inputs: AuditInputs, command: Parsed) -> None:
     inputs.dead_letters.due.add(place)
     dead_letter = inputs.dead_letters.by_place.get(place)
     if dead_letter is None:
-        if inputs.history.cut.is_cut(DEAD_LETTERS):
+        if inputs.history.cut.is_truncated(DEAD_LETTERS):
             inputs.report.note("the oldest dead letters are no longer retained")
         elif not inputs.is_answered(*place):
             a7.lag += 1
@@ -42,7 +42,7 @@ def check_dead_letter(inputs: AuditInputs, command: Parsed) -> None:
 
 
 def _may_lack(command: Parsed, lacks: frozenset[str]) -> bool:
-    """Return whether a record is one of which not everything can be kept: unreadable, or large."""
+    """Return whether a dead letter may omit these parts: its record is unreadable or too large."""
     record = command.record
     large = len(record.value or b"") + len(record.key or b"") > _ALWAYS_KEPT
     headers = sum(len(name) + len(value or b"") for name, value in record.headers)
@@ -51,7 +51,7 @@ def _may_lack(command: Parsed, lacks: frozenset[str]) -> bool:
 
 
 def check_strays(inputs: AuditInputs) -> None:
-    """DeadLetters about retained records that need none, or that do not exist."""
+    """Find dead letters whose record is retained and needs none, or does not exist."""
     for (partition, offset), dead_letter in inputs.dead_letters.by_place.items():
         retained = inputs.begin(partition) <= offset < inputs.watermark.get(partition, 0)
         if retained and (partition, offset) not in inputs.dead_letters.due:

@@ -1,11 +1,11 @@
-"""The dead letters topic, by the place of the record that each letter is about."""
+"""Dead letters, indexed by the partition and offset of the original record."""
 
 from __future__ import annotations
 
 from typing import Final, NamedTuple
 
 from audit.findings import Report
-from audit.history import History, Rec
+from audit.history import History, Record
 
 DEAD_LETTERS: Final = "customers.interactions.dead-letters"
 COMMANDS: Final = "customers.interactions.commands"
@@ -13,10 +13,10 @@ _REQUIRED: Final = ("dl_topic", "dl_partition", "dl_offset", "dl_reason", "dl_er
 
 
 class DeadLetter(NamedTuple):
-    """One dead letter: where it lies, and a stand-in for its key, value and original headers.
+    """One dead letter: its position, and a hash of its key, value and original headers.
 
-    :param lacks: parts of the original that it says it does not hold.
-    :param isolated: the pipeline failed on its record.
+    :param lacks: parts of the original that it declares as omitted.
+    :param isolated: the record is valid, but processing it failed.
     """
 
     partition: int
@@ -26,16 +26,16 @@ class DeadLetter(NamedTuple):
     isolated: bool
 
 
-#: Error classes of records that nothing is wrong with: the pipeline failed on them.
+#: Error classes of valid records that the pipeline failed to process.
 _ISOLATED: Final = (b"internal_error", b"schema_unavailable")
-#: Parts of its record that a letter may lack, if it says so.
+#: Parts of the original record that a dead letter may omit, if it declares them.
 _PARTS: Final = frozenset({"headers", "key", "value"})
 
 
-def image_of(record: Rec, lacks: frozenset[str] = frozenset()) -> int:
-    """Stands for key, value and headers, ``dl_*`` headers left out.
+def image_of(record: Record, lacks: frozenset[str] = frozenset()) -> int:
+    """Hash key, value and headers, without the ``dl_*`` headers.
 
-    :param lacks: parts that do not count.
+    :param lacks: parts to leave out.
     """
     own = tuple(header for header in record.headers if not header[0].startswith("dl_"))
     return hash(
@@ -48,9 +48,9 @@ def image_of(record: Rec, lacks: frozenset[str] = frozenset()) -> int:
 
 
 class DeadLetters:
-    """All letters about the commands topic.
+    """All dead letters of the commands topic.
 
-    :ivar due: places of the records that must have one.
+    :ivar due: positions of the records that must have one.
     """
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class DeadLetters:
 
 
 def read_dead_letters(history: History, report: Report) -> DeadLetters:
-    """Load the letters about the commands topic; a second one for a record breaks A7."""
+    """Load the dead letters of the commands topic; a second one for the same record violates A7."""
     a7, dead_letters = report.checks["A7"], DeadLetters()
     for record in history.records(DEAD_LETTERS):
         headers = dict(record.headers)
@@ -75,7 +75,7 @@ def read_dead_letters(history: History, report: Report) -> DeadLetters:
             a7.fail(f"a dead letter lacks {', '.join(missing)}", record)
             continue
         if headers["dl_topic"] != history.cut.commands.encode():
-            continue  # a connector's own
+            continue  # written by a connector
         a7.checked += 1
         try:
             place = int(headers["dl_partition"] or b""), int(headers["dl_offset"] or b"")

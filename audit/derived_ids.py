@@ -1,4 +1,4 @@
-"""Names that follow from other names, derived again from the contract's text, not from its code."""
+"""Derived ids, reimplemented from the contract's text rather than imported from the code."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ NIL: Final = "00000000-0000-0000-0000-000000000000"
 
 
 def derived(kind: str, *parts: str) -> str:
-    """The UUIDv5 of ``kind/part/…`` in the project's namespace (RFC 9562)."""
+    """UUIDv5 of ``kind/part/…`` in the project's namespace (RFC 9562)."""
     return str(uuid5(_NAMESPACE, "/".join((kind, *parts))))
 
 
 def undone_command(token: str) -> str | None:
-    """The command id inside an undo token (``u.`` + base64url without padding)."""
+    """Command id inside an undo token (``u.`` + base64url without padding)."""
     if not token.startswith("u."):
         return None
     text = token[2:]
@@ -28,10 +28,10 @@ def undone_command(token: str) -> str | None:
 
 
 def dead_id(topic: str, partition: int, offset: int) -> str:
-    """The synthetic command id under which an undecodable record is logged."""
+    """Synthetic command id under which an undecodable record is logged."""
     return f"dead:{topic}:{partition}:{offset}"
 
 
 def command_key(tenant: str, organization: str, command: str) -> int:
-    """64 bits that stand for a command id in its scope (a million ids collide with odds of 3 in 10⁸)."""
+    """64-bit hash of a command id in its scope (a million ids collide with odds of 3 in 10⁸)."""
     return hash((tenant, organization, command))

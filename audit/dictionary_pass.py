@@ -1,4 +1,4 @@
-"""The dictionary of interaction types against what the commands said of it (A2)."""
+"""Compare the dictionary of interaction types with the fold (A2)."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _FIELDS: Final = ("label", "icon", "color", "actionable")
 
 
 def check_dictionary(history: History, tables: Tables, fold: Fold, report: Report) -> None:
-    """Each entry: what its upserts said; else the same default in every scope; else its code, humanised."""
+    """Check each entry: the values of its upserts, otherwise the same default in every scope."""
     a2, model = report.checks["A2"], fold.model
-    cut = fold.inputs.commands_cut
+    truncated = fold.inputs.commands_truncated
     defaults: dict[str, set[Entry]] = {}
     for key, entry in tables.dictionary.items():
         a2.checked += 1
@@ -24,12 +24,12 @@ def check_dictionary(history: History, tables: Tables, fold: Fold, report: Repor
         where = {"table": "interaction_types", "tenantId": key[0], "organizationId": key[1], "code": key[2]}
         held = dict(zip(_FIELDS, entry, strict=True))
         wrong = [name for name, value in said.items() if held.get(name) != value]
-        if wrong and not cut:
+        if wrong and not truncated:
             a2.fail(f"differs from the fold in {', '.join(wrong)}", **where)
         if not said:
             defaults.setdefault(key[2], set()).add(entry)
     for code, entries in defaults.items():
-        if len(entries) > 1 and not cut:
+        if len(entries) > 1 and not truncated:
             a2.fail(
                 "an entry that no command set differs between scopes",
                 table="interaction_types",
@@ -43,17 +43,17 @@ def check_dictionary(history: History, tables: Tables, fold: Fold, report: Repor
             organizationId=key[1],
             code=key[2],
         )
-    _strict(history, model.strict, cut, report)
+    _strict(history, model.strict, truncated, report)
 
 
-def _strict(history: History, said: Mapping[tuple[str, str], bool], cut: bool, report: Report) -> None:
+def _strict(history: History, said: Mapping[tuple[str, str], bool], truncated: bool, report: Report) -> None:
     found = {
         (row["tenant_id"], row["organization_id"]): row["strict"]
         for row in history.rows("interaction_dictionaries")
     }
     for scope in found.keys() | said.keys():
         report.checks["A2"].checked += 1
-        if found.get(scope, False) != said.get(scope, False) and not cut:
+        if found.get(scope, False) != said.get(scope, False) and not truncated:
             report.checks["A2"].fail(
                 "strict differs from the fold",
                 table="interaction_dictionaries",

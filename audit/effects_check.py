@@ -1,10 +1,10 @@
-"""What an applied command must leave behind: versions, the announced next interaction, its events."""
+"""Check an applied command's effects: versions, the announced next interaction, its events."""
 
 from __future__ import annotations
 
 from audit.audit_inputs import AuditInputs
 from audit.derived_ids import derived
-from audit.entity_state import Subject
+from audit.entity_state import EntityState
 from audit.envelope import Parsed
 from audit.event_pass import BITS, NEXT_BIT
 from audit.expected import Expected
@@ -12,34 +12,34 @@ from audit.instants import show
 from audit.results_pass import Recorded
 
 
-def check_aftermath(
+def check_effects(
     inputs: AuditInputs,
     command: Parsed,
     recorded: Recorded,
     expected: Expected,
     number: int,
-    subject: Subject | None,
+    state: EntityState | None,
 ) -> None:
-    """Compare an applied command's traces with the decision.
+    """Compare an applied command's recorded effects with the derived decision.
 
-    :param subject: the entity after the command; ``None`` for a dictionary entry or a flag.
+    :param state: the entity after the command; ``None`` for a dictionary entry or a flag.
     """
-    if subject is not None:
-        _check_versions(inputs, command, recorded, expected, subject)
+    if state is not None:
+        _check_versions(inputs, command, recorded, expected, state)
     _check_events(inputs, command, expected, number)
 
 
 def _check_versions(
-    inputs: AuditInputs, command: Parsed, recorded: Recorded, expected: Expected, subject: Subject
+    inputs: AuditInputs, command: Parsed, recorded: Recorded, expected: Expected, state: EntityState
 ) -> None:
     record, a2, a3 = command.record, inputs.report.checks["A2"], inputs.report.checks["A3"]
     where = named(command)
-    if recorded.entity_version != subject.version:
-        a2.fail(f"entityVersion {recorded.entity_version}, the rules say {subject.version}", record, **where)
-        subject.version = recorded.entity_version or subject.version
+    if recorded.entity_version != state.version:
+        a2.fail(f"entityVersion {recorded.entity_version}, the rules say {state.version}", record, **where)
+        state.version = recorded.entity_version or state.version
     if recorded.version is not None and expected.version not in (None, recorded.version):
         a2.fail(f"version {recorded.version}, the rules say {expected.version}", record, **where)
-    nearest = subject.next()
+    nearest = state.next()
     due = hash((nearest.id, nearest.scheduled)) if nearest else 0
     if recorded.command and recorded.next != due:
         shown = f"{nearest.id} at {show(nearest.scheduled)}" if nearest else "none"
@@ -51,7 +51,7 @@ def _check_events(inputs: AuditInputs, command: Parsed, expected: Expected, numb
     wanted = BITS[f"customers.interaction.{expected.event}"] if expected.event else 0
     seen = inputs.ledger.events[number]
     if expected.next is None:
-        wanted |= seen & NEXT_BIT  # its looks may have changed, which depends on labels
+        wanted |= seen & NEXT_BIT  # only its name, icon or color may have changed, which depends on labels
     elif expected.next:
         wanted |= NEXT_BIT
     if seen == wanted:
@@ -73,5 +73,5 @@ def _may_lack(inputs: AuditInputs, command: Parsed, name: str) -> bool:
 
 
 def named(command: Parsed) -> dict[str, str]:
-    """The names by which a person finds a command."""
+    """Fields that identify a command in a violation."""
     return {"commandId": command.id, "entityId": command.entity, "type": command.kind}

@@ -1,4 +1,4 @@
-"""The state that the fold builds: entities with their interactions, deals, and the nearest plan."""
+"""Entity state built by the fold: fields, interactions, deals and the next interaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Key = tuple[int, int, int, str]
 
 
 def next_key(row: Interaction) -> Key | None:
-    """Place of an interaction among the candidates for "next"; ``None`` when it is none.
+    """Sort key of an interaction among the candidates for "next"; ``None`` if it is not a candidate.
 
     ``scheduled_at ASC, priority DESC NULLS LAST, created_at ASC, id ASC`` (spec "Next interaction
     derivation algorithm").
@@ -23,12 +23,12 @@ def next_key(row: Interaction) -> Key | None:
 
 
 @dataclass(slots=True)
-class Subject:
-    """One entity as the commands make it.
+class EntityState:
+    """One entity as derived from the commands.
 
-    :param partial: its first commands are no longer retained: what it is cannot be derived.
-    :param diverged: a recorded outcome could not be followed; later differences say nothing new.
-    :param gone: last known version of deleted interactions.
+    :param partial: its first commands are no longer retained, so its state cannot be derived.
+    :param diverged: a recorded outcome contradicts the rules; later differences are only consequences.
+    :param gone: last known version of each deleted interaction.
     """
 
     id: str
@@ -52,12 +52,12 @@ class Subject:
             heapq.heappush(self._plans, key)
 
     def remove(self, interaction: str, version: int) -> None:
-        """Delete an interaction whose deletion has ``version``."""
+        """Delete an interaction; the deletion has ``version``."""
         del self.rows[interaction]
         self.gone[interaction] = version
 
     def next(self) -> Interaction | None:
-        """The next interaction; entries of the heap that no longer hold are dropped on the way."""
+        """Next interaction; stale heap entries are dropped on the way."""
         while self._plans:
             row = self.rows.get(self._plans[0][3])
             if row is not None and next_key(row) == self._plans[0]:

@@ -1,4 +1,4 @@
-"""A record of the commands topic, read by the contract's words (CloudEvents 1.0, Kafka binding)."""
+"""Parse a record of the commands topic as the contract defines it (CloudEvents 1.0, Kafka binding)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 import orjson
 
 from audit.cloudevent import CloudEvent, DecodeNamed, headers_of, is_binary, read_event
-from audit.command_fields import FIELDS, LOWER_UUID, Wrong, is_attribute_text, read_data, read_instant
-from audit.history import Rec
+from audit.command_fields import FIELDS, LOWER_UUID, InvalidField, is_attribute_text, read_data, read_instant
+from audit.history import Record
 from audit.instants import FIVE_MINUTES
 
 _PREFIX: Final = "customers."
@@ -22,19 +22,20 @@ _ATTRIBUTES: Final = ("id", "type", "source", "tenantid", "organizationid", "ent
 
 @dataclass(slots=True)
 class Parsed:
-    """A command as the auditor understands it.
+    """A command as parsed by the auditor.
 
     :param id: command id; ``""`` when it cannot be read.
     :param kind: command type without ``customers.``; ``""`` when unknown.
     :param data: checked fields by their camelCase name; ``None`` when refused.
-    :param refusal: why the contract refuses it; ``None`` for a valid command.
-    :param undecodable: True: must be a dead letter; False: must not be; ``None``: the contract does
-        not say which, but it must be one thing or the other consistently.
-    :param asks: the data say ``validateOnly: true``, whether or not the rest is valid.
-    :param content: stands for the data as sent; ``meaning``: for the data as understood.
+    :param refusal: reason for which the contract refuses it; ``None`` for a valid command.
+    :param undecodable: True: must be a dead letter; False: must not be; ``None``: the contract leaves
+        it open, but log, result and dead letter must agree.
+    :param dry_run: the record has ``validateOnly: true``, even if the rest is invalid.
+    :param content: hash of the data as sent.
+    :param meaning: hash of the data after normalization.
     """
 
-    record: Rec
+    record: Record
     id: str
     kind: str
     tenant: str
@@ -46,27 +47,27 @@ class Parsed:
     content: int = 0
     meaning: int = 0
     expected_version: int | None = None
-    asks: bool = False
+    dry_run: bool = False
 
     @property
     def now(self) -> int:
-        """The record's append time in µs: the clock of every rule."""
+        """Append time of the record in µs: the clock of every rule."""
         return self.record.timestamp_ms * 1000
 
     @property
     def made(self) -> int:
-        """When its source made the change, in µs."""
+        """Time of the change at its source, in µs."""
         given = self.data.get("sourceTimestamp") if self.data else None
         return self.now if given is None else int(given)
 
     @property
     def validate_only(self) -> bool:
-        """Whether it only asks what would happen."""
+        """Return whether a valid command is a dry run."""
         return bool(self.data and self.data.get("validateOnly"))
 
 
-def parse(record: Rec, decode: DecodeNamed) -> Parsed:
-    """Read one record; never raises on bad input."""
+def parse(record: Record, decode: DecodeNamed) -> Parsed:
+    """Parse one record; never raises on bad input."""
     headers = headers_of(record)
     parsed = Parsed(record, "", "", "", "", "", None, None, True)
     try:
@@ -74,7 +75,7 @@ def parse(record: Rec, decode: DecodeNamed) -> Parsed:
     except ValueError as error:
         parsed.refusal = str(error) or "cannot be read"
         if is_binary(headers):
-            # The attributes are readable, the data are not: undecodable, its own id stays free.
+            # The attributes are readable but the data is not: undecodable, and its command id stays free.
             _fill(parsed, {name[3:]: value.decode("utf-8", "replace") for name, value in headers.items()})
         return parsed
     attributes, data = event.attributes, event.data
@@ -87,17 +88,17 @@ def parse(record: Rec, decode: DecodeNamed) -> Parsed:
         parsed.refusal = "data is not an object"
         parsed.undecodable = None
     elif event.schema is not None and event.schema != _canonical(attributes["type"]):
-        parsed.refusal = "written as another type than the envelope's"
+        parsed.refusal = "the Avro schema is not the type named in the envelope"
     elif parsed.kind not in FIELDS:
         parsed.refusal = "unknown type"
         parsed.undecodable = False
     else:
         parsed.undecodable = False
-        parsed.content = _told(parsed, event)
-        parsed.asks = data.get("validateOnly") is True or _asks(attributes) is True
+        parsed.content = _content_hash(parsed, event)
+        parsed.dry_run = data.get("validateOnly") is True or _validate_only_attribute(attributes) is True
         try:
             _check(parsed, event)
-        except (Wrong, UnicodeDecodeError) as error:
+        except (InvalidField, UnicodeDecodeError) as error:
             parsed.data, parsed.refusal = None, str(error)
     return parsed
 
@@ -105,13 +106,16 @@ def parse(record: Rec, decode: DecodeNamed) -> Parsed:
 def _check(parsed: Parsed, event: CloudEvent) -> None:
     attributes = event.attributes
     if not parsed.content:
-        raise Wrong("the data are nested too deep")
+        raise InvalidField("the data is nested too deeply")
     given = read_data(parsed.kind, event.data, null_means_absent=event.schema is not None)
     version, made = attributes.get("expectedversion"), attributes.get("sourcetimestamp")
     rules = (
         (parsed.record.key == parsed.entity.encode(), "the record's key is not the entity id"),
         (given.get("entityId") in (None, parsed.entity), "entityId is not the entity of the envelope"),
-        (parsed.kind != "entity.upsert" or given["id"] == parsed.entity, "id is not the envelope's entity"),
+        (
+            parsed.kind != "entity.upsert" or given["id"] == parsed.entity,
+            "id is not the envelope's entity",
+        ),
         (
             parsed.kind != "interaction_type.upsert" or parsed.entity == parsed.organization,
             "a type belongs to the organization: entityid must be its id",
@@ -124,18 +128,18 @@ def _check(parsed: Parsed, event: CloudEvent) -> None:
             "expectedversion" not in attributes
             or given.get("expectedVersion") is not None
             or _WHOLE.fullmatch(str(version)),
-            "expectedversion is not a whole number",
+            "expectedversion is not an integer",
         ),
-        (_asks(attributes) is not None, "validateonly is not true or false"),
+        (_validate_only_attribute(attributes) is not None, "validateonly is not true or false"),
     )
     for holds, what in rules:
         if not holds:
-            raise Wrong(what)
+            raise InvalidField(what)
     if given.get("sourceTimestamp") is None and "sourcetimestamp" in attributes:
         given["sourceTimestamp"] = read_instant(made)
     if (given.get("sourceTimestamp") or 0) > parsed.now + FIVE_MINUTES:
-        raise Wrong("sourceTimestamp is in the future")
-    if _asks(attributes):
+        raise InvalidField("sourceTimestamp is in the future")
+    if _validate_only_attribute(attributes):
         given["validateOnly"] = True
     parsed.data = given
     parsed.expected_version = given.get("expectedVersion")
@@ -145,7 +149,7 @@ def _check(parsed: Parsed, event: CloudEvent) -> None:
 
 
 def _wrong_attributes(attributes: dict[str, Any]) -> list[str]:
-    """Names of the attributes that are missing or that no envelope may have."""
+    """Names of missing or invalid attributes."""
     wrong = [
         name for name in _ATTRIBUTES if not isinstance(attributes.get(name), str) or not attributes[name]
     ]
@@ -160,8 +164,8 @@ def _wrong_attributes(attributes: dict[str, Any]) -> list[str]:
     return wrong
 
 
-def _asks(attributes: dict[str, Any]) -> bool | None:
-    """The attribute ``validateonly``; ``None``: it says neither true nor false."""
+def _validate_only_attribute(attributes: dict[str, Any]) -> bool | None:
+    """Parse the attribute ``validateonly``; ``None`` if it is neither true nor false."""
     value = attributes.get("validateonly", False)
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value)
@@ -185,15 +189,15 @@ def _fill(parsed: Parsed, attributes: dict[str, Any]) -> None:
 
 
 def _canonical(kind: str) -> str:
-    """The type without the plural of old publishers."""
+    """Map the plural type names of old publishers to the current ones."""
     name = kind.removeprefix("customers.interactions.")
     return kind if name == kind else f"customers.interaction.{name}"
 
 
-def _told(parsed: Parsed, event: CloudEvent) -> int:
-    """Stands for the data as sent; 0: they are nested deeper than a command may be."""
+def _content_hash(parsed: Parsed, event: CloudEvent) -> int:
+    """Hash the data as sent; 0 if it is nested deeper than the limit."""
     made = event.attributes.get("sourcetimestamp")
-    # The attribute is the field of the same name, where the data do not have it.
+    # The attribute stands in for the field of the same name when the data does not have it.
     data = (
         event.data
         if event.data.get("sourceTimestamp") is not None

@@ -1,4 +1,4 @@
-"""The events topic: each event once, in its entity's order, each interaction one unbroken chain."""
+"""Events topic: each event once, in entity order, one unbroken before/after chain per interaction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from audit.derived_ids import derived
 from audit.findings import Report
-from audit.history import History, Rec
+from audit.history import History, Record
 from audit.instants import micros
 from audit.interaction_tuple import from_shape
 from audit.ledger import Ledger
@@ -17,7 +17,7 @@ _LIFECYCLE: Final = (
     "created", "updated", "completed", "canceled", "reopened", "deleted", "reverted", "due", "overdue",
 )  # fmt: skip
 NEXT: Final = "customers.next_interaction.updated"
-#: One bit for each event type; a command has one lifecycle event and one of the projection at most.
+#: One bit per event type; a command has at most one lifecycle event and one projection event.
 BITS: Final[dict[str, int]] = {
     **{f"customers.interaction.{name}": 1 << at for at, name in enumerate(_LIFECYCLE)},
     NEXT: 1 << len(_LIFECYCLE),
@@ -26,8 +26,8 @@ NEXT_BIT: Final = BITS[NEXT]
 _TIMER: Final = frozenset({"customers.interaction.due", "customers.interaction.overdue"})
 
 
-class Link(NamedTuple):
-    """The last event of an interaction: hash of its ``after`` (0: gone), its version and its place."""
+class LastEvent(NamedTuple):
+    """Last event of an interaction: hash of its ``after`` (0: deleted), version and position."""
 
     after: int
     version: int
@@ -36,34 +36,34 @@ class Link(NamedTuple):
 
 
 class Events:
-    """What the topic says, in total.
+    """State accumulated over the whole events topic.
 
     :ivar ids: hashes of the ids of all published events.
-    :ivar links: last event by interaction and entity id (a deleted id may come back at another entity,
-        and entities lie in partitions that have no common order).
+    :ivar last_events: last event by interaction and entity id. A deleted id may reappear under another
+        entity, and there is no order across the partitions of two entities.
     :ivar next: hash of the last ``next`` by entity id.
-    :ivar oldest: if retention has cut the topic: time in µs before which events may be gone.
+    :ivar oldest: if retention has truncated the topic: time in µs before which events may be missing.
     """
 
     def __init__(self) -> None:
         self.ids: set[int] = set()
-        self.links: dict[tuple[str, str], Link] = {}
+        self.last_events: dict[tuple[str, str], LastEvent] = {}
         self._deleted: set[int] = set()
-        self._returned: list[tuple[str, int, Rec]] = []
+        self._returned: list[tuple[str, int, Record]] = []
         self.next: dict[str, int] = {}
         self.sequence: dict[str, int] = {}
         self.oldest: int | None = None
 
     def deleted(self, interaction: str, version: int) -> None:
-        """Note a deletion."""
+        """Record a deletion."""
         self._deleted.add(hash((interaction, version)))
 
-    def returned(self, interaction: str, version: int, record: Rec) -> None:
-        """Note an interaction that appears with a version above 1, and has no history at its entity."""
+    def returned(self, interaction: str, version: int, record: Record) -> None:
+        """Record an interaction that appears with a version above 1 and no earlier event of its entity."""
         self._returned.append((interaction, version, record))
 
-    def strangers(self) -> list[tuple[str, Rec]]:
-        """Interactions that came back from nowhere: no deletion has the version before theirs."""
+    def unexplained(self) -> list[tuple[str, Record]]:
+        """Reappeared interactions without a matching deletion (of the version before theirs)."""
         return [
             (interaction, record)
             for interaction, version, record in self._returned
@@ -72,7 +72,7 @@ class Events:
 
 
 def next_image(value: Mapping[str, Any] | None) -> int:
-    """Stands for a next interaction; 0 for none."""
+    """Hash a next interaction; 0 for none."""
     if value is None:
         return 0
     return hash(
@@ -81,8 +81,8 @@ def next_image(value: Mapping[str, Any] | None) -> int:
 
 
 def read_events(history: History, ledger: Ledger, report: Report) -> Events:
-    """Check every event against the log and its forerunner (A4, A5, A10)."""
-    events, cut = Events(), history.cut.is_cut(EVENTS)
+    """Check every event against the command log and its predecessor (A4, A5, A10)."""
+    events, truncated = Events(), history.cut.is_truncated(EVENTS)
     begin = history.cut.begin.get(EVENTS, {})
     a4, a10 = report.checks["A4"], report.checks["A10"]
     started: set[int] = set()
@@ -100,9 +100,9 @@ def read_events(history: History, ledger: Ledger, report: Report) -> Events:
             _once(record, headers, value, bit, events, ledger, report)
             _order(record, headers, value, bit, events, report)
             if bit == NEXT_BIT:
-                _next_chain(record, value, events, cut, report)
+                _next_chain(record, value, events, truncated, report)
             else:
-                _chain(record, headers["ce_type"], value, events, cut, report)
+                _chain(record, headers["ce_type"], value, events, truncated, report)
         except (KeyError, ValueError, TypeError) as error:
             a4.fail(f"an event cannot be read: {type(error).__name__} {error}", record)
             continue
@@ -118,14 +118,14 @@ def read_events(history: History, ledger: Ledger, report: Report) -> Events:
             )
         if headers.get("ce_causationid") != command:
             a4.fail("an event's ce_causationid is not its command", record, commandId=command)
-    for interaction, record in events.strangers():
-        if not cut:
+    for interaction, record in events.unexplained():
+        if not truncated:
             a4.fail("an interaction appears with a version that no deletion left", record, id=interaction)
     return events
 
 
 def _once(
-    record: Rec,
+    record: Record,
     headers: Mapping[str, str],
     value: Mapping[str, Any],
     bit: int,
@@ -158,7 +158,7 @@ def _once(
 
 
 def _order(
-    record: Rec,
+    record: Record,
     headers: Mapping[str, str],
     value: Mapping[str, Any],
     bit: int,
@@ -180,7 +180,9 @@ def _order(
     events.sequence[entity] = sequence
 
 
-def _next_chain(record: Rec, value: Mapping[str, Any], events: Events, cut: bool, report: Report) -> None:
+def _next_chain(
+    record: Record, value: Mapping[str, Any], events: Events, truncated: bool, report: Report
+) -> None:
     a4, entity = report.checks["A4"], value["entityId"]
     previous, following = next_image(value.get("previous")), next_image(value.get("next"))
     where = {"entityId": entity, "commandId": value["commandId"]}
@@ -188,7 +190,7 @@ def _next_chain(record: Rec, value: Mapping[str, Any], events: Events, cut: bool
         a4.fail("a next_interaction.updated that changes nothing", record, **where)
     known = events.next.get(entity)
     if known is None:
-        known = previous if cut else 0
+        known = previous if truncated else 0
     if previous != known:
         a4.fail(
             "the previous of a next_interaction.updated is not the next of the one before", record, **where
@@ -199,23 +201,23 @@ def _next_chain(record: Rec, value: Mapping[str, Any], events: Events, cut: bool
 
 
 def _chain(
-    record: Rec, kind: str, value: Mapping[str, Any], events: Events, cut: bool, report: Report
+    record: Record, kind: str, value: Mapping[str, Any], events: Events, truncated: bool, report: Report
 ) -> None:
     a4, interaction, version = report.checks["A4"], value["id"], value["version"]
     where = {"interactionId": interaction, "entityId": value["entityId"], "commandId": value["commandId"]}
     before, after = value.get("before"), value.get("after")
-    link = events.links.get((interaction, value["entityId"]))
+    link = events.last_events.get((interaction, value["entityId"]))
     name = kind.rpartition(".")[2]
     if (before is None) != (name == "created") or (after is None) != (name == "deleted"):
         a4.fail("before and after do not fit the type of the event", record, **where)
     image_before = hash(from_shape(before)) if before else 0
     image_after = hash(from_shape(after)) if after else 0
-    if link is not None or not cut:
+    if link is not None or not truncated:
         known = link.after if link else 0
         if image_before != known:
             last = f"{link.partition}:{link.offset}" if link else "none"
             a4.fail(f"before is not the after of the event before ({last})", record, **where)
-        # A new interaction starts at 1; one that comes back goes on where its deletion left off.
+        # A new interaction starts at version 1; a restored one continues after its deletion's version.
         due = (link.version if link else 0) + (0 if kind in _TIMER else 1)
         if name == "created" and version > due:
             events.returned(interaction, version, record)
@@ -230,4 +232,6 @@ def _chain(
             a4.fail("before or after is another interaction", record, **where)
     if name == "deleted":
         events.deleted(interaction, version)
-    events.links[interaction, value["entityId"]] = Link(image_after, version, record.partition, record.offset)
+    events.last_events[interaction, value["entityId"]] = LastEvent(
+        image_after, version, record.partition, record.offset
+    )

@@ -1,4 +1,4 @@
-"""What the auditor's own rules say of a command."""
+"""Expected outcome of a command, as derived by the auditor's own rules."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from audit.interaction_tuple import Interaction
 
-#: Rejections whose name is fixed by the contract; of the others only the outcome is compared.
-NAMED: Final = frozenset(
+#: Rejection codes that are compared; for all others only the outcome is.
+COMPARED_CODES: Final = frozenset(
     {
         "already_done",
         "already_canceled",
@@ -28,18 +28,18 @@ NAMED: Final = frozenset(
 
 @dataclass(slots=True)
 class Expected:
-    """What must have happened.
+    """Expected outcome and effects of one command.
 
-    :param code: name of the rejection.
+    :param code: rejection code.
     :param event: last word of the lifecycle event's type.
     :param before, after: the interaction; ``after`` of a deletion is ``None``.
-    :param version: of the interaction or its deletion after the command.
-    :param entity, deal, entry: new field values of the entity, a deal, a dictionary entry.
+    :param version: version of the interaction, or of its deletion, after the command.
+    :param entity, deal, entry: new field values of the entity, deal or dictionary entry.
     :param flag: a feature flag and its new value.
-    :param bumps: whether the entity's version grows; ``None``: the contract leaves it open.
-    :param cross: rejections that would be right too, because a fact of another partition decides.
-    :param either: outcomes that are right too, for the same reason.
-    :param next: whether a next_interaction.updated must come out; ``None``: it depends on labels.
+    :param bumps: the entity's version is incremented; ``None``: the contract leaves it open.
+    :param cross: rejection codes that are also acceptable, because another partition's state decides.
+    :param either: outcomes that are also acceptable, for the same reason.
+    :param next: a next_interaction.updated must be published; ``None``: depends on labels.
     """
 
     outcome: str
@@ -60,15 +60,15 @@ class Expected:
 
     @property
     def of_entity(self) -> bool:
-        """Whether it is about an entity, not about a dictionary or a flag."""
+        """Return whether the command changes an entity, not a dictionary or a flag."""
         return self.entry is None and self.flag is None
 
 
 def rejected(code: str, *also: str) -> Expected:
-    """A rejection by name; ``also`` are names that would be as right."""
+    """Expect a rejection; ``also`` are codes that are equally acceptable."""
     return Expected("rejected", code=code, bumps=False, cross=frozenset(also))
 
 
 def no_op(*either: str) -> Expected:
-    """Nothing changes."""
+    """Expect no change."""
     return Expected("no_op", bumps=False, either=either)

@@ -1,4 +1,4 @@
-"""What an audit found: one law a check, the count of what was checked, and the violations by name."""
+"""Audit findings: one check per invariant, with counts and violations."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import Any, Final
 
 import orjson
 
-from audit.history import Rec
+from audit.history import Record
 
-#: Violations kept by name for each check; all are counted.
+#: Violations kept in full per check; all are counted.
 KEPT: Final = 200
 
 
 @dataclass(slots=True)
 class Check:
-    """One law and what became of it.
+    """One invariant and its verdict.
 
-    :param checked: things compared; ``trusted``: of them, decided by a fact of another partition and
-        taken as recorded; ``lag``: past the cut, not yet due.
+    :param checked: items compared.
+    :param trusted: of these, taken as recorded because another partition's state decides.
+    :param lag: items past the cut, not yet due.
     """
 
     name: str
     title: str
-    law: str
+    invariant: str
     checked: int = 0
     trusted: int = 0
     lag: int = 0
@@ -33,17 +34,17 @@ class Check:
     known: int = 0
     violations: list[dict[str, Any]] = field(default_factory=list)
 
-    def fail(self, what: str, record: Rec | None = None, /, **where: Any) -> None:
-        """Note one violation: one sentence, and the names of the row or record it is about."""
+    def fail(self, what: str, record: Record | None = None, /, **where: Any) -> None:
+        """Record one violation: one sentence, and the fields that identify its row or record."""
         self.failed += 1
         if len(self.violations) < KEPT:
-            place = {} if record is None else place_of(record)
+            place = {} if record is None else position_of(record)
             named = {name: value for name, value in where.items() if value is not None}
             finding = {"what": what, **place, **named}
             self.violations.append({"finding": finding_id(self.name, finding), **finding})
 
-    def forgive(self, known: Set[str]) -> None:
-        """Count violations of these ids as known; they break the law no longer."""
+    def mark_known(self, known: Set[str]) -> None:
+        """Mark violations with these ids as known; they no longer fail the check."""
         for violation in self.violations:
             if violation["finding"] in known and not violation.get("known"):
                 violation["known"] = True
@@ -54,7 +55,7 @@ class Check:
         return {
             "name": self.name,
             "title": self.title,
-            "law": self.law,
+            "law": self.invariant,
             "ok": self.failed == self.known,
             "checked": self.checked,
             "trusted": self.trusted,
@@ -66,17 +67,21 @@ class Check:
 
 
 def finding_id(check: str, finding: Mapping[str, Any]) -> str:
-    """A short name for one violation, the same in every audit that finds it again."""
+    """Stable id of one violation, the same in every audit that finds it.
+
+    Hazard: the id covers the violation's text. Rewording a violation invalidates operators' lists of
+    known ids.
+    """
     image = orjson.dumps([check, dict(finding)], option=orjson.OPT_SORT_KEYS, default=str)
     return f"{check}-{blake2b(image, digest_size=6).hexdigest()}"
 
 
-def place_of(record: Rec) -> dict[str, Any]:
-    """Where a record is."""
+def position_of(record: Record) -> dict[str, Any]:
+    """Topic, partition and offset of a record."""
     return {"topic": record.topic, "partition": record.partition, "offset": record.offset}
 
 
-LAWS: Final[tuple[tuple[str, str, str], ...]] = (
+INVARIANTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("A1", "outcome per command", "every command below the watermark has one result, and one log row if due"),
     ("A2", "effects = fold", "outcomes and rows are what the commands give when applied in order"),
     ("A3", "projection", "next_*, last_* and counts equal a recomputation from the interactions"),
@@ -95,7 +100,7 @@ class Report:
     """The outcome of one audit."""
 
     checks: dict[str, Check] = field(
-        default_factory=lambda: {name: Check(name, title, law) for name, title, law in LAWS}
+        default_factory=lambda: {name: Check(name, title, invariant) for name, title, invariant in INVARIANTS}
     )
     notes: list[str] = field(default_factory=list)
     lag: dict[str, int] = field(default_factory=dict)
@@ -103,26 +108,26 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether no law was broken."""
+        """Return whether every invariant holds, known violations aside."""
         return all(check.failed == check.known for check in self.checks.values())
 
-    def forgive(self, known: Set[str]) -> None:
-        """Mark violations that an operator has looked into; ids that are found no more are noted.
+    def mark_known(self, known: Set[str]) -> None:
+        """Mark violations that an operator has investigated; ids that are no longer found get a note.
 
-        :param known: ids of violations, as a report names them.
+        :param known: violation ids, as a report shows them.
         """
         for check in self.checks.values():
-            check.forgive(known)
+            check.mark_known(known)
         found = {violation["finding"] for check in self.checks.values() for violation in check.violations}
         for identity in sorted(known - found):
-            self.note(f"the known violation {identity} is no longer found: remove it from the list")
+            self.note(f"known violation {identity} is no longer found: remove it from the list")
 
     def behind(self, what: str, count: int = 1) -> None:
-        """Count what lies past the cut: not a violation, but not checked either."""
+        """Count items past the cut: not a violation, but not checked either."""
         self.lag[what] = self.lag.get(what, 0) + count
 
     def note(self, text: str) -> None:
-        """Say once something that a reader of the verdict must know."""
+        """Add a note for readers of the verdict, once."""
         if text not in self.notes:
             self.notes.append(text)
 

@@ -1,4 +1,4 @@
-"""The feature flags against what the commands said of them (A2)."""
+"""Compare the feature flags with the fold (A2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from audit.history import History
 
 
 def check_flags(history: History, fold: Fold, report: Report) -> None:
-    """Each flag has the value that was set last, and the organization from which it was."""
+    """Check that each flag has its last value and the organization that set it."""
     a2, said = report.checks["A2"], fold.model.flags
     found = {
         (row["tenant_id"], row["flag"]): (row["enabled"], row["organization_id"])
@@ -16,5 +16,5 @@ def check_flags(history: History, fold: Fold, report: Report) -> None:
     }
     for key in found.keys() | said.keys():
         a2.checked += 1
-        if found.get(key) != said.get(key) and not fold.inputs.commands_cut:
+        if found.get(key) != said.get(key) and not fold.inputs.commands_truncated:
             a2.fail("differs from the fold", table="feature_flags", tenantId=key[0], flag=key[1])

@@ -1,4 +1,4 @@
-"""The commands in order, against what was answered and logged for each (A1, A2, A6, A10)."""
+"""Fold the commands in order and compare each with its result and log row (A1, A2, A6, A10)."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from audit.comparison import Comparison
 from audit.dead_letter_check import check_dead_letter, check_strays
 from audit.dead_letters import COMMANDS
 from audit.derived_ids import command_key, dead_id
-from audit.effects_check import check_aftermath, named
-from audit.entity_state import Subject
+from audit.effects_check import check_effects, named
+from audit.entity_state import EntityState
 from audit.envelope import Parsed, parse
-from audit.history import Rec
-from audit.lifecycle import Image
+from audit.history import Record
+from audit.lifecycle import UndoImage
 from audit.results_pass import Recorded
 from audit.rules import Model, undo_target
 
 _UNDOABLE: Final = frozenset(
     f"interaction.{verb}" for verb in ("create", "update", "complete", "cancel", "reopen", "delete", "undo")
 )
-#: Keyed by the organization or the tenant: nothing says that the first one on the topic is the first.
+#: Keyed by organization or tenant: the first one still on the topic need not be the first ever.
 _OF_NO_ENTITY: Final = ("interaction_type.upsert", "feature_flag.set")
 _RECOMPUTE: Final = "interaction.recompute_next"
 
 
 @dataclass(slots=True)
 class _Deferred:
-    """A command of an entity that several partitions feed, until its turn is known."""
+    """A command of an entity with commands in several partitions, held until its order is known."""
 
     command: Parsed
     recorded: Recorded
@@ -36,11 +36,11 @@ class _Deferred:
 
 
 class Fold:
-    """One pass over the commands topic below the watermark.
+    """Fold of the commands topic below the watermark.
 
-    :ivar model: what the commands have made, when the pass is over.
+    :ivar model: state derived from the commands; complete after ``run``.
     :ivar recomputes: ids of the recompute commands on the topic.
-    :ivar unrepaired: entities of those that are not carried out yet.
+    :ivar unrepaired: entities whose recompute command is not applied yet.
     """
 
     def __init__(self, inputs: AuditInputs) -> None:
@@ -58,7 +58,7 @@ class Fold:
         self._seen = bytearray(len(inputs.ledger))
 
     def run(self) -> None:
-        """Read the topic twice: once for the commands that are undone later, once for all."""
+        """Read the topic twice: first to find the commands that are undone later, then to fold."""
         for record in self._history.records(COMMANDS):
             if _mentions_undo(record):
                 command = parse(record, self._history.decode_named)
@@ -74,7 +74,7 @@ class Fold:
                 if command.kind == _RECOMPUTE:
                     self.recomputes.add(command.id)
                     self.unrepaired.add(command.entity)
-        # Entities fed from several partitions, in the order that the log gives them.
+        # Entities with commands in several partitions: in the order of the command log.
         self._deferred.sort(
             key=lambda held: (held.command.entity, self._ledger.version(held.number) or 0, held.command.now)
         )
@@ -89,21 +89,21 @@ class Fold:
         record = command.record
         place = (record.partition, record.offset)
         recorded = self.inputs.results.take(*place)
-        number = self._row(command)
+        number = self._log_row(command)
         first = number is not None and self._ledger.place(number) == place
         if first and number is not None:
             self._seen[number] = 1
         if recorded is None:
             self._no_result(command, number)
         else:
-            self._agree(command, recorded)
+            self._check_result(command, recorded)
         if command.kind == _RECOMPUTE:
             self.recomputes.add(command.id)
         check_dead_letter(self.inputs, command)
         if command.refusal is not None:
             self._refused(command, recorded, number, first=first)
         elif command.validate_only:
-            self._question(command, recorded, number, first=first)
+            self._dry_run(command, recorded, number, first=first)
         elif number is None:
             self._unlogged(command, recorded)
         elif first:
@@ -111,8 +111,8 @@ class Fold:
         else:
             self._repeated(command, recorded, number)
 
-    def _row(self, command: Parsed) -> int | None:
-        """The log row of a record: of its command, or its own as an undecodable one."""
+    def _log_row(self, command: Parsed) -> int | None:
+        """Number of a record's log row: by command id, or by position for an undecodable record."""
         record = command.record
         if self._ledger.dead:
             place = dead_id(self._history.cut.commands, record.partition, record.offset)
@@ -123,7 +123,7 @@ class Fold:
             return None
         return self._ledger.find(command.tenant, command.organization, command.id)
 
-    # --- A1, A6, A10: an outcome for each record, that agrees with it -----------------------------
+    # --- A1, A6, A10: one matching outcome per record -----------------------------------------------
 
     def _no_result(self, command: Parsed, number: int | None) -> None:
         record, oldest = command.record, self.inputs.results.oldest
@@ -131,13 +131,15 @@ class Fold:
             self._report.behind("results")
             self._a1.lag += 1
         elif oldest is not None and command.now <= oldest:
-            self._report.note("the oldest results are no longer retained: their commands are checked without")
+            self._report.note(
+                "the oldest results are no longer retained: their commands are checked without them"
+            )
         else:
             self._a1.fail("a command without a result", record, **named(command))
             if number is None:
                 self._a6.fail("a record below the watermark has no outcome", record, commandId=command.id)
 
-    def _agree(self, command: Parsed, recorded: Recorded) -> None:
+    def _check_result(self, command: Parsed, recorded: Recorded) -> None:
         record = command.record
         if command.undecodable is False and not self._isolated(command, recorded):
             if recorded.command != hash(command.id):
@@ -150,7 +152,7 @@ class Fold:
             self._a1.fail("a result and its command differ in validateOnly", record, commandId=command.id)
 
     def _isolated(self, command: Parsed, recorded: Recorded) -> bool:
-        """Return whether the pipeline failed on the record before it could read who it is from."""
+        """Return whether the pipeline failed on the record before it could read its identity."""
         record = command.record
         place = record.partition, record.offset
         stand_in = hash(dead_id(self._history.cut.commands, *place))
@@ -160,7 +162,7 @@ class Fold:
             and recorded.command == stand_in
         )
 
-    # --- A2: the outcome is the one that the rules give -------------------------------------------
+    # --- A2: the outcome is the one that the rules derive -------------------------------------------
 
     def _refused(
         self, command: Parsed, recorded: Recorded | None, number: int | None, *, first: bool
@@ -174,38 +176,38 @@ class Fold:
             self._a2.fail(what, record, **named(command))
         if first and number is not None and self._ledger.outcome_of(number) != "rejected":
             self._a2.fail("a refused record is logged as carried out", record, commandId=command.id)
-        if number is None and not command.asks and not self._log_may_lack(command):
+        if number is None and not command.dry_run and not self._log_may_lack(command):
             self._a1.fail("a refused record has no log row", record, commandId=command.id)
         if first and number is not None:
             self._remember(command, number)
             self._note_target(command, number, None)
 
-    def _question(
+    def _dry_run(
         self, command: Parsed, recorded: Recorded | None, number: int | None, *, first: bool
     ) -> None:
-        """A command that only asks: answered as if, and nothing else."""
+        """Check a dry run: it gets the outcome it would have, and leaves nothing else."""
         self._a2.checked += 1
         if first:
             self._a1.fail("a command that only asks is logged", command.record, commandId=command.id)
         elif number is not None or recorded is None or not self._is_known(command):
             self._a2.trusted += 1
         else:
-            subject = self.model.subjects.get(command.entity)
+            state = self.model.entities.get(command.entity)
             expected = self.model.decide(command)
-            self._comparison.agrees(command, recorded, expected, subject, logged=False)
+            self._comparison.agrees(command, recorded, expected, state, logged=False)
 
     def _unlogged(self, command: Parsed, recorded: Recorded | None) -> None:
         if not self._log_may_lack(command):
             self._a1.fail("a command without a log row", command.record, **named(command))
             return
         self._report.note(
-            "the oldest months of the command log are gone: older commands are taken as recorded"
+            "the oldest months of the command log were dropped: older commands are taken as recorded"
         )
         if recorded is not None and recorded.outcome == "applied":
-            self._partial(command)
+            self._mark_partial(command)
 
     def _repeated(self, command: Parsed, recorded: Recorded | None, number: int) -> None:
-        """A command id that was carried out for another record: nothing may happen again."""
+        """Check a repeated command id: it has no effect a second time."""
         self._a2.checked += 1
         record, (partition, offset) = command.record, self._ledger.place(number)
         where = {"commandId": command.id, "firstPartition": partition, "firstOffset": offset}
@@ -224,7 +226,7 @@ class Fold:
         elif content == command.content and recorded.outcome != "duplicate":
             self._a2.fail("the same command again was not answered as a duplicate", record, **where)
         elif content != command.content and self._ledger.meaning[number] == command.meaning:
-            self._a2.trusted += 1  # the same said in other words: the contract does not decide
+            self._a2.trusted += 1  # equal after normalization, different as sent: the contract leaves it open
         elif content != command.content and recorded.code != "idempotency_conflict":
             self._a2.fail("another command under the same id was not refused as a conflict", record, **where)
 
@@ -237,7 +239,7 @@ class Fold:
         answer = recorded or Recorded(logged, entity_version=self._ledger.version(number))
         if answer.outcome == "applied" and answer.entity_version != self._ledger.version(number):
             self._a1.fail("a result's entityVersion is not the log's", record, commandId=command.id)
-        if not self._elsewhere(command):
+        if not self._order_unknown(command):
             self._step(command, answer, number)
         elif logged == "applied":
             self._deferred.append(_Deferred(command, answer, number))
@@ -247,50 +249,53 @@ class Fold:
             self._note_target(command, number, None)
 
     def _step(self, command: Parsed, recorded: Recorded, number: int) -> None:
-        """Fold one command, unless what it builds on is not known."""
+        """Fold one command, unless the state that it depends on is unknown."""
         self._a2.checked += 1
-        subject = self.model.subjects.get(command.entity)
-        if subject is None and self._begins_late(command, recorded):
-            subject = self._partial(command)
-        if (subject is not None and subject.partial) or self._type_begins_late(command):
+        state = self.model.entities.get(command.entity)
+        if state is None and self._predates_retention(command, recorded):
+            state = self._mark_partial(command)
+        if (state is not None and state.partial) or self._type_predates_retention(command):
             self._a2.trusted += 1
             return
-        if subject is not None and subject.diverged:
+        if state is not None and state.diverged:
             return
         expected = self.model.decide(command)
-        applied = self._comparison.agrees(command, recorded, expected, subject, logged=True)
+        applied = self._comparison.agrees(command, recorded, expected, state, logged=True)
         image = None
         if applied:
             self.model.commit(command, expected, recorded.entity_version, recorded.version)
             if expected.interaction is not None and command.kind in _UNDOABLE:
                 left = expected.after.version if expected.after else None
-                image = Image(command.entity, expected.interaction, expected.before, left, available=True)
-            subject = self.model.subjects[command.entity] if expected.of_entity else None
-            check_aftermath(self.inputs, command, recorded, expected, number, subject)
+                image = UndoImage(command.entity, expected.interaction, expected.before, left, available=True)
+            state = self.model.entities[command.entity] if expected.of_entity else None
+            check_effects(self.inputs, command, recorded, expected, number, state)
         elif expected.entry is not None and recorded.outcome == "no_op":
             self.model.commit(command, expected, None)
         self._note_target(command, number, image)
 
-    # --- what is known of the past ----------------------------------------------------------------
+    # --- history that retention may have removed ----------------------------------------------------
 
     def _remember(self, command: Parsed, number: int) -> None:
         self._ledger.content[number], self._ledger.meaning[number] = command.content, command.meaning
 
-    def _note_target(self, command: Parsed, number: int, image: Image | None) -> None:
+    def _note_target(self, command: Parsed, number: int, image: UndoImage | None) -> None:
         if self._targets and command.id:
             key = command_key(command.tenant, command.organization, command.id)
-            # One that stands in the log under its place left its id to another record.
+            # A record logged under its position left its command id to another record.
             if key in self._targets and number == self._ledger.numbers.get(key):
-                self.model.images[key] = image or Image(command.entity)
+                self.model.images[key] = image or UndoImage(command.entity)
 
-    def _elsewhere(self, command: Parsed) -> bool:
-        """Whether the command's place among those of its entity is not given by its offset."""
+    def _order_unknown(self, command: Parsed) -> bool:
+        """Return whether offsets do not give the order of this command among those of its entity."""
         entity, partition = hash(command.entity), command.record.partition
-        if entity in self._ledger.roaming or self._ledger.homes.get(entity, partition) != partition:
+        if (
+            entity in self._ledger.multi_partition
+            or self._ledger.home_partitions.get(entity, partition) != partition
+        ):
             return True
         target = undo_target(command) if command.kind == "interaction.undo" else None
         number = None if target is None else self._ledger.numbers.get(target)
-        # A command that never applied gives its entity no home; an undo of it may have come before it.
+        # A command that was never applied sets no home partition; an undo of it may have come before it.
         return (
             number is not None
             and self._ledger.entity[number] == entity
@@ -298,50 +303,52 @@ class Fold:
         )
 
     def _is_known(self, command: Parsed) -> bool:
-        """Whether the fold holds all that a command's outcome may depend on at its place."""
-        subject = self.model.subjects.get(command.entity)
-        if subject is None:
-            return not self._elsewhere(command) and self.inputs.begin(command.record.partition) == 0
-        return not (self._elsewhere(command) or subject.partial or subject.diverged)
+        """Return whether the fold holds all state that the command's outcome may depend on."""
+        state = self.model.entities.get(command.entity)
+        if state is None:
+            return not self._order_unknown(command) and self.inputs.begin(command.record.partition) == 0
+        return not (self._order_unknown(command) or state.partial or state.diverged)
 
     def _log_may_lack(self, command: Parsed) -> bool:
         return self._ledger.first_month is not None and command.now < self._ledger.first_month
 
-    def _begins_late(self, command: Parsed, recorded: Recorded) -> bool:
-        """Whether an entity existed before the oldest command that is still retained."""
+    def _predates_retention(self, command: Parsed, recorded: Recorded) -> bool:
+        """Return whether the entity existed before the oldest retained command."""
         if command.kind in _OF_NO_ENTITY or self.inputs.begin(command.record.partition) == 0:
             return False
         return not (command.kind == "entity.upsert" and recorded.entity_version in (1, None))
 
-    def _type_begins_late(self, command: Parsed) -> bool:
+    def _type_predates_retention(self, command: Parsed) -> bool:
         return command.kind in _OF_NO_ENTITY and self.inputs.begin(command.record.partition) > 0
 
-    def _partial(self, command: Parsed) -> Subject:
+    def _mark_partial(self, command: Parsed) -> EntityState:
         self._report.note(
-            "the oldest commands are no longer retained: entities older than that are not folded"
+            "the oldest commands are no longer retained: entities that predate them are not folded"
         )
-        subject = self.model.subjects.get(command.entity)
-        if subject is None:
-            subject = Subject(command.entity, command.tenant, command.organization)
-            self.model.subjects[command.entity] = subject
-        subject.partial = True
-        return subject
+        state = self.model.entities.get(command.entity)
+        if state is None:
+            state = EntityState(command.entity, command.tenant, command.organization)
+            self.model.entities[command.entity] = state
+        state.partial = True
+        return state
 
     def _close(self) -> None:
-        """What can be said only when all commands were read."""
+        """Check what can be judged only after the last command."""
         for scope, where in self._comparison.doubtful.items():
-            if scope not in self.model.ever_strict and not self.inputs.commands_cut:
+            if scope not in self.model.ever_strict and not self.inputs.commands_truncated:
                 self._a2.fail("an unknown type was rejected though the dictionary was never closed", **where)
         for identity, command in self._comparison.contested:
-            if not self.inputs.commands_cut and not self.model.was_elsewhere(identity, command.entity):
+            if not self.inputs.commands_truncated and not self.model.was_under_other_entity(
+                identity, command.entity
+            ):
                 what = "an undo was refused as unsafe though nothing changed since"
                 self._a2.fail(what, command.record, id=identity, **named(command))
-        for identity, command in self.model.strangers():
-            if not self.inputs.commands_cut:
+        for identity, command in self.model.unexplained():
+            if not self.inputs.commands_truncated:
                 what = "an interaction was made with a version that no deletion left"
                 self._a2.fail(what, command.record, id=identity, **named(command))
         for command_id, (entity, passed) in self.inputs.outbox.commands.items():
-            if passed and command_id not in self.recomputes and not self.inputs.commands_cut:
+            if passed and command_id not in self.recomputes and not self.inputs.commands_truncated:
                 self._report.checks["A9"].fail(
                     "the relay has passed a command that is not in the commands topic",
                     table="outbox",
@@ -359,7 +366,7 @@ class Fold:
         check_strays(self.inputs)
 
 
-def _mentions_undo(record: Rec) -> bool:
+def _mentions_undo(record: Record) -> bool:
     return b"undo" in (record.value or b"") or any(
         name == "ce_type" and value is not None and value.endswith(b".undo") for name, value in record.headers
     )

@@ -1,4 +1,4 @@
-"""What is audited, as plain data: records of topics, rows of tables, and where the cut lies."""
+"""Audited history as plain data: records of topics, rows of tables, and the cut."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Row = Mapping[str, Any]
 Offsets = dict[int, int]
 
 
-class Rec(NamedTuple):
-    """One committed record as Kafka delivered it.
+class Record(NamedTuple):
+    """One committed Kafka record.
 
-    :param readable: the client could read its headers: each name is UTF-8.
+    :param readable: the client could decode its headers (every name is UTF-8).
     """
 
     topic: str
@@ -27,10 +27,11 @@ class Rec(NamedTuple):
 
 
 class RelayPosition(NamedTuple):
-    """How far the relay has published the outbox.
+    """Published position of the relay in the outbox.
 
-    :param floor: all rows of transactions below it; ``ceiling``: end of the window being published;
-        ``position``: inside the window, all rows up to here.
+    :param floor: all rows of transactions below this xid are published.
+    :param ceiling: end (exclusive xid) of the window being published.
+    :param position: inside the window, all rows up to here are published.
     """
 
     floor: int
@@ -38,7 +39,7 @@ class RelayPosition(NamedTuple):
     position: int
 
     def passed(self, xid: int, position: int) -> bool:
-        """Whether a row of the outbox is published."""
+        """Return whether an outbox row is published."""
         if xid < self.floor:
             return True
         return self.ceiling is not None and xid < self.ceiling and position <= self.position
@@ -46,14 +47,14 @@ class RelayPosition(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class Cut:
-    """Where the audited history begins and ends.
+    """Bounds of the audited history.
 
     :param group: consumer group of the applier.
-    :param commands: full name of the commands topic.
-    :param begin: oldest retained offset, by catalogue name of the topic and partition.
+    :param commands: full name of the commands topic, prefix included.
+    :param begin: oldest retained offset, by catalog name of the topic and partition.
     :param end: first offset past the cut, likewise.
-    :param committed: the group's committed offsets on the commands topic: results published up to.
-    :param relay: how far the relay had come; ``None`` when it never published.
+    :param committed: the group's committed offsets on the commands topic; results exist below them.
+    :param relay: the relay's position; ``None`` if it never published.
     """
 
     group: str
@@ -63,29 +64,29 @@ class Cut:
     committed: Offsets = field(default_factory=dict)
     relay: RelayPosition | None = None
 
-    def is_cut(self, topic: str) -> bool:
-        """Whether retention has removed the oldest records of a topic."""
+    def is_truncated(self, topic: str) -> bool:
+        """Return whether retention has removed the oldest records of a topic."""
         return any(offset > 0 for offset in self.begin.get(topic, {}).values())
 
 
 @dataclass(slots=True, kw_only=True)
 class History:
-    """Topics and tables by their catalogue names; each call gives a fresh pass over them.
+    """Topics and tables by catalog name; each call starts a new pass.
 
-    :param decode: reads an Avro value (Confluent wire format); raises ``ValueError`` when it cannot.
-    :param decode_named: as ``decode``, with the full name of the record.
+    :param decode: decodes an Avro value (Confluent wire format); raises ``ValueError``.
+    :param decode_named: like ``decode``, with the full name of the record.
     """
 
     cut: Cut
-    topics: Mapping[str, Callable[[], Iterable[Rec]]]
+    topics: Mapping[str, Callable[[], Iterable[Record]]]
     tables: Mapping[str, Callable[[], Iterable[Row]]]
     decode: Callable[[bytes], Any]
     decode_named: Callable[[bytes], tuple[str, Any]]
 
-    def records(self, topic: str) -> Iterable[Rec]:
-        """Records of a topic: each partition in offset order."""
+    def records(self, topic: str) -> Iterable[Record]:
+        """Records of a topic, each partition in offset order."""
         return self.topics[topic]()
 
     def rows(self, table: str) -> Iterable[Row]:
-        """Rows of a table, all from one snapshot."""
+        """Rows of a table, from the audit's one snapshot."""
         return self.tables[table]()

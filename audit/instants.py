@@ -1,4 +1,4 @@
-"""Instants as whole microseconds since 1970 in UTC: cheap to hold by the million, exact to compare."""
+"""Instants as integer microseconds since the Unix epoch: compact, and exact to compare."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-#: The contract's calendar: 1900-01-01 up to, not including, 2200-01-01.
+#: Valid range by contract: 1900-01-01 up to, not including, 2200-01-01.
 EARLIEST: Final = -2_208_988_800_000_000
 LATEST: Final = 7_258_118_400_000_000
 FIVE_MINUTES: Final = 5 * 60 * 1_000_000
@@ -19,9 +19,9 @@ _TEXT: Final = re.compile(
 
 
 def micros(value: Any) -> int | None:
-    """The instant as microseconds; takes what a table, an Avro record or a JSON text gives.
+    """Convert an instant from a table, an Avro record or JSON to microseconds.
 
-    :raises ValueError: neither an instant nor ``None``, or one without an offset.
+    :raises ValueError: neither an instant nor ``None``, or an instant without a UTC offset.
     """
     if value is None or type(value) is int:
         return value
@@ -32,13 +32,13 @@ def micros(value: Any) -> int | None:
 
 def _count(value: Any) -> int:
     if not isinstance(value, datetime) or value.tzinfo is None:
-        raise ValueError("not an instant with an offset")
+        raise ValueError("not an instant with a UTC offset")
     delta = value - EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
 def _read(text: str) -> int:
-    """RFC 3339 by its grammar; a leap second counts as the second after it."""
+    """Parse RFC 3339; a leap second counts as the second after it."""
     found = _TEXT.fullmatch(text)
     if found is None:
         raise ValueError("not an RFC 3339 date-time")
@@ -47,12 +47,12 @@ def _read(text: str) -> int:
     moment = _count(datetime.fromisoformat(text.upper().replace(":60", ":59", 1))) + 1_000_000
     midnight = moment - moment % _DAY
     if moment - midnight >= 1_000_000 or (EPOCH + timedelta(microseconds=midnight)).day != 1:
-        raise ValueError("a leap second that is not the last of a month")
+        raise ValueError("a leap second that is not at the end of a month")
     return moment
 
 
 def show(value: int | None) -> str:
-    """The instant for a person: RFC 3339 in UTC."""
+    """Format an instant for display: RFC 3339 in UTC."""
     if value is None:
         return "none"
     seconds, rest = divmod(value, 1_000_000)

@@ -1,4 +1,4 @@
-"""An interaction as one flat tuple, whatever it was read from, so that equal means equal."""
+"""An interaction as one flat tuple, independent of its source, so that tuples compare directly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONG: Final = 48
 
 
 class Interaction(NamedTuple):
-    """One interaction. The first twenty members are the API's shape; instants are µs."""
+    """One interaction. The first twenty fields are the API's shape; instants are in µs."""
 
     id: str
     entity: str
@@ -58,24 +58,24 @@ _TEXTS: Final = frozenset({4, 5})
 
 
 def short(text: str | None) -> str | None:
-    """The text, or a digest of a long one: enough to compare, cheap to keep."""
+    """Replace a long text by its length and digest: enough to compare, cheap to keep."""
     if text is None or len(text) <= _LONG:
         return text
     return f"#{len(text)}:{blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
 
 
 def from_row(row: Mapping[str, Any]) -> Interaction:
-    """The interaction of a row of ``customer_interactions``."""
+    """Build from a row of ``customer_interactions``."""
     return Interaction(*(_value(at, row[name]) for at, name in enumerate(COLUMNS)))
 
 
 def from_shape(value: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The first twenty members, from ``before``, ``after`` or a state value."""
+    """Build the first twenty fields from ``before``, ``after`` or a state value."""
     return tuple(_value(at, value.get(name)) for at, name in enumerate(MEMBERS))
 
 
 def differences(ours: tuple[Any, ...], theirs: tuple[Any, ...]) -> str:
-    """The names of the columns that differ (never their values: they may be customer text)."""
+    """Names of the columns that differ, never their values: these may be customer text."""
     return ", ".join(name for name, a, b in zip(COLUMNS, ours, theirs, strict=False) if a != b)
 
 

@@ -1,4 +1,4 @@
-"""Topics as they are: offsets, the relay's position, and every committed record up to a cut."""
+"""Read topics: offsets, the relay's position, and every committed record up to the cut."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Final
 import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from audit.history import Offsets, Rec, RelayPosition
+from audit.history import Offsets, Record, RelayPosition
 from runtime.kafka import headers_of, make_admin, make_consumer
 from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.topics import COMMANDS, RELAY_POSITION
 
 _TIMEOUT: Final = 10.0
-#: Longer than a transaction of a killed producer stays open and hides what follows it.
-_PATIENCE: Final = 90.0
+#: Longer than a killed producer's open transaction can hide the records behind it (read_committed).
+_IDLE_TIMEOUT: Final = 90.0
 _BATCH: Final = 5_000
 
 
 class KafkaReader:
-    """Reads the topics of one deployment from outside every consumer group.
+    """Reader of one deployment's topics; joins no consumer group.
 
-    :raises Stop: the broker cannot be asked, or a topic is missing.
+    :raises Stop: Kafka is unavailable, or a topic is missing.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -35,46 +35,48 @@ class KafkaReader:
         self._admin = make_admin(settings)
 
     def close(self) -> None:
-        """Leave the broker."""
+        """Close the connections."""
         self._consumer.close()
 
     def partitions(self, topic: str) -> list[int]:
-        """Partition numbers of a topic of the catalogue."""
+        """Partition numbers of a topic, by catalog name."""
         name = self._settings.topic(topic)
         try:
             found = self._admin.list_topics(name, _TIMEOUT).topics[name]
         except KafkaException as error:
-            raise Stop(f"Kafka cannot be asked for {name}: {error.args[0].str()}") from error
+            raise Stop(f"cannot read the metadata of topic {name}: {error.args[0].str()}") from error
         if found.error is not None or not found.partitions:
-            raise Stop(f"the topic {name} is not there: `interactions topics` makes it")
+            raise Stop(f"topic {name} does not exist; create it with `interactions topics`")
         return sorted(found.partitions)
 
     def bounds(self, topic: str) -> tuple[Offsets, Offsets]:
-        """First retained offset and end of the log of each partition, open transactions included."""
+        """First retained offset and log end offset per partition, open transactions included."""
         begin, end = Offsets(), Offsets()
         for partition in self.partitions(topic):
             place = TopicPartition(self._settings.topic(topic), partition)
             try:
                 begin[partition], end[partition] = self._consumer.get_watermark_offsets(place, _TIMEOUT)
             except KafkaException as error:
-                raise Stop(f"the bounds of {place.topic} cannot be read: {error.args[0].str()}") from error
+                raise Stop(
+                    f"cannot read the offsets of topic {place.topic}: {error.args[0].str()}"
+                ) from error
         return begin, end
 
     def committed(self) -> Offsets:
-        """Offsets on the commands topic that the applier's group has committed."""
+        """Committed offsets of the applier's group on the commands topic."""
         topic = self._settings.topic(COMMANDS)
         wanted = [TopicPartition(topic, partition) for partition in self.partitions(COMMANDS)]
         consumer = make_consumer(self._settings, self._settings.consumer_group)
         try:
             found = consumer.committed(wanted, _TIMEOUT)
         except KafkaException as error:
-            raise Stop(f"the group's offsets cannot be read: {error.args[0].str()}") from error
+            raise Stop(f"cannot read the consumer group's offsets: {error.args[0].str()}") from error
         finally:
             consumer.close()
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
     def relay_position(self) -> RelayPosition | None:
-        """The position that the relay published last."""
+        """Last position published by the relay."""
         begin, end = self.bounds(RELAY_POSITION)
         last = None
         for record in self.records(RELAY_POSITION, begin, end):
@@ -84,10 +86,10 @@ class KafkaReader:
         value = orjson.loads(last)
         return RelayPosition(value["xidFloor"], value["xidCeiling"], value["position"])
 
-    def records(self, topic: str, begin: Offsets, end: Offsets) -> Iterator[Rec]:
-        """Every committed record in ``[begin, end)``, each partition in offset order.
+    def records(self, topic: str, begin: Offsets, end: Offsets) -> Iterator[Record]:
+        """Read every committed record in ``[begin, end)``, each partition in offset order.
 
-        :raises Stop: the end is not reached although nothing more arrives.
+        :raises Stop: nothing arrived for 90 s although the end is not reached.
         """
         open_ends = {p: stop for p, stop in end.items() if stop > begin.get(p, 0)}
         name = self._settings.topic(topic)
@@ -95,14 +97,16 @@ class KafkaReader:
         if not places:
             return
         self._consumer.assign(places)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _IDLE_TIMEOUT
         try:
             while open_ends:
                 messages = self._consumer.consume(_BATCH, 0.5)
                 if messages:
-                    deadline = time.monotonic() + _PATIENCE
+                    deadline = time.monotonic() + _IDLE_TIMEOUT
                 elif time.monotonic() > deadline:
-                    raise Stop(f"{name} cannot be read to its end: nothing arrived for {_PATIENCE:.0f} s")
+                    raise Stop(
+                        f"cannot read topic {name} to its end: no record arrived for {_IDLE_TIMEOUT:.0f} s"
+                    )
                 for message in messages:
                     record = self._take(message, topic, open_ends)
                     if record is not None:
@@ -110,12 +114,12 @@ class KafkaReader:
         finally:
             self._consumer.unassign()
 
-    def _take(self, message: Message, topic: str, open_ends: Offsets) -> Rec | None:
+    def _take(self, message: Message, topic: str, open_ends: Offsets) -> Record | None:
         partition, offset = message.partition(), message.offset()
         error = message.error()
         if error is not None:
-            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - the only name it has
-                raise Stop(f"{topic} cannot be read: {error.str()}")
+            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 - no public name
+                raise Stop(f"cannot read topic {topic}: {error.str()}")
             if offset is not None and partition is not None and offset >= open_ends.get(partition, 0):
                 open_ends.pop(partition, None)
             return None
@@ -128,7 +132,7 @@ class KafkaReader:
         if offset == stop - 1:
             del open_ends[partition]
         headers = headers_of(message)
-        return Rec(
+        return Record(
             topic,
             partition,
             offset,
@@ -140,8 +144,8 @@ class KafkaReader:
         )
 
 
-def first_record(reader: KafkaReader, topic: str, begin: Offsets, end: Offsets) -> Rec | None:
-    """One committed record inside the bounds, if there is any (transaction markers are none)."""
+def first_record(reader: KafkaReader, topic: str, begin: Offsets, end: Offsets) -> Record | None:
+    """First committed record within the bounds; ``None`` if there are only transaction markers."""
     records = reader.records(topic, begin, end)
     try:
         return next(records, None)

@@ -1,4 +1,4 @@
-"""The command log, held compactly: one number a row, one array a column."""
+"""The command log in memory: one index per row, one array per column."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ APPLIED: Final = 0
 
 
 class Ledger:
-    """Rows of ``command_log`` below the watermark, by command and by place.
+    """Rows of ``command_log`` below the watermark, by command and by position.
 
-    :ivar first_month: start of the oldest month it still holds, in µs; older commands may have no row.
-    :ivar homes: for each entity, the partition from which commands were applied to it.
-    :ivar roaming: entities to which commands were applied from several partitions.
+    :ivar first_month: start of the oldest retained month, in µs; older commands may have no row.
+    :ivar home_partitions: partition of each entity's first applied command.
+    :ivar multi_partition: entities with applied commands from several partitions.
     """
 
     def __init__(self) -> None:
@@ -34,35 +34,35 @@ class Ledger:
         self.entity_version = array("q")
         #: Bits of the event types seen for the command (``audit.event_pass.BITS``).
         self.events = array("H")
-        #: What the first record of the command said, once it has been read.
+        #: Content and meaning hashes of the command's first record, once it has been read.
         self.content = array("q")
         self.meaning = array("q")
         self.first_month: int | None = None
-        self.homes: dict[int, int] = {}
-        self.roaming: set[int] = set()
+        self.home_partitions: dict[int, int] = {}
+        self.multi_partition: set[int] = set()
 
     def __len__(self) -> int:
         return len(self.outcome)
 
     def find(self, tenant: str, organization: str, command: str) -> int | None:
-        """Number of the row of a command, if it has one."""
+        """Index of a command's row, if it has one."""
         return self.numbers.get(command_key(tenant, organization, command))
 
     def place(self, number: int) -> tuple[int, int]:
-        """Partition and offset of the record that a row is about."""
+        """Partition and offset of a row's record."""
         return self.partition[number], self.offset[number]
 
     def version(self, number: int) -> int | None:
-        """The entity version that the command left; ``None`` when it touched no entity."""
+        """Entity version after the command; ``None`` if it changed no entity."""
         value = self.entity_version[number]
         return None if value < 0 else value
 
     def outcome_of(self, number: int) -> str:
-        """The outcome that a row records."""
+        """Logged outcome of a row."""
         return OUTCOMES[self.outcome[number]]
 
     def add(self, row: Row) -> int:
-        """Take in one row; its number is returned."""
+        """Add one row; returns its index."""
         number = len(self.outcome)
         self.partition.append(row["partition"])
         self.offset.append(row["offset"])
@@ -75,14 +75,14 @@ class Ledger:
         self.content.append(0)
         self.meaning.append(0)
         if row["outcome"] == "applied":
-            home = self.homes.setdefault(entity, row["partition"])
+            home = self.home_partitions.setdefault(entity, row["partition"])
             if home != row["partition"]:
-                self.roaming.add(entity)
+                self.multi_partition.add(entity)
         return number
 
 
 def read_ledger(rows: Iterable[Row], watermark: Offsets, report: Report) -> Ledger:
-    """Load the log; a row above the watermark breaks A6, a command logged twice breaks A1."""
+    """Load the log; a row above the watermark violates A6, a command logged twice violates A1."""
     ledger, a1, a6 = Ledger(), report.checks["A1"], report.checks["A6"]
     oldest: datetime | None = None
     for row in rows:
@@ -95,7 +95,7 @@ def read_ledger(rows: Iterable[Row], watermark: Offsets, report: Report) -> Ledg
         if command.startswith("dead:"):
             known = ledger.dead.setdefault(command, number)
         else:
-            # An id that begins like a place is logged with a space before it.
+            # A command id that looks like the synthetic id of a position is logged with a leading space.
             own = command.removeprefix(" ")
             key = command_key(row["tenant_id"], row["organization_id"], own)
             known = ledger.numbers.setdefault(key, number)

@@ -1,12 +1,12 @@
-"""The rules of one interaction, written down again from the contract (spec "Commands & Events",
-"Conflict policy", "Undo policy"): pure, one function a command type."""
+"""Interaction rules, reimplemented from the contract (spec "Commands & Events", "Conflict policy",
+"Undo policy"): pure, one function per command type."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from audit.derived_ids import derived
-from audit.entity_state import Subject
+from audit.entity_state import EntityState
 from audit.envelope import Parsed
 from audit.expected import Expected, no_op, rejected
 from audit.instants import FIVE_MINUTES
@@ -27,7 +27,7 @@ _FIELDS: Final = {
     "source": "source",
 }
 _OPTIONAL: Final = tuple(name for name in _FIELDS.values() if name != "type")
-#: The three last-write-wins fields and the member that says as of when they are.
+#: The three last-write-wins fields and the timestamp of each.
 _AS_OF: Final = {"status": "status_as_of", "scheduled": "scheduled_as_of", "occurred": "occurred_as_of"}
 _PHASES: Final = {"due": 1, "overdue": 2}
 _STRICT: Final = "unknown_interaction_type"
@@ -41,22 +41,22 @@ def _fields(data: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _foreign(subject: Subject, fields: dict[str, Any]) -> frozenset[str]:
-    """Rejections that a fact of another partition may cause: the dictionary, another entity's deal."""
+def _foreign(state: EntityState, fields: dict[str, Any]) -> frozenset[str]:
+    """Rejections that another partition's state may cause: the dictionary, another entity's deal."""
     cross = set()
     if "type" in fields:
         cross.add(_STRICT)
-    if fields.get("deal") is not None and fields["deal"] not in subject.deals:
+    if fields.get("deal") is not None and fields["deal"] not in state.deals:
         cross |= {"deal_not_found", "deal_of_other_entity"}
     return frozenset(cross)
 
 
-def create(subject: Subject, command: Parsed) -> Expected:
-    """A new interaction; ``done`` when it says it occurred, else planned."""
+def create(state: EntityState, command: Parsed) -> Expected:
+    """Create an interaction: ``done`` if it has occurred, otherwise ``planned``."""
     data = command.data or {}
     given = data.get("id")
     interaction = given or derived("interaction", command.tenant, command.organization, command.id)
-    if interaction in subject.rows:
+    if interaction in state.rows:
         return rejected("id_not_available", "interaction_exists", "already_exists", "version_conflict")
     if command.expected_version not in (None, 0):
         return rejected("version_conflict", "interaction_exists", "id_not_available")
@@ -65,11 +65,11 @@ def create(subject: Subject, command: Parsed) -> Expected:
     status = data.get("status") or ("done" if data.get("occurredAt") is not None else "planned")
     if status == "done" and fields.get("occurred") is None:
         fields["occurred"] = made
-    # A deleted id that comes back goes on where its deletion left off: no version is given twice.
-    version = subject.gone.get(interaction, 0) + 1
+    # A reused id continues after the version of its deletion: no version is assigned twice.
+    version = state.gone.get(interaction, 0) + 1
     after = Interaction(
         id=interaction,
-        entity=subject.id,
+        entity=state.id,
         status=status,
         organization=command.organization,
         tenant=command.tenant,
@@ -84,22 +84,22 @@ def create(subject: Subject, command: Parsed) -> Expected:
         type=data["interactionType"],
         **{name: fields.get(name) for name in _OPTIONAL},
     )
-    cross = _foreign(subject, fields) | ({"id_not_available", "interaction_exists"} if given else set())
+    cross = _foreign(state, fields) | ({"id_not_available", "interaction_exists"} if given else set())
     return _change(None, after, "created", cross=frozenset(cross))
 
 
-def update(subject: Subject, command: Parsed) -> Expected:
-    """Change fields and status; an older source timestamp loses the last-write-wins fields."""
-    row, refusal = _target(subject, command)
+def update(state: EntityState, command: Parsed) -> Expected:
+    """Change fields and status; an older source timestamp loses on the last-write-wins fields."""
+    row, refusal = _target(state, command)
     if row is None:
         return refusal
     data = command.data or {}
     fields = _fields(data)
-    cross = _foreign(subject, fields)
+    cross = _foreign(state, fields)
     event = "updated"
     if "status" in data:
         if command.made < row.status_as_of:
-            fields.pop("occurred", None)  # an old change of status falls with its moment
+            fields.pop("occurred", None)  # a stale status change is dropped together with its occurrence
         elif data["status"] != row.status:
             event = {"done": "completed", "canceled": "canceled", "planned": "reopened"}[data["status"]]
             fields["status"] = data["status"]
@@ -110,9 +110,9 @@ def update(subject: Subject, command: Parsed) -> Expected:
     return _merge(row, fields, command, event, cross)
 
 
-def complete(subject: Subject, command: Parsed) -> Expected:
+def complete(state: EntityState, command: Parsed) -> Expected:
     """planned → done."""
-    row, refusal = _target(subject, command)
+    row, refusal = _target(state, command)
     if row is None:
         return refusal
     if command.made < row.status_as_of:
@@ -128,9 +128,9 @@ def complete(subject: Subject, command: Parsed) -> Expected:
     )
 
 
-def cancel(subject: Subject, command: Parsed) -> Expected:
+def cancel(state: EntityState, command: Parsed) -> Expected:
     """planned → canceled."""
-    row, refusal = _target(subject, command)
+    row, refusal = _target(state, command)
     if row is None:
         return refusal
     if command.made < row.status_as_of:
@@ -140,9 +140,9 @@ def cancel(subject: Subject, command: Parsed) -> Expected:
     return _merge(row, {"status": "canceled"}, command, "canceled")
 
 
-def reopen(subject: Subject, command: Parsed) -> Expected:
-    """done or canceled → planned; it has not occurred after all."""
-    row, refusal = _target(subject, command)
+def reopen(state: EntityState, command: Parsed) -> Expected:
+    """done or canceled → planned; clears the occurrence."""
+    row, refusal = _target(state, command)
     if row is None:
         return refusal
     if command.made < row.status_as_of:
@@ -152,18 +152,18 @@ def reopen(subject: Subject, command: Parsed) -> Expected:
     return _merge(row, {"status": "planned", "occurred": None}, command, "reopened")
 
 
-def delete(subject: Subject, command: Parsed) -> Expected:
-    """Gone for good; the deletion has a version of its own."""
-    row, refusal = _target(subject, command)
+def delete(state: EntityState, command: Parsed) -> Expected:
+    """Delete the interaction; the deletion takes a version of its own."""
+    row, refusal = _target(state, command)
     if row is None:
         return refusal
     return _change(row, None, "deleted")
 
 
-def mark_due(subject: Subject, command: Parsed) -> Expected:
-    """The schedule's moment came: once a phase, and only for the schedule it was meant for."""
+def mark_due(state: EntityState, command: Parsed) -> Expected:
+    """Mark due or overdue: once per phase, and only for the schedule version it names."""
     data = command.data or {}
-    row = subject.rows.get(data["id"])
+    row = state.rows.get(data["id"])
     if row is None:
         return no_op("rejected")
     phase = _PHASES[data["phase"]]
@@ -176,10 +176,11 @@ def mark_due(subject: Subject, command: Parsed) -> Expected:
     return expected
 
 
-class Image:
-    """What a command left behind for its undo.
+class UndoImage:
+    """Undo image: the state before a command, and the version that it left.
 
-    :param available: it changed an interaction. ``left``: the version it left; ``None``: deleted.
+    :param left: version after the command; ``None`` if it deleted the interaction.
+    :param available: the command changed an interaction.
     """
 
     __slots__ = ("available", "before", "entity", "interaction", "left")
@@ -192,13 +193,13 @@ class Image:
         self.left, self.available = left, available
 
 
-def undo(subject: Subject, command: Parsed, image: Image | None) -> Expected:
-    """Take back one command, if what it left is still what is there."""
-    if image is None or image.entity != subject.id:
+def undo(state: EntityState, command: Parsed, image: UndoImage | None) -> Expected:
+    """Undo one command, if the interaction has not changed since."""
+    if image is None or image.entity != state.id:
         return rejected("undo_not_found")
     if not image.available:
         return rejected("undo_not_available")
-    row = subject.rows.get(image.interaction)
+    row = state.rows.get(image.interaction)
     if (row.version if row else None) != image.left:
         return rejected("undo_unsafe", "version_conflict")
     if command.expected_version is not None and command.expected_version != (row.version if row else 0):
@@ -207,11 +208,11 @@ def undo(subject: Subject, command: Parsed, image: Image | None) -> Expected:
     if before is None:
         return _change(row, None, "deleted")
     if row is None:
-        last = subject.gone.get(image.interaction, before.version)
+        last = state.gone.get(image.interaction, before.version)
         version = last + 1
-        # It appears anew: its schedule is armed again, its fields are as of when they were.
+        # Restored: its timers are reset, its fields keep their timestamps.
         after = before._replace(version=version, updated=command.now, schedule_version=version, due_phase=0)
-        # Unless the id came back at another entity meanwhile.
+        # Refused if the id was reused by another entity in the meantime.
         return _change(None, after, "created", cross=frozenset({"undo_unsafe"}))
     version = row.version + 1
     changed: dict[str, Any] = {"version": version, "updated": command.now}
@@ -225,8 +226,8 @@ def undo(subject: Subject, command: Parsed, image: Image | None) -> Expected:
     return _change(row, before._replace(**changed), "reverted")
 
 
-def _target(subject: Subject, command: Parsed) -> tuple[Interaction | None, Expected]:
-    row = subject.rows.get((command.data or {})["id"])
+def _target(state: EntityState, command: Parsed) -> tuple[Interaction | None, Expected]:
+    row = state.rows.get((command.data or {})["id"])
     if row is None:
         return None, rejected("interaction_not_found", "entity_mismatch")
     if command.expected_version is not None and command.expected_version != row.version:
@@ -241,7 +242,7 @@ def _merge(
     event: str,
     cross: frozenset[str] = frozenset(),
 ) -> Expected:
-    """Last-write-wins for the three fields, then whatever really differs."""
+    """Merge: last write wins for the three fields; a no-op if nothing differs."""
     made = command.made
     kept = {
         name: value
@@ -253,7 +254,7 @@ def _merge(
         expected.cross = cross
         return expected
     changed: dict[str, Any] = {**kept, "version": row.version + 1, "updated": command.now}
-    # A field that is told its own value again is not changed, and stays as of when it was.
+    # A field set to its present value is not changed and keeps its timestamp.
     changed |= {_AS_OF[name]: made for name in kept if name in _AS_OF and getattr(row, name) != kept[name]}
     armed = kept.get("scheduled", row.scheduled) != row.scheduled or (
         kept.get("status") == "planned" and row.status != "planned"

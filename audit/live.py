@@ -1,4 +1,4 @@
-"""A running deployment as a history: where the cut lies, and how to read up to it."""
+"""A running deployment as a history: fix the cut, and read up to it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import partial
 from typing import Final, TypeVar
 
 from audit.avro_values import AvroValues
-from audit.history import Cut, History, Rec, Row
+from audit.history import Cut, History, Record, Row
 from audit.kafka_reader import KafkaReader
 from audit.postgres_reader import TABLES, PostgresReader
-from audit.servers_reachable import servers_in_reach
+from audit.servers_reachable import servers_reachable
 from runtime.registry import make_registry
 from runtime.settings import Settings
 from schemas.topics import (
@@ -23,23 +23,23 @@ from schemas.topics import (
     RESULTS,
 )
 
-Item = TypeVar("Item", Rec, Row)
-#: ``(what is read, its items, how many there are) -> the same items``: shows progress.
+Item = TypeVar("Item", Record, Row)
+#: Progress hook: ``(name, items, total) -> items``.
 Track = Callable[[str, Iterable[Item], int], Iterable[Item]]
 _OUTPUTS: Final = (RESULTS, EVENTS, DEAD_LETTERS, INTERACTION_STATE, NEXT_INTERACTION_STATE)
 
 
 @contextmanager
-def live_history(settings: Settings, track: Track[Rec] | None = None) -> Iterator[History]:
-    """Open a deployment for one audit; nothing is written, no group is joined.
+def live_history(settings: Settings, track: Track[Record] | None = None) -> Iterator[History]:
+    """Open a deployment for one audit; writes nothing and joins no consumer group.
 
-    The order of the cuts makes the audit true while the pipeline runs: first how far results and relay
-    promise to have come, then the ends of what they write, then the tables, last the end of the
-    commands. So whatever was promised is found, and whatever is found has its cause.
+    The order of the cuts makes the audit sound while the pipeline runs: first the committed offsets and
+    the relay's position, then the ends of the output topics, then the tables' snapshot, last the end of
+    the commands. Everything that is promised is therefore found, and everything found has its cause.
 
-    :raises Stop: a server cannot be reached.
+    :raises Stop: a server is unavailable.
     """
-    with servers_in_reach(), closing(KafkaReader(settings)) as kafka:
+    with servers_reachable(), closing(KafkaReader(settings)) as kafka:
         cut = Cut(group=settings.consumer_group, commands=settings.topic(COMMANDS))
         cut.committed = kafka.committed()
         cut.relay = kafka.relay_position()
@@ -59,7 +59,7 @@ def live_history(settings: Settings, track: Track[Rec] | None = None) -> Iterato
             )
 
 
-def _records(kafka: KafkaReader, cut: Cut, topic: str, track: Track[Rec] | None) -> Iterable[Rec]:
+def _records(kafka: KafkaReader, cut: Cut, topic: str, track: Track[Record] | None) -> Iterable[Record]:
     begin, end = cut.begin[topic], cut.end[topic]
     records = kafka.records(topic, begin, end)
     if track is None:

@@ -1,4 +1,4 @@
-"""The outbox: what the relay has published, and what it has not yet come to."""
+"""Compare the outbox with the published events (A9)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from audit.instants import micros
 
 
 class Outbox:
-    """What the outbox says that other checks need.
+    """Outbox state that other checks need.
 
-    :ivar waiting: hashes of the ids of events that the relay has not reached.
-    :ivar entities: ids of entities whose state topics or labels may therefore lag behind.
-    :ivar commands: for each command that goes out through it: its entity, and whether the relay passed it.
+    :ivar waiting: hashes of the ids of events that the relay has not yet published.
+    :ivar entities: ids of entities whose state topics or labels may therefore lag.
+    :ivar commands: commands published through the outbox: entity, and whether the relay has passed it.
     """
 
     def __init__(self) -> None:
@@ -25,9 +25,9 @@ class Outbox:
 
 
 def read_outbox(history: History, events: Events, report: Report) -> Outbox:
-    """Check A9: what the relay has passed is published; what it has not reached is lag."""
+    """Check A9: every row that the relay has passed is published; rows it has not reached are lag."""
     a9, outbox, reached = report.checks["A9"], Outbox(), history.cut.relay
-    strangers = set(events.ids)
+    unexplained = set(events.ids)
     oldest: datetime | None = None
     for row in history.rows("outbox"):
         a9.checked += 1
@@ -42,8 +42,8 @@ def read_outbox(history: History, events: Events, report: Report) -> Outbox:
             outbox.commands[row["id"]] = (entity, passed)
             continue
         key = hash(row["id"])
-        if key in strangers:
-            strangers.discard(key)
+        if key in unexplained:
+            unexplained.discard(key)
         elif not passed:
             outbox.waiting.add(key)
         elif key in events.ids:
@@ -59,21 +59,21 @@ def read_outbox(history: History, events: Events, report: Report) -> Outbox:
             )
     if a9.lag:
         report.behind("outbox", a9.lag)
-    if strangers:
+    if unexplained:
         since = None
         if oldest is not None:
             since = micros(oldest.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
-        _name_strangers(history, strangers, since, report)
+        _report_unmatched(history, unexplained, since, report)
     return outbox
 
 
-def _name_strangers(history: History, strangers: set[int], since: int | None, report: Report) -> None:
-    """Name the events that have no outbox row, as far as the outbox reaches back."""
+def _report_unmatched(history: History, unexplained: set[int], since: int | None, report: Report) -> None:
+    """Report events without an outbox row, as far back as the outbox is retained."""
     older = 0
     for record in history.records(EVENTS):
         headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
         event_id = headers.get("ce_id", "")
-        if hash(event_id) not in strangers:
+        if hash(event_id) not in unexplained:
             continue
         try:
             appended = micros(headers.get("ce_time")) or 0
@@ -84,4 +84,4 @@ def _name_strangers(history: History, strangers: set[int], since: int | None, re
             continue
         report.checks["A9"].fail("an event is published that is not in the outbox", record, eventId=event_id)
     if older:
-        report.note(f"{older} events are older than the outbox still holds: their publication is not checked")
+        report.note(f"{older} events are older than the oldest outbox row: their publication is not checked")

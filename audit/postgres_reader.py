@@ -1,4 +1,4 @@
-"""The tables as they are, all from one snapshot that does not change while the audit reads."""
+"""Read the tables from one REPEATABLE READ snapshot that stays fixed for the whole audit."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ _BATCH: Final = 10_000
 
 
 class PostgresReader:
-    """One read-only transaction (REPEATABLE READ); close it to end it.
+    """Reader with one read-only REPEATABLE READ transaction, ended by ``close``.
 
-    :raises Stop: the tables cannot be read.
+    :raises Stop: Postgres is unavailable, or a table cannot be read.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._connection: psycopg.Connection[Any] = connect(settings, application_name="interactions-audit")
-        # The first statement fixes the snapshot; between the tables the audit reads topics for minutes.
+        # The first statement takes the snapshot. The transaction idles for minutes while topics are read.
         self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         self._connection.read_only = True
         self._connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
@@ -64,7 +64,7 @@ class PostgresReader:
         self._connection.close()
 
     def rows(self, table: str) -> Iterator[Row]:
-        """Every row of a table; ids are texts, instants are aware datetimes."""
+        """Every row of a table; ids are strings, instants are aware datetimes."""
         query = f"SELECT {_SELECT[table]} FROM {table}"  # noqa: S608 - names of this file only
         try:
             with self._connection.cursor(f"audit_{table}", row_factory=dict_row) as cursor:
@@ -72,4 +72,4 @@ class PostgresReader:
                 cursor.execute(query)
                 yield from cursor
         except psycopg.Error as error:
-            raise Stop(f"the table {table} cannot be read: {str(error).strip()}") from error
+            raise Stop(f"cannot read table {table}: {str(error).strip()}") from error

@@ -1,4 +1,4 @@
-"""Whether the pipeline is at rest: everything applied, answered and published."""
+"""Wait for quiescence: every command applied, answered and published."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from audit.history import RelayPosition
 from audit.kafka_reader import KafkaReader, first_record
-from audit.servers_reachable import servers_in_reach
+from audit.servers_reachable import servers_reachable
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
@@ -23,16 +23,16 @@ SELECT EXISTS (SELECT FROM outbox WHERE NOT (xid < %(floor)s
 """
 
 
-def wait_for_rest(settings: Settings, seconds: float) -> bool:
-    """Poll until nothing is left to do, twice in a row; ``False`` when the time runs out first.
+def wait_for_quiescence(settings: Settings, seconds: float) -> bool:
+    """Poll until the pipeline is idle twice in a row; ``False`` on timeout.
 
-    :raises Stop: a server cannot be reached.
+    :raises Stop: a server is unavailable.
     """
     deadline = time.monotonic() + seconds
     rested = 0
-    with servers_in_reach(), closing(KafkaReader(settings)) as kafka:
+    with servers_reachable(), closing(KafkaReader(settings)) as kafka:
         while True:
-            rested = rested + 1 if _at_rest(settings, kafka) else 0
+            rested = rested + 1 if _is_quiescent(settings, kafka) else 0
             if rested > 1:
                 return True
             if time.monotonic() >= deadline:
@@ -40,7 +40,7 @@ def wait_for_rest(settings: Settings, seconds: float) -> bool:
             time.sleep(min(_POLL, max(0.0, deadline - time.monotonic())))
 
 
-def _at_rest(settings: Settings, kafka: KafkaReader) -> bool:
+def _is_quiescent(settings: Settings, kafka: KafkaReader) -> bool:
     begin, end = kafka.bounds(COMMANDS)
     with connect(settings, application_name="interactions-audit-wait", autocommit=True) as connection:
         names = (settings.consumer_group, settings.topic(COMMANDS))
@@ -50,7 +50,7 @@ def _at_rest(settings: Settings, kafka: KafkaReader) -> bool:
     if waiting is None or waiting[0]:
         return False
     committed = kafka.committed()
-    # Behind the last record may lie markers of transactions, which nobody consumes.
+    # Offsets need not reach the log end: transaction markers follow the last record.
     for behind in (watermark, committed):
         start = {partition: max(first, behind.get(partition, 0)) for partition, first in begin.items()}
         if first_record(kafka, COMMANDS, start, end) is not None:

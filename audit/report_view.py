@@ -1,4 +1,4 @@
-"""The report for a person: one line a law, then the violations by name."""
+"""Render a report for the terminal: one row per invariant, then the violations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _APART: Final = ("finding", "known", "what")
 
 
 def view(report: Report, shown: int = _SHOWN) -> RenderableType:
-    """The table of the checks, the notes, and up to ``shown`` violations of each check."""
+    """Table of checks, notes, and up to ``shown`` violations per check."""
     table = Table(title="Audit", title_justify="left", show_edge=False, pad_edge=False, box=SIMPLE)
     table.add_column("check", ratio=1)
     for name in ("checked", "trusted", "lag", "broken", "known"):
@@ -24,7 +24,7 @@ def view(report: Report, shown: int = _SHOWN) -> RenderableType:
     table.add_column("verdict", no_wrap=True)
     for check in report.checks.values():
         table.add_row(
-            Text.assemble((f"{check.name} {check.title}", "bold"), f"\n{check.law}"),
+            Text.assemble((f"{check.name} {check.title}", "bold"), f"\n{check.invariant}"),
             *(f"{count:,}" for count in (check.checked, check.trusted, check.lag, check.failed, check.known)),
             Text("ok", "green") if check.failed == check.known else Text("BROKEN", "bold red"),
         )
@@ -35,8 +35,8 @@ def view(report: Report, shown: int = _SHOWN) -> RenderableType:
         parts.append(Text(f"Lag (past the cut, not a violation): {behind}", "yellow"))
     parts.extend(Text(f"Note: {note}") for note in report.notes)
     known = sum(check.known for check in report.checks.values())
-    clean = f"No violation that is not known ({known:,} known)." if known else "No violation."
-    verdict = clean if report.ok else "The laws are broken; the rows are named above."
+    clean = f"No new violation ({known:,} known)." if known else "No violation."
+    verdict = clean if report.ok else "Invariants are violated; the rows and records are listed above."
     parts.append(Text(verdict, "bold green" if report.ok else "bold red"))
     return Group(*parts)
 

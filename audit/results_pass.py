@@ -1,4 +1,4 @@
-"""The results topic: one outcome for each command record, held compactly by the record's place."""
+"""Results topic: one outcome per command record, indexed by the record's partition and offset."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 
 from audit.derived_ids import derived
 from audit.findings import Report
-from audit.history import History, Offsets, Rec
+from audit.history import History, Offsets, Record
 from audit.instants import micros
 from audit.ledger import OUTCOMES
 
@@ -19,11 +19,13 @@ _NONE: Final = -1
 
 
 class Recorded(NamedTuple):
-    """What was answered for one record.
+    """Recorded outcome of one record.
 
-    :param code: machine name of the rejection.
-    :param version: of the interaction; ``entity_version``: of the entity.
-    :param command: hash of the command id; ``scope``: of tenant, organization and entity id.
+    :param code: rejection code.
+    :param version: version of the interaction.
+    :param entity_version: version of the entity.
+    :param command: hash of the command id.
+    :param scope: hash of tenant, organization and entity id.
     :param next: hash of the next interaction's id and instant; 0 for none.
     """
 
@@ -40,7 +42,7 @@ class Recorded(NamedTuple):
 class Results:
     """Outcomes by partition and offset of the command's record.
 
-    :ivar oldest: if retention has cut the topic: time in µs before which outcomes may be gone.
+    :ivar oldest: if retention has truncated the topic: time in µs before which outcomes may be missing.
     """
 
     def __init__(self, begin: Offsets, watermark: Offsets) -> None:
@@ -57,7 +59,7 @@ class Results:
         return len(self.rows)
 
     def take(self, partition: int, offset: int) -> Recorded | None:
-        """The outcome of a record, if one was published; the record is thereby known to exist."""
+        """Outcome of a record, if one was published; marks the record as existing."""
         slots, at = self.slot(partition, offset)
         if slots is None:
             return None
@@ -69,7 +71,7 @@ class Results:
         return (slots, at) if slots is not None and 0 <= at < len(slots) else (None, at)
 
     def orphans(self) -> list[tuple[int, int]]:
-        """Partition and offset of every outcome whose record was never taken."""
+        """Partition and offset of every outcome whose record was never found."""
         return [
             (partition, at + self.begin.get(partition, 0))
             for partition, slots in self._at.items()
@@ -79,7 +81,7 @@ class Results:
 
 
 def read_results(history: History, watermark: Offsets, report: Report) -> Results:
-    """Load the results up to the cut; a second result, or one without a place, breaks A1."""
+    """Load the results up to the cut; a second result, or one without a command, violates A1."""
     cut = history.cut
     results = Results(cut.begin.get("customers.interactions.commands", {}), watermark)
     a1, a10 = report.checks["A1"], report.checks["A10"]
@@ -124,7 +126,7 @@ def read_results(history: History, watermark: Offsets, report: Report) -> Result
 
 
 def recorded(value: dict[str, Any]) -> Recorded:
-    """The parts of a result's value that are compared."""
+    """Extract the compared parts of a result's value."""
     problem, following = value.get("problem"), value.get("nextInteraction")
     if isinstance(problem, str):
         problem = orjson.loads(problem)
@@ -140,7 +142,7 @@ def recorded(value: dict[str, Any]) -> Recorded:
     )
 
 
-def _check_headers(a10: Any, record: Rec, headers: dict[str, bytes | None], value: dict[str, Any]) -> None:
+def _check_headers(a10: Any, record: Record, headers: dict[str, bytes | None], value: dict[str, Any]) -> None:
     for header, member in (("ce_tenantid", "tenantId"), ("ce_organizationid", "organizationId")):
         said = headers.get(header)
         if (said or b"").decode() != (value.get(member) or ""):

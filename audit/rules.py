@@ -1,4 +1,4 @@
-"""The auditor's own rules: which outcome a command must have, and what it must leave behind."""
+"""The auditor's own rules: derive the outcome and effects of each command."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any, Final
 
 from audit import lifecycle
 from audit.derived_ids import command_key, undone_command
-from audit.entity_state import Subject
+from audit.entity_state import EntityState
 from audit.envelope import Parsed
 from audit.expected import Expected, no_op, rejected
 from audit.interaction_tuple import Interaction
-from audit.lifecycle import Image
+from audit.lifecycle import UndoImage
 
-_LIFECYCLE: Final[dict[str, Callable[[Subject, Parsed], Expected]]] = {
+_LIFECYCLE: Final[dict[str, Callable[[EntityState, Parsed], Expected]]] = {
     "interaction.create": lifecycle.create,
     "interaction.update": lifecycle.update,
     "interaction.complete": lifecycle.complete,
@@ -28,67 +28,69 @@ Scope = tuple[str, str]
 
 
 def undo_target(command: Parsed) -> int | None:
-    """The key of the command that an undo names."""
+    """Key of the command that an undo names."""
     data = command.data or {}
     named = data.get("commandId") or undone_command(data.get("undoToken") or "")
     return None if named is None else command_key(command.tenant, command.organization, named)
 
 
 class Model:
-    """Everything the commands have made so far.
+    """State derived from the commands so far.
 
-    :ivar types: what upserts said of each dictionary entry, by scope and code.
-    :ivar strict: scopes whose dictionary is, or once was, closed.
-    :ivar flags: what was said last of each feature flag, by tenant and name: value, and from where.
-    :ivar images: what undo targets left behind, by command key.
+    :ivar types: fields set by upserts of each dictionary entry, by scope and code.
+    :ivar strict: present ``strict`` setting of each dictionary, by scope.
+    :ivar ever_strict: scopes whose dictionary is, or once was, strict.
+    :ivar flags: last value of each feature flag and the organization that set it, by tenant and name.
+    :ivar images: undo images of undo targets, by command key.
     """
 
     def __init__(self) -> None:
-        self.subjects: dict[str, Subject] = {}
+        self.entities: dict[str, EntityState] = {}
         self.types: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.strict: dict[Scope, bool] = {}
         self.ever_strict: set[Scope] = set()
         self.flags: dict[tuple[str, str], tuple[bool, str]] = {}
         self.used: set[tuple[str, str, str]] = set()
-        self.images: dict[int, Image] = {}
-        #: Deletions, and interactions that came back from another entity's, as recorded.
+        self.images: dict[int, UndoImage] = {}
+        #: Deletions, and interactions that reuse an id deleted by another entity, as recorded.
         self.deleted: set[int] = set()
         self.returned: list[tuple[str, int, Parsed]] = []
 
     def decide(self, command: Parsed) -> Expected:
-        """What must become of a valid command that was not carried out before."""
+        """Derive the outcome of a valid command that has not been applied before."""
         if command.kind == "interaction_type.upsert":
             return self._type(command)
         if command.kind == "feature_flag.set":
             return self._flag(command)
-        subject = self.subjects.get(command.entity)
-        ours = subject is not None and (subject.tenant, subject.organization) == (
+        state = self.entities.get(command.entity)
+        ours = state is not None and (state.tenant, state.organization) == (
             command.tenant,
             command.organization,
         )
         if command.kind == "entity.upsert":
-            return rejected("id_not_available") if subject and not ours else self._entity(subject, command)
-        if subject is None or not ours:
+            return rejected("id_not_available") if state and not ours else self._entity(state, command)
+        if state is None or not ours:
             if command.kind == "interaction.mark_due":
                 return no_op("rejected")
             return rejected("entity_not_found", "interaction_not_found", "undo_not_found")
         if command.kind == "deal.upsert":
-            return self._deal(subject, command)
+            return self._deal(state, command)
         if command.kind == "interaction.recompute_next":
-            # Only a changed label leaves something to repair, and labels are another partition's.
+            # Only a changed label leaves something to repair, and labels belong to another partition.
             return Expected("no_op", bumps=False, either=("applied",), cross=frozenset({"version_conflict"}))
         if command.kind == "interaction.undo":
             key = undo_target(command)
-            return lifecycle.undo(subject, command, None if key is None else self.images.get(key))
-        return _LIFECYCLE[command.kind](subject, command)
+            return lifecycle.undo(state, command, None if key is None else self.images.get(key))
+        return _LIFECYCLE[command.kind](state, command)
 
     def commit(
         self, command: Parsed, expected: Expected, entity_version: int | None, version: int | None = None
     ) -> None:
-        """Carry out a decision to apply.
+        """Apply a decision to the model.
 
-        :param entity_version: the entity's, as recorded, where the contract leaves it open.
-        :param version: the interaction's, as recorded: an id that another entity gave up goes on from there.
+        :param entity_version: recorded version of the entity, for where the contract leaves it open.
+        :param version: recorded version of the interaction; an id deleted by another entity continues
+            its versions.
         """
         scope = (command.tenant, command.organization)
         if expected.entry is not None:
@@ -98,71 +100,71 @@ class Model:
             name, enabled = expected.flag
             self.flags[command.tenant, name] = enabled, command.organization
             return
-        subject = self.subjects.get(command.entity)
-        if subject is None:
-            subject = Subject(command.entity, *scope, created=command.now)
-            self.subjects[command.entity] = subject
-        nearest = subject.next()
+        state = self.entities.get(command.entity)
+        if state is None:
+            state = EntityState(command.entity, *scope, created=command.now)
+            self.entities[command.entity] = state
+        nearest = state.next()
         if expected.entity is not None:
-            subject.fields.update(expected.entity)
+            state.fields.update(expected.entity)
         if expected.deal is not None:
-            subject.deals.setdefault(expected.deal["id"], {"created": command.now}).update(expected.deal)
+            state.deals.setdefault(expected.deal["id"], {"created": command.now}).update(expected.deal)
         if expected.after is not None:
             if expected.before is None and version is not None and version > (expected.version or 0):
-                self._come_back(command, expected, version)
-            subject.put(expected.after)
+                self._restore(command, expected, version)
+            state.put(expected.after)
             self.used.add((*scope, expected.after.type))
         elif expected.before is not None:
-            subject.remove(expected.before.id, expected.version or 0)
+            state.remove(expected.before.id, expected.version or 0)
             self.deleted.add(hash((expected.before.id, expected.version)))
-        grown = subject.version + 1
+        grown = state.version + 1
         if expected.bumps or (expected.bumps is None and entity_version == grown):
-            subject.version = grown
-        expected.next = _moved(nearest, subject.next())
+            state.version = grown
+        expected.next = _next_changed(nearest, state.next())
 
-    def strangers(self) -> list[tuple[str, Parsed]]:
-        """Interactions that came back with a version that no deletion left."""
+    def unexplained(self) -> list[tuple[str, Parsed]]:
+        """Reused ids whose version follows no deletion."""
         return [
             (identity, command)
             for identity, version, command in self.returned
             if hash((identity, version - 1)) not in self.deleted
         ]
 
-    def was_elsewhere(self, interaction: str, entity: str) -> bool:
-        """Whether another entity has, or had, an interaction of this id."""
+    def was_under_other_entity(self, interaction: str, entity: str) -> bool:
+        """Return whether another entity has, or had, an interaction with this id."""
         return any(
-            interaction in subject.rows or interaction in subject.gone
-            for subject in self.subjects.values()
-            if subject.id != entity
+            interaction in state.rows or interaction in state.gone
+            for state in self.entities.values()
+            if state.id != entity
         )
 
-    def _come_back(self, command: Parsed, expected: Expected, version: int) -> None:
+    def _restore(self, command: Parsed, expected: Expected, version: int) -> None:
         row = expected.after
         if row is not None:
             expected.after = row._replace(version=version, schedule_version=version)
             expected.version = version
             self.returned.append((row.id, version, command))
 
-    def _entity(self, subject: Subject | None, command: Parsed) -> Expected:
+    def _entity(self, state: EntityState | None, command: Parsed) -> Expected:
         data = command.data or {}
-        version = subject.version if subject else 0
+        version = state.version if state else 0
         if command.expected_version is not None and command.expected_version != version:
             return rejected("version_conflict")
         given: dict[str, Any] = {name: data[name] for name in _ENTITY if name in data}
-        if subject is None:
+        if state is None:
             if "displayName" not in data:
                 return rejected("validation_failed", "id_not_available")
             fields: dict[str, Any] = {**dict.fromkeys(_ENTITY), "kind": data["kind"], **given}
             return Expected("applied", entity=fields, cross=frozenset({"id_not_available"}))
-        changed = {name: value for name, value in given.items() if subject.fields.get(name) != value}
-        if subject.fields.get("kind") != data["kind"]:
+        changed = {name: value for name, value in given.items() if state.fields.get(name) != value}
+        if state.fields.get("kind") != data["kind"]:
             changed["kind"] = data["kind"]
         return Expected("applied", entity=changed) if changed else no_op()
 
-    def _deal(self, subject: Subject, command: Parsed) -> Expected:
+    def _deal(self, state: EntityState, command: Parsed) -> Expected:
         data = command.data or {}
         cross = frozenset({"version_conflict"} if command.expected_version is not None else ())
-        known = subject.deals.get(data["id"])
+        known = state.deals.get(data["id"])
         given: dict[str, Any] = {name: data[name] for name in ("title", "status") if name in data}
         if known is None:
             if "title" not in data:
@@ -191,12 +193,12 @@ class Model:
             changed = changed or self.strict.get(scope, False) != data["strict"]
         either: tuple[str, ...]
         sure = bool(known) and all(name in known for name in given)
-        # An entry has no version to expect.
+        # Dictionary entries have no version to expect.
         cross = frozenset({"expected_version_not_supported", "version_conflict"})
         if command.expected_version is None:
             cross = frozenset()
         if changed:
-            # What an entry was before its first upsert (a default, or added by use) is not known here.
+            # An entry's values before its first upsert (a default, or added by use) are not known here.
             either = () if sure else ("no_op",)
             return Expected("applied", entry=entry, bumps=False, either=either, cross=cross)
         either = () if sure else ("applied",)
@@ -219,8 +221,8 @@ class Model:
                 self.ever_strict.add(scope)
 
 
-def _moved(before: Interaction | None, after: Interaction | None) -> bool | None:
-    """Whether the next interaction changed; ``None`` when only its looks may have."""
+def _next_changed(before: Interaction | None, after: Interaction | None) -> bool | None:
+    """Return whether the next interaction changed; ``None`` if only its name, icon or color may have."""
     if before is None and after is None:
         return False
     if (before.id, before.scheduled) != (after.id, after.scheduled) if before and after else True:

@@ -1,4 +1,4 @@
-"""One audit of one history: the passes in the order in which they need each other."""
+"""Run one audit: all passes over one history, in dependency order."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from audit.watermark_pass import read_watermark
 
 
 def audit(history: History) -> Report:
-    """Check every law of the pipeline on a history; nothing is written anywhere."""
+    """Check every invariant on a history; read-only."""
     report = Report()
     for topic in (COMMANDS, RESULTS, EVENTS):
-        if history.cut.is_cut(topic):
-            report.note(f"retention has removed the oldest records of {topic}: what is left is checked")
+        if history.cut.is_truncated(topic):
+            report.note(f"retention has removed the oldest records of {topic}: only the rest is checked")
     watermark = read_watermark(history, report)
     ledger = read_ledger(history.rows("command_log"), watermark, report)
     events = read_events(history, ledger, report)

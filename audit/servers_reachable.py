@@ -1,4 +1,4 @@
-"""A server that fails in the middle of an audit makes it impossible; it never makes a law broken."""
+"""Server failures during an audit abort it; they never count as a violation."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from schemas.errors import Stop
 
 
 @contextmanager
-def servers_in_reach() -> Iterator[None]:
-    """Say in words that a server could not be asked.
+def servers_reachable() -> Iterator[None]:
+    """Turn driver errors into a plain ``Stop``.
 
     :raises Stop: Postgres or Kafka failed inside the block.
     """
     try:
         yield
     except psycopg.Error as error:
-        raise Stop(f"Postgres cannot be asked: {str(error).strip() or type(error).__name__}") from error
+        raise Stop(f"Postgres is unavailable: {str(error).strip() or type(error).__name__}") from error
     except KafkaException as error:
-        raise Stop(f"Kafka cannot be asked: {error.args[0].str()}") from error
+        raise Stop(f"Kafka is unavailable: {error.args[0].str()}") from error

@@ -1,4 +1,4 @@
-"""The compacted topics: their last value by key must be what the tables hold (A8)."""
+"""Compacted state topics: the last value per key must equal the table row (A8)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from audit.event_pass import next_image
 from audit.findings import Check, Report
-from audit.history import History, Rec
+from audit.history import History, Record
 from audit.interaction_tuple import from_shape
 from audit.outbox_pass import Outbox
 from audit.tables_pass import Tables
@@ -17,7 +17,7 @@ NEXT: Final = "customers.next-interaction.state"
 
 
 def check_states(history: History, tables: Tables, outbox: Outbox, report: Report) -> None:
-    """Both topics, as a reader sees them after compaction."""
+    """Check both topics as a consumer sees them after compaction."""
     _check(history, INTERACTIONS, tables.shapes, tables.owners, outbox, report)
     _check(history, NEXT, tables.next, {}, outbox, report)
 
@@ -51,8 +51,8 @@ def _check(
             _compare(a8, topic, key, 0, image, owners.get(key, key) in outbox.entities, None)
 
 
-def _image(history: History, topic: str, record: Rec, key: str, report: Report) -> tuple[int, str]:
-    """A stand-in for the value (0: tombstone) and the entity that it is of, if it says so."""
+def _image(history: History, topic: str, record: Record, key: str, report: Report) -> tuple[int, str]:
+    """Hash of the value (0: tombstone) and its entity id, if known."""
     if record.value is None:
         return 0, ""
     value = history.decode(record.value)

@@ -1,4 +1,4 @@
-"""The tables against the fold, and the projection against the interactions (A2, A3, A5, A10)."""
+"""Compare the tables with the fold, and the projection with the interactions (A2, A3, A5, A10)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Entry = tuple[str, str | None, str | None, bool]
 
 
 class Recount:
-    """One entity's projection, recomputed from its interactions."""
+    """Projection of one entity, recomputed from its interactions."""
 
     __slots__ = ("counts", "last", "next", "place", "scopes")
 
@@ -59,9 +59,10 @@ def _recency(row: Interaction) -> tuple[int, int, str]:
 
 
 class Tables:
-    """What the tables hold that the state topics must show.
+    """Table contents that the state topics must match.
 
-    :ivar shapes: hash of each interaction by id; ``next``: of each entity's next interaction, if any.
+    :ivar shapes: hash of each interaction, by id.
+    :ivar next: hash of each entity's next interaction, if any.
     """
 
     def __init__(self) -> None:
@@ -74,7 +75,7 @@ class Tables:
 
 
 def read_tables(history: History, fold: Fold, events: Events, report: Report) -> Tables:
-    """Compare every row, in one snapshot, with what the fold made and with itself."""
+    """Compare every row of the snapshot with the fold and the projection with its source rows."""
     tables = Tables()
     for row in history.rows("interaction_types"):
         key = (row["tenant_id"], row["organization_id"], row["code"])
@@ -85,7 +86,7 @@ def read_tables(history: History, fold: Fold, events: Events, report: Report) ->
         _entity(row, tables, fold, events, report)
     for row in history.rows("customer_deals"):
         _deal(row, fold, report)
-    _lost(tables, fold, events, report)
+    _missing_rows(tables, fold, events, report)
     return tables
 
 
@@ -97,20 +98,20 @@ def _interaction(row: Row, tables: Tables, fold: Fold, events: Events, report: R
     tables.shapes[theirs.id] = image
     tables.owners[theirs.id] = theirs.entity
     tables.recounts.setdefault(theirs.entity, Recount()).add(theirs)
-    link = events.links.get((theirs.id, theirs.entity))
+    link = events.last_events.get((theirs.id, theirs.entity))
     if theirs.entity not in fold.inputs.outbox.entities and (link is not None or events.oldest is None):
         a4.checked += 1
         if link is None or link.after != image:
             place = f" ({link.partition}:{link.offset})" if link else ""
             a4.fail(f"the row is not the after of its last event{place}", **where)
-    subject = fold.model.subjects.get(theirs.entity)
-    if subject is not None and subject.partial:
+    state = fold.model.entities.get(theirs.entity)
+    if state is not None and state.partial:
         return
     a2.checked += 1
     a5.checked += 1
-    ours = subject.rows.pop(theirs.id, None) if subject else None
+    ours = state.rows.pop(theirs.id, None) if state else None
     if ours is None:
-        if subject is not None or not fold.inputs.commands_cut:
+        if state is not None or not fold.inputs.commands_truncated:
             a5.fail("an interaction that no applied command made", **where)
     elif ours != theirs:
         a2.fail(f"differs from the fold in {differences(ours, theirs)}", **where)
@@ -119,23 +120,23 @@ def _interaction(row: Row, tables: Tables, fold: Fold, events: Events, report: R
 def _entity(row: Row, tables: Tables, fold: Fold, events: Events, report: Report) -> None:
     a2, a3, a4, a10 = (report.checks[name] for name in ("A2", "A3", "A4", "A10"))
     where = {"table": "customer_entities", "id": row["id"]}
-    subject = fold.model.subjects.get(row["id"])
-    if subject is None:
-        if not fold.inputs.commands_cut:
+    state = fold.model.entities.get(row["id"])
+    if state is None:
+        if not fold.inputs.commands_truncated:
             a2.fail("an entity that no applied command made", **where)
-    elif not subject.partial:
+    elif not state.partial:
         a2.checked += 1
         a10.checked += 1
-        if (subject.tenant, subject.organization) != (row["tenant_id"], row["organization_id"]):
+        if (state.tenant, state.organization) != (row["tenant_id"], row["organization_id"]):
             a10.fail("an entity is in another scope than its commands", **where)
-        wrong = [column for column, name in _ENTITY.items() if row[column] != subject.fields.get(name)]
-        if row["entity_version"] != subject.version:
-            wrong.append(f"entity_version ({row['entity_version']}, the fold says {subject.version})")
-        if micros(row["created_at"]) != subject.created:
+        wrong = [column for column, name in _ENTITY.items() if row[column] != state.fields.get(name)]
+        if row["entity_version"] != state.version:
+            wrong.append(f"entity_version ({row['entity_version']}, the fold says {state.version})")
+        if micros(row["created_at"]) != state.created:
             wrong.append("created_at")
         if wrong:
             a2.fail(f"differs from the fold in {', '.join(wrong)}", **where)
-        subject.fields["found"] = True
+        state.fields["found"] = True
     a3.checked += 1
     recount = tables.recounts.pop(row["id"], None) or Recount()
     _scope_of_rows(row, recount, report)
@@ -166,7 +167,7 @@ def _projected(row: Row) -> dict[str, Any]:
 
 
 def _due(recount: Recount, tables: Tables) -> list[tuple[tuple[str, ...], dict[str, Any], bool]]:
-    """What each group of projection columns must be; whether labels are part of it."""
+    """Expected values per group of projection columns, and whether labels are part of the group."""
     following, last = recount.next, recount.last
     entry = _entry(tables, following)
     return [
@@ -209,7 +210,7 @@ def _entry(tables: Tables, row: Interaction | None) -> Entry | None:
 
 
 def _name(row: Interaction, entry: Entry | None) -> str:
-    """The type's label, else the title, else the type's code."""
+    """Display name: the type's label, otherwise the title, otherwise the type's code."""
     if entry is not None:
         return entry[0]
     return row.title or row.type
@@ -224,13 +225,13 @@ def _scope_of_rows(row: Row, recount: Recount, report: Report) -> None:
 def _deal(row: Row, fold: Fold, report: Report) -> None:
     a2 = report.checks["A2"]
     where = {"table": "customer_deals", "id": row["id"], "entityId": row["entity_id"]}
-    subject = fold.model.subjects.get(row["entity_id"])
-    if subject is None or subject.partial:
-        if subject is None and not fold.inputs.commands_cut:
+    state = fold.model.entities.get(row["entity_id"])
+    if state is None or state.partial:
+        if state is None and not fold.inputs.commands_truncated:
             a2.fail("a deal of an entity that no command made", **where)
         return
     a2.checked += 1
-    deal = subject.deals.pop(row["id"], None)
+    deal = state.deals.pop(row["id"], None)
     if deal is None:
         a2.fail("a deal that no applied command made", **where)
         return
@@ -239,27 +240,27 @@ def _deal(row: Row, fold: Fold, report: Report) -> None:
         wrong.append("created_at")
     if wrong:
         a2.fail(f"differs from the fold in {', '.join(wrong)}", **where)
-    if (row["tenant_id"], row["organization_id"]) != (subject.tenant, subject.organization):
+    if (row["tenant_id"], row["organization_id"]) != (state.tenant, state.organization):
         report.checks["A10"].fail("a deal is in another scope than its entity", **where)
 
 
-def _lost(tables: Tables, fold: Fold, events: Events, report: Report) -> None:
-    """What the commands made and no table holds."""
+def _missing_rows(tables: Tables, fold: Fold, events: Events, report: Report) -> None:
+    """Report rows that the fold derived and no table has."""
     a2, a3, a4 = report.checks["A2"], report.checks["A3"], report.checks["A4"]
-    for subject in fold.model.subjects.values():
-        if subject.partial:
+    for state in fold.model.entities.values():
+        if state.partial:
             continue
-        if not subject.fields.pop("found", False):
-            a2.fail("an entity was made and is not in the table", entityId=subject.id)
-        for interaction in subject.rows:
-            a2.fail("an interaction was made and is not in the table", id=interaction, entityId=subject.id)
-        for deal in subject.deals:
-            a2.fail("a deal was made and is not in the table", id=deal, entityId=subject.id)
+        if not state.fields.pop("found", False):
+            a2.fail("an entity was made and is not in the table", entityId=state.id)
+        for interaction in state.rows:
+            a2.fail("an interaction was made and is not in the table", id=interaction, entityId=state.id)
+        for deal in state.deals:
+            a2.fail("a deal was made and is not in the table", id=deal, entityId=state.id)
     for entity in tables.recounts:
         a3.fail("interactions of an entity that is not in the table", entityId=entity)
-    for (interaction, entity), link in events.links.items():
+    for (interaction, entity), link in events.last_events.items():
         if entity in fold.inputs.outbox.entities:
-            continue  # its deletion may be among the events that wait
+            continue  # its deletion may be among the unpublished events
         if link.after and interaction not in tables.shapes:
             a4.fail("the last event shows an interaction that has no row", id=interaction,
                     partition=link.partition, offset=link.offset)  # fmt: skip

@@ -1,4 +1,4 @@
-"""The code of an interaction type, derived again from the contract's text (Unicode Standard Annex #31)."""
+"""Code of an interaction type, reimplemented from the contract's text (Unicode Standard Annex #31)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _IGNORED: Final = (
 
 @lru_cache(maxsize=4096)
 def type_code(text: str) -> str | None:
-    """The dictionary code of an interaction type as written by a person; ``None`` when it has none."""
+    """Normalize an interaction type as typed by a person to its dictionary code; ``None`` if invalid."""
     shown = "".join(sign for sign in text if not any(low <= ord(sign) <= high for low, high in _IGNORED))
     lower = "".join(_joined(normalize("NFKC", shown).lower()))
     words = "".join("_" if _is_gap(sign) else sign for sign in lower)
@@ -32,7 +32,7 @@ def type_code(text: str) -> str | None:
 
 
 def _joined(text: str) -> Iterator[str]:
-    """The characters, without joiners outside the contexts in which a script needs them."""
+    """Drop joiners outside the contexts in which a script needs them."""
     base = before = ""
     for sign, after in zip(text, f"{text[1:]} ", strict=False):
         if sign in (_NON_JOINER, _JOINER):

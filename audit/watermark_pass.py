@@ -1,4 +1,4 @@
-"""The watermark of each partition: never past the log's end, never behind what is promised (A6)."""
+"""Watermark per partition: never past the log end, never behind the committed offsets (A6)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from audit.history import History, Offsets
 
 
 def read_watermark(history: History, report: Report) -> Offsets:
-    """First offset not yet applied, by partition, from ``consumed_offsets``."""
+    """Read the first offset not yet applied, per partition, from ``consumed_offsets``."""
     a6, cut = report.checks["A6"], history.cut
     end, watermark = cut.end.get(COMMANDS, {}), dict[int, int]()
     for row in history.rows("consumed_offsets"):

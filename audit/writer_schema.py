@@ -1,7 +1,7 @@
-"""Writers' schemas that values may be decoded with: the contract's limits, written down again.
+"""Limits on writer schemas, reimplemented from the contract.
 
-Any publisher may register a schema. It must be a record of plain types that is no larger than its bytes
-allow: at most 10,000 values outside arrays and maps, at most 16 values per byte inside them.
+Any publisher may register a schema. It must be a record of plain types, and decoding must not produce far
+more values than there are bytes: at most 10,000 values outside arrays and maps, 16 values per byte inside.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _DEEPEST: Final = 64
 _MOST_VALUES: Final = 10_000
 _MOST_PER_BYTE: Final = 16
 _PLAIN: Final = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "string": 1}
-#: Values at most, bytes at least.
+#: Maximum number of values, minimum number of bytes.
 Size = tuple[int, int]
 
 
@@ -21,14 +21,14 @@ class UnusableError(ValueError):
 
 
 class _Reader:
-    """One pass over a schema: ``cleaned`` returns it without logical types other than instants."""
+    """Walk a schema; ``cleaned`` strips every logical type except instants."""
 
     def __init__(self) -> None:
         self.sizes: dict[str, Size | None] = {}
 
     def cleaned(self, node: Any, space: str = "", depth: int = 0) -> tuple[Any, Size]:
         if depth > _DEEPEST:
-            raise UnusableError("nested too deep")
+            raise UnusableError("nested too deeply")
         match node:
             case str():
                 return self._named(node, space)
@@ -47,7 +47,7 @@ class _Reader:
             case {"type": ("array" | "map") as kind}:
                 return self._many(kind, node, space, depth)
             case {"type": ("record" | "enum")}:
-                raise UnusableError("a definition without name or fields")
+                raise UnusableError("a definition without a name or fields")
             case {"type": inner}:
                 return self.cleaned(inner, space, depth + 1)
         raise UnusableError("not a type")
@@ -58,7 +58,7 @@ class _Reader:
         full = _full(name, space)
         size = self.sizes.get(full)
         if size is None:
-            raise UnusableError("a type that is unknown, or holds itself")
+            raise UnusableError("a type that is unknown or contains itself")
         return full, size
 
     def _union(self, branches: list[tuple[Any, Size]]) -> tuple[list[Any], Size]:
@@ -100,9 +100,9 @@ def _full(name: str, space: str) -> str:
 
 
 def usable(schema: Any) -> dict[str, Any]:
-    """The schema as values are decoded with it.
+    """Return the schema to decode values with.
 
-    :raises UnusableError: it is outside the limits.
+    :raises UnusableError: the schema exceeds the limits.
     """
     clean, _ = _Reader().cleaned(schema)
     if not isinstance(clean, dict) or clean["type"] != "record":

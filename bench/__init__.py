@@ -1,1 +1,1 @@
-"""What the pipeline can do, beside what it stands on and beside its peers (`make bench`)."""
+"""Benchmark of the pipeline against Postgres and against peers (`make bench`)."""

@@ -1,4 +1,4 @@
-"""``python -m bench``: measure everything, or some of it, and say whether the floors are reached."""
+"""``python -m bench``: run the scenarios, compute the metrics and check their floors."""
 
 from __future__ import annotations
 
@@ -14,31 +14,30 @@ from rich.console import Console
 
 from bench import page, plots, results
 from bench.context import Bench
-from bench.measure import Figure, Measure
-from bench.registry import MEASURES
-from bench.rounds import plan, run, wanted_arms
+from bench.deployment import make_templates
+from bench.metric import Figure, Metric
+from bench.registry import METRICS
+from bench.rounds import plan, run, wanted_scenarios
 from bench.samples import MissingSample, Samples
 from bench.scale import plan_table
 from bench.servers import durable_settings, own_servers
 from bench.sizes import FULL, QUICK
-from bench.world import make_templates
 
 _STATE = Path(__file__).parent / ".run"
 
 
 def main() -> int:
-    """The exit code: 0 when every floor of the chosen measures is reached, 1 when one is missed, 130 when
-    interrupted."""
+    """Run the benchmark; exit code 0 if every chosen floor is reached, 1 if not, 130 if interrupted."""
     arguments = _arguments()
     only = [name for name in (arguments.only or "").split(",") if name]
-    arms = wanted_arms(only)
-    # What was measured on other sizes is another measurement.
+    scenarios = wanted_scenarios(only)
+    # Samples taken with other sizes are not comparable.
     state = _STATE / ("quick" if arguments.quick else "full")
     console = Console(stderr=True)
     conditions = f"{results.revision()} {arguments.scale}"
     if not arguments.resume or _conditions_of(state) != conditions:
         if arguments.resume:
-            console.print("There is nothing to go on from at this revision; starting afresh.")
+            console.print("No interrupted run of this revision to resume; starting a new one.")
         shutil.rmtree(state, ignore_errors=True)
     state.mkdir(parents=True, exist_ok=True)
     (state / "conditions").write_text(conditions)
@@ -56,29 +55,25 @@ def main() -> int:
             machine = results.machine(durable_settings(servers), quick=arguments.quick)
             versions = results.versions(servers)
             bench = Bench(servers, sizes, Samples(state / "journal"), status.update, closing)
-            status.update("making the databases that samples are copied from")
+            status.update("creating the template databases")
             make_templates(servers, sizes)
-            steps = len(plan(bench, arms))
+            steps = len(plan(bench, scenarios))
             done = 0
 
-            def told(arm: str, number: int, rounds: int, seconds: float | None) -> None:
+            def on_progress(scenario: str, number: int, rounds: int, seconds: float | None) -> None:
                 nonlocal done
                 if seconds is None:
-                    status.update(f"{arm}, round {number} of {rounds} ({done} of {steps} done)")
+                    status.update(f"{scenario}, round {number} of {rounds} ({done} of {steps} done)")
                 else:
                     done += 1
-                    console.print(f"[dim]{arm} {number}/{rounds}: {seconds:.1f} s[/dim]")
+                    console.print(f"[dim]{scenario} {number}/{rounds}: {seconds:.1f} s[/dim]")
 
-            run(bench, arms, told)
+            run(bench, scenarios, on_progress)
     except KeyboardInterrupt:
         again = f"{'--quick ' if arguments.quick else ''}--resume"
-        console.print(
-            f"Interrupted. What was measured is kept: python -m bench {again} goes on.", soft_wrap=True
-        )
+        console.print(f"Interrupted. Samples are kept; resume with python -m bench {again}", soft_wrap=True)
         return 130
-    figures = [
-        (measure, measure.figure(bench.samples)) for measure in MEASURES if not only or measure.id in only
-    ]
+    figures = [(metric, metric.figure(bench.samples)) for metric in METRICS if not only or metric.id in only]
     if not only and arguments.scale == 1.0:
         _keep(bench.samples, figures, machine, versions, console)
     return report(figures, console)
@@ -86,11 +81,16 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small amounts: ten minutes on two cores")
-    parser.add_argument("--only", metavar="P1,P5", help="these measures only; nothing is written")
-    parser.add_argument("--resume", action="store_true", help="go on where an interrupted run has stopped")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes: ten minutes on two cores")
+    parser.add_argument("--only", metavar="P1,P5", help="run these metrics only; results are not written")
     parser.add_argument(
-        "--scale", type=float, default=1.0, help="try the bench with less work; nothing is written"
+        "--resume", action="store_true", help="resume an interrupted run of the same revision"
+    )
+    parser.add_argument(
+        "--scale",
+        type=float,
+        default=1.0,
+        help="scale the sizes, to try the bench; results are not written",
     )
     return parser.parse_args()
 
@@ -102,7 +102,7 @@ def _conditions_of(state: Path) -> str | None:
 
 def _keep(
     samples: Samples,
-    figures: list[tuple[Measure, Figure]],
+    figures: list[tuple[Metric, Figure]],
     machine: dict[str, object],
     versions: dict[str, str],
     console: Console,
@@ -111,28 +111,28 @@ def _keep(
         {
             "machine": machine,
             "versions": versions,
-            "measures": {measure.id: results.entry(measure, figure) for measure, figure in figures},
+            "metrics": {metric.id: results.entry(metric, figure) for metric, figure in figures},
         }
     )
-    page.replace_part("measures", page.conditions(machine, versions) + "\n\n" + page.table(figures))
+    page.replace_part("metrics", page.conditions(machine, versions) + "\n\n" + page.table(figures))
     try:
         page.replace_part("profile", page.profile_table(samples.all("profile")[-1]["us"]))
         drawn = plots.draw(samples)
         page.replace_part("growth", page.pictures(drawn))
         page.replace_part("plan", plan_table(samples, os.cpu_count() or 1))
     except MissingSample as reason:
-        console.print(f"The profile, a plot or the plan is missing: {reason}")
+        console.print(f"The profile, a plot or the capacity plan was not written: {reason}")
 
 
-def report(figures: list[tuple[Measure, Figure]], console: Console) -> int:
-    """Print the figures; 1 when a floor is missed."""
-    missed = [measure.id for measure, figure in figures if not measure.met(figure)]
-    for measure, figure in figures:
-        value = "no figure" if figure.value is None else f"{figure.value:.3g} {measure.unit}".strip()
-        sign = "≤" if measure.upper else "≥"
-        verdict = "[green]reached[/]" if measure.met(figure) else "[red]missed[/]"
-        bounds = f"floor {sign} {measure.floor:g}  aim {sign} {measure.aim:g}"
-        console.print(f"{measure.id:4} {value:>12}  {bounds}  {verdict}  {measure.title}", soft_wrap=True)
+def report(figures: list[tuple[Metric, Figure]], console: Console) -> int:
+    """Print the figures; return 1 if a floor is missed."""
+    missed = [metric.id for metric, figure in figures if not metric.met(figure)]
+    for metric, figure in figures:
+        value = "no figure" if figure.value is None else f"{figure.value:.3g} {metric.unit}".strip()
+        sign = "≤" if metric.upper else "≥"
+        verdict = "[green]reached[/]" if metric.met(figure) else "[red]missed[/]"
+        bounds = f"floor {sign} {metric.floor:g}  aim {sign} {metric.aim:g}"
+        console.print(f"{metric.id:4} {value:>12}  {bounds}  {verdict}  {metric.title}", soft_wrap=True)
         if figure.value is None:
             console.print(f"     {figure.parts.get('missing')}", style="red", markup=False)
     if missed:

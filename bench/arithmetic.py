@@ -1,4 +1,4 @@
-"""From samples to a figure and a verdict: medians of ratios, spread, percentiles, floors."""
+"""Statistics on samples: ratios, spread, percentiles, floors."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from collections.abc import Sequence
 from statistics import median
 
 
-def ratios(above: Sequence[float], below: Sequence[float]) -> list[float]:
-    """The ratio of each round: both sides were measured one after the other, under the same conditions.
+def ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
+    """Ratio per round; both sides of a round were measured one after the other, under the same conditions.
 
-    :raises ValueError: the sides have different lengths, or a denominator is not positive.
+    :raises ValueError: the lengths differ, or a denominator is not positive.
     """
-    if len(above) != len(below):
-        raise ValueError(f"{len(above)} samples above and {len(below)} below")
-    if any(value <= 0 for value in below):
+    if len(numerators) != len(denominators):
+        raise ValueError(f"{len(numerators)} numerators and {len(denominators)} denominators")
+    if any(value <= 0 for value in denominators):
         raise ValueError("a rate of zero is no measurement")
-    return [a / b for a, b in zip(above, below, strict=True)]
+    return [a / b for a, b in zip(numerators, denominators, strict=True)]
 
 
 def spread(values: Sequence[float]) -> list[float]:
-    """The smallest and the largest value."""
+    """Minimum and maximum."""
     return [min(values), max(values)]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value that ``share`` of all values do not exceed (nearest rank, no interpolation).
+    """Percentile by nearest rank, without interpolation.
+
+    :param share: 0.99 for the 99th percentile.
 
     :raises ValueError: there are no values.
     """
@@ -36,7 +38,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def reaches(value: float | None, bound: float, *, upper: bool) -> bool:
-    """Whether a figure is on the right side of a bound; one that could not be taken never is."""
+    """Return whether a figure meets a bound; a missing figure never does."""
     if value is None or math.isnan(value):
         return False
     return value <= bound if upper else value >= bound

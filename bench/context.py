@@ -1,4 +1,4 @@
-"""What an arm is given."""
+"""Context of a run, passed to each scenario."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from runtime.settings import Settings
 
 @dataclass(slots=True)
 class Bench:
-    """One run.
+    """One benchmark run.
 
-    :param servers: settings of the run's servers, on no particular database.
-    :param samples: what was measured so far.
-    :param kept: things that live longer than one sample (a warm peer, a large database); ``closing``
-        ends them.
+    :param servers: settings of the run's servers, without a specific database.
+    :param samples: samples taken so far.
+    :param closing: closes ``shared`` at the end of the run.
+    :param shared: resources that outlive one sample, such as a large database.
     """
 
     servers: Settings
@@ -27,7 +27,7 @@ class Bench:
     samples: Samples
     progress: Callable[[str], None]
     closing: ExitStack
-    kept: dict[str, Any] = field(default_factory=dict)
+    shared: dict[str, Any] = field(default_factory=dict)
 
 
-Arm = Callable[[Bench], Sample]
+Scenario = Callable[[Bench], Sample]

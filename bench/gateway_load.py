@@ -1,4 +1,4 @@
-"""A gateway for the bench, and requests to it at a steady pace: each counts from its intended moment."""
+"""A gateway under open-loop load: latency counts from each request's intended send time."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ USER: Final = "33333333-3333-4333-8333-333333333333"
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
+    """Pick a TCP port that is free at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def authorization() -> str:
-    """The header's value of a user who may do everything in the bench's organization."""
+    """``Authorization`` header of a user with every permission in the bench's organization."""
     claims = {
         "sub": USER,
         "tenantId": TENANT,
@@ -48,7 +48,7 @@ def authorization() -> str:
 
 @contextlib.contextmanager
 def gateway(settings: Settings, roles: Sequence[str] = ()) -> Iterator[tuple[str, RoleProcess]]:
-    """A gateway, and other roles with it, for the length of a block: its address and its process."""
+    """Run a gateway, and other roles if given, for the duration of a block; yields its URL and process."""
     port = free_port()
     with (
         mock.patch.dict(os.environ, {**_VARIABLES, "INTERACTIONS_API_PORT": str(port)}),
@@ -58,21 +58,21 @@ def gateway(settings: Settings, roles: Sequence[str] = ()) -> Iterator[tuple[str
 
 
 async def wait_ready(client: httpx2.AsyncClient) -> None:
-    """Until the gateway can answer.
+    """Wait until the gateway is ready.
 
-    :raises TimeoutError: not within a minute.
+    :raises TimeoutError: not ready within a minute.
     """
     async with asyncio.timeout(60):
         while (await client.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - another process: there is no event
             await asyncio.sleep(0.05)
 
 
-async def at_pace(
-    ask: Callable[[int], Awaitable[None]], per_second: float, seconds: float, warm_up: float = 2.0
+async def open_loop(
+    send_request: Callable[[int], Awaitable[None]], per_second: float, seconds: float, warm_up: float = 2.0
 ) -> list[float]:
-    """Seconds from each intended moment to its answer, without those of the warm-up.
+    """Send requests at a fixed rate; seconds from each intended send time to its response, warm-up excluded.
 
-    :param ask: makes the request of a number and raises when it is not answered well.
+    :param send_request: sends request number ``n``; raises on an unexpected response.
     """
     began = time.perf_counter() + 0.1
     found: list[float] = []
@@ -80,7 +80,7 @@ async def at_pace(
     async def one(number: int) -> None:
         intended = began + number / per_second
         await asyncio.sleep(max(0.0, intended - time.perf_counter()))
-        await ask(number)
+        await send_request(number)
         if number / per_second >= warm_up:
             found.append(time.perf_counter() - intended)
 

@@ -1,4 +1,4 @@
-"""The tables of ``docs/performance.md``, written between markers from what one run has found."""
+"""Write the tables of ``docs/performance.md`` between their markers."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.results import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
 
 
 def replace_part(name: str, text: str, page: Path = PAGE) -> None:
-    """Put a text between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
+    """Replace the text between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
 
-    :raises ValueError: the markers are not there.
+    :raises ValueError: the page has no such markers.
     """
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     before, found, rest = page.read_text().partition(begin)
@@ -26,7 +26,7 @@ def replace_part(name: str, text: str, page: Path = PAGE) -> None:
 
 
 def conditions(machine: Mapping[str, Any], versions: Mapping[str, str]) -> str:
-    """Date, machine, versions and settings, as a paragraph."""
+    """Format date, machine, versions and server settings."""
     settings = ", ".join(f"`{name}={value}`" for name, value in machine["settings"].items())
     return (
         f"{machine['date']} · {'quick run' if machine['quick'] else 'full run'} · {machine['processor']},"
@@ -37,37 +37,35 @@ def conditions(machine: Mapping[str, Any], versions: Mapping[str, str]) -> str:
     )
 
 
-def table(measures: Sequence[tuple[Measure, Figure]]) -> str:
-    """One row a measure."""
+def table(metrics: Sequence[tuple[Metric, Figure]]) -> str:
+    """Format the table of metrics, one row per metric."""
     lines = [
-        "| | measure | figure | floor | aim | floor reached | made of |",
+        "| | metric | figure | floor | aim | floor reached | components |",
         "|---|---|---:|---:|---:|---|---|",
     ]
-    for measure, figure in measures:
-        bound = "≤ " if measure.upper else "≥ "
-        verdict = "yes" if measure.met(figure) else "**no**"
-        value = "–" if figure.value is None else f"**{_number(figure.value)}** {measure.unit}".strip()
+    for metric, figure in metrics:
+        bound = "≤ " if metric.upper else "≥ "
+        verdict = "yes" if metric.met(figure) else "**no**"
+        value = "–" if figure.value is None else f"**{_number(figure.value)}** {metric.unit}".strip()
         lines.append(
-            f"| {measure.id} | {measure.title} | {value}"
-            f" | {bound}{measure.floor:g} | {bound}{measure.aim:g} |"
+            f"| {metric.id} | {metric.title} | {value}"
+            f" | {bound}{metric.floor:g} | {bound}{metric.aim:g} |"
             f" {verdict} | {_parts(figure.parts)} |"
         )
     return "\n".join(lines)
 
 
 def profile_table(microseconds: Mapping[str, float]) -> str:
-    """Where a command's time goes."""
+    """Format the time per command by stage."""
     whole = sum(microseconds.values())
-    lines = ["| stage | µs a command | share |", "|---|---:|---:|"]
+    lines = ["| stage | µs per command | share |", "|---|---:|---:|"]
     lines += [f"| {stage} | {value:.1f} | {value / whole:.0%} |" for stage, value in microseconds.items()]
     return "\n".join([*lines, f"| all stages, one after the other | {whole:.1f} | |"])
 
 
 def pictures(drawn: Sequence[Path]) -> str:
-    """The plots, as the page shows them."""
-    return "\n".join(
-        f"![The cost of a command: {path.stem}]({path.parent.name}/{path.name})" for path in drawn
-    )
+    """Format the plots as Markdown images."""
+    return "\n".join(f"![Cost per command by {path.stem}]({path.parent.name}/{path.name})" for path in drawn)
 
 
 def _parts(parts: Mapping[str, Any]) -> str:

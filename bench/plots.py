@@ -1,4 +1,4 @@
-"""The growth of a command's cost as plots: SVG files beside ``docs/performance.md``."""
+"""Plots of the cost per command: SVG files next to ``docs/performance.md``."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ FOLDER = ROOT / "docs" / "performance"
 
 
 def draw(samples: Samples, folder: Path = FOLDER) -> list[Path]:
-    """Draw what was measured.
+    """Draw the plots from the samples.
 
-    :raises MissingSample: an arm of the portrait did not run.
+    :raises MissingSample: a profile scenario did not run.
     """
     folder.mkdir(exist_ok=True)
     growth = samples.all("growth")
@@ -27,7 +27,7 @@ def draw(samples: Samples, folder: Path = FOLDER) -> list[Path]:
         for name in ("few", "many")
     }
     plots = (
-        ("batch-size", "commands in a transaction", samples.all("batch_sizes")[-1]["us"]),
+        ("batch-size", "commands per transaction", samples.all("batch_sizes")[-1]["us"]),
         ("fan-out", "customers in the run", samples.all("fan_out")[-1]["us"]),
         ("table-size", "interactions in the table", sizes),
     )
@@ -35,7 +35,7 @@ def draw(samples: Samples, folder: Path = FOLDER) -> list[Path]:
 
 
 def _plot(path: Path, along: str, microseconds: Mapping[str, float]) -> Path:
-    # A fixed salt and no date: the same figures make the same file.
+    # A fixed salt and no date keep the file reproducible.
     with mpl.rc_context({"svg.hashsalt": path.stem, "svg.fonttype": "none", "font.family": "sans-serif"}):
         figure = Figure(figsize=(7.2, 4.0), layout="constrained")
         axes = figure.add_subplot()
@@ -43,9 +43,9 @@ def _plot(path: Path, along: str, microseconds: Mapping[str, float]) -> Path:
             [f"{int(size):,}" for size in microseconds], list(microseconds.values()), color="#059669"
         )
         axes.bar_label(bars, fmt="%.0f", padding=2)
-        axes.set_title(f"Cost of a command by {along}")
+        axes.set_title(f"Cost per command by {along}")
         axes.set_xlabel(along)
-        axes.set_ylabel("µs a command, through SQL only")
+        axes.set_ylabel("µs per command, through SQL only")
         axes.set_ylim(0, max(microseconds.values()) * 1.12)
         axes.spines[["top", "right"]].set_visible(False)
         figure.savefig(path, format="svg", metadata={"Date": None})

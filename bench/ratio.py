@@ -1,4 +1,4 @@
-"""The most common figure: the median of the rounds' ratios of two series, with the spread beside it."""
+"""The usual figure: median of the ratios per round of two series, with their spread."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.arithmetic import median, ratios, spread
-from bench.measure import Figure
+from bench.metric import Figure
 
 
-def ratio_of(above: tuple[str, Sequence[float]], below: tuple[str, Sequence[float]], **parts: Any) -> Figure:
-    """The figure of two named series that were measured in turns."""
-    pairs = min(len(above[1]), len(below[1]))
-    found = ratios(above[1][:pairs], below[1][:pairs])
+def ratio_of(
+    numerator: tuple[str, Sequence[float]], denominator: tuple[str, Sequence[float]], **parts: Any
+) -> Figure:
+    """Compute the figure of two named series, measured in turns."""
+    pairs = min(len(numerator[1]), len(denominator[1]))
+    found = ratios(numerator[1][:pairs], denominator[1][:pairs])
     named: Mapping[str, Any] = {
-        above[0]: round(median(above[1]), 1),
-        below[0]: round(median(below[1]), 1),
+        numerator[0]: round(median(numerator[1]), 1),
+        denominator[0]: round(median(denominator[1]), 1),
         "spread": [round(value, 3) for value in spread(found)],
         "rounds": pairs,
         **parts,

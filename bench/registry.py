@@ -1,4 +1,4 @@
-"""The arms and the measures of the bench. A new measure is a file and a line here."""
+"""Scenarios and metrics of the bench. A new metric is a file and a line here."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bench.context import Arm
-from bench.measure import Measure
+from bench.context import Scenario
+from bench.metric import Metric
 from bench.metrics import (
     c1_dead_provider,
     c2_hostile_providers,
@@ -44,12 +44,12 @@ from bench.sizes import Sizes
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Arms that take turns: in every round each of them runs once, in this order.
+    """Scenarios that take turns: each runs once per round, in this order.
 
-    :param rounds: how many rounds a run of these sizes has.
+    :param rounds: number of rounds for these sizes.
     """
 
-    arms: dict[str, Arm]
+    scenarios: dict[str, Scenario]
     rounds: Callable[[Sizes], int]
 
 
@@ -88,27 +88,27 @@ GROUPS: Final = (
     Group({"profile": profile, "batch_sizes": batch_sizes, "fan_out": fan_out}, lambda _: 1),
 )
 
-#: Beside the measures' own: what the profile and the plots are made of.
-PORTRAIT: Final = ("profile", "batch_sizes", "fan_out", "growth")
+#: Scenarios for the profile and the plots, in addition to those of the metrics.
+PROFILE_SCENARIOS: Final = ("profile", "batch_sizes", "fan_out", "growth")
 
-MEASURES: Final[tuple[Measure, ...]] = (
-    p1_sql_only.MEASURE,
-    p2_end_to_end.MEASURE,
-    p3_row_by_row.MEASURE,
-    p4_peers.MEASURE,
-    p5_duplicates.MEASURE,
-    p6_relay.MEASURE,
-    p7_event_latency.MEASURE,
-    p8_outcome_latency.MEASURE,
-    p9_two_processes.MEASURE,
-    p10_poison.MEASURE,
-    p11_table_size.MEASURE,
-    p12_hot_keys.MEASURE,
-    p13_memory.MEASURE,
+METRICS: Final[tuple[Metric, ...]] = (
+    p1_sql_only.METRIC,
+    p2_end_to_end.METRIC,
+    p3_row_by_row.METRIC,
+    p4_peers.METRIC,
+    p5_duplicates.METRIC,
+    p6_relay.METRIC,
+    p7_event_latency.METRIC,
+    p8_outcome_latency.METRIC,
+    p9_two_processes.METRIC,
+    p10_poison.METRIC,
+    p11_table_size.METRIC,
+    p12_hot_keys.METRIC,
+    p13_memory.METRIC,
     g1_confirmed_post.P50,
     g1_confirmed_post.P99,
-    g3_list_growth.MEASURE,
-    g4_streams.MEASURE,
-    c1_dead_provider.MEASURE,
-    c2_hostile_providers.MEASURE,
+    g3_list_growth.METRIC,
+    g4_streams.METRIC,
+    c1_dead_provider.METRIC,
+    c2_hostile_providers.METRIC,
 )

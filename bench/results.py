@@ -1,4 +1,4 @@
-"""``bench/results.json``: the machine, the versions and each measure's figure with what it is made of."""
+"""``bench/results.json``: machine, versions, and each metric's figure with its components."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from confluent_kafka import libversion
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.servers import administer
 from runtime.settings import Settings
 
@@ -23,7 +23,7 @@ RESULTS = ROOT / "bench" / "results.json"
 
 
 def machine(server_settings: dict[str, str], *, quick: bool) -> dict[str, Any]:
-    """What the figures were taken on, and how."""
+    """Describe the machine and the conditions of the run."""
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -38,7 +38,7 @@ def machine(server_settings: dict[str, str], *, quick: bool) -> dict[str, Any]:
 
 
 def versions(servers: Settings) -> dict[str, str]:
-    """Of what was measured and what it stands on."""
+    """Versions of the product's dependencies, the servers and the peers."""
     from bench.peers.debezium import VERSION
     from bench.peers.lock_artifacts import CONNECT
     from stack.lock_artifacts import KAFKA_VERSION
@@ -64,15 +64,15 @@ def versions(servers: Settings) -> dict[str, str]:
     }
 
 
-def entry(measure: Measure, figure: Figure) -> dict[str, Any]:
-    """One member of ``measures``."""
+def entry(metric: Metric, figure: Figure) -> dict[str, Any]:
+    """One member of ``metrics``."""
     value = None if figure.value is None else round(figure.value, 4)
-    found = {"value": value, "floor": measure.floor, "aim": measure.aim, "parts": dict(figure.parts)}
-    return {**found, "upper": True} if measure.upper else found
+    found = {"value": value, "floor": metric.floor, "aim": metric.aim, "parts": dict(figure.parts)}
+    return {**found, "upper": True} if metric.upper else found
 
 
 def write(content: dict[str, Any], path: Path = RESULTS) -> None:
-    """Replace the file at one stroke."""
+    """Replace the file atomically."""
     fresh = path.with_suffix(".new")
     fresh.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2) + b"\n")
     fresh.replace(path)
@@ -86,7 +86,7 @@ def _processor() -> str:
 
 
 def revision() -> str:
-    """The code that is measured, as git names it."""
+    """Measured revision (``git describe``)."""
     found = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
     )

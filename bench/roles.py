@@ -1,4 +1,4 @@
-"""Roles of the pipeline as processes: started, frozen while a backlog is laid, measured, stopped."""
+"""Role processes: start, pause while a backlog is published, measure, stop."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ _START_SECONDS: Final = 120.0
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Poll a condition.
+    """Poll until a condition holds.
 
-    :raises TimeoutError: it did not hold in time.
+    :raises TimeoutError: it does not hold in time.
     """
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {seconds:g} s")
+            raise TimeoutError(f"timed out after {seconds:g} s waiting until {what}")
         time.sleep(0.02)
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The variables by which a child process sees the same servers and names."""
+    """Environment variables that give a child process the same servers and names."""
     assert settings.database_url is not None
     return {
         **os.environ,
@@ -48,7 +48,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 class RoleProcess:
-    """One running role of the product."""
+    """One running role."""
 
     def __init__(self, settings: Settings, role: str, folder: Path, number: int) -> None:
         self.role = role
@@ -65,25 +65,25 @@ class RoleProcess:
         self._ready = ready
 
     def log_tail(self) -> str:
-        """The last lines it logged."""
+        """Last part of its log."""
         return f"{self.role}: {self._log.read_text(errors='replace')[-1000:]}"
 
     @property
     def ready(self) -> bool:
-        """Whether it does its work.
+        """Return whether the role is ready.
 
-        :raises RuntimeError: it has ended.
+        :raises RuntimeError: the process has exited.
         """
         if self._process.poll() is not None:
-            raise RuntimeError(f"ended with {self._process.returncode}: {self.log_tail()}")
+            raise RuntimeError(f"exited with {self._process.returncode}: {self.log_tail()}")
         return has_announced(self._ready, self._process.pid)
 
-    def leads(self) -> bool:
-        """Whether a relay publishes."""
+    def is_leading(self) -> bool:
+        """Return whether this relay is the leader."""
         return self.ready and "relay.leading" in self._log.read_text(errors="replace")
 
     def partitions(self) -> set[int]:
-        """The partitions that an applier owns, by its log."""
+        """Partitions that an applier owns, from its log."""
         owned: set[int] = set()
         for line in self._log.read_bytes().splitlines():
             if b"applier.assigned" in line:
@@ -93,15 +93,15 @@ class RoleProcess:
         return owned
 
     def freeze(self) -> None:
-        """Stop it where it is (SIGSTOP); shorter than a session of Kafka's."""
+        """Pause the process (SIGSTOP); must stay shorter than the consumer group's session timeout."""
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let it go on."""
+        """Resume the process."""
         self._process.send_signal(signal.SIGCONT)
 
     def memory(self) -> dict[str, float]:
-        """MiB: resident now and at most so far, and the proportional share of it (proc(5))."""
+        """Memory in MiB: resident, peak resident, and proportional share (proc(5))."""
         kib = {}
         for name in ("status", "smaps_rollup"):
             for line in Path(f"/proc/{self._process.pid}/{name}").read_text().splitlines():
@@ -115,12 +115,12 @@ class RoleProcess:
         }
 
     def processor_seconds(self) -> float:
-        """Processor time so far, of all its threads."""
+        """Processor time so far, over all threads."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def end(self) -> None:
-        """SIGTERM, then SIGKILL."""
+        """Stop the process: SIGTERM, then SIGKILL."""
         with contextlib.suppress(ProcessLookupError):
             self.thaw()
             self._process.terminate()
@@ -133,7 +133,7 @@ class RoleProcess:
 
 @contextlib.contextmanager
 def running(settings: Settings, roles: Sequence[str]) -> Iterator[list[RoleProcess]]:
-    """Run roles (a name as often as it is wanted) until the block ends; they are at work when it begins."""
+    """Run roles for the duration of a block, ready at its start; repeat a name for several processes."""
     with tempfile.TemporaryDirectory(prefix="interactions-bench-roles-") as folder:
         processes: list[RoleProcess] = []
         try:
@@ -142,9 +142,9 @@ def running(settings: Settings, roles: Sequence[str]) -> Iterator[list[RoleProce
             appliers = [process for process in processes if process.role == "applier"]
             relays = [process for process in processes if process.role == "relay"]
             wait_until(lambda: all(p.ready for p in processes), _START_SECONDS, "the roles are ready")
-            wait_until(lambda: all(p.leads() for p in relays), _START_SECONDS, "the relay leads")
+            wait_until(lambda: all(p.is_leading() for p in relays), _START_SECONDS, "the relay leads")
             wait_until(
-                lambda: _shared_out(appliers, settings.topic_partitions),
+                lambda: _all_assigned(appliers, settings.topic_partitions),
                 _START_SECONDS,
                 "every applier owns partitions",
             )
@@ -157,6 +157,6 @@ def running(settings: Settings, roles: Sequence[str]) -> Iterator[list[RoleProce
                 process.end()
 
 
-def _shared_out(appliers: Sequence[RoleProcess], partitions: int) -> bool:
+def _all_assigned(appliers: Sequence[RoleProcess], partitions: int) -> bool:
     owned = [process.partitions() for process in appliers]
     return not owned or (all(owned) and sum(map(len, owned)) == partitions == len(set().union(*owned)))

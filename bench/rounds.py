@@ -1,4 +1,4 @@
-"""Runs arms in rounds: every arm once a round, so that what drifts on the machine drifts for all of them."""
+"""Run scenarios in rounds, each once per round, so that drift of the machine affects all alike."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 
-from bench.context import Arm, Bench
-from bench.registry import GROUPS, MEASURES, PORTRAIT, Group
+from bench.context import Bench, Scenario
+from bench.registry import GROUPS, METRICS, PROFILE_SCENARIOS, Group
 
-#: Told of each sample: the arm, its number, of how many, and the seconds it took (``None``: it begins).
-Told = Callable[[str, int, int, float | None], None]
+#: Progress hook: scenario, round, number of rounds, seconds taken (``None`` at the start).
+OnProgress = Callable[[str, int, int, float | None], None]
 
 
-def wanted_arms(only: Sequence[str]) -> set[str]:
-    """The arms that the named measures need; all of them, and the portrait's, when none is named.
+def wanted_scenarios(only: Sequence[str]) -> set[str]:
+    """Scenarios that the named metrics need; without names, all of them and those of the profile.
 
-    :raises ValueError: a name is unknown.
+    :raises ValueError: a metric is unknown.
     """
-    known = {measure.id: measure for measure in MEASURES}
+    known = {metric.id: metric for metric in METRICS}
     unknown = [name for name in only if name not in known]
     if unknown:
-        raise ValueError(f"there is no measure {', '.join(unknown)}; there are {', '.join(known)}")
+        raise ValueError(f"unknown metric: {', '.join(unknown)}; known: {', '.join(known)}")
     chosen = [known[name] for name in only] or list(known.values())
-    arms = {arm for measure in chosen for arm in measure.arms}
-    return arms if only else arms | set(PORTRAIT)
+    scenarios = {scenario for metric in chosen for scenario in metric.scenarios}
+    return scenarios if only else scenarios | set(PROFILE_SCENARIOS)
 
 
-def plan(bench: Bench, arms: Iterable[str]) -> list[tuple[str, Arm, int, int]]:
-    """What is still to run, in order: name, arm, number of the round, rounds in all."""
-    chosen = set(arms)
+def plan(bench: Bench, scenarios: Iterable[str]) -> list[tuple[str, Scenario, int, int]]:
+    """Remaining steps, in order: name, scenario, round number, number of rounds."""
+    chosen = set(scenarios)
     return [
         step
         for group in GROUPS
@@ -38,25 +38,27 @@ def plan(bench: Bench, arms: Iterable[str]) -> list[tuple[str, Arm, int, int]]:
     ]
 
 
-def _round(bench: Bench, group: Group, chosen: set[str], number: int) -> Iterable[tuple[str, Arm, int, int]]:
-    for name, arm in group.arms.items():
+def _round(
+    bench: Bench, group: Group, chosen: set[str], number: int
+) -> Iterable[tuple[str, Scenario, int, int]]:
+    for name, scenario in group.scenarios.items():
         if name in chosen and bench.samples.count(name) <= number:
-            yield name, arm, number, group.rounds(bench.sizes)
+            yield name, scenario, number, group.rounds(bench.sizes)
 
 
-def run(bench: Bench, arms: Iterable[str], told: Told) -> None:
-    """Run what is left; every sample is kept at once. An arm that fails says why and is not run again."""
+def run(bench: Bench, scenarios: Iterable[str], on_progress: OnProgress) -> None:
+    """Run the remaining steps; each sample is saved at once. A scenario that fails is not run again."""
     failed: set[str] = set()
-    for name, arm, number, rounds in plan(bench, arms):
+    for name, scenario, number, rounds in plan(bench, scenarios):
         if name in failed:
             continue
-        told(name, number + 1, rounds, None)
+        on_progress(name, number + 1, rounds, None)
         began = time.monotonic()
         try:
-            sample = arm(bench)
-        except Exception as error:  # noqa: BLE001 - one arm that cannot be run must not hide the others
+            sample = scenario(bench)
+        except Exception as error:  # noqa: BLE001 - one failing scenario must not hide the others
             failed.add(name)
             traceback.print_exc()
             sample = {"error": f"{type(error).__name__}: {error}"[:500]}
         bench.samples.add(name, sample)
-        told(name, number + 1, rounds, time.monotonic() - began)
+        on_progress(name, number + 1, rounds, time.monotonic() - began)

@@ -1,4 +1,4 @@
-"""What the arms of a run have measured so far, kept in a journal so that an interrupted run can go on."""
+"""Samples taken so far, kept in a journal so that an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -8,56 +8,56 @@ from typing import Any
 
 import orjson
 
-#: The figures of one run of an arm, by name; or ``{"error": reason}``.
+#: Figures of one run of a scenario, by name; or ``{"error": reason}``.
 Sample = dict[str, Any]
 
 
 class MissingSample(Exception):
-    """A figure is wanted of an arm that could not be run."""
+    """A scenario that a figure needs did not run or failed."""
 
 
 class Samples:
-    """Samples by arm, in the order of the rounds.
+    """Samples by scenario, in round order.
 
-    :param journal: where every sample is appended; what it holds already is taken over.
+    :param journal: file to append every sample to; its present contents are loaded.
     """
 
     def __init__(self, journal: Path) -> None:
         self._journal = journal
-        self._by_arm: dict[str, list[Sample]] = {}
+        self._by_scenario: dict[str, list[Sample]] = {}
         if journal.exists():
             for line in journal.read_bytes().splitlines():
                 entry = orjson.loads(line)
                 if "error" in entry["sample"]:
-                    continue  # tried again
-                self._by_arm.setdefault(entry["arm"], []).append(entry["sample"])
+                    continue  # retried
+                self._by_scenario.setdefault(entry["scenario"], []).append(entry["sample"])
 
-    def count(self, arm: str) -> int:
-        """How often an arm has run."""
-        return len(self._by_arm.get(arm, []))
+    def count(self, scenario: str) -> int:
+        """Number of samples of a scenario."""
+        return len(self._by_scenario.get(scenario, []))
 
-    def add(self, arm: str, sample: Sample) -> None:
-        """Keep a sample."""
-        self._by_arm.setdefault(arm, []).append(sample)
+    def add(self, scenario: str, sample: Sample) -> None:
+        """Add a sample and append it to the journal."""
+        self._by_scenario.setdefault(scenario, []).append(sample)
         with self._journal.open("ab") as file:
-            file.write(orjson.dumps({"arm": arm, "sample": sample}) + b"\n")
+            file.write(orjson.dumps({"scenario": scenario, "sample": sample}) + b"\n")
 
-    def all(self, arm: str) -> Sequence[Sample]:
-        """Every sample of an arm.
+    def all(self, scenario: str) -> Sequence[Sample]:
+        """Every sample of a scenario.
 
-        :raises MissingSample: it did not run, or failed; the message says why.
+        :raises MissingSample: the scenario did not run, or failed; the message has the reason.
         """
-        found = self._by_arm.get(arm, [])
+        found = self._by_scenario.get(scenario, [])
         if not found:
-            raise MissingSample(f"{arm} did not run")
+            raise MissingSample(f"{scenario} did not run")
         for sample in found:
             if "error" in sample:
-                raise MissingSample(f"{arm}: {sample['error']}")
+                raise MissingSample(f"{scenario}: {sample['error']}")
         return found
 
-    def series(self, arm: str, figure: str) -> list[float]:
-        """One figure of an arm, round by round.
+    def series(self, scenario: str, figure: str) -> list[float]:
+        """One figure of a scenario, per round.
 
         :raises MissingSample: as :meth:`all`.
         """
-        return [float(sample[figure]) for sample in self.all(arm)]
+        return [float(sample[figure]) for sample in self.all(scenario)]

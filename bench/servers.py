@@ -1,4 +1,4 @@
-"""Servers of the run's own, with durable settings that are asked for, not assumed."""
+"""Servers for one run; their durability settings are verified, not assumed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHOWN: Final = (
 
 @contextlib.contextmanager
 def own_servers(progress: Progress) -> Iterator[Settings]:
-    """Kafka, Postgres and the registry for the length of a block; nothing of them is left behind."""
+    """Run Kafka, Postgres and the registry for the duration of a block, and remove their data afterwards."""
     outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(ENV_PREFIX)}
     home = Path(tempfile.mkdtemp(prefix="interactions-bench-"))
     try:
@@ -55,14 +55,14 @@ def own_servers(progress: Progress) -> Iterator[Settings]:
 
 
 def on_database(settings: Settings, name: str) -> Settings:
-    """The same servers, another database."""
+    """Settings for another database on the same servers."""
     assert settings.database_url is not None
     url = urlsplit(settings.database_url.get_secret_value())._replace(path=f"/{name}").geturl()
     return settings.model_copy(update={"database_url": SecretStr(url)})
 
 
 def administer(settings: Settings, statement: sql.Composed | str) -> list[tuple[Any, ...]]:
-    """Run one statement outside a transaction; its rows, if it has any."""
+    """Run one statement outside a transaction; returns its rows, if any."""
     with connect(
         on_database(settings, "postgres"), application_name="interactions-bench", autocommit=True
     ) as connection:
@@ -71,26 +71,26 @@ def administer(settings: Settings, statement: sql.Composed | str) -> list[tuple[
 
 
 def durable_settings(settings: Settings) -> dict[str, str]:
-    """The settings under which figures are taken, as the servers give them.
+    """Read the server settings that the figures depend on.
 
-    :raises AssertionError: a setting is not the durable one; no figure is worth anything then.
+    :raises AssertionError: a durability setting is off, which would make every figure meaningless.
     """
     names = (*_DURABLE, *_SHOWN, "track_commit_timestamp")
     found = {name: str(administer(settings, f"SHOW {name}")[0][0]) for name in names}
     for name, wanted in _DURABLE.items():
         if found[name] != wanted:
-            raise AssertionError(f"{name} is {found[name]}; the bench runs with {wanted} only")
+            raise AssertionError(f"{name} is {found[name]}; the bench requires {wanted}")
     try:
         make_producer(settings, acks="1")
     except KafkaException:
-        found["acks"] = "all"  # an idempotent producer cannot be made with less
+        found["acks"] = "all"  # an idempotent producer refuses anything less
     else:
-        raise AssertionError("our producers can be made without acks=all")
+        raise AssertionError("producers can be created without acks=all")
     return found
 
 
 def checkpoint(settings: Settings) -> int:
-    """Make a checkpoint, so that the next writes pay for whole page images again; how many there were."""
+    """Force a checkpoint, so that following writes pay for full page images; returns their count so far."""
     administer(settings, "CHECKPOINT")
     return int(administer(settings, "SELECT num_done FROM pg_stat_checkpointer")[0][0])
 
@@ -101,11 +101,11 @@ def _keep_commit_timestamps(settings: Settings) -> None:
     assert running is not None
     pid = next(record.pid for record in running.processes if record.role == "postgres")
     assert pid is not None
-    os.kill(pid, signal.SIGINT)  # a fast shutdown; the stack's supervisor starts it again
+    os.kill(pid, signal.SIGINT)  # fast shutdown; the stack's supervisor restarts it
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         with contextlib.suppress(Retry, OSError):
             if administer(settings, "SHOW track_commit_timestamp")[0][0] == "on":
                 return
         time.sleep(0.1)
-    raise AssertionError("Postgres did not come back with track_commit_timestamp")
+    raise AssertionError("Postgres did not restart with track_commit_timestamp = on")

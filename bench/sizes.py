@@ -1,4 +1,4 @@
-"""How much work a run does: the whole measurement, or a quick one of ten minutes."""
+"""Sizes of a run: the full measurement, or a quick one of ten minutes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sizes:
-    """The amounts of a run.
+    """Amounts of work in a run.
 
-    :param rounds: repetitions of every arm; arms take turns within a round.
-    :param commands: commands of one throughput sample; ``warm_up`` of them come before the clock starts.
-    :param entities: customers they are spread over.
-    :param row_by_row: commands of a sample of the slow baseline.
-    :param latency_seconds: length of one sample of the latencies; ``latency_rounds`` of each load.
-    :param few_rows, many_rows: interactions in the tables of the growth measure.
-    :param logged_rows: rows of the command log and of the outbox beside ``few_rows``; ten times as many
-        beside ``many_rows``.
-    :param mirrored_changes: changes of one sample of the connectors' fairness; it has ``latency_rounds``.
+    :param rounds: runs of every scenario; scenarios take turns within a round.
+    :param commands: commands per throughput sample, after ``warm_up`` commands outside the clock.
+    :param entities: customers that the commands are spread over.
+    :param row_by_row: commands per sample of the row-by-row baseline.
+    :param latency_seconds: length of one latency sample; each load has ``latency_rounds`` samples.
+    :param few_rows, many_rows: interactions in the small and large tables of P11.
+    :param logged_rows: rows of the command log and the outbox next to ``few_rows``; ten times as many
+        next to ``many_rows``.
+    :param mirrored_changes: changes per connector fairness sample, of which there are ``latency_rounds``.
     """
 
     rounds: int

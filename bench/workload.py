@@ -1,4 +1,4 @@
-"""Commands as publishers send them: JSON CloudEvents, seeded, so that every arm gets the same ones."""
+"""Workload: JSON CloudEvents as publishers send them, seeded, so that every scenario gets the same ones."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ class Message(NamedTuple):
 
 
 def stable_id(*parts: object) -> str:
-    """A UUID text that follows from its parts; ``md5(text)::uuid`` in Postgres makes the same one."""
+    """Derive a UUID from its parts; equals ``md5(text)::uuid`` in Postgres."""
     digest = hashlib.md5("/".join(map(str, parts)).encode(), usedforsecurity=False).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
 
 def entity_ids(count: int) -> list[str]:
-    """The first customers, by id."""
+    """Ids of the first ``count`` customers."""
     return [stable_id("entity", number) for number in range(count)]
 
 
 def entity_upserts(count: int) -> list[Message]:
-    """The commands that create the first customers."""
+    """Commands that create the first ``count`` customers."""
     return [
         _message("entity.upsert", entity, f"entity-{number}", _person(entity, number))
         for number, entity in enumerate(entity_ids(count))
@@ -49,7 +49,7 @@ def entity_upserts(count: int) -> list[Message]:
 
 
 def creates(count: int, entities: Sequence[str], seed: str) -> list[Message]:
-    """Planned interactions, spread evenly over customers in random order; all of them apply."""
+    """Creates of planned interactions, spread evenly over the customers in random order; all apply."""
     chance = random.Random(seed)
     messages = []
     for number in range(count):
@@ -66,9 +66,9 @@ def creates(count: int, entities: Sequence[str], seed: str) -> list[Message]:
 
 
 def mixed(count: int, entities: int, seed: str, used: set[int]) -> list[Message]:
-    """Half creates; the rest moves or completes a stored, planned interaction (see ``bench.tables``).
+    """Half creates; the rest reschedules or completes a stored planned interaction (see ``bench.tables``).
 
-    :param used: numbers of stored interactions that commands have named before; they are not named again.
+    :param used: numbers of stored interactions already named by a command; none is named twice.
     """
     chance = random.Random(seed)
     messages = []
@@ -96,7 +96,7 @@ def mixed(count: int, entities: int, seed: str, used: set[int]) -> list[Message]
 
 
 def mirrored_creates(count: int, entity: str) -> list[Message]:
-    """Planned calls of one customer with known ids, to be renamed by :func:`retitles`."""
+    """Creates of planned calls of one customer with known ids, for :func:`retitles`."""
     return [
         _message(
             "interaction.create",
@@ -109,7 +109,7 @@ def mirrored_creates(count: int, entity: str) -> list[Message]:
 
 
 def retitles(count: int, interactions: int, entity: str) -> list[Message]:
-    """New titles, ``Change <number>``, for the interactions of :func:`mirrored_creates` in turn."""
+    """Updates with the title ``Change <number>`` for the interactions of :func:`mirrored_creates` in turn."""
     return [
         _message(
             "interaction.update",
@@ -122,8 +122,8 @@ def retitles(count: int, interactions: int, entity: str) -> list[Message]:
 
 
 def with_poison(messages: Sequence[Message], every: int = 100) -> list[Message]:
-    """The same commands with one bad record after each ``every - 1``: no JSON, an unknown field, a type
-    that does not exist, and a key that is not the customer's, in turn."""
+    """Insert one bad record per ``every - 1`` commands: invalid JSON, an unknown field, an unknown type, and
+    a key that is not the customer's, in turn."""
     mixed_in: list[Message] = []
     for number, message in enumerate(messages):
         if number % (every - 1) == 0:
@@ -135,9 +135,9 @@ def with_poison(messages: Sequence[Message], every: int = 100) -> list[Message]:
 def decode(
     messages: Sequence[Message], topic: str, partitions: int, ends: list[int] | None = None
 ) -> list[Command | Refused]:
-    """Commands as the applier decodes them, with places in a log of so many partitions.
+    """Decode as the applier does, with positions in a topic of ``partitions`` partitions.
 
-    :param ends: where each partition ends; moved on by what is added.
+    :param ends: log end offset per partition; advanced by what is added.
     """
     ends = ends if ends is not None else [0] * partitions
     now = int(time.time() * 1000)

@@ -18,7 +18,7 @@ from schemas.errors import InteractionsError, Stop
 
 if TYPE_CHECKING:
     from audit.findings import Report
-    from audit.history import Rec
+    from audit.history import Record
 
 _HELP = """Check the pipeline's laws on its topics and tables, independently of the code that wrote them.
 
@@ -69,18 +69,18 @@ def audit(
 ) -> None:
     """Check the pipeline's laws."""
     # The auditor's clients take a second to load, which the other commands do without.
-    from audit.quiescence import wait_for_rest
+    from audit.quiescence import wait_for_quiescence
     from audit.report_view import show
 
     try:
         accepted = _ids(known)
         settings = load_settings()
-        rested = wait_for_rest(settings, wait) if wait else True
+        rested = wait_for_quiescence(settings, wait) if wait else True
         report = run_audit(settings)
     except InteractionsError as error:
         sys.stderr.write(f"The audit could not be made: {error}\n")
         raise typer.Exit(2) from None
-    report.forgive(accepted)
+    report.mark_known(accepted)
     if not rested:
         report.note(f"the pipeline was not at rest after {wait:g} s")
     if as_json:
@@ -123,7 +123,7 @@ def run_audit(settings: Settings) -> Report:
         transient=True,
     )
 
-    def track(what: str, records: Iterable[Rec], total: int) -> Iterable[Rec]:
+    def track(what: str, records: Iterable[Record], total: int) -> Iterable[Record]:
         return progress.track(records, total=total, description=what, update_period=0.5)
 
     # Millions of small objects that all live to the end: the collector would only walk them in vain.

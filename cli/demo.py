@@ -89,7 +89,7 @@ def demo(
 
 def _show(settings: Settings, dictionaries: list[Sample], week: list[Sample]) -> bool:
     """Publish and show; whether everything is as it must be."""
-    from audit.quiescence import wait_for_rest
+    from audit.quiescence import wait_for_quiescence
     from audit.report_view import show
     from cli.audit_command import run_audit
     from cli.demo_check import check_outcomes
@@ -105,7 +105,7 @@ def _show(settings: Settings, dictionaries: list[Sample], week: list[Sample]) ->
             out.print(f"NOT AS EXPECTED: {line}", markup=False)
     else:
         out.print("Each command has exactly the outcome that its author expected.\n")
-    rested = wait_for_rest(settings, _REST_SECONDS)
+    rested = wait_for_quiescence(settings, _REST_SECONDS)
     now = datetime.now(UTC)
     out.print(next_table(next_interactions(settings, now=now, limit=15), now))
     audit = run_audit(settings)

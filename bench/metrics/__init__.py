@@ -1,1 +1,1 @@
-"""The measures, one a file: which arms they need, and how their figure follows from the samples."""
+"""Metrics, one per file: the scenarios they need, and how the figure follows from the samples."""

@@ -1,9 +1,9 @@
-"""C1: p99 of confirmed POSTs while a provider hangs ÷ while it answers and everything is mirrored."""
+"""C1: p99 of confirmed POSTs while the provider hangs ÷ while it responds and everything is mirrored."""
 
 from __future__ import annotations
 
 from bench.arithmetic import median
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -21,12 +21,12 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="C1",
-    title="Sync: p99 of a confirmed POST with a hung provider ÷ with one that answers",
+    title="Sync: p99 of a confirmed POST with a hung provider ÷ with a responding one",
     floor=1.1,
     aim=1.0,
     upper=True,
-    arms=("confirmed_post", "writes_provider_up", "writes_provider_down"),
+    scenarios=("confirmed_post", "writes_provider_up", "writes_provider_down"),
     take=_take,
 )

@@ -1,17 +1,17 @@
-"""C2: p99 of a healthy integration's change beside three hostile ones ÷ alone."""
+"""C2: p99 of a healthy integration's changes next to three hostile ones ÷ alone."""
 
 from __future__ import annotations
 
 from bench.arithmetic import percentile, ratios, spread
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.samples import Samples
 
 
 def _take(samples: Samples) -> Figure:
-    # A round has too few changes for a 99th percentile of its own, so those of all rounds count together.
-    beside = _together(samples, "changes_beside_hostile")
-    alone = _together(samples, "changes_alone")
-    rounds = [samples.series(arm, "p99") for arm in ("changes_beside_hostile", "changes_alone")]
+    # One round has too few changes for a 99th percentile, so all rounds are pooled.
+    beside = _pooled(samples, "changes_beside_hostile")
+    alone = _pooled(samples, "changes_alone")
+    rounds = [samples.series(scenario, "p99") for scenario in ("changes_beside_hostile", "changes_alone")]
     pairs = min(map(len, rounds))
     found = ratios(rounds[0][:pairs], rounds[1][:pairs])
     return Figure(
@@ -29,23 +29,23 @@ def _take(samples: Samples) -> Figure:
             ),
             "refused_by_limit": sum(
                 int(value)
-                for arm in ("changes_alone", "changes_beside_hostile")
-                for value in samples.series(arm, "refused_by_limit")
+                for scenario in ("changes_alone", "changes_beside_hostile")
+                for value in samples.series(scenario, "refused_by_limit")
             ),
         },
     )
 
 
-def _together(samples: Samples, arm: str) -> list[float]:
-    return [seconds for sample in samples.all(arm) for seconds in sample["seconds"]]
+def _pooled(samples: Samples, scenario: str) -> list[float]:
+    return [seconds for sample in samples.all(scenario) for seconds in sample["seconds"]]
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="C2",
-    title="Sync: p99 of a healthy integration's change beside three hostile ones ÷ alone",
+    title="Sync: p99 of a healthy integration's changes next to three hostile ones ÷ alone",
     floor=1.5,
     aim=1.1,
     upper=True,
-    arms=("changes_alone", "changes_beside_hostile"),
+    scenarios=("changes_alone", "changes_beside_hostile"),
     take=_take,
 )

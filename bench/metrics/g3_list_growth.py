@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -13,12 +13,12 @@ def _take(samples: Samples) -> Figure:
     return ratio_of(("many_p99_ms", many), ("few_p99_ms", few))
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="G3",
     title="HTTP: p99 of lists, 1 million interactions ÷ 10 thousand",
     floor=1.5,
     aim=1.2,
     upper=True,
-    arms=("list_pages",),
+    scenarios=("list_pages",),
     take=_take,
 )

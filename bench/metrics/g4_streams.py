@@ -1,30 +1,30 @@
-"""G4: event streams held at once, counted by those that are told of a change."""
+"""G4: concurrent event streams, counted by those that are notified of a change."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.samples import Samples
 
 
 def _take(samples: Samples) -> Figure:
-    told = samples.series("open_streams", "told")
+    notified = samples.series("open_streams", "notified")
     return Figure(
-        min(told),
+        min(notified),
         {
-            "seconds_until_the_last_is_told": round(median(samples.series("open_streams", "seconds")), 3),
+            "seconds_until_last_notified": round(median(samples.series("open_streams", "seconds")), 3),
             "kib_per_stream": round(median(samples.series("open_streams", "kib_per_stream")), 1),
-            "rounds": len(told),
+            "rounds": len(notified),
         },
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="G4",
-    title="HTTP: open event streams that are told of a change",
+    title="HTTP: open event streams notified of a change",
     floor=2000,
     aim=2000,
-    arms=("open_streams",),
+    scenarios=("open_streams",),
     take=_take,
 )

@@ -1,8 +1,8 @@
-"""P10: healthy commands a second among one per cent of bad records ÷ without them."""
+"""P10: healthy commands per second with 1 % bad records ÷ without."""
 
 from __future__ import annotations
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -15,11 +15,11 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P10",
     title="healthy commands among 1 % poison ÷ clean",
     floor=0.90,
     aim=0.97,
-    arms=("end_to_end", "poison"),
+    scenarios=("end_to_end", "poison"),
     take=_take,
 )

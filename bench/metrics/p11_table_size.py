@@ -1,8 +1,8 @@
-"""P11: the rate on large tables ÷ on small ones."""
+"""P11: rate on large tables ÷ on small ones."""
 
 from __future__ import annotations
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -14,16 +14,16 @@ def _take(samples: Samples) -> Figure:
         ("small_per_second", samples.series("growth", "few_rate")),
         large_interactions=last["many"],
         small_interactions=last["few"],
-        log_and_outbox="10 × as many rows beside the large tables",
-        work="half creates, a quarter completions, a quarter moved dates, through SQL only",
+        log_and_outbox="10 × as many rows next to the large tables",
+        work="half creates, a quarter completions, a quarter reschedules, through SQL only",
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P11",
     title="10 million interactions (quick run: 1 million), 10 × log and outbox ÷ 100 thousand",
     floor=0.80,
     aim=0.95,
-    arms=("growth",),
+    scenarios=("growth",),
     take=_take,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -14,11 +14,11 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P12",
     title="hot keys: all commands on 10 customers ÷ spread",
     floor=0.7,
     aim=0.9,
-    arms=("end_to_end", "hot_keys"),
+    scenarios=("end_to_end", "hot_keys"),
     take=_take,
 )

@@ -1,9 +1,9 @@
-"""P13: the resident memory of an applier under load, at its peak."""
+"""P13: peak resident memory of an applier under load."""
 
 from __future__ import annotations
 
 from bench.arithmetic import median, spread
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.samples import Samples
 
 
@@ -21,13 +21,13 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P13",
     title="resident memory of an applier under load, peak",
     floor=200.0,
     aim=120.0,
     upper=True,
     unit="MiB",
-    arms=("end_to_end",),
+    scenarios=("end_to_end",),
     take=_take,
 )

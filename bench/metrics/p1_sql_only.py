@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -28,11 +28,11 @@ def _commands(samples: Samples) -> float:
     return median(samples.series("sql_only", "commands"))
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P1",
     title="all effects through SQL only ÷ raw COPY of the same rows",
     floor=0.60,
     aim=0.80,
-    arms=("sql_only",),
+    scenarios=("sql_only",),
     take=_take,
 )

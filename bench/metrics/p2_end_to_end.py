@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -19,11 +19,11 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P2",
     title="end to end (record → committed, result sent) ÷ through SQL only",
     floor=0.80,
     aim=0.95,
-    arms=("sql_only", "end_to_end"),
+    scenarios=("sql_only", "end_to_end"),
     take=_take,
 )

@@ -1,8 +1,8 @@
-"""P3: end to end ÷ the same rules one command, one transaction at a time in a stock Faust agent."""
+"""P3: end to end ÷ the same rules in a stock Faust agent, one command per transaction."""
 
 from __future__ import annotations
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -14,11 +14,11 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P3",
     title="end to end ÷ the same rules row by row, SQLAlchemy in a stock Faust agent",
     floor=10.0,
     aim=18.0,
-    arms=("end_to_end", "stock_faust"),
+    scenarios=("end_to_end", "stock_faust"),
     take=_take,
 )

@@ -1,16 +1,16 @@
-"""P4: end to end ÷ the best peer, which only upserts the interaction row."""
+"""P4: end to end ÷ the fastest peer, which only upserts the interaction row."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
 
 def _take(samples: Samples) -> Figure:
-    # A peer that cannot be run is a figure that is missing: the best might have been that one.
+    # A peer that cannot run makes the figure missing: it might have been the fastest.
     peers = {
         "debezium_jdbc_sink": samples.series("debezium_sink", "rate"),
         "quixstreams_postgresql_sink": samples.series("quix", "rate"),
@@ -24,11 +24,11 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P4",
     title="end to end ÷ the best peer doing less (upserts of the interaction row)",
     floor=1.0,
     aim=2.0,
-    arms=("end_to_end", "debezium_sink", "quix"),
+    scenarios=("end_to_end", "debezium_sink", "quix"),
     take=_take,
 )

@@ -1,10 +1,10 @@
-"""P5: duplicates ÷ first time, through SQL only: the slower of redelivered and repeated commands."""
+"""P5: duplicates ÷ first time, through SQL only; the slower of redelivered and repeated commands."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -22,11 +22,11 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P5",
     title="redelivered (duplicate) commands ÷ first time",
     floor=3.0,
     aim=5.0,
-    arms=("sql_only", "end_to_end"),
+    scenarios=("sql_only", "end_to_end"),
     take=_take,
 )

@@ -1,10 +1,10 @@
-"""P6: the relay's drain ÷ the rate of effects, in the same unit: commands whose events are out."""
+"""P6: the relay's drain rate ÷ the end-to-end rate, both in commands per second."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -19,11 +19,11 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P6",
-    title="relay drain (transactional) ÷ effects, both in commands a second",
+    title="relay drain (transactional) ÷ effects, both in commands per second",
     floor=1.5,
     aim=3.0,
-    arms=("end_to_end",),
+    scenarios=("end_to_end",),
     take=_take,
 )

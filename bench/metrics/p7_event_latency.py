@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.arithmetic import median, spread
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.samples import Samples
 
 _TIMES = (
@@ -31,12 +31,12 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P7",
     title="p99 commit → event readable ÷ (commit p50 + acknowledgement p50), half load",
     floor=10.0,
     aim=4.0,
     upper=True,
-    arms=("capacity", "half_load"),
+    scenarios=("capacity", "half_load"),
     take=_take,
 )

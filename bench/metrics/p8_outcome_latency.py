@@ -1,9 +1,9 @@
-"""P8: p99 from the intended moment of publishing to the outcome received, at half load ÷ at a tenth."""
+"""P8: p99 from the intended publish time to the received outcome, at half load ÷ at a tenth."""
 
 from __future__ import annotations
 
 from bench.arithmetic import median, ratios, spread
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.samples import Samples
 
 
@@ -29,12 +29,12 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P8",
     title="p99 publish → outcome received, half load ÷ a tenth",
     floor=3.0,
     aim=1.5,
     upper=True,
-    arms=("capacity", "half_load", "tenth_load"),
+    scenarios=("capacity", "half_load", "tenth_load"),
     take=_take,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.ratio import ratio_of
 from bench.samples import Samples
 
@@ -14,11 +14,11 @@ def _take(samples: Samples) -> Figure:
     )
 
 
-MEASURE = Measure(
+METRIC = Metric(
     id="P9",
     title="two applier processes ÷ one (two cores, shared with the servers)",
     floor=1.2,
     aim=1.6,
-    arms=("end_to_end", "two_processes"),
+    scenarios=("end_to_end", "two_processes"),
     take=_take,
 )

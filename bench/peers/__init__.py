@@ -1,1 +1,1 @@
-"""What others do with the same records, each in its documented best configuration (see README.md here)."""
+"""Peers on the same records, each in its documented best configuration (see README.md in this folder)."""

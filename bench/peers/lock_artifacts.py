@@ -1,4 +1,4 @@
-"""Write ``artifacts.lock`` anew: Kafka Connect and Debezium's JDBC sink, each file with its SHA-256.
+"""Regenerate ``artifacts.lock``: Kafka Connect and Debezium's JDBC sink, each file with its SHA-256.
 
 Run as ``python -m bench.peers.lock_artifacts`` after changing a version.
 """
@@ -13,7 +13,7 @@ from jgo.maven import MavenContext
 from bench.peers.debezium import LOCK, VERSION
 
 CONNECT: Final = "4.3.1"
-#: What Jetty 12 and Jersey 3.1 need; the resolver would choose older ones.
+#: Versions that Jetty 12 and Jersey 3.1 need; the resolver would pick older ones.
 NAMED: Final = (
     "jakarta.ws.rs:jakarta.ws.rs-api:3.1.0",
     "jakarta.servlet:jakarta.servlet-api:6.0.0",
@@ -23,7 +23,7 @@ NAMED: Final = (
 
 
 def main() -> None:
-    """Resolve, download what is missing, write the lock."""
+    """Resolve, download missing files, write the lock."""
     context = MavenContext()
     names = ("connect-runtime", "connect-json", "connect-transforms", "connect-api", "kafka-clients")
     asked = [context.create_dependency(f"org.apache.kafka:{name}:{CONNECT}") for name in names]

@@ -1,7 +1,7 @@
-"""The plain way: FastAPI and psycopg, one INSERT of the same row in one transaction, 201.
+"""Baseline: FastAPI and psycopg, one INSERT of the same row per transaction, then 201.
 
-Run as ``python -m bench.peers.plain_insert PORT``; ``INTERACTIONS_DATABASE_URL`` says where. It has no
-outcome, no log, no events, no projection, no token: the least that "saved" can mean.
+Run as ``python -m bench.peers.plain_insert PORT`` with ``INTERACTIONS_DATABASE_URL`` set. No outcome, log,
+events, projection or token: the least that "saved" can mean.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, 'planned', %s, %s, 'manual', 1, 1, 0, now(),
 
 
 class Body(BaseModel):
-    """The same body that the gateway takes."""
+    """Request body, the same as the gateway's."""
 
     entityId: UUID  # noqa: N815
     interactionType: str  # noqa: N815
@@ -44,7 +44,7 @@ class Body(BaseModel):
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """The pool."""
+    """Open and close the connection pool."""
     async with AsyncConnectionPool(
         kwargs=connection_parameters(load_settings()), min_size=2, max_size=10, open=False
     ) as pool:
@@ -79,7 +79,7 @@ async def create(body: Body, request: Request) -> dict[str, Any]:
 
 @app.get("/readyz")
 async def readyz() -> dict[str, str]:
-    """It listens."""
+    """Report readiness."""
     return {"status": "ready"}
 
 

@@ -1,4 +1,4 @@
-"""A peer as a process: started, frozen while a backlog is laid, timed to its last row, ended."""
+"""A peer process: start, pause while a backlog is published, time to its last row, stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-_PATIENCE: Final = 240.0
+_TIMEOUT: Final = 240.0
 
 
 class Peer:
@@ -22,31 +22,31 @@ class Peer:
         self._log = log
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        """Poll a condition while the peer lives.
+        """Poll until a condition holds, while the peer runs.
 
-        :raises RuntimeError: it ended, or took too long; the message ends with its log.
+        :raises RuntimeError: the peer exited, or the time ran out; the message ends with its log.
         """
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while not condition():
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{what} never came: {self._log.read_text(errors='replace')[-1500:]}")
+                raise RuntimeError(f"{what}: not reached: {self._log.read_text(errors='replace')[-1500:]}")
             time.sleep(0.03)
 
-    def timed(self, lay: Callable[[], None], condition: Callable[[], bool], what: str) -> float:
-        """Seconds from the moment it may go on until the condition holds; ``lay`` runs while it is frozen."""
+    def timed(self, publish_backlog: Callable[[], None], condition: Callable[[], bool], what: str) -> float:
+        """Publish a backlog while the peer is paused; seconds from resuming it until the condition holds."""
         self.freeze()
-        lay()
+        publish_backlog()
         began = time.perf_counter()
         self._process.send_signal(signal.SIGCONT)
         self.wait_until(condition, what)
         return time.perf_counter() - began
 
     def freeze(self) -> None:
-        """SIGSTOP: it keeps its connections and answers nothing."""
+        """Pause the process (SIGSTOP): it keeps its connections and responds to nothing."""
         self._process.send_signal(signal.SIGSTOP)
 
     def end(self) -> None:
-        """SIGTERM, then SIGKILL."""
+        """Stop the process: SIGTERM, then SIGKILL."""
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
@@ -61,7 +61,7 @@ class Peer:
 def peer(
     arguments: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
 ) -> Iterator[Peer]:
-    """Run a peer for the length of a block."""
+    """Run a peer for the duration of a block."""
     with tempfile.NamedTemporaryFile(prefix="interactions-peer-", suffix=".log") as log:
         process = subprocess.Popen(
             list(arguments),

@@ -1,7 +1,7 @@
-"""quixstreams' PostgreSQLSink as its documentation sets it up for throughput: one batch a commit.
+"""quixstreams' PostgreSQLSink as its documentation configures it for throughput: one batch per commit.
 
-Run by an environment of its own (``quix.requirements.lock``); it imports nothing of ours. Arguments:
-brokers, topic, consumer group, host, port, database, user, table; the password comes by ``PGPASSWORD``.
+Runs in a separate environment (``quix.requirements.lock``) and imports nothing from this project. Arguments:
+brokers, topic, consumer group, host, port, database, user, table; the password is read from ``PGPASSWORD``.
 """
 
 import os

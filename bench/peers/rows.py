@@ -1,4 +1,4 @@
-"""What the peers of P4 are given: the interaction as a flat row, as JSON, and a table like ours for it."""
+"""Input of the peers of P4: the interaction as a flat JSON row, and a table for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.workload import Message, stable_id
 from runtime.postgres import Connection
 
 TABLE: Final = "peer_interactions"
-#: Column → its type for Kafka Connect: the schema name is how Debezium tells UUIDs and instants apart.
+#: Column → Kafka Connect type and schema name, by which Debezium recognizes UUIDs and instants.
 COLUMNS: Final[dict[str, tuple[str, str | None]]] = {
     "id": ("string", "io.debezium.data.Uuid"),
     "tenant_id": ("string", "io.debezium.data.Uuid"),
@@ -36,19 +36,19 @@ _NOW: Final = "2026-06-01T09:00:00.000000Z"
 
 
 def make_table(connection: Connection) -> None:
-    """A table with the columns, indexes and settings of ``customer_interactions``; no foreign keys, which
-    spares the peers their checks."""
+    """Create a table with the columns, indexes and settings of ``customer_interactions``, but without foreign
+    keys, which spares the peers their checks."""
     connection.execute(f"CREATE TABLE {TABLE} (LIKE customer_interactions INCLUDING ALL)")
     connection.commit()
 
 
 def rows_of(creates: Sequence[Message]) -> list[Message]:
-    """The row that each create command comes to, under the same key."""
+    """Resulting row of each create command, under the same key."""
     return [Message(message.key, orjson.dumps(_row(orjson.loads(message.value)))) for message in creates]
 
 
 def last_rows(partitions: int, run: str) -> tuple[list[Message], list[str]]:
-    """One more row for each partition, to be sent there last: when all are stored, everything is."""
+    """One sentinel row per partition, sent last: when all are stored, everything is."""
     ids = [stable_id("last", run, number) for number in range(partitions)]
     event: dict[str, Any] = {
         "tenantid": ids[0], "organizationid": ids[0], "entityid": ids[0], "id": "",
@@ -58,7 +58,7 @@ def last_rows(partitions: int, run: str) -> tuple[list[Message], list[str]]:
 
 
 def connect_schema() -> str:
-    """The rows' schema for Kafka Connect's JsonConverter (KIP-1054: it need not stand in every record)."""
+    """Schema of the rows for Kafka Connect's JsonConverter (KIP-1054: not repeated in every record)."""
     fields = [
         {
             "field": name,

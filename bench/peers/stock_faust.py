@@ -1,7 +1,7 @@
-"""The same rules the usual way: a stock Faust agent, one command, one transaction, with SQLAlchemy.
+"""The same rules in a stock Faust agent: one command per transaction, with SQLAlchemy.
 
-Run as ``python -m bench.peers.stock_faust``; the environment says where everything is. The agent decodes
-with our decoder and decides with our rules, so the difference is in how it reads and writes.
+Run as ``python -m bench.peers.stock_faust``; servers come from the environment. The agent uses the product's
+decoder and rules, so that the difference is only in how it reads and writes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _E, _I, _L = tables.entities, tables.interactions, tables.command_log
 _COLUMNS: Final = [_I.c[name] for name in INTERACTION]
 _ENTITY: Final[sa.BindParameter[str]] = sa.bindparam("entity")
 
-# Built once, so that SQLAlchemy compiles each of them once.
+# Built once, so that SQLAlchemy compiles each statement once.
 _KNOWN: Final = sa.select(_L.c.outcome).where(
     _L.c.tenant_id == sa.bindparam("tenant"),
     _L.c.organization_id == sa.bindparam("organization"),
@@ -65,38 +65,38 @@ _UPDATE_INTERACTION: Final = sa.update(_I).where(_I.c.id == sa.bindparam("wanted
 
 
 def apply(engine: sa.Engine, command: Command | Refused) -> Decision | None:
-    """One command in one transaction; ``None`` when it was carried out before."""
+    """Apply one command in one transaction; ``None`` for a duplicate."""
     tenant, organization, command_id = log_identity(command)
     with engine.begin() as connection:
         identity = {"tenant": tenant, "organization": organization, "command": command_id}
         if connection.execute(_KNOWN, identity).first() is not None:
             return None
-        world = UnitOfWork()
+        work = UnitOfWork()
         if isinstance(command, Command):
-            _load(connection, world, command)
-        decision = decide(world, command)
-        world.apply(decision)
-        _store(connection, world, decision)
+            _load(connection, work, command)
+        decision = decide(work, command)
+        work.apply(decision)
+        _store(connection, work, decision)
     return decision
 
 
-def _load(connection: sa.Connection, world: UnitOfWork, command: Command) -> None:
+def _load(connection: sa.Connection, work: UnitOfWork, command: Command) -> None:
     entity_id = command.envelope.entity_id
     for row in connection.execute(_LOCKED, {"entity": entity_id}):
-        world.entities[row[0]] = entity_of(tuple(row))
+        work.entities[row[0]] = entity_of(tuple(row))
     identity = getattr(command.payload, "id", None) or created_id(command)
     for query in _ROWS:
         for row in connection.execute(query, {"entity": entity_id, "interaction": identity}):
-            world.load_interaction(interaction_of(tuple(row)))
+            work.load_interaction(interaction_of(tuple(row)))
 
 
-def _store(connection: sa.Connection, world: UnitOfWork, decision: Decision) -> None:
-    inserted, updated = world.changed_entities()
+def _store(connection: sa.Connection, work: UnitOfWork, decision: Decision) -> None:
+    inserted, updated = work.changed_entities()
     for entity in inserted:
         connection.execute(sa.insert(_E), _named(ENTITY, entity_row(entity)))
     for entity in updated:
         connection.execute(_ENTITY_CHANGE, {**_named(ENTITY, entity_row(entity)), "wanted": entity.id})
-    new, changed, deleted = world.changed_interactions()
+    new, changed, deleted = work.changed_interactions()
     for identity in deleted:
         connection.execute(sa.delete(_I).where(_I.c.id == identity))
     for interaction in new:
@@ -132,12 +132,12 @@ def _named(columns: tuple[str, ...], row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """The JSON columns as values: SQLAlchemy writes the text itself."""
+    """Parse the JSON columns: SQLAlchemy serializes them itself."""
     return {**row, "payload": orjson.loads(row["payload"]), "headers": orjson.loads(row["headers"])}
 
 
 def make_app(settings: Settings, folder: str) -> faust.App:
-    """The app, as Faust's own documentation shows one."""
+    """Build the app as Faust's documentation shows."""
     app = faust.App(
         f"{settings.topic_prefix}stock-faust",
         broker=[f"kafka://{server}" for server in str(settings.kafka_bootstrap_servers).split(",")],

@@ -1,1 +1,1 @@
-"""What is run: each arm takes one sample, in a world of its own; arms take turns (`bench.rounds`)."""
+"""Scenarios: each takes one sample in a deployment of its own; they take turns (`bench.rounds`)."""

@@ -1,4 +1,4 @@
-"""How the cost of a command moves with the size of a batch and with the number of customers in it."""
+"""Cost per command by batch size and by number of customers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import time
 from typing import Final
 
 from bench.context import Bench
+from bench.deployment import apply_batches, fresh_database, tune_gc
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import Message, creates, decode, entity_ids
-from bench.world import apply_batches, fresh_database, quiet_collector
 from runtime.postgres import connect
 from schemas.topics import COMMANDS
 
@@ -18,7 +18,7 @@ CUSTOMERS: Final = (1, 10, 100, 1000, 5000)
 
 
 def batch_sizes(bench: Bench) -> Sample:
-    """Microseconds a command, by commands in a transaction."""
+    """Microseconds per command, by commands per transaction."""
     entities = entity_ids(bench.sizes.entities)
     found = {}
     for size in BATCHES:
@@ -28,7 +28,7 @@ def batch_sizes(bench: Bench) -> Sample:
 
 
 def fan_out(bench: Bench) -> Sample:
-    """Microseconds a command, by customers that the commands of a run are spread over."""
+    """Microseconds per command, by number of customers that the commands are spread over."""
     sizes = bench.sizes
     found = {}
     for customers in CUSTOMERS:
@@ -41,7 +41,7 @@ def fan_out(bench: Bench) -> Sample:
 def _cost(bench: Bench, messages: list[Message], size: int) -> float:
     with fresh_database(bench.servers) as settings:
         commands = decode(messages, settings.topic(COMMANDS), bench.sizes.partitions)
-        quiet_collector()
+        tune_gc()
         checkpoint(bench.servers)
         with connect(settings, application_name="interactions-bench") as connection:
             began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""End to end with one applier; then what it left in the outbox through the relay; then all of it again."""
+"""End to end with one applier; then the relay's drain of its outbox; then the same commands again."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import time
 from typing import Final
 
 from bench.context import Bench
-from bench.kafka_side import count_records, reader
+from bench.deployment import fresh_deployment
+from bench.kafka_clients import count_records, reader
 from bench.roles import running
 from bench.samples import Sample
 from bench.scenarios.flow import drive
 from bench.servers import checkpoint
 from bench.workload import creates, entity_ids
-from bench.world import fresh_world
 from runtime.postgres import connect
 from schemas.topics import EVENTS
 
@@ -20,16 +20,16 @@ _SILENCE: Final = 20.0
 
 
 def end_to_end(bench: Bench) -> Sample:
-    """Commands a second for the first time and repeated, and the relay's drain of the same commands'
-    outbox rows: until a ``read_committed`` reader has them all.
+    """Commands per second for the first time and repeated, and the relay's drain of their outbox rows until
+    a ``read_committed`` consumer has them all.
 
-    The relay leads before the backlog comes and is frozen until its turn.
+    The relay is the leader before the backlog is published, and paused until its turn.
     """
     sizes = bench.sizes
     messages = creates(sizes.commands + sizes.warm_up, entity_ids(sizes.entities), "flow")
     warm, measured = messages[: sizes.warm_up], messages[sizes.warm_up :]
     with (
-        fresh_world(bench.servers) as settings,
+        fresh_deployment(bench.servers) as settings,
         running(settings, ["applier", "relay"]) as (applier, relay),
         connect(settings, application_name="interactions-bench", autocommit=True) as connection,
     ):

@@ -1,4 +1,4 @@
-"""Changes mirrored to one healthy integration: alone, and beside three hostile ones in the same process."""
+"""Changes mirrored to one healthy integration: alone, and next to three hostile ones in the same process."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from unittest import mock
 
 from bench.arithmetic import percentile
 from bench.context import Bench
+from bench.deployment import fresh_deployment
 from bench.gateway_load import free_port
-from bench.kafka_side import publish
+from bench.kafka_clients import publish
 from bench.roles import running, wait_until
 from bench.samples import Sample
 from bench.scenarios.provider import command
 from bench.workload import ORGANIZATION, TENANT, entity_ids, mirrored_creates, retitles
-from bench.world import fresh_world
 from runtime.kafka import make_producer
 from runtime.postgres import connect
 from runtime.settings import Settings
@@ -27,30 +27,30 @@ from tests.harness.hostile_server import Conversation, Script, answering, hostil
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.trello_simulator import KEY, SECRET, TOKEN, TrelloSimulator, trello
 
-#: With the card's read-back at the next poll this stays below the board's own limit of ten requests a second.
+#: Together with the read-back at the next poll, this stays below the board's limit of 10 requests per second.
 PER_SECOND: Final = 2.0
 CARDS: Final = 20
-_PATIENCE: Final = 120.0
-_STEP: Final = 0.002
+_TIMEOUT: Final = 120.0
+_POLL: Final = 0.002
 _SCOPE: Final = ("--tenant", TENANT, "--organization", ORGANIZATION)
 
 
 def changes_alone(bench: Bench) -> Sample:
-    """Seconds from publishing a change until the healthy integration's card shows it."""
+    """Seconds from publishing a change until the card of the healthy integration shows it."""
     return _changes(bench, {})
 
 
 def changes_beside_hostile(bench: Bench) -> Sample:
-    """The same beside a provider that drips bytes, one that answers 503 and one that never answers."""
+    """The same next to three providers: one drips bytes, one responds 503, one never responds."""
     busy = b"HTTP/1.1 503 x\r\nRetry-After: 2147483647\r\nContent-Length: 0\r\n\r\n"
     return _changes(bench, {"dripping": _drip, "busy": answering(busy), "silent": Conversation.hold})
 
 
 def shown_within(intended: Mapping[int, float], seen: Mapping[int, float], cards: int) -> list[float]:
-    """Seconds from each change's intended moment until its card showed it, or a later change of that card.
+    """Seconds from each change's intended time until its card showed it, or a later change of that card.
 
-    :param intended: moment of each change, by its number; change ``n`` is one of card ``n % cards``.
-    :param seen: moment at which a number was first seen on its card.
+    :param intended: intended time of each change by number; change ``n`` belongs to card ``n % cards``.
+    :param seen: time at which each number was first seen on its card.
     """
     found = []
     for number, moment in intended.items():
@@ -71,7 +71,7 @@ def _changes(bench: Bench, scripts: Mapping[str, Script]) -> Sample:
     ports = {"INTERACTIONS_CONNECTORS_PORT": str(free_port()), "INTERACTIONS_SECRETS_KEY": f"k1:{key}"}
     switch = Switch()
     with (
-        fresh_world(bench.servers) as settings,
+        fresh_deployment(bench.servers) as settings,
         served(switch) as address,
         trello(switch) as simulator,
         contextlib.ExitStack() as servers,
@@ -81,7 +81,7 @@ def _changes(bench: Bench, scripts: Mapping[str, Script]) -> Sample:
         command(settings, "flags", "set", "customers.interactions.external-sync", "on", *_SCOPE)
         _add_healthy(settings, simulator, address)
         publish(settings, mirrored_creates(CARDS, entity_ids(1)[0]))
-        wait_until(lambda: len(simulator.board.cards) == CARDS, _PATIENCE, "every interaction has its card")
+        wait_until(lambda: len(simulator.board.cards) == CARDS, _TIMEOUT, "every interaction has a card")
         connections = _add_hostile(settings, servers, scripts) if scripts else {}
         began = time.perf_counter()
         seconds = _paced(settings, simulator, bench.sizes.mirrored_changes)
@@ -105,7 +105,7 @@ def _add_healthy(settings: Settings, simulator: TrelloSimulator, address: str) -
 def _add_hostile(
     settings: Settings, servers: contextlib.ExitStack, scripts: Mapping[str, Script]
 ) -> dict[str, list[float]]:
-    """Add hostile integrations and wait until each is in use; the moments of their connections."""
+    """Add hostile integrations and wait until each is in use; returns the times of their connections."""
     connections: dict[str, list[float]] = {name: [] for name in scripts}
 
     def noting(name: str) -> Script:
@@ -119,13 +119,13 @@ def _add_hostile(
         url = servers.enter_context(hostile(noting(name))).url
         command(settings, "connectors", "add", "caldav", *_SCOPE, "--id", name, "--set", f"url={url}/cal/")
     before = {name: len(moments) for name, moments in connections.items()}
-    # Activated by hand: the check at the provider that usually comes first would fail.
+    # Activated by SQL: the usual connection check at the provider would fail.
     with connect(settings, application_name="interactions-bench", autocommit=True) as connection:
         connection.execute("UPDATE integrations SET state = 'active' WHERE provider = 'caldav'")
     wait_until(
         lambda: all(len(moments) > before[name] for name, moments in connections.items()),
-        _PATIENCE,
-        "every hostile provider gets a request",
+        _TIMEOUT,
+        "every hostile provider has had a request",
     )
     return connections
 
@@ -141,7 +141,7 @@ def _paced(settings: Settings, simulator: TrelloSimulator, count: int) -> list[f
     latest = set(range(max(0, count - CARDS), count))
     while not latest <= seen.keys():
         now = time.perf_counter()
-        if now > began + count / PER_SECOND + _PATIENCE:
+        if now > began + count / PER_SECOND + _TIMEOUT:
             raise TimeoutError(f"only {len(seen)} of {count} changes were seen at the healthy provider")
         while sent < count and intended[sent] <= now:
             producer.produce(topic, key=messages[sent].key, value=messages[sent].value)
@@ -149,13 +149,13 @@ def _paced(settings: Settings, simulator: TrelloSimulator, count: int) -> list[f
         producer.poll(0)
         for number in _titles(simulator):
             seen.setdefault(number, now)
-        time.sleep(_STEP)
+        time.sleep(_POLL)
     producer.flush(10)
     return shown_within(intended, seen, CARDS)
 
 
 def _titles(simulator: TrelloSimulator) -> Iterator[int]:
-    """Numbers of the changes that the cards show now."""
+    """Numbers of the changes that the cards show at present."""
     with simulator.board.lock:
         names = [card["name"] for card in simulator.board.cards.values()]
     for name in names:

@@ -1,4 +1,4 @@
-"""Kafka record → committed, results sent: a backlog is laid before frozen processes, then the clock runs."""
+"""Kafka record → committed, result published: publish a backlog to paused appliers, then time them."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.context import Bench
-from bench.kafka_side import Results, publish
+from bench.deployment import fresh_deployment
+from bench.kafka_clients import PublishedResults, publish
 from bench.roles import RoleProcess, running, wait_until
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import Message, creates, entity_ids, with_poison
-from bench.world import fresh_world
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
 from sinks.positions import watermarks
 
-_PATIENCE: Final = 300.0
+_TIMEOUT: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """How a backlog went through.
+    """Timing of one backlog.
 
-    :param seconds: from the first moment to the last command's published result.
-    :param applied_seconds: to the last commit.
-    :param memory: the largest of the appliers (MiB).
-    :param processor_us: of all processes, a command.
+    :param seconds: from the start to the publication of the last result.
+    :param applied_seconds: from the start to the last commit.
+    :param memory: of the largest applier, in MiB.
+    :param processor_us: processor time per command, over all appliers.
     """
 
     seconds: float
@@ -39,9 +39,9 @@ class Flow:
 
 
 def drive(settings: Settings, processes: Sequence[RoleProcess], messages: Sequence[Message]) -> Flow:
-    """Freeze the appliers, publish, let them go, and wait until every result is published."""
-    results = Results(settings)
-    before = results.published()
+    """Pause the appliers, publish the backlog, resume them, and wait until every result is published."""
+    results = PublishedResults(settings)
+    before = results.count()
     for process in processes:
         process.freeze()
     publish(settings, messages)
@@ -54,11 +54,11 @@ def drive(settings: Settings, processes: Sequence[RoleProcess], messages: Sequen
             process.thaw()
         wait_until(
             lambda: sum(watermarks(connection, settings.consumer_group, topic).values()) >= wanted,
-            _PATIENCE,
+            _TIMEOUT,
             "every command is applied",
         )
         applied = time.perf_counter() - began
-        wait_until(lambda: results.published() >= wanted, _PATIENCE, "every result is published")
+        wait_until(lambda: results.count() >= wanted, _TIMEOUT, "every result is published")
         seconds = time.perf_counter() - began
     memory = max((process.memory() for process in processes), key=lambda found: found["rss_peak"])
     used = sum(process.processor_seconds() for process in processes) - used
@@ -66,13 +66,13 @@ def drive(settings: Settings, processes: Sequence[RoleProcess], messages: Sequen
 
 
 def sample(bench: Bench, messages: Sequence[Message], appliers: int = 1) -> Sample:
-    """The rate of one backlog in a fresh world, after a warm-up.
+    """Rate of one backlog in a fresh deployment, after a warm-up.
 
-    :param messages: the warm-up and then what is measured.
+    :param messages: the warm-up, followed by the measured commands.
     """
     warm = bench.sizes.warm_up
     with (
-        fresh_world(bench.servers) as settings,
+        fresh_deployment(bench.servers) as settings,
         running(settings, ["applier"] * appliers) as processes,
     ):
         drive(settings, processes, messages[:warm])
@@ -87,18 +87,18 @@ def sample(bench: Bench, messages: Sequence[Message], appliers: int = 1) -> Samp
 
 
 def two_processes(bench: Bench) -> Sample:
-    """Two applier processes that share the partitions."""
+    """Rate of two applier processes that share the partitions."""
     return sample(bench, _creates(bench), appliers=2)
 
 
 def hot_keys(bench: Bench) -> Sample:
-    """All commands on ten customers."""
+    """Rate with all commands on ten customers."""
     sizes = bench.sizes
     return sample(bench, creates(sizes.commands + sizes.warm_up, entity_ids(10), "flow"))
 
 
 def poison(bench: Bench) -> Sample:
-    """One record in a hundred cannot be carried out; the rate counts the others."""
+    """Rate with one bad record per hundred; only the healthy ones count."""
     messages = with_poison(_creates(bench))
     found = sample(bench, messages)
     return {**found, "rate": found["rate"] * 99 / 100}

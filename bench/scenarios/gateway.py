@@ -1,4 +1,4 @@
-"""The HTTP gateway: a confirmed POST beside a plain insert, lists on few and many rows, open streams."""
+"""HTTP gateway: confirmed POST and plain insert, lists on few and many rows, open event streams."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import httpx2
 
 from bench.arithmetic import percentile
 from bench.context import Bench
-from bench.gateway_load import at_pace, authorization, free_port, gateway, wait_ready
+from bench.deployment import fresh_deployment
+from bench.gateway_load import authorization, free_port, gateway, open_loop, wait_ready
 from bench.peers.process import peer
 from bench.samples import Sample
 from bench.scenarios.growth import stored_tables
 from bench.workload import entity_ids
-from bench.world import fresh_world
 from runtime.settings import Settings
 
 PER_SECOND: Final = 50.0
@@ -31,17 +31,17 @@ _PATH: Final = "/api/customers/interactions"
 
 
 def confirmed_post(bench: Bench) -> Sample:
-    """Seconds of a POST until its 201, which comes after the commit."""
+    """Latency of a POST until its 201, which follows the commit."""
     with (
-        fresh_world(bench.servers) as settings,
+        fresh_deployment(bench.servers) as settings,
         gateway(settings, ["applier", "relay"]) as (url, _),
     ):
         return asyncio.run(posts(bench, url, {"Authorization": authorization()}))
 
 
 def plain_post(bench: Bench) -> Sample:
-    """Seconds of a POST to an application that inserts the same row and nothing else."""
-    with fresh_world(bench.servers) as settings:
+    """Latency of a POST to an application that only inserts the same row."""
+    with fresh_deployment(bench.servers) as settings:
         port = free_port()
         environment = {**os.environ, "INTERACTIONS_DATABASE_URL": _database(settings)}
         environment |= {
@@ -50,22 +50,22 @@ def plain_post(bench: Bench) -> Sample:
         }
         arguments = [sys.executable, "-m", "bench.peers.plain_insert", str(port)]
         with peer(arguments, environment) as process:
-            process.wait_until(lambda: _answers(f"http://127.0.0.1:{port}"), "the plain application")
+            process.wait_until(lambda: _answers(f"http://127.0.0.1:{port}"), "the plain application is ready")
             return asyncio.run(posts(bench, f"http://127.0.0.1:{port}", {}))
 
 
 async def posts(bench: Bench, url: str, headers: dict[str, str], *, seconds: float | None = None) -> Sample:
-    """Create interactions at a steady pace; how long each takes, counted from its intended moment.
+    """Create interactions at a fixed rate; latencies count from the intended send time.
 
-    :param seconds: for so long instead of the bench's length of a latency sample.
-    :raises RuntimeError: a request was answered with something else than 201.
+    :param seconds: length of the sample, instead of ``latency_seconds``.
+    :raises RuntimeError: a response was not 201.
     """
     customers = entity_ids(bench.sizes.entities)
     limits = httpx2.Limits(max_connections=100, max_keepalive_connections=100)
     async with httpx2.AsyncClient(base_url=url, headers=headers, limits=limits, timeout=30) as client:
         await wait_ready(client)
 
-        async def ask(number: int) -> None:
+        async def send_request(number: int) -> None:
             body = {
                 "entityId": customers[number % len(customers)],
                 "interactionType": "call",
@@ -76,14 +76,14 @@ async def posts(bench: Bench, url: str, headers: dict[str, str], *, seconds: flo
             }
             answer = await client.post(_PATH, json=body)
             if answer.status_code != 201:
-                raise RuntimeError(f"answered {answer.status_code}: {answer.text[:300]}")
+                raise RuntimeError(f"unexpected response {answer.status_code}: {answer.text[:300]}")
 
-        found = await at_pace(ask, PER_SECOND, seconds or bench.sizes.latency_seconds)
+        found = await open_loop(send_request, PER_SECOND, seconds or bench.sizes.latency_seconds)
     return {"p50": percentile(found, 0.5), "p99": percentile(found, 0.99), "requests": len(found)}
 
 
 def list_pages(bench: Bench) -> Sample:
-    """p99 of list requests (first pages, later pages, one customer's) on few rows and on many."""
+    """Latency of list requests (first pages, later pages, one customer) on few and on many rows."""
     found: Sample = {}
     for name, rows in (("few", FEW_ROWS), ("many", MANY_ROWS)):
         settings = stored_tables(bench, rows, 1000).settings
@@ -111,12 +111,12 @@ async def _lists(url: str) -> list[float]:
             answer = await client.get(_PATH, params=query)
             seconds = time.perf_counter() - began
             if answer.status_code != 200:
-                raise RuntimeError(f"answered {answer.status_code}: {answer.text[:300]}")
+                raise RuntimeError(f"unexpected response {answer.status_code}: {answer.text[:300]}")
             page = answer.json()
             customer = page["items"][-1]["entityId"]
             if kind != "customer":
                 cursors.pop(kind, None)
-                # Now and then from the beginning again, so that both first and later pages are asked for.
+                # Restart from the first page now and then, so that both first and later pages are measured.
                 if "nextCursor" in page and number % 30 < 24:
                     cursors[kind] = page["nextCursor"]
             if number >= 60:
@@ -125,15 +125,15 @@ async def _lists(url: str) -> list[float]:
 
 
 def open_streams(bench: Bench) -> Sample:
-    """How many of 2,000 open streams are told of a change, how long the last one waits, and the memory."""
+    """Of 2,000 open streams: number notified of a change, latency of the last one, memory per stream."""
     with (
-        fresh_world(bench.servers) as settings,
+        fresh_deployment(bench.servers) as settings,
         gateway(settings, ["applier"]) as (url, process),
     ):
         before = process.memory()["rss"]
-        told, seconds = asyncio.run(_streams(url))
+        notified, seconds = asyncio.run(_streams(url))
         return {
-            "told": told,
+            "notified": notified,
             "seconds": seconds,
             "kib_per_stream": (process.memory()["rss"] - before) * 1024 / STREAMS,
         }
@@ -148,9 +148,9 @@ async def _streams(url: str) -> tuple[int, float]:
     began = 0.0
     last = 0.0
 
-    async def hold(ready: asyncio.Event, room: asyncio.Semaphore) -> bool:
+    async def hold(ready: asyncio.Event, connecting: asyncio.Semaphore) -> bool:
         nonlocal last
-        async with room:
+        async with connecting:
             reader, writer = await asyncio.open_connection(place.hostname, place.port)
             writer.write(request)
             await reader.readuntil(b"event: ready\n")
@@ -166,21 +166,21 @@ async def _streams(url: str) -> tuple[int, float]:
         base_url=url, headers={"Authorization": authorization()}, timeout=60
     ) as client:
         await wait_ready(client)
-        room = asyncio.Semaphore(100)
+        connecting = asyncio.Semaphore(100)
         opened = [asyncio.Event() for _ in range(STREAMS)]
-        tasks = [asyncio.create_task(hold(ready, room)) for ready in opened]
+        tasks = [asyncio.create_task(hold(ready, connecting)) for ready in opened]
         async with asyncio.timeout(120):
             await asyncio.gather(*(ready.wait() for ready in opened))
         body = {"entityId": entity_ids(1)[0], "interactionType": "call"}
         began = time.perf_counter()
         answer = await client.post(_PATH, json=body)
         if answer.status_code != 201:
-            raise RuntimeError(f"answered {answer.status_code}: {answer.text[:300]}")
+            raise RuntimeError(f"unexpected response {answer.status_code}: {answer.text[:300]}")
         done, waiting = await asyncio.wait(tasks, timeout=60)
         for task in waiting:
             task.cancel()
-        told = sum(1 for task in done if task.exception() is None)
-    return told, last - began
+        notified = sum(1 for task in done if task.exception() is None)
+    return notified, last - began
 
 
 def _database(settings: Settings) -> str:

@@ -1,7 +1,7 @@
-"""How long a command takes at a steady pace: to its outcome, and from its commit to its event.
+"""Latency at a fixed rate: from publishing to the outcome, and from commit to event.
 
-Every message has an intended moment, and its latency counts from that moment: a publisher that falls
-behind makes latencies longer, not fewer.
+Latency counts from each message's intended send time, so that a publisher that falls behind makes latencies
+longer, not fewer (no coordinated omission).
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from bench.arithmetic import percentile
 from bench.context import Bench
-from bench.kafka_side import count_records, reader
+from bench.deployment import fresh_deployment
+from bench.kafka_clients import count_records, reader
 from bench.roles import running
 from bench.samples import Sample
 from bench.scenarios.flow import drive
 from bench.servers import checkpoint
 from bench.workload import Message, creates, entity_ids
-from bench.world import fresh_world
 from runtime.kafka import make_admin, make_producer
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS, EVENTS, RESULTS
 
-_STEP: Final = 0.001
+_POLL: Final = 0.001
 
 
 def capacity(bench: Bench) -> Sample:
-    """Commands a second that the whole pipeline takes on this machine: an applier and the relay at work
-    together, until results and events are out. Half load and a tenth are shares of this."""
+    """Commands per second that the whole pipeline sustains, applier and relay together, until results and
+    events are published. Half and tenth load are fractions of this rate."""
     sizes = bench.sizes
     messages = creates(sizes.commands + sizes.warm_up, entity_ids(sizes.entities), "capacity")
     warm, measured = messages[: sizes.warm_up], messages[sizes.warm_up :]
     with (
-        fresh_world(bench.servers) as settings,
+        fresh_deployment(bench.servers) as settings,
         running(settings, ["applier", "relay"]) as (applier, relay),
         connect(settings, application_name="interactions-bench", autocommit=True) as connection,
     ):
@@ -51,23 +51,23 @@ def capacity(bench: Bench) -> Sample:
             checkpoint(bench.servers)
             began = time.perf_counter()
             flow = drive(settings, [applier], measured)
-            laid = time.perf_counter() - began - flow.seconds
+            publishing = time.perf_counter() - began - flow.seconds
             outbox = _rows(connection) - before
             if count_records(events, outbox, 20.0) != outbox:
                 raise RuntimeError("the relay did not publish everything")
-            seconds = time.perf_counter() - began - laid
+            seconds = time.perf_counter() - began - publishing
         finally:
             events.close()
         return {"rate": len(measured) / seconds, "relay_pss": relay.memory()["pss"]}
 
 
 def half_load(bench: Bench) -> Sample:
-    """Latencies at half of the pipeline's rate."""
+    """Latencies at half of the pipeline's capacity."""
     return _paced(bench, 0.5)
 
 
 def tenth_load(bench: Bench) -> Sample:
-    """Latencies at a tenth of the pipeline's rate."""
+    """Latencies at a tenth of the pipeline's capacity."""
     return _paced(bench, 0.1)
 
 
@@ -77,7 +77,7 @@ def _paced(bench: Bench, share: float) -> Sample:
     count = int(pace * sizes.latency_seconds)
     messages = creates(count, entity_ids(sizes.entities), f"paced-{share}")
     with (
-        fresh_world(bench.servers) as settings,
+        fresh_deployment(bench.servers) as settings,
         running(settings, ["applier", "relay"]) as (applier, _),
         connect(settings, application_name="interactions-bench", autocommit=True) as connection,
     ):
@@ -97,7 +97,7 @@ def _paced(bench: Bench, share: float) -> Sample:
         readers.finish(count, lambda: _rows(connection) - before)
         outcome = [readers.results[name] - moment for name, moment in intended.items()]
         latencies = _after_commit(connection, readers.events)
-    # The first second pays for caches that fill; it is left out of every sample in the same way.
+    # The first second warms caches; every sample leaves it out.
     settled = int(pace * min(1.0, sizes.latency_seconds / 10))
     return {
         "pace": pace,
@@ -115,7 +115,7 @@ def _paced(bench: Bench, share: float) -> Sample:
 
 
 class _Readers(threading.Thread):
-    """Notes when each result and each event became readable (committed), in the machine's wall clock."""
+    """Record the wall-clock time at which each result and event became readable (committed)."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="readers", daemon=True)
@@ -127,7 +127,7 @@ class _Readers(threading.Thread):
 
     def run(self) -> None:
         while not self._over.is_set():
-            # One as soon as it is there, and what came with it: waiting for more would add to latencies.
+            # Take the first record at once and whatever came with it: waiting to fill a batch adds latency.
             messages = self._consumer.consume(1, 0.05)
             if messages:
                 messages += self._consumer.consume(499, 0)
@@ -142,15 +142,15 @@ class _Readers(threading.Thread):
                     self.events.setdefault(headers["ce_id"].decode(), now)
 
     def finish(self, results: int, events: Callable[[], int]) -> None:
-        """Wait for so many results and events, then stop.
+        """Wait for the given number of results and events, then stop.
 
-        :raises RuntimeError: they did not all come.
+        :raises RuntimeError: some did not arrive within 60 s.
         """
         deadline = time.monotonic() + 60
         while len(self.results) < results or len(self.events) < events():
             if time.monotonic() > deadline:
                 raise RuntimeError(
-                    f"{len(self.results)} of {results} results, {len(self.events)} events came"
+                    f"only {len(self.results)} of {results} results and {len(self.events)} events arrived"
                 )
             time.sleep(0.05)
         self._over.set()
@@ -161,7 +161,7 @@ class _Readers(threading.Thread):
 def _send(
     settings: Settings, messages: Sequence[Message], pace: float
 ) -> tuple[dict[str, float], list[float]]:
-    """Send at a steady pace; the intended moment of each command, and how late it really went out."""
+    """Send at a fixed rate; returns the intended time of each command, and how late each was sent."""
     producer: Producer = make_producer(settings)
     producer.list_topics(timeout=10)
     topic = settings.topic(COMMANDS)
@@ -181,13 +181,13 @@ def _send(
             late.append(time.time() - moment)
             sent += 1
         producer.poll(0)
-        time.sleep(_STEP)
+        time.sleep(_POLL)
     producer.flush(30)
     return intended, late
 
 
 def _after_commit(connection: Connection, readable: dict[str, float]) -> list[float]:
-    """Seconds from the commit that wrote an event to the moment at which it could be read."""
+    """Seconds from the commit that wrote each event until it was readable."""
     rows = connection.execute(
         "SELECT id::text, extract(epoch FROM pg_xact_commit_timestamp((xid % 4294967296)::text::xid))::float8"
         " FROM outbox"
@@ -196,7 +196,7 @@ def _after_commit(connection: Connection, readable: dict[str, float]) -> list[fl
 
 
 def _commit_seconds(connection: Connection, count: int = 300) -> float:
-    """The median of one-row transactions on the idle server."""
+    """Median duration of one-row transactions on the idle server."""
     connection.execute("CREATE TABLE bench_commit (moment timestamptz)")
     taken = []
     for _ in range(count):
@@ -207,7 +207,7 @@ def _commit_seconds(connection: Connection, count: int = 300) -> float:
 
 
 def _ack_seconds(settings: Settings, count: int = 300) -> float:
-    """The median of single acknowledged records on the idle broker."""
+    """Median duration of single acknowledged records on the idle broker."""
     producer = make_producer(settings, **{"linger.ms": 0})
     topic = settings.topic("bench.acks")
     admin = make_admin(settings)
@@ -224,7 +224,7 @@ def _ack_seconds(settings: Settings, count: int = 300) -> float:
 
 
 def _transaction_seconds(settings: Settings, count: int = 200) -> list[float]:
-    """Kafka transactions of one record on the idle broker: no transactional relay is faster than these."""
+    """Durations of one-record Kafka transactions on the idle broker: a lower bound for the relay."""
     producer = make_producer(settings, **{"linger.ms": 0, "transactional.id": settings.topic("bench")})
     producer.init_transactions(30)
     topic = settings.topic("bench.acks")

@@ -1,4 +1,4 @@
-"""The peers, each timed on a backlog like ours: warmed up first, one writing connection each."""
+"""Peers, each timed on a backlog of the same size: warmed up first, with one writing connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.context import Bench
-from bench.kafka_side import publish
+from bench.deployment import EMPTY, fresh_database, fresh_deployment
+from bench.kafka_clients import publish
 from bench.peers import debezium
 from bench.peers.process import Peer, peer
 from bench.peers.rows import TABLE, last_rows, make_table, rows_of
@@ -24,7 +25,6 @@ from bench.roles import environment
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import Message, creates, entity_ids
-from bench.world import EMPTY, fresh_database, fresh_world
 from runtime.kafka import make_admin, make_producer
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
@@ -35,12 +35,12 @@ _SCRIPT: Final = Path(__file__).parents[1] / "peers" / "quix_sink.py"
 
 
 def stock_faust(bench: Bench) -> Sample:
-    """Commands a second of a stock Faust agent that applies our rules one by one."""
+    """Commands per second of a stock Faust agent that applies our rules one command at a time."""
     sizes = bench.sizes
     warm = min(200, sizes.row_by_row // 5)
     messages = creates(sizes.row_by_row + warm, entity_ids(sizes.entities), "faust")
     with (
-        fresh_world(bench.servers) as settings,
+        fresh_deployment(bench.servers) as settings,
         connect(settings, application_name="interactions-bench", autocommit=True) as connection,
         peer([sys.executable, "-m", "bench.peers.stock_faust"], environment(settings)) as process,
     ):
@@ -59,7 +59,7 @@ def stock_faust(bench: Bench) -> Sample:
 
 
 def quix(bench: Bench) -> Sample:
-    """Rows a second of quixstreams' PostgreSQLSink."""
+    """Rows per second of quixstreams' PostgreSQLSink."""
     python = _quix_environment(bench.progress)
 
     def run(settings: Settings, topic: str, folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -69,7 +69,7 @@ def quix(bench: Bench) -> Sample:
             str(python), str(_SCRIPT), str(settings.kafka_bootstrap_servers), topic, f"{topic}-quix",
             str(address["host"]), str(address["port"]), str(address["dbname"]), str(address["user"]), TABLE,
         ]  # fmt: skip
-        # Its own folder for state; nothing of ours on its path.
+        # A state directory of its own, and none of this project's packages on its path.
         plain = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         return arguments, {**plain, "PGPASSWORD": str(address["password"]), "TMPDIR": str(folder)}
 
@@ -77,7 +77,7 @@ def quix(bench: Bench) -> Sample:
 
 
 def debezium_sink(bench: Bench) -> Sample:
-    """Rows a second of Debezium's JDBC sink."""
+    """Rows per second of Debezium's JDBC sink."""
     debezium.prepare(bench.progress)
 
     def run(settings: Settings, topic: str, folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -97,7 +97,7 @@ def _rows_through(
     bench: Bench, run: Callable[[Settings, str, Path], tuple[list[str], dict[str, str]]]
 ) -> Sample:
     sizes = bench.sizes
-    # A virtual machine needs more to be warm than an interpreter; both get the same.
+    # The JVM needs a longer warm-up than Python; both get the same.
     warm = max(10_000, sizes.commands // 3)
     rows = rows_of(creates(sizes.commands + warm, entity_ids(sizes.entities), "peer"))
     topic = f"peer-{uuid.uuid4().hex[:12]}"
@@ -112,15 +112,19 @@ def _rows_through(
             make_table(connection)
             arguments, environment = run(settings, topic, Path(folder))
             with peer(arguments, environment, Path(folder)) as process:
-                lay, stored = _backlog(settings, connection, topic, rows[:warm], "warm-up", sizes.partitions)
-                lay()
+                publish_backlog, stored = _backlog(
+                    settings, connection, topic, rows[:warm], "warm-up", sizes.partitions
+                )
+                publish_backlog()
                 process.wait_until(stored, "the warm-up")
                 checkpoint(bench.servers)
-                lay, stored = _backlog(settings, connection, topic, rows[warm:], "measured", sizes.partitions)
-                seconds = process.timed(lay, stored, "the last row")
+                publish_backlog, stored = _backlog(
+                    settings, connection, topic, rows[warm:], "measured", sizes.partitions
+                )
+                seconds = process.timed(publish_backlog, stored, "the last row")
                 found = connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone()
             if found is None or found[0] != len(rows) + 2 * sizes.partitions:
-                raise RuntimeError(f"{found} rows were stored, {len(rows)} were sent")
+                raise RuntimeError(f"{found} rows were stored, but {len(rows)} were sent")
     finally:
         admin.delete_topics([topic])[topic].result()
     return {"rate": (len(rows) - warm) / seconds}
@@ -131,7 +135,7 @@ def _backlog(
 ) -> tuple[Callable[[], None], Callable[[], bool]]:
     last, ids = last_rows(partitions, run)
 
-    def lay() -> None:
+    def publish_backlog() -> None:
         publish(settings, rows, topic)
         producer = make_producer(settings)
         for number, message in enumerate(last):
@@ -143,13 +147,13 @@ def _backlog(
         found = connection.execute(query.encode(), (ids,)).fetchone()
         return found is not None and found[0] == len(ids)
 
-    return lay, stored
+    return publish_backlog, stored
 
 
 def _quix_environment(progress: Callable[[str], None]) -> Path:
-    """The peer's own virtual environment (its client is older than ours), made once.
+    """Virtual environment of the peer (it needs an older client), created once.
 
-    :raises subprocess.CalledProcessError: it cannot be installed.
+    :raises subprocess.CalledProcessError: the installation failed.
     """
     folder = cache_root() / "bench-quix"
     stamp = folder / "installed"
@@ -157,7 +161,7 @@ def _quix_environment(progress: Callable[[str], None]) -> Path:
     wanted = _LOCK.read_text()
     if stamp.exists() and stamp.read_text() == wanted:
         return python
-    progress("installing quixstreams in an environment of its own")
+    progress("installing quixstreams in a separate environment")
     uv = str(Path(sys.executable).with_name("uv"))
     for arguments in (
         ["venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],

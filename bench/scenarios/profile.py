@@ -1,4 +1,4 @@
-"""Where a command's time goes: each stage of the applier alone, one thread, the same commands."""
+"""Profile of the applier: each stage alone, in one thread, over the same commands."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import orjson
 
 import sinks.batch
 from bench.context import Bench
-from bench.kafka_side import publish
+from bench.deployment import apply_batches, fresh_deployment, tune_gc
+from bench.kafka_clients import publish
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import creates, entity_ids
-from bench.world import apply_batches, fresh_world, quiet_collector
 from runtime.kafka import FLUSHED_LINGER_MS, make_consumer, make_producer
 from runtime.postgres import connect
 from runtime.settings import Settings
@@ -30,7 +30,7 @@ from streams.codec import make_codec
 
 
 class _Clock:
-    """Adds up wall and processor time by stage."""
+    """Sum of wall and processor time per stage."""
 
     def __init__(self) -> None:
         self.wall: dict[str, float] = {}
@@ -54,18 +54,18 @@ class _Clock:
 
 
 def profile(bench: Bench) -> Sample:
-    """Microseconds a command: consume, decode, validate, load, decide, encode and send, commit, results.
+    """Microseconds per command: consume, decode, validate, load, decide, encode and send, commit, results.
 
-    ``waiting`` is what of load, store and commit the client spends waiting for Postgres.
+    ``waiting`` is the part of load and store that the client spends waiting for Postgres.
     """
     sizes = bench.sizes
     count = sizes.growth_commands
     clock = _Clock()
-    with fresh_world(bench.servers) as settings:
+    with fresh_deployment(bench.servers) as settings:
         publish(settings, creates(count, entity_ids(sizes.entities), "profile"))
         records = _consume(settings, count, clock)
         commands = _decode(records, clock)
-        quiet_collector()
+        tune_gc()
         checkpoint(bench.servers)
         decisions: list[Any] = []
         real = applier.Applier.apply
@@ -110,10 +110,10 @@ def _consume(settings: Settings, count: int, clock: _Clock) -> list[Record]:
     consumer = make_consumer(settings, "interactions-bench-profile")
     consumer.subscribe([settings.topic(COMMANDS)])
     try:
-        records = [_record(message) for message in consumer.consume(1, 30.0)]  # joining is not reading
+        records = [_record(message) for message in consumer.consume(1, 30.0)]  # joining is not timed
         while len(records) < count:
             with clock.stage("consume"):
-                # Hazard: for more than there are it would wait the whole second, and that be counted.
+                # Hazard: asking for more records than there are waits the whole second and counts it.
                 messages = consumer.consume(min(2000, count - len(records)), 1.0)
                 records.extend(_record(message) for message in messages)
     finally:

@@ -1,4 +1,4 @@
-"""Core writes beside a mirror: with a CalDAV server that answers, and with the same server hung."""
+"""Writes while everything is mirrored: to a CalDAV server that responds, and to the same server hung."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from unittest import mock
 import httpx2
 
 from bench.context import Bench
+from bench.deployment import fresh_deployment
 from bench.gateway_load import authorization, free_port, gateway
 from bench.peers.process import Peer, peer
 from bench.roles import environment
 from bench.samples import Sample
 from bench.scenarios.gateway import posts
 from bench.workload import ORGANIZATION, TENANT
-from bench.world import fresh_world
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 
 _INTEGRATION: Final = "mirror"
-#: Of a server that takes any.
+#: The server accepts any credentials.
 _USER: Final = "bench"
 _PASSWORD: Final = "any"
 _CALENDAR: Final = (
@@ -40,18 +40,18 @@ _CALENDAR: Final = (
 
 
 def writes_provider_up(bench: Bench) -> Sample:
-    """Seconds of confirmed POSTs while every one of them is mirrored."""
+    """Latency of confirmed POSTs while each is mirrored."""
     return _writes(bench, hung=False)
 
 
 def writes_provider_down(bench: Bench) -> Sample:
-    """The same while the provider takes connections and answers nothing: worse than one that refuses."""
+    """The same while the provider accepts connections and never responds, which is worse than refusing."""
     return _writes(bench, hung=True)
 
 
 def _writes(bench: Bench, *, hung: bool) -> Sample:
     with (
-        fresh_world(bench.servers) as settings,
+        fresh_deployment(bench.servers) as settings,
         _calendar_server() as (server, url),
         mock.patch.dict(
             os.environ,
@@ -69,7 +69,7 @@ def _writes(bench: Bench, *, hung: bool) -> Sample:
         command(settings, "connectors", "add", "caldav", *scope, *chosen, *secret)
         command(settings, "connectors", "sync", _INTEGRATION)
         headers = {"Authorization": authorization()}
-        # Some go through before the clock starts, so that the mirror is known to work.
+        # Mirror some before the clock starts, to be sure that the mirror works.
         asyncio.run(posts(bench, address, headers, seconds=1.0))
         _wait_mirrored(connection, server)
         if hung:
@@ -82,7 +82,7 @@ def _writes(bench: Bench, *, hung: bool) -> Sample:
 
 @contextlib.contextmanager
 def _calendar_server() -> Iterator[tuple[Peer, str]]:
-    """Radicale with an empty calendar for anybody: its process and its address."""
+    """Run Radicale with an empty calendar and no authentication; yields its process and URL."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="interactions-bench-") as folder:
         config = Path(folder) / "config"
@@ -92,7 +92,7 @@ def _calendar_server() -> Iterator[tuple[Peer, str]]:
         )
         arguments = [sys.executable, "-m", "radicale", "--config", str(config)]
         with peer(arguments, os.environ) as server:
-            server.wait_until(lambda: _listens(port), "the calendar server")
+            server.wait_until(lambda: _listens(port), "the calendar server is listening")
             url = f"http://127.0.0.1:{port}/{_USER}/todo/"
             made = httpx2.request("MKCALENDAR", url, content=_CALENDAR, auth=(_USER, _PASSWORD))
             made.raise_for_status()
@@ -106,9 +106,9 @@ def _listens(port: int) -> bool:
 
 
 def command(settings: Settings, *arguments: str) -> None:
-    """Run a command of the product.
+    """Run a CLI command.
 
-    :raises RuntimeError: it failed; the message ends with what it printed.
+    :raises RuntimeError: it failed; the message ends with its stderr.
     """
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", *arguments],
@@ -118,7 +118,7 @@ def command(settings: Settings, *arguments: str) -> None:
         text=True,
     )
     if done.returncode != 0:
-        raise RuntimeError(f"interactions {' '.join(arguments[:2])}: {done.stderr[-500:]}")
+        raise RuntimeError(f"interactions {' '.join(arguments[:2])} failed: {done.stderr[-500:]}")
 
 
 def _wait_mirrored(connection: Connection, server: Peer) -> None:
@@ -126,7 +126,7 @@ def _wait_mirrored(connection: Connection, server: Peer) -> None:
         waiting = _count(connection, "sync_ledger", "WHERE next_attempt_at IS NOT NULL")
         return waiting == 0 and _count(connection, "sync_external_id_mappings") > 0
 
-    server.wait_until(rest, "what was written before is mirrored")
+    server.wait_until(rest, "the warm-up is mirrored")
 
 
 def _count(connection: Connection, table: str, where: str = "") -> int:

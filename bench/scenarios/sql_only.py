@@ -1,4 +1,4 @@
-"""The same commands through SQL only, and as raw COPY of the rows that came of them: the ceiling."""
+"""The same commands through SQL only, and raw COPY of the resulting rows as the upper bound."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from bench.context import Bench
+from bench.deployment import apply_batches, fresh_database, tune_gc
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import creates, decode, entity_ids
-from bench.world import apply_batches, fresh_database, quiet_collector
 from runtime.postgres import Connection, connect
 from schemas.topics import COMMANDS
 from sinks.columns import INTERACTION, LOG, OUTBOX
 
 _TABLES: Final = (
-    # A table, its columns, and the order in which its rows were written.
+    # Table, columns, and the order in which the rows were written.
     ("customer_interactions", INTERACTION, "created_at, id"),
     ("command_log", LOG, '"offset", partition'),
     ("outbox", OUTBOX, "position"),
@@ -26,15 +26,14 @@ _TABLES: Final = (
 
 
 def sql_only(bench: Bench) -> Sample:
-    """Commands a second: applied for the first time, redelivered, repeated under new offsets; and the
-    COPY of their rows of the log, the outbox and the interactions, in batches and transactions of the
-    same size, on one connection each."""
+    """Commands per second: first time, redelivered, and repeated under new offsets; and COPY of the same rows
+    of log, outbox and interactions, in transactions of the same size, on one connection each."""
     sizes = bench.sizes
     messages = creates(sizes.commands, entity_ids(sizes.entities), "sql")
     with fresh_database(bench.servers) as settings:
         commands = decode(messages, settings.topic(COMMANDS), sizes.partitions)
         repeated = decode([*messages, *messages], settings.topic(COMMANDS), sizes.partitions)[len(messages) :]
-        quiet_collector()
+        tune_gc()
         checkpoints = checkpoint(bench.servers)
         with connect(settings, application_name="interactions-bench") as connection:
             log, disk = _written(connection)
@@ -52,7 +51,7 @@ def sql_only(bench: Bench) -> Sample:
             redelivered = time.perf_counter() - began
             began = time.perf_counter()
             apply_batches(connection, settings, repeated, sizes.batch_size)
-            twice = time.perf_counter() - began
+            repeated_seconds = time.perf_counter() - began
             batches = _rows(connection, sizes.batch_size)
             written = [connection.execute(f"SELECT count(*) FROM {t}").fetchone() for t, *_ in _TABLES]
     count = len(messages)
@@ -61,7 +60,7 @@ def sql_only(bench: Bench) -> Sample:
         "commands": count,
         "applied": count / applied,
         "redelivered": count / redelivered,
-        "repeated": count / twice,
+        "repeated": count / repeated_seconds,
         "copied": count / copied,
         "wal_bytes": log / count,
         "disk_bytes": disk / count,
@@ -85,15 +84,15 @@ def _written(connection: Connection) -> tuple[float, float]:
 
 
 def _server_seconds(connection: Connection) -> float:
-    """Processor time so far of the server process behind a connection (proc(5)): little of it depends on
-    who else uses the machine."""
+    """Processor time so far of the backend process of a connection (proc(5)); nearly independent of other
+    load on the machine."""
     pid = connection.info.backend_pid
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _copied(bench: Bench, batches: Sequence[dict[str, bytes]]) -> tuple[float, float]:
-    """Seconds that the same rows take as text that needs only to be sent, and the server's of them."""
+    """Seconds to COPY the same rows as ready text, and the backend's processor seconds."""
     with fresh_database(bench.servers) as settings:
         checkpoint(bench.servers)
         with connect(settings, application_name="interactions-bench") as connection:
@@ -114,7 +113,7 @@ def _names(columns: Sequence[str]) -> str:
 
 
 def _rows(connection: Connection, size: int) -> list[dict[str, bytes]]:
-    """The rows that were written, as COPY text: a dictionary of tables for each batch of commands."""
+    """Rows written, as COPY text: one dictionary by table per batch of commands."""
     batches: list[dict[str, bytes]] = []
     connection.execute("SET LOCAL work_mem = '256MB'")
     for table, columns, order in _TABLES:

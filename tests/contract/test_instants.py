@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from audit.command_fields import Wrong, read_instant
+from audit.command_fields import InvalidField, read_instant
 from schemas.instants import format_instant, parse_instant
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,5 +74,5 @@ def test_an_rfc_3339_text_is_taken(text: str, instant: str) -> None:
 def test_another_form_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"must|leap second"):
         parse_instant(text)
-    with pytest.raises(Wrong):
+    with pytest.raises(InvalidField):
         read_instant(text)

@@ -1,1 +1,1 @@
-"""The fifth ring: what the laws are worth when everything around them breaks."""
+"""Fault injection: the invariants must hold while servers, roles and networks fail."""

@@ -1,7 +1,7 @@
-"""``python -m tests.faults.chaos``: faults by the hundred over commands by the million, and a report of them.
+"""``python -m tests.faults.chaos``: inject hundreds of faults under a million commands, and report.
 
-Ctrl-C ends a run early: what was struck so far is drained, audited and reported. ``--resume`` adds to the
-faults of earlier runs with the same seed, and goes on where they ended.
+Ctrl-C ends a run early: the faults so far are drained, audited and reported. ``--resume`` continues earlier
+runs with the same seed where they ended.
 """
 
 from __future__ import annotations
@@ -19,40 +19,42 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tests.faults.engine import Checked, Engine, StillStuck
+from tests.faults.engine import CheckResult, Engine, NoProgressError
 from tests.faults.kinds import DECK, KINDS, schedule
-from tests.faults.lanes import Struck
+from tests.faults.lanes import FaultOutcome
 from tests.faults.report import ROOT, chaos_text, replace_part
-from tests.faults.scene import set_scene
+from tests.faults.testbed import start_testbed
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.stack_fixtures import own_world
 
 SESSION_SECONDS = 3.0
 RECORD = ROOT / ".chaos" / "run.jsonl"
 _QUICK = (30, 20_000)
-#: So often each crash point comes twenty times.
+#: Enough for each crash point to occur twenty times.
 _FAULTS = 10 * DECK
+#: Names of the entries in the record file.
+_NAMES = {FaultOutcome: "Struck", CheckResult: "Checked"}
 console = Console(soft_wrap=True)
 
 
 def main(
     commands: Annotated[int, typer.Option(min=100, help="Commands to publish.")] = 1_000_000,
-    faults: Annotated[int, typer.Option(min=1, help="Faults to strike.")] = _FAULTS,
-    seed: Annotated[int | None, typer.Option(help="Fixes the order of the faults and the history.")] = None,
-    pace: Annotated[float, typer.Option(min=1, help="Commands a second.")] = 450.0,
-    pause_every: Annotated[int, typer.Option(min=1, help="Faults between two pauses.")] = 55,
-    minutes: Annotated[float, typer.Option(min=0, help="End after so long; 0: when all is done.")] = 0.0,
-    only: Annotated[list[str] | None, typer.Option(help="Kinds to strike; all unless named.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Some minutes: each kind about once.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after the last fault on record.")] = False,
+    faults: Annotated[int, typer.Option(min=1, help="Faults to inject.")] = _FAULTS,
+    seed: Annotated[int | None, typer.Option(help="Determines the faults and the commands.")] = None,
+    pace: Annotated[float, typer.Option(min=1, help="Commands per second.")] = 450.0,
+    pause_every: Annotated[int, typer.Option(min=1, help="Faults between two checks.")] = 55,
+    minutes: Annotated[float, typer.Option(min=0, help="Time limit; 0: none.")] = 0.0,
+    only: Annotated[list[str] | None, typer.Option(help="Kinds of faults; default: all.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A few minutes: each kind about once.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue after the last recorded fault.")] = False,
     write: Annotated[bool, typer.Option(help="Write the table into docs/reliability.md.")] = True,
-    record: Annotated[Path, typer.Option(help="Where faults and pauses are kept.")] = RECORD,
+    record: Annotated[Path, typer.Option(help="File for faults and checks.")] = RECORD,
 ) -> None:  # fmt: skip
-    """Strike faults while commands flow; exit 1 when anything was lost, doubled, inverted or stuck."""
+    """Inject faults while commands flow; exit 1 if anything is lost, doubled, inverted or stuck."""
     if quick:
         faults, commands = _QUICK
     if only and (wrong := set(only) - set(KINDS)):
-        sys.exit(f"no such fault: {', '.join(sorted(wrong))}; there are {', '.join(KINDS)}")
+        sys.exit(f"unknown fault: {', '.join(sorted(wrong))}; known: {', '.join(KINDS)}")
     done, checks, known = _read(record) if resume else ([], [], None)
     seed = known if known is not None else seed if seed is not None else int(time.time())
     console.print(f"seed {seed}; replay with --seed {seed}, or INTERACTIONS_CHAOS_SEED={seed} in the tests")
@@ -68,23 +70,23 @@ def main(
         own_servers(int(SESSION_SECONDS * 1000)) as servers,
         own_world(servers, TEMPLATE) as world,
         record.open("a" if resume else "w") as kept,
-        set_scene(
+        start_testbed(
             world,
             Path(logs),
             seed=seed,
             pace=pace,
-            commands=100 * commands,  # they flow as long as faults strike
+            commands=100 * commands,  # never runs dry while faults are injected
             session_seconds=SESSION_SECONDS,
             entities=1000,
             relabels=0.0005,
             clocks=True,
-        ) as scene,
+        ) as testbed,
         bar,
     ):
         kept.write(json.dumps({"seed": seed}) + "\n")
         task = bar.add_task("faults", total=faults, completed=len(done))
         engine = Engine(
-            scene,
+            testbed,
             seed,
             _order(seed, faults, only),
             pause_every,
@@ -97,9 +99,9 @@ def main(
         try:
             for found in engine.run():
                 entry = _since(found, earlier)
-                kept.write(json.dumps({type(entry).__name__: asdict(entry)}) + "\n")
+                kept.write(json.dumps({_NAMES[type(entry)]: asdict(entry)}) + "\n")
                 kept.flush()
-                if isinstance(entry, Struck):
+                if isinstance(entry, FaultOutcome):
                     done.append(entry)
                     bar.update(task, advance=1, description=entry.kind[:44].ljust(44))
                 else:
@@ -107,19 +109,19 @@ def main(
                     bar.console.print(
                         f"{time.strftime('%T')} after {entry.after} faults: {entry.acked} acknowledged,"
                         f" lost {entry.lost}, doubled {entry.doubled}, inverted {entry.inverted}, audit"
-                        f" {entry.audit or ('clean' if entry.audited else 'not now')}"
+                        f" {entry.audit or ('clean' if entry.audited else 'not run')}"
                     )
-        except (StillStuck, AssertionError) as stuck:
+        except (NoProgressError, AssertionError) as stuck:
             failure = str(stuck)
             keep = record.parent / f"logs-{seed}"
             keep.mkdir(exist_ok=True)
             for log in Path(logs).glob("*.log"):
                 (keep / log.name).write_bytes(log.read_bytes()[-2_000_000:])
-            console.print(f"[red]{failure}[/red]\nlogs of the roles: {keep}")
+            console.print(f"[red]{failure}[/red]\nrole logs: {keep}")
     signal.signal(signal.SIGINT, before)
-    how = f"Seed {seed}, {pace:g} commands a second" + (", ended early" if asked or deadline else "")
+    how = f"Seed {seed}, {pace:g} commands per second" + (", ended early" if asked or deadline else "")
     if failure:
-        how += f". **Ended by a failure**: {failure}"
+        how += f". **Failed**: {failure}"
     text = chaos_text(done, checks, how)
     if write:
         replace_part("chaos", text)
@@ -131,24 +133,24 @@ def _order(seed: int, faults: int, only: list[str] | None) -> list[str]:
     return [only[number % len(only)] for number in range(faults)] if only else schedule(seed, faults)
 
 
-def _read(record: Path) -> tuple[list[Struck], list[Checked], int | None]:
-    faults: list[Struck] = []
-    checks: list[Checked] = []
+def _read(record: Path) -> tuple[list[FaultOutcome], list[CheckResult], int | None]:
+    faults: list[FaultOutcome] = []
+    checks: list[CheckResult] = []
     seed = None
     for line in record.read_text().splitlines():
         for kind, value in json.loads(line).items():
             if kind == "seed":
                 seed = int(value)
-            elif kind == "Struck":
-                faults.append(Struck(**value))
+            elif kind == _NAMES[FaultOutcome]:
+                faults.append(FaultOutcome(**value))
             else:
-                checks.append(Checked(**value))
+                checks.append(CheckResult(**value))
     return faults, checks, seed
 
 
-def _since(found: Struck | Checked, earlier: Checked | None) -> Struck | Checked:
-    """Totals go on from those of the runs before this one."""
-    if isinstance(found, Struck) or earlier is None:
+def _since(found: FaultOutcome | CheckResult, earlier: CheckResult | None) -> FaultOutcome | CheckResult:
+    """Add the totals of the earlier runs."""
+    if isinstance(found, FaultOutcome) or earlier is None:
         return found
     return replace(
         found,

@@ -1,4 +1,4 @@
-"""A run: faults in their seeded order while commands flow, an audit at every pause and at the end."""
+"""Fault engine: inject faults in seeded order while commands flow; check at every pause and at the end."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
-from tests.faults.kinds import KINDS, Done
-from tests.faults.lanes import Lanes, Struck
-from tests.faults.scene import Scene
+from tests.faults.kinds import KINDS, Injection
+from tests.faults.lanes import FaultOutcome, Lanes
+from tests.faults.testbed import Testbed
 from tests.harness.audit import run_audit
+from tests.harness.output_counter import OutputCounter
 from tests.harness.roles import wait_until
-from tests.harness.tally import Tally
 
-#: Longest time that progress may take to come back after any fault.
-PATIENCE: Final = 150.0
-_LOOK: Final = 0.05
-#: How long a lane waits for progress before it strikes again.
+#: Maximum time without progress after any fault.
+PROGRESS_TIMEOUT: Final = 150.0
+_POLL: Final = 0.05
+#: Time that a lane waits for progress before its next fault.
 _LANE_SECONDS: Final = 5.0
 _AUDITS: Final = 4
 _PUBLISHED_SECONDS: Final = 60.0
 
 
 @dataclass
-class Checked:
-    """What a pause found: totals so far, by topics alone, and the auditor's verdict."""
+class CheckResult:
+    """Result of one check: totals so far, counted from the topics alone, and the auditor's verdict."""
 
     after: int
     acked: int
@@ -44,24 +44,25 @@ class Checked:
         return not (self.lost or self.doubled or self.inverted or self.audit)
 
 
-class StillStuck(AssertionError):
-    """Progress did not come back after a fault."""
+class NoProgressError(AssertionError):
+    """No progress after a fault within the time limit."""
 
 
 @dataclass
 class Engine:
-    """Strikes faults in their order while commands flow.
+    """Inject faults in order while commands flow.
 
-    :param order: the kinds by name.
-    :param skip: numbers (from 1) of faults that were struck by an earlier run.
-    :param pause_every: faults between two pauses; each pause counts, the first, the one half-way and the
-        last audit too.
-    :param commands: to be published at least, beyond the last fault if need be.
-    :param patient: wait out the recovery from every fault; else one in five strikes into the one before.
-    :param lanes: let faults of different lanes overlap; else one after the other.
+    :param order: names of the faults.
+    :param skip: numbers (from 1) of faults injected by an earlier run.
+    :param pause_every: faults between two checks. Every check counts outputs; the first, the middle and the
+        last one audit too.
+    :param commands: minimum to publish, if necessary after the last fault.
+    :param wait_for_recovery: wait for recovery from every fault; otherwise one in five faults hits during
+        the recovery from the previous one.
+    :param lanes: let faults of different lanes overlap; otherwise they are sequential.
     """
 
-    scene: Scene
+    testbed: Testbed
     seed: int
     order: Sequence[str]
     pause_every: int
@@ -69,66 +70,70 @@ class Engine:
     stopping: Callable[[], bool] = lambda: False
     commands: int = 0
     lanes: bool = False
-    patient: bool = False
-    tally: Tally = field(init=False)
+    wait_for_recovery: bool = False
+    counter: OutputCounter = field(init=False)
 
     def __post_init__(self) -> None:
-        self.tally = Tally(self.scene.settings)
+        self.counter = OutputCounter(self.testbed.settings)
 
-    def run(self) -> Iterator[Struck | Checked]:
-        """Each fault as it is over, each pause as it was audited; the last is an audit.
+    def run(self) -> Iterator[FaultOutcome | CheckResult]:
+        """Yield each fault when it is over and each check; the last one audits.
 
-        :raises StillStuck: no progress within ``PATIENCE`` seconds after a fault.
+        :raises NoProgressError: no progress within ``PROGRESS_TIMEOUT`` seconds after a fault.
         """
-        wait_until(lambda: len(self.scene.probe.applied) > 0, 300, lambda: "the first command to be applied")
+        wait_until(
+            lambda: len(self.testbed.probe.applied) > 0, 300, lambda: "the first command to be applied"
+        )
         waiting = [(n, kind) for n, kind in enumerate(self.order, start=1) if n not in self.skip]
-        pauses, pause, struck = max(1, len(waiting) // self.pause_every), 0, 0
-        with Lanes(waiting, self._strike, together=self.lanes) as lanes:
-            for found in lanes.struck():
-                struck += 1
+        pauses, pause, finished = max(1, len(waiting) // self.pause_every), 0, 0
+        with Lanes(waiting, self._inject, concurrent=self.lanes) as lanes:
+            for found in lanes.outcomes():
+                finished += 1
                 yield found
                 if self.stopping():
                     break
-                if struck // self.pause_every > pause and struck < len(waiting):
-                    pause = struck // self.pause_every
-                    for late in lanes.hold():
-                        struck += 1
+                if finished // self.pause_every > pause and finished < len(waiting):
+                    pause = finished // self.pause_every
+                    for late in lanes.pause():
+                        finished += 1
                         yield late
-                    checked = self.check(len(self.skip) + struck, audit=pause in {1, pauses // 2})
+                    checked = self.check(len(self.skip) + finished, audit=pause in {1, pauses // 2})
                     yield checked
                     if not checked.clean:
                         return
-                    self.scene.load.resume()
-                    lanes.go_on()
-            for late in lanes.hold():
-                struck += 1
+                    self.testbed.load.resume()
+                    lanes.resume()
+            for late in lanes.pause():
+                finished += 1
                 yield late
-        load = self.scene.load
+        load = self.testbed.load
         while load.sent < self.commands and not load.done.is_set() and not self.stopping():
-            time.sleep(_LOOK)
-        yield self.check(len(self.skip) + struck)
+            time.sleep(_POLL)
+        yield self.check(len(self.skip) + finished)
 
-    def check(self, after: int, *, audit: bool = True) -> Checked:
-        """Pause the publisher, let the pipeline come to rest, count, and audit if asked to."""
+    def check(self, after: int, *, audit: bool = True) -> CheckResult:
+        """Pause the publisher, wait until the pipeline is idle, count outputs, and audit if requested."""
         began = time.monotonic()
-        load = self.scene.load
+        load = self.testbed.load
         load.pause()
         broken: dict[str, list[Any]] = {}
         for _ in range(_AUDITS if audit else 0):
-            code, report = run_audit(self.scene.settings, wait=int(PATIENCE))
+            code, report = run_audit(self.testbed.settings, wait=int(PROGRESS_TIMEOUT))
             broken = {check["name"]: check["violations"] for check in report["checks"] if check["violations"]}
             if broken or code == 0:
                 break
-            # The timers had more to say between rest and audit.
+            # The timers published more commands between quiescence and audit.
             broken = {"not at rest": [report["lagBy"], report["notes"]]}
         ends = load.acked_ends()
         wait_until(
-            lambda: self.scene.probe.caught_up(ends), PATIENCE, lambda: f"{self._left(ends)} to be applied"
+            lambda: self.testbed.probe.caught_up(ends),
+            PROGRESS_TIMEOUT,
+            lambda: f"{self._left(ends)} to be applied",
         )
         deadline = time.monotonic() + _PUBLISHED_SECONDS
-        while (count := self.tally.count(load.acked)).lost and time.monotonic() < deadline:
-            time.sleep(_LOOK)
-        return Checked(
+        while (count := self.counter.count(load.acked)).lost and time.monotonic() < deadline:
+            time.sleep(_POLL)
+        return CheckResult(
             after,
             load.acked_count,
             **asdict(count),
@@ -137,46 +142,55 @@ class Engine:
             seconds=time.monotonic() - began,
         )
 
-    def _strike(self, number: int, name: str) -> Struck:
+    def _inject(self, number: int, name: str) -> FaultOutcome:
         chance = random.Random(f"{self.seed}/{number}")
         time.sleep(chance.uniform(0.1, 1.5))
-        if self.patient:  # the death of one that holds nothing would not be felt
-            crew = self.scene.crew
+        if self.wait_for_recovery:  # a fault on an applier without partitions would have no effect
+            supervisor = self.testbed.supervisor
             wait_until(
-                lambda: crew.at_work("applier", "applier.assigned"), 60, lambda: "every applier at work"
+                lambda: supervisor.all_logged("applier", "applier.assigned"),
+                60,
+                lambda: "every applier at work",
             )
         kind, began = KINDS[name], time.monotonic()
-        done = kind.strike(self.scene, chance)
-        struck = Struck(
-            number, name, time.time(), time.monotonic() - began, reached=done.reached, outage=done.outage
+        injection = kind.inject(self.testbed, chance)
+        outcome = FaultOutcome(
+            number,
+            name,
+            time.time(),
+            time.monotonic() - began,
+            reached=injection.reached,
+            outage=injection.outage,
         )
         if (
-            (self.patient or chance.random() < 0.8)
-            and not self.scene.load.done.is_set()
+            (self.wait_for_recovery or chance.random() < 0.8)
+            and not self.testbed.load.done.is_set()
             and kind.watch != "none"
         ):
-            self._measure(struck, done, kind.watch)
-        return struck
+            self._measure(outcome, injection, kind.watch)
+        return outcome
 
-    def _measure(self, struck: Struck, done: Done, watch: str) -> None:
-        probe, ends = self.scene.probe, self.scene.load.acked_ends()
+    def _measure(self, outcome: FaultOutcome, injection: Injection, watch: str) -> None:
+        probe, ends = self.testbed.probe, self.testbed.load.acked_ends()
         began = time.monotonic()
-        deadline = began + PATIENCE
-        while struck.recovery is None or (struck.outage is not None and struck.drain is None):
-            if struck.recovery is None:
+        deadline = began + PROGRESS_TIMEOUT
+        while outcome.recovery is None or (outcome.outage is not None and outcome.drain is None):
+            if outcome.recovery is None:
                 moved = probe.all_moved_since if watch == "applier" else probe.relay_moved_since
-                if moved(done.since):
-                    struck.recovery = time.monotonic() - done.since
-            if struck.outage is not None and struck.drain is None and probe.caught_up(ends):
-                struck.drain = time.monotonic() - done.since
-            if self.scene.load.done.is_set() or self.stopping():
-                return  # nothing more is published, so nothing need move
+                if moved(injection.since):
+                    outcome.recovery = time.monotonic() - injection.since
+            if outcome.outage is not None and outcome.drain is None and probe.caught_up(ends):
+                outcome.drain = time.monotonic() - injection.since
+            if self.testbed.load.done.is_set() or self.stopping():
+                return  # nothing more is published, so no progress is due
             if self.lanes and time.monotonic() > began + _LANE_SECONDS:
-                return  # the others strike all the time; whether it gets through shows at the next pause
+                return  # other lanes keep injecting; the next check shows whether it recovered
             if time.monotonic() > deadline:
-                what = f"fault {struck.number} ({struck.kind})"
-                raise StillStuck(f"no progress {PATIENCE:.0f} s after {what}: {self._left(ends)}")
-            time.sleep(_LOOK)
+                what = f"fault {outcome.number} ({outcome.kind})"
+                raise NoProgressError(
+                    f"no progress {PROGRESS_TIMEOUT:.0f} s after {what}: {self._left(ends)}"
+                )
+            time.sleep(_POLL)
 
     def _left(self, ends: dict[int, int]) -> dict[int, int]:
-        return {number: end - self.scene.probe.applied.get(number, 0) for number, end in ends.items()}
+        return {number: end - self.testbed.probe.applied.get(number, 0) for number, end in ends.items()}

@@ -1,4 +1,4 @@
-"""The faults, by name. Each is made, lasts, is healed, and says from when recovery counts."""
+"""Kinds of faults, by name: each is injected, lasts, is healed, and reports when recovery starts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Final, Literal
 from runtime.crash_points import POINTS
 from runtime.kafka import why_silent
 from runtime.postgres import connect
-from tests.faults.scene import Scene
+from tests.faults.testbed import Testbed
 from tests.harness.roles import wait_until
 from tests.harness.servers import server_pid
 
-#: How long a server may take to come back, and a crash point to be reached.
+#: Time limits for a server to restart, and for a crash point to be reached.
 _RETURN_SECONDS: Final = 120.0
 _REACH_SECONDS: Final = 120.0
 _OUTAGE_SECONDS: Final = (5.0, 7.0)
@@ -25,12 +25,12 @@ _PROXIES: Final = {"postgres": "postgres", "kafka": "kafka", "schema-registry": 
 
 
 @dataclass
-class Done:
-    """A fault that was made and healed.
+class Injection:
+    """A fault that was injected and healed.
 
-    :param since: from when recovery counts (``time.monotonic``): a kill itself, or the end of an outage.
-    :param outage: seconds for which a server or a connection was away.
-    :param reached: whether it struck (a crash point may not be reached in time).
+    :param since: start of recovery (``time.monotonic``): the kill itself, or the end of an outage.
+    :param outage: seconds for which a server or a connection was unavailable.
+    :param reached: false if it had no effect (a crash point not reached in time).
     """
 
     since: float
@@ -38,7 +38,7 @@ class Done:
     reached: bool = True
 
 
-Strike = Callable[[Scene, random.Random], Done]
+Inject = Callable[[Testbed, random.Random], Injection]
 
 
 Lane = Literal["appliers", "crashes", "relay", "servers"]
@@ -48,63 +48,66 @@ Lane = Literal["appliers", "crashes", "relay", "servers"]
 class Kind:
     """One kind of fault.
 
-    :param watch: whose progress shows the recovery.
-    :param lane: what it strikes; faults of different lanes may strike at the same time.
-    :param weight: how often it is drawn, compared with others.
+    :param watch: role whose progress shows the recovery.
+    :param lane: target; faults of different lanes may overlap.
+    :param weight: occurrences per deck.
     """
 
-    strike: Strike
+    inject: Inject
     watch: Literal["applier", "relay", "none"]
     lane: Lane
     weight: int = 2
 
 
-def _signal(role: str, number: signal.Signals) -> Strike:
-    def strike(scene: Scene, chance: random.Random) -> Done:
+def _signal(role: str, number: signal.Signals) -> Inject:
+    def inject(testbed: Testbed, chance: random.Random) -> Injection:
         now = time.monotonic()
-        scene.crew.send(scene.crew.names(role)[0], number)
-        return Done(now)
+        testbed.supervisor.send(testbed.supervisor.names(role)[0], number)
+        return Injection(now)
 
-    return strike
+    return inject
 
 
-def _pause(role: str) -> Strike:
-    """A zombie: silent for longer than the session, then awake with everything it had in hand."""
+def _pause(role: str) -> Inject:
+    """Zombie: paused for longer than its session timeout, then resumed with all its in-flight work."""
 
-    def strike(scene: Scene, chance: random.Random) -> Done:
-        name, now = scene.crew.names(role)[0], time.monotonic()
-        scene.crew.send(name, signal.SIGSTOP)
+    def inject(testbed: Testbed, chance: random.Random) -> Injection:
+        name, now = testbed.supervisor.names(role)[0], time.monotonic()
+        testbed.supervisor.send(name, signal.SIGSTOP)
         try:
-            time.sleep(scene.session_seconds * chance.uniform(1.2, 2.0))
+            time.sleep(testbed.session_seconds * chance.uniform(1.2, 2.0))
         finally:
-            scene.crew.send(name, signal.SIGCONT)
-        # The other applier takes the partitions over; a lone relay or timer is back when it wakes.
-        return Done(now if role == "applier" else time.monotonic())
+            testbed.supervisor.send(name, signal.SIGCONT)
+        # Another applier takes over the partitions; a single relay or timers process is back when it resumes.
+        return Injection(now if role == "applier" else time.monotonic())
 
-    return strike
+    return inject
 
 
-def _clock(role: str) -> Strike:
-    """A role's wall clock jumps by an hour and back; the broker's and the database's do not."""
+def _clock(role: str) -> Inject:
+    """Step a role's wall clock by an hour and back, not the broker's or the database's."""
 
-    def strike(scene: Scene, chance: random.Random) -> Done:
-        reached = scene.crew.step_clock(role, chance.choice((3600, -3600)))
+    def inject(testbed: Testbed, chance: random.Random) -> Injection:
+        reached = testbed.supervisor.step_clock(role, chance.choice((3600, -3600)))
         try:
             time.sleep(chance.uniform(2.0, 5.0))
         finally:
-            scene.crew.step_clock(role, 0)
-        return Done(time.monotonic(), reached=reached)
+            testbed.supervisor.step_clock(role, 0)
+        return Injection(time.monotonic(), reached=reached)
 
-    return strike
+    return inject
 
 
-def _crash(point: str) -> Strike:
+def _crash(point: str) -> Inject:
     role = "relay" if point.startswith("relay") else "applier"
 
-    def strike(scene: Scene, chance: random.Random) -> Done:
-        # The last applier; signals strike the first, so that one does not hide the other.
-        member = scene.crew.members[scene.crew.names(role)[-1]]
-        armed_at, since = time.monotonic(), scene.crew.arm(member.name, f"{point}:{chance.randint(1, 3)}")
+    def inject(testbed: Testbed, chance: random.Random) -> Injection:
+        # The last applier; signals go to the first, so that one fault does not hide the other.
+        member = testbed.supervisor.members[testbed.supervisor.names(role)[-1]]
+        armed_at, since = (
+            time.monotonic(),
+            testbed.supervisor.arm(member.name, f"{point}:{chance.randint(1, 3)}"),
+        )
         wait_until(
             lambda: (
                 member.logged(f"crash point {point} reached", since)
@@ -114,63 +117,65 @@ def _crash(point: str) -> Strike:
         )
         reached = member.logged(f"crash point {point} reached", since)
         if not reached:
-            scene.crew.disarm(member.name)
-        return Done(time.monotonic(), reached=reached)
+            testbed.supervisor.disarm(member.name)
+        return Injection(time.monotonic(), reached=reached)
 
-    return strike
+    return inject
 
 
-def _storm(scene: Scene, chance: random.Random) -> Done:
-    """Workers that come and go every second or so."""
+def _rebalance_storm(testbed: Testbed, chance: random.Random) -> Injection:
+    """Appliers that join and leave about every second."""
     for number in range(3):
         name = f"applier-guest-{number}"
-        scene.crew.join("applier", name)
+        testbed.supervisor.add("applier", name)
         time.sleep(chance.uniform(1.0, 3.0))
-        scene.crew.dismiss(name, chance.choice([signal.SIGTERM, signal.SIGKILL]))
-    return Done(time.monotonic())
+        testbed.supervisor.remove(name, chance.choice([signal.SIGTERM, signal.SIGKILL]))
+    return Injection(time.monotonic())
 
 
-def _backends(scene: Scene, chance: random.Random) -> Done:
-    """The database's connections end under the roles, as after a failover of a pooler."""
-    with connect(scene.settings, application_name="faults", autocommit=True) as connection:
+def _backends(testbed: Testbed, chance: random.Random) -> Injection:
+    """Terminate the roles' Postgres backends, as in the failover of a connection pooler."""
+    with connect(testbed.settings, application_name="faults", autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name LIKE 'interactions-%'"
         )
-    return Done(time.monotonic())
+    return Injection(time.monotonic())
 
 
-def _postgres_stop(scene: Scene, chance: random.Random) -> Done:
-    """Immediate shutdown: no checkpoint, recovery from the write-ahead log at the next start."""
-    return _server_down(scene, "postgres", signal.SIGQUIT, lambda: scene.probe.answers)
+def _postgres_stop(testbed: Testbed, chance: random.Random) -> Injection:
+    """Immediate shutdown: no checkpoint, WAL recovery at the next start."""
+    return _server_down(testbed, "postgres", signal.SIGQUIT, lambda: testbed.probe.responsive)
 
 
-def _broker_kill(scene: Scene, chance: random.Random) -> Done:
-    return _server_down(scene, "kafka", signal.SIGKILL, lambda: why_silent(scene.settings) is None)
+def _broker_kill(testbed: Testbed, chance: random.Random) -> Injection:
+    return _server_down(testbed, "kafka", signal.SIGKILL, lambda: why_silent(testbed.settings) is None)
 
 
-def _registry_kill(scene: Scene, chance: random.Random) -> Done:
-    """The registry dies, and a role starts while it is away."""
-    name = chance.choice([*scene.crew.names("applier"), *scene.crew.names("relay")])
-    scene.crew.send(name, signal.SIGKILL)
-    return _server_down(scene, "schema-registry", signal.SIGKILL, lambda: True)
+def _registry_kill(testbed: Testbed, chance: random.Random) -> Injection:
+    """Kill the registry, and restart a role while it is down."""
+    name = chance.choice([*testbed.supervisor.names("applier"), *testbed.supervisor.names("relay")])
+    testbed.supervisor.send(name, signal.SIGKILL)
+    return _server_down(testbed, "schema-registry", signal.SIGKILL, lambda: True)
 
 
-def _server_down(scene: Scene, role: str, number: signal.Signals, answers: Callable[[], bool]) -> Done:
-    """End a server; for the roles it is away for a while at least, so that a ratio means something."""
-    wait_until(lambda: server_pid(scene.settings, role) is not None, _RETURN_SECONDS)
-    proxy = scene.proxies[_PROXIES[role]]
-    pid, now = server_pid(scene.settings, role), time.monotonic()
+def _server_down(
+    testbed: Testbed, role: str, number: signal.Signals, responsive: Callable[[], bool]
+) -> Injection:
+    """End a server; keep it unavailable for a minimum time, so that drain ÷ outage is meaningful."""
+    wait_until(lambda: server_pid(testbed.settings, role) is not None, _RETURN_SECONDS)
+    proxy = testbed.proxies[_PROXIES[role]]
+    pid, now = server_pid(testbed.settings, role), time.monotonic()
     assert pid is not None
     proxy.cut()
     try:
         os.kill(pid, number)
         if role == "postgres":
-            wait_until(lambda: not scene.probe.answers, 10, lambda: "Postgres did not stop")
+            wait_until(lambda: not testbed.probe.responsive, 10, lambda: "Postgres did not stop")
         wait_until(
             lambda: (
-                server_pid(scene.settings, role) not in (None, pid)
-                and answers()
+                server_pid(testbed.settings, role) not in (None, pid)
+                and responsive()
                 and time.monotonic() - now > _OUTAGE_SECONDS[0]
             ),
             _RETURN_SECONDS,
@@ -178,12 +183,12 @@ def _server_down(scene: Scene, role: str, number: signal.Signals, answers: Calla
         )
     finally:
         proxy.heal()
-    return Done(time.monotonic(), outage=time.monotonic() - now)
+    return Injection(time.monotonic(), outage=time.monotonic() - now)
 
 
-def _network(server: str, what: Literal["cut", "slow", "silent"]) -> Strike:
-    def strike(scene: Scene, chance: random.Random) -> Done:
-        proxy, now = scene.proxies[server], time.monotonic()
+def _network(server: str, what: Literal["cut", "slow", "silent"]) -> Inject:
+    def inject(testbed: Testbed, chance: random.Random) -> Injection:
+        proxy, now = testbed.proxies[server], time.monotonic()
         seconds = chance.uniform(*_OUTAGE_SECONDS)
         if what == "cut":
             proxy.cut()
@@ -195,24 +200,24 @@ def _network(server: str, what: Literal["cut", "slow", "silent"]) -> Strike:
             time.sleep(seconds)
         finally:
             proxy.heal()
-        return Done(time.monotonic(), outage=time.monotonic() - now if what != "slow" else None)
+        return Injection(time.monotonic(), outage=time.monotonic() - now if what != "slow" else None)
 
-    return strike
+    return inject
 
 
-def _replay(shuffled: bool) -> Strike:
-    def strike(scene: Scene, chance: random.Random) -> Done:
-        scene.load.replay(chance.randint(50, 400), shuffled=shuffled)
-        return Done(time.monotonic())
+def _replay(shuffled: bool) -> Inject:
+    def inject(testbed: Testbed, chance: random.Random) -> Injection:
+        testbed.load.replay(chance.randint(50, 400), shuffled=shuffled)
+        return Injection(time.monotonic())
 
-    return strike
+    return inject
 
 
 KINDS: Final[dict[str, Kind]] = {
     "applier: kill -9": Kind(_signal("applier", signal.SIGKILL), "applier", "appliers"),
     "applier: SIGTERM": Kind(_signal("applier", signal.SIGTERM), "applier", "appliers"),
     "applier: paused past its session": Kind(_pause("applier"), "applier", "appliers"),
-    "applier: rebalance storm": Kind(_storm, "applier", "appliers"),
+    "applier: rebalance storm": Kind(_rebalance_storm, "applier", "appliers"),
     "applier: wall clock steps by an hour": Kind(_clock("applier"), "applier", "appliers", 1),
     "relay: wall clock steps by an hour": Kind(_clock("relay"), "relay", "relay", 1),
     "timers: wall clock steps by an hour": Kind(_clock("timers"), "none", "relay", 1),
@@ -244,12 +249,12 @@ KINDS: Final[dict[str, Kind]] = {
         for point in sorted(POINTS)
     },
 }
-#: Faults in one deck: each kind as often as its weight says.
+#: Faults per deck: each kind as often as its weight.
 DECK: Final = sum(kind.weight for kind in KINDS.values())
 
 
 def schedule(seed: int, faults: int) -> list[str]:
-    """The kinds in their order, deck by shuffled deck; the seed fixes the order."""
+    """Order of faults: shuffled decks, determined by the seed."""
     chance = random.Random(seed)
     order: list[str] = []
     while len(order) < faults:

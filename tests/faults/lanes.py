@@ -1,4 +1,4 @@
-"""Who strikes when: one lane for each part of the pipeline, so that faults of different parts may overlap."""
+"""Fault lanes: one thread per part of the pipeline, so that faults of different parts may overlap."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.faults.kinds import KINDS
 
 
 @dataclass
-class Struck:
-    """What one fault did.
+class FaultOutcome:
+    """Outcome of one fault.
 
-    :param recovery: seconds until every partition (or the relay) moved again; ``None``: not measured,
-        because the next fault came first or nothing shows it.
+    :param recovery: seconds until every partition (or the relay) made progress; ``None``: not measured,
+        because the next fault came first or no role shows it.
     :param drain: seconds from the end of an outage until everything acknowledged by then was applied.
     """
 
@@ -31,23 +31,27 @@ class Struck:
 
 
 class Lanes:
-    """Strikes in threads; each lane takes its kinds in their order.
+    """Inject faults in threads, one per lane, each in order.
 
-    :param waiting: numbers and kinds.
-    :param strike: strikes one and returns when it is over.
-    :param together: whether lanes work at the same time; else there is one lane.
+    :param waiting: numbers and kinds of the faults.
+    :param inject: injects one fault and returns when it is over.
+    :param concurrent: run the lanes concurrently; otherwise there is one lane.
     """
 
     def __init__(
-        self, waiting: Sequence[tuple[int, str]], strike: Callable[[int, str], Struck], *, together: bool
+        self,
+        waiting: Sequence[tuple[int, str]],
+        inject: Callable[[int, str], FaultOutcome],
+        *,
+        concurrent: bool,
     ) -> None:
-        self._strike = strike
-        self._found: queue.Queue[Struck | BaseException] = queue.Queue()
+        self._inject = inject
+        self._found: queue.Queue[FaultOutcome | BaseException] = queue.Queue()
         self._go = threading.Event()
         self._over = threading.Event()
         lanes: dict[str, list[tuple[int, str]]] = defaultdict(list)
         for number, kind in waiting:
-            lanes[KINDS[kind].lane if together else "all"].append((number, kind))
+            lanes[KINDS[kind].lane if concurrent else "all"].append((number, kind))
         self._rest = [threading.Event() for _ in lanes]
         self._threads = [
             threading.Thread(target=self._run, args=(mine, rest), name=f"lane-{name}", daemon=True)
@@ -66,10 +70,10 @@ class Lanes:
         for thread in self._threads:
             thread.join(300)
 
-    def struck(self) -> Iterator[Struck]:
-        """Each fault when it is over, until none is left.
+    def outcomes(self) -> Iterator[FaultOutcome]:
+        """Yield each fault when it is over, until none is left.
 
-        :raises BaseException: what went wrong in a lane.
+        :raises BaseException: an error in a lane.
         """
         while True:
             try:
@@ -82,8 +86,8 @@ class Lanes:
                 raise found
             yield found
 
-    def hold(self) -> Iterator[Struck]:
-        """Let every lane finish what it has begun and wait; the faults that ended meanwhile."""
+    def pause(self) -> Iterator[FaultOutcome]:
+        """Pause every lane after its present fault; yields the faults that ended meanwhile."""
         self._go.clear()
         for thread, rest in zip(self._threads, self._rest, strict=True):
             while thread.is_alive() and not rest.wait(0.1):
@@ -94,8 +98,8 @@ class Lanes:
                 raise found
             yield found
 
-    def go_on(self) -> None:
-        """Let the lanes strike again."""
+    def resume(self) -> None:
+        """Resume the lanes."""
         for rest in self._rest:
             rest.clear()
         self._go.set()
@@ -108,8 +112,8 @@ class Lanes:
                     self._go.wait()
                 if self._over.is_set():
                     return
-                self._found.put(self._strike(number, kind))
-        except BaseException as error:  # noqa: BLE001 - told to whoever reads the faults
+                self._found.put(self._inject(number, kind))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that reads the outcomes
             self._found.put(error)
         finally:
             rest.set()

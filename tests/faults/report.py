@@ -1,4 +1,4 @@
-"""The tables of ``docs/reliability.md``: written by the tools, between markers, from what they saw."""
+"""Write the tables of ``docs/reliability.md`` between their markers."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
-from tests.faults.engine import Checked
+from tests.faults.engine import CheckResult
 from tests.faults.kinds import KINDS
-from tests.faults.lanes import Struck
+from tests.faults.lanes import FaultOutcome
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = ROOT / "docs" / "reliability.md"
 
 
 def replace_part(name: str, text: str, document: Path = DOCUMENT) -> None:
-    """Put a text between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
+    """Replace the text between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``.
 
-    :raises ValueError: the markers are not there.
+    :raises ValueError: the page has no such markers.
     """
     begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
     before, found, rest = document.read_text().partition(begin)
@@ -32,7 +32,7 @@ def replace_part(name: str, text: str, document: Path = DOCUMENT) -> None:
 
 
 def circumstances() -> str:
-    """Date, machine and versions, in one line."""
+    """Date, machine and versions on one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -45,8 +45,8 @@ def circumstances() -> str:
     )
 
 
-def chaos_text(faults: list[Struck], checks: list[Checked], how: str) -> str:
-    """The per-kind table and the figures of one chaos run, as far as it came."""
+def chaos_text(faults: list[FaultOutcome], checks: list[CheckResult], how: str) -> str:
+    """Format the totals and the table per kind of one chaos run, complete or not."""
     last = checks[-1] if checks else None
     clean = sum(check.clean for check in checks)
     lines = [
@@ -55,7 +55,7 @@ def chaos_text(faults: list[Struck], checks: list[Checked], how: str) -> str:
         (
             f"{how}. {len(faults)} faults, {last.acked if last else 0:,} acknowledged commands,"
             f" {last.results if last else 0:,} results, {last.events if last else 0:,} events;"
-            f" counted {len(checks)} times, {sum(check.audited for check in checks)} times audited too;"
+            f" {len(checks)} checks, {sum(check.audited for check in checks)} of them with an audit;"
             f" {clean} of {len(checks)} clean."
         ),
         "",
@@ -66,7 +66,7 @@ def chaos_text(faults: list[Struck], checks: list[Checked], how: str) -> str:
         mine = [fault for fault in faults if fault.kind == kind and fault.reached]
         if not mine:
             continue
-        lost, doubled, inverted = _blame(kind, faults, checks)
+        lost, doubled, inverted = _attributed(kind, faults, checks)
         waits = [fault.recovery for fault in mine if fault.recovery is not None]
         drains = [f.drain / f.outage for f in mine if f.drain is not None and f.outage]
         lines.append(
@@ -76,16 +76,16 @@ def chaos_text(faults: list[Struck], checks: list[Checked], how: str) -> str:
         )
     missed = sum(not fault.reached for fault in faults)
     if missed:
-        lines += ["", f"{missed} armed crash points were not reached in time and do not count as runs."]
+        lines += ["", f"{missed} crash points were not reached in time and are not counted."]
     for check in checks:
         if not check.clean:
             found = ", ".join(f"{name}: {what[:1]}" for name, what in check.audit.items()) or "see the table"
-            lines += ["", f"The audit after fault {check.after} was not clean: {found}."]
+            lines += ["", f"The check after fault {check.after} was not clean: {found}."]
     return "\n".join(lines)
 
 
-def _blame(kind: str, faults: list[Struck], checks: list[Checked]) -> tuple[int, int, int]:
-    """What was found at pauses whose stretch had a fault of this kind: several kinds may share a blame."""
+def _attributed(kind: str, faults: list[FaultOutcome], checks: list[CheckResult]) -> tuple[int, int, int]:
+    """Findings of the checks that follow a fault of this kind; one finding may count for several kinds."""
     totals, since, seen = [0, 0, 0], 0, (0, 0, 0)
     for check in checks:
         now = check.lost, check.doubled, check.inverted
@@ -95,46 +95,44 @@ def _blame(kind: str, faults: list[Struck], checks: list[Checked]) -> tuple[int,
     return totals[0], totals[1], totals[2]
 
 
-def recovery_text(faults: list[Struck], goals: dict[str, float], session_seconds: float) -> str:
-    """Each run of each kind against its goal.
+def recovery_text(faults: list[FaultOutcome], goals: dict[str, float], session_seconds: float) -> str:
+    """Format each run of each kind against its goal.
 
-    :param goals: kind → greatest ratio: first progress ÷ session timeout, or drain ÷ outage.
+    :param goals: kind → maximum ratio: first progress ÷ session timeout, or drain ÷ outage.
     """
     lines = [circumstances(), "", f"Session timeout {session_seconds:g} s.", ""]
-    lines += ["| fault | measure | goal | runs | median | longest |", "|---|---|---:|---|---:|---:|"]
+    lines += ["| fault | metric | goal | runs | median | longest |", "|---|---|---:|---|---:|---:|"]
     for kind, goal in goals.items():
         mine = [fault for fault in faults if fault.kind == kind]
         if not mine:
             continue
         ratios = recovery_ratios(mine, session_seconds)
         outage = mine[0].outage is not None
-        measure = "drain ÷ outage" if outage else "first progress ÷ session"
+        metric = "drain ÷ outage" if outage else "first progress ÷ session"
         shown = "; ".join(
             f"{f.drain or 0:.1f} s ÷ {f.outage:.1f} s" if f.outage else f"{f.recovery or 0:.1f} s"
             for f in mine
         )
-        lines.append(
-            f"| {kind} | {measure} | {goal:g} | {shown} | {median(ratios):.2f} | {max(ratios):.2f} |"
-        )
+        lines.append(f"| {kind} | {metric} | {goal:g} | {shown} | {median(ratios):.2f} | {max(ratios):.2f} |")
     return "\n".join(lines)
 
 
 def soak_text(rows: list[tuple[str, str, float, float, float]], how: str, goal: float) -> str:
-    """Memory of the roles.
+    """Format the memory of the roles.
 
-    :param rows: role, measure, MiB after the warm-up, MiB at the end, slope in percent an hour.
+    :param rows: role, metric, MiB after the warm-up, MiB at the end, slope in percent per hour.
     """
-    lines = [circumstances(), "", f"{how}. Goal: less than {goal:g} % an hour.", ""]
-    lines += ["| role | measure | after warm-up | at the end | slope |", "|---|---|---:|---:|---:|"]
+    lines = [circumstances(), "", f"{how}. Goal: less than {goal:g} % per hour.", ""]
+    lines += ["| role | metric | after warm-up | at the end | slope |", "|---|---|---:|---:|---:|"]
     lines += [
-        f"| {role} | {measure} | {first:.1f} MiB | {last:.1f} MiB | {slope:+.1f} %/h |"
-        for role, measure, first, last, slope in rows
+        f"| {role} | {metric} | {first:.1f} MiB | {last:.1f} MiB | {slope:+.1f} %/h |"
+        for role, metric, first, last, slope in rows
     ]
     return "\n".join(lines)
 
 
-def recovery_ratios(faults: list[Struck], session_seconds: float) -> list[float]:
-    """What a goal is set for: drain ÷ outage of an outage, first progress ÷ session timeout of a kill."""
+def recovery_ratios(faults: list[FaultOutcome], session_seconds: float) -> list[float]:
+    """Ratios that goals bound: drain ÷ outage for an outage, first progress ÷ session timeout for a kill."""
     never = float("inf")
     return [
         (f.drain / f.outage if f.drain is not None else never)

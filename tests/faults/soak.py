@@ -1,4 +1,4 @@
-"""``python -m tests.faults.soak``: the memory of the roles under a steady load, and whether it grows."""
+"""``python -m tests.faults.soak``: measure the growth of the roles' memory under steady load."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from rich.console import Console
 from runtime.settings import Settings
 from tests.faults.engine import Engine
 from tests.faults.report import replace_part, soak_text
-from tests.faults.scene import Scene, set_scene
+from tests.faults.testbed import Testbed, start_testbed
 from tests.harness.histories import history
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.harness.wire import publish
 from tests.stack_fixtures import own_world
 
-#: Greatest growth in an hour, in percent of what a role needs after its warm-up.
+#: Maximum growth in percent per hour of the memory after the warm-up.
 GOAL: Final = 5.0
-_LOOK_SECONDS: Final = 5.0
+_POLL_SECONDS: Final = 5.0
 _BACKLOG: Final = 20_000
 console = Console(soft_wrap=True)
 
-#: What is resident, and that part of it which is no file's: what the process made itself.
-_MEASURES: Final = {"Rss": "resident", "Anonymous": "anonymous"}
-#: Role → measure → (seconds since the start, MiB).
+#: Resident memory, and its anonymous part (not backed by files).
+_METRICS: Final = {"Rss": "resident", "Anonymous": "anonymous"}
+#: Role → metric → (seconds since the start, MiB).
 Samples = dict[str, dict[str, list[tuple[float, float]]]]
 
 
-def slope_percent_an_hour(samples: Sequence[tuple[float, float]]) -> float:
-    """Growth by the line of least squares, in percent an hour of that line's first value.
+def slope_percent_per_hour(samples: Sequence[tuple[float, float]]) -> float:
+    """Growth by least squares, in percent per hour of the line's first value.
 
-    :param samples: at least two, (seconds, MiB), at different moments.
+    :param samples: at least two (seconds, MiB) at different times.
     """
     count = len(samples)
     mean_at = sum(at for at, _ in samples) / count
@@ -49,18 +49,18 @@ def slope_percent_an_hour(samples: Sequence[tuple[float, float]]) -> float:
 
 
 def main(
-    minutes: Annotated[float, typer.Option(min=0.2, help="How long, warm-up included.")] = 20.0,
-    warm_up: Annotated[float, typer.Option(min=0.0, help="Minutes that do not count.")] = 5.0,
-    pace: Annotated[float, typer.Option(min=1, help="Commands a second.")] = 100.0,
+    minutes: Annotated[float, typer.Option(min=0.2, help="Duration, warm-up included.")] = 20.0,
+    warm_up: Annotated[float, typer.Option(min=0.0, help="Minutes to leave out.")] = 5.0,
+    pace: Annotated[float, typer.Option(min=1, help="Commands per second.")] = 100.0,
     write: Annotated[bool, typer.Option(help="Write the table into docs/reliability.md.")] = True,
 ) -> None:
-    """Run applier, relay and timers under load; exit 1 when one grows or an audit is not clean."""
+    """Run applier, relay and timers under load; exit 1 if one grows or the audit is not clean."""
     with (
         tempfile.TemporaryDirectory(prefix="soak-") as logs,
         own_servers(10_000) as servers,
         own_world(servers, TEMPLATE) as world,
         _backlog(world),
-        set_scene(
+        start_testbed(
             world,
             Path(logs),
             seed=1,
@@ -70,19 +70,22 @@ def main(
             appliers=1,
             entities=2000,
             relabels=0.0005,
-        ) as scene,
+        ) as testbed,
     ):
-        samples = _watch(scene, minutes * 60)
-        acked, restarts = scene.load.acked_count, sum(m.starts - 1 for m in scene.crew.members.values())
-        checked = Engine(scene, 1, [], pause_every=1).check(0)
+        samples = _watch(testbed, minutes * 60)
+        acked, restarts = (
+            testbed.load.acked_count,
+            sum(m.starts - 1 for m in testbed.supervisor.members.values()),
+        )
+        checked = Engine(testbed, 1, [], pause_every=1).check(0)
     rows = []
-    for role, measures in samples.items():
-        for measure, seen in measures.items():
+    for role, metrics in samples.items():
+        for metric, seen in metrics.items():
             counted = [sample for sample in seen if sample[0] >= warm_up * 60]
-            rows.append((role, measure, counted[0][1], counted[-1][1], slope_percent_an_hour(counted)))
+            rows.append((role, metric, counted[0][1], counted[-1][1], slope_percent_per_hour(counted)))
     how = (
-        f"A backlog of {_BACKLOG:,} commands, then {minutes:g} minutes, the first {warm_up:g} of which do not"
-        f" count; {pace:g} commands a second, {acked:,} in all; {restarts} restarts;"
+        f"A backlog of {_BACKLOG:,} commands, then {minutes:g} minutes, the first {warm_up:g} of them"
+        f" left out; {pace:g} commands per second, {acked:,} in total; {restarts} restarts;"
         f" audit {'clean' if checked.clean else 'NOT clean'}"
     )
     text = soak_text(rows, how, GOAL)
@@ -94,31 +97,31 @@ def main(
 
 @contextlib.contextmanager
 def _backlog(settings: Settings) -> Iterator[None]:
-    """Commands that wait before the roles start: full batches are the most they ever hold."""
+    """Publish a backlog before the roles start: full batches are their peak memory."""
     publish(settings, history(2, _BACKLOG, 2000, relabels=0.0005))
     yield
 
 
-def _watch(scene: Scene, seconds: float) -> Samples:
+def _watch(testbed: Testbed, seconds: float) -> Samples:
     samples: Samples = {}
     began = time.monotonic()
     while (at := time.monotonic() - began) < seconds:
-        for member in list(scene.crew.members.values()):
+        for member in list(testbed.supervisor.members.values()):
             process = member.process
             if process is not None and process.poll() is None:
-                for measure, size in _memory(process.pid).items():
-                    samples.setdefault(member.role, {}).setdefault(measure, []).append((at, size))
-        time.sleep(_LOOK_SECONDS)
+                for metric, size in _memory(process.pid).items():
+                    samples.setdefault(member.role, {}).setdefault(metric, []).append((at, size))
+        time.sleep(_POLL_SECONDS)
     return samples
 
 
 def _memory(pid: int) -> dict[str, float]:
-    """MiB (proc(5), ``smaps_rollup``)."""
+    """Memory in MiB (proc(5), ``smaps_rollup``)."""
     found = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
         name, _, rest = line.partition(":")
-        if name in _MEASURES:
-            found[_MEASURES[name]] = int(rest.split()[0]) / 1024
+        if name in _METRICS:
+            found[_METRICS[name]] = int(rest.split()[0]) / 1024
     return found
 
 

@@ -1,4 +1,4 @@
-"""The wall clocks of our processes may jump by an hour: the broker's and the database's clocks decide."""
+"""Wall clock steps of an hour in the roles change nothing: the broker's and Postgres' clocks decide."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_clock_that_steps_changes_nothing(fresh_settings: Settings, tmp_path: 
             step(clock, offset)
             other = new_id()
             assert create(other, past) == "applied"
-            # Once it was looked for overdue ones, what a fast clock takes for due was looked for as well.
+            # Once overdue ones were found, anything due by a fast clock would have been found too.
             expected = [f"customers.interaction.{kind}" for kind in ("created", "due", "overdue")]
             wait_until(lambda: facts(other) == expected, 40, lambda: str(facts(other)) + timers.log[-2000:])  # noqa: B023
         assert facts(soon) == ["customers.interaction.created"]

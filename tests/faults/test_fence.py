@@ -1,4 +1,4 @@
-"""The fences of the batch transaction: one owner a partition, and never past a gap."""
+"""Fencing of the batch transaction: one owner per partition, and never past a gap."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_second_owner_waits_for_the_partition(
     database: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A zombie in mid-transaction holds the new owner off, and the new owner then repeats, not doubles."""
+    """The new owner waits for a zombie's open transaction, then repeats its outcomes without new effects."""
     commands, group = _commands(5), new_id()
     inside, go_on = threading.Event(), threading.Event()
 
@@ -122,7 +122,7 @@ def test_a_batch_above_the_watermark_is_refused(
 def test_markers_are_skipped_from_the_watermark_alone(
     owners: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
 ) -> None:
-    """A zombie that saw markers behind an older position must not move the watermark over records."""
+    """A zombie with an outdated position must not move the watermark over records."""
     connection, group = owners[0], new_id()
     _transaction(connection, group).apply(_commands(2), {0: 0}, {})
 
@@ -141,7 +141,7 @@ def test_markers_are_skipped_from_the_watermark_alone(
 def test_a_former_owner_of_another_partition_does_not_keep_the_dictionary(
     owners: tuple[psycopg.Connection[Any], psycopg.Connection[Any]],
 ) -> None:
-    """Paused in a batch of partition 1, it holds the organization's dictionary, which partition 0 needs."""
+    """A zombie paused in a batch of partition 1 holds the dictionary lock that partition 0 needs."""
     (zombie, connection), group = owners, new_id()
     transaction = _transaction(connection, group)
     zombie.execute("SELECT pg_advisory_xact_lock(%s::int, 1)", (transaction._sink._namespace,))

@@ -1,4 +1,4 @@
-"""A disk without room, under Postgres and under Kafka's log: commands wait, and go on when there is room."""
+"""A full disk under Postgres or Kafka: commands wait, and are applied once there is space."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import pytest
 from stack.down import stop_stack
 from stack.launch import launch_stack
 from tests.faults.engine import Engine
-from tests.faults.scene import set_scene
+from tests.faults.testbed import start_testbed
 from tests.harness.roles import wait_until
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.stack_fixtures import own_world
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(900)]
-#: Room beside what the server holds at the start.
+#: Free bytes at the start.
 _ROOM = 400 << 20
 _FULL_SECONDS = 8.0
 
 
 def _move_to_small_disk(folder: Path) -> None:
-    """Put a small file system of its own under a folder, with what the folder holds."""
+    """Move a folder to a small file system mounted at the same path."""
     entry = sum(file.stat().st_blocks * 512 for file in folder.rglob("*"))
     print(f"{folder.name} holds {entry >> 20} MiB")
     aside = folder.with_name(f"{folder.name}.aside")
@@ -38,14 +38,14 @@ def _move_to_small_disk(folder: Path) -> None:
         check=False,
     )
     if done.returncode:
-        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.decode().strip()}")
+        pytest.skip(f"cannot mount a small file system: {done.stderr.decode().strip()}")
     subprocess.run(["cp", "-a", f"{aside}/.", str(folder)], check=True)
     shutil.rmtree(aside)
 
 
 def _fill(folder: Path) -> Path:
     filler = folder / "filler"
-    # Unbuffered: what a buffer still held would be refused once more at the end.
+    # Unbuffered: a buffer would raise again when the file is closed.
     with filler.open("wb", buffering=0) as file:
         piece = b"\0" * (1 << 20)
         for size in (len(piece), 4096):
@@ -70,27 +70,27 @@ def test_a_full_disk_loses_nothing(server: str, tmp_path: Path) -> None:
             assert addresses.kafka_bootstrap_servers == servers.kafka_bootstrap_servers
             with (
                 own_world(servers, TEMPLATE) as world,
-                set_scene(
+                start_testbed(
                     world, tmp_path, seed=1, pace=150.0, commands=1_000_000, session_seconds=3.0
-                ) as scene,
+                ) as testbed,
             ):
-                engine = Engine(scene, 1, [], pause_every=10)
+                engine = Engine(testbed, 1, [], pause_every=10)
                 began = time.monotonic()
-                wait_until(lambda: scene.load.acked_count > 300 and len(scene.probe.applied) > 0, 60)
-                wait_until(lambda: scene.probe.all_moved_since(began), 60)
+                wait_until(lambda: testbed.load.acked_count > 300 and len(testbed.probe.applied) > 0, 60)
+                wait_until(lambda: testbed.probe.all_moved_since(began), 60)
                 filler = _fill(folder)
                 full = time.monotonic()
                 try:
-                    # It is felt: nothing has been applied for a while, although commands are sent.
+                    # Nothing has been applied for a while, although commands are sent.
                     wait_until(
-                        lambda: max(scene.probe.moved.values()) < time.monotonic() - _FULL_SECONDS,
+                        lambda: max(testbed.probe.moved.values()) < time.monotonic() - _FULL_SECONDS,
                         120,
-                        lambda: "the full disk was not felt",
+                        lambda: "the full disk to stop progress",
                     )
                 finally:
                     filler.unlink()
                 free = time.monotonic()
-                wait_until(lambda: scene.probe.all_moved_since(free), 120, lambda: "nothing moves again")
+                wait_until(lambda: testbed.probe.all_moved_since(free), 120, lambda: "nothing moves again")
                 print(f"{server}: full for {free - full:.1f} s, then back in {time.monotonic() - free:.1f} s")
                 assert engine.check(0).clean
         finally:

@@ -1,4 +1,4 @@
-"""The same strange records through a real applier: no stall, no crash, one outcome each."""
+"""Fuzzed records through a real applier: no stall, no crash, one outcome each."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.harness.seed import SEED
 from tests.harness.wire import publish
 from tests.harness.writer_schemas import writer_schemas
 
-# Read at once: the servers' fixture hides these variables from the tests.
+# Read at import: the servers' fixture removes these variables.
 _RECORDS = int(os.environ.get("INTERACTIONS_FUZZ_RECORDS") or 5_000)
 _PART = 5_000
-#: Records for each part with such header names, and for each compression with such sizes.
+#: Per part: records with invalid header names, and records per compression type.
 _HEADERS, _INFLATED = 30, 5
 _COMPRESSIONS = ("gzip", "zstd", "lz4")
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300 + _RECORDS // 50)]
@@ -55,9 +55,9 @@ def test_no_record_stalls_the_applier(fresh_settings: Settings) -> None:
 
 
 def _strange_to_the_client(settings: Settings, fuzz: Fuzz) -> dict[int, int]:
-    """Publish header names that the client refuses and values that only compression lets through.
+    """Publish header names that the client refuses, and values that fit only when compressed.
 
-    :returns: the last offset of each partition that got one.
+    :returns: last offset per partition.
     """
     ends = dict(publish_raw_headers(settings, [fuzz.with_header_names() for _ in range(_HEADERS)]))
     for compression in _COMPRESSIONS:
@@ -68,7 +68,7 @@ def _strange_to_the_client(settings: Settings, fuzz: Fuzz) -> dict[int, int]:
 
 
 def _registered(settings: Settings) -> list[int]:
-    """Ids of the writers' schemas, each under a subject of its own."""
+    """Register the writer schemas, each under a subject of its own; returns their ids."""
     registry = make_registry(settings)
     return [
         registry.register_schema(f"{settings.topic(COMMANDS)}-{number}", Schema(json.dumps(schema), "AVRO"))

@@ -1,4 +1,4 @@
-"""Random and mutated records through decoder and rules: never an exception, one outcome each."""
+"""Random and mutated records through decoder and rules: no exception, one outcome each."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tests.harness.seed import SEED
 from tests.harness.wire import event, new_id
 from tests.harness.writer_schemas import writer_schemas
 
-# Read at once: the servers' fixture hides these variables from the tests.
+# Read at import: the servers' fixture removes these variables.
 _RECORDS = int(os.environ.get("INTERACTIONS_FUZZ_RECORDS") or 20_000)
 _BATCH = 500
 
 
 def test_no_record_stalls_decoder_or_rules() -> None:
     print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
-    fuzz, world, seen = Fuzz(SEED), UnitOfWork(), Counter[str]()
+    fuzz, work, seen = Fuzz(SEED), UnitOfWork(), Counter[str]()
     decode_avro = MemoryRegistry(writer_schemas()).decoder().decode_command
     now = int(time.time() * 1000)
     for start in range(0, _RECORDS, _BATCH):
@@ -39,11 +39,11 @@ def test_no_record_stalls_decoder_or_rules() -> None:
             raw = fuzz.record()
             record = Record("fuzz", 0, offset, now + offset, raw.key, raw.value, raw.headers)
             commands.append(decode_record(record, decode_avro))
-        decisions = fold(world, commands)
+        decisions = fold(work, commands)
         assert [decision.command for decision in decisions] == commands
         for decision in decisions:
             seen[decision.outcome] += 1
-            # Everything that is written of it can be written.
+            # Every output of the decision can be encoded.
             orjson.dumps(decision.result)
             result_record(decision, orjson.dumps)
             if decision.logged:
@@ -58,8 +58,8 @@ def test_no_record_stalls_decoder_or_rules() -> None:
 
 
 @pytest.mark.parametrize("depth", [200, 260, 900, 5000])
-def test_deep_data_hold_up_nobody(depth: int) -> None:
-    """What the JSON reader takes (1,024 levels) its writer need not (254)."""
+def test_deeply_nested_data_is_rejected(depth: int) -> None:
+    """The JSON reader accepts 1,024 levels, the writer only 254."""
     message = event("interaction.create", new_id(), {"interactionType": "call", "title": "DEEP"})
     value = orjson.dumps(message).replace(b'"DEEP"', b'{"a":' * depth + b"1" + b"}" * depth)
     record = Record("fuzz", 0, 0, 1_800_000_000_000, message["entityid"].encode(), value, ())

@@ -1,4 +1,4 @@
-"""Random answers of providers: told in the words of the error tree, in few requests, to no other server."""
+"""Random provider responses: only known error types, few requests, and no other server."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.harness.provider_answers import ProviderAnswers
 from tests.harness.seed import SEED
 from tests.providers.webhook_receiver import SECRET
 
-# Read at once: the servers' fixture hides these variables from the tests.
+# Read at import: the servers' fixture removes these variables.
 _CALLS: Final = int(os.environ.get("INTERACTIONS_FUZZ_ANSWERS") or 1_500)
 _MOST_REQUESTS: Final = 400
 _NOW: Final = datetime(2026, 3, 1, tzinfo=UTC)
@@ -72,7 +72,7 @@ def _calls(provider: Provider, title: str) -> list[Callable[[], object]]:
 
 
 @pytest.mark.parametrize("name", _SETTINGS)
-def test_no_answer_ends_a_process_or_goes_round_for_ever(name: str) -> None:
+def test_no_response_crashes_or_loops(name: str) -> None:
     print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
     chance, seen = random.Random(f"{SEED}/{name}"), Counter[str]()
     declaration, settings = _SETTINGS[name]
@@ -84,20 +84,20 @@ def test_no_answer_ends_a_process_or_goes_round_for_ever(name: str) -> None:
                 answer = chance.choice(_calls(provider, name))()
                 seen[type(answer).__name__] += 1
                 if isinstance(answer, Gone):
-                    assert name != "webhook", "a receiver has nothing that could be gone"
-            except Exception as error:  # noqa: BLE001 - whatever comes must be handled as the worker does it
+                    assert name != "webhook", "a receiver has no objects that could be gone"
+            except Exception as error:  # noqa: BLE001 - every error must be handled as the worker does
                 seen[type(error).__name__] += 1
                 _handled(error, chance)
-                # A defect of a provider's code is contained: the item is parked after three tries.
+                # A defect in provider code is contained: the item is blocked after three attempts.
                 seen["defects"] += not isinstance(error, InteractionsError)
-        assert answers.asked < _MOST_REQUESTS, "the provider is asked without end"
+        assert answers.asked < _MOST_REQUESTS, "unbounded requests to the provider"
         assert answers.hosts <= {"dav.example"}, "a request went to another server"
     print(dict(seen))
-    assert seen["Retry"] > _CALLS / 20, "the answers reach the code behind them"
+    assert seen["Retry"] > _CALLS / 20, "the responses must reach the provider's code"
 
 
 def _handled(error: Exception, chance: random.Random) -> None:
-    """Everything that the worker and the chores compute from an error; none of it may raise."""
+    """Run everything that the worker and maintenance compute from an error; none of it may raise."""
     after = error.after if isinstance(error, Retry) else None
     for attempts in (0, 11, 5000):
         pause = pause_before(attempts, after, chance, ())

@@ -1,1 +1,1 @@
-"""What tests share to drive the real pipeline: roles as processes, commands in, records out."""
+"""Shared test harness for the real pipeline: roles as processes, commands in, records out."""

@@ -1,4 +1,4 @@
-"""The auditor as an operator runs it."""
+"""Run the auditor as an operator does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.harness.roles import environment
 
 
 def run_audit(settings: Settings, wait: int = 90) -> tuple[int, dict[str, Any]]:
-    """Exit code and report of ``interactions audit --json``, once the pipeline is at rest."""
+    """Exit code and report of ``interactions audit --json``, once the pipeline is idle."""
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "audit", "--json", "--require-drained", "--wait", str(wait)],
         env=environment(settings),
@@ -25,7 +25,7 @@ def run_audit(settings: Settings, wait: int = 90) -> tuple[int, dict[str, Any]]:
 
 
 def assert_clean(settings: Settings) -> None:
-    """Every law holds, and nothing is left to do."""
+    """Assert that every invariant holds and nothing is left to do."""
     code, report = run_audit(settings)
     broken = {check["name"]: check["violations"][:3] for check in report["checks"] if check["violations"]}
     assert not broken, broken

@@ -1,4 +1,4 @@
-"""A role that some records end without an exception, as a crash in a library or a kill by the kernel does."""
+"""A role that certain records kill without an exception, as a crash in a C library or the OOM killer does."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def _crash_on_one() -> None:
     name = "customers.interaction.create"
     real = decide.HANDLERS[name]
 
-    def create(world: Any, command: Command, payload: Any) -> Any:
+    def create(work: Any, command: Command, payload: Any) -> Any:
         if payload.title == CRASHES:
             os._exit(139)
-        return real(world, command, payload)
+        return real(work, command, payload)
 
     decide.HANDLERS[name] = create
 

@@ -1,7 +1,7 @@
-"""Records that publishers should never send, and some they should: random, and mutated from good ones.
+"""Record fuzzer: valid records, random bytes, and structure-aware mutations of valid ones.
 
-The mutations know the structure of a record: ``tests.harness.fuzz_shapes`` has those of the envelope, the
-JSON text, the headers and the sizes, ``tests.harness.writer_schemas`` those of Avro.
+``tests.harness.fuzz_shapes`` has the mutations of envelope, JSON text, headers and sizes;
+``tests.harness.writer_schemas`` those of Avro.
 """
 
 from __future__ import annotations
@@ -140,10 +140,10 @@ _TYPES: Final = (
 
 
 class Fuzz:
-    """An endless source of records; the same seed gives the same ones.
+    """Endless source of records, determined by the seed.
 
-    :param schema_ids: ids under which the registry has the schemas of ``tests.harness.writer_schemas``, in
-        their order; 1, 2, 3 … unless given.
+    :param schema_ids: registry ids of the schemas of ``tests.harness.writer_schemas``, in order; default:
+        1, 2, 3 …
     """
 
     def __init__(self, seed: int, schema_ids: Sequence[int] | None = None) -> None:
@@ -152,7 +152,7 @@ class Fuzz:
         self._avro = AvroRecords(self.chance, schema_ids)
 
     def record(self) -> Raw:
-        """One record: a good one, a good one with something broken, or noise."""
+        """Generate one record: valid, mutated, or random bytes."""
         roll = self.chance.random()
         if roll < 0.1:
             return self._noise()
@@ -161,19 +161,19 @@ class Fuzz:
         if roll < 0.45:
             return self._shaped()
         message = self._mutated() if roll < 0.85 else self.chance.choice(self._good)
-        # One id, one form: a refused command is known again by its bytes alone.
+        # One content mode per id: a refused command is recognized as a duplicate by its bytes alone.
         binary = hash_of(ascii(message.get("id"))) < 0.4
         return self._binary(message) if binary else self._structured(message)
 
     def with_header_names(self) -> tuple[bytes, bytes, list[bytes]]:
-        """A good command for an entity of its own, with header names that ``record`` cannot have."""
+        """A valid command for a new entity, with header names that the client library cannot produce."""
         raw = self._structured_create()
         assert raw.key is not None
         assert raw.value is not None
         return raw.key, raw.value, header_names(self.chance)
 
     def compressed(self) -> Raw:
-        """A record that is small on the wire and large once it is unpacked."""
+        """A record that is small on the wire and large once decompressed."""
         return inflated(self._structured_create(), self.chance)
 
     def _structured_create(self) -> Raw:
@@ -192,7 +192,7 @@ class Fuzz:
         return Raw(self.chance.choice((None, b"", self.chance.randbytes(16))), value, headers)
 
     def _shaped(self) -> Raw:
-        """A good record with one change to its structure, under an id of its own."""
+        """A valid record with one structural mutation, under a new id."""
         message = copy.deepcopy(self.chance.choice(self._good))
         message["id"] = self._id()
         if self.chance.random() < 0.6:

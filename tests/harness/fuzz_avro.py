@@ -1,4 +1,4 @@
-"""Avro commands of every writer: values that fit a schema, and wire bytes that do not."""
+"""Avro commands of every writer schema: valid values, and some with corrupted wire bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOMENT: Final = datetime(2027, 3, 2, 9, 15, tzinfo=UTC)
 
 
 class AvroRecords:
-    """Records of the schemas of ``writer_schemas``."""
+    """Records encoded with the schemas of ``writer_schemas``."""
 
     def __init__(self, chance: random.Random, schema_ids: Sequence[int] | None) -> None:
         self._chance = chance
@@ -30,7 +30,7 @@ class AvroRecords:
         ]
 
     def record(self, entity_id: str, command_id: str) -> Raw:
-        """One record in binary mode."""
+        """Generate one record in binary content mode."""
         chance = self._chance
         schema_id, schema, parsed = chance.choice(self._writers)
         body = BytesIO()

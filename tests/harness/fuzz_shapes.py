@@ -1,4 +1,4 @@
-"""Changes to the structure of a record: attributes, JSON text, headers, sizes, reserved ids."""
+"""Structural mutations of a record: attributes, JSON text, headers, sizes, reserved ids."""
 
 from __future__ import annotations
 
@@ -76,14 +76,14 @@ _TYPES: Final = (
 )
 #: Field or attribute → its limit in characters.
 _LIMITS: Final = {"title": 500, "body": 10_000, "interactionType": 100, "source": 100, "label": 100}
-#: Bytes of records around the limits of the client, the broker and the dead letters.
+#: Record sizes in bytes around the limits of the client, the broker and dead letters.
 _SIZES: Final = (59_990, 60_010, 998_000, 999_850)
 #: Header names; only the first three are UTF-8.
 _NAMES: Final = (
     b"", b"ce_id", b"n" * 30_000, b"\xff\xfe-own-name", b"ce_\xff", b"\xc3\x28\xc3\x28", b"dl_topic\x80",
     b"\xed\xa0\x80\xed\xa0\x80", b"\xff" * 30_000,
 )  # fmt: skip
-#: Bytes of values without compression, around the limits of a message, a dead letter and the applier.
+#: Uncompressed value sizes in bytes around the limits of a message, a dead letter and the applier.
 _INFLATED: Final = (
     999_850, 1_048_576, 3_000_000, 4 * 1024**2 - 1, 4 * 1024**2 + 1, 5 * 1024**2 + 1, 6_291_456, 30_000_000,
 )  # fmt: skip
@@ -91,7 +91,7 @@ _PRIORITIES: Final = (True, 1.0, 5.5, "5", 100, 101, -1)
 
 
 def _space(message: Message, chance: random.Random) -> None:
-    # The ids of the scope and a line feed are half of them: `$` lets one through, and COPY ends a row there.
+    # Half of them are a scope id and a line feed: `$` matches before one, and COPY ends a row at it.
     name = chance.choice(_SCOPE if chance.random() < 0.5 else _TEXTS)
     text = str(message.get(name, "x"))
     space = "\n" if chance.random() < 0.5 else chance.choice(_SPACES)
@@ -162,7 +162,7 @@ def _base64(message: Message, chance: random.Random) -> None:
     )
 
 
-#: Changes of an event before it is written.
+#: Mutations of an event before it is encoded.
 CHANGES: Final[tuple[Change, ...]] = (
     _space, _space, _flag, _entry, _number, _instant, _null, _version, _type, _limit, _long_id, _reserved_id,
     _base64,
@@ -170,7 +170,7 @@ CHANGES: Final[tuple[Change, ...]] = (
 
 
 def _repeated_name(raw: Raw, chance: random.Random) -> Raw:
-    """Give a member a second value: at the envelope, in the data, or white space that looks like it."""
+    """Insert a duplicate member into the envelope or the data."""
     value = raw.value or b""
     at = chance.choice([place for place, byte in enumerate(value) if byte == ord("{")] or [0])
     name = chance.choice((b'"id"', b'"entityid"', b'"title"', b'"nope"', b'"\\u0069d"'))
@@ -182,7 +182,7 @@ def _repeated_name(raw: Raw, chance: random.Random) -> Raw:
 
 
 def _more_headers(raw: Raw, chance: random.Random) -> Raw:
-    """Headers of replays, trace contexts, repeated attributes, and values that are not text."""
+    """Add replay headers, trace contexts, duplicate attributes, and values that are not UTF-8."""
     more: list[tuple[str, bytes]] = [
         ("dl_replay_count", b"9" * 5_000),
         ("dl_replay_count", "\u00b2".encode()),
@@ -200,7 +200,7 @@ def _more_headers(raw: Raw, chance: random.Random) -> Raw:
 
 
 def _size(raw: Raw, chance: random.Random) -> Raw:
-    """White space up to a size around a limit; one in two is not JSON any more, and does not compress."""
+    """Pad to a size around a limit; half of them with random bytes, neither JSON nor compressible."""
     value = raw.value or b""
     others = sum(len(name) + len(text) for name, text in raw.headers) + len(raw.key or b"")
     missing = chance.choice(_SIZES) - len(value) - others
@@ -213,7 +213,7 @@ def _key(raw: Raw, chance: random.Random) -> Raw:
     return Raw((raw.key or b"") + chance.choice((b"\n", b" ", b"\x00", b"\xff")), raw.value, raw.headers)
 
 
-#: Changes of the bytes of a record; the large ones are rare, for they take long.
+#: Mutations of the bytes of a record; the large ones are rare because they are slow.
 REWRITES: Final[tuple[Rewrite, ...]] = (
     *((_repeated_name, _more_headers, _more_headers, _key) * 12),
     _size,
@@ -221,12 +221,12 @@ REWRITES: Final[tuple[Rewrite, ...]] = (
 
 
 def header_names(chance: random.Random) -> list[bytes]:
-    """One to three names for headers of a record: empty, very long, repeated, or not UTF-8."""
+    """One to three header names: empty, very long, repeated, or not UTF-8."""
     return [chance.choice(_NAMES) for _ in range(chance.randint(1, 3))]
 
 
 def inflated(raw: Raw, chance: random.Random) -> Raw:
-    """Pad the value to a size that only compression brings to the broker; one in two is not JSON."""
+    """Pad the value to a size that the broker accepts only compressed; half of them are not JSON."""
     value = raw.value or b""
     missing = chance.choice(_INFLATED) - len(value)
     padded = value + b" " * missing if chance.random() < 0.5 else b"\x01" * missing + value

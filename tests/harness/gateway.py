@@ -1,4 +1,4 @@
-"""A gateway process and a client for tests: real HTTP, tokens of one's own making."""
+"""A gateway process and an HTTP client for tests, with self-made tokens."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def token(
     expires_in: float = 3600,
     **claims: Any,
 ) -> str:
-    """A bearer token; ``claims`` win over the rest, ``None`` leaves one out."""
+    """Make a bearer token; ``claims`` override the rest, ``None`` omits a claim."""
     members = {
         "sub": user,
         "tenantId": tenant,
@@ -57,7 +57,7 @@ class Gateway:
     url: str
 
     def client(self, bearer: str | None = None, **claims: Any) -> httpx2.Client:
-        """A client that signs in; ``claims`` as in ``token``."""
+        """An authenticated client; ``claims`` as in ``token``."""
         given = bearer if bearer is not None else token(**claims)
         headers = {"Authorization": f"Bearer {given}"} if given else {}
         return httpx2.Client(base_url=self.url, headers=headers, timeout=30)
@@ -65,9 +65,9 @@ class Gateway:
 
 @contextlib.contextmanager
 def serving(settings: Settings, *, wait_ready: bool = True, **extra: str) -> Iterator[Gateway]:
-    """A gateway for the length of a block; ``extra`` are further environment variables.
+    """Run a gateway for the duration of a block; ``extra`` are environment variables.
 
-    :param wait_ready: until it is ready; else only until it listens.
+    :param wait_ready: wait until it is ready; otherwise only until it listens.
     """
     environment = {
         "INTERACTIONS_API_PORT": "0",
@@ -89,7 +89,7 @@ def serving(settings: Settings, *, wait_ready: bool = True, **extra: str) -> Ite
 
 
 def new_customer(client: httpx2.Client, settings: Settings, **names: Any) -> str:
-    """A customer of the tests' tenant, made by a command on the topic."""
+    """Create a customer of the tests' tenant by a command."""
     from tests.harness.wire import event, outcomes
 
     entity = new_id()

@@ -1,4 +1,4 @@
-"""Seeded histories of commands: every type, hot and cold customers, undo and invalid ones among them."""
+"""Seeded command histories: every command type, hot and cold customers, undo and invalid commands."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _ZIPF_HOT = 0.3
 
 
 def history(seed: int, commands: int, entities: int = 50, relabels: float = 0.01) -> Iterator[dict[str, Any]]:
-    """``commands`` commands over ``entities`` customers; the same seed gives the same history.
+    """Generate ``commands`` commands over ``entities`` customers, determined by the seed.
 
-    The commands name interactions made earlier in the history, so most of them apply; about one in ten
-    is illegal or unknown on purpose, and one in fifty repeats an earlier command.
+    Commands target interactions created earlier, so most of them apply. About one in ten is deliberately
+    illegal or unknown, and one in fifty repeats an earlier command.
 
-    :param relabels: share of upserts of a type, at most 0.01; each of them adds a command for every customer
-        whose next interaction is of that type.
+    :param relabels: share of type upserts, at most 0.01; each adds one command per customer whose next
+        interaction is of that type.
     """
     chance = random.Random(seed)
     ids = [derive_id("test-entity", str(seed), str(number)) for number in range(entities)]

@@ -1,4 +1,4 @@
-"""A publisher at a steady pace: a seeded history goes out while faults happen, and is acknowledged."""
+"""Load generator: publish a seeded history at a fixed rate and track acknowledgements."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ _KEPT: Final = 5000
 
 
 class Load:
-    """Publishes a history in a thread: hot and cold customers, every command type, invalid ones too.
+    """Publish a history from a thread: hot and cold customers, every command type, invalid ones too.
 
-    A fifth of the creates is planned for a moment that has passed (work for the timers), one record in
-    two hundred is no command at all.
+    A fifth of the creates is scheduled in the past (work for the timers), and one record in 200 is not a
+    command.
 
-    :param pace: commands a second.
-    :param total: commands in all; then the thread ends.
-    :param entities: customers; ``relabels``: see :func:`~tests.harness.histories.history`.
-    :ivar acked: partition → offsets that the broker acknowledged.
+    :param pace: commands per second.
+    :param total: total number of commands; then the thread ends.
+    :param entities: number of customers.
+    :param relabels: see :func:`~tests.harness.histories.history`.
+    :ivar acked: partition → acknowledged offsets.
     """
 
     def __init__(
@@ -74,23 +75,23 @@ class Load:
             return sum(len(offsets) for offsets in self.acked.values())
 
     def acked_ends(self) -> dict[int, int]:
-        """Partition → the offset after the last acknowledged command."""
+        """Partition → offset after the last acknowledged command."""
         with self._lock:
             return {partition: max(offsets) + 1 for partition, offsets in self.acked.items()}
 
     def pause(self) -> None:
-        """Stop sending, and wait until everything sent is acknowledged."""
+        """Stop sending and wait until everything sent is acknowledged."""
         self._flowing.clear()
-        time.sleep(2 * _STEP)  # the step that is under way
+        time.sleep(2 * _STEP)  # the present step
         left = self._producer.flush(120)
         assert left == 0, f"{left} commands were never acknowledged"
 
     def resume(self) -> None:
-        """Go on sending."""
+        """Resume sending."""
         self._flowing.set()
 
     def replay(self, count: int, *, shuffled: bool) -> None:
-        """A publisher that sends again what was sent lately, by another connection.
+        """Send recent commands again from another producer.
 
         :param shuffled: out of order, as after retries without idempotence.
         """
@@ -131,7 +132,7 @@ class Load:
             yield message["entityid"].encode(), orjson.dumps(self._sooner(message))
 
     def _sooner(self, message: dict[str, Any]) -> dict[str, Any]:
-        # The choice follows from the id: a command that the history repeats stays the same command.
+        # Determined by the id, so that a repeated command stays identical.
         data = message["data"]
         if message["type"].endswith(".create") and "scheduledAt" in data and hash_of(message["id"]) < 0.2:
             return {**message, "data": {**data, "scheduledAt": "2026-02-01T09:00:00Z"}}
@@ -162,5 +163,5 @@ class Load:
 
 @functools.lru_cache(maxsize=_KEPT)
 def hash_of(text: str) -> float:
-    """A number in [0, 1) that follows from a text, the same in every process."""
+    """Stable hash of a text to [0, 1), the same in every process."""
     return random.Random(text).random()

@@ -1,4 +1,4 @@
-"""A schema registry in memory, as the decoder and the auditor ask it."""
+"""In-memory schema registry for the decoder and the auditor."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from schemas.avro_codec import AvroDecoder
 
 
 class MemoryRegistry:
-    """The schemas of a list: the first has the id 1."""
+    """Registry over a list of schemas; the first has id 1."""
 
     def __init__(self, schemas: Sequence[Any]) -> None:
         self._texts = [json.dumps(schema) for schema in schemas]
 
     def get_schema(self, schema_id: int) -> Any:
-        """The schema of an id, as the registry's client answers.
+        """Return a schema by id, like the registry's client.
 
-        :raises SchemaRegistryError: there is none.
+        :raises SchemaRegistryError: the id is unknown.
         """
         text = self._text(schema_id)
         if text is None:
@@ -31,11 +31,11 @@ class MemoryRegistry:
         return SimpleNamespace(schema_type="AVRO", schema_str=text)
 
     def decoder(self) -> AvroDecoder:
-        """The decoder of the applier."""
+        """Decoder of the applier."""
         return AvroDecoder(self._text)
 
     def values(self) -> AvroValues:
-        """The decoder of the auditor."""
+        """Decoder of the auditor."""
         return AvroValues(cast("SchemaRegistryClient", self))
 
     def _text(self, schema_id: int) -> str | None:

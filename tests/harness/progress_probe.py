@@ -1,4 +1,4 @@
-"""How far applier and relay are, looked at several times a second: the clock of recovery times."""
+"""Progress probe: sample the positions of applier and relay ten times per second, to time recovery."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
 
-_LOOK: Final = 0.1
+_POLL: Final = 0.1
 _WATERMARKS: Final = (
     "SELECT partition, next_offset FROM consumed_offsets"
     " WHERE consumer_group = %s AND topic = %s AND next_offset > 0"
@@ -22,11 +22,12 @@ _WATERMARKS: Final = (
 
 
 class ProgressProbe:
-    """Polls the watermarks and the relay's noted position through a connection of its own.
+    """Poll the watermarks and the relay's stored position over a separate connection.
 
-    :ivar applied: partition → watermark; ``relayed``: the relay's floor and position.
-    :ivar moved: partition (``-1``: the relay) → when it was last seen to move, ``time.monotonic``.
-    :ivar answers: whether Postgres answered at the last look.
+    :ivar applied: partition → watermark.
+    :ivar relayed: the relay's floor and position.
+    :ivar moved: partition (``-1``: the relay) → time of its last progress (``time.monotonic``).
+    :ivar responsive: Postgres responded to the last poll.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -36,7 +37,7 @@ class ProgressProbe:
         self.applied: dict[int, int] = {}
         self.relayed: tuple[int, int] = (0, 0)
         self.moved: dict[int, float] = {}
-        self.answers = False
+        self.responsive = False
 
     def __enter__(self) -> ProgressProbe:
         self._thread.start()
@@ -47,27 +48,27 @@ class ProgressProbe:
         self._thread.join(15)
 
     def all_moved_since(self, moment: float) -> bool:
-        """Whether every partition's watermark moved after a moment."""
+        """Return whether every partition's watermark has advanced since a time."""
         return len(self.applied) > 0 and all(self.moved[number] > moment for number in self.applied)
 
     def relay_moved_since(self, moment: float) -> bool:
-        """Whether the relay's position moved after a moment."""
+        """Return whether the relay's position has advanced since a time."""
         return self.moved.get(-1, 0.0) > moment
 
     def caught_up(self, ends: Mapping[int, int]) -> bool:
-        """Whether everything below ``ends`` is applied."""
+        """Return whether everything below ``ends`` is applied."""
         return all(self.applied.get(partition, 0) >= end for partition, end in ends.items())
 
     def _run(self) -> None:
         while not self._over.is_set():
             try:
                 with connect(self._settings, application_name="faults-probe", autocommit=True) as connection:
-                    while not self._over.wait(_LOOK):
+                    while not self._over.wait(_POLL):
                         self._look(connection)
-                        self.answers = True
+                        self.responsive = True
             except (Retry, psycopg.Error):
-                self.answers = False
-                self._over.wait(_LOOK)
+                self.responsive = False
+                self._over.wait(_POLL)
 
     def _look(self, connection: psycopg.Connection) -> None:
         names = self._settings.consumer_group, self._settings.topic(COMMANDS)

@@ -13,8 +13,8 @@ _restore.restype = None
 
 
 def raise_kafka_error(code: int) -> NoReturn:  # type: ignore[misc]
-    """Set the error indicator; ``except BaseException`` does not catch what leaves this call."""
+    """Set the error indicator; ``except BaseException`` does not catch the error that leaves this call."""
     error = KafkaError(code)
-    for kept in (KafkaError, error):  # PyErr_Restore takes over a reference of each
+    for kept in (KafkaError, error):  # PyErr_Restore steals a reference to each
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(kept))
     _restore(KafkaError, error, None)

@@ -1,4 +1,4 @@
-"""Publish records with header names that are not UTF-8, as clients of other languages can."""
+"""Publish records with header names that are not UTF-8, as clients in other languages can."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from aiokafka.record.util import calc_crc32c  # type: ignore[import-untyped]
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
 
-#: Bytes of a record batch (magic 2) before its checksum, and before what the checksum covers.
+#: Offsets in a record batch (magic 2) of its checksum, and of the bytes that the checksum covers.
 _CRC_AT, _CRC_OF = 17, 21
-#: Shortest name that cannot be found by chance elsewhere in the batch.
+#: Minimum length of a name that does not occur elsewhere in the batch by chance.
 _SHORTEST = 4
 
 
@@ -25,9 +25,9 @@ def publish_raw_header(settings: Settings, key: bytes, value: bytes, name: bytes
 def publish_raw_headers(
     settings: Settings, records: Sequence[tuple[bytes, bytes, Sequence[bytes]]]
 ) -> list[tuple[int, int]]:
-    """Send records to partition 0, each in a batch of its own; returns partition and offset of each.
+    """Send records to partition 0, one per batch; returns partition and offset of each.
 
-    :param records: key, value and header names; a name is empty or has four bytes or more.
+    :param records: key, value and header names; a name is empty or at least four bytes long.
     """
     return asyncio.run(_publish(settings, records))
 
@@ -44,7 +44,7 @@ async def _publish(
             stand_ins = ["\x01" * len(name) for name in names]
             batch.append(key=key, value=value, timestamp=None, headers=[(name, b"1") for name in stand_ins])
             made = bytearray(batch._build())
-            # The client writes names as UTF-8 only: put the bytes in their place, and the checksum right.
+            # The client only writes UTF-8 names: replace the placeholder bytes and fix the checksum.
             at = made.index(value) + len(value)
             for name, stand_in in zip(names, stand_ins, strict=True):
                 assert not name or len(name) >= _SHORTEST

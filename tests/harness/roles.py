@@ -1,4 +1,4 @@
-"""Roles as child processes, as an operator would run them; killed for sure when the test ends."""
+"""Roles as child processes, as an operator runs them; killed at the end of the test in any case."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ START_SECONDS = 60.0
 
 
 def environment(settings: Settings, **extra: str) -> dict[str, str]:
-    """The variables by which a child process sees the same servers and names."""
+    """Environment variables that give a child process the same servers and names."""
     assert settings.database_url is not None
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("INTERACTIONS_")},
@@ -48,21 +48,21 @@ class Role:
         return self._log.read_text(errors="replace")
 
     def wait_for_log(self, text: str, seconds: float = START_SECONDS) -> None:
-        """Until a line with ``text`` was written."""
+        """Wait until the log contains a text."""
         wait_until(lambda: text in self.log, seconds, lambda: f"{text!r} in the log:\n{self.log[-3000:]}")
 
     def wait_for_exit(self, seconds: float = START_SECONDS) -> int:
         return self.process.wait(seconds)
 
     def kill(self) -> None:
-        """SIGKILL, as the kernel or an operator in a hurry does it."""
+        """Kill the process (SIGKILL)."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGCONT)
             self.process.kill()
         self.process.wait(10)
 
     def stop(self, seconds: float = 30.0) -> int:
-        """SIGTERM and the exit code."""
+        """Stop the process (SIGTERM); returns the exit code."""
         if self.process.poll() is None:
             self.process.terminate()
         return self.process.wait(seconds)
@@ -70,9 +70,9 @@ class Role:
 
 @contextlib.contextmanager
 def running(settings: Settings, role: str, module: str = "cli.main", **extra: str) -> Iterator[Role]:
-    """Run a role for the length of a block, which begins when it is ready, or has ended.
+    """Run a role for the duration of a block, which starts when the role is ready or has exited.
 
-    :param module: what is run in the place of the command line, with its own arguments.
+    :param module: module to run instead of the CLI, with its arguments.
     :param extra: further environment variables.
     """
     with (
@@ -91,7 +91,7 @@ def running(settings: Settings, role: str, module: str = "cli.main", **extra: st
             wait_until(
                 lambda: has_announced(ready, process.pid) or process.poll() is not None,
                 START_SECONDS,
-                lambda: f"the role {role} is ready:\n{child.log[-3000:]}",
+                lambda: f"{role} to be ready:\n{child.log[-3000:]}",
             )
             yield child
         finally:
@@ -112,10 +112,10 @@ def wait_until(
 ) -> None:
     """Poll a condition until it holds.
 
-    :raises AssertionError: it did not hold in time; ``explain`` says what was seen last.
+    :raises AssertionError: it does not hold in time; ``explain`` gives the last observed state.
     """
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {explain() if explain else 'the condition'}")
+            raise AssertionError(f"timed out after {seconds} s: {explain() if explain else 'the condition'}")
         time.sleep(0.05)

@@ -1,6 +1,6 @@
-"""The seed of everything in the tests that is left to chance.
+"""Seed of all randomness in the tests.
 
-The gate says the same of the same code; ``make faults`` and ``make fuzz`` choose a seed and print it.
+``make test`` is deterministic; ``make faults`` and ``make fuzz`` choose a seed and print it.
 """
 
 from __future__ import annotations
@@ -8,5 +8,5 @@ from __future__ import annotations
 import os
 from typing import Final
 
-#: Read at once: the servers' fixture hides these variables from the tests.
+#: Read at import: the servers' fixture removes these variables.
 SEED: Final = int(os.environ.get("INTERACTIONS_CHAOS_SEED") or 2026)

@@ -1,4 +1,4 @@
-"""Servers of one's own for tools and tests that break them: a stack that nobody else uses."""
+"""A separate stack for tools and tests that break servers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ TEMPLATE = "template_interactions"
 
 @contextlib.contextmanager
 def own_servers(session_timeout_ms: int = 3000, heartbeat_ms: int = 500) -> Iterator[Settings]:
-    """Kafka, Postgres and the registry for the length of a block, with the newest schema as template.
+    """Run Kafka, Postgres and the registry for the duration of a block, with a migrated template database.
 
-    The supervisor starts a server again that a fault has ended.
+    The stack's supervisor restarts servers that a fault has ended.
     """
     own = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(ENV_PREFIX)}
     home = Path(tempfile.mkdtemp(prefix="interactions-faults-"))
@@ -54,8 +54,8 @@ def own_servers(session_timeout_ms: int = 3000, heartbeat_ms: int = 500) -> Iter
 
 
 def server_pid(settings: Settings, role: str) -> int | None:
-    """The pid of ``postgres``, ``kafka`` or ``schema-registry``; ``None`` while it is down."""
+    """Pid of ``postgres``, ``kafka`` or ``schema-registry``; ``None`` while it is down."""
     running = read_running_stack(settings.home)
-    assert running is not None, "the stack's supervisor has gone"
+    assert running is not None, "the stack's supervisor has exited"
     record = next(record for record in running.processes if record.role == role)
     return record.pid if record.state == "running" else None

@@ -1,4 +1,4 @@
-/* A wall clock that is off by the seconds that a shared file holds (int64); see stepping_clock.py. */
+/* Wall clock with an offset in seconds (int64) from a shared file; see stepping_clock.py. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -53,10 +53,10 @@ int timespec_get(struct timespec *at, int base) {
     return base;
 }
 
-/* The kernel waits by its own clock: every deadline of the day is handed to it as it will know it. */
+/* The kernel waits by its own clock: convert realtime deadlines to it. */
 static struct timespec known(const struct timespec *until) {
     struct timespec deadline = *until;
-    /* Deadlines of the clock that counts from the start are small numbers. */
+    /* Deadlines of the monotonic clock are small numbers. */
     if (deadline.tv_sec > 1000000000) deadline.tv_sec -= off();
     return deadline;
 }
@@ -78,7 +78,7 @@ int pthread_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid
     return real(cond, mutex, clock, &deadline);
 }
 
-/* What librdkafka waits with: threads of C11. */
+/* librdkafka waits with C11 threads. */
 int cnd_timedwait(cnd_t *restrict cond, mtx_t *restrict mutex, const struct timespec *restrict until) {
     static int (*real)(cnd_t *, mtx_t *, const struct timespec *);
     struct timespec deadline = known(until);

@@ -1,7 +1,7 @@
-"""A wall clock that a test can step in a running process, its C libraries included.
+"""Step the wall clock of a running process, C libraries included.
 
-A small library that is loaded first moves the clock of the day by what a shared file holds; clocks that
-count elapsed time are left alone, as a real step leaves them.
+A preloaded library adds the offset in a shared file to the realtime clock. Monotonic clocks are unchanged, as
+in a real clock step.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 
 
 def stepping_clock(offset: Path) -> dict[str, str]:
-    """Variables for a process whose wall clock is off by what :func:`step` last wrote into the file.
+    """Environment variables for a process whose wall clock has the offset that :func:`step` last wrote.
 
-    Empty where no such library can be made: elsewhere than on Linux with glibc, or without a C compiler.
+    Empty where the library cannot be built: without Linux and glibc, or without a C compiler.
 
-    :param offset: the library is made beside it.
+    :param offset: offset file; the library is built in its folder.
     """
     library = _library(offset.parent)
     if library is None:
@@ -30,7 +30,7 @@ def stepping_clock(offset: Path) -> dict[str, str]:
 
 
 def step(offset: Path, seconds: int) -> None:
-    """Set the offset, in place: processes have the file mapped."""
+    """Write the offset in place, because processes have the file mapped."""
     with offset.open("r+b" if offset.exists() else "wb") as file:
         file.write(struct.pack("=q", seconds))
 

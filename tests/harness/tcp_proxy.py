@@ -1,4 +1,4 @@
-"""A TCP proxy of ours between a role and a server: it can cut, delay or silence what passes."""
+"""TCP proxy between a role and a server that can cut, delay or silence connections."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Final, Literal
 
 Mode = Literal["open", "cut", "slow", "silent"]
 _CHUNK: Final = 65536
-#: Answers of a broker that name addresses are small; larger frames pass as they are.
+#: Broker responses that contain addresses are small; larger frames pass unchanged.
 _REWRITTEN: Final = 1 << 20
 
 
 class TcpProxy:
-    """Forwards one loopback port to another, in a thread of its own, until stopped.
+    """Forward one loopback port to another, in a thread, until closed.
 
-    ``cut``: connections are reset, new ones too. ``slow``: every piece waits ``delay`` seconds.
-    ``silent``: connections stay open, and nothing passes (half-open); ``heal`` resets them then, as a
-    peer does that has forgotten them.
+    ``cut``: connections are reset, new ones too. ``slow``: every chunk is delayed by ``delay`` seconds.
+    ``silent``: connections stay open and nothing passes (half-open); ``heal`` then resets them, as a peer
+    that has lost its connection state does.
 
     :param target: port of the server on 127.0.0.1.
-    :param kafka: put this proxy's port in place of the server's in the broker's answers, so that
-        clients stay with the proxy after bootstrap.
+    :param kafka: replace the server's port with the proxy's in the broker's responses, so that clients stay
+        on the proxy after bootstrap.
     """
 
     def __init__(self, target: int, *, kafka: bool = False) -> None:
@@ -54,12 +54,12 @@ class TcpProxy:
         self._loop.call_soon_threadsafe(self._reset_all)
 
     def slow(self, seconds: float) -> None:
-        """Delay every piece by ``seconds`` until ``heal``."""
+        """Delay every chunk by ``seconds`` until ``heal``."""
         self.delay = seconds
         self.mode = "slow"
 
     def silence(self) -> None:
-        """Let nothing pass, and close nothing, until ``heal``."""
+        """Pass nothing and close nothing until ``heal``."""
         self.mode = "silent"
 
     def heal(self) -> None:
@@ -130,7 +130,7 @@ class TcpProxy:
                 await writer.drain()
 
     async def _frames(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answers of a broker, frame by frame (int32 length, then the body), addresses exchanged."""
+        """Forward broker responses frame by frame (int32 length, then the body), with ports replaced."""
         real, ours = struct.pack(">i", self._target), struct.pack(">i", self.port)
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while True:
@@ -139,7 +139,7 @@ class TcpProxy:
                 await self._gate()
                 if left <= _REWRITTEN:
                     body = await reader.readexactly(left)
-                    # A host as compact and as plain string, then its port: both keep their length.
+                    # The host as compact and as plain string, followed by the port: lengths do not change.
                     for host in (b"\x0a127.0.0.1", b"\x00\x09127.0.0.1"):
                         body = body.replace(host + real, host + ours)
                     writer.write(head + body)

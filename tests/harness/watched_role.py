@@ -1,4 +1,4 @@
-"""``python -m tests.harness.watched_role run applier``: the CLI; SIGUSR1 writes where its threads are."""
+"""``python -m tests.harness.watched_role run applier``: the CLI; SIGUSR1 dumps the stacks of all threads."""
 
 from __future__ import annotations
 

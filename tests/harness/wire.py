@@ -1,4 +1,4 @@
-"""Commands as publishers send them, and topics as consumers read them."""
+"""Publish commands as publishers do, and read topics as consumers do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def event(
     organization: str = ORGANIZATION,
     **attributes: Any,
 ) -> dict[str, Any]:
-    """A structured CloudEvent; ``kind`` is the type without ``customers.``."""
+    """Build a structured CloudEvent; ``kind`` is the type without ``customers.``."""
     return {
         "specversion": "1.0",
         "id": command_id or new_id(),
@@ -52,7 +52,7 @@ def event(
 
 @dataclass(frozen=True)
 class Raw:
-    """A record exactly as given."""
+    """A record to publish unchanged."""
 
     key: bytes | None
     value: bytes | None
@@ -62,7 +62,7 @@ class Raw:
 
 @dataclass(frozen=True)
 class Received:
-    """A record as a ``read_committed`` consumer saw it."""
+    """A record as read by a ``read_committed`` consumer."""
 
     partition: int
     offset: int
@@ -72,7 +72,7 @@ class Received:
 
 
 def publish(settings: Settings, messages: Iterable[dict[str, Any] | Raw]) -> list[tuple[int, int]]:
-    """Send messages in order and wait for the broker; returns (partition, offset) of each."""
+    """Send messages in order and wait for acknowledgement; returns (partition, offset) of each."""
     producer = make_producer(settings)
     places: dict[int, tuple[int, int]] = {}
     failures: list[KafkaError] = []
@@ -108,7 +108,7 @@ def publish(settings: Settings, messages: Iterable[dict[str, Any] | Raw]) -> lis
 
 
 def read_topic(settings: Settings, topic: str) -> list[Received]:
-    """Everything a ``read_committed`` consumer can see of a topic now, partition by partition."""
+    """Read a whole topic as a ``read_committed`` consumer, partition by partition."""
     consumer = make_consumer(settings, f"reader-{new_id()}", **{"enable.partition.eof": True})
     try:
         name = settings.topic(topic)
@@ -140,7 +140,7 @@ def read_topic(settings: Settings, topic: str) -> list[Received]:
 
 
 def results_by_place(settings: Settings) -> dict[tuple[int, int], list[Received]]:
-    """All results, by the place of the command they answer."""
+    """All results, by partition and offset of their command."""
     found: dict[tuple[int, int], list[Received]] = {}
     for record in read_topic(settings, RESULTS):
         place = int(record.headers["ce_commandpartition"]), int(record.headers["ce_commandoffset"])
@@ -151,7 +151,7 @@ def results_by_place(settings: Settings) -> dict[tuple[int, int], list[Received]
 def wait_for_results(
     settings: Settings, places: Sequence[tuple[int, int]], seconds: float = 60.0
 ) -> list[Received]:
-    """The one result of each command; fails when one is missing in time or comes twice."""
+    """Wait for exactly one result per command; fails if one is missing or doubled."""
     found: dict[tuple[int, int], list[Received]] = {}
 
     def complete() -> bool:
@@ -168,12 +168,12 @@ def wait_for_results(
 
 
 def outcomes(settings: Settings, messages: Sequence[dict[str, Any] | Raw]) -> list[dict[str, Any]]:
-    """Publish and wait: the decoded result of each message."""
+    """Publish and wait; returns the decoded result of each message."""
     decode = decoder(settings)
     records = wait_for_results(settings, publish(settings, messages))
     return [decode.decode(record.value or b"")[1] for record in records]
 
 
 def decoder(settings: Settings) -> AvroDecoder:
-    """Decodes what we publish, instants as text."""
+    """Decoder of the pipeline's output, with instants as text."""
     return AvroDecoder(make_fetch(settings), text_instants=True)

@@ -1,4 +1,4 @@
-"""Avro schemas that publishers of other versions, and careless ones, write commands with."""
+"""Writer schemas of other versions and of careless publishers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _CREATE, _UPDATE = "customers.interaction.create", "customers.interaction.update
 
 
 def _changed(name: str, *more: dict[str, Any], **types: Any) -> dict[str, Any]:
-    """The schema of a command with further fields, and other types for some; ``...`` leaves one out."""
+    """Command schema with further fields, and other types for some; ``...`` omits a field."""
     schema = copy.deepcopy(avro_schemas()[name])
     schema["fields"] = [
         {"name": field["name"], "type": types[field["name"]]} if field["name"] in types else field
@@ -27,7 +27,7 @@ def _optional(name: str, kind: Any) -> dict[str, Any]:
 
 
 def writer_schemas() -> list[Any]:
-    """Released schemas, newer and older versions of them, other types for fields, and unusable ones."""
+    """Released schemas, newer and older versions, other field types, and unusable ones."""
     itself = {"type": "record", "name": "Loop", "fields": [_optional("next", "Loop")]}
     wide = {
         "type": "record",

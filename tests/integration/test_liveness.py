@@ -18,18 +18,18 @@ from tests.harness.wire import publish, wait_for_results
 
 pytestmark = pytest.mark.integration
 _STUCK = {"INTERACTIONS_STUCK_AFTER_SECONDS": "2"}
-_DEAF = "tests.harness.deaf_role"
+_STALLED = "tests.harness.stalled_role"
 
 
 def test_a_deaf_applier_ends_and_the_next_one_goes_on(fresh_settings: Settings) -> None:
     settings = fresh_settings.model_copy(update={"topic_partitions": 6})
-    with running(settings, "applier", _DEAF, **_STUCK) as deaf:
-        deaf.wait_for_log("applier.assigned")
+    with running(settings, "applier", _STALLED, **_STUCK) as stalled:
+        stalled.wait_for_log("applier.assigned")
         places = publish(settings, history(seed=1, commands=60, entities=30))
         places += publish(settings, history(seed=2, commands=60, entities=30))
-        assert deaf.wait_for_exit() == 2
-        assert "liveness.stuck" in deaf.log
-        assert "the applier is stuck. The command at offset" in deaf.log
+        assert stalled.wait_for_exit() == 2
+        assert "liveness.stuck" in stalled.log
+        assert "the applier is stuck. The command at offset" in stalled.log
     with running(settings, "applier"):
         wait_for_results(settings, places, 60)
 
@@ -42,14 +42,14 @@ def test_a_deaf_relay_ends_and_the_next_one_goes_on(fresh_settings: Settings) ->
             return unpublished(connection, "0")
 
     with running(settings, "applier"):
-        with running(settings, "relay", _DEAF, **_STUCK) as deaf:
-            deaf.wait_for_log("relay.leading")
+        with running(settings, "relay", _STALLED, **_STUCK) as stalled:
+            stalled.wait_for_log("relay.leading")
             places = publish(settings, history(seed=3, commands=60, entities=30))
             wait_for_results(settings, places, 60)
             places = publish(settings, history(seed=4, commands=60, entities=30))
             wait_for_results(settings, places, 60)
-            assert deaf.wait_for_exit() == 2
-            assert "the relay is stuck. Events wait in the outbox from position" in deaf.log
+            assert stalled.wait_for_exit() == 2
+            assert "the relay is stuck. Events wait in the outbox from position" in stalled.log
         assert left() > 0
         with running(settings, "relay"):
             wait_until(lambda: left() == 0, 30)

@@ -1,1 +1,1 @@
-"""Deliberate bugs, one at a time: what the auditor and the tests must catch to be believed."""
+"""Mutants: deliberate bugs, one at a time, that the auditor or a test must catch."""

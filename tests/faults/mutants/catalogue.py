@@ -1,4 +1,4 @@
-"""The catalogue: each mutant patches one law away, in the process that asks for it and nowhere else."""
+"""Catalogue of mutants: each patches one invariant away, only in the process that requests it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final
 
-#: What exposes a mutant: a scenario of ``scenario.SCENARIOS``, or ``test:<node id>`` of a failing test.
+#: Exposing scenario, a key of ``scenario.SCENARIOS``; or ``test:<node id>`` of a test that must fail.
 PLAIN: Final = "plain"
 APPLIER_KILLED: Final = "applier killed before commit"
 RESULTS_KILLED: Final = "applier killed between commit and results"
@@ -22,8 +22,8 @@ OFFSETS_AHEAD: Final = "group offsets ahead of the database"
 class Mutant:
     """One deliberate bug.
 
-    :param bug: what it does wrong, in one line.
-    :param exposed_by: the scenario, or the test, in which it must be caught.
+    :param bug: description of the bug, in one line.
+    :param exposed_by: scenario or test that must catch it.
     """
 
     name: str
@@ -36,7 +36,7 @@ MUTANTS: Final[dict[str, Mutant]] = {}
 
 
 def mutant(bug: str, exposed_by: str = PLAIN) -> Callable[[Callable[[], None]], Callable[[], None]]:
-    """Enter a patch into the catalogue under its function's name."""
+    """Register a patch under its function's name."""
 
     def enter(patch: Callable[[], None]) -> Callable[[], None]:
         name = patch.__name__.replace("_", "-")
@@ -47,7 +47,7 @@ def mutant(bug: str, exposed_by: str = PLAIN) -> Callable[[Callable[[], None]], 
 
 
 def load() -> dict[str, Mutant]:
-    """The whole catalogue: every module of this folder named ``of_…``."""
+    """Load the catalogue: every module of this folder named ``of_…``."""
     for path in sorted(Path(__file__).parent.glob("of_*.py")):
         import_module(f"tests.faults.mutants.{path.stem}")
     return MUTANTS

@@ -1,4 +1,4 @@
-"""``python -m tests.faults.mutants.check [NAME…]``: every mutant must be caught; the docs list them."""
+"""``python -m tests.faults.mutants.check [NAME…]``: run mutants and write their table into the docs."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ console = Console()
 
 
 def main(
-    names: Annotated[list[str] | None, typer.Argument(help="Mutants to run; all unless named.")] = None,
-    write: Annotated[bool, typer.Option(help="Write the list into docs/reliability.md.")] = True,
+    names: Annotated[list[str] | None, typer.Argument(help="Mutants to run; default: all.")] = None,
+    write: Annotated[bool, typer.Option(help="Write the table into docs/reliability.md.")] = True,
     controls: Annotated[bool, typer.Option(help="First run every scenario without a bug.")] = True,
 ) -> None:
-    """Run mutants one by one; exit 1 when one is not caught, or when a control is not clean."""
+    """Run mutants one by one; exit 1 if one is not caught, or if a control is not clean."""
     catalogue = load()
     wanted = names or list(catalogue)
     wrong = [name for name in wanted if name not in catalogue]
     if wrong:
-        sys.exit(f"no such mutant: {', '.join(wrong)}; there are {', '.join(catalogue)}")
+        sys.exit(f"unknown mutant: {', '.join(wrong)}; known: {', '.join(catalogue)}")
     rows: list[tuple[str, Found]] = []
     dirty: dict[str, Found] = {}
     with own_servers() as servers:
@@ -51,11 +51,11 @@ def main(
                     dirty[exposed_by] = found
         for name in wanted:
             rows.append((name, run(name, catalogue[name].exposed_by)))
-            if write and not names:  # after each one: an interrupted run keeps what it has shown
+            if write and not names:  # after each one, so that an interrupted run keeps its results
                 replace_part("mutants", _text(rows, dirty, controls), Path(DOCUMENT))
     missed = [name for name, found in rows if not found]
     console.print(f"{len(rows) - len(missed)} of {len(rows)} caught; missed: {missed or 'none'}; "
-                  f"controls that were not clean: {list(dirty) or 'none'}")  # fmt: skip
+                  f"controls not clean: {list(dirty) or 'none'}")  # fmt: skip
     sys.exit(1 if missed or dirty else 0)
 
 
@@ -65,10 +65,8 @@ def _text(rows: list[tuple[str, Found]], dirty: dict[str, Found], controls: bool
     lines = [
         circumstances(),
         "",
-        f"{caught} of {len(rows)} caught; the catalogue has {len(catalogue)}. The scenarios without a bug: "
-        + (
-            ("all clean." if not dirty else f"not clean: {', '.join(dirty)}.") if controls else "not run now."
-        ),
+        f"{caught} of {len(rows)} caught; the catalogue has {len(catalogue)}. Scenarios without a mutant: "
+        + (("all clean." if not dirty else f"not clean: {', '.join(dirty)}.") if controls else "not run."),
         "",
         "| mutant | bug | exposed by | caught by |",
         "|---|---|---|---|",

@@ -1,6 +1,6 @@
-"""``python -m tests.faults.mutants.fit``: what each mutant adds to the code instead of replacing something.
+"""``python -m tests.faults.mutants.fit``: find mutants that patch names which the code no longer has.
 
-A process of its own: patches change more than can be put back.
+Runs in a separate process, because not every effect of a patch can be undone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SKIPPED: Final = ("sinks.migrations",)
 
 
 def main() -> None:
-    """Apply mutant after mutant; print the names that the code does not have, by mutant, as JSON."""
+    """Apply every mutant; print the names it adds instead of replacing, by mutant, as JSON."""
     scopes = _scopes(_modules())
     added = {}
     for name, mutant in load().items():
@@ -48,7 +48,7 @@ def _modules() -> list[ModuleType]:
 
 
 def _scopes(modules: list[ModuleType]) -> list[Any]:
-    """The modules and their classes: where a patch can replace a name."""
+    """Modules and their classes: the scopes in which a patch can replace a name."""
     classes = [
         value
         for module in modules

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of the removal of integrations: mirrors that stay, and work that is under way."""
+"""Mutants of integration removal: remaining mirrors, and work in progress."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of integrations in use: content that cannot be opened, and health beside a stopped state."""
+"""Mutants of integrations in use: unreadable content, and health while stopped."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of isolation: one record holds up, or takes with it, what is behind it."""
+"""Mutants of isolation: one record blocks the records behind it, or fails them too."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _CLI = "test:tests/unit/cli/test_dead_letter_record.py"
 def pattern_ends_early() -> None:
     from schemas import decode
 
-    # Both checks that a scope id passes: either alone refuses the line feed.
+    # Both checks of a scope id: either alone refuses the line feed.
     decode.attribute_text = lambda text: text
     decode._is_scope_id = lambda text: decode._UUID.match(text) is not None and text == text.lower()
 
 
-@mutant("ids go into COPY text as they are", _COPY)
+@mutant("ids are not escaped in COPY text", _COPY)
 def ids_not_escaped() -> None:
     from sinks import bulk_insert as new_rows
 
@@ -52,7 +52,7 @@ def later_offsets_pass() -> None:
 
 
 @mutant(
-    "a replay count is read whatever it is",
+    "a replay count is parsed without limits",
     f"{_LETTERS}::test_a_count_that_is_no_small_number_counts_as_never",
 )
 def any_count_read() -> None:
@@ -92,7 +92,7 @@ def breakage_not_isolated() -> None:
 
 
 @mutant(
-    "a record that is carried out already is isolated after a crash",
+    "an applied record is isolated after a crash",
     "test:tests/unit/streams/test_careful.py::test_a_record_alone_in_hand_at_three_crashes_is_isolated",
 )
 def carried_out_isolated() -> None:

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of liveness and of the stored positions."""
+"""Mutants of stall detection and of the stored positions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WATCH = "test:tests/unit/streams/test_watch.py"
 _READER = "test:tests/unit/streams/test_hand_over.py"
 
 
-@mutant("a failed rebalance callback is passed over", f"{_READER}::test_a_failed_callback_ends_the_reader")
+@mutant("a failed rebalance callback is ignored", f"{_READER}::test_a_failed_callback_ends_the_reader")
 def callback_failure_passed_over() -> None:
     from streams.applier.ownership import Ownership
 
@@ -22,7 +22,7 @@ def callback_failure_passed_over() -> None:
 
 
 @mutant(
-    "a partition that was just added ends the applier that is given it",
+    "a newly added partition crashes the applier it is assigned to",
     f"{_STARTS}::test_partitions_without_an_answer_yet_are_waited_for",
 )
 def added_partitions_not_waited_for() -> None:
@@ -47,7 +47,7 @@ def stored_results_position_ignored() -> None:
 
 
 @mutant(
-    "a topic that was created again is taken for the old one",
+    "a recreated topic is taken for the old one",
     f"{_STARTS}::test_a_topic_created_again_is_refused_however_long_it_is",
 )
 def topic_id_ignored() -> None:
@@ -60,7 +60,7 @@ def topic_id_ignored() -> None:
 
 
 @mutant(
-    "a watermark is moved over markers without a look at where it is",
+    "a watermark is moved over markers without checking its position",
     "test:tests/faults/test_fence.py::test_markers_are_skipped_from_the_watermark_alone",
 )
 def markers_skipped_unchecked() -> None:

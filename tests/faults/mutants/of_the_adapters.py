@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of the deprecated routes, of mutation guards and of what views are told."""
+"""Mutants of the deprecated routes, of mutation guards and of view notifications."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def mutation_guards_skipped() -> None:
     GuardedCommandGateway.execute = CommandGateway.execute
 
 
-@mutant("a mirror is given up without a word to its views", _GIVEN_UP)
+@mutant("a mirror is given up without notifying its views", _GIVEN_UP)
 def given_up_unannounced() -> None:
     from connectors.sync import failure_policy as trouble
 

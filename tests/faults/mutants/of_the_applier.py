@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of reading, of the batch transaction and of publishing results."""
+"""Mutants of consuming, of the batch transaction and of publishing results."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def offset_commit_before_database_commit() -> None:
     _ignore_starts()
 
 
-@mutant("reading starts at Kafka's committed offset, not at the watermark", OFFSETS_AHEAD)
+@mutant("consumption starts at Kafka's committed offset, not at the watermark", OFFSETS_AHEAD)
 def no_seek_on_assignment() -> None:
     _start_at_committed()
 
@@ -77,7 +77,7 @@ def watermark_too_far() -> None:
     batch._ADVANCE_SQL = far
 
 
-@mutant("the log is not asked whether a command was carried out before")
+@mutant("the command log is not checked for earlier commands")
 def log_lookup_dropped() -> None:
     from sinks import load
 
@@ -98,14 +98,12 @@ def partition_lock_dropped() -> None:
     batch._LOCK_SQL = "SELECT %s::int, %s::int[], %s::int"
 
 
-@mutant(
-    "a batch above the watermark is let through", f"{_FENCE}::test_a_batch_above_the_watermark_is_refused"
-)
+@mutant("a batch above the watermark is accepted", f"{_FENCE}::test_a_batch_above_the_watermark_is_refused")
 def start_check_dropped() -> None:
     _ignore_starts()
 
 
-@mutant("the batch is folded from its end to its beginning")
+@mutant("the batch is folded in reverse order")
 def batch_folded_backwards() -> None:
     from streams.applier import apply as applier
 
@@ -176,7 +174,7 @@ def result_twice() -> None:
     _produce(lambda self, topic, value: [value, value] if topic == self._results else [value])
 
 
-@mutant("a dead letter is not its record byte for byte")
+@mutant("a dead letter is not a byte-for-byte copy of its record")
 def dead_letter_altered() -> None:
     _produce(lambda self, topic, value: [(value or b"") + b" " if topic == self._dead_letters else value])
 
@@ -186,7 +184,7 @@ def dead_letter_dropped() -> None:
     _produce(lambda self, topic, value: [] if topic == self._dead_letters else [value])
 
 
-@mutant("a relabelled type refreshes no customer")
+@mutant("relabeling a type refreshes no customer")
 def relabel_skipped() -> None:
     from sinks import store
 

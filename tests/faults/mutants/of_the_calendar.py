@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of reading and writing to-dos."""
+"""Mutants of reading and writing calendar to-dos."""
 
 from __future__ import annotations
 

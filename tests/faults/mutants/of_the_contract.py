@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of reading commands: each takes a record that the contract refuses, or the other way round."""
+"""Mutants of command decoding: each accepts a record that the contract refuses, or the reverse."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def line_feed_after_an_id() -> None:
     decode._is_id = lambda texts, name: name in texts and loose.match(texts[name]) is not None
 
 
-@mutant("a name given twice in a JSON object is passed over", _FUZZ)
+@mutant("a duplicate name in a JSON object is ignored", _FUZZ)
 def repeated_name_taken() -> None:
     from schemas import decode
 
@@ -60,7 +60,7 @@ def instants_by_python() -> None:
     instants._from_text = datetime.fromisoformat
 
 
-@mutant("null in an Avro command empties the field", _FUZZ)
+@mutant("null in an Avro command clears the field", _FUZZ)
 def avro_null_kept() -> None:
     from schemas.avro_codec import AvroDecoder
 

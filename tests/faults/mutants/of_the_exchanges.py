@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of exchanges with providers: deadlines, pauses, shares, references and entity tags."""
+"""Mutants of provider requests: deadlines, pauses, fair shares, references and entity tags."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def retry_after_without_end() -> None:
 
 
 @mutant(
-    "a poll goes on while its pages do not move on",
+    "a poll continues although its pages make no progress",
     f"{_UNIT}/test_pages.py::test_the_same_cursor_without_a_change_is_tried_again_later",
 )
 def poll_without_progress() -> None:
@@ -41,7 +41,7 @@ def poll_without_progress() -> None:
 
 
 @mutant(
-    "a hostile integration gets as many threads as it likes",
+    "a hostile integration gets unlimited threads",
     f"{_UNIT}/test_turns.py::test_hostile_integrations_never_take_all_threads",
 )
 def threads_without_shares() -> None:

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of the gateway: who is let in, and what a caller is told."""
+"""Mutants of the gateway: authentication and responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def key_parts_joined() -> None:
 
 
 @mutant(
-    "a write of which nothing was taken is answered 200",
+    "a write without any accepted field returns 200",
     f"{_COMMANDS}::test_a_write_of_which_nothing_was_taken_is_refused",
 )
 def lost_write_answered_ok() -> None:
@@ -33,7 +33,7 @@ def lost_write_answered_ok() -> None:
 
 
 @mutant(
-    "rubbish from the identity provider is the gateway's own failure",
+    "invalid keys from the identity provider count as a gateway failure",
     f"{_TOKENS}::test_a_provider_without_usable_keys_is_unavailable",
 )
 def provider_keys_unchecked() -> None:
@@ -43,7 +43,7 @@ def provider_keys_unchecked() -> None:
 
 
 @mutant(
-    "a subject that no record can hold is let in",
+    "a subject that no record can store is accepted",
     f"{_TOKENS}::test_claims_that_are_not_believed",
 )
 def unstorable_subject_believed() -> None:

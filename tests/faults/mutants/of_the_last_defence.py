@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of a fix together with the isolation behind it: one record stops a partition, one answer a poll."""
+"""Mutants of a fix and the isolation behind it: one record stops a partition, one response a poll."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def replay_count_stops_the_partition() -> None:
     _blame_no_command()
 
 
-@mutant("an error of the broker in a rebalance is passed over", _READER)
+@mutant("a broker error in a rebalance is ignored", _READER)
 def rebalance_error_stops_the_partitions() -> None:
     from confluent_kafka import KafkaError, KafkaException
 

@@ -11,7 +11,7 @@ from typing import Any
 from tests.faults.mutants.catalogue import RELAY_KILLED, RELAY_RESTARTED, mutant
 
 
-@mutant("rows of transactions that still run are passed over (no xmin)")
+@mutant("rows of running transactions are skipped (no xmin)")
 def xmin_filter_dropped() -> None:
     from runtime import crash_points
     from streams.relay import relay
@@ -23,7 +23,7 @@ def xmin_filter_dropped() -> None:
     relay.oldest_running = newest
 
     def slowly(name: str) -> None:
-        # No bug: a commit that takes its time, so that the relay looks while a transaction is open.
+        # Not a bug: slow commits, so that the relay reads while a transaction is open.
         if name == "before-commit":
             time.sleep(random.random() * 0.3)
 
@@ -78,7 +78,7 @@ def position_never_stored() -> None:
     Relay._produce = produce
 
 
-@mutant("no tombstone for what is gone")
+@mutant("no tombstone for deleted interactions")
 def tombstone_skipped() -> None:
     _records(lambda records: [record for record in records if record[2] is not None])
 
@@ -94,7 +94,7 @@ def event_under_another_key() -> None:
     _records(change)
 
 
-@mutant("an event is published again by a retry that has forgotten it")
+@mutant("a retry publishes an event again")
 def event_twice() -> None:
     def change(records: Any) -> Any:
         again = random.random() < 0.02 and records[0][0].endswith("interactions.events")
@@ -103,7 +103,7 @@ def event_twice() -> None:
     _records(change)
 
 
-@mutant("the first row of a window is left out")
+@mutant("the first row of a window is skipped")
 def first_row_left_out() -> None:
     from streams.relay import relay
 

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of the rules: what is decided, not how it travels."""
+"""Mutants of the rules."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 from tests.faults.mutants.catalogue import mutant
 
 
-@mutant("a row of another tenant is found")
+@mutant("a row of another tenant is visible")
 def tenant_filter_dropped() -> None:
     from domain import lookup as rows
 
     rows.in_scope = lambda _row, _command: True
 
 
-@mutant("the projection is left as it was")
+@mutant("the projection is not updated")
 def projection_skipped() -> None:
     from domain import projection
 
     projection.derive = lambda _world, stored, *_: (stored.next, stored.last)
 
 
-@mutant("among equal moments the lowest priority is next")
+@mutant("at equal times the lowest priority is next")
 def priority_upside_down() -> None:
     from domain import next_interaction
 
@@ -37,7 +37,7 @@ def priority_upside_down() -> None:
     next_interaction.next_key = next_key
 
 
-@mutant("an undo changes the row and tells nobody")
+@mutant("an undo changes the row without an event")
 def undo_without_event() -> None:
     from domain import undo
 
@@ -45,14 +45,14 @@ def undo_without_event() -> None:
     undo.apply_transition = lambda *a, **k: dataclasses.replace(real(*a, **k), events=())
 
 
-@mutant("an undo does not look whether something changed since")
+@mutant("an undo does not check for later changes")
 def undo_safety_dropped() -> None:
     from domain import undo
 
     undo._check_safe = lambda _command, _current, _image: None
 
 
-@mutant("a repeated command is answered as applied once more")
+@mutant("a repeated command gets the outcome applied again")
 def duplicate_applied_again() -> None:
     from domain import decide
 
@@ -79,7 +79,7 @@ def last_write_wins_ignored() -> None:
     )
 
 
-@mutant("an update keeps the interaction's version")
+@mutant("an update does not increment the interaction's version")
 def version_not_incremented() -> None:
     from domain import update
 
@@ -87,7 +87,7 @@ def version_not_incremented() -> None:
     update.evolve = lambda row, changes: real(row, {**changes, "version": row.version})
 
 
-@mutant("a change keeps the customer's version")
+@mutant("a change does not increment the customer's version")
 def entity_version_not_incremented() -> None:
     from domain import projection
 
@@ -97,7 +97,7 @@ def entity_version_not_incremented() -> None:
     )
 
 
-@mutant("due is announced without being marked")
+@mutant("due is published without being recorded")
 def due_without_mark() -> None:
     from domain import due
 
@@ -113,7 +113,7 @@ def rejection_not_logged() -> None:
     decide.rejected = lambda command, rejection, **_: real(command, rejection, logged=False)
 
 
-@mutant("a change that changes nothing makes a version and an event")
+@mutant("a no-op increments the version and publishes an event")
 def no_op_makes_a_version() -> None:
     from domain import update
 

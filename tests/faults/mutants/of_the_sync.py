@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of the sync engine: deletions, moves and objects that cannot be read."""
+"""Mutants of the sync engine: deletions, moves and unreadable objects."""
 
 from __future__ import annotations
 

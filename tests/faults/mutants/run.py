@@ -1,4 +1,4 @@
-"""``python -m tests.faults.mutants.run NAME -- run applier``: the CLI, or pytest, with one bug in it."""
+"""``python -m tests.faults.mutants.run NAME -- run applier``: the CLI, or pytest, with one mutant."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.faults.mutants.catalogue import load
 
 
 def main() -> None:
-    """Patch, then hand over. ``none`` patches nothing: the control."""
+    """Apply the patch, then run the command; ``none`` is the control without a patch."""
     name, dash, *rest = sys.argv[1:]
     if dash != "--" or not rest:
         sys.exit("usage: python -m tests.faults.mutants.run NAME -- COMMAND…")
@@ -17,7 +17,7 @@ def main() -> None:
     if rest[0] == "pytest":
         import pytest
 
-        # A patch may import a library that has a pytest plugin; that is no failure of a test.
+        # A patch may import a library with a pytest plugin; that is not a test failure.
         ignored = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
         sys.exit(pytest.main([*ignored, *rest[1:]]))
     from cli.main import main as cli

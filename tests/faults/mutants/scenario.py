@@ -1,4 +1,4 @@
-"""Short lives of the pipeline, each made to expose a class of bugs; the auditor says what it saw."""
+"""Scenarios: short runs of the pipeline, each designed to expose a class of bugs to the auditor."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from tests.harness.wire import ORGANIZATION, Raw, event, new_id, publish, result
 Found = dict[str, str]
 Message = dict[str, Any] | Raw
 _OTHER_TENANT: Final = "99999999-9999-4999-8999-999999999999"
-#: How long a mutated pipeline may take to answer everything; many never do.
-_PATIENCE: Final = 25.0
+#: Time limit for a mutated pipeline to publish all results; many never do.
+_TIMEOUT: Final = 25.0
 
 
 @contextlib.contextmanager
 def mutated(settings: Settings, mutant: str, role: str, **extra: str) -> Iterator[Role]:
-    """A role with one bug in it, for the length of a block, which begins when it is ready or has ended."""
+    """Run a role with one mutant for the duration of a block, which starts when it is ready or has exited."""
     with (
         tempfile.NamedTemporaryFile(prefix=f"{mutant}-{role}-", suffix=".log") as log,
         tempfile.TemporaryDirectory(prefix=f"{mutant}-{role}-") as folder,
@@ -46,17 +46,17 @@ def mutated(settings: Settings, mutant: str, role: str, **extra: str) -> Iterato
         )
         child = Role(process, Path(log.name))
         try:
-            # A mutant may never be ready: that too is for the auditor to name.
+            # A mutant may never become ready: the auditor must report that too.
             with contextlib.suppress(AssertionError):
-                wait_until(lambda: has_announced(ready, process.pid) or process.poll() is not None, _PATIENCE)
+                wait_until(lambda: has_announced(ready, process.pid) or process.poll() is not None, _TIMEOUT)
             yield child
         finally:
             if process.poll() is None:
                 child.kill()
 
 
-def telling_messages() -> list[Message]:
-    """One case of every rule that a mutant of the rules breaks."""
+def rule_cases() -> list[Message]:
+    """One case per rule that a mutant of the rules violates."""
     one, two = new_id(), new_id()
     call, task, other = new_id(), new_id(), new_id()
     past, early, late = "2026-02-01T09:00:00Z", "2027-03-01T09:00:00Z", "2027-04-01T09:00:00Z"
@@ -77,7 +77,7 @@ def telling_messages() -> list[Message]:
         on(one, "create", {"id": task, "interactionType": "call", "scheduledAt": past, "priority": 2}),
         on(two, "create", {"id": other, "interactionType": "call", "scheduledAt": late}),
         on(one, "mark_due", due),
-        on(one, "mark_due", due),  # another command of the same meaning: announced once
+        on(one, "mark_due", due),  # a second command with the same effect: announced once
         on(one, "complete", {"id": call}, tenant=_OTHER_TENANT),
         on(one, "update", {"id": call, "scheduledAt": early, "sourceTimestamp": "2026-01-01T00:00:00Z"}),
         repeated,
@@ -98,7 +98,7 @@ def telling_messages() -> list[Message]:
 
 
 def _messages() -> list[Message]:
-    return [*telling_messages(), *history(31, 350, entities=12)]
+    return [*rule_cases(), *history(31, 350, entities=12)]
 
 
 def _relabel() -> Message:
@@ -112,9 +112,9 @@ def _answered(settings: Settings, places: Sequence[tuple[int, int]]) -> bool:
 
 
 def _await_answers(settings: Settings, places: Sequence[tuple[int, int]]) -> None:
-    # A mutant may never answer: that too is for the auditor to name.
+    # A mutant may never publish a result: the auditor must report that too.
     with contextlib.suppress(AssertionError):
-        wait_until(lambda: _answered(settings, places), _PATIENCE)
+        wait_until(lambda: _answered(settings, places), _TIMEOUT)
 
 
 def _verdict(settings: Settings) -> Found:
@@ -131,8 +131,8 @@ def _plain(settings: Settings, mutant: str) -> Found:
     messages = _messages()
     with mutated(settings, mutant, "applier"), mutated(settings, mutant, "relay"):
         _await_answers(settings, publish(settings, messages))
-        # Once more, in a later batch: what is known of a batch's own commands hides no lost memory. And a
-        # relabel that follows everything that refreshes a customer; in one batch with it, it may come first.
+        # Repeat in a later batch, so that in-batch state cannot hide a lost look-up. The relabel must follow
+        # all other changes of a customer; in the same batch it might come first.
         _await_answers(settings, publish(settings, [*messages[:20], _relabel()]))
         return _verdict(settings)
 
@@ -170,7 +170,7 @@ def _relay(settings: Settings, mutant: str, **extra: str) -> Found:
                 victim.wait_for_exit()
             else:
                 victim.wait_for_log("relay.leading")
-                _verdict(settings)  # at rest, or given up
+                _verdict(settings)  # idle, or timed out
                 victim.kill()
         with mutated(settings, mutant, "relay"):
             return _verdict(settings)
@@ -182,7 +182,7 @@ def _killed_relay(settings: Settings, mutant: str) -> Found:
 
 
 def _offsets_ahead(settings: Settings, mutant: str) -> Found:
-    """As after restoring an older database: the group has committed more than the tables hold."""
+    """As after restoring an older database: the group's offsets are ahead of the tables."""
     messages = _messages()
     ends: dict[int, int] = {}
     for partition, offset in publish(settings, messages[:200]):
@@ -211,9 +211,9 @@ SCENARIOS: Final[dict[str, Callable[[Settings, str], Found]]] = {
 
 
 def expose(settings: Settings, mutant: str, exposed_by: str) -> Found:
-    """Run a mutant where it must show, and return what caught it; empty when nothing did.
+    """Run a mutant in its scenario or test; returns what caught it, empty if nothing did.
 
-    :param settings: a fresh world; tests make their own.
+    :param settings: a fresh deployment; tests create their own.
     """
     if not exposed_by.startswith("test:"):
         return SCENARIOS[exposed_by](settings.model_copy(update={"batch_size": 40}), mutant)

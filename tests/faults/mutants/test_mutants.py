@@ -1,4 +1,4 @@
-"""A few mutants in every test run, so that the catalogue stays alive; ``make mutants`` runs all."""
+"""A few mutants in every test run, to keep the catalogue working; ``make mutants`` runs all."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A whole pipeline in memory: the real rules and record makers between plain lists.
+"""The whole pipeline in memory: the real rules and record builders on plain lists.
 
-It makes histories for the auditor: a clean one must pass, and one that was tampered with must not.
+It produces histories for the auditor: a clean one must pass, a tampered one must not.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from audit.history import Cut, History, Rec, RelayPosition
+from audit import history as audit_history
+from audit.history import Cut, History, RelayPosition
 from domain.decide import fold
 from domain.decision import Decision
 from domain.log_identity import log_identity
@@ -38,19 +39,19 @@ ORGANIZATION = "22222222-2222-4222-8222-222222222222"
 
 
 def make_id(name: str) -> str:
-    """A UUID that a test can name."""
+    """Derive a UUID from a readable name."""
     return str(uuid5(UUID(int=7), name))
 
 
 class Machine:
-    """Publish commands, ``settle`` them, take the ``history``; every list may be tampered with."""
+    """``send`` commands, ``settle`` them, take the ``history``; any list may be tampered with."""
 
     def __init__(self, partitions: int = 3, relayed: int | None = None) -> None:
-        """:param relayed: rows of the outbox that the relay publishes before it stops; all by default."""
+        """:param relayed: outbox rows that the relay publishes before it stops; all by default."""
         self.partitions = partitions
         self.relayed = relayed
-        self.world = UnitOfWork()
-        self.topics: dict[str, list[Rec]] = {
+        self.work = UnitOfWork()
+        self.topics: dict[str, list[audit_history.Record]] = {
             name: []
             for name in (COMMANDS, RESULTS, EVENTS, DEAD_LETTERS, INTERACTION_STATE, NEXT_INTERACTION_STATE)
         }
@@ -77,7 +78,7 @@ class Machine:
         organization: str = ORGANIZATION,
         partition: int | None = None,
     ) -> str:
-        """Append one structured command; its id is returned."""
+        """Append one structured command; returns its id."""
         self._commands += 1
         identity = command_id or f"command-{self._commands}"
         event = {
@@ -99,8 +100,8 @@ class Machine:
         value: bytes | None,
         headers: tuple[tuple[str, bytes | None], ...] = (),
         partition: int | None = None,
-    ) -> Rec:
-        """Append one record of the commands topic, a second after the one before."""
+    ) -> audit_history.Record:
+        """Append one record to the commands topic, one second after the previous one."""
         self.now += timedelta(seconds=1)
         return self._put(COMMANDS, key, value, headers, partition)
 
@@ -111,7 +112,7 @@ class Machine:
         value: bytes | None,
         headers: Iterable[tuple[str, bytes | str | None]],
         partition: int | None = None,
-    ) -> Rec:
+    ) -> audit_history.Record:
         records = self.topics[topic]
         if partition is None:
             partition = zlib.crc32(key or b"") % self.partitions
@@ -119,18 +120,18 @@ class Machine:
         self._ends[topic, partition] += 1
         plain = tuple((name, text.encode() if isinstance(text, str) else text) for name, text in headers)
         stamp = int(self.now.timestamp() * 1000)
-        records.append(Rec(topic, partition, offset, stamp, key, value, plain))
+        records.append(audit_history.Record(topic, partition, offset, stamp, key, value, plain))
         return records[-1]
 
     # --- the pipeline -----------------------------------------------------------------------------
 
     def settle(self) -> Machine:
-        """Apply, answer and publish everything that was sent, also what follows from it."""
+        """Apply, answer and publish everything sent so far, including commands from the outbox."""
         while self._settled < len(self.topics[COMMANDS]):
             record = self.topics[COMMANDS][self._settled]
             self._settled += 1
             command = decode_record(Record(*record[:7]), _no_avro)
-            (decision,) = fold(self.world, [command])
+            (decision,) = fold(self.work, [command])
             self._store(decision)
             key, value, headers = result_record(decision, orjson.dumps)
             self._put(RESULTS, key, value, headers)
@@ -170,7 +171,7 @@ class Machine:
         assert envelope.id is not None
         shown = {
             row.entity_id
-            for row in self.world.interactions.values()
+            for row in self.work.interactions.values()
             if row.interaction_type == decision.relabeled and row.tenant_id == envelope.tenant_id
         }
         for entity in sorted(shown):
@@ -215,19 +216,19 @@ class Machine:
 
     @property
     def tables(self) -> dict[str, list[dict[str, Any]]]:
-        """The tables as rows; taken once, so that they can be tampered with."""
+        """Tables as rows; built once, so that tests can tamper with them."""
         if self._tables is None:
-            world = self.world
+            work = self.work
             self._tables = {
                 "customer_interactions": [
                     dict(zip(INTERACTION, interaction_row(row), strict=True))
-                    for row in world.interactions.values()
+                    for row in work.interactions.values()
                 ],
                 "customer_entities": [
-                    dict(zip(ENTITY, entity_row(row), strict=True)) for row in world.entities.values()
+                    dict(zip(ENTITY, entity_row(row), strict=True)) for row in work.entities.values()
                 ],
                 "customer_deals": [
-                    dict(zip(DEAL, deal_row(row), strict=True)) for row in world.deals.values()
+                    dict(zip(DEAL, deal_row(row), strict=True)) for row in work.deals.values()
                 ],
                 "interaction_types": [
                     {
@@ -239,12 +240,12 @@ class Machine:
                         "color": entry.color,
                         "actionable": entry.actionable,
                     }
-                    for (tenant, organization), dictionary in world.dictionaries.items()
+                    for (tenant, organization), dictionary in work.dictionaries.items()
                     for code, entry in dictionary.entries.items()
                 ],
                 "interaction_dictionaries": [
                     {"tenant_id": tenant, "organization_id": organization, "strict": dictionary.strict}
-                    for (tenant, organization), dictionary in world.dictionaries.items()
+                    for (tenant, organization), dictionary in work.dictionaries.items()
                 ],
                 "feature_flags": [
                     {
@@ -253,7 +254,7 @@ class Machine:
                         "flag": flag,
                         "enabled": enabled,
                     }
-                    for tenant, organization, flag, enabled, _ in world.changed_flags()
+                    for tenant, organization, flag, enabled, _ in work.changed_flags()
                 ],
                 "command_log": self.log,
                 "outbox": self.outbox,
@@ -271,7 +272,7 @@ class Machine:
         return self._tables
 
     def history(self) -> History:
-        """What an auditor sees: everything published and committed."""
+        """History as the auditor sees it: everything published and committed."""
         cut = self.cut
         cut.end = {
             topic: {
@@ -294,12 +295,12 @@ class Machine:
     # --- tampering --------------------------------------------------------------------------------
 
     def find(self, topic: str, **headers: str) -> int:
-        """Index of the first record of a topic whose headers have these values."""
+        """Index of the first record of a topic with these header values."""
         wanted = {(name, value.encode()) for name, value in headers.items()}
         return next(at for at, record in enumerate(self.topics[topic]) if wanted <= set(record.headers))
 
     def change(self, topic: str, at: int, **members: Any) -> None:
-        """Change members of the (JSON) value of a record."""
+        """Change members of a record's JSON value."""
         record = self.topics[topic][at]
         value = orjson.loads(record.value or b"{}")
         self.topics[topic][at] = record._replace(value=orjson.dumps({**value, **members}))

@@ -1,4 +1,4 @@
-"""One small history with a bit of everything: types, deals, undo, refusals, timers, poison."""
+"""One small history that covers types, deals, undo, rejections, timers and poison records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DEAL = make_id("deal")
 OTHER_TENANT = make_id("other tenant")
 
 
-def tell(relayed: int | None = None) -> Machine:
+def run_story(relayed: int | None = None) -> Machine:
     """Send and settle the story; the relay stops after ``relayed`` rows of the outbox."""
     m = Machine(relayed=relayed)
     for entity, name in ((ANNA, "Anna"), (BODO, "Bodo")):
@@ -64,7 +64,7 @@ def tell(relayed: int | None = None) -> Machine:
     m.send("interaction.undo", {"commandId": "delete-logged"}, entity=BODO, command_id="undo-delete")
     m.send("interaction.delete", {"id": LOGGED}, entity=BODO, command_id="delete-again")
     m.send("interaction.delete", {"id": VISIT}, entity=BODO, command_id="delete-visit")
-    # Nothing of these may leave a trace but an answer.
+    # None of these may have any effect other than a result.
     m.send("interaction.update", {"id": CALL, "title": "stolen"}, entity=ANNA, tenant=OTHER_TENANT)
     m.send("interaction.update", {"id": CALL, "colour": "red"}, entity=ANNA)
     m.send("interaction.fly", {}, entity=ANNA)
@@ -73,7 +73,7 @@ def tell(relayed: int | None = None) -> Machine:
     m.send("interaction.complete", {"id": CALL, "validateOnly": True}, entity=ANNA, command_id="only-asking")
     m.append(ANNA.encode(), b"\x00\x00\x00\x00\x63broken", (("ce_id", b"x"), ("note", b"kept")))
     m.append(None, b"{not json")
-    # An id like the place of the undecodable record that follows it, and one like its own place.
+    # A command id that equals the synthetic id of the next undecodable record, and one of its own position.
     place = next(record.partition for record in m.topics[COMMANDS] if record.key == ANNA.encode())
     offset = sum(record.partition == place for record in m.topics[COMMANDS])
     for own in (offset + 2, offset + 1):

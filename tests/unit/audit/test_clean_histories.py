@@ -1,4 +1,4 @@
-"""The auditor's own rules and the pipeline's must agree on every history that is not tampered with."""
+"""The auditor's rules and the pipeline's agree on every history that was not tampered with."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from audit.findings import Report
 from audit.run import audit
 from schemas.topics import COMMANDS
 from tests.unit.audit.machine import ORGANIZATION, START, TENANT, Machine, make_id
-from tests.unit.audit.story import tell
+from tests.unit.audit.story import run_story
 
 ENTITIES = tuple(make_id(f"entity-{n}") for n in range(3))
 TYPES = ("Call", "e-mail", "On site", "call")
 
 
 def violations(report: Report) -> list[str]:
-    """Every violation as one text."""
+    """Every violation as one string."""
     return [f"{check.name}: {found}" for check in report.checks.values() for found in check.violations]
 
 
-def test_the_story_is_clean_and_every_law_was_checked() -> None:
-    report = audit(tell().history())
+def test_the_story_is_clean_and_every_invariant_was_checked() -> None:
+    report = audit(run_story().history())
     assert violations(report) == []
     assert report.ok
     assert all(check.checked for check in report.checks.values())
@@ -50,7 +50,7 @@ def test_an_undo_may_pass_a_command_of_another_partition_that_never_applied(refu
     kind = "interaction.create" if "priority" in refused else "interaction.complete"
     machine.send(kind, refused, entity=anna, command_id="never-applied", partition=(home + 1) % 3)
     machine.settle()
-    # An undo of that undo is refused because it never applied, wherever the first one's place was.
+    # An undo of that undo is refused because it was never applied, in whichever partition it was.
     machine.send("interaction.undo", {"commandId": "command-2"}, entity=anna)
     machine.settle().topics[COMMANDS].sort(key=lambda record: record.partition == home)
     assert violations(audit(machine.history())) == []
@@ -108,10 +108,10 @@ def _instant(chance: random.Random) -> str:
 
 
 def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any], str]:
-    """One command, likely to meet others: few entities, few interactions, few instants."""
+    """Generate one command, likely to conflict: few entities, few interactions, few instants."""
     aside = random.Random(len(sent))
     entity = chance.choice(ENTITIES)
-    # Seldom another entity's interaction: such commands are decided by a fact of another partition.
+    # Rarely another entity's interaction: another partition's state decides such commands.
     owner = entity if chance.random() < 0.97 else chance.choice(ENTITIES)
     interaction = make_id(f"interaction-{owner}-{chance.randint(1, 3)}")
     maybe: dict[str, Any] = {}
@@ -173,7 +173,7 @@ def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any
 
 
 def random_history(seed: int, length: int) -> Machine:
-    """A history of ``length`` commands; some are sent again, some under an id that is taken."""
+    """Generate a history of ``length`` commands; some are repeated, some reuse a command id."""
     chance, machine, sent = random.Random(seed), Machine(), list[str]()
     known: list[tuple[str, dict[str, Any], str, str]] = []
     for entity in ENTITIES[:2]:
@@ -203,5 +203,5 @@ def test_random_histories_are_clean(seed: int, length: int) -> None:
 def test_long_random_histories_are_clean(seed: int) -> None:
     report = audit(random_history(seed, 400).history())
     assert violations(report) == []
-    # Most outcomes are derived, not taken as recorded, or the check would say nothing.
+    # Most outcomes must be derived, not taken as recorded; otherwise the check proves nothing.
     assert report.checks["A2"].trusted < report.checks["A2"].checked / 10

@@ -1,4 +1,4 @@
-"""Every law, broken on purpose in an otherwise clean history: the auditor must name it."""
+"""Every invariant, violated on purpose in an otherwise clean history: the auditor must report it."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from audit.history import RelayPosition
 from audit.run import audit
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
 from tests.unit.audit.machine import Machine, make_id
-from tests.unit.audit.story import ANNA, BODO, CALL, DEAL, LOGGED, MAIL, OTHER_TENANT, tell
+from tests.unit.audit.story import ANNA, BODO, CALL, DEAL, LOGGED, MAIL, OTHER_TENANT, run_story
 
 Tamper = Callable[[Machine], None]
 CASES: dict[str, tuple[str, Tamper]] = {}
 
 
-def breaks(law: str) -> Callable[[Tamper], Tamper]:
-    """Register a tampering that must be caught by ``law``."""
+def breaks(invariant: str) -> Callable[[Tamper], Tamper]:
+    """Register a tampering that the check of ``invariant`` must catch."""
 
     def register(tamper: Tamper) -> Tamper:
-        CASES[tamper.__name__.strip("_")] = (law, tamper)
+        CASES[tamper.__name__.strip("_")] = (invariant, tamper)
         return tamper
 
     return register
 
 
 def row_of(m: Machine, table: str, identity: str) -> dict[str, Any]:
-    """The row of a table with this id."""
+    """Row of a table with this id."""
     return next(row for row in m.tables[table] if row["id"] == identity)
 
 
 def log_of(m: Machine, command: str) -> dict[str, Any]:
-    """The log row of a command."""
+    """Log row of a command."""
     return next(row for row in m.log if row["command_id"] == command)
 
 
@@ -73,7 +73,7 @@ def _log_and_result_differ(m: Machine) -> None:
 
 
 @breaks("A1")
-def _question_logged(m: Machine) -> None:
+def _dry_run_logged(m: Machine) -> None:
     asked = next(r for r in m.topics[COMMANDS] if b"only-asking" in (r.value or b""))
     m.log.append(
         {**m.log[0], "command_id": "only-asking", "partition": asked.partition, "offset": asked.offset}
@@ -159,7 +159,7 @@ def _rejected_by_another_name(m: Machine) -> None:
 
 @breaks("A2")
 def _stale_change_applied(m: Machine) -> None:
-    # The log says that the two commands came the other way round.
+    # The log has the two commands in the opposite order.
     first, second = (next(i for i, r in enumerate(m.topics[COMMANDS]) if name in (r.value or b""))
                      for name in (b'"update-call"', b'"cancel-call"'))  # fmt: skip
     one, two = m.topics[COMMANDS][first], m.topics[COMMANDS][second]
@@ -271,7 +271,7 @@ def _event_of_no_command(m: Machine) -> None:
 
 
 @breaks("A5")
-def _row_that_nobody_made(m: Machine) -> None:
+def _row_without_a_command(m: Machine) -> None:
     row = dict(row_of(m, "customer_interactions", CALL))
     m.tables["customer_interactions"].append({**row, "id": make_id("ghost"), "status": "canceled"})
 
@@ -403,32 +403,32 @@ def _entity_in_another_scope(m: Machine) -> None:
 
 
 def failed(report: Report) -> set[str]:
-    """Names of the broken laws."""
+    """Names of the violated invariants."""
     return {name for name, check in report.checks.items() if check.failed}
 
 
 @pytest.mark.parametrize("case", sorted(CASES))
 def test_a_planted_violation_is_caught(case: str) -> None:
-    law, tamper = CASES[case]
-    machine = tell()
+    invariant, tamper = CASES[case]
+    machine = run_story()
     tamper(machine)
     report = audit(machine.history())
-    assert law in failed(report), report.to_json()
+    assert invariant in failed(report), report.to_json()
     assert not report.ok
     for check in report.checks.values():
         for violation in check.violations:
-            # A violation without the name of what it is about helps nobody.
+            # A violation that does not identify its row or record is useless.
             assert len(violation) > 1, violation
 
 
-def test_every_law_is_broken_in_at_least_two_ways() -> None:
-    laws = [law for law, _ in CASES.values()]
-    assert {law for law in laws if laws.count(law) >= 2} == set(Report().checks)
+def test_every_invariant_is_violated_in_at_least_two_ways() -> None:
+    violated = [invariant for invariant, _ in CASES.values()]
+    assert {invariant for invariant in violated if violated.count(invariant) >= 2} == set(Report().checks)
 
 
 def test_a_leak_into_another_tenant_names_the_command() -> None:
-    """A foreign tenant's command that is carried out: its outcome contradicts the fold."""
-    machine = tell()
+    """Apply a foreign tenant's command: its outcome contradicts the fold."""
+    machine = run_story()
     at = next(i for i, r in enumerate(machine.topics[COMMANDS]) if OTHER_TENANT.encode() in (r.value or b""))
     place = machine.topics[COMMANDS][at]
     log = next(r for r in machine.log if (r["partition"], r["offset"]) == (place.partition, place.offset))
@@ -459,9 +459,9 @@ def test_unpublished_rows_are_lag_and_not_a_violation() -> None:
     assert failed(audit(machine.history())) == {"A4", "A8", "A9"}
 
 
-@pytest.mark.parametrize("relayed", range(len(tell().outbox) + 1))
+@pytest.mark.parametrize("relayed", range(len(run_story().outbox) + 1))
 def test_wherever_the_relay_is_what_it_has_not_published_is_lag(relayed: int) -> None:
-    machine = tell(relayed)
+    machine = run_story(relayed)
     report = audit(machine.history())
     assert failed(report) == set(), {name: check.violations for name, check in report.checks.items()}
     waiting = len(machine.outbox) - relayed
@@ -469,7 +469,7 @@ def test_wherever_the_relay_is_what_it_has_not_published_is_lag(relayed: int) ->
 
 
 def test_commands_past_the_watermark_are_lag() -> None:
-    machine = tell()
+    machine = run_story()
     machine.send("interaction.cancel", {"id": CALL}, entity=ANNA)
     machine.cut.committed = dict(machine.watermark)
     report = audit(machine.history())
@@ -478,7 +478,7 @@ def test_commands_past_the_watermark_are_lag() -> None:
 
 
 def test_results_past_the_groups_offset_are_lag() -> None:
-    machine = tell()
+    machine = run_story()
     record = machine.topics[COMMANDS][-1]
     machine.topics[RESULTS].pop()
     machine.cut.committed = {**machine.watermark, record.partition: record.offset}
@@ -488,17 +488,17 @@ def test_results_past_the_groups_offset_are_lag() -> None:
 
 
 def test_a_known_violation_does_not_count_and_a_new_one_does() -> None:
-    m = tell()
+    m = run_story()
     row_of(m, "customer_interactions", CALL)["title"] = "Ask about the rook"
     report = audit(m.history())
     known = frozenset(found["finding"] for check in report.checks.values() for found in check.violations)
     assert known
     assert not report.ok
     again = audit(m.history())
-    again.forgive(known | {"A2-0123456789ab"})
+    again.mark_known(known | {"A2-0123456789ab"})
     assert again.ok
     assert any("A2-0123456789ab is no longer found" in note for note in again.notes)
     row_of(m, "customer_interactions", MAIL)["body"] = "another"
     more = audit(m.history())
-    more.forgive(known)
+    more.mark_known(known)
     assert not more.ok

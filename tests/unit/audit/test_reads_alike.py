@@ -1,12 +1,12 @@
-"""The decoder and the auditor share no code and read every record alike, strange ones too."""
+"""The decoder and the auditor share no code and parse every record alike, malformed ones included."""
 
 from __future__ import annotations
 
 from collections import Counter
 
+from audit import history as audit_history
 from audit.cloudevent import DecodeNamed
 from audit.envelope import parse
-from audit.history import Rec
 from schemas.command import Record, Refused
 from schemas.decode import DecodeAvro, decode_record
 from tests.harness.fuzz import Fuzz
@@ -21,7 +21,9 @@ _NOW = 1_800_000_000_000
 
 def _alike(raw: Raw, offset: int, ours_avro: DecodeAvro, theirs_avro: DecodeNamed) -> str:
     ours = decode_record(Record("c", 0, offset, _NOW, raw.key, raw.value, raw.headers), ours_avro)
-    theirs = parse(Rec("c", 0, offset, _NOW, raw.key, raw.value, tuple(raw.headers)), theirs_avro)
+    theirs = parse(
+        audit_history.Record("c", 0, offset, _NOW, raw.key, raw.value, tuple(raw.headers)), theirs_avro
+    )
     if isinstance(ours, Refused):
         assert theirs.refusal is not None, (ours.rejection.code, raw)
         assert theirs.undecodable in (None, ours.undecodable), (ours.rejection.code, theirs.refusal, raw)

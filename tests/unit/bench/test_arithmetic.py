@@ -1,4 +1,4 @@
-"""The arithmetic of the bench: a missed floor must not look reached."""
+"""Statistics of the bench: a missed floor must never look reached."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ def test_each_round_has_its_own_ratio() -> None:
 
 
 def test_sides_of_different_length_are_refused() -> None:
-    with pytest.raises(ValueError, match="2 samples above and 1 below"):
+    with pytest.raises(ValueError, match="2 numerators and 1 denominators"):
         ratios([1.0, 2.0], [1.0])
 
 
-@pytest.mark.parametrize("below", [0.0, -1.0])
-def test_a_rate_that_is_not_positive_is_no_measurement(below: float) -> None:
+@pytest.mark.parametrize("denominator", [0.0, -1.0])
+def test_a_rate_that_is_not_positive_is_no_measurement(denominator: float) -> None:
     with pytest.raises(ValueError, match="no measurement"):
-        ratios([1.0], [below])
+        ratios([1.0], [denominator])
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
     values = [float(value) for value in range(1, 101)]
     assert (percentile(values, 0.5), percentile(values, 0.99), percentile(values, 1.0)) == (50.0, 99.0, 100.0)
     assert percentile([7.0], 0.99) == 7.0
-    # The slowest of fewer than a hundred values is their 99th percentile: nothing slow is hidden.
+    # Below 100 values, the slowest one is the 99th percentile: nothing slow is hidden.
     assert percentile([1.0] * 50 + [9.0], 0.99) == 9.0
 
 

@@ -1,4 +1,4 @@
-"""The bench's commands are valid, the same for every arm, and bad only where they are meant to be."""
+"""The workload is valid, the same for every scenario, and bad only where it is meant to be."""
 
 from __future__ import annotations
 

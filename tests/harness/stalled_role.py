@@ -1,7 +1,7 @@
-"""``python -m tests.harness.deaf_role run applier``: a role that works for a while, then hears nothing more.
+"""``python -m tests.harness.stalled_role run applier``: a role that works for a while, then gets no input.
 
-The applier's partitions are paused and never resumed after its first records, the relay sees no work once
-it has published: all stages live on and wait.
+The applier's partitions are paused for good after its first records. The relay sees no work once it has
+published. All stages stay alive and wait.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from streams.relay import relay
 from streams.relay.relay import Relay
 
 
-def _deafen_reader() -> None:
+def _stall_reader() -> None:
     poll = Reader._poll
 
     def once(self: Reader) -> list[Any]:
@@ -28,7 +28,7 @@ def _deafen_reader() -> None:
     Reader._poll = once  # type: ignore[method-assign]
 
 
-def _deafen_relay() -> None:
+def _stall_relay() -> None:
     publish, oldest = Relay._publish, windows.oldest_running
     published: list[bool] = []
 
@@ -41,7 +41,7 @@ def _deafen_relay() -> None:
 
 
 if __name__ == "__main__":
-    _deafen_reader()
-    _deafen_relay()
+    _stall_reader()
+    _stall_relay()
     sys.argv[0] = "interactions"
     main()

@@ -1,4 +1,4 @@
-"""What came out so far, counted from the topics alone: lost, doubled, inverted."""
+"""Count lost, doubled and inverted outputs from the topics alone."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from schemas.topics import EVENTS, RESULTS
 
 
 @dataclass(frozen=True)
-class Count:
+class OutputCounts:
     """Totals since the start.
 
     :param lost: acknowledged commands without a result.
-    :param doubled: second results of one command, and second appearances of one event.
-    :param inverted: events of a customer behind one with a greater ``ce_sequence``.
+    :param doubled: second results of a command, and second appearances of an event.
+    :param inverted: events of a customer after one with a greater ``ce_sequence``.
     """
 
     lost: int
@@ -29,8 +29,8 @@ class Count:
     events: int
 
 
-class Tally:
-    """Reads results and events on from where it stopped, as a ``read_committed`` consumer."""
+class OutputCounter:
+    """Incremental ``read_committed`` reader of results and events."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -40,14 +40,14 @@ class Tally:
         self._sequence: dict[bytes, int] = {}
         self._results = self._events = self._doubled = self._inverted = 0
 
-    def count(self, acked: Mapping[int, set[int]]) -> Count:
-        """Read what is new and compare with what was acknowledged; the pipeline must be at rest."""
+    def count(self, acked: Mapping[int, set[int]]) -> OutputCounts:
+        """Read new records and compare with the acknowledged commands; the pipeline must be idle."""
         self._read(RESULTS)
         self._read(EVENTS)
         lost = sum(
             len(offsets - self._answered.get(partition, set())) for partition, offsets in acked.items()
         )
-        return Count(lost, self._doubled, self._inverted, self._results, self._events)
+        return OutputCounts(lost, self._doubled, self._inverted, self._results, self._events)
 
     def _read(self, topic: str) -> None:
         consumer = make_consumer(self._settings, "faults-tally", **{"enable.partition.eof": True})

@@ -1,4 +1,4 @@
-"""A measure: a figure with a floor and an aim, taken from the samples of the arms it needs."""
+"""A metric: a figure with a floor and an aim, computed from the samples of its scenarios."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from bench.samples import MissingSample, Samples
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What was found.
+    """Value of one metric in one run.
 
-    :param value: the figure; ``None`` when it could not be taken, which misses every floor.
-    :param parts: what it is made of, ready for JSON: rates, spread, reasons.
+    :param value: the figure; ``None`` if it could not be measured, which misses every floor.
+    :param parts: its components, ready for JSON: rates, spread, reasons.
     """
 
     value: float | None
@@ -23,33 +23,33 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """One row of the table.
+class Metric:
+    """Definition of one metric.
 
-    :param id: ``P1`` and so on; the order of the table.
-    :param title: what is divided by what.
-    :param floor: what must be reached (with ``upper``: not exceeded); ``aim``: what is hoped for.
+    :param id: ``P1`` and so on, in table order.
+    :param title: numerator ÷ denominator.
+    :param floor: required bound. ``aim``: desired bound. With ``upper``, both are maxima.
     :param unit: printed after the figure; empty for a ratio.
-    :param arms: the names of the arms whose samples it reads.
-    :param take: the figure from the samples; may raise ``MissingSample``.
+    :param scenarios: names of the scenarios whose samples it reads.
+    :param take: computes the figure from the samples; may raise ``MissingSample``.
     """
 
     id: str
     title: str
     floor: float
     aim: float
-    arms: tuple[str, ...]
+    scenarios: tuple[str, ...]
     take: Callable[[Samples], Figure]
     upper: bool = False
     unit: str = ""
 
     def figure(self, samples: Samples) -> Figure:
-        """The figure, or why there is none."""
+        """Compute the figure, or give the reason why there is none."""
         try:
             return self.take(samples)
         except MissingSample as reason:
             return Figure(None, {"missing": str(reason)})
 
     def met(self, figure: Figure) -> bool:
-        """Whether the floor is reached."""
+        """Return whether the floor is reached."""
         return reaches(figure.value, self.floor, upper=self.upper)

@@ -1,4 +1,4 @@
-"""Deliberate bugs that stop an integration, and deleted records: the stall is reported with its place."""
+"""Deliberate bugs that stop an integration, and deleted records: the stall is reported with its position."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(24
 _WITHIN_SECONDS = 120.0
 _KEY = "k1:" + base64.b64encode(os.urandom(32)).decode()
 _BUSY = b"HTTP/1.1 503 x\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n"
-#: A calendar that is cut off (RFC 6578 section 3.6) and goes on at the same token.
+#: A truncated listing (RFC 6578 section 3.6) that continues at the same sync token.
 _CUT_OFF = (
     b'<d:multistatus xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"><d:response>'
     b"<d:href>/cal/</d:href>"
@@ -72,7 +72,7 @@ def _add(settings: Settings, identity: str, url: str) -> None:
             (TENANT, ORGANIZATION, EXTERNAL_SYNC),
         )
         assert insert_integration(connection, integration)
-        # Not its first poll: a process that hangs in the health check before that has noted none.
+        # Not its first poll: a process that hangs in the health check before it has recorded none.
         sync_stalls.note_poll(connection, integration, datetime.now(UTC))
 
 
@@ -160,7 +160,7 @@ def test_a_partition_with_a_gap_is_refused_and_reported(fresh_settings: Settings
             lambda: (kept := read_progress(settings, [0]).get(0)) is not None and kept.next_offset > 0, 30
         )
     if bug == "none":
-        publish(settings, [_person()])  # is lost indeed
+        publish(settings, [_person()])  # lost for real
     end = _delete_all(settings)
     publish(settings, [_person()])
     with running(settings, "applier", module) as applier:

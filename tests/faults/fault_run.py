@@ -1,4 +1,4 @@
-"""A ring of faults for tests: servers, a scene and an engine of its own, and what they found."""
+"""A complete fault run for tests: servers, testbed and engine."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tests.faults.engine import Checked, Engine
-from tests.faults.lanes import Struck
-from tests.faults.scene import set_scene
+from tests.faults.engine import CheckResult, Engine
+from tests.faults.lanes import FaultOutcome
+from tests.faults.testbed import start_testbed
 from tests.harness.seed import SEED
 from tests.harness.servers import TEMPLATE, own_servers
 from tests.stack_fixtures import own_world
@@ -16,21 +16,21 @@ from tests.stack_fixtures import own_world
 _SESSION: Final = 3.0
 
 
-def run_ring(
+def run_faults(
     folder: Path, order: Sequence[str], *, pace: float, pause_every: int, **options: Any
-) -> tuple[list[Struck], list[Checked]]:
-    """Let the faults strike while commands flow.
+) -> tuple[list[FaultOutcome], list[CheckResult]]:
+    """Inject faults while commands flow; returns the faults and the checks.
 
-    :param pace: commands a second.
+    :param pace: commands per second.
     :param options: further options of :class:`Engine`.
     """
     print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
-    faults: list[Struck] = []
-    checks: list[Checked] = []
+    faults: list[FaultOutcome] = []
+    checks: list[CheckResult] = []
     with (
         own_servers(int(_SESSION * 1000)) as servers,
         own_world(servers, TEMPLATE) as world,
-        set_scene(
+        start_testbed(
             world.model_copy(update={"batch_size": 200}),
             folder,
             seed=SEED,
@@ -38,11 +38,11 @@ def run_ring(
             commands=1_000_000,
             session_seconds=_SESSION,
             clocks=True,
-        ) as scene,
+        ) as testbed,
     ):
-        for found in Engine(scene, SEED, order, pause_every=pause_every, **options).run():
+        for found in Engine(testbed, SEED, order, pause_every=pause_every, **options).run():
             print(found)
-            if isinstance(found, Struck):
+            if isinstance(found, FaultOutcome):
                 faults.append(found)
             else:
                 checks.append(found)

@@ -1,4 +1,4 @@
-"""Roles that are started again whenever they end: the supervisor of a run with faults."""
+"""Supervisor for fault runs: restarts roles whenever they exit."""
 
 from __future__ import annotations
 
@@ -20,47 +20,50 @@ from tests.harness.stepping_clock import step, stepping_clock
 
 
 @dataclass
-class Member:
-    """One process of the crew.
+class SupervisedRole:
+    """One supervised role.
 
-    :ivar exits: exit codes so far, in order; ``starts``: how often it was started.
-    :ivar born_at: where its log ended when its present life began (bytes).
+    :ivar temporary: added and removed again by a fault.
+    :ivar exits: exit codes so far, in order.
+    :ivar starts: number of starts.
+    :ivar log_start: size of its log at its last start, in bytes.
     """
 
     name: str
     role: str
     log: Path
-    guest: bool = False
+    temporary: bool = False
     process: subprocess.Popen[bytes] | None = None
     armed: dict[str, str] = field(default_factory=dict)
     armed_at: int = 0
     exits: list[int] = field(default_factory=list)
     starts: int = 0
-    born_at: int = 0
+    log_start: int = 0
 
     @property
     def ready_file(self) -> Path:
-        """Where its process announces that it is ready."""
+        """File in which its process announces readiness."""
         return self.log.with_suffix(".ready")
 
     @property
     def ready(self) -> bool:
-        """Whether its present process is ready."""
+        """Return whether its present process is ready."""
         return self.process is not None and has_announced(self.ready_file, self.process.pid)
 
     def logged(self, text: str, since: int) -> bool:
-        """Whether a text was logged behind a place in the log (bytes)."""
+        """Return whether a text was logged after a position in the log (bytes)."""
         with self.log.open("rb") as log:
             log.seek(since)
             return text.encode() in log.read()
 
 
-class Crew:
-    """Keeps roles alive until closed.
+class RoleSupervisor:
+    """Keep roles running until closed.
 
-    :param settings: what the roles see; the addresses may be proxies.
-    :param folder: where their logs go.
-    :param clocks: their wall clocks can be stepped.
+    :param settings: settings of the roles; addresses may be proxies.
+    :param folder: folder for their logs.
+    :param roles: role → number of processes.
+    :param clocks: make their wall clocks steppable.
     """
 
     def __init__(
@@ -71,19 +74,19 @@ class Crew:
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._folder = folder
-        self.members: dict[str, Member] = {}
+        self.members: dict[str, SupervisedRole] = {}
         for role, count in roles.items():
             for number in range(1, count + 1):
                 name = f"{role}-{number}"
-                self.members[name] = Member(name, role, folder / f"{name}.log")
-        self._thread = threading.Thread(target=self._watch, name="crew", daemon=True)
+                self.members[name] = SupervisedRole(name, role, folder / f"{name}.log")
+        self._thread = threading.Thread(target=self._watch, name="role-supervisor", daemon=True)
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> RoleSupervisor:
         for member in self.members.values():
             self._start(member)
         self._thread.start()
         try:
-            wait_until(self._all_ready, START_SECONDS, lambda: "every role of the crew is ready")
+            wait_until(self._all_ready, START_SECONDS, lambda: "every role to be ready")
         except AssertionError as error:
             self.__exit__(type(error), error, None)
             raise
@@ -93,34 +96,34 @@ class Crew:
         self._over.set()
         self._thread.join(10)
         for name in list(self.members):
-            self.dismiss(name)
+            self.remove(name)
 
     def _all_ready(self) -> bool:
         with self._lock:
             return all(member.ready for member in self.members.values())
 
     def names(self, role: str) -> list[str]:
-        """Those of a role that stay; guests come and go."""
+        """Names of the permanent processes of a role."""
         with self._lock:
-            return sorted(m.name for m in self.members.values() if m.role == role and not m.guest)
+            return sorted(m.name for m in self.members.values() if m.role == role and not m.temporary)
 
-    def at_work(self, role: str, sign: str) -> bool:
-        """Whether each of a role has logged a text in its present life."""
+    def all_logged(self, role: str, sign: str) -> bool:
+        """Return whether each process of a role has logged a text since its last start."""
         with self._lock:
             members = [self.members[name] for name in self.names(role)]
-        return all(member.logged(sign, member.born_at) for member in members)
+        return all(member.logged(sign, member.log_start) for member in members)
 
     def send(self, name: str, number: signal.Signals) -> None:
-        """Signal a member, if it is there and runs."""
+        """Signal a process, if it exists and runs."""
         with self._lock, contextlib.suppress(ProcessLookupError, KeyError):
             process = self.members[name].process
             if process is not None and process.poll() is None:
                 os.kill(process.pid, number)
 
     def arm(self, name: str, point: str) -> int:
-        """Kill a member; it ends at a crash point ``name:nth``, in whichever life reaches it first.
+        """Kill a process and arm a crash point ``name:nth`` for its restarts, until one reaches it.
 
-        :returns: where its log ends now, for :meth:`Member.logged`.
+        :returns: present size of its log, for :meth:`Member.logged`.
         """
         with self._lock:
             self.members[name].armed = {
@@ -132,13 +135,13 @@ class Crew:
             return self.members[name].armed_at
 
     def disarm(self, name: str) -> None:
-        """Let a member live on; whoever is armed now is killed."""
+        """Disarm the crash point and restart the process without it."""
         with self._lock:
             self.members[name].armed = {}
             self.send(name, signal.SIGKILL)
 
     def step_clock(self, role: str, seconds: int) -> bool:
-        """Put a role's wall clock off by so much, elapsed time left alone; whether that can be done here."""
+        """Offset a role's wall clock, not its monotonic clock; returns whether this machine supports it."""
         step(self._offset(role), seconds)
         return bool(self._clock(role))
 
@@ -148,15 +151,15 @@ class Crew:
     def _clock(self, role: str) -> dict[str, str]:
         return stepping_clock(self._offset(role)) if self._clocks else {}
 
-    def join(self, role: str, name: str) -> None:
-        """Take on one more process."""
+    def add(self, role: str, name: str) -> None:
+        """Start one more process of a role."""
         with self._lock:
             log = next(iter(self.members.values())).log.with_name(f"{name}.log")
-            member = self.members[name] = Member(name, role, log, guest=True)
+            member = self.members[name] = SupervisedRole(name, role, log, temporary=True)
             self._start(member)
 
-    def dismiss(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
-        """End a process for good."""
+    def remove(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
+        """Stop a process for good."""
         with self._lock:
             process = self.members.pop(name).process
         if process is None or process.poll() is not None:
@@ -179,7 +182,7 @@ class Crew:
                         member.exits.append(process.returncode)
                         self._start(member)
 
-    def _start(self, member: Member) -> None:
+    def _start(self, member: SupervisedRole) -> None:
         if member.armed and member.logged("crash point ", member.armed_at):
             member.armed = {}
         extra = {
@@ -188,7 +191,7 @@ class Crew:
             **member.armed,
         }
         with member.log.open("ab") as log:
-            member.born_at = log.tell()
+            member.log_start = log.tell()
             log.write(f"--- start {member.starts} at {time.time():.3f} {extra} ---\n".encode())
             log.flush()
             member.process = subprocess.Popen(

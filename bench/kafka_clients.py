@@ -1,4 +1,4 @@
-"""The bench's own publishers and readers."""
+"""Kafka clients of the bench: publish a backlog, count results, read topics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.topics import COMMANDS
 
 
 def publish(settings: Settings, messages: Sequence[Message], topic: str | None = None) -> None:
-    """Send messages in order, and wait until the broker has them all.
+    """Send messages in order and wait until all are acknowledged.
 
     :raises RuntimeError: some were not acknowledged.
     """
@@ -33,17 +33,17 @@ def publish(settings: Settings, messages: Sequence[Message], topic: str | None =
         raise RuntimeError(f"{left} messages were not acknowledged")
 
 
-class Results:
-    """How many commands of a world have their results published: the group's offsets say it, for they
-    travel in the transaction of the results."""
+class PublishedResults:
+    """Count of commands with a published result, from the group's committed offsets: they are committed in
+    the transaction that publishes the results."""
 
     def __init__(self, settings: Settings) -> None:
-        # Hazard: an answer never comes when its client is collected before it.
+        # Hazard: a pending response never arrives once its admin client is garbage-collected.
         self._admin = make_admin(settings)
         self._group = settings.consumer_group
 
-    def published(self) -> int:
-        """The sum of the offsets."""
+    def count(self) -> int:
+        """Sum of the committed offsets."""
         asked = [ConsumerGroupTopicPartitions(self._group)]
         try:
             answer = self._admin.list_consumer_group_offsets(asked, request_timeout=10)[self._group].result()
@@ -53,7 +53,7 @@ class Results:
 
 
 def reader(settings: Settings, topics: Sequence[str], *, from_end: bool = False) -> Consumer:
-    """A ``read_committed`` reader of whole topics, from their beginning or their present end."""
+    """``read_committed`` consumer of all partitions, from the beginning or the present end."""
     consumer = make_consumer(settings, "interactions-bench-reader", **{"fetch.wait.max.ms": 10})
     places = []
     for topic in topics:
@@ -68,7 +68,7 @@ def reader(settings: Settings, topics: Sequence[str], *, from_end: bool = False)
 
 
 def count_records(consumer: Consumer, wanted: int, seconds: float) -> int:
-    """Read until so many records came, or nothing came for so long; how many came."""
+    """Read up to ``wanted`` records; stop early when none arrives for ``seconds``. Returns the count."""
     seen = 0
     while seen < wanted:
         messages = consumer.consume(min(5000, wanted - seen), seconds)

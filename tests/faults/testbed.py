@@ -1,4 +1,4 @@
-"""Everything a fault can reach: servers, proxies before them, roles, a publisher and a clock of progress."""
+"""Testbed for faults: servers behind proxies, supervised roles, a publisher and a progress probe."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from runtime.settings import Settings
-from tests.harness.crew import Crew
 from tests.harness.load import Load
 from tests.harness.progress_probe import ProgressProbe
+from tests.harness.role_supervisor import RoleSupervisor
 from tests.harness.tcp_proxy import TcpProxy
 
 
 @dataclass
-class Scene:
-    """One world with its crew at work.
+class Testbed:
+    """A running pipeline and the handles to break it.
 
-    :param settings: the servers as they are, past the proxies: for publisher, probe and auditor.
-    :param proxies: ``postgres``, ``kafka`` and ``registry``: what the roles talk to.
+    :param settings: direct addresses of the servers, for publisher, probe and auditor.
+    :param proxies: ``postgres``, ``kafka`` and ``registry``: the addresses that the roles use.
     """
 
     settings: Settings
     session_seconds: float
-    crew: Crew
+    supervisor: RoleSupervisor
     load: Load
     probe: ProgressProbe
     proxies: dict[str, TcpProxy]
 
 
 @contextlib.contextmanager
-def set_scene(
+def start_testbed(
     settings: Settings,
     logs: Path,
     *,
@@ -46,10 +46,10 @@ def set_scene(
     entities: int = 300,
     relabels: float = 0.01,
     clocks: bool = False,
-) -> Iterator[Scene]:
-    """Start proxies, roles, probe and publisher on a world of its own.
+) -> Iterator[Testbed]:
+    """Start proxies, roles, probe and publisher.
 
-    :param clocks: the roles' wall clocks can be stepped.
+    :param clocks: make the roles' wall clocks steppable.
     """
     assert settings.database_url is not None
     database = urlsplit(settings.database_url.get_secret_value())
@@ -76,7 +76,7 @@ def set_scene(
             }
         )
         roles = {"applier": appliers, "relay": 1, "timers": 1}
-        crew = stack.enter_context(Crew(through, logs, roles, clocks=clocks))
+        supervisor = stack.enter_context(RoleSupervisor(through, logs, roles, clocks=clocks))
         probe = stack.enter_context(ProgressProbe(settings))
         load = stack.enter_context(Load(settings, seed, pace, commands, entities, relabels))
-        yield Scene(settings, session_seconds, crew, load, probe, proxies)
+        yield Testbed(settings, session_seconds, supervisor, load, probe, proxies)

@@ -1,6 +1,6 @@
-"""Deliberate bugs that stop a partition: the stall is reported within two minutes, with its place.
+"""Deliberate bugs that stop a partition: the stall is reported within two minutes, with its offset.
 
-Each bug takes out a fix and the isolation behind it, in the role's own process.
+Each bug reverts a fix and the isolation behind it, in the role's own process.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def _record(**attributes: Any) -> Raw:
 
 def _line_feed(settings: Settings) -> None:
     tenant = "11111111-1111-4111-8111-111111111111\n"
-    # Only a batch of more than 20 is written by COPY.
+    # Only batches of more than 20 are written by COPY.
     publish(settings, [_record(tenantid=tenant), *(_record() for _ in range(40))])
 
 
@@ -56,10 +56,10 @@ def _replay_count(settings: Settings) -> None:
 def _large_letter(settings: Settings) -> None:
     change = ConfigEntry("max.message.bytes", "10000", incremental_operation=AlterConfigOpType.SET)
     topic = ConfigResource(ResourceType.TOPIC, settings.topic(DEAD_LETTERS), incremental_configs=[change])
-    admin = make_admin(settings)  # without a name it ends before it has answered
+    admin = make_admin(settings)  # needs a variable: a collected client never responds
     for future in admin.incremental_alter_configs([topic]).values():
         future.result()
-    publish(settings, [Raw(b"a", os.urandom(50_000), (), 0)])  # no compression makes it small
+    publish(settings, [Raw(b"a", os.urandom(50_000), (), 0)])  # incompressible
 
 
 def _command(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""Measures over given samples: figures, floors, failed arms, and what is written and returned."""
+"""Metrics over given samples: figures, floors, failed scenarios, and what is written and returned."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import pytest
 from rich.console import Console
 
 from bench.__main__ import report
-from bench.measure import Figure, Measure
+from bench.metric import Figure, Metric
 from bench.page import replace_part, table
 from bench.ratio import ratio_of
-from bench.registry import GROUPS, MEASURES, PORTRAIT
+from bench.registry import GROUPS, METRICS, PROFILE_SCENARIOS
 from bench.results import entry
-from bench.rounds import wanted_arms
+from bench.rounds import wanted_scenarios
 from bench.samples import MissingSample, Samples
 from bench.scenarios.fairness import shown_within
 
-BY_ID = {measure.id: measure for measure in MEASURES}
+BY_ID = {metric.id: metric for metric in METRICS}
 
 
 @pytest.fixture
@@ -34,9 +34,9 @@ def _sql(applied: float, copied: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_nobody_moves_the_bounds_of_the_pipeline() -> None:
-    mine = [measure for measure in MEASURES if measure.id.startswith("P")]
-    bounds = {measure.id: (measure.floor, measure.aim, measure.upper) for measure in mine}
+def test_the_bounds_of_the_pipeline_stay_fixed() -> None:
+    mine = [metric for metric in METRICS if metric.id.startswith("P")]
+    bounds = {metric.id: (metric.floor, metric.aim, metric.upper) for metric in mine}
     assert bounds == {
         "P1": (0.60, 0.80, False), "P2": (0.80, 0.95, False), "P3": (10, 18, False), "P4": (1.0, 2.0, False),
         "P5": (3, 5, False), "P6": (1.5, 3, False), "P7": (10, 4, True), "P8": (3, 1.5, True),
@@ -54,7 +54,7 @@ def test_the_figure_is_the_median_of_the_rounds_ratios_not_the_ratio_of_medians(
     assert BY_ID["P1"].met(figure)
 
 
-def test_an_arm_that_failed_once_leaves_no_figure(samples: Samples) -> None:
+def test_a_scenario_that_failed_once_leaves_no_figure(samples: Samples) -> None:
     samples.add("sql_only", _sql(90.0, 100.0))
     samples.add("sql_only", {"error": "RuntimeError: the server went away"})
     figure = BY_ID["P1"].figure(samples)
@@ -152,13 +152,15 @@ def test_the_journal_goes_on_where_it_stopped(tmp_path: Path) -> None:
         again.series("poison", "rate")
 
 
-def test_every_measure_finds_its_arms_and_every_arm_is_needed() -> None:
-    known = [arm for group in GROUPS for arm in group.arms]
+def test_every_metric_finds_its_scenarios_and_every_scenario_is_needed() -> None:
+    known = [scenario for group in GROUPS for scenario in group.scenarios]
     assert len(known) == len(set(known))
-    assert set(known) == {arm for measure in MEASURES for arm in measure.arms} | set(PORTRAIT)
-    assert wanted_arms(["P1", "P5"]) == {"sql_only", "end_to_end"}
-    with pytest.raises(ValueError, match="no measure P99"):
-        wanted_arms(["P99"])
+    assert set(known) == {scenario for metric in METRICS for scenario in metric.scenarios} | set(
+        PROFILE_SCENARIOS
+    )
+    assert wanted_scenarios(["P1", "P5"]) == {"sql_only", "end_to_end"}
+    with pytest.raises(ValueError, match="unknown metric: P99"):
+        wanted_scenarios(["P99"])
 
 
 def test_uneven_series_are_compared_as_far_as_both_go() -> None:
@@ -176,6 +178,6 @@ def test_a_part_of_the_page_is_replaced_between_its_markers(tmp_path: Path) -> N
         replace_part("y", "new", page)
 
 
-def test_a_measure_without_arms_that_ran_is_missed(samples: Samples) -> None:
-    assert all(not measure.met(measure.figure(samples)) for measure in MEASURES)
-    assert isinstance(BY_ID["P1"], Measure)
+def test_a_metric_without_samples_misses_its_floor(samples: Samples) -> None:
+    assert all(not metric.met(metric.figure(samples)) for metric in METRICS)
+    assert isinstance(BY_ID["P1"], Metric)

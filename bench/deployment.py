@@ -1,4 +1,4 @@
-"""A world of its own for each sample: a copied database, new topics, a new consumer group."""
+"""A separate deployment per sample: a copied database, new topics, a new consumer group."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CUSTOMERS: Final = "bench_customers"
 
 
 def make_templates(servers: Settings, sizes: Sizes) -> None:
-    """A database with the newest schema, and a copy of it with the customers in it, applied by command."""
+    """Create the template databases: one with the current schema, and a copy with customers applied to it."""
     administer(servers, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(EMPTY)))
     upgrade(on_database(servers, EMPTY))
     copy_database(servers, EMPTY, CUSTOMERS)
@@ -45,19 +45,19 @@ def make_templates(servers: Settings, sizes: Sizes) -> None:
 
 
 def copy_database(servers: Settings, template: str, name: str) -> None:
-    """Copy a database nobody is connected to."""
+    """Copy a database that has no connections."""
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     administer(servers, statement.format(sql.Identifier(name), sql.Identifier(template)))
 
 
 def drop_database(servers: Settings, name: str) -> None:
-    """Drop a database, whoever is connected."""
+    """Drop a database and its connections."""
     administer(servers, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @contextlib.contextmanager
 def fresh_database(servers: Settings, template: str = CUSTOMERS) -> Iterator[Settings]:
-    """A copy of a template, without topics, for the length of a block."""
+    """Provide a copy of a template database, without topics, for the duration of a block."""
     name = f"b{uuid.uuid4().hex[:12]}"
     copy_database(servers, template, name)
     try:
@@ -69,8 +69,8 @@ def fresh_database(servers: Settings, template: str = CUSTOMERS) -> Iterator[Set
 
 
 @contextlib.contextmanager
-def fresh_world(servers: Settings, template: str = CUSTOMERS) -> Iterator[Settings]:
-    """A database and topics that nobody else uses, for the length of a block."""
+def fresh_deployment(servers: Settings, template: str = CUSTOMERS) -> Iterator[Settings]:
+    """Provide a database and topics of its own for the duration of a block."""
     with fresh_database(servers, template) as settings:
         ensure_topics(settings)
         register_schemas(settings)
@@ -86,7 +86,7 @@ def fresh_world(servers: Settings, template: str = CUSTOMERS) -> Iterator[Settin
 def apply_batches(
     connection: Connection, settings: Settings, commands: Sequence[Command | Refused], size: int
 ) -> None:
-    """Apply commands through SQL only, batch by batch, as the applier's writer does."""
+    """Apply commands through SQL only, in batches, as the applier's writer does."""
     for setting in KEEP_PLANS:
         connection.execute(setting)
     connection.commit()
@@ -100,8 +100,8 @@ def apply_batches(
         applier.apply(batch, starts, {})
 
 
-def quiet_collector() -> None:
-    """The collector as a role sets it (``streams.run_role``), with the inputs out of its sight."""
+def tune_gc() -> None:
+    """Configure garbage collection as a role does (``streams.run_role``) and exempt the inputs from it."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)

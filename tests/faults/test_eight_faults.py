@@ -1,6 +1,6 @@
-"""Eight faults of the most telling kinds while commands flow, some at the same time; then the audit.
+"""Eight faults of the most revealing kinds while commands flow, some concurrent; then the audit.
 
-``make faults`` and ``make chaos`` are the larger rings.
+``make faults`` and ``make chaos`` inject more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runtime.crash_points import POINTS
-from tests.faults.ring import run_ring
+from tests.faults.fault_run import run_faults
 from tests.harness.seed import SEED
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
@@ -34,7 +34,7 @@ def _order(chance: random.Random) -> list[str]:
 
 def test_nothing_is_lost_doubled_or_inverted(tmp_path: Path) -> None:
     order = _order(random.Random(SEED))
-    faults, checks = run_ring(tmp_path, order, pace=100.0, pause_every=len(order), lanes=True)
+    faults, checks = run_faults(tmp_path, order, pace=100.0, pause_every=len(order), lanes=True)
     assert sorted(fault.kind for fault in faults) == sorted(order)
     assert [fault for fault in faults if not fault.reached] == []
     assert [check for check in checks if not check.clean] == []
