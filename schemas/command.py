@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from schemas.errors import Reject
 from schemas.payloads import Payload
 from schemas.value_class import value_class
+
+#: Size limits of a record's value and key, in bytes without compression. A hundred times the largest command.
+MAX_VALUE_BYTES: Final = 4 * 1024 * 1024
+MAX_KEY_BYTES: Final = 64 * 1024
 
 
 @value_class(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 from pydantic.json_schema import WithJsonSchema
 
-from schemas.attribute_text import attribute_text
 from schemas.instants import parse_instant
 from schemas.type_codes import normalize_interaction_type
 
@@ -18,6 +18,23 @@ EntityKind = Literal["person", "company"]
 #: Anchored for pydantic, whose ``$`` is the end of the text. Hazard: ``$`` of ``re`` also matches before a
 #: final line feed; there use ``fullmatch``, never ``match``.
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+MAX_ATTRIBUTE_CHARACTERS: Final = 200
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def attribute_text(text: str) -> str:
+    """Check the text of a CloudEvents attribute (CloudEvents 1.0.2 section 3.1, "String").
+
+    :returns: the text, unchanged.
+    :raises ValueError: too long, a control character, or white space at either end.
+    """
+    if len(text) > MAX_ATTRIBUTE_CHARACTERS or _CONTROL.search(text) or text != text.strip():
+        raise ValueError(
+            f"must be a text of at most {MAX_ATTRIBUTE_CHARACTERS} characters, without control characters and"
+            " without white space at either end"
+        )
+    return text
 
 
 def no_nul(text: str) -> str:
