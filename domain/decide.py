@@ -49,7 +49,7 @@ def decide(work: UnitOfWork, command: Command | Refused) -> Decision:
         decision = HANDLERS[command.envelope.type](work, command, command.payload)
     except Reject as rejection:
         return rejected(command, rejection, logged=not command.validate_only)
-    return _only_validated(decision) if command.validate_only else decision
+    return _dry_run(decision) if command.validate_only else decision
 
 
 def fold(work: UnitOfWork, commands: Iterable[Command | Refused]) -> list[Decision]:
@@ -62,7 +62,7 @@ def fold(work: UnitOfWork, commands: Iterable[Command | Refused]) -> list[Decisi
     return decisions
 
 
-def _only_validated(decision: Decision) -> Decision:
+def _dry_run(decision: Decision) -> Decision:
     """What would happen, with nothing of it happening."""
     return Decision(
         command=decision.command,

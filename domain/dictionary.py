@@ -75,7 +75,7 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
     entry = new if known is None or new != known else None
     if entry is None and strict is None:
         return no_op(command, None, None)
-    shown_otherwise = known is not None and (new.label, new.icon, new.color) != (
+    appearance_changed = known is not None and (new.label, new.icon, new.color) != (
         known.label,
         known.icon,
         known.color,
@@ -86,5 +86,5 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
         result=result(command, "applied", invalidates=cache_tags.of_relabel(*scope)),
         type_entry=entry,
         strict=strict,
-        relabeled=new.code if shown_otherwise else None,
+        relabeled=new.code if appearance_changed else None,
     )

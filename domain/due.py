@@ -16,7 +16,7 @@ from schemas.events import DUE, OVERDUE
 from schemas.payloads import InteractionMarkDue
 
 #: How far the database's clock, by which the timers go, may be ahead of the broker's.
-_CLOCKS_APART: Final = timedelta(minutes=5)
+_MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 _PHASES: Final = {"due": (1, DUE), "overdue": (2, OVERDUE)}
 
 
@@ -33,7 +33,7 @@ def mark_due(work: UnitOfWork, command: Command, payload: InteractionMarkDue) ->
     phase, event_type = _PHASES[payload.phase]
     if row.status != "planned" or row.schedule_version != payload.schedule_version or row.due_phase >= phase:
         return no_op(command, entity, row, warning("not_armed", "the schedule changed or was announced"))
-    if row.scheduled_at is None or row.scheduled_at - command.appended_at > _CLOCKS_APART:
+    if row.scheduled_at is None or row.scheduled_at - command.appended_at > _MAX_CLOCK_SKEW:
         return no_op(command, entity, row, warning("not_armed", "the scheduled moment has not come"))
     return apply_transition(
         work,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from domain.decision import Decision
-from domain.lookup import check_free_id, entity_of
+from domain.lookup import check_id_available, require_entity
 from domain.model import Deal, Entity
 from domain.outcome import check_version, no_op, result
 from domain.unit_of_work import UnitOfWork
@@ -37,7 +37,7 @@ def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> 
             **changes,
         )
     else:
-        check_free_id(stored, command)
+        check_id_available(stored, command)
         check_version(command.expected_version, stored.entity_version)
         changes = {name: value for name, value in changes.items() if getattr(stored, name) != value}
         if not changes:
@@ -68,7 +68,7 @@ def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Deci
     :raises Reject: ``entity_not_found``, ``id_not_available``, ``entity_mismatch``, ``version_conflict``
         (against the deal's version), ``validation_failed`` (a new one without a title).
     """
-    entity = entity_of(work, command)
+    entity = require_entity(work, command)
     stored = work.deals.get(payload.id)
     if stored is None:
         check_version(command.expected_version, 0)
@@ -84,7 +84,7 @@ def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Deci
             updated_at=command.appended_at,
         )
     else:
-        check_free_id(stored, command)
+        check_id_available(stored, command)
         if stored.entity_id != entity.id:
             raise Reject(
                 "entity_mismatch",

@@ -99,11 +99,11 @@ def lifecycle_event(
 
 
 def next_event(
-    command: Command, reason: str, stored: Entity, entity: Entity, following: dict[str, Any] | None
+    command: Command, reason: str, stored: Entity, entity: Entity, next_json: dict[str, Any] | None
 ) -> Event:
     """``customers.next_interaction.updated`` (``schemas.events.NextInteractionUpdated``).
 
-    :param following: the snapshot of the entity's next interaction.
+    :param next_json: the snapshot of the entity's next interaction.
     """
     envelope = command.envelope
     projection = entity.next
@@ -123,7 +123,7 @@ def next_event(
             "recordedAt": format_instant(command.appended_at),
             "nextInteractionId": projection.interaction_id if projection is not None else None,
             "previous": next_snapshot(stored.next),
-            "next": following,
+            "next": next_json,
         },
     )
 

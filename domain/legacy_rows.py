@@ -33,7 +33,7 @@ _COLOR: Final = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6}(?:[0-9a-fA-F]{2})?
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class StoredFacts:
     """Stored facts around a legacy row.
 
     :param customer_known: its customer is one of this tenant and organization.
@@ -46,12 +46,12 @@ class Surroundings:
     types: frozenset[str] | None
 
 
-def create_data(row: Mapping[str, Any], around: Surroundings, now: datetime) -> dict[str, Any]:
+def create_data(row: Mapping[str, Any], facts: StoredFacts, now: datetime) -> dict[str, Any]:
     """The data of the ``interaction.create`` that moves a legacy row; fields without a value are left out.
 
     :param row: in the columns of ``api.queries.interaction_views``, instants aware.
     """
-    code, old_type = _type(row["interaction_type"], around.types)
+    code, old_type = _type(row["interaction_type"], facts.types)
     updated = _instant(row["updated_at"])
     data = {
         "id": row["id"],
@@ -62,7 +62,7 @@ def create_data(row: Mapping[str, Any], around: Surroundings, now: datetime) -> 
         "scheduledAt": _instant(row["scheduled_at"]),
         "occurredAt": _instant(row["occurred_at"]),
         "priority": row["priority"],
-        "dealId": row["deal_id"] if around.deal_known else None,
+        "dealId": row["deal_id"] if facts.deal_known else None,
         "authorUserId": row["author_user_id"],
         "appearanceIcon": _short(row["appearance_icon"]),
         "appearanceColor": _color(row["appearance_color"]),

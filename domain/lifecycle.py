@@ -14,7 +14,7 @@ from typing import Any, Final
 from domain.decision import Decision
 from domain.dictionary import resolve_type
 from domain.due import reset_timers
-from domain.lookup import check_deal, check_free_id, entity_of, interaction_of
+from domain.lookup import check_deal, check_id_available, require_entity, require_interaction
 from domain.merge import merge, superseded
 from domain.model import Interaction
 from domain.outcome import check_version, no_op
@@ -63,11 +63,11 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
         ``version_conflict`` (only 0 can be expected), ``deal_not_found``, ``deal_of_other_entity``,
         ``unknown_interaction_type``.
     """
-    entity = entity_of(work, command)
+    entity = require_entity(work, command)
     identity = payload.id if payload.id is not None else created_id(command)
     existing = work.interactions.get(identity)
     if existing is not None:
-        check_free_id(existing, command)
+        check_id_available(existing, command)
         raise Reject(
             "interaction_exists",
             "an interaction with this id exists; change it with update, or choose another id",
@@ -77,7 +77,7 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
     check_version(command.expected_version, 0)
     if payload.deal_id is not None:
         check_deal(work, command, payload.deal_id)
-    pending = resolve_type(work, command, payload.interaction_type)
+    new_type = resolve_type(work, command, payload.interaction_type)
     made, now = command.source_timestamp, command.appended_at
     status, occurred_at = payload.status, payload.occurred_at
     if status is None:
@@ -85,7 +85,7 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
     if status == "done" and occurred_at is None:
         occurred_at = made
     # An id that was in use before goes on where its deletion left off: a version is never given twice.
-    version = work.retired.get(identity, 0) + 1
+    version = work.deleted_versions.get(identity, 0) + 1
     row = Interaction(
         id=identity,
         tenant_id=entity.tenant_id,
@@ -121,7 +121,7 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
         event_type=CREATED,
         reason="created",
         version=version,
-        pending=pending,
+        new_type=new_type,
     )
 
 
@@ -159,12 +159,12 @@ def delete(work: UnitOfWork, command: Command, payload: InteractionDelete) -> De
 
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``.
     """
-    row = interaction_of(work, command, payload.id)
+    row = require_interaction(work, command, payload.id)
     check_version(command.expected_version, row.version)
     return apply_transition(
         work,
         command,
-        entity_of(work, command),
+        require_entity(work, command),
         before=row,
         after=None,
         event_type=DELETED,
@@ -187,8 +187,8 @@ def _change_status(
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``, or an illegal
         change by its name (``ILLEGAL``).
     """
-    row = interaction_of(work, command, identity)
-    entity = entity_of(work, command)
+    row = require_interaction(work, command, identity)
+    entity = require_entity(work, command)
     check_version(command.expected_version, row.version)
     if command.source_timestamp < row.status_as_of:
         # A stale change of status falls as a whole: its occurredAt belongs to it.

@@ -7,7 +7,7 @@ from typing import Final
 from schemas.command import Command, Refused
 
 NO_SCOPE: Final = "00000000-0000-0000-0000-000000000000"
-_PLACE: Final = "dead:"
+_DEAD_PREFIX: Final = "dead:"
 
 
 def logged_id(command_id: str) -> str:
@@ -16,7 +16,7 @@ def logged_id(command_id: str) -> str:
     One that begins like the place of an undecodable record has a space before it, which no id of a
     command begins with.
     """
-    return f" {command_id}" if command_id.startswith(_PLACE) else command_id
+    return f" {command_id}" if command_id.startswith(_DEAD_PREFIX) else command_id
 
 
 def log_identity(command: Command | Refused) -> tuple[str, str, str]:
@@ -31,6 +31,6 @@ def log_identity(command: Command | Refused) -> tuple[str, str, str]:
     tenant, organization = envelope.tenant_id, envelope.organization_id
     if command.undecodable or envelope.id is None or tenant is None or organization is None:
         record = command.record
-        identity = f"{_PLACE}{record.topic}:{record.partition}:{record.offset}"
+        identity = f"{_DEAD_PREFIX}{record.topic}:{record.partition}:{record.offset}"
         return tenant or NO_SCOPE, organization or NO_SCOPE, identity
     return tenant, organization, logged_id(envelope.id)

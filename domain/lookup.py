@@ -14,7 +14,7 @@ def in_scope(row: Entity | Interaction | Deal, command: Command) -> bool:
     return row.tenant_id == envelope.tenant_id and row.organization_id == envelope.organization_id
 
 
-def entity_of(work: UnitOfWork, command: Command) -> Entity:
+def require_entity(work: UnitOfWork, command: Command) -> Entity:
     """The command's entity.
 
     :raises Reject: ``entity_not_found``, also when it is another scope's.
@@ -25,7 +25,7 @@ def entity_of(work: UnitOfWork, command: Command) -> Entity:
     return entity
 
 
-def interaction_of(work: UnitOfWork, command: Command, identity: str) -> Interaction:
+def require_interaction(work: UnitOfWork, command: Command, identity: str) -> Interaction:
     """An interaction of the command's entity.
 
     :raises Reject: ``interaction_not_found``, also when it is another scope's; ``entity_mismatch`` when
@@ -62,7 +62,7 @@ def check_deal(work: UnitOfWork, command: Command, deal_id: str | None) -> None:
         )
 
 
-def check_free_id(row: Entity | Interaction | Deal, command: Command) -> None:
+def check_id_available(row: Entity | Interaction | Deal, command: Command) -> None:
     """A given id may not be in use elsewhere.
 
     :raises Reject: ``id_not_available``: the row that has the id is another scope's.

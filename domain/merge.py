@@ -10,7 +10,7 @@ from domain.outcome import warning
 from schemas.instants import format_instant
 
 #: The fields under last-write-wins: field → (its ``*_as_of`` field, its name in ``data``).
-GUARDED: Final[dict[str, tuple[str, str]]] = {
+LAST_WRITE_WINS: Final[dict[str, tuple[str, str]]] = {
     "status": ("status_as_of", "status"),
     "scheduled_at": ("scheduled_as_of", "scheduledAt"),
     "occurred_at": ("occurred_as_of", "occurredAt"),
@@ -30,21 +30,21 @@ def merge(
     kept: dict[str, Any] = {}
     lost = [
         name
-        for name, (as_of, _) in GUARDED.items()
+        for name, (as_of, _) in LAST_WRITE_WINS.items()
         if name in changes and source_timestamp < getattr(row, as_of)
     ]
     for name, value in changes.items():
         if name not in lost and getattr(row, name) != value:
             kept[name] = value
-            if name in GUARDED:
-                kept[GUARDED[name][0]] = source_timestamp
-    # In the order of GUARDED: the changes come from a set, whose order is chance.
+            if name in LAST_WRITE_WINS:
+                kept[LAST_WRITE_WINS[name][0]] = source_timestamp
+    # In the order of LAST_WRITE_WINS: the changes come from a set, whose order is chance.
     return kept, tuple(superseded(row, name) for name in lost)
 
 
 def superseded(row: Interaction, name: str) -> dict[str, Any]:
     """The warning that a newer change of a field is known already."""
-    as_of, field = GUARDED[name]
+    as_of, field = LAST_WRITE_WINS[name]
     newest = format_instant(getattr(row, as_of))
     return warning(
         "superseded", f"{field} was changed by its source at {newest}, later than this change", field

@@ -39,7 +39,7 @@ def last_key(row: Interaction) -> LastKey | None:
     return row.occurred_at, row.created_at, row.id
 
 
-class Plan:
+class InteractionIndex:
     """The known interactions of one entity: planned ones in derivation order, done ones by time."""
 
     __slots__ = ("done", "planned")

@@ -45,7 +45,7 @@ def result(
     interaction_id: str | None = None,
     version: int | None = None,
     entity: Entity | None = None,
-    following: dict[str, Any] | None = None,
+    next_json: dict[str, Any] | None = None,
     undo_token: str | None = None,
     invalidates: tuple[str, ...] = (),
     warnings: tuple[dict[str, Any], ...] = (),
@@ -55,11 +55,11 @@ def result(
     """The result's value (``schemas.outcomes.Result``) without the command's place in the log.
 
     :param entity: the entity after the command: its version and next interaction are told.
-    :param following: the snapshot of the entity's next interaction, if it is made already.
+    :param next_json: the snapshot of the entity's next interaction, if it is made already.
     """
     envelope = command.envelope
-    if following is None and entity is not None:
-        following = next_snapshot(entity.next)
+    if next_json is None and entity is not None:
+        next_json = next_snapshot(entity.next)
     return {
         "commandId": envelope.id if envelope.id is not None else log_identity(command)[2],
         "commandType": envelope.type,
@@ -70,7 +70,7 @@ def result(
         "interactionId": interaction_id,
         "version": version,
         "entityVersion": entity.entity_version if entity is not None else None,
-        "nextInteraction": following,
+        "nextInteraction": next_json,
         "undoToken": undo_token,
         "invalidates": list(invalidates),
         "warnings": list(warnings),
@@ -83,14 +83,14 @@ def result(
 
 def rejected(command: Command | Refused, rejection: Reject, *, logged: bool = True) -> Decision:
     """The answer to a command that breaks a rule, or that could not be read."""
-    named = getattr(command.payload, "id", None) if isinstance(command, Command) else None
-    if command.envelope.type in _NOT_OF_AN_INTERACTION:
-        named = None
+    interaction_id = getattr(command.payload, "id", None) if isinstance(command, Command) else None
+    if command.envelope.type in _NOT_ON_INTERACTIONS:
+        interaction_id = None
     return Decision(
         command=command,
         outcome="rejected",
-        result=result(command, "rejected", interaction_id=named, problem=problem(rejection)),
-        interaction_id=named,
+        result=result(command, "rejected", interaction_id=interaction_id, problem=problem(rejection)),
+        interaction_id=interaction_id,
         logged=logged,
     )
 
@@ -168,4 +168,4 @@ def warning(code: str, detail: str, field: str | None = None) -> dict[str, Any]:
     return {"code": code, "field": field, "detail": detail}
 
 
-_NOT_OF_AN_INTERACTION = frozenset({"customers.entity.upsert", "customers.deal.upsert"})
+_NOT_ON_INTERACTIONS = frozenset({"customers.entity.upsert", "customers.deal.upsert"})

@@ -12,8 +12,8 @@ from typing import Any, Final
 from domain.decision import Decision
 from domain.due import reset_timers
 from domain.log_identity import logged_id
-from domain.lookup import entity_of, in_scope
-from domain.merge import GUARDED
+from domain.lookup import in_scope, require_entity
+from domain.merge import LAST_WRITE_WINS
 from domain.model import Interaction, LogEntry
 from domain.outcome import check_version
 from domain.transition import apply_transition
@@ -26,7 +26,7 @@ from schemas.instants import format_instant
 from schemas.payloads import InteractionUndo
 
 #: What people and providers can change, and undo therefore restores.
-RESTORED: Final = (
+RESTORED_FIELDS: Final = (
     "interaction_type",
     "status",
     "deal_id",
@@ -65,7 +65,7 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
             "only an applied command on an interaction can be taken back",
             status=409,
         )
-    entity = entity_of(work, command)
+    entity = require_entity(work, command)
     current = work.interactions.get(entry.interaction_id)
     if current is not None and in_scope(current, command):
         check_version(command.expected_version, current.version)
@@ -75,7 +75,7 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
     version = 1 + (
         current.version
         if current is not None
-        else max(image["last_version"], work.retired.get(entry.interaction_id, 0))
+        else max(image["last_version"], work.deleted_versions.get(entry.interaction_id, 0))
     )
     if image["before"] is None:
         assert current is not None
@@ -137,12 +137,12 @@ def _restored(
     if current is None:
         reset_timers(changes, version)
         return evolve(before, changes)
-    for name in RESTORED:
+    for name in RESTORED_FIELDS:
         value = getattr(before, name)
         if value != getattr(current, name):
             changes[name] = value
-            if name in GUARDED:
-                as_of = GUARDED[name][0]
+            if name in LAST_WRITE_WINS:
+                as_of = LAST_WRITE_WINS[name][0]
                 changes[as_of] = max(getattr(current, as_of), command.source_timestamp)
     if "scheduled_at" in changes or changes.get("status") == "planned":
         reset_timers(changes, version)

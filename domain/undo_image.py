@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode
-from binascii import b2a_base64
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
 from typing import Any, Final
 
@@ -112,10 +111,8 @@ def evolve(row: Interaction, changes: dict[str, Any]) -> Interaction:
 
 
 def undo_token(command_id: str) -> str:
-    """The token that names a command to take back."""
-    # Equal to base64.urlsafe_b64encode, three times as fast.
-    text = b2a_base64(command_id.encode(), newline=False).decode()
-    return _PREFIX + text.rstrip("=").replace("+", "-").replace("/", "_")
+    """Undo token of a command: its id in unpadded URL-safe base64 (RFC 4648 section 5)."""
+    return _PREFIX + urlsafe_b64encode(command_id.encode()).decode().rstrip("=")
 
 
 def command_id_of(token: str) -> str | None:

@@ -10,7 +10,7 @@ from domain.decision import Decision
 from domain.default_types import DEFAULT_TYPES
 from domain.log_identity import log_identity
 from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry, TypeEntry
-from domain.next_interaction import Plan
+from domain.next_interaction import InteractionIndex
 from schemas.command import Command
 
 Scope = tuple[str, str]
@@ -36,9 +36,9 @@ class UnitOfWork:
         self.dictionaries: dict[Scope, Dictionary] = {}
         self.log: dict[tuple[str, str, str], LogEntry] = {}
         self.recounts: dict[str, tuple[int, int, int]] = {}
-        self.retired: dict[str, int] = {}
+        self.deleted_versions: dict[str, int] = {}
         self.flags: dict[tuple[str, str], bool] = {}
-        self._plans: dict[str, Plan] = {}
+        self._indexes: dict[str, InteractionIndex] = {}
         # What the store held before the fold, by id; written rows are those named here.
         self._interaction_was_stored: dict[str, bool] = {}
         self._entity_was_stored: dict[str, bool] = {}
@@ -51,14 +51,14 @@ class UnitOfWork:
         """Add a stored row, also to its entity's plan; a row that is known already is left alone."""
         if row.id not in self.interactions:
             self.interactions[row.id] = row
-            self.plan(row.entity_id).add(row)
+            self.index(row.entity_id).add(row)
 
-    def plan(self, entity_id: str) -> Plan:
+    def index(self, entity_id: str) -> InteractionIndex:
         """The known interactions of one entity, in order."""
-        plan = self._plans.get(entity_id)
-        if plan is None:
-            plan = self._plans[entity_id] = Plan()
-        return plan
+        index = self._indexes.get(entity_id)
+        if index is None:
+            index = self._indexes[entity_id] = InteractionIndex()
+        return index
 
     def type_entry(self, scope: Scope, code: str) -> TypeEntry | None:
         """The dictionary entry of a type in a scope; the defaults stand in every dictionary."""
@@ -79,7 +79,7 @@ class UnitOfWork:
         elif decision.removed is not None:
             self._move(decision.removed, None, command.envelope.entity_id)
             assert decision.undo is not None
-            self.retired[decision.removed] = decision.undo["last_version"]
+            self.deleted_versions[decision.removed] = decision.undo["last_version"]
         entity = decision.entity
         if entity is not None:
             stored = self.entities.get(entity.id)
@@ -141,11 +141,11 @@ class UnitOfWork:
         before = self.interactions.get(identity)
         if identity not in self._interaction_was_stored:
             self._interaction_was_stored[identity] = before is not None
-        plan = self.plan(entity_id)
+        index = self.index(entity_id)
         if before is not None:
-            plan.remove(before)
+            index.remove(before)
         if after is not None:
-            plan.add(after)
+            index.add(after)
             self.interactions[identity] = after
         else:
             del self.interactions[identity]

@@ -12,7 +12,7 @@ from typing import Any, Final
 from domain.decision import Decision
 from domain.dictionary import resolve_type
 from domain.due import reset_timers
-from domain.lookup import check_deal, entity_of, interaction_of
+from domain.lookup import check_deal, require_entity, require_interaction
 from domain.merge import merge
 from domain.model import Interaction
 from domain.outcome import check_version, no_op, warning
@@ -24,7 +24,7 @@ from schemas.events import CANCELED, COMPLETED, REOPENED, UPDATED
 from schemas.payloads import InteractionUpdate
 
 #: New status → the event and the reason of an update that changes it.
-_TURNED: Final = {
+_STATUS_EVENTS: Final = {
     "done": (COMPLETED, "completed"),
     "canceled": (CANCELED, "canceled"),
     "planned": (REOPENED, "reopened"),
@@ -37,16 +37,16 @@ def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> De
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``,
         ``deal_not_found``, ``deal_of_other_entity``, ``unknown_interaction_type``.
     """
-    row = interaction_of(work, command, payload.id)
-    entity = entity_of(work, command)
+    row = require_interaction(work, command, payload.id)
+    entity = require_entity(work, command)
     check_version(command.expected_version, row.version)
-    wanted, forfeited = _with_what_follows(row, payload.changes(), command)
+    wanted, implied_warnings = _with_implied_occurred_at(row, payload.changes(), command)
     changes, warnings = merge(row, wanted, command.source_timestamp)
-    warnings += forfeited
+    warnings += implied_warnings
     if not changes:
         return no_op(command, entity, row, *warnings)
     check_deal(work, command, changes.get("deal_id"))
-    pending = (
+    new_type = (
         resolve_type(work, command, changes["interaction_type"]) if "interaction_type" in changes else None
     )
     version = row.version + 1
@@ -54,7 +54,7 @@ def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> De
     changes["updated_at"] = command.appended_at
     if "scheduled_at" in changes or changes.get("status") == "planned":
         reset_timers(changes, version)
-    event_type, reason = _TURNED[changes["status"]] if "status" in changes else (UPDATED, "updated")
+    event_type, reason = _STATUS_EVENTS[changes["status"]] if "status" in changes else (UPDATED, "updated")
     return apply_transition(
         work,
         command,
@@ -65,11 +65,11 @@ def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> De
         reason=reason,
         version=version,
         warnings=warnings,
-        pending=pending,
+        new_type=new_type,
     )
 
 
-def _with_what_follows(
+def _with_implied_occurred_at(
     row: Interaction, wanted: dict[str, Any], command: Command
 ) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
     """The wanted changes with what the status does to ``occurred_at``, and a warning where that is lost."""

@@ -14,7 +14,7 @@ from domain.decision import Decision
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry
-from domain.read_set import may_move
+from domain.read_set import may_reorder
 from domain.undo import target_command_id
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Refused
@@ -71,7 +71,7 @@ class Store:
                 entry = work.log.get((*scope, target_command_id(payload) or ""))
                 named.add((entry.interaction_id if entry else None) or "")
         rows = [self.interactions[name] for name in named if name in self.interactions]
-        moving = Counter(command.envelope.entity_id for command in fresh if may_move(command))
+        moving = Counter(command.envelope.entity_id for command in fresh if may_reorder(command))
         for entity, count in moving.items():
             rows += self.first_planned(entity)[: count + 1] + self.last_done(entity)[: count + 1]
         for entity in {command.envelope.entity_id for command in fresh} & set(self.entities):
@@ -82,13 +82,13 @@ class Store:
         for row in rows:
             work.load_interaction(row)
         self.most_loaded = max(self.most_loaded, len(work.interactions))
-        work.retired.update(self.retired(named - set(self.interactions)))
+        work.deleted_versions.update(self.deleted_versions(named - set(self.interactions)))
         for command in fresh:
             if isinstance(command.payload, InteractionRecomputeNext):
                 work.recounts[command.envelope.entity_id] = self.counts(command.envelope.entity_id)
         return work
 
-    def retired(self, absent: set[str]) -> dict[str, int]:
+    def deleted_versions(self, absent: set[str]) -> dict[str, int]:
         """The versions of deleted interactions, from the undo images of their deletions."""
         versions: dict[str, int] = {}
         for entry in self.log.values():

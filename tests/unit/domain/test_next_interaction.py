@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from domain.model import Entity, NextInteraction
-from domain.next_interaction import Plan, next_key
+from domain.next_interaction import InteractionIndex, next_key
 from schemas.identity import derive_id
 from tests.unit.domain.commands import ADA, ORGANIZATION, START, TENANT, Publisher, at, interaction_id
 
@@ -219,12 +219,12 @@ def test_a_plan_answers_for_a_change_without_making_it(log: Publisher) -> None:
     log.plan(1, 60)
     log.plan(2, 70)
     first = log.work.interactions[interaction_id(1)]
-    plan = Plan()
+    index = InteractionIndex()
     for row in log.work.interactions.values():
-        plan.add(row)
-    assert plan.next_after(None, None) == interaction_id(1)
-    assert plan.next_after(interaction_id(1), None) == interaction_id(2)
-    assert plan.next_after(interaction_id(1), replace(first, status="done")) == interaction_id(2)
-    assert plan.next_after(interaction_id(2), None) == interaction_id(1)
-    assert plan.planned == sorted(key for row in log.work.interactions.values() if (key := next_key(row)))
-    assert Plan().next_after(None, None) is None
+        index.add(row)
+    assert index.next_after(None, None) == interaction_id(1)
+    assert index.next_after(interaction_id(1), None) == interaction_id(2)
+    assert index.next_after(interaction_id(1), replace(first, status="done")) == interaction_id(2)
+    assert index.next_after(interaction_id(2), None) == interaction_id(1)
+    assert index.planned == sorted(key for row in log.work.interactions.values() if (key := next_key(row)))
+    assert InteractionIndex().next_after(None, None) is None

@@ -136,7 +136,7 @@ def test_undo_of_a_delete_is_unsafe_when_the_id_is_in_use_again(log: Publisher) 
 def test_undo_of_a_create_is_unsafe_when_another_row_has_its_id(log: Publisher) -> None:
     created = log.plan(1, 60)
     log.applied("interaction.delete", ONE)
-    log.work.retired.clear()  # as if the log had forgotten: versions start anew
+    log.work.deleted_versions.clear()  # as if the log had forgotten: versions start anew
     log.plan(1, 70)
     refused = log.refused("undo_unsafe", "interaction.undo", {"undoToken": created.result["undoToken"]})
     assert "another one was created" in refused.result["problem"]["detail"]

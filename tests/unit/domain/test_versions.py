@@ -97,8 +97,8 @@ def test_validate_only_says_what_would_happen_and_writes_nothing(
     before = copy.deepcopy(log.work.__dict__)
     validated = log.send(kind, {**data, "validateOnly": True})
     assert (validated.outcome, validated.logged, validated.events) == ("applied", False, ())
-    assert {name: repr(value) for name, value in log.work.__dict__.items() if name != "_plans"} == {
-        name: repr(value) for name, value in before.items() if name != "_plans"
+    assert {name: repr(value) for name, value in log.work.__dict__.items() if name != "_indexes"} == {
+        name: repr(value) for name, value in before.items() if name != "_indexes"
     }
     assert (validated.result["undoToken"], validated.result["invalidates"]) == (None, [])
     check_shape(validated)
