@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from schemas.avro_compatibility import incompatibilities
 from schemas.avro_schemas import avro_schemas
+from tests.contract.avro_compatibility import incompatibilities
 
 NAME = "customers.interaction.updated"
 Change = Callable[[dict[str, Any]], None]

@@ -11,7 +11,6 @@ import fastavro
 import pytest
 from pydantic import BaseModel
 
-from schemas.avro_compatibility import incompatibilities
 from schemas.avro_schemas import (
     GOLDEN,
     RECORDS,
@@ -24,6 +23,7 @@ from schemas.avro_schemas import (
 )
 from schemas.events import EVENT_TYPES
 from schemas.payloads import PAYLOADS
+from tests.contract.avro_compatibility import incompatibilities
 from tests.contract.avro_values import completed, sample, with_datetimes
 
 RELEASED = sorted((GOLDEN / "released").glob("*/*.avsc"))

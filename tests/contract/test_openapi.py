@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.openapi import COMMITTED, current_document, render
-from api.openapi_compatibility import broken_promises
+from tests.contract.openapi_compatibility import broken_promises
 
 CURRENT = current_document()
 RELEASED = sorted((COMMITTED.parent / "openapi-released").glob("*.json"))
