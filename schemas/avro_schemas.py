@@ -1,15 +1,14 @@
-"""The Avro schemas of the contract, made from the models; golden copies in ``schemas/avro``.
+"""Avro schemas of the contract, derived from the models; golden files in ``schemas/avro``.
 
-``python -m schemas.avro_schemas --write`` rewrites the golden files after a change of a model;
-``--release VERSION`` keeps a copy in ``released/VERSION`` that all later schemas must get along with.
+``python -m schemas.avro_schemas --write`` rewrites the golden files after a model has changed.
 
-Rules of the mapping, chosen so that every schema can grow under ``FULL_TRANSITIVE``:
+The mapping lets every schema evolve under ``FULL_TRANSITIVE``:
 
-- a field that may be absent or null is ``["null", T]`` with default null; a flag keeps its boolean
-  default, a list its empty one; all others are required;
+- an optional or nullable field is ``["null", T]`` with default null; a boolean keeps its default, a list
+  defaults to empty; every other field is required;
 - instants are ``timestamp-micros``, UUIDs are strings with ``logicalType`` uuid;
-- closed sets (status, outcome, phase) are strings: a reader would refuse a new symbol of an enum;
-- no ``doc``: a reworded sentence must not become a new schema id.
+- closed sets (status, outcome, phase) are strings, because a reader fails on an unknown enum symbol;
+- no ``doc``, so that rewording a description does not create a new schema id.
 """
 
 from __future__ import annotations
@@ -144,22 +143,7 @@ def write_golden_files(folder: Path = GOLDEN) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def release(version: str, folder: Path = GOLDEN) -> None:
-    """Keep today's golden files as those of a released version; a release is never rewritten.
-
-    :raises FileExistsError: the version was released before.
-    """
-    kept = folder / "released" / version
-    kept.mkdir(parents=True)
-    for name, text in golden_files().items():
-        (kept / name).write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["--write"]:
-            write_golden_files()
-        case ["--release", number]:
-            release(number)
-        case _:
-            sys.exit("usage: python -m schemas.avro_schemas --write | --release VERSION")
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("usage: python -m schemas.avro_schemas --write")
+    write_golden_files()
