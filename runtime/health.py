@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from runtime.stalls import Stall
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """One stage of the pipeline that makes no progress although work is waiting.
+
+    :param stage: ``consumed``, ``applied``, ``results``, ``events``, ``sync`` or ``polls``.
+    :param place: the partition and offset, or the integration, as text.
+    :param seconds: time since the last progress.
+    :param reason: one sentence: what is waiting, since when, and what to do.
+    """
+
+    stage: str
+    place: str
+    seconds: float
+    reason: str
 
 
 class Health:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,6 +12,10 @@ from runtime.running_stack import read_running_stack
 from schemas.errors import Stop
 
 ENV_PREFIX = "INTERACTIONS_"
+#: Idle seconds after which an HTTP server closes a connection. Hazard: it must be longer than clients and load
+#: balancers keep theirs (5 to 60 s is usual). Otherwise a request can meet a closing connection, and the client
+#: cannot know whether its write was accepted.
+KEEP_ALIVE_SECONDS: Final = 75
 SERVER_FIELDS = ("database_url", "kafka_bootstrap_servers", "schema_registry_url")
 
 

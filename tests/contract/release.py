@@ -90,9 +90,7 @@ def main(arguments: list[str]) -> str:
     """
     match arguments:
         case ["--freeze", version]:
-            return (
-                f"The contract of version {version} is frozen in {freeze(version).relative_to(Path.cwd())}."
-            )
+            return f"The contract of version {version} is frozen in {freeze(version)}; commit it."
         case []:
             versions = [path.name for path in releases()]
             if not versions:
