@@ -1,4 +1,4 @@
-"""People, companies and their deals: only what interactions need to know of them."""
+"""People, companies and their deals, as far as interactions need them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from schemas.payloads import DealUpsert, EntityUpsert, Payload
 
 
 def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> Decision:
-    """Add a person or company, or change it; fields not given keep their value.
+    """Add or change a person or company; omitted fields keep their value.
 
     :raises Reject: ``id_not_available``, ``version_conflict`` (against the entity's version),
-        ``validation_failed`` (a new one without a name).
+        ``validation_failed`` (a new entity without a name).
     """
     stored = work.entities.get(payload.id)
     changes: dict[str, Any] = {**payload.changes(), "kind": payload.kind}
@@ -63,10 +63,10 @@ def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> 
 
 
 def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Decision:
-    """Add a deal of an entity, or change it; fields not given are kept. The entity stays as it is.
+    """Add or change a deal of an entity; omitted fields keep their value. The entity is unchanged.
 
     :raises Reject: ``entity_not_found``, ``id_not_available``, ``entity_mismatch``, ``version_conflict``
-        (against the deal's version), ``validation_failed`` (a new one without a title).
+        (against the deal's version), ``validation_failed`` (a new deal without a title).
     """
     entity = require_entity(work, command)
     stored = work.deals.get(payload.id)
@@ -88,7 +88,7 @@ def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Deci
         if stored.entity_id != entity.id:
             raise Reject(
                 "entity_mismatch",
-                "the deal belongs to another entity; use that entity's id as entityid and as the key",
+                "the deal belongs to another entity; use that entity's id as entityid and record key",
                 pointer="/id",
                 status=409,
             )
@@ -116,7 +116,10 @@ def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Deci
 
 
 def _check_complete(payload: Payload) -> None:
-    """Refuse to add something without what a new one must have."""
+    """Check that a new row has all required fields.
+
+    :raises Reject: ``validation_failed``.
+    """
     missing = payload.missing_when_new()
     if missing:
         raise Reject(

@@ -1,4 +1,4 @@
-"""One entity's projection after a change: next and last interaction, and the counts by their deltas."""
+"""Projection of one entity: next and last interaction derived, counts updated by deltas."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def entity_after(
     new_type: TypeEntry | None,
     now: datetime,
 ) -> Entity:
-    """The entity once ``before`` has become ``after``; its version is one more.
+    """Project the entity after ``before`` has become ``after``, with its version incremented.
 
-    Next and last are derived again from the loaded rows: a projection that was stored wrong is corrected by
-    the next command that may change it (``domain.read_set``).
+    Next and last are derived from the loaded rows, so a wrong stored projection is corrected by the next
+    command that may change it (``domain.read_set``).
 
-    :param new_type: a dictionary entry that the same command adds.
+    :param new_type: dictionary entry that the same command adds.
     """
     moved = before.id if before is not None else None
     next_interaction, last = derive(work, stored, moved, after, new_type)
@@ -46,7 +46,7 @@ def entity_after(
 def derive(
     work: UnitOfWork, stored: Entity, moved: str | None, after: Interaction | None, new_type: TypeEntry | None
 ) -> tuple[NextInteraction | None, LastInteraction | None]:
-    """Next and last interaction once interaction ``moved`` has become ``after``."""
+    """Derive the next and the last interaction once ``moved`` has become ``after``."""
     index = work.index(stored.id)
     scope = stored.tenant_id, stored.organization_id
     next_interaction: NextInteraction | None = None
@@ -69,7 +69,7 @@ def with_projection(
     counts: tuple[int, int, int],
     now: datetime,
 ) -> Entity:
-    """The entity with another projection, one version on."""
+    """Copy the entity with a new projection and its version incremented."""
     return Entity(
         id=stored.id,
         tenant_id=stored.tenant_id,

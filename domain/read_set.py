@@ -1,4 +1,4 @@
-"""How far a command reaches into what is stored: which rows must be loaded before it is decided."""
+"""Read set of a command: the stored interactions that must be loaded before it can be decided."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _WITHOUT_REORDER = (InteractionCreate, *_NOT_ON_INTERACTIONS)
 
 
 def may_reorder(command: Command) -> bool:
-    """Whether the command may take a stored interaction of its entity out of its place in the order.
+    """Return whether the command may move a stored interaction within its entity's derivation order.
 
-    A new interaction must be compared with the first stored one of each order. With *m* commands that may
-    move one, the first *m*+1 of each order are needed.
+    A create only needs the first stored interaction of each order to compare with. A batch with *m* commands
+    that may reorder needs the first *m* + 1 of each order.
     """
     return not isinstance(command.payload, _WITHOUT_REORDER)
 

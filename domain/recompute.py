@@ -16,7 +16,7 @@ from schemas.payloads import InteractionRecomputeNext
 
 
 def recompute_next(work: UnitOfWork, command: Command, payload: InteractionRecomputeNext) -> Decision:
-    """Derive next, last and the counts anew; a right projection is left alone (``no_op``).
+    """Derive next, last and the counts again; a correct projection is a ``no_op``.
 
     :raises Reject: ``entity_not_found``, ``version_conflict`` (against the entity's version).
     """
@@ -46,7 +46,7 @@ def recompute_next(work: UnitOfWork, command: Command, payload: InteractionRecom
 
 
 def relabel_command_id(tenant_id: str, organization_id: str, cause: str, entity_id: str) -> str:
-    """The id of the recompute that follows on one entity from the relabeling command ``cause``."""
+    """Id of the recompute command that the relabeling command ``cause`` triggers for one entity."""
     return derive_id("relabel", tenant_id, organization_id, cause, entity_id)
 
 

@@ -1,4 +1,4 @@
-"""What follows from one changed interaction: projection, counts, events, undo image, result."""
+"""Transition of one interaction, with its consequences: projection, events, undo image, result."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def apply_transition(
     new_type: TypeEntry | None = None,
     undoable: bool = True,
 ) -> Decision:
-    """The decision to turn ``before`` into ``after`` (``None``: there is no such row).
+    """Build the decision that turns ``before`` into ``after``; ``None`` stands for no row.
 
-    :param stored: the entity as it is before.
-    :param version: the interaction's version after the change; a deletion has one of its own.
-    :param new_type: a dictionary entry that the command adds.
+    :param stored: the entity before the change.
+    :param version: version of the interaction after the change; a deletion has its own.
+    :param new_type: dictionary entry that the command adds.
     """
     row = after if after is not None else before
     assert row is not None
@@ -85,7 +85,7 @@ def _of_new_type(entity: Entity, new_type: TypeEntry | None) -> tuple[str, ...]:
 
 
 def invalidates(stored: Entity, entity: Entity) -> tuple[str, ...]:
-    """The cache tags of every view that shows something else now."""
+    """Cache tags of the views whose content changed."""
     tags = (
         cache_tags.interactions_of_entity(entity.id),
         cache_tags.interaction_list(entity.tenant_id, entity.organization_id),

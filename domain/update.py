@@ -1,8 +1,8 @@
-"""Change fields of an interaction. UPDATE never creates: an unknown id is an error and no row.
+"""Update the fields of an interaction. An update never creates: an unknown id is rejected.
 
-An update may carry the status as well, so that fields and status change together or not at all. It says
-what the interaction is to be, from whatever status: asking for the stored one is no change, and a canceled
-interaction can become done. The strict verbs (complete, cancel, reopen) stay in ``domain.lifecycle``.
+An update can include the status, so that fields and status change atomically. It sets the target state from
+any status: the stored status again is no change, and a canceled interaction can become done. The strict
+transitions (complete, cancel, reopen) are in ``domain.lifecycle``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from schemas.command import Command
 from schemas.events import CANCELED, COMPLETED, REOPENED, UPDATED
 from schemas.payloads import InteractionUpdate
 
-#: New status → the event and the reason of an update that changes it.
+#: New status → event type and reason of an update that sets it.
 _STATUS_EVENTS: Final = {
     "done": (COMPLETED, "completed"),
     "canceled": (CANCELED, "canceled"),
@@ -32,7 +32,7 @@ _STATUS_EVENTS: Final = {
 
 
 def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> Decision:
-    """Set and empty fields, in any status, and change the status.
+    """Set and clear fields, in any status, and change the status.
 
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``,
         ``deal_not_found``, ``deal_of_other_entity``, ``unknown_interaction_type``.
@@ -72,14 +72,17 @@ def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> De
 def _with_implied_occurred_at(
     row: Interaction, wanted: dict[str, Any], command: Command
 ) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
-    """The wanted changes with what the status does to ``occurred_at``, and a warning where that is lost."""
+    """Add the change of ``occurred_at`` that a status change implies.
+
+    :returns: the requested changes, and a warning when ``occurred_at`` is dropped with a stale status.
+    """
     status = wanted.get("status")
     if status is None:
         return wanted, ()
     if command.source_timestamp < row.status_as_of:
-        # A stale change of status falls as a whole: its occurredAt belongs to it.
+        # A stale status change is dropped as a whole, including its occurredAt.
         kept = {name: value for name, value in wanted.items() if name != "occurred_at"}
-        detail = "occurredAt goes with the status, which was changed by its source later than this change"
+        detail = "occurredAt depends on the status, which was changed at its source after this change"
         lost = () if len(kept) == len(wanted) else (warning("superseded", detail, "occurredAt"),)
         return kept, lost
     if status != row.status and status == "done" and wanted.get("occurred_at") is None:

@@ -144,7 +144,7 @@ def _flag_attribute(attributes: dict[str, Any], name: str) -> bool:
 def _whole_number(value: Any) -> int:
     text = str(value)
     if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise _refused_attribute("expectedversion", "must be a whole number, 0 or more")
+        raise _refused_attribute("expectedversion", "must be a non-negative integer")
     return int(text)
 
 

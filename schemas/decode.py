@@ -48,7 +48,7 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
         return Refused(
             record=record,
             envelope=partial_envelope(attributes),
-            rejection=rejection.kept(),
+            rejection=rejection.without_traceback(),
             appended_at=from_epoch_ms(record.timestamp_ms),
             fingerprint=fingerprint_of(envelope, attributes, data)
             or blake2b(record.value or b"", digest_size=16).digest(),
@@ -72,7 +72,7 @@ def refuse_unread(record: Record, rejection: Reject, *, bare: bool = False) -> R
     return Refused(
         record=record,
         envelope=envelope,
-        rejection=rejection.kept(),
+        rejection=rejection.without_traceback(),
         appended_at=from_epoch_ms(record.timestamp_ms),
         fingerprint=blake2b(record.value or b"", digest_size=16).digest(),
         undecodable=True,

@@ -31,7 +31,7 @@ def test_whatever_is_raised_is_reported(error: BaseException) -> None:
 
 
 def test_a_return_is_reported_unless_the_process_stops() -> None:
-    assert "reader ended by itself" in str(_end_of(lambda: None)[0])
+    assert "reader ended unexpectedly" in str(_end_of(lambda: None)[0])
     assert _end_of(lambda: None, stopping=True) == []
 
 
