@@ -1,4 +1,4 @@
-"""Compare two AsyncAPI 3.0 documents: does everything that a publisher or consumer relies on still hold?"""
+"""Compatibility check of AsyncAPI 3.0 documents: clients of the old one must work with the new one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def broken_promises(old: Document, new: Document) -> list[str]:
     """List every way in which ``new`` breaks a client of ``old``; empty when it only adds.
 
     Received messages (commands, decisions): no new required field or header, no accepted field removed.
-    Sent messages (results, events, state): no field removed, and none that was required is optional now.
+    Sent messages (results, events, state): no field removed, no required field made optional.
 
     :returns: one sentence each, starting with the channel and the message.
     """

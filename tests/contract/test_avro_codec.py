@@ -1,4 +1,4 @@
-"""The codec: the same bytes as another Avro implementation, and no way to hurt the reader."""
+"""Avro codec: same bytes as another implementation, and robust against hostile input."""
 
 from __future__ import annotations
 
@@ -147,7 +147,7 @@ def test_many_instants_do_not_fill_the_memory() -> None:
     assert len(_NAMES["I"]) <= _CACHED_INSTANTS
 
 
-# What strangers send
+# Hostile input
 
 
 @pytest.mark.parametrize(

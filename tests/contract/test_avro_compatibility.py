@@ -1,4 +1,4 @@
-"""The compatibility check sees every way in which a schema can break its readers."""
+"""The compatibility check finds every kind of breaking schema change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Released versions of the contract: frozen once, and compatible with this one for good."""
+"""Released versions of the contract: frozen once, and compatible with the current one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interaction types in every script: decoder and auditor make the same code of each text."""
+"""Interaction types in every script: decoder and auditor derive the same code from each text."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_text_that_is_not_a_name_is_refused(text: str) -> None:
 
 
 def test_a_name_that_grows_beyond_the_limit_is_refused() -> None:
-    """One ligature can be 18 letters, and an index of Postgres holds 2,704 bytes."""
+    """One ligature can expand to 18 letters, and an index row of Postgres holds 2,704 bytes."""
     with pytest.raises(ValueError, match="longer than 100"):
         normalize_interaction_type("\ufdfa" * 100)
     assert type_code("\ufdfa" * 100) is None

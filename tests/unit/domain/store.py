@@ -1,4 +1,4 @@
-"""A store in memory that loads and writes as the real one does: only part of a hot entity."""
+"""In-memory store that loads and writes like the real one: only the read set of a busy entity."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from schemas.payloads import InteractionCreate, InteractionRecomputeNext, Intera
 
 
 class Store:
-    """All rows; a batch sees what it names and the first of each order, as the tables would give them."""
+    """All rows; a batch loads the rows it names and the first ones of each order, as from the tables."""
 
     def __init__(self) -> None:
         self.entities: dict[str, Entity] = {}
@@ -32,7 +32,7 @@ class Store:
         self.log: dict[tuple[str, str, str], LogEntry] = {}
         self.most_loaded = 0
 
-    def carry_out(self, commands: Sequence[Command | Refused]) -> list[Decision]:
+    def execute(self, commands: Sequence[Command | Refused]) -> list[Decision]:
         """One batch: load, fold, write."""
         work = self.load(commands)
         decisions = fold(work, commands)
@@ -89,7 +89,7 @@ class Store:
         return work
 
     def deleted_versions(self, absent: set[str]) -> dict[str, int]:
-        """The versions of deleted interactions, from the undo images of their deletions."""
+        """Last versions of deleted interactions, from the undo images of their deletions."""
         versions: dict[str, int] = {}
         for entry in self.log.values():
             if entry.interaction_id in absent and entry.undo and entry.undo["after_version"] is None:
@@ -155,7 +155,7 @@ class Store:
                 self.keep(log_identity(decision.command), work)
 
     def keep(self, identity: tuple[str, str, str], work: UnitOfWork) -> None:
-        """A row of the command log: what it keeps must survive its JSON columns."""
+        """Store a row of the command log, with a round trip of its JSON columns."""
         assert identity not in self.log
         entry = work.log[identity]
         self.log[identity] = replace(

@@ -1,4 +1,4 @@
-"""The repair rules: whatever a legacy row holds, its move is a command that is accepted."""
+"""Conversion rules: every legacy row becomes a create command that is accepted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KNOWN = StoredFacts(customer_known=True, deal_known=True, types=None)
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    """A legacy activity in the columns of the views."""
+    """A legacy activity, with the columns of the views."""
     base: dict[str, Any] = dict.fromkeys(
         ("title", "body", "scheduled_at", "occurred_at", "priority", "deal_id", "author_user_id",
          "appearance_icon", "appearance_color")

@@ -1,4 +1,4 @@
-"""The derivation order with its ties and NULLs, the projection's name and look, repair."""
+"""Derivation order with ties and NULLs; name, icon and colour of the projection; repair."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from domain.next_interaction import InteractionIndex, next_key
 from schemas.identity import derive_id
 from tests.unit.domain.commands import ADA, ORGANIZATION, START, TENANT, Publisher, at, interaction_id
 
-#: (number, scheduled, priority, created): in the order in which they must come.
+#: (number, scheduled, priority, created), in the expected order.
 ORDERED = [
     (9, 10, None, 5),
     (8, 20, 100, 9),
@@ -89,7 +89,7 @@ def test_a_change_that_does_not_move_it_is_not_announced(log: Publisher) -> None
     log.plan(1, 60)
     assert len(log.plan(2, 70).events) == 1
     assert len(log.applied("interaction.update", {"id": interaction_id(1), "body": "x"}).events) == 1
-    # A title does not show while the type has a label; a look of its own does.
+    # The title is not shown while the type has a label; an icon or colour of its own is.
     assert len(log.applied("interaction.update", {"id": interaction_id(1), "title": "x"}).events) == 1
     assert (
         len(log.applied("interaction.update", {"id": interaction_id(1), "appearanceIcon": "star"}).events)
@@ -126,7 +126,7 @@ def test_without_an_entry_the_title_names_it_else_the_code(log: Publisher) -> No
 
 
 def test_the_last_interaction_is_the_done_one_that_occurred_last(log: Publisher) -> None:
-    # (number, occurred, created): the later created of two goes first, then the greater id.
+    # (number, occurred, created): ties go to the later creation, then to the greater id.
     for number, occurred, created in ((1, 10, 59), (5, 30, 50), (2, 30, 55), (3, 30, 55), (4, 20, 58)):
         log.minutes = created
         log.plan(number, occurredAt=at(occurred))

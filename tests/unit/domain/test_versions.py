@@ -1,4 +1,4 @@
-"""expectedVersion, entity versions, and validateOnly, which says what would happen and writes nothing."""
+"""expectedVersion, entity versions, and validateOnly, which reports the outcome without writing."""
 
 from __future__ import annotations
 

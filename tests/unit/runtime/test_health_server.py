@@ -1,4 +1,4 @@
-"""What a role answers to probes."""
+"""Responses of a role to health probes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A thread that a process depends on never ends unnoticed."""
+"""Every unexpected end of a supervised thread is reported."""
 
 from __future__ import annotations
 
