@@ -20,8 +20,9 @@ from runtime.settings import Settings
 from runtime.topics import ensure_topics, existing_topics
 from schemas.command import Command, Refused
 from schemas.topics import COMMANDS
+from sinks.batch import BatchSink
 from sinks.migrate import upgrade
-from sinks.transaction import BatchTransaction
+from streams.applier.apply import Applier
 from streams.applier.writer import KEEP_PLANS
 
 EMPTY: Final = "bench_empty"
@@ -89,15 +90,14 @@ def apply_batches(
     for setting in KEEP_PLANS:
         connection.execute(setting)
     connection.commit()
-    transaction = BatchTransaction(
-        connection, consumer_group=settings.consumer_group, topic=settings.topic(COMMANDS)
-    )
+    sink = BatchSink(connection, consumer_group=settings.consumer_group, topic=settings.topic(COMMANDS))
+    applier = Applier(sink)
     for start in range(0, len(commands), size):
         batch = commands[start : start + size]
         starts: dict[int, int] = {}
         for command in batch:
             starts.setdefault(command.record.partition, command.record.offset)
-        transaction.apply(batch, starts, {})
+        applier.apply(batch, starts, {})
 
 
 def quiet_collector() -> None:

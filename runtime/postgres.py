@@ -40,6 +40,11 @@ def refuses(error: BaseException | None) -> bool:
     return error.sqlstate is None or error.sqlstate[:2] in {"08", "53", "57", "58"}
 
 
+def sqlstate_of(error: BaseException | None) -> str | None:
+    """SQLSTATE of a database error; ``None`` for any other error and for one of the client itself."""
+    return error.sqlstate if isinstance(error, psycopg.Error) else None
+
+
 def timed_out(error: BaseException | None) -> bool:
     """Check for a session or statement that the server ended for taking too long (25P03, 25P04, 57014)."""
     return isinstance(error, psycopg.Error) and error.sqlstate in {"25P03", "25P04", "57014"}

@@ -1,4 +1,4 @@
-"""Load, under lock, everything that a batch of commands may touch: one query a table."""
+"""Load the read set of a batch under lock: one query per table."""
 
 from __future__ import annotations
 
@@ -85,32 +85,32 @@ FROM customer_interactions WHERE entity_id = ANY(%s::uuid[]) GROUP BY entity_id
 """
 
 
-class Asked:
-    """What a few commands need, asked for in one round trip and not yet read."""
+class Prefetch:
+    """Read set of a few commands, requested in one round trip and not yet read."""
 
     def __init__(self, connection: Connection, commands: Sequence[Command | Refused]) -> None:
-        """Send the questions; inside the batch transaction, after its partition locks."""
+        """Send the queries; inside the batch transaction, after its partition locks."""
         sound = [command for command in commands if isinstance(command, Command)]
-        # What an undo reaches stands in the log.
+        # The rows that an undo needs are known from the log only.
         known = sound and not any(isinstance(command.payload, InteractionUndo) for command in sound)
         with pipelined(connection):
-            self.log = _ask_log(connection, commands)
-            self.rest = _Rest(connection, sound, {}) if known else None
+            self.log = _request_log(connection, commands)
+            self.rest = _ReadSet(connection, sound, {}) if known else None
 
 
-def load_world(
-    connection: Connection, commands: Sequence[Command | Refused], asked: Asked | None = None
+def load_read_set(
+    connection: Connection, commands: Sequence[Command | Refused], prefetch: Prefetch | None = None
 ) -> UnitOfWork:
-    """Lock and load what the rules need to carry out the commands, in a fixed number of queries.
+    """Lock and load what the rules need to decide the commands, in a fixed number of queries.
 
     Must run inside the batch transaction, after its partition locks. Entity rows are locked in id
     order, so that two appliers whose partitions share an entity (publishers with another
     partitioner) take turns and never deadlock.
 
-    :param asked: what was asked for these commands, and perhaps others, before.
+    :param prefetch: requested before, for these commands and perhaps others.
     """
     work = UnitOfWork()
-    _take_log(work, asked.log if asked is not None else _ask_log(connection, commands))
+    _read_log(work, prefetch.log if prefetch is not None else _request_log(connection, commands))
     fresh = [
         command
         for command in commands
@@ -118,12 +118,12 @@ def load_world(
     ]
     if fresh:
         load_flags(connection, work, fresh)
-        rest = asked.rest if asked is not None else None
-        (rest or _Rest(connection, fresh, work.log)).take(work)
+        rest = prefetch.rest if prefetch is not None else None
+        (rest or _ReadSet(connection, fresh, work.log)).take(work)
     return work
 
 
-def _ask_log(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
+def _request_log(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
     wanted: dict[tuple[str, str, str], bool] = {}
     for command in commands:
         wanted.setdefault(log_identity(command), False)
@@ -139,7 +139,7 @@ def _ask_log(connection: Connection, commands: Sequence[Command | Refused]) -> C
     )
 
 
-def _take_log(work: UnitOfWork, rows: Cursor) -> None:
+def _read_log(work: UnitOfWork, rows: Cursor) -> None:
     for row in rows:
         work.log[row[0], row[1], row[2]] = LogEntry(
             command_id=row[2],
@@ -155,7 +155,7 @@ def _take_log(work: UnitOfWork, rows: Cursor) -> None:
         )
 
 
-def _ask_dictionaries(connection: Connection, commands: Iterable[Command]) -> Cursor:
+def _request_dictionaries(connection: Connection, commands: Iterable[Command]) -> Cursor:
     scopes: dict[tuple[str, str], bool] = {}
     for command in commands:
         scope = command.envelope.tenant_id, command.envelope.organization_id
@@ -179,10 +179,10 @@ def _ask_dictionaries(connection: Connection, commands: Iterable[Command]) -> Cu
     return connection.execute(_DICTIONARIES_SQL, (tenants, organizations))
 
 
-def _take_dictionaries(work: UnitOfWork, rows: Cursor) -> None:
+def _read_dictionaries(work: UnitOfWork, rows: Cursor) -> None:
     for tenant, organization, strict, code, label, icon, color, actionable in rows:
         if strict is None and code is None:
-            continue  # it has none of its own: the defaults hold
+            continue  # no dictionary of its own: the defaults apply
         dictionary = work.dictionaries.setdefault((tenant, organization), Dictionary(strict=bool(strict)))
         if code is not None:
             dictionary.entries[code] = TypeEntry(
@@ -196,13 +196,13 @@ def hash_scope(tenant_id: str, organization_id: str) -> int:
     return value - (1 << 32) if value >= 1 << 31 else value
 
 
-class _Rest:
-    """All but the log: asked for together, read into a world afterwards."""
+class _ReadSet:
+    """Everything but the log: requested in one pipeline, read into a unit of work afterwards."""
 
     def __init__(
         self, connection: Connection, commands: Sequence[Command], log: dict[tuple[str, str, str], LogEntry]
     ) -> None:
-        """Send the questions.
+        """Send the queries.
 
         :param log: the entries of what the commands undo.
         """
@@ -219,20 +219,20 @@ class _Rest:
         }
         self._first: Iterable[tuple[Any, ...]] = ()
         with pipelined(connection):
-            self._dictionaries = _ask_dictionaries(connection, commands)
+            self._dictionaries = _request_dictionaries(connection, commands)
             self._entities = connection.execute(_ENTITIES_SQL, (plain_array(entities),))
             # Hazard: after the customers, which are locked by then; another snapshot than theirs.
-            self._shown = _ask(connection, _INTERACTIONS_SQL, named)
+            self._shown = _request(connection, _INTERACTIONS_SQL, named)
             if tops:
                 movers, counts = plain_array(tops), number_array(tops.values())
                 self._first = connection.execute(_FIRST_SQL, (movers, counts, movers, counts))
-            self._retired = _ask(connection, _RETIRED_SQL, named)
-            self._deals = _ask(connection, _DEALS_SQL, deals)
-            self._recounts = _ask(connection, _RECOUNT_SQL, self._recounted)
+            self._retired = _request(connection, _RETIRED_SQL, named)
+            self._deals = _request(connection, _DEALS_SQL, deals)
+            self._recounts = _request(connection, _RECOUNT_SQL, self._recounted)
 
     def take(self, work: UnitOfWork) -> None:
-        """Read the answers."""
-        _take_dictionaries(work, self._dictionaries)
+        """Read the rows."""
+        _read_dictionaries(work, self._dictionaries)
         for row in self._entities:
             work.entities[row[0]] = entity_of(row)
         for row in self._shown:
@@ -253,7 +253,7 @@ class _Rest:
 def _named(
     commands: Sequence[Command], log: dict[tuple[str, str, str], LogEntry]
 ) -> tuple[set[str], set[str]]:
-    """The interactions and the deals that the commands name, or that what they undo has changed."""
+    """Ids of the interactions and deals that the commands name, or that the commands they undo changed."""
     interactions: set[str] = set()
     deals: set[str] = set()
     for command in commands:
@@ -279,6 +279,6 @@ def _named(
     return interactions, deals
 
 
-def _ask(connection: Connection, statement: str, ids: set[str]) -> Iterable[tuple[Any, ...]]:
-    """The rows of some ids; nothing is sent when there is none."""
+def _request(connection: Connection, statement: str, ids: set[str]) -> Iterable[tuple[Any, ...]]:
+    """Request rows by id; nothing is sent without ids."""
     return connection.execute(statement, (plain_array(ids),)) if ids else ()

@@ -2,7 +2,7 @@
 
 The services that own offsets or transactions (applier, relay) keep their own Kafka clients: Faust's
 commits may pass an in-flight message, ours must not. The app runs them as ``mode`` services; one that
-fails ends the process, and whoever supervises the process starts it again.
+fails ends the process, and the process's supervisor restarts it.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from streams.heartbeat import Heartbeat
 
 _log = structlog.get_logger("worker")
 
-#: A stage at work that is silent for longer is hung; the process ends rather than stall in silence.
+#: A working stage without a heartbeat for longer is hung; the process ends rather than stall silently.
 STALL_SECONDS: Final = 120.0
-#: How long stages may finish what they have in hand: all of them together, at a clean stop and after
-#: a failure. A stage that hangs must not keep the process, and with it its partitions, for longer.
+#: Time for all stages together to finish their work, at a clean stop and after a failure. A hung stage must
+#: not keep the process, and with it its partitions, for longer.
 _JOIN_SECONDS: Final = 90.0
 _JOIN_SECONDS_FAILED: Final = 5.0
-#: After a failure the process is gone after so long, whatever hangs.
+#: After a failure the process ends within this time, whatever hangs.
 _END_SECONDS: Final = 15.0
 
 Stage = Callable[[], None]
 
 
 class ServicesOnly(BootStrategy):
-    """Starts no consumer, producer or web server of Faust's own: for roles without agents."""
+    """Starts none of Faust's consumers, producers or web servers: for roles without agents."""
 
     enable_kafka = False
     enable_kafka_consumer = False
@@ -51,7 +51,7 @@ class ServicesOnly(BootStrategy):
 
 
 class StageService(Service):
-    """Runs blocking stages in threads; the first that fails crashes the service, and so the worker."""
+    """Runs blocking stages in threads; the first failure crashes the service, and with it the worker."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class StageService(Service):
                 announce_ready(self._url)
                 announced = True
             if self.failure is not None:
-                # A stage that hangs in a client's library must not keep the process: C code ends it.
+                # A stage that hangs inside a client library must not keep the process: C code ends it.
                 faulthandler.dump_traceback_later(_END_SECONDS, exit=True)
                 await self.crash(self.failure)
                 return
@@ -104,22 +104,22 @@ class StageService(Service):
                 self.failure = RuntimeError(f"{', '.join(silent)} made no progress")
 
     def answer_at(self, url: str, serve: Stage) -> None:
-        """Answer requests about the process's health too; before it starts.
+        """Add the health server; before the service starts.
 
-        :param url: the address that ``serve`` answers at.
+        :param url: the address of ``serve``.
         """
         self._url = url
         self._stages = [*self._stages, ("health", serve)]
 
     def why_dead(self) -> str | None:
-        """Why this process does not live any more; ``None`` when it does."""
+        """Return the reason why this process is not alive; ``None`` when it is."""
         if self.failure is not None:
-            return f"It ends: {self.failure}"
+            return f"It is ending: {self.failure}"
         silent = self._heartbeat.silent(STALL_SECONDS)
         if silent:
-            return f"No sign of life for {STALL_SECONDS:g} s from: {', '.join(silent)}"
+            return f"No heartbeat for {STALL_SECONDS:g} s from: {', '.join(silent)}"
         if time.monotonic() - self._watched_at > STALL_SECONDS:
-            return "The watch over its stages hangs"
+            return "The watchdog of its stages hangs"
         return None
 
     async def on_stop(self) -> None:
@@ -132,9 +132,9 @@ class StageService(Service):
 
 
 def make_app(settings: Settings, service: StageService, directory: Path) -> faust.App:
-    """The app of one worker process, with its service attached.
+    """Make the app of one worker process, with its service attached.
 
-    :param directory: where Faust may keep files; it keeps none for these roles.
+    :param directory: for files of Faust; there are none for these roles.
     """
     brokers = (settings.kafka_bootstrap_servers or "").split(",")
     app = faust.App(

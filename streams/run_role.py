@@ -1,4 +1,4 @@
-"""Run one role until it is told to stop."""
+"""Run one role until it is asked to stop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Stages = list[tuple[str, Stage]]
 
 
 def applier_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
-    """The applier: reader, writer and publisher, each in its thread; their watch and their upkeep."""
+    """Stages of the applier: reader, writer and publisher in a thread each, stall detection and upkeep."""
     codec = make_codec(settings)
     in_flight = InFlight()
     # A full batch and its decisions take 20 MiB.
@@ -51,12 +51,12 @@ def applier_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Eve
 
 
 def _abandoning(in_flight: InFlight, run: Stage) -> Stage:
-    """A stage whose failure lets the others end at once: its partitions must find a new owner soon."""
+    """Wrap a stage so that its failure ends the others at once: its partitions need a new owner soon."""
 
     def stage() -> None:
         try:
             run()
-        except:  # also what is no exception class (runtime.supervised_thread)
+        except:  # also what is not an exception class (runtime.supervised_thread)
             in_flight.abandon(failed=True)
             raise
 
@@ -64,14 +64,14 @@ def _abandoning(in_flight: InFlight, run: Stage) -> Stage:
 
 
 def relay_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
-    """The relay, and who watches it."""
+    """Stages of the relay: the relay itself and its stall detection."""
     relay = Relay(settings, make_codec(settings).encode, heartbeat, stop)
     liveness = RelayLiveness(settings, relay.position, heartbeat, stop, health)
     return [("relay", relay.run), ("liveness", liveness.run)]
 
 
 def timers_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, _health: Health) -> Stages:
-    """The timers: one thread."""
+    """Stages of the timers: one thread."""
     return [("timers", Timers(settings, heartbeat, stop).run)]
 
 
@@ -91,7 +91,7 @@ def run_role(role: str, settings: Settings) -> None:
         raise Stop(f"unknown role {role!r}; the roles are {', '.join(ROLES)}")
     configure_logging(settings)
     require_topics(settings)
-    # A batch makes some hundred thousand objects without cycles; scanning them over and over finds nothing.
+    # A batch makes some hundred thousand objects without cycles; scanning them finds nothing.
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
     heartbeat, stop = Heartbeat(), threading.Event()
@@ -103,12 +103,12 @@ def run_role(role: str, settings: Settings) -> None:
 
 
 def _problems(heartbeat: Heartbeat) -> list[str]:
-    """Why a role is not ready, as its stages show it."""
+    """List the reasons why a role is not ready, by the heartbeats of its stages."""
     if not heartbeat.started:
-        return ["It has not begun its work."]
+        return ["It has not started work yet."]
     found = []
     if silent := heartbeat.silent(STALL_SECONDS / 2):
-        found.append(f"No sign of life for {STALL_SECONDS / 2:g} s from: {', '.join(silent)}.")
+        found.append(f"No heartbeat for {STALL_SECONDS / 2:g} s from: {', '.join(silent)}.")
     if heartbeat.excused():
-        found.append("It waits for a server that does not answer or refuses; its log says for which.")
+        found.append("It waits for a server that does not answer or that refuses; its log names the server.")
     return found

@@ -11,7 +11,7 @@ from unittest import mock
 
 import orjson
 
-import sinks.transaction
+import sinks.batch
 from bench.context import Bench
 from bench.kafka_side import publish
 from bench.samples import Sample
@@ -24,7 +24,7 @@ from runtime.settings import Settings
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from schemas.topics import COMMANDS, RESULTS
-from sinks.transaction import BatchTransaction
+from streams.applier import apply as applier
 from streams.applier.result_records import result_record
 from streams.codec import make_codec
 
@@ -68,9 +68,9 @@ def profile(bench: Bench) -> Sample:
         quiet_collector()
         checkpoint(bench.servers)
         decisions: list[Any] = []
-        real = BatchTransaction.apply
+        real = applier.Applier.apply
 
-        def apply(self: BatchTransaction, *arguments: Any) -> Any:
+        def apply(self: applier.Applier, *arguments: Any) -> Any:
             with clock.stage("transaction"):
                 made = real(self, *arguments)
             decisions.extend(made)
@@ -78,10 +78,15 @@ def profile(bench: Bench) -> Sample:
 
         with ExitStack() as patched:
             connection = patched.enter_context(connect(settings, application_name="interactions-bench"))
-            patched.enter_context(mock.patch.object(BatchTransaction, "apply", apply))
-            for name, stage in (("load_world", "load"), ("fold", "decide"), ("store", "store")):
-                timed = clock.around(stage, getattr(sinks.transaction, name))
-                patched.enter_context(mock.patch.object(sinks.transaction, name, timed))
+            patched.enter_context(mock.patch.object(applier.Applier, "apply", apply))
+            parts = (
+                (sinks.batch, "load_read_set", "load"),
+                (applier, "fold", "decide"),
+                (sinks.batch, "store", "store"),
+            )
+            for module, name, stage in parts:
+                timed = clock.around(stage, getattr(module, name))
+                patched.enter_context(mock.patch.object(module, name, timed))
             apply_batches(connection, settings, commands, sizes.batch_size)
         _results(settings, decisions, clock)
     rest = clock.wall["transaction"] - sum(clock.wall[name] for name in ("load", "decide", "store"))

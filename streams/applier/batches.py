@@ -12,13 +12,13 @@ from schemas.command import Command, Refused
 
 @dataclass(slots=True)
 class Batch:
-    """Records that travel together from the broker to the database and back as results.
+    """Records that pass the stages together: consumed, applied, published.
 
-    :param generation: the ownership epoch they were read in; a later epoch makes the batch void.
-    :param starts: for each partition, the position before the batch: nothing lies between it and the
-        batch's first record.
-    :param ends: for each partition, the position after the batch.
-    :param results: the values of results that are made already, by partition and offset.
+    :param generation: assignment generation in which they were read; a later one makes the batch void.
+    :param starts: per partition, the position before the batch: no record lies between it and the batch's
+        first record.
+    :param ends: per partition, the position after the batch.
+    :param results: encoded results by partition and offset.
     """
 
     generation: int
@@ -30,7 +30,7 @@ class Batch:
 
 
 def joined(batches: Sequence[Batch]) -> Batch:
-    """Batches of one ownership that follow each other, as one."""
+    """Join consecutive batches of one generation."""
     first, *others = batches
     if not others:
         return first
@@ -43,9 +43,9 @@ def joined(batches: Sequence[Batch]) -> Batch:
 
 
 class BatchQueue:
-    """Batches on their way from one stage to the next: many small ones, or one large one.
+    """Bounded queue of batches between two stages.
 
-    :param most: commands that may wait; a batch that is larger waits alone.
+    :param most: commands that may wait; a larger batch waits alone.
     """
 
     def __init__(self, most: int) -> None:
@@ -54,7 +54,7 @@ class BatchQueue:
         self._most = most
 
     def put(self, batch: Batch, seconds: float | None = None) -> bool:
-        """Add a batch, as soon as there is room for it; ``False`` when there was none for ``seconds``."""
+        """Add a batch once there is room for it; ``False`` when there was none within ``seconds``."""
         with self._condition:
             if not self._condition.wait_for(lambda: self._fits(batch), timeout=seconds):
                 return False
@@ -63,7 +63,7 @@ class BatchQueue:
             return True
 
     def take(self, seconds: float) -> list[Batch]:
-        """All that wait, in their order; none when nothing came within ``seconds``."""
+        """Take all waiting batches in order; empty when none came within ``seconds``."""
         with self._condition:
             self._condition.wait_for(lambda: bool(self._batches), timeout=seconds)
             taken, self._batches = self._batches, []
@@ -76,20 +76,20 @@ class BatchQueue:
 
 
 class InFlight:
-    """Counts the batches between reading and publishing, and says when they have all landed."""
+    """Tracks the batches between consuming and publishing."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._count = 0
         self._abandoned = False
-        #: Whether a stage has failed; a stop on request fails none.
+        #: A stage has failed; a stop on request is no failure.
         self.failed = False
         self.generation = 0
-        #: For each partition, the offset below which results are published.
+        #: Partition → the offset below which results are published.
         self.published: dict[int, int] = {}
         #: The consumer's membership (opaque), for sending offsets in a producer's transaction.
-        #: Hazard: only the reader may ask the consumer for it; any other thread would wait for a
-        #: ``consume`` that never lets it in (confluent-kafka 2.16).
+        #: Hazard: only the reader may read it from the consumer; any other thread would wait for a
+        #: ``consume`` that never yields to it (confluent-kafka 2.16).
         self.membership: object = None
 
     def depart(self) -> None:
@@ -102,9 +102,9 @@ class InFlight:
             self._condition.notify_all()
 
     def abandon(self, *, failed: bool = False) -> None:
-        """Give up everything in flight: nothing lands any more, nobody waits for it, every batch is void.
+        """Give up everything in flight: every batch is void, and ``drain`` waits for none.
 
-        :param failed: because a stage has failed.
+        :param failed: a stage has failed.
         """
         with self._condition:
             self._abandoned = True

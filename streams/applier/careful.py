@@ -20,26 +20,26 @@ from schemas.command import Refused
 from schemas.decode import refuse_unread
 from schemas.errors import Retry, Stop
 from sinks.attempts import Attempt, Attempts
-from sinks.poison import isolation, log_isolated
 from streams.applier.incoming import bare_record, read_record
+from streams.applier.isolated_records import isolation, log_isolated
 
 _log = structlog.get_logger("applier")
-#: Owners in a row without progress after which the next one is careful.
+#: Owners in a row without progress after which the next one reads carefully.
 _STARTS: Final = 2
 #: Crashes with a record alone in hand after which it is isolated; after one more, without being decoded.
 #: Hazard: fewer, and kills from outside that come every few seconds isolate a record that merely waits.
 _CRASHES: Final = 3
-#: Records in a partition's first group; each group that is carried out doubles the next, up to the largest.
+#: Records in a partition's first group; each applied group doubles the next, up to the largest.
 _GROUP: Final = 50
 _LARGEST_GROUP: Final = 400
-#: How far beyond its beginning an owner may have come, in batches: read, waiting, applied, published.
+#: Batches by which an owner may be past its start: one consumed, one queued, one applied, one published.
 _BATCHES: Final = 4
 #: Records isolated in a row because of crashes.
 _MOST_ISOLATED: Final = 5
 
 
 class Careful:
-    """Tracks which partitions need care, and how far."""
+    """Tracks the partitions that are read carefully, and up to which offset."""
 
     def __init__(self, settings: Settings) -> None:
         self._attempts = Attempts(settings)
@@ -50,9 +50,9 @@ class Careful:
         self._sizes: dict[int, int] = {}
 
     def assigned(self, starts: Mapping[int, tuple[int, bool]], applied: Mapping[int, int]) -> None:
-        """Partitions have come.
+        """Note assigned partitions.
 
-        :param starts: partition → where reading begins, and whether records wait there.
+        :param starts: partition → the start offset, and whether records wait there.
         :param applied: partition → the watermark.
         """
         self._applied.update(applied)
@@ -73,17 +73,17 @@ class Careful:
             self._attempts.close()
 
     def revoked(self, partitions: Iterable[int]) -> None:
-        """Partitions have gone."""
+        """Forget revoked partitions."""
         for partition in partitions:
             self._until.pop(partition, None)
 
     @property
     def partitions(self) -> Set[int]:
-        """The partitions that need care."""
+        """Partitions that are read carefully now."""
         return self._until.keys()
 
     def groups(self, messages: Iterable[Message]) -> Iterable[list[Message]]:
-        """The messages of these partitions in the groups in which they are taken, in their order."""
+        """Split messages of these partitions into the groups in which they are processed, in order."""
         for partition, same in groupby(messages, key=lambda message: _place(message)[0]):
             group: list[Message] = []
             for message in same:
@@ -99,9 +99,9 @@ class Careful:
                 yield group
 
     def take_in_hand(self, group: list[Message]) -> Refused | None:
-        """Note a group before it is decoded; a refusal when its one record is to be isolated.
+        """Mark a group before it is decoded; return a refusal when its only record is to be isolated.
 
-        :raises Stop: one record after the other ends the process.
+        :raises Stop: several records in a row end the process; this looks like a broken deployment.
         :raises Retry: the database is not available.
         """
         partition, first = _place(group[0])
@@ -115,7 +115,7 @@ class Careful:
         if known is None or not alone or known.failures < _CRASHES:
             return None
         if first < self._applied.get(partition, 0):
-            return None  # Hazard: it is carried out. To isolate it now would lose its outcome.
+            return None  # Hazard: it is applied. To isolate it now would lose its outcome.
         if known.isolated >= _MOST_ISOLATED:
             raise Stop(
                 f"partition {partition}: {known.isolated} records in a row ended the process and were"
@@ -127,7 +127,7 @@ class Careful:
         return refuse_unread(record, isolation(record, None), bare=True)
 
     def finished(self, group: list[Message], *, isolated: bool) -> None:
-        """A group is carried out and published."""
+        """Note that a group is applied and published."""
         partition, last = _place(group[-1])
         if partition not in self._until:
             return
@@ -140,7 +140,7 @@ class Careful:
                 self._attempts.close()
 
     def given_up(self, group: list[Message]) -> None:
-        """A group was not carried out, and no crash was the reason."""
+        """Note that a group was not applied, for another reason than a crash."""
         try:
             self._attempts.forgive(_place(group[0])[0])
         except Retry as error:

@@ -1,4 +1,4 @@
-"""Dead letters: the original record byte for byte, or what fits of it, with its place and reason."""
+"""Dead letters: the original record byte for byte, or the parts that fit, with its place and reason."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class DeadLetter:
 
 
 def dead_letter(command: Refused, reason: str | None = None, *, small: bool = False) -> DeadLetter:
-    """The dead letter of a refused record.
+    """Make the dead letter of a refused record.
 
-    :param reason: why, when it is known better than from the refusal.
-    :param small: without the value, because the broker takes no more.
+    :param reason: in place of the refusal's own.
+    :param small: without the value, because the broker refused it.
     """
     record = command.record
     left_out = set(record.left_out)
@@ -57,7 +57,7 @@ def dead_letter(command: Refused, reason: str | None = None, *, small: bool = Fa
 
 
 def dead_letter_headers(command: Refused, reason: str | None = None) -> list[Header]:
-    """The original headers, then why and from where (the value and key stay byte for byte)."""
+    """Original headers, followed by the reason and the place; key and value stay byte for byte."""
     record = command.record
     return [
         *record.headers,
@@ -71,7 +71,7 @@ def dead_letter_headers(command: Refused, reason: str | None = None) -> list[Hea
 
 
 def _replays(record: Record) -> int:
-    """Number of replays of the record; anything but a small number counts as never."""
+    """Number of replays of the record; a header that is not a small number counts as none."""
     count = 0
     for name, value in record.headers:
         if name == "dl_replay_count":

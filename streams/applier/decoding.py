@@ -1,4 +1,4 @@
-"""Messages into commands: waits for the registry within bounds, and isolates what breaks the decoder."""
+"""Decode messages into commands; wait a bounded time for the registry, isolate what breaks the decoder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from runtime.backoff import Backoff
 from schemas.command import Command, Record, Refused
 from schemas.decode import DecodeAvro, decode_record, refuse_unread
 from schemas.errors import Reject, Retry
-from sinks.isolation import IsolationLimit
-from sinks.poison import isolation, log_isolated
 from streams.applier.incoming import bare_record, read_record
+from streams.applier.isolated_records import isolation, log_isolated
+from streams.applier.isolation_limit import IsolationLimit
 
 _log = structlog.get_logger("applier")
-#: How long records may wait for a registry that does not answer about one schema.
+#: Longest wait for a registry that does not answer about one schema.
 REGISTRY_SECONDS: Final = 120.0
-#: For how long records of such a schema are then refused without asking again.
+#: How long records of such a schema are then refused without another request.
 _GIVEN_UP_SECONDS: Final = 60.0
 _SCHEMA: Final = slice(1, 5)
 
@@ -29,8 +29,8 @@ _SCHEMA: Final = slice(1, 5)
 class Decoding:
     """Decodes the messages of one reader.
 
-    :param wait: called with the seconds to pause before the registry is asked again.
-    :param stop: ends every waiting.
+    :param wait: called with the seconds to pause before the next request to the registry.
+    :param stop: ends every wait.
     """
 
     def __init__(self, decode_avro: DecodeAvro, wait: Callable[[float], None], stop: threading.Event) -> None:
@@ -42,22 +42,22 @@ class Decoding:
         self._given_up: dict[bytes, float] = {}
 
     def decode(self, message: Message) -> Command | Refused:
-        """The command of a message, or why it is refused.
+        """Decode a message into a command or its refusal.
 
-        :raises Retry: told to stop while the registry does not answer.
-        :raises Stop: so many messages break the decoder that no message is to blame.
+        :raises Retry: asked to stop while the registry does not answer.
+        :raises Stop: too many messages break the decoder; this looks like a broken deployment.
         """
         try:
             record = read_record(message)
-        except Exception as error:  # noqa: BLE001 - then its place must do
-            # Hazard: not read again. The client crashes on headers that it has failed to read before.
+        except Exception as error:  # noqa: BLE001 - its place is all there is
+            # Hazard: never read twice. The client crashes on headers that it failed to read before.
             return self._isolate(bare_record(message), error)
         for second in (False, True):
             try:
                 command = self._patiently(record)
             except Retry:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is of this message alone
+            except Exception as error:  # noqa: BLE001 - any failure is this message's alone
                 if second:
                     return self._isolate(record, error)
             else:
@@ -75,11 +75,11 @@ class Decoding:
             try:
                 return decode_record(record, self._decode_avro)
             except Retry as error:
-                # Hazard: skipping here would lose the command. Wait for the registry, stay in the group.
+                # Hazard: to skip the record would lose the command. Wait for the registry, stay in the group.
                 if self._stop.is_set():
                     raise
                 if time.monotonic() > deadline:
-                    # Its records must not hold up the commands behind them any longer.
+                    # Records of one schema must not block the commands behind them any longer.
                     self._given_up[schema] = time.monotonic() + _GIVEN_UP_SECONDS
                     _log.error("applier.schema_unavailable", partition=record.partition, offset=record.offset)
                     return _unavailable(record)

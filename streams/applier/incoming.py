@@ -1,4 +1,4 @@
-"""Delivered messages as records: whatever the client can give of them, and nothing that is too large."""
+"""Delivered messages as records: the parts that the client can read and that are not too large."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from confluent_kafka import Message
 from runtime.kafka import headers_of
 from schemas.command import MAX_KEY_BYTES, MAX_VALUE_BYTES, Record
 
-#: ``Record.left_out`` of a message of which only the place is known.
+#: ``Record.left_out`` of a message of which only partition and offset are known.
 NOTHING: Final = ("headers", "key", "value")
 
 
 def read_record(message: Message) -> Record:
-    """A delivered message as a record; what cannot be read is named in ``left_out``."""
+    """Read a delivered message; unreadable parts are named in ``left_out``."""
     topic, partition, offset = cast("tuple[str, int, int]", place_of(message))
     left_out: list[str] = []
     headers = headers_of(message)
     if headers is None:
         left_out.append("headers")
-    # Hazard: compression makes a record of a megabyte out of a gigabyte; its value must not be copied.
+    # Hazard: a gigabyte may arrive compressed to a megabyte; such a value must not be copied.
     size = len(message)
     if size > MAX_VALUE_BYTES:
         left_out.append("value")
@@ -42,12 +42,12 @@ def read_record(message: Message) -> Record:
 
 
 def bare_record(message: Message) -> Record:
-    """The place of a message that cannot be read at all."""
+    """Record of a message that cannot be read: its place alone."""
     topic, partition, offset = cast("tuple[str, int, int]", place_of(message))
     timestamp_ms = message.timestamp()[1]
     return Record(topic, partition, offset, timestamp_ms, None, None, (), left_out=NOTHING, size=len(message))
 
 
 def place_of(message: Message) -> tuple[object, object, object]:
-    """Topic, partition and offset; the client's hints allow ``None`` for what a delivered message has."""
+    """Topic, partition and offset; the client's type hints allow ``None``, a delivered message has all."""
     return message.topic(), message.partition(), message.offset()

@@ -1,4 +1,4 @@
-"""Stage 3 of the applier: results and dead letters out, together with the group's offsets."""
+"""Stage 3 of the applier: publish results and dead letters, together with the group's offsets."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
 from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.dead_letter_records import dead_letter
-from streams.applier.result_records import EncodeResult, all_told, bare_value, result_record
+from streams.applier.result_records import EncodeResult, all_notified, bare_value, result_record
 from streams.applier.unpublishable import CONFIGURATION, Refusals, Unpublishable
 from streams.heartbeat import Heartbeat
 from streams.transactional_producer import ResultsProducer, bounded
 
 _log = structlog.get_logger("applier")
 _TIMEOUT: Final = 15.0
-#: How much later the results topic may learn what those who asked know by then.
-_GATHER_SECONDS: Final = 0.2
-#: How long a topic may be missing or forbidden.
+#: Linger of a results transaction while every waiting gateway has its outcome by notice already.
+_LINGER_SECONDS: Final = 0.2
+#: Longest time that a topic may be missing or forbidden.
 _REFUSED_SECONDS: Final = 60.0
 
 
 class _Void(Exception):
-    """A batch in this transaction is no longer ours."""
+    """A batch in this transaction belongs to an assignment that has ended."""
 
 
 class Publisher:
-    """Publishes what was committed: one Kafka transaction for all batches that are waiting.
+    """Publishes committed batches: one Kafka transaction for all that are waiting.
 
-    The group's offsets travel in the same transaction, so a ``read_committed`` reader sees one result
-    for each command even across a kill: what was sent and not committed never happened.
+    The group's offsets are part of the same transaction, so a ``read_committed`` consumer sees one result
+    per command even across a kill: records of an uncommitted transaction are never delivered.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Publisher:
         self._dead_letters = settings.topic(DEAD_LETTERS)
         self._producer = ResultsProducer(settings, heartbeat, stop)
         self._refusals = Refusals()
-        self._unsure = False  # whether an earlier transaction of ours may have been committed after all
+        self._unsure = False  # an earlier transaction of ours may have been committed after all
 
     def run(self) -> None:
         """Publish until asked to stop and nothing is left.
@@ -79,24 +79,24 @@ class Publisher:
             if not batches:
                 continue
             self._heartbeat.beat("publisher")
-            batches += self._more(batches)
+            batches += self._linger(batches)
             try:
                 if not self._publish(batches):
-                    # Hazard: offsets of a later batch would pass the results that are not out.
+                    # Hazard: the offsets of a later batch would pass results that are not published.
                     self._in_flight.abandon()
             finally:
                 for _ in batches:
                     self._in_flight.land()
             self._heartbeat.rest("publisher")
 
-    def _more(self, batches: Sequence[Batch]) -> list[Batch]:
-        """What comes in a moment, while everybody who waits for these results knows them already.
+    def _linger(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Wait a moment for further batches, while every waiting gateway has its outcome by notice already.
 
-        A transaction of one result costs the broker as much as one of many.
+        A transaction of one result costs the broker as much as a transaction of many.
         """
         more: list[Batch] = []
-        until = time.monotonic() + _GATHER_SECONDS
-        while not self._stop.is_set() and all(all_told(batch.decisions) for batch in (*batches, *more)):
+        until = time.monotonic() + _LINGER_SECONDS
+        while not self._stop.is_set() and all(all_notified(batch.decisions) for batch in (*batches, *more)):
             left = until - time.monotonic()
             if left <= 0:
                 break
@@ -104,9 +104,9 @@ class Publisher:
         return more
 
     def _publish(self, batches: list[Batch]) -> bool:
-        """Publish the batches; ``False`` when it was told to stop before they were out.
+        """Publish the batches; ``False`` when asked to stop before that was done.
 
-        :raises Stop: the broker refuses the topics for good, or more records than are bad.
+        :raises Stop: the broker refuses the topics for good, or refuses too many records.
         """
         delays = Backoff(first=0.05, ceiling=1.0).delays()
         refused_since: float | None = None
@@ -162,14 +162,14 @@ class Publisher:
         return True
 
     def _published(self, batches: list[Batch]) -> dict[int, int]:
-        """What a transaction whose end we have not seen did publish: its offsets stand, or they do not."""
+        """Committed offsets of the group: they tell whether a transaction of unknown fate was committed."""
         partitions = sorted({partition for batch in batches for partition in batch.ends})
         return self._producer.published(self._settings.consumer_group, self._commands, partitions)
 
     def _transact(self, producer: Producer, batches: list[Batch], published: Mapping[int, int]) -> None:
-        """One transaction: the results that are not published yet, and the offsets.
+        """Run one transaction: the results that are not published yet, and the offsets.
 
-        :raises Hung: the client does not come back and must be replaced.
+        :raises Hung: a call of the client did not return; the client must be replaced.
         :raises KafkaException: nothing was published, or it is unknown whether.
         """
         producer.begin_transaction()
@@ -188,8 +188,8 @@ class Publisher:
         self._heartbeat.beat("publisher")
         membership = self._in_flight.membership
         if not all(self._in_flight.current(batch) for batch in batches):
-            # Hazard: lost and won back meanwhile, our newest membership is valid and the batch is not:
-            # another owner may have published it. Read first, checked second, it is of the batch's time.
+            # Hazard: with the partitions lost and won back, the newest membership is valid and the batch is
+            # not: another owner may have published it. Read before this check, the membership is old enough.
             raise _Void
         bounded(
             "send-offsets", lambda limit: producer.send_offsets_to_transaction(offsets, membership, limit)
@@ -203,7 +203,7 @@ class Publisher:
         self._refusals.settled(sum(len(batch.decisions) for batch in batches))
 
     def _answer(self, producer: Producer, decision: Decision, made: bytes | None) -> None:
-        """The result of one command, and its dead letter if it is to have one."""
+        """Produce the result of one command, and its dead letter if it has one."""
         command = decision.command
         record = command.record
         place = record.partition, record.offset
@@ -226,7 +226,7 @@ class Publisher:
                 bounded("commit", producer.commit_transaction)
                 return
             except KafkaException as failure:
-                # Hazard: the outcome of a timed-out commit is unknown. The same call settles it, or the
+                # Hazard: the outcome of a timed-out commit is unknown. The same call resolves it, or the
                 # group's offsets do, once a successor of the client has ended the transaction.
                 if not failure.args[0].retriable():
                     raise

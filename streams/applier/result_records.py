@@ -1,4 +1,4 @@
-"""The results topic's records: one outcome for each command."""
+"""Records of the results topic: one outcome per command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INCOMPLETE: Final = "details of this outcome could not be published; read the r
 
 
 def result_value(decision: Decision, encode: EncodeResult) -> bytes:
-    """The value of a result: what became of a command, and of which record in the log."""
+    """Encode a result: the outcome of a command, and the record that held the command."""
     record = decision.command.record
     return encode(
         {
@@ -32,7 +32,7 @@ def result_value(decision: Decision, encode: EncodeResult) -> bytes:
 
 
 def bare_value(decision: Decision, encode: EncodeResult) -> bytes:
-    """The value of a result whose details cannot be published: its outcome, and that they are missing."""
+    """Encode a result whose details cannot be published: the outcome, and a warning that they are missing."""
     problem = decision.result.get("problem")
     bare = {
         **decision.result,
@@ -54,11 +54,11 @@ def bare_value(decision: Decision, encode: EncodeResult) -> bytes:
 def result_record(
     decision: Decision, encode: EncodeResult, value: bytes | None = None
 ) -> tuple[bytes | None, bytes, list[Header]]:
-    """Key, value and headers of the one result of a command (CloudEvents binary mode).
+    """Key, value and headers of a command's result (CloudEvents binary mode).
 
-    The id follows from the command's place in the log, so that publishing again is recognisable.
+    The id is derived from the command's place in the topic, so that a second copy can be recognised.
 
-    :param value: the value, when it is made already.
+    :param value: the encoded value, when there is one already.
     """
     command = decision.command
     record, envelope = command.record, command.envelope
@@ -88,11 +88,11 @@ def result_record(
 
 
 def notices(decisions: Iterable[Decision], value_of: Callable[[Decision], bytes]) -> list[Notice]:
-    """What the gateways that wait for these commands are told at once.
+    """Notices for the gateways that wait for these commands.
 
-    Nothing of a large batch: that is a backlog, and who waits for it will not miss a moment.
+    None for a large batch: that is a backlog, in which a moment more does not matter.
 
-    :param value_of: the value of the result.
+    :param value_of: encodes the result.
     """
     awaited = [decision for decision in decisions if decision.command.envelope.source == GATEWAY]
     if len(awaited) > _AWAITED:
@@ -104,8 +104,8 @@ def notices(decisions: Iterable[Decision], value_of: Callable[[Decision], bytes]
     ]
 
 
-def all_told(decisions: Sequence[Decision]) -> bool:
-    """Whether `notices` tells all of these outcomes."""
+def all_notified(decisions: Sequence[Decision]) -> bool:
+    """Return whether `notices` covers all of these outcomes."""
     return len(decisions) <= _AWAITED and all(
         decision.command.envelope.source == GATEWAY and decision.command.envelope.correlation_id is not None
         for decision in decisions

@@ -1,4 +1,4 @@
-"""Where an applier starts to read a partition that it was given, or why it must not."""
+"""Start offset of a newly assigned partition, or the reason why it must not be read."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from streams.heartbeat import Heartbeat
 from streams.partition_ends import PartitionEnds, partition_ends, topic_id
 
 _log = structlog.get_logger("applier")
-#: Longest time of one request; the reader shows between two that it lives.
+#: Timeout of one request; the reader beats between two.
 _REQUEST_SECONDS: Final = 10.0
 #: Longer than any pause between two tries.
 _EXCUSED_SECONDS: Final = 10.0
-#: What the broker answers about partitions that were just added, or about offsets in an open transaction.
+#: Errors that pass: for partitions that were just added, and for offsets in an open transaction.
 _PASSES: Final = frozenset(
     {
         KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001 - a public constant
@@ -48,31 +48,33 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where to begin in one partition.
+    """Start of one partition.
 
     :param offset: the first record to read.
     :param published: every record below it has its result published.
     :param applied: every record below it is applied.
-    :param waiting: something lies behind ``offset``.
+    :param waiting: the partition goes on behind ``offset``.
+    :param ahead: the published offset as stored, when it is above the watermark; it counts no further.
     """
 
     offset: int
     published: int
     applied: int = field(default=0, compare=False)
     waiting: bool = field(default=False, compare=False)
+    ahead: int | None = field(default=None, compare=False)
 
 
-def start_of(
+def start_offset(
     partition: int,
     ends: PartitionEnds,
     stored: Progress | None,
     committed: int | None,
     topic: str | None = None,
 ) -> Start:
-    """Decide from what the topic holds, what the database has applied, and what the group has committed.
+    """Decide from the partition's ends, the database's watermark and the group's committed offset.
 
-    Results are published up to the larger one of the group's offset and the database's: the group's may
-    have been reset or have expired, the database's is noted later. Neither counts beyond the watermark.
+    Results are published up to the larger of the group's offset and the database's: the group's may have
+    been reset or have expired, the database's is stored later. Neither counts beyond the watermark.
 
     :param topic: the topic's id on the broker, if it has one.
     :raises Stop: the log is not the one that was applied from, or records were deleted before they were
@@ -98,20 +100,21 @@ def start_of(
             " they were applied; their commands are lost. See docs/operations.md"
         )
     published = max(committed or 0, stored.results_offset if stored else 0)
-    if published > applied:
-        _log.error(
-            "applier.offsets_ahead_of_database", partition=partition, committed=published, watermark=applied
-        )
-    published = min(published, applied)
-    start = max(published, ends.low)
-    return Start(start, published, applied, waiting=ends.high > start)
+    start = max(min(published, applied), ends.low)
+    return Start(
+        start,
+        min(published, applied),
+        applied,
+        waiting=ends.high > start,
+        ahead=published if published > applied else None,
+    )
 
 
 class StartOffsets:
-    """Looks up where to start, and waits for servers that do not answer yet.
+    """Looks up start offsets; retries while a server is unavailable.
 
-    :param heartbeat: shown that the reader lives, and excused while a server is waited for.
-    :param prepare: what must be done before the first record is read; raises ``Retry`` to be called again.
+    :param heartbeat: of the reader; excused while a server is unavailable.
+    :param prepare: called before the first record is read; raises ``Retry`` to be called again.
     """
 
     def __init__(
@@ -124,10 +127,10 @@ class StartOffsets:
         self._prepare = prepare
 
     def find(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> dict[int, Start]:
-        """The start of each partition.
+        """Find the start of each partition.
 
-        :raises Retry: told to stop before a server answered.
-        :raises Stop: see :func:`start_of`.
+        :raises Retry: the process was asked to stop before a server answered.
+        :raises Stop: see :func:`start_offset`.
         :raises KafkaException: the broker refuses for good.
         """
         numbers = [part.partition for part in partitions]
@@ -138,18 +141,26 @@ class StartOffsets:
         committed = self._answered("offsets", lambda: _committed(consumer, partitions))
         ends = self._answered("ends", lambda: partition_ends(admin, self._topic, numbers))
         starts = {
-            number: start_of(number, ends[number], stored.get(number), committed.get(number), topic)
+            number: start_offset(number, ends[number], stored.get(number), committed.get(number), topic)
             for number in numbers
         }
+        for number, start in starts.items():
+            if start.ahead is not None:
+                _log.error(
+                    "applier.offsets_ahead_of_database",
+                    partition=number,
+                    committed=start.ahead,
+                    watermark=start.applied,
+                )
         self._answered("positions", lambda: begin_partitions(self._settings, numbers, topic))
         return starts
 
     def _answered(self, what: str, request: Callable[[], Found]) -> Found:
         """Repeat a request until it is answered.
 
-        Hazard: this runs in a rebalance. A server that is away, a partition that was added a moment ago
-        and an open transaction that holds the group's offsets are waited for: an owner that ended
-        instead would end again, and so would each of its successors.
+        Hazard: this runs in a rebalance. An unavailable server, a partition that was added a moment ago or
+        an open transaction that holds the group's offsets must not end the process: each of its successors
+        would end the same way.
         """
         delays = Backoff(ceiling=2.0).delays()
         while True:
@@ -166,17 +177,17 @@ class StartOffsets:
             _log.warning("applier.retry", waits_for=what, reason=reason)
             self._heartbeat.excuse("reader", _REQUEST_SECONDS + _EXCUSED_SECONDS)
             if self._stop.wait(next(delays)):
-                raise Retry(f"told to stop while the {what} could not be read: {reason}")
+                raise Retry(f"asked to stop while the {what} could not be read: {reason}")
 
 
 def _committed(consumer: Consumer, partitions: Sequence[TopicPartition]) -> dict[int, int]:
-    """The group's offsets; those never committed are missing.
+    """Committed offsets of the group; partitions that were never committed are missing.
 
     :raises KafkaException: the broker refuses, or an open transaction holds some of them.
     """
     found = consumer.committed(list(partitions), timeout=_REQUEST_SECONDS)
     for part in found:
-        # Hazard: beside an error stands the same number as for "never committed".
+        # Hazard: an error comes with the same number as "never committed".
         if part.error is not None:
             raise KafkaException(part.error)
     return {part.partition: part.offset for part in found if part.offset >= 0}

@@ -1,4 +1,4 @@
-"""Results and dead letters that the broker or the client refuses for good: noticed, and made smaller."""
+"""Results and dead letters that the broker or the client refuses for good: detected and made smaller."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import Stop
-from sinks.isolation import IsolationLimit
+from streams.applier.isolation_limit import IsolationLimit
 
 _log = structlog.get_logger("applier")
 Place = tuple[int, int]
 
-#: Errors about one record, which are the same however often it is sent.
+#: Errors about one record: the same every time it is sent.
 _OF_A_RECORD: Final = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
@@ -24,7 +24,7 @@ _OF_A_RECORD: Final = frozenset(
         KafkaError._INVALID_ARG,  # noqa: SLF001 - the only name it has
     }
 )
-#: Errors about a topic or about rights: no record's fault, and nothing that waiting mends.
+#: Errors about a topic or about rights: no record causes them, and waiting does not mend them.
 CONFIGURATION: Final = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -44,7 +44,7 @@ class Unpublishable(Exception):
     :param place: of the command it is about.
     :param kind: ``result`` or ``dead letter``.
     :param size: bytes of its value.
-    :param cause: a ``KafkaError``, or what the client raised.
+    :param cause: a ``KafkaError``, or an exception of the client.
     """
 
     def __init__(self, place: Place, kind: str, size: int, cause: object) -> None:
@@ -56,7 +56,7 @@ class Unpublishable(Exception):
 
 
 class Refusals:
-    """The records of the transaction in hand that were refused, and what is sent in their stead."""
+    """Refused records of the open transaction, and the smaller form in which each is sent again."""
 
     def __init__(self) -> None:
         self._found: list[Unpublishable] = []
@@ -66,14 +66,14 @@ class Refusals:
         self._limit = IsolationLimit()
 
     def begin(self) -> None:
-        """A transaction begins."""
+        """Begin a transaction."""
         self._found = []
         self._configuration = None
 
     def delivered(
         self, place: Place, kind: str, size: int, error: KafkaError | None, _message: Any = None
     ) -> None:
-        """The broker has answered for one record."""
+        """Handle the delivery report of one record."""
         if error is None:
             return
         if error.code() in _OF_A_RECORD:
@@ -82,10 +82,10 @@ class Refusals:
             self._configuration = error
 
     def check(self) -> None:
-        """Call when all records of the transaction are answered for.
+        """Check the delivery reports; call it when all of the transaction have arrived.
 
-        :raises Unpublishable: the largest of those that were refused. The broker refuses all records that
-            were sent with one that is too large, so the others may be innocent.
+        :raises Unpublishable: for the largest refused record. The broker refuses every record of a request
+            that holds one too large, so the others may be sound.
         :raises KafkaException: a topic is missing or forbidden.
         """
         if self._found:
@@ -94,9 +94,9 @@ class Refusals:
             raise KafkaException(self._configuration)
 
     def note(self, refused: Unpublishable) -> None:
-        """Send less for this record from now on.
+        """Send this record in a smaller form from now on.
 
-        :raises Stop: nothing less can be sent, or too many records are refused.
+        :raises Stop: there is no smaller form, or too many records are refused.
         """
         less = self._bare if refused.kind == "result" else self._small
         cause = refused.cause
@@ -129,7 +129,7 @@ class Refusals:
         return place in self._small
 
     def settled(self, records: int) -> None:
-        """The transaction is committed."""
+        """Note that the transaction is committed."""
         self._limit.passed(records - len(self._bare | self._small))
         self._bare.clear()
         self._small.clear()

@@ -1,9 +1,9 @@
-"""Stage 2 of the applier: batches into the database, one transaction each."""
+"""Stage 2 of the applier: apply batches, one transaction per batch."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 
 import structlog
@@ -13,19 +13,20 @@ from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.postgres import Connection, connect, refuses, timed_out
 from runtime.settings import Settings
-from schemas.errors import Retry, Stop
+from schemas.errors import Retry
 from schemas.topics import COMMANDS
-from sinks.notify import Notice
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchSink
+from streams.applier.apply import Applier
 from streams.applier.batches import Batch, BatchQueue, InFlight, joined
-from streams.applier.result_records import EncodeResult, notices, result_value
+from streams.applier.result_records import EncodeResult
+from streams.applier.result_values import ResultValues
 from streams.heartbeat import Heartbeat
 
 _log = structlog.get_logger("applier")
 
 #: Every statement has one good plan, by index, whatever the size of its arrays. Planning it for each batch
-#: costs as much as running it. Hazard: a plan that is kept was made when a table, or the month's partition
-#: of one, was empty; left to choose, it would read the whole of it until somebody analyses the table.
+#: costs as much as running it. Hazard: a cached plan may date from when a table, or the month's partition of
+#: one, was empty. Left to choose, it would scan the whole table until the next ANALYZE.
 KEEP_PLANS = (
     "SET plan_cache_mode = force_generic_plan",
     "SET enable_seqscan = off",
@@ -34,24 +35,21 @@ KEEP_PLANS = (
     "SET enable_material = off",
 )
 
-# A paused owner must not hold a partition's lock for ever, nor outlive the turn of a month unnoticed.
+# Bound how long a stalled applier can hold a partition lock or keep a transaction open across a month
+# boundary.
 _SESSION = (
     *KEEP_PLANS,
     "SET idle_in_transaction_session_timeout = '10s'",
     "SET transaction_timeout = '90s'",
-    # After that a former owner that still holds a lock of ours is ended (sinks.transaction).
+    # After that a former owner that still holds a lock of ours is ended (sinks.batch).
     "SET lock_timeout = '10s'",
 )
 
 _EXCUSED_SECONDS = 5.0
 
 
-class Unencodable(Exception):
-    """The result of a command does not fit its schema."""
-
-
 class Writer:
-    """Applies each batch until it is committed; a batch is never skipped."""
+    """Applies each batch until it is committed; it never skips a batch."""
 
     def __init__(
         self,
@@ -64,16 +62,14 @@ class Writer:
         stop: threading.Event,
     ) -> None:
         self._settings = settings
-        self._encode = encode
+        self._results = ResultValues(encode)
         self._in_flight = in_flight
         self._batches = batches
         self._applied = applied
         self._heartbeat = heartbeat
         self._stop = stop
         self._connection: Connection | None = None
-        self._transaction: BatchTransaction | None = None
-        # By place: values of the results of the batch in hand.
-        self._values: dict[tuple[int, int], bytes] = {}
+        self._applier: Applier | None = None
 
     def run(self) -> None:
         """Work until asked to stop and nothing is left.
@@ -94,15 +90,15 @@ class Writer:
             self._close()
 
     def _joined(self, batches: list[Batch]) -> Iterator[Batch]:
-        """What waited together goes in one transaction: each costs the same round trips, however small."""
+        """Join the batches that wait: each transaction costs the same round trips, however small."""
         for _, group in groupby(batches, key=lambda batch: batch.generation):
             following = list(group)
             for _ in following[1:]:
-                self._in_flight.land()  # all have departed, one goes on
+                self._in_flight.land()  # all were counted, one goes on
             yield joined(following)
 
     def _commit(self, batch: Batch) -> bool:
-        """Apply the batch; ``False`` when it became void, or when we were told to stop, before that."""
+        """Apply the batch; ``False`` when it became void, or the process was asked to stop, before that."""
         delays, pieces = Backoff(first=0.05, ceiling=5.0).delays(), 1
         while self._in_flight.current(batch):
             try:
@@ -110,7 +106,7 @@ class Writer:
             except Retry as error:
                 self._heartbeat.beat("writer")
                 if timed_out(error.__cause__):
-                    # On a starved machine the same batch would time out for ever.
+                    # On a starved machine the same batch would time out every time.
                     pieces = min(2 * pieces, len(batch.commands))
                 pause = next(delays) if error.after is None else error.after
                 if refuses(error.__cause__):
@@ -123,75 +119,52 @@ class Writer:
                     self._in_flight.abandon()
                     return False
                 continue
-            batch.results, self._values = self._values, {}
+            batch.results = self._results.take()
             for decision in batch.decisions:
-                _guard(decision)
+                _warn_of_unknown(decision)
             return True
         return False
 
-    def _check(self, decisions: Sequence[Decision]) -> None:
-        """Make the values of results, before anything of them is stored.
-
-        :raises Unencodable: one of them cannot be published.
-        """
-        for decision in decisions:
-            record = decision.command.record
-            try:
-                self._values[record.partition, record.offset] = result_value(decision, self._encode)
-            except Stop as error:
-                # Hazard: found out after the commit, it could be told to nobody, at every start again.
-                raise Unencodable from error
-
-    def _value(self, decision: Decision) -> bytes:
-        record = decision.command.record
-        value = self._values.get((record.partition, record.offset))
-        return value if value is not None else result_value(decision, self._encode)
-
-    def _notices(self, decisions: Sequence[Decision]) -> Sequence[Notice]:
-        try:
-            return notices(decisions, self._value)
-        except Exception as error:  # noqa: BLE001 - a hint only: the outcomes are committed by now
-            _log.warning("applier.no_notices", error=type(error).__name__)
-            return []
-
     def _apply(self, batch: Batch, pieces: int) -> list[Decision]:
-        """Apply a batch in so many transactions, one after the other; what is committed is not done again."""
+        """Apply a batch in this many transactions, one after the other.
+
+        A retry finds the committed ones below the watermark.
+        """
         decisions: list[Decision] = []
         starts = dict(batch.starts)
         size = -(-len(batch.commands) // pieces)
         for first in range(0, len(batch.commands), size):
-            transaction = self._transaction or self._open()
+            applier = self._applier or self._open()
             piece = batch.commands[first : first + size]
             places = [(command.record.partition, command.record.offset) for command in piece]
             mine = {number: starts[number] for number, _ in places}
-            decisions += transaction.apply(piece, mine, self._in_flight.published)
+            decisions += applier.apply(piece, mine, self._in_flight.published)
             starts.update((number, offset + 1) for number, offset in places)
             self._heartbeat.beat("writer")
         return decisions
 
-    def _open(self) -> BatchTransaction:
+    def _open(self) -> Applier:
         connection = connect(self._settings, application_name="interactions-applier")
         for statement in _SESSION:
             connection.execute(statement)
         connection.commit()
         self._connection = connection
-        self._transaction = BatchTransaction(
+        sink = BatchSink(
             connection,
             consumer_group=self._settings.consumer_group,
             topic=self._settings.topic(COMMANDS),
-            notices=self._notices,
-            check=self._check,
         )
-        return self._transaction
+        self._applier = Applier(sink, self._results)
+        return self._applier
 
     def _close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-        self._connection = self._transaction = None
+        self._connection = self._applier = None
 
 
-def _guard(decision: Decision) -> None:
-    """UPDATE never creates: an update of something unknown is said aloud, without customers' text."""
+def _warn_of_unknown(decision: Decision) -> None:
+    """Log an update of an unknown interaction, which never creates one; without customer text."""
     if decision.outcome != "rejected":
         return
     problem = decision.result.get("problem") or {}

@@ -16,9 +16,10 @@ from runtime import crash_points
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from schemas.errors import Reject, Retry, Stop
+from sinks.batch import BatchSink
 from sinks.load import _DICTIONARY_LOCK, hash_scope
 from sinks.positions import note_results, skip_markers, standings
-from sinks.transaction import BatchTransaction
+from streams.applier.apply import Applier
 from tests.harness.roles import wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
 
@@ -57,8 +58,8 @@ def _no_avro(_value: bytes) -> tuple[str, dict[str, Any]]:
     raise Reject("unusable_schema", "no registry here")
 
 
-def _transaction(connection: psycopg.Connection[Any], group: str) -> BatchTransaction:
-    return BatchTransaction(connection, consumer_group=group, topic=_TOPIC)
+def _transaction(connection: psycopg.Connection[Any], group: str) -> Applier:
+    return Applier(BatchSink(connection, consumer_group=group, topic=_TOPIC))
 
 
 def test_a_second_owner_waits_for_the_partition(
@@ -143,7 +144,7 @@ def test_a_former_owner_of_another_partition_does_not_keep_the_dictionary(
     """Paused in a batch of partition 1, it holds the organization's dictionary, which partition 0 needs."""
     (zombie, connection), group = owners, new_id()
     transaction = _transaction(connection, group)
-    zombie.execute("SELECT pg_advisory_xact_lock(%s::int, 1)", (transaction._namespace,))
+    zombie.execute("SELECT pg_advisory_xact_lock(%s::int, 1)", (transaction._sink._namespace,))
     dictionary = (_DICTIONARY_LOCK, hash_scope(TENANT, ORGANIZATION))
     zombie.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", dictionary)
     connection.execute("SET lock_timeout = '6s'")

@@ -16,7 +16,8 @@ from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.command import Record
 from schemas.decode import decode_record
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchSink
+from streams.applier.apply import Applier
 from tests.harness.wire import event, new_id
 
 pytestmark = pytest.mark.integration
@@ -57,7 +58,7 @@ class _Desk:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.entity = new_id()
-        self._transaction = BatchTransaction(connection, consumer_group="test", topic="commands")
+        self._transaction = Applier(BatchSink(connection, consumer_group="test", topic="commands"))
         self._offset = 0
         self.send([("entity.upsert", {"id": self.entity, "kind": "person", "displayName": "A"})])
 

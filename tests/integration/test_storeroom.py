@@ -19,10 +19,11 @@ from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.errors import Retry, Stop
 from schemas.topics import DEAD_LETTERS
+from sinks.batch import BatchSink
 from sinks.migrate import check
 from sinks.outbox_reader import Position, oldest_running, read_window
 from sinks.partitions import ensure_partitions
-from sinks.transaction import BatchTransaction
+from streams.applier.apply import Applier
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running
 from tests.harness.wire import decoder, event, new_id, outcomes, publish, read_topic, wait_for_results
@@ -74,7 +75,7 @@ class Log:
     """One partition of commands, applied without Kafka."""
 
     def __init__(self, connection: Connection) -> None:
-        self.transaction = BatchTransaction(connection, consumer_group="test", topic="commands")
+        self.transaction = Applier(BatchSink(connection, consumer_group="test", topic="commands"))
         self.records: list[Record] = []
 
     def append(self, message: dict[str, Any]) -> int:
@@ -145,14 +146,14 @@ def test_a_former_owner_that_hangs_inside_a_copy_is_ended(
     connection.execute("SET lock_timeout = '6s'")
     connection.commit()
     with connect(fresh_settings, application_name="test-zombie") as zombie:
-        zombie.execute("SELECT pg_advisory_xact_lock(%s, 0)", (log.transaction._namespace,))
+        zombie.execute("SELECT pg_advisory_xact_lock(%s, 0)", (log.transaction._sink._namespace,))
         with pytest.raises(psycopg.OperationalError):
             _hang_in_copy(zombie, log)
 
 
 def _hang_in_copy(zombie: Connection, log: Log) -> None:
     with zombie.cursor() as cursor, cursor.copy("COPY customer_entities (id) FROM STDIN") as copy:
-        with pytest.raises(Retry, match="holds a partition"):
+        with pytest.raises(Retry, match="holds the lock of one"):
             log.apply(0, 1)
         assert log.apply(0, 1) == ["applied"]
         while True:
@@ -290,7 +291,7 @@ def test_two_appliers_that_race_on_one_command_id(fresh_settings: Settings) -> N
 
     def work(partition: int) -> None:
         with connect(fresh_settings, application_name="test") as connection:
-            transaction = BatchTransaction(connection, consumer_group="test", topic="commands")
+            transaction = Applier(BatchSink(connection, consumer_group="test", topic="commands"))
             record = Record(
                 "commands", partition, 0, 1_700_000_000_000, entity.encode(), orjson.dumps(message), ()
             )

@@ -12,7 +12,8 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.command import Record
 from schemas.decode import decode_record
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchSink
+from streams.applier.apply import Applier
 from tests.harness.wire import event, new_id
 
 pytestmark = pytest.mark.integration
@@ -30,7 +31,7 @@ def test_a_create_does_not_repeat_a_wrong_next_interaction(
 ) -> None:
     entity, early, late, done = (new_id() for _ in range(4))
     with connect(fresh_settings, application_name="test") as connection:
-        transaction = BatchTransaction(connection, consumer_group="g", topic="commands")
+        transaction = Applier(BatchSink(connection, consumer_group="g", topic="commands"))
         offset = 0
 
         def apply(*messages: dict[str, Any]) -> list[Any]:

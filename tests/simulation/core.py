@@ -17,7 +17,8 @@ from runtime.postgres import Connection
 from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.instants import format_instant
-from sinks.transaction import BatchTransaction
+from sinks.batch import BatchSink
+from streams.applier.apply import Applier
 
 GROUP, TOPIC = "simulation", "commands"
 
@@ -36,7 +37,7 @@ class Core:
         row = connection.execute("SELECT max(next_offset) FROM consumed_offsets").fetchone()
         connection.commit()
         self.position = int(row[0] or 0) if row else 0
-        self._apply = BatchTransaction(connection, consumer_group=GROUP, topic=TOPIC).apply
+        self._apply = Applier(BatchSink(connection, consumer_group=GROUP, topic=TOPIC)).apply
 
     def carry_out(
         self, records: list[tuple[str, bytes, list[tuple[str, str | bytes | None]]]], now: datetime

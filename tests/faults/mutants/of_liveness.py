@@ -16,9 +16,9 @@ _READER = "test:tests/unit/streams/test_hand_over.py"
 
 @mutant("a failed rebalance callback is passed over", f"{_READER}::test_a_failed_callback_ends_the_reader")
 def callback_failure_passed_over() -> None:
-    from streams.applier.consumer import Reader
+    from streams.applier.ownership import Ownership
 
-    Reader._raise_failure = lambda self: None
+    Ownership.raise_failure = lambda self: None
 
 
 @mutant(
@@ -38,12 +38,12 @@ def added_partitions_not_waited_for() -> None:
 def stored_results_position_ignored() -> None:
     from streams.applier import start_offsets
 
-    real = start_offsets.start_of
+    real = start_offsets.start_offset
 
-    def start_of(partition: int, ends: Any, stored: Any, *rest: Any) -> Any:
+    def start_offset(partition: int, ends: Any, stored: Any, *rest: Any) -> Any:
         return real(partition, ends, stored and replace(stored, results_offset=0), *rest)
 
-    start_offsets.start_of = start_of
+    start_offsets.start_offset = start_offset
 
 
 @mutant(
@@ -53,8 +53,8 @@ def stored_results_position_ignored() -> None:
 def topic_id_ignored() -> None:
     from streams.applier import start_offsets
 
-    real = start_offsets.start_of
-    start_offsets.start_of = lambda partition, ends, stored, committed, topic=None: real(
+    real = start_offsets.start_offset
+    start_offsets.start_offset = lambda partition, ends, stored, committed, topic=None: real(
         partition, ends, stored, committed
     )
 

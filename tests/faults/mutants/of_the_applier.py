@@ -24,14 +24,14 @@ def _start_at_committed() -> None:
 
 
 def _ignore_starts() -> None:
-    from sinks.transaction import BatchTransaction
+    from streams.applier.apply import Applier
 
-    real = BatchTransaction.apply
+    real = Applier.apply
 
     def apply(self: Any, commands: Any, starts: Any, results: Any) -> Any:
         return real(self, commands, dict.fromkeys(starts, 0), results)
 
-    BatchTransaction.apply = apply
+    Applier.apply = apply
 
 
 @mutant("offsets are committed to Kafka before the database commit", APPLIER_KILLED)
@@ -43,9 +43,10 @@ def offset_commit_before_database_commit() -> None:
     real = Reader._deliver
 
     def deliver(self: Any, messages: Any) -> None:
+        topic = self._ownership._topic
         ends = {message.partition(): message.offset() + 1 for message in messages if not message.error()}
         self.consumer.commit(
-            offsets=[TopicPartition(self._topic, partition, end) for partition, end in ends.items()],
+            offsets=[TopicPartition(topic, partition, end) for partition, end in ends.items()],
             asynchronous=False,
         )
         real(self, messages)
@@ -62,39 +63,39 @@ def no_seek_on_assignment() -> None:
 
 @mutant("the watermark is not written")
 def watermark_not_written() -> None:
-    from sinks import transaction
+    from sinks import batch
 
-    transaction._ADVANCE_SQL = "SELECT %s::text, %s::text, %s::int[], %s::bigint[], %s::bigint[]"
+    batch._ADVANCE_SQL = "SELECT %s::text, %s::text, %s::int[], %s::bigint[], %s::bigint[]"
 
 
 @mutant("the watermark is written one record too far")
 def watermark_too_far() -> None:
-    from sinks import transaction
+    from sinks import batch
 
-    far = transaction._ADVANCE_SQL.replace("w.partition, w.next_offset,", "w.partition, w.next_offset + 1,")
-    assert far != transaction._ADVANCE_SQL
-    transaction._ADVANCE_SQL = far
+    far = batch._ADVANCE_SQL.replace("w.partition, w.next_offset,", "w.partition, w.next_offset + 1,")
+    assert far != batch._ADVANCE_SQL
+    batch._ADVANCE_SQL = far
 
 
 @mutant("the log is not asked whether a command was carried out before")
 def log_lookup_dropped() -> None:
     from sinks import load
 
-    real = load._take_log
+    real = load._read_log
 
     def take_log(world: Any, rows: Any) -> None:
         real(world, rows)
         world.log.clear()
 
-    load._take_log = take_log
+    load._read_log = take_log
 
 
 @mutant("the partition's lock is not taken", f"{_FENCE}::test_a_second_owner_waits_for_the_partition")
 def partition_lock_dropped() -> None:
-    from sinks import transaction
+    from sinks import batch
 
-    assert "pg_advisory_xact_lock" in transaction._LOCK_SQL
-    transaction._LOCK_SQL = "SELECT %s::int, %s::int[], %s::int"
+    assert "pg_advisory_xact_lock" in batch._LOCK_SQL
+    batch._LOCK_SQL = "SELECT %s::int, %s::int[], %s::int"
 
 
 @mutant(
@@ -106,26 +107,31 @@ def start_check_dropped() -> None:
 
 @mutant("the batch is folded from its end to its beginning")
 def batch_folded_backwards() -> None:
-    from sinks import transaction
+    from streams.applier import apply as applier
 
-    real = transaction.fold
+    real = applier.fold
 
-    def fold(world: Any, commands: Any) -> Any:
-        return list(reversed(real(world, list(reversed(commands)))))
+    def fold(work: Any, commands: Any) -> Any:
+        return list(reversed(real(work, list(reversed(commands)))))
 
-    transaction.fold = fold
+    applier.fold = fold
 
 
 @mutant("results are published before the database commit", APPLIER_RESTARTED)
 def results_before_commit() -> None:
-    from sinks.transaction import BatchTransaction
+    from contextlib import contextmanager
 
-    def apply(self: Any, commands: Any, starts: Any, results: Any) -> Any:
+    from sinks.batch import BatchSink
+
+    @contextmanager
+    def transaction(self: Any, commands: Any, starts: Any, results: Any, *, few: bool = False) -> Any:
         self._connection.commit()  # of the batch before, whose results are out by now
         self._connection.execute("BEGIN")
-        return self._apply(commands, starts, results)
+        batch = self._fence(commands, starts, prefetch=False)
+        yield batch
+        self._advance(batch, results)
 
-    BatchTransaction.apply = apply
+    BatchSink.transaction = transaction
 
 
 @mutant("the group's offsets are not part of the results' transaction", APPLIER_RESTARTED)
@@ -148,9 +154,9 @@ def results_without_offsets() -> None:
 
 @mutant("a result lost between commit and publishing is not published again", RESULTS_KILLED)
 def results_not_repeated() -> None:
-    from sinks import transaction
+    from streams.applier import apply as applier
 
-    transaction._known_outcomes = lambda _connection, _commands: []
+    applier._known_outcomes = lambda _batch, _commands: []
 
 
 def _produce(change: Any) -> None:

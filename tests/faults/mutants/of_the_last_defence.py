@@ -23,9 +23,10 @@ _PAUSES = "test:tests/unit/connectors/test_exchange.py::test_retry_after_is_read
 
 
 def _blame_no_command() -> None:
-    from sinks import transaction
+    from sinks import batch
+    from streams.applier import apply as applier
 
-    transaction._blames_a_command = lambda _error: False
+    applier.may_blame_a_command = batch.may_blame_a_command = lambda _error: False
 
 
 @mutant("an id with a line feed reaches the database, and the batch is not halved", _PATTERNS)

@@ -180,8 +180,8 @@ def test_a_failed_rebalance_blames_no_record(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(some._careful, "given_up", lambda group: forgiven.append(group[0].offset()))
 
     def take(_messages: list[Any], *_: Any) -> None:
-        some._failure = Stop("a rebalance could not wait")
-        some._raise_failure()
+        some._ownership.failure = Stop("a rebalance could not wait")
+        some._ownership.raise_failure()
 
     monkeypatch.setattr(some, "_take", lambda messages, *rest: take(messages) if messages else None)
     messages: list[Any] = [At(10)]

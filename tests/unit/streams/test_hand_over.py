@@ -12,6 +12,7 @@ from confluent_kafka import TopicPartition
 from runtime.settings import Settings
 from schemas.errors import Stop
 from streams.applier import consumer as reader_module
+from streams.applier import ownership
 from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.consumer import Reader
 from streams.heartbeat import Heartbeat
@@ -64,7 +65,7 @@ def test_a_revocation_pushes_the_batch_that_waits_for_room(consumer: IdleConsume
     reader = _reader(in_flight, batches)
     in_flight.depart()
     batches.put(_batch())  # the writer is busy with it
-    consumer.on_poll = lambda: reader._revoked(consumer, [])  # type: ignore[arg-type]
+    consumer.on_poll = lambda: reader._ownership.revoked(consumer, [])  # type: ignore[arg-type]
     landed: list[Batch] = []
 
     def writer() -> None:
@@ -97,7 +98,7 @@ def test_a_lost_ownership_voids_the_batch_that_waits_for_room(consumer: IdleCons
     in_flight, batches = InFlight(), BatchQueue(1)
     reader = _reader(in_flight, batches)
     batches.put(_batch())
-    consumer.on_poll = lambda: reader._lost(consumer, [])  # type: ignore[arg-type]
+    consumer.on_poll = lambda: reader._ownership.lost(consumer, [])  # type: ignore[arg-type]
     reader._enqueue(_batch())
     assert in_flight.empty()
     assert len(batches.take(0)) == 1
@@ -106,14 +107,14 @@ def test_a_lost_ownership_voids_the_batch_that_waits_for_room(consumer: IdleCons
 def test_what_could_not_land_is_not_waited_for_twice(
     consumer: IdleConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "_DRAIN_SECONDS", 0.2)
+    monkeypatch.setattr(ownership, "DRAIN_SECONDS", 0.2)
     in_flight = InFlight()
     reader = _reader(in_flight, BatchQueue(1))
     in_flight.depart()
     with pytest.raises(Stop, match="rebalance could not wait"):
-        reader._revoked(consumer, [])  # type: ignore[arg-type]
+        reader._ownership.revoked(consumer, [])  # type: ignore[arg-type]
     began = time.monotonic()
-    reader._revoked(consumer, [TopicPartition("t", 0)])  # type: ignore[arg-type]
+    reader._ownership.revoked(consumer, [TopicPartition("t", 0)])  # type: ignore[arg-type]
     assert time.monotonic() - began < 0.2
     assert len(consumer.unassigned) == 1
 
@@ -140,8 +141,8 @@ def test_a_failed_callback_ends_the_reader(consumer: IdleConsumer, monkeypatch: 
     def fails(*_: object) -> None:
         raise Stop("the broker refuses")
 
-    monkeypatch.setattr(reader._starts, "find", fails)
-    callback = reader._kept(reader._assigned)
+    monkeypatch.setattr(reader._ownership._starts, "find", fails)
+    callback = reader._ownership.kept(reader._ownership.assigned)
     callback(consumer, [TopicPartition("t", 0)])  # type: ignore[arg-type]
     with pytest.raises(Stop, match="the broker refuses"):
         reader._idle(0.0)

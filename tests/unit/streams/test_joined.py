@@ -45,7 +45,7 @@ def _run(in_flight: InFlight, batches: list[Batch], wanted: int) -> tuple[Noting
         assert waiting.put(batch, 0)
     writer = Writer(Settings(), lambda _: b"", in_flight, waiting, applied, Heartbeat(), stop)
     noting = Noting(stop, wanted)
-    writer._transaction = noting  # type: ignore[assignment]
+    writer._applier = noting  # type: ignore[assignment]
     done: list[Batch] = []
 
     def publisher() -> None:

@@ -46,7 +46,7 @@ def test_pieces_grow_smaller_until_they_go_through() -> None:
         Settings(), lambda _: b"", InFlight(), BatchQueue(10), BatchQueue(10), Heartbeat(), threading.Event()
     )
     slow = Slow()
-    writer._transaction = slow  # type: ignore[assignment]
+    writer._applier = slow  # type: ignore[assignment]
     assert writer._commit(batch)
     assert slow.refused == [5, 3]
     assert slow.applied == [([10, 5], {0: 9, 1: 5}), ([11, 13], {0: 11}), ([6], {1: 6})]

@@ -139,15 +139,15 @@ def test_results_that_are_known_already_wait_for_company(monkeypatch: pytest.Mon
     publisher = _publisher(InFlight(), FakeProducer(FakeClient()), monkeypatch)
     known, also_known, awaited, later = (_batch(number) for number in range(4))
     monkeypatch.setattr(
-        "streams.applier.publisher.all_told", lambda of: of in (known.decisions, also_known.decisions)
+        "streams.applier.publisher.all_notified", lambda of: of in (known.decisions, also_known.decisions)
     )
     for batch in (also_known, awaited):
         publisher._applied.put(batch)
-    assert publisher._more([known]) == [also_known, awaited]
+    assert publisher._linger([known]) == [also_known, awaited]
     publisher._applied.put(later)
-    assert publisher._more([awaited]) == [], "somebody waits for it"
-    assert publisher._more([known]) == [later]
-    assert publisher._more([known]) == [], "nothing came for a moment"
+    assert publisher._linger([awaited]) == [], "a caller waits for it"
+    assert publisher._linger([known]) == [later]
+    assert publisher._linger([known]) == [], "nothing came for a moment"
 
 
 class Picky(FakeClient):

@@ -1,4 +1,4 @@
-"""Limit on isolated records: a few bad ones are set aside, a broken deployment ends the process."""
+"""Limit on isolated records: a few are set aside, a broken deployment ends the process."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Final
 
 from schemas.errors import Stop
 
-#: Isolated records in a row, none in between carried out, that end the process.
+#: Consecutive isolated records that end the process.
 MOST_IN_A_ROW: Final = 100
-#: Share of the recent records, above the same number, that ends it.
+#: Share of the recent records that ends it, once more than the same number are isolated.
 MOST_SHARE: Final = 0.5
 _RECENT: Final = 1_000
 
@@ -18,8 +18,8 @@ _RECENT: Final = 1_000
 class IsolationLimit:
     """Counts isolated records among all (compare arroyo's ``DlqLimit``: a ratio and a consecutive count).
 
-    Hazard: a failure that strikes every record is no record's fault. Setting them aside one by one would
-    empty the topic into the dead letters.
+    Hazard: a failure on every record is no record's fault. To isolate them one by one would drain the topic
+    into the dead letters.
     """
 
     in_a_row: int = 0
@@ -27,7 +27,7 @@ class IsolationLimit:
     seen: int = 0
 
     def passed(self, records: int) -> None:
-        """Note records that were handled as they should be."""
+        """Note records that did not fail."""
         if records:
             self.in_a_row = 0
             self._saw(records)
@@ -45,16 +45,16 @@ class IsolationLimit:
             raise Stop(
                 f"{self.isolated} of the last {self.seen} records failed (the newest by"
                 f" {type(error).__name__}); this looks like a broken deployment, not like bad records."
-                " Nothing of the present batch was stored. See docs/operations.md, Getting past one record"
+                " Nothing of the current batch was stored. See docs/operations.md, Getting past one record"
             ) from error
 
     def copy(self) -> IsolationLimit:
-        """Counts to go on from, for a batch that may be rolled back."""
+        """Copy the counts, for a batch that may be rolled back."""
         return replace(self)
 
     def _saw(self, records: int) -> None:
         self.seen += records
         if self.seen > _RECENT:
-            # Older records count for less and less.
+            # Older records count less and less.
             self.isolated = self.isolated * _RECENT // self.seen
             self.seen = _RECENT

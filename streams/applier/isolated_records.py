@@ -1,13 +1,13 @@
-"""Isolated records: ones on which the pipeline itself failed, answered and set aside as dead letters."""
+"""Records on which the pipeline itself failed: rejected, and set aside as dead letters."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Final
 
-import psycopg
 import structlog
 
+from runtime.postgres import sqlstate_of
 from schemas.command import Command, PartialEnvelope, Record, Refused
 from schemas.errors import Reject
 
@@ -20,13 +20,14 @@ def reference(record: Record) -> str:
 
 
 def isolation(record: Record, error: BaseException | None) -> Reject:
-    """The rejection of a record on which the pipeline failed.
+    """Make the rejection of a record on which the pipeline failed.
 
-    It names the class of the error and the SQLSTATE, never its message: that may quote customers' text.
+    It names the class of the error and the SQLSTATE, never its message, which may quote customer text.
 
     :param error: ``None`` when the cause is known elsewhere.
     """
-    state = f", SQLSTATE {error.sqlstate}" if isinstance(error, psycopg.Error) and error.sqlstate else ""
+    sqlstate = sqlstate_of(error)
+    state = f", SQLSTATE {sqlstate}" if sqlstate else ""
     cause = f" ({type(error).__name__}{state})" if error is not None else ""
     return Reject(
         "internal_error",
@@ -37,14 +38,14 @@ def isolation(record: Record, error: BaseException | None) -> Reject:
 
 
 def log_isolated(record: Record, stage: str, error: BaseException | None) -> None:
-    """Write the log line of an isolated record: its place, and the class of the error alone."""
+    """Log an isolated record: its place, and the class of the error."""
     _log.error(
         "applier.isolated",
         stage=stage,
         partition=record.partition,
         offset=record.offset,
         error=type(error).__name__ if error is not None else None,
-        sqlstate=error.sqlstate if isinstance(error, psycopg.Error) else None,
+        sqlstate=sqlstate_of(error),
         reference=reference(record),
     )
 
@@ -52,7 +53,7 @@ def log_isolated(record: Record, stage: str, error: BaseException | None) -> Non
 def refuse_as_poison(
     command: Command | Refused, error: BaseException | None, *, bare: bool = False
 ) -> Refused:
-    """The command as a refusal that goes to the dead letters, its id left free for a replay.
+    """Turn a command into a refusal that goes to the dead letters; its id stays free for a replay.
 
     :param error: ``None`` when the reason is already in the command log.
     :param bare: without the attributes: one of them may be what cannot be stored.
