@@ -13,7 +13,7 @@ UV_LINE := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
 # What is left to chance is new in each run, and printed, unless it is given.
 NEW_SEED := INTERACTIONS_CHAOS_SEED=$${INTERACTIONS_CHAOS_SEED:-$$(date +%s)}
 
-.PHONY: help setup demo up down test test-long pythons contract faults chaos simulate recovery soak fuzz mutants bench lint format
+.PHONY: help setup demo up down test test-long pythons contract release-check release-freeze faults chaos simulate recovery soak fuzz mutants bench lint format
 
 help: ## Show what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -56,6 +56,12 @@ pythons: $(STAMP) ## Run the unit ring on every other Python of this machine (3.
 
 contract: $(STAMP) ## Thousands of requests from the OpenAPI document: every answer is one it documents
 	@INTERACTIONS_CONTRACT_CASES=$(or $(CASES),130) $(BIN)/pytest tests/integration/api/test_conformance.py
+
+release-check: $(STAMP) ## Compare Avro, AsyncAPI and OpenAPI with every released version
+	@$(BIN)/python -m tests.contract.release
+
+release-freeze: $(STAMP) ## Freeze the contract as that of a released version (VERSION=1.2.3)
+	@$(BIN)/python -m tests.contract.release --freeze $(or $(VERSION),$(error give the version: make release-freeze VERSION=1.2.3))
 
 faults: $(STAMP) ## Run the short ring of faults: some minutes
 	@$(NEW_SEED) $(BIN)/pytest -m chaos -s tests/faults

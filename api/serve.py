@@ -14,10 +14,9 @@ from fastapi import FastAPI
 from api.app import make_app
 from api.http_protocol import protocol_with_deadline
 from runtime.gateway_settings import GatewaySettings, read_gateway_settings
-from runtime.http_server import KEEP_ALIVE_SECONDS
 from runtime.logs import configure_logging
 from runtime.readiness import announce_ready
-from runtime.settings import Settings
+from runtime.settings import KEEP_ALIVE_SECONDS, Settings
 from runtime.supervised_thread import thread_failure
 from schemas.errors import Stop
 

@@ -13,9 +13,9 @@ from rich.console import Console
 from cli.role_health import not_ready
 from cli.stack_view import process_table
 from cli.sync_stalls import read_sync_stalls
+from runtime.health import Stall
 from runtime.running_stack import RunningStack, read_running_stack
 from runtime.settings import Settings, load_settings, read_settings
-from runtime.stalls import Stall
 
 EXAMPLES = """
 [bold]Examples[/bold]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from runtime.health import Stall
 from runtime.settings import Settings
-from runtime.stalls import Stall
 
 
 def read_sync_stalls(settings: Settings) -> list[Stall]:

@@ -1,4 +1,4 @@
-"""The rules: what becomes of one command in the world as it is. Pure: no clock, no chance, no I/O."""
+"""The rules: decide commands against a unit of work. Pure: no clock, no randomness, no I/O."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from domain.update import update
 from schemas.command import Command, Refused
 from schemas.errors import Reject
 
-#: Command type → its rule, called with the world, the command and its data.
+#: Command type → its rule, called with the unit of work, the command and its data.
 HANDLERS: Final[dict[str, Callable[[UnitOfWork, Command, Any], Decision]]] = {
     "customers.entity.upsert": upsert_entity,
     "customers.deal.upsert": upsert_deal,
@@ -39,7 +39,7 @@ HANDLERS: Final[dict[str, Callable[[UnitOfWork, Command, Any], Decision]]] = {
 
 
 def decide(work: UnitOfWork, command: Command | Refused) -> Decision:
-    """What becomes of one command; the world is read, never changed."""
+    """Decide one command; the unit of work is read, not changed."""
     entry = work.log.get(log_identity(command))
     if entry is not None:
         return repeated(command, entry)
@@ -49,11 +49,11 @@ def decide(work: UnitOfWork, command: Command | Refused) -> Decision:
         decision = HANDLERS[command.envelope.type](work, command, command.payload)
     except Reject as rejection:
         return rejected(command, rejection, logged=not command.validate_only)
-    return _only_validated(decision) if command.validate_only else decision
+    return _dry_run(decision) if command.validate_only else decision
 
 
 def fold(work: UnitOfWork, commands: Iterable[Command | Refused]) -> list[Decision]:
-    """Decide and apply commands in their order; the world then holds what must be stored."""
+    """Decide and apply commands in order; the unit of work then holds the changes to store."""
     decisions = []
     for command in commands:
         decision = decide(work, command)
@@ -62,8 +62,8 @@ def fold(work: UnitOfWork, commands: Iterable[Command | Refused]) -> list[Decisi
     return decisions
 
 
-def _only_validated(decision: Decision) -> Decision:
-    """What would happen, with nothing of it happening."""
+def _dry_run(decision: Decision) -> Decision:
+    """Strip a decision to its outcome: nothing is stored, logged or published as an event."""
     return Decision(
         command=decision.command,
         outcome=decision.outcome,

@@ -1,4 +1,4 @@
-"""What the rules decided on one command: its outcome, and every row and event that follows."""
+"""Decision on one command: its outcome, and every row and event that results from it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from schemas.value_class import value_class
 
 @value_class(slots=True, frozen=True, kw_only=True)
 class Decision:
-    """The fate of one command.
+    """Outcome of one command, with the changes to store.
 
-    :param result: the result's value, ready for JSON (``schemas.outcomes.Result`` without the
-        command's place in the log, which the applier adds).
+    :param result: value of the result record, ready for JSON (``schemas.outcomes.Result`` without the
+        command's topic, partition and offset, which the applier adds).
     :param undo: the undo image for the command log (see ``domain.undo``).
-    :param entity_version: the entity's version after the command.
-    :param logged: whether the command gets a row in the command log; not so for ``duplicate``, for an
-        idempotency conflict, for ``validateOnly`` and for a record that was carried out before.
-    :param interaction: the new state to store; ``removed``: the id of an interaction to delete.
-    :param type_entry: a dictionary entry to store; ``strict``: the dictionary's new strictness.
-    :param relabeled: the code of a type whose label, icon or colour changed: entities that show it
-        need ``recompute_next``.
-    :param flag: a feature flag of the tenant and its new value.
+    :param entity_version: version of the entity after the command.
+    :param logged: the command gets a row in the command log. False for ``duplicate``, an idempotency
+        conflict, ``validateOnly``, and a record that was already applied.
+    :param interaction: new state to store; ``removed``: id of an interaction to delete.
+    :param type_entry: dictionary entry to store; ``strict``: new strictness of the dictionary.
+    :param relabeled: code of a type whose label, icon or colour changed: entities that show it need
+        ``recompute_next``.
+    :param flag: feature flag of the tenant and its new value.
     """
 
     command: Command | Refused

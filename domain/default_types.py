@@ -1,4 +1,4 @@
-"""The interaction types that every tenant and organization starts with."""
+"""Default interaction types of every tenant and organization."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interaction types of one tenant and organization: open (unknown ones are added) or strict."""
+"""Dictionary of interaction types per tenant and organization: open (unknown types are added) or strict."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from schemas.payloads import InteractionTypeUpsert
 
 
 def resolve_type(work: UnitOfWork, command: Command, code: str) -> TypeEntry | None:
-    """The entry to add so that the type has one; ``None`` when it has one already.
+    """Resolve an interaction type in the command's dictionary.
 
-    :raises Reject: ``unknown_interaction_type`` in a strict dictionary.
+    :returns: the entry that the command must add, or ``None`` when the dictionary has the type.
+    :raises Reject: ``unknown_interaction_type``: the dictionary is strict and does not have the type.
     """
     scope = command.envelope.tenant_id, command.envelope.organization_id
     entry = work.type_entry(scope, code)
@@ -23,35 +24,35 @@ def resolve_type(work: UnitOfWork, command: Command, code: str) -> TypeEntry | N
         if work.dictionaries[scope].strict if scope in work.dictionaries else False:
             raise Reject(
                 "unknown_interaction_type",
-                "the dictionary is strict and has no such type; add it with interaction_type.upsert first",
+                "the strict dictionary does not have this type; add it with interaction_type.upsert first",
                 pointer="/interactionType",
                 status=422,
             )
         return TypeEntry(code=code, label=humanised(code))
     dictionary = work.dictionaries.get(scope)
     if dictionary is not None and code not in dictionary.entries:
-        return entry  # a default that this scope has no row of yet
+        return entry  # a default type without a row in this scope yet
     return None
 
 
 def humanised(code: str) -> str:
-    """A label made of a code: ``follow_up_call`` is ``Follow up call``."""
+    """Derive a label from a code: ``follow_up_call`` → ``Follow up call``."""
     text = code.replace("_", " ").strip()
     return text[:1].upper() + text[1:] if text else code
 
 
 def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpsert) -> Decision:
-    """Add or change an entry, and close or open the dictionary; fields not given keep their value.
+    """Add or change an entry, and make the dictionary strict or open; omitted fields keep their value.
 
-    An explicit null empties ``icon`` or ``color``; for the others it means "not given".
+    An explicit null clears ``icon`` or ``color``; for the other fields it means "not given".
 
-    :raises Reject: ``expected_version_not_supported`` (an entry has no version: only 0, for "not there
+    :raises Reject: ``expected_version_not_supported`` (an entry has no version; only 0, "does not exist
         yet", can be expected), ``version_conflict``.
     """
     if command.expected_version:
         raise Reject(
             "expected_version_not_supported",
-            "a dictionary entry has no version; only 0 can be expected: there is no such entry yet",
+            "a dictionary entry has no version; expectedVersion can only be 0 (the entry does not exist yet)",
             pointer="/expectedVersion",
         )
     scope = command.envelope.tenant_id, command.envelope.organization_id
@@ -59,7 +60,10 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
     known = work.type_entry(scope, payload.interaction_type)
     if command.expected_version == 0 and known is not None:
         raise Reject(
-            "version_conflict", "the dictionary has this type already", pointer="/expectedVersion", status=409
+            "version_conflict",
+            "expectedVersion is 0, but the dictionary already has this type",
+            pointer="/expectedVersion",
+            status=409,
         )
     old = known or TypeEntry(code=payload.interaction_type, label=humanised(payload.interaction_type))
     given = payload.model_fields_set
@@ -75,7 +79,7 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
     entry = new if known is None or new != known else None
     if entry is None and strict is None:
         return no_op(command, None, None)
-    shown_otherwise = known is not None and (new.label, new.icon, new.color) != (
+    appearance_changed = known is not None and (new.label, new.icon, new.color) != (
         known.label,
         known.icon,
         known.color,
@@ -86,5 +90,5 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
         result=result(command, "applied", invalidates=cache_tags.of_relabel(*scope)),
         type_entry=entry,
         strict=strict,
-        relabeled=new.code if shown_otherwise else None,
+        relabeled=new.code if appearance_changed else None,
     )

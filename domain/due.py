@@ -1,4 +1,4 @@
-"""Due and overdue: a schedule is announced once, until it is armed anew."""
+"""Due and overdue: each schedule is announced once, until its timers are reset."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ from schemas.command import Command
 from schemas.events import DUE, OVERDUE
 from schemas.payloads import InteractionMarkDue
 
-#: How far the database's clock, by which the timers go, may be ahead of the broker's.
-_CLOCKS_APART: Final = timedelta(minutes=5)
+#: Tolerated lead of the database's clock, which drives the timers, over the broker's.
+_MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
 _PHASES: Final = {"due": (1, DUE), "overdue": (2, OVERDUE)}
 
 
 def mark_due(work: UnitOfWork, command: Command, payload: InteractionMarkDue) -> Decision:
-    """Announce a schedule, if the timer's view of it is still true; else nothing happens.
+    """Announce that a schedule is due or overdue; a ``no_op`` with a warning if the schedule has changed.
 
-    The entity's version grows, the interaction's does not: nobody edited it.
+    The entity's version increases. The interaction's version does not, because no user edited it.
     """
     row = work.interactions.get(payload.id)
     entity = work.entities.get(command.envelope.entity_id)
     if row is None or entity is None or not in_scope(row, command) or row.entity_id != entity.id:
-        return no_op(command, None, None, warning("not_armed", "the interaction is gone", "id"))
+        return no_op(command, None, None, warning("not_armed", "the interaction does not exist", "id"))
     check_version(command.expected_version, row.version)
     phase, event_type = _PHASES[payload.phase]
     if row.status != "planned" or row.schedule_version != payload.schedule_version or row.due_phase >= phase:
-        return no_op(command, entity, row, warning("not_armed", "the schedule changed or was announced"))
-    if row.scheduled_at is None or row.scheduled_at - command.appended_at > _CLOCKS_APART:
-        return no_op(command, entity, row, warning("not_armed", "the scheduled moment has not come"))
+        return no_op(
+            command, entity, row, warning("not_armed", "the schedule changed or was already announced")
+        )
+    if row.scheduled_at is None or row.scheduled_at - command.appended_at > _MAX_CLOCK_SKEW:
+        return no_op(command, entity, row, warning("not_armed", "the scheduled time has not been reached"))
     return apply_transition(
         work,
         command,
@@ -49,6 +51,6 @@ def mark_due(work: UnitOfWork, command: Command, payload: InteractionMarkDue) ->
 
 
 def reset_timers(changes: dict[str, Any], version: int) -> None:
-    """Arm the timers anew: a new schedule, or the old one of an interaction that is planned again."""
+    """Reset the timers, for a changed schedule or an interaction that becomes planned again."""
     changes["schedule_version"] = version
     changes["due_phase"] = 0

@@ -1,4 +1,4 @@
-"""People, companies and their deals: only what interactions need to know of them."""
+"""People, companies and their deals, as far as interactions need them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from domain.decision import Decision
-from domain.lookup import check_free_id, entity_of
+from domain.lookup import check_id_available, require_entity
 from domain.model import Deal, Entity
 from domain.outcome import check_version, no_op, result
 from domain.unit_of_work import UnitOfWork
@@ -17,10 +17,10 @@ from schemas.payloads import DealUpsert, EntityUpsert, Payload
 
 
 def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> Decision:
-    """Add a person or company, or change it; fields not given keep their value.
+    """Add or change a person or company; omitted fields keep their value.
 
     :raises Reject: ``id_not_available``, ``version_conflict`` (against the entity's version),
-        ``validation_failed`` (a new one without a name).
+        ``validation_failed`` (a new entity without a name).
     """
     stored = work.entities.get(payload.id)
     changes: dict[str, Any] = {**payload.changes(), "kind": payload.kind}
@@ -37,7 +37,7 @@ def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> 
             **changes,
         )
     else:
-        check_free_id(stored, command)
+        check_id_available(stored, command)
         check_version(command.expected_version, stored.entity_version)
         changes = {name: value for name, value in changes.items() if getattr(stored, name) != value}
         if not changes:
@@ -63,12 +63,12 @@ def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> 
 
 
 def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Decision:
-    """Add a deal of an entity, or change it; fields not given are kept. The entity stays as it is.
+    """Add or change a deal of an entity; omitted fields keep their value. The entity is unchanged.
 
     :raises Reject: ``entity_not_found``, ``id_not_available``, ``entity_mismatch``, ``version_conflict``
-        (against the deal's version), ``validation_failed`` (a new one without a title).
+        (against the deal's version), ``validation_failed`` (a new deal without a title).
     """
-    entity = entity_of(work, command)
+    entity = require_entity(work, command)
     stored = work.deals.get(payload.id)
     if stored is None:
         check_version(command.expected_version, 0)
@@ -84,11 +84,11 @@ def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Deci
             updated_at=command.appended_at,
         )
     else:
-        check_free_id(stored, command)
+        check_id_available(stored, command)
         if stored.entity_id != entity.id:
             raise Reject(
                 "entity_mismatch",
-                "the deal belongs to another entity; use that entity's id as entityid and as the key",
+                "the deal belongs to another entity; use that entity's id as entityid and record key",
                 pointer="/id",
                 status=409,
             )
@@ -116,7 +116,10 @@ def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Deci
 
 
 def _check_complete(payload: Payload) -> None:
-    """Refuse to add something without what a new one must have."""
+    """Check that a new row has all required fields.
+
+    :raises Reject: ``validation_failed``.
+    """
     missing = payload.missing_when_new()
     if missing:
         raise Reject(

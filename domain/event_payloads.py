@@ -1,4 +1,4 @@
-"""The values of events and their snapshots as plain dicts (``schemas.events`` describes them)."""
+"""Values of events and their snapshots as plain dicts, described by ``schemas.events``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.instants import format_instant
 
 
 def snapshot(row: Interaction) -> dict[str, Any]:
-    """The API's shape of an interaction (``schemas.events.InteractionSnapshot``)."""
+    """Interaction in its API form (``schemas.events.InteractionSnapshot``)."""
     scheduled_at, occurred_at = row.scheduled_at, row.occurred_at
     return {
         "id": row.id,
@@ -39,7 +39,7 @@ def snapshot(row: Interaction) -> dict[str, Any]:
 
 
 def next_snapshot(projection: NextInteraction | None) -> dict[str, Any] | None:
-    """``schemas.events.NextInteractionSnapshot``, or nothing."""
+    """Next interaction in its API form (``schemas.events.NextInteractionSnapshot``)."""
     if projection is None:
         return None
     return {
@@ -61,7 +61,7 @@ def lifecycle_event(
     version: int,
     entity_version: int,
 ) -> Event:
-    """The one lifecycle event of a command (``schemas.events.InteractionEvent``)."""
+    """Build the lifecycle event of a command (``schemas.events.InteractionEvent``)."""
     envelope = command.envelope
     row = after if after is not None else before
     assert row is not None
@@ -99,11 +99,11 @@ def lifecycle_event(
 
 
 def next_event(
-    command: Command, reason: str, stored: Entity, entity: Entity, following: dict[str, Any] | None
+    command: Command, reason: str, stored: Entity, entity: Entity, next_json: dict[str, Any] | None
 ) -> Event:
-    """``customers.next_interaction.updated`` (``schemas.events.NextInteractionUpdated``).
+    """Build ``customers.next_interaction.updated`` (``schemas.events.NextInteractionUpdated``).
 
-    :param following: the snapshot of the entity's next interaction.
+    :param next_json: snapshot of the entity's next interaction.
     """
     envelope = command.envelope
     projection = entity.next
@@ -123,7 +123,7 @@ def next_event(
             "recordedAt": format_instant(command.appended_at),
             "nextInteractionId": projection.interaction_id if projection is not None else None,
             "previous": next_snapshot(stored.next),
-            "next": following,
+            "next": next_json,
         },
     )
 

@@ -1,4 +1,4 @@
-"""Feature flags: set by command, so that every change is logged, answered and audited like any other."""
+"""Feature flags, set by command so that each change is logged, gets a result and is audited."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from schemas.payloads import FeatureFlagSet
 def set_flag(work: UnitOfWork, command: Command, payload: FeatureFlagSet) -> Decision:
     """Switch a flag of the command's tenant on or off.
 
-    A flag that was never set has no value to be the same as: setting it to its default is a change.
+    Setting a flag for the first time is a change, even to its default value.
 
     :raises Reject: ``expected_version_not_supported``.
     """
     if command.expected_version is not None:
-        raise Reject("expected_version_not_supported", "a flag has no version", pointer="/expectedVersion")
+        raise Reject(
+            "expected_version_not_supported", "a feature flag has no version", pointer="/expectedVersion"
+        )
     tenant = command.envelope.tenant_id
     if work.flags.get((tenant, payload.flag)) == payload.enabled:
         return no_op(command, None, None)

@@ -1,16 +1,16 @@
-"""Repair rules for legacy activities and todo links: every row becomes a create that is accepted.
+"""Conversion rules for legacy activities and todo links: every row becomes a valid create command.
 
-Old tables hold what today's limits refuse. A value is changed as little as its field allows, and the row
-stays as it was in the frozen table. The rules, for the docs and for whatever moves rows in bulk:
+The old tables hold values that today's limits reject. Each value is changed as little as its field allows.
+The legacy row itself stays unchanged in the frozen table. The rules:
 
-- a type keeps its letters, digits and ``. : _``, at most 100; one with none of them, or that a strict
-  dictionary does not have, becomes ``note``, and the body ends with a line that says the old type;
-- title and body are cut at 500 and 10,000 characters, with ``…``;
-- a colour is read as ``#RGB``, ``#RRGGBB`` or ``#RRGGBBAA``, with or without ``#``, or left out;
-  an icon of more than 100 characters is left out;
-- a deal that is not one of the customer's is left out;
-- an instant outside 1900–2199 is left out; ``createdAt`` is kept, and an update in the future counts as now;
-- the rows of an unknown customer get a placeholder that a later ``entity.upsert`` turns into the customer.
+- A type keeps its letters, digits and ``. : _``, at most 100 characters. If none remain, or a strict
+  dictionary does not have the type, it becomes ``note`` and a last line of the body names the old type.
+- Title and body are truncated to 500 and 10,000 characters, ending in ``…``.
+- A colour is read as ``#RGB``, ``#RRGGBB`` or ``#RRGGBBAA``, with or without ``#``, and otherwise dropped.
+  An icon of more than 100 characters is dropped.
+- A deal of another customer is dropped.
+- An instant outside 1900–2199 is dropped. ``createdAt`` is kept. An update in the future counts as now.
+- An unknown customer becomes a placeholder entity, which a later ``entity.upsert`` completes.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ _COLOR: Final = re.compile(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6}(?:[0-9a-fA-F]{2})?
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """Stored facts around a legacy row.
+class StoredFacts:
+    """Stored rows that a legacy row refers to.
 
-    :param customer_known: its customer is one of this tenant and organization.
-    :param deal_known: its deal is one of that customer's.
-    :param types: the codes of a strict dictionary; ``None``: new types are added.
+    :param customer_known: the customer exists in this tenant and organization.
+    :param deal_known: the deal exists and belongs to that customer.
+    :param types: codes of a strict dictionary; ``None`` when the dictionary is open.
     """
 
     customer_known: bool
@@ -46,12 +46,12 @@ class Surroundings:
     types: frozenset[str] | None
 
 
-def create_data(row: Mapping[str, Any], around: Surroundings, now: datetime) -> dict[str, Any]:
-    """The data of the ``interaction.create`` that moves a legacy row; fields without a value are left out.
+def create_data(row: Mapping[str, Any], facts: StoredFacts, now: datetime) -> dict[str, Any]:
+    """Data of the ``interaction.create`` that migrates a legacy row; fields without a value are omitted.
 
-    :param row: in the columns of ``api.queries.interaction_views``, instants aware.
+    :param row: columns of ``api.queries.interaction_views``, with aware instants.
     """
-    code, old_type = _type(row["interaction_type"], around.types)
+    code, old_type = _type(row["interaction_type"], facts.types)
     updated = _instant(row["updated_at"])
     data = {
         "id": row["id"],
@@ -62,7 +62,7 @@ def create_data(row: Mapping[str, Any], around: Surroundings, now: datetime) -> 
         "scheduledAt": _instant(row["scheduled_at"]),
         "occurredAt": _instant(row["occurred_at"]),
         "priority": row["priority"],
-        "dealId": row["deal_id"] if around.deal_known else None,
+        "dealId": row["deal_id"] if facts.deal_known else None,
         "authorUserId": row["author_user_id"],
         "appearanceIcon": _short(row["appearance_icon"]),
         "appearanceColor": _color(row["appearance_color"]),
@@ -74,18 +74,18 @@ def create_data(row: Mapping[str, Any], around: Surroundings, now: datetime) -> 
 
 
 def placeholder(entity_id: str) -> dict[str, Any]:
-    """The data of the ``entity.upsert`` for a customer of whom only an id is known."""
+    """Data of the ``entity.upsert`` for a customer of which only the id is known."""
     return {"id": entity_id, "kind": "person", "displayName": f"Unknown customer {entity_id[:8]}"}
 
 
 def placeholder_id(tenant_id: str, organization_id: str, entity_id: str) -> str:
-    """The id of a placeholder where the customer's own id is not available."""
+    """Id of a placeholder entity when the customer's own id is not available."""
     return derive_id("legacy-customer", tenant_id, organization_id, entity_id)
 
 
 def _type(text: str, known: frozenset[str] | None) -> tuple[str, str | None]:
-    """The code, and the old text if the code does not say it."""
-    # Cut before and after: compatibility forms can be longer than what they stand for.
+    """The type code, and the old text when the code does not represent it."""
+    # Truncate before and after: NFKC can lengthen a text.
     cleaned = re.sub(r"[^\w\s.:\-]+", " ", unicodedata.normalize("NFKC", text)).strip(" .:-_\t\r\n")
     for candidate in (text, cleaned):
         try:

@@ -1,10 +1,10 @@
-"""The life of an interaction: created, completed, canceled, reopened, deleted.
+"""Lifecycle of an interaction: create, complete, cancel, reopen, delete.
 
     planned ──complete──▶ done          planned ──cancel──▶ canceled
-    done, canceled ──reopen──▶ planned  any ──delete──▶ gone
+    done, canceled ──reopen──▶ planned  any ──delete──▶ deleted
 
-A change of status that is older than the known one (last-write-wins) is no error: nothing happens, with
-a warning. Any other illegal change is rejected by its name.
+A status change that is older than the stored one (last-write-wins) is a ``no_op`` with a warning. Any other
+illegal transition is rejected with its own code.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 from domain.decision import Decision
 from domain.dictionary import resolve_type
 from domain.due import reset_timers
-from domain.lookup import check_deal, check_free_id, entity_of, interaction_of
+from domain.lookup import check_deal, check_id_available, require_entity, require_interaction
 from domain.merge import merge, superseded
 from domain.model import Interaction
 from domain.outcome import check_version, no_op
@@ -33,59 +33,62 @@ from schemas.payloads import (
     InteractionReopen,
 )
 
-#: (current status, wanted status) → name and sentence of the rejection.
+#: (current status, requested status) → code and detail of the rejection.
 ILLEGAL: Final = {
-    ("done", "done"): ("already_done", "the interaction is done already"),
+    ("done", "done"): ("already_done", "the interaction is already done"),
     ("canceled", "done"): (
         "complete_canceled",
         "a canceled interaction cannot be completed; reopen it first",
     ),
-    ("canceled", "canceled"): ("already_canceled", "the interaction is canceled already"),
+    ("canceled", "canceled"): ("already_canceled", "the interaction is already canceled"),
     ("done", "canceled"): ("cancel_done", "a done interaction cannot be canceled; reopen it first"),
-    ("planned", "planned"): ("already_planned", "the interaction is planned; there is nothing to reopen"),
+    ("planned", "planned"): (
+        "already_planned",
+        "the interaction is already planned; there is nothing to reopen",
+    ),
 }
 
 
 def created_id(command: Command) -> str:
-    """The id of the interaction that a create without an id makes: the same at every retry."""
+    """Id of an interaction created without one: derived from the command id, so the same on every retry."""
     envelope = command.envelope
     return derive_id("interaction", envelope.tenant_id, envelope.organization_id, envelope.id)
 
 
 def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> Decision:
-    """Plan an interaction, or log one that happened.
+    """Plan an interaction, or record one that took place.
 
-    The version is 1, or one more than the last when the given id is a deleted interaction's. Status: as
-    given, else ``done`` when ``occurredAt`` is given, else ``planned``; what is done occurred
-    at the source timestamp unless told.
+    The version is 1, or continues from the last version when the id is that of a deleted interaction. The
+    status defaults to ``done`` when ``occurredAt`` is given and to ``planned`` otherwise. ``occurredAt`` of
+    a done interaction defaults to the source timestamp.
 
     :raises Reject: ``entity_not_found``, ``interaction_exists``, ``id_not_available``,
         ``version_conflict`` (only 0 can be expected), ``deal_not_found``, ``deal_of_other_entity``,
         ``unknown_interaction_type``.
     """
-    entity = entity_of(work, command)
+    entity = require_entity(work, command)
     identity = payload.id if payload.id is not None else created_id(command)
     existing = work.interactions.get(identity)
     if existing is not None:
-        check_free_id(existing, command)
+        check_id_available(existing, command)
         raise Reject(
             "interaction_exists",
-            "an interaction with this id exists; change it with update, or choose another id",
+            "an interaction with this id already exists; change it with update, or choose another id",
             pointer="/id",
             status=409,
         )
     check_version(command.expected_version, 0)
     if payload.deal_id is not None:
         check_deal(work, command, payload.deal_id)
-    pending = resolve_type(work, command, payload.interaction_type)
-    made, now = command.source_timestamp, command.appended_at
+    new_type = resolve_type(work, command, payload.interaction_type)
+    source_timestamp, now = command.source_timestamp, command.appended_at
     status, occurred_at = payload.status, payload.occurred_at
     if status is None:
         status = "done" if occurred_at is not None else "planned"
     if status == "done" and occurred_at is None:
-        occurred_at = made
-    # An id that was in use before goes on where its deletion left off: a version is never given twice.
-    version = work.retired.get(identity, 0) + 1
+        occurred_at = source_timestamp
+    # Invariant: a version of an id is never assigned twice, also across a deletion.
+    version = work.deleted_versions.get(identity, 0) + 1
     row = Interaction(
         id=identity,
         tenant_id=entity.tenant_id,
@@ -106,9 +109,9 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
         source=payload.source,
         version=version,
         schedule_version=version,
-        status_as_of=made,
-        scheduled_as_of=made,
-        occurred_as_of=made,
+        status_as_of=source_timestamp,
+        scheduled_as_of=source_timestamp,
+        occurred_as_of=source_timestamp,
         created_at=min(payload.created_at, now) if payload.created_at is not None else now,
         updated_at=now,
     )
@@ -121,12 +124,12 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
         event_type=CREATED,
         reason="created",
         version=version,
-        pending=pending,
+        new_type=new_type,
     )
 
 
 def complete(work: UnitOfWork, command: Command, payload: InteractionComplete) -> Decision:
-    """planned → done; it occurred when told, else at the source timestamp.
+    """planned → done; ``occurredAt`` defaults to the source timestamp.
 
     :raises Reject: ``already_done``, ``complete_canceled``, and those of ``_change_status``.
     """
@@ -146,7 +149,7 @@ def cancel(work: UnitOfWork, command: Command, payload: InteractionCancel) -> De
 
 
 def reopen(work: UnitOfWork, command: Command, payload: InteractionReopen) -> Decision:
-    """done or canceled → planned; it has not occurred any more, and its schedule is armed anew.
+    """done or canceled → planned; clear ``occurred_at`` and reset the timers.
 
     :raises Reject: ``already_planned``, and those of ``_change_status``.
     """
@@ -155,16 +158,16 @@ def reopen(work: UnitOfWork, command: Command, payload: InteractionReopen) -> De
 
 
 def delete(work: UnitOfWork, command: Command, payload: InteractionDelete) -> Decision:
-    """Remove the row for good; the deletion has a version of its own, so that versions only grow.
+    """Delete the row; the deletion gets a version of its own, so that versions only increase.
 
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``.
     """
-    row = interaction_of(work, command, payload.id)
+    row = require_interaction(work, command, payload.id)
     check_version(command.expected_version, row.version)
     return apply_transition(
         work,
         command,
-        entity_of(work, command),
+        require_entity(work, command),
         before=row,
         after=None,
         event_type=DELETED,
@@ -182,16 +185,17 @@ def _change_status(
     event_type: str,
     reason: str,
 ) -> Decision:
-    """Change the status, and what goes with it.
+    """Change the status, together with the fields that depend on it.
 
-    :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``, or an illegal
-        change by its name (``ILLEGAL``).
+    :param wanted: new values by field: ``status`` and, where it changes too, ``occurred_at``.
+    :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``, or the code of an
+        illegal transition (``ILLEGAL``).
     """
-    row = interaction_of(work, command, identity)
-    entity = entity_of(work, command)
+    row = require_interaction(work, command, identity)
+    entity = require_entity(work, command)
     check_version(command.expected_version, row.version)
     if command.source_timestamp < row.status_as_of:
-        # A stale change of status falls as a whole: its occurredAt belongs to it.
+        # A stale status change is dropped as a whole, including its occurredAt.
         return no_op(command, entity, row, superseded(row, "status"))
     illegal = ILLEGAL.get((row.status, wanted["status"]))
     if illegal is not None:

@@ -1,4 +1,4 @@
-"""Find the rows a command names, inside its own tenant and organization only."""
+"""Look up the rows that a command refers to, within its tenant and organization."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from schemas.errors import Reject
 
 
 def in_scope(row: Entity | Interaction | Deal, command: Command) -> bool:
-    """Whether the row is of the command's tenant and organization."""
+    """Return whether the row belongs to the command's tenant and organization."""
     envelope = command.envelope
     return row.tenant_id == envelope.tenant_id and row.organization_id == envelope.organization_id
 
 
-def entity_of(work: UnitOfWork, command: Command) -> Entity:
-    """The command's entity.
+def require_entity(work: UnitOfWork, command: Command) -> Entity:
+    """Look up the command's entity.
 
-    :raises Reject: ``entity_not_found``, also when it is another scope's.
+    :raises Reject: ``entity_not_found``, also for an entity of another scope.
     """
     entity = work.entities.get(command.envelope.entity_id)
     if entity is None or not in_scope(entity, command):
-        raise Reject("entity_not_found", "no such customer here; send its entity.upsert first", status=404)
+        raise Reject("entity_not_found", "unknown customer; send its entity.upsert first", status=404)
     return entity
 
 
-def interaction_of(work: UnitOfWork, command: Command, identity: str) -> Interaction:
-    """An interaction of the command's entity.
+def require_interaction(work: UnitOfWork, command: Command, identity: str) -> Interaction:
+    """Look up an interaction of the command's entity.
 
-    :raises Reject: ``interaction_not_found``, also when it is another scope's; ``entity_mismatch`` when
-        it is another entity's.
+    :raises Reject: ``interaction_not_found``, also for an interaction of another scope;
+        ``entity_mismatch`` for one of another entity.
     """
     row = work.interactions.get(identity)
     if row is None or not in_scope(row, command):
@@ -39,7 +39,7 @@ def interaction_of(work: UnitOfWork, command: Command, identity: str) -> Interac
     if row.entity_id != command.envelope.entity_id:
         raise Reject(
             "entity_mismatch",
-            "the interaction belongs to another entity; use that entity's id as entityid and as the key",
+            "the interaction belongs to another entity; use that entity's id as entityid and record key",
             pointer="/id",
             status=409,
         )
@@ -47,9 +47,9 @@ def interaction_of(work: UnitOfWork, command: Command, identity: str) -> Interac
 
 
 def check_deal(work: UnitOfWork, command: Command, deal_id: str | None) -> None:
-    """A named deal must be one of the command's entity.
+    """Check that the deal, if one is given, belongs to the command's entity.
 
-    :raises Reject: ``deal_not_found``, also when it is another scope's; ``deal_of_other_entity``.
+    :raises Reject: ``deal_not_found``, also for a deal of another scope; ``deal_of_other_entity``.
     """
     if deal_id is None:
         return
@@ -62,10 +62,10 @@ def check_deal(work: UnitOfWork, command: Command, deal_id: str | None) -> None:
         )
 
 
-def check_free_id(row: Entity | Interaction | Deal, command: Command) -> None:
-    """A given id may not be in use elsewhere.
+def check_id_available(row: Entity | Interaction | Deal, command: Command) -> None:
+    """Check that the row that already has the requested id belongs to the command's scope.
 
-    :raises Reject: ``id_not_available``: the row that has the id is another scope's.
+    :raises Reject: ``id_not_available``; it does not reveal that another scope uses the id.
     """
     if not in_scope(row, command):
         raise Reject(

@@ -1,4 +1,4 @@
-"""What the rules read and write: rows as values, and one entity's view of its interactions."""
+"""Rows and events that the rules read and write, as values."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ Outcome = Literal["applied", "rejected", "duplicate", "no_op"]
 class Interaction:
     """One row of ``customer_interactions`` (spec "CustomerInteraction").
 
-    :param version: 1 when created, one more with every applied change, its deletion included.
-    :param schedule_version: the ``version`` at which ``scheduled_at`` last changed; it arms the timers.
-    :param due_phase: 0 not due yet, 1 ``due`` was published, 2 ``overdue`` was published.
-    :param status_as_of: source timestamp of the last accepted change of ``status``; the two others
-        likewise (last-write-wins, spec "Conflict policy").
+    :param version: 1 when created; incremented by every applied change, including the deletion.
+    :param schedule_version: the ``version`` at which ``scheduled_at`` last changed; identifies the schedule
+        to the timers.
+    :param due_phase: 0: not due yet; 1: ``due`` was published; 2: ``overdue`` was published.
+    :param status_as_of: source timestamp of the last accepted change of ``status``; likewise
+        ``scheduled_as_of`` and ``occurred_as_of`` (last-write-wins, spec "Conflict policy").
     """
 
     id: str
@@ -51,7 +52,7 @@ class Interaction:
 
 @value_class(slots=True, frozen=True, kw_only=True)
 class NextInteraction:
-    """The projection ``next_interaction_*`` of one entity."""
+    """Projection columns ``next_interaction_*`` of one entity."""
 
     interaction_id: str
     at: datetime
@@ -62,7 +63,7 @@ class NextInteraction:
 
 @value_class(slots=True, frozen=True, kw_only=True)
 class LastInteraction:
-    """The projection ``last_interaction_*``: the done interaction that occurred last."""
+    """Projection columns ``last_interaction_*``: the done interaction that occurred last."""
 
     interaction_id: str
     at: datetime
@@ -73,9 +74,9 @@ class LastInteraction:
 class Entity:
     """One row of ``customer_entities``: a person or company, and its projection.
 
-    :param entity_version: one more with every applied command on the entity or its interactions.
-    :param open_count: planned interactions; ``overdue_count``: those of them whose ``overdue`` event
-        was published; ``done_count``: done interactions.
+    :param entity_version: incremented by every applied command on the entity or its interactions.
+    :param open_count: number of planned interactions; ``overdue_count``: those whose ``overdue`` event was
+        published; ``done_count``: done interactions.
     """
 
     id: str
@@ -100,7 +101,7 @@ class Entity:
 class Deal:
     """One row of ``customer_deals``.
 
-    :param version: one more with every applied change of the deal.
+    :param version: incremented by every applied change of the deal.
     """
 
     id: str
@@ -116,7 +117,7 @@ class Deal:
 
 @value_class(slots=True, frozen=True, kw_only=True)
 class TypeEntry:
-    """One row of ``interaction_types``, scoped by tenant and organization."""
+    """One row of ``interaction_types``, without its tenant and organization."""
 
     code: str
     label: str
@@ -129,7 +130,7 @@ class TypeEntry:
 class Dictionary:
     """The interaction types of one tenant and organization.
 
-    :param strict: an unknown type is rejected instead of added.
+    :param strict: reject unknown types instead of adding them.
     """
 
     strict: bool = False
@@ -138,10 +139,10 @@ class Dictionary:
 
 @value_class(slots=True, frozen=True, kw_only=True)
 class LogEntry:
-    """What the command log holds of a command that was carried out before.
+    """Entry of the command log for a command that has been decided.
 
-    :param result: the first outcome as it was published (camelCase members).
-    :param undo: the undo image, if the command can be undone (see ``domain.undo``).
+    :param result: first outcome, as published (camelCase members).
+    :param undo: undo image, if the command can be undone (see ``domain.undo``).
     """
 
     command_id: str

@@ -1,8 +1,8 @@
-"""Which interaction is next, and which was last (spec "Next interaction derivation algorithm").
+"""Derivation of the next and the last interaction (spec "Next interaction derivation algorithm").
 
-A ``Plan`` holds the interactions of one entity that are known, in derivation order. It need not know
-all: of an entity with ``m`` commands ahead, the first ``m + 1`` of each order are enough, since each
-command moves at most one interaction, so the best of the unmoved ones is always known.
+``InteractionIndex`` holds loaded interactions of one entity in derivation order. It need not hold all of
+them: for an entity with ``m`` commands in the batch, the first ``m + 1`` of each order suffice. Each command
+moves at most one interaction, so the first one that was not moved is always loaded.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from domain.model import Interaction, LastInteraction, NextInteraction, TypeEntr
 
 #: ``scheduled_at ASC, priority DESC NULLS LAST, created_at ASC, id ASC`` as one ascending key.
 NextKey = tuple[datetime, float, datetime, str]
-#: ``occurred_at, created_at, id``, ascending: the last interaction is the greatest.
+#: ``occurred_at, created_at, id``, ascending: the last interaction has the greatest key.
 LastKey = tuple[datetime, datetime, str]
 
 Key = TypeVar("Key", NextKey, LastKey)
@@ -24,23 +24,23 @@ _NO_PRIORITY: Final = float("inf")
 
 
 def next_key(row: Interaction) -> NextKey | None:
-    """The place of an interaction in derivation order; ``None`` if it is no candidate."""
+    """Sort key of an interaction in derivation order; ``None`` if it cannot be the next one."""
     if row.status != "planned" or row.scheduled_at is None:
         return None
     rank = _NO_PRIORITY if row.priority is None else -row.priority
-    # Ids are lower-case UUID texts: their order as text is their order as Postgres' uuid.
+    # Ids are lower-case UUID texts, which sort like Postgres' uuid type.
     return row.scheduled_at, rank, row.created_at, row.id
 
 
 def last_key(row: Interaction) -> LastKey | None:
-    """The place of an interaction among those that occurred; ``None`` if it is not done."""
+    """Sort key of an interaction among those that took place; ``None`` if it is not done."""
     if row.status != "done" or row.occurred_at is None:
         return None
     return row.occurred_at, row.created_at, row.id
 
 
-class Plan:
-    """The known interactions of one entity: planned ones in derivation order, done ones by time."""
+class InteractionIndex:
+    """Sorted index of one entity's loaded interactions: planned in derivation order, done by time."""
 
     __slots__ = ("done", "planned")
 
@@ -49,6 +49,7 @@ class Plan:
         self.done: list[LastKey] = []
 
     def add(self, row: Interaction) -> None:
+        """Insert a row."""
         key = next_key(row)
         if key is not None:
             insort(self.planned, key)
@@ -58,7 +59,7 @@ class Plan:
             insort(self.done, done)
 
     def remove(self, row: Interaction) -> None:
-        """Take out a row that was added just like this."""
+        """Remove a row; it must be unchanged since it was added."""
         key = next_key(row)
         if key is not None:
             del self.planned[bisect_left(self.planned, key)]
@@ -68,7 +69,7 @@ class Plan:
             del self.done[bisect_left(self.done, done)]
 
     def next_after(self, moved: str | None, after: Interaction | None) -> str | None:
-        """The id that is first once interaction ``moved`` has become ``after`` (``None``: it is gone)."""
+        """Id of the next interaction once ``moved`` has become ``after`` (``None``: it is deleted)."""
         best = _unmoved(self.planned, 0, 1, moved)
         if after is not None:
             key = next_key(after)
@@ -77,7 +78,7 @@ class Plan:
         return best[3] if best is not None else None
 
     def last_after(self, moved: str | None, after: Interaction | None) -> str | None:
-        """The id that occurred last once interaction ``moved`` has become ``after``."""
+        """Id of the last interaction once ``moved`` has become ``after`` (``None``: it is deleted)."""
         best = _unmoved(self.done, -1, -2, moved)
         if after is not None:
             key = last_key(after)
@@ -87,7 +88,7 @@ class Plan:
 
 
 def _unmoved(keys: list[Key], first: int, second: int, moved: str | None) -> Key | None:
-    """The key at ``first``, or the one at ``second`` when the first is the moved interaction's."""
+    """The key at ``first``, or at ``second`` when the first belongs to the moved interaction."""
     if not keys:
         return None
     if keys[first][-1] != moved:
@@ -96,7 +97,7 @@ def _unmoved(keys: list[Key], first: int, second: int, moved: str | None) -> Key
 
 
 def next_projection(row: Interaction, entry: TypeEntry | None) -> NextInteraction:
-    """The projection of a candidate: its type's label names it, its own look goes before the type's."""
+    """Project the next interaction: named by its type; its own icon and colour override the type's."""
     assert row.scheduled_at is not None
     icon, color = row.appearance_icon, row.appearance_color
     if entry is not None:
@@ -110,12 +111,13 @@ def next_projection(row: Interaction, entry: TypeEntry | None) -> NextInteractio
 
 
 def last_projection(row: Interaction, entry: TypeEntry | None) -> LastInteraction:
+    """Project the last interaction."""
     assert row.occurred_at is not None
     return LastInteraction(interaction_id=row.id, at=row.occurred_at, name=name_of(row, entry))
 
 
 def name_of(row: Interaction, entry: TypeEntry | None) -> str:
-    """The type's label, else the title, else the type's code."""
+    """Display name: the type's label, otherwise the title, otherwise the type's code."""
     if entry is not None:
         return entry.label
     return row.title or row.interaction_type

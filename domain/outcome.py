@@ -1,4 +1,4 @@
-"""Builders of outcomes: the result of a command, and the decisions that store nothing but a log row."""
+"""Builders of results, and of the decisions that store at most a log row."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from schemas.instants import format_instant
 
 
 class VersionConflict(Reject):
-    """The publisher expected another version than the current one.
+    """``expectedVersion`` differs from the current version.
 
-    :param current_version: what is stored now; 0 when nothing is.
+    :param current_version: stored version; 0 when there is no row.
     """
 
     def __init__(self, expected: int, current_version: int) -> None:
         super().__init__(
             "version_conflict",
-            f"expectedVersion is {expected}, the current version is {current_version}; read it again",
+            f"expectedVersion is {expected}, but the current version is {current_version}; read it again",
             pointer="/expectedVersion",
             status=409,
         )
@@ -30,9 +30,9 @@ class VersionConflict(Reject):
 
 
 def check_version(expected: int | None, current: int) -> None:
-    """Optimistic lock.
+    """Check the optimistic lock.
 
-    :raises VersionConflict: the publisher named another version.
+    :raises VersionConflict: the publisher expected another version.
     """
     if expected is not None and expected != current:
         raise VersionConflict(expected, current)
@@ -45,21 +45,21 @@ def result(
     interaction_id: str | None = None,
     version: int | None = None,
     entity: Entity | None = None,
-    following: dict[str, Any] | None = None,
+    next_json: dict[str, Any] | None = None,
     undo_token: str | None = None,
     invalidates: tuple[str, ...] = (),
     warnings: tuple[dict[str, Any], ...] = (),
     problem: dict[str, Any] | None = None,
     first: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The result's value (``schemas.outcomes.Result``) without the command's place in the log.
+    """Build the value of a result (``schemas.outcomes.Result``) without topic, partition and offset.
 
-    :param entity: the entity after the command: its version and next interaction are told.
-    :param following: the snapshot of the entity's next interaction, if it is made already.
+    :param entity: the entity after the command; the result carries its version and next interaction.
+    :param next_json: snapshot of the entity's next interaction, if the caller has built it already.
     """
     envelope = command.envelope
-    if following is None and entity is not None:
-        following = next_snapshot(entity.next)
+    if next_json is None and entity is not None:
+        next_json = next_snapshot(entity.next)
     return {
         "commandId": envelope.id if envelope.id is not None else log_identity(command)[2],
         "commandType": envelope.type,
@@ -70,7 +70,7 @@ def result(
         "interactionId": interaction_id,
         "version": version,
         "entityVersion": entity.entity_version if entity is not None else None,
-        "nextInteraction": following,
+        "nextInteraction": next_json,
         "undoToken": undo_token,
         "invalidates": list(invalidates),
         "warnings": list(warnings),
@@ -82,15 +82,15 @@ def result(
 
 
 def rejected(command: Command | Refused, rejection: Reject, *, logged: bool = True) -> Decision:
-    """The answer to a command that breaks a rule, or that could not be read."""
-    named = getattr(command.payload, "id", None) if isinstance(command, Command) else None
-    if command.envelope.type in _NOT_OF_AN_INTERACTION:
-        named = None
+    """Reject a command that breaks a rule, or a record that could not be decoded."""
+    interaction_id = getattr(command.payload, "id", None) if isinstance(command, Command) else None
+    if command.envelope.type in _NOT_ON_INTERACTIONS:
+        interaction_id = None
     return Decision(
         command=command,
         outcome="rejected",
-        result=result(command, "rejected", interaction_id=named, problem=problem(rejection)),
-        interaction_id=named,
+        result=result(command, "rejected", interaction_id=interaction_id, problem=problem(rejection)),
+        interaction_id=interaction_id,
         logged=logged,
     )
 
@@ -98,7 +98,7 @@ def rejected(command: Command | Refused, rejection: Reject, *, logged: bool = Tr
 def no_op(
     command: Command, entity: Entity | None, row: Interaction | None, *warnings: dict[str, Any]
 ) -> Decision:
-    """The answer to a command after which everything stays as it is: no version, no event."""
+    """Acknowledge a command that changes nothing: no new version, no event."""
     identity = row.id if row is not None else None
     return Decision(
         command=command,
@@ -117,10 +117,10 @@ def no_op(
 
 
 def repeated(command: Command | Refused, entry: LogEntry) -> Decision:
-    """The answer to a command id that the log knows already."""
+    """Answer a command id that is already in the log: a redelivery, a duplicate, or a conflict."""
     record = command.record
     if (entry.partition, entry.offset) == (record.partition, record.offset):
-        # The very record that was applied before: only its result is to be published (again).
+        # Redelivery of the record that was applied: only its result is published, possibly again.
         return Decision(
             command=command,
             outcome=cast("Outcome", entry.outcome),
@@ -132,7 +132,7 @@ def repeated(command: Command | Refused, entry: LogEntry) -> Decision:
     if entry.fingerprint != command.fingerprint:
         conflict = Reject(
             "idempotency_conflict",
-            "this command id was used before with other content; give every command an id of its own",
+            "this command id was already used with different content; use a unique id for each command",
             status=409,
             errors=(),
         )
@@ -153,7 +153,7 @@ def repeated(command: Command | Refused, entry: LogEntry) -> Decision:
 
 
 def problem(rejection: Reject) -> dict[str, Any]:
-    """The rejection as ``schemas.outcomes.Problem``: every member present."""
+    """Convert a rejection to ``schemas.outcomes.Problem`` with all members present."""
     members: dict[str, Any] = rejection.problem()
     members["errors"] = [
         {"code": error.code, "detail": error.detail, "pointer": error.pointer, "attribute": error.attribute}
@@ -164,8 +164,8 @@ def problem(rejection: Reject) -> dict[str, Any]:
 
 
 def warning(code: str, detail: str, field: str | None = None) -> dict[str, Any]:
-    """One warning of a result (``schemas.outcomes.OutcomeWarning``)."""
+    """Build one warning of a result (``schemas.outcomes.OutcomeWarning``)."""
     return {"code": code, "field": field, "detail": detail}
 
 
-_NOT_OF_AN_INTERACTION = frozenset({"customers.entity.upsert", "customers.deal.upsert"})
+_NOT_ON_INTERACTIONS = frozenset({"customers.entity.upsert", "customers.deal.upsert"})

@@ -1,4 +1,4 @@
-"""One entity's projection after a change: next and last interaction, and the counts by their deltas."""
+"""Projection of one entity: next and last interaction derived, counts updated by deltas."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ def entity_after(
     *,
     before: Interaction | None,
     after: Interaction | None,
-    pending: TypeEntry | None,
+    new_type: TypeEntry | None,
     now: datetime,
 ) -> Entity:
-    """The entity once ``before`` has become ``after``; its version is one more.
+    """Project the entity after ``before`` has become ``after``, with its version incremented.
 
-    Next and last are derived again from the loaded rows: a projection that was stored wrong is corrected by
-    the next command that may change it (``domain.read_set``).
+    Next and last are derived from the loaded rows, so a wrong stored projection is corrected by the next
+    command that may change it (``domain.read_set``).
 
-    :param pending: a dictionary entry that the same command adds.
+    :param new_type: dictionary entry that the same command adds.
     """
     moved = before.id if before is not None else None
-    coming, last = derive(work, stored, moved, after, pending)
+    next_interaction, last = derive(work, stored, moved, after, new_type)
     opened, overdue, done = stored.open_count, stored.overdue_count, stored.done_count
     if before is not None:
         if before.status == "planned":
@@ -40,36 +40,36 @@ def entity_after(
             overdue += after.due_phase == 2
         elif after.status == "done":
             done += 1
-    return with_projection(stored, coming, last, (opened, overdue, done), now)
+    return with_projection(stored, next_interaction, last, (opened, overdue, done), now)
 
 
 def derive(
-    work: UnitOfWork, stored: Entity, moved: str | None, after: Interaction | None, pending: TypeEntry | None
+    work: UnitOfWork, stored: Entity, moved: str | None, after: Interaction | None, new_type: TypeEntry | None
 ) -> tuple[NextInteraction | None, LastInteraction | None]:
-    """Next and last interaction once interaction ``moved`` has become ``after``."""
-    plan = work.plan(stored.id)
+    """Derive the next and the last interaction once ``moved`` has become ``after``."""
+    index = work.index(stored.id)
     scope = stored.tenant_id, stored.organization_id
-    coming: NextInteraction | None = None
+    next_interaction: NextInteraction | None = None
     last: LastInteraction | None = None
-    identity = plan.next_after(moved, after)
+    identity = index.next_after(moved, after)
     if identity is not None:
         row = after if after is not None and after.id == identity else work.interactions[identity]
-        coming = next_projection(row, _entry(work, scope, row, pending))
-    identity = plan.last_after(moved, after)
+        next_interaction = next_projection(row, _entry(work, scope, row, new_type))
+    identity = index.last_after(moved, after)
     if identity is not None:
         row = after if after is not None and after.id == identity else work.interactions[identity]
-        last = last_projection(row, _entry(work, scope, row, pending))
-    return coming, last
+        last = last_projection(row, _entry(work, scope, row, new_type))
+    return next_interaction, last
 
 
 def with_projection(
     stored: Entity,
-    coming: NextInteraction | None,
+    next_interaction: NextInteraction | None,
     last: LastInteraction | None,
     counts: tuple[int, int, int],
     now: datetime,
 ) -> Entity:
-    """The entity with another projection, one version on."""
+    """Copy the entity with a new projection and its version incremented."""
     return Entity(
         id=stored.id,
         tenant_id=stored.tenant_id,
@@ -80,7 +80,7 @@ def with_projection(
         primary_phone=stored.primary_phone,
         owner_user_id=stored.owner_user_id,
         entity_version=stored.entity_version + 1,
-        next=coming,
+        next=next_interaction,
         last=last,
         open_count=counts[0],
         overdue_count=counts[1],
@@ -91,8 +91,8 @@ def with_projection(
 
 
 def _entry(
-    work: UnitOfWork, scope: tuple[str, str], row: Interaction, pending: TypeEntry | None
+    work: UnitOfWork, scope: tuple[str, str], row: Interaction, new_type: TypeEntry | None
 ) -> TypeEntry | None:
-    if pending is not None and pending.code == row.interaction_type:
-        return pending
+    if new_type is not None and new_type.code == row.interaction_type:
+        return new_type
     return work.type_entry(scope, row.interaction_type)

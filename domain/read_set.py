@@ -1,4 +1,4 @@
-"""How far a command reaches into what is stored: which rows must be loaded before it is decided."""
+"""Read set of a command: the stored interactions that must be loaded before it can be decided."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from schemas.payloads import (
     InteractionTypeUpsert,
 )
 
-_OF_NO_INTERACTION = (EntityUpsert, DealUpsert, InteractionTypeUpsert, FeatureFlagSet)
-_ADDING = (InteractionCreate, *_OF_NO_INTERACTION)
+_NOT_ON_INTERACTIONS = (EntityUpsert, DealUpsert, InteractionTypeUpsert, FeatureFlagSet)
+_WITHOUT_REORDER = (InteractionCreate, *_NOT_ON_INTERACTIONS)
 
 
-def may_move(command: Command) -> bool:
-    """Whether the command may take a stored interaction of its entity out of its place in the order.
+def may_reorder(command: Command) -> bool:
+    """Return whether the command may move a stored interaction within its entity's derivation order.
 
-    A new interaction must be compared with the first stored one of each order. With *m* commands that may
-    move one, the first *m*+1 of each order are needed.
+    A create only needs the first stored interaction of each order to compare with. A batch with *m* commands
+    that may reorder needs the first *m* + 1 of each order.
     """
-    return not isinstance(command.payload, _ADDING)
+    return not isinstance(command.payload, _WITHOUT_REORDER)
 
 
-def may_show(command: Command) -> bool:
+def may_change_projection(command: Command) -> bool:
     """Return whether the command may change its entity's next or last interaction."""
-    return not isinstance(command.payload, _OF_NO_INTERACTION)
+    return not isinstance(command.payload, _NOT_ON_INTERACTIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.decision import Decision
 from domain.event_payloads import next_event, next_snapshot
-from domain.lookup import entity_of
+from domain.lookup import require_entity
 from domain.model import Entity
 from domain.outcome import check_version, no_op, result
 from domain.projection import derive, with_projection
@@ -16,28 +16,28 @@ from schemas.payloads import InteractionRecomputeNext
 
 
 def recompute_next(work: UnitOfWork, command: Command, payload: InteractionRecomputeNext) -> Decision:
-    """Derive next, last and the counts anew; a right projection is left alone (``no_op``).
+    """Derive next, last and the counts again; a correct projection is a ``no_op``.
 
     :raises Reject: ``entity_not_found``, ``version_conflict`` (against the entity's version).
     """
     del payload
-    stored = entity_of(work, command)
+    stored = require_entity(work, command)
     check_version(command.expected_version, stored.entity_version)
-    coming, last = derive(work, stored, None, None, None)
+    next_interaction, last = derive(work, stored, None, None, None)
     kept = stored.open_count, stored.overdue_count, stored.done_count
     counts = work.recounts.get(stored.id, kept)
-    if (coming, last, counts) == (stored.next, stored.last, kept):
+    if (next_interaction, last, counts) == (stored.next, stored.last, kept):
         return no_op(command, stored, None)
-    entity = with_projection(stored, coming, last, counts, command.appended_at)
-    following = next_snapshot(entity.next)
+    entity = with_projection(stored, next_interaction, last, counts, command.appended_at)
+    next_json = next_snapshot(entity.next)
     reason = "relabeled" if _follows_relabel(command, stored) else "recompute"
     return Decision(
         command=command,
         outcome="applied",
         result=result(
-            command, "applied", entity=entity, following=following, invalidates=invalidates(stored, entity)
+            command, "applied", entity=entity, next_json=next_json, invalidates=invalidates(stored, entity)
         ),
-        events=(next_event(command, reason, stored, entity, following),)
+        events=(next_event(command, reason, stored, entity, next_json),)
         if entity.next != stored.next
         else (),
         entity_version=entity.entity_version,
@@ -46,7 +46,7 @@ def recompute_next(work: UnitOfWork, command: Command, payload: InteractionRecom
 
 
 def relabel_command_id(tenant_id: str, organization_id: str, cause: str, entity_id: str) -> str:
-    """The id of the recompute that follows on one entity from the relabeling command ``cause``."""
+    """Id of the recompute command that the relabeling command ``cause`` triggers for one entity."""
     return derive_id("relabel", tenant_id, organization_id, cause, entity_id)
 
 

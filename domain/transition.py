@@ -1,4 +1,4 @@
-"""What follows from one changed interaction: projection, counts, events, undo image, result."""
+"""Transition of one interaction, with its consequences: projection, events, undo image, result."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ def apply_transition(
     reason: str,
     version: int,
     warnings: tuple[dict[str, Any], ...] = (),
-    pending: TypeEntry | None = None,
+    new_type: TypeEntry | None = None,
     undoable: bool = True,
 ) -> Decision:
-    """The decision to turn ``before`` into ``after`` (``None``: there is no such row).
+    """Build the decision that turns ``before`` into ``after``; ``None`` stands for no row.
 
-    :param stored: the entity as it is before.
-    :param version: the interaction's version after the change; a deletion has one of its own.
-    :param pending: a dictionary entry that the command adds.
+    :param stored: the entity before the change.
+    :param version: version of the interaction after the change; a deletion has its own.
+    :param new_type: dictionary entry that the command adds.
     """
     row = after if after is not None else before
     assert row is not None
-    entity = entity_after(work, stored, before=before, after=after, pending=pending, now=command.appended_at)
+    entity = entity_after(
+        work, stored, before=before, after=after, new_type=new_type, now=command.appended_at
+    )
     lifecycle = lifecycle_event(
         command,
         event_type,
@@ -48,9 +50,9 @@ def apply_transition(
         entity_version=entity.entity_version,
     )
     events: tuple[Event, ...] = (lifecycle,)
-    following = next_snapshot(entity.next)
+    next_json = next_snapshot(entity.next)
     if entity.next != stored.next:
-        events = lifecycle, next_event(command, reason, stored, entity, following)
+        events = lifecycle, next_event(command, reason, stored, entity, next_json)
     return Decision(
         command=command,
         outcome="applied",
@@ -60,9 +62,9 @@ def apply_transition(
             interaction_id=row.id,
             version=version,
             entity=entity,
-            following=following,
+            next_json=next_json,
             undo_token=undo_token(command.envelope.id) if undoable else None,
-            invalidates=(*invalidates(stored, entity), *_of_new_type(entity, pending)),
+            invalidates=(*invalidates(stored, entity), *_of_new_type(entity, new_type)),
             warnings=warnings,
         ),
         events=events,
@@ -72,18 +74,18 @@ def apply_transition(
         interaction=after,
         removed=row.id if after is None else None,
         entity=entity,
-        type_entry=pending,
+        type_entry=new_type,
     )
 
 
-def _of_new_type(entity: Entity, pending: TypeEntry | None) -> tuple[str, ...]:
-    if pending is None:
+def _of_new_type(entity: Entity, new_type: TypeEntry | None) -> tuple[str, ...]:
+    if new_type is None:
         return ()
     return (cache_tags.interaction_types(entity.tenant_id, entity.organization_id),)
 
 
 def invalidates(stored: Entity, entity: Entity) -> tuple[str, ...]:
-    """The cache tags of every view that shows something else now."""
+    """Cache tags of the views whose content changed."""
     tags = (
         cache_tags.interactions_of_entity(entity.id),
         cache_tags.interaction_list(entity.tenant_id, entity.organization_id),

@@ -1,8 +1,8 @@
-"""Undo: put back what one command changed, if nothing changed since (spec "Transaction & Undo Contract").
+"""Undo: revert one command if nothing has changed since (spec "Transaction & Undo Contract").
 
-One rule serves every command. The log keeps the row as it was before (``domain.undo_image``); undo
-restores it, when the row now is exactly what the command left. An undo is a change like any other: it
-has its own version, its event and its image, so it can be undone too.
+One rule covers every command. The command log keeps the row as it was before (``domain.undo_image``). Undo
+restores it if the current row is exactly the one that the command left. An undo is a change like any other:
+it has its own version, event and undo image, so it can itself be undone.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, Final
 from domain.decision import Decision
 from domain.due import reset_timers
 from domain.log_identity import logged_id
-from domain.lookup import entity_of, in_scope
-from domain.merge import GUARDED
+from domain.lookup import in_scope, require_entity
+from domain.merge import LAST_WRITE_WINS
 from domain.model import Interaction, LogEntry
 from domain.outcome import check_version
 from domain.transition import apply_transition
@@ -25,8 +25,8 @@ from schemas.events import CREATED, DELETED, REVERTED
 from schemas.instants import format_instant
 from schemas.payloads import InteractionUndo
 
-#: What people and providers can change, and undo therefore restores.
-RESTORED: Final = (
+#: Fields that users and providers can change, and that undo therefore restores.
+RESTORED_FIELDS: Final = (
     "interaction_type",
     "status",
     "deal_id",
@@ -44,7 +44,7 @@ RESTORED: Final = (
 
 
 def target_command_id(payload: InteractionUndo) -> str | None:
-    """The log's id of the command to take back; ``None`` when the token is none of ours."""
+    """``command_id`` in the log of the command to undo; ``None`` when the token is invalid."""
     identity = payload.command_id
     if payload.undo_token is not None:
         identity = command_id_of(payload.undo_token)
@@ -52,20 +52,20 @@ def target_command_id(payload: InteractionUndo) -> str | None:
 
 
 def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decision:
-    """Take back one applied command of this entity.
+    """Undo one applied command of this entity.
 
-    :raises Reject: ``undo_not_found``, ``undo_not_available`` (nothing was applied, or it is of a kind
-        without undo), ``undo_unsafe`` (something changed since), ``version_conflict``.
+    :raises Reject: ``undo_not_found``, ``undo_not_available`` (the command was not applied, or its type has
+        no undo), ``undo_unsafe`` (the interaction has changed since), ``version_conflict``.
     """
     entry = _target(work, command, payload)
     image = entry.undo
     if entry.outcome != "applied" or image is None or entry.interaction_id is None:
         raise Reject(
             "undo_not_available",
-            "only an applied command on an interaction can be taken back",
+            "only an applied command on an interaction can be undone",
             status=409,
         )
-    entity = entity_of(work, command)
+    entity = require_entity(work, command)
     current = work.interactions.get(entry.interaction_id)
     if current is not None and in_scope(current, command):
         check_version(command.expected_version, current.version)
@@ -75,7 +75,7 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
     version = 1 + (
         current.version
         if current is not None
-        else max(image["last_version"], work.retired.get(entry.interaction_id, 0))
+        else max(image["last_version"], work.deleted_versions.get(entry.interaction_id, 0))
     )
     if image["before"] is None:
         assert current is not None
@@ -108,22 +108,25 @@ def _target(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Log
     entry = work.log.get((envelope.tenant_id, envelope.organization_id, identity)) if identity else None
     if entry is None or entry.entity_id != envelope.entity_id:
         pointer = "/undoToken" if payload.undo_token is not None else "/commandId"
-        raise Reject("undo_not_found", "this entity has no such command to undo", pointer=pointer, status=404)
+        raise Reject("undo_not_found", "unknown command of this entity", pointer=pointer, status=404)
     return entry
 
 
 def _check_safe(command: Command, current: Interaction | None, image: dict[str, Any]) -> None:
-    left = image["after_version"]
-    if left is None:
+    after_version = image["after_version"]
+    if after_version is None:
         if current is None:
             return
-        detail = "the interaction's id is in use again since"
+        detail = "another interaction has since been created with this id"
     elif current is None or not in_scope(current, command):
-        detail = f"the interaction was deleted since; the command left version {left}"
+        detail = f"the interaction has since been deleted; the command left version {after_version}"
     elif format_instant(current.created_at) != image["created_at"]:
-        detail = "the interaction was deleted since, and another one was created under its id"
-    elif current.version != left:
-        detail = f"the interaction changed since: it has version {current.version}, the command left {left}"
+        detail = "the interaction has since been deleted, and another one was created with its id"
+    elif current.version != after_version:
+        detail = (
+            f"the interaction has since changed: it is at version {current.version}, the command left"
+            f" version {after_version}"
+        )
     else:
         return
     raise Reject("undo_unsafe", detail, status=409)
@@ -132,19 +135,19 @@ def _check_safe(command: Command, current: Interaction | None, image: dict[str, 
 def _restored(
     command: Command, current: Interaction | None, before: Interaction, version: int
 ) -> Interaction:
-    """The row to put back: as it was, with a version of its own and its timers armed where need be."""
+    """The restored row: the old values under a new version, with the timers reset where required."""
     changes: dict[str, Any] = {"version": version, "updated_at": command.appended_at}
     if current is None:
         reset_timers(changes, version)
         return evolve(before, changes)
-    for name in RESTORED:
+    for name in RESTORED_FIELDS:
         value = getattr(before, name)
         if value != getattr(current, name):
             changes[name] = value
-            if name in GUARDED:
-                as_of = GUARDED[name][0]
+            if name in LAST_WRITE_WINS:
+                as_of = LAST_WRITE_WINS[name][0]
                 changes[as_of] = max(getattr(current, as_of), command.source_timestamp)
     if "scheduled_at" in changes or changes.get("status") == "planned":
         reset_timers(changes, version)
-    # From the current row, not from the image: what was announced since stays announced.
+    # From the current row, not the image: a schedule announced since stays announced.
     return evolve(current, changes)

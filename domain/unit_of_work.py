@@ -1,4 +1,4 @@
-"""Everything that a batch of commands may touch: loaded under lock, then folded in memory."""
+"""Unit of work of one batch: the rows its commands may touch, loaded under lock and folded in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.decision import Decision
 from domain.default_types import DEFAULT_TYPES
 from domain.log_identity import log_identity
 from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry, TypeEntry
-from domain.next_interaction import Plan
+from domain.next_interaction import InteractionIndex
 from schemas.command import Command
 
 Scope = tuple[str, str]
@@ -18,15 +18,15 @@ Row = TypeVar("Row")
 
 
 class UnitOfWork:
-    """The rows a batch may touch, by id and of any scope: a foreign one must look unknown.
+    """Rows that a batch may touch, by id. They are of any scope: rules must treat a foreign row as unknown.
 
-    :ivar dictionaries: by ``(tenant_id, organization_id)``; a missing one holds the defaults only.
-    :ivar log: the entries of the batch's own command ids and of the commands they undo.
-    :ivar recounts: ``(open, overdue, done)`` as counted from the stored rows, for the entities that
-        the batch recomputes; kept up to date through the fold.
-    :ivar flags: by ``(tenant_id, flag)``, of the tenants whose flags the batch sets; only what was set.
-    :ivar retired: the last version given to interactions that are deleted: of those that the batch
-        names (by the id of a create, or by an undo) and that have no row. Versions go on from there.
+    :ivar dictionaries: by ``(tenant_id, organization_id)``; a missing one has the default types only.
+    :ivar log: entries of the batch's own command ids and of the commands they undo.
+    :ivar recounts: ``(open, overdue, done)`` counted from the stored rows, for the entities that the batch
+        recomputes; kept up to date during the fold.
+    :ivar flags: by ``(tenant_id, flag)``: stored flags of the tenants whose flags the batch sets.
+    :ivar deleted_versions: last version of each deleted interaction that the batch refers to (by the id of a
+        create, or by an undo). Versions of that id continue from there.
     """
 
     def __init__(self) -> None:
@@ -36,10 +36,10 @@ class UnitOfWork:
         self.dictionaries: dict[Scope, Dictionary] = {}
         self.log: dict[tuple[str, str, str], LogEntry] = {}
         self.recounts: dict[str, tuple[int, int, int]] = {}
-        self.retired: dict[str, int] = {}
+        self.deleted_versions: dict[str, int] = {}
         self.flags: dict[tuple[str, str], bool] = {}
-        self._plans: dict[str, Plan] = {}
-        # What the store held before the fold, by id; written rows are those named here.
+        self._indexes: dict[str, InteractionIndex] = {}
+        # Id → whether the row was stored before the fold; rows to write are those listed here.
         self._interaction_was_stored: dict[str, bool] = {}
         self._entity_was_stored: dict[str, bool] = {}
         self._deal_was_stored: dict[str, bool] = {}
@@ -48,26 +48,26 @@ class UnitOfWork:
         self._changed_flags: dict[tuple[str, str], tuple[str, datetime]] = {}
 
     def load_interaction(self, row: Interaction) -> None:
-        """Add a stored row, also to its entity's plan; a row that is known already is left alone."""
+        """Add a stored row and index it; a row that is already loaded is left unchanged."""
         if row.id not in self.interactions:
             self.interactions[row.id] = row
-            self.plan(row.entity_id).add(row)
+            self.index(row.entity_id).add(row)
 
-    def plan(self, entity_id: str) -> Plan:
-        """The known interactions of one entity, in order."""
-        plan = self._plans.get(entity_id)
-        if plan is None:
-            plan = self._plans[entity_id] = Plan()
-        return plan
+    def index(self, entity_id: str) -> InteractionIndex:
+        """Sorted index of the loaded interactions of one entity."""
+        index = self._indexes.get(entity_id)
+        if index is None:
+            index = self._indexes[entity_id] = InteractionIndex()
+        return index
 
     def type_entry(self, scope: Scope, code: str) -> TypeEntry | None:
-        """The dictionary entry of a type in a scope; the defaults stand in every dictionary."""
+        """Look up a type in a scope's dictionary; every dictionary includes the default types."""
         dictionary = self.dictionaries.get(scope)
         entry = dictionary.entries.get(code) if dictionary is not None else None
         return entry if entry is not None else DEFAULT_TYPES.get(code)
 
     def apply(self, decision: Decision) -> None:
-        """Carry out a decision: the only mutation during the fold."""
+        """Apply a decision to the rows: the only mutation during the fold."""
         command = decision.command
         if decision.logged:
             self._log(decision)
@@ -75,11 +75,11 @@ class UnitOfWork:
             return
         row = decision.interaction
         if row is not None:
-            self._move(row.id, row, row.entity_id)
+            self._replace(row.id, row, row.entity_id)
         elif decision.removed is not None:
-            self._move(decision.removed, None, command.envelope.entity_id)
+            self._replace(decision.removed, None, command.envelope.entity_id)
             assert decision.undo is not None
-            self.retired[decision.removed] = decision.undo["last_version"]
+            self.deleted_versions[decision.removed] = decision.undo["last_version"]
         entity = decision.entity
         if entity is not None:
             stored = self.entities.get(entity.id)
@@ -120,38 +120,38 @@ class UnitOfWork:
         return _split(self.deals, self._deal_was_stored.items())
 
     def changed_types(self) -> list[tuple[str, str, TypeEntry]]:
-        """Dictionary entries to upsert, the defaults of a newly used scope included."""
+        """Dictionary entries to upsert, including the default types of a scope used for the first time."""
         return [
             (tenant, organization, self.dictionaries[tenant, organization].entries[code])
             for tenant, organization, code in self._changed_types
         ]
 
     def changed_strictness(self) -> list[tuple[str, str, bool]]:
-        """Scopes whose dictionary was closed or opened."""
+        """Scopes whose dictionary became strict or open."""
         return [(*scope, self.dictionaries[scope].strict) for scope in self._changed_strictness]
 
     def changed_flags(self) -> list[tuple[str, str, str, bool, datetime]]:
-        """Flags that were set: tenant, organization that set it last, flag, value, when."""
+        """Flags to upsert: tenant, organization that set it last, flag, value, time."""
         return [
             (tenant, organization, flag, self.flags[tenant, flag], at)
             for (tenant, flag), (organization, at) in self._changed_flags.items()
         ]
 
-    def _move(self, identity: str, after: Interaction | None, entity_id: str) -> None:
+    def _replace(self, identity: str, after: Interaction | None, entity_id: str) -> None:
         before = self.interactions.get(identity)
         if identity not in self._interaction_was_stored:
             self._interaction_was_stored[identity] = before is not None
-        plan = self.plan(entity_id)
+        index = self.index(entity_id)
         if before is not None:
-            plan.remove(before)
+            index.remove(before)
         if after is not None:
-            plan.add(after)
+            index.add(after)
             self.interactions[identity] = after
         else:
             del self.interactions[identity]
 
     def _recount(self, entity: Entity, stored: Entity, decision: Decision) -> None:
-        # A repair changes the stored counts only; a changed interaction changes the true ones too.
+        # A repair changes only the stored counts; a changed interaction also changes the true ones.
         if decision.interaction is not None or decision.removed is not None:
             opened, overdue, done = self.recounts[entity.id]
             self.recounts[entity.id] = (

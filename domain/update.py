@@ -1,8 +1,8 @@
-"""Change fields of an interaction. UPDATE never creates: an unknown id is an error and no row.
+"""Update the fields of an interaction. An update never creates: an unknown id is rejected.
 
-An update may carry the status as well, so that fields and status change together or not at all. It says
-what the interaction is to be, from whatever status: asking for the stored one is no change, and a canceled
-interaction can become done. The strict verbs (complete, cancel, reopen) stay in ``domain.lifecycle``.
+An update can include the status, so that fields and status change atomically. It sets the target state from
+any status: the stored status again is no change, and a canceled interaction can become done. The strict
+transitions (complete, cancel, reopen) are in ``domain.lifecycle``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final
 from domain.decision import Decision
 from domain.dictionary import resolve_type
 from domain.due import reset_timers
-from domain.lookup import check_deal, entity_of, interaction_of
+from domain.lookup import check_deal, require_entity, require_interaction
 from domain.merge import merge
 from domain.model import Interaction
 from domain.outcome import check_version, no_op, warning
@@ -23,8 +23,8 @@ from schemas.command import Command
 from schemas.events import CANCELED, COMPLETED, REOPENED, UPDATED
 from schemas.payloads import InteractionUpdate
 
-#: New status → the event and the reason of an update that changes it.
-_TURNED: Final = {
+#: New status → event type and reason of an update that sets it.
+_STATUS_EVENTS: Final = {
     "done": (COMPLETED, "completed"),
     "canceled": (CANCELED, "canceled"),
     "planned": (REOPENED, "reopened"),
@@ -32,21 +32,21 @@ _TURNED: Final = {
 
 
 def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> Decision:
-    """Set and empty fields, in any status, and change the status.
+    """Set and clear fields, in any status, and change the status.
 
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``,
         ``deal_not_found``, ``deal_of_other_entity``, ``unknown_interaction_type``.
     """
-    row = interaction_of(work, command, payload.id)
-    entity = entity_of(work, command)
+    row = require_interaction(work, command, payload.id)
+    entity = require_entity(work, command)
     check_version(command.expected_version, row.version)
-    wanted, forfeited = _with_what_follows(row, payload.changes(), command)
+    wanted, implied_warnings = _with_implied_occurred_at(row, payload.changes(), command)
     changes, warnings = merge(row, wanted, command.source_timestamp)
-    warnings += forfeited
+    warnings += implied_warnings
     if not changes:
         return no_op(command, entity, row, *warnings)
     check_deal(work, command, changes.get("deal_id"))
-    pending = (
+    new_type = (
         resolve_type(work, command, changes["interaction_type"]) if "interaction_type" in changes else None
     )
     version = row.version + 1
@@ -54,7 +54,7 @@ def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> De
     changes["updated_at"] = command.appended_at
     if "scheduled_at" in changes or changes.get("status") == "planned":
         reset_timers(changes, version)
-    event_type, reason = _TURNED[changes["status"]] if "status" in changes else (UPDATED, "updated")
+    event_type, reason = _STATUS_EVENTS[changes["status"]] if "status" in changes else (UPDATED, "updated")
     return apply_transition(
         work,
         command,
@@ -65,21 +65,24 @@ def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> De
         reason=reason,
         version=version,
         warnings=warnings,
-        pending=pending,
+        new_type=new_type,
     )
 
 
-def _with_what_follows(
+def _with_implied_occurred_at(
     row: Interaction, wanted: dict[str, Any], command: Command
 ) -> tuple[dict[str, Any], tuple[dict[str, Any], ...]]:
-    """The wanted changes with what the status does to ``occurred_at``, and a warning where that is lost."""
+    """Add the change of ``occurred_at`` that a status change implies.
+
+    :returns: the requested changes, and a warning when ``occurred_at`` is dropped with a stale status.
+    """
     status = wanted.get("status")
     if status is None:
         return wanted, ()
     if command.source_timestamp < row.status_as_of:
-        # A stale change of status falls as a whole: its occurredAt belongs to it.
+        # A stale status change is dropped as a whole, including its occurredAt.
         kept = {name: value for name, value in wanted.items() if name != "occurred_at"}
-        detail = "occurredAt goes with the status, which was changed by its source later than this change"
+        detail = "occurredAt depends on the status, which was changed at its source after this change"
         lost = () if len(kept) == len(wanted) else (warning("superseded", detail, "occurredAt"),)
         return kept, lost
     if status != row.status and status == "done" and wanted.get("occurred_at") is None:

@@ -1,1 +1,1 @@
-"""Plumbing: settings, logs, clock, backoff, and the only makers of Kafka, Postgres and registry clients."""
+"""Settings, logging, backoff, health and threads; sole owner of Kafka, Postgres and registry clients."""

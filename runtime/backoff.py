@@ -1,4 +1,8 @@
-"""How long to wait before trying again: exponential, capped, with jitter."""
+"""Retry delays of the project: exponential backoff with a ceiling and jitter.
+
+Every retry loop takes its delays from here. The loops differ in what they do while they wait (pause
+partitions, send heartbeats, watch a stop flag), so they stay with their callers.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """An endless sequence of pauses; pure but for the random source.
+    """Policy for the delays between retries.
 
-    :param first: longest the first pause can be, seconds.
-    :param factor: growth from one pause to the next.
-    :param ceiling: no pause is longer than this, seconds.
-    :param spread: share of a pause that is left to chance, 0 (none) to 1 (all of it).
+    :param first: upper bound of the first delay, seconds.
+    :param factor: growth of the bound from one delay to the next.
+    :param ceiling: maximum delay, seconds.
+    :param spread: fraction of the delay that is random, from 0 (none) to 1 (full jitter).
     """
 
     first: float = 0.1
@@ -23,12 +27,14 @@ class Backoff:
     spread: float = 0.5
 
     def delays(self, source: random.Random | None = None) -> Iterator[float]:
-        """Pauses in seconds, each between ``(1 - spread) * bound`` and ``bound``.
+        """Endless iterator of delays in seconds, each between ``(1 - spread) * bound`` and ``bound``.
 
-        Take a new iterator after a success: the pauses then start again at ``first``.
+        Create a new iterator after a success, so that the delays restart at ``first``.
+
+        :param source: random number generator; a new one by default.
         """
-        chance = source if source is not None else random.Random()
+        generator = source if source is not None else random.Random()
         bound = self.first
         while True:
-            yield bound * (1 - self.spread * chance.random())
+            yield bound * (1 - self.spread * generator.random())
             bound = min(bound * self.factor, self.ceiling)

@@ -1,4 +1,4 @@
-"""A call into a client library that may never return, with an end that holds."""
+"""Deadline for a call into a client library that may never return."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ Answer = TypeVar("Answer")
 
 
 class Hung(Retry):
-    """The call has not returned in time; it may still be under way, in a thread that nobody waits for."""
+    """The call did not return in time; it may still be running, in an abandoned thread."""
 
 
 def within(seconds: float, what: str, call: Callable[[], Answer]) -> Answer:
-    """Make the call in a thread of its own and wait for its answer.
+    """Run a call in its own thread and wait for its result.
 
-    Hazard: after :class:`Hung` the object that was called must not be used again.
+    Hazard: after :class:`Hung`, the object that was called must not be used again.
 
-    :param what: names the call in the error.
-    :raises Hung: no answer in time.
+    :param what: name of the call, for the error message.
+    :raises Hung: the call did not return in time.
     """
     answers: list[Answer] = []
     failures: list[BaseException] = []
@@ -39,5 +39,5 @@ def within(seconds: float, what: str, call: Callable[[], Answer]) -> Answer:
     if failures:
         raise failures[0]
     if not answers:
-        raise Hung(f"{what} has not returned within {seconds:g} s")
+        raise Hung(f"{what} did not return within {seconds:g} s")
     return answers[0]

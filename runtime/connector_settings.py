@@ -1,4 +1,4 @@
-"""Settings of the connectors, read from ``INTERACTIONS_CONNECTORS_<NAME>``, and the key of their secrets."""
+"""Settings of the connectors, read from ``INTERACTIONS_CONNECTORS_<NAME>``, and their encryption keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CONNECTORS_PREFIX = "INTERACTIONS_CONNECTORS_"
 
 
 class ConnectorSettings(BaseSettings):
-    """How the connectors work and where their webhooks arrive."""
+    """Settings of the connectors' workers and of the webhook receiver."""
 
     model_config = SettingsConfigDict(
         env_prefix=CONNECTORS_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
@@ -20,27 +20,30 @@ class ConnectorSettings(BaseSettings):
     secrets_key: SecretStr | None = Field(
         default=None,
         validation_alias="INTERACTIONS_SECRETS_KEY",
-        description="Keys <id>:<base64 of 32 bytes>, the newest first, separated by commas.",
+        description="Encryption keys as <id>:<base64 of 32 bytes>, separated by commas, newest first.",
     )
-    host: str = Field(default="127.0.0.1", description="Where webhooks are received.")
-    port: int = Field(default=8081, ge=0, le=65535, description="0 takes any free port.")
+    host: str = Field(default="127.0.0.1", description="Address on which webhooks are received.")
+    port: int = Field(
+        default=8081, ge=0, le=65535, description="Port of the webhook receiver; 0: any free port."
+    )
     public_url: str | None = Field(
-        default=None, description="How providers reach that address, https; without it the connectors poll."
+        default=None,
+        description="Public https URL of the webhook receiver; without it, the connectors poll.",
     )
-    workers: int = Field(default=4, ge=1, le=64, description="Threads that talk to providers.")
+    workers: int = Field(default=4, ge=1, le=64, description="Number of threads that call providers.")
     lease_seconds: float = Field(
-        default=90.0, gt=0, description="After that another worker takes over the item of one that died."
+        default=90.0, gt=0, description="Time after which another worker takes over an item of a dead worker."
     )
     exchange_seconds: float = Field(
-        default=30.0, gt=0, le=300, description="Longest time for one request to a provider and its answer."
+        default=30.0, gt=0, le=300, description="Timeout for one request to a provider, response included."
     )
-    poll_scale: float = Field(default=1.0, gt=0, description="Factor on the pauses between polls.")
+    poll_scale: float = Field(default=1.0, gt=0, description="Factor applied to the polling intervals.")
 
 
 def read_connector_settings() -> ConnectorSettings:
-    """The settings of the environment.
+    """Read the settings from the environment.
 
-    :raises Stop: a variable has a value that cannot be used; the message names it.
+    :raises Stop: a variable has an invalid value; the message names it.
     """
     try:
         return ConnectorSettings()
@@ -49,4 +52,4 @@ def read_connector_settings() -> ConnectorSettings:
             f"  {CONNECTORS_PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
         ]
-        raise Stop("These settings cannot be used:\n" + "\n".join(lines)) from None
+        raise Stop("Invalid settings:\n" + "\n".join(lines)) from None

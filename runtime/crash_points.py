@@ -1,7 +1,7 @@
-"""Named places where a test build can be killed: the proof of the laws under faults.
+"""Named crash points at which fault tests kill a process.
 
-Armed only when both ``INTERACTIONS_TEST_BUILD=1`` and ``INTERACTIONS_CRASH_POINT=name[:nth]`` are set in
-the environment at start; there is no setting for it, and without them ``reach`` does nothing.
+Armed only if both ``INTERACTIONS_TEST_BUILD=1`` and ``INTERACTIONS_CRASH_POINT=name[:nth]`` are set in the
+environment at start. There is no setting for it; without the variables, ``reach`` does nothing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ POINTS: Final = frozenset(
         "relay-after-commit-before-cleanup",
     }
 )
-#: Those of the connectors; the faults on the pipeline leave them out.
+#: Crash points of the connectors; the faults on the pipeline do not use them.
 CONNECTOR_POINTS: Final = frozenset(
     {
         "connector-after-intent",
@@ -53,7 +53,7 @@ _reached: Counter[str] = Counter()
 
 
 def reach(name: str) -> None:
-    """Die here by SIGKILL if the point is armed and this is its nth visit."""
+    """Kill this process with SIGKILL if the point is armed and this is its nth visit."""
     if _ARMED is None or _ARMED[0] != name:
         return
     _reached[name] += 1

@@ -1,4 +1,4 @@
-"""Runs one Faust app in the foreground: the only place where a Faust worker is made."""
+"""Run one Faust app in the foreground; the only place that creates a Faust worker."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from schemas.errors import Stop
 
 
 class Failing(Protocol):
-    """The service of an app; what it failed of is told to whoever runs it."""
+    """Service of an app that records why it failed."""
 
     failure: BaseException | None
 
 
 class Worker(faust.Worker):
-    """Faust's worker; a signal to look inside shows where threads are and never what they hold."""
+    """Faust's worker, with debugging signals that never reveal data."""
 
     def _on_sigusr1(self) -> None:
-        # Law: no customer text in a log. Faust's own way writes every local variable.
+        # Invariant: no customer text in a log. Faust's own handler logs all local variables.
         faulthandler.dump_traceback(all_threads=True)
 
     def _on_sigusr2(self) -> None:
-        """Faust's own way stops the process in a debugger."""
+        """Ignore the signal: Faust's own handler stops the process in a debugger."""
 
 
 def run_worker(make_app: Callable[[Path], faust.App], service: Failing, name: str) -> None:
     """Run an app until SIGTERM or SIGINT.
 
-    :param make_app: given a folder of its own that is deleted at the end.
-    :param name: what runs, for the message.
-    :raises Stop: the service failed; its reason is in the log and in the message.
+    :param make_app: creates the app; receives a temporary folder that is deleted at the end.
+    :param name: name of the app, for the error message.
+    :raises Stop: the service failed; the reason is in the log and in the message.
     """
     with tempfile.TemporaryDirectory(prefix="interactions-") as directory:
         worker = Worker(
@@ -49,7 +49,7 @@ def run_worker(make_app: Callable[[Path], faust.App], service: Failing, name: st
         try:
             worker.execute_from_commandline()
         except SystemExit as ending:
-            # Faust ends by exit code alone; the service's own failure, if there is one, says more.
+            # Faust only sets an exit code; the service's own failure, if there is one, is more specific.
             if ending.code and service.failure is None:
                 raise Stop(f"{name} ended unexpectedly; see the log above") from ending
     if service.failure is not None:

@@ -1,4 +1,4 @@
-"""Settings of the HTTP gateway, each read from ``INTERACTIONS_API_<NAME>``."""
+"""Settings of the HTTP gateway, read from ``INTERACTIONS_API_<NAME>``."""
 
 from __future__ import annotations
 
@@ -15,48 +15,52 @@ API_PREFIX = "INTERACTIONS_API_"
 
 
 class GatewaySettings(BaseSettings):
-    """Where the gateway listens, whom it trusts, and its limits (spec "Security & Validation Contract")."""
+    """Address, authentication and limits of the gateway (spec "Security & Validation Contract")."""
 
     model_config = SettingsConfigDict(
         env_prefix=API_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     host: str = "127.0.0.1"
-    port: int = Field(default=8080, ge=0, le=65535, description="0 takes any free port.")
+    port: int = Field(default=8080, ge=0, le=65535, description="Port; 0: any free port.")
 
     jwt_secret: SecretStr | None = Field(default=None, description="HS256 secret of at least 32 bytes.")
-    jwt_secret_file: Path | None = Field(default=None, description="File that holds the HS256 secret.")
-    jwks_url: str | None = Field(default=None, description="Keys of the identity provider (RS256, ES256 …).")
+    jwt_secret_file: Path | None = Field(default=None, description="File with the HS256 secret.")
+    jwks_url: str | None = Field(
+        default=None, description="URL of the identity provider's keys (RS256, ES256, …)."
+    )
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
 
-    outcome_timeout_seconds: float = Field(default=10.0, gt=0, description="After that the answer is 504.")
-    broker_timeout_seconds: float = Field(default=4.0, gt=0, description="After that the answer is 503.")
-    read_timeout_seconds: float = Field(default=10.0, gt=0, description="Longest statement of a read.")
-    pool_size: int = Field(default=10, ge=1, description="Most Postgres connections for reads.")
-    rate_per_second: float = Field(default=100.0, gt=0, description="Requests of one principal, sustained.")
-    rate_burst: int = Field(default=200, ge=1, description="Requests of one principal at once.")
+    outcome_timeout_seconds: float = Field(default=10.0, gt=0, description="Wait for a result; then 504.")
+    broker_timeout_seconds: float = Field(default=4.0, gt=0, description="Wait for Kafka; then 503.")
+    read_timeout_seconds: float = Field(default=10.0, gt=0, description="Statement timeout of reads.")
+    pool_size: int = Field(default=10, ge=1, description="Maximum Postgres connections for reads.")
+    rate_per_second: float = Field(default=100.0, gt=0, description="Sustained request rate per principal.")
+    rate_burst: int = Field(default=200, ge=1, description="Maximum burst of requests per principal.")
     show_statements: bool = Field(
-        default=False, description="Answer the header x-statements: how many the database was sent."
+        default=False, description="Add the response header x-statements: number of SQL statements sent."
     )
     header_timeout_seconds: float = Field(
-        default=10.0, gt=0, description="Longest time until the headers of a request are there."
+        default=10.0, gt=0, description="Timeout for receiving the headers of a request."
     )
     body_timeout_seconds: float = Field(
-        default=30.0, gt=0, description="Longest time until the body of a request is there."
+        default=30.0, gt=0, description="Timeout for receiving the body of a request."
     )
     max_body_bytes: int = Field(default=256 * 1024, ge=1024)
-    stream_clients: int = Field(default=4000, ge=1, description="Most open event streams of a process.")
-    stream_backlog: int = Field(default=2000, ge=0, description="Outcomes a partition kept for resumption.")
+    stream_clients: int = Field(default=4000, ge=1, description="Maximum open event streams per process.")
+    stream_backlog: int = Field(default=2000, ge=0, description="Results per partition kept for resumption.")
 
-    deprecated_at: datetime = Field(default=datetime(2026, 3, 1, tzinfo=UTC), description="Of the adapters.")
+    deprecated_at: datetime = Field(
+        default=datetime(2026, 3, 1, tzinfo=UTC), description="Deprecation date of the adapters."
+    )
     sunset_at: datetime = Field(default=datetime(2027, 12, 31, 23, 59, 59, tzinfo=UTC))
     migration_url: str = "/docs/migration"
 
     def secret(self) -> bytes | None:
-        """The HS256 secret, if one is set.
+        """Return the HS256 secret, if one is set.
 
-        :raises Stop: its file cannot be read, or it is too short to be safe (RFC 7518, section 3.2).
+        :raises Stop: its file cannot be read, or the secret is too short to be safe (RFC 7518, section 3.2).
         """
         if self.jwt_secret is not None:
             found = self.jwt_secret.get_secret_value().encode()
@@ -75,9 +79,9 @@ class GatewaySettings(BaseSettings):
 
 
 def read_gateway_settings(**overrides: Any) -> GatewaySettings:
-    """The gateway's settings of the environment.
+    """Read the gateway's settings from the environment.
 
-    :raises Stop: a variable has a value that cannot be used; the message names it.
+    :raises Stop: a variable has an invalid value; the message names it.
     """
     try:
         settings = GatewaySettings(**overrides)
@@ -86,8 +90,8 @@ def read_gateway_settings(**overrides: Any) -> GatewaySettings:
             f"  {API_PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
         ]
-        raise Stop("These settings cannot be used:\n" + "\n".join(lines)) from None
+        raise Stop("Invalid settings:\n" + "\n".join(lines)) from None
     if settings.sunset_at < settings.deprecated_at:
         # RFC 9745, section 4: the sunset date must not be earlier than the deprecation date.
-        raise Stop(f"{API_PREFIX}SUNSET_AT lies before {API_PREFIX}DEPRECATED_AT.")
+        raise Stop(f"{API_PREFIX}SUNSET_AT is before {API_PREFIX}DEPRECATED_AT.")
     return settings

@@ -1,17 +1,32 @@
-"""Health of a role, for probes over HTTP."""
+"""Health of a role, as reported to HTTP probes."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from runtime.stalls import Stall
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """One stage of the pipeline that makes no progress although work is waiting.
+
+    :param stage: ``consumed``, ``applied``, ``results``, ``events``, ``sync`` or ``polls``.
+    :param place: the partition and offset, or the integration, as text.
+    :param seconds: time since the last progress.
+    :param reason: one sentence: what is waiting, since when, and what to do.
+    """
+
+    stage: str
+    place: str
+    seconds: float
+    reason: str
 
 
 class Health:
-    """Collects what is wrong with a role; readers get it at any time, from any thread.
+    """Thread-safe collection of a role's problems.
 
-    :param problems: further reasons why the role is not ready, looked up at each request.
+    :param problems: returns further reasons why the role is not ready; called on each request.
     """
 
     def __init__(self, problems: Callable[[], list[str]] = list) -> None:
@@ -21,24 +36,24 @@ class Health:
         self._further = problems
 
     def report(self, source: str, stalls: Sequence[Stall]) -> None:
-        """Replace what one source has found to stand still; it has looked successfully."""
+        """Replace the stalls found by one source, after a successful check."""
         with self._lock:
             self._stalls[source] = list(stalls)
             self._problems.pop(source, None)
 
     def blind(self, source: str, problem: str) -> None:
-        """One source cannot look: what it found before counts no longer."""
+        """Record that one source cannot check; its earlier findings are discarded."""
         with self._lock:
             self._stalls.pop(source, None)
             self._problems[source] = problem
 
     def stalls(self) -> list[Stall]:
-        """All that stands still."""
+        """All current stalls."""
         with self._lock:
             return [stall for found in self._stalls.values() for stall in found]
 
     def reasons(self) -> list[str]:
-        """Why the role is not ready; empty when it is."""
+        """Reasons why the role is not ready; empty when it is ready."""
         with self._lock:
             found = list(self._problems.values())
         return [*self._further(), *found, *(stall.reason for stall in self.stalls())]

@@ -1,4 +1,4 @@
-"""A small HTTP server beside a role: ``/healthz``, ``/readyz`` and ``/metrics``."""
+"""HTTP server for the probes and metrics of a role: ``/healthz``, ``/readyz`` and ``/metrics``."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Answer = tuple[int, str, bytes]
 
 
 class HealthServer:
-    """Listens from its creation on; answers while :meth:`serve` runs.
+    """Server that listens from its creation and answers while :meth:`serve` runs.
 
+    :param alive: returns why the process is not alive, or ``None`` when it is.
     :param stop: ends :meth:`serve`.
-    :param alive: why the process does not live (any more); ``None`` when it does.
-    :raises Stop: the port is taken.
+    :raises Stop: the address is in use.
     """
 
     def __init__(
@@ -48,20 +48,20 @@ class HealthServer:
             self._server = ThreadingHTTPServer((host, port), _handler(self._answer))
         except OSError as error:
             raise Stop(
-                f"The health address {host}:{port} cannot be used ({error.strerror}); set"
-                " INTERACTIONS_HEALTH_PORT to another port, or to 0 for any free one."
+                f"Cannot listen on the health address {host}:{port} ({error.strerror}). Set"
+                " INTERACTIONS_HEALTH_PORT to another port, or to 0 for any free port."
             ) from None
         self._server.timeout = _LOOK_SECONDS
         self._metrics = _StallMetrics(role, health)
 
     @property
     def url(self) -> str:
-        """The base address."""
+        """Base URL."""
         host, port = self._server.server_address[:2]
         return f"http://{host!s}:{port}"
 
     def serve(self) -> None:
-        """Answer requests until asked to stop."""
+        """Serve requests until ``stop`` is set."""
         REGISTRY.register(self._metrics)
         try:
             with self._server:
@@ -89,7 +89,7 @@ def _json(body: dict[str, Any]) -> Answer:
 
 
 class _StallMetrics(Collector):
-    """The stalls of a role as gauges, made when they are asked for."""
+    """Collector of a role's stalls as gauges, built on each scrape."""
 
     def __init__(self, role: str, health: Health) -> None:
         self._role = role
@@ -100,7 +100,9 @@ class _StallMetrics(Collector):
         ready.add_metric([self._role], 0 if self._health.reasons() else 1)
         yield ready
         stalled = GaugeMetricFamily(
-            "interactions_stall_seconds", "How long work waits without progress", labels=["stage", "place"]
+            "interactions_stall_seconds",
+            "Time for which work has waited without progress",
+            labels=["stage", "place"],
         )
         for stall in self._health.stalls():
             stalled.add_metric([stall.stage, stall.place], stall.seconds)
@@ -123,6 +125,6 @@ def _handler(answer: Callable[[str], Answer]) -> type[BaseHTTPRequestHandler]:
         do_HEAD = do_GET  # noqa: N815 - the library's name
 
         def log_message(self, *_: object) -> None:
-            """A probe every few seconds is no news."""
+            """Do not log requests: probes arrive every few seconds."""
 
     return Handler

@@ -1,4 +1,4 @@
-"""The only makers of Kafka clients (librdkafka through confluent-kafka)."""
+"""Factories of Kafka clients (librdkafka through confluent-kafka); no other module creates them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from schemas.errors import Stop
 _log = logging.getLogger("kafka.client")
 
 #: ``linger.ms`` of a producer that is flushed at the end of each batch: fewer, larger requests while the
-#: batch is produced. A flush waits for no linger, so it delays nobody.
+#: batch is produced. A flush does not wait for the linger, so it adds no latency.
 FLUSHED_LINGER_MS: Final = 20
 
 
 def client_config(settings: Settings, **overrides: Any) -> dict[str, Any]:
-    """librdkafka properties that every client shares: servers, security, name, log.
+    """librdkafka properties common to all clients: servers, security, client id, logger.
 
     :param overrides: properties by their dotted librdkafka names (``**{"linger.ms": 5}``); they win.
     :raises Stop: no bootstrap servers are set.
     """
     if settings.kafka_bootstrap_servers is None:
         raise Stop(
-            "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS is not set and no stack runs: `interactions up --detach`."
+            "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS is not set and no stack is running; start one with"
+            " `interactions up --detach`."
         )
     password = settings.kafka_sasl_password
     config: dict[str, Any] = {
@@ -41,7 +42,7 @@ def client_config(settings: Settings, **overrides: Any) -> dict[str, Any]:
         "sasl.password": password.get_secret_value() if password else None,
         "ssl.ca.location": settings.kafka_ssl_ca_location,
         "logger": _log,
-        # Back within a second of a broker's return, and a broker that is silent is noticed in ten.
+        # Reconnect within 1 s of a broker coming back; time out an unresponsive broker after 10 s.
         "reconnect.backoff.max.ms": 1000,
         "socket.timeout.ms": 10_000,
         "socket.keepalive.enable": True,
@@ -51,9 +52,9 @@ def client_config(settings: Settings, **overrides: Any) -> dict[str, Any]:
 
 
 def make_producer(settings: Settings, **overrides: Any) -> Producer:
-    """An idempotent producer that partitions by key as the Java clients do (murmur2).
+    """Create an idempotent producer that partitions by key like the Java clients (murmur2).
 
-    :param overrides: librdkafka properties that win over the defaults.
+    :param overrides: librdkafka properties that override the defaults.
     """
     defaults = {
         "acks": "all",
@@ -66,9 +67,9 @@ def make_producer(settings: Settings, **overrides: Any) -> Producer:
 
 
 def make_consumer(settings: Settings, group_id: str, **overrides: Any) -> Consumer:
-    """A consumer that never commits by itself and sees committed transactions only.
+    """Create a consumer without auto-commit that reads committed transactions only.
 
-    :param overrides: librdkafka properties that win over the defaults.
+    :param overrides: librdkafka properties that override the defaults.
     """
     defaults = {
         "group.id": group_id,
@@ -83,10 +84,10 @@ _call_headers = methodcaller("headers")
 
 
 def headers_of(message: Message) -> list[tuple[str, bytes | None]] | None:
-    """Headers of a record; ``None`` when a name is not UTF-8: then the client gives none of them.
+    """Headers of a record; ``None`` when a name is not UTF-8, in which case the client returns no headers.
 
-    Hazard: confluent-kafka 2.16 then sets an exception and returns a list with a null pointer. An ordinary
-    call may let both through to the lines after it; ``methodcaller`` checks. Call it once per message.
+    Hazard: confluent-kafka 2.16 then sets an exception and also returns a list with a null pointer. An
+    ordinary call can let both pass to the code after it; ``methodcaller`` checks. Call it once per message.
     """
     try:
         found: Any = _call_headers(message)
@@ -96,17 +97,18 @@ def headers_of(message: Message) -> list[tuple[str, bytes | None]] | None:
 
 
 def why_silent(settings: Settings, timeout: float = 2.0) -> str | None:
-    """Ask the cluster for its brokers: ``None`` when it answers with some, else why not, for a person.
+    """Check whether the cluster answers.
 
-    :param timeout: seconds to wait at most.
+    :param timeout: maximum wait in seconds.
+    :returns: ``None`` if it lists brokers, otherwise the reason, for users.
     """
     try:
         found = make_admin(settings).list_topics(timeout=timeout)
     except KafkaException as failure:
         return str(failure.args[0].str())
-    return None if found.brokers else "the cluster has no broker yet"
+    return None if found.brokers else "the cluster has no brokers yet"
 
 
 def make_admin(settings: Settings, **overrides: Any) -> AdminClient:
-    """A client for topics, settings and groups."""
+    """Create an admin client for topics, their settings and groups."""
     return AdminClient(client_config(settings, **overrides))

@@ -1,4 +1,4 @@
-"""Logs: one line an action, on stderr, named by a stable dotted action (``applier.batch_committed``)."""
+"""Structured logs on stderr: one line per action, with a stable dotted name (``applier.batch_committed``)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from runtime.settings import Settings
 
-# Law: no customer text and no secret in a log line, whoever passes it by mistake.
+# Invariant: no customer text and no secret in a log line, even if a caller passes it by mistake.
 WITHHELD_FIELDS = frozenset({
     "title", "body", "display_name", "displayName", "primary_email", "primaryEmail", "primary_phone",
     "primaryPhone", "name", "data", "value", "payload", "password", "token", "authorization", "database_url",
 })  # fmt: skip
 
-# Their "info" is a line for each request or plugin.
+# Libraries that log every request or plugin at level info.
 TALKATIVE_LIBRARIES = ("aiokafka", "alembic", "faust", "httpcore2", "httpx2", "jgo", "mode")
 
-# A traceback's local variables hold whatever a person sent, and the headers of the request.
+# Without local variables: they contain user input and the headers of requests.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(
     structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
 )
@@ -33,19 +33,19 @@ def _withhold(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
 
 
 def _name_library_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """A line of a library keeps its text in ``message``: ``event`` is a machine name on every line."""
+    """Move the text of a library's line to ``message``, because ``event`` is a machine-readable name."""
     event["message"] = event["event"]
     event["event"] = "library.log"
     return event
 
 
 def log_to_stderr() -> None:
-    """Keep log lines off stdout, a command's output, until :func:`configure_logging` is called."""
+    """Keep log lines off stdout, which is a command's output, until :func:`configure_logging` is called."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.stderr))
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send all lines of this process, the libraries' included, to stderr as JSON or for the console."""
+    """Log everything in this process, including libraries, to stderr as JSON or in console format."""
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -68,7 +68,7 @@ def configure_logging(settings: Settings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())
-    # Hazard: its warnings repeat the server's words, and those name values of rows.
+    # Hazard: psycopg's warnings repeat server messages, which contain values of rows.
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
     if settings.log_level != "debug":
         for library in TALKATIVE_LIBRARIES:
@@ -86,5 +86,5 @@ def configure_logging(settings: Settings) -> None:
 
 
 def get_logger(name: str) -> Any:
-    """A bound logger; call it with the action's name first: ``log.info("relay.window_sent", rows=12)``."""
+    """Create a bound logger; its first argument is the action: ``log.info("relay.window_sent", rows=12)``."""
     return structlog.stdlib.get_logger(name)

@@ -1,4 +1,4 @@
-"""The only makers of Postgres connections (psycopg) and engines (SQLAlchemy Core over psycopg)."""
+"""Factories of Postgres connections (psycopg) and engines (SQLAlchemy Core); no other module creates them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 CONNECT_TIMEOUT_SECONDS = 5
-#: A peer that disappeared without a word is noticed after ten seconds or so, idle or in the middle of a
-#: statement (libpq, "Parameter Key Words"; tcp_user_timeout in milliseconds).
+#: Detect a peer that disappeared silently within about 10 s, whether idle or during a statement (libpq,
+#: "Parameter Key Words"; tcp_user_timeout in milliseconds).
 _PEER = {
     "keepalives": 1,
     "keepalives_idle": 4,
@@ -26,15 +26,15 @@ _PEER = {
     "tcp_user_timeout": 10_000,
 }
 
-#: A connection to Postgres: the type for packages that pass it on and run no SQL.
+#: Connection types for packages that pass a connection on without running SQL.
 Connection = psycopg.Connection[tuple[Any, ...]]
 AsyncConnection = psycopg.AsyncConnection[Any]
-#: What psycopg raises when a connection is lost or the server refuses for the moment.
+#: Raised by psycopg when a connection is lost or the server temporarily refuses work.
 Outage = psycopg.OperationalError
 
 
 def refuses(error: BaseException | None) -> bool:
-    """Whether an error means that the server is away or takes no work now (SQLSTATE 08, 53, 57, 58)."""
+    """Check for an unavailable server or one that refuses work for now (SQLSTATE class 08, 53, 57, 58)."""
     if not isinstance(error, psycopg.Error):
         return False
     return error.sqlstate is None or error.sqlstate[:2] in {"08", "53", "57", "58"}
@@ -46,32 +46,36 @@ def sqlstate_of(error: BaseException | None) -> str | None:
 
 
 def timed_out(error: BaseException | None) -> bool:
-    """Whether the server ended a session or statement because it took too long (25P03, 25P04, 57014)."""
+    """Check for a session or statement that the server ended for taking too long (25P03, 25P04, 57014)."""
     return isinstance(error, psycopg.Error) and error.sqlstate in {"25P03", "25P04", "57014"}
 
 
 def connection_parameters(settings: Settings) -> dict[str, Any]:
-    """libpq parameters of the database: the URL's, with UTC as time zone and limits for a silent peer.
+    """libpq parameters of the database: those of the URL, the time zone UTC, and timeouts for a silent peer.
 
-    :raises Stop: the URL is missing or libpq cannot read it.
+    :raises Stop: the URL is missing or malformed.
     """
     if settings.database_url is None:
-        raise Stop("INTERACTIONS_DATABASE_URL is not set and no stack runs: `interactions up --detach`.")
+        raise Stop(
+            "INTERACTIONS_DATABASE_URL is not set and no stack is running; start one with"
+            " `interactions up --detach`."
+        )
     try:
         given = conninfo_to_dict(settings.database_url.get_secret_value())
     except psycopg.ProgrammingError:
-        # libpq's message may repeat the URL, and with it the password.
+        # Hazard: libpq's message can repeat the URL, including the password.
         raise Stop(
-            "INTERACTIONS_DATABASE_URL is not a libpq URL; it should look like postgresql://user:…@host:5432/name."
+            "INTERACTIONS_DATABASE_URL is not a valid libpq URL; expected the form"
+            " postgresql://user:…@host:5432/name."
         ) from None
     options = f"{given.pop('options', '') or ''} -c TimeZone=UTC".strip()
     return {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **_PEER, **given, "options": options}
 
 
 def connect(settings: Settings, *, application_name: str, autocommit: bool = False) -> psycopg.Connection:
-    """Open one connection; the server shows it under ``application_name``.
+    """Open one connection, listed on the server as ``application_name``.
 
-    :raises Retry: the server cannot be reached or refuses at this moment.
+    :raises Retry: the server is unreachable or temporarily refuses connections.
     :raises Stop: the URL is missing or malformed.
     """
     parameters = connection_parameters(settings)
@@ -79,13 +83,13 @@ def connect(settings: Settings, *, application_name: str, autocommit: bool = Fal
         return psycopg.connect(**{**parameters, "application_name": application_name}, autocommit=autocommit)
     except psycopg.OperationalError as error:
         where = f"{parameters.get('host', 'localhost')}:{parameters.get('port', 5432)}"
-        raise Retry(f"Postgres at {where} cannot be reached: {str(error).strip()}") from error
+        raise Retry(f"Postgres at {where} is unreachable: {str(error).strip()}") from error
 
 
 async def connect_async(settings: Settings, *, application_name: str) -> AsyncConnection:
     """Open one asyncio connection in autocommit mode.
 
-    :raises psycopg.Error: the server cannot be reached or refuses at this moment.
+    :raises psycopg.Error: the server is unreachable or temporarily refuses connections.
     :raises Stop: the URL is missing or malformed.
     """
     parameters = {**connection_parameters(settings), "application_name": application_name}
@@ -95,9 +99,9 @@ async def connect_async(settings: Settings, *, application_name: str) -> AsyncCo
 def make_async_pool(
     settings: Settings, *, application_name: str, server_options: str, **options: Any
 ) -> AsyncConnectionPool[AsyncConnection]:
-    """A pool of asyncio connections in autocommit mode, not opened yet.
+    """Create a pool of asyncio connections in autocommit mode; the caller opens it.
 
-    :param server_options: ``-c name=value`` settings of each session.
+    :param server_options: session settings in the form ``-c name=value``.
     :param options: further arguments of ``AsyncConnectionPool``; ``kwargs`` go to the connections.
     """
     from psycopg_pool import AsyncConnectionPool
@@ -114,7 +118,7 @@ def make_async_pool(
 
 
 def server_settings(connection: Connection, names: Collection[str]) -> dict[str, str]:
-    """Values of the server's configuration parameters (``pg_settings``) by name."""
+    """Configuration parameters of the server (``pg_settings``): name → value."""
     found = connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(names)])
     return dict(found.fetchall())
 
@@ -122,11 +126,11 @@ def server_settings(connection: Connection, names: Collection[str]) -> dict[str,
 def make_engine(
     settings: Settings, *, application_name: str = "customer-interactions", **options: Any
 ) -> Engine:
-    """A SQLAlchemy Core engine whose connections come from :func:`connect`.
+    """Create a SQLAlchemy Core engine whose connections come from :func:`connect`.
 
     :param options: further arguments of ``sqlalchemy.create_engine``.
     """
-    from sqlalchemy import create_engine  # a second of start-up that only migrations and reads need
+    from sqlalchemy import create_engine  # costs a second at start-up; only migrations and reads need it
 
     return create_engine(
         "postgresql+psycopg://",

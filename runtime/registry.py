@@ -1,4 +1,4 @@
-"""The only maker of schema registry clients (the Confluent-compatible REST API)."""
+"""Factory of schema registry clients (Confluent-compatible REST API); no other module creates them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ if TYPE_CHECKING:
 
 
 def make_registry(settings: Settings, **overrides: Any) -> SchemaRegistryClient:
-    """A registry client; basic authentication and a private CA pass through from the settings.
+    """Create a registry client with the basic authentication and private CA of the settings.
 
-    :param overrides: client properties by their dotted names; they win over the defaults.
+    :param overrides: client properties by their dotted names; they override the defaults.
     :raises Stop: no registry URL is set.
     """
     if settings.schema_registry_url is None:
         raise Stop(
-            "INTERACTIONS_SCHEMA_REGISTRY_URL is not set and no stack runs: `interactions up --detach`."
+            "INTERACTIONS_SCHEMA_REGISTRY_URL is not set and no stack is running; start one with"
+            " `interactions up --detach`."
         )
-    # A third of a second to import, and most commands need no registry.
+    # Importing it takes a third of a second, and most commands need no registry.
     from confluent_kafka.schema_registry import SchemaRegistryClient
 
-    # Hazard: without a timeout of ours the client waits for ever on a half-open connection.
+    # Hazard: without a timeout, the client waits forever on a half-open connection.
     config: dict[str, Any] = {
         "url": settings.schema_registry_url,
         "timeout": 10.0,
@@ -39,6 +40,6 @@ def make_registry(settings: Settings, **overrides: Any) -> SchemaRegistryClient:
     if settings.schema_registry_ssl_ca_location is not None:
         config["ssl.ca.location"] = settings.schema_registry_ssl_ca_location
     client = SchemaRegistryClient({**config, **overrides})
-    # The client leaves its sockets open when nobody closes it; tie them to its life.
+    # The client does not close its sockets by itself; close them when it is collected.
     weakref.finalize(client, client._rest_client.session.close)  # noqa: SLF001
     return client

@@ -1,4 +1,4 @@
-"""Schemas by their id, from the schema registry."""
+"""Fetch Avro schemas from the schema registry by their id."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _SECONDS: Final = 5.0
 
 
 def make_fetch(settings: Settings) -> FetchSchema:
-    """A function that asks the registry for the text of a schema; the caller keeps the answers.
+    """Create a function that fetches the text of a schema; the caller caches the results.
 
-    It returns ``None`` for an id that the registry does not know, and raises ``Retry`` when the registry
-    cannot be asked and ``Reject`` when the id is of a schema that is not plain Avro.
+    It returns ``None`` for an unknown id. It raises ``Retry`` when the registry is unavailable, and
+    ``Reject`` when the schema is not plain Avro.
 
     :raises Stop: no registry URL is set.
     """
-    # The caller has its own way of waiting: one question, one answer.
+    # No retries here: the caller has its own backoff.
     registry = make_registry(settings, **{"max.retries": 0, "timeout": _SECONDS})
 
     def fetch(schema_id: int) -> str | None:
@@ -38,10 +38,12 @@ def _ask(registry: SchemaRegistryClient, schema_id: int) -> str | None:
     except SchemaRegistryError as error:
         if error.http_status_code == _NOT_FOUND:
             return None
-        raise Retry(f"the registry answers {error.http_status_code} for schema id {schema_id}") from error
+        raise Retry(
+            f"the schema registry answered {error.http_status_code} for schema id {schema_id}"
+        ) from error
     except Exception as error:
-        # The client lets whatever its HTTP library raises pass through.
-        raise Retry(f"the schema registry cannot be asked: {type(error).__name__}") from error
+        # The client does not wrap the exceptions of its HTTP library.
+        raise Retry(f"the schema registry is unavailable: {type(error).__name__}") from error
     if schema.schema_type != "AVRO" or schema.references or schema.schema_str is None:
         raise Reject("unusable_schema", f"schema {schema_id} is not a plain Avro schema")
     return schema.schema_str

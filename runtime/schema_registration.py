@@ -1,4 +1,4 @@
-"""The contract's Avro schemas in the registry: a subject for each record on each topic."""
+"""Registration of the contract's Avro schemas in the schema registry: one subject per topic and record."""
 
 from __future__ import annotations
 
@@ -25,30 +25,31 @@ _Answer = TypeVar("_Answer")
 
 
 def register_schemas(settings: Settings) -> dict[str, int]:
-    """Register every schema of the contract and hold its subject to ``FULL_TRANSITIVE``.
+    """Register all schemas of the contract, with compatibility ``FULL_TRANSITIVE`` per subject.
 
-    Idempotent: what is registered keeps its id. Several processes may call it at once.
+    Idempotent: registered schemas keep their ids. Several processes can call it concurrently.
 
     :returns: full name → schema id.
-    :raises Stop: the registry refuses a schema (an incompatible change); names the subject.
-    :raises Retry: the registry cannot be reached.
+    :raises Stop: the registry refuses a schema (incompatible change); the message names the subject.
+    :raises Retry: the registry is unavailable.
     """
     registry = make_registry(settings)
     return {fullname: _register(registry, name, schema) for fullname, name, schema in _subjects(settings)}
 
 
 def known_ids(settings: Settings) -> dict[str, int]:
-    """Full name → schema id of schemas that were registered before, for the start of a role.
+    """Look up the ids of the registered schemas, at the start of a role.
 
-    :raises Stop: one is not registered as this version writes it; says how to register.
-    :raises Retry: the registry cannot be reached.
+    :returns: full name → schema id.
+    :raises Stop: a schema of this version is not registered; the message says how to register it.
+    :raises Retry: the registry is unavailable.
     """
     registry = make_registry(settings)
     ids = {}
     for fullname, name, schema in _subjects(settings):
         found = _ask(name, partial(registry.lookup_schema, name, schema))
         if found.schema_id is None:
-            raise Retry(f"the registry gave no id for the subject {name}")
+            raise Retry(f"the schema registry returned no id for subject {name}")
         ids[fullname] = found.schema_id
     return ids
 
@@ -57,7 +58,7 @@ def _subjects(settings: Settings) -> Iterator[tuple[str, str, Schema]]:
     schemas = avro_schemas()
     for topic, records in RECORDS.items():
         for fullname in records:
-            # As Confluent's serializers send a golden file: some registries compare texts, not schemas.
+            # Same text as Confluent's serializers send: some registries compare texts instead of schemas.
             text = render(schemas[fullname]).strip()
             yield fullname, subject(settings.topic(topic), fullname), Schema(text, "AVRO")
 
@@ -68,8 +69,8 @@ def _register(registry: SchemaRegistryClient, name: str, schema: Schema) -> int:
             _hold_compatible(registry, name)
             return registry.register_schema(name, schema)
         except SchemaRegistryError:
-            # Hazard: a process that registers the same subject at this moment makes the registry refuse
-            # ours ("already exists"); asked again it gives the id. A true refusal comes again, too.
+            # Hazard: if another process registers the same subject concurrently, the registry refuses this
+            # request ("already exists"). A retry returns the id; a genuine refusal repeats.
             continue
         except Exception as error:
             raise _unreachable(error) from error
@@ -98,23 +99,23 @@ def _ask(name: str, question: Callable[[], _Answer]) -> _Answer:
 
 
 def _unreachable(error: Exception) -> Retry:
-    # The client lets whatever its HTTP library raises pass through.
-    return Retry(f"the schema registry cannot be asked: {type(error).__name__}")
+    # The client does not wrap the exceptions of its HTTP library.
+    return Retry(f"the schema registry is unavailable: {type(error).__name__}")
 
 
 def _explain(name: str, error: SchemaRegistryError) -> Stop | Retry:
     status = error.http_status_code
     if status in (_CONFLICT, _UNPROCESSABLE):
         return Stop(
-            f"the registry refuses the schema of the subject {name}: it is not compatible with the versions"
-            f" registered before ({COMPATIBILITY}), or not valid. Fields may only be added or removed with"
-            f" a default. The registry says: {error.error_message}"
+            f"the schema registry refused the schema of subject {name}: it is invalid, or incompatible with"
+            f" the registered versions ({COMPATIBILITY}). Fields can only be added or removed with a default."
+            f" Message of the registry: {error.error_message}"
         )
     if status == _NOT_FOUND:
         return Stop(
-            f"the schema of the subject {name} is not registered as this version writes it; register it"
-            " with: interactions topics --create"
+            f"the schema of subject {name} is not registered in the form that this version writes; register"
+            " it with: interactions topics --create"
         )
     if status in _TRANSIENT or status >= _SERVER_ERROR:
-        return Retry(f"the registry answers {status} for the subject {name}")
-    return Stop(f"the registry answers {status} for the subject {name}: {error.error_message}")
+        return Retry(f"the schema registry answered {status} for subject {name}")
+    return Stop(f"the schema registry answered {status} for subject {name}: {error.error_message}")

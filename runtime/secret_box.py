@@ -1,8 +1,8 @@
-"""Secrets at rest: AES-256-GCM under keys from the environment (NIST SP 800-38D, through ``cryptography``).
+"""Encryption of secrets at rest: AES-256-GCM (NIST SP 800-38D, through ``cryptography``).
 
-``INTERACTIONS_SECRETS_KEY`` holds one or more keys ``<id>:<base64 of 32 bytes>``, separated by commas.
-The first encrypts, every one decrypts: to rotate, put a new key in front, run ``interactions connectors
-rotate-secrets``, then take the old one away.
+``INTERACTIONS_SECRETS_KEY`` holds one or more keys ``<id>:<base64 of 32 bytes>``, separated by commas. The
+first one encrypts, all of them decrypt. To rotate: put a new key first, run ``interactions connectors
+rotate-secrets``, then remove the old key.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ _KEY_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Encrypted secrets and the id of the key that opens them."""
+    """Encrypted secrets, and the id of the key that decrypts them."""
 
     key_id: str
     content: bytes
 
 
 class SecretBox:
-    """Seals and opens the secrets of integrations; bound to the integration's id, so that a sealed text
-    copied to another row does not open.
+    """Encrypt and decrypt secrets of integrations.
 
-    :param keys: by id, each 32 bytes; the first encrypts.
+    The ciphertext is bound to the integration's id, so that it cannot be decrypted from another row.
+
+    :param keys: key id → 32 bytes; the first one encrypts.
     """
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
@@ -46,7 +47,7 @@ class SecretBox:
         self.current = next(iter(keys))
 
     def seal(self, integration_id: str, secrets: Mapping[str, str]) -> Sealed:
-        """Encrypt under the current key."""
+        """Encrypt with the current key."""
         nonce = os.urandom(_NONCE)
         content = self._ciphers[self.current].encrypt(
             nonce, orjson.dumps(dict(secrets)), _bound(integration_id)
@@ -56,16 +57,19 @@ class SecretBox:
     def open(self, integration_id: str, sealed: Sealed) -> dict[str, str]:
         """Decrypt.
 
-        :raises Stop: the key is not known here, or the content is not what was sealed.
+        :raises Stop: the key is not configured, or the ciphertext was altered or belongs to another row.
         """
         cipher = self._ciphers.get(sealed.key_id)
         if cipher is None:
-            raise Stop(f"{VARIABLE} has no key {sealed.key_id!r}, which the secrets of {integration_id} need")
+            raise Stop(
+                f"{VARIABLE} has no key {sealed.key_id!r}, which is needed to decrypt the secrets of"
+                f" {integration_id}"
+            )
         try:
             plain = cipher.decrypt(sealed.content[:_NONCE], sealed.content[_NONCE:], _bound(integration_id))
         except InvalidTag:
             raise Stop(
-                f"the secrets of {integration_id} cannot be opened with key {sealed.key_id!r}"
+                f"the secrets of {integration_id} cannot be decrypted with key {sealed.key_id!r}"
             ) from None
         opened: dict[str, str] = orjson.loads(plain)
         return opened
@@ -76,7 +80,7 @@ def _bound(integration_id: str) -> bytes:
 
 
 def box_of(connectors: ConnectorSettings) -> SecretBox:
-    """The box for the keys of some settings.
+    """Create the box for the keys of the connectors' settings.
 
     :raises Stop: see :func:`read_box`.
     """
@@ -85,13 +89,13 @@ def box_of(connectors: ConnectorSettings) -> SecretBox:
 
 
 def read_box(text: str | None) -> SecretBox:
-    """The box for the keys in ``INTERACTIONS_SECRETS_KEY``.
+    """Create the box for the keys in ``INTERACTIONS_SECRETS_KEY``.
 
-    :raises Stop: it is not set or not of the form ``<id>:<base64 of 32 bytes>[,…]``.
+    :raises Stop: it is not set, or not of the form ``<id>:<base64 of 32 bytes>[,…]``.
     """
     advice = f'set {VARIABLE}="k1:$(openssl rand -base64 32)" and keep it safe'
     if not text:
-        raise Stop(f"connectors keep secrets encrypted and need a key: {advice}")
+        raise Stop(f"connectors store secrets encrypted and need a key: {advice}")
     keys: dict[str, bytes] = {}
     for part in text.split(","):
         key_id, _, encoded = part.strip().partition(":")
@@ -100,6 +104,6 @@ def read_box(text: str | None) -> SecretBox:
         except binascii.Error:
             key = b""
         if not key_id or len(key) != _KEY_BYTES or key_id in keys:
-            raise Stop(f"{VARIABLE} must hold <id>:<base64 of 32 bytes>, ids once each; {advice}")
+            raise Stop(f"{VARIABLE} must be a list of <id>:<base64 of 32 bytes> with unique ids; {advice}")
         keys[key_id] = key
     return SecretBox(keys)

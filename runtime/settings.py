@@ -1,9 +1,9 @@
-"""Settings of every process: the environment first, then the embedded stack that runs in ``home``."""
+"""Settings of all processes: from the environment, then from the embedded stack that runs in ``home``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -12,13 +12,17 @@ from runtime.running_stack import read_running_stack
 from schemas.errors import Stop
 
 ENV_PREFIX = "INTERACTIONS_"
+#: Idle seconds after which an HTTP server closes a connection. Hazard: it must exceed the keep-alive of
+#: clients and load balancers (usually 5 to 60 s). Otherwise a request can arrive on a connection that is
+#: being closed, and the client cannot know whether its write was accepted.
+KEEP_ALIVE_SECONDS: Final = 75
 SERVER_FIELDS = ("database_url", "kafka_bootstrap_servers", "schema_registry_url")
 
 
 class Settings(BaseSettings):
-    """One immutable set of settings; each field is read from ``INTERACTIONS_<NAME>``.
+    """Immutable settings; each field is read from ``INTERACTIONS_<NAME>``.
 
-    Two settings that differ in ``topic_prefix`` and database do not see each other on the same servers.
+    Deployments that differ in ``topic_prefix`` and database can share the same servers.
     """
 
     model_config = SettingsConfigDict(
@@ -41,23 +45,24 @@ class Settings(BaseSettings):
     kafka_sasl_password: SecretStr | None = None
     kafka_ssl_ca_location: str | None = None
     kafka_options: dict[str, Any] = Field(
-        default_factory=dict, description="JSON object of further librdkafka properties; wins over the rest."
+        default_factory=dict,
+        description="JSON object of further librdkafka properties; they override all others.",
     )
     schema_registry_username: str | None = None
     schema_registry_password: SecretStr | None = None
     schema_registry_ssl_ca_location: str | None = None
 
     consumer_group: str = "customer-interactions-applier"
-    topic_prefix: str = Field(default="", description="Put before every topic name.")
+    topic_prefix: str = Field(default="", description="Prefix of all topic names.")
     topic_partitions: int = Field(default=6, ge=1)
     topic_replication_factor: int = Field(default=1, ge=1)
-    batch_size: int = Field(default=1000, ge=1, description="Most records in one transaction of the applier.")
+    batch_size: int = Field(default=1000, ge=1, description="Maximum records per transaction of the applier.")
     overdue_after_seconds: int = Field(default=3600, ge=0)
     stuck_after_seconds: float = Field(
-        default=120.0, gt=0, description="A role with work that gets nowhere for so long ends with an error."
+        default=120.0, gt=0, description="Time without progress after which a role that has work exits."
     )
-    health_host: str = Field(default="127.0.0.1", description="Where roles answer /healthz and /readyz.")
-    health_port: int = Field(default=0, ge=0, le=65535, description="0 takes any free port.")
+    health_host: str = Field(default="127.0.0.1", description="Address of /healthz and /readyz of the roles.")
+    health_port: int = Field(default=0, ge=0, le=65535, description="Port of these; 0: any free port.")
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
@@ -69,18 +74,18 @@ class Settings(BaseSettings):
 
     @property
     def stalled_after_seconds(self) -> float:
-        """Work that waits for so long without progress is reported as a stall."""
+        """Seconds without progress after which waiting work is reported as a stall."""
         return self.stuck_after_seconds / 2
 
     def topic(self, name: str) -> str:
-        """The full name on the broker of a topic of the catalogue."""
+        """Full name on the broker of a catalogue topic."""
         return self.topic_prefix + name
 
 
 def read_settings(**overrides: Any) -> Settings:
-    """Settings of the environment alone; server addresses may be unset.
+    """Read the settings from the environment only; server addresses can be unset.
 
-    :raises Stop: a variable has a value that cannot be used; the message names it.
+    :raises Stop: a variable has an invalid value; the message names it.
     """
     try:
         return Settings(**overrides)
@@ -89,14 +94,14 @@ def read_settings(**overrides: Any) -> Settings:
             f"  {ENV_PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
             for problem in error.errors(include_input=False, include_url=False)
         ]
-        raise Stop("These settings cannot be used:\n" + "\n".join(lines)) from None
+        raise Stop("Invalid settings:\n" + "\n".join(lines)) from None
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings with all three server addresses: the environment's, else the running stack's of ``home``.
+    """Read the settings with all three server addresses, missing ones from the running stack of ``home``.
 
-    :param overrides: fields that win over the environment.
-    :raises Stop: a setting cannot be used, or an address is missing and no stack runs.
+    :param overrides: fields that override the environment.
+    :raises Stop: a setting is invalid, or an address is missing and no stack is running.
     """
     settings = read_settings(**overrides)
     missing = [name for name in SERVER_FIELDS if getattr(settings, name) is None]
@@ -106,8 +111,8 @@ def load_settings(**overrides: Any) -> Settings:
     if running is None:
         wanted = ", ".join(ENV_PREFIX + name.upper() for name in missing)
         raise Stop(
-            f"No stack is running in {settings.home}, and these are not set: {wanted}.\n"
-            "Start one with `interactions up --detach`, or set the variables to reach your own servers."
+            f"No stack is running in {settings.home}, and these variables are not set: {wanted}.\n"
+            "Start a stack with `interactions up --detach`, or set the variables to use your own servers."
         )
     found = running.addresses.model_dump()
     return read_settings(**overrides, **{name: found[name] for name in missing})

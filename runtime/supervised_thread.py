@@ -1,4 +1,4 @@
-"""Threads that a process depends on: one that ends by itself is reported, whatever ended it."""
+"""Supervision of threads that a process depends on: an unexpected end is always reported."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ import structlog
 from schemas.errors import Stop
 
 _log = structlog.get_logger("process")
-#: After a failure the process is gone after so long, whatever hangs.
+#: Maximum seconds from a failure to the end of the process, even if something hangs.
 _END_SECONDS: Final = 15.0
 
-#: Called once, in the thread, with the reason why it ended.
+#: Called once, in the failed thread, with the reason.
 Failed = Callable[[BaseException], None]
 
 
 def supervised(
     name: str, run: Callable[[], None], *, stopping: Callable[[], bool], failed: Failed
 ) -> threading.Thread:
-    """A daemon thread, not started yet, that reports every end nobody asked for.
+    """Create a daemon thread that reports any unexpected end; the caller starts it.
 
-    :param stopping: whether the process was told to stop; only then may ``run`` return.
-    :param failed: called in the thread when ``run`` raises, or returns before that.
+    :param stopping: returns true once the process is shutting down; only then can ``run`` return.
+    :param failed: called in the thread when ``run`` raises, or returns too early.
     """
 
     def supervise() -> None:
@@ -38,16 +38,16 @@ def supervised(
             failed(failure_raised())
         else:
             if not stopping():
-                failed(Stop(f"the thread {name} ended by itself"))
+                failed(Stop(f"the thread {name} ended unexpectedly"))
 
     return threading.Thread(target=supervise, name=name, daemon=True)
 
 
 def failure_raised() -> BaseException:
-    """The failure that a bare ``except:`` has caught, as an exception.
+    """Return what a bare ``except:`` has caught, as an exception.
 
-    Hazard: C code can raise an object of any class. What leaves a callback of confluent-kafka 2.16 is a
-    ``KafkaError``, which is no exception class: ``except BaseException`` does not catch it.
+    Hazard: C code can raise an object of any class. Callbacks of confluent-kafka 2.16 raise ``KafkaError``,
+    which is not an exception class, so ``except BaseException`` does not catch it.
     """
     raised: object = sys.exc_info()[1]
     if isinstance(raised, BaseException):
@@ -59,15 +59,15 @@ _ended_by: list[BaseException] = []
 
 
 def end_process(name: str) -> Failed:
-    """Callback for a failed thread of a server: the server stops taking requests, and the process ends.
+    """Create a callback for a failed thread of a server: stop accepting requests and end the process.
 
-    :param name: of the thread, for the log.
+    :param name: name of the thread, for the log.
     """
 
     def failed(error: BaseException) -> None:
         _log.error("process.thread_failed", thread=name, error=type(error).__name__, reason=str(error))
         _ended_by.append(error)
-        # A request that hangs must not keep the process: C code ends it.
+        # A hanging request must not keep the process alive: faulthandler ends it from C code.
         faulthandler.dump_traceback_later(_END_SECONDS, exit=True)
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -75,5 +75,5 @@ def end_process(name: str) -> Failed:
 
 
 def thread_failure() -> BaseException | None:
-    """First failure that :func:`end_process` was called with; ``None`` when no thread has failed."""
+    """First failure passed to a callback of :func:`end_process`; ``None`` when no thread has failed."""
     return _ended_by[0] if _ended_by else None

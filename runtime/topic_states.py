@@ -1,4 +1,4 @@
-"""The topics of the catalogue as they are on the broker, for people to look at."""
+"""State of the catalogue's topics on the broker, for display."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _SECONDS: Final = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicState:
-    """One topic as it is.
+    """State of one topic.
 
-    :param name: the full name on the broker.
-    :param partitions: their count; ``None`` when the topic is missing.
+    :param name: full name on the broker.
+    :param partitions: number of partitions; ``None`` when the topic is missing.
     :param cleanup: ``delete``, ``compact`` or both.
-    :param retention_ms: how long a record is kept, milliseconds; ``None`` for ever, or by compaction.
-    :param records: offsets between start and end; compaction and transaction markers make it too high.
-    :param findings: how the topic differs from the catalogue.
+    :param retention_ms: retention in milliseconds; ``None`` when unlimited or determined by compaction.
+    :param records: end offsets minus start offsets; this counts compacted records and transaction markers.
+    :param findings: differences from the catalogue.
     """
 
     name: str
@@ -37,7 +37,7 @@ class TopicState:
     findings: tuple[TopicFinding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The state as ``interactions topics --json`` shows it."""
+        """JSON form of the state, as shown by ``interactions topics --json``."""
         return {
             "name": self.name,
             "partitions": self.partitions,
@@ -49,9 +49,9 @@ class TopicState:
 
 
 def topic_states(settings: Settings) -> list[TopicState]:
-    """Every topic of the catalogue, in its order, missing ones included.
+    """State of every topic of the catalogue, in its order, including missing ones.
 
-    :raises Retry: the broker cannot be reached.
+    :raises Retry: the broker is unavailable.
     :raises Stop: the broker refuses to describe its topics.
     """
     findings = check_topics(settings)

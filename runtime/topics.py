@@ -1,4 +1,4 @@
-"""The topics of the catalogue on the broker: made when missing, compared at every start."""
+"""Topic administration: create missing topics of the catalogue, compare existing ones at every start."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from schemas.topics import TOPICS, Topic
 
 _log = structlog.get_logger("topics")
 _SECONDS: Final = 15.0
-#: Settings that the laws rest on: the rules' clock, and what is kept of a key.
+#: Settings that the invariants depend on: the clock of the rules, and the clean-up policy.
 _VITAL: Final = frozenset({"message.timestamp.type", "cleanup.policy"})
-#: librdkafka's own errors that mean "no broker answers".
+#: librdkafka's client-side errors that mean "no broker answers".
 _UNREACHABLE: Final = frozenset({"_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "_RESOLVE"})
 
 Severity = Literal["fatal", "warning"]
@@ -32,13 +32,13 @@ Severity = Literal["fatal", "warning"]
 
 @dataclass(frozen=True, slots=True)
 class TopicFinding:
-    """One way in which a topic on the broker is not as the catalogue says.
+    """One difference between a topic on the broker and the catalogue.
 
-    :param topic: the full name on the broker.
+    :param topic: full name on the broker.
     :param setting: ``exists``, ``partitions``, or the name of a topic setting.
-    :param wanted: what the catalogue says, as text.
-    :param found: what the broker says; ``None`` when the topic is missing.
-    :param severity: ``fatal`` when no process may work with it.
+    :param wanted: value in the catalogue, as text.
+    :param found: value on the broker; ``None`` when the topic is missing.
+    :param severity: ``fatal`` when no process can work with the topic.
     :param advice: one sentence: what to do.
     """
 
@@ -52,21 +52,21 @@ class TopicFinding:
     def __str__(self) -> str:
         if self.found is None:
             return f"{self.topic} is missing. {self.advice}"
-        return f"{self.topic}: {self.setting} is {self.found}, wanted {self.wanted}. {self.advice}"
+        return f"{self.topic}: {self.setting} is {self.found}, expected {self.wanted}. {self.advice}"
 
     def to_json(self) -> dict[str, str | None]:
-        """The finding as ``interactions topics --json`` shows it."""
+        """JSON form of the finding, as shown by ``interactions topics --json``."""
         return asdict(self)
 
 
 def ensure_topics(settings: Settings) -> list[str]:
-    """Make the topics of the catalogue that do not exist; existing ones stay as they are.
+    """Create the missing topics of the catalogue; existing ones are not changed.
 
-    Several processes may call it at once.
+    Several processes can call it concurrently.
 
-    :returns: full names of the topics that this call made.
-    :raises Retry: the broker cannot be reached.
-    :raises Stop: the broker refuses, for example for want of rights or of brokers.
+    :returns: full names of the topics that this call created.
+    :raises Retry: the broker is unavailable.
+    :raises Stop: the broker refuses, for example for lack of permissions or too few brokers.
     """
     admin = make_admin(settings)
     existing = existing_topics(admin)
@@ -96,9 +96,9 @@ def ensure_topics(settings: Settings) -> list[str]:
 
 
 def check_topics(settings: Settings) -> list[TopicFinding]:
-    """Compare the topics on the broker with the catalogue; nothing is changed.
+    """Compare the topics on the broker with the catalogue, without changing them.
 
-    :raises Retry: the broker cannot be reached.
+    :raises Retry: the broker is unavailable.
     :raises Stop: the broker refuses to describe its topics.
     """
     admin = make_admin(settings)
@@ -121,21 +121,23 @@ def check_topics(settings: Settings) -> list[TopicFinding]:
 
 
 def require_topics(settings: Settings) -> None:
-    """What every role does at its start: refuse what would break a law, warn of the rest.
+    """Check the topics at the start of a role; differences that break no invariant are logged as warnings.
 
-    :raises Stop: a topic is missing, or has the wrong clock or clean-up policy.
-    :raises Retry: the broker cannot be reached.
+    :raises Stop: a topic is missing, or has the wrong timestamp type or clean-up policy.
+    :raises Retry: the broker is unavailable.
     """
     findings = check_topics(settings)
     fatal = [finding for finding in findings if finding.severity == "fatal"]
     if fatal:
-        raise Stop("The topics are not as they must be:\n" + "\n".join(f"  {finding}" for finding in fatal))
+        raise Stop(
+            "The topics do not match the catalogue:\n" + "\n".join(f"  {finding}" for finding in fatal)
+        )
     for finding in findings:
         _log.warning("topics.differ", **finding.to_json())
 
 
 def topic_configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    """Full topic name → setting → value, as the broker has them."""
+    """Topic settings on the broker: full topic name → setting → value."""
     if not names:
         return {}
     asked = [ConfigResource(ResourceType.TOPIC, name) for name in names]
@@ -152,7 +154,7 @@ def topic_configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, s
 
 
 def existing_topics(admin: AdminClient) -> dict[str, int]:
-    """Full topic name → partition count of all topics of the broker."""
+    """All topics of the broker: full name → number of partitions."""
     try:
         listed = admin.list_topics(timeout=_SECONDS)
     except KafkaException as failure:
@@ -167,9 +169,9 @@ def _partitions(settings: Settings, topic: Topic) -> int:
 def _compare_partitions(name: str, wanted: int, found: int) -> list[TopicFinding]:
     if found == wanted:
         return []
-    # Hazard: partitions added later send an entity's new commands elsewhere, past its old ones.
+    # Hazard: after adding partitions, an entity's new commands can overtake its old ones elsewhere.
     advice = (
-        "Set INTERACTIONS_TOPIC_PARTITIONS to the number that exists: raising it on a topic in use breaks"
+        "Set INTERACTIONS_TOPIC_PARTITIONS to the existing number: adding partitions to a topic in use breaks"
         " the order of an entity's records."
     )
     return [TopicFinding(name, "partitions", str(wanted), str(found), "warning", advice)]
@@ -191,9 +193,9 @@ def _compare_config(name: str, wanted: dict[str, str], found: dict[str, str]) ->
 
 
 def broker_error(error: KafkaError, what: str) -> Retry | Stop:
-    """The error of a broker or of librdkafka as what the caller must do.
+    """Convert an error of a broker or of librdkafka to ``Retry`` or ``Stop``.
 
-    :param what: what could not be done, as the start of a sentence.
+    :param what: the failed operation, as the start of a sentence.
     """
     transient = error.retriable() or error.name() in _UNREACHABLE
     text = f"{what}: {error.str()}"

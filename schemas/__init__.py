@@ -1,1 +1,1 @@
-"""The contract: every word that crosses a topic, and nothing that does input or output."""
+"""The contract: all messages, topics and errors that other systems see. No input or output."""

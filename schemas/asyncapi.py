@@ -1,6 +1,6 @@
-"""The contract as an AsyncAPI 3.0 document, made from the topic catalogue and the models.
+"""AsyncAPI 3.0 document of the contract, generated from the topic catalogue and the models.
 
-``python -m schemas.asyncapi --write`` rewrites ``docs/asyncapi.json`` after a change of either.
+``python -m schemas.asyncapi --write`` rewrites ``docs/asyncapi.json`` after either has changed.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from schemas.topics import TOPICS, Topic
 Node = dict[str, Any]
 
 GOLDEN: Final = Path(__file__).parent.parent / "docs" / "asyncapi.json"
-#: Equal to the distribution's version (a test holds them together).
+#: Equal to the version of the distribution (checked by a test).
 CONTRACT_VERSION: Final = "0.1.0"
 _DESCRIPTION: Final = (
-    "Commands in, exactly one result for each, and what changed as ordered events. Records are CloudEvents"
-    " 1.0: attributes in ce_* headers (binary mode), or one JSON CloudEvent as the value of a command"
-    " (structured mode). Values are Avro in Confluent's wire format; commands may be JSON, events of"
-    " integrations always are. A schema's"
-    " subject is <topic>-<message name> (TopicRecordNameStrategy), compatibility FULL_TRANSITIVE."
+    "Commands in; exactly one result per command and ordered events out. Records are CloudEvents 1.0: the"
+    " attributes are ce_* headers (binary mode), or the value of a command is one JSON CloudEvent (structured"
+    " mode). Values are Avro in the Confluent wire format. Commands can also be JSON; events and decisions of"
+    " integrations always are. The subject of a schema is <topic>-<message name> (TopicRecordNameStrategy),"
+    " its compatibility FULL_TRANSITIVE."
 )
 _TEXT: Final[Node] = {"type": "string"}
 _UUID: Final[Node] = {"type": "string", "format": "uuid"}
 _HEADERS: Final[dict[str, Node]] = {
     "ce_specversion": {"type": "string", "enum": ["1.0"]},
     "ce_id": {"type": "string", "maxLength": 200, "description": "Id of the command or event."},
-    "ce_source": {"type": "string", "description": "Who wrote the record."},
+    "ce_source": {"type": "string", "description": "The system that wrote the record."},
     "ce_type": {"type": "string", "description": "The message name."},
     "ce_time": {"type": "string", "format": "date-time"},
     "ce_subject": _TEXT,
     "ce_tenantid": _UUID,
     "ce_organizationid": _UUID,
-    "ce_entityid": {**_UUID, "description": "The person or company; equal to the record key."},
-    "ce_syncorigin": {"type": "string", "description": "The integration that the change came from."},
+    "ce_entityid": {**_UUID, "description": "Id of the person or company; equal to the record key."},
+    "ce_syncorigin": {"type": "string", "description": "Id of the integration that the change came from."},
     "ce_correlationid": _TEXT,
     "ce_causationid": {"type": "string", "description": "Id of the command that caused the record."},
-    "ce_actorid": {"type": "string", "description": "The user on whose behalf it was made."},
-    "ce_sequence": {"type": "string", "description": "Orders the events of one entity, as text."},
+    "ce_actorid": {"type": "string", "description": "Id of the user on whose behalf the record was written."},
+    "ce_sequence": {"type": "string", "description": "Position among the events of one entity, as text."},
     "ce_expectedversion": {"type": "string", "pattern": "^[0-9]+$"},
     "ce_outcome": {"type": "string", "enum": ["applied", "rejected", "duplicate", "no_op"]},
     "traceparent": {"type": "string", "description": "W3C Trace Context."},
@@ -62,7 +62,7 @@ _REQUIRED: Final = (
     "ce_organizationid",
     "ce_entityid",
 )
-#: An integration's event is about a customer or about none.
+#: An event of an integration need not be about a customer.
 _OF_INTEGRATIONS: Final = tuple(name for name in _REQUIRED if name != "ce_entityid")
 _TRAITS: Final = {
     "cloudEvent": _REQUIRED,
@@ -79,7 +79,7 @@ _VALUES: Final[dict[str, dict[str, type[BaseModel]]]] = {
     topics.INTEGRATION_EVENTS: dict(INTEGRATION_EVENT_TYPES),
     topics.INTEGRATION_DECISIONS: dict(DECISION_TYPES),
 }
-#: What is asked of us → the topic of the answers, and which of its messages they are.
+#: Request topic → the topic of its replies, and the reply messages.
 _REPLIES: Final[dict[str, tuple[str, list[str]]]] = {
     topics.COMMANDS: (topics.RESULTS, list(RECORDS[topics.RESULTS])),
     topics.INTEGRATION_DECISIONS: (topics.INTEGRATION_EVENTS, [f"{PREFIX}decided", f"{PREFIX}changed"]),
@@ -87,7 +87,7 @@ _REPLIES: Final[dict[str, tuple[str, list[str]]]] = {
 
 
 def document() -> Node:
-    """The AsyncAPI 3.0 document; topic names without a deployment's prefix."""
+    """Build the AsyncAPI 3.0 document; topic names are without a deployment's prefix."""
     models = sorted({model for records in _VALUES.values() for model in records.values()}, key=_name)
     _, definitions = models_json_schema(
         [(model, "validation") for model in models],
@@ -189,7 +189,7 @@ def _message(topic: str, name: str, model: type[BaseModel]) -> Node:
 
 
 def _operations() -> Node:
-    """What the pipeline does on each channel: it receives what it is asked, it sends the rest."""
+    """One operation per channel, from the pipeline's side: it receives requests and sends everything else."""
     operations: Node = {}
     for topic, records in _VALUES.items():
         reply = _REPLIES.get(topic)
@@ -201,17 +201,17 @@ def _operations() -> Node:
             "messages": [_ref("channels", topic, "messages", name) for name in records],
         }
         if reply is not None:
-            answered, names = reply
+            reply_topic, names = reply
             operation["reply"] = {
-                "channel": _ref("channels", answered),
-                "messages": [_ref("channels", answered, "messages", name) for name in names],
+                "channel": _ref("channels", reply_topic),
+                "messages": [_ref("channels", reply_topic, "messages", name) for name in names],
             }
         operations[f"{'receive' if receives else 'send'}:{topic}"] = operation
     return operations
 
 
 def render() -> str:
-    """The text of the golden file."""
+    """Text of the golden file."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 

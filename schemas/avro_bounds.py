@@ -1,9 +1,9 @@
-"""A writer's schema made safe to decode with: whoever may register a schema chose its shape.
+"""Bound the cost of decoding with a writer's schema, whose shape is chosen by any registered client.
 
-Bytes cannot make a decoder work longer than they are long, but a schema can: a record that holds itself,
-ten levels of records that each hold the next one twice, an array of nothing with 10^18 items. Such
-schemas are refused; so are types that the contract never uses. All logical types but instants are
-dropped, so that a UUID stays text.
+Bytes alone cannot make a decoder do more work than their length. A schema can: a record that contains
+itself, ten levels of records that each contain the next one twice, an array of 10^18 nulls. Such schemas are
+refused, and so are types that the contract never uses. Logical types other than instants are dropped, so
+that a UUID stays text.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-#: Most values that one record may hold outside its arrays and maps.
-MOST_VALUES: Final = 10_000
-#: Most values that one byte of an array's or map's items may stand for.
-MOST_VALUES_A_BYTE: Final = 16
+#: Maximum values of one record outside its arrays and maps.
+MAX_VALUES: Final = 10_000
+#: Maximum values per byte of an item of an array or map.
+MAX_VALUES_PER_BYTE: Final = 16
 _DEEPEST: Final = 64
 _BYTES: Final = {"null": 0, "boolean": 1, "int": 1, "long": 1, "float": 4, "double": 8, "string": 1}
 _INSTANTS: Final = ("timestamp-millis", "timestamp-micros")
 
 
 class UnusableSchemaError(ValueError):
-    """A schema that values are not decoded with; the message says why."""
+    """The schema is unsafe or unsupported for decoding; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Cost:
-    """What a value costs to decode: values at most, for bytes at least."""
+    """Decoding cost of a value: an upper bound on its values, a lower bound on its bytes."""
 
     values: int
     size: int
@@ -44,7 +44,7 @@ class _Walk:
         if isinstance(node, str):
             return self._name(node, namespace)
         if not isinstance(node, dict):
-            raise UnusableSchemaError("a type is a name, an object or a list")
+            raise UnusableSchemaError("a type is not a name, an object or a list")
         kind = node.get("type")
         if kind in ("record", "enum"):
             return self._definition(kind, node, namespace, depth)
@@ -60,11 +60,11 @@ class _Walk:
         fullname = name if "." in name or not namespace else f"{namespace}.{name}"
         if fullname not in self._named:
             raise UnusableSchemaError(
-                f"the type {fullname[:100]!r} is not defined, or never part of the contract"
+                f"the type {fullname[:100]!r} is not defined, or not used by the contract"
             )
         cost = self._named[fullname]
         if cost is None:
-            raise UnusableSchemaError(f"the record {fullname[:100]!r} holds itself")
+            raise UnusableSchemaError(f"the record {fullname[:100]!r} contains itself")
         return fullname, cost
 
     def _union(self, node: list[Any], namespace: str, depth: int) -> tuple[Any, _Cost]:
@@ -103,27 +103,28 @@ class _Walk:
             part, cost = self.type(field.get("type"), namespace, depth + 1)
             fields.append({"name": field.get("name"), "type": part})
             values, size = values + cost.values, size + cost.size
-            if values > MOST_VALUES:
-                raise UnusableSchemaError(f"it holds more than {MOST_VALUES} values")
+            if values > MAX_VALUES:
+                raise UnusableSchemaError(f"it has more than {MAX_VALUES} values")
         self._named[fullname] = whole = _Cost(values, size)
         return clean, whole
 
     def _items(self, kind: str, node: dict[str, Any], namespace: str, depth: int) -> tuple[Any, _Cost]:
         member = "items" if kind == "array" else "values"
         part, cost = self.type(node.get(member), namespace, depth + 1)
-        # A map's item has a key of one byte at least.
+        # An item of a map has a key of at least one byte.
         size = cost.size + (kind == "map")
-        if cost.values > MOST_VALUES_A_BYTE * size:
-            raise UnusableSchemaError(f"the items of the {kind} are too large for their bytes")
+        if cost.values > MAX_VALUES_PER_BYTE * size:
+            raise UnusableSchemaError(f"the items of the {kind} have too many values per byte")
         return {"type": kind, member: part}, _Cost(1, 1)
 
 
 def bounded_schema(schema: Any) -> tuple[str, dict[str, Any]]:
-    """The full name and a clean copy of a record schema, for decoding only.
+    """Check a record schema and reduce it to what decoding needs.
 
-    :param schema: the parsed JSON of a schema from a registry.
-    :raises UnusableSchemaError: it is not a record, not well formed, or its values could cost more than their
-        bytes; the message says what.
+    :param schema: parsed JSON of a schema from a registry.
+    :returns: its full name, and a copy for decoding only.
+    :raises UnusableSchemaError: it is not a record, is malformed, or its values could cost more than their
+        bytes justify.
     """
     clean, _ = _Walk().type(schema, "", 0)
     if not isinstance(clean, dict) or clean.get("type") != "record":

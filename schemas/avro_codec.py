@@ -1,4 +1,4 @@
-"""Avro values in the Confluent wire format: a zero byte, the schema's id in four bytes, the body."""
+"""Avro in the Confluent wire format: a zero byte, a four-byte schema id, the body."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from schemas.avro_writer import Writer
 from schemas.errors import Reject, Stop
 from schemas.instants import format_instant
 
-#: ``id -> text of the Avro schema, None when the registry does not know it``; raises ``Retry`` when the
-#: registry cannot be asked now, ``Reject`` when the id is of something else than Avro.
+#: ``id -> text of the Avro schema``, ``None`` for an id unknown to the registry. Raises ``Retry`` when the
+#: registry is unavailable, ``Reject`` when the id belongs to a schema that is not Avro.
 FetchSchema = Callable[[int], str | None]
 
 HEADER_SIZE: Final = 5
-#: Seconds for which an unknown id stays unknown without another question to the registry.
+#: Seconds for which an unknown id is cached.
 UNKNOWN_SECONDS: Final = 5.0
-_MOST_UNKNOWN: Final = 10_000
+_MAX_UNKNOWN: Final = 10_000
 
 
 class AvroEncoder:
-    """Writes the contract's own values.
+    """Encoder for the records of the contract.
 
-    :param ids: full name → schema id, as the registry gave it.
+    :param ids: full name → schema id in the registry.
     """
 
     def __init__(self, ids: Mapping[str, int]) -> None:
@@ -41,27 +41,27 @@ class AvroEncoder:
         }
 
     def encode(self, fullname: str, value: dict[str, Any]) -> bytes:
-        """A value in its JSON form (camelCase names, instants as RFC 3339 text) as wire bytes.
+        """Encode a value in its JSON form: camelCase names, instants as RFC 3339 text.
 
-        :raises Stop: the name is not registered, or the value does not fit its schema (a programming
-            error); the message names the field, never its content.
+        :raises Stop: the name is not registered, or the value does not match its schema (a programming
+            error); the message names the field without its content.
         """
         try:
             writer, prefix = self._writers[fullname]
         except KeyError:
-            raise Stop(f"no schema id is known for {fullname}; register the schemas first") from None
+            raise Stop(f"{fullname} has no schema id; register the schemas first") from None
         try:
             return writer.write(value, prefix)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the value does not fit
+        except Exception as error:  # noqa: BLE001 - any failure means that the value does not match
             raise writer.explain(error) from None
 
 
 class AvroDecoder:
-    """Reads any value of a registered schema, with the schema it was written with.
+    """Decoder for values of any registered schema, using the writer's schema.
 
-    Hostile bytes and hostile schemas end in ``Reject``: see ``schemas.avro_bounds``.
+    Hostile bytes and schemas result in ``Reject``: see ``schemas.avro_bounds``.
 
-    :param text_instants: instants as RFC 3339 text (the JSON form of events) instead of datetimes.
+    :param text_instants: return instants as RFC 3339 text (the JSON form of events) instead of datetimes.
     """
 
     def __init__(self, fetch: FetchSchema, *, text_instants: bool = False) -> None:
@@ -71,13 +71,16 @@ class AvroDecoder:
         self._unknown: dict[int, float] = {}
 
     def decode(self, value: bytes) -> tuple[str, dict[str, Any]]:
-        """The full name of the record and its members.
+        """Decode a value.
 
-        :raises Reject: ``undecodable`` bytes, ``unknown_schema_id``, or an ``unusable_schema``.
-        :raises Retry: the registry cannot be asked now.
+        :returns: the full name of the record, and its members.
+        :raises Reject: ``undecodable``, ``unknown_schema_id`` or ``unusable_schema``.
+        :raises Retry: the registry is unavailable.
         """
         if len(value) < HEADER_SIZE or value[0] != 0:
-            raise Reject("undecodable", "the value is not in Confluent's wire format (0x00, schema id, body)")
+            raise Reject(
+                "undecodable", "the value is not in the Confluent wire format (0x00, schema id, body)"
+            )
         schema_id = int.from_bytes(value[1:HEADER_SIZE], "big")
         found = self._known.get(schema_id) or self._learn(schema_id)
         if isinstance(found, Reject):
@@ -87,29 +90,31 @@ class AvroDecoder:
         body.seek(HEADER_SIZE)
         try:
             members: Any = fastavro.schemaless_reader(body, schema, None)
-        except Exception:  # noqa: BLE001 - a stranger's bytes, and the reader says no in many ways
-            raise Reject("undecodable", f"the bytes do not fit schema {schema_id} ({fullname})") from None
+        except Exception:  # noqa: BLE001 - the reader raises many types on hostile bytes
+            raise Reject("undecodable", f"the bytes do not match schema {schema_id} ({fullname})") from None
         if body.tell() != len(value):
-            raise Reject("undecodable", f"bytes are left over after schema {schema_id} ({fullname})")
+            raise Reject(
+                "undecodable", f"the value is longer than a record of schema {schema_id} ({fullname})"
+            )
         return fullname, _with_text_instants(members) if self._text_instants else members
 
     def decode_command(self, value: bytes) -> tuple[str, dict[str, Any]]:
-        """As ``decode``, without the null members: in an Avro command null means "not given"."""
+        """Decode a command: as ``decode``, without null members, because null means "not given" there."""
         fullname, members = self.decode(value)
         return fullname, {name: member for name, member in members.items() if member is not None}
 
     def _learn(self, schema_id: int) -> tuple[str, Any] | Reject:
         now = time.monotonic()
-        unknown = Reject("unknown_schema_id", f"the registry knows no schema with the id {schema_id}")
+        unknown = Reject("unknown_schema_id", f"the schema registry has no schema with id {schema_id}")
         if self._unknown.get(schema_id, 0.0) > now:
             return unknown
         try:
             text = self._fetch(schema_id)
         except Reject as rejection:
-            self._known[schema_id] = rejection.kept()
+            self._known[schema_id] = rejection.without_traceback()
             return rejection
         if text is None:
-            if len(self._unknown) >= _MOST_UNKNOWN:
+            if len(self._unknown) >= _MAX_UNKNOWN:
                 self._unknown.clear()
             self._unknown[schema_id] = now + UNKNOWN_SECONDS
             return unknown
@@ -121,9 +126,9 @@ def _usable(schema_id: int, text: str) -> tuple[str, Any] | Reject:
     try:
         fullname, clean = bounded_schema(orjson.loads(text))
         return fullname, fastavro.parse_schema(clean, named_schemas={})
-    except Exception as error:  # noqa: BLE001 - a stranger's schema, too
+    except Exception as error:  # noqa: BLE001 - as above: the schema may be hostile
         reason = str(error) if isinstance(error, UnusableSchemaError) else type(error).__name__
-        return Reject("unusable_schema", f"values of schema {schema_id} are not decoded: {reason}")
+        return Reject("unusable_schema", f"schema {schema_id} cannot be used for decoding: {reason}")
 
 
 def _with_text_instants(value: Any) -> Any:

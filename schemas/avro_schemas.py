@@ -1,15 +1,14 @@
-"""The Avro schemas of the contract, made from the models; golden copies in ``schemas/avro``.
+"""Avro schemas of the contract, derived from the models; golden files in ``schemas/avro``.
 
-``python -m schemas.avro_schemas --write`` rewrites the golden files after a change of a model;
-``--release VERSION`` keeps a copy in ``released/VERSION`` that all later schemas must get along with.
+``python -m schemas.avro_schemas --write`` rewrites the golden files after a model has changed.
 
-Rules of the mapping, chosen so that every schema can grow under ``FULL_TRANSITIVE``:
+The mapping lets every schema evolve under ``FULL_TRANSITIVE``:
 
-- a field that may be absent or null is ``["null", T]`` with default null; a flag keeps its boolean
-  default, a list its empty one; all others are required;
+- an optional or nullable field is ``["null", T]`` with default null; a boolean keeps its default, a list
+  defaults to empty; every other field is required;
 - instants are ``timestamp-micros``, UUIDs are strings with ``logicalType`` uuid;
-- closed sets (status, outcome, phase) are strings: a reader would refuse a new symbol of an enum;
-- no ``doc``: a reworded sentence must not become a new schema id.
+- closed sets (status, outcome, phase) are strings, because a reader fails on an unknown enum symbol;
+- no ``doc``, so that rewording a description does not create a new schema id.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ from schemas.payloads import PAYLOADS, Payload
 
 Schema = dict[str, Any]
 
-#: Full names of the values of the two state topics.
+#: Full names of the records on the two state topics.
 INTERACTION_STATE: Final = "customers.interaction.state"
 NEXT_INTERACTION_STATE: Final = "customers.next_interaction.state"
 
-#: Namespace of the records inside other records.
+#: Namespace of nested records.
 PARTS: Final = "customers.records"
 
-#: Topic name → (full name → model) of all its values.
+#: Topic name → (full name → model) of all its records.
 RECORDS: Final[dict[str, dict[str, type[BaseModel]]]] = {
     topics.COMMANDS: dict(PAYLOADS),
     topics.RESULTS: {RESULT_TYPE: Result},
@@ -56,19 +55,19 @@ _INT_MAX: Final = 2**31 - 1
 
 @cache
 def avro_schemas() -> dict[str, Schema]:
-    """Every schema of the contract by its full name; not to be changed by the caller."""
+    """All schemas of the contract by full name; the caller must not modify them."""
     return {name: record_schema(name, model) for models in RECORDS.values() for name, model in models.items()}
 
 
 def subject(topic: str, fullname: str) -> str:
-    """The registry subject of a record on a topic (TopicRecordNameStrategy)."""
+    """Registry subject of a record on a topic (TopicRecordNameStrategy)."""
     return f"{topic}-{fullname}"
 
 
 def record_schema(fullname: str, model: type[BaseModel]) -> Schema:
-    """The Avro schema of one model under a full name such as ``customers.interaction.create``.
+    """Derive the Avro schema of one model under a full name such as ``customers.interaction.create``.
 
-    :raises TypeError: a field has a type that the mapping does not know.
+    :raises TypeError: a field has a type that the mapping does not support.
     """
     document = model.model_json_schema(by_alias=True)
     if issubclass(model, Payload):
@@ -95,7 +94,7 @@ def _field(name: str, node: Schema, required: bool, parts: Schema, written: set[
     branches = node.get("anyOf", [node])
     given = [branch for branch in branches if branch.get("type") != "null"]
     if len(given) != 1:
-        raise TypeError(f"{name}: a field is one type, or one type and null")
+        raise TypeError(f"{name}: a field must have one type, optionally with null")
     avro = _type(name, given[0], parts, written)
     if len(given) == len(branches):
         if required:
@@ -125,17 +124,17 @@ def _type(name: str, node: Schema, parts: Schema, written: set[str]) -> Any:
 
 
 def render(schema: Schema) -> str:
-    """The text of a golden file: the same schema always gives the same bytes."""
+    """Text of a golden file; deterministic, so that the same schema always gives the same bytes."""
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def golden_files() -> dict[str, str]:
-    """Golden file name → text that it must have."""
+    """Golden file name → expected text."""
     return {f"{name}.avsc": render(schema) for name, schema in avro_schemas().items()}
 
 
 def write_golden_files(folder: Path = GOLDEN) -> None:
-    """Rewrite the golden files; those of removed records go."""
+    """Rewrite the golden files and delete those of removed records."""
     wanted = golden_files()
     for stale in folder.glob("*.avsc"):
         if stale.name not in wanted:
@@ -144,22 +143,7 @@ def write_golden_files(folder: Path = GOLDEN) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def release(version: str, folder: Path = GOLDEN) -> None:
-    """Keep today's golden files as those of a released version; a release is never rewritten.
-
-    :raises FileExistsError: the version was released before.
-    """
-    kept = folder / "released" / version
-    kept.mkdir(parents=True)
-    for name, text in golden_files().items():
-        (kept / name).write_text(text, encoding="utf-8")
-
-
 if __name__ == "__main__":
-    match sys.argv[1:]:
-        case ["--write"]:
-            write_golden_files()
-        case ["--release", number]:
-            release(number)
-        case _:
-            sys.exit("usage: python -m schemas.avro_schemas --write | --release VERSION")
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("usage: python -m schemas.avro_schemas --write")
+    write_golden_files()

@@ -1,8 +1,8 @@
-"""Compiles an Avro schema into a straight-line writer (Avro 1.11 binary encoding).
+"""Compile an Avro schema into a straight-line writer (Avro 1.11 binary encoding).
 
-A generic encoder asks at every value which union branch it fits; here the questions are answered once a
-schema, which makes a lifecycle event four times as fast to write. Only what ``schemas.avro_schemas``
-makes can be compiled: records, ``["null", T]``, arrays, text, whole numbers, flags and instants.
+A generic encoder tests at every value which union branch it matches. The compiler resolves that once per
+schema, which makes writing a lifecycle event four times as fast. It supports what ``schemas.avro_schemas``
+generates: records, ``["null", T]``, arrays, strings, integers, booleans and instants.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _GIVEN: Final = b"\x02"
 
 
 def varint(number: int, bits: int = 64) -> bytes:
-    """A whole number in zig-zag variable-length form.
+    """Encode an integer as a zig-zag variable-length number.
 
     :raises OverflowError: it does not fit into ``bits`` bits.
     """
     limit = 1 << (bits - 1)
     if not -limit <= number < limit:
-        raise OverflowError(f"a whole number beyond {bits} bits")
+        raise OverflowError(f"the integer does not fit into {bits} bits")
     rest = number << 1 if number >= 0 else ((-number) << 1) - 1
     out = bytearray()
     while rest > 0x7F:
@@ -43,18 +43,18 @@ def varint(number: int, bits: int = 64) -> bytes:
 
 
 def to_micros(instant: str | datetime) -> int:
-    """Microseconds since 1970 of RFC 3339 text or an aware datetime.
+    """Convert RFC 3339 text or an aware datetime to microseconds since 1970.
 
-    :raises ValueError: not a date-time, or without an offset.
+    :raises ValueError: it is not a date-time, or has no offset.
     """
     moment = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
     if moment.tzinfo is None:
-        raise ValueError("an instant without an offset")
+        raise ValueError("the instant has no offset")
     return (moment - EPOCH) // _MICROSECOND
 
 
 class _Instants(dict[Any, bytes]):
-    """Instant → encoded bytes. One event holds the same few instants several times."""
+    """Cache of encoded instants: one event repeats the same few instants."""
 
     def __init__(self, prefix: bytes) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ _NAMES: Final[dict[str, Any]] = {
 
 
 class _Source:
-    """The text of a writer while it grows, and which field each line writes."""
+    """Source text of a writer under construction, with the field that each line writes."""
 
     def __init__(self) -> None:
         self.lines = ["def write(value, prefix):", " parts = [prefix]", " add = parts.append"]
@@ -128,7 +128,7 @@ class _Source:
         return f"{source}.get({name!r}, {self.constant(field['default'])})"
 
     def value(self, schema: Any, depth: int, path: str) -> None:
-        """Write the value in ``v``."""
+        """Emit the code that writes the value in ``v``."""
         if isinstance(schema, list):
             null, given = schema
             assert null == "null"
@@ -169,10 +169,10 @@ class _Source:
 
 
 class Writer:
-    """Writes values of one record schema.
+    """Compiled writer of one record schema.
 
-    :raises AssertionError: the schema holds a union that is not ``["null", T]``.
-    :raises KeyError: it holds a type that ``schemas.avro_schemas`` never makes.
+    :raises AssertionError: the schema has a union other than ``["null", T]``.
+    :raises KeyError: the schema has a type that ``schemas.avro_schemas`` never generates.
     """
 
     def __init__(self, fullname: str, schema: dict[str, Any]) -> None:
@@ -182,13 +182,13 @@ class Writer:
         source.record(schema, "value", 1, "")
         source.put(1, "", "return join(parts)")
         self._fields = source.fields
-        # The text is made of the contract's own field names, quoted by repr; nothing from outside.
+        # The text consists of the contract's own field names, quoted by repr; no external input.
         exec(compile("\n".join(source.lines), self._file, "exec"), source.names)  # noqa: S102
-        #: The compiled function; use ``explain`` on what it raises.
+        #: The compiled function; pass what it raises to ``explain``.
         self.write: Write = source.names["write"]
 
     def explain(self, error: Exception) -> Stop:
-        """A programming error (a value that does not fit the schema) as a person can read it."""
+        """Convert a failure of ``write`` (a value that does not match the schema) to a readable error."""
         where = self._field_of(error.__traceback__)
         what = f"{type(error).__name__}: {error}" if isinstance(error, TypeError) else type(error).__name__
         return Stop(f"a value cannot be written as {self._fullname}: at {where or '/'}, {what}")

@@ -1,53 +1,53 @@
-"""Cache tags (spec "Cache Policy"): the only place where one is written.
+"""Cache tags (spec "Cache Policy"), defined only here.
 
-Whoever keeps a view under a tag and whoever invalidates it call the same function, so the two can
-never disagree on the text.
+Readers that cache a view under a tag and writers that invalidate it call the same function, so that the two
+always agree on the text.
 """
 
 from __future__ import annotations
 
 
 def interactions_of_entity(entity_id: str) -> str:
-    """Every view of one entity's interactions."""
+    """Tag of all views of one entity's interactions."""
     return f"customers:interaction:entity:{entity_id}"
 
 
 def next_interaction_of_entity(entity_id: str) -> str:
-    """Every view of one entity's projection: next and last interaction, counts."""
+    """Tag of all views of one entity's projection: next and last interaction, counts."""
     return f"customers:next-interaction:entity:{entity_id}"
 
 
 def interaction_list(tenant_id: str, organization_id: str) -> str:
-    """Every list of interactions of one tenant and organization."""
+    """Tag of all interaction lists of one tenant and organization."""
     return f"customers:interaction:list:{tenant_id}:{organization_id}"
 
 
 def feature_flags(tenant_id: str) -> str:
-    """Every view that depends on one tenant's feature flags."""
+    """Tag of all views that depend on one tenant's feature flags."""
     return f"customers:feature-flags:{tenant_id}"
 
 
 def interaction_types(tenant_id: str, organization_id: str) -> str:
-    """Every view that shows a type's label, icon or colour, of whatever customer."""
+    """Tag of all views that show the label, icon or colour of a type, for any customer."""
     return f"customers:interaction-types:{tenant_id}:{organization_id}"
 
 
 def interaction_mapping(integration_id: str, tenant_id: str, organization_id: str) -> str:
-    """Every view of one integration's mappings in one tenant and organization."""
+    """Tag of all views of one integration's mappings in one tenant and organization."""
     return f"integrations:interaction-mapping:{integration_id}:{tenant_id}:{organization_id}"
 
 
 def of_relabel(tenant_id: str, organization_id: str) -> tuple[str, ...]:
-    """The tags that a changed dictionary invalidates; projections follow with commands of their own."""
+    """Tags that a dictionary change invalidates; projections are updated by separate commands."""
     return interaction_list(tenant_id, organization_id), interaction_types(tenant_id, organization_id)
 
 
 def of_mirror(
     integration_id: str, tenant_id: str, organization_id: str, entity_id: str | None = None
 ) -> tuple[str, ...]:
-    """The tags that a changed mirror invalidates: made, changed, adopted, given up, archived or removed.
+    """Tags that any change of a mirror invalidates, from its creation to its removal.
 
-    :param entity_id: whose interaction it mirrors; ``None``: all mirrors of the integration are concerned.
+    :param entity_id: entity of the mirrored interaction; ``None`` when all mirrors of the integration change.
     """
     tags = (
         interaction_mapping(integration_id, tenant_id, organization_id),

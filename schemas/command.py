@@ -1,23 +1,27 @@
-"""A command as the rules see it: its envelope, its checked data and its place in the log."""
+"""A decoded command: envelope, validated data and Kafka record; or the refusal of a record."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from schemas.errors import Reject
 from schemas.payloads import Payload
 from schemas.value_class import value_class
 
+#: Size limits of a record's value and key, in uncompressed bytes: a hundred times the largest command.
+MAX_VALUE_BYTES: Final = 4 * 1024 * 1024
+MAX_KEY_BYTES: Final = 64 * 1024
+
 
 @value_class(frozen=True, slots=True)
 class Record:
-    """One record as Kafka delivered it: bytes only.
+    """One record as delivered by Kafka.
 
-    :param timestamp_ms: the broker's append time, milliseconds since 1970.
-    :param left_out: parts that are missing here: ``headers`` (the client cannot read them), ``key`` or
-        ``value`` (too large to be taken in).
-    :param size: bytes of the value, also of one that was left out.
+    :param timestamp_ms: append time of the broker, milliseconds since 1970.
+    :param left_out: omitted parts: ``headers`` (unreadable by the client), ``key`` or ``value`` (too large).
+    :param size: size of the value in bytes, even if it was omitted.
     """
 
     topic: str
@@ -33,7 +37,7 @@ class Record:
 
 @value_class(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """The CloudEvents attributes of a command (CloudEvents 1.0, Kafka binding 1.0.2)."""
+    """CloudEvents attributes of a command (CloudEvents 1.0, Kafka binding 1.0.2)."""
 
     id: str
     type: str
@@ -53,9 +57,9 @@ class Envelope:
 class Command:
     """A decoded, valid command.
 
-    :param appended_at: when the broker appended it: the "now" of every rule.
-    :param source_timestamp: when its source made the change; ``appended_at`` unless given.
-    :param fingerprint: 16 bytes over type, scope, entity and data: equal content, equal bytes.
+    :param appended_at: append time of the broker; the rules use it as the current time.
+    :param source_timestamp: time of the change at its source; defaults to ``appended_at``.
+    :param fingerprint: 16-byte content hash over type, scope, entity and data.
     """
 
     envelope: Envelope
@@ -70,11 +74,11 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A record that cannot be carried out; it still gets one outcome.
+    """A record that is not a valid command; it still gets exactly one result.
 
-    :param envelope: what could be read of the attributes; scope and id may be missing.
-    :param undecodable: no envelope could be read, or its data could not be decoded: the record also
-        goes to the dead letters, and its command id stays free for a replay.
+    :param envelope: the readable attributes; scope and id can be missing.
+    :param undecodable: the envelope or the data could not be decoded: the record is also copied to the
+        dead-letter topic, and its command id stays unused, for a replay.
     """
 
     record: Record
@@ -87,7 +91,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartialEnvelope:
-    """The attributes that could be read from a refused record."""
+    """Readable attributes of a refused record."""
 
     id: str | None = None
     type: str | None = None

@@ -1,12 +1,12 @@
-"""Errors named by what the caller must do.
+"""Error tree, named by what the caller must do.
 
 InteractionsError
-├── Retry        transient: wait and do the same again
-├── Reject       the message is wrong: answer it, never try it again as it is
+├── Retry        transient: wait and repeat the operation
+├── Reject       the message is invalid: answer it, do not retry it unchanged
 ├── Skip         nothing to do: already done, or no longer wanted
-├── Conflict     both sides changed: a conflict rule or a person decides
-├── NeedsAuth    credentials are refused: pause, ask a person
-└── Stop         this process cannot go on: exit non-zero, say what to do
+├── Conflict     both sides changed: a conflict rule or a user decides
+├── NeedsAuth    credentials were refused: pause until a user renews them
+└── Stop         this process cannot continue: exit non-zero with instructions
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Self
 
 
 class InteractionsError(Exception):
-    """Base of every error of this project; the message is written for a person."""
+    """Base class of all errors of this project; the message is written for users."""
 
 
 class Retry(InteractionsError):
-    """The cause is expected to pass: do the same again after a pause.
+    """The cause is transient: repeat the operation after a pause.
 
-    :param after: seconds to wait at least; ``None`` leaves it to the caller's backoff.
+    :param after: minimum pause in seconds; ``None`` leaves it to the caller's backoff.
     """
 
     def __init__(self, message: str, after: float | None = None) -> None:
@@ -32,12 +32,12 @@ class Retry(InteractionsError):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One field to blame inside a rejection (RFC 9457 ``errors`` member).
+    """One invalid field in a rejection (RFC 9457 ``errors`` member).
 
-    :param code: stable machine name, for example ``too_long``.
-    :param detail: one sentence for a person; never the value itself.
+    :param code: stable machine-readable name, for example ``too_long``.
+    :param detail: one sentence for users, without the value.
     :param pointer: JSON pointer (RFC 6901) into the command's ``data``.
-    :param attribute: the CloudEvents attribute to blame when it is not in ``data``.
+    :param attribute: the CloudEvents attribute, when the field is not in ``data``.
     """
 
     code: str
@@ -46,7 +46,7 @@ class FieldError:
     attribute: str | None = None
 
     def to_json(self) -> dict[str, str]:
-        """The member as it travels: only what is known."""
+        """The JSON form, without unset members."""
         fields = {
             "pointer": self.pointer,
             "attribute": self.attribute,
@@ -57,13 +57,13 @@ class FieldError:
 
 
 class Reject(InteractionsError):
-    """The message itself is wrong: it is answered, and never tried again as it is.
+    """The message is invalid: it is answered and not retried unchanged.
 
-    :param code: stable machine name of the reason, for example ``unknown_field``.
-    :param detail: one sentence for a person: what is wrong and what to do.
-    :param pointer: JSON pointer of the one field to blame, as a short form of ``errors``.
-    :param status: the HTTP status that this rejection maps to.
-    :param errors: every field to blame.
+    :param code: stable machine-readable reason, for example ``unknown_field``.
+    :param detail: one sentence for users: what is wrong and what to do.
+    :param pointer: JSON pointer of the invalid field, as a shorthand for a single item of ``errors``.
+    :param status: HTTP status of this rejection.
+    :param errors: all invalid fields.
     """
 
     def __init__(
@@ -81,17 +81,17 @@ class Reject(InteractionsError):
         self.status = status
         self.errors = errors or ((FieldError(code, detail, pointer),) if pointer else ())
 
-    def kept(self) -> Self:
-        """Itself without where it came from, for whoever keeps it after it was caught.
+    def without_traceback(self) -> Self:
+        """Drop the traceback, for code that stores the exception after catching it.
 
-        Hazard: a traceback's frames hold everything that was in sight, and their callers too: one refused
-        record would keep its whole batch in a ring that only a late garbage collection finds.
+        Hazard: the frames of a traceback, and their callers, reference all their locals. One refused record
+        would keep its whole batch in a reference cycle until a late garbage collection.
         """
         self.__traceback__ = self.__context__ = self.__cause__ = None
         return self
 
     def problem(self) -> dict[str, object]:
-        """The rejection as an RFC 9457 problem object."""
+        """Convert the rejection to an RFC 9457 problem object."""
         return {
             "type": f"urn:customer-interactions:problem:{self.code}",
             "title": self.code.replace("_", " ").capitalize(),
@@ -103,16 +103,16 @@ class Reject(InteractionsError):
 
 
 class Skip(InteractionsError):
-    """Nothing is left to do for this item."""
+    """There is nothing left to do for this item."""
 
 
 class Conflict(InteractionsError):
-    """Both sides changed and no rule decides."""
+    """Both sides changed, and no rule resolves the conflict."""
 
 
 class NeedsAuth(InteractionsError):
-    """The other side refuses our credentials."""
+    """The other side refuses the credentials."""
 
 
 class Stop(InteractionsError):
-    """The process cannot continue; a person or a supervisor must act."""
+    """The process cannot continue; a user or a supervisor must act."""

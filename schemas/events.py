@@ -1,7 +1,7 @@
-"""The values of the event and state topics (Avro; camelCase by alias).
+"""Values of the event and state topics (Avro; camelCase by alias).
 
-The rules build these values as plain dicts for speed; a test holds every such dict against the model
-here: no field more, none less. Instants travel as RFC 3339 text in UTC with microseconds.
+For speed, the rules build these values as plain dicts; a test validates every such dict against its model.
+Instants are RFC 3339 text in UTC with microseconds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ InstantText = Annotated[
 
 
 class Published(BaseModel):
-    """What all published values share: a closed model with camelCase names."""
+    """Base of all published values: a closed model with camelCase names."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False, strict=True
@@ -28,7 +28,7 @@ class Published(BaseModel):
 
 
 class InteractionSnapshot(Published):
-    """An interaction as the API shows it (spec "CustomerInteraction"); the value of the state topic."""
+    """Interaction in its API form (spec "CustomerInteraction"); the value of the state topic."""
 
     id: str
     entity_id: str
@@ -53,7 +53,7 @@ class InteractionSnapshot(Published):
 
 
 class NextInteractionSnapshot(Published):
-    """The projection of one entity: its nearest planned interaction."""
+    """Next interaction of one entity: its nearest planned interaction."""
 
     interaction_id: str
     at: InstantText
@@ -63,13 +63,14 @@ class NextInteractionSnapshot(Published):
 
 
 class InteractionEvent(Published):
-    """One change of one interaction; ``due`` and ``overdue`` are of this shape too.
+    """One change of one interaction; also the value of ``due`` and ``overdue`` events.
 
-    ``version`` is the interaction's after the change; a deletion has a version of its own, so that
-    versions only grow. ``recordedAt`` is when the command was appended to the log, ``sourceTimestamp``
-    when its source made the change, ``occurredAt`` when the interaction took place. ``before`` is null
-    when the interaction appears, ``after`` when it disappears. ``changedFields`` names the fields of the
-    snapshot that differ (``version`` and ``updatedAt`` left out); it is empty when one of the two is null.
+    ``version`` is the version of the interaction after the change; a deletion has its own, so that versions
+    only increase. ``recordedAt`` is the time at which the command was appended to the topic,
+    ``sourceTimestamp`` the time of the change at its source, ``occurredAt`` the time at which the
+    interaction took place. ``before`` is null when the interaction is created, ``after`` when it is deleted.
+    ``changedFields`` lists the fields that differ between the two, without ``version`` and ``updatedAt``; it
+    is empty when either is null.
     """
 
     id: str
@@ -94,7 +95,7 @@ class InteractionEvent(Published):
 
 
 class NextInteractionUpdated(Published):
-    """The next interaction of one entity (``id``) really changed.
+    """The next interaction of one entity (``id``) changed.
 
     ``reason`` is one of created, updated, completed, canceled, reopened, deleted, undo, recompute and
     relabeled.
@@ -115,7 +116,7 @@ class NextInteractionUpdated(Published):
 
 
 class NextInteractionState(Published):
-    """The value of the compacted topic of next interactions; a tombstone when there is none."""
+    """Value of the compacted topic of next interactions; a tombstone when there is none."""
 
     entity_id: str
     tenant_id: str
@@ -135,7 +136,7 @@ DUE: Final = "customers.interaction.due"
 OVERDUE: Final = "customers.interaction.overdue"
 NEXT_INTERACTION_UPDATED: Final = "customers.next_interaction.updated"
 
-#: Every event type with the model of its value.
+#: Event type → model of its value.
 EVENT_TYPES: Final[dict[str, type[Published]]] = {
     CREATED: InteractionEvent,
     UPDATED: InteractionEvent,

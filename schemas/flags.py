@@ -1,4 +1,4 @@
-"""The feature flags of a tenant (spec "Configuration"): their names, and what holds until one is set."""
+"""Feature flags of a tenant (spec "Configuration"): names and defaults."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, StringConstraints
 
-#: Reads show interactions alone. Not set: on for a tenant without legacy rows, else off.
+#: Reads return interactions only. If not set: on for a tenant without legacy rows, otherwise off.
 UNIFIED: Final = "customers.interactions.unified"
-#: The deprecated routes answer; off: 410.
+#: Deprecated routes are served; when off, they answer 410.
 LEGACY_ADAPTERS: Final = "customers.interactions.legacy-adapters"
-#: Changes go to external providers.
+#: Changes are synchronised to external providers.
 EXTERNAL_SYNC: Final = "customers.interactions.external-sync"
 
-#: Flag → its value until somebody sets it; ``None``: it depends on the tenant's legacy rows.
+#: Flag → its default; ``None``: the default depends on the tenant's legacy rows.
 DEFAULTS: Final[dict[str, bool | None]] = {UNIFIED: None, LEGACY_ADAPTERS: True, EXTERNAL_SYNC: False}
 
 
 def canonical_flag(name: str) -> str:
-    """The name of a flag; underscores are read as dashes.
+    """Canonical name of a flag; underscores are read as dashes.
 
-    :raises ValueError: there is no such flag.
+    :raises ValueError: the flag is unknown.
     """
     canonical = name.replace("_", "-")
     if canonical not in DEFAULTS:
-        raise ValueError(f"is no flag; the flags are {', '.join(DEFAULTS)}")
+        raise ValueError(f"is not a feature flag; must be one of {', '.join(DEFAULTS)}")
     return canonical
 
 

@@ -1,4 +1,4 @@
-"""Instants: aware, UTC, microseconds, inside the years a calendar can hold (RFC 3339)."""
+"""Instants: aware, in UTC, with microseconds, from 1900 to 2199 (RFC 3339)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _TWO: Final = tuple(f"{number:02}" for number in range(60))
-#: ``date-time`` of RFC 3339 section 5.6; group 1 is a leap second, group 2 the offset.
+#: ``date-time`` of RFC 3339 section 5.6. Group 1 is a leap second, group 2 the offset.
 _RFC3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt]"
     r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|(60))(?:\.[0-9]+)?"
@@ -21,9 +21,9 @@ _FORM: Final = "must be an RFC 3339 date-time such as 2026-03-01T09:00:00Z"
 
 
 def parse_instant(value: Any) -> datetime:
-    """Read an RFC 3339 text or an aware datetime as UTC.
+    """Parse an RFC 3339 text or an aware datetime, and convert it to UTC.
 
-    Digits after the microseconds are dropped. A leap second is the first moment of the day after it.
+    Digits after the microseconds are truncated. A leap second becomes the first instant of the next day.
 
     :raises ValueError: not a date-time, no offset, or outside 1900–2199.
     """
@@ -34,18 +34,18 @@ def parse_instant(value: Any) -> datetime:
     else:
         raise ValueError(_FORM)
     if instant.tzinfo is None:
-        raise ValueError("must carry an offset, such as Z or +01:00")
+        raise ValueError("must have an offset, such as Z or +01:00")
     try:
         instant = instant.astimezone(UTC)
     except OverflowError:
-        raise ValueError("must lie between 1900-01-01 and 2199-12-31") from None
+        raise ValueError("must be between 1900-01-01 and 2199-12-31") from None
     if not EARLIEST <= instant < LATEST:
-        raise ValueError("must lie between 1900-01-01 and 2199-12-31")
+        raise ValueError("must be between 1900-01-01 and 2199-12-31")
     return instant
 
 
 def _from_text(text: str) -> datetime:
-    # fromisoformat alone takes other forms of ISO 8601 too, and more of them with each Python version.
+    # fromisoformat alone also accepts other forms of ISO 8601, and more of them in each Python version.
     found = _RFC3339.fullmatch(text)
     if found is None:
         raise ValueError(_FORM)
@@ -63,22 +63,22 @@ def _from_text(text: str) -> datetime:
     except OverflowError:
         raise ValueError(_FORM) from None
     if (after.day, after.hour, after.minute) != (1, 0, 0):
-        raise ValueError("names a leap second, which only the last minute of a month in UTC can have")
+        raise ValueError("is a leap second, which is only possible at the end of a month in UTC")
     return after
 
 
 def from_epoch_ms(milliseconds: int) -> datetime:
-    """The instant of a Kafka record timestamp (milliseconds since 1970)."""
+    """Convert a Kafka record timestamp (milliseconds since 1970) to an instant."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 @lru_cache(maxsize=8_192)
 def format_instant(instant: datetime) -> str:
-    """An aware UTC instant as RFC 3339 text with microseconds and ``Z``: the one rendering in JSON.
+    """Format a UTC instant as RFC 3339 text with microseconds and ``Z``, the only form used in JSON.
 
-    Instants before the year 1000 are not supported (``parse_instant`` refuses them).
+    Years before 1000 are not supported (``parse_instant`` refuses them).
     """
-    # isoformat() takes twice as long, and the same few instants are written many times for a command.
+    # isoformat() takes twice as long, and each command writes the same few instants many times.
     return (
         f"{instant.year}-{_TWO[instant.month]}-{_TWO[instant.day]}T{_TWO[instant.hour]}:"
         f"{_TWO[instant.minute]}:{_TWO[instant.second]}.{instant.microsecond:06}Z"

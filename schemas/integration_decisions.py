@@ -1,4 +1,4 @@
-"""Decisions on integrations and their warnings: the values of the decisions topic (JSON, camelCase)."""
+"""Values of the decisions topic: decisions on integrations and their warnings (JSON, camelCase)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 from schemas.events import InstantText, Published
 
 Resolution = Literal["take_local", "take_remote", "retry", "dismissed"]
-#: Kinds of warnings → what can be decided on them; on others nothing can.
+#: Kind of warning → possible decisions; other kinds allow none.
 CHOICES: Final[dict[str, frozenset[str]]] = {
     "conflict": frozenset({"take_local", "take_remote"}),
     "refused": frozenset({"take_local", "take_remote"}),
@@ -19,34 +19,34 @@ CHOICES: Final[dict[str, frozenset[str]]] = {
     "auth": frozenset({"dismissed"}),
     "disabled": frozenset({"dismissed"}),
 }
-#: As the API's ids are.
+#: Same form as the ids of the API.
 WarningId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-MOST_WARNINGS: Final = 100
+MAX_WARNINGS: Final = 100
 
 
 class SeenWarning(Published):
-    """A warning as the person saw it: ``updatedAt`` is that of the list."""
+    """Reference to a warning as the user saw it: ``updatedAt`` is the value from the list."""
 
     id: WarningId
     updated_at: InstantText
 
 
 class WarningsDecision(Published):
-    """A decision on open warnings of one integration.
+    """Decision on open warnings of one integration.
 
-    One that has changed since it was seen is left alone: the person has not seen its values.
+    A warning that has changed since the user saw it is skipped, because its current values were not seen.
     """
 
     integration_id: str
     resolution: Resolution
-    warnings: list[SeenWarning] = Field(min_length=1, max_length=MOST_WARNINGS)
+    warnings: list[SeenWarning] = Field(min_length=1, max_length=MAX_WARNINGS)
 
 
 class IntegrationChange(Published):
-    """A change of settings, policy and secrets, encrypted as a whole.
+    """Change of an integration's settings, policy and secrets, encrypted as a whole.
 
-    ``content`` is base64 of ``IntegrationValues`` as JSON, sealed for this integration under the key
-    ``keyId`` of ``INTERACTIONS_SECRETS_KEY``.
+    ``content`` is ``IntegrationValues`` as JSON, encrypted for this integration with the key ``keyId`` of
+    ``INTERACTIONS_SECRETS_KEY``, in base64.
     """
 
     integration_id: str
@@ -55,29 +55,29 @@ class IntegrationChange(Published):
 
 
 class IntegrationRemoval(Published):
-    """Removal of an integration with all that is stored of it; its mirrors stay at the provider."""
+    """Removal of an integration and all data stored for it; its mirrors stay at the provider."""
 
     integration_id: str
 
 
-#: JSON without nesting, and the lists of a policy.
+#: Scalar JSON values, and the lists of a policy.
 Value = str | bool | int | float | list[str] | None
 
 
 class IntegrationValues(Published):
-    """The values that a change names; ``None`` goes back to the default. The others stay."""
+    """Values to change; ``None`` resets one to its default. Values that are not listed stay unchanged."""
 
     settings: dict[str, Value] = Field(default_factory=dict)
     policy: dict[str, Value] = Field(default_factory=dict)
     secrets: dict[str, str] = Field(default_factory=dict)
 
 
-#: The event types of the topic.
+#: Message types of the topic.
 DECIDE: Final = "customers.integration.decide"
 CHANGE: Final = "customers.integration.change"
 REMOVE: Final = "customers.integration.remove"
 Decision = WarningsDecision | IntegrationChange | IntegrationRemoval
-#: Every message of the topic with the model of its value.
+#: Message type → model of its value.
 DECISION_TYPES: Final[dict[str, type[Decision]]] = {
     DECIDE: WarningsDecision,
     CHANGE: IntegrationChange,

@@ -1,6 +1,6 @@
-"""The values of the integration events topic: JSON, camelCase, ids and tags but no customer text.
+"""Values of the integration events topic (JSON, camelCase): ids and cache tags, without customer text.
 
-They are hints to look: the tables of the connectors are the truth.
+The events are hints; the tables of the connectors are authoritative.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from schemas.integration_decisions import Resolution
 
 
 class IntegrationEvent(Published):
-    """What all events of integrations carry."""
+    """Fields common to all events of integrations."""
 
     integration_id: str
     provider: str
 
 
 class ChangeReceived(IntegrationEvent):
-    """A webhook told of a change; ``outcome`` says what was noted of it."""
+    """A webhook reported a change; ``outcome`` is what was recorded for it."""
 
     event_id: str
     external_id: str
@@ -29,14 +29,14 @@ class ChangeReceived(IntegrationEvent):
 
 
 class MappingChanged(IntegrationEvent):
-    """A mirror was made, changed, archived or removed; ``invalidates`` names the cache tags of its views."""
+    """A mirror was created, changed, archived or removed; ``invalidates`` lists the tags of its views."""
 
     interaction_id: str
     invalidates: list[str]
 
 
 class WarningRaised(IntegrationEvent):
-    """Something waits for a person: see ``interactions connectors warnings``."""
+    """A warning needs a decision by a user: see ``interactions connectors warnings``."""
 
     kind: str
     interaction_id: str
@@ -44,7 +44,7 @@ class WarningRaised(IntegrationEvent):
 
 
 class WarningsDecided(IntegrationEvent):
-    """What became of a decision: the warnings that took it, and those that were closed or had changed."""
+    """Outcome of a decision: ``taken`` are the warnings it applied to, ``left`` those closed or changed."""
 
     resolution: Resolution
     taken: list[str]
@@ -52,7 +52,7 @@ class WarningsDecided(IntegrationEvent):
 
 
 class FieldProblem(Published):
-    """One field that the provider does not accept; never its value."""
+    """One field that the provider does not accept, without its value."""
 
     pointer: str | None = None
     detail: str
@@ -60,9 +60,10 @@ class FieldProblem(Published):
 
 
 class IntegrationChanged(IntegrationEvent):
-    """Outcome of a change or removal of the integration; ``refused``: ``code`` and ``detail`` say why.
+    """Outcome of a change or removal of the integration; ``code`` and ``detail`` give the reason if refused.
 
-    ``state`` is that of the integration, ``mirrorsLeft`` the number of mirrors that stay at the provider.
+    ``state`` is the state of the integration. ``mirrorsLeft`` is the number of mirrors that stay at the
+    provider.
     """
 
     outcome: Literal["changed", "removed", "refused"]
@@ -74,29 +75,29 @@ class IntegrationChanged(IntegrationEvent):
 
 
 class StateChanged(IntegrationEvent):
-    """The integration stopped by itself or was removed; ``invalidates`` names the tags of its views."""
+    """The integration stopped by itself or was removed; ``invalidates`` lists the cache tags of its views."""
 
     state: Literal["needs_auth", "disabled", "needs_confirmation", "removed"]
     invalidates: list[str] = Field(default_factory=list)
 
 
 class HealthChanged(IntegrationEvent):
-    """The provider began or ceased to answer."""
+    """The provider became available or unavailable."""
 
     healthy: bool
 
 
 class DriftRepaired(IntegrationEvent):
-    """So many rows were missing, orphaned or untended, and are marked to be mended."""
+    """Numbers of missing, orphaned and untended rows that the reconciler has marked for repair."""
 
     missed: int
     orphaned: int
     untended: int
 
 
-#: Start of every event type of this topic.
+#: Prefix of all event types of this topic.
 PREFIX: Final = "customers.integration."
-#: Every event type with the model of its value.
+#: Event type → model of its value.
 INTEGRATION_EVENT_TYPES: Final[dict[str, type[IntegrationEvent]]] = {
     f"{PREFIX}change_received": ChangeReceived,
     f"{PREFIX}mapping_changed": MappingChanged,

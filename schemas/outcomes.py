@@ -1,4 +1,4 @@
-"""The value of the results topic: exactly one outcome for each record of the commands topic."""
+"""Value of the results topic: exactly one result per record of the commands topic."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ OutcomeName = Literal["applied", "rejected", "duplicate", "no_op"]
 
 
 class OutcomeWarning(Published):
-    """Something the publisher should know although the command was not rejected.
+    """Warning to the publisher of a command that was not rejected.
 
-    :param code: stable machine name, for example ``superseded``.
-    :param field: the field of ``data`` it is about.
+    ``code`` is a stable machine-readable name, for example ``superseded``; ``field`` is the field of ``data``
+    that the warning is about.
     """
 
     code: str
@@ -24,7 +24,7 @@ class OutcomeWarning(Published):
 
 
 class ProblemError(Published):
-    """One field to blame: a JSON pointer into ``data``, or a CloudEvents attribute."""
+    """One invalid field: a JSON pointer into ``data``, or a CloudEvents attribute."""
 
     code: str
     detail: str
@@ -33,7 +33,7 @@ class ProblemError(Published):
 
 
 class Problem(Published):
-    """Why a command was rejected (RFC 9457); ``currentVersion`` only with ``version_conflict``."""
+    """Reason for a rejection (RFC 9457); ``currentVersion`` is set only with ``version_conflict``."""
 
     type: str
     title: str
@@ -45,11 +45,11 @@ class Problem(Published):
 
 
 class FirstOutcome(Published):
-    """What became of a command when it was first carried out.
+    """Outcome of a command when it was first decided.
 
-    ``version`` is the interaction's or the deal's, ``entityVersion`` the entity's; ``invalidates`` holds
-    cache tags (``schemas.cache_tags``); ``undoToken`` is given when the command can be taken back;
-    ``recordedAt`` is when the broker appended the command.
+    ``version`` is the version of the interaction or deal, ``entityVersion`` that of the entity.
+    ``invalidates`` lists cache tags (``schemas.cache_tags``). ``undoToken`` is set when the command can be
+    undone. ``recordedAt`` is the time at which the broker appended the command.
     """
 
     command_id: str
@@ -71,9 +71,9 @@ class FirstOutcome(Published):
 
 
 class Result(FirstOutcome):
-    """The outcome of one record, with its place in the log.
+    """Outcome of one record, with its topic, partition and offset.
 
-    ``first`` is given with ``duplicate`` only.
+    ``first`` is set only with ``duplicate``.
     """
 
     first: FirstOutcome | None = None

@@ -1,7 +1,7 @@
-"""The ``data`` of every command type: closed models with camelCase names (spec "API Contracts").
+"""Models of the ``data`` of each command type: closed, with camelCase names (spec "API Contracts").
 
-JSON tells "not given" from ``null`` (clear the field). Avro cannot: there ``null`` means not given,
-and ``clear`` lists the fields to empty; JSON publishers may use ``clear`` too.
+JSON distinguishes "not given" from ``null`` (clear the field). Avro cannot: there ``null`` means "not given",
+and ``clear`` lists the fields to clear. JSON publishers can use ``clear`` as well.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _DEFAULT_UNSEEN: Final = Field(json_schema_extra=_without_default)
 
 
 class Payload(BaseModel):
-    """What all command data share."""
+    """Fields common to the data of all commands."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False, strict=False
@@ -48,10 +48,10 @@ class Payload(BaseModel):
 
     #: Fields that a command of this type may change, by their Python names.
     mutable: ClassVar[frozenset[str]] = frozenset()
-    #: Those of them that may be emptied.
+    #: Mutable fields that can be cleared.
     clearable: ClassVar[frozenset[str]] = frozenset()
-    #: Fields that a new row must have and a change may leave out. Avro, which cannot leave out a text,
-    #: requires them always.
+    #: Fields required for a new row and optional in a change. Avro, which cannot omit a string, always
+    #: requires them.
     required_when_new: ClassVar[frozenset[str]] = frozenset()
 
     entity_id: UuidText | None = None
@@ -61,17 +61,17 @@ class Payload(BaseModel):
     sync_origin: ShortText | None = None
 
     def changes(self) -> dict[str, Any]:
-        """The mutable fields that the publisher set, by Python name; ``None`` empties a field."""
+        """Mutable fields that the publisher set, by Python name; ``None`` clears a field."""
         given = self.model_fields_set
         return {name: getattr(self, name) for name in self.mutable if name in given}
 
     def missing_when_new(self) -> list[str]:
-        """The names in ``data`` of the fields that a new row would lack."""
+        """Required fields of a new row that are missing, by their names in ``data``."""
         return sorted(to_camel(name) for name in self.required_when_new - self.model_fields_set)
 
 
 class Clearing(Payload):
-    """A payload whose optional fields can be emptied by name."""
+    """Base of payloads whose optional fields can be cleared by name."""
 
     clear: tuple[str, ...] = ()
 
@@ -80,7 +80,7 @@ class Clearing(Payload):
         names = {to_camel(name) for name in self.clearable} if self.clear else set()
         for name in self.clear:
             if name not in names:
-                raise ValueError(f"clear may name only {', '.join(sorted(names))}")
+                raise ValueError(f"clear can only list {', '.join(sorted(names))}")
         return self
 
     def changes(self) -> dict[str, Any]:
@@ -92,7 +92,10 @@ class Clearing(Payload):
 
 
 class EntityUpsert(Clearing):
-    """A person or company; fields not given keep their value. A new one needs a ``displayName``."""
+    """Add or change a person or company; omitted fields keep their value.
+
+    A new one needs a ``displayName``.
+    """
 
     mutable = frozenset({"display_name", "primary_email", "primary_phone", "owner_user_id"})
     clearable = mutable - {"display_name"}
@@ -100,7 +103,7 @@ class EntityUpsert(Clearing):
 
     id: UuidText
     kind: EntityKind
-    # Not nullable: a customer always has a name. Declared without null so that null is refused.
+    # Declared without null, so that null is rejected: a customer always has a name.
     display_name: Name = ""
     primary_email: Email | None = None
     primary_phone: ShortText | None = None
@@ -108,19 +111,22 @@ class EntityUpsert(Clearing):
 
 
 class DealUpsert(Payload):
-    """A deal of one entity; fields not given keep their value. A new one needs a ``title``."""
+    """Add or change a deal of one entity; omitted fields keep their value.
+
+    A new one needs a ``title``.
+    """
 
     mutable = frozenset({"title", "status"})
     required_when_new = frozenset({"title"})
 
     id: UuidText
-    # Not nullable: a deal always has a title. Declared without null so that null is refused.
+    # Declared without null, so that null is rejected: a deal always has a title.
     title: Title = ""
     status: ShortText | None = None
 
 
 class InteractionTypeUpsert(Payload):
-    """An entry of the tenant's dictionary; ``strict`` closes (or opens) the whole dictionary."""
+    """Add or change an interaction type; ``strict`` makes the whole dictionary strict or open."""
 
     interaction_type: InteractionType
     label: Label | None = None
@@ -131,16 +137,16 @@ class InteractionTypeUpsert(Payload):
 
 
 class FeatureFlagSet(Payload):
-    """Switch a feature flag of the whole tenant on or off (spec "Configuration")."""
+    """Switch a feature flag on or off for the whole tenant (spec "Configuration")."""
 
     flag: FlagName
     enabled: Flag
 
 
 class InteractionCreate(Payload):
-    """Plan an interaction, or log one that happened (``status: done``, or ``occurredAt`` alone).
+    """Plan an interaction, or record one that took place (``status: done``, or ``occurredAt`` alone).
 
-    ``createdAt`` is for interactions that come from another system; one in the future counts as now.
+    ``createdAt`` is for interactions imported from another system; a time in the future counts as now.
     """
 
     id: UuidText | None = None
@@ -161,7 +167,7 @@ class InteractionCreate(Payload):
 
 
 class InteractionUpdate(Clearing):
-    """Change fields of an interaction, and its status with them; it never creates one."""
+    """Change the fields of an interaction, and its status if given; never creates one."""
 
     mutable = frozenset(
         {
@@ -182,8 +188,8 @@ class InteractionUpdate(Clearing):
     clearable = mutable - {"interaction_type", "status"}
 
     id: UuidText
-    # Not nullable: an interaction always has both. Declared without null so that null is refused; the
-    # default is never used, and a schema that showed it would make generated clients send it.
+    # Declared without null, so that null is rejected: an interaction always has both. The defaults are never
+    # used and are hidden from the schema, because generated clients would send them.
     interaction_type: Annotated[InteractionType, _DEFAULT_UNSEEN] = ""
     status: Annotated[Status, _DEFAULT_UNSEEN] = "planned"
     title: Title | None = None
@@ -218,13 +224,13 @@ class InteractionReopen(Payload):
 
 
 class InteractionDelete(Payload):
-    """Remove an interaction for good; its undo brings it back under the same id."""
+    """Delete an interaction; undo restores it under the same id."""
 
     id: UuidText
 
 
 class InteractionUndo(Payload):
-    """Take back one applied command, named by its undo token or by its id."""
+    """Undo one applied command, identified by its undo token or by its id."""
 
     undo_token: UndoToken | None = None
     command_id: CommandId | None = None
@@ -241,7 +247,7 @@ class InteractionRecomputeNext(Payload):
 
 
 class InteractionMarkDue(Payload):
-    """Internal to the timers: the schedule's moment has come (``due``) or has passed (``overdue``)."""
+    """Internal to the timers: the scheduled time has been reached (``due``) or has passed (``overdue``)."""
 
     id: UuidText
     schedule_version: Annotated[int, Field(ge=1, strict=True)]
@@ -268,7 +274,7 @@ PAYLOADS: Final[dict[str, type[Payload]]] = {
 
 
 def canonical_type(name: str) -> str:
-    """The singular form of a command type; the old plural is accepted as its alias."""
+    """Canonical (singular) form of a command type; the old plural form is accepted as an alias."""
     if name.startswith("customers.interactions."):
         return "customers.interaction." + name.removeprefix("customers.interactions.")
     return name

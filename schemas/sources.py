@@ -1,4 +1,4 @@
-"""The CloudEvents ``source`` of what this system sends itself (CloudEvents 1.0, "source")."""
+"""CloudEvents ``source`` values of the records that this system produces (CloudEvents 1.0, "source")."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final
 
 #: Events and results.
 PIPELINE: Final = "/customers/interactions"
-#: Commands of the HTTP gateway, which waits for their outcomes.
+#: Commands of the HTTP gateway, which waits for their results.
 GATEWAY: Final = "/customers/gateway"
-#: Commands made of what providers tell.
+#: Commands derived from changes at providers.
 CONNECTORS: Final = "/customers/interactions/connectors"

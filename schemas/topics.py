@@ -1,4 +1,4 @@
-"""The catalogue of topics: the only place where a topic's name or setting is written."""
+"""Topic catalogue: names and settings of all topics, defined only here."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ RELAY_POSITION: Final = "customers.interactions.relay-position"
 class Topic:
     """One topic of the contract (AsyncAPI channel).
 
-    :param name: the name without a deployment's prefix.
-    :param key: what the record key holds; it decides the partition.
-    :param value: one sentence on the value.
-    :param partitions: a fixed count, or ``None`` for the deployment's setting.
-    :param config: topic settings that must hold; they are checked at every start.
+    :param name: name without a deployment's prefix.
+    :param key: content of the record key, which determines the partition.
+    :param value: short description of the value.
+    :param partitions: fixed number of partitions, or ``None`` for the deployment's setting.
+    :param config: required topic settings, checked at every start.
     """
 
     name: str
@@ -45,16 +45,16 @@ TOPICS: Final[tuple[Topic, ...]] = (
         name=COMMANDS,
         key="entity id",
         value="interaction commands (CloudEvents, JSON or Avro)",
-        # The broker's append time is the clock of the rules: the same log always folds to the same
-        # rows, whatever the publishers' clocks say.
+        # The rules use the broker's append time as the current time, so that the same log always folds to
+        # the same rows, regardless of the publishers' clocks.
         config={**_kept(14), "message.timestamp.type": "LogAppendTime"},
     ),
-    Topic(name=RESULTS, key="entity id", value="one outcome for each command", config=_kept(14)),
+    Topic(name=RESULTS, key="entity id", value="one result per command", config=_kept(14)),
     Topic(name=EVENTS, key="entity id", value="lifecycle and next-interaction events", config=_kept(30)),
     Topic(
         name=INTERACTION_STATE,
         key="interaction id",
-        value="the current interaction; a tombstone when deleted",
+        value="the current interaction; a tombstone once it is deleted",
         config={"cleanup.policy": "compact"},
     ),
     Topic(
@@ -65,27 +65,27 @@ TOPICS: Final[tuple[Topic, ...]] = (
     ),
     Topic(
         name=INTEGRATION_EVENTS,
-        key="entity id; integration id of what is about no customer",
+        key="entity id; integration id if the event is not about a customer",
         value="mappings, warnings, state and health of integrations (CloudEvents, JSON)",
         config=_kept(30),
     ),
     Topic(
         name=INTEGRATION_DECISIONS,
         key="integration id",
-        value="what people decide on warnings of integrations (CloudEvents, JSON)",
+        value="users' decisions on integrations and their warnings (CloudEvents, JSON)",
         config=_kept(14),
     ),
     Topic(
         name=DEAD_LETTERS,
         key="the original key",
         value="the original record byte for byte, with dl_* headers",
-        # Above the largest dead letter (streams.applier.dead_letter_records), which compresses less well.
+        # Larger than the largest dead letter (streams.applier.dead_letter_records), even uncompressed.
         config={**_kept(90), "max.message.bytes": str(6 * 1024 * 1024)},
     ),
     Topic(
         name=RELAY_POSITION,
         key="relay shard",
-        value="how far the relay has published (internal)",
+        value="position of the relay in the outbox (internal)",
         config={"cleanup.policy": "compact", "segment.ms": "600000"},
         partitions=1,
     ),

@@ -1,4 +1,4 @@
-"""Codes of interaction types: what a person writes, as one identifier (Unicode Standard Annex #31)."""
+"""Codes of interaction types: normalise user input to an identifier (Unicode Standard Annex #31)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
-MOST_CHARACTERS: Final = 100
+MAX_CHARACTERS: Final = 100
 _VIRAMA: Final = 9
 _JOINERS: Final = "\u200c\u200d"
-#: The lower case of a Turkish capital İ is an i with one more dot.
+#: Lower-casing a Turkish capital İ gives an i followed by a combining dot.
 _DOTTED_I: Final = re.compile("i\u0307+")
 _MINUS: Final = "\u2212"
-#: Characters that show nothing (Default_Ignorable_Code_Point), other than the two joiners.
+#: Invisible characters (Default_Ignorable_Code_Point) other than the two joiners.
 _INVISIBLE: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8"
@@ -23,28 +23,30 @@ _INVISIBLE: Final = re.compile(
 
 @lru_cache(maxsize=4096)
 def normalize_interaction_type(text: str) -> str:
-    """The dictionary code of a type as a person may write it.
+    """Normalise the name of an interaction type to its dictionary code.
 
-    Compatibility-normalised (NFKC), lower case, white space, dashes and underscores as one underscore:
-    ``" Follow-up  Call"`` is ``follow_up_call``. Letters keep their marks, so that every script can be
-    written. Invisible characters are dropped; a joiner is kept where a script needs it. The dot of a
-    Turkish capital İ is dropped: İletişim and iletişim are one type.
+    The code is NFKC-normalised and in lower case, with runs of white space, dashes and underscores replaced
+    by one underscore: ``" Follow-up  Call"`` → ``follow_up_call``. Letters keep their combining marks, so
+    that all scripts are supported. Invisible characters are dropped, except joiners where a script needs
+    them. The dot of a Turkish capital İ is dropped: İletişim and iletişim are the same type.
 
-    :raises ValueError: nothing is left, too much is left, or other than letters, marks, digits
+    :raises ValueError: the result is empty, too long, or has characters other than letters, marks, digits
         and ``_ . :``.
     """
     plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)).lower()
     code = _DOTTED_I.sub("i", "".join(_letters(plain)))
     code = unicodedata.normalize("NFKC", code).strip("_")
     if not code or not _is_identifier(code):
-        raise ValueError("must name an interaction type with letters, digits, spaces or _ . : -")
-    if len(code) > MOST_CHARACTERS:
-        raise ValueError(f"has a normalised form of more than {MOST_CHARACTERS} characters")
+        raise ValueError(
+            "must consist of letters, digits, spaces or _ . : -, and start with a letter or digit"
+        )
+    if len(code) > MAX_CHARACTERS:
+        raise ValueError(f"is longer than {MAX_CHARACTERS} characters after normalisation")
     return code
 
 
 def _letters(text: str) -> list[str]:
-    """The characters, separators as one underscore, without joiners that join nothing."""
+    """Replace runs of separators by one underscore, and drop joiners that have no effect."""
     kept: list[str] = []
     for at, character in enumerate(text):
         if character in _JOINERS:
@@ -62,7 +64,7 @@ def _separates(character: str) -> bool:
 
 
 def _joins(text: str, at: int) -> bool:
-    """Contexts A1, A2 and B of UAX #31: after a virama, or (non-joiner) between Arabic letters."""
+    """Check contexts A1, A2 and B of UAX #31: after a virama, or (non-joiner) between Arabic letters."""
     before = at - 1
     if at and unicodedata.combining(text[before]) == _VIRAMA:
         return True

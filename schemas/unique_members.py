@@ -1,6 +1,6 @@
-"""JSON objects whose members have unique names (RFC 7493 section 2.3).
+"""Detection of repeated member names in JSON objects (RFC 7493 section 2.3).
 
-Parsers differ on which of two members they keep, so a repeated name has no meaning.
+Parsers differ in which of two members they keep, so an object with a repeated name is ambiguous.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-_MOST_CHARACTERS: Final = 200
+_MAX_CHARACTERS: Final = 200
 
 
 class _Members(list[tuple[str, Any]]):
-    """The members of one object, repeated ones too."""
+    """Members of one object, including repeated ones."""
 
 
 def repeated_member(text: bytes, parsed: Any) -> tuple[str, ...] | None:
-    """The path of a member whose name is given twice in its object, or ``None``.
+    """Path of a member whose name occurs twice in its object, or ``None``.
 
-    :param text: JSON that was parsed without error; ``parsed``: what became of it.
+    :param text: valid JSON; ``parsed``: the parsed value.
     """
-    # Each name of an object ends in `":`, and some texts hold one too: as many as there are members
-    # means that nothing is repeated. White space before a colon would hide one.
+    # Fast path: every name ends in `":`, and so can strings. If there are only as many as members, none is
+    # repeated. White space before a colon would hide one.
     if text.count(b'":') == _count(parsed) and not any(
         gap in text for gap in (b" :", b"\t:", b"\n:", b"\r:")
     ):
         return None
     try:
-        # Hazard: the standard parser refuses whole numbers of more than 4,300 digits.
+        # Hazard: the standard parser raises on integers of more than 4,300 digits.
         members = json.loads(text, object_pairs_hook=_Members, parse_int=str, parse_float=str)
     except RecursionError:
-        return None  # nested deeper than any command: refused for that
+        return None  # nested too deeply: rejected for that reason later
     return _repeated(members)
 
 
@@ -65,5 +65,5 @@ def _repeated(members: Any) -> tuple[str, ...] | None:
 
 
 def pointer_of(path: Sequence[str]) -> str:
-    """The path as a JSON pointer (RFC 6901) of bounded length."""
-    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in path)[:_MOST_CHARACTERS]
+    """Format a path as a JSON pointer (RFC 6901), truncated to a bounded length."""
+    return "".join("/" + name.replace("~", "~0").replace("/", "~1") for name in path)[:_MAX_CHARACTERS]

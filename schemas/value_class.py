@@ -1,4 +1,4 @@
-"""The decorator of values: immutable to the type checker, plain at run time."""
+"""Decorator for value classes: frozen for the type checker, a plain dataclass at run time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ else:
     from dataclasses import dataclass
 
     def value_class(**options: Any) -> Any:
-        """``dataclass``, without the guard of ``frozen``.
+        """Apply ``dataclass`` without ``frozen``.
 
-        The guard is paid with every field of every new object: a fifth of the time of a whole command.
-        mypy refuses an assignment all the same.
+        A frozen dataclass sets each field through ``object.__setattr__``, which costs a fifth of the time of
+        a whole command. mypy still rejects assignments.
         """
         return dataclass(**{**options, "frozen": False})

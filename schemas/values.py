@@ -1,31 +1,48 @@
-"""The value types that commands share, with their limits."""
+"""Value types of commands, with their limits."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator, StringConstraints
 from pydantic.json_schema import WithJsonSchema
 
-from schemas.attribute_text import attribute_text
 from schemas.instants import parse_instant
 from schemas.type_codes import normalize_interaction_type
 
 Status = Literal["planned", "done", "canceled"]
 EntityKind = Literal["person", "company"]
 
-#: Anchored for pydantic, whose ``$`` is the end of the text. Hazard: ``$`` of ``re`` also matches before a
-#: final line feed; there use ``fullmatch``, never ``match``.
+#: Anchored for pydantic, where ``$`` matches only at the end. Hazard: in ``re``, ``$`` also matches before a
+#: final line feed; use ``fullmatch`` there, never ``match``.
 UUID_PATTERN: Final = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+
+MAX_ATTRIBUTE_CHARACTERS: Final = 200
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def attribute_text(text: str) -> str:
+    """Check the text of a CloudEvents attribute (CloudEvents 1.0.2 section 3.1, "String").
+
+    :returns: the text, unchanged.
+    :raises ValueError: it is too long, has a control character, or leading or trailing white space.
+    """
+    if len(text) > MAX_ATTRIBUTE_CHARACTERS or _CONTROL.search(text) or text != text.strip():
+        raise ValueError(
+            f"must have at most {MAX_ATTRIBUTE_CHARACTERS} characters, no control characters, and no leading"
+            " or trailing white space"
+        )
+    return text
 
 
 def no_nul(text: str) -> str:
-    """The text as it is.
+    """Check that a text has no NUL character, which Postgres cannot store.
 
-    :raises ValueError: it holds NUL.
+    :returns: the text, unchanged.
+    :raises ValueError: it contains NUL.
     """
-    # Postgres cannot store NUL, and a control character in a title is never meant.
     if "\x00" in text:
         raise ValueError("must not contain the NUL character")
     return text
@@ -49,9 +66,9 @@ InteractionType = Annotated[
     str, StringConstraints(min_length=1, max_length=100), AfterValidator(normalize_interaction_type)
 ]
 Priority = Annotated[int, Field(ge=0, le=100, strict=True)]
-#: JSON's true or false alone: not 1, "yes" or "true".
+#: Only JSON's ``true`` and ``false``, not 1, "yes" or "true".
 Flag = Annotated[bool, Field(strict=True)]
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 CommandId = Annotated[str, StringConstraints(min_length=1), AfterValidator(attribute_text)]
-#: ``u.`` and the base64 of a command id: 200 characters are at most 800 bytes of UTF-8.
+#: ``u.`` and the base64 of a command id, which has at most 200 characters (800 bytes of UTF-8).
 UndoToken = Annotated[str, StringConstraints(min_length=1, max_length=1100), AfterValidator(no_nul)]

@@ -12,7 +12,7 @@ import psycopg
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.model import Dictionary, LogEntry, TypeEntry
-from domain.read_set import may_move, may_show
+from domain.read_set import may_change_projection, may_reorder
 from domain.undo import target_command_id
 from domain.unit_of_work import UnitOfWork
 from runtime.postgres import Connection
@@ -206,8 +206,10 @@ class _ReadSet:
 
         :param log: the entries of what the commands undo.
         """
-        tops = Counter({command.envelope.entity_id: 1 for command in commands if may_show(command)})
-        tops.update(command.envelope.entity_id for command in commands if may_move(command))
+        tops = Counter(
+            {command.envelope.entity_id: 1 for command in commands if may_change_projection(command)}
+        )
+        tops.update(command.envelope.entity_id for command in commands if may_reorder(command))
         entities = sorted({command.envelope.entity_id for command in commands})
         named, deals = _named(commands, log)
         self._recounted = {
@@ -240,7 +242,7 @@ class _ReadSet:
                 work.load_interaction(interaction_of(row))
         for row in self._retired:
             if row[0] not in work.interactions:
-                work.retired[row[0]] = row[1]
+                work.deleted_versions[row[0]] = row[1]
         for row in self._deals:
             work.deals[row[0]] = deal_of(row)
         work.recounts.update(dict.fromkeys(self._recounted, (0, 0, 0)))

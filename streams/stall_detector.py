@@ -16,11 +16,10 @@ from typing import Final, TypeVar
 import structlog
 from confluent_kafka import KafkaException
 
-from runtime.health import Health
+from runtime.health import Health, Stall
 from runtime.kafka import make_admin
 from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
-from runtime.stalls import Stall
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.due import server_time

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from runtime.health import Stall
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
-from runtime.stalls import Stall
 from sinks.due import server_time
 from sinks.outbox_reader import Position
 from streams.relay.position import read_position

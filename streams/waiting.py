@@ -8,10 +8,10 @@ from typing import Final
 
 from confluent_kafka import Consumer, TopicPartition
 
+from runtime.health import Stall
 from runtime.kafka import make_admin, make_consumer
 from runtime.postgres import Connection
 from runtime.settings import Settings
-from runtime.stalls import Stall
 from schemas.topics import COMMANDS
 from sinks.backlog import first_unpublished
 from sinks.outbox_reader import Position

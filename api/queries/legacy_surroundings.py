@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from api.queries.scope import Connection, Scope, fetch
 from domain.default_types import DEFAULT_TYPES
-from domain.legacy_rows import Surroundings
+from domain.legacy_rows import StoredFacts
 
 _SQL: Final = """
 SELECT EXISTS (SELECT 1 FROM customer_entities e WHERE e.id = %(entity)s
@@ -20,11 +20,11 @@ SELECT EXISTS (SELECT 1 FROM customer_entities e WHERE e.id = %(entity)s
 """
 
 
-async def surroundings_of(connection: Connection, scope: Scope, row: dict[str, Any]) -> Surroundings:
+async def surroundings_of(connection: Connection, scope: Scope, row: dict[str, Any]) -> StoredFacts:
     """Read what the repair rules must know of one row of the views; one statement."""
     values = {**scope.parameters(), "entity": row["entity_id"], "deal": row["deal_id"]}
     (found,) = await fetch(connection, _SQL, values)
-    return Surroundings(
+    return StoredFacts(
         customer_known=found["customer_known"],
         deal_known=found["deal_known"],
         types=frozenset({*found["codes"], *DEFAULT_TYPES}) if found["strict"] else None,

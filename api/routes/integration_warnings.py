@@ -19,7 +19,7 @@ from api.services import Needed
 from api.shapes import Decided, WarningList, shaped
 from schemas.errors import Reject
 from schemas.instants import format_instant
-from schemas.integration_decisions import CHOICES, MOST_WARNINGS, Resolution, SeenWarning, WarningsDecision
+from schemas.integration_decisions import CHOICES, MAX_WARNINGS, Resolution, SeenWarning, WarningsDecision
 from schemas.values import Instant
 
 router = guarded_router("integration warnings")
@@ -70,7 +70,7 @@ class DecisionBody(RequestBody):
     """One decision on one or many warnings."""
 
     resolution: Resolution
-    warnings: list[SeenBody] = Field(min_length=1, max_length=MOST_WARNINGS)
+    warnings: list[SeenBody] = Field(min_length=1, max_length=MAX_WARNINGS)
 
 
 @router.post(

@@ -19,9 +19,8 @@ from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel
 
 from bench.workload import ORGANIZATION, TENANT
-from runtime.http_server import KEEP_ALIVE_SECONDS
 from runtime.postgres import connection_parameters
-from runtime.settings import load_settings
+from runtime.settings import KEEP_ALIVE_SECONDS, load_settings
 
 _SQL = """
 INSERT INTO customer_interactions (id, tenant_id, organization_id, entity_id, interaction_type, title, body,

@@ -14,9 +14,9 @@ from connectors.service.open_session import utc_now
 from connectors.service.turns import Turns
 from connectors.store.stalls import sync_stalls
 from runtime.connector_settings import ConnectorSettings
+from runtime.health import Stall
 from runtime.postgres import Connection
 from runtime.settings import Settings
-from runtime.stalls import Stall
 
 _log = structlog.get_logger("connectors")
 _LOOK_SECONDS: Final = 5.0

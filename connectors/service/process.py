@@ -28,11 +28,10 @@ from connectors.sync.worker import Worker
 from runtime.backoff import Backoff
 from runtime.connector_settings import ConnectorSettings, read_connector_settings
 from runtime.faust_worker import run_worker
-from runtime.http_server import KEEP_ALIVE_SECONDS
 from runtime.logs import configure_logging
 from runtime.postgres import Connection, Outage, connect
 from runtime.readiness import announce_ready
-from runtime.settings import Settings
+from runtime.settings import KEEP_ALIVE_SECONDS, Settings
 from runtime.supervised_thread import failure_raised
 from schemas.errors import Retry, Stop
 

@@ -13,8 +13,8 @@ from typing import Any, Final
 from psycopg.types.json import Jsonb
 
 from connectors.store.integrations import Integration, list_integrations
+from runtime.health import Stall
 from runtime.postgres import Connection
-from runtime.stalls import Stall
 from schemas.flags import EXTERNAL_SYNC
 from schemas.instants import format_instant
 from sinks.flags import flags_of

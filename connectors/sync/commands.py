@@ -9,8 +9,8 @@ from typing import Any, Final, Protocol
 
 from pydantic.alias_generators import to_camel
 
-from connectors.sync.merge import GUARDED
 from connectors.sync.values import Agreed, to_json
+from domain.merge import LAST_WRITE_WINS
 from schemas.identity import derive_id
 from schemas.instants import format_instant
 
@@ -147,7 +147,7 @@ def _changing(
     with_status = {"status"} | ({"occurred_at"} if turns and wanted != "canceled" else set())
     plain = tuple(name for name in pull if name not in with_status)
     if plain:
-        stamp = max([made, *(as_of[name] for name in plain if name in GUARDED)])
+        stamp = max([made, *(as_of[name] for name in plain if name in LAST_WRITE_WINS)])
         data = {to_camel(name): to_json(pull[name].local) for name in plain}
         yield origin.command("update", {**data, "sourceTimestamp": format_instant(stamp)}, plain)
     if not turns:

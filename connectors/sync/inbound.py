@@ -20,9 +20,9 @@ from connectors.sync.adoption import adopt, owner_of
 from connectors.sync.commands import Origin, PulledCommand, changing, creating
 from connectors.sync.context import SyncContext
 from connectors.sync.mass_change_guard import admit_deletion
-from connectors.sync.merge import GUARDED
 from connectors.sync.missing import confirm_gone
 from connectors.sync.values import Agreed, Base, base_from_json, base_to_json, canonical_hash, to_json
+from domain.merge import LAST_WRITE_WINS
 from schemas.errors import Reject
 from schemas.instants import format_instant, parse_instant
 
@@ -106,7 +106,7 @@ def pull(
     commands = changing(
         _origin(context, subject.entity_id, remote),
         subject.values["status"],
-        {name: subject.as_of[name] for name in GUARDED},
+        {name: subject.as_of[name] for name in LAST_WRITE_WINS},
         pulled,
         changed_at=context.changed_at(remote),
         now=context.session.now(),

@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from connectors.sdk.declaration import MirroredField
 from connectors.sync.values import Agreed
+from domain.merge import LAST_WRITE_WINS
 
-#: The fields under last-write-wins.
-GUARDED: Final = frozenset({"status", "scheduled_at", "occurred_at"})
 Side = Literal["local", "remote"]
 
 
@@ -154,7 +153,7 @@ def _take(result: Merge, name: str, side: Side, here: Any, pulled: Agreed) -> No
 
 
 def _by_rule(name: str, local: LocalSide, remote: RemoteSide) -> Side | None:
-    if name not in GUARDED:
+    if name not in LAST_WRITE_WINS:
         return None
     if remote.changed_at is None:
         return "local"

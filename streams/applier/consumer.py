@@ -266,3 +266,4 @@ def _raise_if_fatal(error: KafkaError) -> None:
         raise Stop(f"records were deleted before they could be read: {error.str()}")
     if error.fatal() or error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         raise Stop(f"the consumer cannot go on: {error.str()}") from KafkaException(error)
+    _log.warning("applier.broker", reason=error.str(), code=error.name())

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from schemas.command import Record, Refused
-from schemas.decode import MOST_VALUE_BYTES
+from schemas.command import MAX_VALUE_BYTES, Record, Refused
 from streams.applier.result_records import Header
 
 #: Largest original (key, value and headers, in bytes) that a dead letter holds.
-MOST_ORIGINAL_BYTES: Final = MOST_VALUE_BYTES + 1024 * 1024
+MOST_ORIGINAL_BYTES: Final = MAX_VALUE_BYTES + 1024 * 1024
 #: Largest dead letter; below ``max.message.bytes`` of its topic (schemas.topics).
 MOST_LETTER_BYTES: Final = MOST_ORIGINAL_BYTES + 64 * 1024
 #: Largest key and headers that are kept although the value is not.

@@ -7,8 +7,7 @@ from typing import Final, cast
 from confluent_kafka import Message
 
 from runtime.kafka import headers_of
-from schemas.command import Record
-from schemas.decode import MOST_KEY_BYTES, MOST_VALUE_BYTES
+from schemas.command import MAX_KEY_BYTES, MAX_VALUE_BYTES, Record
 
 #: ``Record.left_out`` of a message of which only partition and offset are known.
 NOTHING: Final = ("headers", "key", "value")
@@ -23,10 +22,10 @@ def read_record(message: Message) -> Record:
         left_out.append("headers")
     # Hazard: a gigabyte may arrive compressed to a megabyte; such a value must not be copied.
     size = len(message)
-    if size > MOST_VALUE_BYTES:
+    if size > MAX_VALUE_BYTES:
         left_out.append("value")
     key = message.key()
-    if key is not None and len(key) > MOST_KEY_BYTES:
+    if key is not None and len(key) > MAX_KEY_BYTES:
         key = None
         left_out.append("key")
     return Record(
@@ -35,7 +34,7 @@ def read_record(message: Message) -> Record:
         offset=offset,
         timestamp_ms=message.timestamp()[1],
         key=key,
-        value=message.value() if size <= MOST_VALUE_BYTES else None,
+        value=message.value() if size <= MAX_VALUE_BYTES else None,
         headers=tuple(headers or ()),
         left_out=tuple(left_out),
         size=size,

@@ -31,7 +31,7 @@ def named_records(schema: Any) -> dict[str, Any]:
 
 
 def values(schema: Any, records: dict[str, Any] | None = None) -> st.SearchStrategy[Any]:
-    """Values that fit ``schema``; optional members are sometimes left out."""
+    """Strategy for values of ``schema``; optional members are sometimes omitted."""
     records = named_records(schema) if records is None else records
     if isinstance(schema, list):
         return st.none() | values(schema[1], records)
@@ -54,7 +54,7 @@ def values(schema: Any, records: dict[str, Any] | None = None) -> st.SearchStrat
 
 
 def sample(schema: Any, *, full: bool, records: dict[str, Any] | None = None) -> Any:
-    """One value that fits ``schema``: with every member, or with the required ones alone."""
+    """One value of ``schema``, with all members or only the required ones."""
     records = named_records(schema) if records is None else records
     if isinstance(schema, list):
         return sample(schema[1], full=full, records=records)
@@ -73,7 +73,7 @@ def sample(schema: Any, *, full: bool, records: dict[str, Any] | None = None) ->
 
 
 def completed(schema: Any, value: Any, records: dict[str, Any] | None = None) -> Any:
-    """The value with its missing members at their defaults, as a reader sees it."""
+    """Add defaults for missing members, as a reader sees the value."""
     records = named_records(schema) if records is None else records
     if isinstance(schema, list):
         return None if value is None else completed(schema[1], value, records)
@@ -91,7 +91,7 @@ def completed(schema: Any, value: Any, records: dict[str, Any] | None = None) ->
 
 
 def with_datetimes(schema: Any, value: Any, records: dict[str, Any] | None = None) -> Any:
-    """The value with instants as datetimes, as other Avro writers want them."""
+    """Convert instants to datetimes, as other Avro writers require."""
     records = named_records(schema) if records is None else records
     if isinstance(schema, list):
         return None if value is None else with_datetimes(schema[1], value, records)

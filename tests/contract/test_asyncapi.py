@@ -1,4 +1,4 @@
-"""The AsyncAPI document: fresh, whole, and of the catalogue."""
+"""The AsyncAPI document: up to date, complete, and consistent with the topic catalogue."""
 
 from __future__ import annotations
 

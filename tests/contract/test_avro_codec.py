@@ -1,4 +1,4 @@
-"""The codec: the same bytes as another Avro implementation, and no way to hurt the reader."""
+"""Avro codec: same bytes as another implementation, and robust against hostile input."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_a_required_member_may_not_be_missing() -> None:
 
 
 def test_an_unregistered_name_stops() -> None:
-    with pytest.raises(Stop, match=r"no schema id is known for customers\.unknown"):
+    with pytest.raises(Stop, match=r"customers\.unknown has no schema id"):
         ENCODER.encode("customers.unknown", {})
 
 
@@ -147,7 +147,7 @@ def test_many_instants_do_not_fill_the_memory() -> None:
     assert len(_NAMES["I"]) <= _CACHED_INSTANTS
 
 
-# What strangers send
+# Hostile input
 
 
 @pytest.mark.parametrize(
@@ -263,17 +263,17 @@ def _doubling(levels: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("schema", "reason"),
     [
-        (_record("self", "self"), "holds itself"),
-        (_record("self", ["null", "self"]), "holds itself"),
+        (_record("self", "self"), "contains itself"),
+        (_record("self", ["null", "self"]), "contains itself"),
         (_doubling(40), "more than 10000 values"),
-        (_record("a", {"type": "array", "items": "null"}), "too large for their bytes"),
-        (_record("a", {"type": "array", "items": _record("empty")}), "too large for their bytes"),
-        (_record("a", {"type": "map", "values": _record("wide", "int", *["null"] * 99)}), "too large"),
-        (_record("a", "bytes"), "never part of the contract"),
-        (_record("a", {"type": "fixed", "name": "f", "size": 2**60}), "never part of the contract"),
+        (_record("a", {"type": "array", "items": "null"}), "too many values per byte"),
+        (_record("a", {"type": "array", "items": _record("empty")}), "too many values per byte"),
+        (_record("a", {"type": "map", "values": _record("wide", "int", *["null"] * 99)}), "too many values"),
+        (_record("a", "bytes"), "not used by the contract"),
+        (_record("a", {"type": "fixed", "name": "f", "size": 2**60}), "not used by the contract"),
         (_record("a", {"type": "string", "items": 1, "__fastavro_parsed_schema": True}), None),
         (_record("a", []), "a union is empty"),
-        (_record("a", 7), "a type is a name, an object or a list"),
+        (_record("a", 7), "a type is not a name, an object or a list"),
         ({"type": "record", "name": "a", "fields": 7}, "no list of fields"),
         ({"type": "record", "fields": []}, "no name"),
         ("string", "it is not a record"),

@@ -1,4 +1,4 @@
-"""The compatibility check sees every way in which a schema can break its readers."""
+"""The compatibility check finds every kind of breaking schema change."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from schemas.avro_compatibility import incompatibilities
 from schemas.avro_schemas import avro_schemas
+from tests.contract.avro_compatibility import incompatibilities
 
 NAME = "customers.interaction.updated"
 Change = Callable[[dict[str, Any]], None]

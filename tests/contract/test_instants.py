@@ -1,4 +1,4 @@
-"""RFC 3339 by one grammar, whatever the Python version: decoder and auditor read each text alike."""
+"""RFC 3339 parsing, independent of the Python version: decoder and auditor agree on every text."""
 
 from __future__ import annotations
 

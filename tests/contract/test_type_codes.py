@@ -1,4 +1,4 @@
-"""Interaction types in every script: decoder and auditor make the same code of each text."""
+"""Interaction types in every script: decoder and auditor derive the same code from each text."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def test_a_type_is_normalised(text: str, code: str) -> None:
     ["", " ", "-", "\u200d", "\u202e", "\u3164", "\u0301", "\u0301call", "Call / Email", "a+b", ".a"],
 )
 def test_a_text_that_is_not_a_name_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="must name an interaction type"):
+    with pytest.raises(ValueError, match="must consist of letters"):
         normalize_interaction_type(text)
     assert type_code(text) is None
 
 
 def test_a_name_that_grows_beyond_the_limit_is_refused() -> None:
-    """One ligature can be 18 letters, and an index of Postgres holds 2,704 bytes."""
-    with pytest.raises(ValueError, match="more than 100"):
+    """One ligature can expand to 18 letters, and an index row of Postgres holds 2,704 bytes."""
+    with pytest.raises(ValueError, match="longer than 100"):
         normalize_interaction_type("\ufdfa" * 100)
     assert type_code("\ufdfa" * 100) is None
 

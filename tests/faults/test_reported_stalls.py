@@ -14,11 +14,11 @@ from confluent_kafka import TopicPartition
 
 from connectors.store import stalls as sync_stalls
 from connectors.store.integrations import Integration, insert_integration
+from runtime.health import Stall
 from runtime.kafka import make_admin, make_producer
 from runtime.postgres import connect
 from runtime.secret_box import read_box
 from runtime.settings import Settings
-from runtime.stalls import Stall
 from schemas.flags import EXTERNAL_SYNC
 from schemas.topics import COMMANDS
 from sinks.positions import read_progress

@@ -18,9 +18,9 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from runtime.health import Stall
 from runtime.kafka import make_admin
 from runtime.settings import Settings
-from runtime.stalls import Stall
 from schemas.topics import DEAD_LETTERS
 from streams.stalls import core_stalls
 from tests.harness.raw_header import publish_raw_headers

@@ -5,10 +5,10 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from runtime.health import Stall
 from runtime.kafka import make_producer
 from runtime.postgres import connect
 from runtime.settings import Settings
-from runtime.stalls import Stall
 from schemas.topics import COMMANDS
 from sinks.positions import begin_partitions
 from streams import stalls

@@ -10,9 +10,9 @@ import pytest
 from connectors.store.integrations import Integration, insert_integration, set_state
 from connectors.store.ledger import LocalMark, claim, finish, give_back, mark_local
 from connectors.store.stalls import note_poll, sync_stalls
+from runtime.health import Stall
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
-from runtime.stalls import Stall
 from tests.harness.integrations import an_integration
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 from tests.stack_fixtures import own_world

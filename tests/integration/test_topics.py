@@ -84,7 +84,7 @@ def test_a_wrong_clock_or_clean_up_stops_a_role(
 ) -> None:
     alter(fresh_settings, topic, setting, value)
     assert findings(fresh_settings) == {(topic, setting): (value, "fatal")}
-    with pytest.raises(Stop, match=rf"{setting} is {value}, wanted"):
+    with pytest.raises(Stop, match=rf"{setting} is {value}, expected"):
         require_topics(fresh_settings)
     # Nothing is put right behind the operator's back.
     assert ensure_topics(fresh_settings) == []

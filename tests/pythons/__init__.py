@@ -1,1 +1,1 @@
-"""The unit ring on every Python of this machine; run by ``make pythons``, not by ``make test``."""
+"""Unit ring on every Python of this machine; run by ``make pythons``, not by ``make test``."""

@@ -1,6 +1,6 @@
-"""The unit ring passes on every Python of this machine that the project promises to support.
+"""The unit ring passes on every supported Python of this machine.
 
-Each other Python gets an environment of its own inside ``.venv``, from the same lock file, kept between runs.
+Each other Python gets its own environment inside ``.venv``, from the same lock file, reused between runs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Texts that end in a line feed are not what they look like: no check of the form lets one through."""
+"""Format checks reject texts that end in a line feed."""
 
 from __future__ import annotations
 
@@ -86,6 +86,6 @@ def _may_end_early(call: ast.Call) -> bool:
     if of_re and function.attr in ("compile", "match", "search") and call.args:
         pattern = ast.unparse(call.args[0])
         return pattern.rstrip("'\"").endswith("$")
-    # A pattern that is anchored for pydantic too, compiled: only its whole match counts.
+    # A pattern that is also anchored for pydantic: only a full match counts.
     named = isinstance(function.value, ast.Name) and function.value.id == "_UUID"
     return named and function.attr != "fullmatch"

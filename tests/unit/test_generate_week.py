@@ -1,4 +1,4 @@
-"""The generated week: the same for the same seed, believable, with every kind of mistake."""
+"""The generated week: deterministic per seed, realistic, with every kind of mistake."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_two_tenants_and_about_two_percent_of_mistakes() -> None:
 def test_each_kind_of_mistake_is_made_whatever_the_seed(seed: int) -> None:
     samples = list(week_samples(seed, 300, NOW))
     codes = Counter(sample.code for sample in samples if sample.outcome == "rejected")
-    # Seven kinds break the data; the others have a code of their own, and the strict type comes on top.
+    # Seven kinds break the data; each other kind has its own code, and the strict type is one more.
     assert codes["validation_failed"] >= 7
     assert sum(codes.values()) >= len(KINDS) + 1
     assert len(codes) == len(KINDS) - 7 - 1 + 1 + 1  # two kinds are both interaction_not_found

@@ -1,4 +1,4 @@
-"""Every deliberate bug replaces something that the code has: a patch of a name that moved changes nothing."""
+"""Every mutant replaces an existing name: a patch of a name that has moved would change nothing."""
 
 from __future__ import annotations
 

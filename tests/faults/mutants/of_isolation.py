@@ -17,11 +17,11 @@ _CLI = "test:tests/unit/cli/test_dead_letter_record.py"
 
 @mutant("a scope id may end in a line feed", _PATTERNS)
 def pattern_ends_early() -> None:
-    from schemas import decode
+    from schemas import cloudevents
 
-    # Both checks of a scope id: either alone refuses the line feed.
-    decode.attribute_text = lambda text: text
-    decode._is_scope_id = lambda text: decode._UUID.match(text) is not None and text == text.lower()
+    # Both checks that a scope id passes: either alone refuses the line feed.
+    cloudevents.attribute_text = lambda text: text
+    cloudevents._is_scope_id = lambda text: cloudevents._UUID.match(text) is not None and text == text.lower()
 
 
 @mutant("ids are not escaped in COPY text", _COPY)

@@ -37,7 +37,7 @@ def legacy_type_unrepaired() -> None:
 def status_without_its_moment() -> None:
     from domain import update
 
-    update._with_what_follows = lambda _row, wanted, _command: (wanted, ())
+    update._with_implied_occurred_at = lambda _row, wanted, _command: (wanted, ())
 
 
 @mutant("writes do not pass the mutation guards", _GUARDS)

@@ -18,9 +18,9 @@ _IDS = (
 
 @mutant("the attribute validateonly is false unless it is true in some case", _FUZZ)
 def dry_run_carried_out() -> None:
-    from schemas import decode
+    from schemas import command_validation
 
-    decode._flag_attribute = lambda attributes, name: str(attributes.get(name)).lower() == "true"
+    command_validation._flag_attribute = lambda attributes, name: str(attributes.get(name)).lower() == "true"
 
 
 @mutant("yes and 1 are taken for true", _FUZZ)
@@ -36,19 +36,19 @@ def lenient_flags() -> None:
 
 @mutant("an id may end with a line feed", _FUZZ)
 def line_feed_after_an_id() -> None:
-    from schemas import decode
+    from schemas import cloudevents
 
-    loose = re.compile(f"^{decode._UUID.pattern.strip('^$')}$")
-    decode.attribute_text = lambda text: text
-    decode._is_scope_id = lambda text: loose.match(text) is not None and text == text.lower()
-    decode._is_id = lambda texts, name: name in texts and loose.match(texts[name]) is not None
+    loose = re.compile(f"^{cloudevents._UUID.pattern.strip('^$')}$")
+    cloudevents.attribute_text = lambda text: text
+    cloudevents._is_scope_id = lambda text: loose.match(text) is not None and text == text.lower()
+    cloudevents._is_id = lambda texts, name: name in texts and loose.match(texts[name]) is not None
 
 
 @mutant("a duplicate name in a JSON object is ignored", _FUZZ)
 def repeated_name_taken() -> None:
-    from schemas import decode
+    from schemas import cloudevents, decode
 
-    decode.repeated_member = lambda _text, _parsed: None
+    cloudevents.repeated_member = decode.repeated_member = lambda _text, _parsed: None
 
 
 @mutant("an instant may have any form of ISO 8601 that Python knows", _FUZZ)

@@ -26,9 +26,9 @@ def test_what_is_sealed_opens_again_and_shows_nothing() -> None:
 def test_a_sealed_text_opens_in_its_own_row_only() -> None:
     box = read_box(_key("k1"))
     sealed = box.seal("trello-1", {"token": "x"})
-    with pytest.raises(Stop, match="cannot be opened"):
+    with pytest.raises(Stop, match="cannot be decrypted"):
         box.open("trello-2", sealed)
-    with pytest.raises(Stop, match="cannot be opened"):
+    with pytest.raises(Stop, match="cannot be decrypted"):
         box.open("trello-1", Sealed("k1", sealed.content[:-1] + bytes([sealed.content[-1] ^ 1])))
 
 

@@ -1,4 +1,4 @@
-"""Writes a history command by command, aimed at what is there, and lets both sides carry it out."""
+"""Author of test histories: publishes commands aimed at existing rows, and lets both sides apply them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PEOPLE = {ADA: ORGANIZATION, BOB: ORGANIZATION, EVE: FOREIGN}
 
 
 class Author:
-    """One history over three customers, one of them another organization's.
+    """Author of one history over three customers, one of them in another organization.
 
     ``pick`` and ``back`` count backwards: 0 is the latest interaction or command.
     """
@@ -36,7 +36,7 @@ class Author:
         return self.publish(kind, data, entity=entity, organization=PEOPLE[entity])
 
     def dated(self, data: dict[str, Any], source: int | None, expected: int | None) -> dict[str, Any]:
-        """With a source timestamp so many minutes from now, and an expected version."""
+        """Add a source timestamp, ``source`` minutes from now, and an expected version."""
         if source is not None:
             data["sourceTimestamp"] = at(self.both.publisher.minutes + source)
         if expected is not None:
@@ -44,7 +44,7 @@ class Author:
         return data
 
     def target(self, pick: int) -> tuple[str, str]:
-        """An interaction and its entity (Ada, when it is gone)."""
+        """An interaction and its entity; the entity is Ada when the interaction is deleted."""
         identity = self.ids[-1 - pick % len(self.ids)]
         row = self.both.model.rows.get(identity)
         return identity, row["entityId"] if row else ADA
@@ -66,7 +66,7 @@ class Author:
             self.created += 1
             data["id"] = interaction_id(100_000 - self.created)
         if taken and self.both.model.versions:
-            # An id that is or was in use; those of deleted interactions first.
+            # An id that is or was in use; ids of deleted interactions first.
             gone = set(self.both.model.versions) - set(self.both.model.rows)
             data["id"] = min(gone or self.both.model.versions)
         if quickly:
@@ -129,7 +129,7 @@ class Author:
         self.publish_for(entity, "entity.upsert", data)
 
     def repeat(self, back: int, *, altered: bool = False) -> None:
-        """A command id once more, with the same content or with other."""
+        """Publish a command id again, with the same or different content."""
         index = -1 - back % len(self.published)
         kind, data, options = self.published[index]
         if altered:
@@ -142,11 +142,11 @@ class Author:
         self.publish(kind, {**data, "validateOnly": True}, **options)
 
     def check_split(self, size: int) -> Store:
-        """Folded in batches that load only what they must, the history comes out the same."""
+        """Fold the history in batches that load only their read set: the decisions must be the same."""
         store = Store()
         decisions: list[Decision] = []
         for start in range(0, len(self.both.commands), size):
-            decisions += store.carry_out(self.both.commands[start : start + size])
+            decisions += store.execute(self.both.commands[start : start + size])
         for split, whole in zip(decisions, self.both.decisions, strict=True):
             assert split.result == whole.result
             assert split.events == whole.events

@@ -1,4 +1,4 @@
-"""Commands for tests: decoded as the applier would, each at its own place in the log."""
+"""Commands for tests: decoded as in the applier, each at its own offset."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def deal_id(number: int) -> str:
 
 
 def at(minutes: float) -> str:
-    """An instant so many minutes after the start, as a publisher writes it."""
+    """Format the instant ``minutes`` after the start."""
     return format_instant(START + timedelta(minutes=minutes))
 
 
@@ -43,9 +43,9 @@ def never_avro(value: bytes) -> tuple[str, dict[str, Any]]:
 
 
 class Publisher:
-    """Makes the commands of one log, and carries them out in one world.
+    """Publisher of one partition, whose commands are applied to one unit of work.
 
-    :ivar minutes: the broker's clock, in minutes after the start; one more with every command.
+    :ivar minutes: the broker's clock, in minutes after the start; incremented by each command.
     """
 
     def __init__(self) -> None:
@@ -92,18 +92,18 @@ class Publisher:
         return decode_record(record, never_avro)
 
     def _wait_for(self, row: Interaction | None) -> None:
-        """Let the scheduled moment come: the timers send nothing before it."""
+        """Advance the clock to the scheduled time: the timers send nothing before it."""
         if row is not None and row.scheduled_at is not None:
             self.minutes = max(self.minutes, (row.scheduled_at - START) / timedelta(minutes=1))
 
-    def carry_out(self, command: Command | Refused) -> Decision:
+    def execute(self, command: Command | Refused) -> Decision:
         decision = decide(self.work, command)
         self.work.apply(decision)
         return decision
 
     def send(self, kind: str, data: dict[str, Any] | None = None, **options: Any) -> Decision:
-        """Make a command and carry it out."""
-        return self.carry_out(self.make(kind, data, **options))
+        """Make a command and apply it."""
+        return self.execute(self.make(kind, data, **options))
 
     def applied(self, kind: str, data: dict[str, Any] | None = None, **options: Any) -> Decision:
         """Send a command that must be applied."""
@@ -112,7 +112,7 @@ class Publisher:
         return decision
 
     def refused(self, code: str, kind: str, data: dict[str, Any] | None = None, **options: Any) -> Decision:
-        """Send a command that must be rejected for this reason, with nothing changed."""
+        """Send a command that must be rejected with this code and change nothing."""
         decision = self.send(kind, data, **options)
         assert decision.outcome == "rejected", decision.result
         assert decision.result["problem"]["code"] == code
@@ -129,7 +129,7 @@ class Publisher:
         )
 
     def plan(self, number: int, scheduled: float | None = None, **data: Any) -> Decision:
-        """Create a planned call under a readable id."""
+        """Create a planned call with a readable id."""
         if scheduled is not None:
             data["scheduledAt"] = at(scheduled)
         return self.applied(
@@ -139,5 +139,5 @@ class Publisher:
     @property
     def next_number(self) -> int | None:
         """The number of Ada's next interaction."""
-        coming = self.work.entities[ADA].next
-        return int(coming.interaction_id[-12:]) if coming is not None else None
+        next_interaction = self.work.entities[ADA].next
+        return int(next_interaction.interaction_id[-12:]) if next_interaction is not None else None

@@ -1,4 +1,4 @@
-"""A history carried out twice: by the rules and by the simple model, compared after every command."""
+"""Comparison of the rules with the simple model, after every command of a history."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.unit.domain.simple_model import FIELDS, Model, Row
 
 
 def check_shape(decision: Decision) -> None:
-    """Every published value is exactly what its model says: no member more, none less."""
+    """Check that every published value has exactly the members of its model."""
     record = decision.command.record
     place = {
         "commandTopic": record.topic,
@@ -31,7 +31,7 @@ def check_shape(decision: Decision) -> None:
 
 
 class Comparison:
-    """Both sides, and the commands so far."""
+    """The rules, the simple model, and the commands so far."""
 
     def __init__(self) -> None:
         self.publisher = Publisher()
@@ -42,11 +42,11 @@ class Comparison:
     def step(self, kind: str, data: Row, **options: Any) -> Decision:
         command = self.publisher.make(kind, data, **options)
         assert isinstance(command, Command), command.rejection
-        decision = self.publisher.carry_out(command)
+        decision = self.publisher.execute(command)
         self.commands.append(command)
         self.decisions.append(decision)
         envelope = command.envelope
-        fate = self.model.carry_out(
+        fate = self.model.execute(
             {
                 "id": envelope.id,
                 "type": envelope.type,
@@ -109,10 +109,16 @@ class Comparison:
         assert set(entities) == set(self.model.entities)
         for key, expected in self.model.entities.items():
             entity = entities[key]
-            coming, last = entity.next, entity.last
+            next_interaction, last = entity.next, entity.last
             shown = None
-            if coming is not None:
-                shown = coming.interaction_id, coming.at, coming.name, coming.icon, coming.color
+            if next_interaction is not None:
+                shown = (
+                    next_interaction.interaction_id,
+                    next_interaction.at,
+                    next_interaction.name,
+                    next_interaction.icon,
+                    next_interaction.color,
+                )
             seen = (
                 entity.entity_version,
                 shown,

@@ -1,4 +1,4 @@
-"""A log with one customer in it."""
+"""Fixture: a publisher with one customer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.unit.domain.commands import Publisher
 
 @pytest.fixture
 def log() -> Publisher:
-    """A publisher whose customer Ada is known."""
+    """A publisher with the customer Ada."""
     publisher = Publisher()
     publisher.customer()
     return publisher

@@ -1,7 +1,7 @@
-"""The rules once more, in the simplest words: plain dicts, everything recomputed, nothing shared.
+"""Reference model of the rules: plain dicts, everything recomputed, no code shared with ``domain``.
 
-Written from the specification, not from ``domain``: what both agree on is right, or wrong twice. The
-only thing that it takes for granted is how ids are derived (RFC 9562 version 5).
+Written from the specification, independently of ``domain``. Only the derivation of ids (RFC 9562 version 5)
+is assumed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ GUARDED = ("status", "scheduledAt", "occurredAt")
 
 
 class RejectedError(Exception):
-    """Rejected, by name."""
+    """Rejection, by its code."""
 
 
 def instant(value: Any) -> datetime | None:
@@ -49,7 +49,7 @@ def instant(value: Any) -> datetime | None:
 
 
 class Model:
-    """The state of everything, and how each command changes it."""
+    """State of all rows, and the effect of each command on them."""
 
     def __init__(self) -> None:
         self.entities: dict[str, Row] = {}
@@ -58,13 +58,13 @@ class Model:
         self.types: dict[tuple[str, str], dict[str, list[Any]]] = {}
         self.strict: dict[tuple[str, str], bool] = {}
         self.log: dict[tuple[str, str, str], Row] = {}
-        # Who touched an interaction, in order: undo is safe if the last one is the command to undo.
+        # Commands that touched an interaction, in order: undo is safe if the last one is the command to undo.
         self.touched: dict[str, list[str]] = {}
-        # The last version of an interaction, also when it is gone.
+        # The last version of an interaction, even after its deletion.
         self.versions: dict[str, int] = {}
 
-    def carry_out(self, c: Row) -> Row:
-        """The fate of a command: outcome, code, versions, event types with reasons, warned fields."""
+    def execute(self, c: Row) -> Row:
+        """Decide a command: outcome, code, versions, event types with reasons, fields with warnings."""
         key = (c["tenant"], c["organization"], c["id"])
         fate: Row = {
             "outcome": "applied",
@@ -136,23 +136,23 @@ class Model:
             words = code.replace("_", " ")
             types[code] = [words[0].upper() + words[1:], None, None]
 
-    # The projection, from scratch
+    # The projection, recomputed
 
     def derived(self, entity: Row) -> tuple[Any, Any, tuple[int, int, int]]:
         types = self.types.get((entity["tenant"], entity["organization"])) or DEFAULTS
         own = [row for row in self.rows.values() if row["entityId"] == entity["id"]]
         planned = [row for row in own if row["status"] == "planned"]
         candidates = [row for row in planned if row["scheduledAt"] is not None]
-        # Stable sorts, the weakest criterion first.
+        # Stable sorts, least significant criterion first.
         candidates.sort(key=lambda row: row["id"])
         candidates.sort(key=lambda row: row["createdAt"])
         candidates.sort(key=lambda row: row["priority"] if row["priority"] is not None else -1, reverse=True)
         candidates.sort(key=lambda row: row["scheduledAt"])
-        coming = None
+        next_interaction = None
         if candidates:
             first = candidates[0]
             label, icon, color = types[first["interactionType"]]
-            coming = (
+            next_interaction = (
                 first["id"],
                 first["scheduledAt"],
                 label,
@@ -166,10 +166,10 @@ class Model:
             newest = max(occurred, key=lambda row: (row["occurredAt"], row["createdAt"], row["id"]))
             last = (newest["id"], newest["occurredAt"], types[newest["interactionType"]][0])
         overdue = [row for row in planned if row["announced"] == 2]
-        return coming, last, (len(planned), len(overdue), len(done))
+        return next_interaction, last, (len(planned), len(overdue), len(done))
 
     def touch(self, c: Row, fate: Row, reason: str, event: str | None) -> None:
-        """An applied command on an entity: one version more, projection anew."""
+        """Apply a command to an entity: increment its version, recompute its projection."""
         entity = self.entities[c["entity"]]
         entity["version"] += 1
         fate["entityVersion"] = entity["version"]
@@ -395,7 +395,7 @@ class Model:
         key, before = target["interaction"], target["before"]
         row = self.rows.get(key)
         self.expect(c, row["version"] if row else 0)
-        # A deletion left nothing: as long as there is nothing, it is as the deletion left it.
+        # A deletion leaves no row: undo is safe as long as there is still no row.
         nothing_again = target["left_nothing"] and row is None
         if self.touched[key][-1] != c["data"]["commandId"] and not nothing_again:
             raise RejectedError("undo_unsafe")
@@ -451,6 +451,6 @@ class Model:
 
 
 def derived_id(c: Row) -> str:
-    """The id of an interaction that was created without one."""
+    """Id of an interaction that was created without one."""
     namespace = uuid.uuid5(uuid.NAMESPACE_URL, "urn:customer-interactions")
     return str(uuid.uuid5(namespace, f"interaction/{c['tenant']}/{c['organization']}/{c['id']}"))

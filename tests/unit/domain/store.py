@@ -1,4 +1,4 @@
-"""A store in memory that loads and writes as the real one does: only part of a hot entity."""
+"""In-memory store that loads and writes like the real one: only the read set of a busy entity."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from domain.decision import Decision
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry
-from domain.read_set import may_move
+from domain.read_set import may_reorder
 from domain.undo import target_command_id
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Refused
@@ -22,7 +22,7 @@ from schemas.payloads import InteractionCreate, InteractionRecomputeNext, Intera
 
 
 class Store:
-    """All rows; a batch sees what it names and the first of each order, as the tables would give them."""
+    """All rows; a batch loads the rows it names and the first ones of each order, as from the tables."""
 
     def __init__(self) -> None:
         self.entities: dict[str, Entity] = {}
@@ -32,7 +32,7 @@ class Store:
         self.log: dict[tuple[str, str, str], LogEntry] = {}
         self.most_loaded = 0
 
-    def carry_out(self, commands: Sequence[Command | Refused]) -> list[Decision]:
+    def execute(self, commands: Sequence[Command | Refused]) -> list[Decision]:
         """One batch: load, fold, write."""
         work = self.load(commands)
         decisions = fold(work, commands)
@@ -71,7 +71,7 @@ class Store:
                 entry = work.log.get((*scope, target_command_id(payload) or ""))
                 named.add((entry.interaction_id if entry else None) or "")
         rows = [self.interactions[name] for name in named if name in self.interactions]
-        moving = Counter(command.envelope.entity_id for command in fresh if may_move(command))
+        moving = Counter(command.envelope.entity_id for command in fresh if may_reorder(command))
         for entity, count in moving.items():
             rows += self.first_planned(entity)[: count + 1] + self.last_done(entity)[: count + 1]
         for entity in {command.envelope.entity_id for command in fresh} & set(self.entities):
@@ -82,14 +82,14 @@ class Store:
         for row in rows:
             work.load_interaction(row)
         self.most_loaded = max(self.most_loaded, len(work.interactions))
-        work.retired.update(self.retired(named - set(self.interactions)))
+        work.deleted_versions.update(self.deleted_versions(named - set(self.interactions)))
         for command in fresh:
             if isinstance(command.payload, InteractionRecomputeNext):
                 work.recounts[command.envelope.entity_id] = self.counts(command.envelope.entity_id)
         return work
 
-    def retired(self, absent: set[str]) -> dict[str, int]:
-        """The versions of deleted interactions, from the undo images of their deletions."""
+    def deleted_versions(self, absent: set[str]) -> dict[str, int]:
+        """Last versions of deleted interactions, from the undo images of their deletions."""
         versions: dict[str, int] = {}
         for entry in self.log.values():
             if entry.interaction_id in absent and entry.undo and entry.undo["after_version"] is None:
@@ -155,7 +155,7 @@ class Store:
                 self.keep(log_identity(decision.command), work)
 
     def keep(self, identity: tuple[str, str, str], work: UnitOfWork) -> None:
-        """A row of the command log: what it keeps must survive its JSON columns."""
+        """Store a row of the command log, with a round trip of its JSON columns."""
         assert identity not in self.log
         entry = work.log[identity]
         self.log[identity] = replace(

@@ -1,4 +1,4 @@
-"""A schedule is announced once for each phase, and armed anew by a reschedule or when planned again."""
+"""A schedule is announced once per phase; rescheduling or reopening resets the timers."""
 
 from __future__ import annotations
 
@@ -101,14 +101,14 @@ def test_an_overdue_interaction_that_is_planned_no_more_is_overdue_no_more(
 
 @pytest.mark.parametrize("scheduled", [at(60 * 24 * 3650), None])
 def test_a_moment_that_has_not_come_is_not_announced(log: Publisher, scheduled: str | None) -> None:
-    """Only the timers have a use for the command, but anybody can send it."""
+    """Only the timers need the command, but any publisher can send it."""
     log.applied("interaction.create", {**ONE, "interactionType": "call", "scheduledAt": scheduled})
     command = log.make(
         "interaction.mark_due", {"id": interaction_id(2), "scheduleVersion": 1, "phase": "due"}
     )
     assert isinstance(command, Command)
     early = replace(command, payload=command.payload.model_copy(update={"id": interaction_id(1)}))
-    decision = log.carry_out(early)
+    decision = log.execute(early)
     assert (decision.outcome, decision.events) == ("no_op", ())
     assert decision.result["warnings"][0]["code"] == "not_armed"
     assert row(log).due_phase == 0

@@ -55,7 +55,7 @@ def test_a_deal_needs_its_customer_and_stays_with_it(log: Publisher) -> None:
 
 
 def test_only_a_new_customer_or_deal_needs_its_name(log: Publisher) -> None:
-    """What is not given is kept, so a change cannot undo a rename that it has not seen."""
+    """Omitted fields are kept, so a change cannot revert a rename that its publisher has not seen."""
     log.refused("validation_failed", "entity.upsert", {"id": BOB, "kind": "person"}, entity=BOB)
     log.applied("entity.upsert", {"id": ADA, "kind": "person", "primaryPhone": "1"})
     assert log.work.entities[ADA].display_name == "Ada"

@@ -1,4 +1,4 @@
-"""Feature flags: set by command, kept for the tenant, refused with a pointer when unknown."""
+"""Feature flags: set by command, stored per tenant; an unknown flag is rejected with a pointer."""
 
 from __future__ import annotations
 

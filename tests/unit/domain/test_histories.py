@@ -1,4 +1,4 @@
-"""Histories that Hypothesis writes and shrinks: the rules against the simple model."""
+"""Hypothesis state machine: the rules against the simple model."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def any_interaction(machine: Histories) -> bool:
 
 
 class Histories(RuleBasedStateMachine):
-    """Every rule publishes one command; both sides must agree on everything that follows."""
+    """Each step publishes one command; both sides must agree on all of its effects."""
 
     def __init__(self) -> None:
         super().__init__()

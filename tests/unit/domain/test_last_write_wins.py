@@ -1,4 +1,4 @@
-"""Last-write-wins by source timestamp, each of status, scheduledAt and occurredAt for itself."""
+"""Last-write-wins by source timestamp, independently for status, scheduledAt and occurredAt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ONE = {"id": interaction_id(1)}
 
 @pytest.fixture
 def planned(log: Publisher) -> Publisher:
-    """Interaction 1, planned for 60 as of minute 10; it is minute 30 now."""
+    """Interaction 1, planned for minute 60 as of minute 10; the time is minute 30."""
     log.plan(1, 60, sourceTimestamp=at(0))
     log.minutes = 20
     log.applied("interaction.update", {**ONE, "scheduledAt": at(70), "sourceTimestamp": at(10)})

@@ -1,4 +1,4 @@
-"""The repair rules: whatever a legacy row holds, its move is a command that is accepted."""
+"""Conversion rules: every legacy row becomes a create command that is accepted."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.legacy_rows import Surroundings, create_data, placeholder, placeholder_id
+from domain.legacy_rows import StoredFacts, create_data, placeholder, placeholder_id
 from schemas.payloads import EntityUpsert, InteractionCreate
 
 ID = "40000000-0000-4000-8000-000000000001"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-KNOWN = Surroundings(customer_known=True, deal_known=True, types=None)
+KNOWN = StoredFacts(customer_known=True, deal_known=True, types=None)
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    """A legacy activity in the columns of the views."""
+    """A legacy activity, with the columns of the views."""
     base: dict[str, Any] = dict.fromkeys(
         ("title", "body", "scheduled_at", "occurred_at", "priority", "deal_id", "author_user_id",
          "appearance_icon", "appearance_color")
@@ -27,8 +27,8 @@ def row(**changes: Any) -> dict[str, Any]:
     return {**base, "created_at": NOW - timedelta(days=9), "updated_at": NOW - timedelta(days=1), **changes}
 
 
-def moved(around: Surroundings = KNOWN, **changes: Any) -> dict[str, Any]:
-    data = create_data(row(**changes), around, NOW)
+def moved(facts: StoredFacts = KNOWN, **changes: Any) -> dict[str, Any]:
+    data = create_data(row(**changes), facts, NOW)
     InteractionCreate.model_validate(data)
     return data
 
@@ -69,7 +69,7 @@ def test_a_type_becomes_a_code(text: str, code: str, said: str | None) -> None:
 
 
 def test_a_strict_dictionary_gets_no_new_type() -> None:
-    strict = Surroundings(customer_known=True, deal_known=True, types=frozenset({"call", "note"}))
+    strict = StoredFacts(customer_known=True, deal_known=True, types=frozenset({"call", "note"}))
     assert moved(strict)["interactionType"] == "call"
     data = moved(strict, interaction_type="Site visit", body="x" * 20_000)
     assert data["interactionType"] == "note"
@@ -87,9 +87,9 @@ def test_a_colour_is_read_or_left_out(text: str, color: str | None) -> None:
 
 
 def test_what_does_not_fit_is_cut_or_left_out() -> None:
-    around = Surroundings(customer_known=True, deal_known=False, types=None)
+    facts = StoredFacts(customer_known=True, deal_known=False, types=None)
     data = moved(
-        around,
+        facts,
         title="t" * 501,
         body="b" * 10_001,
         deal_id="50000000-0000-4000-8000-000000000001",
@@ -119,7 +119,7 @@ texts = st.none() | st.text(st.characters(exclude_characters="\x00", exclude_cat
     types=st.none() | st.just(frozenset({"call", "note"})),
 )
 def test_any_row_can_be_moved(types: frozenset[str] | None, **changes: Any) -> None:
-    moved(Surroundings(customer_known=False, deal_known=False, types=types), **changes)
+    moved(StoredFacts(customer_known=False, deal_known=False, types=types), **changes)
 
 
 def test_an_unknown_customer_has_a_placeholder() -> None:

@@ -1,4 +1,4 @@
-"""planned → done | canceled → planned: what each turn does, and every illegal one by its name."""
+"""planned → done | canceled → planned: effects of each transition, and the codes of illegal ones."""
 
 from __future__ import annotations
 

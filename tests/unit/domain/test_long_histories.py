@@ -26,7 +26,7 @@ WEIGHTS = {
 
 
 class Chance:
-    """The choices of one seed."""
+    """Random choices of one seed."""
 
     def __init__(self, seed: int, busy: float) -> None:
         self.random = random.Random(seed)
@@ -39,7 +39,7 @@ class Chance:
         choose = self.random.choice
         choices = {
             "title": choose(["Ring back", None]),
-            # Few distinct instants: ties in every criterion are the rule, not the exception.
+            # Few distinct instants, so that ties in every criterion are common.
             "scheduledAt": choose([None, *[at(number * 60) for number in range(5)]]),
             "occurredAt": choose([None, at(0), at(60)]),
             "priority": choose([None, None, 0, 1, 100]),
@@ -60,7 +60,7 @@ class Chance:
 
 
 def write(author: Author, chance: Chance, commands: int, reach: int) -> None:
-    """Publish so many commands; ``reach`` is how far back they aim."""
+    """Publish ``count`` commands; ``reach`` is how far back they refer."""
     choose, integer = chance.random.choice, chance.random.randrange
     while len(author.both.commands) < commands:
         verb = chance.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
@@ -116,6 +116,6 @@ def test_the_first_rows_of_a_hot_customer_are_enough(seed: int) -> None:
     write(author, Chance(seed, busy=1.0), commands=500, reach=120)
     planned = author.both.model.entities[ADA]["counts"][0]
     assert planned > 40
-    # Far fewer rows are loaded than the customer has: else this test would prove nothing.
+    # Far fewer rows are loaded than the customer has; otherwise this test would prove nothing.
     assert author.check_split(4).most_loaded < len(author.both.model.rows) / 3
     author.check_split(19)

@@ -1,4 +1,4 @@
-"""What a batch took is free as soon as the batch is done, not when a garbage collection comes round."""
+"""Memory of a batch is freed when the batch is done, without a garbage collection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _batch() -> None:
 
 
 def test_a_batch_leaves_no_rings() -> None:
-    _batch()  # what is made once and kept is made now
+    _batch()  # fill caches and create singletons first
     gc.collect()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""The derivation order with its ties and NULLs, the projection's name and look, repair."""
+"""Derivation order with ties and NULLs; name, icon and colour of the projection; repair."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from domain.model import Entity, NextInteraction
-from domain.next_interaction import Plan, next_key
+from domain.next_interaction import InteractionIndex, next_key
 from schemas.identity import derive_id
 from tests.unit.domain.commands import ADA, ORGANIZATION, START, TENANT, Publisher, at, interaction_id
 
-#: (number, scheduled, priority, created): in the order in which they must come.
+#: (number, scheduled, priority, created), in the expected order.
 ORDERED = [
     (9, 10, None, 5),
     (8, 20, 100, 9),
@@ -89,7 +89,7 @@ def test_a_change_that_does_not_move_it_is_not_announced(log: Publisher) -> None
     log.plan(1, 60)
     assert len(log.plan(2, 70).events) == 1
     assert len(log.applied("interaction.update", {"id": interaction_id(1), "body": "x"}).events) == 1
-    # A title does not show while the type has a label; a look of its own does.
+    # The title is not shown while the type has a label; an icon or colour of its own is.
     assert len(log.applied("interaction.update", {"id": interaction_id(1), "title": "x"}).events) == 1
     assert (
         len(log.applied("interaction.update", {"id": interaction_id(1), "appearanceIcon": "star"}).events)
@@ -126,7 +126,7 @@ def test_without_an_entry_the_title_names_it_else_the_code(log: Publisher) -> No
 
 
 def test_the_last_interaction_is_the_done_one_that_occurred_last(log: Publisher) -> None:
-    # (number, occurred, created): the later created of two goes first, then the greater id.
+    # (number, occurred, created): ties go to the later creation, then to the greater id.
     for number, occurred, created in ((1, 10, 59), (5, 30, 50), (2, 30, 55), (3, 30, 55), (4, 20, 58)):
         log.minutes = created
         log.plan(number, occurredAt=at(occurred))
@@ -219,12 +219,12 @@ def test_a_plan_answers_for_a_change_without_making_it(log: Publisher) -> None:
     log.plan(1, 60)
     log.plan(2, 70)
     first = log.work.interactions[interaction_id(1)]
-    plan = Plan()
+    index = InteractionIndex()
     for row in log.work.interactions.values():
-        plan.add(row)
-    assert plan.next_after(None, None) == interaction_id(1)
-    assert plan.next_after(interaction_id(1), None) == interaction_id(2)
-    assert plan.next_after(interaction_id(1), replace(first, status="done")) == interaction_id(2)
-    assert plan.next_after(interaction_id(2), None) == interaction_id(1)
-    assert plan.planned == sorted(key for row in log.work.interactions.values() if (key := next_key(row)))
-    assert Plan().next_after(None, None) is None
+        index.add(row)
+    assert index.next_after(None, None) == interaction_id(1)
+    assert index.next_after(interaction_id(1), None) == interaction_id(2)
+    assert index.next_after(interaction_id(1), replace(first, status="done")) == interaction_id(2)
+    assert index.next_after(interaction_id(2), None) == interaction_id(1)
+    assert index.planned == sorted(key for row in log.work.interactions.values() if (key := next_key(row)))
+    assert InteractionIndex().next_after(None, None) is None

@@ -1,4 +1,4 @@
-"""Events, results and cache tags: their exact form, their ids, their order."""
+"""Events, results and cache tags: exact values, ids and order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same command id again: duplicates, conflicts, redelivered records; and refused records."""
+"""Repeated command ids: duplicates, conflicts, redelivered records; and refused records."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_the_same_id_with_other_content_is_a_conflict(log: Publisher) -> None:
 
 def test_a_record_that_was_applied_before_is_answered_as_then(log: Publisher) -> None:
     command = log.make("interaction.create", CALL)
-    first = log.carry_out(command)
+    first = log.execute(command)
     log.plan(2, 30)
-    again = log.carry_out(command)
+    again = log.execute(command)
     assert (again.outcome, again.result) == (first.outcome, first.result)
     assert (again.logged, again.events, again.interaction, again.entity) == (False, (), None, None)
     assert again.interaction_id == first.interaction_id
@@ -78,20 +78,20 @@ def test_an_undecodable_record_stands_under_its_place_in_the_log(value: bytes | 
     assert isinstance(refused, Refused)
     assert log_identity(refused) == (NO_SCOPE, NO_SCOPE, "dead:commands:3:7")
     publisher = Publisher()
-    decision = publisher.carry_out(refused)
+    decision = publisher.execute(refused)
     assert (decision.outcome, decision.logged) == ("rejected", True)
     check_shape(decision)
-    assert publisher.carry_out(refused).logged is False
+    assert publisher.execute(refused).logged is False
 
 
 def test_an_id_like_the_place_of_an_undecodable_record_is_a_commands_own(log: Publisher) -> None:
-    """``dead:…`` names places in the log, and no publisher can take one of them."""
+    """Ids ``dead:…`` identify undecodable records; a publisher's id can never equal one of them."""
     identity = f"dead:commands:0:{log.offset + 1}"
     first = log.applied("interaction.create", CALL, command_id=identity)
     assert first.result["commandId"] == identity
     scope = (("ce_id", b"x"), ("ce_tenantid", TENANT.encode()), ("ce_organizationid", ORGANIZATION.encode()))
     record = Record("commands", 0, log.offset, 0, ADA.encode(), b"not JSON", scope)
-    dead = log.carry_out(decode_record(record, never_avro))
+    dead = log.execute(decode_record(record, never_avro))
     assert (dead.outcome, dead.logged) == ("rejected", True)
     assert log.send("interaction.create", CALL, command_id=identity).outcome == "duplicate"
     log.refused("undo_not_found", "interaction.undo", {"commandId": f"dead:commands:0:{log.offset}"})
@@ -124,7 +124,7 @@ def test_an_undecodable_record_leaves_its_own_id_free(log: Publisher) -> None:
     }
     headers = tuple((f"ce_{name}", value.encode()) for name, value in attributes.items())
     record = Record("commands", 0, 99, 0, ADA.encode(), b"not JSON", headers)
-    broken = log.carry_out(decode_record(record, never_avro))
+    broken = log.execute(decode_record(record, never_avro))
     assert (broken.outcome, broken.result["commandId"]) == ("rejected", "repaired-later")
     assert (TENANT, ORGANIZATION, "repaired-later") not in log.work.log
     log.applied("interaction.create", CALL, command_id="repaired-later")

@@ -1,4 +1,4 @@
-"""Another tenant's or organization's rows look exactly as if they were not there."""
+"""Rows of another tenant or organization are indistinguishable from rows that do not exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STRANGER = {"entity": BOB, "organization": FOREIGN}
 
 @pytest.fixture
 def both(log: Publisher) -> Publisher:
-    """Ada with an interaction and a deal here, Bob in another organization."""
+    """Ada with an interaction and a deal; Bob in another organization."""
     log.customer(BOB, FOREIGN)
     log.plan(1, 60)
     log.applied("deal.upsert", {"id": deal_id(1), "title": "Deal"})
@@ -33,7 +33,7 @@ def test_a_foreign_interaction_is_answered_like_an_unknown_one(
         refused = both.refused("interaction_not_found", f"interaction.{verb}", named, **STRANGER)
         problems.append(refused.result["problem"])
     assert problems[0] == problems[1]
-    # Also to one who names the right entity from the wrong organization.
+    # Also for a publisher that names the right entity from the wrong organization.
     both.refused("interaction_not_found", f"interaction.{verb}", {**ONE, **data}, organization=FOREIGN)
 
 

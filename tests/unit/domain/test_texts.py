@@ -1,4 +1,4 @@
-"""No field of a command may hold what Postgres cannot store: it would be poison instead of a clear answer."""
+"""Fields with text that Postgres cannot store are rejected; otherwise such a command would be poison."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Undo per command, its compensating event, and every reason why it is refused."""
+"""Undo per command: its compensating event, and every reason for its rejection."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from domain.undo_image import command_id_of, evolve, row_image, row_of_image, un
 from tests.unit.domain.commands import ADA, BOB, FOREIGN, START, Publisher, at, deal_id, interaction_id
 
 ONE = {"id": interaction_id(1)}
-#: What may differ once a command was taken back.
+#: Fields that can differ after a command was undone.
 STAMPS = ("version", "updated_at", "status_as_of", "scheduled_as_of", "occurred_as_of", "schedule_version")
 
 
@@ -101,7 +101,7 @@ def test_a_version_is_never_given_twice(log: Publisher) -> None:
     log.plan(1, 60)
     deletion = log.applied("interaction.delete", ONE)  # version 2
     back = undo(log, deletion)  # 3
-    undo(log, back)  # gone again, 4
+    undo(log, back)  # deleted again, 4
     again = undo(log, deletion)
     assert again.result["version"] == 5
 
@@ -122,7 +122,7 @@ def test_undo_is_possible_again_once_the_later_change_was_taken_back_by_hand_onl
     first = log.applied("interaction.update", {**ONE, "title": "New"})
     second = log.applied("interaction.update", {**ONE, "title": "Newer"})
     undo(log, second)
-    # Same content, but a later version: somebody may have acted on what was in between.
+    # Same content, but a later version: another publisher may have acted on the state in between.
     log.refused("undo_unsafe", "interaction.undo", {"undoToken": first.result["undoToken"]})
 
 
@@ -136,7 +136,7 @@ def test_undo_of_a_delete_is_unsafe_when_the_id_is_in_use_again(log: Publisher) 
 def test_undo_of_a_create_is_unsafe_when_another_row_has_its_id(log: Publisher) -> None:
     created = log.plan(1, 60)
     log.applied("interaction.delete", ONE)
-    log.work.retired.clear()  # as if the log had forgotten: versions start anew
+    log.work.deleted_versions.clear()  # as if the log had been dropped: versions restart
     log.plan(1, 70)
     refused = log.refused("undo_unsafe", "interaction.undo", {"undoToken": created.result["undoToken"]})
     assert "another one was created" in refused.result["problem"]["detail"]

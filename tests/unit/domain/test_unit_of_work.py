@@ -1,4 +1,4 @@
-"""What the store must write after a fold: final states only."""
+"""Rows to write after a fold: final states only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ONE = {"id": interaction_id(1)}
 
 
 def stored(log: Publisher) -> Publisher:
-    """The same rows, as if loaded from the store for a new batch."""
+    """Copy the rows, as if loaded from the store for a new batch."""
     store = Store()
     store.write(log.work, [])
     fresh = Publisher()

@@ -1,4 +1,4 @@
-"""expectedVersion, entity versions, and validateOnly, which says what would happen and writes nothing."""
+"""expectedVersion, entity versions, and validateOnly, which reports the outcome without writing."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ def test_validate_only_says_what_would_happen_and_writes_nothing(
     before = copy.deepcopy(log.work.__dict__)
     validated = log.send(kind, {**data, "validateOnly": True})
     assert (validated.outcome, validated.logged, validated.events) == ("applied", False, ())
-    assert {name: repr(value) for name, value in log.work.__dict__.items() if name != "_plans"} == {
-        name: repr(value) for name, value in before.items() if name != "_plans"
+    assert {name: repr(value) for name, value in log.work.__dict__.items() if name != "_indexes"} == {
+        name: repr(value) for name, value in before.items() if name != "_indexes"
     }
     assert (validated.result["undoToken"], validated.result["invalidates"]) == (None, [])
     check_shape(validated)

@@ -1,4 +1,4 @@
-"""Pauses grow, stay under their ceiling and differ from each other."""
+"""Delays grow, stay below their ceiling, and have jitter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server whose thread fails ends with a status that a supervisor sees."""
+"""A server whose thread fails exits with a status that its supervisor detects."""
 
 from __future__ import annotations
 

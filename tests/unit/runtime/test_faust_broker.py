@@ -1,4 +1,4 @@
-"""One configuration does for librdkafka and for Faust's client: what aiokafka is given of it."""
+"""One configuration for librdkafka and for Faust's client: the options passed to aiokafka."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ SASL: dict[str, Any] = {
 
 
 class Captured(Exception):
-    """What a client would have been made with."""
+    """Raised instead of creating a client; holds the options."""
 
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The file of a CA's certificate."""
+    """File with the certificate of a CA."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
     now = datetime.now(UTC)
@@ -57,7 +57,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """The options of every aiokafka consumer and producer, which is not made."""
+    """Options passed to aiokafka consumers and producers, without creating them."""
     found: list[dict[str, Any]] = []
 
     def keep(*_: object, **options: Any) -> None:
@@ -74,7 +74,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
 
 
 def client_options(made: list[dict[str, Any]], folder: Path, **given: Any) -> tuple[dict[str, Any], ...]:
-    """The options of the agent's consumer and producer."""
+    """Options of the agent's consumer and producer."""
     settings = Settings(kafka_bootstrap_servers=SERVERS, **given)
     app: Any = make_app(settings, Service(), lambda _: None, lambda _: None, folder)
     thread = app.consumer._thread

@@ -1,4 +1,4 @@
-"""What a role answers to probes."""
+"""Responses of a role to health probes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-from runtime.health import Health
+from runtime.health import Health, Stall
 from runtime.health_server import HealthServer
 from runtime.settings import Settings
-from runtime.stalls import Stall
 from schemas.errors import Stop
 
 

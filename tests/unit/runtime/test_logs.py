@@ -1,4 +1,4 @@
-"""Log lines: a machine name each, on stderr, without customer text."""
+"""Log lines: on stderr, each with a machine-readable name, without customer text."""
 
 from __future__ import annotations
 

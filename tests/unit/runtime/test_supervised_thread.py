@@ -1,4 +1,4 @@
-"""A thread that a process depends on never ends unnoticed."""
+"""Every unexpected end of a supervised thread is reported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_whatever_is_raised_is_reported(error: BaseException) -> None:
 
 
 def test_a_return_is_reported_unless_the_process_stops() -> None:
-    assert "reader ended by itself" in str(_end_of(lambda: None)[0])
+    assert "reader ended unexpectedly" in str(_end_of(lambda: None)[0])
     assert _end_of(lambda: None, stopping=True) == []
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from schemas.command import Record, Refused
-from schemas.decode import MOST_VALUE_BYTES, decode_record
+from schemas.command import MAX_VALUE_BYTES, Record, Refused
+from schemas.decode import decode_record
 from streams.applier.dead_letter_records import (
     MOST_LETTER_BYTES,
     MOST_ORIGINAL_BYTES,
@@ -36,7 +36,7 @@ def _header(letter: DeadLetter, name: str) -> Any:
     return dict(letter.headers).get(name)
 
 
-@pytest.mark.parametrize("size", [0, 999_850, 3_000_000, MOST_VALUE_BYTES])
+@pytest.mark.parametrize("size", [0, 999_850, 3_000_000, MAX_VALUE_BYTES])
 def test_a_value_is_kept_whole(size: int) -> None:
     value = b"x" * size
     letter = _letter(value, (("own", b"\x00"), ("own", None)))
@@ -56,7 +56,7 @@ def test_a_value_that_was_not_taken_in_is_named_with_its_place() -> None:
 
 @pytest.mark.parametrize("size", [MOST_ORIGINAL_BYTES // 2, MOST_ORIGINAL_BYTES, MOST_ORIGINAL_BYTES + 1])
 def test_no_letter_is_larger_than_its_topic_takes(size: int) -> None:
-    letter = _letter(b"x" * MOST_VALUE_BYTES, (("own", b"h" * size),))
+    letter = _letter(b"x" * MAX_VALUE_BYTES, (("own", b"h" * size),))
     total = len(letter.key or b"") + len(letter.value or b"")
     total += sum(len(name) + len(value or b"") for name, value in letter.headers)
     assert total <= MOST_LETTER_BYTES

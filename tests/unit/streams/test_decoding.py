@@ -9,8 +9,7 @@ import orjson
 import pytest
 
 from schemas import decode
-from schemas.command import Command, Refused
-from schemas.decode import MOST_KEY_BYTES, MOST_VALUE_BYTES
+from schemas.command import MAX_KEY_BYTES, MAX_VALUE_BYTES, Command, Refused
 from schemas.errors import Retry, Stop
 from streams.applier import decoding
 from streams.applier.decoding import Decoding
@@ -130,16 +129,16 @@ def test_a_message_that_cannot_be_read_at_all_is_known_by_its_place() -> None:
 
 @pytest.mark.parametrize("over", [0, 1])
 def test_a_value_that_is_too_large_is_not_copied(over: int) -> None:
-    message: Any = Delivered(b"x" * (MOST_VALUE_BYTES + over))
+    message: Any = Delivered(b"x" * (MAX_VALUE_BYTES + over))
     refused = _decoding().decode(message)
     assert isinstance(refused, Refused)
     assert refused.rejection.code == ("too_large" if over else "undecodable")
     assert message.copied is not bool(over)
-    assert refused.record.size == MOST_VALUE_BYTES + over
+    assert refused.record.size == MAX_VALUE_BYTES + over
 
 
 def test_a_key_that_is_too_large() -> None:
-    refused = _decoding().decode(Delivered(b"{}", b"k" * (MOST_KEY_BYTES + 1)))  # type: ignore[arg-type]
+    refused = _decoding().decode(Delivered(b"{}", b"k" * (MAX_KEY_BYTES + 1)))  # type: ignore[arg-type]
     assert isinstance(refused, Refused)
     assert (refused.rejection.code, refused.record.key) == ("too_large", None)
 

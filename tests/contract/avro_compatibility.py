@@ -1,14 +1,14 @@
-"""Whether one version of a schema can read what another has written (Avro 1.11, "Schema Resolution").
+"""Compatibility check of Avro schemas: can one version read what another wrote (1.11, "Schema Resolution")?
 
-Stricter than the specification where the contract is: a logical type may not change either, for a reader
-would take the value for something else, and a record keeps its name.
+Stricter than the specification where the contract requires it: a logical type must not change, because a
+reader would misinterpret the value, and a record must keep its name.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-#: Writer's type → types that a reader may have instead.
+#: Writer's type → types to which a reader can promote it.
 _PROMOTIONS: Final[dict[str, frozenset[str]]] = {
     "int": frozenset({"long", "float", "double"}),
     "long": frozenset({"float", "double"}),
@@ -17,9 +17,9 @@ _PROMOTIONS: Final[dict[str, frozenset[str]]] = {
 
 
 def incompatibilities(reader: dict[str, Any], writer: dict[str, Any]) -> list[str]:
-    """What keeps ``reader`` from reading every value of ``writer``; empty when nothing does.
+    """List the reasons why ``reader`` cannot read every value of ``writer``; empty when it can.
 
-    :returns: one sentence each, with the path of the field.
+    :returns: one line per problem, starting with the path of the field.
     """
     return _Comparison().compare(reader, writer, "")
 
@@ -55,7 +55,7 @@ class _Comparison:
         tried = [self.compare(branch, writer, path) for branch in reader]
         if not all(tried):
             return []
-        # Say why the branch of the same kind does not fit, rather than that none does.
+        # Report why the branch of the same kind does not match, rather than that none matches.
         same = [
             problems
             for branch, problems in zip(reader, tried, strict=True)
@@ -78,7 +78,7 @@ class _Comparison:
 
 
 def _named(schema: Any, names: dict[str, Any]) -> Any:
-    """The schema itself, with a name resolved; definitions are noted on the way."""
+    """Resolve a name to its definition, and remember definitions."""
     if isinstance(schema, str):
         return names.get(schema, schema)
     if isinstance(schema, dict) and schema["type"] == "record":
