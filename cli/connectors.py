@@ -28,7 +28,7 @@ from schemas.instants import format_instant
 if TYPE_CHECKING:
     from connectors.store.integrations import Integration
     from connectors.store.warnings import SyncWarning
-    from connectors.sync.commands import PulledCommand
+    from connectors.sync.inbound_commands import PulledCommand
     from connectors.sync.session import Session
     from runtime.postgres import Connection
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import structlog
 
+from connectors.service.fair_share import Turns
 from connectors.service.maintenance import CHORE_SECONDS
 from connectors.service.open_session import utc_now
-from connectors.service.turns import Turns
 from connectors.store.stalls import sync_stalls
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection

@@ -13,11 +13,11 @@ from connectors.producer import AcknowledgedSender, OutRecord
 from connectors.sdk.exchange import EXCHANGE_SECONDS, Deadline
 from connectors.sdk.provider import Context
 from connectors.service.catalogue import declaration
-from connectors.service.command_records import record_of
+from connectors.service.command_sender import record_of
 from connectors.service.http_client import LONGEST_WAIT, make_client
 from connectors.service.rate_limit import SlidingWindowLimiter
 from connectors.store.integrations import Integration, read_integration, set_secrets
-from connectors.sync.commands import PulledCommand, SendCommands
+from connectors.sync.inbound_commands import PulledCommand, SendCommands
 from connectors.sync.policy import Policy
 from connectors.sync.session import Announce, Session, announce_nothing
 from runtime.postgres import connect

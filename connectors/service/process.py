@@ -19,10 +19,10 @@ from connectors.producer import AcknowledgedSender
 from connectors.service.decision_handler import Decider
 from connectors.service.event_consumer import make_app
 from connectors.service.event_handler import Marker
+from connectors.service.fair_share import Turns
 from connectors.service.health import RoleHealth
 from connectors.service.maintenance import do_chores, has_due
 from connectors.service.registry import IntegrationRegistry
-from connectors.service.turns import Turns
 from connectors.service.webhook_app import WebhookApp
 from connectors.sync.worker import Worker
 from runtime.backoff import Backoff

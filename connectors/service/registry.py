@@ -15,7 +15,7 @@ from connectors.producer import AcknowledgedSender
 from connectors.service.integration_events import Announcer
 from connectors.service.open_session import OpenedSession, open_session, sending, utc_now
 from connectors.store.integrations import Integration, list_integrations, set_health
-from connectors.sync.breaker import Breaker
+from connectors.sync.circuit_breaker import Breaker
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
 from runtime.secret_box import SecretBox, box_of

@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from connectors.service.open_session import OpenedSession, open_session
 from connectors.store.integrations import Integration
 from connectors.store.removal import remove_integration
-from connectors.sync.commands import PulledCommand
+from connectors.sync.inbound_commands import PulledCommand
 from runtime.postgres import Connection
 from runtime.secret_box import SecretBox
 from runtime.settings import Settings

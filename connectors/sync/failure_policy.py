@@ -12,7 +12,7 @@ from connectors.sdk.http_errors import Throttled, bounded_pause
 from connectors.store.integrations import set_health, set_state
 from connectors.store.ledger import SyncItem, finish, give_back
 from connectors.store.warnings import SyncWarning, about, raise_warning
-from connectors.sync.breaker import Breaker
+from connectors.sync.circuit_breaker import Breaker
 from connectors.sync.mirror_events import announce_mapping, announce_state
 from connectors.sync.session import Session
 from runtime.postgres import Connection

@@ -17,8 +17,8 @@ from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import await_import, delete_mapping, mapping_of
 from connectors.store.warnings import about, raise_warning
 from connectors.sync.adoption import adopt, owner_of
-from connectors.sync.commands import Origin, PulledCommand, changing, creating
 from connectors.sync.context import SyncContext
+from connectors.sync.inbound_commands import Origin, PulledCommand, changing, creating
 from connectors.sync.mass_change_guard import admit_deletion
 from connectors.sync.merge import GUARDED
 from connectors.sync.missing import confirm_gone

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from connectors.sdk.declaration import Declaration
 from connectors.sdk.provider import Provider
 from connectors.store.integrations import Integration
-from connectors.sync.commands import SendCommands
+from connectors.sync.inbound_commands import SendCommands
 from connectors.sync.policy import Policy
 from runtime.crash_points import reach
 from schemas.values import UUID_PATTERN

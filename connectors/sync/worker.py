@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from connectors.store.ledger import SyncItem, claim, give_back
-from connectors.sync.breaker import Breaker
+from connectors.sync.circuit_breaker import Breaker
 from connectors.sync.failure_policy import Trouble
 from connectors.sync.item import run_item
 from connectors.sync.session import Session

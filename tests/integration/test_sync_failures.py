@@ -15,7 +15,7 @@ from connectors.store.ledger import LocalMark, mark_local, retry_units
 from connectors.store.warnings import list_warnings
 from connectors.sync import failure_policy as trouble
 from connectors.sync import worker
-from connectors.sync.breaker import Breaker
+from connectors.sync.circuit_breaker import Breaker
 from connectors.sync.policy import Policy
 from connectors.sync.session import Session
 from connectors.sync.worker import Worker

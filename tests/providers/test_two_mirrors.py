@@ -26,8 +26,8 @@ from connectors.store.mappings import mapping_of
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import list_warnings
 from connectors.sync.adoption import owner_of
-from connectors.sync.breaker import Breaker
 from connectors.sync.change_marks import marks_of
+from connectors.sync.circuit_breaker import Breaker
 from connectors.sync.initial_plan import apply_plan, make_plan
 from connectors.sync.policy import Policy
 from connectors.sync.poller import poll

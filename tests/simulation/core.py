@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from connectors.service.command_records import record_of
-from connectors.sync.commands import PulledCommand
+from connectors.service.command_sender import record_of
+from connectors.sync.inbound_commands import PulledCommand
 from domain.decision import Decision
 from runtime.postgres import Connection
 from schemas.command import Record

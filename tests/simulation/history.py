@@ -15,8 +15,8 @@ from connectors.store.interactions import Subject, read_subject
 from connectors.store.ledger import mark_local
 from connectors.store.mappings import mapping_of
 from connectors.store.warnings import list_warnings
-from connectors.sync.breaker import Breaker
 from connectors.sync.change_marks import marks_of
+from connectors.sync.circuit_breaker import Breaker
 from connectors.sync.policy import Policy
 from connectors.sync.poller import poll
 from connectors.sync.reconciler import reconcile

@@ -16,8 +16,8 @@ from connectors.store.ledger import mark_local
 from connectors.store.mappings import Mapping, mapping_of
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import SyncWarning, list_warnings
-from connectors.sync.breaker import Breaker
 from connectors.sync.change_marks import marks_of
+from connectors.sync.circuit_breaker import Breaker
 from connectors.sync.initial_plan import Plan, apply_plan, make_plan
 from connectors.sync.policy import Policy
 from connectors.sync.poller import poll

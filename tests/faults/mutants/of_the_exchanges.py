@@ -42,10 +42,10 @@ def poll_without_progress() -> None:
 
 @mutant(
     "a hostile integration gets as many threads as it likes",
-    f"{_UNIT}/test_turns.py::test_hostile_integrations_never_take_all_threads",
+    f"{_UNIT}/test_fair_share.py::test_hostile_integrations_never_take_all_threads",
 )
 def threads_without_shares() -> None:
-    from connectors.service.turns import Turns, _Running
+    from connectors.service.fair_share import Turns, _Running
 
     def enter(self: Turns, integration: str) -> bool:
         import threading

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors.service.command_records import record_of
-from connectors.sync.commands import Origin, PulledCommand, changing, creating
+from connectors.service.command_sender import record_of
+from connectors.sync.inbound_commands import Origin, PulledCommand, changing, creating
 from connectors.sync.values import Agreed
 from schemas.command import Command, Record
 from schemas.decode import decode_record

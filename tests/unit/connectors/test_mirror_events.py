@@ -15,7 +15,7 @@ from connectors.service.open_session import utc_now
 from connectors.sync import adoption
 from connectors.sync import failure_policy as trouble
 from connectors.sync import outbound as outward
-from connectors.sync.breaker import Breaker
+from connectors.sync.circuit_breaker import Breaker
 from connectors.sync.failure_policy import Trouble, close_integration
 from connectors.sync.mirror_events import announce_state
 from schemas.errors import NeedsAuth, Reject, Retry, Stop

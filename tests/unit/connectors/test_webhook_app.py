@@ -13,9 +13,9 @@ import pytest
 
 from connectors.service import health as role_health
 from connectors.service import webhook_app
+from connectors.service.fair_share import Turns
 from connectors.service.health import RoleHealth
 from connectors.service.process import ConnectorsService
-from connectors.service.turns import Turns
 from connectors.service.webhook_app import WebhookApp
 from runtime.connector_settings import ConnectorSettings
 from runtime.readiness import READY_FILE_VARIABLE, announced_url

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import orjson
 
-from connectors.sync.commands import PulledCommand
+from connectors.sync.inbound_commands import PulledCommand
 from schemas.instants import format_instant
 from schemas.sources import CONNECTORS
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from connectors.service.turns import SLOW_SECONDS, Turns
+from connectors.service.fair_share import SLOW_SECONDS, Turns
 
 
 class Clock:
