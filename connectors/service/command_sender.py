@@ -6,15 +6,15 @@ from datetime import datetime
 
 import orjson
 
-from connectors.sync.inbound_commands import PulledCommand
+from connectors.sync.inbound_commands import InboundCommand
 from schemas.instants import format_instant
 from schemas.sources import CONNECTORS
 
 Headers = list[tuple[str, str | bytes | None]]
 
 
-def record_of(
-    command: PulledCommand, now: datetime
+def command_record(
+    command: InboundCommand, now: datetime
 ) -> tuple[str, bytes, list[tuple[str, str | bytes | None]]]:
     """Key, value and headers of the record."""
     headers: Headers = [

@@ -59,7 +59,7 @@ class _Asked:
     seen: dict[str, datetime]
 
 
-class Decider:
+class DecisionHandler:
     """One connection, one thread at a time.
 
     :param send: publishes what became of a decision; raises ``Retry`` while the broker is away.
@@ -87,7 +87,7 @@ class Decider:
         :raises Stop: asked to stop before it could be done.
         """
         for headers, value in messages:
-            self._patience.carry_out(lambda connection, h=headers, v=value: self._decide(connection, h, v))  # type: ignore[misc]
+            self._patience.run(lambda connection, h=headers, v=value: self._decide(connection, h, v))  # type: ignore[misc]
 
     def close(self) -> None:
         """Close the connection."""

@@ -11,7 +11,7 @@ from connectors.service.open_session import utc_now
 from connectors.service.retrying_connection import RetryingConnection
 from connectors.store.integrations import Integration, list_integrations
 from connectors.store.ledger import LocalMark, mark_local
-from connectors.sync.change_marks import marks_of
+from connectors.sync.change_marks import marks_for_event
 from runtime.postgres import Connection
 from runtime.registry_fetch import make_fetch
 from runtime.settings import Settings
@@ -22,7 +22,7 @@ from schemas.errors import Retry
 _BELIEVED_SECONDS: Final = 1.0
 
 
-class Marker:
+class EventHandler:
     """One connection, one thread at a time.
 
     :param wake: called after marks were made.
@@ -41,7 +41,7 @@ class Marker:
         :raises Reject: a value is not one of our events: the topic is not ours alone.
         :raises Stop: asked to stop before it could be done.
         """
-        self._patience.carry_out(lambda connection: self._mark(connection, values))
+        self._patience.run(lambda connection: self._mark(connection, values))
 
     def close(self) -> None:
         """Close the connection."""
@@ -56,7 +56,7 @@ class Marker:
         marks: list[LocalMark] = []
         for value in values:
             if value is not None:
-                marks += marks_of(*self._decode(value), self._integrations)
+                marks += marks_for_event(*self._decode(value), self._integrations)
         try:
             marked = mark_local(connection, marks, utc_now())
         except Retry:

@@ -26,7 +26,7 @@ class _Running:
     since: float
 
 
-class Turns:
+class FairShare:
     """Admits threads to integrations; one instance per kind of work.
 
     :param regular: threads that always run; ``STANDBY`` times as many join while all of these are busy.
@@ -45,7 +45,7 @@ class Turns:
         self._proven: set[str] = set()
         self._slow_until: dict[str, float] = {}
 
-    def enter(self, integration: str) -> bool:
+    def acquire(self, integration: str) -> bool:
         """Admit the calling thread; it calls :meth:`leave` afterwards. ``False``: not now."""
         with self._lock:
             now = self._clock()
@@ -62,7 +62,7 @@ class Turns:
             self._running[threading.get_ident()] = _Running(integration, now)
             return True
 
-    def leave(self, *, worked: bool) -> None:
+    def release(self, *, worked: bool) -> None:
         """End the calling thread's turn.
 
         :param worked: the provider was asked for something, so the time says how it answers.
@@ -72,7 +72,7 @@ class Turns:
             if not self._was_slow(turn) and worked:
                 self._proven.add(turn.integration)
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Note that the calling thread goes on to the next piece of its turn."""
         with self._lock:
             turn = self._running.get(threading.get_ident())
@@ -81,18 +81,18 @@ class Turns:
                 turn.since = self._clock()
 
     @property
-    def pressed(self) -> bool:
+    def saturated(self) -> bool:
         """Return whether all regular threads are taken, so that standby threads should help."""
         with self._lock:
             return len(self._running) >= self.regular
 
-    def longest(self) -> tuple[str, float] | None:
+    def longest_running(self) -> tuple[str, float] | None:
         """The integration of the turn that has lasted longest, and its seconds."""
         with self._lock:
             found = min(self._running.values(), key=lambda one: one.since, default=None)
             return None if found is None else (found.integration, self._clock() - found.since)
 
-    def forgive(self) -> None:
+    def reset_clocks(self) -> None:
         """Restart the clocks of all turns: they waited for something other than a provider."""
         with self._lock:
             for turn in self._running.values():

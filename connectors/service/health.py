@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import structlog
 
-from connectors.service.fair_share import Turns
-from connectors.service.maintenance import CHORE_SECONDS
+from connectors.service.fair_share import FairShare
+from connectors.service.maintenance import TASK_SECONDS
 from connectors.service.open_session import utc_now
 from connectors.store.stalls import sync_stalls
 from runtime.connector_settings import ConnectorSettings
@@ -29,7 +29,7 @@ _MARGIN_SECONDS: Final = 120.0
 class RoleHealth:
     """Kept by the keeper's thread, read by the others.
 
-    :param turns: the threads' turns; one that goes on beyond all deadlines is stuck.
+    :param shares: the threads' turns; one that goes on beyond all deadlines is stuck.
     :param clock: seconds, monotonic.
     :ivar ready: the role has started and is not stopping.
     """
@@ -38,16 +38,16 @@ class RoleHealth:
         self,
         settings: Settings,
         connectors: ConnectorSettings,
-        turns: Sequence[Turns],
+        shares: Sequence[FairShare],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         # Hazard: below the deadlines of a turn, a slow provider would end the process for all.
         self._patience = max(
             settings.stuck_after_seconds,
-            CHORE_SECONDS + _MARGIN_SECONDS,
+            TASK_SECONDS + _MARGIN_SECONDS,
             connectors.lease_seconds + _MARGIN_SECONDS,
         )
-        self._turns = turns
+        self._shares = shares
         self._clock = clock
         self._looked_at: float | None = None
         self._stalls: list[Stall] = []
@@ -71,8 +71,8 @@ class RoleHealth:
                 )
         if self._looked_at is not None and now - self._looked_at > _STALE_SECONDS:
             # The database was unavailable meanwhile: threads waited for it, not for a provider.
-            for turns in self._turns:
-                turns.forgive()
+            for share in self._shares:
+                share.reset_clocks()
         self._stalls = found
         self._looked_at = self._clock()
 
@@ -80,8 +80,8 @@ class RoleHealth:
         """Why the process must be restarted: a thread is beyond every deadline."""
         if self._database_away():
             return None
-        for turns in self._turns:
-            longest = turns.longest()
+        for share in self._shares:
+            longest = share.longest_running()
             if longest is not None and longest[1] > self._patience:
                 integration, seconds = longest
                 return (

@@ -27,7 +27,7 @@ class GuardedTransport(httpx2.BaseTransport):
     def __init__(
         self,
         inner: httpx2.BaseTransport,
-        buckets: SlidingWindowLimiter,
+        limiter: SlidingWindowLimiter,
         *,
         public_addresses_only: bool,
         longest_wait: float,
@@ -36,11 +36,11 @@ class GuardedTransport(httpx2.BaseTransport):
         self._inner = inner
         self._deadline = deadline
         self._longest_wait = longest_wait
-        self._buckets = buckets
+        self._limiter = limiter
         self._public_only = public_addresses_only
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        if not self._buckets.take(self._longest_wait):
+        if not self._limiter.acquire(self._longest_wait):
             raise Throttled("the provider's limit leaves no room now", after=1.0)
         end = self._deadline.begin()
         self._deadline.left()
@@ -55,7 +55,7 @@ class GuardedTransport(httpx2.BaseTransport):
 
 
 def make_client(
-    buckets: SlidingWindowLimiter,
+    limiter: SlidingWindowLimiter,
     *,
     public_addresses_only: bool,
     longest_wait: float = LONGEST_WAIT,
@@ -73,7 +73,7 @@ def make_client(
     return httpx2.Client(
         transport=GuardedTransport(
             inner,
-            buckets,
+            limiter,
             public_addresses_only=public_addresses_only,
             longest_wait=longest_wait,
             deadline=ends,

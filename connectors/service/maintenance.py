@@ -17,7 +17,7 @@ from connectors.store.stalls import note_poll
 from connectors.store.webhook_receipts import received_since
 from connectors.sync.failure_policy import close_integration, reason_of
 from connectors.sync.poller import poll
-from connectors.sync.reconciler import look_at_everything, reconcile
+from connectors.sync.reconciler import reconcile, relist_provider
 from connectors.sync.session import Session
 from runtime.postgres import Connection, Outage
 from schemas.errors import NeedsAuth, Retry, Stop
@@ -31,14 +31,14 @@ _LOOK_SECONDS: Final = 6 * 3600.0
 _FAILED_SECONDS: Final = 60.0
 _LONGEST_FAILED: Final = 600.0
 #: For all exchanges of one chore together.
-CHORE_SECONDS: Final = 300.0
+TASK_SECONDS: Final = 300.0
 #: Polls are ten times as rare where webhooks are known to arrive.
 _WITH_WEBHOOKS: Final = 10.0
 #: How long one verified delivery shows that webhooks arrive.
 _HEARD: Final = timedelta(days=1)
 
 
-def do_chores(entry: Entry, connection: Connection, scale: float, beat: Callable[[], None]) -> bool:
+def run_maintenance(entry: Entry, connection: Connection, scale: float, beat: Callable[[], None]) -> bool:
     """Do what is due; a chore that fails is done again later and stops nothing.
 
     :param scale: factor on the pauses between polls, and on those after failures.
@@ -90,7 +90,7 @@ def _done(
 ) -> Exception | None:
     """Carry out a chore; its failure, if it failed."""
     try:
-        with session.turn(CHORE_SECONDS):
+        with session.time_limit(TASK_SECONDS):
             chore(session, connection)
     except Outage:
         raise
@@ -112,18 +112,20 @@ def _chores(
         ("reconcile", _RECONCILE_SECONDS * scale, reconcile),
         ("health", _HEALTH_SECONDS, check_health),
     ]
-    hears = "webhooks" in features and session.hears
-    if hears:
+    webhooks_enabled = "webhooks" in features and session.webhooks_enabled
+    if webhooks_enabled:
         chores.append(("webhook", _WEBHOOK_SECONDS, keep_webhook))
     if "poll" in features:
         chores.append(("poll", session.declaration.poll_seconds * scale, poll))
-        chores.append(("look", _LOOK_SECONDS * scale, look_at_everything))
+        chores.append(("look", _LOOK_SECONDS * scale, relist_provider))
     return chores
 
 
 def _heard(session: Session, connection: Connection) -> bool:
     """Report whether a delivery with a good signature arrived lately: a registered webhook proves nothing."""
-    return session.hears and received_since(connection, session.integration.id, session.now() - _HEARD)
+    return session.webhooks_enabled and received_since(
+        connection, session.integration.id, session.now() - _HEARD
+    )
 
 
 def keep_webhook(session: Session, connection: Connection) -> None:

@@ -13,11 +13,11 @@ from connectors.producer import AcknowledgedSender, OutRecord
 from connectors.sdk.exchange import EXCHANGE_SECONDS, Deadline
 from connectors.sdk.provider import Context
 from connectors.service.catalogue import declaration
-from connectors.service.command_sender import record_of
+from connectors.service.command_sender import command_record
 from connectors.service.http_client import LONGEST_WAIT, make_client
 from connectors.service.rate_limit import SlidingWindowLimiter
 from connectors.store.integrations import Integration, read_integration, set_secrets
-from connectors.sync.inbound_commands import PulledCommand, SendCommands
+from connectors.sync.inbound_commands import InboundCommand, SendCommands
 from connectors.sync.policy import Policy
 from connectors.sync.session import Announce, Session, announce_nothing
 from runtime.postgres import connect
@@ -32,11 +32,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def sending(sender: AcknowledgedSender, now: Callable[[], datetime] = utc_now) -> SendCommands:
+def command_sender(sender: AcknowledgedSender, now: Callable[[], datetime] = utc_now) -> SendCommands:
     """Publish pulled commands through a sender."""
 
-    def send(commands: Sequence[PulledCommand]) -> None:
-        sender.send([OutRecord(COMMANDS, *record_of(command, now())) for command in commands])
+    def send(commands: Sequence[InboundCommand]) -> None:
+        sender.send([OutRecord(COMMANDS, *command_record(command, now())) for command in commands])
 
     return send
 
@@ -82,10 +82,10 @@ def open_session(
             for problem in error.errors(include_input=False, include_url=False)
         )
         raise Stop(f"the settings of {integration.id} do not fit {declared.title}: {named}") from None
-    buckets = SlidingWindowLimiter(declared.limits)
+    limiter = SlidingWindowLimiter(declared.limits)
     deadline = Deadline(exchange_seconds)
     client = make_client(
-        buckets,
+        limiter,
         public_addresses_only=declared.public_addresses_only,
         # A row must not wait for its turn until its lease has run out: two workers would do it then.
         longest_wait=min(LONGEST_WAIT, lease_seconds / 4),
@@ -116,11 +116,11 @@ def open_session(
         send=send,
         now=utc_now,
         announce=announce,
-        hears=callback is not None,
+        webhooks_enabled=callback is not None,
         hosts=declared.hosts(chosen),
         lease=timedelta(seconds=lease_seconds),
-        has_room=buckets.has_room,
-        turn=deadline.turn,
+        has_capacity=limiter.has_capacity,
+        time_limit=deadline.turn,
     )
     return OpenedSession(session, client)
 

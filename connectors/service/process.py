@@ -16,12 +16,12 @@ import uvicorn
 from mode import Service
 
 from connectors.producer import AcknowledgedSender
-from connectors.service.decision_handler import Decider
+from connectors.service.decision_handler import DecisionHandler
 from connectors.service.event_consumer import make_app
-from connectors.service.event_handler import Marker
-from connectors.service.fair_share import Turns
+from connectors.service.event_handler import EventHandler
+from connectors.service.fair_share import FairShare
 from connectors.service.health import RoleHealth
-from connectors.service.maintenance import do_chores, has_due
+from connectors.service.maintenance import has_due, run_maintenance
 from connectors.service.registry import IntegrationRegistry
 from connectors.service.webhook_app import WebhookApp
 from connectors.sync.worker import Worker
@@ -54,11 +54,11 @@ class ConnectorsService(Service):
         self._connectors = connectors
         self.stopping = threading.Event()
         # One integration has at most half of the regular threads for items, and one for chores.
-        self._items = Turns(connectors.workers, max(1, connectors.workers // 2))
-        self._chores = Turns(connectors.workers, 1)
-        self.health = RoleHealth(settings, connectors, (self._items, self._chores))
+        self._items = FairShare(connectors.workers, max(1, connectors.workers // 2))
+        self._maintenance = FairShare(connectors.workers, 1)
+        self.health = RoleHealth(settings, connectors, (self._items, self._maintenance))
         self.work = threading.Event()
-        self.book = IntegrationRegistry(settings, connectors, self.work.set)
+        self.registry = IntegrationRegistry(settings, connectors, self.work.set)
         self.failure: BaseException | None = None
         self._threads: list[threading.Thread] = []
         self._server: uvicorn.Server | None = None
@@ -66,14 +66,14 @@ class ConnectorsService(Service):
 
     async def on_start(self) -> None:
         self._begin("keeper", self._with_connection(self._keep))
-        for name, turns, pass_over in (
+        for name, share, pass_over in (
             ("worker", self._items, self._work),
-            ("chores", self._chores, self._do_chores),
+            ("chores", self._maintenance, self._do_chores),
         ):
-            for number in range(turns.regular):
+            for number in range(share.regular):
                 self._begin(f"{name}-{number}", self._with_connection(self._regular(pass_over)))
-            for number in range(turns.standby):
-                self._begin(f"{name}-standby-{number}", self._standby(turns, pass_over))
+            for number in range(share.standby):
+                self._begin(f"{name}-standby-{number}", self._standby(share, pass_over))
         self._begin("webhooks", self._serve)
 
     def _begin(self, name: str, run: Callable[[], None]) -> None:
@@ -115,11 +115,11 @@ class ConnectorsService(Service):
     def _keep(self, connection: Connection) -> None:
         try:
             while not self.stopping.is_set():
-                self.book.refresh(connection)
+                self.registry.refresh(connection)
                 self.health.look(connection)
                 self.stopping.wait(_REFRESH_SECONDS)
         finally:
-            self.book.forget_leads()
+            self.registry.drop_leadership()
 
     def _regular(self, pass_over: PassOver) -> Callable[[Connection], None]:
         def run(connection: Connection) -> None:
@@ -129,17 +129,17 @@ class ConnectorsService(Service):
 
         return run
 
-    def _standby(self, turns: Turns, pass_over: PassOver) -> Callable[[], None]:
+    def _standby(self, share: FairShare, pass_over: PassOver) -> Callable[[], None]:
         """Help while all regular threads are taken; no connection is kept otherwise."""
 
         def help_out(connection: Connection) -> None:
-            while not self.stopping.is_set() and turns.pressed:
+            while not self.stopping.is_set() and share.saturated:
                 if not pass_over(connection):
                     self.work.wait(_IDLE_SECONDS)
 
         def run() -> None:
             while not self.stopping.wait(_IDLE_SECONDS):
-                if turns.pressed:
+                if share.saturated:
                     self._once(help_out)
 
         return run
@@ -147,39 +147,43 @@ class ConnectorsService(Service):
     def _work(self, connection: Connection) -> int:
         name = threading.current_thread().name
         owner = f"{socket.gethostname()}-{os.getpid()}-{name}"
-        entry = [one for one in self.book.all() if one.works]
+        entry = [one for one in self.registry.all() if one.works]
         random.shuffle(entry)
         self.work.clear()
         done = 0
         for one in entry:
-            if self.stopping.is_set() or not self._items.enter(one.integration.id):
+            if self.stopping.is_set() or not self._items.acquire(one.integration.id):
                 continue
             found = 0
             try:
                 found = Worker(one.opened.session, connection, owner, one.breaker).work()
             finally:
-                self._items.leave(worked=found > 0)
+                self._items.release(worked=found > 0)
             done += found
         return done
 
     def _do_chores(self, connection: Connection) -> int:
         done = 0
-        for one in self.book.all():
+        for one in self.registry.all():
             if self.stopping.is_set() or not (one.works and has_due(one)):
                 continue
-            if not self._chores.enter(one.integration.id):
+            if not self._maintenance.acquire(one.integration.id):
                 continue
             worked = False
             try:
-                worked = do_chores(one, connection, self._connectors.poll_scale, self._chores.beat)
+                worked = run_maintenance(
+                    one, connection, self._connectors.poll_scale, self._maintenance.heartbeat
+                )
             finally:
-                self._chores.leave(worked=worked)
+                self._maintenance.release(worked=worked)
             done += worked
             self.work.set()
         return done
 
     def _serve(self) -> None:
-        app = WebhookApp(self._settings, self.book, self._connectors.public_url, self.work.set, self.health)
+        app = WebhookApp(
+            self._settings, self.registry, self._connectors.public_url, self.work.set, self.health
+        )
         config = uvicorn.Config(
             app,
             host=self._connectors.host,
@@ -227,7 +231,7 @@ class ConnectorsService(Service):
         deadline = loop.time() + (_JOIN_SECONDS if self.failure is None else 5.0)
         for thread in self._threads:
             await loop.run_in_executor(None, thread.join, max(0.0, deadline - loop.time()))
-        self.book.close()
+        self.registry.close()
 
 
 class _ThreadServer(uvicorn.Server):
@@ -260,8 +264,10 @@ def run_connectors(settings: Settings) -> None:
     configure_logging(settings)
     connectors = read_connector_settings()
     service = ConnectorsService(settings, connectors)
-    marker = Marker(settings, service.stopping, service.work)
-    decider = Decider(settings, AcknowledgedSender(settings).send, service.stopping, service.work, connectors)
+    marker = EventHandler(settings, service.stopping, service.work)
+    decider = DecisionHandler(
+        settings, AcknowledgedSender(settings).send, service.stopping, service.work, connectors
+    )
     try:
         run_worker(
             lambda directory: make_app(settings, service, marker, decider, directory),

@@ -31,7 +31,7 @@ class SlidingWindowLimiter:
         self._sleep = sleep
         self._lock = threading.Lock()
 
-    def take(self, longest: float) -> bool:
+    def acquire(self, longest: float) -> bool:
         """Wait for room for one request, at most ``longest`` seconds; ``False``: there is none by then."""
         deadline = self._clock() + longest
         while True:
@@ -46,7 +46,7 @@ class SlidingWindowLimiter:
                 return False
             self._sleep(wait)
 
-    def has_room(self, requests: int) -> bool:
+    def has_capacity(self, requests: int) -> bool:
         """Whether so many requests could go now, or as many as a limit lets through at once."""
         with self._lock:
             now = self._clock()

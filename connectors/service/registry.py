@@ -13,9 +13,9 @@ import structlog
 
 from connectors.producer import AcknowledgedSender
 from connectors.service.integration_events import Announcer
-from connectors.service.open_session import OpenedSession, open_session, sending, utc_now
+from connectors.service.open_session import OpenedSession, command_sender, open_session, utc_now
 from connectors.store.integrations import Integration, list_integrations, set_health
-from connectors.sync.circuit_breaker import Breaker
+from connectors.sync.circuit_breaker import CircuitBreaker
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
 from runtime.secret_box import SecretBox, box_of
@@ -43,7 +43,7 @@ class Entry:
     """
 
     opened: OpenedSession
-    breaker: Breaker
+    breaker: CircuitBreaker
     integration: Integration
     leads: bool = False
     switched_on: bool = False
@@ -54,18 +54,18 @@ class Entry:
     @property
     def works(self) -> bool:
         """Whether this process should work on its ledger."""
-        return self.leads and self.takes_in
+        return self.leads and self.enabled
 
     @property
-    def takes_in(self) -> bool:
+    def enabled(self) -> bool:
         """Whether changes of the provider are taken in."""
         return self.switched_on and self.integration.state == "active"
 
     def follow(self, integration: Integration, *, switched_on: bool) -> None:
         """Take over state and flag; one that works again does its chores at once."""
-        before = self.takes_in
+        before = self.enabled
         self.integration, self.switched_on = integration, switched_on
-        if self.takes_in and not before:
+        if self.enabled and not before:
             self.due = {name: due for name, due in self.due.items() if name == "look"}
 
 
@@ -122,14 +122,14 @@ class IntegrationRegistry:
             if entry is None:
                 continue
             entry.follow(integration, switched_on=switched[integration.tenant_id])
-            if not entry.leads and entry.takes_in:
+            if not entry.leads and entry.enabled:
                 entry.leads = try_lead(connection, _LEAD + integration.id)
         with self._lock:
             gone = [self._entries.pop(identity) for identity in list(self._entries) if identity not in found]
         for entry in gone:
             entry.opened.close()
 
-    def forget_leads(self) -> None:
+    def drop_leadership(self) -> None:
         """The connection with the locks is lost: somebody else may lead now."""
         for entry in self.all():
             entry.leads = False
@@ -169,7 +169,7 @@ class IntegrationRegistry:
             self._note_failure(integration, entry, connection, str(error))
             return entry
         self._failed.pop(integration.id, None)
-        fresh = Entry(opened=opened, breaker=Breaker(utc_now), integration=integration)
+        fresh = Entry(opened=opened, breaker=CircuitBreaker(utc_now), integration=integration)
         with self._lock:
             self._entries[integration.id] = fresh
         if entry is not None:
@@ -184,7 +184,7 @@ class IntegrationRegistry:
             self._settings,
             integration,
             self._secrets(),
-            sending(self._sender),
+            command_sender(self._sender),
             announce=self.announcer,
             public_url=self._connectors.public_url,
             lease_seconds=self._connectors.lease_seconds,

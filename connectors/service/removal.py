@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from connectors.service.open_session import OpenedSession, open_session
 from connectors.store.integrations import Integration
 from connectors.store.removal import remove_integration
-from connectors.sync.inbound_commands import PulledCommand
+from connectors.sync.inbound_commands import InboundCommand
 from runtime.postgres import Connection
 from runtime.secret_box import SecretBox
 from runtime.settings import Settings
@@ -48,7 +48,7 @@ class Removal:
             return "left"
         session = self._opened.session
         try:
-            if "webhooks" not in session.declaration.features or not session.hears:
+            if "webhooks" not in session.declaration.features or not session.webhooks_enabled:
                 return "none"
             session.provider.drop_webhook()
         except Exception:  # noqa: BLE001 - the removal holds whatever the provider answers
@@ -68,7 +68,7 @@ def removed_data(integration: Integration) -> dict[str, Any]:
 def _open(
     settings: Settings, integration: Integration, box: Callable[[], SecretBox], public_url: str | None
 ) -> OpenedSession | None:
-    def send(commands: Sequence[PulledCommand]) -> None:
+    def send(commands: Sequence[InboundCommand]) -> None:
         raise Stop(f"a removal publishes no commands ({len(commands)} were to be sent)")
 
     try:

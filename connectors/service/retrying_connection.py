@@ -30,7 +30,7 @@ class RetryingConnection:
         self._stop = stop
         self._connection: Connection | None = None
 
-    def carry_out(self, work: Callable[[Connection], Done]) -> Done:
+    def run(self, work: Callable[[Connection], Done]) -> Done:
         """Do the work; it is begun again when a server was away, so it must bear that.
 
         :param work: given a connection in autocommit.

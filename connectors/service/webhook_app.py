@@ -19,7 +19,7 @@ from connectors.service.health import RoleHealth
 from connectors.service.integration_events import event_record
 from connectors.service.open_session import callback_url
 from connectors.service.registry import IntegrationRegistry
-from connectors.service.webhook_receiver import Reception, receive_webhook
+from connectors.service.webhook_receiver import Receipt, receive_webhook
 from connectors.sync.session import Session
 from runtime.postgres import Outage, connect
 from runtime.settings import Settings
@@ -45,13 +45,13 @@ class WebhookApp:
     def __init__(
         self,
         settings: Settings,
-        book: IntegrationRegistry,
+        registry: IntegrationRegistry,
         public_url: str | None,
         wake: Callable[[], None],
         health: RoleHealth,
     ) -> None:
         self._settings = settings
-        self._book = book
+        self._registry = registry
         self._public_url = public_url
         self._wake = wake
         self._health = health
@@ -77,14 +77,14 @@ class WebhookApp:
             return self._health.healthz()
         if path == "/readyz":
             return self._health.readyz(in_full=_from_inside(scope))
-        entry = self._book.get(path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else None
+        entry = self._registry.get(path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else None
         if entry is None or "webhooks" not in entry.opened.session.declaration.features:
             return 404, {"error": "no such integration"}
         if scope["method"] in ("HEAD", "GET"):
             return 200, {"ok": True}  # a provider makes sure that somebody is here
         if scope["method"] != "POST":
             return 405, {"error": "webhooks are sent by POST"}
-        if not entry.takes_in:
+        if not entry.enabled:
             return 503, {"error": "the integration takes nothing in now"}
         try:
             async with asyncio.timeout(_BODY_SECONDS):
@@ -113,13 +113,13 @@ class WebhookApp:
         self._wake()
         return 200, {"ok": True, "duplicate": taken.fresh == 0 and taken.duplicates > 0}
 
-    def _take(self, session: Session, headers: dict[str, str], body: bytes) -> Reception:
+    def _take(self, session: Session, headers: dict[str, str], body: bytes) -> Receipt:
         url = callback_url(self._public_url, session.integration.id) or ""
         with connect(self._settings, application_name="interactions-webhooks", autocommit=True) as connection:
             return receive_webhook(session, connection, headers, body, url, self._acknowledge)
 
     def _acknowledge(self, _session: Session, fresh: list[tuple[RemoteChange, str]]) -> None:
-        self._book.sender.send(
+        self._registry.sender.send(
             [
                 event_record(
                     "change_received",

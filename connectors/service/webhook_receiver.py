@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from connectors.sdk.remote import RemoteChange
 from connectors.store.webhook_receipts import processed, receive
-from connectors.sync.record_changes import take_one
+from connectors.sync.record_changes import record_change
 from connectors.sync.session import Session
 from runtime.postgres import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
+class Receipt:
     """What came of one delivery: how many changes were new, and how many were known already."""
 
     fresh: int
@@ -31,7 +31,7 @@ def receive_webhook(
     body: bytes,
     url: str,
     acknowledge: Acknowledge,
-) -> Reception:
+) -> Receipt:
     """Take a delivery in.
 
     The marks are committed, then Kafka acknowledges, and only then is the delivery a duplicate when it
@@ -54,10 +54,10 @@ def receive_webhook(
                 external_id=change.external_id,
             )
             if new:
-                fresh.append((change, take_one(session, connection, change)))
+                fresh.append((change, record_change(session, connection, change)))
     if fresh:
         acknowledge(session, fresh)
         with connection.transaction():
             for change, outcome in fresh:
                 processed(connection, integration.id, change.event_id, outcome, session.now())
-    return Reception(fresh=len(fresh), duplicates=len(changes) - len(fresh))
+    return Receipt(fresh=len(fresh), duplicates=len(changes) - len(fresh))

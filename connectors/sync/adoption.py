@@ -57,7 +57,7 @@ def owner_of(session: Session, connection: Connection, marker: str) -> str | Non
 
     Markers of removed integrations of the same tenant and organization count: their mirrors are adopted.
     """
-    own = session.interaction_of(marker)
+    own = session.interaction_id_of(marker)
     if own is not None:
         return own
     former_id, _, interaction_id = marker.rpartition(".")

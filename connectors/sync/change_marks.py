@@ -10,7 +10,7 @@ from connectors.store.ledger import LocalMark
 from schemas import events
 
 #: Events after which a mirror may be out of date; `due` and `overdue` change nothing that is mirrored.
-TELLING: Final = frozenset(
+MIRRORED_EVENTS: Final = frozenset(
     {
         events.CREATED,
         events.UPDATED,
@@ -23,7 +23,7 @@ TELLING: Final = frozenset(
 )
 
 
-def marks_of(
+def marks_for_event(
     event_type: str, payload: Mapping[str, Any], integrations: Iterable[Integration]
 ) -> list[LocalMark]:
     """The marks that an event makes: one for each integration of its tenant and organization, but not for
@@ -31,7 +31,7 @@ def marks_of(
 
     :param payload: ``schemas.events.InteractionEvent`` as a dict.
     """
-    if event_type not in TELLING:
+    if event_type not in MIRRORED_EVENTS:
         return []
     scope = payload["tenantId"], payload["organizationId"]
     return [

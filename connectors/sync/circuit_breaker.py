@@ -12,7 +12,7 @@ _FIRST: Final = timedelta(seconds=5)
 _LONGEST: Final = timedelta(minutes=5)
 
 
-class Breaker:
+class CircuitBreaker:
     """Closed, open until a moment, or half-open: then one try decides.
 
     Several threads share one. Tries that were under way when it opened say nothing new when they fail: only
@@ -29,7 +29,7 @@ class Breaker:
         self._open_until: datetime | None = None
         self._testing = False
 
-    def room(self, wanted: int) -> int:
+    def admit(self, wanted: int) -> int:
         """How many tries may be begun now: all, one to test the water, or none."""
         with self._lock:
             if self._open_until is None:
@@ -41,7 +41,7 @@ class Breaker:
             self._testing = True
             return min(wanted, 1)
 
-    def unused(self) -> None:
+    def release(self) -> None:
         """There was nothing to try: whoever comes next may test the water."""
         with self._lock:
             if self._testing:
@@ -54,7 +54,7 @@ class Breaker:
         with self._lock:
             return self._open_until is not None
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """The provider answered."""
         with self._lock:
             self._failures = 0
@@ -62,7 +62,7 @@ class Breaker:
             self._open_until = None
             self._testing = False
 
-    def failed(self) -> None:
+    def record_failure(self) -> None:
         """The provider could not be reached or took nothing."""
         with self._lock:
             self._failures += 1

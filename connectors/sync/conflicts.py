@@ -19,7 +19,7 @@ _UNREADABLE: Final = (
 _SIDES: dict[str, Side] = {"take_local": "local", "take_remote": "remote"}
 
 
-class Disputes:
+class OpenConflicts:
     """The open disputes of one unit.
 
     :ivar held: field → the provider's value that the rules refused.
@@ -31,14 +31,14 @@ class Disputes:
         item = context.item
         found = open_warnings(context.connection, item.integration_id, item.interaction_id)
         self._open = [warning for warning in found if warning.field is not None]
-        self.entry = {
+        self.refused = {
             str(warning.field): from_json(str(warning.field), warning.remote_value)
             for warning in self._open
             if warning.kind == "refused"
         }
-        self.decided = any(warning.resolution in _SIDES for warning in self._open)
+        self.has_resolution = any(warning.resolution in _SIDES for warning in self._open)
 
-    def decisions(self, local: Mapping[str, Any], remote: Mapping[str, Any]) -> dict[str, Side]:
+    def resolutions(self, local: Mapping[str, Any], remote: Mapping[str, Any]) -> dict[str, Side]:
         """What holds of the decisions: only those on the very values that the sides still have."""
         return {
             str(warning.field): _SIDES[warning.resolution]
@@ -55,7 +55,7 @@ class Disputes:
         names = {conflict.name for conflict in disputed}
         settle_warnings(connection, [warning.id for warning in self._open if warning.field not in names])
         for conflict in disputed:
-            if conflict.name in self.entry:
+            if conflict.name in self.refused:
                 continue  # its warning says more
             _, new = raise_warning(
                 connection,

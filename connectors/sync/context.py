@@ -39,12 +39,12 @@ class SyncContext:
     connection: Connection
     owner: str
     item: SyncItem
-    look_again: bool = False
+    must_read: bool = False
     sent: bool = False
     unseen: bool = False
 
     @contextlib.contextmanager
-    def holding(self) -> Iterator[None]:
+    def leased_transaction(self) -> Iterator[None]:
         """A transaction that the claimer of the row alone can make; its lease begins anew with it.
 
         :raises LeaseLost: the lease ran out and another worker has the row.
@@ -69,7 +69,7 @@ class SyncContext:
             f"the object at the provider cannot be mirrored now ({reason}); changes wait, and are carried out"
             " once it can be"
         )
-        with self.holding():
+        with self.leased_transaction():
             _, new = raise_warning(connection, about(item, "failed", detail, entity_id=item.entity_id))
             give_back(connection, item, self.owner, again_at=None, error="skipped", parked=True)
         if new:
@@ -82,7 +82,7 @@ class SyncContext:
         marked = self.item.remote_mark > self.item.remote_done
         return (self.item.remote_changed_at if marked else None) or remote.updated_at
 
-    def note_write(self, external_id: str | None, written: Mapping[str, Agreed]) -> int:
+    def record_write(self, external_id: str | None, written: Mapping[str, Agreed]) -> int:
         """Write the echo note of a write that comes next; call it inside ``holding``."""
         return note_echo(
             self.connection,
@@ -114,7 +114,7 @@ class SyncContext:
                 consume_echoes(self.connection, [echo.id], self.session.now())
                 return
 
-    def keep_mapping(
+    def save_mapping(
         self,
         mapping: MappingRow,
         base: Mapping[str, Agreed],
@@ -128,13 +128,13 @@ class SyncContext:
         :param wrote: it follows a write of ours that was answered: its note, and those of tries before
             it, have done their service.
         """
-        with self.holding():
+        with self.leased_transaction():
             self.store_mapping(mapping, base, remote, **changes)
             if wrote:
-                self.forget_notes()
-        self.tell_mapping_changed()
+                self.discard_echoes()
+        self.announce_mapping_changed()
 
-    def forget_notes(self) -> None:
+    def discard_echoes(self) -> None:
         """Use up all notes of the unit: what it holds is agreed now."""
         consume_unit_echoes(
             self.connection, self.item.integration_id, self.item.interaction_id, self.session.now()
@@ -160,12 +160,12 @@ class SyncContext:
         if taken is not None:
             # It was about to be imported as somebody else's: what was noticed about it is ours now.
             drop_other(self.connection, self.item.integration_id, taken)
-            self.mark_unseen()
+            self.note_unseen_changes()
 
-    def mark_unseen(self) -> None:
+    def note_unseen_changes(self) -> None:
         """The object may have changed in a way that this run has not seen."""
         self.unseen = True
 
-    def tell_mapping_changed(self) -> None:
+    def announce_mapping_changed(self) -> None:
         """Invalidate the views that show the mapping (spec "Cache Policy")."""
         announce_mapping(self.session, self.item.interaction_id, self.item.entity_id)

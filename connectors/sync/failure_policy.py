@@ -12,7 +12,7 @@ from connectors.sdk.http_errors import Throttled, bounded_pause
 from connectors.store.integrations import set_health, set_state
 from connectors.store.ledger import SyncItem, finish, give_back
 from connectors.store.warnings import SyncWarning, about, raise_warning
-from connectors.sync.circuit_breaker import Breaker
+from connectors.sync.circuit_breaker import CircuitBreaker
 from connectors.sync.mirror_events import announce_mapping, announce_state
 from connectors.sync.session import Session
 from runtime.postgres import Connection
@@ -63,15 +63,15 @@ def reason_of(error: Exception) -> str:
     )
 
 
-class Trouble:
+class FailurePolicy:
     """Decides on failures of one integration's units."""
 
-    def __init__(self, session: Session, breaker: Breaker, chance: random.Random) -> None:
+    def __init__(self, session: Session, breaker: CircuitBreaker, chance: random.Random) -> None:
         self._session = session
         self._breaker = breaker
         self._chance = chance
 
-    def take(self, connection: Connection, owner: str, item: SyncItem, error: Exception) -> None:
+    def handle(self, connection: Connection, owner: str, item: SyncItem, error: Exception) -> None:
         """Give the row back in the way that the error asks for."""
         now = self._session.now()
         if isinstance(error, Skip):
@@ -79,7 +79,7 @@ class Trouble:
             finish(connection, item, owner, now=now, version=item.wanted_version, again_at=None)
             return
         if isinstance(error, Throttled):
-            self._breaker.unused()
+            self._breaker.release()
             pause = timedelta(seconds=max(bounded_pause(error.after), _FIRST_SECONDS))
             give_back(connection, item, owner, again_at=now + pause)
             return
@@ -123,7 +123,7 @@ class Trouble:
     def _given_up(self, item: SyncItem, error: Exception) -> bool:
         """Count the failure; whether the item is not tried again by itself."""
         if isinstance(error, Retry | Conflict):
-            self._breaker.failed()
+            self._breaker.record_failure()
             declared = len(self._session.declaration.retry_seconds)
             given_up = item.attempts + 1 >= (declared + 1 if declared else _PATIENCE)
             return given_up and not self._breaker.open

@@ -18,7 +18,7 @@ from connectors.store.mappings import await_import, delete_mapping, mapping_of
 from connectors.store.warnings import about, raise_warning
 from connectors.sync.adoption import adopt, owner_of
 from connectors.sync.context import SyncContext
-from connectors.sync.inbound_commands import Origin, PulledCommand, changing, creating
+from connectors.sync.inbound_commands import InboundCommand, Origin, change_commands, create_command
 from connectors.sync.mass_change_guard import admit_deletion
 from connectors.sync.merge import GUARDED
 from connectors.sync.missing import confirm_gone
@@ -37,7 +37,7 @@ def settle(context: SyncContext) -> timedelta | None:
     """
     session, item = context.session, context.item
     pending = item.pending or {}
-    commands = [PulledCommand.from_json(stored) for stored in pending["commands"]]
+    commands = [InboundCommand.from_json(stored) for stored in pending["commands"]]
     fates = command_fates(
         context.connection, item.tenant_id, item.organization_id, [command.id for command in commands]
     )
@@ -52,7 +52,7 @@ def settle(context: SyncContext) -> timedelta | None:
 
 
 def _take_fates(
-    context: SyncContext, commands: list[PulledCommand], fates: Mapping[str, CommandFate], values: Base
+    context: SyncContext, commands: list[InboundCommand], fates: Mapping[str, CommandFate], values: Base
 ) -> None:
     item = context.item
     refused = {
@@ -65,7 +65,7 @@ def _take_fates(
     entity_id = commands[0].entity_id
     subject = read_subject(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
     imports = mapping is not None and mapping.base is None
-    with context.holding():
+    with context.leased_transaction():
         set_pending(context.connection, item, None, entity_id)
         if mapping is not None and not (imports and refused):
             base = base_from_json(mapping.base or {})
@@ -76,7 +76,7 @@ def _take_fates(
                 _note_refusal(context, subject, name, values[name], code)
     if imports and refused:
         raise Reject("import_refused", f"the rules refuse this object: {', '.join(set(refused.values()))}")
-    context.tell_mapping_changed()
+    context.announce_mapping_changed()
 
 
 def _note_refusal(context: SyncContext, subject: Subject, name: str, agreed: Agreed, code: str) -> None:
@@ -103,7 +103,7 @@ def pull(
     remote: RemoteObject,
 ) -> None:
     """Send the provider's changes as commands; on return Kafka has them."""
-    commands = changing(
+    commands = change_commands(
         _origin(context, subject.entity_id, remote),
         subject.values["status"],
         {name: subject.as_of[name] for name in GUARDED},
@@ -112,20 +112,20 @@ def pull(
         now=context.session.now(),
     )
     pending = _pending(context, commands, pulled)
-    with context.holding():
+    with context.leased_transaction():
         context.store_mapping(mapping, base, remote)
         set_pending(context.connection, context.item, pending, subject.entity_id)
     _send(context, pending, commands)
 
 
-def take_over(context: SyncContext, mapping: MappingRow) -> None:
+def import_object(context: SyncContext, mapping: MappingRow) -> None:
     """Make an interaction of an object that appeared at the provider, or find that it is ours."""
     session, item, connection = context.session, context.item, context.connection
     remote = session.provider.read(mapping.external_id)
     if isinstance(remote, Gone):
         remote = confirm_gone(context, mapping, remote)
     moved = _moved_mirror(context, remote)
-    with context.holding():
+    with context.leased_transaction():
         still = mapping_of(connection, item.integration_id, item.interaction_id)
         mine = still is not None and still.base is None and still.external_id == mapping.external_id
         if mine:
@@ -143,7 +143,7 @@ def take_over(context: SyncContext, mapping: MappingRow) -> None:
             for mirrored in session.declaration.fields
             if mirrored.direction != "out"
         }
-        command = creating(
+        command = create_command(
             _origin(context, entity_id, remote),
             incoming,
             interaction_type=session.policy.interaction_type,
@@ -180,12 +180,12 @@ def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Go
     :raises MassChange: the guard holds the deletion back.
     """
     session, item = context.session, context.item
-    commands: list[PulledCommand] = []
+    commands: list[InboundCommand] = []
     pulled = {"status": Agreed("canceled", None)}
     cancels = session.policy.on_remote_delete == "cancel" and gone.elsewhere is None
     if cancels and subject.values["status"] == "planned":
         origin = _origin(context, subject.entity_id, RemoteObject(external_id=mapping.external_id, values={}))
-        commands = changing(
+        commands = change_commands(
             origin,
             "planned",
             subject.as_of,
@@ -194,7 +194,7 @@ def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Go
             now=session.now(),
         )
     pending = _pending(context, commands, pulled)
-    with context.holding():
+    with context.leased_transaction():
         admit_deletion(session, context.connection)
         context.store_mapping(mapping, base_from_json(mapping.base or {}), None, gone=True)
         raise_warning(
@@ -212,14 +212,14 @@ def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Go
             set_pending(context.connection, item, pending, subject.entity_id)
     if commands:
         _send(context, pending, commands)
-    context.tell_mapping_changed()
+    context.announce_mapping_changed()
 
 
 def reopen(context: SyncContext, mapping: MappingRow, subject: Subject) -> None:
     """Take back the cancellation that :func:`detach` sent: a person wants the interaction and its mirror."""
     session = context.session
     pulled = {"status": Agreed("planned", None)}
-    commands = changing(
+    commands = change_commands(
         _origin(context, subject.entity_id, RemoteObject(external_id=mapping.external_id, values={})),
         subject.values["status"],
         subject.as_of,
@@ -229,7 +229,7 @@ def reopen(context: SyncContext, mapping: MappingRow, subject: Subject) -> None:
     )
     pending = _pending(context, commands, pulled)
     base = base_from_json(mapping.base or {}) | pulled
-    with context.holding():
+    with context.leased_transaction():
         context.store_mapping(mapping, base, None)
         set_pending(context.connection, context.item, pending, subject.entity_id)
     _send(context, pending, commands)
@@ -258,7 +258,7 @@ def _origin(context: SyncContext, entity_id: str, remote: RemoteObject) -> Origi
 
 
 def _pending(
-    context: SyncContext, commands: list[PulledCommand], values: Mapping[str, Agreed]
+    context: SyncContext, commands: list[InboundCommand], values: Mapping[str, Agreed]
 ) -> dict[str, Any]:
     return {
         "commands": [command.to_json() for command in commands],
@@ -268,13 +268,13 @@ def _pending(
 
 
 def _send(
-    context: SyncContext, pending: dict[str, Any], commands: list[PulledCommand], *, again: bool = False
+    context: SyncContext, pending: dict[str, Any], commands: list[InboundCommand], *, again: bool = False
 ) -> None:
     if again:
         renewed = {**pending, "sentAt": format_instant(context.session.now())}
-        with context.holding():
+        with context.leased_transaction():
             set_pending(context.connection, context.item, renewed, commands[0].entity_id)
-    context.session.reach("connector-after-pending-before-send")
+    context.session.crash_point("connector-after-pending-before-send")
     context.session.send(commands)
-    context.session.reach("connector-after-send-before-result")
+    context.session.crash_point("connector-after-send-before-result")
     context.sent = True

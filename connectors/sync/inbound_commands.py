@@ -19,7 +19,7 @@ _TURNS: Final = {"planned": "reopen", "done": "complete", "canceled": "cancel"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PulledCommand:
+class InboundCommand:
     """One command made from a provider's change.
 
     :param fields: the fields that it settles.
@@ -48,7 +48,7 @@ class PulledCommand:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> PulledCommand:
+    def from_json(cls, stored: Mapping[str, Any]) -> InboundCommand:
         """A command that waited in the ledger."""
         return cls(
             id=stored["id"],
@@ -68,7 +68,7 @@ class SendCommands(Protocol):
     :raises Retry: not all were acknowledged; sending the same ones again does no harm.
     """
 
-    def __call__(self, commands: Sequence[PulledCommand]) -> None: ...
+    def __call__(self, commands: Sequence[InboundCommand]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +88,11 @@ class Origin:
     event_id: str
     number: int
 
-    def command(self, verb: str, data: dict[str, Any], fields: tuple[str, ...]) -> PulledCommand:
+    def command(self, verb: str, data: dict[str, Any], fields: tuple[str, ...]) -> InboundCommand:
         identity = derive_id(
             "inbound", self.integration_id, self.interaction_id, self.event_id, str(self.number), verb
         )
-        return PulledCommand(
+        return InboundCommand(
             id=identity,
             type=_PREFIX + verb,
             tenant_id=self.tenant_id,
@@ -104,14 +104,14 @@ class Origin:
         )
 
 
-def creating(
+def create_command(
     origin: Origin,
     values: Mapping[str, Any],
     *,
     interaction_type: str,
     changed_at: datetime | None,
     now: datetime,
-) -> PulledCommand:
+) -> InboundCommand:
     """The command that makes an interaction of an object that nobody knew here."""
     data = {to_camel(name): to_json(value) for name, value in values.items() if value is not None}
     data.setdefault("interactionType", interaction_type)
@@ -120,7 +120,7 @@ def creating(
     return origin.command("create", data, tuple(values))
 
 
-def changing(
+def change_commands(
     origin: Origin,
     status: str,
     as_of: Mapping[str, datetime],
@@ -128,7 +128,7 @@ def changing(
     *,
     changed_at: datetime | None,
     now: datetime,
-) -> list[PulledCommand]:
+) -> list[InboundCommand]:
     """The commands that bring an interaction to the pulled values: its fields first, then its status.
 
     The change is causally later than what both sides agreed on before, whatever the provider's clock
@@ -141,7 +141,7 @@ def changing(
 
 def _changing(
     origin: Origin, status: str, as_of: Mapping[str, datetime], pull: Mapping[str, Agreed], made: datetime
-) -> Iterator[PulledCommand]:
+) -> Iterator[InboundCommand]:
     wanted = pull["status"].local if "status" in pull else status
     turns = wanted != status
     with_status = {"status"} | ({"occurred_at"} if turns and wanted != "canceled" else set())

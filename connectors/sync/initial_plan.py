@@ -15,16 +15,16 @@ from connectors.store.mappings import mapping_of, mapping_to
 from connectors.store.warnings import settle_kind
 from connectors.sync.adoption import owner_of
 from connectors.sync.listing import Listing, deleted_mirrors_in
-from connectors.sync.mass_change_guard import confirm, deletions, explain, holds
+from connectors.sync.mass_change_guard import confirm_deletions, count_deletions, exceeds_limit, explain
 from connectors.sync.poller import cursor_job
-from connectors.sync.record_changes import take_in
+from connectors.sync.record_changes import record_changes
 from connectors.sync.session import Session
 from runtime.postgres import Connection
 from schemas.errors import Reject
 
 
 @dataclass(slots=True)
-class Plan:
+class InitialPlan:
     """What a first run would do.
 
     :ivar here: what becomes of interactions: ``create``, ``mirrored``, ``skip: <reason>``.
@@ -44,12 +44,12 @@ class Plan:
         return {"interactions": dict(self.here), "objects": dict(self.there)}
 
 
-def make_plan(session: Session, connection: Connection) -> Plan:
+def make_plan(session: Session, connection: Connection) -> InitialPlan:
     """Look at both sides and count; writes nothing.
 
     :raises InteractionsError: what the provider raised.
     """
-    integration, plan = session.integration, Plan()
+    integration, plan = session.integration, InitialPlan()
     known: set[str] = set()
     for page in subjects(connection, integration.tenant_id, integration.organization_id):
         for subject in page:
@@ -96,7 +96,7 @@ def _fate(session: Session, connection: Connection, change: RemoteChange, known:
 
 
 def apply_plan(
-    session: Session, connection: Connection, plan: Plan, *, accept_mass_change: bool = False
+    session: Session, connection: Connection, plan: InitialPlan, *, accept_mass_change: bool = False
 ) -> int:
     """Mark everything that the plan counted and start the integration; the number of interactions marked.
 
@@ -104,14 +104,14 @@ def apply_plan(
     :raises Reject: ``mass_change``: the guard holds the deletions; nothing was marked.
     """
     integration, marked = session.integration, 0
-    counted = deletions(session, connection, plan.deleted)
-    if not accept_mass_change and holds(session, counted):
+    counted = count_deletions(session, connection, plan.deleted)
+    if not accept_mass_change and exceeds_limit(session, counted):
         raise Reject("mass_change", explain(session, counted), status=409)
     with connection.transaction():
         if accept_mass_change:
-            confirm(session, connection, plan.deleted)
+            confirm_deletions(session, connection, plan.deleted)
         if plan.cursor is not None:
-            take_in(session, connection, plan.changes)
+            record_changes(session, connection, plan.changes)
             write_checkpoint(
                 connection,
                 cursor_job(integration.id),

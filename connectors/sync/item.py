@@ -16,11 +16,10 @@ from connectors.store.ledger import RemoteMark as Mark
 from connectors.store.ledger import SyncItem, finish, give_back, mark_remote, set_intent
 from connectors.store.mappings import Mapping, delete_mapping, mapping_of
 from connectors.store.warnings import settle_kind
-from connectors.sync import inbound as inward
-from connectors.sync import outbound as outward
-from connectors.sync.conflicts import Disputes
+from connectors.sync import inbound, outbound
+from connectors.sync.conflicts import OpenConflicts
 from connectors.sync.context import LeaseLost, SyncContext
-from connectors.sync.mass_change_guard import MassChange, stop
+from connectors.sync.mass_change_guard import MassChange, pause_integration
 from connectors.sync.merge import LocalSide, Merge, RemoteSide, merge
 from connectors.sync.missing import confirm_gone, read_confirmed
 from connectors.sync.session import Session
@@ -40,7 +39,7 @@ def run_item(session: Session, connection: Connection, owner: str, item: SyncIte
     """
     context = SyncContext(session, connection, owner, item)
     if item.pending is not None:
-        waiting = inward.settle(context)
+        waiting = inbound.settle(context)
         if waiting is not None:
             give_back(connection, item, owner, again_at=session.now() + waiting)
             return
@@ -49,9 +48,9 @@ def run_item(session: Session, connection: Connection, owner: str, item: SyncIte
             _run(context)
         except Conflict:
             # The object changed between our look and our write: look again.
-            context.look_again = True
-        except MassChange as entry:
-            stop(session, connection, entry.counted)
+            context.must_read = True
+        except MassChange as change:
+            pause_integration(session, connection, change.counted)
             give_back(connection, item, owner, again_at=session.now() + _HELD)
             return
         except LeaseLost:
@@ -70,19 +69,19 @@ def _run(context: SyncContext) -> None:
     mapping = mapping_of(context.connection, item.integration_id, item.interaction_id)
     subject = read_subject(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
     if mapping is None and item.intent_marker is not None:
-        mapping = outward.find_made(context)
+        mapping = outbound.find_made(context)
     if mapping is None:
         if subject is not None and _wanted(session, subject):
-            outward.create(context, subject)
+            outbound.create(context, subject)
         _done(context, subject)
     elif mapping.base is None and subject is None:
-        inward.take_over(context, mapping)
+        inbound.import_object(context, mapping)
         _done(context, None)
     elif subject is not None and mapping.gone:
         _look_for_deleted(context, mapping, subject)
     elif subject is None:
         if not mapping.archived and not mapping.gone:
-            outward.archive(context, mapping)
+            outbound.archive(context, mapping)
         # Of two sides one is left: there is nothing to dispute.
         settle_kind(context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id)
         _done(context, subject)
@@ -102,21 +101,21 @@ def _look_for_deleted(context: SyncContext, mapping: Mapping, subject: Subject) 
     found = read_confirmed(context, mapping)
     if isinstance(found, RemoteObject):
         back = replace(mapping, gone=False, external_id=found.external_id)
-        with context.holding():
+        with context.leased_transaction():
             context.store_mapping(back, None, found)
             set_intent(context.connection, item, None)
         settle_kind(context.connection, item.integration_id, ["detached"], item.interaction_id)
-        context.tell_mapping_changed()
-        context.look_again = True
+        context.announce_mapping_changed()
+        context.must_read = True
         _bring_together(context, back, subject)
         return
-    if wanted_back and inward.canceled_by_detaching(mapping, subject):
-        inward.reopen(context, mapping, subject)
+    if wanted_back and inbound.canceled_by_detaching(mapping, subject):
+        inbound.reopen(context, mapping, subject)
     elif wanted_back:
-        with context.holding():
+        with context.leased_transaction():
             delete_mapping(context.connection, item.integration_id, item.interaction_id)
         if _wanted(context.session, subject):
-            outward.create(context, subject)
+            outbound.create(context, subject)
         else:
             set_intent(context.connection, item, None)
     # Of two sides one is left: there is nothing to dispute.
@@ -134,16 +133,16 @@ def _wanted(session: Session, subject: Subject) -> bool:
 def _bring_together(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
     session, item = context.session, context.item
     base = base_from_json(mapping.base or {})
-    disputes = Disputes(context)
-    marked = item.remote_mark > item.remote_done or context.look_again
+    conflicts = OpenConflicts(context)
+    marked = item.remote_mark > item.remote_done or context.must_read
     changed = any(
         mirrored.name not in base or base[mirrored.name].local != subject.values[mirrored.name]
         for mirrored in session.declaration.fields
     )
-    if not (marked or changed or disputes.decided):
+    if not (marked or changed or conflicts.has_resolution):
         _done(context, subject)
         return
-    remote = _look(context, mapping, base, must=marked or disputes.decided or not base)
+    remote = _look(context, mapping, base, must=marked or conflicts.has_resolution or not base)
     if isinstance(remote, Gone):
         _detach(context, mapping, subject, remote)
         return
@@ -153,33 +152,33 @@ def _bring_together(context: SyncContext, mapping: Mapping, subject: Subject) ->
         _restore(context, replace(mapping, external_id=remote.external_id), subject)
         return
     context.recognise_echoes(base, remote)
-    result = _merged(session, context, base, subject, remote, disputes)
+    result = _merged(session, context, base, subject, remote, conflicts)
     base.update(result.agreed)
     if result.pull:
         # What is to be pushed waits until the commands are carried out: then the unit runs again.
-        inward.pull(context, mapping, base, subject, result.pull, remote)
+        inbound.pull(context, mapping, base, subject, result.pull, remote)
     elif result.push:
-        gone = outward.push(context, mapping, base, result.push, remote)
+        gone = outbound.push(context, mapping, base, result.push, remote)
         if gone is not None:
             if isinstance(confirm_gone(context, mapping, gone), RemoteObject):
                 raise Conflict("the object has moved meanwhile")
             _detach(context, mapping, subject, gone)
             return
     elif moved or base_to_json(base) != mapping.base or remote.version != mapping.external_version:
-        context.keep_mapping(mapping, base, remote)
-    with context.holding():
-        disputes.note(result, subject)
+        context.save_mapping(mapping, base, remote)
+    with context.leased_transaction():
+        conflicts.note(result, subject)
     _done(context, subject)
 
 
 def _restore(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
-    if not outward.restore(context, mapping, subject):
-        outward.create(context, subject)
+    if not outbound.restore(context, mapping, subject):
+        outbound.create(context, subject)
     _done(context, subject)
 
 
 def _detach(context: SyncContext, mapping: Mapping, subject: Subject, gone: Gone) -> None:
-    inward.detach(context, mapping, subject, gone)
+    inbound.detach(context, mapping, subject, gone)
     settle_kind(context.connection, context.item.integration_id, ["conflict", "refused"], subject.id)
     _done(context, subject)
 
@@ -190,21 +189,21 @@ def _merged(
     base: Base,
     subject: Subject,
     remote: RemoteObject,
-    disputes: Disputes,
+    conflicts: OpenConflicts,
 ) -> Merge:
     return merge(
         session.declaration.fields,
         base,
         LocalSide(values=subject.values, as_of=subject.as_of),
         RemoteSide(values=remote.values, changed_at=context.changed_at(remote)),
-        decided=disputes.decisions(subject.values, remote.values),
-        entry=disputes.entry,
+        resolutions=conflicts.resolutions(subject.values, remote.values),
+        refused=conflicts.refused,
     )
 
 
 def _look(context: SyncContext, mapping: Mapping, base: Base, *, must: bool) -> RemoteObject | Gone:
     session = context.session
-    if session.reads and (must or not session.declaration.conditional_writes):
+    if session.can_read and (must or not session.declaration.conditional_writes):
         return read_confirmed(context, mapping)
     return RemoteObject(
         external_id=mapping.external_id,

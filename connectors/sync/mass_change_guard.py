@@ -40,7 +40,7 @@ class Deletions:
     recent: int
     mirrored: int
 
-    def too_many(self, most: int, share: float) -> bool:
+    def exceed(self, most: int, share: float) -> bool:
         """Compare with the limits of the policy; both must be exceeded."""
         return bool(self.found) and self.found + self.recent > max(
             most, share * (self.mirrored + self.recent)
@@ -61,12 +61,12 @@ def admit_deletion(session: Session, connection: Connection) -> None:
     :raises MassChange: it would be one too many.
     """
     lock_integration(connection, session.integration.id)
-    counted = deletions(session, connection, 1)
-    if holds(session, counted):
+    counted = count_deletions(session, connection, 1)
+    if exceeds_limit(session, counted):
         raise MassChange(counted)
 
 
-def deletions(session: Session, connection: Connection, found: int) -> Deletions:
+def count_deletions(session: Session, connection: Connection, found: int) -> Deletions:
     """Count ``found`` deletions together with those of the window."""
     integration, since, confirmed = session.integration, session.now() - WINDOW, 0
     kept = read_checkpoint(connection, _job(session), integration.tenant_id, integration.organization_id)
@@ -80,12 +80,12 @@ def deletions(session: Session, connection: Connection, found: int) -> Deletions
     )
 
 
-def holds(session: Session, counted: Deletions) -> bool:
+def exceeds_limit(session: Session, counted: Deletions) -> bool:
     """Report whether the guard holds these deletions back."""
-    return counted.too_many(session.policy.most_deletions, session.policy.most_deleted_share)
+    return counted.exceed(session.policy.most_deletions, session.policy.most_deleted_share)
 
 
-def confirm(session: Session, connection: Connection, found: int) -> None:
+def confirm_deletions(session: Session, connection: Connection, found: int) -> None:
     """Let ``found`` deletions through from now on; those before are forgotten."""
     integration = session.integration
     write_checkpoint(
@@ -108,7 +108,7 @@ def explain(session: Session, counted: Deletions) -> str:
     )
 
 
-def stop(session: Session, connection: Connection, counted: Deletions) -> None:
+def pause_integration(session: Session, connection: Connection, counted: Deletions) -> None:
     """Stop the integration until a person has confirmed."""
     integration, detail = session.integration, explain(session, counted)
     with connection.transaction():

@@ -78,18 +78,18 @@ def merge(
     local: LocalSide,
     remote: RemoteSide,
     *,
-    decided: Mapping[str, Side] | None = None,
-    entry: Mapping[str, Any] | None = None,
+    resolutions: Mapping[str, Side] | None = None,
+    refused: Mapping[str, Any] | None = None,
 ) -> Merge:
     """What must travel where; nothing is lost and nothing travels twice.
 
     :param base: what was agreed; a field without an entry was never agreed on, and the local value holds.
-    :param decided: what a person chose for fields in conflict.
-    :param entry: remote values that the rules refused: they stay a conflict while they stay the same.
+    :param resolutions: what a person chose for fields in conflict.
+    :param refused: remote values that the rules refused: they stay a conflict while they stay the same.
     """
     result = Merge()
     for mirrored in fields:
-        _merge_field(result, mirrored, base, local, remote, decided or {}, entry or {})
+        _merge_field(result, mirrored, base, local, remote, resolutions or {}, refused or {})
     return result
 
 
@@ -99,15 +99,15 @@ def _merge_field(
     base: Mapping[str, Agreed],
     local: LocalSide,
     remote: RemoteSide,
-    decided: Mapping[str, Side],
-    entry: Mapping[str, Any],
+    resolutions: Mapping[str, Side],
+    refused: Mapping[str, Any],
 ) -> None:
     name = mirrored.name
     here, there = local.values[name], remote.values.get(name)
     known = base.get(name)
     changed_here = known is None or here != known.local
     if name not in remote.values and known is not None and mirrored.direction == "both":
-        if changed_here or decided.get(name) == "local":
+        if changed_here or resolutions.get(name) == "local":
             result.push[name] = here
         else:
             result.unreadable.append(FieldConflict(name, here, None))
@@ -124,9 +124,9 @@ def _merge_field(
         elif mirrored.direction == "in" and (changed_there or known is None):
             result.pull[name] = pulled
         return
-    if name in decided:
-        _take(result, name, decided[name], here, pulled)
-    elif name in entry and entry[name] == there:
+    if name in resolutions:
+        _take(result, name, resolutions[name], here, pulled)
+    elif name in refused and refused[name] == there:
         result.conflicts.append(FieldConflict(name, here, there))
     elif not changed_there:
         if known is not None and mirrored.coarse(known.local) == coarse:

@@ -6,22 +6,27 @@ from dataclasses import dataclass
 
 from connectors.store.checkpoints import read_checkpoint, write_checkpoint
 from connectors.sync.listing import Listing, deleted_mirrors_in
-from connectors.sync.mass_change_guard import confirm, deletions, holds, stop
+from connectors.sync.mass_change_guard import (
+    confirm_deletions,
+    count_deletions,
+    exceeds_limit,
+    pause_integration,
+)
 from connectors.sync.pages import read_pages
-from connectors.sync.record_changes import Taken, take_in
+from connectors.sync.record_changes import RecordedChanges, record_changes
 from connectors.sync.session import Session
 from runtime.postgres import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Polled:
+class PollResult:
     """Result of a poll; ``taken`` is ``None`` when the mass-change guard stopped it."""
 
-    taken: Taken | None
+    taken: RecordedChanges | None
     changes: int
 
 
-def poll(session: Session, connection: Connection, *, accept_mass_change: bool = False) -> Polled:
+def poll(session: Session, connection: Connection, *, accept_mass_change: bool = False) -> PollResult:
     """Ask for everything since the cursor and mark it; all of it or, if the guard holds, nothing.
 
     :param accept_mass_change: a person has confirmed that so many deletions are meant.
@@ -36,18 +41,18 @@ def poll(session: Session, connection: Connection, *, accept_mass_change: bool =
     changes = [*pages.changes, *listing.unlisted(session, connection)]
     found = deleted_mirrors_in(session, connection, changes)
     if accept_mass_change:
-        confirm(session, connection, found)
-    elif found and holds(session, counted := deletions(session, connection, found)):
-        stop(session, connection, counted)
-        return Polled(None, len(changes))
+        confirm_deletions(session, connection, found)
+    elif found and exceeds_limit(session, counted := count_deletions(session, connection, found)):
+        pause_integration(session, connection, counted)
+        return PollResult(None, len(changes))
     with connection.transaction():
-        taken = take_in(session, connection, changes)
+        taken = record_changes(session, connection, changes)
         write_checkpoint(
             connection, job, integration.tenant_id, integration.organization_id, {"cursor": pages.cursor}
         )
     if pages.stopped is not None:
         raise pages.stopped
-    return Polled(taken, len(changes))
+    return PollResult(taken, len(changes))
 
 
 def cursor_job(integration_id: str) -> str:

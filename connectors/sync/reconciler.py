@@ -12,7 +12,7 @@ from connectors.store.checkpoints import write_checkpoint
 from connectors.store.drift import Drift, mark_drift
 from connectors.store.echoes import purge_echoes
 from connectors.store.webhook_receipts import purge_receipts
-from connectors.sync.poller import Polled, cursor_job, poll
+from connectors.sync.poller import PollResult, cursor_job, poll
 from connectors.sync.session import Session
 from runtime.postgres import Connection
 
@@ -49,7 +49,7 @@ def reconcile(session: Session, connection: Connection, *, settling: timedelta =
     return drift
 
 
-def look_at_everything(session: Session, connection: Connection) -> Polled:
+def relist_provider(session: Session, connection: Connection) -> PollResult:
     """List the whole provider again and mark what differs from what is agreed; the cursor starts over."""
     integration = session.integration
     write_checkpoint(

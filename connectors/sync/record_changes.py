@@ -17,7 +17,7 @@ from schemas.identity import derive_id
 
 
 @dataclass(slots=True)
-class Taken:
+class RecordedChanges:
     """What became of some changes.
 
     :ivar marked: interactions that are to be looked at.
@@ -33,17 +33,19 @@ class Taken:
         return outcome
 
 
-def take_in(session: Session, connection: Connection, changes: Iterable[RemoteChange]) -> Taken:
+def record_changes(
+    session: Session, connection: Connection, changes: Iterable[RemoteChange]
+) -> RecordedChanges:
     """Mark what the changes are about; call it in the transaction that makes them safe."""
-    taken = Taken()
+    taken = RecordedChanges()
     for change in changes:
         taken.count(_take(session, connection, change, taken))
     return taken
 
 
-def take_one(session: Session, connection: Connection, change: RemoteChange) -> str:
+def record_change(session: Session, connection: Connection, change: RemoteChange) -> str:
     """The same for one change; its outcome."""
-    return _take(session, connection, change, Taken())
+    return _take(session, connection, change, RecordedChanges())
 
 
 def imported_id(integration_id: str, external_id: str) -> str:
@@ -51,7 +53,7 @@ def imported_id(integration_id: str, external_id: str) -> str:
     return derive_id("interaction-of", integration_id, external_id)
 
 
-def _take(session: Session, connection: Connection, change: RemoteChange, taken: Taken) -> str:
+def _take(session: Session, connection: Connection, change: RemoteChange, taken: RecordedChanges) -> str:
     integration, now = session.integration, session.now()
     mapping = mapping_to(connection, integration.id, change.external_id)
     if mapping is None:

@@ -43,10 +43,10 @@ class Session:
     """One integration with its provider.
 
     :param hosts: where the provider's pages are; addresses elsewhere are not shown.
-    :param hears: webhooks can arrive, because the deployment has a public address.
-    :param reach: visits a named crash point.
-    :param has_room: whether the provider's limits let so many requests through now.
-    :param turn: bounds the seconds of all exchanges of a block together.
+    :param webhooks_enabled: webhooks can arrive, because the deployment has a public address.
+    :param crash_point: visits a named crash point.
+    :param has_capacity: whether the provider's limits let so many requests through now.
+    :param time_limit: bounds the seconds of all exchanges of a block together.
     :param resend_after: how long commands may be without an outcome before they are sent again.
     """
 
@@ -57,17 +57,17 @@ class Session:
     send: SendCommands
     now: Callable[[], datetime]
     announce: Announce = announce_nothing
-    hears: bool = False
+    webhooks_enabled: bool = False
     hosts: tuple[str, ...] = ()
-    reach: Callable[[str], None] = reach
-    has_room: Callable[[int], bool] = lambda _: True
-    turn: Callable[[float], AbstractContextManager[None]] = lambda _: nullcontext()
+    crash_point: Callable[[str], None] = reach
+    has_capacity: Callable[[int], bool] = lambda _: True
+    time_limit: Callable[[float], AbstractContextManager[None]] = lambda _: nullcontext()
     lease: timedelta = field(default=timedelta(seconds=90))
     resend_after: timedelta = field(default=timedelta(seconds=10))
     echo_life: timedelta = field(default=timedelta(minutes=15))
 
     @property
-    def reads(self) -> bool:
+    def can_read(self) -> bool:
         """Whether the provider can be read."""
         return "read" in self.declaration.features
 
@@ -75,7 +75,7 @@ class Session:
         """The text by which an object of ours is known again at the provider."""
         return marker_of(self.integration.id, interaction_id)
 
-    def interaction_of(self, marker: str) -> str | None:
+    def interaction_id_of(self, marker: str) -> str | None:
         """The interaction that a marker of this integration names; ``None``: somebody else's marker."""
         integration_id, _, interaction_id = marker.rpartition(".")
         mine = integration_id == self.integration.id and re.fullmatch(UUID_PATTERN, interaction_id)

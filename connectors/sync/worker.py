@@ -10,8 +10,8 @@ from typing import Final
 import structlog
 
 from connectors.store.ledger import SyncItem, claim, give_back
-from connectors.sync.circuit_breaker import Breaker
-from connectors.sync.failure_policy import Trouble
+from connectors.sync.circuit_breaker import CircuitBreaker
+from connectors.sync.failure_policy import FailurePolicy
 from connectors.sync.item import run_item
 from connectors.sync.session import Session
 from runtime.postgres import Connection, Outage
@@ -41,14 +41,14 @@ class Worker:
         session: Session,
         connection: Connection,
         owner: str,
-        breaker: Breaker,
+        breaker: CircuitBreaker,
         chance: random.Random | None = None,
     ) -> None:
         self._session = session
         self._connection = connection
         self._owner = owner
         self._breaker = breaker
-        self._trouble = Trouble(session, breaker, chance or random.Random())
+        self._failure_policy = FailurePolicy(session, breaker, chance or random.Random())
 
     def work(self, only: str | None = None, most: int = _AT_ONCE) -> int:
         """Claim what is due and work on it, row by row; the number of rows.
@@ -58,12 +58,12 @@ class Worker:
         :param only: this interaction and no other.
         :raises Outage: the database is away; the leases run out by themselves.
         """
-        room = self._breaker.room(most)
+        room = self._breaker.admit(most)
         if room == 0:
             return 0
         # One row per claim: a lease must not run out while its row waits behind others.
         done, until = 0, time.monotonic() + _SLICE_SECONDS
-        while done < room and time.monotonic() < until and self._session.has_room(_REQUESTS):
+        while done < room and time.monotonic() < until and self._session.has_capacity(_REQUESTS):
             items = claim(
                 self._connection,
                 self._session.integration.id,
@@ -77,7 +77,7 @@ class Worker:
                 break
             done += 1
             try:
-                with self._session.turn(max(_TURN_SECONDS, self._session.lease.total_seconds())):
+                with self._session.time_limit(max(_TURN_SECONDS, self._session.lease.total_seconds())):
                     run_item(self._session, self._connection, self._owner, items[0])
             except Outage:
                 raise
@@ -87,15 +87,15 @@ class Worker:
                 if self._breaker.open or isinstance(error, NeedsAuth | Stop):
                     break
             else:
-                self._breaker.succeeded()
+                self._breaker.record_success()
         if done == 0:
-            self._breaker.unused()
+            self._breaker.release()
         return done
 
     def _failed(self, item: SyncItem, error: Exception) -> None:
         """Give a failed row back; nothing that goes wrong with that can reach the other items."""
         try:
-            self._trouble.take(self._connection, self._owner, item, error)
+            self._failure_policy.handle(self._connection, self._owner, item, error)
         except Outage:
             raise
         except Exception as second:  # noqa: BLE001 - see above

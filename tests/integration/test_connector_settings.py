@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 
 from cli.main import make_app
 from connectors import providers
-from connectors.service import maintenance as chores
+from connectors.service import maintenance
 from connectors.service.catalogue import declaration
-from connectors.service.event_handler import Marker
-from connectors.service.maintenance import do_chores
+from connectors.service.event_handler import EventHandler
+from connectors.service.maintenance import run_maintenance
 from connectors.service.registry import Entry, IntegrationRegistry
 from connectors.store.integrations import (
     Integration,
@@ -134,33 +134,33 @@ def test_what_the_provider_does_not_accept_changes_nothing(
 def test_the_state_is_followed_while_a_new_key_waits_for_the_restart(
     fresh_settings: Settings, connection: Connection, run: Any
 ) -> None:
-    book = IntegrationRegistry(
+    registry = IntegrationRegistry(
         fresh_settings, ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD})
     )
     set_state(connection, "calendar-1", "active", None)
     try:
-        book.refresh(connection)
+        registry.refresh(connection)
         sealed = read_box(f"{_NEW},{_OLD}").seal("calendar-1", {"password": "one"})
         set_secrets(connection, "calendar-1", sealed.content, sealed.key_id)
         for state in ("paused", "active", "paused"):
             set_state(connection, "calendar-1", state, None)
-            book.refresh(connection)
-            entry = book.get("calendar-1")
+            registry.refresh(connection)
+            entry = registry.get("calendar-1")
             assert entry is not None
             assert entry.integration.state == state
     finally:
-        book.close()
+        registry.close()
 
 
 def test_a_link_that_cannot_be_opened_says_why(
     fresh_settings: Settings, connection: Connection, run: Any
 ) -> None:
     set_health(connection, "calendar-1", True, "fine", read_now(connection))
-    book = IntegrationRegistry(fresh_settings, ConnectorSettings(secrets_key=SecretStr(_NEW)))
+    registry = IntegrationRegistry(fresh_settings, ConnectorSettings(secrets_key=SecretStr(_NEW)))
     try:
-        book.refresh(connection)
+        registry.refresh(connection)
     finally:
-        book.close()
+        registry.close()
     found, _ = _stored(connection)
     assert found.healthy is False
     assert "key" in str(found.health_detail)
@@ -170,7 +170,7 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
     fresh_settings: Settings, connection: Connection, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    book = IntegrationRegistry(
+    registry = IntegrationRegistry(
         fresh_settings,
         ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
         clock=lambda: now,
@@ -183,8 +183,8 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
     )
     both = f"{_NEW},{_OLD}"
     try:
-        book.refresh(connection)
-        opened = _entries(book).opened
+        registry.refresh(connection)
+        opened = _entries(registry).opened
         sealed = read_box(both).seal("calendar-1", {"password": "two"})
         row = read_integration(connection, "calendar-1")
         assert row is not None
@@ -193,27 +193,27 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
             connection, replace(row, settings=changed, secrets=sealed.content, secrets_key_id=sealed.key_id)
         )
         for _ in range(3):
-            book.refresh(connection)
-            assert _entries(book).opened is opened, "the old content stays in use"
+            registry.refresh(connection)
+            assert _entries(registry).opened is opened, "the old content stays in use"
         found, _ = _stored(connection, both)
         assert found.healthy is False
         assert "key" in str(found.health_detail)
 
         set_health(connection, "calendar-1", True, "fine", read_now(connection))
-        monkeypatch.setattr(chores, "_chores", lambda *_: [("health", 1.0, chores.check_health)])
-        do_chores(_entries(book), connection, 1.0, lambda: None)
+        monkeypatch.setattr(maintenance, "_chores", lambda *_: [("health", 1.0, maintenance.check_health)])
+        run_maintenance(_entries(registry), connection, 1.0, lambda: None)
         assert _stored(connection, both)[0].health_detail == "fine", "the old content gives no sign of life"
 
-        monkeypatch.setattr(book, "_box", read_box(both))
-        book.refresh(connection)
-        assert _entries(book).opened is opened, "not before the pause is over"
+        monkeypatch.setattr(registry, "_box", read_box(both))
+        registry.refresh(connection)
+        assert _entries(registry).opened is opened, "not before the pause is over"
         now = 60.0
-        book.refresh(connection)
-        assert _entries(book).opened.session.integration.settings["username"] == "grace"
-        assert _entries(book).unusable is None
-        assert _entries(book).leads
+        registry.refresh(connection)
+        assert _entries(registry).opened.session.integration.settings["username"] == "grace"
+        assert _entries(registry).unusable is None
+        assert _entries(registry).leads
     finally:
-        book.close()
+        registry.close()
 
 
 def test_a_provider_that_is_added_later_is_found_without_a_restart(
@@ -226,14 +226,14 @@ def test_a_provider_that_is_added_later_is_found_without_a_restart(
     now = 0.0
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
     connection.execute("UPDATE integrations SET provider = 'later', state = 'active'")
-    book = IntegrationRegistry(
+    registry = IntegrationRegistry(
         fresh_settings,
         ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
         clock=lambda: now,
     )
     try:
-        book.refresh(connection)
-        assert book.get("calendar-1") is None
+        registry.refresh(connection)
+        assert registry.get("calendar-1") is None
         status, said = run("list")
         assert status == 0
         assert "there is no provider 'later'" in " ".join(said.replace("\u2502", " ").split())
@@ -244,10 +244,10 @@ def test_a_provider_that_is_added_later_is_found_without_a_restart(
             "DECLARATION = replace(caldav.DECLARATION, name='later')\n"
         )
         now = 60.0
-        book.refresh(connection)
-        assert _entries(book).opened.session.declaration.name == "later"
+        registry.refresh(connection)
+        assert _entries(registry).opened.session.declaration.name == "later"
     finally:
-        book.close()
+        registry.close()
 
 
 def test_a_defective_provider_file_keeps_no_other_from_being_opened(
@@ -306,8 +306,8 @@ def test_types_of_interactions_are_found(connection: Connection) -> None:
     assert interaction_types(connection, [here, missing]) == {here: "call"}
 
 
-def _entries(book: IntegrationRegistry) -> Entry:
-    entry = book.get("calendar-1")
+def _entries(registry: IntegrationRegistry) -> Entry:
+    entry = registry.get("calendar-1")
     assert entry is not None
     return entry
 
@@ -351,14 +351,14 @@ def test_work_under_way_writes_nothing_of_a_removed_integration(
     fresh_settings: Settings, connection: Connection, run: Any
 ) -> None:
     found, _ = _stored(connection)
-    marker = Marker(fresh_settings, threading.Event(), threading.Event())
+    marker = EventHandler(fresh_settings, threading.Event(), threading.Event())
     marks = [_mark(new_id())]
     assert remove_integration(connection, found) == 0
 
     note_poll(connection, found, read_now(connection))
     with (
         mock.patch("connectors.service.event_handler.list_integrations", return_value=[found]),
-        mock.patch("connectors.service.event_handler.marks_of", return_value=marks),
+        mock.patch("connectors.service.event_handler.marks_for_event", return_value=marks),
         mock.patch.object(marker, "_decode", return_value=("kind", {})),
         pytest.raises(Retry, match="removed"),
     ):

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from connectors.producer import OutRecord
-from connectors.service.decision_handler import Decider
+from connectors.service.decision_handler import DecisionHandler
 from connectors.store.integrations import insert_integration, read_integration
 from connectors.store.warnings import SyncWarning, list_warnings, raise_warning
 from runtime.postgres import Connection, connect
@@ -58,8 +58,8 @@ def topic() -> Topic:
 
 
 @pytest.fixture
-def decider(fresh_settings: Settings, topic: Topic, connection: Connection) -> Iterator[Decider]:
-    found = Decider(fresh_settings, topic.send, threading.Event(), threading.Event())
+def decider(fresh_settings: Settings, topic: Topic, connection: Connection) -> Iterator[DecisionHandler]:
+    found = DecisionHandler(fresh_settings, topic.send, threading.Event(), threading.Event())
     yield found
     found.close()
 
@@ -108,7 +108,7 @@ def _chosen(connection: Connection) -> dict[str, tuple[str | None, str | None]]:
 
 
 def test_many_at_once_and_the_same_record_again(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     warnings = [_raise(connection, new_id()) for _ in range(3)]
     message = _message(warnings)
@@ -123,7 +123,7 @@ def test_many_at_once_and_the_same_record_again(
 
 
 def test_what_has_changed_since_it_was_seen_is_left(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     interaction, steady = new_id(), _raise(connection, new_id())
     seen = _raise(connection, interaction)
@@ -134,7 +134,9 @@ def test_what_has_changed_since_it_was_seen_is_left(
     assert _chosen(connection)[seen.id] == (None, None)
 
 
-def test_another_organization_decides_nothing(connection: Connection, decider: Decider, topic: Topic) -> None:
+def test_another_organization_decides_nothing(
+    connection: Connection, decider: DecisionHandler, topic: Topic
+) -> None:
     warning = _raise(connection, new_id())
     decider([_message([warning], organization=new_id())])
     assert not topic.told
@@ -162,7 +164,7 @@ _BAD_HEADERS: dict[str, bytes | None] = {
 
 @pytest.mark.parametrize("what", _NO_DECISIONS)
 def test_a_value_that_is_no_decision_holds_up_nobody(
-    connection: Connection, decider: Decider, topic: Topic, what: str
+    connection: Connection, decider: DecisionHandler, topic: Topic, what: str
 ) -> None:
     warning = _raise(connection, new_id())
     headers, value = _message([warning])
@@ -171,7 +173,7 @@ def test_a_value_that_is_no_decision_holds_up_nobody(
 
 
 def test_headers_that_are_of_no_decision_hold_up_nobody(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     warning = _raise(connection, new_id())
     headers, value = _message([warning])
@@ -182,7 +184,7 @@ def test_headers_that_are_of_no_decision_hold_up_nobody(
 
 
 def test_a_conflict_that_still_stands_is_the_one_that_was_seen(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     """Another field of it is decided, and the merge raises this one again."""
     interaction = new_id()
@@ -194,7 +196,7 @@ def test_a_conflict_that_still_stands_is_the_one_that_was_seen(
 
 
 def test_a_retry_that_came_to_nothing_is_forgotten(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     interaction = new_id()
     seen = _raise(connection, interaction, kind="failed")
@@ -210,7 +212,7 @@ def test_a_retry_that_came_to_nothing_is_forgotten(
 
 
 def test_what_is_dismissed_is_closed_and_may_be_dismissed_again(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     warning = _raise(connection, new_id(), kind="failed")
     message = _message([warning], resolution="dismissed")
@@ -219,7 +221,9 @@ def test_what_is_dismissed_is_closed_and_may_be_dismissed_again(
     assert not list_warnings(connection)
 
 
-def test_it_is_told_once_the_broker_is_back(connection: Connection, decider: Decider, topic: Topic) -> None:
+def test_it_is_told_once_the_broker_is_back(
+    connection: Connection, decider: DecisionHandler, topic: Topic
+) -> None:
     warning = _raise(connection, new_id())
     topic.refusals = 1
     decider([_message([warning])])
@@ -227,7 +231,7 @@ def test_it_is_told_once_the_broker_is_back(connection: Connection, decider: Dec
 
 
 def test_a_removal_is_answered_again_and_only_in_its_own_organization(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     headers, _ = _message([])
     removal = ({**headers, "ce_type": REMOVE.encode()}, b'{"integrationId": "board"}')
@@ -243,7 +247,7 @@ def test_a_removal_is_answered_again_and_only_in_its_own_organization(
 
 
 def test_a_change_that_was_not_sealed_for_the_integration_is_refused(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     headers, _ = _message([])
     value = {"integrationId": "board", "keyId": "k1", "content": "AAAA"}

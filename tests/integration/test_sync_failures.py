@@ -13,9 +13,8 @@ from connectors.sdk.http_errors import Throttled
 from connectors.store.integrations import insert_integration, read_integration, set_health, set_state
 from connectors.store.ledger import LocalMark, mark_local, retry_units
 from connectors.store.warnings import list_warnings
-from connectors.sync import failure_policy as trouble
-from connectors.sync import worker
-from connectors.sync.circuit_breaker import Breaker
+from connectors.sync import failure_policy, worker
+from connectors.sync.circuit_breaker import CircuitBreaker
 from connectors.sync.policy import Policy
 from connectors.sync.session import Session
 from connectors.sync.worker import Worker
@@ -69,7 +68,7 @@ class Failing:
             now=lambda: self.now,
             announce=lambda kind, *_: self.announced.append(kind),
         )
-        self.breaker = Breaker(lambda: self.now)
+        self.breaker = CircuitBreaker(lambda: self.now)
         self.worker = Worker(self.session, connection, "me", self.breaker)
 
         def fail(*_: object) -> None:
@@ -151,7 +150,7 @@ def test_a_failure_of_the_error_handling_reaches_no_other_item(
     def overflow(*_: object) -> None:
         raise OverflowError("days=115740740; must have magnitude <= 999999999")
 
-    monkeypatch.setattr(trouble, "pause_before", overflow)
+    monkeypatch.setattr(failure_policy, "pause_before", overflow)
     identities = [failing.mark() for _ in range(3)]
     assert failing.worker.work() == 3
     for identity in identities:
@@ -165,7 +164,7 @@ def test_an_outage_of_any_length_is_borne(failing: Failing) -> None:
     identity = failing.mark()
     failing.connection.execute("UPDATE sync_ledger SET attempts = 2000")
     for _ in range(5):
-        failing.breaker.failed()
+        failing.breaker.record_failure()
     failing.now += timedelta(hours=1)
     assert failing.worker.work() == 1
     row = failing.row(identity)

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from connectors.service.command_sender import record_of
-from connectors.sync.inbound_commands import PulledCommand
+from connectors.service.command_sender import command_record
+from connectors.sync.inbound_commands import InboundCommand
 from domain.decision import Decision
 from runtime.postgres import Connection
 from schemas.command import Record
@@ -104,9 +104,9 @@ class Desk:
 
         if self.kafka_down:
             raise Retry("the broker is down")
-        batch: list[PulledCommand] = list(commands)
+        batch: list[InboundCommand] = list(commands)
         self.pulled += len(batch)
-        self.queue.extend(record_of(command, self._clock()) for command in batch)
+        self.queue.extend(command_record(command, self._clock()) for command in batch)
 
     def apply(self) -> list[Decision]:
         """Carry out what is on its way."""

@@ -15,12 +15,12 @@ from connectors.store.interactions import Subject, read_subject
 from connectors.store.ledger import mark_local
 from connectors.store.mappings import mapping_of
 from connectors.store.warnings import list_warnings
-from connectors.sync.change_marks import marks_of
-from connectors.sync.circuit_breaker import Breaker
+from connectors.sync.change_marks import marks_for_event
+from connectors.sync.circuit_breaker import CircuitBreaker
 from connectors.sync.policy import Policy
 from connectors.sync.poller import poll
 from connectors.sync.reconciler import reconcile
-from connectors.sync.record_changes import take_in
+from connectors.sync.record_changes import record_changes
 from connectors.sync.resolution import resolve
 from connectors.sync.session import Session
 from connectors.sync.worker import Worker
@@ -50,7 +50,7 @@ class Side:
 
     board: Board
     session: Session
-    breaker: Breaker
+    breaker: CircuitBreaker
     runs: int = 0
     armed: str | None = None
     #: (interaction, field) → values that people at this provider set.
@@ -95,7 +95,7 @@ class History:
             on_remote_delete=self.chance.choice(["cancel", "keep"]),
             most_deletions=1000,
         )
-        side = Side(board=board, session=None, breaker=Breaker(self.now))  # type: ignore[arg-type]
+        side = Side(board=board, session=None, breaker=CircuitBreaker(self.now))  # type: ignore[arg-type]
         side.session = Session(
             integration=integration,
             declaration=declaration,
@@ -104,7 +104,7 @@ class History:
             send=self.desk.send,
             now=self.now,
             announce=_tell,
-            reach=lambda point: self._reach(side, point),
+            crash_point=lambda point: self._reach(side, point),
         )
         return side
 
@@ -229,7 +229,7 @@ class History:
 
     def _interaction(self, side: Side, thing: Thing) -> str:
         if thing.marker is not None:
-            return side.session.interaction_of(thing.marker) or thing.id
+            return side.session.interaction_id_of(thing.marker) or thing.id
         return thing.id
 
     def appear_there(self) -> None:
@@ -280,7 +280,7 @@ class History:
             mark
             for kind, payload in events
             if "changedFields" in payload
-            for mark in marks_of(kind, payload, integrations)
+            for mark in marks_for_event(kind, payload, integrations)
         ]
         with self.connection.transaction():
             mark_local(self.connection, marks, self.time)
@@ -301,7 +301,7 @@ class History:
 
     def _take(self, side: Side, change: RemoteChange) -> None:
         with self.connection.transaction():
-            take_in(side.session, self.connection, [change])
+            record_changes(side.session, self.connection, [change])
 
     def work(self) -> None:
         side = self.chance.choice(self.sides)

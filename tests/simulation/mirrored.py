@@ -16,9 +16,9 @@ from connectors.store.ledger import mark_local
 from connectors.store.mappings import Mapping, mapping_of
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import SyncWarning, list_warnings
-from connectors.sync.change_marks import marks_of
-from connectors.sync.circuit_breaker import Breaker
-from connectors.sync.initial_plan import Plan, apply_plan, make_plan
+from connectors.sync.change_marks import marks_for_event
+from connectors.sync.circuit_breaker import CircuitBreaker
+from connectors.sync.initial_plan import InitialPlan, apply_plan, make_plan
 from connectors.sync.policy import Policy
 from connectors.sync.poller import poll
 from connectors.sync.session import Session
@@ -56,7 +56,7 @@ class Mirrored:
             send=self.desk.send,
             now=self.now,
         )
-        self.breaker = Breaker(self.now)
+        self.breaker = CircuitBreaker(self.now)
         self.runs = 0
 
     def now(self) -> datetime:
@@ -86,7 +86,7 @@ class Mirrored:
                 mark
                 for kind, payload in events
                 if "changedFields" in payload
-                for mark in marks_of(kind, payload, [self.session.integration])
+                for mark in marks_for_event(kind, payload, [self.session.integration])
             ]
             with self.connection.transaction():
                 mark_local(self.connection, marks, self.time)
@@ -103,7 +103,7 @@ class Mirrored:
             if self.state()[0] != "active" or not worker.work(most=1):
                 return
 
-    def remove_and_add_again(self) -> Plan:
+    def remove_and_add_again(self) -> InitialPlan:
         """Remove the integration, add it under a new id, and confirm its plan."""
         former = self.session.integration
         assert remove_integration(self.connection, former) is not None

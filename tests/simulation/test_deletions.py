@@ -8,7 +8,7 @@ import pytest
 
 from connectors.sync.initial_plan import apply_plan, make_plan
 from connectors.sync.poller import poll
-from connectors.sync.reconciler import look_at_everything
+from connectors.sync.reconciler import relist_provider
 from connectors.sync.resolution import resolve
 from connectors.sync.restoration import find_restorable, restore
 from runtime.postgres import Connection
@@ -124,7 +124,7 @@ def test_only_live_mirrors_count_for_the_guard(servers: Servers) -> None:
         world.settle()
     world.time += timedelta(hours=7)
     for _ in range(2):
-        assert look_at_everything(world.session, world.connection).taken is not None
+        assert relist_provider(world.session, world.connection).taken is not None
     assert world.state()[0] == "active"
     assert world.statuses(calls) == {"canceled": 15, "planned": 1}
 
@@ -147,7 +147,7 @@ def test_a_look_at_everything_finds_what_no_cursor_tells(servers: Servers) -> No
     world.erase(calls[0], told=False)
     world.settle()
     assert world.statuses(calls) == {"planned": 3}, "nothing told of it"
-    look_at_everything(world.session, world.connection)
+    relist_provider(world.session, world.connection)
     world.settle()
     assert world.statuses(calls) == {"canceled": 1, "planned": 2}
     assert [warning.interaction_id for warning in world.warnings("detached")] == [calls[0]]
@@ -184,7 +184,7 @@ def test_an_object_made_during_a_listing_is_not_missing(servers: Servers) -> Non
     assert row is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("connectors.sync.poller.Listing.begin", lambda _: _listing(row[0]))
-        taken = look_at_everything(world.session, world.connection).taken
+        taken = relist_provider(world.session, world.connection).taken
     assert taken is not None
     assert later[0] not in taken.marked
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from connectors.service.fair_share import SLOW_SECONDS, Turns
+from connectors.service.fair_share import SLOW_SECONDS, FairShare
 
 
 class Clock:
@@ -29,20 +29,20 @@ def _elsewhere(call: Callable[[], Any]) -> Any:
 class Hands:
     """Threads that are in a turn until they are told to leave it."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, share: FairShare) -> None:
+        self._share = share
         self._letting_go: list[threading.Event] = []
 
-    def enter(self, integration: str) -> bool:
+    def acquire(self, integration: str) -> bool:
         entered, go = threading.Event(), threading.Event()
         answers: list[bool] = []
 
         def run() -> None:
-            answers.append(self._turns.enter(integration))
+            answers.append(self._share.acquire(integration))
             entered.set()
             if answers[0]:
                 go.wait()
-                self._turns.leave(worked=True)
+                self._share.release(worked=True)
 
         threading.Thread(target=run, daemon=True).start()
         entered.wait()
@@ -55,77 +55,77 @@ class Hands:
             go.set()
 
 
-def _prove(turns: Turns, integration: str) -> None:
-    assert turns.enter(integration)
-    turns.leave(worked=True)
+def _prove(share: FairShare, integration: str) -> None:
+    assert share.acquire(integration)
+    share.release(worked=True)
 
 
 def test_hostile_integrations_never_take_all_threads() -> None:
     clock = Clock()
-    turns = Turns(4, 2, clock)
-    hands = Hands(turns)
+    share = FairShare(4, 2, clock)
+    hands = Hands(share)
     for number in range(3):
-        assert hands.enter(f"hostile-{number}")
-        assert not hands.enter(f"hostile-{number}"), "one thread each, as long as they have not answered"
+        assert hands.acquire(f"hostile-{number}")
+        assert not hands.acquire(f"hostile-{number}"), "one thread each, as long as they have not answered"
     clock.time += SLOW_SECONDS
-    taken = sum(hands.enter(f"hostile-{number}") for number in range(3, 30))
+    taken = sum(hands.acquire(f"hostile-{number}") for number in range(3, 30))
     assert taken > 0, "nothing is known of the next ones"
     clock.time += SLOW_SECONDS
-    _prove(turns, "healthy")
-    assert hands.enter("healthy")
-    assert hands.enter("healthy"), "one that answers soon may have two"
-    assert not hands.enter("healthy")
+    _prove(share, "healthy")
+    assert hands.acquire("healthy")
+    assert hands.acquire("healthy"), "one that answers soon may have two"
+    assert not hands.acquire("healthy")
     hands.let_go()
 
 
 def test_slow_ones_share_a_part_of_the_threads() -> None:
     clock = Clock()
-    turns = Turns(2, 2, clock)
+    share = FairShare(2, 2, clock)
     for number in range(8):
-        assert turns.enter(f"slow-{number}")
+        assert share.acquire(f"slow-{number}")
         clock.time += SLOW_SECONDS
-        turns.leave(worked=True)
-    hands = Hands(turns)
-    admitted = [number for number in range(8) if hands.enter(f"slow-{number}")]
-    assert len(admitted) == (turns.regular + turns.standby) // 2
+        share.release(worked=True)
+    hands = Hands(share)
+    admitted = [number for number in range(8) if hands.acquire(f"slow-{number}")]
+    assert len(admitted) == (share.regular + share.standby) // 2
     hands.let_go()
 
 
 def test_slowness_is_forgotten() -> None:
     clock = Clock()
-    turns = Turns(4, 2, clock)
-    assert turns.enter("a")
+    share = FairShare(4, 2, clock)
+    assert share.acquire("a")
     clock.time += SLOW_SECONDS
-    turns.leave(worked=True)
-    hands = Hands(turns)
+    share.release(worked=True)
+    hands = Hands(share)
     clock.time += 61
-    _prove(turns, "a")
-    assert hands.enter("a")
-    assert hands.enter("a")
+    _prove(share, "a")
+    assert hands.acquire("a")
+    assert hands.acquire("a")
     hands.let_go()
 
 
 def test_standby_threads_are_asked_for_when_all_others_are_taken() -> None:
-    turns = Turns(2, 1)
-    hands = Hands(turns)
-    assert hands.enter("a")
-    assert not turns.pressed
-    assert hands.enter("b")
-    assert turns.pressed
+    share = FairShare(2, 1)
+    hands = Hands(share)
+    assert hands.acquire("a")
+    assert not share.saturated
+    assert hands.acquire("b")
+    assert share.saturated
     hands.let_go()
 
 
 def test_the_longest_turn_counts_from_its_last_piece() -> None:
     clock = Clock()
-    turns = Turns(2, 1, clock)
-    assert turns.longest() is None
-    assert turns.enter("a")
+    share = FairShare(2, 1, clock)
+    assert share.longest_running() is None
+    assert share.acquire("a")
     clock.time += 100
-    assert turns.longest() == ("a", 100)
-    turns.beat()
-    assert turns.longest() == ("a", 0)
+    assert share.longest_running() == ("a", 100)
+    share.heartbeat()
+    assert share.longest_running() == ("a", 0)
     clock.time += 5
-    turns.forgive()
-    assert turns.longest() == ("a", 0)
-    turns.leave(worked=False)
-    assert _elsewhere(turns.longest) is None
+    share.reset_clocks()
+    assert share.longest_running() == ("a", 0)
+    share.release(worked=False)
+    assert _elsewhere(share.longest_running) is None

@@ -37,8 +37,8 @@ def merged(
     remote: Any,
     *,
     changed_at: datetime | None = LATER,
-    decided: dict[str, Side] | None = None,
-    entry: dict[str, Any] | None = None,
+    resolutions: dict[str, Side] | None = None,
+    refused: dict[str, Any] | None = None,
 ) -> Merge:
     name = mirrored.name
     return merge(
@@ -46,8 +46,8 @@ def merged(
         {name: Agreed(*base)} if base is not None else {},
         LocalSide(values={name: local}, as_of={name: NOW}),
         RemoteSide(values={name: remote}, changed_at=changed_at),
-        decided=decided,
-        entry=entry,
+        resolutions=resolutions,
+        refused=refused,
     )
 
 
@@ -73,8 +73,8 @@ def test_both_changed_is_a_conflict_for_a_person() -> None:
     assert [(one.name, one.local, one.remote) for one in result.conflicts] == [("title", "b", "c")]
     assert not result.push
     assert not result.pull
-    assert merged(TITLE, ("a", "a"), "b", "c", decided={"title": "local"}).push == {"title": "b"}
-    assert merged(TITLE, ("a", "a"), "b", "c", decided={"title": "remote"}).pull == {
+    assert merged(TITLE, ("a", "a"), "b", "c", resolutions={"title": "local"}).push == {"title": "b"}
+    assert merged(TITLE, ("a", "a"), "b", "c", resolutions={"title": "remote"}).pull == {
         "title": Agreed("c", "c")
     }
 
@@ -105,11 +105,11 @@ def test_the_finer_value_stays() -> None:
 
 
 def test_a_refused_value_stays_in_dispute_until_it_changes() -> None:
-    assert merged(TITLE, ("a", "a"), "a", "x", entry={"title": "x"}).conflicts
-    assert merged(TITLE, ("a", "a"), "a", "y", entry={"title": "x"}).pull
-    assert merged(TITLE, ("a", "a"), "a", "x", entry={"title": "x"}, decided={"title": "local"}).push == {
-        "title": "a"
-    }
+    assert merged(TITLE, ("a", "a"), "a", "x", refused={"title": "x"}).conflicts
+    assert merged(TITLE, ("a", "a"), "a", "y", refused={"title": "x"}).pull
+    assert merged(
+        TITLE, ("a", "a"), "a", "x", refused={"title": "x"}, resolutions={"title": "local"}
+    ).push == {"title": "a"}
 
 
 def test_a_field_that_only_goes_out_is_never_read() -> None:
@@ -121,13 +121,15 @@ def test_a_field_that_only_goes_out_is_never_read() -> None:
     assert merged(inwards, ("a", "a"), "c", "b").pull
 
 
-def _unreadable(base: tuple[Any, Any] | None, local: Any, decided: dict[str, Side] | None = None) -> Merge:
+def _unreadable(
+    base: tuple[Any, Any] | None, local: Any, resolutions: dict[str, Side] | None = None
+) -> Merge:
     return merge(
         [TITLE],
         {"title": Agreed(*base)} if base is not None else {},
         LocalSide(values={"title": local}, as_of={}),
         RemoteSide(values={}, changed_at=LATER),
-        decided=decided,
+        resolutions=resolutions,
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from connectors.service import health as role_health
 from connectors.service import webhook_app
-from connectors.service.fair_share import Turns
+from connectors.service.fair_share import FairShare
 from connectors.service.health import RoleHealth
 from connectors.service.process import ConnectorsService
 from connectors.service.webhook_app import WebhookApp
@@ -27,16 +27,16 @@ class Address:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        self.turns = Turns(2, 1, clock=lambda: self.now)
-        self.health = RoleHealth(Settings(), ConnectorSettings(), (self.turns,), clock=lambda: self.now)
+        self.share = FairShare(2, 1, clock=lambda: self.now)
+        self.health = RoleHealth(Settings(), ConnectorSettings(), (self.share,), clock=lambda: self.now)
         self.look(monkeypatch)
         self.health.ready = True
         declaration = SimpleNamespace(features={"webhooks"})
         entry = SimpleNamespace(
-            takes_in=True, opened=SimpleNamespace(session=SimpleNamespace(declaration=declaration))
+            enabled=True, opened=SimpleNamespace(session=SimpleNamespace(declaration=declaration))
         )
-        book: Any = SimpleNamespace(get=lambda name: entry if name == "board-1" else None)
-        self.app = WebhookApp(Settings(), book, None, lambda: None, self.health)
+        registry: Any = SimpleNamespace(get=lambda name: entry if name == "board-1" else None)
+        self.app = WebhookApp(Settings(), registry, None, lambda: None, self.health)
 
     def look(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(role_health, "sync_stalls", lambda *_: [])
@@ -83,7 +83,7 @@ def test_a_role_that_works_is_healthy(address: Address) -> None:
 def test_a_thread_beyond_every_deadline_makes_the_role_unhealthy(
     address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert address.turns.enter("board-1")
+    assert address.share.acquire("board-1")
     while address.now < 3600:
         address.now += 10
         address.look(monkeypatch)
@@ -94,7 +94,7 @@ def test_a_thread_beyond_every_deadline_makes_the_role_unhealthy(
 
 
 def test_a_database_that_does_not_answer_is_no_reason_for_a_restart(address: Address) -> None:
-    assert address.turns.enter("board-1")
+    assert address.share.acquire("board-1")
     address.now = 3600.0
     assert address.request("/healthz")[0] == 200
     status, _, answer = address.request("/readyz")
