@@ -1,4 +1,4 @@
-"""From an event to marks: which integrations have something to look at. Pure."""
+"""Derive change marks from an event: the integrations whose mirror may be out of date. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from connectors.store.integrations import Integration
 from connectors.store.ledger import LocalMark
 from schemas import events
 
-#: Events after which a mirror may be out of date; `due` and `overdue` change nothing that is mirrored.
+#: Events that can make a mirror stale; `due` and `overdue` change no mirrored field.
 MIRRORED_EVENTS: Final = frozenset(
     {
         events.CREATED,
@@ -26,8 +26,9 @@ MIRRORED_EVENTS: Final = frozenset(
 def marks_for_event(
     event_type: str, payload: Mapping[str, Any], integrations: Iterable[Integration]
 ) -> list[LocalMark]:
-    """The marks that an event makes: one for each integration of its tenant and organization, but not for
-    the one that the change came from (law 5: a change goes round once).
+    """Change marks for an event, one per enabled integration of its tenant and organization.
+
+    The integration that the change came from is left out (invariant: a change makes one round trip).
 
     :param payload: ``schemas.events.InteractionEvent`` as a dict.
     """

@@ -1,7 +1,7 @@
-"""From the provider to here: its changes become commands, and their fate becomes what is agreed.
+"""Inbound sync: turn the provider's changes into commands, and their results into agreed values.
 
-Commands are on disk before they are sent, and stay there until the command log knows them. While they
-do, the unit waits: a push now could bring an old value back over a change that is on its way.
+Commands are stored in the ledger before they are sent, until the command log has their results. Meanwhile the
+item does not push: a push could overwrite an in-flight change with the old value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from connectors.sync.adoption import adopt, owner_of
 from connectors.sync.context import SyncContext
 from connectors.sync.inbound_commands import InboundCommand, Origin, change_commands, create_command
 from connectors.sync.mass_change_guard import admit_deletion
-from connectors.sync.merge import GUARDED
+from connectors.sync.merge import LAST_WRITE_WINS
 from connectors.sync.missing import confirm_gone
 from connectors.sync.values import Agreed, Base, base_from_json, base_to_json, canonical_hash, to_json
 from schemas.errors import Reject
@@ -30,10 +30,11 @@ _SHORTEST: Final = timedelta(milliseconds=50)
 _LONGEST: Final = timedelta(seconds=2)
 
 
-def settle(context: SyncContext) -> timedelta | None:
-    """Take up commands of an earlier run: how long to wait for outcomes, ``None`` when all are known.
+def resolve_pending(context: SyncContext) -> timedelta | None:
+    """Resolve the pending commands of an earlier run.
 
-    :raises Reject: an import was refused by the rules; its warning says why.
+    :return: time to wait for missing results; ``None`` once all are known.
+    :raises Reject: the domain rules refused an import; its warning says why.
     """
     session, item = context.session, context.item
     pending = item.pending or {}
@@ -47,11 +48,11 @@ def settle(context: SyncContext) -> timedelta | None:
             _send(context, pending, commands, again=True)
             return _SHORTEST
         return min(_LONGEST, max(_SHORTEST, age / 2))
-    _take_fates(context, commands, fates, base_from_json(pending["values"]))
+    _apply_results(context, commands, fates, base_from_json(pending["values"]))
     return None
 
 
-def _take_fates(
+def _apply_results(
     context: SyncContext, commands: list[InboundCommand], fates: Mapping[str, CommandFate], values: Base
 ) -> None:
     item = context.item
@@ -75,7 +76,7 @@ def _take_fates(
             for name, code in refused.items():
                 _note_refusal(context, subject, name, values[name], code)
     if imports and refused:
-        raise Reject("import_refused", f"the rules refuse this object: {', '.join(set(refused.values()))}")
+        raise Reject("import_refused", f"this object cannot be imported: {', '.join(set(refused.values()))}")
     context.announce_mapping_changed()
 
 
@@ -85,7 +86,7 @@ def _note_refusal(context: SyncContext, subject: Subject, name: str, agreed: Agr
         about(
             context.item,
             "refused",
-            f"the provider's value was refused here: {code}",
+            f"the provider's value was rejected: {code}",
             entity_id=subject.entity_id,
             field=name,
             local_value=to_json(subject.values[name]),
@@ -102,11 +103,11 @@ def pull(
     pulled: Mapping[str, Agreed],
     remote: RemoteObject,
 ) -> None:
-    """Send the provider's changes as commands; on return Kafka has them."""
+    """Send the provider's changes as commands; Kafka has acknowledged them on return."""
     commands = change_commands(
         _origin(context, subject.entity_id, remote),
         subject.values["status"],
-        {name: subject.as_of[name] for name in GUARDED},
+        {name: subject.as_of[name] for name in LAST_WRITE_WINS},
         pulled,
         changed_at=context.changed_at(remote),
         now=context.session.now(),
@@ -119,25 +120,25 @@ def pull(
 
 
 def import_object(context: SyncContext, mapping: MappingRow) -> None:
-    """Make an interaction of an object that appeared at the provider, or find that it is ours."""
+    """Import an object that appeared at the provider, unless it turns out to be our own mirror."""
     session, item, connection = context.session, context.item, context.connection
     remote = session.provider.read(mapping.external_id)
     if isinstance(remote, Gone):
         remote = confirm_gone(context, mapping, remote)
     moved = _moved_mirror(context, remote)
     with context.leased_transaction():
-        still = mapping_of(connection, item.integration_id, item.interaction_id)
-        mine = still is not None and still.base is None and still.external_id == mapping.external_id
-        if mine:
+        current = mapping_of(connection, item.integration_id, item.interaction_id)
+        awaiting = current is not None and current.base is None and current.external_id == mapping.external_id
+        if awaiting:
             delete_mapping(connection, item.integration_id, item.interaction_id)
-        if isinstance(remote, Gone) or not mine or _is_ours(context, remote) or moved:
-            # Gone again, or an object that another run of ours has made, or one that was moved here.
+        if isinstance(remote, Gone) or not awaiting or _is_ours(context, remote) or moved:
+            # Deleted meanwhile, created by an earlier run, or moved here.
             drop_other(connection, item.integration_id, item.interaction_id)
             return
         await_import(connection, mapping)
         entity_id = session.policy.entity_id
         if entity_id is None:
-            raise Reject("no_customer", "the policy names no customer for objects that appear")
+            raise Reject("no_customer", "the policy has no entity_id, so new objects have no customer")
         incoming = {
             mirrored.name: remote.values.get(mirrored.name)
             for mirrored in session.declaration.fields
@@ -158,7 +159,7 @@ def import_object(context: SyncContext, mapping: MappingRow) -> None:
 
 
 def _moved_mirror(context: SyncContext, remote: RemoteObject | Gone) -> bool:
-    """Report whether the object is a mirror that is not at its old place any more; its own item links it."""
+    """Report whether the object is a mirror that left its old place; the item of that mirror adopts it."""
     session = context.session
     if isinstance(remote, Gone) or remote.marker is None:
         return False
@@ -175,9 +176,9 @@ def _is_ours(context: SyncContext, remote: RemoteObject) -> bool:
 
 
 def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Gone) -> None:
-    """End the mirror of an object that was deleted for good; the interaction's history stays.
+    """Detach the mirror of an object that was permanently deleted; the interaction's history stays.
 
-    :raises MassChange: the guard holds the deletion back.
+    :raises MassChange: the mass-change guard holds the deletion back.
     """
     session, item = context.session, context.item
     commands: list[InboundCommand] = []
@@ -202,8 +203,8 @@ def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Go
             about(
                 item,
                 "detached",
-                f"{gone.elsewhere or 'the object was deleted at the provider'}; retry makes a new one,"
-                " and an object that comes back is linked again",
+                f"{gone.elsewhere or 'the object was deleted at the provider'}. Retry creates a new"
+                " one; if the object comes back, it is mirrored again",
                 entity_id=subject.entity_id,
                 external_id=mapping.external_id,
             ),
@@ -216,7 +217,7 @@ def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Go
 
 
 def reopen(context: SyncContext, mapping: MappingRow, subject: Subject) -> None:
-    """Take back the cancellation that :func:`detach` sent: a person wants the interaction and its mirror."""
+    """Undo the cancellation that :func:`detach` sent, because a person wants the mirror back."""
     session = context.session
     pulled = {"status": Agreed("planned", None)}
     commands = change_commands(
@@ -236,7 +237,7 @@ def reopen(context: SyncContext, mapping: MappingRow, subject: Subject) -> None:
 
 
 def canceled_by_detaching(mapping: MappingRow, subject: Subject) -> bool:
-    """Report whether the interaction is canceled because its object was deleted, and for no other reason."""
+    """Report whether the deletion of its object is the only reason why the interaction is canceled."""
     agreed = base_from_json(mapping.base or {}).get("status")
     return subject.values["status"] == "canceled" and agreed == Agreed("canceled", None)
 

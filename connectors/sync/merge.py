@@ -1,9 +1,8 @@
-"""The three-way merge of one interaction and its mirror, field by field. Pure.
+"""Three-way merge of one interaction and its mirror, field by field. Pure.
 
-Against what both sides held when they last agreed, a field changed here, there, on both sides or on
-none. One side's change travels. Both sides' changes of ``status``, ``scheduled_at`` and ``occurred_at``
-are settled by the later source timestamp; of any other field they are a conflict, which holds that field
-still until a person decides, and no other (spec "Conflict policy").
+The base is the pair of values on which both sides last agreed. A change on one side is copied to the other.
+When both sides changed, last write wins for ``status``, ``scheduled_at`` and ``occurred_at``. Any other
+field becomes a conflict: that field alone is frozen until a person resolves it (spec "Conflict policy").
 """
 
 from __future__ import annotations
@@ -15,15 +14,16 @@ from typing import Any, Final, Literal
 
 from connectors.sdk.declaration import MirroredField
 from connectors.sync.values import Agreed
+from domain.merge import GUARDED
 
-#: The fields under last-write-wins.
-GUARDED: Final = frozenset({"status", "scheduled_at", "occurred_at"})
+#: Fields that the later source timestamp wins.
+LAST_WRITE_WINS: Final = frozenset(GUARDED)
 Side = Literal["local", "remote"]
 
 
 @dataclass(frozen=True, slots=True)
 class FieldConflict:
-    """Both sides changed a field and no rule decides."""
+    """Field that changed on both sides and that no rule decides."""
 
     name: str
     local: Any
@@ -32,14 +32,14 @@ class FieldConflict:
 
 @dataclass(slots=True)
 class Merge:
-    """What a merge comes to.
+    """Result of a merge.
 
-    :ivar push: local values that the provider must get.
-    :ivar pull: field → what to agree on once the command is carried out: the new local value, and the
-        remote one it came from.
-    :ivar agreed: fields on which both sides agree already, as they are now.
-    :ivar conflicts: fields to hold still.
-    :ivar unreadable: fields whose remote values cannot be read; held still unless the local value is new.
+    :ivar push: local values to write to the provider.
+    :ivar pull: field → pair that becomes the base once the command is applied: the new local value and the
+        remote value it came from.
+    :ivar agreed: fields on which both sides already agree, with their current values.
+    :ivar conflicts: fields to freeze.
+    :ivar unreadable: fields whose remote value is unreadable; frozen unless the local value has changed.
     """
 
     push: dict[str, Any] = field(default_factory=dict)
@@ -51,10 +51,10 @@ class Merge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteSide:
-    """The mirror as it is.
+    """Current state of the mirror.
 
-    :param values: a field that is missing holds a value that cannot be read.
-    :param changed_at: when it was last changed, by the provider's clock; ``None`` when unknown.
+    :param values: a missing field has an unreadable value.
+    :param changed_at: time of the last change on the provider's clock; ``None`` if unknown.
     """
 
     values: Mapping[str, Any]
@@ -63,9 +63,9 @@ class RemoteSide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSide:
-    """The interaction as it is.
+    """Current state of the interaction.
 
-    :param as_of: source timestamps of the guarded fields.
+    :param as_of: source timestamps of the last-write-wins fields.
     """
 
     values: Mapping[str, Any]
@@ -81,11 +81,11 @@ def merge(
     resolutions: Mapping[str, Side] | None = None,
     refused: Mapping[str, Any] | None = None,
 ) -> Merge:
-    """What must travel where; nothing is lost and nothing travels twice.
+    """Merge both sides against the base. No change is lost, and none is copied twice.
 
-    :param base: what was agreed; a field without an entry was never agreed on, and the local value holds.
-    :param resolutions: what a person chose for fields in conflict.
-    :param refused: remote values that the rules refused: they stay a conflict while they stay the same.
+    :param base: last agreed values. For a field without a base the local value wins.
+    :param resolutions: side chosen by a person for a field in conflict.
+    :param refused: remote values that the domain rules rejected; a conflict while they are unchanged.
     """
     result = Merge()
     for mirrored in fields:
@@ -130,12 +130,12 @@ def _merge_field(
         result.conflicts.append(FieldConflict(name, here, there))
     elif not changed_there:
         if known is not None and mirrored.coarse(known.local) == coarse:
-            # Only what the provider cannot hold has changed, or nothing at all.
+            # Nothing changed except detail that the provider cannot store.
             result.agreed[name] = Agreed(here, there)
         else:
             result.push[name] = here
     elif not changed_here and pulled.local == here:
-        result.agreed[name] = pulled  # only what the provider cannot hold has changed
+        result.agreed[name] = pulled  # only detail that the provider cannot store has changed
     elif not changed_here:
         result.pull[name] = pulled
     else:
@@ -154,7 +154,7 @@ def _take(result: Merge, name: str, side: Side, here: Any, pulled: Agreed) -> No
 
 
 def _by_rule(name: str, local: LocalSide, remote: RemoteSide) -> Side | None:
-    if name not in GUARDED:
+    if name not in LAST_WRITE_WINS:
         return None
     if remote.changed_at is None:
         return "local"

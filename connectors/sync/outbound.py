@@ -1,7 +1,7 @@
-"""From here to the provider: make, change, archive and restore the mirror.
+"""Outbound sync: create, update, archive and restore the mirror at the provider.
 
-Every write is noted before it is made. After a crash or a lost answer the note tells our own write from
-somebody else's change, and the marker tells an object that was made from one that was not.
+An echo is recorded before every write. After a crash or a lost response it identifies our own write among
+foreign changes, and the marker shows if an object was created.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from connectors.sync.missing import confirm_gone
 from connectors.sync.values import Agreed, Base
 from schemas.errors import Conflict, NeedsAuth, Reject, Skip, Stop
 
-_SURELY_NOT_DONE = (Reject, NeedsAuth, Conflict, Stop)
+#: After one of these the provider certainly has not applied the write.
+_NOT_APPLIED = (Reject, NeedsAuth, Conflict, Stop)
 
 
 def create(context: SyncContext, subject: Subject) -> None:
-    """Make the mirror of an interaction that has none; the intent is on disk before the call."""
+    """Create the mirror of an interaction; the intent is committed before the provider is called."""
     session, item, connection = context.session, context.item, context.connection
     marker = session.marker(item.interaction_id)
     values = _outgoing(context, subject)
@@ -36,13 +37,13 @@ def create(context: SyncContext, subject: Subject) -> None:
         made = session.provider.create(
             Intent(interaction_id=item.interaction_id, marker=marker, values=values)
         )
-    except _SURELY_NOT_DONE:
+    except _NOT_APPLIED:
         with context.leased_transaction():
             set_intent(connection, item, None)
             consume_echoes(connection, [echo], session.now())
         raise
     except Skip as reason:
-        detail = f"the object was made, and the provider holds it in a form that cannot be read ({reason})"
+        detail = f"the object was created, but the provider returns it in an unreadable form ({reason})"
         raise Reject("unreadable_mirror", detail) from reason
     session.crash_point("connector-after-call-before-result")
     with context.leased_transaction():
@@ -53,11 +54,11 @@ def create(context: SyncContext, subject: Subject) -> None:
 
 
 def find_made(context: SyncContext) -> MappingRow | None:
-    """The mirror that an earlier run may have made without hearing of it; searched by its marker."""
+    """Search by marker for a mirror that an earlier run may have created without seeing the response."""
     session, item = context.session, context.item
     assert item.intent_marker is not None
     if "find" not in session.declaration.features:
-        return None  # then creating is idempotent by the marker (see connectors.sdk.provider)
+        return None  # without "find", create is idempotent by the marker (see connectors.sdk.provider)
     found = session.provider.find_by_marker(item.intent_marker)
     if found is None:
         return None
@@ -73,7 +74,7 @@ def find_made(context: SyncContext) -> MappingRow | None:
 def push(
     context: SyncContext, mapping: MappingRow, base: Base, wanted: Mapping[str, Any], remote: RemoteObject
 ) -> Gone | None:
-    """Set the fields that changed here; the provider's word if the object is not there.
+    """Write the locally changed fields; return ``Gone`` if the object does not exist any more.
 
     :raises Conflict: the object changed since ``remote`` was read.
     """
@@ -83,7 +84,7 @@ def push(
     session.crash_point("connector-after-intent")
     try:
         after = session.provider.update(remote.external_id, wanted, remote)
-    except _SURELY_NOT_DONE:
+    except _NOT_APPLIED:
         consume_echoes(context.connection, [echo], session.now())
         raise
     session.crash_point("connector-after-call-before-result")
@@ -98,7 +99,7 @@ def push(
 
 
 def archive(context: SyncContext, mapping: MappingRow) -> None:
-    """The interaction was deleted: its mirror goes out of sight, for an undo to bring it back."""
+    """Archive the mirror of a deleted interaction, so that an undo can restore it."""
     context.session.crash_point("connector-after-intent")
     after = context.session.provider.archive(mapping.external_id)
     context.session.crash_point("connector-after-call-before-result")
@@ -112,7 +113,7 @@ def archive(context: SyncContext, mapping: MappingRow) -> None:
 
 
 def restore(context: SyncContext, mapping: MappingRow, subject: Subject) -> bool:
-    """The deletion was undone: the same object again; ``False`` when it is gone for good."""
+    """Restore the archived mirror after an undo; ``False`` if the object was permanently deleted."""
     session = context.session
     values = _outgoing(context, subject)
     with context.leased_transaction():
@@ -141,7 +142,7 @@ def _outgoing(context: SyncContext, subject: Subject) -> dict[str, Any]:
 
 
 def _expected(context: SyncContext, values: Mapping[str, Any]) -> dict[str, Agreed]:
-    """What both sides hold after a write, as far as the declaration tells."""
+    """Values that both sides should hold after a write, according to the declaration."""
     return {
         mirrored.name: Agreed(values[mirrored.name], mirrored.coarse(values[mirrored.name]))
         for mirrored in context.session.declaration.fields

@@ -1,4 +1,4 @@
-"""Polls a provider for changes; the cursor moves in the transaction that makes them safe."""
+"""Poll a provider for changes; the cursor advances in the transaction that stores their change marks."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from runtime.postgres import Connection
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """Result of a poll; ``taken`` is ``None`` when the mass-change guard stopped it."""
+    """Result of a poll; ``recorded`` is ``None`` when the mass-change guard stopped it."""
 
-    taken: RecordedChanges | None
+    recorded: RecordedChanges | None
     changes: int
 
 
 def poll(session: Session, connection: Connection, *, accept_mass_change: bool = False) -> PollResult:
-    """Ask for everything since the cursor and mark it; all of it or, if the guard holds, nothing.
+    """Read all changes since the cursor and mark them: all of them, or none if the mass-change guard stops it.
 
-    :param accept_mass_change: a person has confirmed that so many deletions are meant.
-    :raises InteractionsError: what the provider raised; the cursor stays behind the pages that were read.
+    :param accept_mass_change: a person has confirmed the number of deletions.
+    :raises InteractionsError: raised by the provider; the cursor has advanced past the pages that were read.
     """
     integration = session.integration
     job = cursor_job(integration.id)
     kept = read_checkpoint(connection, job, integration.tenant_id, integration.organization_id)
     listing = Listing.begin(connection)
-    pages = read_pages(session, kept["cursor"] if kept is not None else None, listing.take)
+    pages = read_pages(session, kept["cursor"] if kept is not None else None, listing.add)
     listing.complete = listing.complete and pages.ended
-    changes = [*pages.changes, *listing.unlisted(session, connection)]
+    changes = [*pages.changes, *listing.inferred_changes(session, connection)]
     found = deleted_mirrors_in(session, connection, changes)
     if accept_mass_change:
         confirm_deletions(session, connection, found)
@@ -46,15 +46,15 @@ def poll(session: Session, connection: Connection, *, accept_mass_change: bool =
         pause_integration(session, connection, counted)
         return PollResult(None, len(changes))
     with connection.transaction():
-        taken = record_changes(session, connection, changes)
+        recorded = record_changes(session, connection, changes)
         write_checkpoint(
             connection, job, integration.tenant_id, integration.organization_id, {"cursor": pages.cursor}
         )
     if pages.stopped is not None:
         raise pages.stopped
-    return PollResult(taken, len(changes))
+    return PollResult(recorded, len(changes))
 
 
 def cursor_job(integration_id: str) -> str:
-    """The job under which an integration's poll cursor is kept."""
+    """Checkpoint name of an integration's poll cursor."""
     return f"connectors.poll:{integration_id}"

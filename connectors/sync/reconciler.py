@@ -1,4 +1,4 @@
-"""The reconciler: finds what events and webhooks have missed, and has it mended (spec "Mapping Drift")."""
+"""Reconciler: find changes that events and webhooks missed, and mark them (spec "Mapping Drift")."""
 
 from __future__ import annotations
 
@@ -17,13 +17,16 @@ from connectors.sync.session import Session
 from runtime.postgres import Connection
 
 _log = structlog.get_logger("connectors")
-#: Changes younger than this are on their way as events.
-_SETTLING: Final = timedelta(minutes=2)
+#: Changes younger than this may still arrive as events.
+_GRACE: Final = timedelta(minutes=2)
 _RECEIPTS_KEPT: Final = timedelta(days=30)
 
 
-def reconcile(session: Session, connection: Connection, *, settling: timedelta = _SETTLING) -> Drift:
-    """Compare the core with the ledger and the mappings, mark what differs; what was found."""
+def reconcile(session: Session, connection: Connection, *, grace: timedelta = _GRACE) -> Drift:
+    """Compare interactions with ledger and mappings, mark every difference, and return the counts.
+
+    :param grace: leave out changes younger than this.
+    """
     integration = session.integration
     now = session.now()
     drift = mark_drift(
@@ -32,7 +35,7 @@ def reconcile(session: Session, connection: Connection, *, settling: timedelta =
         integration.tenant_id,
         integration.organization_id,
         now=now,
-        before=now - settling,
+        before=now - grace,
         closed=session.declaration.mirrors_closed,
     )
     purge_echoes(connection, now)
@@ -50,7 +53,7 @@ def reconcile(session: Session, connection: Connection, *, settling: timedelta =
 
 
 def relist_provider(session: Session, connection: Connection) -> PollResult:
-    """List the whole provider again and mark what differs from what is agreed; the cursor starts over."""
+    """List the whole provider again and mark every difference; the poll cursor starts over."""
     integration = session.integration
     write_checkpoint(
         connection,

@@ -178,7 +178,7 @@ def test_an_item_that_waits_long_is_shown_and_can_be_retried(failing: Failing) -
     failing.worker.work()
     [warning] = list_warnings(failing.connection, integration_id="board")
     assert (warning.kind, warning.interaction_id) == ("failed", identity)
-    assert warning.detail.startswith("waits until 20")
+    assert warning.detail.startswith("next attempt at 20")
     assert warning.detail.endswith("Board at board.example answered HTTP 503")
     assert failing.announced == ["warning"]
 

@@ -364,7 +364,7 @@ class History:
             for change in deliveries:
                 self._take(side, change)
             poll(side.session, self.connection)
-            reconcile(side.session, self.connection, settling=timedelta(days=-9999))
+            reconcile(side.session, self.connection, grace=timedelta(days=-9999))
             side.runs += 1
             worker = Worker(
                 side.session, self.connection, f"{side.board.name}{side.runs}", side.breaker, self.chance

@@ -96,7 +96,7 @@ def test_the_guard_counts_polls_and_pushes_together(servers: Servers) -> None:
     assert world.statuses(calls) == {"canceled": 7, "planned": 13}
     for identity in calls[7:12]:
         world.erase(identity)
-    assert poll(world.session, world.connection).taken is None
+    assert poll(world.session, world.connection).recorded is None
     assert world.state()[0] == "needs_confirmation"
     world.settle()
     assert world.statuses(calls) == {"canceled": 7, "planned": 13}
@@ -124,7 +124,7 @@ def test_only_live_mirrors_count_for_the_guard(servers: Servers) -> None:
         world.settle()
     world.time += timedelta(hours=7)
     for _ in range(2):
-        assert relist_provider(world.session, world.connection).taken is not None
+        assert relist_provider(world.session, world.connection).recorded is not None
     assert world.state()[0] == "active"
     assert world.statuses(calls) == {"canceled": 15, "planned": 1}
 
@@ -134,7 +134,7 @@ def test_a_plain_start_applies_no_mass_deletion(servers: Servers) -> None:
     calls = world.calls(16)
     for identity in calls[:12]:
         world.erase(identity)
-    assert poll(world.session, world.connection).taken is None
+    assert poll(world.session, world.connection).recorded is None
     with pytest.raises(Reject, match="12 of 16"):
         apply_plan(world.session, world.connection, make_plan(world.session, world.connection))
     assert world.state()[0] == "needs_confirmation"
@@ -184,7 +184,7 @@ def test_an_object_made_during_a_listing_is_not_missing(servers: Servers) -> Non
     assert row is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("connectors.sync.poller.Listing.begin", lambda _: _listing(row[0]))
-        taken = relist_provider(world.session, world.connection).taken
+        taken = relist_provider(world.session, world.connection).recorded
     assert taken is not None
     assert later[0] not in taken.marked
 

@@ -148,11 +148,11 @@ def test_a_mirror_of_nothing_is_archived(servers: Servers) -> None:
     world.say("delete", identity)
     world.desk.apply()
     world.desk.events.clear()  # nobody tells the connectors
-    drift = reconcile(world.session, world.connection, settling=timedelta(days=-1))
+    drift = reconcile(world.session, world.connection, grace=timedelta(days=-1))
     assert (drift.missed, drift.orphaned, drift.untended) == (0, 1, 0)
     world.settle()
     assert thing.archived
-    assert reconcile(world.session, world.connection, settling=timedelta(days=-1)).orphaned == 0
+    assert reconcile(world.session, world.connection, grace=timedelta(days=-1)).orphaned == 0
 
 
 def test_a_moved_mirror_of_a_removed_integration_is_found(servers: Servers) -> None:
@@ -174,7 +174,7 @@ def test_a_mirror_that_the_ledger_lost_is_tended_again(servers: Servers) -> None
     [identity] = world.calls(1)
     world.connection.execute("DELETE FROM sync_ledger WHERE interaction_id = %s", (identity,))
     world.thing(identity).values["title"] = "changed unseen"
-    drift = reconcile(world.session, world.connection, settling=timedelta(days=1))
+    drift = reconcile(world.session, world.connection, grace=timedelta(days=1))
     assert (drift.missed, drift.orphaned, drift.untended) == (0, 0, 1)
     world.settle(polls=False)
     row = world.connection.execute("SELECT title FROM customer_interactions WHERE id = %s", (identity,))
@@ -188,6 +188,6 @@ def test_a_version_that_no_event_told_of_is_found(servers: Servers) -> None:
     world.say("update", identity, title="untold")
     world.desk.apply()
     world.desk.events.clear()
-    assert reconcile(world.session, world.connection, settling=timedelta(days=-1)).missed == 1
+    assert reconcile(world.session, world.connection, grace=timedelta(days=-1)).missed == 1
     world.settle(polls=False)
     assert world.thing(identity).values["title"] == "untold"

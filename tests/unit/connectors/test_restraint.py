@@ -14,7 +14,7 @@ from connectors.sdk.http_errors import Throttled
 from connectors.service.http_client import make_client
 from connectors.service.rate_limit import SlidingWindowLimiter
 from connectors.sync.circuit_breaker import CircuitBreaker
-from connectors.sync.external_url import safe_url
+from connectors.sync.context import safe_url
 from connectors.sync.failure_policy import pause_before
 from schemas.errors import Reject
 
