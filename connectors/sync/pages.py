@@ -33,7 +33,7 @@ def read_pages(session: Session, cursor: str | None, take: Callable[[ChangePage]
 
     :param take: called with each page as it arrives.
     :raises InteractionsError: raised by the provider for the first page.
-    :raises Retry: the provider announces more changes, but its cursor does not advance (RFC 6578 section 3.6).
+    :raises Retry: the provider announces more changes, but its cursor is stuck (RFC 6578 section 3.6).
     """
     changes: list[RemoteChange] = []
     seen: set[str | None] = {cursor}

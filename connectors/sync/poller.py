@@ -27,7 +27,7 @@ class PollResult:
 
 
 def poll(session: Session, connection: Connection, *, accept_mass_change: bool = False) -> PollResult:
-    """Read all changes since the cursor and mark them: all of them, or none if the mass-change guard stops it.
+    """Read and mark all changes since the cursor, or none if the mass-change guard stops the poll.
 
     :param accept_mass_change: a person has confirmed the number of deletions.
     :raises InteractionsError: raised by the provider; the cursor has advanced past the pages that were read.

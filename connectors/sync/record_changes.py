@@ -98,7 +98,7 @@ def _record(session: Session, connection: Connection, change: RemoteChange, reco
 
 
 def _known(session: Session, connection: Connection, mapping: Mapping, change: RemoteChange) -> str | None:
-    """Outcome of a change that needs no sync, because it shows agreed values or our own write; else ``None``."""
+    """Outcome of a change that shows agreed values or our own write, and needs no sync; else ``None``."""
     if change.state is None or change.state.archived or mapping.archived or mapping.gone:
         return None
     if is_parked(connection, mapping.integration_id, mapping.local_id):

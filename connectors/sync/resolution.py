@@ -22,8 +22,8 @@ def resolve(
 ) -> list[SyncWarning]:
     """Apply a resolution to warnings, and return the warnings that it applies to.
 
-    ``take_local`` and ``take_remote`` refer to the values in the warning: if either side has changed since, the
-    conflict is raised again. A warning whose kind does not allow the resolution is left unchanged.
+    ``take_local`` and ``take_remote`` refer to the values in the warning: if either side has changed since,
+    the conflict is raised again. A warning whose kind does not allow the resolution is left unchanged.
     """
     fitting = [warning.id for warning in warnings if resolution in CHOICES.get(warning.kind, frozenset())]
     with connection.transaction():
