@@ -1,22 +1,30 @@
-"""A pulled command as a Kafka record: CloudEvents binary mode, JSON."""
+"""Publish inbound commands as Kafka records: CloudEvents binary mode, JSON."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import orjson
 
-from connectors.sync.inbound_commands import InboundCommand
+from connectors.producer import AcknowledgedSender, Headers, OutRecord
+from connectors.sync.inbound_commands import InboundCommand, SendCommands
 from schemas.instants import format_instant
 from schemas.sources import CONNECTORS
+from schemas.topics import COMMANDS
 
-Headers = list[tuple[str, str | bytes | None]]
+
+def command_sender(sender: AcknowledgedSender, now: Callable[[], datetime]) -> SendCommands:
+    """Return a function that publishes commands through ``sender``."""
+
+    def send(commands: Sequence[InboundCommand]) -> None:
+        sender.send([OutRecord(COMMANDS, *command_record(command, now())) for command in commands])
+
+    return send
 
 
-def command_record(
-    command: InboundCommand, now: datetime
-) -> tuple[str, bytes, list[tuple[str, str | bytes | None]]]:
-    """Key, value and headers of the record."""
+def command_record(command: InboundCommand, now: datetime) -> tuple[str, bytes, Headers]:
+    """Key, value and headers of a command's record."""
     headers: Headers = [
         ("content-type", "application/json"),
         ("ce_specversion", "1.0"),

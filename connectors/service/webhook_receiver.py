@@ -1,4 +1,4 @@
-"""Receives a webhook: verified, noted, and acknowledged by Kafka before the provider is answered."""
+"""Webhook receiver: verify, mark, and publish a webhook before the provider gets its response."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from runtime.postgres import Connection
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What came of one delivery: how many changes were new, and how many were known already."""
+    """Number of new and of already known changes in one webhook."""
 
     fresh: int
     duplicates: int
 
 
-#: Puts the fact that changes were received into Kafka; returns when it is acknowledged, or raises Retry.
+#: Publishes the received changes; returns once Kafka has acknowledged them, or raises Retry.
 Acknowledge = Callable[[Session, list[tuple[RemoteChange, str]]], None]
 
 
@@ -32,13 +32,13 @@ def receive_webhook(
     url: str,
     acknowledge: Acknowledge,
 ) -> Receipt:
-    """Take a delivery in.
+    """Receive one webhook.
 
-    The marks are committed, then Kafka acknowledges, and only then is the delivery a duplicate when it
-    comes again: whatever fails before, the provider's retry does all of it once more.
+    Order: commit the change marks, wait for Kafka's acknowledgement, then record the webhook as processed. If
+    a step fails, the provider's retry repeats all of them.
 
-    :raises Reject: the signature or the body is wrong.
-    :raises Retry: Kafka or the database took nothing; the provider must try again.
+    :raises Reject: the signature or the body is invalid.
+    :raises Retry: Kafka or the database is unavailable; the provider must retry.
     """
     changes = session.provider.verify_and_parse_webhook(headers, body, url)
     integration = session.integration

@@ -200,7 +200,7 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
         assert "key" in str(found.health_detail)
 
         set_health(connection, "calendar-1", True, "fine", read_now(connection))
-        monkeypatch.setattr(maintenance, "_chores", lambda *_: [("health", 1.0, maintenance.check_health)])
+        monkeypatch.setattr(maintenance, "_tasks", lambda *_: [("health", 1.0, maintenance.check_health)])
         run_maintenance(_entries(registry), connection, 1.0, lambda: None)
         assert _stored(connection, both)[0].health_detail == "fine", "the old content gives no sign of life"
 

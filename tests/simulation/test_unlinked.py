@@ -53,7 +53,7 @@ def test_an_object_that_was_moved_out_of_reach_is_let_go(servers: Servers) -> No
     world.settle()
     assert world.status(identity) == "planned", "nobody canceled it"
     [warning] = world.warnings("detached")
-    assert warning.detail.startswith("the card was moved to another board; retry makes a new one")
+    assert warning.detail.startswith("the card was moved to another board. Retry creates a new one")
     thing.elsewhere = None
     world.board.changed(thing)
     world.settle()
@@ -101,7 +101,7 @@ def test_what_is_due_waits_until_the_object_can_be_read(servers: Servers, told: 
     world.settle()
     [warning] = world.warnings("failed")
     assert warning.interaction_id == identity
-    assert "cannot be mirrored now (unreadable)" in warning.detail
+    assert "cannot be mirrored (unreadable)" in warning.detail
     thing.unreadable = False
     world.board.changed(thing)
     world.settle()

@@ -35,7 +35,7 @@ def test_a_failing_poll_is_not_repeated_at_the_pace_of_a_working_one(
         polls.append(now)
         raise Retry("its pages do not move on")
 
-    monkeypatch.setattr(maintenance, "_chores", lambda *_: [("poll", 1.0, poll)])
+    monkeypatch.setattr(maintenance, "_tasks", lambda *_: [("poll", 1.0, poll)])
     monkeypatch.setattr(maintenance, "note_poll", lambda *args, **more: notes.append(more))
     integration = SimpleNamespace(id="a", tenant_id="t", organization_id="o")
     turn = _Turn()

@@ -29,7 +29,7 @@ class Address:
         self.now = 0.0
         self.share = FairShare(2, 1, clock=lambda: self.now)
         self.health = RoleHealth(Settings(), ConnectorSettings(), (self.share,), clock=lambda: self.now)
-        self.look(monkeypatch)
+        self.refresh(monkeypatch)
         self.health.ready = True
         declaration = SimpleNamespace(features={"webhooks"})
         entry = SimpleNamespace(
@@ -38,9 +38,9 @@ class Address:
         registry: Any = SimpleNamespace(get=lambda name: entry if name == "board-1" else None)
         self.app = WebhookApp(Settings(), registry, None, lambda: None, self.health)
 
-    def look(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refresh(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(role_health, "sync_stalls", lambda *_: [])
-        self.health.look(None)  # type: ignore[arg-type]
+        self.health.refresh(None)  # type: ignore[arg-type]
 
     def request(self, path: str, method: str = "GET", *parts: bytes) -> tuple[int, dict[bytes, bytes], Any]:
         """Send a request whose body stops after ``parts``; status, headers and answer."""
@@ -86,7 +86,7 @@ def test_a_thread_beyond_every_deadline_makes_the_role_unhealthy(
     assert address.share.acquire("board-1")
     while address.now < 3600:
         address.now += 10
-        address.look(monkeypatch)
+        address.refresh(monkeypatch)
     assert address.request("/healthz")[0] == 503
     status, _, answer = address.request("/readyz")
     assert status == 503
@@ -122,7 +122,7 @@ def test_the_watchdog_ends_a_stuck_role(address: Address, monkeypatch: pytest.Mo
 def test_the_role_announces_where_it_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(READY_FILE_VARIABLE, str(tmp_path / "ready"))
     service: Any = ConnectorsService(Settings(), ConnectorSettings(host="0.0.0.0", port=0))
-    service._server, service._port = SimpleNamespace(started=True), 4321
+    service._server._server, service._server.port = SimpleNamespace(started=True), 4321
 
     async def nothing(_: object) -> None:
         return None
