@@ -38,11 +38,15 @@ _JOIN_AFTER_FAILURE_SECONDS: Final = 5.0
 
 
 class ConnectorsService(Service):
-    """Run the role's threads; the first one that fails ends the process."""
+    """Run the role's threads; the first one that fails ends the process.
+
+    :ivar failure: first error that ended a thread.
+    """
 
     def __init__(self, settings: Settings, connectors: ConnectorSettings, **options: Any) -> None:
         super().__init__(**options)
         self._connectors = connectors
+        self.failure: BaseException | None = None
         self.stopping = threading.Event()
         self.work = threading.Event()
         # One integration gets at most half of the regular sync threads, and one maintenance thread.
@@ -50,20 +54,18 @@ class ConnectorsService(Service):
         self._maintenance = FairShare(connectors.workers, 1)
         self.health = RoleHealth(settings, connectors, (self._items, self._maintenance))
         self.registry = IntegrationRegistry(settings, connectors, self.work.set)
-        self._threads = RoleThreads(settings, self.stopping, self.work)
+        self._threads = RoleThreads(settings, self.stopping, self.work, self._note_failure)
         app = WebhookApp(settings, self.registry, connectors.public_url, self.work.set, self.health)
         self._server = WebhookServer(app, connectors.host, connectors.port)
-
-    @property
-    def failure(self) -> BaseException | None:
-        """First error that ended a thread."""
-        return self._threads.failure
 
     async def on_start(self) -> None:
         self._threads.start_connected("keeper", self._keep)
         self._threads.start_pool("worker", self._items, self._sync_items)
         self._threads.start_pool("chores", self._maintenance, self._maintain)
         self._threads.start("webhooks", self._server.run)
+
+    def _note_failure(self, error: BaseException) -> None:
+        self.failure = self.failure or error
 
     def _keep(self, connection: Connection) -> None:
         """Follow the integrations table and hold leadership; both live on this connection."""

@@ -13,7 +13,7 @@ from connectors.service.fair_share import FairShare
 from runtime.backoff import Backoff
 from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
-from runtime.supervised_thread import supervised
+from runtime.supervised_thread import Failed, supervised
 from schemas.errors import Retry
 
 _log = structlog.get_logger("connectors")
@@ -28,22 +28,24 @@ class RoleThreads:
 
     :param stopping: set to end all loops.
     :param work: set when there may be new work.
-    :ivar failure: first error that ended a thread.
+    :param failed: called in a thread that ends before the role stops, with the reason.
     """
 
-    def __init__(self, settings: Settings, stopping: threading.Event, work: threading.Event) -> None:
+    def __init__(
+        self, settings: Settings, stopping: threading.Event, work: threading.Event, failed: Failed
+    ) -> None:
         self._settings = settings
         self._stopping = stopping
         self._work = work
         self._threads: list[threading.Thread] = []
-        self.failure: BaseException | None = None
+        self._failed = failed
 
     def start(self, name: str, run: Callable[[], None]) -> None:
         """Start a thread that must not end before the role stops."""
 
         def failed(error: BaseException) -> None:
             _log.error("connectors.thread_failed", thread=name, error=type(error).__name__, reason=str(error))
-            self.failure = self.failure or error
+            self._failed(error)
 
         thread = supervised(name, run, stopping=self._stopping.is_set, failed=failed)
         self._threads.append(thread)
