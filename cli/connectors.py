@@ -197,7 +197,7 @@ def add(
         state="needs_confirmation",
         state_reason="the first run is a plan: look at it with `plan`, start it with `sync`",
     )
-    with _database() as connection:
+    with _database() as connection, connection.transaction():
         if read_integration(connection, name) is None:
             refuse_taken_remote(connection, declared, integration)
         if not insert_integration(connection, integration):

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.sdk.declaration import Declaration
-from connectors.store.integrations import Integration, list_integrations
+from connectors.store.integrations import Integration, list_integrations, lock_remotes
 from runtime.postgres import Connection
 from schemas.errors import FieldError, Reject
 
@@ -47,20 +47,23 @@ def stored_settings(
 
 
 def refuse_taken_remote(connection: Connection, declared: Declaration, wanted: Integration) -> None:
-    """Refuse a second integration of one organization with the same board or calendar: the two would fight.
+    """Refuse a second integration of one organization with the same board or calendar: they would conflict.
+
+    Call it in the transaction that stores the integration: it serializes those of one organization.
 
     :raises Reject: another integration has it (409); the message names it.
     """
     remote = declared.remote(wanted.settings)
     if remote is None:
         return
+    lock_remotes(connection, wanted.tenant_id, wanted.organization_id)
     for other in list_integrations(connection, wanted.tenant_id, wanted.organization_id):
         if other.id == wanted.id or other.provider != declared.name:
             continue
         if declared.remote(other.settings) == remote:
             raise Reject(
                 "remote_taken",
-                f"{other.id} mirrors to the same place at {declared.title} already: change it with"
+                f"{other.id} already mirrors to the same {declared.title} object: change it with"
                 f" `interactions connectors set {other.id}`, or remove it first with"
                 f" `interactions connectors remove {other.id}`",
                 status=409,

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from connectors.store.integrations import read_integration
 from connectors.store.ledger import SyncItem, claim, give_back
 from connectors.sync.circuit_breaker import CircuitBreaker
 from connectors.sync.failure_policy import FailurePolicy
@@ -99,6 +100,8 @@ class Worker:
         except Outage:
             raise
         except Exception as second:  # noqa: BLE001 - see above
+            if read_integration(self._connection, item.integration_id) is None:
+                return  # removed while the item was in flight: its rows are gone
             _log.error(
                 "connectors.failure_not_handled",
                 integration=item.integration_id,

@@ -21,10 +21,12 @@ from connectors import providers
 from connectors.service import maintenance
 from connectors.service.catalogue import declaration
 from connectors.service.event_handler import EventHandler
+from connectors.service.integration_settings import refuse_taken_remote
 from connectors.service.maintenance import run_maintenance
 from connectors.service.registry import Entry, IntegrationRegistry
 from connectors.store.integrations import (
     Integration,
+    insert_integration,
     read_integration,
     set_health,
     set_secrets,
@@ -41,10 +43,10 @@ from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection, connect
 from runtime.secret_box import Sealed, read_box
 from runtime.settings import Settings
-from schemas.errors import Retry, Stop
+from schemas.errors import Reject, Retry, Stop
 from schemas.flags import EXTERNAL_SYNC
 from tests.harness.integrations import a_warning
-from tests.harness.roles import environment
+from tests.harness.roles import environment, wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 
 pytestmark = pytest.mark.integration
@@ -403,6 +405,44 @@ def test_one_organization_has_one_integration_per_calendar(connection: Connectio
     assert run("set", "calendar-4", "--set", "calendar=Home")[0] == 0
     assert run("remove", "calendar-1", "--yes")[0] == 0
     assert run("set", "calendar-4", "--set", "calendar=")[0] == 0
+
+
+def test_additions_of_one_calendar_are_serialized(
+    fresh_settings: Settings, connection: Connection, run: Any
+) -> None:
+    found, _ = _stored(connection)
+    settings = {"url": "https://dav.example.org/other/", "username": "ada"}
+    refused: list[Reject] = []
+
+    def add_second() -> None:
+        second = replace(found, id="calendar-3", settings=settings)
+        with connect(fresh_settings, application_name="second-add", autocommit=True) as other:
+            try:
+                with other.transaction():
+                    refuse_taken_remote(other, declaration("caldav"), second)
+                    insert_integration(other, second)
+            except Reject as error:
+                refused.append(error)
+
+    thread = threading.Thread(target=add_second)
+    with connection.transaction():
+        first = replace(found, id="calendar-2", settings=settings)
+        refuse_taken_remote(connection, declaration("caldav"), first)
+        assert insert_integration(connection, first)
+        thread.start()
+        wait_until(lambda: _waits_for_lock(connection, "second-add"), 30)
+    thread.join(30)
+    assert [error.code for error in refused] == ["remote_taken"]
+    assert read_integration(connection, "calendar-3") is None
+
+
+def _waits_for_lock(connection: Connection, application: str) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM pg_stat_get_activity(NULL) AS a WHERE a.application_name = %s"
+        " AND a.wait_event_type = 'Lock'",
+        (application,),
+    ).fetchone()
+    return row is not None
 
 
 def _mark(interaction: str) -> LocalMark:

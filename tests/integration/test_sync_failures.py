@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings
 from connectors.sdk.http_errors import Throttled
 from connectors.store.integrations import insert_integration, read_integration, set_health, set_state
 from connectors.store.ledger import LocalMark, mark_local, retry_units
+from connectors.store.removal import remove_integration
 from connectors.store.warnings import list_warnings
 from connectors.sync import failure_policy, worker
 from connectors.sync.circuit_breaker import CircuitBreaker
@@ -71,7 +73,10 @@ class Failing:
         self.breaker = CircuitBreaker(lambda: self.now)
         self.worker = Worker(self.session, connection, "me", self.breaker)
 
+        self.on_run: Callable[[object], None] = lambda _: None
+
         def fail(*_: object) -> None:
+            self.on_run(self)
             raise self.error
 
         monkeypatch.setattr(worker, "run_item", fail)
@@ -157,6 +162,18 @@ def test_a_failure_of_the_error_handling_reaches_no_other_item(
         row = failing.row(identity)
         assert (row["attempts"], row["lease_owner"]) == (1, None)
         assert failing.now < row["next_attempt_at"] <= failing.now + timedelta(minutes=2)
+
+
+def test_a_removal_is_a_normal_end_for_an_item_in_flight(failing: Failing) -> None:
+    def remove(_: object) -> None:
+        assert remove_integration(failing.connection, failing.session.integration) is not None
+        raise Reject("gone", "its object was deleted")
+
+    failing.mark()
+    failing.on_run = remove
+    with structlog.testing.capture_logs() as logs:
+        assert failing.worker.work() == 1
+    assert not [entry for entry in logs if entry["event"] == "connectors.failure_not_handled"]
 
 
 def test_an_outage_of_any_length_is_borne(failing: Failing) -> None:

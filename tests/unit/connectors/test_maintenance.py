@@ -55,6 +55,26 @@ def test_a_failing_poll_is_not_repeated_at_the_pace_of_a_working_one(
     assert not has_due(SimpleNamespace(opened=entry.opened, due={"reconcile": now + timedelta(hours=1)}))  # type: ignore[arg-type]
 
 
+def test_a_first_health_check_that_hangs_leaves_a_poll_that_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    noted: list[datetime] = []
+
+    class Hanging(BaseException):
+        """Stands for a call that never returns."""
+
+    def hang(*_: object) -> None:
+        raise Hanging
+
+    tasks = [("health", 120.0, hang), ("poll", 30.0, lambda *_: None)]
+    monkeypatch.setattr(maintenance, "_tasks", lambda *_: tasks)
+    monkeypatch.setattr(maintenance, "note_poll", lambda _, __, due_at, **___: noted.append(due_at))
+    session = SimpleNamespace(now=lambda: now, integration=None, time_limit=_Turn())
+    entry: Any = SimpleNamespace(opened=SimpleNamespace(session=session), due={}, failures={}, unusable=None)
+    with pytest.raises(Hanging):
+        run_maintenance(entry, None, 1.0, lambda: None)  # type: ignore[arg-type]
+    assert noted == [now]
+
+
 @pytest.mark.parametrize(("found", "calls"), [(object(), ["keep"]), (None, ["keep", "drop"])])
 def test_no_webhook_is_left_for_an_integration_that_is_removed_meanwhile(
     monkeypatch: pytest.MonkeyPatch, found: object, calls: list[str]
