@@ -1,4 +1,4 @@
-"""Settings and secrets of integrations that change while the connectors run."""
+"""Changes to integrations' settings and secrets while the connectors run."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def connection(fresh_settings: Settings) -> Iterator[Connection]:
 
 @pytest.fixture
 def run(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a subcommand of ``interactions connectors``; its exit status and what it prints or raises."""
+    """Run a subcommand of ``interactions connectors``; return exit status and output or exception."""
 
     def call(*arguments: str, **variables: str) -> tuple[int, str]:
         own = {"INTERACTIONS_SECRETS_KEY": _OLD, **variables}
@@ -196,7 +196,7 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
         )
         for _ in range(3):
             registry.refresh(connection)
-            assert _entries(registry).opened is opened, "the old content stays in use"
+            assert _entries(registry).opened is opened, "the old settings stay in use"
         found, _ = _stored(connection, both)
         assert found.healthy is False
         assert "key" in str(found.health_detail)
@@ -204,11 +204,11 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
         set_health(connection, "calendar-1", True, "fine", read_now(connection))
         monkeypatch.setattr(maintenance, "_tasks", lambda *_: [("health", 1.0, maintenance.check_health)])
         run_maintenance(_entries(registry), connection, 1.0, lambda: None)
-        assert _stored(connection, both)[0].health_detail == "fine", "the old content gives no sign of life"
+        assert _stored(connection, both)[0].health_detail == "fine", "no health check with the old settings"
 
         monkeypatch.setattr(registry, "_box", read_box(both))
         registry.refresh(connection)
-        assert _entries(registry).opened is opened, "not before the pause is over"
+        assert _entries(registry).opened is opened, "not before the pause has ended"
         now = 60.0
         registry.refresh(connection)
         assert _entries(registry).opened.session.integration.settings["username"] == "grace"
@@ -282,12 +282,12 @@ def test_a_warning_shows_enough_to_decide_it(connection: Connection, run: Any) -
     assert {interaction, customer, '"Call', "conflict", "title"} <= set(said.split())
     assert "ours (local)" in said
     assert "theirs (remote)" in said
-    assert said.count("x") < 200, "cut in the table"
+    assert said.count("x") < 200, "truncated in the table"
     status, said = run("warnings", "--json")
     shown = orjson.loads(said[: said.index("\n")])
     assert (shown["interactionId"], shown["entityId"]) == (interaction, customer)
     assert (shown["local"], shown["remote"]) == ("Call Ada", theirs)
-    assert shown["interactionType"] is None, "the interaction is not there"
+    assert shown["interactionType"] is None, "the interaction does not exist"
 
 
 def test_types_of_interactions_are_found(connection: Connection) -> None:
@@ -397,7 +397,7 @@ def test_one_organization_has_one_integration_per_calendar(connection: Connectio
     assert status != 0
     assert "calendar-1" in said
     assert read_integration(connection, "calendar-2") is None
-    assert add("calendar-3", new_id(), "https://dav.example.org/")[0] == 0, "of another organization"
+    assert add("calendar-3", new_id(), "https://dav.example.org/")[0] == 0, "another organization may"
     assert add("calendar-4", ORGANIZATION, "https://dav.example.org/", "--set", "calendar=Work")[0] == 0
     status, said = run("set", "calendar-4", "--set", "calendar=")
     assert status != 0
@@ -457,7 +457,7 @@ def _mark(interaction: str) -> LocalMark:
 
 
 def _rows(connection: Connection) -> int:
-    """Rows of integrations in any table, without the note that one was removed."""
+    """Number of rows that belong to integrations, without the record of their removal."""
     row = connection.execute(
         "SELECT (SELECT count(*) FROM sync_ledger) + (SELECT count(*) FROM sync_external_id_mappings)"
         " + (SELECT count(*) FROM integration_warnings) + (SELECT count(*) FROM job_checkpoints"

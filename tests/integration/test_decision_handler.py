@@ -1,4 +1,4 @@
-"""Decisions of the topic on real rows: each once, only on what was seen, only in its own organization."""
+"""Decisions from the topic: each applied once, only to what was seen, only in its organization."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ pytestmark = pytest.mark.integration
 
 
 class Topic:
-    """Notes what is published; refuses as often as it is told to.
+    """Topic that records what is published, and refuses a given number of sends.
 
-    :ivar told: what became of decisions; ``changed``: mirrors that show otherwise since.
+    :ivar told: outcomes of decisions.
+    :ivar changed: mirrors announced as changed.
     """
 
     def __init__(self) -> None:
@@ -113,7 +114,7 @@ def test_many_at_once_and_the_same_record_again(
     warnings = [_raise(connection, new_id()) for _ in range(3)]
     message = _message(warnings)
     decider([message])
-    decider([message])  # as after a kill between the commit and the acknowledgement
+    decider([message])  # like after a kill between commit and acknowledgement
     ids = sorted(one.id for one in warnings)
     assert [(one["taken"], one["left"]) for one in topic.told] == [(ids, []), (ids, [])]
     assert _chosen(connection) == dict.fromkeys(ids, ("take_remote", "ada"))
@@ -186,13 +187,13 @@ def test_headers_that_are_of_no_decision_hold_up_nobody(
 def test_a_conflict_that_still_stands_is_the_one_that_was_seen(
     connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
-    """Another field of it is decided, and the merge raises this one again."""
+    """Another field is resolved, and the merge raises this conflict again."""
     interaction = new_id()
     seen = _raise(connection, interaction)
     assert _raise(connection, interaction) == seen
     decider([_message([seen])])
     assert [(one["taken"], one["left"]) for one in topic.told] == [([seen.id], [])]
-    assert _raise(connection, interaction).resolution == "take_remote", "it is being carried out"
+    assert _raise(connection, interaction).resolution == "take_remote", "it is being executed"
 
 
 def test_a_retry_that_came_to_nothing_is_forgotten(
@@ -239,8 +240,8 @@ def test_a_removal_is_answered_again_and_only_in_its_own_organization(
     decider([stranger])
     assert read_integration(connection, "board") is not None
     topic.refusals = 1
-    decider([removal])  # the first answer is not taken by the broker
-    decider([removal, stranger])  # as after a kill between the commit and the acknowledgement
+    decider([removal])  # the broker refuses the first outcome
+    decider([removal, stranger])  # like after a kill between commit and acknowledgement
     assert read_integration(connection, "board") is None
     answers = [one for one in topic.told if "outcome" in one]
     assert [(one["outcome"], one["mirrorsLeft"]) for one in answers] == [("removed", 0)] * 2

@@ -1,4 +1,4 @@
-"""Items that fail: whatever a provider answered, the row is given back, with a reason and a bounded pause."""
+"""Failing sync items: the row is always released, with a reason and a bounded pause."""
 
 from __future__ import annotations
 
@@ -46,9 +46,10 @@ def connection(settings: Settings) -> Iterator[Connection]:
 
 
 class Failing:
-    """A worker whose provider fails with one error after the other.
+    """Worker whose items fail with a given error.
 
     :ivar now: the worker's clock.
+    :ivar on_run: called before an item fails.
     """
 
     def __init__(self, connection: Connection, monkeypatch: pytest.MonkeyPatch, **declared: Any) -> None:
@@ -95,7 +96,7 @@ class Failing:
         return identity
 
     def fail(self, error: Exception) -> dict[str, Any]:
-        """Try a new item once; its row afterwards."""
+        """Try a new item once and return its row."""
         identity = self.mark()
         self.error = error
         assert self.worker.work(only=identity) == 1
@@ -177,7 +178,7 @@ def test_a_removal_is_a_normal_end_for_an_item_in_flight(failing: Failing) -> No
 
 
 def test_an_outage_of_any_length_is_borne(failing: Failing) -> None:
-    """Twice a thousand failures in a row: a power of two that no float holds."""
+    """After 2,000 failures a naive backoff would overflow a float."""
     identity = failing.mark()
     failing.connection.execute("UPDATE sync_ledger SET attempts = 2000")
     for _ in range(5):

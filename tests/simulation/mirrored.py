@@ -1,4 +1,4 @@
-"""Interactions of one tenant mirrored to one board in memory, driven step by step."""
+"""One tenant mirrored to one in-memory board, driven step by step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.simulation.core import Core, Desk
 
 
 class Mirrored:
-    """A tenant, an integration, a board, and a clock that moves with each round."""
+    """Tenant, integration, board, and a clock that advances with each round."""
 
     def __init__(self, connection: Connection, core: Core, *, lists: bool = True, **policy: Any) -> None:
         self.connection = connection
@@ -77,7 +77,7 @@ class Mirrored:
         self.desk.person(f"interaction.{verb}", {"id": identity, **data})
 
     def settle(self, rounds: int = 12, *, polls: bool = True) -> None:
-        """Run agent, poll and worker until nothing is due, as long as the integration is active."""
+        """Run agent, poll and worker until nothing is due or the integration stops."""
         for _ in range(rounds):
             self.time += timedelta(seconds=2)
             self.desk.apply()
@@ -145,7 +145,10 @@ class Mirrored:
         return [warning for warning in found if kind in (None, warning.kind)]
 
     def erase(self, identity: str, *, told: bool = True) -> None:
-        """A person deletes the object for good; ``told``: the board's log says so."""
+        """Permanently delete the object as a person would.
+
+        :param told: the board reports the deletion.
+        """
         thing = self.thing(identity)
         thing.deleted = True
         if told:

@@ -1,4 +1,4 @@
-"""Deletions at a provider: believed while the board is there, few at a time, taken back in one step."""
+"""Deletions at a provider: confirmed against the board, bounded in number, restored in one step."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_deletions_of_long_ago_do_not_count(servers: Servers) -> None:
 
 
 def test_only_live_mirrors_count_for_the_guard(servers: Servers) -> None:
-    """The log of this board names what was deleted long ago in every complete look."""
+    """This board reports old deletions in every full listing."""
     world = Mirrored(*servers, lists=False)
     calls = world.calls(16)
     with world.policy(most_deletions=100):
@@ -146,7 +146,7 @@ def test_a_look_at_everything_finds_what_no_cursor_tells(servers: Servers) -> No
     calls = world.calls(3)
     world.erase(calls[0], told=False)
     world.settle()
-    assert world.statuses(calls) == {"planned": 3}, "nothing told of it"
+    assert world.statuses(calls) == {"planned": 3}, "no change reports it"
     relist_provider(world.session, world.connection)
     world.settle()
     assert world.statuses(calls) == {"canceled": 1, "planned": 2}
@@ -207,7 +207,7 @@ def test_what_was_canceled_by_mistake_comes_back_in_one_step(servers: Servers, b
     world.say("reopen", calls[1])
     world.settle()
     for identity in calls[:3]:
-        things[identity].deleted = not back  # nothing tells of it
+        things[identity].deleted = not back  # no change reports it
     integration = world.session.integration
     found = find_restorable(world.connection, integration, None)
     assert (len(found.mirrors), found.canceled) == (3, 2)

@@ -1,4 +1,4 @@
-"""Which integrations an event tells something."""
+"""Change marks of an event: the integrations that must look at it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads are shared among integrations: a slow one holds up only itself."""
+"""Fair share of threads: a slow integration blocks only itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Clock:
 
 
 def _elsewhere(call: Callable[[], Any]) -> Any:
-    """The answer of a call in a thread of its own, which has ended then."""
+    """Result of a call made in another thread."""
     answers: list[Any] = []
     thread = threading.Thread(target=lambda: answers.append(call()))
     thread.start()
@@ -26,8 +26,8 @@ def _elsewhere(call: Callable[[], Any]) -> Any:
     return answers[0]
 
 
-class Hands:
-    """Threads that are in a turn until they are told to leave it."""
+class Holders:
+    """Threads that hold a turn until they are told to release it."""
 
     def __init__(self, share: FairShare) -> None:
         self._share = share
@@ -63,19 +63,19 @@ def _prove(share: FairShare, integration: str) -> None:
 def test_hostile_integrations_never_take_all_threads() -> None:
     clock = Clock()
     share = FairShare(4, 2, clock)
-    hands = Hands(share)
+    holders = Holders(share)
     for number in range(3):
-        assert hands.acquire(f"hostile-{number}")
-        assert not hands.acquire(f"hostile-{number}"), "one thread each, as long as they have not answered"
+        assert holders.acquire(f"hostile-{number}")
+        assert not holders.acquire(f"hostile-{number}"), "one thread each until the provider has proved fast"
     clock.time += SLOW_SECONDS
-    taken = sum(hands.acquire(f"hostile-{number}") for number in range(3, 30))
-    assert taken > 0, "nothing is known of the next ones"
+    taken = sum(holders.acquire(f"hostile-{number}") for number in range(3, 30))
+    assert taken > 0, "the next ones are not yet known to be slow"
     clock.time += SLOW_SECONDS
     _prove(share, "healthy")
-    assert hands.acquire("healthy")
-    assert hands.acquire("healthy"), "one that answers soon may have two"
-    assert not hands.acquire("healthy")
-    hands.let_go()
+    assert holders.acquire("healthy")
+    assert holders.acquire("healthy"), "a fast integration may have two"
+    assert not holders.acquire("healthy")
+    holders.let_go()
 
 
 def test_slow_ones_share_a_part_of_the_threads() -> None:
@@ -85,10 +85,10 @@ def test_slow_ones_share_a_part_of_the_threads() -> None:
         assert share.acquire(f"slow-{number}")
         clock.time += SLOW_SECONDS
         share.release(worked=True)
-    hands = Hands(share)
-    admitted = [number for number in range(8) if hands.acquire(f"slow-{number}")]
+    holders = Holders(share)
+    admitted = [number for number in range(8) if holders.acquire(f"slow-{number}")]
     assert len(admitted) == (share.regular + share.standby) // 2
-    hands.let_go()
+    holders.let_go()
 
 
 def test_slowness_is_forgotten() -> None:
@@ -97,22 +97,22 @@ def test_slowness_is_forgotten() -> None:
     assert share.acquire("a")
     clock.time += SLOW_SECONDS
     share.release(worked=True)
-    hands = Hands(share)
+    holders = Holders(share)
     clock.time += 61
     _prove(share, "a")
-    assert hands.acquire("a")
-    assert hands.acquire("a")
-    hands.let_go()
+    assert holders.acquire("a")
+    assert holders.acquire("a")
+    holders.let_go()
 
 
 def test_standby_threads_are_asked_for_when_all_others_are_taken() -> None:
     share = FairShare(2, 1)
-    hands = Hands(share)
-    assert hands.acquire("a")
+    holders = Holders(share)
+    assert holders.acquire("a")
     assert not share.saturated
-    assert hands.acquire("b")
+    assert holders.acquire("b")
     assert share.saturated
-    hands.let_go()
+    holders.let_go()
 
 
 def test_the_longest_turn_counts_from_its_last_piece() -> None:

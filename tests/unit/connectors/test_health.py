@@ -1,4 +1,4 @@
-"""A provider that ceases to answer, or begins to again, is told once."""
+"""Health checks announce each change of a provider's health once."""
 
 from __future__ import annotations
 

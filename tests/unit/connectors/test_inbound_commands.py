@@ -1,4 +1,4 @@
-"""A provider's changes as commands."""
+"""Commands built from a provider's changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chores that fail are done again later, and later still."""
+"""Failed maintenance tasks are retried with growing pauses."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_failing_poll_is_not_repeated_at_the_pace_of_a_working_one(
     for _ in range(3600):
         run_maintenance(entry, None, 1.0, lambda: beats.append(1))  # type: ignore[arg-type]
         now += timedelta(seconds=1)
-    assert 8 <= len(polls) <= 11, "one, two, four, eight minutes, then every ten"
+    assert 8 <= len(polls) <= 11, "after one, two, four and eight minutes, then every ten"
     assert len(beats) == len(polls) == turn.begun
     assert notes[-1]["reason"] == "its pages do not move on"
     assert not has_due(SimpleNamespace(opened=entry.opened, due={"reconcile": now + timedelta(hours=1)}))  # type: ignore[arg-type]
@@ -60,7 +60,7 @@ def test_a_first_health_check_that_hangs_leaves_a_poll_that_is_due(monkeypatch: 
     noted: list[datetime] = []
 
     class Hanging(BaseException):
-        """Stands for a call that never returns."""
+        """Stands in for a call that never returns."""
 
     def hang(*_: object) -> None:
         raise Hanging
@@ -90,7 +90,7 @@ def test_no_webhook_is_left_for_an_integration_that_is_removed_meanwhile(
 
 
 class _Turn:
-    """Counts the turns that are begun."""
+    """Time limit that counts how often it is entered."""
 
     def __init__(self) -> None:
         self.begun = 0

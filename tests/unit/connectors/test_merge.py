@@ -1,4 +1,4 @@
-"""The three-way merge, field by field."""
+"""Three-way merge, field by field."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_the_finer_value_stays() -> None:
     day, next_day = _date(NOW), NOW.replace(hour=0) + timedelta(days=1)
     assert merged(DUE, (nine, day), nine, day).agreed == {"scheduled_at": Agreed(nine, day)}
     finer = merged(DUE, (nine, day), ten, day)
-    assert not finer.push, "the provider cannot hold what has changed"
+    assert not finer.push, "the provider cannot store the detail that changed"
     assert finer.agreed == {"scheduled_at": Agreed(ten, day)}
     moved = merged(DUE, (nine, day), nine, next_day)
     assert moved.pull == {"scheduled_at": Agreed(nine + timedelta(days=1), next_day)}

@@ -1,4 +1,4 @@
-"""Whatever changes at a mirror names the views that show it: all of them, and by one function."""
+"""Every change of a mirror invalidates all views that show it."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ OF_ADA = [*MIRROR, "customers:interaction:entity:ada"]
 
 
 class Connection:
-    """A database that takes everything."""
+    """Database connection that accepts everything."""
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         yield
 
 
-class Told:
-    """A link that notes what is announced."""
+class Announced:
+    """Provider session that records announcements."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
@@ -59,7 +59,7 @@ def test_a_mirror_that_is_given_up(monkeypatch: pytest.MonkeyPatch, error: Excep
     monkeypatch.setattr(failure_policy, "give_back", lambda *_, **__: None)
     monkeypatch.setattr(failure_policy, "raise_warning", lambda *_: ("w", False))
     monkeypatch.setattr(failure_policy, "about", lambda *_, **__: None)
-    told, connection = Told(), Connection()
+    told, connection = Announced(), Connection()
     policy = FailurePolicy(told.session, CircuitBreaker(utc_now), random.Random(1))
     policy.handle(connection, "me", item(), error)  # type: ignore[arg-type]
     assert told.tags("mapping_changed") == ([OF_ADA] if given_up else [])
@@ -70,7 +70,7 @@ def test_a_mirror_that_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(adoption, name, lambda *_, found=found: found)
     monkeypatch.setattr(adoption, "mark_remote", lambda *_: None)
     monkeypatch.setattr(adoption, "read_subject", lambda *_: SimpleNamespace(entity_id="ada"))
-    told, connection = Told(), Connection()
+    told, connection = Announced(), Connection()
     assert adoption.adopt(told.session, connection, "card", "marker")  # type: ignore[arg-type]
     assert told.tags("mapping_changed") == [OF_ADA]
 
@@ -99,7 +99,7 @@ def test_an_integration_that_stops(monkeypatch: pytest.MonkeyPatch, error: Excep
     monkeypatch.setattr(failure_policy, "set_state", lambda *_, **__: True)
     monkeypatch.setattr(failure_policy, "set_health", lambda *_: None)
     monkeypatch.setattr(failure_policy, "raise_warning", lambda *_: ("w", False))
-    told, connection = Told(), Connection()
+    told, connection = Announced(), Connection()
     close_integration(connection, told.session, error)  # type: ignore[arg-type]
     announce_state(told.session, "needs_confirmation")
     assert told.tags("state_changed") == [MIRROR, MIRROR]

@@ -1,4 +1,4 @@
-"""Polls are rare only while webhooks are known to arrive."""
+"""Polls are infrequent only while webhooks are known to arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits, the circuit breaker, pauses, and the guard for addresses."""
+"""Rate limits, circuit breaker, retry pauses, and the SSRF check."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_no_window_ever_holds_more_than_its_limit() -> None:
     for limit in limits:
         for at in taken:
             assert sum(at <= other < at + limit.seconds for other in taken) <= limit.requests
-    assert taken[-1] <= 30, "and no slower than needed"
+    assert taken[-1] <= 30, "no slower than necessary"
 
 
 def test_a_turn_that_would_take_too_long_is_not_waited_for() -> None:
@@ -64,8 +64,8 @@ def test_the_breaker_opens_tests_and_closes() -> None:
     breaker.record_failure()
     assert breaker.admit(10) == 0
     clock.time += 6
-    assert breaker.admit(10) == 1, "one tests the water"
-    assert breaker.admit(10) == 0, "and nobody else meanwhile"
+    assert breaker.admit(10) == 1, "one probe is admitted"
+    assert breaker.admit(10) == 0, "and no second probe meanwhile"
     breaker.record_failure()
     clock.time += 6
     assert breaker.admit(10) == 0, "the next pause is longer"
@@ -76,13 +76,13 @@ def test_the_breaker_opens_tests_and_closes() -> None:
 
 
 def test_tries_that_fail_together_are_one_failure_of_an_open_breaker() -> None:
-    """Several threads: a short outage must not be answered with the pause of a long one."""
+    """Failures of several threads must not turn a short outage into a long pause."""
     clock = Clock()
     breaker = CircuitBreaker(clock.now)
     for _ in range(9):
         breaker.record_failure()
     clock.time += 6
-    assert breaker.admit(10) == 1, "the first pause, although four failed after it had opened"
+    assert breaker.admit(10) == 1, "still the first pause, although four failed after it opened"
 
 
 def test_a_test_of_the_water_that_found_no_work_is_given_to_the_next() -> None:
@@ -102,7 +102,7 @@ def test_room_is_asked_for_before_work_is_begun() -> None:
     limits = (RateLimit(requests=2, seconds=1), RateLimit(requests=5, seconds=10))
     limiter = SlidingWindowLimiter(limits, clock=clock, sleep=clock.sleep)
     assert limiter.has_capacity(2)
-    assert limiter.has_capacity(3), "no limit is asked for more than it ever lets through"
+    assert limiter.has_capacity(3), "each limit counts at most its own maximum"
     assert limiter.acquire(0)
     assert limiter.has_capacity(1)
     assert not limiter.has_capacity(2)
@@ -112,7 +112,7 @@ def test_room_is_asked_for_before_work_is_begun() -> None:
         assert limiter.acquire(2)
     clock.time += 1
     assert limiter.has_capacity(1)
-    assert not limiter.has_capacity(2), "the longer limit has room for one"
+    assert not limiter.has_capacity(2), "the longer window admits only one more"
 
 
 def test_pauses_grow_and_are_spread_over_all_of_their_length() -> None:

@@ -1,4 +1,4 @@
-"""Health of the connectors' address, and deliveries whose body does not arrive."""
+"""Health endpoints of the webhook server, and webhooks whose body does not arrive."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from runtime.settings import Settings
 
 
 class Address:
-    """The application over a book with one integration, and a clock that is set by hand."""
+    """Application with one integration in its registry, and a manual clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
@@ -43,7 +43,7 @@ class Address:
         self.health.refresh(None)  # type: ignore[arg-type]
 
     def request(self, path: str, method: str = "GET", *parts: bytes) -> tuple[int, dict[bytes, bytes], Any]:
-        """Send a request whose body stops after ``parts``; status, headers and answer."""
+        """Send a request whose body stops after ``parts``; return status, headers and decoded body."""
         sent: list[MutableMapping[str, Any]] = []
         left = list(parts)
 
