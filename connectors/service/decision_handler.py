@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from connectors.producer import OutRecord
-from connectors.service.integration_changes import Changes
+from connectors.service.integration_changes import IntegrationChanges
 from connectors.service.integration_events import event_record
 from connectors.service.open_session import utc_now
 from connectors.service.removal import removed_data
@@ -77,7 +77,7 @@ class DecisionHandler:
         self._connection = RetryingConnection(settings, "decide", stop)
         self._send = send
         self._wake = wake
-        self._changes = Changes(settings, connectors or ConnectorSettings())
+        self._changes = IntegrationChanges(settings, connectors or ConnectorSettings())
 
     def __call__(self, messages: Sequence[Message]) -> None:
         """Execute the decisions; return once they are committed and their outcomes are published.

@@ -32,7 +32,7 @@ from schemas.integration_decisions import IntegrationChange, IntegrationValues
 _log = structlog.get_logger("connectors")
 
 
-class Changes:
+class IntegrationChanges:
     """Change and remove integrations; outcomes are members of ``IntegrationChanged``."""
 
     def __init__(self, settings: Settings, connectors: ConnectorSettings) -> None:

@@ -61,7 +61,7 @@ class ConnectorsService(Service):
     async def on_start(self) -> None:
         self._threads.start_connected("keeper", self._keep)
         self._threads.start_pool("worker", self._items, self._sync_items)
-        self._threads.start_pool("chores", self._maintenance, self._maintain)
+        self._threads.start_pool("maintenance", self._maintenance, self._maintain)
         self._threads.start("webhooks", self._server.run)
 
     def _note_failure(self, error: BaseException) -> None:

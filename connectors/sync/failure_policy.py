@@ -88,10 +88,10 @@ class FailurePolicy:
             close_integration(connection, self._session, error)
             give_back(connection, item, owner, again_at=now, error=reason)
             return
-        given_up = self._given_up(item, error)
+        blocked = self._is_blocked(item, error)
         after = error.after if isinstance(error, Retry) else None
         pause = pause_before(item.attempts, after, self._chance, self._session.declaration.retry_seconds)
-        again_at = None if given_up else now + pause
+        again_at = None if blocked else now + pause
         _log.warning(
             "connectors.unit_failed",
             integration=item.integration_id,
@@ -101,7 +101,7 @@ class FailurePolicy:
             reason=error.code if isinstance(error, Reject) else type(error).__name__,
             detail=reason,
             attempts=item.attempts + 1,
-            given_up=given_up,
+            given_up=blocked,
         )
         with connection.transaction():
             if again_at is None:
@@ -115,18 +115,18 @@ class FailurePolicy:
                 again_at=again_at,
                 error=reason,
                 failed=True,
-                parked=given_up,
+                parked=blocked,
             )
-        if given_up:
+        if blocked:
             announce_mapping(self._session, item.interaction_id, item.entity_id)
 
-    def _given_up(self, item: SyncItem, error: Exception) -> bool:
+    def _is_blocked(self, item: SyncItem, error: Exception) -> bool:
         """Count the failure; return true if the item is to be blocked."""
         if isinstance(error, Retry | Conflict):
             self._breaker.record_failure()
             declared = len(self._session.declaration.retry_seconds)
-            given_up = item.attempts + 1 >= (declared + 1 if declared else _MOST_ATTEMPTS)
-            return given_up and not self._breaker.open
+            exhausted = item.attempts + 1 >= (declared + 1 if declared else _MOST_ATTEMPTS)
+            return exhausted and not self._breaker.open
         return isinstance(error, Reject) or item.attempts + 1 >= _MOST_DEFECTS
 
     def _warn(self, connection: Connection, item: SyncItem, detail: str) -> None:

@@ -135,4 +135,4 @@ def pause_integration(session: Session, connection: Connection, counted: Deletio
 
 
 def _job(session: Session) -> str:
-    return f"connectors.sync.mass_change_guard:{session.integration.id}"
+    return f"connectors.guard:{session.integration.id}"
