@@ -28,7 +28,7 @@ from schemas.instants import format_instant
 if TYPE_CHECKING:
     from connectors.store.integrations import Integration
     from connectors.store.warnings import SyncWarning
-    from connectors.sync.commands import PulledCommand
+    from connectors.sync.inbound_commands import InboundCommand
     from connectors.sync.session import Session
     from runtime.postgres import Connection
 
@@ -197,7 +197,7 @@ def add(
         state="needs_confirmation",
         state_reason="the first run is a plan: look at it with `plan`, start it with `sync`",
     )
-    with _database() as connection:
+    with _database() as connection, connection.transaction():
         if read_integration(connection, name) is None:
             refuse_taken_remote(connection, declared, integration)
         if not insert_integration(connection, integration):
@@ -446,7 +446,7 @@ def _opened(identity: str) -> Iterator[tuple[Session, Connection]]:
     from connectors.service.open_session import open_session
     from connectors.store.integrations import read_integration
 
-    def send(commands: Sequence[PulledCommand]) -> None:
+    def send(commands: Sequence[InboundCommand]) -> None:
         raise Stop(f"the command line publishes no commands ({len(commands)} were to be sent)")
 
     with _database() as connection:

@@ -1,4 +1,4 @@
-"""The broker and its security as Faust's client (aiokafka) takes them, from the settings of every client."""
+"""Translate the librdkafka broker and security settings to Faust's client (aiokafka)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime.settings import Settings
 from schemas.errors import Stop
 
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-#: librdkafka's security properties that are carried over.
+#: librdkafka security properties that are translated.
 _KNOWN: Final = frozenset(
     {
         "security.protocol",
@@ -34,12 +34,12 @@ _KNOWN: Final = frozenset(
 
 
 def faust_broker(settings: Settings) -> dict[str, Any]:
-    """The options ``broker`` and ``broker_credentials`` of a Faust app.
+    """Build the options ``broker`` and ``broker_credentials`` of a Faust app.
 
-    They follow from the properties that the librdkafka clients get, ``kafka_options`` included, so that one
-    configuration does for all. For apps that talk to Kafka themselves: librdkafka knows more mechanisms.
+    They derive from the librdkafka properties, ``kafka_options`` included, so that one configuration serves
+    all clients. Only for apps whose agents consume through aiokafka, which supports fewer SASL mechanisms.
 
-    :raises Stop: a security property is given that Faust's client cannot follow, or that cannot be used.
+    :raises Stop: a security property is set that aiokafka does not support or that is unusable.
     """
     config = client_config(settings)
     servers = str(config["bootstrap.servers"]).split(",")
@@ -58,15 +58,15 @@ def _credentials(config: dict[str, Any]) -> CredentialsT | None:
         if name.startswith(("ssl.", "sasl.", "security.", "enable.ssl.", "https.")) and name not in _KNOWN
     ]
     if unknown:
-        raise Stop(f"the agent's Kafka client cannot follow {', '.join(unknown)}; take it out")
+        raise Stop(f"the agent's Kafka client does not support {', '.join(unknown)}; remove it")
     if protocol == "SSL":
         return faust.SSLCredentials(_tls(config))
     if protocol not in ("SASL_PLAINTEXT", "SASL_SSL"):
-        raise Stop(f"the Kafka security protocol {protocol} is not known")
+        raise Stop(f"unknown Kafka security protocol {protocol}")
     mechanism = str(config.get("sasl.mechanism", config.get("sasl.mechanisms", "none"))).upper()
     if mechanism not in _MECHANISMS:
         raise Stop(
-            f"the agent's Kafka client does not know the SASL mechanism {mechanism}; set"
+            f"the agent's Kafka client does not support the SASL mechanism {mechanism}; set"
             f" INTERACTIONS_KAFKA_SASL_MECHANISM to one of {', '.join(_MECHANISMS)}"
         )
     return faust.SASLCredentials(
@@ -78,13 +78,13 @@ def _credentials(config: dict[str, Any]) -> CredentialsT | None:
 
 
 def _tls(config: dict[str, Any]) -> ssl.SSLContext:
-    place = config.get("ssl.ca.location")
-    folder = place is not None and Path(place).is_dir()
+    location = config.get("ssl.ca.location")
+    folder = location is not None and Path(location).is_dir()
     certificate = config.get("ssl.certificate.location")
     try:
         context = ssl.create_default_context(
-            cafile=None if folder else place,
-            capath=place if folder else None,
+            cafile=None if folder else location,
+            capath=location if folder else None,
             cadata=config.get("ssl.ca.pem"),
         )
         if certificate is not None:
@@ -92,8 +92,8 @@ def _tls(config: dict[str, Any]) -> ssl.SSLContext:
                 certificate, config.get("ssl.key.location"), config.get("ssl.key.password")
             )
     except OSError as error:
-        # An ssl.SSLError is one too.
-        given = " or ".join(str(name) for name in (place, certificate) if name is not None)
+        # ssl.SSLError is a subclass of OSError.
+        given = " or ".join(str(name) for name in (location, certificate) if name is not None)
         raise Stop(f"{given or 'the CA certificates'}: {error.strerror or error}") from error
     if str(config.get("ssl.endpoint.identification.algorithm", "https")).lower() == "none":
         context.check_hostname = False

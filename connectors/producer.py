@@ -1,4 +1,4 @@
-"""Sends records and returns when the broker has them all: for whoever must not go on before."""
+"""Synchronous producer: send records and return once the broker has acknowledged all of them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ Headers = list[tuple[str, str | bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class OutRecord:
-    """One record; ``topic`` by its name in the catalogue."""
+    """Outgoing record.
+
+    :param topic: name in the topic catalogue.
+    """
 
     topic: str
     key: str
@@ -28,7 +31,10 @@ class OutRecord:
 
 
 class AcknowledgedSender:
-    """One idempotent producer (``acks=all``, murmur2), used by one thread at a time."""
+    """Idempotent producer (``acks=all``, murmur2); calls are serialized.
+
+    :param timeout: delivery timeout in seconds.
+    """
 
     def __init__(self, settings: Settings, *, timeout: float = _SECONDS) -> None:
         self._settings = settings
@@ -39,7 +45,7 @@ class AcknowledgedSender:
     def send(self, records: Sequence[OutRecord]) -> None:
         """Publish; on return all in-sync replicas have every record.
 
-        :raises Retry: at least one was not acknowledged in time; it may have been written nevertheless.
+        :raises Retry: a record was not acknowledged in time; it may still have been written.
         """
         failures: list[str] = []
 
@@ -64,10 +70,14 @@ class AcknowledgedSender:
                     )
             except (KafkaException, BufferError) as error:
                 self._producer = None
-                raise Retry("the broker takes no records now", after=2.0) from error
+                raise Retry(
+                    "Kafka is not accepting records (producer queue full or broker unavailable)", after=2.0
+                ) from error
             left = producer.flush(self._timeout + 1.0)
             if left or failures:
-                # What is left of it must not be sent later, out of anybody's sight.
+                # Hazard: purge, or the remaining records would be sent later and unobserved.
                 producer.purge()
                 self._producer = None
-                raise Retry(f"the broker did not acknowledge: {', '.join(set(failures)) or 'timeout'}", 2.0)
+                raise Retry(
+                    f"Kafka did not acknowledge all records: {', '.join(set(failures)) or 'timeout'}", 2.0
+                )

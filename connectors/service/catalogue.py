@@ -1,4 +1,4 @@
-"""All providers that are installed, found by looking into ``connectors.providers``."""
+"""Catalogue of installed providers: the modules in ``connectors.providers``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from schemas.errors import Stop
 
 
 def declarations() -> dict[str, Declaration]:
-    """Every provider by its name.
+    """Declaration of every provider by name.
 
-    :raises Stop: a module cannot be loaded, declares nothing, or declares another name than its own.
+    :raises Stop: a module cannot be loaded, has no declaration, or declares a name other than its own.
     """
     return {name: _load(name) for name in _installed()}
 
 
 def declaration(name: str) -> Declaration:
-    """The provider of this name; a module that was added while the process runs is found, too.
+    """Declaration of one provider; modules added while the process runs are found too.
 
-    :raises Stop: there is none, or its module cannot be used.
+    :raises Stop: there is no such provider, or its module is unusable.
     """
     installed = _installed()
     if name not in installed:
@@ -37,7 +37,7 @@ def _installed() -> list[str]:
 
 @cache
 def _load(name: str) -> Declaration:
-    # One module alone: a defective one must not keep the other providers from being opened.
+    # Load one module only: a defective one must not keep other providers from being opened.
     module = f"{providers.__name__}.{name}"
     try:
         declared = getattr(importlib.import_module(module), "DECLARATION", None)

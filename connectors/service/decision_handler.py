@@ -1,4 +1,4 @@
-"""Carries out what people decide on integrations and their warnings elsewhere than on the command line."""
+"""Execute decisions on integrations and their warnings that people made over HTTP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from connectors.producer import OutRecord
-from connectors.service.integration_changes import Changes
+from connectors.service.integration_changes import IntegrationChanges
 from connectors.service.integration_events import event_record
 from connectors.service.open_session import utc_now
 from connectors.service.removal import removed_data
@@ -45,11 +45,11 @@ Send = Callable[[Sequence[OutRecord]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """A decision as it was read.
+class _Request:
+    """Decoded decision record.
 
     :param scope: tenant and organization.
-    :param seen: warning → when it was last changed, as the person saw it.
+    :param seen: warning id → time of its last change, as the person saw it.
     """
 
     scope: tuple[str, str]
@@ -59,11 +59,11 @@ class _Asked:
     seen: dict[str, datetime]
 
 
-class Decider:
-    """One connection, one thread at a time.
+class DecisionHandler:
+    """Handle decision records. Owns one connection; use it from one thread at a time.
 
-    :param send: publishes what became of a decision; raises ``Retry`` while the broker is away.
-    :param wake: set after something was decided.
+    :param send: publishes the outcome of a decision; raises ``Retry`` while the broker is unavailable.
+    :param wake: set after a decision was executed.
     """
 
     def __init__(
@@ -74,77 +74,77 @@ class Decider:
         wake: threading.Event,
         connectors: ConnectorSettings | None = None,
     ) -> None:
-        self._patience = RetryingConnection(settings, "decide", stop)
+        self._connection = RetryingConnection(settings, "decide", stop)
         self._send = send
         self._wake = wake
-        self._changes = Changes(settings, connectors or ConnectorSettings())
+        self._changes = IntegrationChanges(settings, connectors or ConnectorSettings())
 
     def __call__(self, messages: Sequence[Message]) -> None:
-        """Carry out the decisions; returns when they are committed and what became of them is published.
+        """Execute the decisions; return once they are committed and their outcomes are published.
 
-        A record that is no decision is logged and passed over.
+        A record that is not a decision is logged and skipped.
 
-        :raises Stop: asked to stop before it could be done.
+        :raises Stop: the role is stopping; the decision was not executed.
         """
         for headers, value in messages:
-            self._patience.carry_out(lambda connection, h=headers, v=value: self._decide(connection, h, v))  # type: ignore[misc]
+            self._connection.run(lambda connection, h=headers, v=value: self._decide(connection, h, v))  # type: ignore[misc]
 
     def close(self) -> None:
         """Close the connection."""
-        self._patience.close()
+        self._connection.close()
 
     def _decide(self, connection: Connection, headers: Headers, value: bytes | None) -> None:
         try:
-            asked = _read(headers, value)
+            request = _read(headers, value)
         except ValueError as error:
-            # The kind alone: the text of a ValidationError holds the value.
+            # Log the type only: the text of a ValidationError contains the value.
             _log.error("connectors.no_decision", reason=type(error).__name__)
             return
-        decision = asked.decision
+        decision = request.decision
         integration = read_integration(connection, decision.integration_id)
-        if integration is not None and (integration.tenant_id, integration.organization_id) != asked.scope:
+        if integration is not None and (integration.tenant_id, integration.organization_id) != request.scope:
             integration = None
         if isinstance(decision, IntegrationRemoval):
-            self._remove(connection, integration, asked, decision)
+            self._remove(connection, integration, request, decision)
         elif integration is None:
-            _log.error("connectors.decision_elsewhere", tenant_id=asked.scope[0])
+            _log.error("connectors.decision_elsewhere", tenant_id=request.scope[0])
         elif isinstance(decision, IntegrationChange):
             outcome = self._changes.change(connection, integration, decision)
-            self._send([event_record("changed", integration, None, outcome, asked.correlation_id)])
+            self._send([event_record("changed", integration, None, outcome, request.correlation_id)])
         else:
-            self._decide_warnings(connection, integration, asked, decision)
+            self._decide_warnings(connection, integration, request, decision)
 
     def _remove(
         self,
         connection: Connection,
         integration: Integration | None,
-        asked: _Asked,
+        request: _Request,
         decision: IntegrationRemoval,
     ) -> None:
         def publish(former: Integration, outcome: dict[str, Any]) -> None:
-            answer = event_record("changed", former, None, outcome, asked.correlation_id)
+            answer = event_record("changed", former, None, outcome, request.correlation_id)
             self._send([event_record("state_changed", former, None, removed_data(former)), answer])
 
         if integration is not None:
             found = integration
             self._changes.remove(connection, found, lambda outcome: publish(found, outcome))
             return
-        # Removed already: the answer did not arrive, or the same record is read again.
-        removed = read_removed(connection, *asked.scope, decision.integration_id)
+        # Removed already: the outcome was not published, or the record is read again.
+        removed = read_removed(connection, *request.scope, decision.integration_id)
         if removed is None:
-            _log.error("connectors.decision_elsewhere", tenant_id=asked.scope[0])
+            _log.error("connectors.decision_elsewhere", tenant_id=request.scope[0])
             return
         former, mirrors = removed
         publish(former, {"outcome": "removed", "mirrorsLeft": mirrors})
 
     def _decide_warnings(
-        self, connection: Connection, integration: Integration, asked: _Asked, decision: WarningsDecision
+        self, connection: Connection, integration: Integration, request: _Request, decision: WarningsDecision
     ) -> None:
-        decided = self._taken(connection, integration, asked, decision.resolution)
+        decided = self._taken(connection, integration, request, decision.resolution)
         taken = {warning.id for warning in decided}
-        left = [identity for identity in asked.seen if identity not in taken]
-        told = {"resolution": decision.resolution, "taken": sorted(taken), "left": left}
-        # A retry or a side that was taken shows at the mirror: its status, or that it is gone.
+        left = [identity for identity in request.seen if identity not in taken]
+        outcome = {"resolution": decision.resolution, "taken": sorted(taken), "left": left}
+        # A retry or a chosen side changes the mirror's status, or detaches it.
         changed = [
             event_record(
                 "mapping_changed",
@@ -155,28 +155,33 @@ class Decider:
             for warning in decided
             if warning.interaction_id is not None and decision.resolution != "dismissed"
         ]
-        self._send([event_record("decided", integration, None, told, asked.correlation_id), *changed])
+        self._send([event_record("decided", integration, None, outcome, request.correlation_id), *changed])
         self._wake.set()
 
     def _taken(
         self,
         connection: Connection,
         integration: Integration,
-        asked: _Asked,
+        request: _Request,
         resolution: Resolution,
     ) -> list[SyncWarning]:
-        """The warnings that took the decision, now or when it was made before."""
-        seen = asked.seen
+        """Warnings that the resolution applies to, now or when the same record was handled before."""
+        seen = request.seen
         with connection.transaction():
-            found = lock_warnings(connection, *asked.scope, integration.id, list(seen))
-            before = [one for one in found if (one.resolution, one.resolved_by) == (resolution, asked.actor)]
+            found = lock_warnings(connection, *request.scope, integration.id, list(seen))
+            before = [
+                one for one in found if (one.resolution, one.resolved_by) == (resolution, request.actor)
+            ]
             as_seen = [one for one in found if one.state == "open" and one.updated_at == seen[one.id]]
-            now = resolve(connection, as_seen, resolution, by=asked.actor, now=utc_now())
+            now = resolve(connection, as_seen, resolution, by=request.actor, now=utc_now())
         return [*before, *now]
 
 
-def _read(headers: Headers, value: bytes | None) -> _Asked:
-    """:raises ValueError: it is no decision."""
+def _read(headers: Headers, value: bytes | None) -> _Request:
+    """Decode a decision record.
+
+    :raises ValueError: the record is not a valid decision.
+    """
     model = DECISION_TYPES.get((headers.get("ce_type") or b"").decode())
     if model is None:
         raise ValueError
@@ -184,7 +189,7 @@ def _read(headers: Headers, value: bytes | None) -> _Asked:
     decision = model.model_validate_json(value or b"")
     if "\x00" in actor + decision.integration_id or not (actor and correlation):
         raise ValueError
-    return _Asked(
+    return _Request(
         scope=(str(UUID(tenant)), str(UUID(organization))),
         actor=actor,
         correlation_id=correlation,

@@ -1,7 +1,7 @@
-"""The agents (Faust): one marks the ledger for events, the other carries out decisions on warnings.
+"""Faust agents: one marks the ledger for events, the other executes decisions.
 
-They read committed records only, acknowledge a batch after its work is committed, and end the process
-when something unexpected happens: a restarted agent would go on behind what it has lost.
+They read committed records only, acknowledge a batch after its work is committed, and end the process on any
+unexpected error: a restarted agent would continue after the lost batch.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _log = structlog.get_logger("connectors")
 _MOST: Final = 500
 _WITHIN_SECONDS: Final = 0.05
 
-#: The values of events (None: a tombstone), in order; returns once their marks are committed.
+#: Takes the values of events (None: a tombstone) in order; returns once their change marks are committed.
 MarkAll = Callable[[Sequence[bytes | None]], None]
-#: Headers and values of decisions, in order; returns once they are carried out.
+#: Takes headers and values of decisions in order; returns once the decisions are executed.
 DecideAll = Callable[[Sequence[tuple[Mapping[str, bytes | None], bytes | None]]], None]
 
 
 class _CommittedThread(driver.AIOKafkaConsumerThread):
-    """Faust reads committed records only in its own exactly-once mode; we need the reading alone."""
+    """Consumer thread with read_committed, which Faust otherwise offers only in its exactly-once mode."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -51,10 +51,10 @@ class _CommittedTransport(driver.Transport):
 def make_app(
     settings: Settings, service: Service, mark: MarkAll, decide: DecideAll, directory: Path
 ) -> faust.App:
-    """The app of the connectors: its agents and the service that runs the workers.
+    """Build the role's Faust app: its agents, and the service that runs the workers.
 
-    :param mark: blocking; raises only what must end the process; so does ``decide``.
-    :param directory: where Faust may keep files.
+    :param mark: blocking; anything it raises ends the process. The same holds for ``decide``.
+    :param directory: working directory for Faust's files.
     """
     app = faust.App(
         f"{settings.consumer_group}-connectors",
@@ -67,12 +67,12 @@ def make_app(
         stream_wait_empty=False,
         consumer_auto_offset_reset="earliest",
         broker_commit_interval=1.0,
-        # After a kill the group waits so long for the dead member before events are read again.
+        # After a kill the group waits this long for the dead member before events are read again.
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
     )
     app.transport = _CommittedTransport(app.conf.broker_consumer, app, loop=app.loop)
-    app.service(service)  # type: ignore[arg-type]  # an instance is fine; Faust's hint knows classes only
+    app.service(service)  # type: ignore[arg-type]  # Faust accepts instances; its annotation names classes only
 
     def on(topic: str, name: str, take: Callable[[list[Any]], None]) -> None:
         source = app.topic(
@@ -103,10 +103,10 @@ def _agent(service: Service, take: Callable[[list[Any]], None]) -> Callable[[Any
                     event.ack()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:  # noqa: BLE001 - whatever it is ends the process
+        except BaseException as error:  # noqa: BLE001 - any error ends the process
             _log.error("connectors.agent_failed", reason=type(error).__name__)
             await service.crash(error)
-            # Never back to Faust, which would start the agent again behind the lost batch.
+            # Hazard: do not return to Faust, which would restart the agent after the lost batch.
             await asyncio.Event().wait()
 
     return run

@@ -1,4 +1,4 @@
-"""Liveness and readiness of the connectors role, and the stalls of its integrations."""
+"""Liveness and readiness of the connectors role, and stalls of its integrations."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import structlog
 
-from connectors.service.maintenance import CHORE_SECONDS
+from connectors.service.fair_share import FairShare
+from connectors.service.maintenance import TASK_SECONDS
 from connectors.service.open_session import utc_now
-from connectors.service.turns import Turns
 from connectors.store.stalls import sync_stalls
 from runtime.connector_settings import ConnectorSettings
 from runtime.health import Stall
@@ -19,18 +19,18 @@ from runtime.postgres import Connection
 from runtime.settings import Settings
 
 _log = structlog.get_logger("connectors")
-_LOOK_SECONDS: Final = 5.0
-#: After that without a look the database counts as unavailable.
+_REFRESH_SECONDS: Final = 5.0
+#: Without a refresh for this long the database counts as unavailable.
 _STALE_SECONDS: Final = 15.0
-#: Added to the time that the exchanges of a turn may take: for rate limits and the database.
+#: Allowance for rate limits and the database, on top of the time limit for a turn's exchanges.
 _MARGIN_SECONDS: Final = 120.0
 
 
 class RoleHealth:
-    """Kept by the keeper's thread, read by the others.
+    """Health of the role: refreshed by the keeper thread, read by the others.
 
-    :param turns: the threads' turns; one that goes on beyond all deadlines is stuck.
-    :param clock: seconds, monotonic.
+    :param shares: running turns; a turn beyond every deadline counts as stuck.
+    :param clock: monotonic seconds.
     :ivar ready: the role has started and is not stopping.
     """
 
@@ -38,25 +38,25 @@ class RoleHealth:
         self,
         settings: Settings,
         connectors: ConnectorSettings,
-        turns: Sequence[Turns],
+        shares: Sequence[FairShare],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        # Hazard: below the deadlines of a turn, a slow provider would end the process for all.
-        self._patience = max(
+        # Hazard: if this were below the deadlines of a turn, one slow provider would end the process.
+        self._stuck_after = max(
             settings.stuck_after_seconds,
-            CHORE_SECONDS + _MARGIN_SECONDS,
+            TASK_SECONDS + _MARGIN_SECONDS,
             connectors.lease_seconds + _MARGIN_SECONDS,
         )
-        self._turns = turns
+        self._shares = shares
         self._clock = clock
-        self._looked_at: float | None = None
+        self._refreshed_at: float | None = None
         self._stalls: list[Stall] = []
         self.ready = False
 
-    def look(self, connection: Connection) -> None:
-        """Read the stalls again when it is time, and log new ones."""
+    def refresh(self, connection: Connection) -> None:
+        """Read the stalls again if they are out of date, and log new ones."""
         now = self._clock()
-        if self._looked_at is not None and now - self._looked_at < _LOOK_SECONDS:
+        if self._refreshed_at is not None and now - self._refreshed_at < _REFRESH_SECONDS:
             return
         found = sync_stalls(connection, utc_now())
         known = {(stall.stage, stall.place) for stall in self._stalls}
@@ -69,35 +69,35 @@ class RoleHealth:
                     seconds=round(stall.seconds),
                     reason=stall.reason,
                 )
-        if self._looked_at is not None and now - self._looked_at > _STALE_SECONDS:
-            # The database was unavailable meanwhile: threads waited for it, not for a provider.
-            for turns in self._turns:
-                turns.forgive()
+        if self._refreshed_at is not None and now - self._refreshed_at > _STALE_SECONDS:
+            # The database was unavailable, so the threads waited for it and not for a provider.
+            for share in self._shares:
+                share.reset_clocks()
         self._stalls = found
-        self._looked_at = self._clock()
+        self._refreshed_at = self._clock()
 
     def stuck(self) -> str | None:
-        """Why the process must be restarted: a thread is beyond every deadline."""
+        """Reason to restart the process: a thread is beyond every deadline. ``None`` if there is none."""
         if self._database_away():
             return None
-        for turns in self._turns:
-            longest = turns.longest()
-            if longest is not None and longest[1] > self._patience:
+        for share in self._shares:
+            longest = share.longest_running()
+            if longest is not None and longest[1] > self._stuck_after:
                 integration, seconds = longest
                 return (
-                    f"a thread has worked for integration {integration} for {seconds:.0f} s, longer than"
-                    " every deadline allows. Ending, so that a fresh process goes on"
+                    f"a thread has been busy with integration {integration} for {seconds:.0f} s, beyond every"
+                    " deadline. The process exits so that its supervisor restarts it; no data is lost"
                 )
         return None
 
     def healthz(self) -> tuple[int, dict[str, Any]]:
-        """503 when only a restart helps."""
+        """Liveness: 503 if only a restart helps."""
         return (200, {"ok": True}) if self.stuck() is None else (503, {"ok": False})
 
     def readyz(self, *, in_full: bool) -> tuple[int, dict[str, Any]]:
-        """503 while deliveries cannot be taken in; the stall of one integration leaves the role ready.
+        """Readiness: 503 while webhooks cannot be received. A stalled integration does not affect it.
 
-        :param in_full: name integrations and reasons, for callers inside; otherwise count them.
+        :param in_full: name integrations and reasons (for internal callers) instead of counting them.
         """
         reasons = []
         if not self.ready:
@@ -111,4 +111,4 @@ class RoleHealth:
         return (503 if reasons else 200), {"ok": not reasons, "reasons": reasons, "stalls": stalls}
 
     def _database_away(self) -> bool:
-        return self._looked_at is None or self._clock() - self._looked_at > _STALE_SECONDS
+        return self._refreshed_at is None or self._clock() - self._refreshed_at > _STALE_SECONDS

@@ -1,4 +1,4 @@
-"""The HTTP client that a provider gets: bounds, the provider's limits, and a guard for addresses."""
+"""HTTP client for providers: deadlines, size bounds, rate limits and an SSRF check."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from connectors.service.rate_limit import SlidingWindowLimiter
 from schemas.errors import Reject
 
 _TIMEOUT: Final = httpx2.Timeout(15.0, connect=5.0)
-#: How many seconds a request may wait for its turn; then its unit is given back for later.
+#: Maximum seconds that a request may wait for the rate limit; then its item is retried later.
 LONGEST_WAIT: Final = 20.0
 
 
-class GuardedTransport(httpx2.BaseTransport):
-    """Takes a token for each request; refuses private addresses where asked to.
+class LimitedTransport(httpx2.BaseTransport):
+    """Apply rate limit and deadline to each request; refuse private addresses if configured.
 
-    The address that was checked is the one that is connected to, so that a name cannot change its mind
-    between the two (DNS rebinding). Redirects are not followed by the client.
+    Hazard: the connection goes to exactly the address that was checked, because a name could resolve
+    differently the second time (DNS rebinding). The client does not follow redirects.
     """
 
     def __init__(
         self,
         inner: httpx2.BaseTransport,
-        buckets: SlidingWindowLimiter,
+        limiter: SlidingWindowLimiter,
         *,
         public_addresses_only: bool,
         longest_wait: float,
@@ -36,12 +36,12 @@ class GuardedTransport(httpx2.BaseTransport):
         self._inner = inner
         self._deadline = deadline
         self._longest_wait = longest_wait
-        self._buckets = buckets
+        self._limiter = limiter
         self._public_only = public_addresses_only
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        if not self._buckets.take(self._longest_wait):
-            raise Throttled("the provider's limit leaves no room now", after=1.0)
+        if not self._limiter.acquire(self._longest_wait):
+            raise Throttled("the provider's rate limit is used up", after=1.0)
         end = self._deadline.begin()
         self._deadline.left()
         if self._public_only:
@@ -55,25 +55,25 @@ class GuardedTransport(httpx2.BaseTransport):
 
 
 def make_client(
-    buckets: SlidingWindowLimiter,
+    limiter: SlidingWindowLimiter,
     *,
     public_addresses_only: bool,
     longest_wait: float = LONGEST_WAIT,
     transport: httpx2.BaseTransport | None = None,
     deadline: Deadline | None = None,
 ) -> httpx2.Client:
-    """A client for one integration; its requests raise `Throttled` when they would wait too long.
+    """Create the client of one integration; its requests raise ``Throttled`` if they would wait too long.
 
-    :param longest_wait: seconds that a request may wait for its turn.
-    :param transport: in place of the network, for tests.
-    :param deadline: bounds each exchange; one of the usual length when not given.
+    :param longest_wait: maximum seconds that a request may wait for the rate limit.
+    :param transport: replaces the network in tests.
+    :param deadline: bounds each exchange; a default deadline if omitted.
     """
     ends = deadline if deadline is not None else Deadline()
     inner = transport if transport is not None else BoundedTransport(ends)
     return httpx2.Client(
-        transport=GuardedTransport(
+        transport=LimitedTransport(
             inner,
-            buckets,
+            limiter,
             public_addresses_only=public_addresses_only,
             longest_wait=longest_wait,
             deadline=ends,
@@ -81,7 +81,7 @@ def make_client(
         timeout=_TIMEOUT,
         follow_redirects=False,
         trust_env=False,
-        # A proxy that compresses changes entity tags, and unpacking is work that a server can impose.
+        # Hazard: a compressing proxy changes entity tags, and a server can abuse decompression.
         headers={"User-Agent": "customer-interactions", "Accept-Encoding": "identity"},
     )
 
@@ -89,9 +89,9 @@ def make_client(
 def _pin_public_address(request: httpx2.Request) -> None:
     url = request.url
     if url.scheme != "https":
-        raise Reject("insecure_url", "only https addresses are used")
+        raise Reject("insecure_url", "only https URLs are allowed")
     address = public_address(url.host, url.port or 443)
-    # The certificate is still checked against the name; only the connection goes to the address.
+    # The certificate is still verified against the name; only the connection uses the address.
     request.extensions = {**request.extensions, "sni_hostname": url.host}
     request.headers["Host"] = url.netloc.decode()
     request.url = url.copy_with(host=address)

@@ -1,4 +1,4 @@
-"""Carries out changes and removals of integrations that were requested over HTTP."""
+"""Apply changes and removals of integrations that were requested over HTTP."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from schemas.integration_decisions import IntegrationChange, IntegrationValues
 _log = structlog.get_logger("connectors")
 
 
-class Changes:
-    """Change and remove integrations; the answers are members of ``IntegrationChanged``."""
+class IntegrationChanges:
+    """Change and remove integrations; outcomes are members of ``IntegrationChanged``."""
 
     def __init__(self, settings: Settings, connectors: ConnectorSettings) -> None:
         self._settings = settings
@@ -42,7 +42,7 @@ class Changes:
     def change(
         self, connection: Connection, integration: Integration, wanted: IntegrationChange
     ) -> dict[str, Any]:
-        """Replace the values that a change names; one that the provider does not accept changes nothing."""
+        """Replace the values that a change names; nothing changes if the provider does not accept one."""
         try:
             box = box_of(self._connectors)
             values = _values(box, wanted)
@@ -77,30 +77,40 @@ class Changes:
 
 
 def _values(box: SecretBox, wanted: IntegrationChange) -> IntegrationValues:
-    """:raises Stop: the key is not known here, or this was not sealed for the integration."""
+    """Decrypt the values of a change.
+
+    :raises Stop: the key is unknown here, or the values were not sealed for this integration.
+    """
     try:
         sealed = Sealed(wanted.key_id, base64.b64decode(wanted.content, validate=True))
         opened = box.open(wanted.integration_id, sealed)
         return IntegrationValues.model_validate_json(opened["change"])
     except (binascii.Error, KeyError, ValidationError):
-        raise Stop(f"the change of {wanted.integration_id} cannot be read") from None
+        raise Stop(
+            f"the change of {wanted.integration_id} cannot be decrypted; nothing was changed"
+        ) from None
 
 
 def _changed(
     connection: Connection, box: SecretBox, current: Integration, values: IntegrationValues
 ) -> Integration:
-    """:raises Reject: the provider does not accept it, or another integration has the same remote."""
+    """Merge the new values into the current row, and validate the result.
+
+    :raises Reject: the provider does not accept a value, or another integration has the same remote.
+    """
     declared = declaration(current.provider)
     hidden = declared.settings.secret_fields()
     errors = [
-        FieldError("secret_in_the_open", "this is a secret: give it in `secrets`", f"/settings/{name}")
+        FieldError("secret_in_the_open", "this is a secret; send it in `secrets`", f"/settings/{name}")
         for name in sorted(hidden & values.settings.keys())
     ] + [
-        FieldError("not_a_secret", "the provider has no such secret; see `settings`", f"/secrets/{name}")
+        FieldError(
+            "not_a_secret", "the provider has no such secret; send it in `settings`", f"/secrets/{name}"
+        )
         for name in sorted(values.secrets.keys() - hidden)
     ]
     if errors:
-        raise Reject("invalid_settings", "the settings do not fit", errors=tuple(errors))
+        raise Reject("invalid_settings", "the settings are invalid", errors=tuple(errors))
     known = box.open(current.id, Sealed(current.secrets_key_id, current.secrets))
     secrets = {**known, **values.secrets}
     plain = replaced_values(current.settings, values.settings)
@@ -126,7 +136,7 @@ def _changed(
 
 
 def _pointing(refusal: Reject, part: Callable[[str], str]) -> Reject:
-    """The same refusal with pointers into the body of the request."""
+    """Copy a refusal with pointers into the request body."""
     errors = tuple(
         replace(error, pointer=(part(name) + (error.pointer or "")).removesuffix("/"))
         for error in refusal.errors

@@ -1,4 +1,4 @@
-"""What the connectors tell the integration events topic: CloudEvents, JSON, without customer text."""
+"""Publish to the integration events topic: CloudEvents, JSON, without customer text."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def event_record(
     data: dict[str, Any],
     correlation_id: str | None = None,
 ) -> OutRecord:
-    """One event as a record; keyed by the customer, or by the integration where it is about no customer.
+    """Build the record of one event, keyed by the customer or, without one, by the integration.
 
-    :raises pydantic.ValidationError: it is not of the contract (``schemas.integration_events``): a defect.
+    :raises pydantic.ValidationError: the data violates the contract (``schemas.integration_events``): a bug.
     """
     model = INTEGRATION_EVENT_TYPES[PREFIX + kind]
     event = model.model_validate({"integrationId": integration.id, "provider": integration.provider, **data})
     headers: list[tuple[str, str | bytes | None]] = [
         ("content-type", "application/json"),
         ("ce_specversion", "1.0"),
-        # An answer that is told again has the same id.
+        # An outcome that is published again keeps its id.
         ("ce_id", str(uuid4()) if correlation_id is None else derive_id("answer", correlation_id)),
         ("ce_source", f"/customers/integrations/{integration.id}"),
         ("ce_type", PREFIX + kind),
@@ -52,7 +52,7 @@ def event_record(
 
 
 class Announcer:
-    """Publishes events; one that cannot be published is logged and forgone, the ledger is the truth."""
+    """Publish events, best effort: a failure is logged and the event dropped. The ledger is the truth."""
 
     def __init__(self, sender: AcknowledgedSender) -> None:
         self._sender = sender

@@ -1,4 +1,4 @@
-"""Checked settings of an integration, as they are stored: in the clear and sealed."""
+"""Validate an integration's settings, and split them into plain and sealed values for storage."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from connectors.sdk.declaration import Declaration
-from connectors.store.integrations import Integration, list_integrations
+from connectors.store.integrations import Integration, list_integrations, lock_remotes
 from runtime.postgres import Connection
 from schemas.errors import FieldError, Reject
 
 
 def validated(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
-    """Values as the model wants them.
+    """Validate values against a model.
 
-    :raises Reject: they do not fit; every field is named, no value is shown.
+    :raises Reject: values are invalid; it names every field and shows no value.
     """
     try:
         return model.model_validate(dict(values))
@@ -25,20 +25,20 @@ def validated(model: type[BaseModel], values: Mapping[str, Any]) -> BaseModel:
             FieldError("invalid", problem["msg"], "/" + "/".join(map(str, problem["loc"])))
             for problem in error.errors(include_input=False, include_url=False)
         )
-        raise Reject("invalid_settings", "the settings do not fit", errors=errors) from None
+        raise Reject("invalid_settings", "the settings are invalid", errors=errors) from None
 
 
 def replaced_values(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored values with the given ones in their place; ``None`` goes back to the default."""
+    """Replace stored values with the given ones; ``None`` restores the default."""
     return {name: value for name, value in {**stored, **given}.items() if value is not None}
 
 
 def stored_settings(
     declared: Declaration, plain: Mapping[str, Any], secrets: Mapping[str, str]
 ) -> dict[str, Any]:
-    """Check settings and secrets as a whole; the settings that are stored in the clear.
+    """Validate settings and secrets as a whole, and return the settings that are stored in plain text.
 
-    :raises Reject: they do not fit; every field is named.
+    :raises Reject: values are invalid; it names every field.
     """
     checked = validated(declared.settings, {**plain, **secrets})
     hidden = declared.settings.secret_fields()
@@ -47,20 +47,23 @@ def stored_settings(
 
 
 def refuse_taken_remote(connection: Connection, declared: Declaration, wanted: Integration) -> None:
-    """Refuse a second integration of one organization with the same board or calendar: the two would fight.
+    """Refuse a second integration of one organization with the same board or calendar: they would conflict.
+
+    Call it in the transaction that stores the integration: it serializes those of one organization.
 
     :raises Reject: another integration has it (409); the message names it.
     """
     remote = declared.remote(wanted.settings)
     if remote is None:
         return
+    lock_remotes(connection, wanted.tenant_id, wanted.organization_id)
     for other in list_integrations(connection, wanted.tenant_id, wanted.organization_id):
         if other.id == wanted.id or other.provider != declared.name:
             continue
         if declared.remote(other.settings) == remote:
             raise Reject(
                 "remote_taken",
-                f"{other.id} mirrors to the same place at {declared.title} already: change it with"
+                f"{other.id} already mirrors to the same {declared.title} object: change it with"
                 f" `interactions connectors set {other.id}`, or remove it first with"
                 f" `interactions connectors remove {other.id}`",
                 status=409,

@@ -1,49 +1,36 @@
-"""Opens links: an integration's row, its secrets and its provider put together."""
+"""Open provider sessions from an integration's row, its secrets and its provider."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import httpx2
 from pydantic import ValidationError
 
-from connectors.producer import AcknowledgedSender, OutRecord
 from connectors.sdk.exchange import EXCHANGE_SECONDS, Deadline
 from connectors.sdk.provider import Context
 from connectors.service.catalogue import declaration
-from connectors.service.command_records import record_of
 from connectors.service.http_client import LONGEST_WAIT, make_client
 from connectors.service.rate_limit import SlidingWindowLimiter
 from connectors.store.integrations import Integration, read_integration, set_secrets
-from connectors.sync.commands import PulledCommand, SendCommands
+from connectors.sync.inbound_commands import SendCommands
 from connectors.sync.policy import Policy
 from connectors.sync.session import Announce, Session, announce_nothing
 from runtime.postgres import connect
 from runtime.secret_box import Sealed, SecretBox
 from runtime.settings import Settings
 from schemas.errors import Stop
-from schemas.topics import COMMANDS
 
 
 def utc_now() -> datetime:
-    """The present moment."""
+    """Current time in UTC."""
     return datetime.now(UTC)
-
-
-def sending(sender: AcknowledgedSender, now: Callable[[], datetime] = utc_now) -> SendCommands:
-    """Publish pulled commands through a sender."""
-
-    def send(commands: Sequence[PulledCommand]) -> None:
-        sender.send([OutRecord(COMMANDS, *record_of(command, now())) for command in commands])
-
-    return send
 
 
 @dataclass(slots=True)
 class OpenedSession:
-    """A link and the client that must be closed with it."""
+    """Provider session, and the HTTP client that is closed with it."""
 
     session: Session
     client: httpx2.Client
@@ -65,11 +52,11 @@ def open_session(
     lease_seconds: float = 90.0,
     exchange_seconds: float = EXCHANGE_SECONDS,
 ) -> OpenedSession:
-    """Make the provider of an integration.
+    """Open a session with an integration's provider.
 
-    :param exchange_seconds: longest time for one request and its answer.
-    :param public_url: how providers reach this deployment.
-    :raises Stop: the provider is not installed, its settings do not fit it, or its secrets do not open.
+    :param exchange_seconds: time limit for one request and its response.
+    :param public_url: base URL at which providers reach this deployment.
+    :raises Stop: the provider is not installed, its settings are invalid, or its secrets cannot be decrypted.
     """
     declared = declaration(integration.provider)
     opened = box.open(integration.id, Sealed(integration.secrets_key_id, integration.secrets))
@@ -81,13 +68,13 @@ def open_session(
             ".".join(map(str, problem["loc"])) or "(settings)"
             for problem in error.errors(include_input=False, include_url=False)
         )
-        raise Stop(f"the settings of {integration.id} do not fit {declared.title}: {named}") from None
-    buckets = SlidingWindowLimiter(declared.limits)
+        raise Stop(f"the settings of {integration.id} are invalid for {declared.title}: {named}") from None
+    limiter = SlidingWindowLimiter(declared.limits)
     deadline = Deadline(exchange_seconds)
     client = make_client(
-        buckets,
+        limiter,
         public_addresses_only=declared.public_addresses_only,
-        # A row must not wait for its turn until its lease has run out: two workers would do it then.
+        # Hazard: waiting for the rate limit must not outlast a row's lease, or two workers would sync it.
         longest_wait=min(LONGEST_WAIT, lease_seconds / 4),
         transport=transport,
         deadline=deadline,
@@ -116,15 +103,15 @@ def open_session(
         send=send,
         now=utc_now,
         announce=announce,
-        hears=callback is not None,
+        webhooks_enabled=callback is not None,
         hosts=declared.hosts(chosen),
         lease=timedelta(seconds=lease_seconds),
-        has_room=buckets.has_room,
-        turn=deadline.turn,
+        has_capacity=limiter.has_capacity,
+        time_limit=deadline.turn,
     )
     return OpenedSession(session, client)
 
 
 def callback_url(public_url: str | None, integration_id: str) -> str | None:
-    """Where an integration's webhooks arrive, if the deployment can be reached."""
+    """URL of an integration's webhooks; ``None`` if the deployment has no public URL."""
     return f"{public_url.rstrip('/')}/webhooks/{integration_id}" if public_url else None

@@ -1,205 +1,121 @@
-"""The connectors' process: agents, ledger workers, chores and the address for webhooks."""
+"""Process of the connectors role: event agents, sync workers, maintenance and the webhook server."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import random
 import socket
 import threading
-from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
-import uvicorn
 from mode import Service
 
 from connectors.producer import AcknowledgedSender
-from connectors.service.decision_handler import Decider
+from connectors.service.decision_handler import DecisionHandler
 from connectors.service.event_consumer import make_app
-from connectors.service.event_handler import Marker
+from connectors.service.event_handler import EventHandler
+from connectors.service.fair_share import FairShare
 from connectors.service.health import RoleHealth
-from connectors.service.maintenance import do_chores, has_due
+from connectors.service.maintenance import has_due, run_maintenance
 from connectors.service.registry import IntegrationRegistry
-from connectors.service.turns import Turns
+from connectors.service.threads import RoleThreads
 from connectors.service.webhook_app import WebhookApp
+from connectors.service.webhook_server import WebhookServer
 from connectors.sync.worker import Worker
-from runtime.backoff import Backoff
 from runtime.connector_settings import ConnectorSettings, read_connector_settings
 from runtime.faust_worker import run_worker
 from runtime.logs import configure_logging
-from runtime.postgres import Connection, Outage, connect
+from runtime.postgres import Connection
 from runtime.readiness import announce_ready
-from runtime.settings import KEEP_ALIVE_SECONDS, Settings
-from runtime.supervised_thread import failure_raised
-from schemas.errors import Retry, Stop
+from runtime.settings import Settings
+from schemas.errors import Stop
 
 _log = structlog.get_logger("connectors")
 _REFRESH_SECONDS: Final = 1.0
-_IDLE_SECONDS: Final = 0.25
 _JOIN_SECONDS: Final = 30.0
-
-#: Passes over all integrations once; how much was done.
-PassOver = Callable[[Connection], int]
+_JOIN_AFTER_FAILURE_SECONDS: Final = 5.0
 
 
 class ConnectorsService(Service):
-    """Runs the threads; the first that fails ends the process."""
+    """Run the role's threads; the first one that fails ends the process.
+
+    :ivar failure: first error that ended a thread.
+    """
 
     def __init__(self, settings: Settings, connectors: ConnectorSettings, **options: Any) -> None:
         super().__init__(**options)
-        self._settings = settings
         self._connectors = connectors
-        self.stopping = threading.Event()
-        # One integration has at most half of the regular threads for items, and one for chores.
-        self._items = Turns(connectors.workers, max(1, connectors.workers // 2))
-        self._chores = Turns(connectors.workers, 1)
-        self.health = RoleHealth(settings, connectors, (self._items, self._chores))
-        self.work = threading.Event()
-        self.book = IntegrationRegistry(settings, connectors, self.work.set)
         self.failure: BaseException | None = None
-        self._threads: list[threading.Thread] = []
-        self._server: uvicorn.Server | None = None
-        self._port = connectors.port
+        self.stopping = threading.Event()
+        self.work = threading.Event()
+        # One integration gets at most half of the regular sync threads, and one maintenance thread.
+        self._items = FairShare(connectors.workers, max(1, connectors.workers // 2))
+        self._maintenance = FairShare(connectors.workers, 1)
+        self.health = RoleHealth(settings, connectors, (self._items, self._maintenance))
+        self.registry = IntegrationRegistry(settings, connectors, self.work.set)
+        self._threads = RoleThreads(settings, self.stopping, self.work, self._note_failure)
+        app = WebhookApp(settings, self.registry, connectors.public_url, self.work.set, self.health)
+        self._server = WebhookServer(app, connectors.host, connectors.port)
 
     async def on_start(self) -> None:
-        self._begin("keeper", self._with_connection(self._keep))
-        for name, turns, pass_over in (
-            ("worker", self._items, self._work),
-            ("chores", self._chores, self._do_chores),
-        ):
-            for number in range(turns.regular):
-                self._begin(f"{name}-{number}", self._with_connection(self._regular(pass_over)))
-            for number in range(turns.standby):
-                self._begin(f"{name}-standby-{number}", self._standby(turns, pass_over))
-        self._begin("webhooks", self._serve)
+        self._threads.start_connected("keeper", self._keep)
+        self._threads.start_pool("worker", self._items, self._sync_items)
+        self._threads.start_pool("maintenance", self._maintenance, self._maintain)
+        self._threads.start("webhooks", self._server.run)
 
-    def _begin(self, name: str, run: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                run()
-            except:  # noqa: E722 - see failure_raised
-                error = failure_raised()
-                _log.error(
-                    "connectors.thread_failed", thread=name, error=type(error).__name__, reason=str(error)
-                )
-                self.failure = self.failure or error
-
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _with_connection(self, run: Callable[[Connection], None]) -> Callable[[], None]:
-        def keep_running() -> None:
-            delays = Backoff(ceiling=10.0).delays()
-            while not self.stopping.is_set():
-                if not self._once(run):
-                    self.stopping.wait(next(delays))
-
-        return keep_running
-
-    def _once(self, run: Callable[[Connection], None]) -> bool:
-        """Run with a connection of its own; ``False`` when the database is unavailable."""
-        try:
-            with connect(
-                self._settings, application_name="interactions-connectors", autocommit=True
-            ) as connection:
-                run(connection)
-        except (Outage, Retry) as error:
-            _log.warning("connectors.database_away", reason=type(error).__name__)
-            return False
-        return True
+    def _note_failure(self, error: BaseException) -> None:
+        self.failure = self.failure or error
 
     def _keep(self, connection: Connection) -> None:
+        """Follow the integrations table and hold leadership; both live on this connection."""
         try:
             while not self.stopping.is_set():
-                self.book.refresh(connection)
-                self.health.look(connection)
+                self.registry.refresh(connection)
+                self.health.refresh(connection)
                 self.stopping.wait(_REFRESH_SECONDS)
         finally:
-            self.book.forget_leads()
+            self.registry.drop_leadership()
 
-    def _regular(self, pass_over: PassOver) -> Callable[[Connection], None]:
-        def run(connection: Connection) -> None:
-            while not self.stopping.is_set():
-                if not pass_over(connection):
-                    self.work.wait(_IDLE_SECONDS)
-
-        return run
-
-    def _standby(self, turns: Turns, pass_over: PassOver) -> Callable[[], None]:
-        """Help while all regular threads are taken; no connection is kept otherwise."""
-
-        def help_out(connection: Connection) -> None:
-            while not self.stopping.is_set() and turns.pressed:
-                if not pass_over(connection):
-                    self.work.wait(_IDLE_SECONDS)
-
-        def run() -> None:
-            while not self.stopping.wait(_IDLE_SECONDS):
-                if turns.pressed:
-                    self._once(help_out)
-
-        return run
-
-    def _work(self, connection: Connection) -> int:
-        name = threading.current_thread().name
-        owner = f"{socket.gethostname()}-{os.getpid()}-{name}"
-        entry = [one for one in self.book.all() if one.works]
-        random.shuffle(entry)
+    def _sync_items(self, connection: Connection) -> int:
+        """Sync due items of every integration that this process leads; return their number."""
+        owner = f"{socket.gethostname()}-{os.getpid()}-{threading.current_thread().name}"
+        entries = [entry for entry in self.registry.all() if entry.runs_here]
+        random.shuffle(entries)
         self.work.clear()
         done = 0
-        for one in entry:
-            if self.stopping.is_set() or not self._items.enter(one.integration.id):
+        for entry in entries:
+            if self.stopping.is_set() or not self._items.acquire(entry.integration.id):
                 continue
-            found = 0
+            rows = 0
             try:
-                found = Worker(one.opened.session, connection, owner, one.breaker).work()
+                rows = Worker(entry.opened.session, connection, owner, entry.breaker).work()
             finally:
-                self._items.leave(worked=found > 0)
-            done += found
+                self._items.release(worked=rows > 0)
+            done += rows
         return done
 
-    def _do_chores(self, connection: Connection) -> int:
+    def _maintain(self, connection: Connection) -> int:
+        """Run due maintenance of every integration that this process leads; return how many had any."""
         done = 0
-        for one in self.book.all():
-            if self.stopping.is_set() or not (one.works and has_due(one)):
+        for entry in self.registry.all():
+            if self.stopping.is_set() or not (entry.runs_here and has_due(entry)):
                 continue
-            if not self._chores.enter(one.integration.id):
+            if not self._maintenance.acquire(entry.integration.id):
                 continue
             worked = False
             try:
-                worked = do_chores(one, connection, self._connectors.poll_scale, self._chores.beat)
+                worked = run_maintenance(
+                    entry, connection, self._connectors.poll_scale, self._maintenance.heartbeat
+                )
             finally:
-                self._chores.leave(worked=worked)
+                self._maintenance.release(worked=worked)
             done += worked
             self.work.set()
         return done
 
-    def _serve(self) -> None:
-        app = WebhookApp(self._settings, self.book, self._connectors.public_url, self.work.set, self.health)
-        config = uvicorn.Config(
-            app,
-            host=self._connectors.host,
-            port=self._connectors.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            lifespan="off",
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=10,
-        )
-        server = _ThreadServer(config)
-        self._server = server
-        with _listen(self._connectors) as listening:
-            self._port = int(listening.getsockname()[1])
-            _log.info("connectors.webhooks_at", port=self._port)
-            server.run(sockets=[listening])
-
     @Service.task
     async def _watch(self) -> None:
-        announced = False
         while not self.should_stop:
             await self.sleep(0.2)
             if self.failure is not None:
@@ -209,64 +125,39 @@ class ConnectorsService(Service):
             if stuck is not None:
                 await self.crash(Stop(stuck))
                 return
-            if not announced and self._server is not None and self._server.started:
-                host = self._connectors.host
-                announce_ready(f"http://{'127.0.0.1' if host in ('', '0.0.0.0') else host}:{self._port}")  # noqa: S104
+            if not self.health.ready and self._server.started and not self.stopping.is_set():
+                announce_ready(self._server.url)
                 self.health.ready = True
-                announced = True
                 _log.info("connectors.ready")
 
     async def on_stop(self) -> None:
         self.stopping.set()
         self.health.ready = False
         self.work.set()
-        if self._server is not None:
-            self._server.should_exit = True
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + (_JOIN_SECONDS if self.failure is None else 5.0)
-        for thread in self._threads:
-            await loop.run_in_executor(None, thread.join, max(0.0, deadline - loop.time()))
-        self.book.close()
-
-
-class _ThreadServer(uvicorn.Server):
-    """Leaves the signals to the worker."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
-
-
-def _listen(connectors: ConnectorSettings) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((connectors.host, connectors.port))
-    except OSError as error:
-        listening.close()
-        raise Stop(
-            f"webhooks cannot be received at {connectors.host}:{connectors.port}: {error.strerror};"
-            " set INTERACTIONS_CONNECTORS_PORT"
-        ) from error
-    return listening
+        self._server.stop()
+        failed = self.failure is not None
+        await self._threads.join(_JOIN_AFTER_FAILURE_SECONDS if failed else _JOIN_SECONDS)
+        self.registry.close()
 
 
 def run_connectors(settings: Settings) -> None:
-    """Run the connectors until SIGTERM or SIGINT.
+    """Run the connectors role until SIGTERM or SIGINT.
 
-    :raises Stop: a setting cannot be used, or a part failed; its reason is in the log and in the message.
+    :raises Stop: a setting is unusable, or a thread failed; the reason is logged and in the message.
     """
     configure_logging(settings)
     connectors = read_connector_settings()
     service = ConnectorsService(settings, connectors)
-    marker = Marker(settings, service.stopping, service.work)
-    decider = Decider(settings, AcknowledgedSender(settings).send, service.stopping, service.work, connectors)
+    events = EventHandler(settings, service.stopping, service.work)
+    decisions = DecisionHandler(
+        settings, AcknowledgedSender(settings).send, service.stopping, service.work, connectors
+    )
     try:
         run_worker(
-            lambda directory: make_app(settings, service, marker, decider, directory),
+            lambda directory: make_app(settings, service, events, decisions, directory),
             service,
             "the connectors",
         )
     finally:
-        marker.close()
-        decider.close()
+        events.close()
+        decisions.close()

@@ -1,4 +1,4 @@
-"""A provider's limits, kept on our side: never more requests in a time than it allows."""
+"""Client-side rate limiter: never send a provider more requests per window than it allows."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from connectors.sdk.declaration import RateLimit
 
 
 class SlidingWindowLimiter:
-    """One sliding window a limit; shared by all threads that talk to one integration.
+    """One sliding window per limit; shared by all threads of one integration.
 
-    A window, not a refilled bucket: vendors count requests in a window, and a bucket that is full at its
-    start allows twice the limit in the first one.
+    Sliding windows rather than token buckets: vendors count requests per window, and a bucket that starts
+    full admits twice the limit in the first window.
 
-    :param clock: seconds, monotonic; ``sleep``: waits so many of them.
+    :param clock: monotonic seconds.
+    :param sleep: waits a number of seconds.
     """
 
     def __init__(
@@ -31,8 +32,8 @@ class SlidingWindowLimiter:
         self._sleep = sleep
         self._lock = threading.Lock()
 
-    def take(self, longest: float) -> bool:
-        """Wait for room for one request, at most ``longest`` seconds; ``False``: there is none by then."""
+    def acquire(self, longest: float) -> bool:
+        """Wait until one more request is allowed; ``False`` at once if that takes longer than ``longest``."""
         deadline = self._clock() + longest
         while True:
             with self._lock:
@@ -46,8 +47,8 @@ class SlidingWindowLimiter:
                 return False
             self._sleep(wait)
 
-    def has_room(self, requests: int) -> bool:
-        """Whether so many requests could go now, or as many as a limit lets through at once."""
+    def has_capacity(self, requests: int) -> bool:
+        """Report whether ``requests`` are allowed now, each limit counting at most its own maximum."""
         with self._lock:
             now = self._clock()
             return all(

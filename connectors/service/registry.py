@@ -1,4 +1,4 @@
-"""All links of one process, kept as the table of integrations says, and which of them this process leads."""
+"""Integration registry: provider sessions that follow the integrations table, and their leadership."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import Any, Final
 import structlog
 
 from connectors.producer import AcknowledgedSender
+from connectors.service.command_sender import command_sender
 from connectors.service.integration_events import Announcer
-from connectors.service.open_session import OpenedSession, open_session, sending, utc_now
+from connectors.service.open_session import OpenedSession, open_session, utc_now
 from connectors.store.integrations import Integration, list_integrations, set_health
-from connectors.sync.breaker import Breaker
+from connectors.sync.circuit_breaker import CircuitBreaker
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
 from runtime.secret_box import SecretBox, box_of
@@ -27,23 +28,23 @@ from sinks.outbox_reader import try_lead
 
 _log = structlog.get_logger("connectors")
 _LEAD: Final = "connector:"
-#: Pause before content that cannot be opened is tried again: a provider file may have been added.
+#: Pause before unusable settings are tried again: a provider file may have been added meanwhile.
 _AGAIN_SECONDS: Final = 30.0
 
 
 @dataclass(slots=True)
 class Entry:
-    """One link of this process.
+    """One integration of this process.
 
-    :ivar leads: this process works for it; of several processes one does.
+    :ivar leads: this process holds the leadership; one of several processes does.
     :ivar switched_on: the tenant's flag ``customers.interactions.external-sync``.
-    :ivar due: when each chore is due next.
-    :ivar failures: failures in a row of each chore.
+    :ivar due: time at which each maintenance task is due next.
+    :ivar failures: consecutive failures of each maintenance task.
     :ivar unusable: reason why newer settings or secrets in the table are not in use.
     """
 
     opened: OpenedSession
-    breaker: Breaker
+    breaker: CircuitBreaker
     integration: Integration
     leads: bool = False
     switched_on: bool = False
@@ -52,28 +53,28 @@ class Entry:
     unusable: str | None = None
 
     @property
-    def works(self) -> bool:
-        """Whether this process should work on its ledger."""
-        return self.leads and self.takes_in
+    def runs_here(self) -> bool:
+        """True if this process syncs and maintains the integration."""
+        return self.leads and self.enabled
 
     @property
-    def takes_in(self) -> bool:
-        """Whether changes of the provider are taken in."""
+    def enabled(self) -> bool:
+        """True if the integration is active and switched on, so that webhooks are accepted."""
         return self.switched_on and self.integration.state == "active"
 
     def follow(self, integration: Integration, *, switched_on: bool) -> None:
-        """Take over state and flag; one that works again does its chores at once."""
-        before = self.takes_in
+        """Update state and flag; after re-activation all maintenance except the full listing is due."""
+        before = self.enabled
         self.integration, self.switched_on = integration, switched_on
-        if self.takes_in and not before:
+        if self.enabled and not before:
             self.due = {name: due for name, due in self.due.items() if name == "look"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """Content of an integration that could not be opened.
+    """Settings of an integration that could not be opened.
 
-    :param again_at: on the book's clock.
+    :param again_at: time of the next attempt on the registry's clock.
     """
 
     content: tuple[Any, ...]
@@ -82,10 +83,10 @@ class _Failure:
 
 
 class IntegrationRegistry:
-    """Opens, renews and closes links.
+    """Open, reopen and close provider sessions as the integrations table changes.
 
     :param wake: called when there may be new work.
-    :param clock: seconds, monotonic.
+    :param clock: monotonic seconds.
     """
 
     def __init__(
@@ -108,9 +109,9 @@ class IntegrationRegistry:
         self._box: SecretBox | None = None
 
     def refresh(self, connection: Connection) -> None:
-        """Read the table again and follow it.
+        """Read the integrations table and follow it.
 
-        :param connection: stays open: the locks of leadership live on it.
+        :param connection: must stay open, because it holds the advisory locks of leadership.
         """
         found = {integration.id: integration for integration in list_integrations(connection)}
         switched = {
@@ -122,37 +123,37 @@ class IntegrationRegistry:
             if entry is None:
                 continue
             entry.follow(integration, switched_on=switched[integration.tenant_id])
-            if not entry.leads and entry.takes_in:
+            if not entry.leads and entry.enabled:
                 entry.leads = try_lead(connection, _LEAD + integration.id)
         with self._lock:
             gone = [self._entries.pop(identity) for identity in list(self._entries) if identity not in found]
         for entry in gone:
             entry.opened.close()
 
-    def forget_leads(self) -> None:
-        """The connection with the locks is lost: somebody else may lead now."""
+    def drop_leadership(self) -> None:
+        """Give up all leadership: the connection that held the locks is gone, another process may lead."""
         for entry in self.all():
             entry.leads = False
 
     def all(self) -> list[Entry]:
-        """Every link."""
+        """All entries."""
         with self._lock:
             return list(self._entries.values())
 
     def get(self, integration_id: str) -> Entry | None:
-        """One link."""
+        """Entry of one integration."""
         with self._lock:
             return self._entries.get(integration_id)
 
     def close(self) -> None:
-        """Close every link."""
+        """Close all sessions."""
         for entry in self.all():
             entry.opened.close()
 
     def _current(self, integration: Integration, connection: Connection) -> Entry | None:
-        """Return the entry of an integration, opened again when its content has changed."""
+        """Entry of an integration, reopened if its settings have changed."""
         entry = self.get(integration.id)
-        # Hazard: compare with what was opened; the entry's row moves on even while its content is unusable.
+        # Hazard: compare with the opened settings; the entry's row follows the table even when unusable.
         if entry is not None and _content(entry.opened.session.integration) == _content(integration):
             self._failed.pop(integration.id, None)
             if entry.unusable is not None:
@@ -165,15 +166,15 @@ class IntegrationRegistry:
         try:
             opened = self._open(integration)
         except Stop as error:
-            # One that cannot be opened must not keep the others from working.
+            # An integration that cannot be opened must not affect the others.
             self._note_failure(integration, entry, connection, str(error))
             return entry
         self._failed.pop(integration.id, None)
-        fresh = Entry(opened=opened, breaker=Breaker(utc_now), integration=integration)
+        fresh = Entry(opened=opened, breaker=CircuitBreaker(utc_now), integration=integration)
         with self._lock:
             self._entries[integration.id] = fresh
         if entry is not None:
-            # Whoever still works with the old one gets an error and tries again; the lead stays ours.
+            # A thread that still uses the old session gets an error and retries; leadership is kept.
             fresh.leads = entry.leads
             entry.opened.close()
         self._wake()
@@ -184,7 +185,7 @@ class IntegrationRegistry:
             self._settings,
             integration,
             self._secrets(),
-            sending(self._sender),
+            command_sender(self._sender, utc_now),
             announce=self.announcer,
             public_url=self._connectors.public_url,
             lease_seconds=self._connectors.lease_seconds,
@@ -194,9 +195,9 @@ class IntegrationRegistry:
     def _note_failure(
         self, integration: Integration, entry: Entry | None, connection: Connection, reason: str
     ) -> None:
-        """Report why content cannot be used, and try it again later.
+        """Report why settings are unusable, and schedule another attempt.
 
-        An open entry keeps working with its old content and follows the state and the flag.
+        An open entry continues with its old settings and still follows state and flag.
         """
         before = self._failed.get(integration.id)
         failure = _Failure(_content(integration), reason, self._clock() + _AGAIN_SECONDS)

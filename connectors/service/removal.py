@@ -1,4 +1,4 @@
-"""Removal of an integration: its rows go, its webhook is deregistered, its mirrors stay at the provider."""
+"""Remove an integration: delete its rows, deregister its webhook, keep its mirrors at the provider."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any, Final, Literal
 from connectors.service.open_session import OpenedSession, open_session
 from connectors.store.integrations import Integration
 from connectors.store.removal import remove_integration
-from connectors.sync.commands import PulledCommand
+from connectors.sync.inbound_commands import InboundCommand
 from runtime.postgres import Connection
 from runtime.secret_box import SecretBox
 from runtime.settings import Settings
 from schemas import cache_tags
 from schemas.errors import Stop
 
-#: Longest time for one request to the provider; the removal itself does not wait for it.
+#: Time limit for one request to the provider; the removal itself does not depend on it.
 _EXCHANGE_SECONDS: Final = 5.0
 
 Webhook = Literal["none", "deregistered", "left"]
 
 
 class Removal:
-    """Remove one integration.
+    """Removal of one integration.
 
-    :param box: makes the box of the secrets; raises ``Stop`` without a key.
+    :param box: returns the secret box; raises ``Stop`` without a key.
     """
 
     def __init__(
@@ -35,23 +35,23 @@ class Removal:
         public_url: str | None,
     ) -> None:
         self._integration = integration
-        # OpenedSession before the secrets are gone.
+        # Open the session before the secrets are deleted.
         self._opened = _open(settings, integration, box, public_url)
 
     def remove(self, connection: Connection) -> int | None:
-        """Delete the rows; the number of mirrors that stay, ``None`` if it was removed meanwhile."""
+        """Delete the rows; return the number of mirrors left, or ``None`` if already removed."""
         return remove_integration(connection, self._integration)
 
     def drop_webhook(self) -> Webhook:
-        """Deregister the webhook, best effort, and close the connections to the provider."""
+        """Deregister the webhook (best effort), and close the connections to the provider."""
         if self._opened is None:
             return "left"
         session = self._opened.session
         try:
-            if "webhooks" not in session.declaration.features or not session.hears:
+            if "webhooks" not in session.declaration.features or not session.webhooks_enabled:
                 return "none"
             session.provider.drop_webhook()
-        except Exception:  # noqa: BLE001 - the removal holds whatever the provider answers
+        except Exception:  # noqa: BLE001 - the removal does not depend on the provider
             return "left"
         else:
             return "deregistered"
@@ -60,7 +60,7 @@ class Removal:
 
 
 def removed_data(integration: Integration) -> dict[str, Any]:
-    """Data of the event that an integration is gone: its state and the cache tags of its views."""
+    """Payload of the event for a removed integration: its state, and the cache tags of its views."""
     scope = integration.tenant_id, integration.organization_id
     return {"state": "removed", "invalidates": list(cache_tags.of_mirror(integration.id, *scope))}
 
@@ -68,8 +68,8 @@ def removed_data(integration: Integration) -> dict[str, Any]:
 def _open(
     settings: Settings, integration: Integration, box: Callable[[], SecretBox], public_url: str | None
 ) -> OpenedSession | None:
-    def send(commands: Sequence[PulledCommand]) -> None:
-        raise Stop(f"a removal publishes no commands ({len(commands)} were to be sent)")
+    def send(commands: Sequence[InboundCommand]) -> None:
+        raise Stop(f"a removal must not publish commands ({len(commands)} were requested)")
 
     try:
         return open_session(

@@ -1,4 +1,4 @@
-"""Work on the database that must be done, however long servers are away."""
+"""Database connection that retries work through outages of any length."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Done = TypeVar("Done")
 
 
 class RetryingConnection:
-    """One connection, one thread at a time; a broken connection is replaced.
+    """Connection for one thread at a time; a broken connection is replaced.
 
-    :param name: whose work it is, for the log.
-    :param stop: ends every waiting.
+    :param name: agent name for the log.
+    :param stop: ends every wait.
     """
 
     def __init__(self, settings: Settings, name: str, stop: threading.Event) -> None:
@@ -30,11 +30,11 @@ class RetryingConnection:
         self._stop = stop
         self._connection: Connection | None = None
 
-    def carry_out(self, work: Callable[[Connection], Done]) -> Done:
-        """Do the work; it is begun again when a server was away, so it must bear that.
+    def run(self, work: Callable[[Connection], Done]) -> Done:
+        """Run ``work``, and again after each outage or ``Retry``; it must be safe to repeat.
 
-        :param work: given a connection in autocommit.
-        :raises Stop: asked to stop before it could be done.
+        :param work: called with an autocommit connection.
+        :raises Stop: the role is stopping; the work was not done.
         """
         delays = Backoff(ceiling=10.0).delays()
         while True:
@@ -53,7 +53,7 @@ class RetryingConnection:
     def _wait(self, error: Exception, reason: str, seconds: float) -> None:
         _log.warning("connectors.agent_waits", agent=self._name, reason=reason)
         if self._stop.wait(seconds):
-            raise Stop("asked to stop before it was done") from error
+            raise Stop("the role is stopping; the work was not done") from error
 
     def close(self) -> None:
         """Close the connection."""

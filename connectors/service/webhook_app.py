@@ -1,17 +1,21 @@
-"""The address where providers' webhooks arrive: ``/webhooks/{integrationId}`` (ASGI).
+"""ASGI application of the connectors role: webhooks at ``/webhooks/{integrationId}``, and health checks.
 
-It lives here and not in the gateway: the signature's check needs the provider's code and secrets, which
-the gateway may not have. A deployment that wants one public address routes this path here.
+It runs here rather than in the gateway because verifying a signature needs the provider's code and secrets,
+which the gateway may not have. A deployment with one public URL routes this path here.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
 import structlog
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from connectors.sdk.addresses import is_public
 from connectors.sdk.remote import RemoteChange
@@ -19,7 +23,7 @@ from connectors.service.health import RoleHealth
 from connectors.service.integration_events import event_record
 from connectors.service.open_session import callback_url
 from connectors.service.registry import IntegrationRegistry
-from connectors.service.webhook_receiver import Reception, receive_webhook
+from connectors.service.webhook_receiver import Receipt, receive_webhook
 from connectors.sync.session import Session
 from runtime.postgres import Outage, connect
 from runtime.settings import Settings
@@ -27,103 +31,99 @@ from schemas.errors import InteractionsError, Reject
 
 _log = structlog.get_logger("connectors")
 MOST_BYTES: Final = 1024 * 1024
-#: A sender that stops halfway must not keep its connection, nor its body in memory.
+#: Hazard: without this limit a sender that stops halfway keeps its connection and its body in memory.
 _BODY_SECONDS: Final = 20.0
-#: After that the sender is asked to come again, whatever the database or Kafka do.
-_TAKE_SECONDS: Final = 10.0
-_PREFIX: Final = "/webhooks/"
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+#: After this time the sender is told to retry, even if the database or Kafka has not answered.
+_RECEIVE_SECONDS: Final = 10.0
+_HEADERS: Final = {
+    408: {"connection": "close"},
+    503: {"retry-after": "30"},
+}
 
 
 class WebhookApp:
-    """Takes deliveries in for every link of the book.
+    """Receive webhooks for every provider session in the registry.
 
-    :param wake: called when there is something to do.
+    :param wake: called when there may be new work.
     """
 
     def __init__(
         self,
         settings: Settings,
-        book: IntegrationRegistry,
+        registry: IntegrationRegistry,
         public_url: str | None,
         wake: Callable[[], None],
         health: RoleHealth,
     ) -> None:
         self._settings = settings
-        self._book = book
+        self._registry = registry
         self._public_url = public_url
         self._wake = wake
         self._health = health
+        self._app = Starlette(
+            routes=[
+                Route("/healthz", self._healthz),
+                Route("/readyz", self._readyz),
+                Route("/webhooks/{integration_id}", self._webhook, methods=["GET", "POST"]),
+            ],
+            exception_handlers={404: _not_found, 405: _method_not_allowed},
+        )
+        self._app.router.redirect_slashes = False
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
-        status, answer = await self._answer(scope, receive)
-        body = b"" if scope["method"] == "HEAD" else orjson.dumps(answer)
-        headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
-        if status == 408:
-            headers.append((b"connection", b"close"))
-        if status == 503:
-            headers.append((b"retry-after", b"30"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
-    async def _answer(
-        self, scope: MutableMapping[str, Any], receive: Receive
-    ) -> tuple[int, dict[str, object]]:
-        path = str(scope["path"])
-        if path == "/healthz":
-            return self._health.healthz()
-        if path == "/readyz":
-            return self._health.readyz(in_full=_from_inside(scope))
-        entry = self._book.get(path.removeprefix(_PREFIX)) if path.startswith(_PREFIX) else None
+    async def _healthz(self, _: Request) -> JSONResponse:
+        return _response(*self._health.healthz())
+
+    async def _readyz(self, request: Request) -> JSONResponse:
+        return _response(*self._health.readyz(in_full=_from_inside(request)))
+
+    async def _webhook(self, request: Request) -> JSONResponse:
+        entry = self._registry.get(request.path_params["integration_id"])
         if entry is None or "webhooks" not in entry.opened.session.declaration.features:
-            return 404, {"error": "no such integration"}
-        if scope["method"] in ("HEAD", "GET"):
-            return 200, {"ok": True}  # a provider makes sure that somebody is here
-        if scope["method"] != "POST":
-            return 405, {"error": "webhooks are sent by POST"}
-        if not entry.takes_in:
-            return 503, {"error": "the integration takes nothing in now"}
+            return _response(404, {"error": "no such integration"})
+        if request.method != "POST":
+            return _response(200, {"ok": True})  # providers probe the URL before they register it
+        if not entry.enabled:
+            return _response(503, {"error": "the integration is not active; nothing was stored, retry later"})
         try:
             async with asyncio.timeout(_BODY_SECONDS):
-                body = await _read(receive)
+                body = await _read_body(request)
         except TimeoutError:
-            return 408, {"error": f"the body did not arrive within {_BODY_SECONDS:g} s"}
+            return _response(408, {"error": f"the body did not arrive within {_BODY_SECONDS:g} s"})
         if body is None:
-            return 413, {"error": f"a delivery may have at most {MOST_BYTES} bytes"}
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
-        }
-        session = entry.opened.session
-        try:
-            async with asyncio.timeout(_TAKE_SECONDS):
-                taken = await asyncio.to_thread(self._take, session, headers, body)
-        except Reject as error:
-            return (401 if error.status == 401 else 400), {"error": error.detail, "code": error.code}
-        except (InteractionsError, Outage, TimeoutError) as error:
-            _log.warning("connectors.webhook_put_off", integration=session.integration.id, reason=str(error))
-            return 503, {"error": "nothing can be taken in now; try again"}
-        except Exception as error:  # noqa: BLE001 - a delivery that a provider's code cannot bear
-            _log.error(
-                "connectors.webhook_failed", integration=session.integration.id, reason=type(error).__name__
-            )
-            return 500, {"error": "the delivery could not be read"}
-        self._wake()
-        return 200, {"ok": True, "duplicate": taken.fresh == 0 and taken.duplicates > 0}
+            return _response(413, {"error": f"a webhook may have at most {MOST_BYTES} bytes"})
+        return await self._received(entry.opened.session, dict(request.headers.items()), body)
 
-    def _take(self, session: Session, headers: dict[str, str], body: bytes) -> Reception:
+    async def _received(self, session: Session, headers: dict[str, str], body: bytes) -> JSONResponse:
+        integration = session.integration.id
+        try:
+            async with asyncio.timeout(_RECEIVE_SECONDS):
+                receipt = await asyncio.to_thread(self._receive, session, headers, body)
+        except Reject as error:
+            status = 401 if error.status == 401 else 400
+            return _response(status, {"error": error.detail, "code": error.code})
+        except (InteractionsError, Outage, TimeoutError) as error:
+            _log.warning("connectors.webhook_put_off", integration=integration, reason=str(error))
+            return _response(503, {"error": "the webhook was not acknowledged; send it again"})
+        except Exception as error:  # noqa: BLE001 - a webhook that the provider's code cannot handle
+            _log.error("connectors.webhook_failed", integration=integration, reason=type(error).__name__)
+            return _response(500, {"error": "the webhook could not be read"})
+        self._wake()
+        return _response(200, {"ok": True, "duplicate": receipt.fresh == 0 and receipt.duplicates > 0})
+
+    def _receive(self, session: Session, headers: dict[str, str], body: bytes) -> Receipt:
         url = callback_url(self._public_url, session.integration.id) or ""
         with connect(self._settings, application_name="interactions-webhooks", autocommit=True) as connection:
             return receive_webhook(session, connection, headers, body, url, self._acknowledge)
 
-    def _acknowledge(self, _session: Session, fresh: list[tuple[RemoteChange, str]]) -> None:
-        self._book.sender.send(
+    def _acknowledge(self, session: Session, fresh: list[tuple[RemoteChange, str]]) -> None:
+        self._registry.sender.send(
             [
                 event_record(
                     "change_received",
-                    _session.integration,
+                    session.integration,
                     None,
                     {"eventId": change.event_id, "externalId": change.external_id, "outcome": outcome},
                 )
@@ -132,24 +132,35 @@ class WebhookApp:
         )
 
 
-def _from_inside(scope: MutableMapping[str, Any]) -> bool:
-    """Return whether a request comes from this machine or network and through no proxy."""
-    forwarded = {b"forwarded", b"x-forwarded-for"} & {name.lower() for name, _ in scope["headers"]}
-    client = scope.get("client")
-    return client is not None and not forwarded and not is_public(str(client[0]))
+def _response(status: int, content: dict[str, Any]) -> JSONResponse:
+    headers = {"cache-control": "no-store", **_HEADERS.get(status, {})}
+    return JSONResponse(content, status, headers)
 
 
-async def _read(receive: Receive) -> bytes | None:
-    """The raw body; ``None`` when it is too large."""
+async def _not_found(_: Request, __: Exception) -> JSONResponse:
+    return _response(404, {"error": "no such integration"})
+
+
+async def _method_not_allowed(_: Request, __: Exception) -> JSONResponse:
+    return _response(405, {"error": "webhooks are sent by POST"})
+
+
+def _from_inside(request: Request) -> bool:
+    """Report whether a request comes from this machine or network, and through no proxy."""
+    forwarded = "forwarded" in request.headers or "x-forwarded-for" in request.headers
+    return request.client is not None and not forwarded and not is_public(request.client.host)
+
+
+async def _read_body(request: Request) -> bytes | None:
+    """Read the raw body; ``None`` if it is too large, empty if the sender disconnected."""
     parts: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return b""
-        size += len(message.get("body", b""))
-        if size > MOST_BYTES:
-            return None
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > MOST_BYTES:
+                return None
+            parts.append(part)
+    except ClientDisconnect:
+        return b""
+    return b"".join(parts)

@@ -1,4 +1,4 @@
-"""Receives a webhook: verified, noted, and acknowledged by Kafka before the provider is answered."""
+"""Webhook receiver: verify, mark, and publish a webhook before the provider gets its response."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 from connectors.sdk.remote import RemoteChange
 from connectors.store.webhook_receipts import processed, receive
-from connectors.sync.record_changes import take_one
+from connectors.sync.record_changes import record_change
 from connectors.sync.session import Session
 from runtime.postgres import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
-    """What came of one delivery: how many changes were new, and how many were known already."""
+class Receipt:
+    """Number of new and of already known changes in one webhook."""
 
     fresh: int
     duplicates: int
 
 
-#: Puts the fact that changes were received into Kafka; returns when it is acknowledged, or raises Retry.
+#: Publishes the received changes; returns once Kafka has acknowledged them, or raises Retry.
 Acknowledge = Callable[[Session, list[tuple[RemoteChange, str]]], None]
 
 
@@ -31,14 +31,14 @@ def receive_webhook(
     body: bytes,
     url: str,
     acknowledge: Acknowledge,
-) -> Reception:
-    """Take a delivery in.
+) -> Receipt:
+    """Receive one webhook.
 
-    The marks are committed, then Kafka acknowledges, and only then is the delivery a duplicate when it
-    comes again: whatever fails before, the provider's retry does all of it once more.
+    Order: commit the change marks, wait for Kafka's acknowledgement, then record the webhook as processed. If
+    a step fails, the provider's retry repeats all of them.
 
-    :raises Reject: the signature or the body is wrong.
-    :raises Retry: Kafka or the database took nothing; the provider must try again.
+    :raises Reject: the signature or the body is invalid.
+    :raises Retry: Kafka or the database is unavailable; the provider must retry.
     """
     changes = session.provider.verify_and_parse_webhook(headers, body, url)
     integration = session.integration
@@ -54,10 +54,10 @@ def receive_webhook(
                 external_id=change.external_id,
             )
             if new:
-                fresh.append((change, take_one(session, connection, change)))
+                fresh.append((change, record_change(session, connection, change)))
     if fresh:
         acknowledge(session, fresh)
         with connection.transaction():
             for change, outcome in fresh:
                 processed(connection, integration.id, change.event_id, outcome, session.now())
-    return Reception(fresh=len(fresh), duplicates=len(changes) - len(fresh))
+    return Receipt(fresh=len(fresh), duplicates=len(changes) - len(fresh))

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from runtime.postgres import Connection
 
+_REMOTES_LOCK: Final = 0x1A7E0007
 _SELECT: Final = (
     "SELECT id, tenant_id::text, organization_id::text, provider, settings, policy, secrets, secrets_key_id,"
     " state, state_reason, healthy, health_detail, health_at FROM integrations"
@@ -98,6 +99,13 @@ def set_state(
 def lock_integration(connection: Connection, integration_id: str) -> None:
     """Hold an integration's row until the transaction ends, against others who hold it in this way."""
     connection.execute("SELECT 1 FROM integrations WHERE id = %s FOR NO KEY UPDATE", (integration_id,))
+
+
+def lock_remotes(connection: Connection, tenant_id: str, organization_id: str) -> None:
+    """Serialize additions and changes of one organization's integrations until the transaction ends."""
+    connection.execute(
+        "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (_REMOTES_LOCK, f"{tenant_id}:{organization_id}")
+    )
 
 
 def set_health(connection: Connection, integration_id: str, healthy: bool, detail: str, at: datetime) -> None:

@@ -1,4 +1,7 @@
-"""Objects that carry our marker but no mapping: made by a run that did not hear of it, or by hand copied."""
+"""Adopt remote objects that carry our marker but have no mapping.
+
+Such an object was created by a run that never saw the response, lost its mapping, or is a manual copy.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from schemas.values import UUID_PATTERN
 
 
 def adopt(session: Session, connection: Connection, external_id: str, marker: str) -> bool:
-    """Whether an unmapped object with this marker is ours; call it in a transaction.
+    """Decide whether an unmapped object with this marker is ours. Call it inside a transaction.
 
-    It is when a create is under way, when its mapping was lost (then it is linked again), or when its
-    interaction is no more (then it is left alone). A copy of a mirror is not, as long as the mirror is
-    there; if it is not, the mirror has moved, and a look at it links it here again.
+    The object is ours if its create is in flight, if its mapping was lost (the mapping is restored), or if
+    its interaction no longer exists (the object is left alone). A copy of a live mirror is not ours. If the
+    original is missing, the mirror has moved: the change mark set here makes the next sync restore it.
     """
     integration, now = session.integration, session.now()
     interaction_id = owner_of(session, connection, marker)
@@ -53,11 +56,11 @@ def adopt(session: Session, connection: Connection, external_id: str, marker: st
 
 
 def owner_of(session: Session, connection: Connection, marker: str) -> str | None:
-    """The interaction that a marker names; ``None``: a marker of another system or another tenant.
+    """Interaction id that a marker names, or ``None`` for a marker of another system or tenant.
 
-    Markers of removed integrations of the same tenant and organization count: their mirrors are adopted.
+    Markers of removed integrations in the same tenant and organization count, so their mirrors are adopted.
     """
-    own = session.interaction_of(marker)
+    own = session.interaction_id_of(marker)
     if own is not None:
         return own
     former_id, _, interaction_id = marker.rpartition(".")
@@ -69,7 +72,7 @@ def owner_of(session: Session, connection: Connection, marker: str) -> str | Non
 
 
 def markers_of(session: Session, connection: Connection, interaction_id: str) -> Iterator[str]:
-    """Markers that the mirror of an interaction may have: our own, and those of removed integrations."""
+    """Yield the markers an interaction's mirror may carry: ours, then those of removed integrations."""
     yield session.marker(interaction_id)
     integration = session.integration
     scope = integration.tenant_id, integration.organization_id

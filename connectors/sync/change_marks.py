@@ -1,4 +1,4 @@
-"""From an event to marks: which integrations have something to look at. Pure."""
+"""Derive change marks from an event: the integrations whose mirror may be out of date. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from connectors.store.integrations import Integration
 from connectors.store.ledger import LocalMark
 from schemas import events
 
-#: Events after which a mirror may be out of date; `due` and `overdue` change nothing that is mirrored.
-TELLING: Final = frozenset(
+#: Events that can make a mirror stale; `due` and `overdue` change no mirrored field.
+MIRRORED_EVENTS: Final = frozenset(
     {
         events.CREATED,
         events.UPDATED,
@@ -23,15 +23,16 @@ TELLING: Final = frozenset(
 )
 
 
-def marks_of(
+def marks_for_event(
     event_type: str, payload: Mapping[str, Any], integrations: Iterable[Integration]
 ) -> list[LocalMark]:
-    """The marks that an event makes: one for each integration of its tenant and organization, but not for
-    the one that the change came from (law 5: a change goes round once).
+    """Change marks for an event, one per enabled integration of its tenant and organization.
+
+    The integration that the change came from is left out (invariant: a change makes one round trip).
 
     :param payload: ``schemas.events.InteractionEvent`` as a dict.
     """
-    if event_type not in TELLING:
+    if event_type not in MIRRORED_EVENTS:
         return []
     scope = payload["tenantId"], payload["organizationId"]
     return [

@@ -1,4 +1,4 @@
-"""Conflicts of one unit: the warnings that are open, what a person decided, and new ones."""
+"""Conflicts of one sync item: open warnings, their resolutions, and new conflicts."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from connectors.sync.context import SyncContext
 from connectors.sync.merge import Merge, Side
 from connectors.sync.values import from_json, to_json
 
-_CHANGED: Final = "both sides changed this field; ours is kept until somebody decides"
+_CHANGED: Final = "this field changed on both sides; each side keeps its value until you resolve the conflict"
 _UNREADABLE: Final = (
-    "the provider's value of this field cannot be read or is out of range; both sides keep their own until"
-    " it is corrected there or ours is taken"
+    "the provider's value of this field is unreadable or out of range; each side keeps its value until it is"
+    " corrected at the provider or you resolve the conflict with the local value"
 )
 _SIDES: dict[str, Side] = {"take_local": "local", "take_remote": "remote"}
 
 
-class Disputes:
-    """The open disputes of one unit.
+class OpenConflicts:
+    """Open per-field warnings of one sync item.
 
-    :ivar held: field → the provider's value that the rules refused.
-    :ivar decided: a person has decided at least one of them.
+    :ivar refused: field → remote value that the domain rules rejected.
+    :ivar has_resolution: at least one of the warnings has been resolved by a person.
     """
 
     def __init__(self, context: SyncContext) -> None:
@@ -31,15 +31,15 @@ class Disputes:
         item = context.item
         found = open_warnings(context.connection, item.integration_id, item.interaction_id)
         self._open = [warning for warning in found if warning.field is not None]
-        self.entry = {
+        self.refused = {
             str(warning.field): from_json(str(warning.field), warning.remote_value)
             for warning in self._open
             if warning.kind == "refused"
         }
-        self.decided = any(warning.resolution in _SIDES for warning in self._open)
+        self.has_resolution = any(warning.resolution in _SIDES for warning in self._open)
 
-    def decisions(self, local: Mapping[str, Any], remote: Mapping[str, Any]) -> dict[str, Side]:
-        """What holds of the decisions: only those on the very values that the sides still have."""
+    def resolutions(self, local: Mapping[str, Any], remote: Mapping[str, Any]) -> dict[str, Side]:
+        """Resolutions that still apply: those made on exactly the values that both sides hold now."""
         return {
             str(warning.field): _SIDES[warning.resolution]
             for warning in self._open
@@ -49,14 +49,14 @@ class Disputes:
         }
 
     def note(self, result: Merge, subject: Subject) -> None:
-        """Raise what is in conflict now, and close what is not any more."""
+        """Raise warnings for new conflicts and close those that no longer exist."""
         item, connection = self._context.item, self._context.connection
-        disputed = [*result.conflicts, *result.unreadable]
-        names = {conflict.name for conflict in disputed}
+        found = [*result.conflicts, *result.unreadable]
+        names = {conflict.name for conflict in found}
         settle_warnings(connection, [warning.id for warning in self._open if warning.field not in names])
-        for conflict in disputed:
-            if conflict.name in self.entry:
-                continue  # its warning says more
+        for conflict in found:
+            if conflict.name in self.refused:
+                continue  # its "refused" warning is more specific
             _, new = raise_warning(
                 connection,
                 about(

@@ -1,12 +1,13 @@
-"""What one run of a unit works with: the claimed row, its link, and the writes that several steps share."""
+"""State of one run of a sync item: leased row, provider session, and writes that several steps share."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from connectors.sdk.remote import RemoteObject
 from connectors.store.echoes import consume_echoes, consume_unit_echoes, note_echo, open_echoes
@@ -14,7 +15,6 @@ from connectors.store.ledger import SyncItem, drop_other, give_back, renew
 from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import mapping_of, upsert_mapping
 from connectors.store.warnings import about, raise_warning
-from connectors.sync.external_url import safe_url
 from connectors.sync.mirror_events import announce_mapping
 from connectors.sync.session import Session
 from connectors.sync.values import Agreed, Base, base_from_json, base_to_json, canonical_hash
@@ -23,31 +23,31 @@ from schemas.errors import Skip
 
 
 class LeaseLost(Skip):
-    """Another worker has the row: what it does holds."""
+    """The lease expired and another worker has claimed the row; its result stands."""
 
 
 @dataclass(slots=True)
 class SyncContext:
     """State of one run.
 
-    :ivar look_again: the object must be read although nobody said that it has changed.
-    :ivar sent: commands are on their way.
-    :ivar unseen: a write's answer showed changes that were not there before it.
+    :ivar must_read: read the object even if no change was reported.
+    :ivar sent: this run has sent commands.
+    :ivar unseen_changes: a write's response showed remote changes that this run has not merged.
     """
 
     session: Session
     connection: Connection
     owner: str
     item: SyncItem
-    look_again: bool = False
+    must_read: bool = False
     sent: bool = False
-    unseen: bool = False
+    unseen_changes: bool = False
 
     @contextlib.contextmanager
-    def holding(self) -> Iterator[None]:
-        """A transaction that the claimer of the row alone can make; its lease begins anew with it.
+    def leased_transaction(self) -> Iterator[None]:
+        """Open a transaction that only the lease holder can commit; it renews the lease.
 
-        :raises LeaseLost: the lease ran out and another worker has the row.
+        :raises LeaseLost: the lease expired and another worker has claimed the row.
         """
         with self.connection.transaction():
             if not renew(
@@ -57,19 +57,19 @@ class SyncContext:
             yield
 
     def wait_for_object(self, reason: Skip) -> bool:
-        """Keep what is due until the object can be mirrored again, and warn; ``False`` if it is none of ours.
+        """Block the item until its object can be mirrored again, and warn; ``False`` if it has no mirror.
 
-        Any change of either side is another try.
+        Any change on either side triggers another attempt.
         """
         item, connection = self.item, self.connection
         mapping = mapping_of(connection, item.integration_id, item.interaction_id)
         if item.intent_marker is None and (mapping is None or mapping.base is None):
             return False
         detail = (
-            f"the object at the provider cannot be mirrored now ({reason}); changes wait, and are carried out"
-            " once it can be"
+            f"the object at the provider cannot be mirrored ({reason}). Pending changes are kept"
+            " and are applied once it can be"
         )
-        with self.holding():
+        with self.leased_transaction():
             _, new = raise_warning(connection, about(item, "failed", detail, entity_id=item.entity_id))
             give_back(connection, item, self.owner, again_at=None, error="skipped", parked=True)
         if new:
@@ -78,12 +78,12 @@ class SyncContext:
         return True
 
     def changed_at(self, remote: RemoteObject) -> datetime | None:
-        """When the object was changed last: as its event said, else as it says itself."""
+        """Time of the object's last change: from the event that reported it, otherwise from the object."""
         marked = self.item.remote_mark > self.item.remote_done
         return (self.item.remote_changed_at if marked else None) or remote.updated_at
 
-    def note_write(self, external_id: str | None, written: Mapping[str, Agreed]) -> int:
-        """Write the echo note of a write that comes next; call it inside ``holding``."""
+    def record_write(self, external_id: str | None, written: Mapping[str, Agreed]) -> int:
+        """Record an echo before the write it belongs to; call it inside :meth:`leased_transaction`."""
         return note_echo(
             self.connection,
             self.item,
@@ -94,11 +94,11 @@ class SyncContext:
         )
 
     def recognise_echoes(self, base: Base, remote: RemoteObject, *, made: bool = False) -> None:
-        """Take a write of ours whose answer was lost for agreed, if the object shows it.
+        """Merge a write whose response was lost into the base, if the object shows its values.
 
-        One field that shows it is enough: a write arrives whole. What else differs was changed later.
+        One matching field is enough: a write is applied as a whole. Other differences are later changes.
 
-        :param made: the object was found by its marker, so what it was made with has arrived for sure.
+        :param made: the object was found by its marker, so the values it was created with certainly arrived.
         """
         for echo in open_echoes(
             self.connection, self.item.integration_id, self.item.interaction_id, self.session.now()
@@ -114,7 +114,7 @@ class SyncContext:
                 consume_echoes(self.connection, [echo.id], self.session.now())
                 return
 
-    def keep_mapping(
+    def save_mapping(
         self,
         mapping: MappingRow,
         base: Mapping[str, Agreed],
@@ -123,19 +123,18 @@ class SyncContext:
         wrote: bool = False,
         **changes: Any,
     ) -> None:
-        """Store what was agreed, in a transaction of its own; tell that views of it are out of date.
+        """Store the agreed values in a transaction of their own, and announce the change.
 
-        :param wrote: it follows a write of ours that was answered: its note, and those of tries before
-            it, have done their service.
+        :param wrote: the call follows an answered write, so the item's echoes are no longer needed.
         """
-        with self.holding():
+        with self.leased_transaction():
             self.store_mapping(mapping, base, remote, **changes)
             if wrote:
-                self.forget_notes()
-        self.tell_mapping_changed()
+                self.discard_echoes()
+        self.announce_mapping_changed()
 
-    def forget_notes(self) -> None:
-        """Use up all notes of the unit: what it holds is agreed now."""
+    def discard_echoes(self) -> None:
+        """Consume all echoes of the item; the object's values are agreed now."""
         consume_unit_echoes(
             self.connection, self.item.integration_id, self.item.interaction_id, self.session.now()
         )
@@ -147,7 +146,7 @@ class SyncContext:
         remote: RemoteObject | None,
         **changes: Any,
     ) -> None:
-        """Store what was agreed (``None``: as before); call it inside ``holding``."""
+        """Store the agreed values (``None``: unchanged); call it inside :meth:`leased_transaction`."""
         if remote is not None:
             changes.setdefault("external_id", remote.external_id)
             changes.setdefault("external_url", safe_url(remote.url, self.session.hosts))
@@ -158,14 +157,34 @@ class SyncContext:
         row = replace(mapping, last_synced_at=self.session.now(), **changes)
         taken = upsert_mapping(self.connection, row)
         if taken is not None:
-            # It was about to be imported as somebody else's: what was noticed about it is ours now.
+            # The object was queued for import as a foreign one; its change marks move to this item.
             drop_other(self.connection, self.item.integration_id, taken)
-            self.mark_unseen()
+            self.note_unseen_changes()
 
-    def mark_unseen(self) -> None:
-        """The object may have changed in a way that this run has not seen."""
-        self.unseen = True
+    def note_unseen_changes(self) -> None:
+        """Note that the object may have changes which this run has not seen."""
+        self.unseen_changes = True
 
-    def tell_mapping_changed(self) -> None:
+    def announce_mapping_changed(self) -> None:
         """Invalidate the views that show the mapping (spec "Cache Policy")."""
         announce_mapping(self.session, self.item.interaction_id, self.item.entity_id)
+
+
+def safe_url(url: str | None, hosts: Sequence[str]) -> str | None:
+    """Return an object's URL if it is safe to render as a link, percent-encoded; otherwise ``None``.
+
+    Safe means https on the default port, without user info, at one of the provider's hosts or a subdomain.
+    """
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        return None
+    fits = any(host == known or host.endswith(f".{known}") for known in hosts)
+    if parts.scheme != "https" or not fits or parts.username is not None or port not in (None, 443):
+        return None
+    path = quote(parts.path, safe="/%:@!$&'()*+,;=~-._")
+    query = quote(parts.query, safe="/%:@!$&'()*+,;=~-._?")
+    return urlunsplit(("https", host, path, query, ""))

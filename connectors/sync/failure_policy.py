@@ -1,4 +1,4 @@
-"""What becomes of a unit that failed: tried again, given up alone, or the whole integration paused."""
+"""Failure policy: retry a failed sync item, block it, or stop the whole integration."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from connectors.sdk.http_errors import Throttled, bounded_pause
 from connectors.store.integrations import set_health, set_state
 from connectors.store.ledger import SyncItem, finish, give_back
 from connectors.store.warnings import SyncWarning, about, raise_warning
-from connectors.sync.breaker import Breaker
+from connectors.sync.circuit_breaker import CircuitBreaker
 from connectors.sync.mirror_events import announce_mapping, announce_state
 from connectors.sync.session import Session
 from runtime.postgres import Connection
 from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip, Stop
 
 _log = structlog.get_logger("connectors")
-#: Failures after which an item is given up while others get through.
-_PATIENCE: Final = 12
-#: The same for defects of a provider's code.
-_DEFECTS: Final = 3
+#: Attempts before an item is blocked while other items succeed.
+_MOST_ATTEMPTS: Final = 12
+#: The same for defects in a provider's code.
+_MOST_DEFECTS: Final = 3
 _FIRST_SECONDS: Final = 1.0
 _CEILING_SECONDS: Final = 600.0
-#: Doublings after which the pause is at its ceiling; higher powers overflow a float after 1,024 failures.
+# Hazard: without this bound the power overflows a float after 1,024 failures.
 _MOST_DOUBLINGS: Final = 10
-#: An item that waits longer than this for its next try is shown to a person.
+#: An item whose next attempt is further away than this gets a warning.
 _LONG_WAIT: Final = timedelta(minutes=15)
 _MOST_REASON: Final = 300
 
@@ -35,11 +35,11 @@ _MOST_REASON: Final = 300
 def pause_before(
     attempts: int, at_least: float | None, chance: random.Random, declared: tuple[float, ...] = ()
 ) -> timedelta:
-    """How long to wait before the next attempt: exponential with full jitter, or as declared.
+    """Pause before the next attempt: exponential with full jitter, or as declared by the provider.
 
-    :param attempts: how many failed before this one.
-    :param at_least: seconds that the provider asked for; bounded here, whatever it asked.
-    :param declared: pauses that the provider declares; up to a tenth is added, so that not all come at once.
+    :param attempts: failed attempts before this one.
+    :param at_least: seconds that the provider asked for; bounded here.
+    :param declared: pauses from the declaration, in seconds; up to a tenth of jitter is added.
     """
     asked = bounded_pause(at_least)
     if declared:
@@ -50,36 +50,36 @@ def pause_before(
 
 
 def reason_of(error: Exception) -> str:
-    """One line for a person; of an error that is not ours the type alone, its text may hold a secret."""
+    """Describe an error in one line. Of a foreign exception only the type: its text may contain a secret."""
     if isinstance(error, Reject):
         text = f"{error.code}: {error.detail}"
     elif isinstance(error, InteractionsError):
         text = str(error)
     else:
         text = f"a defect of the connector ({type(error).__name__})"
-    # NUL cannot be stored, and a line break would forge a log line on a console.
+    # Hazard: Postgres cannot store NUL, and a line break would forge a log line on a console.
     return (
         "".join(each if each.isprintable() else " " for each in text)[:_MOST_REASON] or type(error).__name__
     )
 
 
-class Trouble:
-    """Decides on failures of one integration's units."""
+class FailurePolicy:
+    """Handle failures of one integration's sync items."""
 
-    def __init__(self, session: Session, breaker: Breaker, chance: random.Random) -> None:
+    def __init__(self, session: Session, breaker: CircuitBreaker, chance: random.Random) -> None:
         self._session = session
         self._breaker = breaker
         self._chance = chance
 
-    def take(self, connection: Connection, owner: str, item: SyncItem, error: Exception) -> None:
-        """Give the row back in the way that the error asks for."""
+    def handle(self, connection: Connection, owner: str, item: SyncItem, error: Exception) -> None:
+        """Release the row as the error requires: finished, due again later, or blocked."""
         now = self._session.now()
         if isinstance(error, Skip):
-            # None of ours, or somebody else works on it: what we saw is done.
+            # Not our object, or another worker holds the lease: mark the version we saw as handled.
             finish(connection, item, owner, now=now, version=item.wanted_version, again_at=None)
             return
         if isinstance(error, Throttled):
-            self._breaker.unused()
+            self._breaker.release()
             pause = timedelta(seconds=max(bounded_pause(error.after), _FIRST_SECONDS))
             give_back(connection, item, owner, again_at=now + pause)
             return
@@ -88,10 +88,10 @@ class Trouble:
             close_integration(connection, self._session, error)
             give_back(connection, item, owner, again_at=now, error=reason)
             return
-        given_up = self._given_up(item, error)
+        blocked = self._is_blocked(item, error)
         after = error.after if isinstance(error, Retry) else None
         pause = pause_before(item.attempts, after, self._chance, self._session.declaration.retry_seconds)
-        again_at = None if given_up else now + pause
+        again_at = None if blocked else now + pause
         _log.warning(
             "connectors.unit_failed",
             integration=item.integration_id,
@@ -101,11 +101,11 @@ class Trouble:
             reason=error.code if isinstance(error, Reject) else type(error).__name__,
             detail=reason,
             attempts=item.attempts + 1,
-            given_up=given_up,
+            given_up=blocked,
         )
         with connection.transaction():
             if again_at is None:
-                self._warn(connection, item, f"given up after {item.attempts + 1} tries: {reason}")
+                self._warn(connection, item, f"blocked after {item.attempts + 1} attempts: {reason}")
             elif pause >= _LONG_WAIT:
                 self._warn(connection, item, _waiting(item, again_at, reason))
             give_back(
@@ -115,19 +115,19 @@ class Trouble:
                 again_at=again_at,
                 error=reason,
                 failed=True,
-                parked=given_up,
+                parked=blocked,
             )
-        if given_up:
+        if blocked:
             announce_mapping(self._session, item.interaction_id, item.entity_id)
 
-    def _given_up(self, item: SyncItem, error: Exception) -> bool:
-        """Count the failure; whether the item is not tried again by itself."""
+    def _is_blocked(self, item: SyncItem, error: Exception) -> bool:
+        """Count the failure; return true if the item is to be blocked."""
         if isinstance(error, Retry | Conflict):
-            self._breaker.failed()
+            self._breaker.record_failure()
             declared = len(self._session.declaration.retry_seconds)
-            given_up = item.attempts + 1 >= (declared + 1 if declared else _PATIENCE)
-            return given_up and not self._breaker.open
-        return isinstance(error, Reject) or item.attempts + 1 >= _DEFECTS
+            exhausted = item.attempts + 1 >= (declared + 1 if declared else _MOST_ATTEMPTS)
+            return exhausted and not self._breaker.open
+        return isinstance(error, Reject) or item.attempts + 1 >= _MOST_DEFECTS
 
     def _warn(self, connection: Connection, item: SyncItem, detail: str) -> None:
         _, new = raise_warning(connection, about(item, "failed", detail, entity_id=item.entity_id))
@@ -138,11 +138,11 @@ class Trouble:
 
 def _waiting(item: SyncItem, again_at: datetime, reason: str) -> str:
     when = f"{again_at:%Y-%m-%dT%H:%M:%SZ}"
-    return f"waits until {when} after {item.attempts + 1} tries, or until it is retried: {reason}"
+    return f"next attempt at {when}, after {item.attempts + 1} failed; retry it to try sooner: {reason}"
 
 
 def close_integration(connection: Connection, session: Session, error: Exception) -> None:
-    """Stop working for an integration until a person acts: credentials refused, or closed for good."""
+    """Stop an integration until a person acts: its credentials were refused, or the provider closed it."""
     integration = session.integration
     needs_auth = isinstance(error, NeedsAuth)
     state = "needs_auth" if needs_auth else "disabled"

@@ -1,7 +1,7 @@
-"""From the provider to here: its changes become commands, and their fate becomes what is agreed.
+"""Inbound sync: turn the provider's changes into commands, and their results into agreed values.
 
-Commands are on disk before they are sent, and stay there until the command log knows them. While they
-do, the unit waits: a push now could bring an old value back over a change that is on its way.
+Commands are stored in the ledger before they are sent, until the command log has their results. Meanwhile the
+item does not push: a push could overwrite an in-flight change with the old value.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import await_import, delete_mapping, mapping_of
 from connectors.store.warnings import about, raise_warning
 from connectors.sync.adoption import adopt, owner_of
-from connectors.sync.commands import Origin, PulledCommand, changing, creating
 from connectors.sync.context import SyncContext
+from connectors.sync.inbound_commands import InboundCommand, Origin, change_commands, create_command
 from connectors.sync.mass_change_guard import admit_deletion
 from connectors.sync.missing import confirm_gone
 from connectors.sync.values import Agreed, Base, base_from_json, base_to_json, canonical_hash, to_json
@@ -30,14 +30,15 @@ _SHORTEST: Final = timedelta(milliseconds=50)
 _LONGEST: Final = timedelta(seconds=2)
 
 
-def settle(context: SyncContext) -> timedelta | None:
-    """Take up commands of an earlier run: how long to wait for outcomes, ``None`` when all are known.
+def resolve_pending(context: SyncContext) -> timedelta | None:
+    """Resolve the pending commands of an earlier run.
 
-    :raises Reject: an import was refused by the rules; its warning says why.
+    :return: time to wait for missing results; ``None`` once all are known.
+    :raises Reject: the domain rules refused an import; its warning says why.
     """
     session, item = context.session, context.item
     pending = item.pending or {}
-    commands = [PulledCommand.from_json(stored) for stored in pending["commands"]]
+    commands = [InboundCommand.from_json(stored) for stored in pending["commands"]]
     fates = command_fates(
         context.connection, item.tenant_id, item.organization_id, [command.id for command in commands]
     )
@@ -47,12 +48,12 @@ def settle(context: SyncContext) -> timedelta | None:
             _send(context, pending, commands, again=True)
             return _SHORTEST
         return min(_LONGEST, max(_SHORTEST, age / 2))
-    _take_fates(context, commands, fates, base_from_json(pending["values"]))
+    _apply_results(context, commands, fates, base_from_json(pending["values"]))
     return None
 
 
-def _take_fates(
-    context: SyncContext, commands: list[PulledCommand], fates: Mapping[str, CommandFate], values: Base
+def _apply_results(
+    context: SyncContext, commands: list[InboundCommand], fates: Mapping[str, CommandFate], values: Base
 ) -> None:
     item = context.item
     refused = {
@@ -65,7 +66,7 @@ def _take_fates(
     entity_id = commands[0].entity_id
     subject = read_subject(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
     imports = mapping is not None and mapping.base is None
-    with context.holding():
+    with context.leased_transaction():
         set_pending(context.connection, item, None, entity_id)
         if mapping is not None and not (imports and refused):
             base = base_from_json(mapping.base or {})
@@ -75,8 +76,8 @@ def _take_fates(
             for name, code in refused.items():
                 _note_refusal(context, subject, name, values[name], code)
     if imports and refused:
-        raise Reject("import_refused", f"the rules refuse this object: {', '.join(set(refused.values()))}")
-    context.tell_mapping_changed()
+        raise Reject("import_refused", f"this object cannot be imported: {', '.join(set(refused.values()))}")
+    context.announce_mapping_changed()
 
 
 def _note_refusal(context: SyncContext, subject: Subject, name: str, agreed: Agreed, code: str) -> None:
@@ -85,7 +86,7 @@ def _note_refusal(context: SyncContext, subject: Subject, name: str, agreed: Agr
         about(
             context.item,
             "refused",
-            f"the provider's value was refused here: {code}",
+            f"the provider's value was rejected: {code}",
             entity_id=subject.entity_id,
             field=name,
             local_value=to_json(subject.values[name]),
@@ -102,8 +103,8 @@ def pull(
     pulled: Mapping[str, Agreed],
     remote: RemoteObject,
 ) -> None:
-    """Send the provider's changes as commands; on return Kafka has them."""
-    commands = changing(
+    """Send the provider's changes as commands; Kafka has acknowledged them on return."""
+    commands = change_commands(
         _origin(context, subject.entity_id, remote),
         subject.values["status"],
         {name: subject.as_of[name] for name in LAST_WRITE_WINS},
@@ -112,38 +113,38 @@ def pull(
         now=context.session.now(),
     )
     pending = _pending(context, commands, pulled)
-    with context.holding():
+    with context.leased_transaction():
         context.store_mapping(mapping, base, remote)
         set_pending(context.connection, context.item, pending, subject.entity_id)
     _send(context, pending, commands)
 
 
-def take_over(context: SyncContext, mapping: MappingRow) -> None:
-    """Make an interaction of an object that appeared at the provider, or find that it is ours."""
+def import_object(context: SyncContext, mapping: MappingRow) -> None:
+    """Import an object that appeared at the provider, unless it turns out to be our own mirror."""
     session, item, connection = context.session, context.item, context.connection
     remote = session.provider.read(mapping.external_id)
     if isinstance(remote, Gone):
         remote = confirm_gone(context, mapping, remote)
     moved = _moved_mirror(context, remote)
-    with context.holding():
-        still = mapping_of(connection, item.integration_id, item.interaction_id)
-        mine = still is not None and still.base is None and still.external_id == mapping.external_id
-        if mine:
+    with context.leased_transaction():
+        current = mapping_of(connection, item.integration_id, item.interaction_id)
+        awaiting = current is not None and current.base is None and current.external_id == mapping.external_id
+        if awaiting:
             delete_mapping(connection, item.integration_id, item.interaction_id)
-        if isinstance(remote, Gone) or not mine or _is_ours(context, remote) or moved:
-            # Gone again, or an object that another run of ours has made, or one that was moved here.
+        if isinstance(remote, Gone) or not awaiting or _is_ours(context, remote) or moved:
+            # Deleted meanwhile, created by an earlier run, or moved here.
             drop_other(connection, item.integration_id, item.interaction_id)
             return
         await_import(connection, mapping)
         entity_id = session.policy.entity_id
         if entity_id is None:
-            raise Reject("no_customer", "the policy names no customer for objects that appear")
+            raise Reject("no_customer", "the policy has no entity_id, so new objects have no customer")
         incoming = {
             mirrored.name: remote.values.get(mirrored.name)
             for mirrored in session.declaration.fields
             if mirrored.direction != "out"
         }
-        command = creating(
+        command = create_command(
             _origin(context, entity_id, remote),
             incoming,
             interaction_type=session.policy.interaction_type,
@@ -158,7 +159,7 @@ def take_over(context: SyncContext, mapping: MappingRow) -> None:
 
 
 def _moved_mirror(context: SyncContext, remote: RemoteObject | Gone) -> bool:
-    """Report whether the object is a mirror that is not at its old place any more; its own item links it."""
+    """Report whether the object is a mirror that left its old place; the item of that mirror adopts it."""
     session = context.session
     if isinstance(remote, Gone) or remote.marker is None:
         return False
@@ -175,17 +176,17 @@ def _is_ours(context: SyncContext, remote: RemoteObject) -> bool:
 
 
 def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Gone) -> None:
-    """End the mirror of an object that was deleted for good; the interaction's history stays.
+    """Detach the mirror of an object that was permanently deleted; the interaction's history stays.
 
-    :raises MassChange: the guard holds the deletion back.
+    :raises MassChange: the mass-change guard holds the deletion back.
     """
     session, item = context.session, context.item
-    commands: list[PulledCommand] = []
+    commands: list[InboundCommand] = []
     pulled = {"status": Agreed("canceled", None)}
     cancels = session.policy.on_remote_delete == "cancel" and gone.elsewhere is None
     if cancels and subject.values["status"] == "planned":
         origin = _origin(context, subject.entity_id, RemoteObject(external_id=mapping.external_id, values={}))
-        commands = changing(
+        commands = change_commands(
             origin,
             "planned",
             subject.as_of,
@@ -194,7 +195,7 @@ def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Go
             now=session.now(),
         )
     pending = _pending(context, commands, pulled)
-    with context.holding():
+    with context.leased_transaction():
         admit_deletion(session, context.connection)
         context.store_mapping(mapping, base_from_json(mapping.base or {}), None, gone=True)
         raise_warning(
@@ -202,8 +203,8 @@ def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Go
             about(
                 item,
                 "detached",
-                f"{gone.elsewhere or 'the object was deleted at the provider'}; retry makes a new one,"
-                " and an object that comes back is linked again",
+                f"{gone.elsewhere or 'the object was deleted at the provider'}. Retry creates a new"
+                " one; if the object comes back, it is mirrored again",
                 entity_id=subject.entity_id,
                 external_id=mapping.external_id,
             ),
@@ -212,14 +213,14 @@ def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Go
             set_pending(context.connection, item, pending, subject.entity_id)
     if commands:
         _send(context, pending, commands)
-    context.tell_mapping_changed()
+    context.announce_mapping_changed()
 
 
 def reopen(context: SyncContext, mapping: MappingRow, subject: Subject) -> None:
-    """Take back the cancellation that :func:`detach` sent: a person wants the interaction and its mirror."""
+    """Undo the cancellation that :func:`detach` sent, because a person wants the mirror back."""
     session = context.session
     pulled = {"status": Agreed("planned", None)}
-    commands = changing(
+    commands = change_commands(
         _origin(context, subject.entity_id, RemoteObject(external_id=mapping.external_id, values={})),
         subject.values["status"],
         subject.as_of,
@@ -229,14 +230,14 @@ def reopen(context: SyncContext, mapping: MappingRow, subject: Subject) -> None:
     )
     pending = _pending(context, commands, pulled)
     base = base_from_json(mapping.base or {}) | pulled
-    with context.holding():
+    with context.leased_transaction():
         context.store_mapping(mapping, base, None)
         set_pending(context.connection, context.item, pending, subject.entity_id)
     _send(context, pending, commands)
 
 
 def canceled_by_detaching(mapping: MappingRow, subject: Subject) -> bool:
-    """Report whether the interaction is canceled because its object was deleted, and for no other reason."""
+    """Report whether the deletion of its object is the only reason why the interaction is canceled."""
     agreed = base_from_json(mapping.base or {}).get("status")
     return subject.values["status"] == "canceled" and agreed == Agreed("canceled", None)
 
@@ -258,7 +259,7 @@ def _origin(context: SyncContext, entity_id: str, remote: RemoteObject) -> Origi
 
 
 def _pending(
-    context: SyncContext, commands: list[PulledCommand], values: Mapping[str, Agreed]
+    context: SyncContext, commands: list[InboundCommand], values: Mapping[str, Agreed]
 ) -> dict[str, Any]:
     return {
         "commands": [command.to_json() for command in commands],
@@ -268,13 +269,13 @@ def _pending(
 
 
 def _send(
-    context: SyncContext, pending: dict[str, Any], commands: list[PulledCommand], *, again: bool = False
+    context: SyncContext, pending: dict[str, Any], commands: list[InboundCommand], *, again: bool = False
 ) -> None:
     if again:
         renewed = {**pending, "sentAt": format_instant(context.session.now())}
-        with context.holding():
+        with context.leased_transaction():
             set_pending(context.connection, context.item, renewed, commands[0].entity_id)
-    context.session.reach("connector-after-pending-before-send")
+    context.session.crash_point("connector-after-pending-before-send")
     context.session.send(commands)
-    context.session.reach("connector-after-send-before-result")
+    context.session.crash_point("connector-after-send-before-result")
     context.sent = True

@@ -1,4 +1,4 @@
-"""The first run is a plan: what would be made, linked, imported or left alone, before anything is written."""
+"""Initial plan: count what a first sync would create, link, import or skip before it writes anything."""
 
 from __future__ import annotations
 
@@ -15,22 +15,21 @@ from connectors.store.mappings import mapping_of, mapping_to
 from connectors.store.warnings import settle_kind
 from connectors.sync.adoption import owner_of
 from connectors.sync.listing import Listing, deleted_mirrors_in
-from connectors.sync.mass_change_guard import confirm, deletions, explain, holds
+from connectors.sync.mass_change_guard import confirm_deletions, count_deletions, exceeds_limit, explain
 from connectors.sync.poller import cursor_job
-from connectors.sync.record_changes import take_in
+from connectors.sync.record_changes import record_changes
 from connectors.sync.session import Session
 from runtime.postgres import Connection
 from schemas.errors import Reject
 
 
 @dataclass(slots=True)
-class Plan:
-    """What a first run would do.
+class InitialPlan:
+    """Dry run of the first sync.
 
-    :ivar here: what becomes of interactions: ``create``, ``mirrored``, ``skip: <reason>``.
-    :ivar there: what becomes of the provider's objects: ``import``, ``mirrored``, ``link``,
-        ``skip: <reason>``.
-    :ivar deleted: mirrors whose object is not at the provider any more.
+    :ivar here: interactions by planned action: ``create``, ``mirrored``, ``skip: <reason>``.
+    :ivar there: remote objects by planned action: ``import``, ``mirrored``, ``link``, ``skip: <reason>``.
+    :ivar deleted: mirrors whose object no longer exists at the provider.
     """
 
     here: Counter[str] = field(default_factory=Counter)
@@ -40,16 +39,16 @@ class Plan:
     deleted: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Counts for people and programs."""
+        """Counts per action, as printed by the CLI."""
         return {"interactions": dict(self.here), "objects": dict(self.there)}
 
 
-def make_plan(session: Session, connection: Connection) -> Plan:
-    """Look at both sides and count; writes nothing.
+def make_plan(session: Session, connection: Connection) -> InitialPlan:
+    """Read both sides and count; writes nothing.
 
-    :raises InteractionsError: what the provider raised.
+    :raises InteractionsError: raised by the provider.
     """
-    integration, plan = session.integration, Plan()
+    integration, plan = session.integration, InitialPlan()
     known: set[str] = set()
     for page in subjects(connection, integration.tenant_id, integration.organization_id):
         for subject in page:
@@ -69,21 +68,21 @@ def make_plan(session: Session, connection: Connection) -> Plan:
     listing = Listing.begin(connection)
     while more:
         listed = session.provider.changes(plan.cursor)
-        listing.take(listed)
+        listing.add(listed)
         plan.cursor, more = listed.cursor, listed.more
         for reason, count in listed.skipped.items():
             plan.there[f"skip: {reason}"] += count
         for change in listed.changes:
-            plan.there[_fate(session, connection, change, known)] += 1
+            plan.there[_action(session, connection, change, known)] += 1
             plan.changes.append(change)
-    plan.changes += listing.unlisted(session, connection)
+    plan.changes += listing.inferred_changes(session, connection)
     plan.deleted = deleted_mirrors_in(session, connection, plan.changes)
     if plan.deleted:
         plan.there["deleted mirrors"] = plan.deleted
     return plan
 
 
-def _fate(session: Session, connection: Connection, change: RemoteChange, known: set[str]) -> str:
+def _action(session: Session, connection: Connection, change: RemoteChange, known: set[str]) -> str:
     if change.kind == "gone":
         return "skip: deleted"
     mapping = mapping_to(connection, session.integration.id, change.external_id)
@@ -96,22 +95,23 @@ def _fate(session: Session, connection: Connection, change: RemoteChange, known:
 
 
 def apply_plan(
-    session: Session, connection: Connection, plan: Plan, *, accept_mass_change: bool = False
+    session: Session, connection: Connection, plan: InitialPlan, *, accept_mass_change: bool = False
 ) -> int:
-    """Mark everything that the plan counted and start the integration; the number of interactions marked.
+    """Mark everything that the plan counted and activate the integration.
 
-    :param accept_mass_change: a person has confirmed that so many deletions are meant.
-    :raises Reject: ``mass_change``: the guard holds the deletions; nothing was marked.
+    :param accept_mass_change: a person has confirmed the number of deletions.
+    :return: number of interactions marked.
+    :raises Reject: ``mass_change``: the mass-change guard holds the deletions back; nothing was marked.
     """
     integration, marked = session.integration, 0
-    counted = deletions(session, connection, plan.deleted)
-    if not accept_mass_change and holds(session, counted):
+    counted = count_deletions(session, connection, plan.deleted)
+    if not accept_mass_change and exceeds_limit(session, counted):
         raise Reject("mass_change", explain(session, counted), status=409)
     with connection.transaction():
         if accept_mass_change:
-            confirm(session, connection, plan.deleted)
+            confirm_deletions(session, connection, plan.deleted)
         if plan.cursor is not None:
-            take_in(session, connection, plan.changes)
+            record_changes(session, connection, plan.changes)
             write_checkpoint(
                 connection,
                 cursor_job(integration.id),

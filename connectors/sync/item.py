@@ -1,7 +1,7 @@
-"""One unit of work: bring one interaction and its mirror together, whatever state either is in.
+"""Sync one item: one interaction and its mirror, whatever state either is in.
 
-It is the same code for a local change, a provider's change, a retry and a repair: look at both sides as
-they are, merge, write what is left to write. Whoever runs it has claimed the ledger's row.
+Local changes, remote changes, retries and repairs all run the same level-triggered code: read both sides,
+merge, write the difference. The caller has claimed the ledger row.
 """
 
 from __future__ import annotations
@@ -12,15 +12,13 @@ from typing import Final
 
 from connectors.sdk.remote import Gone, RemoteObject
 from connectors.store.interactions import Subject, read_subject
-from connectors.store.ledger import RemoteMark as Mark
-from connectors.store.ledger import SyncItem, finish, give_back, mark_remote, set_intent
+from connectors.store.ledger import RemoteMark, SyncItem, finish, give_back, mark_remote, set_intent
 from connectors.store.mappings import Mapping, delete_mapping, mapping_of
 from connectors.store.warnings import settle_kind
-from connectors.sync import inbound as inward
-from connectors.sync import outbound as outward
-from connectors.sync.conflicts import Disputes
+from connectors.sync import inbound, outbound
+from connectors.sync.conflicts import OpenConflicts
 from connectors.sync.context import LeaseLost, SyncContext
-from connectors.sync.mass_change_guard import MassChange, stop
+from connectors.sync.mass_change_guard import MassChange, pause_integration
 from connectors.sync.merge import LocalSide, Merge, RemoteSide, merge
 from connectors.sync.missing import confirm_gone, read_confirmed
 from connectors.sync.session import Session
@@ -28,31 +26,31 @@ from connectors.sync.values import Base, base_from_json, base_to_json
 from runtime.postgres import Connection
 from schemas.errors import Conflict, Retry, Skip
 
-_MERGES: Final = 3
+_MERGE_ATTEMPTS: Final = 3
 #: Pause of an item that the mass-change guard holds back; its integration is stopped meanwhile.
-_HELD: Final = timedelta(minutes=1)
+_GUARD_PAUSE: Final = timedelta(minutes=1)
 
 
 def run_item(session: Session, connection: Connection, owner: str, item: SyncItem) -> None:
-    """Bring the unit as far as it goes now, and give its row back.
+    """Sync the item as far as possible now, and release its row.
 
-    :raises InteractionsError: what the provider raised; the row is still claimed then.
+    :raises InteractionsError: raised by the provider; the row is still claimed then.
     """
     context = SyncContext(session, connection, owner, item)
     if item.pending is not None:
-        waiting = inward.settle(context)
+        waiting = inbound.resolve_pending(context)
         if waiting is not None:
             give_back(connection, item, owner, again_at=session.now() + waiting)
             return
-    for _ in range(_MERGES):
+    for _ in range(_MERGE_ATTEMPTS):
         try:
-            _run(context)
+            _sync(context)
         except Conflict:
-            # The object changed between our look and our write: look again.
-            context.look_again = True
-        except MassChange as entry:
-            stop(session, connection, entry.counted)
-            give_back(connection, item, owner, again_at=session.now() + _HELD)
+            # The object changed between our read and our write: read it again.
+            context.must_read = True
+        except MassChange as change:
+            pause_integration(session, connection, change.counted)
+            give_back(connection, item, owner, again_at=session.now() + _GUARD_PAUSE)
             return
         except LeaseLost:
             raise
@@ -62,149 +60,149 @@ def run_item(session: Session, connection: Connection, owner: str, item: SyncIte
             return
         else:
             return
-    raise Retry("the object keeps changing while it is written")
+    raise Retry("the object keeps changing at the provider while it is being written")
 
 
-def _run(context: SyncContext) -> None:
+def _sync(context: SyncContext) -> None:
     session, item = context.session, context.item
     mapping = mapping_of(context.connection, item.integration_id, item.interaction_id)
     subject = read_subject(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
     if mapping is None and item.intent_marker is not None:
-        mapping = outward.find_made(context)
+        mapping = outbound.find_made(context)
     if mapping is None:
-        if subject is not None and _wanted(session, subject):
-            outward.create(context, subject)
-        _done(context, subject)
+        if subject is not None and _is_mirrored(session, subject):
+            outbound.create(context, subject)
+        _finish(context, subject)
     elif mapping.base is None and subject is None:
-        inward.take_over(context, mapping)
-        _done(context, None)
+        inbound.import_object(context, mapping)
+        _finish(context, None)
     elif subject is not None and mapping.gone:
-        _look_for_deleted(context, mapping, subject)
+        _sync_detached(context, mapping, subject)
     elif subject is None:
         if not mapping.archived and not mapping.gone:
-            outward.archive(context, mapping)
-        # Of two sides one is left: there is nothing to dispute.
+            outbound.archive(context, mapping)
+        # Only one side is left, so nothing can conflict.
         settle_kind(context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id)
-        _done(context, subject)
+        _finish(context, subject)
     elif mapping.archived:
         _restore(context, mapping, subject)
     else:
-        _bring_together(context, mapping, subject)
+        _merge_sides(context, mapping, subject)
 
 
-def _look_for_deleted(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
-    """Link a deleted object again if it has come back, or make a new one if a person wants it."""
+def _sync_detached(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
+    """Relink a deleted object if it has come back, or create a new one if a person requested it."""
     item = context.item
-    wanted_back = item.intent_marker is not None
-    if not wanted_back and item.remote_mark <= item.remote_done:
-        _done(context, subject)
+    requested = item.intent_marker is not None
+    if not requested and item.remote_mark <= item.remote_done:
+        _finish(context, subject)
         return
     found = read_confirmed(context, mapping)
     if isinstance(found, RemoteObject):
         back = replace(mapping, gone=False, external_id=found.external_id)
-        with context.holding():
+        with context.leased_transaction():
             context.store_mapping(back, None, found)
             set_intent(context.connection, item, None)
         settle_kind(context.connection, item.integration_id, ["detached"], item.interaction_id)
-        context.tell_mapping_changed()
-        context.look_again = True
-        _bring_together(context, back, subject)
+        context.announce_mapping_changed()
+        context.must_read = True
+        _merge_sides(context, back, subject)
         return
-    if wanted_back and inward.canceled_by_detaching(mapping, subject):
-        inward.reopen(context, mapping, subject)
-    elif wanted_back:
-        with context.holding():
+    if requested and inbound.canceled_by_detaching(mapping, subject):
+        inbound.reopen(context, mapping, subject)
+    elif requested:
+        with context.leased_transaction():
             delete_mapping(context.connection, item.integration_id, item.interaction_id)
-        if _wanted(context.session, subject):
-            outward.create(context, subject)
+        if _is_mirrored(context.session, subject):
+            outbound.create(context, subject)
         else:
             set_intent(context.connection, item, None)
-    # Of two sides one is left: there is nothing to dispute.
+    # Only one side is left, so nothing can conflict.
     settle_kind(context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id)
-    _done(context, subject)
+    _finish(context, subject)
 
 
-def _wanted(session: Session, subject: Subject) -> bool:
+def _is_mirrored(session: Session, subject: Subject) -> bool:
     types = session.policy.only_types
     if types and subject.values["interaction_type"] not in types:
         return False
     return subject.values["status"] == "planned" or session.declaration.mirrors_closed
 
 
-def _bring_together(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
+def _merge_sides(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
     session, item = context.session, context.item
     base = base_from_json(mapping.base or {})
-    disputes = Disputes(context)
-    marked = item.remote_mark > item.remote_done or context.look_again
+    conflicts = OpenConflicts(context)
+    marked = item.remote_mark > item.remote_done or context.must_read
     changed = any(
         mirrored.name not in base or base[mirrored.name].local != subject.values[mirrored.name]
         for mirrored in session.declaration.fields
     )
-    if not (marked or changed or disputes.decided):
-        _done(context, subject)
+    if not (marked or changed or conflicts.has_resolution):
+        _finish(context, subject)
         return
-    remote = _look(context, mapping, base, must=marked or disputes.decided or not base)
+    remote = _read_remote(context, mapping, base, must=marked or conflicts.has_resolution or not base)
     if isinstance(remote, Gone):
         _detach(context, mapping, subject, remote)
         return
     moved = remote.external_id != mapping.external_id
     if remote.archived:
-        # Archived by us, and the deletion was undone before we heard of it.
+        # We archived it, and the deletion was undone before this run.
         _restore(context, replace(mapping, external_id=remote.external_id), subject)
         return
     context.recognise_echoes(base, remote)
-    result = _merged(session, context, base, subject, remote, disputes)
+    result = _merge(session, context, base, subject, remote, conflicts)
     base.update(result.agreed)
     if result.pull:
-        # What is to be pushed waits until the commands are carried out: then the unit runs again.
-        inward.pull(context, mapping, base, subject, result.pull, remote)
+        # Pushes wait until the commands are applied; the item runs again then.
+        inbound.pull(context, mapping, base, subject, result.pull, remote)
     elif result.push:
-        gone = outward.push(context, mapping, base, result.push, remote)
+        gone = outbound.push(context, mapping, base, result.push, remote)
         if gone is not None:
             if isinstance(confirm_gone(context, mapping, gone), RemoteObject):
-                raise Conflict("the object has moved meanwhile")
+                raise Conflict("the object was moved while it was written")
             _detach(context, mapping, subject, gone)
             return
     elif moved or base_to_json(base) != mapping.base or remote.version != mapping.external_version:
-        context.keep_mapping(mapping, base, remote)
-    with context.holding():
-        disputes.note(result, subject)
-    _done(context, subject)
+        context.save_mapping(mapping, base, remote)
+    with context.leased_transaction():
+        conflicts.note(result, subject)
+    _finish(context, subject)
 
 
 def _restore(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
-    if not outward.restore(context, mapping, subject):
-        outward.create(context, subject)
-    _done(context, subject)
+    if not outbound.restore(context, mapping, subject):
+        outbound.create(context, subject)
+    _finish(context, subject)
 
 
 def _detach(context: SyncContext, mapping: Mapping, subject: Subject, gone: Gone) -> None:
-    inward.detach(context, mapping, subject, gone)
+    inbound.detach(context, mapping, subject, gone)
     settle_kind(context.connection, context.item.integration_id, ["conflict", "refused"], subject.id)
-    _done(context, subject)
+    _finish(context, subject)
 
 
-def _merged(
+def _merge(
     session: Session,
     context: SyncContext,
     base: Base,
     subject: Subject,
     remote: RemoteObject,
-    disputes: Disputes,
+    conflicts: OpenConflicts,
 ) -> Merge:
     return merge(
         session.declaration.fields,
         base,
         LocalSide(values=subject.values, as_of=subject.as_of),
         RemoteSide(values=remote.values, changed_at=context.changed_at(remote)),
-        decided=disputes.decisions(subject.values, remote.values),
-        entry=disputes.entry,
+        resolutions=conflicts.resolutions(subject.values, remote.values),
+        refused=conflicts.refused,
     )
 
 
-def _look(context: SyncContext, mapping: Mapping, base: Base, *, must: bool) -> RemoteObject | Gone:
+def _read_remote(context: SyncContext, mapping: Mapping, base: Base, *, must: bool) -> RemoteObject | Gone:
     session = context.session
-    if session.reads and (must or not session.declaration.conditional_writes):
+    if session.can_read and (must or not session.declaration.conditional_writes):
         return read_confirmed(context, mapping)
     return RemoteObject(
         external_id=mapping.external_id,
@@ -216,15 +214,15 @@ def _look(context: SyncContext, mapping: Mapping, base: Base, *, must: bool) -> 
     )
 
 
-def _done(context: SyncContext, subject: Subject | None) -> None:
+def _finish(context: SyncContext, subject: Subject | None) -> None:
     session, item, connection = context.session, context.item, context.connection
     with connection.transaction():
         if item.attempts or item.parked or item.last_error:
             settle_kind(connection, item.integration_id, ["failed"], item.interaction_id)
-        if context.unseen:
+        if context.unseen_changes:
             mark_remote(
                 connection,
-                Mark(
+                RemoteMark(
                     integration_id=item.integration_id,
                     interaction_id=item.interaction_id,
                     tenant_id=item.tenant_id,

@@ -1,4 +1,4 @@
-"""Pages of a poll put together: mirrors that a complete listing leaves out, and mirrors that were skipped."""
+"""Combine the pages of a poll, and infer changes for mirrors that the pages omit or skip."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from runtime.postgres import Connection
 
 @dataclass(slots=True)
 class Listing:
-    """The pages of one poll.
+    """Accumulated pages of one poll.
 
-    :ivar began: the database's time before the first page; younger mirrors may be missing rightly.
-    :ivar complete: the pages so far name every object that the provider has.
+    :ivar began: database time before the first page; a mirror created later may be absent legitimately.
+    :ivar complete: the pages so far list every object at the provider.
     """
 
     began: datetime
@@ -28,13 +28,13 @@ class Listing:
 
     @classmethod
     def begin(cls, connection: Connection) -> Self:
-        """Begin before the first page is requested."""
+        """Start a listing; call it before the first page is requested."""
         row = connection.execute("SELECT clock_timestamp()").fetchone()
         assert row is not None
         return cls(began=row[0])
 
-    def take(self, page: ChangePage) -> None:
-        """Add a page; one that starts over makes the pages before it irrelevant for completeness."""
+    def add(self, page: ChangePage) -> None:
+        """Add a page; one that starts over makes earlier pages irrelevant for completeness."""
         if page.starts_over:
             self.complete = True
             self.seen.clear()
@@ -43,10 +43,10 @@ class Listing:
             (self.gone if change.kind == "gone" else self.seen).add(change.external_id)
         self.seen.update(page.left_alone)
 
-    def unlisted(self, session: Session, connection: Connection) -> list[RemoteChange]:
-        """Changes that no page names: mirrors missing from a complete listing, and skipped mirrors.
+    def inferred_changes(self, session: Session, connection: Connection) -> list[RemoteChange]:
+        """Changes that no page reports: mirrors missing from a complete listing, and skipped mirrors.
 
-        They are signs like any other: the object is read before anything is done.
+        Like every reported change they are hints only: the object is read before anything is written.
         """
         identity = session.integration.id
         missing: set[str] = set()
@@ -54,14 +54,17 @@ class Listing:
             missing = mirrors_before(connection, identity, self.began) - self.seen - self.gone
         skipped = live_mirrors(connection, identity, self.left_alone)
         return [
-            *(_sign(external_id, "gone", "missing") for external_id in sorted(missing)),
-            *(_sign(external_id, "changed", self.left_alone[external_id]) for external_id in sorted(skipped)),
+            *(_inferred(external_id, "gone", "missing") for external_id in sorted(missing)),
+            *(
+                _inferred(external_id, "changed", self.left_alone[external_id])
+                for external_id in sorted(skipped)
+            ),
         ]
 
 
-def _sign(external_id: str, kind: str, why: str) -> RemoteChange:
+def _inferred(external_id: str, kind: str, reason: str) -> RemoteChange:
     return RemoteChange(
-        event_id=f"{external_id}:{why}",
+        event_id=f"{external_id}:{reason}",
         external_id=external_id,
         occurred_at=None,
         kind="gone" if kind == "gone" else "changed",
@@ -69,6 +72,6 @@ def _sign(external_id: str, kind: str, why: str) -> RemoteChange:
 
 
 def deleted_mirrors_in(session: Session, connection: Connection, changes: list[RemoteChange]) -> int:
-    """Count the live mirrors that the changes report as deleted."""
+    """Number of live mirrors that the changes report as deleted."""
     reported = {change.external_id for change in changes if change.kind == "gone"}
     return len(live_mirrors(connection, session.integration.id, reported))

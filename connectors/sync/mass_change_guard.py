@@ -1,7 +1,7 @@
-"""Mass-change guard: more deletions at a provider than anyone makes by hand stop the integration and ask.
+"""Mass-change guard: stop an integration for confirmation after an implausible number of remote deletions.
 
-One count per integration, over a window, whichever way a deletion was found: by a poll, by a complete
-listing, or by a push that found its object missing.
+Deletions are counted per integration over a sliding window, however they were found: by a poll, by a complete
+listing, or by a push whose object is missing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from schemas.errors import Retry
 from schemas.instants import format_instant, parse_instant
 
 _log = structlog.get_logger("connectors")
-#: Deletions that are counted together.
+#: Window over which deletions are counted.
 WINDOW: Final = timedelta(hours=6)
 
 
@@ -31,16 +31,16 @@ WINDOW: Final = timedelta(hours=6)
 class Deletions:
     """Deletions of mirrors at one integration.
 
-    :param found: those that are to be applied now and are not confirmed.
-    :param recent: those that were applied within the window and not confirmed.
-    :param mirrored: objects that are mirrors now, those of ``found`` among them.
+    :param found: unconfirmed deletions to apply now.
+    :param recent: unconfirmed deletions applied within the window.
+    :param mirrored: current number of mirrors, including those in ``found``.
     """
 
     found: int
     recent: int
     mirrored: int
 
-    def too_many(self, most: int, share: float) -> bool:
+    def exceed(self, most: int, share: float) -> bool:
         """Compare with the limits of the policy; both must be exceeded."""
         return bool(self.found) and self.found + self.recent > max(
             most, share * (self.mirrored + self.recent)
@@ -48,7 +48,7 @@ class Deletions:
 
 
 class MassChange(Retry):
-    """The guard holds a deletion back; it stays due until a person has confirmed."""
+    """The guard holds a deletion back; it stays due until a person confirms."""
 
     def __init__(self, counted: Deletions) -> None:
         super().__init__("more objects were deleted at the provider than the policy allows")
@@ -56,18 +56,18 @@ class MassChange(Retry):
 
 
 def admit_deletion(session: Session, connection: Connection) -> None:
-    """Check one more deletion; call it in the transaction that applies it, so that workers count in turn.
+    """Check one more deletion. Call it in the transaction that applies it: the lock serializes the workers.
 
-    :raises MassChange: it would be one too many.
+    :raises MassChange: the deletion would exceed the limit.
     """
     lock_integration(connection, session.integration.id)
-    counted = deletions(session, connection, 1)
-    if holds(session, counted):
+    counted = count_deletions(session, connection, 1)
+    if exceeds_limit(session, counted):
         raise MassChange(counted)
 
 
-def deletions(session: Session, connection: Connection, found: int) -> Deletions:
-    """Count ``found`` deletions together with those of the window."""
+def count_deletions(session: Session, connection: Connection, found: int) -> Deletions:
+    """Count ``found`` new deletions together with those in the window."""
     integration, since, confirmed = session.integration, session.now() - WINDOW, 0
     kept = read_checkpoint(connection, _job(session), integration.tenant_id, integration.organization_id)
     if kept is not None and (confirmed_at := parse_instant(kept["confirmedAt"])) > since:
@@ -80,13 +80,13 @@ def deletions(session: Session, connection: Connection, found: int) -> Deletions
     )
 
 
-def holds(session: Session, counted: Deletions) -> bool:
-    """Report whether the guard holds these deletions back."""
-    return counted.too_many(session.policy.most_deletions, session.policy.most_deleted_share)
+def exceeds_limit(session: Session, counted: Deletions) -> bool:
+    """Report whether the deletions exceed the policy's limits."""
+    return counted.exceed(session.policy.most_deletions, session.policy.most_deleted_share)
 
 
-def confirm(session: Session, connection: Connection, found: int) -> None:
-    """Let ``found`` deletions through from now on; those before are forgotten."""
+def confirm_deletions(session: Session, connection: Connection, found: int) -> None:
+    """Admit ``found`` deletions from now on, and restart the window."""
     integration = session.integration
     write_checkpoint(
         connection,
@@ -98,18 +98,18 @@ def confirm(session: Session, connection: Connection, found: int) -> None:
 
 
 def explain(session: Session, counted: Deletions) -> str:
-    """One sentence for a person: how many, and what to do."""
+    """Message for the operator: the number of deletions, and the next step."""
     total = counted.found + counted.recent
     return (
         f"{total} of {counted.mirrored + counted.recent} mirrored objects were deleted at the provider;"
-        f" {counted.found} of them are held back. Look at the provider first. If they are meant, confirm with"
-        f" `interactions connectors sync {session.integration.id} --accept-mass-change`; what was canceled by"
-        f" mistake comes back with `interactions connectors restore {session.integration.id}`"
+        f" {counted.found} of them are held back. Check the provider first. If the deletions are intended,"
+        f" confirm with `interactions connectors sync {session.integration.id} --accept-mass-change`; undo"
+        f" mistaken cancellations with `interactions connectors restore {session.integration.id}`"
     )
 
 
-def stop(session: Session, connection: Connection, counted: Deletions) -> None:
-    """Stop the integration until a person has confirmed."""
+def pause_integration(session: Session, connection: Connection, counted: Deletions) -> None:
+    """Stop the integration until a person confirms."""
     integration, detail = session.integration, explain(session, counted)
     with connection.transaction():
         set_state(connection, integration.id, "needs_confirmation", detail, only_from="active")
@@ -135,4 +135,4 @@ def stop(session: Session, connection: Connection, counted: Deletions) -> None:
 
 
 def _job(session: Session) -> str:
-    return f"connectors.sync.mass_change_guard:{session.integration.id}"
+    return f"connectors.guard:{session.integration.id}"

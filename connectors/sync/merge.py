@@ -1,9 +1,8 @@
-"""The three-way merge of one interaction and its mirror, field by field. Pure.
+"""Three-way merge of one interaction and its mirror, field by field. Pure.
 
-Against what both sides held when they last agreed, a field changed here, there, on both sides or on
-none. One side's change travels. Both sides' changes of ``status``, ``scheduled_at`` and ``occurred_at``
-are settled by the later source timestamp; of any other field they are a conflict, which holds that field
-still until a person decides, and no other (spec "Conflict policy").
+The base is the pair of values on which both sides last agreed. A change on one side is copied to the other.
+When both sides changed, last write wins for ``status``, ``scheduled_at`` and ``occurred_at``. Any other
+field becomes a conflict: that field alone is frozen until a person resolves it (spec "Conflict policy").
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Side = Literal["local", "remote"]
 
 @dataclass(frozen=True, slots=True)
 class FieldConflict:
-    """Both sides changed a field and no rule decides."""
+    """Field that changed on both sides and that no rule decides."""
 
     name: str
     local: Any
@@ -31,14 +30,14 @@ class FieldConflict:
 
 @dataclass(slots=True)
 class Merge:
-    """What a merge comes to.
+    """Result of a merge.
 
-    :ivar push: local values that the provider must get.
-    :ivar pull: field → what to agree on once the command is carried out: the new local value, and the
-        remote one it came from.
-    :ivar agreed: fields on which both sides agree already, as they are now.
-    :ivar conflicts: fields to hold still.
-    :ivar unreadable: fields whose remote values cannot be read; held still unless the local value is new.
+    :ivar push: local values to write to the provider.
+    :ivar pull: field → pair that becomes the base once the command is applied: the new local value and the
+        remote value it came from.
+    :ivar agreed: fields on which both sides already agree, with their current values.
+    :ivar conflicts: fields to freeze.
+    :ivar unreadable: fields whose remote value is unreadable; frozen unless the local value has changed.
     """
 
     push: dict[str, Any] = field(default_factory=dict)
@@ -50,10 +49,10 @@ class Merge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteSide:
-    """The mirror as it is.
+    """Current state of the mirror.
 
-    :param values: a field that is missing holds a value that cannot be read.
-    :param changed_at: when it was last changed, by the provider's clock; ``None`` when unknown.
+    :param values: a missing field has an unreadable value.
+    :param changed_at: time of the last change on the provider's clock; ``None`` if unknown.
     """
 
     values: Mapping[str, Any]
@@ -62,9 +61,9 @@ class RemoteSide:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalSide:
-    """The interaction as it is.
+    """Current state of the interaction.
 
-    :param as_of: source timestamps of the guarded fields.
+    :param as_of: source timestamps of the last-write-wins fields.
     """
 
     values: Mapping[str, Any]
@@ -77,18 +76,18 @@ def merge(
     local: LocalSide,
     remote: RemoteSide,
     *,
-    decided: Mapping[str, Side] | None = None,
-    entry: Mapping[str, Any] | None = None,
+    resolutions: Mapping[str, Side] | None = None,
+    refused: Mapping[str, Any] | None = None,
 ) -> Merge:
-    """What must travel where; nothing is lost and nothing travels twice.
+    """Merge both sides against the base. No change is lost, and none is copied twice.
 
-    :param base: what was agreed; a field without an entry was never agreed on, and the local value holds.
-    :param decided: what a person chose for fields in conflict.
-    :param entry: remote values that the rules refused: they stay a conflict while they stay the same.
+    :param base: last agreed values. For a field without a base the local value wins.
+    :param resolutions: side chosen by a person for a field in conflict.
+    :param refused: remote values that the domain rules rejected; a conflict while they are unchanged.
     """
     result = Merge()
     for mirrored in fields:
-        _merge_field(result, mirrored, base, local, remote, decided or {}, entry or {})
+        _merge_field(result, mirrored, base, local, remote, resolutions or {}, refused or {})
     return result
 
 
@@ -98,15 +97,15 @@ def _merge_field(
     base: Mapping[str, Agreed],
     local: LocalSide,
     remote: RemoteSide,
-    decided: Mapping[str, Side],
-    entry: Mapping[str, Any],
+    resolutions: Mapping[str, Side],
+    refused: Mapping[str, Any],
 ) -> None:
     name = mirrored.name
     here, there = local.values[name], remote.values.get(name)
     known = base.get(name)
     changed_here = known is None or here != known.local
     if name not in remote.values and known is not None and mirrored.direction == "both":
-        if changed_here or decided.get(name) == "local":
+        if changed_here or resolutions.get(name) == "local":
             result.push[name] = here
         else:
             result.unreadable.append(FieldConflict(name, here, None))
@@ -123,18 +122,18 @@ def _merge_field(
         elif mirrored.direction == "in" and (changed_there or known is None):
             result.pull[name] = pulled
         return
-    if name in decided:
-        _take(result, name, decided[name], here, pulled)
-    elif name in entry and entry[name] == there:
+    if name in resolutions:
+        _take(result, name, resolutions[name], here, pulled)
+    elif name in refused and refused[name] == there:
         result.conflicts.append(FieldConflict(name, here, there))
     elif not changed_there:
         if known is not None and mirrored.coarse(known.local) == coarse:
-            # Only what the provider cannot hold has changed, or nothing at all.
+            # Nothing changed except detail that the provider cannot store.
             result.agreed[name] = Agreed(here, there)
         else:
             result.push[name] = here
     elif not changed_here and pulled.local == here:
-        result.agreed[name] = pulled  # only what the provider cannot hold has changed
+        result.agreed[name] = pulled  # only detail that the provider cannot store has changed
     elif not changed_here:
         result.pull[name] = pulled
     else:

@@ -1,6 +1,6 @@
-"""An object that is not at its place: moved, deleted, or hidden together with its whole collection.
+"""Tell a deleted object from one that moved, or whose whole collection is unavailable.
 
-A deletion cancels an interaction, so it is believed only while the collection answers at that moment.
+A deletion cancels an interaction, so it counts only if the collection itself is healthy at that moment.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from schemas.errors import Retry
 
 
 def read_confirmed(context: SyncContext, mapping: Mapping) -> RemoteObject | Gone:
-    """Read the mirror, wherever it is now."""
+    """Read the mirror; if it is missing, confirm its deletion or find it elsewhere."""
     found = context.session.provider.read(mapping.external_id)
     return confirm_gone(context, mapping, found) if isinstance(found, Gone) else found
 
@@ -21,13 +21,13 @@ def read_confirmed(context: SyncContext, mapping: Mapping) -> RemoteObject | Gon
 def confirm_gone(context: SyncContext, mapping: Mapping, gone: Gone) -> RemoteObject | Gone:
     """Confirm that an object is gone, or find it under another id by its marker.
 
-    :raises Retry: the collection is not well, or it lists the object that it does not give out.
-    :raises NeedsAuth: the collection is not there, or not for us.
+    :raises Retry: the collection is unhealthy, or lists an object that it does not return.
+    :raises NeedsAuth: the collection does not exist or is not accessible.
     """
     session = context.session
     health = session.provider.health()
     if not health.ok:
-        raise Retry(f"an object is missing, and so may be all others: {health.detail}")
+        raise Retry(f"an object is missing, but its collection is unhealthy too: {health.detail}")
     if "find" not in session.declaration.features:
         return gone
     markers = markers_of(session, context.connection, mapping.local_id)
@@ -37,7 +37,7 @@ def confirm_gone(context: SyncContext, mapping: Mapping, gone: Gone) -> RemoteOb
     if found is None:
         return gone
     if found.external_id == mapping.external_id:
-        raise Retry("the provider lists an object that it does not give out")
+        raise Retry("the provider lists an object but does not return it when it is read")
     other = mapping_to(context.connection, mapping.integration_id, found.external_id)
     taken = other is not None and other.base is not None and other.local_id != mapping.local_id
     return gone if taken else found

@@ -1,4 +1,4 @@
-"""Reads the pages of a poll as far as they move on; a provider cannot keep a poll going for ever."""
+"""Read the pages of a poll within bounds, as long as the cursor advances."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MOST_PAGES: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The changes since a cursor, and the cursor after them.
+    """Changes since a cursor, and the cursor after them.
 
     :param ended: the provider has no more changes.
-    :param stopped: why reading stopped early; to be raised once the changes and the cursor are safe.
+    :param stopped: error that ended reading early; raise it once the changes and the cursor are committed.
     """
 
     changes: list[RemoteChange]
@@ -29,11 +29,11 @@ class Pages:
 
 
 def read_pages(session: Session, cursor: str | None, take: Callable[[ChangePage], None]) -> Pages:
-    """Read page after page until there are no more, or a later poll must go on.
+    """Read pages until there are no more, or until a later poll has to continue.
 
     :param take: called with each page as it arrives.
-    :raises InteractionsError: what the provider raised at the first page.
-    :raises Retry: the provider announces more and shows nothing new (RFC 6578 section 3.6 gone wrong).
+    :raises InteractionsError: raised by the provider for the first page.
+    :raises Retry: the provider announces more changes, but its cursor is stuck (RFC 6578 section 3.6).
     """
     changes: list[RemoteChange] = []
     seen: set[str | None] = {cursor}
@@ -45,7 +45,7 @@ def read_pages(session: Session, cursor: str | None, take: Callable[[ChangePage]
         except (NeedsAuth, Stop):
             raise
         except InteractionsError as error:
-            # The pages before this one are not read again: a slow listing gets through in several polls.
+            # Keep the pages read so far: a slow listing completes over several polls.
             if cursor is None or number == 0:
                 raise
             stopped = error
@@ -68,12 +68,12 @@ def read_pages(session: Session, cursor: str | None, take: Callable[[ChangePage]
 
 
 def _is_known(cursor: str, seen: set[str | None]) -> bool:
-    """Return whether a cursor was asked for before: the next page would be one that was read."""
+    """Report whether the cursor was used before, so that the next page would repeat an earlier one."""
     return cursor in seen
 
 
 def _no_progress(session: Session) -> Retry:
     return Retry(
-        f"{session.declaration.title} announces more changes, but its pages do not move on;"
-        " the poll is tried again later"
+        f"{session.declaration.title} announces more changes, but its cursor does not advance;"
+        " the poll will be retried"
     )

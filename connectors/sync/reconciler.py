@@ -1,4 +1,4 @@
-"""The reconciler: finds what events and webhooks have missed, and has it mended (spec "Mapping Drift")."""
+"""Reconciler: find changes that events and webhooks missed, and mark them (spec "Mapping Drift")."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from connectors.store.checkpoints import write_checkpoint
 from connectors.store.drift import Drift, mark_drift
 from connectors.store.echoes import purge_echoes
 from connectors.store.webhook_receipts import purge_receipts
-from connectors.sync.poller import Polled, cursor_job, poll
+from connectors.sync.poller import PollResult, cursor_job, poll
 from connectors.sync.session import Session
 from runtime.postgres import Connection
 
 _log = structlog.get_logger("connectors")
-#: Changes younger than this are on their way as events.
-_SETTLING: Final = timedelta(minutes=2)
+#: Changes younger than this may still arrive as events.
+_GRACE: Final = timedelta(minutes=2)
 _RECEIPTS_KEPT: Final = timedelta(days=30)
 
 
-def reconcile(session: Session, connection: Connection, *, settling: timedelta = _SETTLING) -> Drift:
-    """Compare the core with the ledger and the mappings, mark what differs; what was found."""
+def reconcile(session: Session, connection: Connection, *, grace: timedelta = _GRACE) -> Drift:
+    """Compare interactions with ledger and mappings, mark every difference, and return the counts.
+
+    :param grace: leave out changes younger than this.
+    """
     integration = session.integration
     now = session.now()
     drift = mark_drift(
@@ -32,7 +35,7 @@ def reconcile(session: Session, connection: Connection, *, settling: timedelta =
         integration.tenant_id,
         integration.organization_id,
         now=now,
-        before=now - settling,
+        before=now - grace,
         closed=session.declaration.mirrors_closed,
     )
     purge_echoes(connection, now)
@@ -49,8 +52,8 @@ def reconcile(session: Session, connection: Connection, *, settling: timedelta =
     return drift
 
 
-def look_at_everything(session: Session, connection: Connection) -> Polled:
-    """List the whole provider again and mark what differs from what is agreed; the cursor starts over."""
+def relist_provider(session: Session, connection: Connection) -> PollResult:
+    """List the whole provider again and mark every difference; the poll cursor starts over."""
     integration = session.integration
     write_checkpoint(
         connection,

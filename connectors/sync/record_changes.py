@@ -1,4 +1,4 @@
-"""Changes that a provider tells of become marks in the ledger; nothing is read or decided here."""
+"""Record a provider's reported changes as change marks in the ledger; nothing is read from the provider."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from schemas.identity import derive_id
 
 
 @dataclass(slots=True)
-class Taken:
-    """What became of some changes.
+class RecordedChanges:
+    """Summary of recorded changes.
 
-    :ivar marked: interactions that are to be looked at.
-    :ivar outcomes: how many changes ended in each way: ``marked``, ``import``, ``unchanged``, ``echo``,
-        ``ours``, ``unmapped``.
+    :ivar marked: ids of interactions marked for sync.
+    :ivar outcomes: number of changes per outcome: ``marked``, ``import``, ``unchanged``, ``echo``, ``ours``,
+        ``unmapped``.
     """
 
     marked: set[str] = field(default_factory=set)
@@ -33,25 +33,27 @@ class Taken:
         return outcome
 
 
-def take_in(session: Session, connection: Connection, changes: Iterable[RemoteChange]) -> Taken:
-    """Mark what the changes are about; call it in the transaction that makes them safe."""
-    taken = Taken()
+def record_changes(
+    session: Session, connection: Connection, changes: Iterable[RemoteChange]
+) -> RecordedChanges:
+    """Mark the items that the changes concern. Call it in the transaction that stores the poll cursor."""
+    recorded = RecordedChanges()
     for change in changes:
-        taken.count(_take(session, connection, change, taken))
-    return taken
+        recorded.count(_record(session, connection, change, recorded))
+    return recorded
 
 
-def take_one(session: Session, connection: Connection, change: RemoteChange) -> str:
-    """The same for one change; its outcome."""
-    return _take(session, connection, change, Taken())
+def record_change(session: Session, connection: Connection, change: RemoteChange) -> str:
+    """Mark the item that one change concerns; return the outcome."""
+    return _record(session, connection, change, RecordedChanges())
 
 
 def imported_id(integration_id: str, external_id: str) -> str:
-    """The interaction that is made of an object: the same one however often it is seen."""
+    """Deterministic id of the interaction that an object is imported as."""
     return derive_id("interaction-of", integration_id, external_id)
 
 
-def _take(session: Session, connection: Connection, change: RemoteChange, taken: Taken) -> str:
+def _record(session: Session, connection: Connection, change: RemoteChange, recorded: RecordedChanges) -> str:
     integration, now = session.integration, session.now()
     mapping = mapping_to(connection, integration.id, change.external_id)
     if mapping is None:
@@ -59,7 +61,7 @@ def _take(session: Session, connection: Connection, change: RemoteChange, taken:
         if marker is not None and adopt(session, connection, change.external_id, marker):
             return "ours"
         if marker is None:
-            # It may be an object that a worker of ours makes at this moment.
+            # One of our workers may be creating this object right now.
             mark_intents(connection, integration.id, None, now)
         if change.kind == "gone" or not session.policy.create_if_unmapped:
             return "unmapped"
@@ -79,7 +81,7 @@ def _take(session: Session, connection: Connection, change: RemoteChange, taken:
         known = _known(session, connection, mapping, change)
         if known is not None:
             return known
-    taken.marked.add(mapping.local_id)
+    recorded.marked.add(mapping.local_id)
     mark_remote(
         connection,
         RemoteMark(
@@ -96,11 +98,11 @@ def _take(session: Session, connection: Connection, change: RemoteChange, taken:
 
 
 def _known(session: Session, connection: Connection, mapping: Mapping, change: RemoteChange) -> str | None:
-    """Why a change needs no look: it shows what is agreed already, or a write of ours."""
+    """Outcome of a change that shows agreed values or our own write, and needs no sync; else ``None``."""
     if change.state is None or change.state.archived or mapping.archived or mapping.gone:
         return None
     if is_parked(connection, mapping.integration_id, mapping.local_id):
-        return None  # what could not be read before can be now: what waits for it goes on
+        return None  # the object may be readable again, which unblocks the item
     values = change.state.values
     base = base_from_json(mapping.base or {})
     if base and all(name in values and values[name] == agreed.remote for name, agreed in base.items()):
@@ -110,6 +112,6 @@ def _known(session: Session, connection: Connection, mapping: Mapping, change: R
         rest = {name: agreed for name, agreed in base.items() if name not in shown}
         same_rest = all(values.get(name) == agreed.remote for name, agreed in rest.items())
         if same_rest and canonical_hash(shown) == echo.content_hash:
-            # A write that is under way; whoever makes it uses the note up when it is answered or found.
+            # A write in flight; its worker consumes the echo once the response is known.
             return "echo"
     return None

@@ -1,4 +1,4 @@
-"""What a person decides on warnings: take ours, take the provider's, try again, or leave it."""
+"""Resolve warnings as a person chose: take the local value, take the remote value, retry, or dismiss."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def resolve(
     by: str,
     now: datetime,
 ) -> list[SyncWarning]:
-    """Decide on warnings, one or many; those that took the decision.
+    """Apply a resolution to warnings, and return the warnings that it applies to.
 
-    ``take_local`` and ``take_remote`` hold for the values that the warning shows: if either side has
-    changed since, the conflict is raised anew. A warning on which this cannot be decided is left alone.
+    ``take_local`` and ``take_remote`` refer to the values in the warning: if either side has changed since,
+    the conflict is raised again. A warning whose kind does not allow the resolution is left unchanged.
     """
     fitting = [warning.id for warning in warnings if resolution in CHOICES.get(warning.kind, frozenset())]
     with connection.transaction():
         chosen = choose(connection, fitting, resolution, by)
         for warning in chosen:
             if warning.kind == "detached" and resolution == "retry" and warning.interaction_id:
-                want_mirror(connection, *_wanted(warning, warning.interaction_id), now)
+                want_mirror(connection, *_mark_and_marker(warning, warning.interaction_id), now)
             elif resolution != "dismissed" and warning.interaction_id is not None:
                 retry_units(connection, warning.integration_id, [warning.interaction_id], now)
         settle_warnings(
@@ -44,7 +44,7 @@ def resolve(
     return chosen
 
 
-def _wanted(warning: SyncWarning, interaction_id: str) -> tuple[RemoteMark, str]:
+def _mark_and_marker(warning: SyncWarning, interaction_id: str) -> tuple[RemoteMark, str]:
     mark = RemoteMark(
         integration_id=warning.integration_id,
         interaction_id=interaction_id,

@@ -1,4 +1,4 @@
-"""Bring back what deletions at a provider ended: one request for all mirrors of an integration."""
+"""Restore mirrors that deletions at the provider detached, all of an integration at once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from runtime.postgres import Connection
 
 @dataclass(frozen=True, slots=True)
 class Restorable:
-    """Mirrors that were found deleted at the provider and whose interaction still exists.
+    """Detached mirrors whose interaction still exists.
 
-    :param canceled: interactions among them that the deletion canceled.
+    :param canceled: number of their interactions that the deletion canceled.
     """
 
     mirrors: Sequence[Mapping]
@@ -28,9 +28,9 @@ class Restorable:
 
 
 def find_restorable(connection: Connection, integration: Integration, since: datetime | None) -> Restorable:
-    """Look for what can be brought back; writes nothing.
+    """Find mirrors that can be restored; writes nothing.
 
-    :param since: only what was found deleted at this moment or later.
+    :param since: only mirrors detached at or after this time.
     """
     mirrors: list[Mapping] = []
     canceled = 0
@@ -45,9 +45,9 @@ def find_restorable(connection: Connection, integration: Integration, since: dat
 
 
 def restore(connection: Connection, found: Restorable, now: datetime) -> None:
-    """Ask the workers for every mirror: linked again if its object is back, otherwise made again.
+    """Mark every mirror for restoration: relinked if its object is back, otherwise created again.
 
-    An interaction that the deletion canceled is reopened. PendingReplies twice does no harm.
+    An interaction that the deletion canceled is reopened. Marking twice is safe.
     """
     with connection.transaction():
         for mapping in found.mirrors:

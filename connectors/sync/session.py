@@ -1,4 +1,4 @@
-"""A live link to one provider: everything the engine needs to bring one integration's mirrors up to date."""
+"""Provider session: everything the sync engine needs to keep one integration's mirrors up to date."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any, Protocol
 from connectors.sdk.declaration import Declaration
 from connectors.sdk.provider import Provider
 from connectors.store.integrations import Integration
-from connectors.sync.commands import SendCommands
+from connectors.sync.inbound_commands import SendCommands
 from connectors.sync.policy import Policy
 from runtime.crash_points import reach
 from schemas.values import UUID_PATTERN
 
 
 class Announce(Protocol):
-    """Tells consumers of the integration events topic; a hint, never relied upon."""
+    """Publish to the integration events topic. Best effort: nothing may rely on it."""
 
     def __call__(
         self, kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]
@@ -29,12 +29,12 @@ class Announce(Protocol):
 def announce_nothing(
     kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]
 ) -> None:
-    """For tools that have no one to tell."""
+    """Discard the announcement, for tools without a producer."""
     del kind, integration, entity_id, data
 
 
 def marker_of(integration_id: str, interaction_id: str) -> str:
-    """The marker of an interaction's object at one integration."""
+    """Marker that identifies an interaction's object at one integration."""
     return f"{integration_id}.{interaction_id}"
 
 
@@ -42,12 +42,14 @@ def marker_of(integration_id: str, interaction_id: str) -> str:
 class Session:
     """One integration with its provider.
 
-    :param hosts: where the provider's pages are; addresses elsewhere are not shown.
-    :param hears: webhooks can arrive, because the deployment has a public address.
-    :param reach: visits a named crash point.
-    :param has_room: whether the provider's limits let so many requests through now.
-    :param turn: bounds the seconds of all exchanges of a block together.
-    :param resend_after: how long commands may be without an outcome before they are sent again.
+    :param hosts: hosts of the provider's web pages; URLs elsewhere are not shown.
+    :param webhooks_enabled: webhooks can arrive, because the deployment has a public URL.
+    :param crash_point: called at named points where tests crash the process.
+    :param has_capacity: tells if the provider's rate limits admit a number of requests now.
+    :param time_limit: context manager that bounds the total seconds of all exchanges inside it.
+    :param lease: duration of a claim on a ledger row.
+    :param resend_after: time without a result after which commands are sent again.
+    :param echo_life: time after which a recorded echo expires.
     """
 
     integration: Integration
@@ -57,26 +59,26 @@ class Session:
     send: SendCommands
     now: Callable[[], datetime]
     announce: Announce = announce_nothing
-    hears: bool = False
+    webhooks_enabled: bool = False
     hosts: tuple[str, ...] = ()
-    reach: Callable[[str], None] = reach
-    has_room: Callable[[int], bool] = lambda _: True
-    turn: Callable[[float], AbstractContextManager[None]] = lambda _: nullcontext()
+    crash_point: Callable[[str], None] = reach
+    has_capacity: Callable[[int], bool] = lambda _: True
+    time_limit: Callable[[float], AbstractContextManager[None]] = lambda _: nullcontext()
     lease: timedelta = field(default=timedelta(seconds=90))
     resend_after: timedelta = field(default=timedelta(seconds=10))
     echo_life: timedelta = field(default=timedelta(minutes=15))
 
     @property
-    def reads(self) -> bool:
-        """Whether the provider can be read."""
+    def can_read(self) -> bool:
+        """True if the provider supports reads."""
         return "read" in self.declaration.features
 
     def marker(self, interaction_id: str) -> str:
-        """The text by which an object of ours is known again at the provider."""
+        """Marker of an interaction's object, by which we recognize it at the provider."""
         return marker_of(self.integration.id, interaction_id)
 
-    def interaction_of(self, marker: str) -> str | None:
-        """The interaction that a marker of this integration names; ``None``: somebody else's marker."""
+    def interaction_id_of(self, marker: str) -> str | None:
+        """Interaction id in a marker of this integration; ``None`` for any other marker."""
         integration_id, _, interaction_id = marker.rpartition(".")
-        mine = integration_id == self.integration.id and re.fullmatch(UUID_PATTERN, interaction_id)
-        return interaction_id if mine else None
+        ours = integration_id == self.integration.id and re.fullmatch(UUID_PATTERN, interaction_id)
+        return interaction_id if ours else None

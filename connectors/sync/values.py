@@ -1,4 +1,4 @@
-"""Values of mirrored fields as JSON and back, and their canonical hash."""
+"""Convert values of mirrored fields to JSON and back, and hash them canonically."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from schemas.instants import format_instant, parse_instant
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """What the two sides held of one field when they last agreed; the local value may be the finer one."""
+    """Pair of values of one field on which both sides last agreed; the local one may be more precise."""
 
     local: Any
     remote: Any
 
 
-#: Field → what was agreed on it.
+#: Field → last agreed pair of values.
 Base = dict[str, Agreed]
 
 
 def to_json(value: Any) -> Any:
-    """A value of a field as JSON holds it."""
+    """Convert a field's value to its JSON form."""
     return format_instant(value) if isinstance(value, datetime) else value
 
 
 def from_json(name: str, value: Any) -> Any:
-    """The value of the field ``name`` from its JSON form."""
+    """Convert the JSON form of field ``name`` back to its value."""
     return parse_instant(value) if FIELDS[name] is datetime and value is not None else value
 
 
 def values_to_json(values: Mapping[str, Any]) -> dict[str, Any]:
-    """All values of a mapping as JSON."""
+    """Convert all values of a mapping to their JSON form."""
     return {name: to_json(value) for name, value in values.items()}
 
 
 def base_to_json(base: Mapping[str, Agreed]) -> dict[str, Any]:
-    """A base snapshot as it is stored."""
+    """Convert a base snapshot to its stored form."""
     return {
         name: {"local": to_json(agreed.local), "remote": to_json(agreed.remote)}
         for name, agreed in base.items()
@@ -50,7 +50,7 @@ def base_to_json(base: Mapping[str, Agreed]) -> dict[str, Any]:
 
 
 def base_from_json(stored: Mapping[str, Any]) -> Base:
-    """A stored base snapshot."""
+    """Read a stored base snapshot; unknown fields are dropped."""
     return {
         name: Agreed(from_json(name, pair["local"]), from_json(name, pair["remote"]))
         for name, pair in stored.items()
@@ -59,5 +59,5 @@ def base_from_json(stored: Mapping[str, Any]) -> Base:
 
 
 def canonical_hash(values: Mapping[str, Any]) -> str:
-    """Equal values, equal text: SHA-256 over the JSON with sorted names."""
+    """SHA-256 (hex) of the JSON form with sorted keys; equal values have equal hashes."""
     return sha256(orjson.dumps(values_to_json(values), option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -1,4 +1,4 @@
-"""The ledger worker of one integration: claims due rows and brings each up to date."""
+"""Ledger worker of one integration: claim due rows and sync each item."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from typing import Final
 
 import structlog
 
+from connectors.store.integrations import read_integration
 from connectors.store.ledger import SyncItem, claim, give_back
-from connectors.sync.breaker import Breaker
-from connectors.sync.failure_policy import Trouble
+from connectors.sync.circuit_breaker import CircuitBreaker
+from connectors.sync.failure_policy import FailurePolicy
 from connectors.sync.item import run_item
 from connectors.sync.session import Session
 from runtime.postgres import Connection, Outage
 from schemas.errors import NeedsAuth, Stop
 
 _log = structlog.get_logger("connectors")
-_AT_ONCE: Final = 10
-#: Requests that a unit usually needs: it is not begun before they may go, so that its lease is not spent
-#: in a queue.
+_MOST_ROWS: Final = 10
+#: Requests that an item usually needs. It starts only when the rate limit admits them, so that its lease
+#: does not expire in a queue.
 _REQUESTS: Final = 3
-#: After that no other row is begun, so that a thread comes round to the other integrations.
+#: No further row is started after this time, so that the thread serves other integrations.
 _SLICE_SECONDS: Final = 2.0
-#: Least time for all exchanges of one item; usually it is the lease, after which another may have the row.
-_TURN_SECONDS: Final = 30.0
+#: Minimum time for all exchanges of one item. Usually the lease is longer and bounds them.
+_ITEM_SECONDS: Final = 30.0
 #: Pause of an item whose failure could not be handled.
-_UNHANDLED: Final = timedelta(minutes=1)
+_UNHANDLED_PAUSE: Final = timedelta(minutes=1)
 
 
 class Worker:
-    """Works for one link; several of them may, in threads with connections of their own.
+    """Worker for one provider session. Several may run in parallel, each with its own thread and connection.
 
-    :param owner: names this worker on the rows that it has claimed; unique among all that run.
+    :param owner: lease holder name on claimed rows; unique among all running workers.
     """
 
     def __init__(
@@ -41,29 +42,29 @@ class Worker:
         session: Session,
         connection: Connection,
         owner: str,
-        breaker: Breaker,
+        breaker: CircuitBreaker,
         chance: random.Random | None = None,
     ) -> None:
         self._session = session
         self._connection = connection
         self._owner = owner
         self._breaker = breaker
-        self._trouble = Trouble(session, breaker, chance or random.Random())
+        self._failure_policy = FailurePolicy(session, breaker, chance or random.Random())
 
-    def work(self, only: str | None = None, most: int = _AT_ONCE) -> int:
-        """Claim what is due and work on it, row by row; the number of rows.
+    def work(self, only: str | None = None, most: int = _MOST_ROWS) -> int:
+        """Claim due rows and sync them one by one; return the number of rows.
 
-        A row that fails is given back for later and does not hold up the others.
+        A row that fails is released for later and does not block the others.
 
-        :param only: this interaction and no other.
-        :raises Outage: the database is away; the leases run out by themselves.
+        :param only: claim this interaction only.
+        :raises Outage: the database is unavailable; leases expire by themselves.
         """
-        room = self._breaker.room(most)
-        if room == 0:
+        admitted = self._breaker.admit(most)
+        if admitted == 0:
             return 0
-        # One row per claim: a lease must not run out while its row waits behind others.
+        # Hazard: claim one row at a time. A lease must not expire while its row waits behind others.
         done, until = 0, time.monotonic() + _SLICE_SECONDS
-        while done < room and time.monotonic() < until and self._session.has_room(_REQUESTS):
+        while done < admitted and time.monotonic() < until and self._session.has_capacity(_REQUESTS):
             items = claim(
                 self._connection,
                 self._session.integration.id,
@@ -77,28 +78,30 @@ class Worker:
                 break
             done += 1
             try:
-                with self._session.turn(max(_TURN_SECONDS, self._session.lease.total_seconds())):
+                with self._session.time_limit(max(_ITEM_SECONDS, self._session.lease.total_seconds())):
                     run_item(self._session, self._connection, self._owner, items[0])
             except Outage:
                 raise
-            except Exception as error:  # noqa: BLE001 - a poisonous item must not stop the others
+            except Exception as error:  # noqa: BLE001 - a poison item must not stop the others
                 self._failed(items[0], error)
-                # Hazard: a row of an integration that was closed is due again at once.
+                # Hazard: a row of an integration that was just stopped is due again immediately.
                 if self._breaker.open or isinstance(error, NeedsAuth | Stop):
                     break
             else:
-                self._breaker.succeeded()
+                self._breaker.record_success()
         if done == 0:
-            self._breaker.unused()
+            self._breaker.release()
         return done
 
     def _failed(self, item: SyncItem, error: Exception) -> None:
-        """Give a failed row back; nothing that goes wrong with that can reach the other items."""
+        """Release a failed row; an error while doing so must not affect the other items."""
         try:
-            self._trouble.take(self._connection, self._owner, item, error)
+            self._failure_policy.handle(self._connection, self._owner, item, error)
         except Outage:
             raise
         except Exception as second:  # noqa: BLE001 - see above
+            if read_integration(self._connection, item.integration_id) is None:
+                return  # removed while the item was in flight: its rows are gone
             _log.error(
                 "connectors.failure_not_handled",
                 integration=item.integration_id,
@@ -109,11 +112,11 @@ class Worker:
             self._put_off(item, type(error).__name__)
 
     def _put_off(self, item: SyncItem, reason: str) -> None:
-        again_at = self._session.now() + _UNHANDLED
+        again_at = self._session.now() + _UNHANDLED_PAUSE
         try:
             give_back(self._connection, item, self._owner, again_at=again_at, error=reason, failed=True)
         except Outage:
             raise
         except Exception as error:  # noqa: BLE001 - see above
-            # The lease runs out by itself; then the row is due again.
+            # The lease expires by itself; the row is due again then.
             _log.error("connectors.row_not_given_back", reason=type(error).__name__)

@@ -1,4 +1,4 @@
-"""A pipeline with a board for the tests of a module."""
+"""Module-scoped pipeline with a Trello board."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.stack_fixtures import own_world
 def world(
     embedded_stack: Settings, template_database: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[TrelloWorld]:
-    """Applier and relay at work, a Trello board, and an integration between the two."""
+    """Running applier and relay, a Trello board, and an integration that connects them."""
     with (
         own_world(embedded_stack, template_database) as settings,
         running(settings, "applier"),

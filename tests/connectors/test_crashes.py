@@ -1,6 +1,6 @@
-"""The connectors' process killed before and after a call and a sending: nothing is lost or made twice.
+"""Kill the connectors before and after provider calls and sends: nothing is lost or created twice.
 
-The same, at random and a thousand times over, is in ``tests/simulation``.
+``tests/simulation`` does the same at random, a thousand times.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def test_a_kill_makes_nothing_twice(world: TrelloWorld) -> None:
     made = []
     for number, point in enumerate(sorted(CONNECTOR_POINTS)):
         if "send" not in point:
-            # Told by the agent, which waits ten seconds for the one that was killed.
+            # The event agent joins ten seconds late, when the session of the killed member has expired.
             made.append(world.plan_call(title=f"new {number}"))
         world.simulator.board.update_card(card["id"], {"name": f"edit {number}"})
         armed = {"INTERACTIONS_TEST_BUILD": "1", "INTERACTIONS_CRASH_POINT": point}

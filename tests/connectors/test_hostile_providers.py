@@ -1,4 +1,4 @@
-"""Hostile providers beside a healthy one, in one role: they slow only themselves, and are told by name."""
+"""Hostile providers beside a healthy one in one role: they slow only themselves and are reported by name."""
 
 from __future__ import annotations
 
@@ -54,4 +54,4 @@ def test_a_healthy_integration_goes_on_beside_hostile_ones(world: TrelloWorld) -
             assert f"127.0.0.1:{three.port} answered HTTP 503" in reason[0]
             again = world.plan_call(title="after")
             world.wait_card(again)
-            assert role.process.poll() is None, "an answer of a remote ended the process"
+            assert role.process.poll() is None, "a provider's response ended the process"

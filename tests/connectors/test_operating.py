@@ -1,4 +1,4 @@
-"""The commands of an operator, each with its effect on a running role."""
+"""Operator commands and their effect on a running role."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 @pytest.fixture(scope="module")
 def started(world: TrelloWorld) -> Iterator[TrelloWorld]:
-    """The plan confirmed, the role at work."""
+    """Confirmed plan and running role."""
     world.cli("sync", world.integration)
     with world.connectors():
         wait_until(lambda: _listed(world)["healthy"] is True, 60)
@@ -121,7 +121,7 @@ def test_secrets_under_a_key_that_the_role_lacks_stop_neither_work_nor_pause(sta
 
 
 def _wait_until_idle(world: TrelloWorld) -> None:
-    """Wait until the role has seen that it must not work: it takes no deliveries in."""
+    """Wait until the role has stopped the integration and refuses webhooks."""
     address = f"{world.environment['INTERACTIONS_CONNECTORS_PUBLIC_URL']}/webhooks/{world.integration}"
     with httpx2.Client() as client:
         wait_until(lambda: client.post(address, content=b"{}").status_code == 503, 30)

@@ -1,4 +1,4 @@
-"""The connectors' role on real servers, with a board at its other end."""
+"""The connectors role on real servers, against a Trello simulator."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 @pytest.fixture(scope="module")
 def started(world: TrelloWorld) -> Iterator[TrelloWorld]:
-    """An interaction that was there before the integration, the plan confirmed, the role at work."""
+    """Interaction older than the integration, confirmed plan, running role."""
     early = world.plan_call(title="before")
     [plan] = world.cli("plan", world.integration)
     assert plan["interactions"] == {"create": 1}
@@ -100,7 +100,7 @@ def test_an_outage_ends_in_one_call(started: TrelloWorld) -> None:
 
 
 def test_a_person_decides_conflicts_over_http(started: TrelloWorld) -> None:
-    """Both sides change a title while they cannot talk; then somebody says which one it shall be."""
+    """Both sides change a title during an outage; then a person chooses one."""
     world = started
     path = "/api/customers/integrations/warnings"
     decide = f"/api/customers/integrations/{world.integration}/warnings/decide"
@@ -136,7 +136,9 @@ def test_a_person_decides_conflicts_over_http(started: TrelloWorld) -> None:
         world.at_rest()
         assert not open_conflicts()
         again = client.post(decide, json={"resolution": "take_local", "warnings": [seen[first]]})
-        assert again.json() == {"ok": True, "taken": [seen[first]["id"]], "left": []}, "it is no new decision"
+        assert again.json() == {"ok": True, "taken": [seen[first]["id"]], "left": []}, (
+            "a repeated decision is not a new one"
+        )
     by = world.one("SELECT DISTINCT resolved_by FROM integration_warnings WHERE resolution = 'take_local'")
     assert by == (USER,)
 
@@ -188,7 +190,7 @@ def test_a_mass_deletion_waits_for_a_person_and_can_be_taken_back(started: Trell
     assert "--accept-mass-change" in world.run("resume", integration, fails=True)
     assert "--accept-mass-change" in world.run("sync", integration, fails=True)
     assert world.one(state, integration) == ("needs_confirmation",)
-    assert canceled() < 15, "the guard lets ten through, or a fifth of all mirrors"
+    assert canceled() < 15, "the guard admits ten deletions, or a fifth of all mirrors"
 
     world.cli("sync", integration, "--accept-mass-change")
     for identity in deleted:
@@ -207,7 +209,7 @@ def test_a_mass_deletion_waits_for_a_person_and_can_be_taken_back(started: Trell
 
 
 def test_a_thousand_changes_of_an_outage_drain(started: TrelloWorld) -> None:
-    """Spec, risk register: the mirror catches up with what it missed, one call for each interaction."""
+    """The mirror catches up after an outage with one call per interaction (spec, risk register)."""
     world = started
     kept = [new_id() for _ in range(45)]
     added = [new_id() for _ in range(5)]
@@ -234,13 +236,13 @@ def test_a_thousand_changes_of_an_outage_drain(started: TrelloWorld) -> None:
         )
         wait_until(lambda: world.one(told) == (50,), 30, lambda: f"{world.one(told)} told of everything")
         wait_until(lambda: (world.one("SELECT max(attempts) FROM sync_ledger") or (0,))[0] > 0, 30)
-        assert len(world.card_writes()) == writes, "something got through"
-    # Three hundred requests, with the looks at our own echoes, at the ten a second that the board allows.
+        assert len(world.card_writes()) == writes, "a request got through the outage"
+    # 300 requests, including reads of our own echoes, at the board's limit of ten per second.
     world.at_rest(120)
 
     for place, identity in enumerate([*kept, *added]):
         card = world.card_of(identity)  # fails for two cards
-        assert card is not None, f"{place} was not made: {world.state(identity)}"
+        assert card is not None, f"{place} was not created: {world.state(identity)}"
         assert card["closed"] == (identity in removed)
         if identity not in removed:
             done = identity in kept[5:15]

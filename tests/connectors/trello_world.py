@@ -1,4 +1,4 @@
-"""A whole pipeline with the connectors, linked to the Trello simulator: a world for a module."""
+"""Whole pipeline with the connectors, connected to the Trello simulator."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class TrelloWorld:
     role: Role | None = None
 
     def send(self, kind: str, data: dict[str, Any]) -> dict[str, Any]:
-        """A person's command, and its result."""
+        """Publish a person's command; return its result."""
         return outcomes(self.settings, [event(kind, self.customer, data)])[0]
 
     def send_all(self, commands: Sequence[tuple[str, dict[str, Any]]]) -> None:
-        """A person's commands, each of which is applied."""
+        """Publish a person's commands and check that each is applied."""
         results = outcomes(self.settings, [event(kind, self.customer, data) for kind, data in commands])
         refused = [result for result in results if result["outcome"] != "applied"]
         assert not refused, refused[:3]
@@ -53,7 +53,7 @@ class TrelloWorld:
         return identity
 
     def mirrored_call(self, title: str) -> str:
-        """Plan a call and wait until it has its card and nothing is left to do."""
+        """Plan a call; wait until it has its card and the ledger is idle."""
         identity = self.plan_call(title=title)
         self.wait_card(identity)
         self.at_rest()
@@ -63,7 +63,7 @@ class TrelloWorld:
         return list(self.simulator.board.cards.values())
 
     def card_writes(self) -> list[tuple[str, str]]:
-        """Every request, of whomever, that made or changed a card: method and path."""
+        """Method and path of every request that created or changed a card."""
         requests = self.simulator.requests
         return [
             (method, path) for method, path in requests if method != "GET" and path.startswith("/1/cards")
@@ -75,7 +75,7 @@ class TrelloWorld:
         return found[0] if found else None
 
     def wait_card(self, identity: str, seconds: float = 60, **wanted: Any) -> dict[str, Any]:
-        """Until the card of an interaction is there, with these fields."""
+        """Wait for the card of an interaction with these fields."""
 
         def there() -> bool:
             card = self.card_of(identity)
@@ -90,7 +90,7 @@ class TrelloWorld:
         return self.one("SELECT title, status, version FROM customer_interactions WHERE id = %s", identity)
 
     def state(self, identity: str) -> str:
-        """What the engine thinks of an interaction, for the message of a failure."""
+        """Sync state of an interaction, for failure messages."""
         ledger = self.one("SELECT row::text FROM sync_ledger row WHERE interaction_id = %s", identity)
         return f"ledger {ledger}, integration {self.one('SELECT state, state_reason FROM integrations')}"
 
@@ -100,7 +100,7 @@ class TrelloWorld:
             return found
 
     def wait_row(self, identity: str, seconds: float = 60, **wanted: Any) -> None:
-        """Until the interaction is there, with this title or status."""
+        """Wait for the interaction with this title or status."""
 
         def there() -> bool:
             row = self.row(identity)
@@ -110,19 +110,19 @@ class TrelloWorld:
         wait_until(there, seconds, lambda: f"{wanted} in {self.row(identity)}")
 
     def at_rest(self, seconds: float = 120) -> None:
-        """Until the ledger has nothing to do."""
+        """Wait until the ledger is idle."""
         statement = "SELECT count(*) FROM sync_ledger WHERE next_attempt_at IS NOT NULL"
         wait_until(lambda: (self.one(statement) or (1,))[0] == 0, seconds, lambda: "an empty ledger")
 
     def cli(self, *arguments: str) -> Any:
-        """What a subcommand of ``interactions connectors`` prints with ``--json``."""
+        """Run ``interactions connectors`` with ``--json``; return the decoded output."""
         with mock.patch.dict(os.environ, self.environment):
             result = CliRunner().invoke(make_app(), ["connectors", *arguments, "--json"])
         assert result.exit_code in (0, 1), (result.output, result.exception)
         return [orjson.loads(line) for line in result.stdout.splitlines()]
 
     def run(self, *arguments: str, fails: bool = False) -> str:
-        """What a subcommand of ``interactions connectors`` prints for people, or says when it fails."""
+        """Run ``interactions connectors``; return its output, or the error if it fails."""
         with mock.patch.dict(os.environ, self.environment):
             result = CliRunner().invoke(make_app(), ["connectors", *arguments])
         assert (result.exit_code != 0) == fails, (result.output, result.exception)
@@ -130,7 +130,7 @@ class TrelloWorld:
 
     @contextlib.contextmanager
     def connectors(self, **extra: str) -> Iterator[Role]:
-        """The role for the length of a block."""
+        """Run the connectors role inside a block."""
         own = {
             name: value for name, value in self.environment.items() if name not in environment(self.settings)
         }
@@ -152,7 +152,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def trello_world(settings: Settings, folder: Path) -> Iterator[TrelloWorld]:
-    """Everything but the connectors' role itself; the integration is added, and not started yet."""
+    """Build everything except the connectors role; the integration is added but not started."""
     port = free_port()
     switch = Switch()
     with served(switch) as address, trello(switch) as simulator:

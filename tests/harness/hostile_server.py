@@ -1,4 +1,4 @@
-"""A server of raw sockets: every connection is answered by a script of the test, byte by byte if it likes."""
+"""Raw-socket server: a script of the test answers every connection, byte by byte if needed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-#: Answers one connection; ends when it returns or the connection breaks.
+#: Answers one connection; it ends when the script returns or the connection breaks.
 Script = Callable[["Conversation"], None]
 
 
 @dataclass
 class Conversation:
-    """One connection, until the server is closed."""
+    """Open connection of a client."""
 
     connection: socket.socket
     closing: threading.Event
 
     def request(self) -> bytes:
-        """The head of the next request; its body is read and dropped. ``b""`` at the end."""
+        """Read the next request and return its head, without its body; ``b""`` at the end."""
         received = b""
         while b"\r\n\r\n" not in received:
             part = self.connection.recv(65536)
@@ -40,7 +40,7 @@ class Conversation:
         self.connection.sendall(text)
 
     def drip(self, text: bytes, pause: float = 0.02) -> None:
-        """One byte at a time, and then the same again, for as long as anyone listens."""
+        """Send one byte at a time, repeatedly, until the client disconnects."""
         while True:
             for number in range(len(text)):
                 if self.closing.wait(pause):
@@ -48,15 +48,15 @@ class Conversation:
                 self.say(text[number : number + 1])
 
     def hold(self) -> None:
-        """Say nothing more, and keep the connection."""
+        """Keep the connection open without sending anything."""
         self.closing.wait()
 
 
 @dataclass
 class HostileServer:
-    """A listening server.
+    """Listening server.
 
-    :ivar requests: heads of the requests that scripts have read through :func:`answering`.
+    :ivar requests: heads of the requests read by :func:`answering`.
     """
 
     port: int
@@ -69,7 +69,7 @@ class HostileServer:
 
 @contextlib.contextmanager
 def hostile(script: Script) -> Iterator[HostileServer]:
-    """Run a server on a free loopback port for the length of a block."""
+    """Run a server on a free loopback port inside a block."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = HostileServer(listener.getsockname()[1])
     closing, connections = threading.Event(), list[socket.socket]()
@@ -99,7 +99,7 @@ def hostile(script: Script) -> Iterator[HostileServer]:
 
 
 def answering(*answers: bytes) -> Script:
-    """Answer each request of a connection with the same bytes, then the next, the last one for ever."""
+    """Script that answers successive requests with successive byte strings, repeating the last one."""
 
     def script(conversation: Conversation) -> None:
         number = 0

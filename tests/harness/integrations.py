@@ -1,4 +1,4 @@
-"""Rows of ``integrations`` for tests that need one and nothing special of it."""
+"""Minimal rows of ``integrations`` and its warnings for tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connectors.store.warnings import SyncWarning
 def an_integration(
     identity: str, tenant: str, organization: str, *, provider: str = "board", state: str = "active"
 ) -> Integration:
-    """An integration without settings, policy or secrets."""
+    """Integration without settings, policy or secrets."""
     return Integration(
         id=identity,
         tenant_id=tenant,
@@ -26,7 +26,7 @@ def an_integration(
 
 
 def a_warning(integration: str, tenant: str, organization: str, interaction: str, **more: Any) -> SyncWarning:
-    """A conflict about a title, unless told otherwise."""
+    """Conflict on a title, unless overridden."""
     given: dict[str, Any] = {
         "kind": "conflict",
         "field": "title",

@@ -1,4 +1,4 @@
-"""Random answers of providers: statuses, headers, encodings and bodies, right, wrong and in between."""
+"""Random provider responses: statuses, headers, encodings and bodies, valid and invalid."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ _JSON: Final = (
 
 
 class ProviderAnswers(httpx2.BaseTransport):
-    """Answers every request at random.
+    """Transport that answers every request at random.
 
-    :ivar asked: how many requests there were.
-    :ivar hosts: the hosts that they were for.
+    :ivar asked: number of requests.
+    :ivar hosts: hosts that were requested.
     """
 
     def __init__(self, chance: random.Random) -> None:
@@ -133,7 +133,7 @@ class ProviderAnswers(httpx2.BaseTransport):
 
 
 class _Parts(httpx2.SyncByteStream):
-    """The body in a few parts; it may break off."""
+    """Yield the body in a few parts; it may break off."""
 
     def __init__(self, body: bytes, chance: random.Random) -> None:
         self._body, self._cut = body, chance.random() < 0.05

@@ -1,4 +1,4 @@
-"""Settings and secrets of integrations that change while the connectors run."""
+"""Changes to integrations' settings and secrets while the connectors run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from typer.testing import CliRunner
 
 from cli.main import make_app
 from connectors import providers
-from connectors.service import maintenance as chores
+from connectors.service import maintenance
 from connectors.service.catalogue import declaration
-from connectors.service.event_handler import Marker
-from connectors.service.maintenance import do_chores
+from connectors.service.event_handler import EventHandler
+from connectors.service.integration_settings import refuse_taken_remote
+from connectors.service.maintenance import run_maintenance
 from connectors.service.registry import Entry, IntegrationRegistry
 from connectors.store.integrations import (
     Integration,
+    insert_integration,
     read_integration,
     set_health,
     set_secrets,
@@ -41,10 +43,10 @@ from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection, connect
 from runtime.secret_box import Sealed, read_box
 from runtime.settings import Settings
-from schemas.errors import Retry, Stop
+from schemas.errors import Reject, Retry, Stop
 from schemas.flags import EXTERNAL_SYNC
 from tests.harness.integrations import a_warning
-from tests.harness.roles import environment
+from tests.harness.roles import environment, wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 
 pytestmark = pytest.mark.integration
@@ -65,7 +67,7 @@ def connection(fresh_settings: Settings) -> Iterator[Connection]:
 
 @pytest.fixture
 def run(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run a subcommand of ``interactions connectors``; its exit status and what it prints or raises."""
+    """Run a subcommand of ``interactions connectors``; return exit status and output or exception."""
 
     def call(*arguments: str, **variables: str) -> tuple[int, str]:
         own = {"INTERACTIONS_SECRETS_KEY": _OLD, **variables}
@@ -134,33 +136,33 @@ def test_what_the_provider_does_not_accept_changes_nothing(
 def test_the_state_is_followed_while_a_new_key_waits_for_the_restart(
     fresh_settings: Settings, connection: Connection, run: Any
 ) -> None:
-    book = IntegrationRegistry(
+    registry = IntegrationRegistry(
         fresh_settings, ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD})
     )
     set_state(connection, "calendar-1", "active", None)
     try:
-        book.refresh(connection)
+        registry.refresh(connection)
         sealed = read_box(f"{_NEW},{_OLD}").seal("calendar-1", {"password": "one"})
         set_secrets(connection, "calendar-1", sealed.content, sealed.key_id)
         for state in ("paused", "active", "paused"):
             set_state(connection, "calendar-1", state, None)
-            book.refresh(connection)
-            entry = book.get("calendar-1")
+            registry.refresh(connection)
+            entry = registry.get("calendar-1")
             assert entry is not None
             assert entry.integration.state == state
     finally:
-        book.close()
+        registry.close()
 
 
 def test_a_link_that_cannot_be_opened_says_why(
     fresh_settings: Settings, connection: Connection, run: Any
 ) -> None:
     set_health(connection, "calendar-1", True, "fine", read_now(connection))
-    book = IntegrationRegistry(fresh_settings, ConnectorSettings(secrets_key=SecretStr(_NEW)))
+    registry = IntegrationRegistry(fresh_settings, ConnectorSettings(secrets_key=SecretStr(_NEW)))
     try:
-        book.refresh(connection)
+        registry.refresh(connection)
     finally:
-        book.close()
+        registry.close()
     found, _ = _stored(connection)
     assert found.healthy is False
     assert "key" in str(found.health_detail)
@@ -170,7 +172,7 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
     fresh_settings: Settings, connection: Connection, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    book = IntegrationRegistry(
+    registry = IntegrationRegistry(
         fresh_settings,
         ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
         clock=lambda: now,
@@ -183,8 +185,8 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
     )
     both = f"{_NEW},{_OLD}"
     try:
-        book.refresh(connection)
-        opened = _entries(book).opened
+        registry.refresh(connection)
+        opened = _entries(registry).opened
         sealed = read_box(both).seal("calendar-1", {"password": "two"})
         row = read_integration(connection, "calendar-1")
         assert row is not None
@@ -193,27 +195,27 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
             connection, replace(row, settings=changed, secrets=sealed.content, secrets_key_id=sealed.key_id)
         )
         for _ in range(3):
-            book.refresh(connection)
-            assert _entries(book).opened is opened, "the old content stays in use"
+            registry.refresh(connection)
+            assert _entries(registry).opened is opened, "the old settings stay in use"
         found, _ = _stored(connection, both)
         assert found.healthy is False
         assert "key" in str(found.health_detail)
 
         set_health(connection, "calendar-1", True, "fine", read_now(connection))
-        monkeypatch.setattr(chores, "_chores", lambda *_: [("health", 1.0, chores.check_health)])
-        do_chores(_entries(book), connection, 1.0, lambda: None)
-        assert _stored(connection, both)[0].health_detail == "fine", "the old content gives no sign of life"
+        monkeypatch.setattr(maintenance, "_tasks", lambda *_: [("health", 1.0, maintenance.check_health)])
+        run_maintenance(_entries(registry), connection, 1.0, lambda: None)
+        assert _stored(connection, both)[0].health_detail == "fine", "no health check with the old settings"
 
-        monkeypatch.setattr(book, "_box", read_box(both))
-        book.refresh(connection)
-        assert _entries(book).opened is opened, "not before the pause is over"
+        monkeypatch.setattr(registry, "_box", read_box(both))
+        registry.refresh(connection)
+        assert _entries(registry).opened is opened, "not before the pause has ended"
         now = 60.0
-        book.refresh(connection)
-        assert _entries(book).opened.session.integration.settings["username"] == "grace"
-        assert _entries(book).unusable is None
-        assert _entries(book).leads
+        registry.refresh(connection)
+        assert _entries(registry).opened.session.integration.settings["username"] == "grace"
+        assert _entries(registry).unusable is None
+        assert _entries(registry).leads
     finally:
-        book.close()
+        registry.close()
 
 
 def test_a_provider_that_is_added_later_is_found_without_a_restart(
@@ -226,14 +228,14 @@ def test_a_provider_that_is_added_later_is_found_without_a_restart(
     now = 0.0
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
     connection.execute("UPDATE integrations SET provider = 'later', state = 'active'")
-    book = IntegrationRegistry(
+    registry = IntegrationRegistry(
         fresh_settings,
         ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
         clock=lambda: now,
     )
     try:
-        book.refresh(connection)
-        assert book.get("calendar-1") is None
+        registry.refresh(connection)
+        assert registry.get("calendar-1") is None
         status, said = run("list")
         assert status == 0
         assert "there is no provider 'later'" in " ".join(said.replace("\u2502", " ").split())
@@ -244,10 +246,10 @@ def test_a_provider_that_is_added_later_is_found_without_a_restart(
             "DECLARATION = replace(caldav.DECLARATION, name='later')\n"
         )
         now = 60.0
-        book.refresh(connection)
-        assert _entries(book).opened.session.declaration.name == "later"
+        registry.refresh(connection)
+        assert _entries(registry).opened.session.declaration.name == "later"
     finally:
-        book.close()
+        registry.close()
 
 
 def test_a_defective_provider_file_keeps_no_other_from_being_opened(
@@ -280,12 +282,12 @@ def test_a_warning_shows_enough_to_decide_it(connection: Connection, run: Any) -
     assert {interaction, customer, '"Call', "conflict", "title"} <= set(said.split())
     assert "ours (local)" in said
     assert "theirs (remote)" in said
-    assert said.count("x") < 200, "cut in the table"
+    assert said.count("x") < 200, "truncated in the table"
     status, said = run("warnings", "--json")
     shown = orjson.loads(said[: said.index("\n")])
     assert (shown["interactionId"], shown["entityId"]) == (interaction, customer)
     assert (shown["local"], shown["remote"]) == ("Call Ada", theirs)
-    assert shown["interactionType"] is None, "the interaction is not there"
+    assert shown["interactionType"] is None, "the interaction does not exist"
 
 
 def test_types_of_interactions_are_found(connection: Connection) -> None:
@@ -306,8 +308,8 @@ def test_types_of_interactions_are_found(connection: Connection) -> None:
     assert interaction_types(connection, [here, missing]) == {here: "call"}
 
 
-def _entries(book: IntegrationRegistry) -> Entry:
-    entry = book.get("calendar-1")
+def _entries(registry: IntegrationRegistry) -> Entry:
+    entry = registry.get("calendar-1")
     assert entry is not None
     return entry
 
@@ -351,14 +353,14 @@ def test_work_under_way_writes_nothing_of_a_removed_integration(
     fresh_settings: Settings, connection: Connection, run: Any
 ) -> None:
     found, _ = _stored(connection)
-    marker = Marker(fresh_settings, threading.Event(), threading.Event())
+    marker = EventHandler(fresh_settings, threading.Event(), threading.Event())
     marks = [_mark(new_id())]
     assert remove_integration(connection, found) == 0
 
     note_poll(connection, found, read_now(connection))
     with (
         mock.patch("connectors.service.event_handler.list_integrations", return_value=[found]),
-        mock.patch("connectors.service.event_handler.marks_of", return_value=marks),
+        mock.patch("connectors.service.event_handler.marks_for_event", return_value=marks),
         mock.patch.object(marker, "_decode", return_value=("kind", {})),
         pytest.raises(Retry, match="removed"),
     ):
@@ -395,7 +397,7 @@ def test_one_organization_has_one_integration_per_calendar(connection: Connectio
     assert status != 0
     assert "calendar-1" in said
     assert read_integration(connection, "calendar-2") is None
-    assert add("calendar-3", new_id(), "https://dav.example.org/")[0] == 0, "of another organization"
+    assert add("calendar-3", new_id(), "https://dav.example.org/")[0] == 0, "another organization may"
     assert add("calendar-4", ORGANIZATION, "https://dav.example.org/", "--set", "calendar=Work")[0] == 0
     status, said = run("set", "calendar-4", "--set", "calendar=")
     assert status != 0
@@ -403,6 +405,44 @@ def test_one_organization_has_one_integration_per_calendar(connection: Connectio
     assert run("set", "calendar-4", "--set", "calendar=Home")[0] == 0
     assert run("remove", "calendar-1", "--yes")[0] == 0
     assert run("set", "calendar-4", "--set", "calendar=")[0] == 0
+
+
+def test_additions_of_one_calendar_are_serialized(
+    fresh_settings: Settings, connection: Connection, run: Any
+) -> None:
+    found, _ = _stored(connection)
+    settings = {"url": "https://dav.example.org/other/", "username": "ada"}
+    refused: list[Reject] = []
+
+    def add_second() -> None:
+        second = replace(found, id="calendar-3", settings=settings)
+        with connect(fresh_settings, application_name="second-add", autocommit=True) as other:
+            try:
+                with other.transaction():
+                    refuse_taken_remote(other, declaration("caldav"), second)
+                    insert_integration(other, second)
+            except Reject as error:
+                refused.append(error)
+
+    thread = threading.Thread(target=add_second)
+    with connection.transaction():
+        first = replace(found, id="calendar-2", settings=settings)
+        refuse_taken_remote(connection, declaration("caldav"), first)
+        assert insert_integration(connection, first)
+        thread.start()
+        wait_until(lambda: _waits_for_lock(connection, "second-add"), 30)
+    thread.join(30)
+    assert [error.code for error in refused] == ["remote_taken"]
+    assert read_integration(connection, "calendar-3") is None
+
+
+def _waits_for_lock(connection: Connection, application: str) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM pg_stat_get_activity(NULL) AS a WHERE a.application_name = %s"
+        " AND a.wait_event_type = 'Lock'",
+        (application,),
+    ).fetchone()
+    return row is not None
 
 
 def _mark(interaction: str) -> LocalMark:
@@ -417,7 +457,7 @@ def _mark(interaction: str) -> LocalMark:
 
 
 def _rows(connection: Connection) -> int:
-    """Rows of integrations in any table, without the note that one was removed."""
+    """Number of rows that belong to integrations, without the record of their removal."""
     row = connection.execute(
         "SELECT (SELECT count(*) FROM sync_ledger) + (SELECT count(*) FROM sync_external_id_mappings)"
         " + (SELECT count(*) FROM integration_warnings) + (SELECT count(*) FROM job_checkpoints"

@@ -1,4 +1,4 @@
-"""Decisions of the topic on real rows: each once, only on what was seen, only in its own organization."""
+"""Decisions from the topic: each applied once, only to what was seen, only in its organization."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from connectors.producer import OutRecord
-from connectors.service.decision_handler import Decider
+from connectors.service.decision_handler import DecisionHandler
 from connectors.store.integrations import insert_integration, read_integration
 from connectors.store.warnings import SyncWarning, list_warnings, raise_warning
 from runtime.postgres import Connection, connect
@@ -25,9 +25,10 @@ pytestmark = pytest.mark.integration
 
 
 class Topic:
-    """Notes what is published; refuses as often as it is told to.
+    """Topic that records what is published, and refuses a given number of sends.
 
-    :ivar told: what became of decisions; ``changed``: mirrors that show otherwise since.
+    :ivar told: outcomes of decisions.
+    :ivar changed: mirrors announced as changed.
     """
 
     def __init__(self) -> None:
@@ -58,8 +59,8 @@ def topic() -> Topic:
 
 
 @pytest.fixture
-def decider(fresh_settings: Settings, topic: Topic, connection: Connection) -> Iterator[Decider]:
-    found = Decider(fresh_settings, topic.send, threading.Event(), threading.Event())
+def decider(fresh_settings: Settings, topic: Topic, connection: Connection) -> Iterator[DecisionHandler]:
+    found = DecisionHandler(fresh_settings, topic.send, threading.Event(), threading.Event())
     yield found
     found.close()
 
@@ -108,12 +109,12 @@ def _chosen(connection: Connection) -> dict[str, tuple[str | None, str | None]]:
 
 
 def test_many_at_once_and_the_same_record_again(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     warnings = [_raise(connection, new_id()) for _ in range(3)]
     message = _message(warnings)
     decider([message])
-    decider([message])  # as after a kill between the commit and the acknowledgement
+    decider([message])  # like after a kill between commit and acknowledgement
     ids = sorted(one.id for one in warnings)
     assert [(one["taken"], one["left"]) for one in topic.told] == [(ids, []), (ids, [])]
     assert _chosen(connection) == dict.fromkeys(ids, ("take_remote", "ada"))
@@ -123,7 +124,7 @@ def test_many_at_once_and_the_same_record_again(
 
 
 def test_what_has_changed_since_it_was_seen_is_left(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     interaction, steady = new_id(), _raise(connection, new_id())
     seen = _raise(connection, interaction)
@@ -134,7 +135,9 @@ def test_what_has_changed_since_it_was_seen_is_left(
     assert _chosen(connection)[seen.id] == (None, None)
 
 
-def test_another_organization_decides_nothing(connection: Connection, decider: Decider, topic: Topic) -> None:
+def test_another_organization_decides_nothing(
+    connection: Connection, decider: DecisionHandler, topic: Topic
+) -> None:
     warning = _raise(connection, new_id())
     decider([_message([warning], organization=new_id())])
     assert not topic.told
@@ -162,7 +165,7 @@ _BAD_HEADERS: dict[str, bytes | None] = {
 
 @pytest.mark.parametrize("what", _NO_DECISIONS)
 def test_a_value_that_is_no_decision_holds_up_nobody(
-    connection: Connection, decider: Decider, topic: Topic, what: str
+    connection: Connection, decider: DecisionHandler, topic: Topic, what: str
 ) -> None:
     warning = _raise(connection, new_id())
     headers, value = _message([warning])
@@ -171,7 +174,7 @@ def test_a_value_that_is_no_decision_holds_up_nobody(
 
 
 def test_headers_that_are_of_no_decision_hold_up_nobody(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     warning = _raise(connection, new_id())
     headers, value = _message([warning])
@@ -182,19 +185,19 @@ def test_headers_that_are_of_no_decision_hold_up_nobody(
 
 
 def test_a_conflict_that_still_stands_is_the_one_that_was_seen(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
-    """Another field of it is decided, and the merge raises this one again."""
+    """Another field is resolved, and the merge raises this conflict again."""
     interaction = new_id()
     seen = _raise(connection, interaction)
     assert _raise(connection, interaction) == seen
     decider([_message([seen])])
     assert [(one["taken"], one["left"]) for one in topic.told] == [([seen.id], [])]
-    assert _raise(connection, interaction).resolution == "take_remote", "it is being carried out"
+    assert _raise(connection, interaction).resolution == "take_remote", "it is being executed"
 
 
 def test_a_retry_that_came_to_nothing_is_forgotten(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     interaction = new_id()
     seen = _raise(connection, interaction, kind="failed")
@@ -210,7 +213,7 @@ def test_a_retry_that_came_to_nothing_is_forgotten(
 
 
 def test_what_is_dismissed_is_closed_and_may_be_dismissed_again(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     warning = _raise(connection, new_id(), kind="failed")
     message = _message([warning], resolution="dismissed")
@@ -219,7 +222,9 @@ def test_what_is_dismissed_is_closed_and_may_be_dismissed_again(
     assert not list_warnings(connection)
 
 
-def test_it_is_told_once_the_broker_is_back(connection: Connection, decider: Decider, topic: Topic) -> None:
+def test_it_is_told_once_the_broker_is_back(
+    connection: Connection, decider: DecisionHandler, topic: Topic
+) -> None:
     warning = _raise(connection, new_id())
     topic.refusals = 1
     decider([_message([warning])])
@@ -227,7 +232,7 @@ def test_it_is_told_once_the_broker_is_back(connection: Connection, decider: Dec
 
 
 def test_a_removal_is_answered_again_and_only_in_its_own_organization(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     headers, _ = _message([])
     removal = ({**headers, "ce_type": REMOVE.encode()}, b'{"integrationId": "board"}')
@@ -235,15 +240,15 @@ def test_a_removal_is_answered_again_and_only_in_its_own_organization(
     decider([stranger])
     assert read_integration(connection, "board") is not None
     topic.refusals = 1
-    decider([removal])  # the first answer is not taken by the broker
-    decider([removal, stranger])  # as after a kill between the commit and the acknowledgement
+    decider([removal])  # the broker refuses the first outcome
+    decider([removal, stranger])  # like after a kill between commit and acknowledgement
     assert read_integration(connection, "board") is None
     answers = [one for one in topic.told if "outcome" in one]
     assert [(one["outcome"], one["mirrorsLeft"]) for one in answers] == [("removed", 0)] * 2
 
 
 def test_a_change_that_was_not_sealed_for_the_integration_is_refused(
-    connection: Connection, decider: Decider, topic: Topic
+    connection: Connection, decider: DecisionHandler, topic: Topic
 ) -> None:
     headers, _ = _message([])
     value = {"integrationId": "board", "keyId": "k1", "content": "AAAA"}

@@ -1,4 +1,4 @@
-"""The applier keeps its plans: even one that was made while every table was empty goes by index."""
+"""Query plans: the applier's cached plans use indexes even if they were made on empty tables."""
 
 from __future__ import annotations
 

@@ -1,21 +1,22 @@
-"""Items that fail: whatever a provider answered, the row is given back, with a reason and a bounded pause."""
+"""Failing sync items: the row is always released, with a reason and a bounded pause."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings
 from connectors.sdk.http_errors import Throttled
 from connectors.store.integrations import insert_integration, read_integration, set_health, set_state
 from connectors.store.ledger import LocalMark, mark_local, retry_units
+from connectors.store.removal import remove_integration
 from connectors.store.warnings import list_warnings
-from connectors.sync import failure_policy as trouble
-from connectors.sync import worker
-from connectors.sync.breaker import Breaker
+from connectors.sync import failure_policy, worker
+from connectors.sync.circuit_breaker import CircuitBreaker
 from connectors.sync.policy import Policy
 from connectors.sync.session import Session
 from connectors.sync.worker import Worker
@@ -45,9 +46,10 @@ def connection(settings: Settings) -> Iterator[Connection]:
 
 
 class Failing:
-    """A worker whose provider fails with one error after the other.
+    """Worker whose items fail with a given error.
 
     :ivar now: the worker's clock.
+    :ivar on_run: called before an item fails.
     """
 
     def __init__(self, connection: Connection, monkeypatch: pytest.MonkeyPatch, **declared: Any) -> None:
@@ -69,10 +71,13 @@ class Failing:
             now=lambda: self.now,
             announce=lambda kind, *_: self.announced.append(kind),
         )
-        self.breaker = Breaker(lambda: self.now)
+        self.breaker = CircuitBreaker(lambda: self.now)
         self.worker = Worker(self.session, connection, "me", self.breaker)
 
+        self.on_run: Callable[[object], None] = lambda _: None
+
         def fail(*_: object) -> None:
+            self.on_run(self)
             raise self.error
 
         monkeypatch.setattr(worker, "run_item", fail)
@@ -91,7 +96,7 @@ class Failing:
         return identity
 
     def fail(self, error: Exception) -> dict[str, Any]:
-        """Try a new item once; its row afterwards."""
+        """Try a new item once and return its row."""
         identity = self.mark()
         self.error = error
         assert self.worker.work(only=identity) == 1
@@ -151,7 +156,7 @@ def test_a_failure_of_the_error_handling_reaches_no_other_item(
     def overflow(*_: object) -> None:
         raise OverflowError("days=115740740; must have magnitude <= 999999999")
 
-    monkeypatch.setattr(trouble, "pause_before", overflow)
+    monkeypatch.setattr(failure_policy, "pause_before", overflow)
     identities = [failing.mark() for _ in range(3)]
     assert failing.worker.work() == 3
     for identity in identities:
@@ -160,12 +165,24 @@ def test_a_failure_of_the_error_handling_reaches_no_other_item(
         assert failing.now < row["next_attempt_at"] <= failing.now + timedelta(minutes=2)
 
 
+def test_a_removal_is_a_normal_end_for_an_item_in_flight(failing: Failing) -> None:
+    def remove(_: object) -> None:
+        assert remove_integration(failing.connection, failing.session.integration) is not None
+        raise Reject("gone", "its object was deleted")
+
+    failing.mark()
+    failing.on_run = remove
+    with structlog.testing.capture_logs() as logs:
+        assert failing.worker.work() == 1
+    assert not [entry for entry in logs if entry["event"] == "connectors.failure_not_handled"]
+
+
 def test_an_outage_of_any_length_is_borne(failing: Failing) -> None:
-    """Twice a thousand failures in a row: a power of two that no float holds."""
+    """After 2,000 failures a naive backoff would overflow a float."""
     identity = failing.mark()
     failing.connection.execute("UPDATE sync_ledger SET attempts = 2000")
     for _ in range(5):
-        failing.breaker.failed()
+        failing.breaker.record_failure()
     failing.now += timedelta(hours=1)
     assert failing.worker.work() == 1
     row = failing.row(identity)
@@ -179,7 +196,7 @@ def test_an_item_that_waits_long_is_shown_and_can_be_retried(failing: Failing) -
     failing.worker.work()
     [warning] = list_warnings(failing.connection, integration_id="board")
     assert (warning.kind, warning.interaction_id) == ("failed", identity)
-    assert warning.detail.startswith("waits until 20")
+    assert warning.detail.startswith("next attempt at 20")
     assert warning.detail.endswith("Board at board.example answered HTTP 503")
     assert failing.announced == ["warning"]
 

@@ -224,8 +224,8 @@ class TestLimits:
             RateLimit(requests=each.requests // 5, seconds=each.seconds / 20) for each in DECLARATION.limits
         ]
         assert [each.requests for each in declared] < [vendors.by_token, vendors.by_key]
-        buckets = SlidingWindowLimiter(declared)
-        with make_client(buckets, public_addresses_only=False) as client:
+        limiter = SlidingWindowLimiter(declared)
+        with make_client(limiter, public_addresses_only=False) as client:
             provider = DECLARATION.make(stage.settings, dataclasses.replace(stage.context, http=client))
             for _ in range(90):
                 provider.health()

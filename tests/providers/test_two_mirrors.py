@@ -26,8 +26,8 @@ from connectors.store.mappings import mapping_of
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import list_warnings
 from connectors.sync.adoption import owner_of
-from connectors.sync.breaker import Breaker
-from connectors.sync.change_marks import marks_of
+from connectors.sync.change_marks import marks_for_event
+from connectors.sync.circuit_breaker import CircuitBreaker
 from connectors.sync.initial_plan import apply_plan, make_plan
 from connectors.sync.policy import Policy
 from connectors.sync.poller import poll
@@ -56,7 +56,7 @@ class Mirror:
     """One integration."""
 
     session: Session
-    breaker: Breaker
+    breaker: CircuitBreaker
 
 
 class Office:
@@ -92,7 +92,7 @@ class Office:
             send=self.desk.send,
             now=utc_now,
         )
-        return Mirror(session, Breaker(utc_now))
+        return Mirror(session, CircuitBreaker(utc_now))
 
     def remove(self) -> None:
         """Remove both integrations; their objects stay."""
@@ -140,7 +140,7 @@ class Office:
             mark
             for kind, payload in events
             if "changedFields" in payload
-            for mark in marks_of(kind, payload, integrations)
+            for mark in marks_for_event(kind, payload, integrations)
         ]
         with self.connection.transaction():
             mark_local(self.connection, marks, utc_now())

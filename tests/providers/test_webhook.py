@@ -262,9 +262,9 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
 @contextlib.contextmanager
 def _guarded(stage: WebhookStage, url: str = "https://hooks.example/in") -> Iterator[Provider]:
     """The provider with the engine's own client, guard and all, over the test's network."""
-    buckets = SlidingWindowLimiter((RateLimit(requests=100, seconds=1),))
+    limiter = SlidingWindowLimiter((RateLimit(requests=100, seconds=1),))
     client = make_client(
-        buckets, public_addresses_only=DECLARATION.public_addresses_only, transport=stage.inner
+        limiter, public_addresses_only=DECLARATION.public_addresses_only, transport=stage.inner
     )
     settings = stage.settings.model_copy(update={"url": url})
     with client:

@@ -1,4 +1,4 @@
-"""A provider in memory: objects that people edit too, with every fault that the real ones have."""
+"""In-memory provider: objects that people also edit, with the faults of real providers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FIELD_NAMES = ("title", "status", "scheduled_at", "priority")
 
 @dataclass
 class Thing:
-    """One object on the board."""
+    """Object on the board."""
 
     id: str
     values: dict[str, Any]
@@ -34,14 +34,15 @@ class Thing:
 
 @dataclass
 class Board:
-    """The provider's side of the world.
+    """State of the provider.
 
-    :ivar writes: every write that had an effect: (marker or object id, what).
-    :ivar deliveries: changes that its webhooks would tell of, in order.
-    :ivar outage: nothing answers; ``lose_answer``: the chance that an effect is not answered.
-    :ivar vanished: no object is found any more, and neither is the board.
-    :ivar lists: a poll without a cursor lists what is there, not everything that ever happened.
-    :ivar forgets: the cursor of the next poll is not known any more.
+    :ivar writes: every write that had an effect: (marker or object id, operation).
+    :ivar deliveries: changes that its webhooks would report, in order.
+    :ivar outage: no request is answered.
+    :ivar lose_answer: probability that a write takes effect but its response is lost.
+    :ivar vanished: all objects, and the board itself, are not found any more.
+    :ivar lists: a poll without a cursor lists current objects instead of the full history.
+    :ivar forgets: the cursor of the next poll is unknown.
     """
 
     name: str
@@ -82,7 +83,7 @@ class Board:
         return thing
 
     def move(self, thing: Thing) -> Thing:
-        """Give an object another id, as a client does that stores it under a new name."""
+        """Give an object another id, as a client does that saves it under a new name."""
         moved = self.new_thing(thing.values, thing.marker)
         moved.archived = thing.archived
         thing.deleted = True
@@ -90,7 +91,7 @@ class Board:
         return moved
 
     def entry(self, name: str, value: Any) -> Any:
-        """What the board can hold of a value."""
+        """Round a value to the precision that the board stores."""
         return coarse_of(name)(value) if self.lossy and coarse_of(name) is not None else value
 
 
@@ -115,7 +116,7 @@ def coarse_of(name: str) -> Any:
 
 
 class BoardProvider(Provider):
-    """The connector's side: what a provider file would be."""
+    """Provider implementation for the board."""
 
     def __init__(self, board: Board) -> None:
         self.board = board
@@ -215,7 +216,7 @@ class BoardProvider(Provider):
             return self._listing()
         start = int(cursor or 0)
         page = self.board.log[start : start + 50]
-        # A poll shows each object as it is now.
+        # A poll shows the current state of each object.
         changes = []
         left_alone = {}
         for change in page:
@@ -261,7 +262,7 @@ class BoardProvider(Provider):
 
 
 class BoardSettings(ProviderSettings):
-    """None."""
+    """No settings."""
 
 
 def _no_maker(settings: BoardSettings, context: Context) -> Provider:
@@ -269,7 +270,7 @@ def _no_maker(settings: BoardSettings, context: Context) -> Provider:
 
 
 def declaration_of(board: Board) -> Declaration:
-    """How this board would declare itself."""
+    """Declaration that matches the board's capabilities."""
     fields = []
     for name in FIELD_NAMES:
         if board.lossy and coarse_of(name) is not None:

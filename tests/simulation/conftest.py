@@ -1,4 +1,4 @@
-"""A database of the simulation's own, without topics."""
+"""Database fixtures of the simulation; it needs no topics."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def simulated_world(embedded_stack: Settings, template_database: str) -> Iterato
 
 @pytest.fixture(scope="module")
 def servers(simulated_world: Settings) -> Iterator[tuple[Connection, Core]]:
-    """A connection of the connectors, and the core; no crash of the server is part of this."""
+    """Connection for the connectors, and the core. The database server does not crash here."""
     with (
         connect(simulated_world, application_name="simulation", autocommit=True) as connection,
         connect(simulated_world, application_name="simulation-core") as applying,
     ):
         for each in (connection, applying):
-            # Thousands of small commits.
+            # There are thousands of small commits.
             each.execute("SET synchronous_commit = off")
         applying.commit()
         yield connection, Core(applying)

@@ -1,4 +1,4 @@
-"""The core in one process: the applier's own transaction on a real Postgres, commands from a list."""
+"""The core in one process: the applier's transaction on real Postgres, fed from a list of commands."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from connectors.service.command_records import record_of
-from connectors.sync.commands import PulledCommand
+from connectors.service.command_sender import command_record
+from connectors.sync.inbound_commands import InboundCommand
 from domain.decision import Decision
 from runtime.postgres import Connection
 from schemas.command import Record
@@ -28,9 +28,9 @@ def _no_avro(value: bytes) -> tuple[str, dict[str, Any]]:
 
 
 class Core:
-    """One log, one partition, one applier; shared by all histories of a run.
+    """One log, one partition, one applier, shared by all histories of a run.
 
-    :ivar position: the log's end.
+    :ivar position: log end offset.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -42,7 +42,7 @@ class Core:
     def carry_out(
         self, records: list[tuple[str, bytes, list[tuple[str, str | bytes | None]]]], now: datetime
     ) -> list[Decision]:
-        """Append and apply in one batch."""
+        """Append records to the log and apply them as one batch."""
         start, commands = self.position, []
         for key, value, headers in records:
             record = Record(
@@ -60,7 +60,7 @@ class Core:
 
 
 class Desk:
-    """The people of one tenant, and the commands that are on their way."""
+    """People of one tenant, and their commands in flight."""
 
     def __init__(self, core: Core, clock: Callable[[], datetime], chance: Any) -> None:
         self.tenant, self.organization = self._id(chance), self._id(chance)
@@ -70,7 +70,7 @@ class Desk:
         self.kafka_down = False
         #: Events not yet delivered to the agent.
         self.events: list[tuple[str, dict[str, Any]]] = []
-        #: Applied changes by interaction, with where they came from.
+        #: Interaction → applied changes: origin and changed fields.
         self.changes: dict[str, list[tuple[str | None, tuple[str, ...]]]] = defaultdict(list)
         self.pulled = 0
         self.tokens: dict[str, list[str]] = defaultdict(list)
@@ -81,7 +81,7 @@ class Desk:
         return str(uuid.UUID(int=chance.getrandbits(128), version=4))
 
     def person(self, kind: str, data: dict[str, Any], made: datetime | None = None) -> None:
-        """A command of a person, by way of some gateway."""
+        """Queue a person's command, as a gateway would send it."""
         now = self._clock()
         value = dict(data)
         if made is not None:
@@ -100,17 +100,17 @@ class Desk:
         self.queue.append((self.entity, orjson.dumps(value), headers))
 
     def send(self, commands: Any) -> None:
-        """What the connectors publish with."""
+        """Queue the connectors' commands; stands in for their producer."""
         from schemas.errors import Retry
 
         if self.kafka_down:
             raise Retry("the broker is down")
-        batch: list[PulledCommand] = list(commands)
+        batch: list[InboundCommand] = list(commands)
         self.pulled += len(batch)
-        self.queue.extend(record_of(command, self._clock()) for command in batch)
+        self.queue.extend(command_record(command, self._clock()) for command in batch)
 
     def apply(self) -> list[Decision]:
-        """Carry out what is on its way."""
+        """Apply the commands in flight."""
         batch, self.queue = self.queue, []
         decisions = self._core.carry_out(batch, self._clock())
         for decision in decisions:

@@ -1,4 +1,4 @@
-"""One random two-way history: people here, people at two providers, and everything that goes wrong."""
+"""Random two-way history: local users, users at two providers, and injected faults."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from connectors.store.interactions import Subject, read_subject
 from connectors.store.ledger import mark_local
 from connectors.store.mappings import mapping_of
 from connectors.store.warnings import list_warnings
-from connectors.sync.breaker import Breaker
-from connectors.sync.change_marks import marks_of
+from connectors.sync.change_marks import marks_for_event
+from connectors.sync.circuit_breaker import CircuitBreaker
 from connectors.sync.policy import Policy
 from connectors.sync.poller import poll
 from connectors.sync.reconciler import reconcile
-from connectors.sync.record_changes import take_in
+from connectors.sync.record_changes import record_changes
 from connectors.sync.resolution import resolve
 from connectors.sync.session import Session
 from connectors.sync.worker import Worker
@@ -36,11 +36,11 @@ START: Final = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
 
 class Crash(BaseException):
-    """The process dies here."""
+    """The process dies at this point."""
 
 
 def _tell(kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]) -> None:
-    """Nobody listens; what is not of the contract is refused all the same."""
+    """Discard the event, but check that it matches the contract."""
     event_record(kind, integration, entity_id, data)
 
 
@@ -50,15 +50,15 @@ class Side:
 
     board: Board
     session: Session
-    breaker: Breaker
+    breaker: CircuitBreaker
     runs: int = 0
     armed: str | None = None
-    #: (interaction, field) → values that people at this provider set.
+    #: (interaction, field) → values set by people at this provider.
     edits: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
 
 
 class History:
-    """A tenant, its people, two providers; ``run`` plays it, ``check`` judges what came of it."""
+    """One tenant and two providers; ``run`` plays random steps, ``check`` asserts the invariants."""
 
     def __init__(self, connection: Connection, core: Core, seed: int) -> None:
         self.chance = random.Random(seed)
@@ -95,7 +95,7 @@ class History:
             on_remote_delete=self.chance.choice(["cancel", "keep"]),
             most_deletions=1000,
         )
-        side = Side(board=board, session=None, breaker=Breaker(self.now))  # type: ignore[arg-type]
+        side = Side(board=board, session=None, breaker=CircuitBreaker(self.now))  # type: ignore[arg-type]
         side.session = Session(
             integration=integration,
             declaration=declaration,
@@ -104,7 +104,7 @@ class History:
             send=self.desk.send,
             now=self.now,
             announce=_tell,
-            reach=lambda point: self._reach(side, point),
+            crash_point=lambda point: self._reach(side, point),
         )
         return side
 
@@ -113,10 +113,10 @@ class History:
             side.armed = None
             raise Crash(point)
 
-    # ---- what may happen
+    # ---- steps
 
     def run(self, steps: int) -> None:
-        """Play so many random steps."""
+        """Play a number of random steps."""
         deeds = [
             (self.create, 5),
             (self.edit_here, 8),
@@ -205,7 +205,7 @@ class History:
             self._unsettled(identity)
 
     def _unsettled(self, identity: str) -> None:
-        # Deletions and undos set every field anew: nobody's edit is uncontested any more.
+        # Deletions and undos set every field again, so no earlier edit is uncontested.
         for name in ("title", "scheduled_at", "priority", "status"):
             self.local_edits.setdefault((identity, name), []).append("?")
 
@@ -229,7 +229,7 @@ class History:
 
     def _interaction(self, side: Side, thing: Thing) -> str:
         if thing.marker is not None:
-            return side.session.interaction_of(thing.marker) or thing.id
+            return side.session.interaction_id_of(thing.marker) or thing.id
         return thing.id
 
     def appear_there(self) -> None:
@@ -250,14 +250,14 @@ class History:
                 side.edits.setdefault((identity, name), []).append("?")
 
     def move_there(self) -> None:
-        """A client stores an object under another name: it keeps its marker."""
+        """A client saves an object under another name; it keeps its marker."""
         side = self.chance.choice(self.sides)
         thing = self._thing(side)
         if thing is not None and thing.marker is not None and not thing.unreadable:
             side.board.move(thing)
 
     def spoil_there(self) -> None:
-        """An object becomes one that cannot be mirrored, or can be again."""
+        """Toggle if an object can be mirrored."""
         side = self.chance.choice(self.sides)
         thing = self._thing(side)
         if thing is not None and thing.marker is not None:
@@ -274,13 +274,13 @@ class History:
     def tell_agent(self) -> None:
         events, self.desk.events = self.desk.events, []
         if self.chance.random() < 0.1:
-            return  # lost: the reconciler finds it
+            return  # lost: the reconciler finds the change
         integrations = [side.session.integration for side in self.sides]
         marks = [
             mark
             for kind, payload in events
             if "changedFields" in payload
-            for mark in marks_of(kind, payload, integrations)
+            for mark in marks_for_event(kind, payload, integrations)
         ]
         with self.connection.transaction():
             mark_local(self.connection, marks, self.time)
@@ -288,7 +288,7 @@ class History:
                 mark_local(self.connection, marks, self.time)
 
     def deliver(self) -> None:
-        """Webhooks: late, twice, in any order, some of them never."""
+        """Deliver webhooks late, twice, in any order, or never."""
         side = self.chance.choice(self.sides)
         due = side.board.deliveries
         self.chance.shuffle(due)
@@ -301,7 +301,7 @@ class History:
 
     def _take(self, side: Side, change: RemoteChange) -> None:
         with self.connection.transaction():
-            take_in(side.session, self.connection, [change])
+            record_changes(side.session, self.connection, [change])
 
     def work(self) -> None:
         side = self.chance.choice(self.sides)
@@ -334,10 +334,10 @@ class History:
         else:
             self.desk.kafka_down = not self.desk.kafka_down
 
-    # ---- and how it ends
+    # ---- convergence
 
     def heal(self) -> None:
-        """No more faults: run everything until nothing moves; people decide the conflicts."""
+        """Stop all faults and run until nothing changes; people resolve the conflicts."""
         self.desk.kafka_down = False
         for side in self.sides:
             side.board.outage, side.board.lose_answer, side.armed = False, 0.0, None
@@ -364,7 +364,7 @@ class History:
             for change in deliveries:
                 self._take(side, change)
             poll(side.session, self.connection)
-            reconcile(side.session, self.connection, settling=timedelta(days=-9999))
+            reconcile(side.session, self.connection, grace=timedelta(days=-9999))
             side.runs += 1
             worker = Worker(
                 side.session, self.connection, f"{side.board.name}{side.runs}", side.breaker, self.chance
@@ -386,7 +386,7 @@ class History:
         return int(row[0]) if row else 0
 
     def _decide(self) -> bool:
-        """People decide what waits for them."""
+        """Resolve open warnings at random, as people would."""
         waiting = [
             warning
             for warning in list_warnings(self.connection, tenant_id=self.desk.tenant)
@@ -399,10 +399,10 @@ class History:
             resolve(self.connection, [warning], choice, by="judge", now=self.time)  # type: ignore[arg-type]
         return bool(waiting)
 
-    # ---- judged
+    # ---- invariants
 
     def check(self) -> None:
-        """Both sides agree, nothing is doubled, nothing was lost, nothing goes on."""
+        """Check that both sides agree, and that nothing is duplicated, lost or still changing."""
         for side in self.sides:
             self._check_side(side)
         self._check_uncontested()
@@ -410,7 +410,7 @@ class History:
         for _ in range(3):
             self.time += timedelta(minutes=2)
             self._round()
-        assert before == self._moves(), f"seed {self.seed}: it goes on by itself"
+        assert before == self._moves(), f"seed {self.seed}: changes continue without a cause"
 
     def _check_side(self, side: Side) -> None:
         context = f"seed {self.seed}, board {side.board.name}"
@@ -424,14 +424,14 @@ class History:
             (side.session.integration.id,),
         ).fetchall()
         mapped = {row[1] for row in rows}
-        assert all(not row[4] for row in rows), f"{context}: an import that never ended: {rows}"
+        assert all(not row[4] for row in rows), f"{context}: an import that never completed: {rows}"
         for marker, things in markers.items():
-            # One that somebody deleted before its maker heard of it cannot be known, and is made again.
+            # An object deleted before the response to its create arrived is unknown, and is created again.
             known = [thing for thing in things if thing.id in mapped or not thing.deleted]
             assert len(known) <= 1, f"{context}: {len(known)} objects for {marker}"
         for thing in side.board.things.values():
             if thing.marker is not None and not thing.deleted:
-                assert thing.id in mapped, f"{context}: {thing.id} is ours and nobody knows it"
+                assert thing.id in mapped, f"{context}: {thing.id} carries our marker but has no mapping"
             elif side.session.policy.create_if_unmapped and not thing.deleted:
                 assert thing.id in mapped, f"{context}: {thing.id} was never imported"
         for local_id, external_id, archived, gone, _ in rows:
@@ -448,21 +448,21 @@ class History:
     ) -> None:
         subject = read_subject(self.connection, self.desk.tenant, self.desk.organization, local_id)
         if gone:
-            assert thing.deleted, f"{context}: {thing.id} is alive and taken for gone"
+            assert thing.deleted, f"{context}: {thing.id} exists but is marked as gone"
             return
-        assert not thing.deleted, f"{context}: {thing.id} is gone and nobody noticed"
+        assert not thing.deleted, f"{context}: {thing.id} is gone but not marked as gone"
         if subject is None:
             assert archived, f"{context}: {thing.id} mirrors nothing"
             assert thing.archived, f"{context}: {thing.id} should be archived"
             return
-        assert not archived, f"{context}: {thing.id} is taken for archived"
+        assert not archived, f"{context}: {thing.id} is marked as archived"
         assert not thing.archived, f"{context}: {thing.id} is still archived"
         for name, value in thing.values.items():
             here = side.board.entry(name, subject.values[name])
             assert here == value, f"{context}: {name} of {local_id}: here {here!r}, there {value!r}"
 
     def _check_writes(self, side: Side, context: str) -> None:
-        """At most one write a logical change: a change elsewhere, or an edit there that was overruled."""
+        """Check for at most one write per logical change: a change elsewhere, or an overruled edit there."""
         writes: dict[str, int] = {}
         for marker, _ in side.board.writes:
             writes[marker] = writes.get(marker, 0) + 1
@@ -486,7 +486,7 @@ class History:
         return str(row[0])
 
     def _check_uncontested(self) -> None:
-        """A field that only people at one place ever edited holds their last edit everywhere."""
+        """Check that a field edited at one place only holds its last edit everywhere."""
         for identity in self.ids:
             subject = read_subject(self.connection, self.desk.tenant, self.desk.organization, identity)
             if subject is None:

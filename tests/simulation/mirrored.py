@@ -1,4 +1,4 @@
-"""Interactions of one tenant mirrored to one board in memory, driven step by step."""
+"""One tenant mirrored to one in-memory board, driven step by step."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from connectors.store.ledger import mark_local
 from connectors.store.mappings import Mapping, mapping_of
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import SyncWarning, list_warnings
-from connectors.sync.breaker import Breaker
-from connectors.sync.change_marks import marks_of
-from connectors.sync.initial_plan import Plan, apply_plan, make_plan
+from connectors.sync.change_marks import marks_for_event
+from connectors.sync.circuit_breaker import CircuitBreaker
+from connectors.sync.initial_plan import InitialPlan, apply_plan, make_plan
 from connectors.sync.policy import Policy
 from connectors.sync.poller import poll
 from connectors.sync.session import Session
@@ -30,7 +30,7 @@ from tests.simulation.core import Core, Desk
 
 
 class Mirrored:
-    """A tenant, an integration, a board, and a clock that moves with each round."""
+    """Tenant, integration, board, and a clock that advances with each round."""
 
     def __init__(self, connection: Connection, core: Core, *, lists: bool = True, **policy: Any) -> None:
         self.connection = connection
@@ -56,7 +56,7 @@ class Mirrored:
             send=self.desk.send,
             now=self.now,
         )
-        self.breaker = Breaker(self.now)
+        self.breaker = CircuitBreaker(self.now)
         self.runs = 0
 
     def now(self) -> datetime:
@@ -77,7 +77,7 @@ class Mirrored:
         self.desk.person(f"interaction.{verb}", {"id": identity, **data})
 
     def settle(self, rounds: int = 12, *, polls: bool = True) -> None:
-        """Run agent, poll and worker until nothing is due, as long as the integration is active."""
+        """Run agent, poll and worker until nothing is due or the integration stops."""
         for _ in range(rounds):
             self.time += timedelta(seconds=2)
             self.desk.apply()
@@ -86,7 +86,7 @@ class Mirrored:
                 mark
                 for kind, payload in events
                 if "changedFields" in payload
-                for mark in marks_of(kind, payload, [self.session.integration])
+                for mark in marks_for_event(kind, payload, [self.session.integration])
             ]
             with self.connection.transaction():
                 mark_local(self.connection, marks, self.time)
@@ -103,7 +103,7 @@ class Mirrored:
             if self.state()[0] != "active" or not worker.work(most=1):
                 return
 
-    def remove_and_add_again(self) -> Plan:
+    def remove_and_add_again(self) -> InitialPlan:
         """Remove the integration, add it under a new id, and confirm its plan."""
         former = self.session.integration
         assert remove_integration(self.connection, former) is not None
@@ -145,7 +145,10 @@ class Mirrored:
         return [warning for warning in found if kind in (None, warning.kind)]
 
     def erase(self, identity: str, *, told: bool = True) -> None:
-        """A person deletes the object for good; ``told``: the board's log says so."""
+        """Permanently delete the object as a person would.
+
+        :param told: the board reports the deletion.
+        """
         thing = self.thing(identity)
         thing.deleted = True
         if told:

@@ -1,4 +1,4 @@
-"""Deletions at a provider: believed while the board is there, few at a time, taken back in one step."""
+"""Deletions at a provider: confirmed against the board, bounded in number, restored in one step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from connectors.sync.initial_plan import apply_plan, make_plan
 from connectors.sync.poller import poll
-from connectors.sync.reconciler import look_at_everything
+from connectors.sync.reconciler import relist_provider
 from connectors.sync.resolution import resolve
 from connectors.sync.restoration import find_restorable, restore
 from runtime.postgres import Connection
@@ -96,7 +96,7 @@ def test_the_guard_counts_polls_and_pushes_together(servers: Servers) -> None:
     assert world.statuses(calls) == {"canceled": 7, "planned": 13}
     for identity in calls[7:12]:
         world.erase(identity)
-    assert poll(world.session, world.connection).taken is None
+    assert poll(world.session, world.connection).recorded is None
     assert world.state()[0] == "needs_confirmation"
     world.settle()
     assert world.statuses(calls) == {"canceled": 7, "planned": 13}
@@ -115,7 +115,7 @@ def test_deletions_of_long_ago_do_not_count(servers: Servers) -> None:
 
 
 def test_only_live_mirrors_count_for_the_guard(servers: Servers) -> None:
-    """The log of this board names what was deleted long ago in every complete look."""
+    """This board reports old deletions in every full listing."""
     world = Mirrored(*servers, lists=False)
     calls = world.calls(16)
     with world.policy(most_deletions=100):
@@ -124,7 +124,7 @@ def test_only_live_mirrors_count_for_the_guard(servers: Servers) -> None:
         world.settle()
     world.time += timedelta(hours=7)
     for _ in range(2):
-        assert look_at_everything(world.session, world.connection).taken is not None
+        assert relist_provider(world.session, world.connection).recorded is not None
     assert world.state()[0] == "active"
     assert world.statuses(calls) == {"canceled": 15, "planned": 1}
 
@@ -134,7 +134,7 @@ def test_a_plain_start_applies_no_mass_deletion(servers: Servers) -> None:
     calls = world.calls(16)
     for identity in calls[:12]:
         world.erase(identity)
-    assert poll(world.session, world.connection).taken is None
+    assert poll(world.session, world.connection).recorded is None
     with pytest.raises(Reject, match="12 of 16"):
         apply_plan(world.session, world.connection, make_plan(world.session, world.connection))
     assert world.state()[0] == "needs_confirmation"
@@ -146,8 +146,8 @@ def test_a_look_at_everything_finds_what_no_cursor_tells(servers: Servers) -> No
     calls = world.calls(3)
     world.erase(calls[0], told=False)
     world.settle()
-    assert world.statuses(calls) == {"planned": 3}, "nothing told of it"
-    look_at_everything(world.session, world.connection)
+    assert world.statuses(calls) == {"planned": 3}, "no change reports it"
+    relist_provider(world.session, world.connection)
     world.settle()
     assert world.statuses(calls) == {"canceled": 1, "planned": 2}
     assert [warning.interaction_id for warning in world.warnings("detached")] == [calls[0]]
@@ -184,7 +184,7 @@ def test_an_object_made_during_a_listing_is_not_missing(servers: Servers) -> Non
     assert row is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("connectors.sync.poller.Listing.begin", lambda _: _listing(row[0]))
-        taken = look_at_everything(world.session, world.connection).taken
+        taken = relist_provider(world.session, world.connection).recorded
     assert taken is not None
     assert later[0] not in taken.marked
 
@@ -207,7 +207,7 @@ def test_what_was_canceled_by_mistake_comes_back_in_one_step(servers: Servers, b
     world.say("reopen", calls[1])
     world.settle()
     for identity in calls[:3]:
-        things[identity].deleted = not back  # nothing tells of it
+        things[identity].deleted = not back  # no change reports it
     integration = world.session.integration
     found = find_restorable(world.connection, integration, None)
     assert (len(found.mirrors), found.canceled) == (3, 2)

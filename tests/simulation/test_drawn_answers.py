@@ -1,4 +1,4 @@
-"""Random answers of a whole provider: no sequence of them cancels in mass or holds up another integration."""
+"""Random provider responses: no sequence cancels in mass or blocks another integration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.simulation.mirrored import Mirrored
 
 pytestmark = pytest.mark.integration
 _MIRRORS: Final = 8
-#: Deletions that the policy admits within six hours; each sequence is shorter than that.
+#: Deletions that the policy admits within six hours; each sequence is shorter.
 _MOST: Final = 2
 _ANSWERS: Final = (
     "all 404",
@@ -31,11 +31,11 @@ _ANSWERS: Final = (
 
 
 def _answer(world: Mirrored, calls: list[str], chance: random.Random) -> str:
-    """Let the board give another kind of answer from now on."""
+    """Switch the board to another kind of response."""
     board, things = world.board, list(world.board.things.values())
     kind = chance.choice(_ANSWERS)
     board.vanished, board.outage, board.lose_answer = kind == "board gone", kind == "outage", 0.0
-    if kind in ("all 404", "empty listing"):  # the board itself answers
+    if kind in ("all 404", "empty listing"):  # only the board itself answers
         for thing in things:
             thing.deleted = True
         board.forgets = kind == "empty listing"
@@ -56,7 +56,7 @@ def _answer(world: Mirrored, calls: list[str], chance: random.Random) -> str:
 def _settle(world: Mirrored, *, polls: bool) -> None:
     try:
         world.settle(6, polls=polls)
-    except InteractionsError:  # a poll that fails is a chore's failure; pushes go on
+    except InteractionsError:  # a failed poll is a failed maintenance task; pushes continue
         world.settle(6, polls=False)
 
 
@@ -75,9 +75,9 @@ def test_no_answers_of_a_provider_cancel_in_mass_or_hold_up_others(
         drawn.append(_answer(hostile, calls, chance))
         _settle(hostile, polls=chance.random() < 0.5)
         if drawn[-1] in {"board gone", "outage"}:
-            assert len(hostile.warnings("detached")) <= detached, f"a 404 was believed after {drawn}"
+            assert len(hostile.warnings("detached")) <= detached, f"a 404 counted as a deletion after {drawn}"
         if hostile.state()[0] == "needs_auth":
-            hostile.activate()  # a plain resume; it confirms no deletion
+            hostile.activate()  # a plain resume confirms no deletion
         hostile.time += timedelta(minutes=5)
         canceled = hostile.statuses(calls).get("canceled", 0)
         assert canceled <= _MOST, f"{canceled} of {_MIRRORS} canceled after {drawn}"

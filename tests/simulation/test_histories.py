@@ -1,4 +1,4 @@
-"""Random two-way histories converge, with nothing doubled, lost or looping."""
+"""Random two-way histories converge without duplicates, losses or loops."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.simulation.core import Core
 from tests.simulation.history import History
 
 pytestmark = pytest.mark.integration
-#: `make simulate` plays a thousand.
+#: `make simulate` plays a thousand histories.
 HISTORIES = int(os.environ.get("INTERACTIONS_SIMULATED_HISTORIES", "60"))
 STEPS = 45
 
 
 def play(connection: Connection, core: Core, seed: int, steps: int = STEPS) -> History:
-    """One history from its beginning to its judgement."""
+    """Play and check one history."""
     history = History(connection, core, seed)
     history.run(steps)
     history.heal()

@@ -1,4 +1,4 @@
-"""Mirrors that move, cannot be read, or were lost sight of: linked again, kept waiting, mended."""
+"""Mirrors that move, are unreadable, or lost their ledger row: relinked, blocked, repaired."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def test_an_object_that_was_moved_out_of_reach_is_let_go(servers: Servers) -> No
     thing.elsewhere = "the card was moved to another board"
     world.board.changed(thing)
     world.settle()
-    assert world.status(identity) == "planned", "nobody canceled it"
+    assert world.status(identity) == "planned", "no person canceled it"
     [warning] = world.warnings("detached")
-    assert warning.detail.startswith("the card was moved to another board; retry makes a new one")
+    assert warning.detail.startswith("the card was moved to another board. Retry creates a new one")
     thing.elsewhere = None
     world.board.changed(thing)
     world.settle()
@@ -101,7 +101,7 @@ def test_what_is_due_waits_until_the_object_can_be_read(servers: Servers, told: 
     world.settle()
     [warning] = world.warnings("failed")
     assert warning.interaction_id == identity
-    assert "cannot be mirrored now (unreadable)" in warning.detail
+    assert "cannot be mirrored (unreadable)" in warning.detail
     thing.unreadable = False
     world.board.changed(thing)
     world.settle()
@@ -135,10 +135,10 @@ def test_only_the_types_of_the_policy_are_mirrored(servers: Servers) -> None:
     assert plan.here == {"mirrored": 1, "skip: type not in the policy": 1}
     world.say("update", note, interactionType="call")
     world.settle()
-    assert world.mapping(note) is not None, "it is of a mirrored type now"
+    assert world.mapping(note) is not None, "its type is mirrored now"
     world.say("update", call, interactionType="note", title="still ours")
     world.settle()
-    assert world.thing(call).values["title"] == "still ours", "a mirror is kept up to date"
+    assert world.thing(call).values["title"] == "still ours", "an existing mirror is kept up to date"
 
 
 def test_a_mirror_of_nothing_is_archived(servers: Servers) -> None:
@@ -147,12 +147,12 @@ def test_a_mirror_of_nothing_is_archived(servers: Servers) -> None:
     thing = world.thing(identity)
     world.say("delete", identity)
     world.desk.apply()
-    world.desk.events.clear()  # nobody tells the connectors
-    drift = reconcile(world.session, world.connection, settling=timedelta(days=-1))
+    world.desk.events.clear()  # the connectors get no event
+    drift = reconcile(world.session, world.connection, grace=timedelta(days=-1))
     assert (drift.missed, drift.orphaned, drift.untended) == (0, 1, 0)
     world.settle()
     assert thing.archived
-    assert reconcile(world.session, world.connection, settling=timedelta(days=-1)).orphaned == 0
+    assert reconcile(world.session, world.connection, grace=timedelta(days=-1)).orphaned == 0
 
 
 def test_a_moved_mirror_of_a_removed_integration_is_found(servers: Servers) -> None:
@@ -166,7 +166,7 @@ def test_a_moved_mirror_of_a_removed_integration_is_found(servers: Servers) -> N
     world.settle(polls=False)
     assert world.thing(identity) is moved
     assert (moved.values["title"], world.status(identity)) == ("changed here", "planned")
-    assert len(world.board.things) == 2, "the old place and the new one"
+    assert len(world.board.things) == 2, "the old object and the new one"
 
 
 def test_a_mirror_that_the_ledger_lost_is_tended_again(servers: Servers) -> None:
@@ -174,7 +174,7 @@ def test_a_mirror_that_the_ledger_lost_is_tended_again(servers: Servers) -> None
     [identity] = world.calls(1)
     world.connection.execute("DELETE FROM sync_ledger WHERE interaction_id = %s", (identity,))
     world.thing(identity).values["title"] = "changed unseen"
-    drift = reconcile(world.session, world.connection, settling=timedelta(days=1))
+    drift = reconcile(world.session, world.connection, grace=timedelta(days=1))
     assert (drift.missed, drift.orphaned, drift.untended) == (0, 0, 1)
     world.settle(polls=False)
     row = world.connection.execute("SELECT title FROM customer_interactions WHERE id = %s", (identity,))
@@ -188,6 +188,6 @@ def test_a_version_that_no_event_told_of_is_found(servers: Servers) -> None:
     world.say("update", identity, title="untold")
     world.desk.apply()
     world.desk.events.clear()
-    assert reconcile(world.session, world.connection, settling=timedelta(days=-1)).missed == 1
+    assert reconcile(world.session, world.connection, grace=timedelta(days=-1)).missed == 1
     world.settle(polls=False)
     assert world.thing(identity).values["title"] == "untold"

@@ -33,6 +33,6 @@ def unusable_content_taken_for_opened() -> None:
     f"{_INTEGRATION}/test_sync_failures.py::test_an_integration_that_stopped_is_not_healthy",
 )
 def healthy_beside_refused_credentials() -> None:
-    from connectors.sync import failure_policy as trouble
+    from connectors.sync import failure_policy
 
-    trouble.set_health = lambda *_: None
+    failure_policy.set_health = lambda *_: None

@@ -50,6 +50,6 @@ def mutation_guards_skipped() -> None:
 
 @mutant("a mirror is given up without notifying its views", _GIVEN_UP)
 def given_up_unannounced() -> None:
-    from connectors.sync import failure_policy as trouble
+    from connectors.sync import failure_policy
 
-    trouble.announce_mapping = lambda *_: None
+    failure_policy.announce_mapping = lambda *_: None

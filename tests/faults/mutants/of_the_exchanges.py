@@ -24,9 +24,9 @@ def deadline_for_each_operation() -> None:
     f"{_UNIT}/test_exchange.py::test_retry_after_is_read_in_both_forms_and_capped",
 )
 def retry_after_without_end() -> None:
-    from connectors.sdk import http_errors as answers
+    from connectors.sdk import http_errors
 
-    answers.bounded_pause = lambda seconds: seconds or 0.0
+    http_errors.bounded_pause = lambda seconds: seconds or 0.0
 
 
 @mutant(
@@ -42,19 +42,19 @@ def poll_without_progress() -> None:
 
 @mutant(
     "a hostile integration gets unlimited threads",
-    f"{_UNIT}/test_turns.py::test_hostile_integrations_never_take_all_threads",
+    f"{_UNIT}/test_fair_share.py::test_hostile_integrations_never_take_all_threads",
 )
 def threads_without_shares() -> None:
-    from connectors.service.turns import Turns, _Running
+    from connectors.service.fair_share import FairShare, _Running
 
-    def enter(self: Turns, integration: str) -> bool:
+    def acquire(self: FairShare, integration: str) -> bool:
         import threading
 
         with self._lock:
             self._running[threading.get_ident()] = _Running(integration, self._clock())
         return True
 
-    Turns.enter = enter
+    FairShare.acquire = acquire
 
 
 @mutant(

@@ -84,12 +84,12 @@ def marker_taken_for_a_loss() -> None:
 
 @mutant("a provider's pause that no clock can hold ends the connectors", _PAUSES)
 def provider_pause_ends_the_connectors() -> None:
-    from connectors.sdk import http_errors as answers
-    from connectors.service import maintenance as chores
-    from connectors.sync import failure_policy as trouble
+    from connectors.sdk import http_errors
+    from connectors.service import maintenance
+    from connectors.sync import failure_policy
 
-    answers.retry_after = lambda answer: float(answer.headers.get("retry-after", 0))
-    for module in (answers, chores, trouble):
+    http_errors.retry_after = lambda answer: float(answer.headers.get("retry-after", 0))
+    for module in (http_errors, maintenance, failure_policy):
         module.bounded_pause = lambda seconds: seconds or 0.0
 
 

@@ -28,9 +28,9 @@ def missing_taken_for_deleted() -> None:
     f"{_DELETIONS}test_deletions_found_by_pushes_count_for_the_guard",
 )
 def pushed_deletions_unguarded() -> None:
-    from connectors.sync import inbound as inward
+    from connectors.sync import inbound
 
-    inward.admit_deletion = lambda _session, _connection: None
+    inbound.admit_deletion = lambda _session, _connection: None
 
 
 @mutant(
@@ -58,9 +58,9 @@ def dead_mirrors_counted() -> None:
     f"{_DELETIONS}test_a_plain_start_applies_no_mass_deletion",
 )
 def start_unguarded() -> None:
-    from connectors.sync import initial_plan as plan
+    from connectors.sync import initial_plan
 
-    plan.holds = lambda _session, _counted: False
+    initial_plan.exceeds_limit = lambda _session, _counted: False
 
 
 @mutant(

@@ -1,4 +1,4 @@
-"""Which integrations an event tells something."""
+"""Change marks of an event: the integrations that must look at it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.store.integrations import Integration
-from connectors.sync.change_marks import marks_of
+from connectors.sync.change_marks import marks_for_event
 from schemas import events
 from tests.harness.integrations import an_integration
 
@@ -36,7 +36,7 @@ def marked(origin: str | None = None, kind: str = events.UPDATED) -> list[str]:
         integration("other", organization=OTHER),
         integration("off", state="disabled"),
     ]
-    return [mark.integration_id for mark in marks_of(kind, event(origin), every)]
+    return [mark.integration_id for mark in marks_for_event(kind, event(origin), every)]
 
 
 def test_a_change_is_told_to_every_mirror_but_its_own() -> None:

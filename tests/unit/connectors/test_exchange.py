@@ -83,9 +83,9 @@ def test_a_server_that_keeps_an_exchange_going_is_left(client: httpx2.Client, sc
 
 def test_exchanges_of_one_turn_share_its_time() -> None:
     deadline = Deadline(3600)
-    buckets = SlidingWindowLimiter(())
+    limiter = SlidingWindowLimiter(())
     with (
-        make_client(buckets, public_addresses_only=False, deadline=deadline) as client,
+        make_client(limiter, public_addresses_only=False, deadline=deadline) as client,
         hostile(_drip_body) as server,
     ):
         with deadline.turn(0.3):

@@ -1,4 +1,4 @@
-"""A provider that ceases to answer, or begins to again, is told once."""
+"""Health checks announce each change of a provider's health once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connectors.sdk.remote import Health
-from connectors.service import maintenance as chores
+from connectors.service import maintenance
 from schemas.errors import Retry
 
 
@@ -34,14 +34,14 @@ def test_turns_are_told(
             raise answer
         return answer
 
-    monkeypatch.setattr(chores, "read_integration", lambda *_: SimpleNamespace(healthy=known))
-    monkeypatch.setattr(chores, "set_health", lambda _c, _i, ok, _d, _n: noted.append(ok))
+    monkeypatch.setattr(maintenance, "read_integration", lambda *_: SimpleNamespace(healthy=known))
+    monkeypatch.setattr(maintenance, "set_health", lambda _c, _i, ok, _d, _n: noted.append(ok))
     session: Any = SimpleNamespace(
         provider=SimpleNamespace(health=health),
         integration=SimpleNamespace(id="board-1"),
         announce=lambda kind, _i, _e, data: announced.append(data["healthy"]),
         now=lambda: None,
     )
-    chores.check_health(session, None)  # type: ignore[arg-type]
+    maintenance.check_health(session, None)  # type: ignore[arg-type]
     assert announced == told
     assert noted == [isinstance(answer, Health) and answer.ok]

@@ -1,4 +1,4 @@
-"""A provider's changes as commands."""
+"""Commands built from a provider's changes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from connectors.service.command_records import record_of
-from connectors.sync.commands import Origin, PulledCommand, changing, creating
+from connectors.service.command_sender import command_record
+from connectors.sync.inbound_commands import InboundCommand, Origin, change_commands, create_command
 from connectors.sync.values import Agreed
 from schemas.command import Command, Record
 from schemas.decode import decode_record
@@ -32,9 +32,11 @@ def origin(number: int = 0, event_id: str = "e1") -> Origin:
     )
 
 
-def pulled(before: str, changed_at: datetime | None = NOW, **values: Any) -> list[PulledCommand]:
+def pulled(before: str, changed_at: datetime | None = NOW, **values: Any) -> list[InboundCommand]:
     agreed = {name: Agreed(value, value) for name, value in values.items()}
-    return changing(origin(), before, AS_OF, agreed, changed_at=changed_at, now=NOW + timedelta(hours=1))
+    return change_commands(
+        origin(), before, AS_OF, agreed, changed_at=changed_at, now=NOW + timedelta(hours=1)
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,9 @@ def test_a_fast_clock_of_the_provider_is_held_back() -> None:
 def test_command_ids_come_from_the_event_and_never_meet() -> None:
     def identity(number: int, event_id: str) -> str:
         agreed = {"title": Agreed("x", "x")}
-        [command] = changing(origin(number, event_id), "planned", AS_OF, agreed, changed_at=NOW, now=NOW)
+        [command] = change_commands(
+            origin(number, event_id), "planned", AS_OF, agreed, changed_at=NOW, now=NOW
+        )
         return command.id
 
     assert identity(0, "e1") == identity(0, "e1")
@@ -81,10 +85,10 @@ def test_command_ids_come_from_the_event_and_never_meet() -> None:
 
 def test_the_applier_takes_what_is_sent() -> None:
     values = {"title": "x", "status": "planned", "scheduled_at": NOW, "priority": None}
-    made = creating(origin(), values, interaction_type="task", changed_at=None, now=NOW)
+    made = create_command(origin(), values, interaction_type="task", changed_at=None, now=NOW)
     for command in [made, *pulled("done", title=None, status="canceled", scheduled_at=None)]:
-        assert PulledCommand.from_json(command.to_json()) == command
-        key, value, headers = record_of(command, NOW)
+        assert InboundCommand.from_json(command.to_json()) == command
+        key, value, headers = command_record(command, NOW)
         raw = tuple((name, text.encode() if isinstance(text, str) else text) for name, text in headers)
         record = Record("commands", 0, 0, int(NOW.timestamp() * 1000) + 9, key.encode(), value, raw)
         decoded = decode_record(record, _never)

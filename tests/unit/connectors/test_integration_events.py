@@ -1,4 +1,4 @@
-"""What is told of integrations: by the contract, with the scope in the headers, without customer text."""
+"""Integration events: valid by contract, with the scope in the headers, without customer text."""
 
 from __future__ import annotations
 

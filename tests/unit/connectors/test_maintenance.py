@@ -1,4 +1,4 @@
-"""Chores that fail are done again later, and later still."""
+"""Failed maintenance tasks are retried with growing pauses."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from connectors.service import maintenance as chores
-from connectors.service.maintenance import do_chores, has_due, pause_after
+from connectors.service import maintenance
+from connectors.service.maintenance import has_due, pause_after, run_maintenance
 from schemas.errors import Retry
 
 
@@ -35,22 +35,44 @@ def test_a_failing_poll_is_not_repeated_at_the_pace_of_a_working_one(
         polls.append(now)
         raise Retry("its pages do not move on")
 
-    monkeypatch.setattr(chores, "_chores", lambda *_: [("poll", 1.0, poll)])
-    monkeypatch.setattr(chores, "note_poll", lambda *args, **more: notes.append(more))
+    monkeypatch.setattr(maintenance, "_tasks", lambda *_: [("poll", 1.0, poll)])
+    monkeypatch.setattr(maintenance, "note_poll", lambda *args, **more: notes.append(more))
     integration = SimpleNamespace(id="a", tenant_id="t", organization_id="o")
     turn = _Turn()
-    session = SimpleNamespace(now=lambda: now, integration=integration, turn=turn, hears=False)
+    session = SimpleNamespace(
+        now=lambda: now, integration=integration, time_limit=turn, webhooks_enabled=False
+    )
     entry: Any = SimpleNamespace(
         opened=SimpleNamespace(session=session), integration=integration, due={}, failures={}
     )
     beats: list[int] = []
     for _ in range(3600):
-        do_chores(entry, None, 1.0, lambda: beats.append(1))  # type: ignore[arg-type]
+        run_maintenance(entry, None, 1.0, lambda: beats.append(1))  # type: ignore[arg-type]
         now += timedelta(seconds=1)
-    assert 8 <= len(polls) <= 11, "one, two, four, eight minutes, then every ten"
+    assert 8 <= len(polls) <= 11, "after one, two, four and eight minutes, then every ten"
     assert len(beats) == len(polls) == turn.begun
     assert notes[-1]["reason"] == "its pages do not move on"
     assert not has_due(SimpleNamespace(opened=entry.opened, due={"reconcile": now + timedelta(hours=1)}))  # type: ignore[arg-type]
+
+
+def test_a_first_health_check_that_hangs_leaves_a_poll_that_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    noted: list[datetime] = []
+
+    class Hanging(BaseException):
+        """Stands in for a call that never returns."""
+
+    def hang(*_: object) -> None:
+        raise Hanging
+
+    tasks = [("health", 120.0, hang), ("poll", 30.0, lambda *_: None)]
+    monkeypatch.setattr(maintenance, "_tasks", lambda *_: tasks)
+    monkeypatch.setattr(maintenance, "note_poll", lambda _, __, due_at, **___: noted.append(due_at))
+    session = SimpleNamespace(now=lambda: now, integration=None, time_limit=_Turn())
+    entry: Any = SimpleNamespace(opened=SimpleNamespace(session=session), due={}, failures={}, unusable=None)
+    with pytest.raises(Hanging):
+        run_maintenance(entry, None, 1.0, lambda: None)  # type: ignore[arg-type]
+    assert noted == [now]
 
 
 @pytest.mark.parametrize(("found", "calls"), [(object(), ["keep"]), (None, ["keep", "drop"])])
@@ -61,14 +83,14 @@ def test_no_webhook_is_left_for_an_integration_that_is_removed_meanwhile(
     provider = SimpleNamespace(
         keep_webhook=lambda: made.append("keep"), drop_webhook=lambda: made.append("drop")
     )
-    monkeypatch.setattr(chores, "read_integration", lambda *_: found)
+    monkeypatch.setattr(maintenance, "read_integration", lambda *_: found)
     session: Any = SimpleNamespace(provider=provider, integration=SimpleNamespace(id="a"))
-    chores.keep_webhook(session, None)  # type: ignore[arg-type]
+    maintenance.keep_webhook(session, None)  # type: ignore[arg-type]
     assert made == calls
 
 
 class _Turn:
-    """Counts the turns that are begun."""
+    """Time limit that counts how often it is entered."""
 
     def __init__(self) -> None:
         self.begun = 0

@@ -1,4 +1,4 @@
-"""The three-way merge, field by field."""
+"""Three-way merge, field by field."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def merged(
     remote: Any,
     *,
     changed_at: datetime | None = LATER,
-    decided: dict[str, Side] | None = None,
-    entry: dict[str, Any] | None = None,
+    resolutions: dict[str, Side] | None = None,
+    refused: dict[str, Any] | None = None,
 ) -> Merge:
     name = mirrored.name
     return merge(
@@ -46,8 +46,8 @@ def merged(
         {name: Agreed(*base)} if base is not None else {},
         LocalSide(values={name: local}, as_of={name: NOW}),
         RemoteSide(values={name: remote}, changed_at=changed_at),
-        decided=decided,
-        entry=entry,
+        resolutions=resolutions,
+        refused=refused,
     )
 
 
@@ -73,8 +73,8 @@ def test_both_changed_is_a_conflict_for_a_person() -> None:
     assert [(one.name, one.local, one.remote) for one in result.conflicts] == [("title", "b", "c")]
     assert not result.push
     assert not result.pull
-    assert merged(TITLE, ("a", "a"), "b", "c", decided={"title": "local"}).push == {"title": "b"}
-    assert merged(TITLE, ("a", "a"), "b", "c", decided={"title": "remote"}).pull == {
+    assert merged(TITLE, ("a", "a"), "b", "c", resolutions={"title": "local"}).push == {"title": "b"}
+    assert merged(TITLE, ("a", "a"), "b", "c", resolutions={"title": "remote"}).pull == {
         "title": Agreed("c", "c")
     }
 
@@ -98,18 +98,18 @@ def test_the_finer_value_stays() -> None:
     day, next_day = _date(NOW), NOW.replace(hour=0) + timedelta(days=1)
     assert merged(DUE, (nine, day), nine, day).agreed == {"scheduled_at": Agreed(nine, day)}
     finer = merged(DUE, (nine, day), ten, day)
-    assert not finer.push, "the provider cannot hold what has changed"
+    assert not finer.push, "the provider cannot store the detail that changed"
     assert finer.agreed == {"scheduled_at": Agreed(ten, day)}
     moved = merged(DUE, (nine, day), nine, next_day)
     assert moved.pull == {"scheduled_at": Agreed(nine + timedelta(days=1), next_day)}
 
 
 def test_a_refused_value_stays_in_dispute_until_it_changes() -> None:
-    assert merged(TITLE, ("a", "a"), "a", "x", entry={"title": "x"}).conflicts
-    assert merged(TITLE, ("a", "a"), "a", "y", entry={"title": "x"}).pull
-    assert merged(TITLE, ("a", "a"), "a", "x", entry={"title": "x"}, decided={"title": "local"}).push == {
-        "title": "a"
-    }
+    assert merged(TITLE, ("a", "a"), "a", "x", refused={"title": "x"}).conflicts
+    assert merged(TITLE, ("a", "a"), "a", "y", refused={"title": "x"}).pull
+    assert merged(
+        TITLE, ("a", "a"), "a", "x", refused={"title": "x"}, resolutions={"title": "local"}
+    ).push == {"title": "a"}
 
 
 def test_a_field_that_only_goes_out_is_never_read() -> None:
@@ -121,13 +121,15 @@ def test_a_field_that_only_goes_out_is_never_read() -> None:
     assert merged(inwards, ("a", "a"), "c", "b").pull
 
 
-def _unreadable(base: tuple[Any, Any] | None, local: Any, decided: dict[str, Side] | None = None) -> Merge:
+def _unreadable(
+    base: tuple[Any, Any] | None, local: Any, resolutions: dict[str, Side] | None = None
+) -> Merge:
     return merge(
         [TITLE],
         {"title": Agreed(*base)} if base is not None else {},
         LocalSide(values={"title": local}, as_of={}),
         RemoteSide(values={}, changed_at=LATER),
-        decided=decided,
+        resolutions=resolutions,
     )
 
 

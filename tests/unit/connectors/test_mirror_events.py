@@ -1,4 +1,4 @@
-"""Whatever changes at a mirror names the views that show it: all of them, and by one function."""
+"""Every change of a mirror invalidates all views that show it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import pytest
 
 from connectors.sdk.remote import Gone
 from connectors.service.open_session import utc_now
-from connectors.sync import adoption
-from connectors.sync import failure_policy as trouble
-from connectors.sync import outbound as outward
-from connectors.sync.breaker import Breaker
-from connectors.sync.failure_policy import Trouble, close_integration
+from connectors.sync import adoption, failure_policy, outbound
+from connectors.sync.circuit_breaker import CircuitBreaker
+from connectors.sync.failure_policy import FailurePolicy, close_integration
 from connectors.sync.mirror_events import announce_state
 from schemas.errors import NeedsAuth, Reject, Retry, Stop
 from tests.unit.connectors.test_change_marks import integration
@@ -26,15 +24,15 @@ OF_ADA = [*MIRROR, "customers:interaction:entity:ada"]
 
 
 class Connection:
-    """A database that takes everything."""
+    """Database connection that accepts everything."""
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
         yield
 
 
-class Told:
-    """A link that notes what is announced."""
+class Announced:
+    """Provider session that records announcements."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
@@ -42,9 +40,9 @@ class Told:
             integration=integration("board-1"),
             declaration=SimpleNamespace(retry_seconds=()),
             now=utc_now,
-            interaction_of=lambda marker: "i",
+            interaction_id_of=lambda marker: "i",
             announce=lambda kind, _, entity, data: self.events.append((kind, data)),
-            reach=lambda point: None,
+            crash_point=lambda point: None,
         )
 
     def tags(self, kind: str) -> list[list[str]]:
@@ -58,11 +56,12 @@ def item(**changes: Any) -> Any:
 
 @pytest.mark.parametrize(("error", "given_up"), [(Reject("no", "no"), True), (Retry("later"), False)])
 def test_a_mirror_that_is_given_up(monkeypatch: pytest.MonkeyPatch, error: Exception, given_up: bool) -> None:
-    monkeypatch.setattr(trouble, "give_back", lambda *_, **__: None)
-    monkeypatch.setattr(trouble, "raise_warning", lambda *_: ("w", False))
-    monkeypatch.setattr(trouble, "about", lambda *_, **__: None)
-    told, connection = Told(), Connection()
-    Trouble(told.session, Breaker(utc_now), random.Random(1)).take(connection, "me", item(), error)  # type: ignore[arg-type]
+    monkeypatch.setattr(failure_policy, "give_back", lambda *_, **__: None)
+    monkeypatch.setattr(failure_policy, "raise_warning", lambda *_: ("w", False))
+    monkeypatch.setattr(failure_policy, "about", lambda *_, **__: None)
+    told, connection = Announced(), Connection()
+    policy = FailurePolicy(told.session, CircuitBreaker(utc_now), random.Random(1))
+    policy.handle(connection, "me", item(), error)  # type: ignore[arg-type]
     assert told.tags("mapping_changed") == ([OF_ADA] if given_up else [])
 
 
@@ -71,36 +70,36 @@ def test_a_mirror_that_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(adoption, name, lambda *_, found=found: found)
     monkeypatch.setattr(adoption, "mark_remote", lambda *_: None)
     monkeypatch.setattr(adoption, "read_subject", lambda *_: SimpleNamespace(entity_id="ada"))
-    told, connection = Told(), Connection()
+    told, connection = Announced(), Connection()
     assert adoption.adopt(told.session, connection, "card", "marker")  # type: ignore[arg-type]
     assert told.tags("mapping_changed") == [OF_ADA]
 
 
 def test_a_mirror_that_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outward, "delete_mapping", lambda *_: None)
-    monkeypatch.setattr(outward, "_outgoing", lambda *_: {})
-    monkeypatch.setattr(outward, "_expected", lambda *_: {})
-    monkeypatch.setattr(outward, "confirm_gone", lambda *given: given[-1], raising=False)
+    monkeypatch.setattr(outbound, "delete_mapping", lambda *_: None)
+    monkeypatch.setattr(outbound, "_outgoing", lambda *_: {})
+    monkeypatch.setattr(outbound, "_expected", lambda *_: {})
+    monkeypatch.setattr(outbound, "confirm_gone", lambda *given: given[-1], raising=False)
     told: list[bool] = []
     provider = SimpleNamespace(restore=lambda *_: Gone(external_id="card"))
     context: Any = SimpleNamespace(
-        session=SimpleNamespace(provider=provider, reach=lambda point: None),
+        session=SimpleNamespace(provider=provider, crash_point=lambda point: None),
         connection=None,
-        holding=contextlib.nullcontext,
-        note_write=lambda *_: 1,
-        tell_mapping_changed=lambda: told.append(True),
+        leased_transaction=contextlib.nullcontext,
+        record_write=lambda *_: 1,
+        announce_mapping_changed=lambda: told.append(True),
     )
     mapping: Any = SimpleNamespace(external_id="card", integration_id="board-1", local_id="i")
-    assert outward.restore(context, mapping, None) is False  # type: ignore[arg-type]
+    assert outbound.restore(context, mapping, None) is False  # type: ignore[arg-type]
     assert told == [True]
 
 
 @pytest.mark.parametrize("error", [NeedsAuth("renew"), Stop("closed")])
 def test_an_integration_that_stops(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
-    monkeypatch.setattr(trouble, "set_state", lambda *_, **__: True)
-    monkeypatch.setattr(trouble, "set_health", lambda *_: None)
-    monkeypatch.setattr(trouble, "raise_warning", lambda *_: ("w", False))
-    told, connection = Told(), Connection()
+    monkeypatch.setattr(failure_policy, "set_state", lambda *_, **__: True)
+    monkeypatch.setattr(failure_policy, "set_health", lambda *_: None)
+    monkeypatch.setattr(failure_policy, "raise_warning", lambda *_: ("w", False))
+    told, connection = Announced(), Connection()
     close_integration(connection, told.session, error)  # type: ignore[arg-type]
     announce_state(told.session, "needs_confirmation")
     assert told.tags("state_changed") == [MIRROR, MIRROR]

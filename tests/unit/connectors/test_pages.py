@@ -1,4 +1,4 @@
-"""A poll reads pages as far as they move on."""
+"""A poll reads pages as long as the cursor advances."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.errors import NeedsAuth, Retry
 
 
 class Pager:
-    """Counts the pages that a provider was asked for."""
+    """Provider that counts the pages it was asked for."""
 
     def __init__(self, answer: Callable[[str | None], ChangePage]) -> None:
         self.asked = 0
@@ -31,7 +31,7 @@ def _session(pager: Pager) -> Any:
 
 
 def _unused(_: ChangePage) -> None:
-    """Pages are put together elsewhere."""
+    """Ignore the page; :class:`Listing` has its own tests."""
 
 
 def _change(identity: str) -> RemoteChange:
@@ -39,9 +39,9 @@ def _change(identity: str) -> RemoteChange:
 
 
 def test_the_same_cursor_without_a_change_is_tried_again_later() -> None:
-    """A collection that answers 507 for ever with the token it was given (RFC 6578 section 3.6)."""
+    """A collection always answers 507 with the token it was given (RFC 6578 section 3.6)."""
     pager = Pager(lambda _: ChangePage(changes=(), cursor="t", more=True))
-    with pytest.raises(Retry, match="do not move on"):
+    with pytest.raises(Retry, match="does not advance"):
         read_pages(_session(pager), "t", _unused)
     assert pager.asked == 1
 

@@ -1,4 +1,4 @@
-"""Polls are rare only while webhooks are known to arrive."""
+"""Polls are infrequent only while webhooks are known to arrive."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any
 
 import pytest
 
-from connectors.service import maintenance as chores
+from connectors.service import maintenance
 
 _NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("hears", "received", "pause"), [(True, True, 300), (True, False, 30), (False, True, 30)]
+    ("webhooks_enabled", "received", "pause"), [(True, True, 300), (True, False, 30), (False, True, 30)]
 )
 def test_the_pause_between_polls(
-    monkeypatch: pytest.MonkeyPatch, hears: bool, received: bool, pause: float
+    monkeypatch: pytest.MonkeyPatch, webhooks_enabled: bool, received: bool, pause: float
 ) -> None:
-    monkeypatch.setattr(chores, "received_since", lambda *_: received)
-    for name in ("poll", "reconcile", "check_health", "keep_webhook", "look_at_everything", "note_poll"):
-        monkeypatch.setattr(chores, name, lambda *_, **__: None)
+    monkeypatch.setattr(maintenance, "received_since", lambda *_: received)
+    for name in ("poll", "reconcile", "check_health", "keep_webhook", "relist_provider", "note_poll"):
+        monkeypatch.setattr(maintenance, name, lambda *_, **__: None)
     session: Any = SimpleNamespace(
         integration=SimpleNamespace(id="board-1", tenant_id="t", organization_id="o"),
         declaration=SimpleNamespace(features=frozenset({"poll", "webhooks"}), poll_seconds=30.0),
         provider=SimpleNamespace(keep_webhook=lambda: None),
-        turn=lambda _: nullcontext(),
-        hears=hears,
+        time_limit=lambda _: nullcontext(),
+        webhooks_enabled=webhooks_enabled,
         now=lambda: _NOW,
     )
     entry: Any = SimpleNamespace(opened=SimpleNamespace(session=session), due={}, failures={}, unusable=None)
-    chores.do_chores(entry, None, 1.0, lambda: None)  # type: ignore[arg-type]
+    maintenance.run_maintenance(entry, None, 1.0, lambda: None)  # type: ignore[arg-type]
     assert entry.due["poll"] - _NOW == timedelta(seconds=pause)
     assert entry.due["look"] - _NOW == timedelta(hours=6)

@@ -1,4 +1,4 @@
-"""Limits, the circuit breaker, pauses, and the guard for addresses."""
+"""Rate limits, circuit breaker, retry pauses, and the SSRF check."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from connectors.sdk.declaration import RateLimit
 from connectors.sdk.http_errors import Throttled
 from connectors.service.http_client import make_client
 from connectors.service.rate_limit import SlidingWindowLimiter
-from connectors.sync.breaker import Breaker
-from connectors.sync.external_url import safe_url
+from connectors.sync.circuit_breaker import CircuitBreaker
+from connectors.sync.context import safe_url
 from connectors.sync.failure_policy import pause_before
 from schemas.errors import Reject
 
@@ -36,83 +36,83 @@ class Clock:
 def test_no_window_ever_holds_more_than_its_limit() -> None:
     clock = Clock()
     limits = (RateLimit(requests=10, seconds=1), RateLimit(requests=25, seconds=10))
-    buckets = SlidingWindowLimiter(limits, clock=clock, sleep=clock.sleep)
+    limiter = SlidingWindowLimiter(limits, clock=clock, sleep=clock.sleep)
     taken = []
     for _ in range(60):
-        assert buckets.take(60)
+        assert limiter.acquire(60)
         taken.append(clock.time)
     for limit in limits:
         for at in taken:
             assert sum(at <= other < at + limit.seconds for other in taken) <= limit.requests
-    assert taken[-1] <= 30, "and no slower than needed"
+    assert taken[-1] <= 30, "no slower than necessary"
 
 
 def test_a_turn_that_would_take_too_long_is_not_waited_for() -> None:
     clock = Clock()
-    buckets = SlidingWindowLimiter((RateLimit(requests=1, seconds=100),), clock=clock, sleep=clock.sleep)
-    assert buckets.take(1)
-    assert not buckets.take(1)
+    limiter = SlidingWindowLimiter((RateLimit(requests=1, seconds=100),), clock=clock, sleep=clock.sleep)
+    assert limiter.acquire(1)
+    assert not limiter.acquire(1)
     assert clock.time == 0
 
 
 def test_the_breaker_opens_tests_and_closes() -> None:
     clock = Clock()
-    breaker = Breaker(clock.now)
+    breaker = CircuitBreaker(clock.now)
     for _ in range(4):
-        breaker.failed()
-    assert breaker.room(10) == 10
-    breaker.failed()
-    assert breaker.room(10) == 0
+        breaker.record_failure()
+    assert breaker.admit(10) == 10
+    breaker.record_failure()
+    assert breaker.admit(10) == 0
     clock.time += 6
-    assert breaker.room(10) == 1, "one tests the water"
-    assert breaker.room(10) == 0, "and nobody else meanwhile"
-    breaker.failed()
+    assert breaker.admit(10) == 1, "one probe is admitted"
+    assert breaker.admit(10) == 0, "and no second probe meanwhile"
+    breaker.record_failure()
     clock.time += 6
-    assert breaker.room(10) == 0, "the next pause is longer"
+    assert breaker.admit(10) == 0, "the next pause is longer"
     clock.time += 6
-    assert breaker.room(10) == 1
-    breaker.succeeded()
-    assert breaker.room(10) == 10
+    assert breaker.admit(10) == 1
+    breaker.record_success()
+    assert breaker.admit(10) == 10
 
 
 def test_tries_that_fail_together_are_one_failure_of_an_open_breaker() -> None:
-    """Several threads: a short outage must not be answered with the pause of a long one."""
+    """Failures of several threads must not turn a short outage into a long pause."""
     clock = Clock()
-    breaker = Breaker(clock.now)
+    breaker = CircuitBreaker(clock.now)
     for _ in range(9):
-        breaker.failed()
+        breaker.record_failure()
     clock.time += 6
-    assert breaker.room(10) == 1, "the first pause, although four failed after it had opened"
+    assert breaker.admit(10) == 1, "still the first pause, although four failed after it opened"
 
 
 def test_a_test_of_the_water_that_found_no_work_is_given_to_the_next() -> None:
     clock = Clock()
-    breaker = Breaker(clock.now)
+    breaker = CircuitBreaker(clock.now)
     for _ in range(5):
-        breaker.failed()
+        breaker.record_failure()
     clock.time += 6
-    assert breaker.room(10) == 1
-    breaker.unused()
-    assert breaker.room(10) == 1
+    assert breaker.admit(10) == 1
+    breaker.release()
+    assert breaker.admit(10) == 1
     assert breaker.open
 
 
 def test_room_is_asked_for_before_work_is_begun() -> None:
     clock = Clock()
     limits = (RateLimit(requests=2, seconds=1), RateLimit(requests=5, seconds=10))
-    buckets = SlidingWindowLimiter(limits, clock=clock, sleep=clock.sleep)
-    assert buckets.has_room(2)
-    assert buckets.has_room(3), "no limit is asked for more than it ever lets through"
-    assert buckets.take(0)
-    assert buckets.has_room(1)
-    assert not buckets.has_room(2)
+    limiter = SlidingWindowLimiter(limits, clock=clock, sleep=clock.sleep)
+    assert limiter.has_capacity(2)
+    assert limiter.has_capacity(3), "each limit counts at most its own maximum"
+    assert limiter.acquire(0)
+    assert limiter.has_capacity(1)
+    assert not limiter.has_capacity(2)
     clock.time += 1
-    assert buckets.has_room(3)
+    assert limiter.has_capacity(3)
     for _ in range(3):
-        assert buckets.take(2)
+        assert limiter.acquire(2)
     clock.time += 1
-    assert buckets.has_room(1)
-    assert not buckets.has_room(2), "the longer limit has room for one"
+    assert limiter.has_capacity(1)
+    assert not limiter.has_capacity(2), "the longer window admits only one more"
 
 
 def test_pauses_grow_and_are_spread_over_all_of_their_length() -> None:
@@ -142,8 +142,8 @@ def test_the_checked_address_is_the_one_that_is_used(monkeypatch: pytest.MonkeyP
         seen.append(request)
         return httpx2.Response(302, headers={"location": "https://127.0.0.1/"})
 
-    buckets = SlidingWindowLimiter(())
-    with make_client(buckets, public_addresses_only=True, transport=httpx2.MockTransport(answer)) as client:
+    limiter = SlidingWindowLimiter(())
+    with make_client(limiter, public_addresses_only=True, transport=httpx2.MockTransport(answer)) as client:
         assert client.get("https://hooks.example/x").status_code == 302, "redirects are not followed"
         assert seen[0].url.host == "93.184.216.34"
         assert seen[0].headers["host"] == "hooks.example"
@@ -154,9 +154,9 @@ def test_the_checked_address_is_the_one_that_is_used(monkeypatch: pytest.MonkeyP
 
 def test_a_request_without_a_turn_is_put_off() -> None:
     clock = Clock()
-    buckets = SlidingWindowLimiter((RateLimit(requests=1, seconds=100),), clock=clock, sleep=clock.sleep)
+    limiter = SlidingWindowLimiter((RateLimit(requests=1, seconds=100),), clock=clock, sleep=clock.sleep)
     ok = httpx2.MockTransport(lambda _: httpx2.Response(200))
-    with make_client(buckets, public_addresses_only=False, transport=ok) as client:
+    with make_client(limiter, public_addresses_only=False, transport=ok) as client:
         assert client.get("https://api.example/").status_code == 200
         with pytest.raises(Throttled):
             client.get("https://api.example/")

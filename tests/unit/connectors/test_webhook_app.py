@@ -1,4 +1,4 @@
-"""Health of the connectors' address, and deliveries whose body does not arrive."""
+"""Health endpoints of the webhook server, and webhooks whose body does not arrive."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 
 from connectors.service import health as role_health
 from connectors.service import webhook_app
+from connectors.service.fair_share import FairShare
 from connectors.service.health import RoleHealth
 from connectors.service.process import ConnectorsService
-from connectors.service.turns import Turns
 from connectors.service.webhook_app import WebhookApp
 from runtime.connector_settings import ConnectorSettings
 from runtime.readiness import READY_FILE_VARIABLE, announced_url
@@ -23,27 +23,27 @@ from runtime.settings import Settings
 
 
 class Address:
-    """The application over a book with one integration, and a clock that is set by hand."""
+    """Application with one integration in its registry, and a manual clock."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        self.turns = Turns(2, 1, clock=lambda: self.now)
-        self.health = RoleHealth(Settings(), ConnectorSettings(), (self.turns,), clock=lambda: self.now)
-        self.look(monkeypatch)
+        self.share = FairShare(2, 1, clock=lambda: self.now)
+        self.health = RoleHealth(Settings(), ConnectorSettings(), (self.share,), clock=lambda: self.now)
+        self.refresh(monkeypatch)
         self.health.ready = True
         declaration = SimpleNamespace(features={"webhooks"})
         entry = SimpleNamespace(
-            takes_in=True, opened=SimpleNamespace(session=SimpleNamespace(declaration=declaration))
+            enabled=True, opened=SimpleNamespace(session=SimpleNamespace(declaration=declaration))
         )
-        book: Any = SimpleNamespace(get=lambda name: entry if name == "board-1" else None)
-        self.app = WebhookApp(Settings(), book, None, lambda: None, self.health)
+        registry: Any = SimpleNamespace(get=lambda name: entry if name == "board-1" else None)
+        self.app = WebhookApp(Settings(), registry, None, lambda: None, self.health)
 
-    def look(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refresh(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(role_health, "sync_stalls", lambda *_: [])
-        self.health.look(None)  # type: ignore[arg-type]
+        self.health.refresh(None)  # type: ignore[arg-type]
 
     def request(self, path: str, method: str = "GET", *parts: bytes) -> tuple[int, dict[bytes, bytes], Any]:
-        """Send a request whose body stops after ``parts``; status, headers and answer."""
+        """Send a request whose body stops after ``parts``; return status, headers and decoded body."""
         sent: list[MutableMapping[str, Any]] = []
         left = list(parts)
 
@@ -83,10 +83,10 @@ def test_a_role_that_works_is_healthy(address: Address) -> None:
 def test_a_thread_beyond_every_deadline_makes_the_role_unhealthy(
     address: Address, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert address.turns.enter("board-1")
+    assert address.share.acquire("board-1")
     while address.now < 3600:
         address.now += 10
-        address.look(monkeypatch)
+        address.refresh(monkeypatch)
     assert address.request("/healthz")[0] == 503
     status, _, answer = address.request("/readyz")
     assert status == 503
@@ -94,7 +94,7 @@ def test_a_thread_beyond_every_deadline_makes_the_role_unhealthy(
 
 
 def test_a_database_that_does_not_answer_is_no_reason_for_a_restart(address: Address) -> None:
-    assert address.turns.enter("board-1")
+    assert address.share.acquire("board-1")
     address.now = 3600.0
     assert address.request("/healthz")[0] == 200
     status, _, answer = address.request("/readyz")
@@ -122,7 +122,7 @@ def test_the_watchdog_ends_a_stuck_role(address: Address, monkeypatch: pytest.Mo
 def test_the_role_announces_where_it_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(READY_FILE_VARIABLE, str(tmp_path / "ready"))
     service: Any = ConnectorsService(Settings(), ConnectorSettings(host="0.0.0.0", port=0))
-    service._server, service._port = SimpleNamespace(started=True), 4321
+    service._server._server, service._server.port = SimpleNamespace(started=True), 4321
 
     async def nothing(_: object) -> None:
         return None

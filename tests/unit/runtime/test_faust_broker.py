@@ -147,7 +147,7 @@ def test_checks_are_left_out_only_when_asked_for() -> None:
     [
         ({"kafka_sasl_mechanism": "GSSAPI"}, "INTERACTIONS_KAFKA_SASL_MECHANISM"),
         ({"kafka_sasl_mechanism": None}, "INTERACTIONS_KAFKA_SASL_MECHANISM"),
-        ({"kafka_security_protocol": "TLS"}, "TLS is not known"),
+        ({"kafka_security_protocol": "TLS"}, "security protocol TLS"),
         ({"kafka_ssl_ca_location": "/nowhere/ca.pem"}, "/nowhere/ca.pem"),
         ({"kafka_ssl_ca_location": __file__}, "test_faust_broker.py"),
         ({"kafka_options": {"ssl.keystore.location": "k"}}, "ssl.keystore.location"),

@@ -1,4 +1,4 @@
-"""From a provider's changes to commands: what a publisher would have sent for them."""
+"""Build the commands for a provider's changes, as a publisher would have sent them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from schemas.identity import derive_id
 from schemas.instants import format_instant
 
 _PREFIX: Final = "customers.interaction."
-_TURNS: Final = {"planned": "reopen", "done": "complete", "canceled": "cancel"}
+_VERBS: Final = {"planned": "reopen", "done": "complete", "canceled": "cancel"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PulledCommand:
-    """One command made from a provider's change.
+class InboundCommand:
+    """Command derived from a provider's change.
 
-    :param fields: the fields that it settles.
+    :param fields: mirrored fields whose value this command sets.
     """
 
     id: str
@@ -35,7 +35,7 @@ class PulledCommand:
     fields: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The command as it waits in the ledger."""
+        """JSON form stored in the ledger's ``pending`` column."""
         return {
             "id": self.id,
             "type": self.type,
@@ -48,8 +48,8 @@ class PulledCommand:
         }
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> PulledCommand:
-        """A command that waited in the ledger."""
+    def from_json(cls, stored: Mapping[str, Any]) -> InboundCommand:
+        """Read a command back from the ledger's ``pending`` column."""
         return cls(
             id=stored["id"],
             type=stored["type"],
@@ -63,20 +63,20 @@ class PulledCommand:
 
 
 class SendCommands(Protocol):
-    """Publishes commands; returns when Kafka has acknowledged every one with ``acks=all``.
+    """Publish commands; return once Kafka has acknowledged all of them with ``acks=all``.
 
-    :raises Retry: not all were acknowledged; sending the same ones again does no harm.
+    :raises Retry: some were not acknowledged. Sending the same commands again is safe.
     """
 
-    def __call__(self, commands: Sequence[PulledCommand]) -> None: ...
+    def __call__(self, commands: Sequence[InboundCommand]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where the commands of one pull come from.
+    """Source of the commands of one pull.
 
-    :param event_id: the provider's id of the event that told of the change.
-    :param number: how manieth pull of this interaction it is: two pulls never share a command id.
+    :param event_id: the provider's id of the event that reported the change.
+    :param number: ordinal of this pull; keeps command ids unique across pulls.
     """
 
     integration_id: str
@@ -88,11 +88,11 @@ class Origin:
     event_id: str
     number: int
 
-    def command(self, verb: str, data: dict[str, Any], fields: tuple[str, ...]) -> PulledCommand:
+    def command(self, verb: str, data: dict[str, Any], fields: tuple[str, ...]) -> InboundCommand:
         identity = derive_id(
             "inbound", self.integration_id, self.interaction_id, self.event_id, str(self.number), verb
         )
-        return PulledCommand(
+        return InboundCommand(
             id=identity,
             type=_PREFIX + verb,
             tenant_id=self.tenant_id,
@@ -104,15 +104,15 @@ class Origin:
         )
 
 
-def creating(
+def create_command(
     origin: Origin,
     values: Mapping[str, Any],
     *,
     interaction_type: str,
     changed_at: datetime | None,
     now: datetime,
-) -> PulledCommand:
-    """The command that makes an interaction of an object that nobody knew here."""
+) -> InboundCommand:
+    """Build the command that imports a remote object as a new interaction."""
     data = {to_camel(name): to_json(value) for name, value in values.items() if value is not None}
     data.setdefault("interactionType", interaction_type)
     data["source"] = f"integration:{origin.provider}"
@@ -120,7 +120,7 @@ def creating(
     return origin.command("create", data, tuple(values))
 
 
-def changing(
+def change_commands(
     origin: Origin,
     status: str,
     as_of: Mapping[str, datetime],
@@ -128,35 +128,36 @@ def changing(
     *,
     changed_at: datetime | None,
     now: datetime,
-) -> list[PulledCommand]:
-    """The commands that bring an interaction to the pulled values: its fields first, then its status.
+) -> list[InboundCommand]:
+    """Build the commands that set an interaction to the pulled values: fields first, then status.
 
-    The change is causally later than what both sides agreed on before, whatever the provider's clock
-    says; so its source timestamp is never older than what it replaces, and never in the future.
+    Whatever the provider's clock says, the change is causally later than the last agreed values. Its source
+    timestamp is therefore never older than the timestamp it replaces, and never in the future.
 
-    :param status: the interaction's present status; ``as_of``: source timestamps of its guarded fields.
+    :param status: the interaction's current status.
+    :param as_of: source timestamps of its last-write-wins fields.
     """
-    return list(_changing(origin, status, as_of, pull, min(changed_at or now, now)))
+    return list(_change_commands(origin, status, as_of, pull, min(changed_at or now, now)))
 
 
-def _changing(
+def _change_commands(
     origin: Origin, status: str, as_of: Mapping[str, datetime], pull: Mapping[str, Agreed], made: datetime
-) -> Iterator[PulledCommand]:
+) -> Iterator[InboundCommand]:
     wanted = pull["status"].local if "status" in pull else status
-    turns = wanted != status
-    with_status = {"status"} | ({"occurred_at"} if turns and wanted != "canceled" else set())
+    status_changes = wanted != status
+    with_status = {"status"} | ({"occurred_at"} if status_changes and wanted != "canceled" else set())
     plain = tuple(name for name in pull if name not in with_status)
     if plain:
         stamp = max([made, *(as_of[name] for name in plain if name in LAST_WRITE_WINS)])
         data = {to_camel(name): to_json(pull[name].local) for name in plain}
         yield origin.command("update", {**data, "sourceTimestamp": format_instant(stamp)}, plain)
-    if not turns:
+    if not status_changes:
         return
     stamp = max(made, as_of["status"], as_of["occurred_at"])
-    settled = tuple(name for name in pull if name in with_status)
+    fields = tuple(name for name in pull if name in with_status)
     if status != "planned" and wanted != "planned":
         yield origin.command("reopen", {"sourceTimestamp": format_instant(stamp)}, ())
     data = {"sourceTimestamp": format_instant(stamp)}
     if wanted == "done" and "occurred_at" in pull and pull["occurred_at"].local is not None:
         data["occurredAt"] = to_json(pull["occurred_at"].local)
-    yield origin.command(_TURNS[wanted], data, settled)
+    yield origin.command(_VERBS[wanted], data, fields)

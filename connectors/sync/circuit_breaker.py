@@ -1,4 +1,4 @@
-"""A circuit breaker: after several failures in a row, leave a provider alone for a while."""
+"""Circuit breaker: pause requests to a provider after several consecutive failures."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _FIRST: Final = timedelta(seconds=5)
 _LONGEST: Final = timedelta(minutes=5)
 
 
-class Breaker:
-    """Closed, open until a moment, or half-open: then one try decides.
+class CircuitBreaker:
+    """Closed, open until a deadline, or half-open with a single probe. Thread-safe.
 
-    Several threads share one. Tries that were under way when it opened say nothing new when they fail: only
-    the one that tests the water makes the pause longer, or a short outage would be felt for minutes.
+    Only a failed probe lengthens the pause. Attempts that were in flight when the breaker opened do not:
+    otherwise a short outage would block the provider for minutes.
 
-    :param now: the present moment.
+    :param now: current time.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -27,47 +27,47 @@ class Breaker:
         self._failures = 0
         self._pause = _FIRST
         self._open_until: datetime | None = None
-        self._testing = False
+        self._probing = False
 
-    def room(self, wanted: int) -> int:
-        """How many tries may be begun now: all, one to test the water, or none."""
+    def admit(self, wanted: int) -> int:
+        """Number of attempts that may start now: all of them, one probe, or none."""
         with self._lock:
             if self._open_until is None:
                 return wanted
             if self._now() < self._open_until:
                 return 0
-            # The next one is let through only after this one's fate, or another pause, is known.
+            # The next probe is admitted once this one has ended, or after another pause.
             self._open_until = self._now() + self._pause
-            self._testing = True
+            self._probing = True
             return min(wanted, 1)
 
-    def unused(self) -> None:
-        """There was nothing to try: whoever comes next may test the water."""
+    def release(self) -> None:
+        """Return an admitted probe that found no work, so that the next caller may probe."""
         with self._lock:
-            if self._testing:
-                self._testing = False
+            if self._probing:
+                self._probing = False
                 self._open_until = self._now()
 
     @property
     def open(self) -> bool:
-        """Whether the provider is being left alone."""
+        """True while the provider is paused or being probed."""
         with self._lock:
             return self._open_until is not None
 
-    def succeeded(self) -> None:
-        """The provider answered."""
+    def record_success(self) -> None:
+        """Close the breaker: the provider answered."""
         with self._lock:
             self._failures = 0
             self._pause = _FIRST
             self._open_until = None
-            self._testing = False
+            self._probing = False
 
-    def failed(self) -> None:
-        """The provider could not be reached or took nothing."""
+    def record_failure(self) -> None:
+        """Count an attempt that could not reach the provider or was refused temporarily."""
         with self._lock:
             self._failures += 1
-            if self._testing:
-                self._testing = False
+            if self._probing:
+                self._probing = False
                 self._pause = min(self._pause * 2, _LONGEST)
                 self._open_until = self._now() + self._pause
             elif self._open_until is None and self._failures >= _FAILURES:

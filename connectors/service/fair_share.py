@@ -1,7 +1,7 @@
-"""Shares threads among integrations, so that a slow or hostile provider slows only itself.
+"""Fair share of threads among integrations: a slow or hostile provider slows down only itself.
 
-An integration gets one thread until it has shown that it answers soon, and one while it is slow; those
-that are slow get a bounded part of all threads together.
+An integration gets one thread until its provider has proved fast, and one while it is slow. All slow
+integrations together get a bounded part of the threads.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-#: A turn of at least so many seconds makes its integration slow.
+#: A turn that takes at least this long marks its integration as slow.
 SLOW_SECONDS: Final = 3.0
-#: For so long after a slow turn.
+#: Time for which an integration stays slow after a slow turn.
 _REMEMBERED_SECONDS: Final = 60.0
 #: Standby threads per regular one.
 STANDBY: Final = 3
@@ -26,12 +26,12 @@ class _Running:
     since: float
 
 
-class Turns:
-    """Admits threads to integrations; one instance per kind of work.
+class FairShare:
+    """Concurrency limiter that admits threads to integrations; one instance per kind of work.
 
-    :param regular: threads that always run; ``STANDBY`` times as many join while all of these are busy.
-    :param most: threads that one integration may have at once.
-    :param clock: seconds, monotonic.
+    :param regular: threads that always run; ``STANDBY`` times as many help while all of these are busy.
+    :param most: maximum number of threads per integration.
+    :param clock: monotonic seconds.
     """
 
     def __init__(self, regular: int, most: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -45,8 +45,8 @@ class Turns:
         self._proven: set[str] = set()
         self._slow_until: dict[str, float] = {}
 
-    def enter(self, integration: str) -> bool:
-        """Admit the calling thread; it calls :meth:`leave` afterwards. ``False``: not now."""
+    def acquire(self, integration: str) -> bool:
+        """Admit the calling thread, which must call :meth:`release` afterwards; ``False`` if not now."""
         with self._lock:
             now = self._clock()
             slow = self._slow(now)
@@ -62,18 +62,18 @@ class Turns:
             self._running[threading.get_ident()] = _Running(integration, now)
             return True
 
-    def leave(self, *, worked: bool) -> None:
+    def release(self, *, worked: bool) -> None:
         """End the calling thread's turn.
 
-        :param worked: the provider was asked for something, so the time says how it answers.
+        :param worked: the provider was called, so the duration tells how fast it is.
         """
         with self._lock:
             turn = self._running.pop(threading.get_ident())
             if not self._was_slow(turn) and worked:
                 self._proven.add(turn.integration)
 
-    def beat(self) -> None:
-        """Note that the calling thread goes on to the next piece of its turn."""
+    def heartbeat(self) -> None:
+        """Restart the clock of the calling thread's turn: it begins its next step."""
         with self._lock:
             turn = self._running.get(threading.get_ident())
             if turn is not None:
@@ -81,19 +81,19 @@ class Turns:
                 turn.since = self._clock()
 
     @property
-    def pressed(self) -> bool:
-        """Return whether all regular threads are taken, so that standby threads should help."""
+    def saturated(self) -> bool:
+        """True if all regular threads are busy, so that standby threads should help."""
         with self._lock:
             return len(self._running) >= self.regular
 
-    def longest(self) -> tuple[str, float] | None:
-        """The integration of the turn that has lasted longest, and its seconds."""
+    def longest_running(self) -> tuple[str, float] | None:
+        """Integration and duration in seconds of the longest-running turn."""
         with self._lock:
             found = min(self._running.values(), key=lambda one: one.since, default=None)
             return None if found is None else (found.integration, self._clock() - found.since)
 
-    def forgive(self) -> None:
-        """Restart the clocks of all turns: they waited for something other than a provider."""
+    def reset_clocks(self) -> None:
+        """Restart the clocks of all turns, because they waited for something other than a provider."""
         with self._lock:
             for turn in self._running.values():
                 turn.since = self._clock()
