@@ -376,7 +376,7 @@ def retry(
 def _hurry(connection: Connection, integration: str | None) -> int:
     """Make items due now that failed or wait for a later time; their number."""
     from connectors.store.integrations import list_integrations
-    from connectors.store.ledger import retry_units
+    from connectors.store.ledger_marks import retry_units
 
     chosen = [each.id for each in list_integrations(connection) if integration in (None, each.id)]
     return sum(retry_units(connection, identity, None, datetime.now(UTC)) for identity in chosen)

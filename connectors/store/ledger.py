@@ -7,16 +7,11 @@ of work, and a mark that comes twice does no harm.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from psycopg.errors import ForeignKeyViolation
-from psycopg.types.json import Jsonb
-
 from runtime.postgres import Connection
-from schemas.errors import Retry
 
 _COLUMNS: Final = (
     "integration_id, interaction_id::text, tenant_id::text, organization_id::text, entity_id::text,"
@@ -49,64 +44,6 @@ class SyncItem:
     next_attempt_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalMark:
-    """An interaction that has changed here."""
-
-    integration_id: str
-    interaction_id: str
-    tenant_id: str
-    organization_id: str
-    entity_id: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteMark:
-    """An object that may have changed at the provider."""
-
-    integration_id: str
-    interaction_id: str
-    tenant_id: str
-    organization_id: str
-    event_id: str | None
-    changed_at: datetime | None
-
-
-# A row in its pause after a failure stays in it, unless it was given up: a new version is a new try.
-_DUE: Final = """
-  parked = FALSE,
-  attempts = CASE WHEN sync_ledger.parked THEN 0 ELSE sync_ledger.attempts END,
-  next_attempt_at = CASE WHEN sync_ledger.attempts > 0 AND NOT sync_ledger.parked
-    AND sync_ledger.next_attempt_at IS NOT NULL THEN sync_ledger.next_attempt_at
-    ELSE excluded.next_attempt_at END,
-  updated_at = now()
-"""
-
-_MARK_LOCAL: Final = f"""
-INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, entity_id,
-  wanted_version, next_attempt_at)
-SELECT * FROM unnest(%b::text[], %b::text[]::uuid[], %b::text[]::uuid[], %b::text[]::uuid[],
-  %b::text[]::uuid[], %b::bigint[], array_fill(%s::timestamptz, ARRAY[%s::int]))
-ON CONFLICT (integration_id, interaction_id) DO UPDATE SET
-  wanted_version = excluded.wanted_version, entity_id = excluded.entity_id, {_DUE}
-WHERE excluded.wanted_version > sync_ledger.wanted_version
-"""  # noqa: S608 - constant text
-
-_MARK_REMOTE: Final = f"""
-INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, remote_mark,
-  remote_event_id, remote_changed_at, next_attempt_at)
-VALUES (%s, %s, %s, %s, 1, %s, %s, %s)
-ON CONFLICT (integration_id, interaction_id) DO UPDATE SET
-  remote_mark = sync_ledger.remote_mark + 1,
-  remote_event_id = coalesce(excluded.remote_event_id, sync_ledger.remote_event_id),
-  remote_changed_at = CASE WHEN sync_ledger.remote_mark > sync_ledger.remote_done
-    THEN greatest(excluded.remote_changed_at, sync_ledger.remote_changed_at)
-    ELSE excluded.remote_changed_at END,
-  {_DUE}
-RETURNING remote_mark
-"""  # noqa: S608 - constant text
-
 _CLAIM: Final = f"""
 WITH due AS (
   SELECT integration_id, interaction_id FROM sync_ledger
@@ -119,57 +56,6 @@ UPDATE sync_ledger SET lease_owner = %(owner)s, lease_until = %(until)s FROM due
 WHERE sync_ledger.integration_id = due.integration_id AND sync_ledger.interaction_id = due.interaction_id
 RETURNING {", ".join("sync_ledger." + name.strip() for name in _COLUMNS.split(","))}
 """  # noqa: S608 - constant text
-
-
-def mark_local(connection: Connection, marks: Sequence[LocalMark], now: datetime) -> int:
-    """Note that interactions have changed; the newest version of each counts. The number of rows now due.
-
-    :raises Retry: an integration was removed meanwhile; nothing was noted.
-    """
-    newest: dict[tuple[str, str], LocalMark] = {}
-    for mark in marks:
-        known = newest.get((mark.integration_id, mark.interaction_id))
-        if known is None or mark.version > known.version:
-            newest[mark.integration_id, mark.interaction_id] = mark
-    if not newest:
-        return 0
-    # In one order everywhere, so that two markers never wait for each other.
-    rows = [newest[key] for key in sorted(newest)]
-    try:
-        done = connection.execute(
-            _MARK_LOCAL,
-            (
-                [mark.integration_id for mark in rows],
-                [mark.interaction_id for mark in rows],
-                [mark.tenant_id for mark in rows],
-                [mark.organization_id for mark in rows],
-                [mark.entity_id for mark in rows],
-                [mark.version for mark in rows],
-                now,
-                len(rows),
-            ),
-        )
-    except ForeignKeyViolation as error:
-        raise Retry("an integration was removed meanwhile") from error
-    return done.rowcount
-
-
-def mark_remote(connection: Connection, mark: RemoteMark, now: datetime) -> int:
-    """Note that an object may have changed at the provider; the number of the mark."""
-    row = connection.execute(
-        _MARK_REMOTE,
-        (
-            mark.integration_id,
-            mark.interaction_id,
-            mark.tenant_id,
-            mark.organization_id,
-            mark.event_id,
-            mark.changed_at,
-            now,
-        ),
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def claim(
@@ -198,6 +84,19 @@ def claim(
         },
     )
     return [_item(row) for row in rows]
+
+
+def renew(connection: Connection, item: SyncItem, owner: str, *, now: datetime, lease: timedelta) -> bool:
+    """Begin the lease of a claimed row anew; ``False`` when somebody else has the row, or it was given back.
+
+    The row is locked until the end of the transaction.
+    """
+    done = connection.execute(
+        "UPDATE sync_ledger SET lease_until = %s"
+        " WHERE integration_id = %s AND interaction_id = %s AND lease_owner = %s",
+        (now + lease, item.integration_id, item.interaction_id, owner),
+    )
+    return done.rowcount == 1
 
 
 def finish(
@@ -271,14 +170,6 @@ def give_back(
     return done.rowcount == 1
 
 
-def set_intent(connection: Connection, item: SyncItem, marker: str | None) -> None:
-    """Write down that an object is about to be made, or that its fate is known."""
-    connection.execute(
-        "UPDATE sync_ledger SET intent_marker = %s WHERE integration_id = %s AND interaction_id = %s",
-        (marker, item.integration_id, item.interaction_id),
-    )
-
-
 def is_parked(connection: Connection, integration_id: str, interaction_id: str) -> bool:
     """Report whether a row was given up: then any sign of its object is worth another try."""
     row = connection.execute(
@@ -288,78 +179,12 @@ def is_parked(connection: Connection, integration_id: str, interaction_id: str) 
     return row is not None and bool(row[0])
 
 
-def want_mirror(connection: Connection, mark: RemoteMark, marker: str, now: datetime) -> None:
-    """Ask for the mirror of an interaction whose object was deleted: found by its marker, or made again."""
-    mark_remote(connection, mark, now)
-    connection.execute(
-        "UPDATE sync_ledger SET intent_marker = %s, attempts = 0, next_attempt_at = %s"
-        " WHERE integration_id = %s AND interaction_id = %s",
-        (marker, now, mark.integration_id, mark.interaction_id),
-    )
-
-
-def set_pending(
-    connection: Connection, item: SyncItem, pending: dict[str, Any] | None, entity_id: str
-) -> None:
-    """Write down commands before they are sent (one more pull), or that their fate is known (``None``)."""
-    connection.execute(
-        "UPDATE sync_ledger SET pending = %s, pulls = pulls + %s, entity_id = %s"
-        " WHERE integration_id = %s AND interaction_id = %s",
-        (
-            Jsonb(pending) if pending is not None else None,
-            int(pending is not None),
-            entity_id,
-            item.integration_id,
-            item.interaction_id,
-        ),
-    )
-
-
-def mark_intents(connection: Connection, integration_id: str, marker: str | None, now: datetime) -> int:
-    """Make rows look at the provider that have an open intent (``marker``: with this one)."""
-    done = connection.execute(
-        "UPDATE sync_ledger SET remote_mark = remote_mark + 1,"
-        " next_attempt_at = coalesce(next_attempt_at, %(now)s)"
-        " WHERE integration_id = %(integration)s AND intent_marker IS NOT NULL"
-        " AND (%(marker)s::text IS NULL OR intent_marker = %(marker)s)",
-        {"integration": integration_id, "marker": marker, "now": now},
-    )
-    return done.rowcount
-
-
-def renew(connection: Connection, item: SyncItem, owner: str, *, now: datetime, lease: timedelta) -> bool:
-    """Begin the lease of a claimed row anew; ``False`` when somebody else has the row, or it was given back.
-
-    The row is locked until the end of the transaction.
-    """
-    done = connection.execute(
-        "UPDATE sync_ledger SET lease_until = %s"
-        " WHERE integration_id = %s AND interaction_id = %s AND lease_owner = %s",
-        (now + lease, item.integration_id, item.interaction_id, owner),
-    )
-    return done.rowcount == 1
-
-
 def drop_other(connection: Connection, integration_id: str, interaction_id: str) -> None:
     """Remove the row of an import that turned out to be an object of ours."""
     connection.execute(
         "DELETE FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",
         (integration_id, interaction_id),
     )
-
-
-def retry_units(
-    connection: Connection, integration_id: str, interaction_ids: Sequence[str] | None, now: datetime
-) -> int:
-    """Make rows due at once, with a look at the provider; without ids all that failed or are due later."""
-    done = connection.execute(
-        "UPDATE sync_ledger SET attempts = 0, parked = FALSE, remote_mark = remote_mark + 1,"
-        " next_attempt_at = %(now)s, updated_at = now() WHERE integration_id = %(integration)s AND"
-        " CASE WHEN %(ids)s::uuid[] IS NULL THEN parked OR attempts > 0 OR next_attempt_at > %(now)s"
-        " ELSE interaction_id = ANY(%(ids)s::uuid[]) END",
-        {"integration": integration_id, "ids": interaction_ids, "now": now},
-    )
-    return done.rowcount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from connectors.store.interactions import read_subject
-from connectors.store.ledger import RemoteMark, mark_intents, mark_remote
+from connectors.store.ledger_intents import mark_intents
+from connectors.store.ledger_marks import RemoteMark, mark_remote
 from connectors.store.mappings import Mapping, mapping_of, upsert_mapping
 from connectors.store.removal import removed_ids, was_removed
 from connectors.sync.mirror_events import announce_mapping

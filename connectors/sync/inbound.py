@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from connectors.sdk.remote import Gone, RemoteObject
 from connectors.store.interactions import CommandFate, Subject, command_fates, read_subject
-from connectors.store.ledger import drop_other, set_pending
+from connectors.store.ledger import drop_other
+from connectors.store.ledger_intents import set_pending
 from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import await_import, delete_mapping, mapping_of
 from connectors.store.warnings import about, raise_warning

@@ -10,7 +10,7 @@ from connectors.sdk.remote import RemoteChange
 from connectors.store.checkpoints import write_checkpoint
 from connectors.store.integrations import set_state
 from connectors.store.interactions import subjects
-from connectors.store.ledger import LocalMark, mark_local
+from connectors.store.ledger_marks import LocalMark, mark_local
 from connectors.store.mappings import mapping_of, mapping_to
 from connectors.store.warnings import settle_kind
 from connectors.sync.adoption import owner_of

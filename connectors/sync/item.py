@@ -12,8 +12,10 @@ from typing import Final
 
 from connectors.sdk.remote import Gone, RemoteObject
 from connectors.store.interactions import Subject, read_subject
-from connectors.store.ledger import RemoteMark as Mark
-from connectors.store.ledger import SyncItem, finish, give_back, mark_remote, set_intent
+from connectors.store.ledger import SyncItem, finish, give_back
+from connectors.store.ledger_intents import set_intent
+from connectors.store.ledger_marks import RemoteMark as Mark
+from connectors.store.ledger_marks import mark_remote
 from connectors.store.mappings import Mapping, delete_mapping, mapping_of
 from connectors.store.warnings import settle_kind
 from connectors.sync import inbound as inward

@@ -12,7 +12,7 @@ from typing import Any
 from connectors.sdk.remote import Gone, Intent, RemoteObject
 from connectors.store.echoes import consume_echoes
 from connectors.store.interactions import Subject
-from connectors.store.ledger import set_intent
+from connectors.store.ledger_intents import set_intent
 from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import delete_mapping, mapping_of
 from connectors.sync.context import SyncContext

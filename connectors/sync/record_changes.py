@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from connectors.sdk.remote import RemoteChange
 from connectors.store.echoes import open_echoes
-from connectors.store.ledger import RemoteMark, is_parked, mark_intents, mark_remote
+from connectors.store.ledger import is_parked
+from connectors.store.ledger_intents import mark_intents
+from connectors.store.ledger_marks import RemoteMark, mark_remote
 from connectors.store.mappings import Mapping, await_import, mapping_to
 from connectors.sync.adoption import adopt
 from connectors.sync.session import Session

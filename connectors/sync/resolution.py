@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from connectors.store.ledger import RemoteMark, retry_units, want_mirror
+from connectors.store.ledger_intents import want_mirror
+from connectors.store.ledger_marks import RemoteMark, retry_units
 from connectors.store.warnings import SyncWarning, choose, settle_warnings
 from connectors.sync.session import marker_of
 from runtime.postgres import Connection

@@ -8,7 +8,8 @@ from datetime import datetime
 
 from connectors.store.integrations import Integration
 from connectors.store.interactions import read_subject
-from connectors.store.ledger import RemoteMark, want_mirror
+from connectors.store.ledger_intents import want_mirror
+from connectors.store.ledger_marks import RemoteMark
 from connectors.store.mappings import Mapping, deleted_mirrors
 from connectors.store.warnings import settle_kind
 from connectors.sync.inbound import canceled_by_detaching

@@ -11,7 +11,7 @@ import pytest
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings
 from connectors.sdk.http_errors import Throttled
 from connectors.store.integrations import insert_integration, read_integration, set_health, set_state
-from connectors.store.ledger import LocalMark, mark_local, retry_units
+from connectors.store.ledger_marks import LocalMark, mark_local, retry_units
 from connectors.store.warnings import list_warnings
 from connectors.sync import failure_policy as trouble
 from connectors.sync import worker

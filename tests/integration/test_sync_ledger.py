@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 
 from connectors.store.integrations import insert_integration
-from connectors.store.ledger import LocalMark, SyncItem, claim, finish, mark_local, renew
+from connectors.store.ledger import SyncItem, claim, finish, renew
+from connectors.store.ledger_marks import LocalMark, mark_local
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from tests.harness.integrations import an_integration

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.store.integrations import Integration, insert_integration, set_state
-from connectors.store.ledger import LocalMark, claim, finish, give_back, mark_local
+from connectors.store.ledger import claim, finish, give_back
+from connectors.store.ledger_marks import LocalMark, mark_local
 from connectors.store.stalls import note_poll, sync_stalls
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings

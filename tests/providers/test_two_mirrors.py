@@ -21,7 +21,7 @@ from connectors.sdk.declaration import Declaration
 from connectors.service.open_session import utc_now
 from connectors.store.integrations import insert_integration
 from connectors.store.interactions import Subject, read_subject
-from connectors.store.ledger import mark_local
+from connectors.store.ledger_marks import mark_local
 from connectors.store.mappings import mapping_of
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import list_warnings

@@ -12,7 +12,7 @@ from connectors.sdk.remote import RemoteChange
 from connectors.service.integration_events import event_record
 from connectors.store.integrations import Integration, insert_integration
 from connectors.store.interactions import Subject, read_subject
-from connectors.store.ledger import mark_local
+from connectors.store.ledger_marks import mark_local
 from connectors.store.mappings import mapping_of
 from connectors.store.warnings import list_warnings
 from connectors.sync.breaker import Breaker

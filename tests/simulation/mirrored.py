@@ -12,7 +12,7 @@ from typing import Any
 
 from connectors.store.integrations import insert_integration, read_integration, set_state
 from connectors.store.interactions import read_subject
-from connectors.store.ledger import mark_local
+from connectors.store.ledger_marks import mark_local
 from connectors.store.mappings import Mapping, mapping_of
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import SyncWarning, list_warnings
