@@ -78,7 +78,7 @@ def consume_echoes(connection: Connection, ids: Sequence[int], now: datetime) ->
     return done.rowcount
 
 
-def consume_unit_echoes(
+def consume_item_echoes(
     connection: Connection, integration_id: str, interaction_id: str, now: datetime
 ) -> None:
     """Use up all open notes of an interaction."""

@@ -16,7 +16,7 @@ _COLUMNS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class InteractionState:
     """An interaction with the fields that can be mirrored.
 
     :param values: by the names of ``connectors.sdk.provider.FIELDS``.
@@ -32,16 +32,16 @@ class Subject:
     as_of: dict[str, datetime]
 
 
-def read_subject(
+def read_interaction(
     connection: Connection, tenant_id: str, organization_id: str, interaction_id: str
-) -> Subject | None:
+) -> InteractionState | None:
     """An interaction of this tenant and organization as it is now."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM customer_interactions"  # noqa: S608 - constant text
         " WHERE id = %s AND tenant_id = %s AND organization_id = %s",
         (interaction_id, tenant_id, organization_id),
     ).fetchone()
-    return _subject(row) if row is not None else None
+    return _interaction_state(row) if row is not None else None
 
 
 def interaction_types(connection: Connection, interaction_ids: Sequence[str]) -> dict[str, str]:
@@ -53,9 +53,9 @@ def interaction_types(connection: Connection, interaction_ids: Sequence[str]) ->
     return dict(rows.fetchall())
 
 
-def subjects(
+def interaction_pages(
     connection: Connection, tenant_id: str, organization_id: str, page: int = 1000
-) -> Iterator[list[Subject]]:
+) -> Iterator[list[InteractionState]]:
     """All interactions of a tenant and organization, in pages by id."""
     after = "00000000-0000-0000-0000-000000000000"
     while True:
@@ -66,7 +66,7 @@ def subjects(
         ).fetchall()
         if not rows:
             return
-        yield [_subject(row) for row in rows]
+        yield [_interaction_state(row) for row in rows]
         after = rows[-1][0]
 
 
@@ -93,8 +93,8 @@ def command_fates(
     return {row[0]: CommandFate(row[1], row[2]) for row in rows}
 
 
-def _subject(row: tuple[Any, ...]) -> Subject:
-    return Subject(
+def _interaction_state(row: tuple[Any, ...]) -> InteractionState:
+    return InteractionState(
         id=row[0],
         tenant_id=row[1],
         organization_id=row[2],

@@ -36,7 +36,7 @@ class SyncItem:
     remote_event_id: str | None
     remote_changed_at: datetime | None
     attempts: int
-    parked: bool
+    blocked: bool
     intent_marker: str | None
     pending: dict[str, Any] | None
     pulls: int
@@ -144,7 +144,7 @@ def give_back(
     again_at: datetime | None,
     error: str | None = None,
     failed: bool = False,
-    parked: bool = False,
+    blocked: bool = False,
 ) -> bool:
     """Give a row back undone; ``False`` when the lease was lost.
 
@@ -159,7 +159,7 @@ def give_back(
         " AND lease_owner = %(owner)s",
         {
             "failed": int(failed),
-            "parked": parked,
+            "parked": blocked,
             "error": error,
             "again": again_at,
             "integration": item.integration_id,
@@ -170,7 +170,7 @@ def give_back(
     return done.rowcount == 1
 
 
-def is_parked(connection: Connection, integration_id: str, interaction_id: str) -> bool:
+def is_blocked(connection: Connection, integration_id: str, interaction_id: str) -> bool:
     """Report whether a row was given up: then any sign of its object is worth another try."""
     row = connection.execute(
         "SELECT parked FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",
@@ -179,7 +179,7 @@ def is_parked(connection: Connection, integration_id: str, interaction_id: str) 
     return row is not None and bool(row[0])
 
 
-def drop_other(connection: Connection, integration_id: str, interaction_id: str) -> None:
+def delete_item(connection: Connection, integration_id: str, interaction_id: str) -> None:
     """Remove the row of an import that turned out to be an object of ours."""
     connection.execute(
         "DELETE FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",
@@ -192,13 +192,13 @@ class LedgerCounts:
     """How much is to be done for one integration.
 
     :param due: rows with work; ``failing``: those of them that have failed and will be tried again.
-    :param parked: rows that were given up until they change or are retried.
+    :param blocked: rows that were given up until they change or are retried.
     :param oldest_at: since when the oldest due row waits.
     """
 
     due: int
     failing: int
-    parked: int
+    blocked: int
     synced: int
     oldest_at: datetime | None
 
@@ -213,7 +213,7 @@ def ledger_counts(connection: Connection, integration_id: str) -> LedgerCounts:
         (integration_id,),
     ).fetchone()
     assert row is not None
-    return LedgerCounts(due=row[0], failing=row[1], parked=row[2], synced=row[3], oldest_at=row[4])
+    return LedgerCounts(due=row[0], failing=row[1], blocked=row[2], synced=row[3], oldest_at=row[4])
 
 
 def _item(row: tuple[Any, ...]) -> SyncItem:
@@ -230,7 +230,7 @@ def _item(row: tuple[Any, ...]) -> SyncItem:
         remote_event_id=row[9],
         remote_changed_at=row[10],
         attempts=row[11],
-        parked=row[12],
+        blocked=row[12],
         intent_marker=row[13],
         pending=row[14],
         pulls=row[15],

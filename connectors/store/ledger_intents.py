@@ -37,7 +37,7 @@ def set_pending(
     )
 
 
-def mark_intents(connection: Connection, integration_id: str, marker: str | None, now: datetime) -> int:
+def mark_open_intents(connection: Connection, integration_id: str, marker: str | None, now: datetime) -> int:
     """Make rows look at the provider that have an open intent (``marker``: with this one)."""
     done = connection.execute(
         "UPDATE sync_ledger SET remote_mark = remote_mark + 1,"

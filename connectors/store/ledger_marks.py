@@ -123,7 +123,7 @@ def mark_remote(connection: Connection, mark: RemoteMark, now: datetime) -> int:
     return int(row[0])
 
 
-def retry_units(
+def retry_items(
     connection: Connection, integration_id: str, interaction_ids: Sequence[str] | None, now: datetime
 ) -> int:
     """Make rows due at once, with a look at the provider; without ids all that failed or are due later."""

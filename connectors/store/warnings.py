@@ -73,7 +73,9 @@ class SyncWarning:
     resolved_by: str | None = None
 
 
-def about(item: SyncItem, kind: str, detail: str, *, entity_id: str | None, **more: Any) -> SyncWarning:
+def item_warning(
+    item: SyncItem, kind: str, detail: str, *, entity_id: str | None, **more: Any
+) -> SyncWarning:
     """A warning about one item of the ledger; ``more``: further fields of :class:`SyncWarning`."""
     return SyncWarning(
         integration_id=item.integration_id,
@@ -162,7 +164,7 @@ def lock_warnings(
     return [_warning(row) for row in rows]
 
 
-def settle_warnings(connection: Connection, ids: Sequence[str], resolution: str = "settled") -> int:
+def close_warnings(connection: Connection, ids: Sequence[str], resolution: str = "settled") -> int:
     """Close warnings whose cause has gone; the resolution that a person chose stays."""
     if not ids:
         return 0
@@ -174,7 +176,7 @@ def settle_warnings(connection: Connection, ids: Sequence[str], resolution: str 
     return done.rowcount
 
 
-def settle_kind(
+def close_warnings_of_kind(
     connection: Connection, integration_id: str, kinds: Sequence[str], interaction_id: str | None = None
 ) -> int:
     """Close the open warnings of some kinds, of one interaction or about the integration as a whole."""
@@ -187,7 +189,7 @@ def settle_kind(
     return done.rowcount
 
 
-def choose(
+def choose_resolution(
     connection: Connection,
     ids: Sequence[str],
     resolution: str,

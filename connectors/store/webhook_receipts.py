@@ -7,7 +7,7 @@ from datetime import datetime
 from runtime.postgres import Connection
 
 
-def receive(
+def record_delivery(
     connection: Connection,
     integration_id: str,
     event_id: str,
@@ -26,7 +26,7 @@ def receive(
     return row is None or row[0] is None
 
 
-def processed(
+def mark_processed(
     connection: Connection, integration_id: str, event_id: str, outcome: str, now: datetime
 ) -> None:
     """Note that nothing of a delivery can be lost any more."""

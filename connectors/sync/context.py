@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from connectors.sdk.remote import RemoteObject
-from connectors.store.echoes import consume_echoes, consume_unit_echoes, note_echo, open_echoes
-from connectors.store.ledger import SyncItem, drop_other, give_back, renew
+from connectors.store.echoes import consume_echoes, consume_item_echoes, note_echo, open_echoes
+from connectors.store.ledger import SyncItem, delete_item, give_back, renew
 from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import mapping_of, upsert_mapping
-from connectors.store.warnings import about, raise_warning
+from connectors.store.warnings import item_warning, raise_warning
 from connectors.sync.external_url import safe_url
 from connectors.sync.mirror_events import announce_mapping
 from connectors.sync.session import Session
@@ -70,8 +70,8 @@ class SyncContext:
             " once it can be"
         )
         with self.holding():
-            _, new = raise_warning(connection, about(item, "failed", detail, entity_id=item.entity_id))
-            give_back(connection, item, self.owner, again_at=None, error="skipped", parked=True)
+            _, new = raise_warning(connection, item_warning(item, "failed", detail, entity_id=item.entity_id))
+            give_back(connection, item, self.owner, again_at=None, error="skipped", blocked=True)
         if new:
             data = {"kind": "failed", "interactionId": item.interaction_id}
             self.session.announce("warning", self.session.integration, item.entity_id, data)
@@ -136,7 +136,7 @@ class SyncContext:
 
     def forget_notes(self) -> None:
         """Use up all notes of the unit: what it holds is agreed now."""
-        consume_unit_echoes(
+        consume_item_echoes(
             self.connection, self.item.integration_id, self.item.interaction_id, self.session.now()
         )
 
@@ -159,7 +159,7 @@ class SyncContext:
         taken = upsert_mapping(self.connection, row)
         if taken is not None:
             # It was about to be imported as somebody else's: what was noticed about it is ours now.
-            drop_other(self.connection, self.item.integration_id, taken)
+            delete_item(self.connection, self.item.integration_id, taken)
             self.mark_unseen()
 
     def mark_unseen(self) -> None:

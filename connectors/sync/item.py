@@ -11,13 +11,13 @@ from datetime import timedelta
 from typing import Final
 
 from connectors.sdk.remote import Gone, RemoteObject
-from connectors.store.interactions import Subject, read_subject
+from connectors.store.interactions import InteractionState, read_interaction
 from connectors.store.ledger import SyncItem, finish, give_back
 from connectors.store.ledger_intents import set_intent
 from connectors.store.ledger_marks import RemoteMark as Mark
 from connectors.store.ledger_marks import mark_remote
 from connectors.store.mappings import Mapping, delete_mapping, mapping_of
-from connectors.store.warnings import settle_kind
+from connectors.store.warnings import close_warnings_of_kind
 from connectors.sync import inbound as inward
 from connectors.sync import outbound as outward
 from connectors.sync.conflicts import Disputes
@@ -70,7 +70,7 @@ def run_item(session: Session, connection: Connection, owner: str, item: SyncIte
 def _run(context: SyncContext) -> None:
     session, item = context.session, context.item
     mapping = mapping_of(context.connection, item.integration_id, item.interaction_id)
-    subject = read_subject(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
+    subject = read_interaction(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
     if mapping is None and item.intent_marker is not None:
         mapping = outward.find_made(context)
     if mapping is None:
@@ -86,7 +86,9 @@ def _run(context: SyncContext) -> None:
         if not mapping.archived and not mapping.gone:
             outward.archive(context, mapping)
         # Of two sides one is left: there is nothing to dispute.
-        settle_kind(context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id)
+        close_warnings_of_kind(
+            context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id
+        )
         _done(context, subject)
     elif mapping.archived:
         _restore(context, mapping, subject)
@@ -94,7 +96,7 @@ def _run(context: SyncContext) -> None:
         _bring_together(context, mapping, subject)
 
 
-def _look_for_deleted(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
+def _look_for_deleted(context: SyncContext, mapping: Mapping, subject: InteractionState) -> None:
     """Link a deleted object again if it has come back, or make a new one if a person wants it."""
     item = context.item
     wanted_back = item.intent_marker is not None
@@ -107,7 +109,7 @@ def _look_for_deleted(context: SyncContext, mapping: Mapping, subject: Subject) 
         with context.holding():
             context.store_mapping(back, None, found)
             set_intent(context.connection, item, None)
-        settle_kind(context.connection, item.integration_id, ["detached"], item.interaction_id)
+        close_warnings_of_kind(context.connection, item.integration_id, ["detached"], item.interaction_id)
         context.tell_mapping_changed()
         context.look_again = True
         _bring_together(context, back, subject)
@@ -122,18 +124,20 @@ def _look_for_deleted(context: SyncContext, mapping: Mapping, subject: Subject) 
         else:
             set_intent(context.connection, item, None)
     # Of two sides one is left: there is nothing to dispute.
-    settle_kind(context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id)
+    close_warnings_of_kind(
+        context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id
+    )
     _done(context, subject)
 
 
-def _wanted(session: Session, subject: Subject) -> bool:
+def _wanted(session: Session, subject: InteractionState) -> bool:
     types = session.policy.only_types
     if types and subject.values["interaction_type"] not in types:
         return False
     return subject.values["status"] == "planned" or session.declaration.mirrors_closed
 
 
-def _bring_together(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
+def _bring_together(context: SyncContext, mapping: Mapping, subject: InteractionState) -> None:
     session, item = context.session, context.item
     base = base_from_json(mapping.base or {})
     disputes = Disputes(context)
@@ -174,15 +178,17 @@ def _bring_together(context: SyncContext, mapping: Mapping, subject: Subject) ->
     _done(context, subject)
 
 
-def _restore(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
+def _restore(context: SyncContext, mapping: Mapping, subject: InteractionState) -> None:
     if not outward.restore(context, mapping, subject):
         outward.create(context, subject)
     _done(context, subject)
 
 
-def _detach(context: SyncContext, mapping: Mapping, subject: Subject, gone: Gone) -> None:
+def _detach(context: SyncContext, mapping: Mapping, subject: InteractionState, gone: Gone) -> None:
     inward.detach(context, mapping, subject, gone)
-    settle_kind(context.connection, context.item.integration_id, ["conflict", "refused"], subject.id)
+    close_warnings_of_kind(
+        context.connection, context.item.integration_id, ["conflict", "refused"], subject.id
+    )
     _done(context, subject)
 
 
@@ -190,7 +196,7 @@ def _merged(
     session: Session,
     context: SyncContext,
     base: Base,
-    subject: Subject,
+    subject: InteractionState,
     remote: RemoteObject,
     disputes: Disputes,
 ) -> Merge:
@@ -218,11 +224,11 @@ def _look(context: SyncContext, mapping: Mapping, base: Base, *, must: bool) -> 
     )
 
 
-def _done(context: SyncContext, subject: Subject | None) -> None:
+def _done(context: SyncContext, subject: InteractionState | None) -> None:
     session, item, connection = context.session, context.item, context.connection
     with connection.transaction():
-        if item.attempts or item.parked or item.last_error:
-            settle_kind(connection, item.integration_id, ["failed"], item.interaction_id)
+        if item.attempts or item.blocked or item.last_error:
+            close_warnings_of_kind(connection, item.integration_id, ["failed"], item.interaction_id)
         if context.unseen:
             mark_remote(
                 connection,

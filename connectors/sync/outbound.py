@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.sdk.remote import Gone, Intent, RemoteObject
 from connectors.store.echoes import consume_echoes
-from connectors.store.interactions import Subject
+from connectors.store.interactions import InteractionState
 from connectors.store.ledger_intents import set_intent
 from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import delete_mapping, mapping_of
@@ -23,7 +23,7 @@ from schemas.errors import Conflict, NeedsAuth, Reject, Skip, Stop
 _SURELY_NOT_DONE = (Reject, NeedsAuth, Conflict, Stop)
 
 
-def create(context: SyncContext, subject: Subject) -> None:
+def create(context: SyncContext, subject: InteractionState) -> None:
     """Make the mirror of an interaction that has none; the intent is on disk before the call."""
     session, item, connection = context.session, context.item, context.connection
     marker = session.marker(item.interaction_id)
@@ -111,7 +111,7 @@ def archive(context: SyncContext, mapping: MappingRow) -> None:
     context.tell_mapping_changed()
 
 
-def restore(context: SyncContext, mapping: MappingRow, subject: Subject) -> bool:
+def restore(context: SyncContext, mapping: MappingRow, subject: InteractionState) -> bool:
     """The deletion was undone: the same object again; ``False`` when it is gone for good."""
     session = context.session
     values = _outgoing(context, subject)
@@ -132,7 +132,7 @@ def restore(context: SyncContext, mapping: MappingRow, subject: Subject) -> bool
     return True
 
 
-def _outgoing(context: SyncContext, subject: Subject) -> dict[str, Any]:
+def _outgoing(context: SyncContext, subject: InteractionState) -> dict[str, Any]:
     return {
         mirrored.name: subject.values[mirrored.name]
         for mirrored in context.session.declaration.fields
@@ -149,7 +149,7 @@ def _expected(context: SyncContext, values: Mapping[str, Any]) -> dict[str, Agre
     }
 
 
-def _agreed(context: SyncContext, subject: Subject, remote: RemoteObject) -> Base:
+def _agreed(context: SyncContext, subject: InteractionState, remote: RemoteObject) -> Base:
     return {
         mirrored.name: Agreed(subject.values[mirrored.name], remote.values.get(mirrored.name))
         for mirrored in context.session.declaration.fields

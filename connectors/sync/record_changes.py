@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from connectors.sdk.remote import RemoteChange
 from connectors.store.echoes import open_echoes
-from connectors.store.ledger import is_parked
-from connectors.store.ledger_intents import mark_intents
+from connectors.store.ledger import is_blocked
+from connectors.store.ledger_intents import mark_open_intents
 from connectors.store.ledger_marks import RemoteMark, mark_remote
 from connectors.store.mappings import Mapping, await_import, mapping_to
 from connectors.sync.adoption import adopt
@@ -62,7 +62,7 @@ def _take(session: Session, connection: Connection, change: RemoteChange, taken:
             return "ours"
         if marker is None:
             # It may be an object that a worker of ours makes at this moment.
-            mark_intents(connection, integration.id, None, now)
+            mark_open_intents(connection, integration.id, None, now)
         if change.kind == "gone" or not session.policy.create_if_unmapped:
             return "unmapped"
         mapping = await_import(
@@ -101,7 +101,7 @@ def _known(session: Session, connection: Connection, mapping: Mapping, change: R
     """Why a change needs no look: it shows what is agreed already, or a write of ours."""
     if change.state is None or change.state.archived or mapping.archived or mapping.gone:
         return None
-    if is_parked(connection, mapping.integration_id, mapping.local_id):
+    if is_blocked(connection, mapping.integration_id, mapping.local_id):
         return None  # what could not be read before can be now: what waits for it goes on
     values = change.state.values
     base = base_from_json(mapping.base or {})

@@ -20,7 +20,7 @@ import pytest
 from connectors.sdk.declaration import Declaration
 from connectors.service.open_session import utc_now
 from connectors.store.integrations import insert_integration
-from connectors.store.interactions import Subject, read_subject
+from connectors.store.interactions import InteractionState, read_interaction
 from connectors.store.ledger_marks import mark_local
 from connectors.store.mappings import mapping_of
 from connectors.store.removal import remove_integration
@@ -167,8 +167,8 @@ class Office:
         ).fetchone()
         return int(row[0]) if row else 0
 
-    def here(self) -> Subject | None:
-        return read_subject(self.connection, self.desk.tenant, self.desk.organization, self.interaction)
+    def here(self) -> InteractionState | None:
+        return read_interaction(self.connection, self.desk.tenant, self.desk.organization, self.interaction)
 
     def todo(self) -> str:
         """The external id of the mirror at CalDAV."""

@@ -60,17 +60,17 @@ def item(**changes: Any) -> Any:
 def test_a_mirror_that_is_given_up(monkeypatch: pytest.MonkeyPatch, error: Exception, given_up: bool) -> None:
     monkeypatch.setattr(trouble, "give_back", lambda *_, **__: None)
     monkeypatch.setattr(trouble, "raise_warning", lambda *_: ("w", False))
-    monkeypatch.setattr(trouble, "about", lambda *_, **__: None)
+    monkeypatch.setattr(trouble, "item_warning", lambda *_, **__: None)
     told, connection = Told(), Connection()
     Trouble(told.session, Breaker(utc_now), random.Random(1)).take(connection, "me", item(), error)  # type: ignore[arg-type]
     assert told.tags("mapping_changed") == ([OF_ADA] if given_up else [])
 
 
 def test_a_mirror_that_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, found in (("mark_intents", False), ("mapping_of", None), ("upsert_mapping", None)):
+    for name, found in (("mark_open_intents", False), ("mapping_of", None), ("upsert_mapping", None)):
         monkeypatch.setattr(adoption, name, lambda *_, found=found: found)
     monkeypatch.setattr(adoption, "mark_remote", lambda *_: None)
-    monkeypatch.setattr(adoption, "read_subject", lambda *_: SimpleNamespace(entity_id="ada"))
+    monkeypatch.setattr(adoption, "read_interaction", lambda *_: SimpleNamespace(entity_id="ada"))
     told, connection = Told(), Connection()
     assert adoption.adopt(told.session, connection, "card", "marker")  # type: ignore[arg-type]
     assert told.tags("mapping_changed") == [OF_ADA]
