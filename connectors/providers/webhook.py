@@ -22,8 +22,8 @@ import orjson
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.sdk.http_errors import host_of, sent, settled
-from connectors.sdk.provider import FIELDS, Context, Provider
+from connectors.sdk.http_errors import check_status, host_of, send_request
+from connectors.sdk.provider import FIELDS, Provider, ProviderContext
 from connectors.sdk.remote import Gone, Health, Intent, RemoteObject
 from schemas.errors import NeedsAuth, Retry, Stop
 from schemas.instants import format_instant
@@ -70,7 +70,7 @@ class WebhookSettings(ProviderSettings):
 class Webhook(Provider):
     """One endpoint. There is nothing to read back, so what was sent counts as what it holds."""
 
-    def __init__(self, settings: WebhookSettings, context: Context) -> None:
+    def __init__(self, settings: WebhookSettings, context: ProviderContext) -> None:
         self._settings, self._context = settings, context
         self._failures, self._lock = 0, threading.Lock()
         self._keys = [_key(each) for each in (settings.secret, settings.previous_secret) if each is not None]
@@ -144,11 +144,11 @@ class Webhook(Provider):
                             break
                 return answer
 
-        answer = sent("The webhook", deliver)
+        answer = send_request("The webhook", deliver)
         if answer.status_code == 410:
             raise Stop("the webhook's receiver is gone for good (HTTP 410)")
         try:
-            settled("The webhook", answer)
+            check_status("The webhook", answer)
         except NeedsAuth:
             raise Retry(f"The webhook at {host_of(answer)} answered HTTP {answer.status_code}") from None
         if not answer.is_success:

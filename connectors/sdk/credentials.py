@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass
 from typing import Protocol
 
-from connectors.sdk.http_errors import sent, settled
-from connectors.sdk.provider import Context
+from connectors.sdk.http_errors import check_status, send_request
+from connectors.sdk.provider import ProviderContext
 from schemas.errors import NeedsAuth
 
 
@@ -18,7 +18,7 @@ class Credentials(Protocol):
         """The value of the Authorization header."""
         ...
 
-    def renew(self, used: str) -> bool:
+    def refresh(self, used: str) -> bool:
         """Whether there are other credentials than ``used``, the header that was refused.
 
         :raises Retry: they could not be renewed just now.
@@ -27,7 +27,7 @@ class Credentials(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class FixedHeader:
+class StaticHeader:
     """A token that may expire or be revoked, and cannot be renewed."""
 
     value: str
@@ -35,11 +35,11 @@ class FixedHeader:
     def header(self) -> str:
         return self.value
 
-    def renew(self, used: str) -> bool:
+    def refresh(self, used: str) -> bool:
         return used != self.value
 
 
-class RenewedToken:
+class OAuthToken:
     """OAuth 2.0 (RFC 6749 section 6): short-lived access tokens; a renewal may bring a new refresh token.
 
     :param title: the provider's name for people.
@@ -47,7 +47,13 @@ class RenewedToken:
     """
 
     def __init__(
-        self, title: str, url: str, client: dict[str, str], access: str, refresh: str, context: Context
+        self,
+        title: str,
+        url: str,
+        client: dict[str, str],
+        access: str,
+        refresh: str,
+        context: ProviderContext,
     ) -> None:
         self._title, self._url, self._client, self._context = title, url, client, context
         self._access, self._refresh = access, refresh
@@ -56,14 +62,15 @@ class RenewedToken:
     def header(self) -> str:
         return f"Bearer {self._access}"
 
-    def renew(self, used: str) -> bool:
+    def refresh(self, used: str) -> bool:
         with self._lock:
             if self.header() != used:
                 return True  # another thread was faster; a second renewal would void its tokens
             asked = {"grant_type": "refresh_token", "refresh_token": self._refresh, **self._client}
             try:
-                answer = settled(
-                    self._title, sent(self._title, lambda: self._context.http.post(self._url, json=asked))
+                answer = check_status(
+                    self._title,
+                    send_request(self._title, lambda: self._context.http.post(self._url, json=asked)),
                 )
             except NeedsAuth:
                 return False

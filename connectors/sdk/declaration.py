@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from connectors.sdk.provider import FIELDS, Context, Provider
+from connectors.sdk.provider import FIELDS, Provider, ProviderContext
 
 Feature = Literal["read", "find", "poll", "webhooks"]
 
@@ -107,7 +107,7 @@ class Declaration:
     title: str
     summary: str
     settings: type[ProviderSettings]
-    make: Callable[[Any, Context], Provider]
+    make: Callable[[Any, ProviderContext], Provider]
     fields: tuple[MirroredField, ...]
     features: frozenset[Feature]
     hosts: Callable[[Any], tuple[str, ...]]

@@ -12,8 +12,8 @@ from typing import Final
 
 import httpx2
 
-from connectors.sdk.exchange import AnswerTooLarge, OutOfTime
-from connectors.sdk.targets import origin_text
+from connectors.sdk.bounded_transport import DeadlineExceeded, ResponseTooLarge
+from connectors.sdk.same_origin import origin_text
 from schemas.errors import NeedsAuth, Retry
 
 #: Longest pause that a provider can ask for, seconds; also the cap of ``Retry-After``.
@@ -26,7 +26,7 @@ class Throttled(Retry):
     """The rate limiter has no capacity left for this provider; nothing was sent."""
 
 
-def sent(name: str, send: Callable[[], httpx2.Response]) -> httpx2.Response:
+def send_request(name: str, send: Callable[[], httpx2.Response]) -> httpx2.Response:
     """Carry out a request of the provider ``name``.
 
     :raises Retry: there was no whole answer; whether the request had an effect is unknown.
@@ -37,7 +37,7 @@ def sent(name: str, send: Callable[[], httpx2.Response]) -> httpx2.Response:
         raise Retry(f"{name}{_at(error)} {_failure(error)}") from error
 
 
-def settled(name: str, answer: httpx2.Response, *, after: float | None = None) -> httpx2.Response:
+def check_status(name: str, answer: httpx2.Response, *, after: float | None = None) -> httpx2.Response:
     """The answer, if it is a success or says something about this one request (400, 404, 410, 412, …).
 
     :param after: seconds to wait at a rate limit when the answer does not say.
@@ -116,7 +116,7 @@ def _redirect_origin(answer: httpx2.Response) -> str:
 
 
 def _failure(error: Exception) -> str:
-    if isinstance(error, OutOfTime | AnswerTooLarge):
+    if isinstance(error, DeadlineExceeded | ResponseTooLarge):
         return str(error)
     if isinstance(error, httpx2.ConnectError):
         return _no_connection(error)

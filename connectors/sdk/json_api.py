@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 
 from connectors.sdk.credentials import Credentials
-from connectors.sdk.http_errors import sent
-from connectors.sdk.provider import Context
+from connectors.sdk.http_errors import send_request
+from connectors.sdk.provider import ProviderContext
 
 
 class JsonApi:
@@ -25,13 +25,13 @@ class JsonApi:
         title: str,
         url: str,
         credentials: Credentials,
-        context: Context,
+        context: ProviderContext,
         on_writes: Mapping[str, str] | None = None,
     ) -> None:
         self._title, self._url, self._credentials = title, url.rstrip("/"), credentials
         self._http, self._on_writes = context.http, dict(on_writes or {})
 
-    def ask(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> httpx2.Response:
+    def request(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> httpx2.Response:
         """The answer, whatever it is; after 401 once more with renewed credentials, if there are any.
 
         :param fields: the query of a GET, the JSON body of anything else.
@@ -39,7 +39,7 @@ class JsonApi:
         """
         header = self._credentials.header()
         answer = self._send(method, path, dict(fields or {}), header)
-        if answer.status_code == 401 and self._credentials.renew(header):
+        if answer.status_code == 401 and self._credentials.refresh(header):
             answer = self._send(method, path, dict(fields or {}), self._credentials.header())
         return answer
 
@@ -48,6 +48,6 @@ class JsonApi:
         headers = {"Authorization": header, "Accept": "application/json"}
         url, http = self._url + path, self._http
         if method == "GET":
-            return sent(self._title, lambda: http.get(url, params=fields, headers=headers))
+            return send_request(self._title, lambda: http.get(url, params=fields, headers=headers))
         headers.update(self._on_writes)
-        return sent(self._title, lambda: http.request(method, url, json=fields, headers=headers))
+        return send_request(self._title, lambda: http.request(method, url, json=fields, headers=headers))

@@ -47,7 +47,7 @@ class SaveSecrets(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class ProviderContext:
     """What the engine hands to a provider.
 
     :param http: a client with timeouts, this integration's rate limits and, where declared, a guard
@@ -125,12 +125,12 @@ class Provider(ABC):
         """
         raise NotImplementedError("verify_and_parse_webhook")
 
-    def keep_webhook(self) -> None:
+    def ensure_webhook(self) -> None:
         """Register the webhook at ``context.callback_url``, or see that it is still there and active.
 
         Called at the start of the integration and every few minutes (feature ``webhooks``).
         """
-        raise NotImplementedError("keep_webhook")
+        raise NotImplementedError("ensure_webhook")
 
-    def drop_webhook(self) -> None:  # noqa: B027 - most providers have nothing to deregister
+    def delete_webhook(self) -> None:  # noqa: B027 - most providers have nothing to deregister
         """Deregister the webhook at ``context.callback_url``: the integration was removed. Idempotent."""

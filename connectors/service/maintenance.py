@@ -114,7 +114,7 @@ def _chores(
     ]
     hears = "webhooks" in features and session.hears
     if hears:
-        chores.append(("webhook", _WEBHOOK_SECONDS, keep_webhook))
+        chores.append(("webhook", _WEBHOOK_SECONDS, ensure_webhook))
     if "poll" in features:
         chores.append(("poll", session.declaration.poll_seconds * scale, poll))
         chores.append(("look", _LOOK_SECONDS * scale, look_at_everything))
@@ -126,12 +126,12 @@ def _heard(session: Session, connection: Connection) -> bool:
     return session.hears and received_since(connection, session.integration.id, session.now() - _HEARD)
 
 
-def keep_webhook(session: Session, connection: Connection) -> None:
+def ensure_webhook(session: Session, connection: Connection) -> None:
     """Keep the webhook registered, and leave none behind for an integration that was removed meanwhile."""
-    session.provider.keep_webhook()
+    session.provider.ensure_webhook()
     # Hazard: the removal deregisters after its commit, which may be before this registers it again.
     if read_integration(connection, session.integration.id) is None:
-        session.provider.drop_webhook()
+        session.provider.delete_webhook()
 
 
 def check_health(session: Session, connection: Connection) -> None:

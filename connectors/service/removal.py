@@ -42,7 +42,7 @@ class Removal:
         """Delete the rows; the number of mirrors that stay, ``None`` if it was removed meanwhile."""
         return remove_integration(connection, self._integration)
 
-    def drop_webhook(self) -> Webhook:
+    def delete_webhook(self) -> Webhook:
         """Deregister the webhook, best effort, and close the connections to the provider."""
         if self._opened is None:
             return "left"
@@ -50,7 +50,7 @@ class Removal:
         try:
             if "webhooks" not in session.declaration.features or not session.hears:
                 return "none"
-            session.provider.drop_webhook()
+            session.provider.delete_webhook()
         except Exception:  # noqa: BLE001 - the removal holds whatever the provider answers
             return "left"
         else:

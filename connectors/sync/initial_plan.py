@@ -71,7 +71,7 @@ def make_plan(session: Session, connection: Connection) -> Plan:
         listed = session.provider.changes(plan.cursor)
         listing.take(listed)
         plan.cursor, more = listed.cursor, listed.more
-        for reason, count in listed.skipped.items():
+        for reason, count in listed.skip_counts.items():
             plan.there[f"skip: {reason}"] += count
         for change in listed.changes:
             plan.there[_fate(session, connection, change, known)] += 1

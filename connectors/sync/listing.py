@@ -35,13 +35,13 @@ class Listing:
 
     def take(self, page: ChangePage) -> None:
         """Add a page; one that starts over makes the pages before it irrelevant for completeness."""
-        if page.starts_over:
+        if page.starts_full_listing:
             self.complete = True
             self.seen.clear()
-        self.left_alone.update(page.left_alone)
+        self.left_alone.update(page.skipped)
         for change in page.changes:
             (self.gone if change.kind == "gone" else self.seen).add(change.external_id)
-        self.seen.update(page.left_alone)
+        self.seen.update(page.skipped)
 
     def unlisted(self, session: Session, connection: Connection) -> list[RemoteChange]:
         """Changes that no page names: mirrors missing from a complete listing, and skipped mirrors.

@@ -10,8 +10,8 @@ from pydantic import Field, SecretStr
 
 from connectors.sdk.coarse_forms import one_line
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.sdk.http_errors import sent, settled
-from connectors.sdk.provider import Context, Provider
+from connectors.sdk.http_errors import check_status, send_request
+from connectors.sdk.provider import Provider, ProviderContext
 from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from schemas.errors import Conflict, NeedsAuth, Reject
 
@@ -29,7 +29,7 @@ class ShelfSettings(ProviderSettings):
 class Shelf(Provider):
     """One shelf."""
 
-    def __init__(self, settings: ShelfSettings, context: Context) -> None:
+    def __init__(self, settings: ShelfSettings, context: ProviderContext) -> None:
         self._url = settings.url.rstrip("/")
         self._authorization = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
         self._http = context.http
@@ -92,10 +92,10 @@ class Shelf(Provider):
         self, method: str, path: str, fields: dict[str, Any] | None = None, version: str | None = None
     ) -> Any | None:
         headers = self._authorization | ({"If-Match": version} if version is not None else {})
-        answer = sent(
+        answer = send_request(
             "Shelf", lambda: self._http.request(method, self._url + path, json=fields, headers=headers)
         )
-        settled("Shelf", answer)
+        check_status("Shelf", answer)
         if answer.status_code == 404:
             return None
         if answer.status_code == 412:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import httpx2
 
-from connectors.sdk.provider import Context
+from connectors.sdk.provider import ProviderContext
 
 
 class LossyTransport(httpx2.BaseTransport):
@@ -82,9 +82,9 @@ def context(
     *,
     callback_url: str | None = None,
     saved: SavedSecrets | None = None,
-) -> Context:
+) -> ProviderContext:
     """What the engine would hand to a provider; close ``http`` after use."""
-    return Context(
+    return ProviderContext(
         integration_id="integration-1",
         http=httpx2.Client(transport=transport, timeout=10),
         now=lambda: datetime.now(UTC),

@@ -15,7 +15,7 @@ from caldav.calendarobjectresource import CalendarObjectResource, Todo
 from pydantic import SecretStr
 
 from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
-from connectors.sdk.conformance import ProviderConformance, Stage
+from connectors.sdk.conformance import ProviderConformance, ProviderHarness
 from tests.providers.linked import LossyTransport, context
 from tests.providers.radicale_server import PASSWORD, USER, RadicaleServer, radicale
 from tests.providers.xandikos_server import XandikosServer
@@ -56,7 +56,7 @@ END:VCALENDAR
 """
 
 
-class CaldavStage(Stage):
+class CaldavHarness(ProviderHarness):
     """The provider in front of a real server; people edit with the `caldav` library."""
 
     def __init__(self, server: RadicaleServer | XandikosServer) -> None:
@@ -76,20 +76,20 @@ class CaldavStage(Stage):
         self.calendar.delete()
         self.context.http.close()
 
-    def count(self) -> int:
+    def object_count(self) -> int:
         return self.server.stored(self.calendar)
 
     def outage(self) -> AbstractContextManager[None]:
         return self.transport.outage()
 
-    def unanswered(self) -> AbstractContextManager[None]:
+    def lost_responses(self) -> AbstractContextManager[None]:
         return self.transport.unanswered()
 
-    def revoked(self) -> AbstractContextManager[None]:
+    def revoked_credentials(self) -> AbstractContextManager[None]:
         return self.server.locked_out(self.transport)
 
     @contextlib.contextmanager
-    def vanished(self) -> Iterator[None]:
+    def missing_collection(self) -> Iterator[None]:
         with self.server.moved_away(self.calendar):
             yield
 
@@ -106,7 +106,7 @@ class CaldavStage(Stage):
             _set(component, values)
         todo.save()
 
-    def erase(self, external_id: str) -> None:
+    def delete(self, external_id: str) -> None:
         self.theirs(external_id).delete()
 
     def put(self, text: str) -> str:
@@ -131,10 +131,10 @@ class CaldavStage(Stage):
         auth = (USER, PASSWORD)
         return httpx2.request(method, f"{self.server.url}{external_id}", auth=auth, timeout=20, **options)
 
-    def leave_alone(self) -> list[str]:
+    def create_foreign_objects(self) -> list[str]:
         return [self.put(text) for text in (RECURRING, FOREIGN, EVENT)]
 
-    def decorate(self, external_id: str) -> Callable[[], bool]:
+    def add_foreign_data(self, external_id: str) -> Callable[[], bool]:
         todo = self.theirs(external_id)
         lines = 'CATEGORIES:Ä\\,b,c\r\nX-APPLE-SORT-ORDER;X-P="a,b":65 4321\r\nATTACH:https://a.example/b\r\n'
         alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT15M\r\nDESCRIPTION:Soon\r\nEND:VALARM\r\n"
@@ -183,8 +183,8 @@ def server() -> Iterator[RadicaleServer]:
 
 
 @pytest.fixture
-def stage(server: RadicaleServer) -> Iterator[CaldavStage]:
-    made = CaldavStage(server)
+def harness(server: RadicaleServer) -> Iterator[CaldavHarness]:
+    made = CaldavHarness(server)
     yield made
     made.close()
 

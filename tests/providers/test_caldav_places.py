@@ -195,7 +195,7 @@ class TestOwnership:
             server.objects[f"{HOME}{name}"] = server.objects[made.external_id]
             with pytest.raises(Skip, match="made by others"):
                 provider.read(f"{HOME}{name}")
-        assert set(provider.changes(None).left_alone.values()) == {"made by others"}
+        assert set(provider.changes(None).skipped.values()) == {"made by others"}
 
 
 def test_a_forgotten_token_begins_a_complete_listing() -> None:
@@ -203,10 +203,10 @@ def test_a_forgotten_token_begins_a_complete_listing() -> None:
     provider = server.provider()
     provider.create(INTENT)
     first = provider.changes(None)
-    assert first.starts_over
-    assert not provider.changes(first.cursor).starts_over
+    assert first.starts_full_listing
+    assert not provider.changes(first.cursor).starts_full_listing
     server.forgets = True
-    assert provider.changes(first.cursor).starts_over
+    assert provider.changes(first.cursor).starts_full_listing
 
 
 class TestChoice:

@@ -19,8 +19,8 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.instants import format_instant
 from tests.providers.asgi_thread import Switch, served
-from tests.providers.test_caldav import CaldavStage
-from tests.providers.test_trello import TrelloStage
+from tests.providers.test_caldav import CaldavHarness
+from tests.providers.test_trello import TrelloHarness
 from tests.providers.test_two_mirrors import Office
 from tests.providers.test_vtodo import stored
 from tests.providers.trello_simulator import trello
@@ -52,7 +52,7 @@ def new_office(servers: tuple[Any, ...]) -> Iterator[Callable[[], Office]]:
     with ExitStack() as open_things:
 
         def make() -> Office:
-            dav, board = CaldavStage(server), TrelloStage(simulator, address)
+            dav, board = CaldavHarness(server), TrelloHarness(simulator, address)
             open_things.callback(dav.close)
             open_things.callback(board.context.http.close)
             return Office(connection, core, dav, board)

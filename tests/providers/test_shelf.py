@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from connectors.sdk.conformance import ProviderConformance, Stage
+from connectors.sdk.conformance import ProviderConformance, ProviderHarness
 from examples.connector.shelf import DECLARATION, ShelfSettings, to_moment
 from examples.connector.shelf_server import TOKEN, Shelf
 from tests.providers.linked import LossyTransport, context
 
 
-class ShelfStage(Stage):
+class ShelfHarness(ProviderHarness):
     """The provider in front of a running shelf; other people write into the shelf itself."""
 
     def __init__(self, shelf: Shelf) -> None:
@@ -30,17 +30,17 @@ class ShelfStage(Stage):
         self.context = context(self.transport)
         self.provider = DECLARATION.make(self.settings, self.context)
 
-    def count(self) -> int:
+    def object_count(self) -> int:
         return len(self.shelf.notes)
 
     def outage(self) -> AbstractContextManager[None]:
         return self.transport.outage()
 
-    def unanswered(self) -> AbstractContextManager[None]:
+    def lost_responses(self) -> AbstractContextManager[None]:
         return self.transport.unanswered()
 
     @contextlib.contextmanager
-    def revoked(self) -> Iterator[None]:
+    def revoked_credentials(self) -> Iterator[None]:
         self.shelf.token = "another token"
         yield
         self.shelf.token = TOKEN
@@ -55,20 +55,20 @@ class ShelfStage(Stage):
             else:
                 self.shelf.put(external_id, {"day": value.date().isoformat()})
 
-    def erase(self, external_id: str) -> None:
+    def delete(self, external_id: str) -> None:
         self.shelf.remove(external_id)
 
-    def decorate(self, external_id: str) -> Callable[[], bool]:
+    def add_foreign_data(self, external_id: str) -> Callable[[], bool]:
         self.shelf.put(external_id, {"color": "green"})
         return lambda: self.shelf.notes[external_id].get("color") == "green"
 
 
 @pytest.fixture
-def stage() -> Iterator[ShelfStage]:
+def harness() -> Iterator[ShelfHarness]:
     with Shelf() as shelf:
         thread = threading.Thread(target=shelf.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        made = ShelfStage(shelf)
+        made = ShelfHarness(shelf)
         yield made
         made.context.http.close()
         shelf.shutdown()

@@ -40,8 +40,8 @@ from schemas.instants import format_instant
 from tests.harness.integrations import an_integration
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.radicale_server import radicale
-from tests.providers.test_caldav import CaldavStage
-from tests.providers.test_trello import TrelloStage
+from tests.providers.test_caldav import CaldavHarness
+from tests.providers.test_trello import TrelloHarness
 from tests.providers.trello_simulator import trello
 from tests.simulation.conftest import simulated_world
 from tests.simulation.core import Core, Desk
@@ -62,7 +62,7 @@ class Mirror:
 class Office:
     """A tenant with one interaction and two mirrors of it."""
 
-    def __init__(self, connection: Connection, core: Core, dav: CaldavStage, board: TrelloStage) -> None:
+    def __init__(self, connection: Connection, core: Core, dav: CaldavHarness, board: TrelloHarness) -> None:
         self.connection, self.dav, self.board = connection, dav, board
         self.desk = Desk(core, utc_now, random.Random(uuid.uuid4().int))
         self.mirrors = [self._mirror(each.declaration, each.provider) for each in (dav, board)]
@@ -192,7 +192,7 @@ class Office:
             seen: Any = mirror.session.provider.read(external)
             for field in mirror.session.declaration.fields:
                 assert seen.values[field.name] == field.coarse(here.values[field.name]), field.name
-        assert (self.dav.count(), self.board.count()) == (1, 1)
+        assert (self.dav.object_count(), self.board.object_count()) == (1, 1)
         assert list_warnings(self.connection, tenant_id=self.desk.tenant) == []
 
 
@@ -217,7 +217,7 @@ def servers(simulated_world: Settings) -> Iterator[Callable[[], Any]]:
 def office(servers: Callable[[], Any]) -> Iterator[Office]:
     connection, core, dav_server, switch, address = servers()
     with trello(switch) as simulator:
-        dav, board = CaldavStage(dav_server), TrelloStage(simulator, address)
+        dav, board = CaldavHarness(dav_server), TrelloHarness(simulator, address)
         yield Office(connection, core, dav, board)
         dav.close()
         board.context.http.close()
@@ -297,12 +297,12 @@ def test_changes_during_an_outage_arrive_as_one_call(office: Office) -> None:
 
 def test_a_lost_answer_makes_no_second_object(office: Office) -> None:
     office.interaction = str(uuid.uuid4())
-    with office.dav.unanswered(), office.board.unanswered():
+    with office.dav.lost_responses(), office.board.lost_responses():
         office.say("create", title="Call Grace", interactionType="call")
         office.round()
-    assert (office.dav.count(), office.board.count()) == (2, 2), "made, and nobody was told"
+    assert (office.dav.object_count(), office.board.object_count()) == (2, 2), "made, and nobody was told"
     office.settle()
-    assert (office.dav.count(), office.board.count()) == (2, 2)
+    assert (office.dav.object_count(), office.board.object_count()) == (2, 2)
     assert office.todo().endswith(".ics")
     assert office.card() in office.board.simulator.board.cards
 

@@ -17,7 +17,7 @@ from connectors.providers.caldav.vtodo import Todo, TodoText
 from connectors.sdk.coarse_forms import one_line
 from schemas.errors import Skip
 from tests.providers.radicale_server import radicale
-from tests.providers.test_caldav import CaldavStage
+from tests.providers.test_caldav import CaldavHarness
 from tests.providers.todo_texts import DAYS, TodoCase, damaged, todo_cases
 from tests.providers.xandikos_server import xandikos
 
@@ -119,16 +119,16 @@ def _is_utf8(line: ContentLine) -> bool:
 
 
 @pytest.fixture(scope="module", params=[radicale, xandikos], ids=["radicale", "xandikos"])
-def stage(request: pytest.FixtureRequest) -> Iterator[CaldavStage]:
+def harness(request: pytest.FixtureRequest) -> Iterator[CaldavHarness]:
     with request.param() as server:
-        made = CaldavStage(server)
+        made = CaldavHarness(server)
         yield made
         made.close()
 
 
-def test_real_servers_keep_what_is_not_changed(stage: CaldavStage) -> None:
-    provider = DECLARATION.make(stage.settings.model_copy(update={"time_zone": DAYS.zone}), stage.context)
-    folder = str(stage.calendar.url.path).rstrip("/")
+def test_real_servers_keep_what_is_not_changed(harness: CaldavHarness) -> None:
+    provider = DECLARATION.make(harness.settings.model_copy(update={"time_zone": DAYS.zone}), harness.context)
+    folder = str(harness.calendar.url.path).rstrip("/")
     taken = 0
 
     @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -136,14 +136,14 @@ def test_real_servers_keep_what_is_not_changed(stage: CaldavStage) -> None:
     def run(case: TodoCase) -> None:
         nonlocal taken
         path = f"{folder}/drawn.ics"
-        if not stage.stores(path, case.data):
+        if not harness.stores(path, case.data):
             return  # the server does not take such an object
         taken += 1
         seen: Any = provider.read(path)
-        stored = shown(read(stage.raw(path)))
+        stored = shown(read(harness.raw(path)))
         after: Any = provider.update(path, {"title": "Call Ada"}, seen)
         assert after.values == {**seen.values, "title": "Call Ada"}
-        assert shown(read(stage.raw(path))) == {**stored, "title": "Call Ada"}
+        assert shown(read(harness.raw(path))) == {**stored, "title": "Call Ada"}
 
     run()
     assert taken >= 5

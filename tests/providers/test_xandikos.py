@@ -8,7 +8,7 @@ import pytest
 
 from connectors.sdk.conformance import ProviderConformance
 from tests.providers import test_caldav_behaviour
-from tests.providers.test_caldav import CaldavStage
+from tests.providers.test_caldav import CaldavHarness
 from tests.providers.test_caldav_behaviour import TestMaking
 from tests.providers.xandikos_server import XandikosServer, xandikos
 
@@ -22,8 +22,8 @@ def server() -> Iterator[XandikosServer]:
 
 
 @pytest.fixture
-def stage(server: XandikosServer) -> Iterator[CaldavStage]:
-    made = CaldavStage(server)
+def harness(server: XandikosServer) -> Iterator[CaldavHarness]:
+    made = CaldavHarness(server)
     yield made
     made.close()
 

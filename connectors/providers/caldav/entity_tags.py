@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx2
 
-from connectors.sdk.exchange import CODING
+from connectors.sdk.bounded_transport import SENT_ENCODING
 
 #: A server or proxy that compresses marks the tag of the compressed form so (Apache, Jetty).
 _CODED: Final = re.compile(r'(?:[-;]|--)(?:gzip|br|deflate|zstd)"\Z')
@@ -16,7 +16,7 @@ _CODED: Final = re.compile(r'(?:[-;]|--)(?:gzip|br|deflate|zstd)"\Z')
 def strong_tag(answer: httpx2.Response) -> str | None:
     """The tag of an answer if ``If-Match`` may name it: neither weak nor that of a compressed form."""
     tag = answer.headers.get("etag")
-    coding = answer.headers.get("content-encoding") or answer.extensions.get(CODING) or "identity"
+    coding = answer.headers.get("content-encoding") or answer.extensions.get(SENT_ENCODING) or "identity"
     return tag if is_strong(tag) and coding == "identity" else None
 
 

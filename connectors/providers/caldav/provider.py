@@ -26,13 +26,13 @@ from connectors.providers.caldav.ics.editing import edited, with_properties
 from connectors.providers.caldav.url_paths import normal_path, parent_path
 from connectors.providers.caldav.vtodo import UID_SUFFIX, TodoText, new_todo
 from connectors.providers.caldav.webdav import CALDAV, DAV, DavResource, MultiStatus
+from connectors.sdk.bounded_transport import SENT_ENCODING
 from connectors.sdk.coarse_forms import one_line, plain, to_seconds
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.sdk.exchange import CODING
-from connectors.sdk.http_errors import host_of, sent, settled
-from connectors.sdk.provider import Context, Provider
+from connectors.sdk.http_errors import check_status, host_of, send_request
+from connectors.sdk.provider import Provider, ProviderContext
 from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
-from connectors.sdk.targets import local_path, origin_text
+from connectors.sdk.same_origin import local_path, origin_text
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
 from schemas.instants import parse_instant
 
@@ -87,7 +87,7 @@ class CaldavSettings(ProviderSettings):
 class Caldav(Provider):
     """One calendar."""
 
-    def __init__(self, settings: CaldavSettings, context: Context) -> None:
+    def __init__(self, settings: CaldavSettings, context: ProviderContext) -> None:
         self._settings, self._context = settings, context
         self._days = Days(settings.time_zone, settings.day_time)
         parts = urlsplit(settings.url)
@@ -172,28 +172,28 @@ class Caldav(Provider):
         gone = [_gone(each, page.token) for each in objects if each.status in {404, 410}]
         living = [each.path for each in objects if each.status == 200 and not each.path.endswith("/")]
         more = any(each.status == 507 for each in page.resources)
-        left_alone: dict[str, str] = {}
-        changed = [*gone, *self._fetch(living, left_alone)]
+        skipped: dict[str, str] = {}
+        changed = [*gone, *self._fetch(living, skipped)]
         return ChangePage(
             changes=tuple(changed),
             cursor=page.token,
             more=more,
-            left_alone=left_alone,
-            starts_over=not cursor,
+            skipped=skipped,
+            starts_full_listing=not cursor,
         )
 
     def health(self) -> Health:
         self._calendar = self._discovered()
         return Health(ok=True, detail="Calendar found")
 
-    def _fetch(self, paths: list[str], left_alone: dict[str, str]) -> list[RemoteChange]:
+    def _fetch(self, paths: list[str], skipped: dict[str, str]) -> list[RemoteChange]:
         changes = []
         for first in range(0, len(paths), _AT_ONCE):
             body = dav.multiget(paths[first : first + _AT_ONCE])
             for resource in self._dav("REPORT", self._collection(), body, depth="1").resources:
                 seen = self._reported(resource)
                 if isinstance(seen, str):
-                    left_alone[resource.path] = seen
+                    skipped[resource.path] = seen
                 elif seen is not None:
                     changes.append(_changed(seen))
         return changes
@@ -337,7 +337,7 @@ class Caldav(Provider):
             ):
                 answer.headers["etag"] = tag
                 answer.headers.pop("content-encoding", None)
-                answer.extensions.pop(CODING, None)
+                answer.extensions.pop(SENT_ENCODING, None)
 
     def _resource(self, marker: str) -> str:
         return normal_path(f"{self._collection()}{quote(marker, safe='')}.ics")
@@ -407,11 +407,13 @@ class Caldav(Provider):
             return answer
         if answer.status_code == 403 and method in _ON_ONE_OBJECT:
             return answer
-        return settled("The CalDAV server", answer, after=10)
+        return check_status("The CalDAV server", answer, after=10)
 
     def _once(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> httpx2.Response:
         http, url = self._context.http, f"{self._origin}/{path.removeprefix('/')}"
-        return sent("The CalDAV server", lambda: http.request(method, url, content=body, headers=headers))
+        return send_request(
+            "The CalDAV server", lambda: http.request(method, url, content=body, headers=headers)
+        )
 
 
 def _levels(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from connectors.providers.caldav.url_paths import normal_path
-from connectors.sdk.targets import local_path
+from connectors.sdk.same_origin import local_path
 from schemas.errors import Retry
 
 DAV: Final = "{DAV:}"

@@ -23,11 +23,11 @@ import httpx2
 from pydantic import Field, SecretStr, model_validator
 
 from connectors.sdk.coarse_forms import one_line, plain, to_milliseconds
-from connectors.sdk.credentials import Credentials, FixedHeader, RenewedToken
+from connectors.sdk.credentials import Credentials, OAuthToken, StaticHeader
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.sdk.http_errors import settled
+from connectors.sdk.http_errors import check_status
 from connectors.sdk.json_api import JsonApi
-from connectors.sdk.provider import Context, Provider
+from connectors.sdk.provider import Provider, ProviderContext
 from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from connectors.sdk.text_marker import MarkedText
 from schemas.errors import NeedsAuth, Reject, Retry, Skip
@@ -80,7 +80,7 @@ class TrelloSettings(ProviderSettings):
 class Trello(Provider):
     """One board."""
 
-    def __init__(self, settings: TrelloSettings, context: Context) -> None:
+    def __init__(self, settings: TrelloSettings, context: ProviderContext) -> None:
         self._settings, self._context = settings, context
         ours = {"X-Trello-Client-Identifier": context.integration_id}
         self._api = JsonApi("Trello", settings.api_url, _credentials(settings, context), context, ours)
@@ -148,7 +148,7 @@ class Trello(Provider):
     def changes(self, cursor: str | None) -> ChangePage:
         state = json.loads(cursor) if cursor else {"since": self._newest_action(), "listed": None}
         page = self._listing(state) if "listed" in state else self._actions(state)
-        return replace(page, starts_over=not cursor)
+        return replace(page, starts_full_listing=not cursor)
 
     def verify_and_parse_webhook(
         self, headers: Mapping[str, str], raw_body: bytes, url: str
@@ -168,7 +168,7 @@ class Trello(Provider):
         except (ValueError, KeyError, TypeError):
             raise Reject("bad_webhook", "the body is no Trello action", status=400) from None
 
-    def keep_webhook(self) -> None:
+    def ensure_webhook(self) -> None:
         self._unheard = None
         if not _secret(self._settings.api_secret or self._settings.client_secret):
             self._unheard = "no api_secret is set, so no webhook can be verified"
@@ -179,7 +179,7 @@ class Trello(Provider):
             self._unheard = "Trello does not accept the webhook's address"
             raise
 
-    def drop_webhook(self) -> None:
+    def delete_webhook(self) -> None:
         for hook in self._registered(self._context.callback_url):
             self._call("DELETE", f"/webhooks/{hook['id']}")
 
@@ -217,8 +217,8 @@ class Trello(Provider):
         position = {"since": state["since"], **({"listed": cards[-1]["id"]} if more else {})}
         found = {card["id"]: _listed(card) for card in cards}
         changes = tuple(each for each in found.values() if isinstance(each, RemoteChange))
-        left_alone = {identity: each for identity, each in found.items() if isinstance(each, str)}
-        return ChangePage(changes=changes, cursor=json.dumps(position), more=more, left_alone=left_alone)
+        skipped = {identity: each for identity, each in found.items() if isinstance(each, str)}
+        return ChangePage(changes=changes, cursor=json.dumps(position), more=more, skipped=skipped)
 
     def _actions(self, state: dict[str, Any]) -> ChangePage:
         # The newest come first: a poll walks back to `since`, and only then moves it.
@@ -319,7 +319,7 @@ class Trello(Provider):
 
     def _call(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> Any | Gone | None:
         """The answer's JSON; ``None`` where there is nothing (404), ``Gone`` where it is hidden from us."""
-        answer = self._api.ask(method, path, fields)
+        answer = self._api.request(method, path, fields)
         if path.startswith("/cards/") and answer.status_code in {401, 403, 404}:
             # Only while the board is there for us does this say something about the one card.
             self._here("GET", self._board, {"fields": "id"})
@@ -327,7 +327,7 @@ class Trello(Provider):
                 return Gone(external_id=path.rpartition("/")[2], elsewhere=_ELSEWHERE)
             if answer.status_code == 403:
                 raise self._refusal(answer)
-        settled("Trello", answer, after=10)
+        check_status("Trello", answer, after=10)
         if answer.status_code == 404:
             return None
         if answer.status_code >= 400:
@@ -433,13 +433,13 @@ def _secret(value: SecretStr | None) -> str:
     return "" if value is None else value.get_secret_value()
 
 
-def _credentials(settings: TrelloSettings, context: Context) -> Credentials:
+def _credentials(settings: TrelloSettings, context: ProviderContext) -> Credentials:
     if settings.token is not None:
         key, token = _secret(settings.api_key), _secret(settings.token)
-        return FixedHeader(f'OAuth oauth_consumer_key="{key}", oauth_token="{token}"')
+        return StaticHeader(f'OAuth oauth_consumer_key="{key}", oauth_token="{token}"')
     client = {"client_id": settings.client_id or "", "client_secret": _secret(settings.client_secret)}
     access, refresh = _secret(settings.access_token), _secret(settings.refresh_token)
-    return RenewedToken("Trello", settings.token_url, client, access, refresh, context)
+    return OAuthToken("Trello", settings.token_url, client, access, refresh, context)
 
 
 def _remote(settings: Mapping[str, Any]) -> tuple[str, ...]:

@@ -21,12 +21,12 @@ def test_the_pause_between_polls(
     monkeypatch: pytest.MonkeyPatch, hears: bool, received: bool, pause: float
 ) -> None:
     monkeypatch.setattr(chores, "received_since", lambda *_: received)
-    for name in ("poll", "reconcile", "check_health", "keep_webhook", "look_at_everything", "note_poll"):
+    for name in ("poll", "reconcile", "check_health", "ensure_webhook", "look_at_everything", "note_poll"):
         monkeypatch.setattr(chores, name, lambda *_, **__: None)
     session: Any = SimpleNamespace(
         integration=SimpleNamespace(id="board-1", tenant_id="t", organization_id="o"),
         declaration=SimpleNamespace(features=frozenset({"poll", "webhooks"}), poll_seconds=30.0),
-        provider=SimpleNamespace(keep_webhook=lambda: None),
+        provider=SimpleNamespace(ensure_webhook=lambda: None),
         turn=lambda _: nullcontext(),
         hears=hears,
         now=lambda: _NOW,

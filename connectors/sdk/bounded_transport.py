@@ -20,21 +20,21 @@ from connectors.sdk.addresses import resolve
 from runtime.bounded_call import Hung
 
 #: Seconds that one exchange may take, unless configured otherwise.
-EXCHANGE_SECONDS: Final = 30.0
+REQUEST_SECONDS: Final = 30.0
 #: Most bytes of an answer's body, as sent and as unpacked.
-MOST_BYTES: Final = 16 * 1024 * 1024
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
 #: Extension of a response that has been unpacked: its Content-Encoding as sent.
-CODING: Final = "interactions_content_encoding"
+SENT_ENCODING: Final = "interactions_content_encoding"
 _CONNECT_SECONDS: Final = 5.0
 #: Most addresses of a name that are tried one after the other.
 _MOST_ADDRESSES: Final = 4
 
 
-class OutOfTime(httpx2.TimeoutException):
+class DeadlineExceeded(httpx2.TimeoutException):
     """The exchange, or the turn that it belongs to, has used up its time."""
 
 
-class AnswerTooLarge(httpx2.TransportError):
+class ResponseTooLarge(httpx2.TransportError):
     """The body is larger than any answer may be."""
 
 
@@ -45,9 +45,7 @@ class Deadline:
     :param clock: seconds, monotonic.
     """
 
-    def __init__(
-        self, seconds: float = EXCHANGE_SECONDS, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, seconds: float = REQUEST_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds = seconds
         self._clock = clock
         self._local = threading.local()
@@ -75,14 +73,14 @@ class Deadline:
     def left(self, at_most: float | None = None) -> float:
         """Seconds that the next operation may take.
 
-        :raises OutOfTime: none are left.
+        :raises DeadlineExceeded: none are left.
         """
         end = getattr(self._local, "end", None)
         if end is None:
             return self.seconds if at_most is None else at_most
         left = float(end - self._clock())
         if left <= 0:
-            raise OutOfTime(f"did not finish its answer within {self.seconds:g} s")
+            raise DeadlineExceeded(f"did not finish its answer within {self.seconds:g} s")
         return left if at_most is None else min(left, at_most)
 
 
@@ -171,7 +169,7 @@ class _Stream(httpcore2.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-def bounded(answer: httpx2.Response, deadline: Deadline, end: float) -> httpx2.Response:
+def bounded_response(answer: httpx2.Response, deadline: Deadline, end: float) -> httpx2.Response:
     """The same answer with its body unpacked and bounded, read by its caller or not at all.
 
     :param end: when the exchange must be over.
@@ -186,7 +184,7 @@ def bounded(answer: httpx2.Response, deadline: Deadline, end: float) -> httpx2.R
         answer.status_code,
         headers=headers,
         stream=_Body(answer, deadline, end),
-        extensions={**answer.extensions, CODING: coding},
+        extensions={**answer.extensions, SENT_ENCODING: coding},
     )
 
 
@@ -203,8 +201,8 @@ class _Body(httpx2.SyncByteStream):
             raise httpx2.DecodingError("more than one Content-Encoding")
         for part in answer.iter_bytes():
             size += len(part)
-            if max(size, answer.num_bytes_downloaded) > MOST_BYTES:
-                raise AnswerTooLarge(f"answered with more than {MOST_BYTES // 2**20} MiB")
+            if max(size, answer.num_bytes_downloaded) > MAX_BODY_BYTES:
+                raise ResponseTooLarge(f"answered with more than {MAX_BODY_BYTES // 2**20} MiB")
             yield part
             self._deadline.resume(self._end)
             self._deadline.left()

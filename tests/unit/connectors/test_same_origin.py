@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from connectors.providers.caldav.entity_tags import is_strong, same_tag, strong_tag
-from connectors.sdk.targets import local_path, origin_text
+from connectors.sdk.same_origin import local_path, origin_text
 
 BASE = "http://host:2825/dav/cal/"
 
