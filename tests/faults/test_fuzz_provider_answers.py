@@ -13,8 +13,7 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr
 
-from connectors.providers import trello, webhook
-from connectors.providers.caldav import provider as caldav
+from connectors.providers import caldav, trello, webhook
 from connectors.sdk.conformance import FULL
 from connectors.sdk.provider import Provider, ProviderContext
 from connectors.sdk.remote import Gone, Intent, RemoteObject

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import httpx2
 from pydantic import SecretStr
 
-from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
+from connectors.providers.caldav import DECLARATION, CaldavSettings
 from connectors.sdk.provider import Provider
 from tests.providers.linked import context
 

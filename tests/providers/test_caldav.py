@@ -14,7 +14,7 @@ import pytest
 from caldav.calendarobjectresource import CalendarObjectResource, Todo
 from pydantic import SecretStr
 
-from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
+from connectors.providers.caldav import DECLARATION, CaldavSettings
 from connectors.sdk.conformance import ProviderConformance, ProviderHarness
 from tests.providers.linked import LossyTransport, context
 from tests.providers.radicale_server import PASSWORD, USER, RadicaleServer, radicale

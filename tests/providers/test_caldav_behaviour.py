@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
+from connectors.providers.caldav import DECLARATION, CaldavSettings
 from connectors.sdk.conformance import FULL
 from connectors.sdk.provider import Provider
 from connectors.sdk.remote import Gone, Intent, RemoteObject
@@ -60,7 +60,7 @@ class TestDiscovery:
         try:
             with pytest.raises(NeedsAuth, match="set `calendar`"):
                 _with(harness, calendar=None).health()
-            with pytest.raises(NeedsAuth, match=r"'Nowhere' does not name one calendar.*'Another list' at "):
+            with pytest.raises(NeedsAuth, match=r"'Nowhere' does not match one calendar.*'Another list' at "):
                 _with(harness, calendar="Nowhere").health()
             assert harness.provider.health().ok
         finally:
@@ -69,7 +69,7 @@ class TestDiscovery:
     def test_a_calendar_for_events_only_is_not_offered(self, harness: CaldavHarness) -> None:
         events = harness.server.new_calendar("Events", supported_calendar_component_set=["VEVENT"])
         try:
-            with pytest.raises(NeedsAuth, match="'Events' does not name one calendar") as refused:
+            with pytest.raises(NeedsAuth, match="'Events' does not match one calendar") as refused:
                 _with(harness, calendar="Events").health()
             assert "'Events' at" not in str(refused.value)
             assert _with(harness, calendar=None).health().ok
@@ -224,7 +224,7 @@ class TestPolling:
         assert harness.provider.changes(page.cursor).changes == ()
 
     def test_more_than_one_multiget(self, harness: CaldavHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("connectors.providers.caldav.provider._AT_ONCE", 2)
+        monkeypatch.setattr("connectors.providers.caldav.collection.MULTIGET_SIZE", 2)
         for number in range(5):
             harness.provider.create(dataclasses.replace(INTENT, marker=f"m-{number}"))
         assert len(harness.provider.changes(None).changes) == 5

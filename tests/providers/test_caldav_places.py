@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
+from connectors.providers.caldav import DECLARATION, CaldavSettings
 from connectors.providers.caldav.url_paths import normal_path
 from connectors.sdk.conformance import FULL
 from connectors.sdk.remote import Gone, Intent, RemoteObject
@@ -216,7 +216,7 @@ class TestChoice:
         ("wanted", "names", "told"),
         [
             (None, ("Work", "Home"), ["several", "'Work' at /home/0/", "'Home' at /home/1/"]),
-            ("work", ("Work",), ["'work' does not name one calendar", "'Work' at /home/0/"]),
+            ("work", ("Work",), ["'work' does not match one calendar", "'Work' at /home/0/"]),
             ("Work", ("Work", "Work"), ["'Work' at /home/0/", "'Work' at /home/1/"]),
             (None, (), ["no calendar for to-dos"]),
         ],

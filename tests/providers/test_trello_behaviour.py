@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connectors.providers import trello as trello_provider
 from connectors.providers.trello import DECLARATION, TrelloSettings
+from connectors.providers.trello import board as trello_board
 from connectors.sdk.conformance import FULL
 from connectors.sdk.declaration import RateLimit
 from connectors.sdk.remote import Gone, Intent, RemoteChange, RemoteObject
@@ -171,7 +171,7 @@ class TestWebhooks:
         inbox.head = 404
         with pytest.raises(Reject):
             harness.provider.ensure_webhook()
-        assert "found by polling: Trello does not accept" in harness.provider.health().detail
+        assert "polling only: Trello refused" in harness.provider.health().detail
         inbox.head = 200
         harness.provider.ensure_webhook()
         assert harness.provider.health().detail == "Board found"
@@ -210,7 +210,7 @@ class TestWebhooks:
         settings = harness.settings.model_copy(update={"api_secret": None})
         digest = hmac.new(b"", b"{}https://x", sha1).digest()
         headers = {"x-trello-webhook": base64.b64encode(digest).decode()}
-        with pytest.raises(Reject, match="does not fit"):
+        with pytest.raises(Reject, match="does not match"):
             DECLARATION.make(settings, harness.context).verify_and_parse_webhook(headers, b"{}", "https://x")
 
 
@@ -455,7 +455,7 @@ class TestPages:
 
     @pytest.fixture(autouse=True)
     def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(trello_provider, "_PAGE", 3)
+        monkeypatch.setattr(trello_board, "PAGE_SIZE", 3)
 
     def _drain(self, harness: TrelloHarness, cursor: str | None) -> tuple[str, list[RemoteChange]]:
         told: list[RemoteChange] = []

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.providers.caldav import DECLARATION
 from connectors.providers.caldav.ics.content_lines import ContentLine, content_lines, own_lines
 from connectors.providers.caldav.ics.editing import edited
-from connectors.providers.caldav.provider import DECLARATION
 from connectors.providers.caldav.vtodo import Todo, TodoText
 from connectors.sdk.coarse_forms import one_line
 from schemas.errors import Skip
