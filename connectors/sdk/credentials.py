@@ -1,4 +1,4 @@
-"""Credentials as a strategy: a header for each request, and perhaps a way to renew it."""
+"""Credential strategies: the Authorization header for each request, and how to refresh it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from schemas.errors import NeedsAuth
 
 
 class Credentials(Protocol):
-    """How requests are authorised."""
+    """Authorization of requests."""
 
     def header(self) -> str:
         """The value of the Authorization header."""
         ...
 
     def refresh(self, used: str) -> bool:
-        """Whether there are other credentials than ``used``, the header that was refused.
+        """Obtain other credentials after the header ``used`` was refused.
 
-        :raises Retry: they could not be renewed just now.
+        :returns: ``True`` if there are new credentials to retry with.
+        :raises Retry: the refresh failed for the moment.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class StaticHeader:
-    """A token that may expire or be revoked, and cannot be renewed."""
+    """A fixed header: a token that cannot be refreshed, though it may expire or be revoked."""
 
     value: str
 
@@ -40,9 +41,10 @@ class StaticHeader:
 
 
 class OAuthToken:
-    """OAuth 2.0 (RFC 6749 section 6): short-lived access tokens; a renewal may bring a new refresh token.
+    """OAuth 2.0 access token with refresh (RFC 6749 section 6); the refresh token may rotate.
 
-    :param title: the provider's name for people.
+    :param title: display name of the provider.
+    :param url: the token endpoint.
     :param client: ``client_id`` and, for a confidential client, ``client_secret``.
     """
 
@@ -65,12 +67,12 @@ class OAuthToken:
     def refresh(self, used: str) -> bool:
         with self._lock:
             if self.header() != used:
-                return True  # another thread was faster; a second renewal would void its tokens
-            asked = {"grant_type": "refresh_token", "refresh_token": self._refresh, **self._client}
+                return True  # another thread has refreshed; a second refresh would invalidate its tokens
+            grant = {"grant_type": "refresh_token", "refresh_token": self._refresh, **self._client}
             try:
                 answer = check_status(
                     self._title,
-                    send_request(self._title, lambda: self._context.http.post(self._url, json=asked)),
+                    send_request(self._title, lambda: self._context.http.post(self._url, json=grant)),
                 )
             except NeedsAuth:
                 return False

@@ -1,4 +1,4 @@
-"""A JSON API with credentials that may have to be renewed; for providers that speak to one."""
+"""Client for JSON APIs whose credentials may need a refresh."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from connectors.sdk.provider import ProviderContext
 class JsonApi:
     """One API.
 
-    :param title: its name for people.
-    :param url: what every path is put behind.
-    :param on_writes: headers of every request but GET.
+    :param title: display name of the provider.
+    :param url: base URL.
+    :param on_writes: extra headers of every request but GET.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class JsonApi:
         self._http, self._on_writes = context.http, dict(on_writes or {})
 
     def request(self, method: str, path: str, fields: Mapping[str, Any] | None = None) -> httpx2.Response:
-        """The answer, whatever it is; after 401 once more with renewed credentials, if there are any.
+        """Send a request and return the response, whatever its status; retry a 401 once after a refresh.
 
-        :param fields: the query of a GET, the JSON body of anything else.
-        :raises Retry: there was no answer, or the credentials could not be renewed just now.
+        :param fields: the query of a GET, the JSON body of any other method.
+        :raises Retry: there was no complete response, or the refresh failed for the moment.
         """
         header = self._credentials.header()
         answer = self._send(method, path, dict(fields or {}), header)
@@ -44,7 +44,7 @@ class JsonApi:
         return answer
 
     def _send(self, method: str, path: str, fields: dict[str, Any], header: str) -> httpx2.Response:
-        # Credentials travel in a header and never in the address, which ends up in logs.
+        # Hazard: send credentials in a header, never in the URL, which ends up in logs.
         headers = {"Authorization": header, "Accept": "application/json"}
         url, http = self._url + path, self._http
         if method == "GET":

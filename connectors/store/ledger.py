@@ -1,8 +1,8 @@
-"""The ledger of the connectors: for each integration and interaction, what is still to be done.
+"""The sync ledger: one row of outstanding work per integration and interaction, claimed by lease.
 
-It is level-triggered: events and provider changes only raise a mark; a worker that has claimed the row
-looks at both sides as they are and brings them together. So ten changes during an outage are one piece
-of work, and a mark that comes twice does no harm.
+The ledger is level-triggered: events and provider changes only raise a mark (``ledger_marks``). The worker
+that claims the row reads both sides as they are now and reconciles them. Ten changes during an outage are
+one item of work, and a repeated mark does no harm. Writes are recorded first (``ledger_intents``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,15 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncItem:
-    """One row of the ledger as its claimer saw it."""
+    """One ledger row as read at claim time.
+
+    :param wanted_version: newest version of the interaction to mirror; ``done_version`` is the mirrored one.
+    :param remote_mark: count of remote changes; ``remote_done`` is the count that was processed.
+    :param blocked: given up until it changes or is retried (column ``parked``).
+    :param intent_marker: marker of a create whose outcome is unknown.
+    :param pending: commands whose outcome is unknown.
+    :param pulls: count of inbound command batches; keeps command ids unique.
+    """
 
     integration_id: str
     interaction_id: str
@@ -68,9 +76,9 @@ def claim(
     limit: int,
     only: str | None = None,
 ) -> list[SyncItem]:
-    """Take due rows for as long as ``lease``; nobody else gets them meanwhile.
+    """Claim due rows exclusively for the duration of ``lease``.
 
-    :param only: this interaction and no other.
+    :param only: claim only the row of this interaction.
     """
     rows = connection.execute(
         _CLAIM,
@@ -87,9 +95,9 @@ def claim(
 
 
 def renew(connection: Connection, item: SyncItem, owner: str, *, now: datetime, lease: timedelta) -> bool:
-    """Begin the lease of a claimed row anew; ``False`` when somebody else has the row, or it was given back.
+    """Renew the lease of a claimed row; ``False`` if it was lost to another worker, or released.
 
-    The row is locked until the end of the transaction.
+    Locks the row until the end of the transaction.
     """
     done = connection.execute(
         "UPDATE sync_ledger SET lease_until = %s"
@@ -108,12 +116,12 @@ def finish(
     version: int,
     again_at: datetime | None,
 ) -> bool:
-    """Give a row back, done as far as the claimer saw it; ``False`` when the lease was lost.
+    """Release a row as done up to what was claimed; ``False`` if the lease was lost.
 
-    A mark that came in between makes it due at once.
+    A mark raised since the claim makes the row due immediately.
 
-    :param version: the version of the interaction that was seen.
-    :param again_at: when to look at it again although nothing new comes; ``None``: not.
+    :param version: version of the interaction that was read.
+    :param again_at: time of a further check without any new mark, if needed.
     """
     done = connection.execute(
         "UPDATE sync_ledger SET done_version = greatest(done_version, %(version)s),"
@@ -146,10 +154,11 @@ def give_back(
     failed: bool = False,
     blocked: bool = False,
 ) -> bool:
-    """Give a row back undone; ``False`` when the lease was lost.
+    """Release a row without completing it; ``False`` if the lease was lost.
 
-    :param again_at: when to try again; ``None`` together with ``parked``: when it changes or is retried.
-    :param failed: count it as an attempt.
+    :param again_at: time of the next attempt; ``None`` for a blocked row.
+    :param blocked: give up until the row changes or is retried.
+    :param failed: count this as a failed attempt.
     """
     done = connection.execute(
         "UPDATE sync_ledger SET attempts = attempts + %(failed)s, parked = %(parked)s,"
@@ -171,7 +180,7 @@ def give_back(
 
 
 def is_blocked(connection: Connection, integration_id: str, interaction_id: str) -> bool:
-    """Report whether a row was given up: then any sign of its object is worth another try."""
+    """Report whether a row is blocked; any sign of its object then justifies another attempt."""
     row = connection.execute(
         "SELECT parked FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",
         (integration_id, interaction_id),
@@ -180,7 +189,7 @@ def is_blocked(connection: Connection, integration_id: str, interaction_id: str)
 
 
 def delete_item(connection: Connection, integration_id: str, interaction_id: str) -> None:
-    """Remove the row of an import that turned out to be an object of ours."""
+    """Delete the row of an import that turned out to be an object we created."""
     connection.execute(
         "DELETE FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",
         (integration_id, interaction_id),
@@ -189,11 +198,13 @@ def delete_item(connection: Connection, integration_id: str, interaction_id: str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerCounts:
-    """How much is to be done for one integration.
+    """Row counts of one integration.
 
-    :param due: rows with work; ``failing``: those of them that have failed and will be tried again.
-    :param blocked: rows that were given up until they change or are retried.
-    :param oldest_at: since when the oldest due row waits.
+    :param due: rows with work to do.
+    :param failing: due rows that have failed and will be retried.
+    :param blocked: rows given up until they change or are retried.
+    :param synced: rows without work.
+    :param oldest_at: due time of the oldest row that has not failed.
     """
 
     due: int

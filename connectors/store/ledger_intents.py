@@ -1,4 +1,4 @@
-"""Intents of the ledger: writes recorded before they are sent, so that a crash loses track of none."""
+"""Intents of the sync ledger: creates and commands recorded before they are sent, to survive a crash."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runtime.postgres import Connection
 
 
 def set_intent(connection: Connection, item: SyncItem, marker: str | None) -> None:
-    """Write down that an object is about to be made, or that its fate is known."""
+    """Record the marker of an object about to be created; ``None`` once the outcome is known."""
     connection.execute(
         "UPDATE sync_ledger SET intent_marker = %s WHERE integration_id = %s AND interaction_id = %s",
         (marker, item.integration_id, item.interaction_id),
@@ -23,7 +23,7 @@ def set_intent(connection: Connection, item: SyncItem, marker: str | None) -> No
 def set_pending(
     connection: Connection, item: SyncItem, pending: dict[str, Any] | None, entity_id: str
 ) -> None:
-    """Write down commands before they are sent (one more pull), or that their fate is known (``None``)."""
+    """Record commands about to be sent (one more pull); ``None`` once their outcome is known."""
     connection.execute(
         "UPDATE sync_ledger SET pending = %s, pulls = pulls + %s, entity_id = %s"
         " WHERE integration_id = %s AND interaction_id = %s",
@@ -38,7 +38,10 @@ def set_pending(
 
 
 def mark_open_intents(connection: Connection, integration_id: str, marker: str | None, now: datetime) -> int:
-    """Make rows look at the provider that have an open intent (``marker``: with this one)."""
+    """Mark rows with an open intent as changed remotely, so that a worker looks for the object.
+
+    :param marker: only the row with this marker.
+    """
     done = connection.execute(
         "UPDATE sync_ledger SET remote_mark = remote_mark + 1,"
         " next_attempt_at = coalesce(next_attempt_at, %(now)s)"
@@ -50,7 +53,7 @@ def mark_open_intents(connection: Connection, integration_id: str, marker: str |
 
 
 def want_mirror(connection: Connection, mark: RemoteMark, marker: str, now: datetime) -> None:
-    """Ask for the mirror of an interaction whose object was deleted: found by its marker, or made again."""
+    """Request a mirror for an interaction whose object was deleted: found by its marker, or created again."""
     mark_remote(connection, mark, now)
     connection.execute(
         "UPDATE sync_ledger SET intent_marker = %s, attempts = 0, next_attempt_at = %s"

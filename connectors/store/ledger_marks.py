@@ -1,4 +1,4 @@
-"""Marks of the ledger: an interaction or its object has changed, so its row is due."""
+"""Change marks of the sync ledger: an interaction or its object has changed, so its row is due."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from schemas.errors import Retry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalMark:
-    """An interaction that has changed here."""
+    """A local change: a new version of an interaction."""
 
     integration_id: str
     interaction_id: str
@@ -27,7 +27,7 @@ class LocalMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteMark:
-    """An object that may have changed at the provider."""
+    """A remote change: an object that may have changed at the provider."""
 
     integration_id: str
     interaction_id: str
@@ -37,7 +37,7 @@ class RemoteMark:
     changed_at: datetime | None
 
 
-# A row in its pause after a failure stays in it, unless it was given up: a new version is a new try.
+# A new mark does not cut short the backoff of a failing row, but unblocks a blocked one.
 _DUE: Final = """
   parked = FALSE,
   attempts = CASE WHEN sync_ledger.parked THEN 0 ELSE sync_ledger.attempts END,
@@ -73,9 +73,9 @@ RETURNING remote_mark
 
 
 def mark_local(connection: Connection, marks: Sequence[LocalMark], now: datetime) -> int:
-    """Note that interactions have changed; the newest version of each counts. The number of rows now due.
+    """Mark interactions as changed, each with its newest version; the number of rows marked.
 
-    :raises Retry: an integration was removed meanwhile; nothing was noted.
+    :raises Retry: an integration was removed in the meantime; nothing was marked.
     """
     newest: dict[tuple[str, str], LocalMark] = {}
     for mark in marks:
@@ -84,7 +84,7 @@ def mark_local(connection: Connection, marks: Sequence[LocalMark], now: datetime
             newest[mark.integration_id, mark.interaction_id] = mark
     if not newest:
         return 0
-    # In one order everywhere, so that two markers never wait for each other.
+    # Hazard: lock rows in one order, or two concurrent calls deadlock.
     rows = [newest[key] for key in sorted(newest)]
     try:
         done = connection.execute(
@@ -101,12 +101,12 @@ def mark_local(connection: Connection, marks: Sequence[LocalMark], now: datetime
             ),
         )
     except ForeignKeyViolation as error:
-        raise Retry("an integration was removed meanwhile") from error
+        raise Retry("an integration was removed in the meantime") from error
     return done.rowcount
 
 
 def mark_remote(connection: Connection, mark: RemoteMark, now: datetime) -> int:
-    """Note that an object may have changed at the provider; the number of the mark."""
+    """Mark an object as possibly changed at the provider; the row's new mark count."""
     row = connection.execute(
         _MARK_REMOTE,
         (
@@ -126,7 +126,10 @@ def mark_remote(connection: Connection, mark: RemoteMark, now: datetime) -> int:
 def retry_items(
     connection: Connection, integration_id: str, interaction_ids: Sequence[str] | None, now: datetime
 ) -> int:
-    """Make rows due at once, with a look at the provider; without ids all that failed or are due later."""
+    """Make rows due immediately, with a read of the provider.
+
+    :param interaction_ids: rows to retry; ``None`` for all that have failed or are due later.
+    """
     done = connection.execute(
         "UPDATE sync_ledger SET attempts = 0, parked = FALSE, remote_mark = remote_mark + 1,"
         " next_attempt_at = %(now)s, updated_at = now() WHERE integration_id = %(integration)s AND"

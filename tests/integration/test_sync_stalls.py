@@ -92,7 +92,7 @@ def test_an_item_put_off_for_years_is_noticed_at_once(connection: Connection) ->
     give_back(connection, item, "me", again_at=again_at, error="HTTP 503 of board.example", failed=True)
     [stall] = _after(connection, 0)
     assert stall.stage == "sync"
-    assert f"put off until {again_at.year}" in stall.reason
+    assert f"deferred until {again_at.year}" in stall.reason
     assert "(HTTP 503 of board.example)" in stall.reason
     assert "connectors retry --all --integration board" in stall.reason
 

@@ -367,7 +367,7 @@ class TestCards:
     def test_a_missing_card_is_gone_only_while_the_board_is_there(self, harness: TrelloHarness) -> None:
         made = harness.provider.create(INTENT)
         harness.simulator.vanished = True
-        with pytest.raises(NeedsAuth, match="board is not there"):
+        with pytest.raises(NeedsAuth, match="board does not exist"):
             harness.provider.read(made.external_id)
         harness.simulator.vanished = False
         harness.delete(made.external_id)
