@@ -190,4 +190,4 @@ def harness(server: RadicaleServer) -> Iterator[CaldavHarness]:
 
 
 class TestConformance(ProviderConformance):
-    """The same suite as for every provider."""
+    """The conformance suite, as for every provider."""

@@ -1,4 +1,4 @@
-"""The example of docs/writing-a-connector.md, held to the suite of every provider."""
+"""Conformance of the example provider of docs/writing-a-connector.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.providers.linked import LossyTransport, context
 
 
 class ShelfHarness(ProviderHarness):
-    """The provider in front of a running shelf; other people write into the shelf itself."""
+    """The provider in front of a running shelf; other clients write to the shelf directly."""
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
@@ -76,7 +76,7 @@ def harness() -> Iterator[ShelfHarness]:
 
 
 class TestConformance(ProviderConformance):
-    """The same suite as for every provider."""
+    """The conformance suite, as for every provider."""
 
 
 def test_another_day_keeps_the_time_of_day() -> None:

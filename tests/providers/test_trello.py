@@ -128,4 +128,4 @@ def harness(server: tuple[Switch, str]) -> Iterator[TrelloHarness]:
 
 
 class TestConformance(ProviderConformance):
-    """The same suite as for every provider."""
+    """The conformance suite, as for every provider."""

@@ -79,7 +79,7 @@ def harness(server: tuple[Switch, str]) -> Iterator[WebhookHarness]:
 
 
 class TestConformance(ProviderConformance):
-    """The same suite as for every provider."""
+    """The conformance suite, as for every provider."""
 
 
 def test_the_event_says_what_happened(harness: WebhookHarness) -> None:

@@ -29,7 +29,7 @@ def harness(server: XandikosServer) -> Iterator[CaldavHarness]:
 
 
 class TestConformance(ProviderConformance):
-    """The same suite as for every provider."""
+    """The conformance suite, as for every provider."""
 
 
 class TestTwoClients(test_caldav_behaviour.TestTwoClients):
