@@ -1,4 +1,4 @@
-"""Integrations that make no progress while work waits are noticed, each in one sentence."""
+"""Stall detection: integrations that make no progress while work waits, each reported in one sentence."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _after(connection: Connection, seconds: float) -> list[Stall]:
 
 
 def test_due_items_that_no_worker_finishes_are_noticed_within_two_minutes(connection: Connection) -> None:
-    """Whether all workers hang, or the process ends at every try: the lease does not hide it."""
+    """A lease must not hide a stall, whether all workers hang or the process keeps crashing."""
     now = datetime.now(UTC)
     _mark(connection, now, 3)
     assert _after(connection, 60) == []

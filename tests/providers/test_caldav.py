@@ -1,4 +1,4 @@
-"""CalDAV against a real server with a second real client: the suite, and what only CalDAV has."""
+"""CalDAV conformance, against a real server with a second real client."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ END:VCALENDAR
 
 
 class CaldavHarness(ProviderHarness):
-    """The provider in front of a real server; people edit with the `caldav` library."""
+    """The provider in front of a real server; the `caldav` library is the other client."""
 
     def __init__(self, server: RadicaleServer | XandikosServer) -> None:
         self.server = server
@@ -72,7 +72,7 @@ class CaldavHarness(ProviderHarness):
         self.provider = DECLARATION.make(self.settings, self.context)
 
     def close(self) -> None:
-        """Delete the calendar and close what is open."""
+        """Delete the calendar and close the client."""
         self.calendar.delete()
         self.context.http.close()
 
@@ -110,20 +110,20 @@ class CaldavHarness(ProviderHarness):
         self.theirs(external_id).delete()
 
     def put(self, text: str) -> str:
-        """The other client stores a calendar object; its path."""
+        """Store a calendar object with the other client; its path."""
         made: Any = self.calendar.add_object(CalendarObjectResource, text)
         return urlsplit(str(made.url)).path
 
     def raw(self, external_id: str) -> bytes:
-        """The octets that the server holds."""
+        """The octets on the server."""
         return bytes(self._request("GET", external_id).content)
 
     def overwrite(self, external_id: str, data: bytes) -> None:
-        """The other client stores these octets."""
+        """Store these octets with the other client."""
         assert self.stores(external_id, data)
 
     def stores(self, external_id: str, data: bytes) -> bool:
-        """Whether the server takes these octets from the other client."""
+        """Return whether the server accepts these octets from the other client."""
         headers = {"Content-Type": "text/calendar; charset=utf-8"}
         return self._request("PUT", external_id, content=data, headers=headers).is_success
 

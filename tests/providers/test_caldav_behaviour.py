@@ -1,4 +1,4 @@
-"""What only CalDAV has: discovery, time zones, a second client at the same moment, odd servers."""
+"""CalDAV specifics: discovery, time zones, concurrent clients, unusual servers."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def _read(provider: Provider, external_id: str) -> RemoteObject:
 
 
 def _with(harness: CaldavHarness, **settings: Any) -> Provider:
-    """the provider under test with other settings."""
+    """The provider under test with other settings."""
     return DECLARATION.make(harness.settings.model_copy(update=settings), harness.context)
 
 
 class TestDiscovery:
-    """From whatever address people paste."""
+    """Discovery from any URL that users paste."""
 
     def test_every_address_leads_to_the_calendar(self, harness: CaldavHarness) -> None:
         made = harness.provider.create(INTENT)
@@ -104,7 +104,7 @@ class TestTwoClients:
 
         def theirs() -> None:
             for number in range(1, rounds + 1):
-                for _ in range(2_000):  # once our side is done, nothing stands in the way
+                for _ in range(2_000):  # once our side is done, the write succeeds
                     todo = harness.theirs(made.external_id)
                     with todo.edit_icalendar_component() as component:
                         component.pop("DESCRIPTION", None)
@@ -115,7 +115,7 @@ class TestTwoClients:
                     )
                     if answer.status in {200, 201, 204}:
                         break
-                    # Xandikos answers 423 while it stores another write, and 500 when two meet.
+                    # Xandikos answers 423 while it stores another write, and 500 when two collide.
                     assert answer.status in {412, 423, 500}, answer.status
                 else:
                     raise AssertionError(f"their edit {number} was never stored")
@@ -139,7 +139,7 @@ class TestTwoClients:
         assert int(sequence[0].partition(":")[2]) >= rounds
 
     @pytest.mark.parametrize("what", ["update", "archive", "restore"])
-    def test_somebody_is_faster_between_our_look_and_our_write(
+    def test_a_write_between_our_read_and_our_write_conflicts(
         self, harness: CaldavHarness, what: str
     ) -> None:
         made = harness.provider.create(INTENT)
@@ -181,7 +181,7 @@ class TestTwoClients:
 
 
 class TestMaking:
-    """Creating is idempotent by the marker."""
+    """Creation is idempotent per marker."""
 
     def test_a_second_create_finds_the_first(self, harness: CaldavHarness) -> None:
         first = harness.provider.create(INTENT)
@@ -260,7 +260,7 @@ class TestPolling:
 
 
 class TestOddServers:
-    """Answers that no real server of ours gives; each is told in the words of the error tree."""
+    """Responses that the real servers under test never give; each maps to an error of the error tree."""
 
     def _provider(self, answer: Callable[[httpx2.Request], httpx2.Response]) -> Provider:
         settings = CaldavSettings(

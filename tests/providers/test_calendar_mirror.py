@@ -1,6 +1,6 @@
-"""To-dos of other clients and the interactions they mirror, by the engine itself on a real Postgres.
+"""To-dos written by other clients, mirrored by the engine itself on a real Postgres.
 
-The server is Xandikos, which keeps every octet it is sent.
+The server is Xandikos, which stores every object byte for byte.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def at(*parts: int) -> datetime:
 
 
 def becomes(office: Office, name: str) -> None:
-    """Another client gives our to-do the text of this object; the UID stays."""
+    """Replace our to-do's text by this object's, as another client; the UID stays."""
     uid = re.search(rb"\nUID:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", office.dav.raw(office.todo()))
     assert uid is not None
     office.dav.overwrite(office.todo(), re.sub(rb"\nUID:[^\r\n]*", lambda _: uid[0], stored(name)))
@@ -83,7 +83,7 @@ def lines(office: Office) -> list[str]:
 
 
 def at_rest(office: Office) -> None:
-    """Both sides hold the same, and no further write is due."""
+    """Assert that both sides agree and no write is due."""
     puts, _ = office.writes()
     office.settle()
     assert office.writes()[0] == puts

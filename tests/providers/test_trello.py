@@ -1,4 +1,4 @@
-"""Trello against a strict simulator: the conformance suite, and what only Trello has."""
+"""Trello conformance, against a strict simulator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CALLBACK: Final = "https://interactions.example/webhooks/integration-1"
 
 
 class TrelloHarness(ProviderHarness):
-    """The provider in front of the simulator; people edit through the simulator's board."""
+    """The provider in front of the simulator; edits by users go through the simulator's board."""
 
     settings: TrelloSettings
 

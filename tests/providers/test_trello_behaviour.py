@@ -1,4 +1,4 @@
-"""What only Trello has: its limits, webhooks, tokens, footers and pages."""
+"""Trello specifics: rate limits, webhooks, tokens, footers and paging."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _told(harness: TrelloHarness, inbox: WebhookInbox) -> list[RemoteChange]:
 
 
 class TestWebhooks:
-    """Registration is kept alive; deliveries are signs, however often and late they come."""
+    """The registration is kept alive; deliveries are hints, however repeated or late."""
 
     def test_it_is_registered_once_and_people_are_heard(
         self, harness: TrelloHarness, inbox: WebhookInbox
@@ -215,7 +215,7 @@ class TestWebhooks:
 
 
 class TestLimits:
-    """The vendor's limits are kept, and a refusal is waited out."""
+    """The vendor's rate limits are respected, and the provider waits after a 429."""
 
     def test_a_refusal_waits_at_least_ten_seconds(self, harness: TrelloHarness) -> None:
         harness.simulator.limits.by_token = 0
@@ -226,7 +226,7 @@ class TestLimits:
         assert harness.object_count() == 0
 
     def test_the_declared_limits_keep_within_the_vendors(self, harness: TrelloHarness) -> None:
-        # The same proportions in a twentieth of the time and a fifth of the number.
+        # The vendor's proportions, at 1/20 of the time and 1/5 of the count.
         vendors = harness.simulator.limits = TrelloLimits(by_token=20, by_key=60, window=0.5)
         declared = [
             RateLimit(requests=each.requests // 5, seconds=each.seconds / 20) for each in DECLARATION.limits
@@ -249,7 +249,7 @@ class TestLimits:
 
 
 class TestTokens:
-    """OAuth 2.0 as another strategy of the same provider."""
+    """OAuth 2.0, the other credential strategy."""
 
     def _settings(self, harness: TrelloHarness) -> TrelloSettings:
         return TrelloSettings(
@@ -296,7 +296,7 @@ class TestTokens:
 
 
 class TestCards:
-    """What people do to cards."""
+    """Edits of cards by users."""
 
     def test_a_person_archives_an_open_card(self, harness: TrelloHarness) -> None:
         made = harness.provider.create(INTENT)
@@ -451,7 +451,7 @@ class TestCards:
 
 
 class TestPages:
-    """Listings and actions come in pages; nothing is left out between them."""
+    """Listings and actions are paged; nothing is lost between pages."""
 
     @pytest.fixture(autouse=True)
     def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -502,7 +502,7 @@ class TestPages:
         cards = self._cards(harness, 1)
         cursor, _ = self._drain(harness, None)
         board = harness.simulator.board
-        late = board.new_id()  # an earlier id than that of the next action
+        late = board.new_id()  # an id below that of the next action
         harness.edit(cards[0], {"title": "theirs"})
         cursor, _ = self._drain(harness, cursor)
         board.actions.append({**board.actions[-1], "id": late})
@@ -517,7 +517,7 @@ class TestPages:
                 harness.edit(card, {"title": title})
             cursor, told = self._drain(harness, cursor)
             assert cards[0] in {change.external_id for change in told}
-            for _ in range(3):  # every action is within the overlap, and was reported
+            for _ in range(3):  # all actions are within the overlap and already reported
                 cursor, again = self._drain(harness, cursor)
                 assert not again
 

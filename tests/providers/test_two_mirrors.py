@@ -1,7 +1,7 @@
 """One interaction mirrored to a real CalDAV server and to Trello at once, by the engine itself.
 
-The core is the applier's own transaction on a real Postgres; other people edit through the `caldav`
-library and through the simulator's board.
+The core is the applier's own transaction on a real Postgres. Remote edits go through the `caldav` library and
+the simulator's board.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Office:
         return Mirror(session, Breaker(utc_now))
 
     def remove(self) -> None:
-        """Remove both integrations; their objects stay."""
+        """Remove both integrations; their objects stay at the providers."""
         for mirror in self.mirrors:
             assert remove_integration(self.connection, mirror.session.integration) == 1
 
@@ -111,18 +111,18 @@ class Office:
             apply_plan(mirror.session, self.connection, found)
 
     def say(self, verb: str, **data: Any) -> None:
-        """A person here gives a command."""
+        """Apply a local command."""
         self.desk.person(f"interaction.{verb}", {"id": self.interaction, **data})
         self.desk.apply()
 
     def undo(self) -> None:
-        """A person here takes back what was done last."""
+        """Undo the last local command."""
         token = self.desk.tokens[self.interaction][-1]
         self.desk.person("interaction.undo", {"undoToken": token})
         self.desk.apply()
 
     def settle(self) -> None:
-        """Run everything until nothing is due any more and nothing moves."""
+        """Run until nothing is due and nothing changes."""
         deadline = time.monotonic() + 90
         quiet = 0
         while quiet < 2:
@@ -132,7 +132,7 @@ class Office:
             quiet = quiet + 1 if before == self.moves() and not self.due() else 0
 
     def round(self) -> None:
-        """One turn of the agent, the pollers and the workers."""
+        """Run the agent, the pollers and the workers once."""
         self.desk.apply()
         events, self.desk.events = self.desk.events, []
         integrations = [mirror.session.integration for mirror in self.mirrors]
@@ -151,7 +151,7 @@ class Office:
             worker.work(most=20)
 
     def moves(self) -> tuple[int, int, int, int]:
-        """Everything that was written anywhere."""
+        """Counts of all writes: provider requests, pulls and core changes."""
         return (*self.writes(), self.desk.pulled, sum(map(len, self.desk.changes.values())))
 
     def writes(self) -> tuple[int, int]:
@@ -171,11 +171,11 @@ class Office:
         return read_interaction(self.connection, self.desk.tenant, self.desk.organization, self.interaction)
 
     def todo(self) -> str:
-        """The external id of the mirror at CalDAV."""
+        """External id of the CalDAV mirror."""
         return self._external(0)
 
     def card(self) -> str:
-        """The external id of the mirror at Trello."""
+        """External id of the Trello mirror."""
         return self._external(1)
 
     def _external(self, number: int) -> str:
@@ -184,7 +184,7 @@ class Office:
         return mapping.external_id
 
     def agree(self, **values: Any) -> None:
-        """Both mirrors and the core hold these values, one object each, and nobody was asked."""
+        """Assert that both mirrors and the core hold these values, in one object each, without a warning."""
         here = self.here()
         assert here is not None
         assert {name: here.values[name] for name in values} == values

@@ -1,4 +1,4 @@
-"""Drawn texts of to-dos: read as they are meant, never a defect, and written only where they change."""
+"""Fuzzed to-dos: parsed as intended, never an unexpected error, and edited only where they change."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def read(data: bytes) -> Todo:
 
 
 def shown(todo: Todo) -> dict[str, Any]:
-    """The values of a to-do by the generator's names; what cannot be read is missing."""
+    """Values of a to-do by field; unreadable ones are absent."""
     found = {"title": one_line(todo.title) or "", "body": todo.body, "status": todo.status}
     for name, field in (("due", "scheduled_at"), ("priority", "priority")):
         if field not in todo.unreadable:
@@ -56,7 +56,7 @@ def shown(todo: Todo) -> dict[str, Any]:
 
 
 def others(data: bytes, names: set[str]) -> list[bytes]:
-    """The octets of every line of an object but those of some properties of its to-do."""
+    """Octets of every line of an object, except for some properties of its to-do."""
     lines = content_lines(data)
     start = next(number for number, line in enumerate(lines) if line.text.upper() == "BEGIN:VTODO") + 1
     left_out = {start + number for number, line in own_lines(lines[start:]) if line.name in names}
@@ -137,7 +137,7 @@ def test_real_servers_keep_what_is_not_changed(harness: CaldavHarness) -> None:
         nonlocal taken
         path = f"{folder}/drawn.ics"
         if not harness.stores(path, case.data):
-            return  # the server does not take such an object
+            return  # the server refuses such an object
         taken += 1
         seen: Any = provider.read(path)
         stored = shown(read(harness.raw(path)))

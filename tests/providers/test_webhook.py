@@ -1,4 +1,4 @@
-"""Outgoing webhooks: the suite, the Standard Webhooks form, and what an endpoint can do to us."""
+"""Outgoing webhooks: conformance, the Standard Webhooks form, and misbehaving endpoints."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_both_secrets_sign_while_receivers_change_over(harness: WebhookHarness) 
         update={"secret": SecretStr(new), "previous_secret": SecretStr(SECRET)}
     )
     DECLARATION.make(settings, harness.context).create(INTENT)
-    (told,) = harness.receiver.received  # verified with the secret before
+    (told,) = harness.receiver.received  # verified with the previous secret
     assert len(told.signature.split()) == 2
 
 
@@ -155,7 +155,7 @@ def test_any_other_failure_is_tried_again_and_no_redirect_is_followed(
 def test_too_many_failures_in_a_row_end_the_integration(harness: WebhookHarness) -> None:
     settings = harness.settings.model_copy(update={"disable_after": 3})
     provider = DECLARATION.make(settings, harness.context)
-    for _ in range(2):  # a success between two failures starts the count anew
+    for _ in range(2):  # a success between two failures resets the count
         for status in (500, 500, 204):
             harness.receiver.status = status
             with contextlib.suppress(Retry):
@@ -261,7 +261,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
 
 @contextlib.contextmanager
 def _guarded(harness: WebhookHarness, url: str = "https://hooks.example/in") -> Iterator[Provider]:
-    """The provider with the engine's own client, guard and all, over the test's network."""
+    """The provider with the engine's own client, including its address guard, on the test network."""
     buckets = SlidingWindowLimiter((RateLimit(requests=100, seconds=1),))
     client = make_client(
         buckets, public_addresses_only=DECLARATION.public_addresses_only, transport=harness.inner
@@ -272,7 +272,7 @@ def _guarded(harness: WebhookHarness, url: str = "https://hooks.example/in") -> 
 
 
 def _resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let every name but the test server's resolve to these addresses."""
+    """Resolve every name except the test server's to these addresses."""
     real = socket.getaddrinfo
 
     def resolved(host: Any, port: Any, *args: Any, **options: Any) -> Any:

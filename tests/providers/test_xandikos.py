@@ -1,4 +1,4 @@
-"""CalDAV against a second real server: the suite of every provider, and two clients at once."""
+"""CalDAV conformance against a second real server, and concurrent clients."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class TestConformance(ProviderConformance):
 
 
 class TestTwoClients(test_caldav_behaviour.TestTwoClients):
-    """As with Radicale, but for writes at the same instant.
+    """As with Radicale, except for concurrent writes.
 
-    Xandikos 0.4 compares the tag and stores the object in two steps: of two writes that meet, one is answered
-    with 500, or both are accepted and one is gone.
+    Xandikos 0.4 compares the tag and stores the object in two steps: of two concurrent writes, one gets
+    500, or both succeed and one is lost.
     """
 
     test_no_edit_of_either_is_lost = None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""One exchange with a remote server: its deadline, its size, and the reason when it fails."""
+"""Bounded HTTP requests: deadline, size, and the reason for a failure."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _takes_little(conversation: Conversation) -> None:
 
 @pytest.fixture
 def client() -> Iterator[httpx2.Client]:
-    """The engine's client, whose exchanges may take half a second."""
+    """The engine's client, with a deadline of half a second per request."""
     with make_client(SlidingWindowLimiter(()), public_addresses_only=False, deadline=Deadline(0.5)) as made:
         yield made
 
@@ -75,7 +75,7 @@ def client() -> Iterator[httpx2.Client]:
     "script", [_drip_status, _drip_headers, _drip_body, _drip_chunks, _never_done, _silent, _takes_little]
 )
 def test_a_server_that_keeps_an_exchange_going_is_left(client: httpx2.Client, script: Script) -> None:
-    """Each of them sends or takes something often enough for every timeout of a single operation."""
+    """Each server transfers something often enough to stay within every per-operation timeout."""
     with hostile(script) as server, pytest.raises(Retry, match=r"within 0\.5 s|in time") as caught:
         send_request("The server", lambda: client.put(server.url, content=b"x" * 30_000_000))
     assert f"127.0.0.1:{server.port}" in str(caught.value)
@@ -159,7 +159,7 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_refused(
 def test_a_broken_content_encoding_is_a_failure_of_the_server(
     client: httpx2.Client, body: bytes, coding: str
 ) -> None:
-    """And no defect of ours: the item is tried again, with the reason."""
+    """Not a bug on our side: the item is retried, with the reason."""
     with hostile(_packed(body, coding)) as server, pytest.raises(Retry, match="Content-Encoding"):
         send_request("The server", lambda: client.get(server.url))
 
@@ -253,7 +253,7 @@ def _http(moment: datetime) -> str:
     ],
 )
 def test_retry_after_is_read_in_both_forms(given: str, seconds: float | None) -> None:
-    """A date counts from the answer's own Date: the clocks of the two sides may differ."""
+    """A date is relative to the response's own Date, because clocks may differ."""
     headers = [(b"retry-after", given.encode()), (b"date", _http(NOW).encode())]
     answer = httpx2.Response(503, headers=headers)
     found = retry_after(answer)

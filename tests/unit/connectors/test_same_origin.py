@@ -1,4 +1,4 @@
-"""References of a server stay within its origin; tags that no write may name are told."""
+"""References stay within the server's origin; weak and compressed tags are recognized."""
 
 from __future__ import annotations
 
