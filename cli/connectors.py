@@ -289,7 +289,7 @@ def status(identity: Id, *, as_json: AsJson = False) -> None:
         "mirrored": mirrored,
         "due": counts.due,
         "failing": counts.failing,
-        "givenUp": counts.parked,
+        "givenUp": counts.blocked,
         "warnings": waiting,
         "oldestDueAt": format_instant(counts.oldest_at) if counts.oldest_at else None,
     }
@@ -376,10 +376,10 @@ def retry(
 def _hurry(connection: Connection, integration: str | None) -> int:
     """Make items due now that failed or wait for a later time; their number."""
     from connectors.store.integrations import list_integrations
-    from connectors.store.ledger import retry_units
+    from connectors.store.ledger_marks import retry_items
 
     chosen = [each.id for each in list_integrations(connection) if integration in (None, each.id)]
-    return sum(retry_units(connection, identity, None, datetime.now(UTC)) for identity in chosen)
+    return sum(retry_items(connection, identity, None, datetime.now(UTC)) for identity in chosen)
 
 
 def pause(identity: Id) -> None:
@@ -390,13 +390,13 @@ def pause(identity: Id) -> None:
 def resume(identity: Id) -> None:
     """Go on with an integration."""
     from connectors.store.integrations import read_integration
-    from connectors.store.warnings import settle_kind
+    from connectors.store.warnings import close_warnings_of_kind
 
     with _database() as connection:
         integration = read_integration(connection, identity)
         if integration is not None and integration.state == "needs_confirmation":
             raise Stop(f"{identity} waits for a confirmation: {integration.state_reason}")
-        settle_kind(connection, identity, ["auth", "disabled"])
+        close_warnings_of_kind(connection, identity, ["auth", "disabled"])
     _change_state(identity, "active", None)
 
 

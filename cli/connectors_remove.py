@@ -49,7 +49,7 @@ def remove(
         mirrors = removal.remove(connection)
     if mirrors is None:
         raise Stop(f"{identity} was removed by another session meanwhile")
-    webhook = removal.drop_webhook()
+    webhook = removal.delete_webhook()
     announce = Announcer(AcknowledgedSender(settings))
     announce("state_changed", integration, None, removed_data(integration))
     if as_json:

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from connectors.sdk.provider import Context, Provider
+from connectors.sdk.provider import Provider, ProviderContext
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
 from connectors.sdk.remote import Gone, Health, Intent, RemoteObject
 
@@ -35,7 +35,7 @@ class {title}Settings(ProviderSettings):
 class {title}(Provider):
     """One account."""
 
-    def __init__(self, settings: {title}Settings, context: Context) -> None:
+    def __init__(self, settings: {title}Settings, context: ProviderContext) -> None:
         self._settings = settings
         self._http = context.http
 
@@ -84,19 +84,19 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.sdk.conformance import ProviderConformance, Stage
+from connectors.sdk.conformance import ProviderConformance, ProviderHarness
 from connectors.providers.{name} import DECLARATION
 
 
-class {title}Stage(Stage):
+class {title}Harness(ProviderHarness):
     """The provider in front of a server that the test can reach behind."""
 
     declaration = DECLARATION
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    raise NotImplementedError("start the server, and yield a stage in front of it")
+def harness() -> Iterator[ProviderHarness]:
+    raise NotImplementedError("start the server, and yield a harness around the provider")
 
 
 class Test{title}(ProviderConformance):

@@ -1,0 +1,1 @@
+"""Connectors: two-way sync of interactions with external systems."""

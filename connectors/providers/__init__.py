@@ -1,1 +1,1 @@
-"""The providers: one file each, which declares itself and imports the contract alone."""
+"""Built-in providers: one module or package each, with a ``DECLARATION``; they import the SDK only."""

@@ -1,7 +1,7 @@
-"""Outgoing webhooks in the Standard Webhooks form: each change of an interaction is one signed POST.
+"""Outgoing webhooks in Standard Webhooks form: one signed POST per change of an interaction.
 
-Specification: github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md. A retry carries
-the same ``webhook-id``, so that a receiver that keeps the ids it has seen gets each change once.
+Specification: github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md. A retry has the same
+``webhook-id``, so a receiver can deduplicate by id.
 """
 
 from __future__ import annotations
@@ -22,33 +22,32 @@ import orjson
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.sdk.http_errors import host_of, sent, settled
-from connectors.sdk.provider import FIELDS, Context, Provider
+from connectors.sdk.http_errors import check_status, host_of, send_request
+from connectors.sdk.provider import FIELDS, Provider, ProviderContext
 from connectors.sdk.remote import Gone, Health, Intent, RemoteObject
 from schemas.errors import NeedsAuth, Retry, Stop
 from schemas.instants import format_instant
 
 _PREFIX: Final = "whsec_"
 _MINUTE, _HOUR = 60.0, 3600.0
-#: The specification's schedule of retries, seconds.
+#: Retry schedule of the specification, in seconds.
 _SCHEDULE: Final = (5.0, 5 * _MINUTE, 30 * _MINUTE, *(n * _HOUR for n in (2, 5, 10, 14, 20, 24)))
-#: A body stays below 20 kB (the specification's advice).
-_MOST: Final = 20_000
-#: Bytes of a receiver's answer that are read; beyond them the connection is closed instead.
-_MOST_ANSWER: Final = 64 * 1024
+#: Maximum body size in bytes (recommended by the specification).
+_MAX_BODY: Final = 20_000
+#: Bytes of a response body to read; a longer response closes the connection.
+_MAX_RESPONSE: Final = 64 * 1024
 
 
 class WebhookSettings(ProviderSettings):
-    """Where changes are sent, and the secret they are signed with."""
+    """URL that receives the changes, and the signing secret."""
 
-    url: str = Field(description="Address that receives the changes; https")
-    secret: SecretStr = Field(description="Signing secret: whsec_ and 24 to 64 bytes in base64")
+    url: str = Field(description="https URL that receives the changes")
+    secret: SecretStr = Field(description="Signing secret: `whsec_` followed by 24 to 64 bytes in base64")
     previous_secret: SecretStr | None = Field(
-        None, description="The secret before, while receivers change over: deliveries carry both signatures"
+        None, description="Previous secret, during a rotation: deliveries carry both signatures"
     )
-
     disable_after: int = Field(
-        100, ge=1, description="Failures in a row, of any deliveries, after which the integration is off"
+        100, ge=1, description="Disable the integration after this many consecutive failed deliveries"
     )
 
     @field_validator("url")
@@ -56,21 +55,21 @@ class WebhookSettings(ProviderSettings):
     def _https(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
-            raise ValueError("must begin with https:// and hold no credentials")
+            raise ValueError("must begin with https:// and contain no credentials")
         return url
 
     @field_validator("secret", "previous_secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and not 24 <= len(_key(secret)) <= 64:
-            raise ValueError("must be whsec_ and 24 to 64 bytes in base64")
+            raise ValueError("must be `whsec_` followed by 24 to 64 bytes in base64")
         return secret
 
 
 class Webhook(Provider):
-    """One endpoint. There is nothing to read back, so what was sent counts as what it holds."""
+    """One endpoint. Nothing can be read back, so what was sent counts as what it holds."""
 
-    def __init__(self, settings: WebhookSettings, context: Context) -> None:
+    def __init__(self, settings: WebhookSettings, context: ProviderContext) -> None:
         self._settings, self._context = settings, context
         self._failures, self._lock = 0, threading.Lock()
         self._keys = [_key(each) for each in (settings.secret, settings.previous_secret) if each is not None]
@@ -92,10 +91,10 @@ class Webhook(Provider):
         return self._told("restored", told, list(values), uuid.uuid4().hex)
 
     def health(self) -> Health:
-        return Health(ok=True, detail="An endpoint is only known to work when a change is sent")
+        return Health(ok=True, detail="Not checked: an endpoint can only be tested by sending a change")
 
     def _told(self, kind: str, told: RemoteObject, changed: list[str], after: str) -> RemoteObject:
-        """Send it; the version that comes back makes the next delivery's id, so ids never repeat."""
+        """Send a change. The id of each delivery depends on the previous one, so ids never repeat."""
         values = {name: _json(value) for name, value in told.values.items()}
         said = orjson.dumps([kind, told.external_id, values, changed, after], option=orjson.OPT_SORT_KEYS)
         identity = f"msg_{sha256(self._context.integration_id.encode() + said).hexdigest()[:32]}"
@@ -114,7 +113,7 @@ class Webhook(Provider):
         now = self._context.now()
         event = {"type": kind, "timestamp": format_instant(now), "data": data}
         body = orjson.dumps(event)
-        if len(body) > _MOST:
+        if len(body) > _MAX_BODY:
             event["data"] = {**data, "body": None, "omittedFields": ["body"]}
             body = orjson.dumps(event)
         headers = {
@@ -135,20 +134,20 @@ class Webhook(Provider):
         url, http = self._settings.url, self._context.http
 
         def deliver() -> httpx2.Response:
-            # The status alone counts: what is wrong with the body after it (its encoding, its length, its
-            # end) does not undo that the delivery was accepted. It is read to keep the connection in use.
+            # Only the status counts: a broken body (encoding, length, early end) does not revoke acceptance.
+            # The body is read so that the connection can be reused.
             with http.stream("POST", url, content=body, headers=headers) as answer:
                 with contextlib.suppress(httpx2.RequestError, httpx2.StreamError):
                     for _ in answer.iter_raw():
-                        if answer.num_bytes_downloaded > _MOST_ANSWER:
+                        if answer.num_bytes_downloaded > _MAX_RESPONSE:
                             break
                 return answer
 
-        answer = sent("The webhook", deliver)
+        answer = send_request("The webhook", deliver)
         if answer.status_code == 410:
-            raise Stop("the webhook's receiver is gone for good (HTTP 410)")
+            raise Stop("the webhook's receiver was removed permanently (HTTP 410)")
         try:
-            settled("The webhook", answer)
+            check_status("The webhook", answer)
         except NeedsAuth:
             raise Retry(f"The webhook at {host_of(answer)} answered HTTP {answer.status_code}") from None
         if not answer.is_success:
@@ -160,11 +159,13 @@ class Webhook(Provider):
             if self._failures < self._settings.disable_after:
                 return
             self._failures = 0
-        raise Stop(f"the webhook failed {self._settings.disable_after} times in a row; mend it, then resume")
+        raise Stop(
+            f"{self._settings.disable_after} deliveries failed in a row; fix the receiver, then resume"
+        )
 
 
 def signatures(keys: list[bytes], headers: Mapping[str, str], body: bytes) -> str:
-    """The ``webhook-signature`` header: one ``v1,<base64 HMAC-SHA256>`` for each key."""
+    """``webhook-signature`` header: one ``v1,<base64 HMAC-SHA256>`` per key."""
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     digests = [hmac.new(key, signed, sha256).digest() for key in keys]
     return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
@@ -189,7 +190,7 @@ def _camel(name: str) -> str:
 DECLARATION: Final = Declaration(
     name="webhook",
     title="Outgoing webhook",
-    summary="Sends each change of an interaction to an address, signed (Standard Webhooks).",
+    summary="Sends each change of an interaction to a URL, signed (Standard Webhooks).",
     settings=WebhookSettings,
     make=Webhook,
     fields=tuple(MirroredField(name=name, remote_name=_camel(name), direction="out") for name in FIELDS),
@@ -200,12 +201,12 @@ DECLARATION: Final = Declaration(
     public_addresses_only=True,
     retry_seconds=_SCHEDULE,
     guarantees=(
-        "Signed with HMAC-SHA256 (v1); two secrets are valid while you change over.",
-        "At least once: a retry carries the same webhook-id. A repeated notice of a deletion may not.",
-        "Several changes while the receiver is down arrive as one, with the state as it is then.",
-        "Private and loopback addresses are refused, also behind a public name; redirects are not followed.",
-        "Tried again after 5 s, 5 min, 30 min, 2, 5, 10, 14, 20 and 24 hours, then given up with a warning.",
-        "410 switches the integration off; so do 100 failures in a row (`disable_after`).",
-        "A body beyond 20 kB leaves out the interaction's text and says so (omittedFields).",
+        "Signed with HMAC-SHA256 (v1), by both secrets during a rotation.",
+        "At least once: a retry has the same webhook-id, except that of a deletion or restoration.",
+        "Changes made while the receiver is down arrive as one, with the state at delivery time.",
+        "Hosts that resolve to private or loopback addresses are refused; redirects are not followed.",
+        "Retried after 5 s, 5 min, 30 min, 2, 5, 10, 14, 20 and 24 hours, then blocked with a warning.",
+        "A 410 disables the integration; so do 100 consecutive failures (`disable_after`).",
+        "A body over 20 kB omits the interaction's text and lists it in omittedFields.",
     ),
 )

@@ -1,1 +1,1 @@
-"""Contract of a provider, and what providers share."""
+"""Connector SDK: the provider interface, the declaration, the conformance suite and shared helpers."""

@@ -1,6 +1,6 @@
-"""Addresses of the public internet, told from private and special ones (IANA special-purpose registries).
+"""Distinguish public IP addresses from private and special-purpose ones (IANA special-purpose registries).
 
-The ranges are written down here: ``ipaddress.is_global`` differs between the Python versions we support.
+The ranges are listed here because ``ipaddress.is_global`` differs between the supported Python versions.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NOT_PUBLIC_IPV4: Final = tuple(
         "240.0.0.0/4",  # reserved, broadcast
     )
 )
-#: Global unicast (RFC 4291); site-local ``fec0::/10`` (RFC 3879), ``fc00::/7`` and the rest are outside it.
+#: Global unicast (RFC 4291); site-local ``fec0::/10`` (RFC 3879), ``fc00::/7`` and the others are outside.
 _UNICAST: Final = ipaddress.IPv6Network("2000::/3")
 _NOT_PUBLIC_IPV6: Final = tuple(
     ipaddress.IPv6Network(network)
@@ -43,31 +43,32 @@ _NOT_PUBLIC_IPV6: Final = tuple(
         "3fff::/20",
     )
 )
-#: An IPv4 address in the last four bytes: mapped (RFC 4291) and translated (RFC 6052).
+#: Prefixes with an IPv4 address in the last four bytes: mapped (RFC 4291) and translated (RFC 6052).
 _CARRYING_IPV4: Final = (ipaddress.IPv6Network("::ffff:0:0/96"), ipaddress.IPv6Network("64:ff9b::/96"))
 _6TO4: Final = ipaddress.IPv6Network("2002::/16")
-#: Interface identifiers of ISATAP (RFC 5214 section 6.1), before the IPv4 address.
+#: ISATAP interface identifiers (RFC 5214 section 6.1); the IPv4 address follows.
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 
 def resolve(host: str, port: int, seconds: float = _RESOLVE_SECONDS) -> list[str]:
-    """All addresses of a host.
+    """Resolve a host name to all of its addresses.
 
-    :raises OSError: the name is unknown; ``UnicodeError`` for one that cannot be a name.
-    :raises Hung: the resolver has not answered in time.
+    :raises OSError: the name is unknown.
+    :raises UnicodeError: the text is not a valid host name.
+    :raises Hung: the resolver did not answer in time.
     """
 
-    def ask() -> list[str]:
+    def look_up() -> list[str]:
         return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
-    return within(seconds, f"the look-up of {host}", ask)
+    return within(seconds, f"the look-up of {host}", look_up)
 
 
 def public_address(host: str, port: int) -> str:
-    """An address of a host that is reached over the public internet.
+    """Resolve a host name to an address on the public internet.
 
-    :raises Reject: ``private_address``: one of its addresses is private, loopback, link-local or reserved.
-    :raises Retry: the name cannot be resolved now.
+    :raises Reject: ``private_address``: any of its addresses is private, loopback, link-local or reserved.
+    :raises Retry: the name cannot be resolved at the moment.
     """
     try:
         addresses = resolve(host, port)
@@ -77,12 +78,12 @@ def public_address(host: str, port: int) -> str:
         raise Retry(f"the host name {host} has no address")
     for address in addresses:
         if not is_public(address):
-            raise Reject("private_address", "the address leads into a private network; use a public one")
+            raise Reject("private_address", "the host resolves to a private address; use a public host")
     return addresses[0]
 
 
 def is_public(text: str) -> bool:
-    """Return whether an address, and the IPv4 address it may carry, belongs to the public internet."""
+    """Return whether an address is public, including any IPv4 address embedded in it."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:

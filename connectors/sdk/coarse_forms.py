@@ -1,4 +1,4 @@
-"""Coarse forms that several providers share: what is left of a value in a poorer field."""
+"""Coarse forms shared by providers: the part of a value that a less expressive field can hold."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import re
 from datetime import datetime
 from typing import Final
 
-#: Control characters that no protocol of text carries safely; tab and line ends are not among them.
+#: Control characters that text protocols do not carry safely; all but tab and line ends.
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 def one_line(text: str | None) -> str | None:
-    """A text as one line without white space around it; ``None`` when nothing is left."""
+    """Collapse a text to one stripped line; ``None`` if nothing is left."""
     return " ".join(_CONTROLS.sub("", text or "").split()) or None
 
 
 def plain(text: str | None) -> str | None:
-    """A text with plain line ends and without white space around it; ``None`` when nothing is left."""
+    """Normalize line ends to ``\\n`` and strip the text; ``None`` if nothing is left."""
     clean = _CONTROLS.sub("", (text or "").replace("\r\n", "\n").replace("\r", "\n"))
     return clean.strip() or None
 
 
 def to_milliseconds(instant: datetime | None) -> datetime | None:
-    """An instant without what is below a millisecond."""
+    """Truncate an instant to milliseconds."""
     return instant and instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 def to_seconds(instant: datetime | None) -> datetime | None:
-    """An instant without what is below a second."""
+    """Truncate an instant to seconds."""
     return instant and instant.replace(microsecond=0)

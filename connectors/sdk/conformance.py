@@ -1,8 +1,9 @@
-"""What every provider must do: one suite, which each provider's test inherits.
+"""Conformance suite for providers: inherit it, and pytest runs every check against your provider.
 
-A test module of a provider holds a class that inherits ``ProviderConformance``, and a pytest fixture
-``stage`` that yields a ``Stage``: the provider in front of a real server or a strict simulator, with hands
-that reach behind it. Tests of features that the provider does not declare are skipped.
+In the provider's test module, subclass :class:`ProviderConformance` and define a pytest fixture ``harness``
+that yields a :class:`ProviderHarness`: your provider in front of a real server or a strict simulator, plus
+direct access to that server, so that the suite can act as another client. Tests for features that the
+provider does not declare are skipped.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from connectors.sdk.provider import Provider
 from connectors.sdk.remote import ChangePage, Gone, Intent, RemoteChange, RemoteObject
 from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip
 
-#: An interaction with every field that can be mirrored.
+#: An interaction with a value in every field that can be mirrored.
 FULL: Final[dict[str, Any]] = {
     "title": "Call Ada Lovelace",
     "body": "First line; with, signs\\n\n- Übung 🙂 <b>&amp;</b>\nlast line",
@@ -32,7 +33,7 @@ FULL: Final[dict[str, Any]] = {
     "priority": 40,
     "interaction_type": "call",
 }
-#: The same interaction, every field changed.
+#: The same interaction with every field changed.
 OTHER: Final[dict[str, Any]] = {
     "title": "Visit: Grace, Hopper",
     "body": "Another text",
@@ -42,7 +43,7 @@ OTHER: Final[dict[str, Any]] = {
     "priority": 93,
     "interaction_type": "visit",
 }
-#: Values at the edges of what a command may hold, by field.
+#: Boundary values that a command may carry, by field.
 EDGES: Final[dict[str, tuple[Any, ...]]] = {
     "title": (
         None,
@@ -71,12 +72,12 @@ EDGES: Final[dict[str, tuple[Any, ...]]] = {
 }
 
 
-class Stage(ABC):
-    """A provider and the world behind it.
+class ProviderHarness(ABC):
+    """The provider under test, with control over the server behind it.
 
     :ivar provider: the provider under test.
     :ivar declaration: its declaration.
-    :ivar settings: the settings it was made with.
+    :ivar settings: the settings it was created with.
     """
 
     provider: Provider
@@ -84,314 +85,329 @@ class Stage(ABC):
     settings: ProviderSettings
 
     @abstractmethod
-    def count(self) -> int:
-        """How many objects the provider's world holds, archived ones included."""
+    def object_count(self) -> int:
+        """Number of objects on the server, archived ones included."""
 
     @abstractmethod
     def outage(self) -> AbstractContextManager[None]:
-        """For the length of a block, nothing is answered."""
+        """Make the server unreachable for the duration of the block."""
 
     @abstractmethod
-    def unanswered(self) -> AbstractContextManager[None]:
-        """For the length of a block, writes are carried out and their answers lost."""
+    def lost_responses(self) -> AbstractContextManager[None]:
+        """Let the server execute writes but drop the responses, for the duration of the block."""
 
     @abstractmethod
-    def revoked(self) -> AbstractContextManager[None]:
-        """For the length of a block, our credentials are refused."""
+    def revoked_credentials(self) -> AbstractContextManager[None]:
+        """Make the server refuse the provider's credentials for the duration of the block."""
 
-    def vanished(self) -> AbstractContextManager[None]:
-        """For the length of a block, the collection of our objects is not there, or not for us."""
-        raise unittest.SkipTest("nothing holds the objects")
+    def missing_collection(self) -> AbstractContextManager[None]:
+        """Remove or hide the collection (board, calendar) that holds the objects, for the block."""
+        raise unittest.SkipTest("the service has no collections")
 
     def edit(self, external_id: str, values: Mapping[str, Any]) -> None:
-        """Somebody else changes an object, by other means than the provider under test."""
+        """Change an object as another client would, not through the provider under test."""
         raise NotImplementedError("edit")
 
-    def erase(self, external_id: str) -> None:
-        """Somebody else deletes an object for good."""
-        raise NotImplementedError("erase")
+    def delete(self, external_id: str) -> None:
+        """Delete an object permanently, as another client would."""
+        raise NotImplementedError("delete")
 
-    def leave_alone(self) -> list[str]:
-        """Make objects that are none of ours; their external ids, none if there can be no such."""
+    def create_foreign_objects(self) -> list[str]:
+        """Create objects that the provider must skip; their external ids, ``[]`` if there are none."""
         return []
 
-    def decorate(self, external_id: str) -> Callable[[], bool]:
-        """Give an object something that only the provider knows; returns whether it is still there."""
-        raise NotImplementedError("decorate")
+    def add_foreign_data(self, external_id: str) -> Callable[[], bool]:
+        """Add data that is not mirrored to an object.
 
-    def deliveries(self) -> list[tuple[dict[str, str], bytes, str]]:
-        """The webhooks of all changes so far, each with headers (lower case), body and URL."""
-        raise NotImplementedError("deliveries")
+        :returns: a function that reports whether the data is still there.
+        """
+        raise NotImplementedError("add_foreign_data")
+
+    def webhook_deliveries(self) -> list[tuple[dict[str, str], bytes, str]]:
+        """Webhook deliveries for all changes so far: headers (names in lower case), body and URL of each."""
+        raise NotImplementedError("webhook_deliveries")
 
 
 class ProviderConformance:
-    """The suite; a subclass needs nothing but the fixture ``stage``."""
+    """The suite. A subclass needs no body; the ``harness`` fixture supplies everything."""
 
-    def test_it_declares_itself(self, stage: Stage) -> None:
-        declared = stage.declaration
+    def test_declaration_is_complete(self, harness: ProviderHarness) -> None:
+        declared = harness.declaration
         assert declared.summary.endswith(".")
         assert declared.guarantees
-        assert declared.limits, "a provider without limits overruns its server after an outage"
+        assert declared.limits, (
+            "declare rate limits: without them the provider floods its server after an outage"
+        )
         for name, field in declared.settings.model_fields.items():
-            assert field.description, f"people are asked for {name} by its description"
+            assert field.description, f"setting {name} needs a description: users are prompted with it"
         for mirrored in declared.fields:
             for value in (FULL[mirrored.name], OTHER[mirrored.name], *EDGES.get(mirrored.name, ())):
                 coarse = mirrored.coarse(value)
-                assert mirrored.coarse(coarse) == coarse, f"{mirrored.name}: the coarse form must be final"
+                assert mirrored.coarse(coarse) == coarse, f"{mirrored.name}: coarse must be idempotent"
 
-    def test_a_new_object_holds_what_was_asked(self, stage: Stage) -> None:
-        made = _make(stage)
-        assert made.marker == "m-1"
-        assert not made.archived
-        _holds(stage, made, FULL)
-        assert stage.count() == 1
-        if made.url is not None:
-            parts = urlsplit(made.url)
+    def test_create_stores_every_field(self, harness: ProviderHarness) -> None:
+        created = _create(harness)
+        assert created.marker == "m-1"
+        assert not created.archived
+        _assert_holds(harness, created, FULL)
+        assert harness.object_count() == 1
+        if created.url is not None:
+            parts = urlsplit(created.url)
             assert parts.scheme == "https"
-            hosts = stage.declaration.hosts(stage.settings)
+            hosts = harness.declaration.hosts(harness.settings)
             assert any(parts.hostname == host or f"{parts.hostname}".endswith(f".{host}") for host in hosts)
 
-    def test_what_is_read_is_what_was_written(self, stage: Stage) -> None:
-        _needs(stage, "read")
-        made = _make(stage)
-        seen = _there(stage.provider.read(made.external_id))
-        assert seen.external_id == made.external_id
-        assert seen.marker == made.marker
-        assert seen.version == made.version
-        _holds(stage, seen, FULL)
+    def test_read_returns_what_was_written(self, harness: ProviderHarness) -> None:
+        _require(harness, "read")
+        created = _create(harness)
+        found = _present(harness.provider.read(created.external_id))
+        assert found.external_id == created.external_id
+        assert found.marker == created.marker
+        assert found.version == created.version
+        _assert_holds(harness, found, FULL)
 
-    def test_every_value_at_the_edge_survives(self, stage: Stage) -> None:
-        made = _make(stage)
-        for mirrored in stage.declaration.fields:
+    def test_boundary_values_round_trip(self, harness: ProviderHarness) -> None:
+        created = _create(harness)
+        for mirrored in harness.declaration.fields:
             for value in EDGES.get(mirrored.name, ()):
-                made = _there(stage.provider.update(made.external_id, {mirrored.name: value}, made))
-                _holds(stage, made, {mirrored.name: value})
-                if "read" in stage.declaration.features:
-                    made = _there(stage.provider.read(made.external_id))
-                    _holds(stage, made, {mirrored.name: value})
-        assert stage.count() == 1
+                created = _present(
+                    harness.provider.update(created.external_id, {mirrored.name: value}, created)
+                )
+                _assert_holds(harness, created, {mirrored.name: value})
+                if "read" in harness.declaration.features:
+                    created = _present(harness.provider.read(created.external_id))
+                    _assert_holds(harness, created, {mirrored.name: value})
+        assert harness.object_count() == 1
 
-    def test_a_change_touches_no_other_field(self, stage: Stage) -> None:
-        made = _make(stage)
+    def test_update_changes_only_the_given_fields(self, harness: ProviderHarness) -> None:
+        created = _create(harness)
         entry: dict[str, Any] = dict(FULL)
-        for mirrored in stage.declaration.fields:
+        for mirrored in harness.declaration.fields:
             change = {mirrored.name: OTHER[mirrored.name]}
             entry.update(change)
-            made = _there(stage.provider.update(made.external_id, change, made))
-            _holds(stage, made, entry)
-        assert made.marker == "m-1"
+            created = _present(harness.provider.update(created.external_id, change, created))
+            _assert_holds(harness, created, entry)
+        assert created.marker == "m-1"
 
-    def test_the_status_goes_every_way(self, stage: Stage) -> None:
-        made = _make(stage)
+    def test_status_can_change_in_every_direction(self, harness: ProviderHarness) -> None:
+        created = _create(harness)
         for status in ("done", "planned", "canceled", "done", "canceled", "planned"):
-            made = _there(stage.provider.update(made.external_id, {"status": status}, made))
-            _holds(stage, made, {**FULL, "status": status})
-            assert not made.archived, "canceled is a status, not the deletion of the interaction"
+            created = _present(harness.provider.update(created.external_id, {"status": status}, created))
+            _assert_holds(harness, created, {**FULL, "status": status})
+            assert not created.archived, (
+                "canceled is a status; archived means that the interaction was deleted"
+            )
 
-    def test_archive_and_restore_keep_the_object(self, stage: Stage) -> None:
-        made = _make(stage)
+    def test_archive_and_restore_keep_the_object(self, harness: ProviderHarness) -> None:
+        created = _create(harness)
         for _ in range(2):
-            archived = _there(stage.provider.archive(made.external_id))
+            archived = _present(harness.provider.archive(created.external_id))
             assert archived.archived
-            assert archived.external_id == made.external_id
+            assert archived.external_id == created.external_id
         for _ in range(2):
-            back = _there(stage.provider.restore(made.external_id, OTHER))
+            back = _present(harness.provider.restore(created.external_id, OTHER))
             assert not back.archived
-            assert back.external_id == made.external_id
-            _holds(stage, back, OTHER)
-        assert stage.count() == 1
-        if "read" in stage.declaration.features:
-            seen = _there(stage.provider.read(made.external_id))
-            _holds(stage, seen, OTHER)
-            assert seen.marker == made.marker
+            assert back.external_id == created.external_id
+            _assert_holds(harness, back, OTHER)
+        assert harness.object_count() == 1
+        if "read" in harness.declaration.features:
+            found = _present(harness.provider.read(created.external_id))
+            _assert_holds(harness, found, OTHER)
+            assert found.marker == created.marker
 
-    def test_what_was_deleted_for_good_is_gone(self, stage: Stage) -> None:
-        _needs(stage, "read")
-        made = _make(stage)
-        stage.erase(made.external_id)
-        provider = stage.provider
+    def test_a_permanently_deleted_object_is_gone(self, harness: ProviderHarness) -> None:
+        _require(harness, "read")
+        created = _create(harness)
+        harness.delete(created.external_id)
+        provider = harness.provider
         for answer in (
-            provider.read(made.external_id),
-            provider.update(made.external_id, {"title": "new"}, made),
-            provider.archive(made.external_id),
-            provider.restore(made.external_id, FULL),
+            provider.read(created.external_id),
+            provider.update(created.external_id, {"title": "new"}, created),
+            provider.archive(created.external_id),
+            provider.restore(created.external_id, FULL),
         ):
-            assert answer == Gone(external_id=made.external_id)
-        assert stage.count() == 0
+            assert answer == Gone(external_id=created.external_id)
+        assert harness.object_count() == 0
 
-    def test_the_marker_finds_the_object(self, stage: Stage) -> None:
-        _needs(stage, "find")
+    def test_find_by_marker_finds_the_object(self, harness: ProviderHarness) -> None:
+        _require(harness, "find")
         for number in (1, 2, 3):
-            made = stage.provider.create(_intent(number))
-            found = stage.provider.find_by_marker(f"m-{number}")
+            created = harness.provider.create(_intent(number))
+            found = harness.provider.find_by_marker(f"m-{number}")
             assert found is not None
-            assert found.external_id == made.external_id
-        assert stage.provider.find_by_marker("m-4") is None
-        assert stage.provider.find_by_marker("m-") is None
+            assert found.external_id == created.external_id
+        assert harness.provider.find_by_marker("m-4") is None
+        assert harness.provider.find_by_marker("m-") is None
 
-    def test_a_lost_answer_makes_no_second_object(self, stage: Stage) -> None:
-        with stage.unanswered():
-            _raises(Retry, lambda: stage.provider.create(_intent(1)))
-        assert stage.count() == 1
-        if "find" in stage.declaration.features:
-            found = stage.provider.find_by_marker("m-1")
+    def test_create_after_a_lost_response_makes_no_duplicate(self, harness: ProviderHarness) -> None:
+        with harness.lost_responses():
+            _assert_raises(Retry, lambda: harness.provider.create(_intent(1)))
+        assert harness.object_count() == 1
+        if "find" in harness.declaration.features:
+            found = harness.provider.find_by_marker("m-1")
             assert found is not None
-            _holds(stage, found, FULL)
+            _assert_holds(harness, found, FULL)
         else:
-            stage.provider.create(_intent(1))
-            assert stage.count() == 1, "without `find`, creating must be idempotent by the marker"
+            harness.provider.create(_intent(1))
+            assert harness.object_count() == 1, "without `find`, create must be idempotent per marker"
 
-    def test_a_change_whose_answer_is_lost_can_be_repeated(self, stage: Stage) -> None:
-        made = _make(stage)
-        with stage.unanswered():
-            _raises(Retry, lambda: stage.provider.update(made.external_id, {"title": "new"}, made))
-        if "read" in stage.declaration.features:
-            made = _there(stage.provider.read(made.external_id))
-        again = _there(stage.provider.update(made.external_id, {"title": "new"}, made))
-        _holds(stage, again, {**FULL, "title": "new"})
+    def test_update_can_be_repeated_after_a_lost_response(self, harness: ProviderHarness) -> None:
+        created = _create(harness)
+        with harness.lost_responses():
+            _assert_raises(
+                Retry, lambda: harness.provider.update(created.external_id, {"title": "new"}, created)
+            )
+        if "read" in harness.declaration.features:
+            created = _present(harness.provider.read(created.external_id))
+        again = _present(harness.provider.update(created.external_id, {"title": "new"}, created))
+        _assert_holds(harness, again, {**FULL, "title": "new"})
 
-    def test_another_hand_is_seen(self, stage: Stage) -> None:
-        _needs(stage, "read")
-        made = _make(stage)
-        before = _there(stage.provider.read(made.external_id))
-        for name, value in _both_ways(stage, OTHER).items():
-            stage.edit(made.external_id, {name: value})
-            seen = _there(stage.provider.read(made.external_id))
-            assert seen.values[name] == _coarse(stage, name, value), name
-            if seen.updated_at is not None and before.updated_at is not None:
-                assert seen.updated_at >= before.updated_at
-                assert abs(seen.updated_at - datetime.now(UTC)) < timedelta(minutes=5)
-        assert _there(stage.provider.read(made.external_id)).marker == "m-1"
+    def test_edits_by_another_client_are_read(self, harness: ProviderHarness) -> None:
+        _require(harness, "read")
+        created = _create(harness)
+        before = _present(harness.provider.read(created.external_id))
+        for name, value in _two_way_values(harness, OTHER).items():
+            harness.edit(created.external_id, {name: value})
+            found = _present(harness.provider.read(created.external_id))
+            assert found.values[name] == _coarse(harness, name, value), name
+            if found.updated_at is not None and before.updated_at is not None:
+                assert found.updated_at >= before.updated_at
+                assert abs(found.updated_at - datetime.now(UTC)) < timedelta(minutes=5)
+        assert _present(harness.provider.read(created.external_id)).marker == "m-1"
 
-    def test_nobody_is_overwritten_unseen(self, stage: Stage) -> None:
-        if not stage.declaration.conditional_writes:
-            raise unittest.SkipTest("no conditional writes")
-        made = _make(stage)
-        stage.edit(made.external_id, {"title": "theirs"})
-        _raises(Conflict, lambda: stage.provider.update(made.external_id, {"body": "ours"}, made))
-        seen = _there(stage.provider.read(made.external_id))
-        _holds(stage, seen, {**FULL, "title": "theirs"})
+    def test_a_stale_update_raises_conflict(self, harness: ProviderHarness) -> None:
+        if not harness.declaration.conditional_writes:
+            raise unittest.SkipTest("conditional_writes is not declared")
+        created = _create(harness)
+        harness.edit(created.external_id, {"title": "theirs"})
+        _assert_raises(
+            Conflict, lambda: harness.provider.update(created.external_id, {"body": "ours"}, created)
+        )
+        found = _present(harness.provider.read(created.external_id))
+        _assert_holds(harness, found, {**FULL, "title": "theirs"})
 
-    def test_what_only_the_provider_knows_stays(self, stage: Stage) -> None:
-        _needs(stage, "read")
-        made = _make(stage)
-        still_there = stage.decorate(made.external_id)
-        seen = _there(stage.provider.read(made.external_id))
+    def test_data_that_is_not_mirrored_survives_writes(self, harness: ProviderHarness) -> None:
+        _require(harness, "read")
+        created = _create(harness)
+        intact = harness.add_foreign_data(created.external_id)
+        found = _present(harness.provider.read(created.external_id))
         for name, value in OTHER.items():
-            if name in {mirrored.name for mirrored in stage.declaration.fields}:
-                seen = _there(stage.provider.update(made.external_id, {name: value}, seen))
-        stage.provider.archive(made.external_id)
-        stage.provider.restore(made.external_id, FULL)
-        assert still_there()
+            if name in {mirrored.name for mirrored in harness.declaration.fields}:
+                found = _present(harness.provider.update(created.external_id, {name: value}, found))
+        harness.provider.archive(created.external_id)
+        harness.provider.restore(created.external_id, FULL)
+        assert intact()
 
-    def test_a_poll_tells_every_change(self, stage: Stage) -> None:
-        _needs(stage, "poll")
-        made = [stage.provider.create(_intent(number)) for number in (1, 2, 3)]
-        page, told = _poll(stage, None)
-        assert {change.external_id for change in told} == {each.external_id for each in made}
-        for change in told:
+    def test_poll_reports_every_change(self, harness: ProviderHarness) -> None:
+        _require(harness, "poll")
+        created = [harness.provider.create(_intent(number)) for number in (1, 2, 3)]
+        page, reported = _poll(harness, None)
+        assert {change.external_id for change in reported} == {each.external_id for each in created}
+        for change in reported:
             if change.state is not None:
-                _holds(stage, change.state, FULL)
-        stage.edit(made[1].external_id, {"title": "theirs"})
-        page, told = _poll(stage, page.cursor)
-        assert made[1].external_id in {change.external_id for change in told}
-        stage.erase(made[2].external_id)
-        page, told = _poll(stage, page.cursor)
-        assert "gone" in {change.kind for change in told if change.external_id == made[2].external_id}
+                _assert_holds(harness, change.state, FULL)
+        harness.edit(created[1].external_id, {"title": "theirs"})
+        page, reported = _poll(harness, page.cursor)
+        assert created[1].external_id in {change.external_id for change in reported}
+        harness.delete(created[2].external_id)
+        page, reported = _poll(harness, page.cursor)
+        assert "gone" in {change.kind for change in reported if change.external_id == created[2].external_id}
 
-    def test_a_repeated_poll_tells_the_same_events(self, stage: Stage) -> None:
-        _needs(stage, "poll")
-        made = _make(stage)
-        start, _ = _poll(stage, None)
-        stage.edit(made.external_id, {"title": "theirs"})
-        _, first = _poll(stage, start.cursor)
-        end, second = _poll(stage, start.cursor)
+    def test_polling_from_the_same_cursor_repeats_event_ids(self, harness: ProviderHarness) -> None:
+        _require(harness, "poll")
+        created = _create(harness)
+        start, _ = _poll(harness, None)
+        harness.edit(created.external_id, {"title": "theirs"})
+        _, first = _poll(harness, start.cursor)
+        end, second = _poll(harness, start.cursor)
         assert first
         assert {change.event_id for change in first} <= {change.event_id for change in second}
-        _, later = _poll(stage, end.cursor)
+        _, later = _poll(harness, end.cursor)
         assert {change.event_id for change in later} <= {change.event_id for change in second}
 
-    def test_what_is_none_of_ours_is_left_alone(self, stage: Stage) -> None:
-        _needs(stage, "read")
-        strangers = stage.leave_alone()
-        if not strangers:
-            raise unittest.SkipTest("everything there is ours")
-        for stranger in strangers:
-            _raises(Skip, lambda stranger=stranger: stage.provider.read(stranger))  # type: ignore[misc]
-        page, told = _poll(stage, None)
-        assert told == []
-        assert sum(page.skipped.values()) == len(strangers)
+    def test_foreign_objects_are_skipped(self, harness: ProviderHarness) -> None:
+        _require(harness, "read")
+        foreign = harness.create_foreign_objects()
+        if not foreign:
+            raise unittest.SkipTest("the service has no objects to skip")
+        for foreign_id in foreign:
+            _assert_raises(Skip, lambda foreign_id=foreign_id: harness.provider.read(foreign_id))  # type: ignore[misc]
+        page, reported = _poll(harness, None)
+        assert reported == []
+        assert sum(page.skip_counts.values()) == len(foreign)
 
-    def test_an_outage_is_told_from_a_refusal(self, stage: Stage) -> None:
-        made = _make(stage)
-        with stage.outage():
-            for call in _calls(stage, made):
-                _raises(Retry, call)
-        assert stage.count() == 1
+    def test_an_outage_raises_retry(self, harness: ProviderHarness) -> None:
+        created = _create(harness)
+        with harness.outage():
+            for call in _all_calls(harness, created):
+                _assert_raises(Retry, call)
+        assert harness.object_count() == 1
 
-    def test_a_missing_collection_is_no_deletion(self, stage: Stage) -> None:
-        _needs(stage, "read")
-        made = _make(stage)
-        with stage.vanished():
-            for call in _calls(stage, made):
+    def test_a_missing_collection_is_not_a_deletion(self, harness: ProviderHarness) -> None:
+        _require(harness, "read")
+        created = _create(harness)
+        with harness.missing_collection():
+            for call in _all_calls(harness, created):
                 try:
                     call()
                 except (NeedsAuth, Retry):
                     continue
-                raise AssertionError("an object of a missing collection was taken for deleted, or made")
-        assert _there(stage.provider.read(made.external_id)).marker == "m-1"
-        assert stage.count() == 1
+                raise AssertionError(
+                    "raise NeedsAuth or Retry for a missing collection; its objects are not gone"
+                )
+        assert _present(harness.provider.read(created.external_id)).marker == "m-1"
+        assert harness.object_count() == 1
 
-    def test_refused_credentials_ask_for_a_person(self, stage: Stage) -> None:
-        made = _make(stage)
-        if "read" not in stage.declaration.features:
-            raise unittest.SkipTest("nothing is signed in to")
-        with stage.revoked():
-            for call in _calls(stage, made):
-                _raises(NeedsAuth, call)
+    def test_refused_credentials_raise_needs_auth(self, harness: ProviderHarness) -> None:
+        created = _create(harness)
+        if "read" not in harness.declaration.features:
+            raise unittest.SkipTest("without `read` there is nothing to authenticate for")
+        with harness.revoked_credentials():
+            for call in _all_calls(harness, created):
+                _assert_raises(NeedsAuth, call)
 
-    def test_errors_tell_no_secret_and_no_text(self, stage: Stage) -> None:
-        made = _make(stage)
-        secrets = [value.get_secret_value() for _, value in stage.settings if isinstance(value, SecretStr)]
-        for fault in (stage.outage, stage.revoked):
+    def test_errors_contain_no_secrets_and_no_customer_text(self, harness: ProviderHarness) -> None:
+        created = _create(harness)
+        secrets = [value.get_secret_value() for _, value in harness.settings if isinstance(value, SecretStr)]
+        for fault in (harness.outage, harness.revoked_credentials):
             with fault():
-                for call in _calls(stage, made):
+                for call in _all_calls(harness, created):
                     try:
                         call()
                     except InteractionsError as error:
-                        said = f"{error!r} {error}"
-                        assert not [secret for secret in secrets if secret in said]
-                        assert "Lovelace" not in said
+                        message = f"{error!r} {error}"
+                        assert not [secret for secret in secrets if secret in message]
+                        assert "Lovelace" not in message
 
-    def test_it_is_healthy_while_it_works(self, stage: Stage) -> None:
-        health = stage.provider.health()
+    def test_health_is_ok_while_the_server_is_up(self, harness: ProviderHarness) -> None:
+        health = harness.provider.health()
         assert health.ok
         assert health.detail
 
-    def test_a_webhook_is_believed_only_with_its_signature(self, stage: Stage) -> None:
-        _needs(stage, "webhooks")
-        made = _make(stage)
-        stage.edit(made.external_id, {"title": "théirs 🙂"})
-        deliveries = stage.deliveries()
-        told: list[RemoteChange] = []
+    def test_webhooks_without_a_valid_signature_are_rejected(self, harness: ProviderHarness) -> None:
+        _require(harness, "webhooks")
+        created = _create(harness)
+        harness.edit(created.external_id, {"title": "théirs 🙂"})
+        deliveries = harness.webhook_deliveries()
+        reported: list[RemoteChange] = []
         for headers, body, url in deliveries:
-            first = stage.provider.verify_and_parse_webhook(headers, body, url)
-            assert [c.event_id for c in stage.provider.verify_and_parse_webhook(headers, body, url)] == [
+            first = harness.provider.verify_and_parse_webhook(headers, body, url)
+            assert [c.event_id for c in harness.provider.verify_and_parse_webhook(headers, body, url)] == [
                 change.event_id for change in first
             ]
-            told += first
+            reported += first
             for bad_headers, bad_body, bad_url in (
                 ({}, body, url),
                 ({name: value[::-1] for name, value in headers.items()}, body, url),
                 (headers, body.replace(b"i", b"j", 1), url),
                 (headers, body, f"{url}x"),
             ):
-                _refused(stage, bad_headers, bad_body, bad_url)
-        assert made.external_id in {change.external_id for change in told}
-        assert len({change.event_id for change in told}) == len(told)
-        stage.erase(made.external_id)
-        headers, body, url = stage.deliveries()[-1]
-        assert [c.kind for c in stage.provider.verify_and_parse_webhook(headers, body, url)] == ["gone"]
+                _assert_rejected(harness, bad_headers, bad_body, bad_url)
+        assert created.external_id in {change.external_id for change in reported}
+        assert len({change.event_id for change in reported}) == len(reported)
+        harness.delete(created.external_id)
+        headers, body, url = harness.webhook_deliveries()[-1]
+        assert [c.kind for c in harness.provider.verify_and_parse_webhook(headers, body, url)] == ["gone"]
 
 
 def _intent(number: int) -> Intent:
@@ -400,75 +416,75 @@ def _intent(number: int) -> Intent:
     )
 
 
-def _make(stage: Stage) -> RemoteObject:
-    return stage.provider.create(_intent(1))
+def _create(harness: ProviderHarness) -> RemoteObject:
+    return harness.provider.create(_intent(1))
 
 
-def _there(answer: RemoteObject | Gone) -> RemoteObject:
-    assert isinstance(answer, RemoteObject), "the object is gone"
+def _present(answer: RemoteObject | Gone) -> RemoteObject:
+    assert isinstance(answer, RemoteObject), "expected an object, got Gone"
     return answer
 
 
-def _coarse(stage: Stage, name: str, value: Any) -> Any:
-    return next(each for each in stage.declaration.fields if each.name == name).coarse(value)
+def _coarse(harness: ProviderHarness, name: str, value: Any) -> Any:
+    return next(each for each in harness.declaration.fields if each.name == name).coarse(value)
 
 
-def _holds(stage: Stage, seen: RemoteObject, values: Mapping[str, Any]) -> None:
-    for mirrored in stage.declaration.fields:
+def _assert_holds(harness: ProviderHarness, found: RemoteObject, values: Mapping[str, Any]) -> None:
+    for mirrored in harness.declaration.fields:
         if mirrored.name in values and mirrored.direction != "in":
-            assert seen.values[mirrored.name] == mirrored.coarse(values[mirrored.name]), mirrored.name
+            assert found.values[mirrored.name] == mirrored.coarse(values[mirrored.name]), mirrored.name
 
 
-def _both_ways(stage: Stage, values: Mapping[str, Any]) -> dict[str, Any]:
-    names = [each.name for each in stage.declaration.fields if each.direction != "out"]
+def _two_way_values(harness: ProviderHarness, values: Mapping[str, Any]) -> dict[str, Any]:
+    names = [each.name for each in harness.declaration.fields if each.direction != "out"]
     return {name: values[name] for name in names}
 
 
-def _poll(stage: Stage, cursor: str | None) -> tuple[ChangePage, list[RemoteChange]]:
-    """Poll to the end; the last page with everything that was skipped, and all changes."""
-    told: list[RemoteChange] = []
-    left_alone: dict[str, str] = {}
+def _poll(harness: ProviderHarness, cursor: str | None) -> tuple[ChangePage, list[RemoteChange]]:
+    """Poll until no page has ``more``; the last page with everything skipped so far, and all changes."""
+    reported: list[RemoteChange] = []
+    skipped: dict[str, str] = {}
     for _ in range(100):
-        page = stage.provider.changes(cursor)
-        told += page.changes
-        left_alone.update(page.left_alone)
+        page = harness.provider.changes(cursor)
+        reported += page.changes
+        skipped.update(page.skipped)
         if not page.more:
-            return ChangePage(changes=page.changes, cursor=page.cursor, left_alone=left_alone), told
+            return ChangePage(changes=page.changes, cursor=page.cursor, skipped=skipped), reported
         cursor = page.cursor
-    raise AssertionError("the poll does not end")
+    raise AssertionError("100 pages and `more` is still set: does the cursor advance?")
 
 
-def _calls(stage: Stage, made: RemoteObject) -> list[Callable[[], object]]:
-    provider, identity = stage.provider, made.external_id
+def _all_calls(harness: ProviderHarness, created: RemoteObject) -> list[Callable[[], object]]:
+    provider, identity = harness.provider, created.external_id
     calls: list[Callable[[], object]] = [
         lambda: provider.create(_intent(2)),
-        lambda: provider.update(identity, {"title": "new"}, made),
+        lambda: provider.update(identity, {"title": "new"}, created),
         lambda: provider.archive(identity),
         lambda: provider.restore(identity, FULL),
     ]
-    if "read" in stage.declaration.features:
+    if "read" in harness.declaration.features:
         calls += [lambda: provider.read(identity), provider.health]
-    if "find" in stage.declaration.features:
+    if "find" in harness.declaration.features:
         calls.append(lambda: provider.find_by_marker("m-1"))
-    if "poll" in stage.declaration.features:
+    if "poll" in harness.declaration.features:
         calls.append(lambda: provider.changes(None))
     return calls
 
 
-def _refused(stage: Stage, headers: Mapping[str, str], body: bytes, url: str) -> None:
-    refusal = _raises(Reject, lambda: stage.provider.verify_and_parse_webhook(headers, body, url))
+def _assert_rejected(harness: ProviderHarness, headers: Mapping[str, str], body: bytes, url: str) -> None:
+    refusal = _assert_raises(Reject, lambda: harness.provider.verify_and_parse_webhook(headers, body, url))
     assert isinstance(refusal, Reject)
     assert (refusal.code, refusal.status) == ("bad_signature", 401)
 
 
-def _raises(expected: type[InteractionsError], call: Callable[[], object]) -> InteractionsError:
+def _assert_raises(expected: type[InteractionsError], call: Callable[[], object]) -> InteractionsError:
     try:
         call()
     except expected as error:
         return error
-    raise AssertionError(f"{expected.__name__} was not raised")
+    raise AssertionError(f"expected {expected.__name__}, but nothing was raised")
 
 
-def _needs(stage: Stage, feature: Feature) -> None:
-    if feature not in stage.declaration.features:
-        raise unittest.SkipTest(f"no `{feature}`")
+def _require(harness: ProviderHarness, feature: Feature) -> None:
+    if feature not in harness.declaration.features:
+        raise unittest.SkipTest(f"feature `{feature}` is not declared")

@@ -1,4 +1,4 @@
-"""Credentials as a strategy: a header for each request, and perhaps a way to renew it."""
+"""Credential strategies: the Authorization header for each request, and how to refresh it."""
 
 from __future__ import annotations
 
@@ -6,48 +6,56 @@ import threading
 from dataclasses import dataclass
 from typing import Protocol
 
-from connectors.sdk.http_errors import sent, settled
-from connectors.sdk.provider import Context
+from connectors.sdk.http_errors import check_status, send_request
+from connectors.sdk.provider import ProviderContext
 from schemas.errors import NeedsAuth
 
 
 class Credentials(Protocol):
-    """How requests are authorised."""
+    """Authorization of requests."""
 
     def header(self) -> str:
         """The value of the Authorization header."""
         ...
 
-    def renew(self, used: str) -> bool:
-        """Whether there are other credentials than ``used``, the header that was refused.
+    def refresh(self, used: str) -> bool:
+        """Obtain other credentials after the header ``used`` was refused.
 
-        :raises Retry: they could not be renewed just now.
+        :returns: ``True`` if there are new credentials to retry with.
+        :raises Retry: the refresh failed for the moment.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class FixedHeader:
-    """A token that may expire or be revoked, and cannot be renewed."""
+class StaticHeader:
+    """A fixed header: a token that cannot be refreshed, though it may expire or be revoked."""
 
     value: str
 
     def header(self) -> str:
         return self.value
 
-    def renew(self, used: str) -> bool:
+    def refresh(self, used: str) -> bool:
         return used != self.value
 
 
-class RenewedToken:
-    """OAuth 2.0 (RFC 6749 section 6): short-lived access tokens; a renewal may bring a new refresh token.
+class OAuthToken:
+    """OAuth 2.0 access token with refresh (RFC 6749 section 6); the refresh token may rotate.
 
-    :param title: the provider's name for people.
+    :param title: display name of the provider.
+    :param url: the token endpoint.
     :param client: ``client_id`` and, for a confidential client, ``client_secret``.
     """
 
     def __init__(
-        self, title: str, url: str, client: dict[str, str], access: str, refresh: str, context: Context
+        self,
+        title: str,
+        url: str,
+        client: dict[str, str],
+        access: str,
+        refresh: str,
+        context: ProviderContext,
     ) -> None:
         self._title, self._url, self._client, self._context = title, url, client, context
         self._access, self._refresh = access, refresh
@@ -56,14 +64,15 @@ class RenewedToken:
     def header(self) -> str:
         return f"Bearer {self._access}"
 
-    def renew(self, used: str) -> bool:
+    def refresh(self, used: str) -> bool:
         with self._lock:
             if self.header() != used:
-                return True  # another thread was faster; a second renewal would void its tokens
-            asked = {"grant_type": "refresh_token", "refresh_token": self._refresh, **self._client}
+                return True  # another thread has refreshed; a second refresh would invalidate its tokens
+            grant = {"grant_type": "refresh_token", "refresh_token": self._refresh, **self._client}
             try:
-                answer = settled(
-                    self._title, sent(self._title, lambda: self._context.http.post(self._url, json=asked))
+                answer = check_status(
+                    self._title,
+                    send_request(self._title, lambda: self._context.http.post(self._url, json=grant)),
                 )
             except NeedsAuth:
                 return False

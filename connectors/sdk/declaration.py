@@ -1,4 +1,4 @@
-"""How a provider declares itself: command line, documentation and pages derive from it."""
+"""Declaration of a provider: command line, help and documentation derive from it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
-from connectors.sdk.provider import FIELDS, Context, Provider
+from connectors.sdk.provider import FIELDS, Provider, ProviderContext
 
 Feature = Literal["read", "find", "poll", "webhooks"]
 
 
 class ProviderSettings(BaseModel):
-    """Base of a provider's settings; a field of type ``SecretStr`` is kept encrypted.
+    """Base of a provider's settings; a ``SecretStr`` field is stored encrypted.
 
-    Give every field a ``description``: people are asked for it by that sentence.
+    Give every field a ``description``: users are prompted with it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @classmethod
     def secret_fields(cls) -> frozenset[str]:
-        """The names of the secret fields."""
+        """Names of the secret fields."""
         return frozenset(
             name
             for name, field in cls.model_fields.items()
@@ -32,30 +32,31 @@ class ProviderSettings(BaseModel):
 
 
 def unchanged(value: Any) -> Any:
-    """The provider holds the value as it is."""
+    """The provider stores the value without loss."""
     return value
 
 
-def nowhere(_settings: Mapping[str, Any]) -> None:
-    """Several integrations may share the remote."""
+def shared_remote(_settings: Mapping[str, Any]) -> None:
+    """Allow several integrations with one remote."""
 
 
 def replaced(_local: Any, remote: Any) -> Any:
-    """The remote value as it is becomes the local one."""
+    """Use the remote value as the local one."""
     return remote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirroredField:
-    """A field that the provider can hold.
+    """A field that the provider can store.
 
     :param name: one of ``connectors.sdk.provider.FIELDS``.
-    :param remote_name: what the provider calls it, for people.
-    :param coarse: what the provider can hold of a value (a date without its time, 1,000 characters);
-        two values that are the same here are the same to the provider. Idempotent.
-    :param refine: the local value after the remote one has changed, from the local value before and the
-        remote one: where the provider knows a date only, the time of day is kept.
-    :param direction: ``out``: only ever written to the provider; ``in``: only ever read from it.
+    :param remote_name: the provider's name of the field, for display.
+    :param coarse: the part of a value that the provider can store (a date without its time, 1,000
+        characters). Values with equal coarse forms are equal to the provider. Idempotent.
+    :param refine: the new local value, from the previous local value and the changed remote value: if the
+        provider stores dates only, the time of day is kept.
+    :param direction: ``out``: only written to the provider; ``in``: only read from it.
+    :param loss: sentence for users about what ``coarse`` loses.
     """
 
     name: str
@@ -69,7 +70,7 @@ class MirroredField:
         if self.name not in FIELDS:
             raise ValueError(f"{self.name!r} cannot be mirrored; the fields are {', '.join(FIELDS)}")
         if (self.coarse is not unchanged) != (self.loss is not None):
-            raise ValueError(f"{self.name}: a coarse form and a sentence on the loss go together")
+            raise ValueError(f"{self.name}: set both `coarse` and `loss`, or neither")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,37 +83,36 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declaration:
-    """One provider; a module under ``connectors/providers`` holds it as ``DECLARATION``.
+    """Declaration of one provider: ``DECLARATION`` in its module under ``connectors/providers``.
 
     :param name: the module's name; letters, digits and ``_``.
-    :param make: makes the provider of one integration from its settings.
+    :param make: creates the provider of one integration from its settings.
     :param features: ``read`` an object by id, ``find`` it by our marker, ``poll`` for changes, receive
-        ``webhooks``. Without ``read`` the integration only goes out.
-    :param hosts: hosts of external URLs that may be shown, also those below them (``trello.com``
-        admits ``www.trello.com``); computed from the settings where people bring their own server.
-    :param remote: identity of the board or calendar from the settings as stored, without secrets; one
-        organization has one integration with it.
+        ``webhooks``. Without ``read`` the integration is outbound only.
+    :param hosts: hosts of external URLs that may be shown, subdomains included (``trello.com`` allows
+        ``www.trello.com``); computed from the settings for self-hosted services.
+    :param remote: identity of the board or calendar, from the stored settings without secrets. Two
+        integrations of one organization must not share it.
     :param conditional_writes: ``update`` raises ``Conflict`` when the object has changed since ``base``;
-        without it the engine reads before each write.
-    :param mirrors_closed: whether interactions that are done or canceled before they were ever mirrored
-        get an object of their own.
-    :param public_addresses_only: refuse to talk to private, loopback and link-local addresses.
-    :param poll_seconds: pause between polls when there are no webhooks; ten times as long with them.
-    :param retry_seconds: pauses before the tries after the first one; an item that fails after the last is
-        given up with a warning. Empty: growing pauses of the engine's own.
-    :param guarantees: sentences for people on what the integration does and does not.
+        without this the engine reads before each write.
+    :param mirrors_closed: also create objects for interactions that are already done or canceled.
+    :param public_addresses_only: refuse connections to private, loopback and link-local addresses.
+    :param poll_seconds: pause between polls without webhooks; ten times as long with webhooks.
+    :param retry_seconds: pauses before each retry; an item that fails after the last one is blocked, with a
+        warning. Empty: the engine's own backoff.
+    :param guarantees: sentences for users on what the integration does and does not do.
     """
 
     name: str
     title: str
     summary: str
     settings: type[ProviderSettings]
-    make: Callable[[Any, Context], Provider]
+    make: Callable[[Any, ProviderContext], Provider]
     fields: tuple[MirroredField, ...]
     features: frozenset[Feature]
     hosts: Callable[[Any], tuple[str, ...]]
     limits: tuple[RateLimit, ...]
-    remote: Callable[[Mapping[str, Any]], tuple[str, ...] | None] = nowhere
+    remote: Callable[[Mapping[str, Any]], tuple[str, ...] | None] = shared_remote
     conditional_writes: bool = False
     mirrors_closed: bool = False
     public_addresses_only: bool = False
@@ -123,8 +123,8 @@ class Declaration:
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
         if len(set(names)) != len(names) or "status" not in names:
-            raise ValueError(f"{self.name}: each field once, and `status` among them")
+            raise ValueError(f"{self.name}: declare each field once, and declare `status`")
         if "find" in self.features and "read" not in self.features:
-            raise ValueError(f"{self.name}: `find` needs `read`")
+            raise ValueError(f"{self.name}: `find` requires `read`")
         if self.features & {"poll", "webhooks"} and "read" not in self.features:
-            raise ValueError(f"{self.name}: incoming changes need `read`")
+            raise ValueError(f"{self.name}: `poll` and `webhooks` require `read`")

@@ -1,4 +1,4 @@
-"""What an HTTP answer means in the words of ``schemas.errors``; for providers that speak HTTP."""
+"""Translate HTTP failures and statuses into ``schemas.errors``, for providers that use HTTP."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from typing import Final
 
 import httpx2
 
-from connectors.sdk.exchange import AnswerTooLarge, OutOfTime
-from connectors.sdk.targets import origin_text
+from connectors.sdk.bounded_transport import DeadlineExceeded, ResponseTooLarge
+from connectors.sdk.same_origin import origin_text
 from schemas.errors import NeedsAuth, Retry
 
-#: Longest pause that a provider can ask for, seconds; also the cap of ``Retry-After``.
+#: Longest pause that a provider can request, in seconds; caps ``Retry-After``.
 LONGEST_PAUSE: Final = 3600.0
-#: Statuses that may be another one soon.
-_PASSING: Final = frozenset({408, 409, 423, 425, 507})
+#: 4xx statuses that are transient.
+_TRANSIENT: Final = frozenset({408, 409, 423, 425, 507})
 
 
 class Throttled(Retry):
     """The rate limiter has no capacity left for this provider; nothing was sent."""
 
 
-def sent(name: str, send: Callable[[], httpx2.Response]) -> httpx2.Response:
-    """Carry out a request of the provider ``name``.
+def send_request(name: str, send: Callable[[], httpx2.Response]) -> httpx2.Response:
+    """Send a request of the provider ``name``.
 
-    :raises Retry: there was no whole answer; whether the request had an effect is unknown.
+    :raises Retry: there was no complete response; whether the request had an effect is unknown.
     """
     try:
         return send()
@@ -37,11 +37,13 @@ def sent(name: str, send: Callable[[], httpx2.Response]) -> httpx2.Response:
         raise Retry(f"{name}{_at(error)} {_failure(error)}") from error
 
 
-def settled(name: str, answer: httpx2.Response, *, after: float | None = None) -> httpx2.Response:
-    """The answer, if it is a success or says something about this one request (400, 404, 410, 412, …).
+def check_status(name: str, answer: httpx2.Response, *, after: float | None = None) -> httpx2.Response:
+    """Raise for statuses about the server or the account; return any other response.
 
-    :param after: seconds to wait at a rate limit when the answer does not say.
-    :raises Retry: an outage, a rate limit, or a redirect (which is never followed).
+    Returned: successes, and statuses about this request only (400, 404, 410, 412, …).
+
+    :param after: seconds to wait after a 429 without ``Retry-After``.
+    :raises Retry: an outage, a rate limit, or a redirect (never followed).
     :raises NeedsAuth: the credentials are refused.
     """
     status = answer.status_code
@@ -49,27 +51,27 @@ def settled(name: str, answer: httpx2.Response, *, after: float | None = None) -
     if status == 401:
         raise NeedsAuth(f"{who} refuses the credentials (HTTP 401); renew them, then resume")
     if status == 403:
-        raise NeedsAuth(f"{who} denies access (HTTP 403); check what this account may do, then resume")
+        raise NeedsAuth(f"{who} denies access (HTTP 403); check this account's permissions, then resume")
     if status == 429:
         raise Retry(f"{who} has reached its rate limit (HTTP 429)", after=retry_after(answer) or after)
     if 300 <= status < 400:
         raise Retry(f"{who} redirects to {_redirect_origin(answer)} (HTTP {status}), which is not followed")
-    if status >= 500 or status in _PASSING:
+    if status >= 500 or status in _TRANSIENT:
         raise Retry(f"{who} answered HTTP {status}", after=retry_after(answer))
     return answer
 
 
 def host_of(answer: httpx2.Response) -> str:
-    """Host and port that a request was for, also where its connection was pinned to an address."""
+    """Host and port that a request was for, even if its connection was pinned to an IP address."""
     with contextlib.suppress(RuntimeError):  # a response without its request
         return _host(answer.request)
     return "an unknown host"
 
 
 def retry_after(answer: httpx2.Response) -> float | None:
-    """Seconds of ``Retry-After`` (RFC 9110 section 10.2.3), at most ``LONGEST_PAUSE``.
+    """``Retry-After`` in seconds (RFC 9110 section 10.2.3), at most ``LONGEST_PAUSE``.
 
-    A date counts from the answer's own ``Date``, so that a wrong clock on either side does no harm.
+    A date is relative to the response's own ``Date``, so that clock skew does no harm.
     """
     given = answer.headers.get("retry-after", "").strip()
     if given.isascii() and given.isdigit():
@@ -83,7 +85,7 @@ def retry_after(answer: httpx2.Response) -> float | None:
 
 
 def bounded_pause(seconds: float | None) -> float:
-    """A pause that a provider asked for, between 0 and ``LONGEST_PAUSE``; 0 for no number."""
+    """Clamp a requested pause to 0..``LONGEST_PAUSE``; 0 if it is not a number."""
     if seconds is None or not seconds > 0:  # also for NaN
         return 0.0
     return min(float(seconds), LONGEST_PAUSE)
@@ -116,24 +118,24 @@ def _redirect_origin(answer: httpx2.Response) -> str:
 
 
 def _failure(error: Exception) -> str:
-    if isinstance(error, OutOfTime | AnswerTooLarge):
+    if isinstance(error, DeadlineExceeded | ResponseTooLarge):
         return str(error)
     if isinstance(error, httpx2.ConnectError):
         return _no_connection(error)
     for kind, text in _FAILURES.items():
         if isinstance(error, kind):
             return f"{text} ({type(error).__name__})"
-    return f"could not be asked ({type(error).__name__})"
+    return f"could not be reached ({type(error).__name__})"
 
 
 _FAILURES: Final[dict[type[Exception], str]] = {
-    httpx2.ConnectTimeout: "accepts no connection in time",
+    httpx2.ConnectTimeout: "did not accept the connection in time",
     httpx2.PoolTimeout: "is busy with our other requests",
     httpx2.TimeoutException: "did not answer in time",
-    httpx2.RemoteProtocolError: "answered something that is not HTTP",
-    httpx2.DecodingError: "sent an answer whose Content-Encoding is broken",
+    httpx2.RemoteProtocolError: "sent a response that is not HTTP",
+    httpx2.DecodingError: "sent a response with a broken Content-Encoding",
     httpx2.TransportError: "did not answer",
-    httpx2.InvalidURL: "has an address that cannot be used",
+    httpx2.InvalidURL: "has an invalid URL",
 }
 
 
@@ -144,9 +146,9 @@ def _no_connection(error: Exception) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"cannot be trusted: {cause.verify_message or 'its certificate is not valid'}"
         if isinstance(cause, ssl.SSLError):
-            return "does not speak TLS at this port; check https:// and the port"
+            return "does not speak TLS on this port; check https:// and the port"
         if isinstance(cause, ConnectionRefusedError):
-            return "refuses connections: nothing listens at this port"
+            return "refuses connections: nothing listens on this port"
         if isinstance(cause, OSError) and cause.strerror:
             return f"cannot be reached: {cause.strerror.lower()}"
     return "cannot be reached (ConnectError)"

@@ -1,19 +1,19 @@
-"""What a provider implements: one class in one file under ``connectors/providers``.
+"""Provider interface: one class per service, in a module or package under ``connectors/providers``.
 
-The engine decides *what* a provider should hold; a provider only carries it out and tells what it sees.
-Every method may block, is called from one of several threads, and answers in the words of
-``connectors.sdk.remote``. It raises, from ``schemas.errors``:
+The engine decides *what* a provider should store; a provider only executes and reports. Methods may block,
+are called from several threads, and exchange the types of ``connectors.sdk.remote``. They raise, from
+``schemas.errors``:
 
 ==============  ================================================================================
-``Retry``       it may work later (outage, rate limit, unknown outcome); ``after`` in seconds
-``Reject``      the provider will never take this value: the engine parks the item with a warning
-``Skip``        this object is none of ours (recurring, foreign): leave it alone
+``Retry``       may work later (outage, rate limit, unknown outcome); ``after`` in seconds
+``Reject``      the provider will never accept this value: the engine blocks the item, with a warning
+``Skip``        not our object (recurring, foreign): the engine leaves it alone
 ``Conflict``    the object has changed since ``base`` (a conditional write failed): read and merge
-``NeedsAuth``   credentials are refused: the integration is paused until a person acts
-``Stop``        the integration is closed for good at the provider (410): it is switched off
+``NeedsAuth``   credentials are refused: the integration is paused until a user acts
+``Stop``        the provider has closed the integration permanently (410): it is disabled
 ==============  ================================================================================
 
-Anything else that escapes counts as a defect of the provider: the item is parked, the rest goes on.
+Any other exception counts as a bug in the provider: only that item is blocked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import httpx2
 
 from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 
-#: The names of the fields of an interaction that can be mirrored, with the Python type of their values.
+#: Fields of an interaction that can be mirrored, with the Python type of their values.
 FIELDS: Final[dict[str, type]] = {
     "title": str,
     "body": str,
@@ -41,20 +41,20 @@ FIELDS: Final[dict[str, type]] = {
 
 
 class SaveSecrets(Protocol):
-    """Keeps secrets that the provider has renewed (an OAuth refresh), encrypted, for the next start."""
+    """Store secrets that the provider has renewed (an OAuth refresh), encrypted, for the next start."""
 
     def __call__(self, **secrets: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What the engine hands to a provider.
+class ProviderContext:
+    """Dependencies that the engine passes to a provider.
 
-    :param http: a client with timeouts, this integration's rate limits and, where declared, a guard
-        against private addresses. Redirects are not followed. It must not be closed by the provider.
-    :param now: the present moment, aware, in UTC; never ask the machine.
-    :param callback_url: where this integration's webhooks arrive, exactly as registered; ``None`` when
-        the deployment has no public address (then the engine polls).
+    :param http: a client with timeouts, this integration's rate limits and, if declared, a guard against
+        private addresses. It does not follow redirects. The provider must not close it.
+    :param now: the current time (aware, UTC); do not use the system clock.
+    :param callback_url: URL for this integration's webhooks, exactly as registered; ``None`` when the
+        deployment has no public address (the engine then polls).
     """
 
     integration_id: str
@@ -65,59 +65,59 @@ class Context:
 
 
 class Provider(ABC):
-    """One integration's provider, made by ``Declaration.make(settings, context)``.
+    """The provider of one integration, created by ``Declaration.make(settings, context)``.
 
-    A method whose feature is not declared is never called.
+    The engine never calls a method whose feature is not declared.
     """
 
     @abstractmethod
     def create(self, intent: Intent) -> RemoteObject:
-        """Make the object, with ``intent.marker`` in it so that ``find_by_marker`` finds it.
+        """Create the object, with ``intent.marker`` stored so that ``find_by_marker`` finds it.
 
-        :raises Retry: also when it is not known whether the object was made.
+        :raises Retry: also when it is unknown whether the object was created.
         """
 
     @abstractmethod
     def update(self, external_id: str, changes: Mapping[str, Any], base: RemoteObject) -> RemoteObject | Gone:
-        """Set the fields in ``changes`` (``None`` empties one), and no other; the state after it.
+        """Set exactly the fields in ``changes`` (``None`` clears one) and return the new state.
 
-        :param base: the object as last seen; ``base.version`` is for a conditional write.
+        :param base: the object as last seen; ``base.version`` is for conditional writes.
         """
 
     @abstractmethod
     def archive(self, external_id: str) -> RemoteObject | Gone:
-        """Take the object out of sight, reversibly: the interaction was deleted. Idempotent."""
+        """Hide the object reversibly, because its interaction was deleted. Idempotent."""
 
     @abstractmethod
     def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
-        """Bring an archived object back under the same id, with these values. Idempotent."""
+        """Restore an archived object under the same id, with these values. Idempotent."""
 
     @abstractmethod
     def health(self) -> Health:
-        """Ask the provider for a sign of life with our credentials; cheap. May raise."""
+        """Check cheaply that the provider answers with our credentials. May raise."""
 
     def read(self, external_id: str) -> RemoteObject | Gone:
-        """The object as it is now (feature ``read``)."""
+        """Read the object as it is now (feature ``read``)."""
         raise NotImplementedError("read")
 
     def find_by_marker(self, marker: str) -> RemoteObject | None:
-        """The object that carries the marker, the oldest if it was copied (feature ``find``).
+        """Find the object with this marker; the oldest, if it was copied (feature ``find``).
 
-        It must see an object whose creation was answered before.
+        Must be read-your-writes: an object whose creation was acknowledged is found.
         """
         raise NotImplementedError("find_by_marker")
 
     def changes(self, cursor: str | None) -> ChangePage:
-        """What has changed since the cursor; everything when it is ``None`` (feature ``poll``).
+        """Return the changes since the cursor; everything for ``None`` (feature ``poll``).
 
-        Pages may repeat changes, and never leave one out.
+        Pages may repeat changes, but must not omit any.
         """
         raise NotImplementedError("changes")
 
     def verify_and_parse_webhook(
         self, headers: Mapping[str, str], raw_body: bytes, url: str
     ) -> list[RemoteChange]:
-        """Check the signature in constant time, then read the delivery (feature ``webhooks``).
+        """Check the signature in constant time, then parse the delivery (feature ``webhooks``).
 
         :param headers: names in lower case.
         :param url: the callback URL as registered.
@@ -125,12 +125,12 @@ class Provider(ABC):
         """
         raise NotImplementedError("verify_and_parse_webhook")
 
-    def keep_webhook(self) -> None:
-        """Register the webhook at ``context.callback_url``, or see that it is still there and active.
+    def ensure_webhook(self) -> None:
+        """Register the webhook at ``context.callback_url``, or check that it is still registered and active.
 
-        Called at the start of the integration and every few minutes (feature ``webhooks``).
+        Called when the integration starts and every few minutes (feature ``webhooks``). Idempotent.
         """
-        raise NotImplementedError("keep_webhook")
+        raise NotImplementedError("ensure_webhook")
 
-    def drop_webhook(self) -> None:  # noqa: B027 - most providers have nothing to deregister
+    def delete_webhook(self) -> None:  # noqa: B027 - most providers have nothing to deregister
         """Deregister the webhook at ``context.callback_url``: the integration was removed. Idempotent."""

@@ -1,4 +1,4 @@
-"""What goes to and comes from a provider, in words that are the same for every provider."""
+"""Types that cross the boundary between the engine and a provider; the same for every provider."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """An object to make.
+    """An object to create.
 
-    :param marker: a text to put into the object; unique for this interaction and integration.
+    :param marker: text to store in the object; unique per interaction and integration.
     :param values: every declared outgoing field, ``None`` where empty.
     """
 
@@ -26,15 +26,15 @@ class Intent:
 class RemoteObject:
     """An object as the provider holds it.
 
-    :param external_id: the provider's id; it never changes.
-    :param url: its page for people, https.
+    :param external_id: the provider's id; immutable.
+    :param url: https URL of the object's page for users.
     :param values: every declared field, in this project's types (aware UTC instants, ``planned`` /
-        ``done`` / ``canceled``); the marker is not part of a value. A field that cannot be read is missing.
-    :param version: for conditional writes (an ETag), if there is one.
-    :param updated_at: when it was last changed, by the provider's clock.
-    :param archived: out of sight, as ``archive`` leaves it.
-    :param marker: our marker, when it carries one.
-    :param extra: provider-only fields, shown under ``_integrations.<id>``; plain JSON, no secret.
+        ``done`` / ``canceled``), without the marker. A field that cannot be read is absent.
+    :param version: version for conditional writes (an ETag), if the provider has one.
+    :param updated_at: time of the last change, by the provider's clock.
+    :param archived: hidden, as ``archive`` leaves it.
+    :param marker: our marker, if the object carries one.
+    :param extra: provider-only fields, shown under ``_integrations.<id>``; plain JSON, no secrets.
     """
 
     external_id: str
@@ -49,10 +49,10 @@ class RemoteObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gone:
-    """The object does not exist any more, or for us.
+    """The object no longer exists, or is no longer accessible to us.
 
-    :param elsewhere: one sentence for a person when it was not deleted but moved out of reach; then its
-        interaction stays as it is.
+    :param elsewhere: set when the object was not deleted but moved out of reach: one sentence for the user.
+        The interaction then keeps its status.
     """
 
     external_id: str
@@ -61,14 +61,14 @@ class Gone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteChange:
-    """A sign that an object may have changed; the engine reads the object itself before it acts.
+    """A hint that an object may have changed. The engine reads the object before it acts.
 
-    :param event_id: the provider's id of the event, the same at a redelivery; where there is none, the
-        object's id and version.
-    :param occurred_at: when it was changed, by the provider's clock; ``None`` when unknown.
-    :param kind: ``gone`` only when the object was deleted for good.
-    :param state: the object after the change, if the provider tells it whole; it spares a read when
-        nothing is new in it.
+    :param event_id: the provider's id of the event, equal on redelivery; without one, the object's id and
+        version.
+    :param occurred_at: time of the change, by the provider's clock; ``None`` when unknown.
+    :param kind: ``gone`` only when the object was deleted permanently.
+    :param state: the object after the change, if the event carries all of it; saves a read when the engine
+        already knows that state.
     """
 
     event_id: str
@@ -82,31 +82,31 @@ class RemoteChange:
 class ChangePage:
     """One page of a poll.
 
-    :param cursor: where the next poll goes on; kept once every change of the page is safe.
-    :param more: call again at once with ``cursor``.
-    :param left_alone: objects that were skipped: external id → reason. The plan counts them; a mirror
-        among them gets a warning.
-    :param starts_over: this page and those that follow, up to the one without ``more``, name every object
-        there is; a mirror that none of them names is taken for deleted once a look confirms it.
+    :param cursor: start of the next poll; stored once every change of the page is durable.
+    :param more: call again immediately with ``cursor``.
+    :param skipped: skipped objects: external id → reason. The plan counts them; a mirror among them gets
+        a warning.
+    :param starts_full_listing: this page and the following ones, up to the first without ``more``, list
+        every object. A mirror that they omit is treated as deleted after a read confirms it.
     """
 
     changes: tuple[RemoteChange, ...]
     cursor: str
     more: bool = False
-    left_alone: Mapping[str, str] = field(default_factory=dict)
-    starts_over: bool = False
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    starts_full_listing: bool = False
 
     @property
-    def skipped(self) -> dict[str, int]:
-        """Number of objects that were left alone, by reason."""
-        return dict(Counter(self.left_alone.values()))
+    def skip_counts(self) -> dict[str, int]:
+        """Number of skipped objects by reason."""
+        return dict(Counter(self.skipped.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How a provider is.
+    """Result of a health check.
 
-    :param detail: one sentence for a person; no secret.
+    :param detail: one sentence for the user; no secrets.
     """
 
     ok: bool

@@ -1,4 +1,4 @@
-"""Our marker at the end of a text, for providers whose objects have no field of their own for it."""
+"""Marker in the footer of a text, for providers whose objects have no custom field for it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Final
 
 from connectors.sdk.coarse_forms import plain
 
-#: An editor may turn the rule into another one and put an empty line after it.
+#: Editors may rewrite the rule and insert an empty line after it.
 _FOOTER: Final = re.compile(r"(?:\A|\s*\n)(?:---|\*\*\*|___)\s*\nref:(\S+)( deleted)?[ \t]*(?=\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
 class MarkedText:
-    """A text, and what its last lines say.
+    """A text and its footer.
 
-    :param body: the text without them; ``None`` when empty.
-    :param marker: ours, when it is there.
-    :param deleted: the mark of an interaction that was deleted.
+    :param body: the text without the footer; ``None`` when empty.
+    :param marker: our marker, if present.
+    :param deleted: the footer marks the interaction as deleted.
     """
 
     body: str | None
@@ -27,7 +27,7 @@ class MarkedText:
 
     @classmethod
     def read(cls, text: str) -> MarkedText:
-        """Part a text; what people have written below the marker belongs to the body."""
+        """Parse a text; lines that people added below the footer belong to the body."""
         footers = list(_FOOTER.finditer(text))
         if not footers:
             return cls(plain(text))
@@ -36,7 +36,7 @@ class MarkedText:
         return cls("\n\n".join(filter(None, parts)) or None, last[1], last[2] is not None)
 
     def text(self) -> str:
-        """The text as it is written to the provider."""
+        """The text with its footer, as written to the provider."""
         body = plain(self.body) or ""
         if self.marker is None:
             return body

@@ -10,7 +10,7 @@ from typing import Final
 from connectors.service.open_session import utc_now
 from connectors.service.retrying_connection import RetryingConnection
 from connectors.store.integrations import Integration, list_integrations
-from connectors.store.ledger import LocalMark, mark_local
+from connectors.store.ledger_marks import LocalMark, mark_local
 from connectors.sync.change_marks import marks_for_event
 from runtime.postgres import Connection
 from runtime.registry_fetch import make_fetch

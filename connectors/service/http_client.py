@@ -7,7 +7,7 @@ from typing import Final
 import httpx2
 
 from connectors.sdk.addresses import public_address
-from connectors.sdk.exchange import BoundedTransport, Deadline, bounded
+from connectors.sdk.bounded_transport import BoundedTransport, Deadline, bounded_response
 from connectors.sdk.http_errors import Throttled
 from connectors.service.rate_limit import SlidingWindowLimiter
 from schemas.errors import Reject
@@ -48,7 +48,7 @@ class LimitedTransport(httpx2.BaseTransport):
             _pin_public_address(request)
         answer = self._inner.handle_request(request)
         answer.request = request
-        return bounded(answer, self._deadline, end)
+        return bounded_response(answer, self._deadline, end)
 
     def close(self) -> None:
         self._inner.close()

@@ -66,7 +66,7 @@ class IntegrationChanges:
         try:
             publish({"outcome": "removed", "mirrorsLeft": removal.remove(connection) or 0})
         finally:
-            webhook = removal.drop_webhook()
+            webhook = removal.delete_webhook()
         _log.info(
             "connectors.integration_removed",
             integration=integration.id,

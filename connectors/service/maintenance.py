@@ -119,7 +119,7 @@ def _tasks(session: Session, scale: float) -> list[Task]:
         ("health", _HEALTH_SECONDS, check_health),
     ]
     if "webhooks" in features and session.webhooks_enabled:
-        tasks.append(("webhook", _WEBHOOK_SECONDS, keep_webhook))
+        tasks.append(("webhook", _WEBHOOK_SECONDS, ensure_webhook))
     if "poll" in features:
         tasks.append(("poll", session.declaration.poll_seconds * scale, poll))
         tasks.append(("look", _LOOK_SECONDS * scale, relist_provider))
@@ -133,12 +133,12 @@ def _webhooks_arrive(session: Session, connection: Connection) -> bool:
     )
 
 
-def keep_webhook(session: Session, connection: Connection) -> None:
+def ensure_webhook(session: Session, connection: Connection) -> None:
     """Keep the webhook registered, unless the integration was removed meanwhile."""
-    session.provider.keep_webhook()
+    session.provider.ensure_webhook()
     # Hazard: a removal deregisters after its commit, which may be before the call above registers it again.
     if read_integration(connection, session.integration.id) is None:
-        session.provider.drop_webhook()
+        session.provider.delete_webhook()
 
 
 def check_health(session: Session, connection: Connection) -> None:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 from pydantic import ValidationError
 
-from connectors.sdk.exchange import EXCHANGE_SECONDS, Deadline
-from connectors.sdk.provider import Context
+from connectors.sdk.bounded_transport import REQUEST_SECONDS, Deadline
+from connectors.sdk.provider import ProviderContext
 from connectors.service.catalogue import declaration
 from connectors.service.http_client import LONGEST_WAIT, make_client
 from connectors.service.rate_limit import SlidingWindowLimiter
@@ -50,7 +50,7 @@ def open_session(
     public_url: str | None = None,
     transport: httpx2.BaseTransport | None = None,
     lease_seconds: float = 90.0,
-    exchange_seconds: float = EXCHANGE_SECONDS,
+    exchange_seconds: float = REQUEST_SECONDS,
 ) -> OpenedSession:
     """Open a session with an integration's provider.
 
@@ -88,7 +88,7 @@ def open_session(
             sealed = box.seal(current.id, {**known, **secrets})
             set_secrets(connection, current.id, sealed.content, sealed.key_id)
 
-    context = Context(
+    context = ProviderContext(
         integration_id=integration.id,
         http=client,
         now=utc_now,

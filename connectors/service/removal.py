@@ -42,7 +42,7 @@ class Removal:
         """Delete the rows; return the number of mirrors left, or ``None`` if already removed."""
         return remove_integration(connection, self._integration)
 
-    def drop_webhook(self) -> Webhook:
+    def delete_webhook(self) -> Webhook:
         """Deregister the webhook (best effort), and close the connections to the provider."""
         if self._opened is None:
             return "left"
@@ -50,7 +50,7 @@ class Removal:
         try:
             if "webhooks" not in session.declaration.features or not session.webhooks_enabled:
                 return "none"
-            session.provider.drop_webhook()
+            session.provider.delete_webhook()
         except Exception:  # noqa: BLE001 - the removal does not depend on the provider
             return "left"
         else:

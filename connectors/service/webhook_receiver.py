@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from connectors.sdk.remote import RemoteChange
-from connectors.store.webhook_receipts import processed, receive
+from connectors.store.webhook_receipts import mark_processed, record_delivery
 from connectors.sync.record_changes import record_change
 from connectors.sync.session import Session
 from runtime.postgres import Connection
@@ -45,7 +45,7 @@ def receive_webhook(
     fresh: list[tuple[RemoteChange, str]] = []
     with connection.transaction():
         for change in changes:
-            new = receive(
+            new = record_delivery(
                 connection,
                 integration.id,
                 change.event_id,
@@ -59,5 +59,5 @@ def receive_webhook(
         acknowledge(session, fresh)
         with connection.transaction():
             for change, outcome in fresh:
-                processed(connection, integration.id, change.event_id, outcome, session.now())
+                mark_processed(connection, integration.id, change.event_id, outcome, session.now())
     return Receipt(fresh=len(fresh), duplicates=len(changes) - len(fresh))

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 import uvicorn
 
+from runtime.settings import KEEP_ALIVE_SECONDS
 from schemas.errors import Stop
 
 _log = structlog.get_logger("connectors")

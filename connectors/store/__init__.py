@@ -1,1 +1,1 @@
-"""SQL of the connectors."""
+"""The connectors' tables: all SQL of the connectors is here."""

@@ -1,4 +1,4 @@
-"""How far a job of one tenant and organization has come, so that it goes on from there."""
+"""Checkpoints: the position of a job per tenant and organization, to resume from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.postgres import Connection
 def read_checkpoint(
     connection: Connection, job: str, tenant_id: str, organization_id: str
 ) -> dict[str, Any] | None:
-    """The last checkpoint of a job."""
+    """Read the last checkpoint of a job."""
     row = connection.execute(
         "SELECT checkpoint FROM job_checkpoints WHERE job = %s AND tenant_id = %s AND organization_id = %s",
         (job, tenant_id, organization_id),
@@ -23,7 +23,7 @@ def read_checkpoint(
 def write_checkpoint(
     connection: Connection, job: str, tenant_id: str, organization_id: str, checkpoint: dict[str, Any]
 ) -> None:
-    """Keep a checkpoint; in the transaction of the work that it stands for."""
+    """Store a checkpoint. Call it in the transaction of the work that it covers."""
     connection.execute(
         "INSERT INTO job_checkpoints (job, tenant_id, organization_id, checkpoint) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT (job, tenant_id, organization_id)"

@@ -1,4 +1,4 @@
-"""Where the ledger and the mappings have drifted from the core: found by comparing, mended by marking."""
+"""Drift of the ledger and the mappings from the core: found by comparing, repaired by marking rows due."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from runtime.postgres import Connection
 
-# Versions that the ledger has not seen, or interactions that it does not know at all.
+# Versions or whole interactions that the ledger has missed.
 _MISSED: Final = """
 INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, entity_id,
   wanted_version, next_attempt_at)
@@ -25,7 +25,7 @@ ON CONFLICT (integration_id, interaction_id) DO UPDATE SET wanted_version = excl
   next_attempt_at = coalesce(sync_ledger.next_attempt_at, excluded.next_attempt_at)
 WHERE excluded.wanted_version > sync_ledger.wanted_version
 """
-# A mapping that is agreed on, not archived and not gone, whose interaction does not exist any more.
+# Live mappings whose interaction no longer exists.
 _ORPHANED: Final = """
 UPDATE sync_ledger SET next_attempt_at = %(now)s, remote_mark = remote_mark + 1
 FROM sync_external_id_mappings mapping
@@ -36,7 +36,7 @@ WHERE mapping.integration_id = %(integration)s AND mapping.base IS NOT NULL
   AND sync_ledger.next_attempt_at IS NULL AND NOT sync_ledger.parked
   AND NOT EXISTS (SELECT 1 FROM customer_interactions row WHERE row.id = mapping.local_id)
 """
-# A mapping without a row in the ledger: nothing would ever look at it.
+# Mappings without a ledger row, which no worker would ever process.
 _UNTENDED: Final = """
 INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, remote_mark,
   next_attempt_at)
@@ -49,11 +49,11 @@ ON CONFLICT DO NOTHING
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """How much had drifted, and is marked to be mended.
+    """Number of rows that had drifted and were marked due.
 
-    :param missed: interactions or versions that no event told the ledger of.
+    :param missed: interactions or versions whose event never reached the ledger.
     :param orphaned: mirrors of interactions that do not exist.
-    :param untended: mirrors that the ledger did not know.
+    :param untended: mirrors without a ledger row.
     """
 
     missed: int
@@ -72,10 +72,11 @@ def mark_drift(
     closed: bool,
     limit: int = 5000,
 ) -> Drift:
-    """Mark whatever has drifted.
+    """Find drift and mark its rows due.
 
-    :param before: younger changes are left to the events that tell of them.
-    :param closed: also interactions without a mirror that are done or canceled.
+    :param before: ignore later changes; their events may still arrive.
+    :param closed: include interactions without a mirror that are done or canceled.
+    :param limit: maximum number of missed interactions to mark.
     """
     parameters = {
         "integration": integration_id,

@@ -1,4 +1,4 @@
-"""The echo log: a note for each write to a provider, made before it, to know the write again."""
+"""Echo log: an entry per write to a provider, stored before the write, to recognize its echo."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from runtime.postgres import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Echo:
-    """One write of ours.
+    """One write to a provider.
 
-    :param content_hash: canonical hash of the remote values of its fields.
-    :param written: the fields, as a base snapshot in JSON.
+    :param content_hash: canonical hash of the remote values that were written.
+    :param written: the written fields, as a base snapshot in JSON.
     """
 
     id: int
@@ -36,7 +36,7 @@ def note_echo(
     written: dict[str, Any],
     expires_at: datetime,
 ) -> int:
-    """Write a note; its id."""
+    """Store an entry; its id."""
     row = connection.execute(
         "INSERT INTO sync_echo_log (integration_id, tenant_id, organization_id, interaction_id, external_id,"
         " content_hash, written, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING id",
@@ -58,7 +58,7 @@ def note_echo(
 def open_echoes(
     connection: Connection, integration_id: str, interaction_id: str, now: datetime
 ) -> list[Echo]:
-    """The notes of an interaction that nothing was matched with yet, newest first."""
+    """Unmatched, unexpired entries of an interaction, newest first."""
     rows = connection.execute(
         "SELECT id, external_id, content_hash, written FROM sync_echo_log WHERE integration_id = %s"
         " AND interaction_id = %s AND consumed_at IS NULL AND expires_at > %s ORDER BY id DESC",
@@ -68,7 +68,7 @@ def open_echoes(
 
 
 def consume_echoes(connection: Connection, ids: Sequence[int], now: datetime) -> int:
-    """Use notes up: each counts once. The number that was still open."""
+    """Consume entries; each matches once. Returns how many were still open."""
     if not ids:
         return 0
     done = connection.execute(
@@ -78,10 +78,10 @@ def consume_echoes(connection: Connection, ids: Sequence[int], now: datetime) ->
     return done.rowcount
 
 
-def consume_unit_echoes(
+def consume_item_echoes(
     connection: Connection, integration_id: str, interaction_id: str, now: datetime
 ) -> None:
-    """Use up all open notes of an interaction."""
+    """Consume all open entries of an interaction."""
     connection.execute(
         "UPDATE sync_echo_log SET consumed_at = %s"
         " WHERE integration_id = %s AND interaction_id = %s AND consumed_at IS NULL",
@@ -90,7 +90,7 @@ def consume_unit_echoes(
 
 
 def purge_echoes(connection: Connection, now: datetime, limit: int = 1000) -> int:
-    """Remove notes past their time."""
+    """Delete expired entries."""
     done = connection.execute(
         "DELETE FROM sync_echo_log WHERE id IN (SELECT id FROM sync_echo_log WHERE expires_at < %s LIMIT %s)",
         (now, limit),

@@ -1,4 +1,4 @@
-"""The integrations: who mirrors what, and how they are."""
+"""The ``integrations`` table: settings, state and health per integration."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Integration:
 
 
 def insert_integration(connection: Connection, row: Integration) -> bool:
-    """Add an integration; ``False`` when its id is taken."""
+    """Insert an integration; ``False`` if its id is taken."""
     done = connection.execute(
         "INSERT INTO integrations (id, tenant_id, organization_id, provider, settings, policy, secrets,"
         " secrets_key_id, state, state_reason) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -62,7 +62,7 @@ def insert_integration(connection: Connection, row: Integration) -> bool:
 
 
 def read_integration(connection: Connection, integration_id: str) -> Integration | None:
-    """One integration by its id, of whatever tenant."""
+    """Read an integration by id, for any tenant."""
     row = connection.execute(f"{_SELECT} WHERE id = %s", (integration_id,)).fetchone()
     return _integration(row) if row is not None else None
 
@@ -70,7 +70,7 @@ def read_integration(connection: Connection, integration_id: str) -> Integration
 def list_integrations(
     connection: Connection, tenant_id: str | None = None, organization_id: str | None = None
 ) -> list[Integration]:
-    """All integrations, or those of one tenant (and organization), by id."""
+    """List all integrations, or those of one tenant (and organization), ordered by id."""
     rows = connection.execute(
         f"{_SELECT} WHERE (%(tenant)s::uuid IS NULL OR tenant_id = %(tenant)s::uuid)"
         " AND (%(organization)s::uuid IS NULL OR organization_id = %(organization)s::uuid) ORDER BY id",
@@ -87,7 +87,10 @@ def set_state(
     *,
     only_from: str | None = None,
 ) -> bool:
-    """Change the state, ``only_from`` another if given; ``False`` when nothing changed."""
+    """Change the state; ``False`` if nothing changed.
+
+    :param only_from: change it only from this state.
+    """
     done = connection.execute(
         "UPDATE integrations SET state = %(state)s, state_reason = %(reason)s, updated_at = now()"
         " WHERE id = %(id)s AND state <> %(state)s AND (%(from)s::text IS NULL OR state = %(from)s)",
@@ -97,7 +100,7 @@ def set_state(
 
 
 def lock_integration(connection: Connection, integration_id: str) -> None:
-    """Hold an integration's row until the transaction ends, against others who hold it in this way."""
+    """Lock an integration's row until the transaction ends, against other callers of this function."""
     connection.execute("SELECT 1 FROM integrations WHERE id = %s FOR NO KEY UPDATE", (integration_id,))
 
 
@@ -109,7 +112,7 @@ def lock_remotes(connection: Connection, tenant_id: str, organization_id: str) -
 
 
 def set_health(connection: Connection, integration_id: str, healthy: bool, detail: str, at: datetime) -> None:
-    """Note how the provider answered last."""
+    """Store the result of the last health check."""
     connection.execute(
         "UPDATE integrations SET healthy = %s, health_detail = %s, health_at = %s WHERE id = %s",
         (healthy, detail, at, integration_id),
@@ -117,7 +120,7 @@ def set_health(connection: Connection, integration_id: str, healthy: bool, detai
 
 
 def set_secrets(connection: Connection, integration_id: str, secrets: bytes, key_id: str) -> None:
-    """Replace the sealed secrets."""
+    """Replace the encrypted secrets."""
     connection.execute(
         "UPDATE integrations SET secrets = %s, secrets_key_id = %s, updated_at = now() WHERE id = %s",
         (secrets, key_id, integration_id),
@@ -125,7 +128,7 @@ def set_secrets(connection: Connection, integration_id: str, secrets: bytes, key
 
 
 def set_settings(connection: Connection, row: Integration) -> None:
-    """Replace settings, policy and sealed secrets together."""
+    """Replace settings, policy and encrypted secrets together."""
     connection.execute(
         "UPDATE integrations SET settings = %s, policy = %s, secrets = %s, secrets_key_id = %s,"
         " updated_at = now() WHERE id = %s",

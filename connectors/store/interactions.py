@@ -1,4 +1,4 @@
-"""What the connectors read of the core: an interaction as it is now, and what became of their commands."""
+"""Read-only queries on the core: current state of interactions, and outcomes of commands."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _COLUMNS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """An interaction with the fields that can be mirrored.
+class InteractionState:
+    """Current state of an interaction: the fields that can be mirrored.
 
-    :param values: by the names of ``connectors.sdk.provider.FIELDS``.
-    :param as_of: source timestamps of the fields under last-write-wins.
+    :param values: keyed by the names in ``connectors.sdk.provider.FIELDS``.
+    :param as_of: source timestamps of the last-write-wins fields.
     """
 
     id: str
@@ -32,20 +32,20 @@ class Subject:
     as_of: dict[str, datetime]
 
 
-def read_subject(
+def read_interaction(
     connection: Connection, tenant_id: str, organization_id: str, interaction_id: str
-) -> Subject | None:
-    """An interaction of this tenant and organization as it is now."""
+) -> InteractionState | None:
+    """Read the current state of an interaction of this tenant and organization."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM customer_interactions"  # noqa: S608 - constant text
         " WHERE id = %s AND tenant_id = %s AND organization_id = %s",
         (interaction_id, tenant_id, organization_id),
     ).fetchone()
-    return _subject(row) if row is not None else None
+    return _interaction_state(row) if row is not None else None
 
 
 def interaction_types(connection: Connection, interaction_ids: Sequence[str]) -> dict[str, str]:
-    """Types of interactions by their ids; those that are not there are missing."""
+    """Interaction types by interaction id; unknown ids are absent."""
     rows = connection.execute(
         "SELECT id::text, interaction_type FROM customer_interactions WHERE id = ANY(%s::uuid[])",
         (list(interaction_ids),),
@@ -53,10 +53,10 @@ def interaction_types(connection: Connection, interaction_ids: Sequence[str]) ->
     return dict(rows.fetchall())
 
 
-def subjects(
+def interaction_pages(
     connection: Connection, tenant_id: str, organization_id: str, page: int = 1000
-) -> Iterator[list[Subject]]:
-    """All interactions of a tenant and organization, in pages by id."""
+) -> Iterator[list[InteractionState]]:
+    """Iterate over all interactions of a tenant and organization, in pages ordered by id."""
     after = "00000000-0000-0000-0000-000000000000"
     while True:
         rows = connection.execute(
@@ -66,15 +66,15 @@ def subjects(
         ).fetchall()
         if not rows:
             return
-        yield [_subject(row) for row in rows]
+        yield [_interaction_state(row) for row in rows]
         after = rows[-1][0]
 
 
 @dataclass(frozen=True, slots=True)
 class CommandFate:
-    """What became of a command.
+    """Status of a command.
 
-    :param code: why it was rejected; ``None`` unless it was.
+    :param code: error code of a rejected command; ``None`` otherwise.
     """
 
     outcome: str
@@ -84,7 +84,7 @@ class CommandFate:
 def command_fates(
     connection: Connection, tenant_id: str, organization_id: str, command_ids: Sequence[str]
 ) -> dict[str, CommandFate]:
-    """The outcomes that are in the command log already, by command id."""
+    """Outcomes by command id; commands that are not in the command log yet are absent."""
     rows = connection.execute(
         "SELECT command_id, outcome, result -> 'problem' ->> 'code' FROM command_log"
         " WHERE tenant_id = %s AND organization_id = %s AND command_id = ANY(%s)",
@@ -93,8 +93,8 @@ def command_fates(
     return {row[0]: CommandFate(row[1], row[2]) for row in rows}
 
 
-def _subject(row: tuple[Any, ...]) -> Subject:
-    return Subject(
+def _interaction_state(row: tuple[Any, ...]) -> InteractionState:
+    return InteractionState(
         id=row[0],
         tenant_id=row[1],
         organization_id=row[2],

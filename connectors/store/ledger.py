@@ -1,22 +1,17 @@
-"""The ledger of the connectors: for each integration and interaction, what is still to be done.
+"""The sync ledger: one row of outstanding work per integration and interaction, claimed by lease.
 
-It is level-triggered: events and provider changes only raise a mark; a worker that has claimed the row
-looks at both sides as they are and brings them together. So ten changes during an outage are one piece
-of work, and a mark that comes twice does no harm.
+The ledger is level-triggered: events and provider changes only raise a mark (``ledger_marks``). The worker
+that claims the row reads both sides as they are now and reconciles them. Ten changes during an outage are
+one item of work, and a repeated mark does no harm. Writes are recorded first (``ledger_intents``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from psycopg.errors import ForeignKeyViolation
-from psycopg.types.json import Jsonb
-
 from runtime.postgres import Connection
-from schemas.errors import Retry
 
 _COLUMNS: Final = (
     "integration_id, interaction_id::text, tenant_id::text, organization_id::text, entity_id::text,"
@@ -27,7 +22,15 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncItem:
-    """One row of the ledger as its claimer saw it."""
+    """One ledger row as read at claim time.
+
+    :param wanted_version: newest version of the interaction to mirror; ``done_version`` is the mirrored one.
+    :param remote_mark: count of remote changes; ``remote_done`` is the count that was processed.
+    :param blocked: given up until it changes or is retried (column ``parked``).
+    :param intent_marker: marker of a create whose outcome is unknown.
+    :param pending: commands whose outcome is unknown.
+    :param pulls: count of inbound command batches; keeps command ids unique.
+    """
 
     integration_id: str
     interaction_id: str
@@ -41,71 +44,13 @@ class SyncItem:
     remote_event_id: str | None
     remote_changed_at: datetime | None
     attempts: int
-    parked: bool
+    blocked: bool
     intent_marker: str | None
     pending: dict[str, Any] | None
     pulls: int
     last_error: str | None
     next_attempt_at: datetime | None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LocalMark:
-    """An interaction that has changed here."""
-
-    integration_id: str
-    interaction_id: str
-    tenant_id: str
-    organization_id: str
-    entity_id: str
-    version: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteMark:
-    """An object that may have changed at the provider."""
-
-    integration_id: str
-    interaction_id: str
-    tenant_id: str
-    organization_id: str
-    event_id: str | None
-    changed_at: datetime | None
-
-
-# A row in its pause after a failure stays in it, unless it was given up: a new version is a new try.
-_DUE: Final = """
-  parked = FALSE,
-  attempts = CASE WHEN sync_ledger.parked THEN 0 ELSE sync_ledger.attempts END,
-  next_attempt_at = CASE WHEN sync_ledger.attempts > 0 AND NOT sync_ledger.parked
-    AND sync_ledger.next_attempt_at IS NOT NULL THEN sync_ledger.next_attempt_at
-    ELSE excluded.next_attempt_at END,
-  updated_at = now()
-"""
-
-_MARK_LOCAL: Final = f"""
-INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, entity_id,
-  wanted_version, next_attempt_at)
-SELECT * FROM unnest(%b::text[], %b::text[]::uuid[], %b::text[]::uuid[], %b::text[]::uuid[],
-  %b::text[]::uuid[], %b::bigint[], array_fill(%s::timestamptz, ARRAY[%s::int]))
-ON CONFLICT (integration_id, interaction_id) DO UPDATE SET
-  wanted_version = excluded.wanted_version, entity_id = excluded.entity_id, {_DUE}
-WHERE excluded.wanted_version > sync_ledger.wanted_version
-"""  # noqa: S608 - constant text
-
-_MARK_REMOTE: Final = f"""
-INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, remote_mark,
-  remote_event_id, remote_changed_at, next_attempt_at)
-VALUES (%s, %s, %s, %s, 1, %s, %s, %s)
-ON CONFLICT (integration_id, interaction_id) DO UPDATE SET
-  remote_mark = sync_ledger.remote_mark + 1,
-  remote_event_id = coalesce(excluded.remote_event_id, sync_ledger.remote_event_id),
-  remote_changed_at = CASE WHEN sync_ledger.remote_mark > sync_ledger.remote_done
-    THEN greatest(excluded.remote_changed_at, sync_ledger.remote_changed_at)
-    ELSE excluded.remote_changed_at END,
-  {_DUE}
-RETURNING remote_mark
-"""  # noqa: S608 - constant text
 
 _CLAIM: Final = f"""
 WITH due AS (
@@ -121,57 +66,6 @@ RETURNING {", ".join("sync_ledger." + name.strip() for name in _COLUMNS.split(",
 """  # noqa: S608 - constant text
 
 
-def mark_local(connection: Connection, marks: Sequence[LocalMark], now: datetime) -> int:
-    """Note that interactions have changed; the newest version of each counts. The number of rows now due.
-
-    :raises Retry: an integration was removed meanwhile; nothing was noted.
-    """
-    newest: dict[tuple[str, str], LocalMark] = {}
-    for mark in marks:
-        known = newest.get((mark.integration_id, mark.interaction_id))
-        if known is None or mark.version > known.version:
-            newest[mark.integration_id, mark.interaction_id] = mark
-    if not newest:
-        return 0
-    # In one order everywhere, so that two markers never wait for each other.
-    rows = [newest[key] for key in sorted(newest)]
-    try:
-        done = connection.execute(
-            _MARK_LOCAL,
-            (
-                [mark.integration_id for mark in rows],
-                [mark.interaction_id for mark in rows],
-                [mark.tenant_id for mark in rows],
-                [mark.organization_id for mark in rows],
-                [mark.entity_id for mark in rows],
-                [mark.version for mark in rows],
-                now,
-                len(rows),
-            ),
-        )
-    except ForeignKeyViolation as error:
-        raise Retry("an integration was removed meanwhile") from error
-    return done.rowcount
-
-
-def mark_remote(connection: Connection, mark: RemoteMark, now: datetime) -> int:
-    """Note that an object may have changed at the provider; the number of the mark."""
-    row = connection.execute(
-        _MARK_REMOTE,
-        (
-            mark.integration_id,
-            mark.interaction_id,
-            mark.tenant_id,
-            mark.organization_id,
-            mark.event_id,
-            mark.changed_at,
-            now,
-        ),
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def claim(
     connection: Connection,
     integration_id: str,
@@ -182,9 +76,9 @@ def claim(
     limit: int,
     only: str | None = None,
 ) -> list[SyncItem]:
-    """Take due rows for as long as ``lease``; nobody else gets them meanwhile.
+    """Claim due rows exclusively for the duration of ``lease``.
 
-    :param only: this interaction and no other.
+    :param only: claim only the row of this interaction.
     """
     rows = connection.execute(
         _CLAIM,
@@ -200,6 +94,19 @@ def claim(
     return [_item(row) for row in rows]
 
 
+def renew(connection: Connection, item: SyncItem, owner: str, *, now: datetime, lease: timedelta) -> bool:
+    """Renew the lease of a claimed row; ``False`` if it was lost to another worker, or released.
+
+    Locks the row until the end of the transaction.
+    """
+    done = connection.execute(
+        "UPDATE sync_ledger SET lease_until = %s"
+        " WHERE integration_id = %s AND interaction_id = %s AND lease_owner = %s",
+        (now + lease, item.integration_id, item.interaction_id, owner),
+    )
+    return done.rowcount == 1
+
+
 def finish(
     connection: Connection,
     item: SyncItem,
@@ -209,12 +116,12 @@ def finish(
     version: int,
     again_at: datetime | None,
 ) -> bool:
-    """Give a row back, done as far as the claimer saw it; ``False`` when the lease was lost.
+    """Release a row as done up to what was claimed; ``False`` if the lease was lost.
 
-    A mark that came in between makes it due at once.
+    A mark raised since the claim makes the row due immediately.
 
-    :param version: the version of the interaction that was seen.
-    :param again_at: when to look at it again although nothing new comes; ``None``: not.
+    :param version: version of the interaction that was read.
+    :param again_at: time of a further check without any new mark, if needed.
     """
     done = connection.execute(
         "UPDATE sync_ledger SET done_version = greatest(done_version, %(version)s),"
@@ -245,12 +152,13 @@ def give_back(
     again_at: datetime | None,
     error: str | None = None,
     failed: bool = False,
-    parked: bool = False,
+    blocked: bool = False,
 ) -> bool:
-    """Give a row back undone; ``False`` when the lease was lost.
+    """Release a row without completing it; ``False`` if the lease was lost.
 
-    :param again_at: when to try again; ``None`` together with ``parked``: when it changes or is retried.
-    :param failed: count it as an attempt.
+    :param again_at: time of the next attempt; ``None`` for a blocked row.
+    :param blocked: give up until the row changes or is retried.
+    :param failed: count this as a failed attempt.
     """
     done = connection.execute(
         "UPDATE sync_ledger SET attempts = attempts + %(failed)s, parked = %(parked)s,"
@@ -260,7 +168,7 @@ def give_back(
         " AND lease_owner = %(owner)s",
         {
             "failed": int(failed),
-            "parked": parked,
+            "parked": blocked,
             "error": error,
             "again": again_at,
             "integration": item.integration_id,
@@ -271,16 +179,8 @@ def give_back(
     return done.rowcount == 1
 
 
-def set_intent(connection: Connection, item: SyncItem, marker: str | None) -> None:
-    """Write down that an object is about to be made, or that its fate is known."""
-    connection.execute(
-        "UPDATE sync_ledger SET intent_marker = %s WHERE integration_id = %s AND interaction_id = %s",
-        (marker, item.integration_id, item.interaction_id),
-    )
-
-
-def is_parked(connection: Connection, integration_id: str, interaction_id: str) -> bool:
-    """Report whether a row was given up: then any sign of its object is worth another try."""
+def is_blocked(connection: Connection, integration_id: str, interaction_id: str) -> bool:
+    """Report whether a row is blocked; any sign of its object then justifies another attempt."""
     row = connection.execute(
         "SELECT parked FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",
         (integration_id, interaction_id),
@@ -288,92 +188,28 @@ def is_parked(connection: Connection, integration_id: str, interaction_id: str) 
     return row is not None and bool(row[0])
 
 
-def want_mirror(connection: Connection, mark: RemoteMark, marker: str, now: datetime) -> None:
-    """Ask for the mirror of an interaction whose object was deleted: found by its marker, or made again."""
-    mark_remote(connection, mark, now)
-    connection.execute(
-        "UPDATE sync_ledger SET intent_marker = %s, attempts = 0, next_attempt_at = %s"
-        " WHERE integration_id = %s AND interaction_id = %s",
-        (marker, now, mark.integration_id, mark.interaction_id),
-    )
-
-
-def set_pending(
-    connection: Connection, item: SyncItem, pending: dict[str, Any] | None, entity_id: str
-) -> None:
-    """Write down commands before they are sent (one more pull), or that their fate is known (``None``)."""
-    connection.execute(
-        "UPDATE sync_ledger SET pending = %s, pulls = pulls + %s, entity_id = %s"
-        " WHERE integration_id = %s AND interaction_id = %s",
-        (
-            Jsonb(pending) if pending is not None else None,
-            int(pending is not None),
-            entity_id,
-            item.integration_id,
-            item.interaction_id,
-        ),
-    )
-
-
-def mark_intents(connection: Connection, integration_id: str, marker: str | None, now: datetime) -> int:
-    """Make rows look at the provider that have an open intent (``marker``: with this one)."""
-    done = connection.execute(
-        "UPDATE sync_ledger SET remote_mark = remote_mark + 1,"
-        " next_attempt_at = coalesce(next_attempt_at, %(now)s)"
-        " WHERE integration_id = %(integration)s AND intent_marker IS NOT NULL"
-        " AND (%(marker)s::text IS NULL OR intent_marker = %(marker)s)",
-        {"integration": integration_id, "marker": marker, "now": now},
-    )
-    return done.rowcount
-
-
-def renew(connection: Connection, item: SyncItem, owner: str, *, now: datetime, lease: timedelta) -> bool:
-    """Begin the lease of a claimed row anew; ``False`` when somebody else has the row, or it was given back.
-
-    The row is locked until the end of the transaction.
-    """
-    done = connection.execute(
-        "UPDATE sync_ledger SET lease_until = %s"
-        " WHERE integration_id = %s AND interaction_id = %s AND lease_owner = %s",
-        (now + lease, item.integration_id, item.interaction_id, owner),
-    )
-    return done.rowcount == 1
-
-
-def drop_other(connection: Connection, integration_id: str, interaction_id: str) -> None:
-    """Remove the row of an import that turned out to be an object of ours."""
+def delete_item(connection: Connection, integration_id: str, interaction_id: str) -> None:
+    """Delete the row of an import that turned out to be an object we created."""
     connection.execute(
         "DELETE FROM sync_ledger WHERE integration_id = %s AND interaction_id = %s",
         (integration_id, interaction_id),
     )
 
 
-def retry_units(
-    connection: Connection, integration_id: str, interaction_ids: Sequence[str] | None, now: datetime
-) -> int:
-    """Make rows due at once, with a look at the provider; without ids all that failed or are due later."""
-    done = connection.execute(
-        "UPDATE sync_ledger SET attempts = 0, parked = FALSE, remote_mark = remote_mark + 1,"
-        " next_attempt_at = %(now)s, updated_at = now() WHERE integration_id = %(integration)s AND"
-        " CASE WHEN %(ids)s::uuid[] IS NULL THEN parked OR attempts > 0 OR next_attempt_at > %(now)s"
-        " ELSE interaction_id = ANY(%(ids)s::uuid[]) END",
-        {"integration": integration_id, "ids": interaction_ids, "now": now},
-    )
-    return done.rowcount
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerCounts:
-    """How much is to be done for one integration.
+    """Row counts of one integration.
 
-    :param due: rows with work; ``failing``: those of them that have failed and will be tried again.
-    :param parked: rows that were given up until they change or are retried.
-    :param oldest_at: since when the oldest due row waits.
+    :param due: rows with work to do.
+    :param failing: due rows that have failed and will be retried.
+    :param blocked: rows given up until they change or are retried.
+    :param synced: rows without work.
+    :param oldest_at: due time of the oldest row that has not failed.
     """
 
     due: int
     failing: int
-    parked: int
+    blocked: int
     synced: int
     oldest_at: datetime | None
 
@@ -388,7 +224,7 @@ def ledger_counts(connection: Connection, integration_id: str) -> LedgerCounts:
         (integration_id,),
     ).fetchone()
     assert row is not None
-    return LedgerCounts(due=row[0], failing=row[1], parked=row[2], synced=row[3], oldest_at=row[4])
+    return LedgerCounts(due=row[0], failing=row[1], blocked=row[2], synced=row[3], oldest_at=row[4])
 
 
 def _item(row: tuple[Any, ...]) -> SyncItem:
@@ -405,7 +241,7 @@ def _item(row: tuple[Any, ...]) -> SyncItem:
         remote_event_id=row[9],
         remote_changed_at=row[10],
         attempts=row[11],
-        parked=row[12],
+        blocked=row[12],
         intent_marker=row[13],
         pending=row[14],
         pulls=row[15],

@@ -1,4 +1,4 @@
-"""Which object at a provider mirrors which interaction, and what both held when they last agreed."""
+"""Mappings: the object that mirrors an interaction, and the base snapshot on which both last agreed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ ON CONFLICT (integration_id, entity_type, local_id) DO UPDATE SET
 class Mapping:
     """One row of ``sync_external_id_mappings``.
 
-    :param base: as JSON; ``None`` while the object is not imported.
+    :param base: base snapshot in JSON; ``None`` until the object is imported.
+    :param archived: the object is archived, because its interaction was deleted.
+    :param gone: the object was deleted at the provider.
     """
 
     integration_id: str
@@ -49,21 +51,21 @@ class Mapping:
 
 
 def mapping_of(connection: Connection, integration_id: str, local_id: str) -> Mapping | None:
-    """The mirror of an interaction."""
+    """The mapping of an interaction."""
     row = connection.execute(f"{_SELECT} AND local_id = %s", (integration_id, local_id)).fetchone()
     return _mapping(row) if row is not None else None
 
 
 def mapping_to(connection: Connection, integration_id: str, external_id: str) -> Mapping | None:
-    """What an object mirrors."""
+    """The mapping of an object."""
     row = connection.execute(f"{_SELECT} AND external_id = %s", (integration_id, external_id)).fetchone()
     return _mapping(row) if row is not None else None
 
 
 def upsert_mapping(connection: Connection, mapping: Mapping) -> str | None:
-    """Store a mapping; idempotent. An object that was about to be imported is taken over.
+    """Insert or update a mapping; idempotent. Replaces a pending import of the same object.
 
-    :returns: the interaction id under which it was about to be imported, if it was taken over.
+    :returns: the interaction id of the replaced import, if there was one.
     """
     taken = connection.execute(
         "DELETE FROM sync_external_id_mappings WHERE integration_id = %s AND external_id = %s"
@@ -92,7 +94,7 @@ def upsert_mapping(connection: Connection, mapping: Mapping) -> str | None:
 
 
 def await_import(connection: Connection, mapping: Mapping) -> Mapping:
-    """Note that an object is to be imported, unless it is mapped already; the mapping that holds."""
+    """Insert a mapping for an object to import, unless one exists; the mapping that is stored."""
     connection.execute(
         "INSERT INTO sync_external_id_mappings (integration_id, local_id, tenant_id, organization_id,"
         " external_id) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -108,7 +110,7 @@ def await_import(connection: Connection, mapping: Mapping) -> Mapping:
 
 
 def delete_mapping(connection: Connection, integration_id: str, local_id: str) -> None:
-    """Forget a mirror."""
+    """Delete a mapping."""
     connection.execute(
         "DELETE FROM sync_external_id_mappings WHERE integration_id = %s AND local_id = %s"
         " AND entity_type = 'customers.interaction'",
@@ -120,7 +122,7 @@ _LIVE: Final = "integration_id = %s AND base IS NOT NULL AND NOT archived AND NO
 
 
 def count_mappings(connection: Connection, integration_id: str) -> int:
-    """How many objects are mirrors now."""
+    """Count the live mirrors."""
     row = connection.execute(
         f"SELECT count(*) FROM sync_external_id_mappings WHERE {_LIVE}",  # noqa: S608 - constant text
         (integration_id,),
@@ -130,7 +132,7 @@ def count_mappings(connection: Connection, integration_id: str) -> int:
 
 
 def live_mirrors(connection: Connection, integration_id: str, external_ids: Collection[str]) -> set[str]:
-    """Those of the objects that are mirrors now: agreed on, not archived, not deleted."""
+    """The given objects that are live mirrors: imported, not archived, not gone."""
     if not external_ids:
         return set()
     rows = connection.execute(
@@ -142,7 +144,7 @@ def live_mirrors(connection: Connection, integration_id: str, external_ids: Coll
 
 
 def mirrors_before(connection: Connection, integration_id: str, moment: datetime) -> set[str]:
-    """The objects that have been mirrors, unchanged, since before a moment by the database's clock."""
+    """Live mirrors whose mapping has not changed since a time, by the database's clock."""
     rows = connection.execute(
         f"SELECT external_id FROM sync_external_id_mappings WHERE {_LIVE}"  # noqa: S608 - constant text
         " AND updated_at < %s",
@@ -152,7 +154,7 @@ def mirrors_before(connection: Connection, integration_id: str, moment: datetime
 
 
 def count_deleted(connection: Connection, integration_id: str, since: datetime) -> int:
-    """Count the mirrors found deleted at the provider since a moment by the connectors' clock."""
+    """Count the mirrors found deleted at the provider since a time, by the connectors' clock."""
     row = connection.execute(
         "SELECT count(*) FROM sync_external_id_mappings WHERE integration_id = %s AND gone"
         " AND last_synced_at >= %s",
@@ -163,7 +165,7 @@ def count_deleted(connection: Connection, integration_id: str, since: datetime) 
 
 
 def deleted_mirrors(connection: Connection, integration_id: str, since: datetime | None) -> list[Mapping]:
-    """Mirrors that were found deleted at the provider, since a moment if given; oldest first."""
+    """Mirrors found deleted at the provider (since a time, if given), oldest first."""
     rows = connection.execute(
         f"{_SELECT} AND gone AND (%s::timestamptz IS NULL OR last_synced_at >= %s)"
         " ORDER BY last_synced_at, local_id",

@@ -1,4 +1,4 @@
-"""Removal of an integration with everything that belongs to it; its mirrors stay at the provider."""
+"""Removal of an integration and all of its rows; its mirrors stay at the provider."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _TRIES: Final = 5
 
 
 def remove_integration(connection: Connection, integration: Integration) -> int | None:
-    """Delete an integration and all of its rows in one transaction; the number of mirrors it had.
+    """Delete an integration and all of its rows in one transaction.
 
-    Its id is kept for its tenant and organization, so that a later integration recognizes the mirrors.
-    ``None`` when it was removed meanwhile.
+    Its id is remembered for its tenant and organization, so that a later integration recognizes the mirrors.
 
-    :raises psycopg.errors.DeadlockDetected: workers kept holding its rows.
+    :returns: the number of mirrors it had; ``None`` if it was already removed.
+    :raises psycopg.errors.DeadlockDetected: workers kept locking its rows.
     """
     for tries_left in reversed(range(_TRIES)):
         try:
@@ -41,12 +41,12 @@ def remove_integration(connection: Connection, integration: Integration) -> int 
 
 
 def was_removed(connection: Connection, tenant_id: str, organization_id: str, former_id: str) -> bool:
-    """Report whether this tenant and organization had an integration of this id that was removed."""
+    """Report whether this tenant and organization removed an integration with this id."""
     return read_checkpoint(connection, _REMOVED + former_id, tenant_id, organization_id) is not None
 
 
 def removed_ids(connection: Connection, tenant_id: str, organization_id: str, provider: str) -> list[str]:
-    """Ids of removed integrations of one provider, the newest first."""
+    """Ids of removed integrations of one provider, newest first."""
     rows = connection.execute(
         "SELECT split_part(job, ':', 2) FROM job_checkpoints WHERE tenant_id = %s AND organization_id = %s"
         " AND job LIKE %s AND checkpoint ->> 'provider' = %s ORDER BY updated_at DESC, job",
@@ -58,7 +58,7 @@ def removed_ids(connection: Connection, tenant_id: str, organization_id: str, pr
 def read_removed(
     connection: Connection, tenant_id: str, organization_id: str, former_id: str
 ) -> tuple[Integration, int] | None:
-    """A removed integration without its settings, and the number of mirrors that it left."""
+    """A removed integration (without settings), and the number of mirrors that it left behind."""
     kept = read_checkpoint(connection, _REMOVED + former_id, tenant_id, organization_id)
     if kept is None:
         return None
@@ -78,7 +78,7 @@ def read_removed(
 
 def _remove(connection: Connection, integration: Integration) -> int | None:
     own = {"id": integration.id}
-    # Hazard: a worker locks its ledger row first and the integration's row (foreign key) after it.
+    # Hazard: lock in the workers' order: the ledger row first, then the integration's row (foreign key).
     connection.execute("SELECT 1 FROM sync_ledger WHERE integration_id = %(id)s FOR UPDATE", own)
     if connection.execute("SELECT 1 FROM integrations WHERE id = %(id)s FOR UPDATE", own).fetchone() is None:
         return None

@@ -1,7 +1,6 @@
-"""Finds integrations that make no progress while work waits: due items, items put off, polls.
+"""Stall detection: integrations that make no progress while work waits (due or deferred items, polls).
 
-Everything is read from the database, so that a connectors process that hangs, loops or is not there at
-all is noticed just the same.
+All input comes from the database, so a connectors process that hangs, loops or does not run is noticed too.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from schemas.flags import EXTERNAL_SYNC
 from schemas.instants import format_instant
 from sinks.flags import flags_of
 
-#: How long work may wait without any progress of its integration.
-PATIENCE: Final = timedelta(seconds=90)
-#: Longer than any pause that the connectors choose: a day, the last step of the webhook schedule.
+#: How long work may wait while its integration makes no progress.
+STALL_AFTER: Final = timedelta(seconds=90)
+#: Longer than any pause of the connectors; the longest is 24 h, the last step of the webhook schedule.
 _LONGEST_PAUSE: Final = timedelta(hours=27)
 _POLL: Final = "connectors.polled:"
 
@@ -37,9 +36,9 @@ FROM sync_ledger WHERE integration_id = %(integration)s
 
 
 def sync_stalls(connection: Connection, now: datetime) -> list[Stall]:
-    """Integrations at work whose items or polls do not move on.
+    """Active integrations whose items or polls make no progress.
 
-    Paused and closed ones wait for a person, and say so themselves.
+    Paused and disabled integrations are not stalls: their state says that they wait for a user.
     """
     found: list[Stall] = []
     switched: dict[str, bool] = {}
@@ -63,10 +62,10 @@ def note_poll(
     done_at: datetime | None = None,
     reason: str | None = None,
 ) -> None:
-    """Record when an integration is polled next, and how the last poll ended.
+    """Record the time of the next poll and the result of the last one.
 
-    :param done_at: when a poll got through; ``None`` leaves the time of the last one.
-    :param reason: why the last one failed.
+    :param done_at: time of a successful poll; ``None`` keeps the previous time.
+    :param reason: why the last poll failed.
     """
     known = {"dueAt": format_instant(due_at), "reason": reason}
     if done_at is not None:
@@ -74,7 +73,7 @@ def note_poll(
     connection.execute(
         "INSERT INTO job_checkpoints (job, tenant_id, organization_id, checkpoint)"
         " SELECT %(job)s, %(tenant)s, %(organization)s, %(first)s || %(known)s"
-        # Nothing is kept of an integration that was removed while it was polled.
+        # Store nothing for an integration that was removed during the poll.
         " FROM integrations WHERE id = %(id)s FOR KEY SHARE"
         " ON CONFLICT (job, tenant_id, organization_id) DO UPDATE"
         " SET checkpoint = job_checkpoints.checkpoint || %(known)s, updated_at = now()",
@@ -94,9 +93,9 @@ def _items(connection: Connection, integration: Integration, now: datetime) -> I
         _ITEMS,
         {
             "integration": integration.id,
-            "late": now - PATIENCE,
+            "late": now - STALL_AFTER,
             "beyond": now + _LONGEST_PAUSE,
-            "patience": PATIENCE,
+            "patience": STALL_AFTER,
         },
     ).fetchone()
     assert row is not None
@@ -104,15 +103,15 @@ def _items(connection: Connection, integration: Integration, now: datetime) -> I
     if since is not None and not moves:
         yield _stall(
             "sync", integration, now - since,
-            f"Integration {integration.id} has {_items_text(late)} due since {_at(since)} and has finished"
-            f" none for {PATIENCE.total_seconds():g} s{_because(error)}."
-            f" Look at `interactions connectors status {integration.id}`.",
+            f"Integration {integration.id} has {_items_text(late)} due since {_at(since)} and has completed"
+            f" none for {STALL_AFTER.total_seconds():g} s{_because(error)}."
+            f" Run `interactions connectors status {integration.id}`.",
         )  # fmt: skip
     if until is not None:
         yield _stall(
             "sync", integration, timedelta(0),
-            f"Integration {integration.id} has {_items_text(beyond)} put off until {_at(until)}"
-            f"{_because(error)}. Try now with `interactions connectors retry --all"
+            f"Integration {integration.id} has {_items_text(beyond)} deferred until {_at(until)}"
+            f"{_because(error)}. Retry now with `interactions connectors retry --all"
             f" --integration {integration.id}`.",
         )  # fmt: skip
 
@@ -126,13 +125,13 @@ def _polls(connection: Connection, integration: Integration, now: datetime) -> I
         return
     known: dict[str, Any] = row[0]
     due, done = (datetime.fromisoformat(known[name]) for name in ("dueAt", "doneAt"))
-    if now - due > PATIENCE:
+    if now - due > STALL_AFTER:
         yield _stall(
             "polls", integration, now - due,
             f"The poll of integration {integration.id} due at {_at(due)} has not finished"
-            f"{_because(known['reason'])}. Look whether the connectors role runs, and at its log.",
+            f"{_because(known['reason'])}. Check that the connectors role is running, and read its log.",
         )  # fmt: skip
-    elif known["reason"] is not None and now - done > PATIENCE:
+    elif known["reason"] is not None and now - done > STALL_AFTER:
         yield _stall(
             "polls", integration, now - done,
             f"Polls of integration {integration.id} have failed since {_at(done)}"

@@ -1,4 +1,4 @@
-"""Warnings of integrations: what a person should look at, and what was decided."""
+"""Integration warnings: what needs a user's attention, and the resolution chosen."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ RETURNING {_COLUMNS}
 """  # noqa: S608 - constant text
 _SAME: Final = """(integration_warnings.remote_value IS NOT DISTINCT FROM excluded.remote_value
     AND integration_warnings.local_value IS NOT DISTINCT FROM excluded.local_value)"""
-#: A conflict is raised again while its decision is carried out; these only when it came to nothing.
-_STANDS: Final = "excluded.kind NOT IN ('refused', 'failed')"
+#: A resolution survives a repeated warning of these kinds: a conflict is raised again while its resolution is
+#: being applied. A repeated `refused` or `failed` means that the resolution did not work.
+_KEEPS_RESOLUTION: Final = "excluded.kind NOT IN ('refused', 'failed')"
 _RAISE: Final = f"""
 INSERT INTO integration_warnings (id, integration_id, tenant_id, organization_id, interaction_id, entity_id,
   external_id, kind, field, detail, local_value, remote_value)
@@ -37,9 +38,9 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (integration_id, kind, interaction_id, external_id, field) WHERE state = 'open' DO UPDATE SET
   detail = excluded.detail, local_value = excluded.local_value, remote_value = excluded.remote_value,
   updated_at = CASE WHEN {_SAME} AND integration_warnings.detail = excluded.detail
-    AND (integration_warnings.resolution IS NULL OR {_STANDS})
+    AND (integration_warnings.resolution IS NULL OR {_KEEPS_RESOLUTION})
     THEN integration_warnings.updated_at ELSE now() END,
-  resolution = CASE WHEN {_SAME} AND {_STANDS} THEN integration_warnings.resolution END
+  resolution = CASE WHEN {_SAME} AND {_KEEPS_RESOLUTION} THEN integration_warnings.resolution END
 RETURNING id::text, (xmax = 0)
 """  # noqa: S608 - constant text
 
@@ -49,9 +50,9 @@ class SyncWarning:
     """One row of ``integration_warnings``.
 
     :param kind: ``conflict`` (both sides changed a field), ``refused`` (the rules refused the provider's
-        value), ``failed`` (an item that was given up), ``detached`` (the mirror was deleted for good),
+        value), ``failed`` (a blocked item), ``detached`` (the mirror was permanently deleted),
         ``brake``, ``auth``, ``disabled``, ``superseded``.
-    :param resolution: chosen, and carried out once ``state`` is ``resolved``.
+    :param resolution: the resolution chosen; applied once ``state`` is ``resolved``.
     """
 
     integration_id: str
@@ -73,8 +74,13 @@ class SyncWarning:
     resolved_by: str | None = None
 
 
-def about(item: SyncItem, kind: str, detail: str, *, entity_id: str | None, **more: Any) -> SyncWarning:
-    """A warning about one item of the ledger; ``more``: further fields of :class:`SyncWarning`."""
+def item_warning(
+    item: SyncItem, kind: str, detail: str, *, entity_id: str | None, **more: Any
+) -> SyncWarning:
+    """Build a warning about one ledger item.
+
+    :param more: further fields of :class:`SyncWarning`.
+    """
     return SyncWarning(
         integration_id=item.integration_id,
         tenant_id=item.tenant_id,
@@ -88,10 +94,10 @@ def about(item: SyncItem, kind: str, detail: str, *, entity_id: str | None, **mo
 
 
 def raise_warning(connection: Connection, warning: SyncWarning) -> tuple[str, bool]:
-    """Open a warning, or bring the open one about the same thing up to date; its id, and whether it is new.
+    """Open a warning, or update the open one with the same key; its id, and whether it is new.
 
-    A resolution that was chosen for other values, or that came to nothing, is forgotten. ``updated_at`` moves
-    on only when there is something else to see.
+    Clears a resolution that was chosen for other values or that did not work. Advances ``updated_at``
+    only when the content changes.
     """
     row = connection.execute(
         _RAISE,
@@ -115,7 +121,7 @@ def raise_warning(connection: Connection, warning: SyncWarning) -> tuple[str, bo
 
 
 def open_warnings(connection: Connection, integration_id: str, interaction_id: str) -> list[SyncWarning]:
-    """What is open about one interaction."""
+    """Open warnings of one interaction."""
     rows = connection.execute(
         f"{_SELECT} WHERE integration_id = %s AND interaction_id = %s AND state = 'open'",
         (integration_id, interaction_id),
@@ -132,7 +138,7 @@ def list_warnings(
     state: str = "open",
     limit: int = 100,
 ) -> list[SyncWarning]:
-    """Warnings, newest first."""
+    """List warnings, newest first."""
     rows = connection.execute(
         f"{_SELECT} WHERE state = %(state)s"
         " AND (%(tenant)s::uuid IS NULL OR tenant_id = %(tenant)s::uuid)"
@@ -153,7 +159,7 @@ def list_warnings(
 def lock_warnings(
     connection: Connection, tenant_id: str, organization_id: str, integration_id: str, ids: Sequence[str]
 ) -> list[SyncWarning]:
-    """Warnings by their ids, open or not, held until the transaction ends; of the given scope only."""
+    """Read and lock warnings by id, open or not, within the given tenant, organization and integration."""
     rows = connection.execute(
         f"{_SELECT} WHERE tenant_id = %s AND organization_id = %s AND integration_id = %s"
         " AND id = ANY(%s::uuid[]) ORDER BY id FOR UPDATE",
@@ -162,8 +168,8 @@ def lock_warnings(
     return [_warning(row) for row in rows]
 
 
-def settle_warnings(connection: Connection, ids: Sequence[str], resolution: str = "settled") -> int:
-    """Close warnings whose cause has gone; the resolution that a person chose stays."""
+def close_warnings(connection: Connection, ids: Sequence[str], resolution: str = "settled") -> int:
+    """Close warnings whose cause is gone; keeps a resolution that a user chose."""
     if not ids:
         return 0
     done = connection.execute(
@@ -174,10 +180,10 @@ def settle_warnings(connection: Connection, ids: Sequence[str], resolution: str 
     return done.rowcount
 
 
-def settle_kind(
+def close_warnings_of_kind(
     connection: Connection, integration_id: str, kinds: Sequence[str], interaction_id: str | None = None
 ) -> int:
-    """Close the open warnings of some kinds, of one interaction or about the integration as a whole."""
+    """Close the open warnings of these kinds: of one interaction, or of the integration as a whole."""
     done = connection.execute(
         "UPDATE integration_warnings SET state = 'resolved', resolution = coalesce(resolution, 'settled'),"
         " resolved_at = now(), updated_at = now() WHERE integration_id = %s AND kind = ANY(%s)"
@@ -187,7 +193,7 @@ def settle_kind(
     return done.rowcount
 
 
-def choose(
+def choose_resolution(
     connection: Connection,
     ids: Sequence[str],
     resolution: str,
@@ -196,7 +202,7 @@ def choose(
     tenant_id: str | None = None,
     organization_id: str | None = None,
 ) -> list[SyncWarning]:
-    """Note what a person decided on open warnings; those that were found, of the given scope only."""
+    """Record a user's resolution on open warnings within the given scope; the warnings updated."""
     rows = connection.execute(
         _CHOOSE,
         {

@@ -1,4 +1,4 @@
-"""Deliveries of providers that were received: a redelivery is a duplicate only once the first one is safe."""
+"""Webhook receipts: a redelivery counts as a duplicate only once the first delivery was processed durably."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from runtime.postgres import Connection
 
 
-def receive(
+def record_delivery(
     connection: Connection,
     integration_id: str,
     event_id: str,
@@ -16,7 +16,7 @@ def receive(
     organization_id: str,
     external_id: str,
 ) -> bool:
-    """Note a delivery; ``False`` when the same one was processed before."""
+    """Record a delivery; ``False`` if it was already processed."""
     row = connection.execute(
         "INSERT INTO webhook_receipts (integration_id, event_id, tenant_id, organization_id, external_id)"
         " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (integration_id, event_id)"
@@ -26,10 +26,10 @@ def receive(
     return row is None or row[0] is None
 
 
-def processed(
+def mark_processed(
     connection: Connection, integration_id: str, event_id: str, outcome: str, now: datetime
 ) -> None:
-    """Note that nothing of a delivery can be lost any more."""
+    """Record that a delivery was processed durably."""
     connection.execute(
         "UPDATE webhook_receipts SET processed_at = %s, outcome = %s"
         " WHERE integration_id = %s AND event_id = %s AND processed_at IS NULL",
@@ -38,7 +38,7 @@ def processed(
 
 
 def received_since(connection: Connection, integration_id: str, moment: datetime) -> bool:
-    """Report whether a delivery was taken in since a moment."""
+    """Report whether a delivery has been processed that was received since a time."""
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM webhook_receipts"
         " WHERE integration_id = %s AND received_at >= %s AND processed_at IS NOT NULL)",
@@ -48,7 +48,7 @@ def received_since(connection: Connection, integration_id: str, moment: datetime
 
 
 def purge_receipts(connection: Connection, before: datetime, limit: int = 1000) -> int:
-    """Remove receipts of deliveries received before a moment."""
+    """Delete receipts of deliveries received before a time."""
     done = connection.execute(
         "DELETE FROM webhook_receipts WHERE (integration_id, event_id) IN"
         " (SELECT integration_id, event_id FROM webhook_receipts WHERE received_at < %s LIMIT %s)",

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from connectors.store.interactions import read_subject
-from connectors.store.ledger import RemoteMark, mark_intents, mark_remote
+from connectors.store.interactions import read_interaction
+from connectors.store.ledger_intents import mark_open_intents
+from connectors.store.ledger_marks import RemoteMark, mark_remote
 from connectors.store.mappings import Mapping, mapping_of, upsert_mapping
 from connectors.store.removal import removed_ids, was_removed
 from connectors.sync.mirror_events import announce_mapping
@@ -29,14 +30,14 @@ def adopt(session: Session, connection: Connection, external_id: str, marker: st
     interaction_id = owner_of(session, connection, marker)
     if interaction_id is None:
         return False
-    if mark_intents(connection, integration.id, marker, now):
+    if mark_open_intents(connection, integration.id, marker, now):
         return True
     mapping = mapping_of(connection, integration.id, interaction_id)
     if mapping is not None:
         if mapping.external_id != external_id:
             mark_remote(connection, _mark(session, interaction_id), now)
         return mapping.external_id == external_id
-    subject = read_subject(connection, integration.tenant_id, integration.organization_id, interaction_id)
+    subject = read_interaction(connection, integration.tenant_id, integration.organization_id, interaction_id)
     if subject is None:
         return True
     upsert_mapping(

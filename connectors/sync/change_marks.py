@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from connectors.store.integrations import Integration
-from connectors.store.ledger import LocalMark
+from connectors.store.ledger_marks import LocalMark
 from schemas import events
 
 #: Events that can make a mirror stale; `due` and `overdue` change no mirrored field.

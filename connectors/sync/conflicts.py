@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from connectors.store.interactions import Subject
-from connectors.store.warnings import about, open_warnings, raise_warning, settle_warnings
+from connectors.store.interactions import InteractionState
+from connectors.store.warnings import close_warnings, item_warning, open_warnings, raise_warning
 from connectors.sync.context import SyncContext
 from connectors.sync.merge import Merge, Side
 from connectors.sync.values import from_json, to_json
@@ -48,18 +48,18 @@ class OpenConflicts:
             and warning.remote_value == to_json(remote.get(str(warning.field)))
         }
 
-    def note(self, result: Merge, subject: Subject) -> None:
+    def note(self, result: Merge, subject: InteractionState) -> None:
         """Raise warnings for new conflicts and close those that no longer exist."""
         item, connection = self._context.item, self._context.connection
         found = [*result.conflicts, *result.unreadable]
         names = {conflict.name for conflict in found}
-        settle_warnings(connection, [warning.id for warning in self._open if warning.field not in names])
+        close_warnings(connection, [warning.id for warning in self._open if warning.field not in names])
         for conflict in found:
             if conflict.name in self.refused:
                 continue  # its "refused" warning is more specific
             _, new = raise_warning(
                 connection,
-                about(
+                item_warning(
                     item,
                     "conflict",
                     _UNREADABLE if conflict in result.unreadable else _CHANGED,

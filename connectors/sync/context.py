@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from connectors.sdk.remote import RemoteObject
-from connectors.store.echoes import consume_echoes, consume_unit_echoes, note_echo, open_echoes
-from connectors.store.ledger import SyncItem, drop_other, give_back, renew
+from connectors.store.echoes import consume_echoes, consume_item_echoes, note_echo, open_echoes
+from connectors.store.ledger import SyncItem, delete_item, give_back, renew
 from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import mapping_of, upsert_mapping
-from connectors.store.warnings import about, raise_warning
+from connectors.store.warnings import item_warning, raise_warning
 from connectors.sync.mirror_events import announce_mapping
 from connectors.sync.session import Session
 from connectors.sync.values import Agreed, Base, base_from_json, base_to_json, canonical_hash
@@ -40,7 +40,7 @@ class SyncContext:
     owner: str
     item: SyncItem
     must_read: bool = False
-    sent: bool = False
+    send_request: bool = False
     unseen_changes: bool = False
 
     @contextlib.contextmanager
@@ -70,8 +70,8 @@ class SyncContext:
             " and are applied once it can be"
         )
         with self.leased_transaction():
-            _, new = raise_warning(connection, about(item, "failed", detail, entity_id=item.entity_id))
-            give_back(connection, item, self.owner, again_at=None, error="skipped", parked=True)
+            _, new = raise_warning(connection, item_warning(item, "failed", detail, entity_id=item.entity_id))
+            give_back(connection, item, self.owner, again_at=None, error="skipped", blocked=True)
         if new:
             data = {"kind": "failed", "interactionId": item.interaction_id}
             self.session.announce("warning", self.session.integration, item.entity_id, data)
@@ -135,7 +135,7 @@ class SyncContext:
 
     def discard_echoes(self) -> None:
         """Consume all echoes of the item; the object's values are agreed now."""
-        consume_unit_echoes(
+        consume_item_echoes(
             self.connection, self.item.integration_id, self.item.interaction_id, self.session.now()
         )
 
@@ -158,7 +158,7 @@ class SyncContext:
         taken = upsert_mapping(self.connection, row)
         if taken is not None:
             # The object was queued for import as a foreign one; its change marks move to this item.
-            drop_other(self.connection, self.item.integration_id, taken)
+            delete_item(self.connection, self.item.integration_id, taken)
             self.note_unseen_changes()
 
     def note_unseen_changes(self) -> None:

@@ -11,7 +11,7 @@ import structlog
 from connectors.sdk.http_errors import Throttled, bounded_pause
 from connectors.store.integrations import set_health, set_state
 from connectors.store.ledger import SyncItem, finish, give_back
-from connectors.store.warnings import SyncWarning, about, raise_warning
+from connectors.store.warnings import SyncWarning, item_warning, raise_warning
 from connectors.sync.circuit_breaker import CircuitBreaker
 from connectors.sync.mirror_events import announce_mapping, announce_state
 from connectors.sync.session import Session
@@ -115,7 +115,7 @@ class FailurePolicy:
                 again_at=again_at,
                 error=reason,
                 failed=True,
-                parked=blocked,
+                blocked=blocked,
             )
         if blocked:
             announce_mapping(self._session, item.interaction_id, item.entity_id)
@@ -130,7 +130,7 @@ class FailurePolicy:
         return isinstance(error, Reject) or item.attempts + 1 >= _MOST_DEFECTS
 
     def _warn(self, connection: Connection, item: SyncItem, detail: str) -> None:
-        _, new = raise_warning(connection, about(item, "failed", detail, entity_id=item.entity_id))
+        _, new = raise_warning(connection, item_warning(item, "failed", detail, entity_id=item.entity_id))
         if new:
             data = {"kind": "failed", "interactionId": item.interaction_id}
             self._session.announce("warning", self._session.integration, item.entity_id, data)

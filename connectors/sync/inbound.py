@@ -11,11 +11,12 @@ from datetime import timedelta
 from typing import Any, Final
 
 from connectors.sdk.remote import Gone, RemoteObject
-from connectors.store.interactions import CommandFate, Subject, command_fates, read_subject
-from connectors.store.ledger import drop_other, set_pending
+from connectors.store.interactions import CommandFate, InteractionState, command_fates, read_interaction
+from connectors.store.ledger import delete_item
+from connectors.store.ledger_intents import set_pending
 from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import await_import, delete_mapping, mapping_of
-from connectors.store.warnings import about, raise_warning
+from connectors.store.warnings import item_warning, raise_warning
 from connectors.sync.adoption import adopt, owner_of
 from connectors.sync.context import SyncContext
 from connectors.sync.inbound_commands import InboundCommand, Origin, change_commands, create_command
@@ -64,7 +65,7 @@ def _apply_results(
     }
     mapping = mapping_of(context.connection, item.integration_id, item.interaction_id)
     entity_id = commands[0].entity_id
-    subject = read_subject(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
+    subject = read_interaction(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
     imports = mapping is not None and mapping.base is None
     with context.leased_transaction():
         set_pending(context.connection, item, None, entity_id)
@@ -80,10 +81,12 @@ def _apply_results(
     context.announce_mapping_changed()
 
 
-def _note_refusal(context: SyncContext, subject: Subject, name: str, agreed: Agreed, code: str) -> None:
+def _note_refusal(
+    context: SyncContext, subject: InteractionState, name: str, agreed: Agreed, code: str
+) -> None:
     raise_warning(
         context.connection,
-        about(
+        item_warning(
             context.item,
             "refused",
             f"the provider's value was rejected: {code}",
@@ -99,7 +102,7 @@ def pull(
     context: SyncContext,
     mapping: MappingRow,
     base: Base,
-    subject: Subject,
+    subject: InteractionState,
     pulled: Mapping[str, Agreed],
     remote: RemoteObject,
 ) -> None:
@@ -133,7 +136,7 @@ def import_object(context: SyncContext, mapping: MappingRow) -> None:
             delete_mapping(connection, item.integration_id, item.interaction_id)
         if isinstance(remote, Gone) or not awaiting or _is_ours(context, remote) or moved:
             # Deleted meanwhile, created by an earlier run, or moved here.
-            drop_other(connection, item.integration_id, item.interaction_id)
+            delete_item(connection, item.integration_id, item.interaction_id)
             return
         await_import(connection, mapping)
         entity_id = session.policy.entity_id
@@ -175,7 +178,7 @@ def _is_ours(context: SyncContext, remote: RemoteObject) -> bool:
     return marker is not None and adopt(context.session, context.connection, remote.external_id, marker)
 
 
-def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Gone) -> None:
+def detach(context: SyncContext, mapping: MappingRow, subject: InteractionState, gone: Gone) -> None:
     """Detach the mirror of an object that was permanently deleted; the interaction's history stays.
 
     :raises MassChange: the mass-change guard holds the deletion back.
@@ -200,7 +203,7 @@ def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Go
         context.store_mapping(mapping, base_from_json(mapping.base or {}), None, gone=True)
         raise_warning(
             context.connection,
-            about(
+            item_warning(
                 item,
                 "detached",
                 f"{gone.elsewhere or 'the object was deleted at the provider'}. Retry creates a new"
@@ -216,7 +219,7 @@ def detach(context: SyncContext, mapping: MappingRow, subject: Subject, gone: Go
     context.announce_mapping_changed()
 
 
-def reopen(context: SyncContext, mapping: MappingRow, subject: Subject) -> None:
+def reopen(context: SyncContext, mapping: MappingRow, subject: InteractionState) -> None:
     """Undo the cancellation that :func:`detach` sent, because a person wants the mirror back."""
     session = context.session
     pulled = {"status": Agreed("planned", None)}
@@ -236,7 +239,7 @@ def reopen(context: SyncContext, mapping: MappingRow, subject: Subject) -> None:
     _send(context, pending, commands)
 
 
-def canceled_by_detaching(mapping: MappingRow, subject: Subject) -> bool:
+def canceled_by_detaching(mapping: MappingRow, subject: InteractionState) -> bool:
     """Report whether the deletion of its object is the only reason why the interaction is canceled."""
     agreed = base_from_json(mapping.base or {}).get("status")
     return subject.values["status"] == "canceled" and agreed == Agreed("canceled", None)
@@ -278,4 +281,4 @@ def _send(
     context.session.crash_point("connector-after-pending-before-send")
     context.session.send(commands)
     context.session.crash_point("connector-after-send-before-result")
-    context.sent = True
+    context.send_request = True

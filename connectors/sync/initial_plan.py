@@ -9,10 +9,10 @@ from typing import Any
 from connectors.sdk.remote import RemoteChange
 from connectors.store.checkpoints import write_checkpoint
 from connectors.store.integrations import set_state
-from connectors.store.interactions import subjects
-from connectors.store.ledger import LocalMark, mark_local
+from connectors.store.interactions import interaction_pages
+from connectors.store.ledger_marks import LocalMark, mark_local
 from connectors.store.mappings import mapping_of, mapping_to
-from connectors.store.warnings import settle_kind
+from connectors.store.warnings import close_warnings_of_kind
 from connectors.sync.adoption import owner_of
 from connectors.sync.listing import Listing, deleted_mirrors_in
 from connectors.sync.mass_change_guard import confirm_deletions, count_deletions, exceeds_limit, explain
@@ -50,7 +50,7 @@ def make_plan(session: Session, connection: Connection) -> InitialPlan:
     """
     integration, plan = session.integration, InitialPlan()
     known: set[str] = set()
-    for page in subjects(connection, integration.tenant_id, integration.organization_id):
+    for page in interaction_pages(connection, integration.tenant_id, integration.organization_id):
         for subject in page:
             known.add(subject.id)
             if mapping_of(connection, integration.id, subject.id) is not None:
@@ -70,7 +70,7 @@ def make_plan(session: Session, connection: Connection) -> InitialPlan:
         listed = session.provider.changes(plan.cursor)
         listing.add(listed)
         plan.cursor, more = listed.cursor, listed.more
-        for reason, count in listed.skipped.items():
+        for reason, count in listed.skip_counts.items():
             plan.there[f"skip: {reason}"] += count
         for change in listed.changes:
             plan.there[_action(session, connection, change, known)] += 1
@@ -119,7 +119,7 @@ def apply_plan(
                 integration.organization_id,
                 {"cursor": plan.cursor},
             )
-        for page in subjects(connection, integration.tenant_id, integration.organization_id):
+        for page in interaction_pages(connection, integration.tenant_id, integration.organization_id):
             marks = [
                 LocalMark(
                     integration_id=integration.id,
@@ -133,5 +133,5 @@ def apply_plan(
             ]
             marked += mark_local(connection, marks, session.now())
         set_state(connection, integration.id, "active", None)
-        settle_kind(connection, integration.id, ["brake", "auth", "disabled"])
+        close_warnings_of_kind(connection, integration.id, ["brake", "auth", "disabled"])
     return marked

@@ -11,10 +11,12 @@ from datetime import timedelta
 from typing import Final
 
 from connectors.sdk.remote import Gone, RemoteObject
-from connectors.store.interactions import Subject, read_subject
-from connectors.store.ledger import RemoteMark, SyncItem, finish, give_back, mark_remote, set_intent
+from connectors.store.interactions import InteractionState, read_interaction
+from connectors.store.ledger import SyncItem, finish, give_back
+from connectors.store.ledger_intents import set_intent
+from connectors.store.ledger_marks import RemoteMark, mark_remote
 from connectors.store.mappings import Mapping, delete_mapping, mapping_of
-from connectors.store.warnings import settle_kind
+from connectors.store.warnings import close_warnings_of_kind
 from connectors.sync import inbound, outbound
 from connectors.sync.conflicts import OpenConflicts
 from connectors.sync.context import LeaseLost, SyncContext
@@ -66,7 +68,7 @@ def run_item(session: Session, connection: Connection, owner: str, item: SyncIte
 def _sync(context: SyncContext) -> None:
     session, item = context.session, context.item
     mapping = mapping_of(context.connection, item.integration_id, item.interaction_id)
-    subject = read_subject(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
+    subject = read_interaction(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
     if mapping is None and item.intent_marker is not None:
         mapping = outbound.find_made(context)
     if mapping is None:
@@ -82,7 +84,9 @@ def _sync(context: SyncContext) -> None:
         if not mapping.archived and not mapping.gone:
             outbound.archive(context, mapping)
         # Only one side is left, so nothing can conflict.
-        settle_kind(context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id)
+        close_warnings_of_kind(
+            context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id
+        )
         _finish(context, subject)
     elif mapping.archived:
         _restore(context, mapping, subject)
@@ -90,7 +94,7 @@ def _sync(context: SyncContext) -> None:
         _merge_sides(context, mapping, subject)
 
 
-def _sync_detached(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
+def _sync_detached(context: SyncContext, mapping: Mapping, subject: InteractionState) -> None:
     """Relink a deleted object if it has come back, or create a new one if a person requested it."""
     item = context.item
     requested = item.intent_marker is not None
@@ -103,7 +107,7 @@ def _sync_detached(context: SyncContext, mapping: Mapping, subject: Subject) -> 
         with context.leased_transaction():
             context.store_mapping(back, None, found)
             set_intent(context.connection, item, None)
-        settle_kind(context.connection, item.integration_id, ["detached"], item.interaction_id)
+        close_warnings_of_kind(context.connection, item.integration_id, ["detached"], item.interaction_id)
         context.announce_mapping_changed()
         context.must_read = True
         _merge_sides(context, back, subject)
@@ -118,18 +122,20 @@ def _sync_detached(context: SyncContext, mapping: Mapping, subject: Subject) -> 
         else:
             set_intent(context.connection, item, None)
     # Only one side is left, so nothing can conflict.
-    settle_kind(context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id)
+    close_warnings_of_kind(
+        context.connection, item.integration_id, ["conflict", "refused"], item.interaction_id
+    )
     _finish(context, subject)
 
 
-def _is_mirrored(session: Session, subject: Subject) -> bool:
+def _is_mirrored(session: Session, subject: InteractionState) -> bool:
     types = session.policy.only_types
     if types and subject.values["interaction_type"] not in types:
         return False
     return subject.values["status"] == "planned" or session.declaration.mirrors_closed
 
 
-def _merge_sides(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
+def _merge_sides(context: SyncContext, mapping: Mapping, subject: InteractionState) -> None:
     session, item = context.session, context.item
     base = base_from_json(mapping.base or {})
     conflicts = OpenConflicts(context)
@@ -170,15 +176,17 @@ def _merge_sides(context: SyncContext, mapping: Mapping, subject: Subject) -> No
     _finish(context, subject)
 
 
-def _restore(context: SyncContext, mapping: Mapping, subject: Subject) -> None:
+def _restore(context: SyncContext, mapping: Mapping, subject: InteractionState) -> None:
     if not outbound.restore(context, mapping, subject):
         outbound.create(context, subject)
     _finish(context, subject)
 
 
-def _detach(context: SyncContext, mapping: Mapping, subject: Subject, gone: Gone) -> None:
+def _detach(context: SyncContext, mapping: Mapping, subject: InteractionState, gone: Gone) -> None:
     inbound.detach(context, mapping, subject, gone)
-    settle_kind(context.connection, context.item.integration_id, ["conflict", "refused"], subject.id)
+    close_warnings_of_kind(
+        context.connection, context.item.integration_id, ["conflict", "refused"], subject.id
+    )
     _finish(context, subject)
 
 
@@ -186,7 +194,7 @@ def _merge(
     session: Session,
     context: SyncContext,
     base: Base,
-    subject: Subject,
+    subject: InteractionState,
     remote: RemoteObject,
     conflicts: OpenConflicts,
 ) -> Merge:
@@ -214,11 +222,11 @@ def _read_remote(context: SyncContext, mapping: Mapping, base: Base, *, must: bo
     )
 
 
-def _finish(context: SyncContext, subject: Subject | None) -> None:
+def _finish(context: SyncContext, subject: InteractionState | None) -> None:
     session, item, connection = context.session, context.item, context.connection
     with connection.transaction():
-        if item.attempts or item.parked or item.last_error:
-            settle_kind(connection, item.integration_id, ["failed"], item.interaction_id)
+        if item.attempts or item.blocked or item.last_error:
+            close_warnings_of_kind(connection, item.integration_id, ["failed"], item.interaction_id)
         if context.unseen_changes:
             mark_remote(
                 connection,
@@ -238,5 +246,5 @@ def _finish(context: SyncContext, subject: Subject | None) -> None:
             context.owner,
             now=session.now(),
             version=subject.version if subject is not None else 0,
-            again_at=session.now() + timedelta(milliseconds=50) if context.sent else None,
+            again_at=session.now() + timedelta(milliseconds=50) if context.send_request else None,
         )

@@ -23,7 +23,7 @@ class Listing:
     began: datetime
     seen: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
-    left_alone: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     complete: bool = False
 
     @classmethod
@@ -35,13 +35,13 @@ class Listing:
 
     def add(self, page: ChangePage) -> None:
         """Add a page; one that starts over makes earlier pages irrelevant for completeness."""
-        if page.starts_over:
+        if page.starts_full_listing:
             self.complete = True
             self.seen.clear()
-        self.left_alone.update(page.left_alone)
+        self.skipped.update(page.skipped)
         for change in page.changes:
             (self.gone if change.kind == "gone" else self.seen).add(change.external_id)
-        self.seen.update(page.left_alone)
+        self.seen.update(page.skipped)
 
     def inferred_changes(self, session: Session, connection: Connection) -> list[RemoteChange]:
         """Changes that no page reports: mirrors missing from a complete listing, and skipped mirrors.
@@ -52,11 +52,11 @@ class Listing:
         missing: set[str] = set()
         if self.complete:
             missing = mirrors_before(connection, identity, self.began) - self.seen - self.gone
-        skipped = live_mirrors(connection, identity, self.left_alone)
+        skipped = live_mirrors(connection, identity, self.skipped)
         return [
             *(_inferred(external_id, "gone", "missing") for external_id in sorted(missing)),
             *(
-                _inferred(external_id, "changed", self.left_alone[external_id])
+                _inferred(external_id, "changed", self.skipped[external_id])
                 for external_id in sorted(skipped)
             ),
         ]

@@ -11,8 +11,8 @@ from typing import Any
 
 from connectors.sdk.remote import Gone, Intent, RemoteObject
 from connectors.store.echoes import consume_echoes
-from connectors.store.interactions import Subject
-from connectors.store.ledger import set_intent
+from connectors.store.interactions import InteractionState
+from connectors.store.ledger_intents import set_intent
 from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import delete_mapping, mapping_of
 from connectors.sync.context import SyncContext
@@ -24,7 +24,7 @@ from schemas.errors import Conflict, NeedsAuth, Reject, Skip, Stop
 _NOT_APPLIED = (Reject, NeedsAuth, Conflict, Stop)
 
 
-def create(context: SyncContext, subject: Subject) -> None:
+def create(context: SyncContext, subject: InteractionState) -> None:
     """Create the mirror of an interaction; the intent is committed before the provider is called."""
     session, item, connection = context.session, context.item, context.connection
     marker = session.marker(item.interaction_id)
@@ -112,7 +112,7 @@ def archive(context: SyncContext, mapping: MappingRow) -> None:
     context.announce_mapping_changed()
 
 
-def restore(context: SyncContext, mapping: MappingRow, subject: Subject) -> bool:
+def restore(context: SyncContext, mapping: MappingRow, subject: InteractionState) -> bool:
     """Restore the archived mirror after an undo; ``False`` if the object was permanently deleted."""
     session = context.session
     values = _outgoing(context, subject)
@@ -133,7 +133,7 @@ def restore(context: SyncContext, mapping: MappingRow, subject: Subject) -> bool
     return True
 
 
-def _outgoing(context: SyncContext, subject: Subject) -> dict[str, Any]:
+def _outgoing(context: SyncContext, subject: InteractionState) -> dict[str, Any]:
     return {
         mirrored.name: subject.values[mirrored.name]
         for mirrored in context.session.declaration.fields
@@ -150,7 +150,7 @@ def _expected(context: SyncContext, values: Mapping[str, Any]) -> dict[str, Agre
     }
 
 
-def _agreed(context: SyncContext, subject: Subject, remote: RemoteObject) -> Base:
+def _agreed(context: SyncContext, subject: InteractionState, remote: RemoteObject) -> Base:
     return {
         mirrored.name: Agreed(subject.values[mirrored.name], remote.values.get(mirrored.name))
         for mirrored in context.session.declaration.fields

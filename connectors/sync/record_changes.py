@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from connectors.sdk.remote import RemoteChange
 from connectors.store.echoes import open_echoes
-from connectors.store.ledger import RemoteMark, is_parked, mark_intents, mark_remote
+from connectors.store.ledger import is_blocked
+from connectors.store.ledger_intents import mark_open_intents
+from connectors.store.ledger_marks import RemoteMark, mark_remote
 from connectors.store.mappings import Mapping, await_import, mapping_to
 from connectors.sync.adoption import adopt
 from connectors.sync.session import Session
@@ -62,7 +64,7 @@ def _record(session: Session, connection: Connection, change: RemoteChange, reco
             return "ours"
         if marker is None:
             # One of our workers may be creating this object right now.
-            mark_intents(connection, integration.id, None, now)
+            mark_open_intents(connection, integration.id, None, now)
         if change.kind == "gone" or not session.policy.create_if_unmapped:
             return "unmapped"
         mapping = await_import(
@@ -101,7 +103,7 @@ def _known(session: Session, connection: Connection, mapping: Mapping, change: R
     """Outcome of a change that shows agreed values or our own write, and needs no sync; else ``None``."""
     if change.state is None or change.state.archived or mapping.archived or mapping.gone:
         return None
-    if is_parked(connection, mapping.integration_id, mapping.local_id):
+    if is_blocked(connection, mapping.integration_id, mapping.local_id):
         return None  # the object may be readable again, which unblocks the item
     values = change.state.values
     base = base_from_json(mapping.base or {})

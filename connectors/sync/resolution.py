@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from connectors.store.ledger import RemoteMark, retry_units, want_mirror
-from connectors.store.warnings import SyncWarning, choose, settle_warnings
+from connectors.store.ledger_intents import want_mirror
+from connectors.store.ledger_marks import RemoteMark, retry_items
+from connectors.store.warnings import SyncWarning, choose_resolution, close_warnings
 from connectors.sync.session import marker_of
 from runtime.postgres import Connection
 from schemas.integration_decisions import CHOICES, Resolution
@@ -27,13 +28,13 @@ def resolve(
     """
     fitting = [warning.id for warning in warnings if resolution in CHOICES.get(warning.kind, frozenset())]
     with connection.transaction():
-        chosen = choose(connection, fitting, resolution, by)
+        chosen = choose_resolution(connection, fitting, resolution, by)
         for warning in chosen:
             if warning.kind == "detached" and resolution == "retry" and warning.interaction_id:
                 want_mirror(connection, *_mark_and_marker(warning, warning.interaction_id), now)
             elif resolution != "dismissed" and warning.interaction_id is not None:
-                retry_units(connection, warning.integration_id, [warning.interaction_id], now)
-        settle_warnings(
+                retry_items(connection, warning.integration_id, [warning.interaction_id], now)
+        close_warnings(
             connection,
             [
                 warning.id

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connectors.store.integrations import Integration
-from connectors.store.interactions import read_subject
-from connectors.store.ledger import RemoteMark, want_mirror
+from connectors.store.interactions import read_interaction
+from connectors.store.ledger_intents import want_mirror
+from connectors.store.ledger_marks import RemoteMark
 from connectors.store.mappings import Mapping, deleted_mirrors
-from connectors.store.warnings import settle_kind
+from connectors.store.warnings import close_warnings_of_kind
 from connectors.sync.inbound import canceled_by_detaching
 from connectors.sync.session import marker_of
 from runtime.postgres import Connection
@@ -35,7 +36,7 @@ def find_restorable(connection: Connection, integration: Integration, since: dat
     mirrors: list[Mapping] = []
     canceled = 0
     for mapping in deleted_mirrors(connection, integration.id, since):
-        subject = read_subject(
+        subject = read_interaction(
             connection, integration.tenant_id, integration.organization_id, mapping.local_id
         )
         if subject is not None:
@@ -60,4 +61,4 @@ def restore(connection: Connection, found: Restorable, now: datetime) -> None:
                 changed_at=None,
             )
             want_mirror(connection, mark, marker_of(mapping.integration_id, mapping.local_id), now)
-            settle_kind(connection, mapping.integration_id, ["detached"], mapping.local_id)
+            close_warnings_of_kind(connection, mapping.integration_id, ["detached"], mapping.local_id)

@@ -1,1 +1,1 @@
-"""A small connector and the service it mirrors to; docs/writing-a-connector.md walks through them."""
+"""Example connector and its service; docs/writing-a-connector.md walks through both."""

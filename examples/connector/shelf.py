@@ -1,4 +1,4 @@
-"""Shelf: an interaction is a note. The example of docs/writing-a-connector.md."""
+"""Shelf: an interaction is a note. Example of docs/writing-a-connector.md."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pydantic import Field, SecretStr
 
 from connectors.sdk.coarse_forms import one_line
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.sdk.http_errors import sent, settled
-from connectors.sdk.provider import Context, Provider
+from connectors.sdk.http_errors import check_status, send_request
+from connectors.sdk.provider import Provider, ProviderContext
 from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from schemas.errors import Conflict, NeedsAuth, Reject
 
@@ -20,16 +20,16 @@ _STATUSES: Final = {state: status for status, state in _STATES.items()}
 
 
 class ShelfSettings(ProviderSettings):
-    """Which shelf, and how to sign in."""
+    """Address of the shelf, and the token for it."""
 
-    url: str = Field(description="Address of the shelf")
-    token: SecretStr = Field(description="Token of the shelf")
+    url: str = Field(description="URL of the shelf")
+    token: SecretStr = Field(description="API token")
 
 
 class Shelf(Provider):
     """One shelf."""
 
-    def __init__(self, settings: ShelfSettings, context: Context) -> None:
+    def __init__(self, settings: ShelfSettings, context: ProviderContext) -> None:
         self._url = settings.url.rstrip("/")
         self._authorization = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
         self._http = context.http
@@ -37,7 +37,7 @@ class Shelf(Provider):
     def create(self, intent: Intent) -> RemoteObject:
         note = self._call("POST", "/notes", {**_fields(intent.values), "ref": intent.marker})
         if note is None:
-            raise NeedsAuth("there is no shelf at this address")
+            raise NeedsAuth("there is no shelf at this URL; check `url`, then resume")
         return _object(note)
 
     def read(self, external_id: str) -> RemoteObject | Gone:
@@ -58,7 +58,7 @@ class Shelf(Provider):
 
     def changes(self, cursor: str | None) -> ChangePage:
         news = self._since(int(cursor or 0))
-        seen = [_object(note) for note in news["notes"]]
+        objects = [_object(note) for note in news["notes"]]
         changed = [
             RemoteChange(
                 event_id=f"{each.external_id}:{each.version}",
@@ -66,7 +66,7 @@ class Shelf(Provider):
                 occurred_at=None,
                 state=each,
             )
-            for each in seen
+            for each in objects
         ]
         gone = [
             RemoteChange(event_id=f"{identity}:gone", external_id=identity, occurred_at=None, kind="gone")
@@ -80,7 +80,7 @@ class Shelf(Provider):
     def _since(self, revision: int) -> Any:
         answer = self._call("GET", f"/notes?since={revision}")
         if answer is None:
-            raise NeedsAuth("there is no shelf at this address")
+            raise NeedsAuth("there is no shelf at this URL; check `url`, then resume")
         return answer
 
     def _put(
@@ -92,36 +92,36 @@ class Shelf(Provider):
         self, method: str, path: str, fields: dict[str, Any] | None = None, version: str | None = None
     ) -> Any | None:
         headers = self._authorization | ({"If-Match": version} if version is not None else {})
-        answer = sent(
+        answer = send_request(
             "Shelf", lambda: self._http.request(method, self._url + path, json=fields, headers=headers)
         )
-        settled("Shelf", answer)
+        check_status("Shelf", answer)
         if answer.status_code == 404:
             return None
         if answer.status_code == 412:
-            raise Conflict("the note was changed meanwhile")
+            raise Conflict("the note was changed in the meantime")
         if answer.status_code >= 400:
             raise Reject("shelf_refused", f"Shelf refused the note (HTTP {answer.status_code})")
         return answer.json()
 
 
 def to_text(title: str | None) -> str:
-    """What a note holds of a title: one line of at most 200 characters."""
+    """Coarse form of a title: one line of at most 200 characters."""
     return (one_line(title) or "")[:200].strip()
 
 
 def to_title(_local: str | None, text: str) -> str | None:
-    """The title that a changed text means."""
+    """The title for a changed text."""
     return text or None
 
 
 def to_day(moment: datetime | None) -> datetime | None:
-    """What a note holds of a moment: its day."""
+    """Coarse form of an instant: its day."""
     return moment and moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def to_moment(local: datetime | None, day: datetime | None) -> datetime | None:
-    """The moment that a changed day means: on that day at the time that was planned, else at nine."""
+    """The instant for a changed day: at the time planned so far, otherwise at nine."""
     planned = local.time() if local is not None else time(9)
     return day and datetime.combine(day.date(), planned, UTC)
 
@@ -173,7 +173,7 @@ DECLARATION: Final = Declaration(
             remote_name="day",
             coarse=to_day,
             refine=to_moment,
-            loss="A note has a day; the time of day stays here.",
+            loss="A note has a day only; the time of day is kept locally.",
         ),
     ),
     features=frozenset({"read", "find", "poll"}),

@@ -1,8 +1,8 @@
-"""Shelf: a service of notes that is as small as a service can be, so that a connector to it is, too.
+"""Shelf: a minimal note service, so that its connector is minimal too.
 
 ``python -m examples.connector.shelf_server 8900`` serves it on this machine; the token is ``shelf-token``.
-A note is ``{"id", "text", "state", "day", "ref", "hidden", "revision"}``; every change gives it the next
-revision of the whole shelf. ``state`` is open, done or dropped, ``day`` a date or null.
+A note is ``{"id", "text", "state", "day", "ref", "hidden", "revision"}``. Every change assigns the next
+revision of the whole shelf. ``state`` is open, done or dropped; ``day`` is a date or null.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-TOKEN = "shelf-token"  # noqa: S105 - the token of an example
+TOKEN = "shelf-token"  # noqa: S105 - an example
 
 
 class Shelf(ThreadingHTTPServer):
-    """The notes, and the server in front of them."""
+    """HTTP server that holds the notes in memory."""
 
     def __init__(self, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Desk)
+        super().__init__(("127.0.0.1", port), NoteHandler)
         self.lock = threading.Lock()
         self.notes: dict[str, dict[str, Any]] = {}
         self.gone: dict[str, int] = {}
@@ -29,7 +29,7 @@ class Shelf(ThreadingHTTPServer):
         self.token = TOKEN
 
     def put(self, identity: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """Make or change a note."""
+        """Create or change a note."""
         self.revision += 1
         empty = {"text": "", "state": "open", "day": None, "ref": None, "hidden": False}
         note = {**empty, **self.notes.get(identity, {}), **fields, "id": identity, "revision": self.revision}
@@ -37,13 +37,13 @@ class Shelf(ThreadingHTTPServer):
         return note
 
     def remove(self, identity: str) -> None:
-        """Delete a note for good."""
+        """Delete a note permanently."""
         self.revision += 1
         del self.notes[identity]
         self.gone[identity] = self.revision
 
     def since(self, revision: int) -> dict[str, Any]:
-        """Everything that changed after a revision."""
+        """Notes changed and deleted after a revision."""
         return {
             "revision": self.revision,
             "notes": [note for note in self.notes.values() if note["revision"] > revision],
@@ -51,32 +51,32 @@ class Shelf(ThreadingHTTPServer):
         }
 
 
-class Desk(BaseHTTPRequestHandler):
-    """Takes requests: GET, POST and PUT on ``/notes`` and ``/notes/{id}``."""
+class NoteHandler(BaseHTTPRequestHandler):
+    """Handle GET, POST and PUT on ``/notes`` and ``/notes/{id}``."""
 
     server: Shelf
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """One note, or all that changed."""
+        """Read one note, or all that changed."""
         self._answer()
 
     def do_POST(self) -> None:
-        """A new note."""
+        """Create a note."""
         self._answer()
 
     def do_PUT(self) -> None:
-        """Change a note; ``If-Match`` names the revision it must still have."""
+        """Change a note; ``If-Match`` is the revision that it must still have."""
         self._answer()
 
     def log_message(self, *args: object) -> None:
-        """Keep quiet."""
+        """Log nothing."""
 
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         with self.server.lock:
-            status, said = self._handle(json.loads(body or b"{}"))
-        answer = json.dumps(said).encode()
+            status, content = self._handle(json.loads(body or b"{}"))
+        answer = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(answer)))
@@ -87,7 +87,7 @@ class Desk(BaseHTTPRequestHandler):
         shelf, parts = self.server, urlsplit(self.path)
         identity = parts.path.removeprefix("/notes").strip("/")
         if self.headers.get("authorization") != f"Bearer {shelf.token}":
-            return 401, {"error": "who are you?"}
+            return 401, {"error": "invalid token"}
         if self.command == "POST":
             return 201, shelf.put(f"note-{shelf.revision + 1}", fields)
         if not identity:

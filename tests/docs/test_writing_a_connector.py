@@ -45,7 +45,7 @@ def test_every_error_it_names_is_one_and_none_is_left_out() -> None:
 
 
 def test_the_table_names_every_provider() -> None:
-    table = PAGE.partition("## The providers that are there")[2].partition("\n\nShared")[0]
+    table = PAGE.partition("## Built-in providers")[2].partition("\n\nModules")[0]
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == set(declarations())
 
 

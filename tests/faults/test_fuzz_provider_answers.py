@@ -13,10 +13,9 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr
 
-from connectors.providers import trello, webhook
-from connectors.providers.caldav import provider as caldav
+from connectors.providers import caldav, trello, webhook
 from connectors.sdk.conformance import FULL
-from connectors.sdk.provider import Context, Provider
+from connectors.sdk.provider import Provider, ProviderContext
 from connectors.sdk.remote import Gone, Intent, RemoteObject
 from connectors.service.http_client import make_client
 from connectors.service.maintenance import pause_after
@@ -110,8 +109,8 @@ def _handled(error: Exception, chance: random.Random) -> None:
     assert "\x00" not in reason
 
 
-def _context(client: Any) -> Context:
-    return Context(
+def _context(client: Any) -> ProviderContext:
+    return ProviderContext(
         integration_id="fuzzed",
         http=client,
         now=lambda: _NOW,

@@ -34,7 +34,7 @@ from connectors.store.integrations import (
     set_state,
 )
 from connectors.store.interactions import interaction_types
-from connectors.store.ledger import LocalMark, mark_local
+from connectors.store.ledger_marks import LocalMark, mark_local
 from connectors.store.mappings import Mapping, upsert_mapping
 from connectors.store.removal import remove_integration
 from connectors.store.stalls import note_poll

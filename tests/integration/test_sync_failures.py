@@ -12,7 +12,7 @@ import structlog
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings
 from connectors.sdk.http_errors import Throttled
 from connectors.store.integrations import insert_integration, read_integration, set_health, set_state
-from connectors.store.ledger import LocalMark, mark_local, retry_units
+from connectors.store.ledger_marks import LocalMark, mark_local, retry_items
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import list_warnings
 from connectors.sync import failure_policy, worker
@@ -200,7 +200,7 @@ def test_an_item_that_waits_long_is_shown_and_can_be_retried(failing: Failing) -
     assert warning.detail.endswith("Board at board.example answered HTTP 503")
     assert failing.announced == ["warning"]
 
-    assert retry_units(failing.connection, "board", None, failing.now) == 1
+    assert retry_items(failing.connection, "board", None, failing.now) == 1
     assert failing.row(identity)["next_attempt_at"] == failing.now
 
 
@@ -212,7 +212,7 @@ def test_retry_takes_an_item_that_is_due_later_for_whatever_reason(failing: Fail
     failing.connection.execute(
         "UPDATE sync_ledger SET next_attempt_at = NULL WHERE interaction_id = %s", (done,)
     )
-    assert retry_units(failing.connection, "board", None, failing.now) == 1
+    assert retry_items(failing.connection, "board", None, failing.now) == 1
     assert failing.row(later)["next_attempt_at"] == failing.now
     assert failing.row(done)["next_attempt_at"] is None
 

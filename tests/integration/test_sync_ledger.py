@@ -1,4 +1,4 @@
-"""The lease of a ledger's row: one holder, for as long as he goes on."""
+"""Leases of ledger rows: one owner at a time, who must keep renewing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 
 from connectors.store.integrations import insert_integration
-from connectors.store.ledger import LocalMark, SyncItem, claim, finish, mark_local, renew
+from connectors.store.ledger import SyncItem, claim, finish, renew
+from connectors.store.ledger_marks import LocalMark, mark_local
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from tests.harness.integrations import an_integration
@@ -46,16 +47,16 @@ def _claim(connection: Connection, owner: str, after: float) -> list[SyncItem]:
     return claim(connection, "board", owner, now=now, lease=_LEASE, limit=1)
 
 
-def test_each_step_begins_the_lease_anew(connection: Connection) -> None:
+def test_each_step_renews_the_lease(connection: Connection) -> None:
     _due(connection)
     [item] = _claim(connection, "first", 0)
     assert _claim(connection, "second", 80) == []
     assert renew(connection, item, "first", now=_START + timedelta(seconds=80), lease=_LEASE)
-    assert _claim(connection, "second", 160) == [], "it ended at 90 s before"
+    assert _claim(connection, "second", 160) == [], "without the renewal, it would have expired at 90 s"
     assert _claim(connection, "second", 171) == [item]
 
 
-def test_who_has_lost_it_neither_renews_nor_finishes(connection: Connection) -> None:
+def test_a_lost_lease_can_be_neither_renewed_nor_finished(connection: Connection) -> None:
     _due(connection)
     [item] = _claim(connection, "first", 0)
     assert _claim(connection, "second", 91) == [item]
@@ -63,5 +64,5 @@ def test_who_has_lost_it_neither_renews_nor_finishes(connection: Connection) -> 
     assert not renew(connection, item, "first", now=late, lease=_LEASE)
     assert not finish(connection, item, "first", now=late, version=1, again_at=None)
     assert finish(connection, item, "second", now=late, version=1, again_at=None)
-    assert not renew(connection, item, "second", now=late, lease=_LEASE), "it was given back"
+    assert not renew(connection, item, "second", now=late, lease=_LEASE), "the row was released"
     assert not renew(connection, replace(item, integration_id="other"), "second", now=late, lease=_LEASE)

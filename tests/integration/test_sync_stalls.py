@@ -1,4 +1,4 @@
-"""Integrations that make no progress while work waits are noticed, each in one sentence."""
+"""Stall detection: integrations that make no progress while work waits, each reported in one sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.store.integrations import Integration, insert_integration, set_state
-from connectors.store.ledger import LocalMark, claim, finish, give_back, mark_local
+from connectors.store.ledger import claim, finish, give_back
+from connectors.store.ledger_marks import LocalMark, mark_local
 from connectors.store.stalls import note_poll, sync_stalls
 from runtime.health import Stall
 from runtime.postgres import Connection, connect
@@ -64,7 +65,7 @@ def _after(connection: Connection, seconds: float) -> list[Stall]:
 
 
 def test_due_items_that_no_worker_finishes_are_noticed_within_two_minutes(connection: Connection) -> None:
-    """Whether all workers hang, or the process ends at every try: the lease does not hide it."""
+    """A lease must not hide a stall, whether all workers hang or the process keeps crashing."""
     now = datetime.now(UTC)
     _mark(connection, now, 3)
     assert _after(connection, 60) == []
@@ -91,7 +92,7 @@ def test_an_item_put_off_for_years_is_noticed_at_once(connection: Connection) ->
     give_back(connection, item, "me", again_at=again_at, error="HTTP 503 of board.example", failed=True)
     [stall] = _after(connection, 0)
     assert stall.stage == "sync"
-    assert f"put off until {again_at.year}" in stall.reason
+    assert f"deferred until {again_at.year}" in stall.reason
     assert "(HTTP 503 of board.example)" in stall.reason
     assert "connectors retry --all --integration board" in stall.reason
 

@@ -1,4 +1,4 @@
-"""An ASGI app on a free loopback port, served by a thread of the test process."""
+"""Serve an ASGI app on a free loopback port from a thread of the test process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 class Switch:
-    """An ASGI app that hands on to another one, which a test may change: one server serves many tests."""
+    """ASGI app that delegates to another one, so that one server can serve many tests."""
 
     def __init__(self) -> None:
         self.app: ASGIApp | None = None
@@ -25,7 +25,7 @@ class Switch:
 
 @contextlib.contextmanager
 def served(app: ASGIApp) -> Iterator[str]:
-    """Serve the app for the length of a block; the address is ``http://127.0.0.1:<port>``."""
+    """Serve the app for the duration of the block; yields ``http://127.0.0.1:<port>``."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
         uvicorn.Config(app, lifespan="off", log_level="critical", ws="none", timeout_graceful_shutdown=2)

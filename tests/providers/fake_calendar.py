@@ -1,4 +1,4 @@
-"""A calendar in memory behind a mock transport, with the odd ways of servers and proxies."""
+"""In-memory calendar behind a mock transport, with the quirks of servers and proxies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 import httpx2
 from pydantic import SecretStr
 
-from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
+from connectors.providers.caldav import DECLARATION, CaldavSettings
 from connectors.sdk.provider import Provider
 from tests.providers.linked import context
 
@@ -21,14 +21,14 @@ HOME = "/cal/"
 
 @dataclass
 class FakeCalendar:
-    """Objects by their path; attributes switch faults on.
+    """Calendar objects by path; attributes inject faults.
 
-    :ivar spelled: how reports write a path.
-    :ivar stored: what the server makes of a text before it keeps it, without an ETag in the answer.
+    :ivar spelled: spelling of paths in reports.
+    :ivar stored: transformation of a text before it is stored; the response then has no ETag.
     :ivar refused: method and path → status, for requests about one object.
-    :ivar calendar_status: the answer to requests about the calendar itself.
-    :ivar objects_missing: every object answers 404, whatever the calendar says.
-    :ivar privileges: names of granted privileges, or ``None`` if the server does not tell.
+    :ivar calendar_status: status of requests about the calendar itself.
+    :ivar objects_missing: answer 404 for every object, whatever the calendar answers.
+    :ivar privileges: names of granted privileges, or ``None`` if the server does not report them.
     """
 
     objects: dict[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""A provider linked to a server of the test, over a client whose answers can be lost."""
+"""A provider connected to a test server, through a client that can lose responses."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 
 import httpx2
 
-from connectors.sdk.provider import Context
+from connectors.sdk.provider import ProviderContext
 
 
 class LossyTransport(httpx2.BaseTransport):
-    """Real requests; on demand none is sent, or a write is sent and its answer lost."""
+    """Transport for real requests that can drop requests, or the responses to writes."""
 
     def __init__(self, inner: httpx2.BaseTransport | None = None) -> None:
         self._inner = inner or httpx2.HTTPTransport()
         self.down = False
         self.losing = False
         self.refusing = False
-        #: Called once, just before the next write is sent: somebody else is faster.
+        #: Called once, just before the next write is sent: another client is faster.
         self.before_write: Callable[[], object] | None = None
         #: Every request that was sent.
         self.sent: list[httpx2.Request] = []
@@ -44,7 +44,7 @@ class LossyTransport(httpx2.BaseTransport):
 
     @contextlib.contextmanager
     def outage(self) -> Iterator[None]:
-        """Send nothing."""
+        """Drop all requests."""
         self.down = True
         try:
             yield
@@ -62,7 +62,7 @@ class LossyTransport(httpx2.BaseTransport):
 
     @contextlib.contextmanager
     def unanswered(self) -> Iterator[None]:
-        """Carry writes out and lose their answers."""
+        """Send writes and drop their responses."""
         self.losing = True
         try:
             yield
@@ -71,7 +71,7 @@ class LossyTransport(httpx2.BaseTransport):
 
 
 class SavedSecrets(dict[str, str]):
-    """Takes the secrets that a provider renews."""
+    """Store for secrets that a provider renews."""
 
     def __call__(self, **secrets: str) -> None:
         self.update(secrets)
@@ -82,9 +82,9 @@ def context(
     *,
     callback_url: str | None = None,
     saved: SavedSecrets | None = None,
-) -> Context:
-    """What the engine would hand to a provider; close ``http`` after use."""
-    return Context(
+) -> ProviderContext:
+    """Build the context that the engine passes to a provider; close ``http`` after use."""
+    return ProviderContext(
         integration_id="integration-1",
         http=httpx2.Client(transport=transport, timeout=10),
         now=lambda: datetime.now(UTC),

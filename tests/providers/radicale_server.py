@@ -1,4 +1,4 @@
-"""A real CalDAV server (Radicale) with one user and one calendar, and a real other client of it."""
+"""A real CalDAV server (Radicale) with one user, and a real second client."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ PASSWORD: Final = "a secret of radicale"
 class RadicaleServer:
     """A running server.
 
-    :param url: its address, without a path.
-    :param folder: where it keeps its users and what it stores.
+    :param url: base URL, without a path.
+    :param folder: folder of its users and its storage.
     """
 
     url: str
     folder: Path
 
     def client(self) -> DAVClient:
-        """The other client: a library of other people, signed in."""
+        """The second client: the `caldav` library, authenticated."""
         return DAVClient(url=self.url, username=USER, password=PASSWORD)
 
     def new_calendar(self, name: str, **options: Any) -> Calendar:
-        """An empty calendar, made by the other client."""
+        """Create an empty calendar with the second client."""
         client: Any = self.client()
         made: Calendar = client.principal().make_calendar(name=name, **options)
         return made
 
     def stored(self, calendar: Calendar) -> int:
-        """How many objects of the calendar lie on the server's disk."""
+        """Number of objects of the calendar on the server's disk."""
         return len(list(self._home_of(calendar).glob("*.ics")))
 
     @contextlib.contextmanager
     def moved_away(self, calendar: Calendar) -> Iterator[None]:
-        """For the length of a block the calendar is not there; it comes back as it was."""
+        """Remove the calendar for the duration of the block."""
         here, away = self._home_of(calendar), self.folder / "away"
         here.rename(away)
         try:
@@ -61,7 +61,7 @@ class RadicaleServer:
 
     @contextlib.contextmanager
     def locked_out(self, _transport: object = None) -> Iterator[None]:
-        """For the length of a block the password is another one."""
+        """Change the password for the duration of the block."""
         (self.folder / "users").write_text(f"{USER}:another password\n")
         try:
             yield
@@ -71,7 +71,7 @@ class RadicaleServer:
 
 @contextlib.contextmanager
 def radicale() -> Iterator[RadicaleServer]:
-    """A server on a free loopback port and a new folder, stopped at the end."""
+    """Run a server on a free loopback port with a new folder."""
     with tempfile.TemporaryDirectory(prefix="radicale-") as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""CalDAV against a real server with a second real client: the suite, and what only CalDAV has."""
+"""CalDAV conformance, against a real server with a second real client."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from caldav.calendarobjectresource import CalendarObjectResource, Todo
 from pydantic import SecretStr
 
-from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
-from connectors.sdk.conformance import ProviderConformance, Stage
+from connectors.providers.caldav import DECLARATION, CaldavSettings
+from connectors.sdk.conformance import ProviderConformance, ProviderHarness
 from tests.providers.linked import LossyTransport, context
 from tests.providers.radicale_server import PASSWORD, USER, RadicaleServer, radicale
 from tests.providers.xandikos_server import XandikosServer
@@ -56,8 +56,8 @@ END:VCALENDAR
 """
 
 
-class CaldavStage(Stage):
-    """The provider in front of a real server; people edit with the `caldav` library."""
+class CaldavHarness(ProviderHarness):
+    """The provider in front of a real server; the `caldav` library is the other client."""
 
     def __init__(self, server: RadicaleServer | XandikosServer) -> None:
         self.server = server
@@ -72,24 +72,24 @@ class CaldavStage(Stage):
         self.provider = DECLARATION.make(self.settings, self.context)
 
     def close(self) -> None:
-        """Delete the calendar and close what is open."""
+        """Delete the calendar and close the client."""
         self.calendar.delete()
         self.context.http.close()
 
-    def count(self) -> int:
+    def object_count(self) -> int:
         return self.server.stored(self.calendar)
 
     def outage(self) -> AbstractContextManager[None]:
         return self.transport.outage()
 
-    def unanswered(self) -> AbstractContextManager[None]:
+    def lost_responses(self) -> AbstractContextManager[None]:
         return self.transport.unanswered()
 
-    def revoked(self) -> AbstractContextManager[None]:
+    def revoked_credentials(self) -> AbstractContextManager[None]:
         return self.server.locked_out(self.transport)
 
     @contextlib.contextmanager
-    def vanished(self) -> Iterator[None]:
+    def missing_collection(self) -> Iterator[None]:
         with self.server.moved_away(self.calendar):
             yield
 
@@ -106,24 +106,24 @@ class CaldavStage(Stage):
             _set(component, values)
         todo.save()
 
-    def erase(self, external_id: str) -> None:
+    def delete(self, external_id: str) -> None:
         self.theirs(external_id).delete()
 
     def put(self, text: str) -> str:
-        """The other client stores a calendar object; its path."""
+        """Store a calendar object with the other client; its path."""
         made: Any = self.calendar.add_object(CalendarObjectResource, text)
         return urlsplit(str(made.url)).path
 
     def raw(self, external_id: str) -> bytes:
-        """The octets that the server holds."""
+        """The octets on the server."""
         return bytes(self._request("GET", external_id).content)
 
     def overwrite(self, external_id: str, data: bytes) -> None:
-        """The other client stores these octets."""
+        """Store these octets with the other client."""
         assert self.stores(external_id, data)
 
     def stores(self, external_id: str, data: bytes) -> bool:
-        """Whether the server takes these octets from the other client."""
+        """Return whether the server accepts these octets from the other client."""
         headers = {"Content-Type": "text/calendar; charset=utf-8"}
         return self._request("PUT", external_id, content=data, headers=headers).is_success
 
@@ -131,10 +131,10 @@ class CaldavStage(Stage):
         auth = (USER, PASSWORD)
         return httpx2.request(method, f"{self.server.url}{external_id}", auth=auth, timeout=20, **options)
 
-    def leave_alone(self) -> list[str]:
+    def create_foreign_objects(self) -> list[str]:
         return [self.put(text) for text in (RECURRING, FOREIGN, EVENT)]
 
-    def decorate(self, external_id: str) -> Callable[[], bool]:
+    def add_foreign_data(self, external_id: str) -> Callable[[], bool]:
         todo = self.theirs(external_id)
         lines = 'CATEGORIES:Ä\\,b,c\r\nX-APPLE-SORT-ORDER;X-P="a,b":65 4321\r\nATTACH:https://a.example/b\r\n'
         alarm = "BEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:-PT15M\r\nDESCRIPTION:Soon\r\nEND:VALARM\r\n"
@@ -183,11 +183,11 @@ def server() -> Iterator[RadicaleServer]:
 
 
 @pytest.fixture
-def stage(server: RadicaleServer) -> Iterator[CaldavStage]:
-    made = CaldavStage(server)
+def harness(server: RadicaleServer) -> Iterator[CaldavHarness]:
+    made = CaldavHarness(server)
     yield made
     made.close()
 
 
 class TestConformance(ProviderConformance):
-    """The same suite as for every provider."""
+    """The conformance suite, as for every provider."""

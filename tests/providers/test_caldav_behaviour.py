@@ -1,4 +1,4 @@
-"""What only CalDAV has: discovery, time zones, a second client at the same moment, odd servers."""
+"""CalDAV specifics: discovery, time zones, concurrent clients, unusual servers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import httpx2
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
+from connectors.providers.caldav import DECLARATION, CaldavSettings
 from connectors.sdk.conformance import FULL
 from connectors.sdk.provider import Provider
 from connectors.sdk.remote import Gone, Intent, RemoteObject
 from schemas.errors import Conflict, NeedsAuth, Reject, Retry, Skip
 from tests.providers.linked import context
 from tests.providers.radicale_server import USER
-from tests.providers.test_caldav import EVENT, FOREIGN, CaldavStage, server, stage
+from tests.providers.test_caldav import EVENT, FOREIGN, CaldavHarness, harness, server
 from tests.providers.test_vtodo import stored
 
-__all__ = ["server", "stage"]
+__all__ = ["harness", "server"]
 
 INTENT: Final = Intent(interaction_id="i-1", marker="m-1", values=FULL)
 TODO: Final = (
@@ -38,41 +38,41 @@ def _read(provider: Provider, external_id: str) -> RemoteObject:
     return seen
 
 
-def _with(stage: CaldavStage, **settings: Any) -> Provider:
-    """The stage's provider with other settings."""
-    return DECLARATION.make(stage.settings.model_copy(update=settings), stage.context)
+def _with(harness: CaldavHarness, **settings: Any) -> Provider:
+    """The provider under test with other settings."""
+    return DECLARATION.make(harness.settings.model_copy(update=settings), harness.context)
 
 
 class TestDiscovery:
-    """From whatever address people paste."""
+    """Discovery from any URL that users paste."""
 
-    def test_every_address_leads_to_the_calendar(self, stage: CaldavStage) -> None:
-        made = stage.provider.create(INTENT)
-        calendar = str(stage.calendar.url)
-        for url in (stage.server.url, f"{stage.server.url}/", f"{stage.server.url}/{USER}/"):
-            assert _read(_with(stage, url=url), made.external_id).marker == "m-1"
-        direct = _with(stage, url=calendar, calendar=None)
+    def test_every_address_leads_to_the_calendar(self, harness: CaldavHarness) -> None:
+        made = harness.provider.create(INTENT)
+        calendar = str(harness.calendar.url)
+        for url in (harness.server.url, f"{harness.server.url}/", f"{harness.server.url}/{USER}/"):
+            assert _read(_with(harness, url=url), made.external_id).marker == "m-1"
+        direct = _with(harness, url=calendar, calendar=None)
         assert direct.find_by_marker("m-1") is not None
         assert urlsplit(calendar).path in made.external_id
 
-    def test_one_of_several_must_be_named(self, stage: CaldavStage) -> None:
-        other = stage.server.new_calendar("Another list")
+    def test_one_of_several_must_be_named(self, harness: CaldavHarness) -> None:
+        other = harness.server.new_calendar("Another list")
         try:
             with pytest.raises(NeedsAuth, match="set `calendar`"):
-                _with(stage, calendar=None).health()
-            with pytest.raises(NeedsAuth, match=r"'Nowhere' does not name one calendar.*'Another list' at "):
-                _with(stage, calendar="Nowhere").health()
-            assert stage.provider.health().ok
+                _with(harness, calendar=None).health()
+            with pytest.raises(NeedsAuth, match=r"'Nowhere' does not match one calendar.*'Another list' at "):
+                _with(harness, calendar="Nowhere").health()
+            assert harness.provider.health().ok
         finally:
             other.delete()  # type: ignore[no-untyped-call]
 
-    def test_a_calendar_for_events_only_is_not_offered(self, stage: CaldavStage) -> None:
-        events = stage.server.new_calendar("Events", supported_calendar_component_set=["VEVENT"])
+    def test_a_calendar_for_events_only_is_not_offered(self, harness: CaldavHarness) -> None:
+        events = harness.server.new_calendar("Events", supported_calendar_component_set=["VEVENT"])
         try:
-            with pytest.raises(NeedsAuth, match="'Events' does not name one calendar") as refused:
-                _with(stage, calendar="Events").health()
+            with pytest.raises(NeedsAuth, match="'Events' does not match one calendar") as refused:
+                _with(harness, calendar="Events").health()
             assert "'Events' at" not in str(refused.value)
-            assert _with(stage, calendar=None).health().ok
+            assert _with(harness, calendar=None).health().ok
         finally:
             events.delete()  # type: ignore[no-untyped-call]
 
@@ -85,8 +85,8 @@ class TestDiscovery:
 class TestTwoClients:
     """The provider and the `caldav` library edit the same to-do at the same time."""
 
-    def test_no_edit_of_either_is_lost(self, stage: CaldavStage) -> None:
-        made = stage.provider.create(Intent(interaction_id="i", marker="m-1", values={**FULL, "body": "0"}))
+    def test_no_edit_of_either_is_lost(self, harness: CaldavHarness) -> None:
+        made = harness.provider.create(Intent(interaction_id="i", marker="m-1", values={**FULL, "body": "0"}))
         rounds, failures = 8, []
 
         def ours() -> None:
@@ -94,9 +94,9 @@ class TestTwoClients:
             for number in range(1, rounds + 1):
                 while True:
                     try:
-                        answer = stage.provider.update(made.external_id, {"title": f"t{number}"}, seen)
+                        answer = harness.provider.update(made.external_id, {"title": f"t{number}"}, seen)
                     except (Conflict, Retry):  # Xandikos answers 423 while it stores another write
-                        seen = _read(stage.provider, made.external_id)
+                        seen = _read(harness.provider, made.external_id)
                         continue
                     assert isinstance(answer, RemoteObject)
                     seen = answer
@@ -104,18 +104,18 @@ class TestTwoClients:
 
         def theirs() -> None:
             for number in range(1, rounds + 1):
-                for _ in range(2_000):  # once our side is done, nothing stands in the way
-                    todo = stage.theirs(made.external_id)
+                for _ in range(2_000):  # once our side is done, the write succeeds
+                    todo = harness.theirs(made.external_id)
                     with todo.edit_icalendar_component() as component:
                         component.pop("DESCRIPTION", None)
                         component.add("DESCRIPTION", str(number))
                     etag = todo.props.get("{DAV:}getetag")
-                    answer = stage.calendar.client.put(
+                    answer = harness.calendar.client.put(
                         str(todo.url), todo.data, {"If-Match": etag, "Content-Type": "text/calendar"}
                     )
                     if answer.status in {200, 201, 204}:
                         break
-                    # Xandikos answers 423 while it stores another write, and 500 when two meet.
+                    # Xandikos answers 423 while it stores another write, and 500 when two collide.
                     assert answer.status in {412, 423, 500}, answer.status
                 else:
                     raise AssertionError(f"their edit {number} was never stored")
@@ -133,130 +133,134 @@ class TestTwoClients:
         for thread in threads:
             thread.join(120)
         assert failures == []
-        seen = _read(stage.provider, made.external_id)
+        seen = _read(harness.provider, made.external_id)
         assert (seen.values["title"], seen.values["body"]) == (f"t{rounds}", str(rounds))
-        sequence = [line for line in stage.theirs(made.external_id).data.splitlines() if "SEQUENCE" in line]
+        sequence = [line for line in harness.theirs(made.external_id).data.splitlines() if "SEQUENCE" in line]
         assert int(sequence[0].partition(":")[2]) >= rounds
 
     @pytest.mark.parametrize("what", ["update", "archive", "restore"])
-    def test_somebody_is_faster_between_our_look_and_our_write(self, stage: CaldavStage, what: str) -> None:
-        made = stage.provider.create(INTENT)
+    def test_a_write_between_our_read_and_our_write_conflicts(
+        self, harness: CaldavHarness, what: str
+    ) -> None:
+        made = harness.provider.create(INTENT)
         calls: dict[str, Callable[[], object]] = {
-            "update": lambda: stage.provider.update(made.external_id, {"title": "ours"}, made),
-            "archive": lambda: stage.provider.archive(made.external_id),
-            "restore": lambda: stage.provider.restore(made.external_id, {**FULL, "title": "ours"}),
+            "update": lambda: harness.provider.update(made.external_id, {"title": "ours"}, made),
+            "archive": lambda: harness.provider.archive(made.external_id),
+            "restore": lambda: harness.provider.restore(made.external_id, {**FULL, "title": "ours"}),
         }
-        stage.transport.before_write = lambda: stage.edit(made.external_id, {"body": "theirs"})
+        harness.transport.before_write = lambda: harness.edit(made.external_id, {"body": "theirs"})
         with pytest.raises(Conflict):
             calls[what]()
-        assert stage.transport.before_write is None
-        seen = _read(stage.provider, made.external_id)
+        assert harness.transport.before_write is None
+        seen = _read(harness.provider, made.external_id)
         assert (seen.values["title"], seen.values["body"]) == (FULL["title"], "theirs")
 
-    def test_both_complete_it(self, stage: CaldavStage) -> None:
-        made = stage.provider.create(INTENT)
-        stage.theirs(made.external_id).complete()
+    def test_both_complete_it(self, harness: CaldavHarness) -> None:
+        made = harness.provider.create(INTENT)
+        harness.theirs(made.external_id).complete()
         with pytest.raises(Conflict):
-            stage.provider.update(made.external_id, {"status": "done"}, made)
-        seen = _read(stage.provider, made.external_id)
+            harness.provider.update(made.external_id, {"status": "done"}, made)
+        seen = _read(harness.provider, made.external_id)
         assert seen.values["status"] == "done"
         assert isinstance(seen.values["occurred_at"], datetime), "their moment of completion"
         reopened = {"status": "planned", "occurred_at": None}
-        ours = stage.provider.update(made.external_id, reopened, seen)
+        ours = harness.provider.update(made.external_id, reopened, seen)
         assert isinstance(ours, RemoteObject)
-        assert "COMPLETED" not in stage.theirs(made.external_id).data
+        assert "COMPLETED" not in harness.theirs(made.external_id).data
 
-    def test_their_due_date_without_a_time(self, stage: CaldavStage) -> None:
-        made = stage.provider.create(INTENT)
-        todo = stage.theirs(made.external_id)
+    def test_their_due_date_without_a_time(self, harness: CaldavHarness) -> None:
+        made = harness.provider.create(INTENT)
+        todo = harness.theirs(made.external_id)
         with todo.edit_icalendar_component() as component:
             component.pop("DUE")
             component.add("DUE", datetime(2031, 7, 1, tzinfo=UTC).date())
         todo.save()
-        assert _read(stage.provider, made.external_id).values["scheduled_at"] == datetime(
+        assert _read(harness.provider, made.external_id).values["scheduled_at"] == datetime(
             2031, 7, 1, 9, tzinfo=UTC
         )
 
 
 class TestMaking:
-    """Creating is idempotent by the marker."""
+    """Creation is idempotent per marker."""
 
-    def test_a_second_create_finds_the_first(self, stage: CaldavStage) -> None:
-        first = stage.provider.create(INTENT)
-        stage.edit(first.external_id, {"title": "theirs"})
-        still_there = stage.decorate(first.external_id)
-        again = stage.provider.create(INTENT)
+    def test_a_second_create_finds_the_first(self, harness: CaldavHarness) -> None:
+        first = harness.provider.create(INTENT)
+        harness.edit(first.external_id, {"title": "theirs"})
+        still_there = harness.add_foreign_data(first.external_id)
+        again = harness.provider.create(INTENT)
         assert (again.external_id, again.values["title"]) == (first.external_id, FULL["title"])
         assert still_there(), "what others have added to it was overwritten"
-        assert stage.count() == 1
+        assert harness.object_count() == 1
 
-    def test_an_archived_one_comes_back(self, stage: CaldavStage) -> None:
-        first = stage.provider.create(INTENT)
-        stage.provider.archive(first.external_id)
-        again = stage.provider.create(INTENT)
+    def test_an_archived_one_comes_back(self, harness: CaldavHarness) -> None:
+        first = harness.provider.create(INTENT)
+        harness.provider.archive(first.external_id)
+        again = harness.provider.create(INTENT)
         assert (again.archived, again.values["status"]) == (False, "planned")
-        assert stage.count() == 1
+        assert harness.object_count() == 1
 
-    def test_one_that_was_moved_is_found_by_its_uid(self, stage: CaldavStage) -> None:
-        stage.put(TODO)
-        found = stage.provider.find_by_marker("m-1")
+    def test_one_that_was_moved_is_found_by_its_uid(self, harness: CaldavHarness) -> None:
+        harness.put(TODO)
+        found = harness.provider.find_by_marker("m-1")
         assert found is not None
         assert found.values["title"] == "There"
         assert not found.external_id.endswith("/m-1.ics")
 
-    def test_a_deleted_one_is_canceled_for_other_clients(self, stage: CaldavStage) -> None:
-        made = stage.provider.create(INTENT)
-        stage.provider.archive(made.external_id)
-        assert "STATUS:CANCELLED" in stage.theirs(made.external_id).data
+    def test_a_deleted_one_is_canceled_for_other_clients(self, harness: CaldavHarness) -> None:
+        made = harness.provider.create(INTENT)
+        harness.provider.archive(made.external_id)
+        assert "STATUS:CANCELLED" in harness.theirs(made.external_id).data
 
 
 class TestPolling:
     """Sync-tokens, and what is skipped."""
 
-    def test_an_unknown_token_starts_over(self, stage: CaldavStage) -> None:
-        made = stage.provider.create(INTENT)
-        page = stage.provider.changes("http://radicale.org/ns/sync/0000000000000000000000000000000000000000")
+    def test_an_unknown_token_starts_over(self, harness: CaldavHarness) -> None:
+        made = harness.provider.create(INTENT)
+        page = harness.provider.changes(
+            "http://radicale.org/ns/sync/0000000000000000000000000000000000000000"
+        )
         assert [change.external_id for change in page.changes] == [made.external_id]
-        assert stage.provider.changes(page.cursor).changes == ()
+        assert harness.provider.changes(page.cursor).changes == ()
 
-    def test_more_than_one_multiget(self, stage: CaldavStage, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("connectors.providers.caldav.provider._AT_ONCE", 2)
+    def test_more_than_one_multiget(self, harness: CaldavHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("connectors.providers.caldav.collection.MULTIGET_SIZE", 2)
         for number in range(5):
-            stage.provider.create(dataclasses.replace(INTENT, marker=f"m-{number}"))
-        assert len(stage.provider.changes(None).changes) == 5
+            harness.provider.create(dataclasses.replace(INTENT, marker=f"m-{number}"))
+        assert len(harness.provider.changes(None).changes) == 5
 
-    def test_others_are_taken_in_where_that_is_wanted(self, stage: CaldavStage) -> None:
-        path = stage.put(FOREIGN)
-        stage.put(EVENT)
-        provider = _with(stage, include_others=True)
+    def test_others_are_taken_in_where_that_is_wanted(self, harness: CaldavHarness) -> None:
+        path = harness.put(FOREIGN)
+        harness.put(EVENT)
+        provider = _with(harness, include_others=True)
         page = provider.changes(None)
         assert [change.external_id for change in page.changes] == [path]
-        assert page.skipped == {"no to-do": 1}
+        assert page.skip_counts == {"no to-do": 1}
         seen = _read(provider, path)
         assert (seen.values["title"], seen.marker) == ("Buy milk", None)
         changed = provider.update(path, {"status": "done"}, seen)
         assert isinstance(changed, RemoteObject)
         assert changed.values["status"] == "done"
 
-    def test_a_to_do_that_begins_to_repeat_is_not_written(self, stage: CaldavStage) -> None:
-        made = stage.provider.create(INTENT)
-        todo = stage.theirs(made.external_id)
+    def test_a_to_do_that_begins_to_repeat_is_not_written(self, harness: CaldavHarness) -> None:
+        made = harness.provider.create(INTENT)
+        todo = harness.theirs(made.external_id)
         todo.data = todo.data.replace("END:VTODO", "DTSTART:20310101T000000Z\nRRULE:FREQ=DAILY\nEND:VTODO")
         todo.save()
-        before = stage.theirs(made.external_id).data
+        before = harness.theirs(made.external_id).data
         calls: list[Callable[[], object]] = [
-            lambda: stage.provider.read(made.external_id),
-            lambda: stage.provider.update(made.external_id, {"title": "ours"}, made),
-            lambda: stage.provider.archive(made.external_id),
+            lambda: harness.provider.read(made.external_id),
+            lambda: harness.provider.update(made.external_id, {"title": "ours"}, made),
+            lambda: harness.provider.archive(made.external_id),
         ]
         for call in calls:
             with pytest.raises(Skip, match="recurring"):
                 call()
-        assert stage.theirs(made.external_id).data == before
+        assert harness.theirs(made.external_id).data == before
 
 
 class TestOddServers:
-    """Answers that no real server of ours gives; each is told in the words of the error tree."""
+    """Responses that the real servers under test never give; each maps to an error of the error tree."""
 
     def _provider(self, answer: Callable[[httpx2.Request], httpx2.Response]) -> Provider:
         settings = CaldavSettings(

@@ -1,4 +1,4 @@
-"""Where a to-do is, how its path is spelled, whose it is: what servers and proxies make of it."""
+"""CalDAV paths and ownership: missing to-dos, spellings of paths, servers that rewrite objects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx2
 import pytest
 from pydantic import SecretStr
 
-from connectors.providers.caldav.provider import DECLARATION, CaldavSettings
+from connectors.providers.caldav import DECLARATION, CaldavSettings
 from connectors.providers.caldav.url_paths import normal_path
 from connectors.sdk.conformance import FULL
 from connectors.sdk.remote import Gone, Intent, RemoteObject
@@ -24,7 +24,7 @@ PATH: Final = f"{HOME}{MARKER}.ics"
 
 
 class TestMissing:
-    """A 404 says something about one to-do only while its calendar answers."""
+    """A 404 counts for one to-do only if its calendar answers."""
 
     def test_a_deleted_one_is_gone(self) -> None:
         server = FakeCalendar()
@@ -77,7 +77,7 @@ class TestMissing:
 
 
 class TestRefused:
-    """A 403 for one to-do blocks that one alone."""
+    """A 403 for one to-do blocks only that one."""
 
     def test_one_write_is_refused_while_the_calendar_answers(self) -> None:
         server = FakeCalendar()
@@ -162,13 +162,13 @@ class TestSpelling:
 
 
 def _renamed(text: str) -> str:
-    """What a server makes of it that gives every object a UID of its own and keeps no X- property."""
+    """A server that replaces every UID and drops X- properties."""
     text = re.sub(r"UID:.*", "UID:4711\r", text)
     return re.sub(r"X-CUSTOMER.*\r\n", "", text)
 
 
 class TestOwnership:
-    """What we have put is ours, whatever the server makes of it."""
+    """A to-do that we created stays ours, however the server rewrites it."""
 
     def test_a_server_that_renames_the_uid_and_drops_our_property(self) -> None:
         server = FakeCalendar(stored=_renamed)
@@ -195,7 +195,7 @@ class TestOwnership:
             server.objects[f"{HOME}{name}"] = server.objects[made.external_id]
             with pytest.raises(Skip, match="made by others"):
                 provider.read(f"{HOME}{name}")
-        assert set(provider.changes(None).left_alone.values()) == {"made by others"}
+        assert set(provider.changes(None).skipped.values()) == {"made by others"}
 
 
 def test_a_forgotten_token_begins_a_complete_listing() -> None:
@@ -203,20 +203,20 @@ def test_a_forgotten_token_begins_a_complete_listing() -> None:
     provider = server.provider()
     provider.create(INTENT)
     first = provider.changes(None)
-    assert first.starts_over
-    assert not provider.changes(first.cursor).starts_over
+    assert first.starts_full_listing
+    assert not provider.changes(first.cursor).starts_full_listing
     server.forgets = True
-    assert provider.changes(first.cursor).starts_over
+    assert provider.changes(first.cursor).starts_full_listing
 
 
 class TestChoice:
-    """An address above the calendars, and a setting that does not name exactly one of them."""
+    """A URL above the calendars, and a setting that does not match exactly one of them."""
 
     @pytest.mark.parametrize(
         ("wanted", "names", "told"),
         [
             (None, ("Work", "Home"), ["several", "'Work' at /home/0/", "'Home' at /home/1/"]),
-            ("work", ("Work",), ["'work' does not name one calendar", "'Work' at /home/0/"]),
+            ("work", ("Work",), ["'work' does not match one calendar", "'Work' at /home/0/"]),
             ("Work", ("Work", "Work"), ["'Work' at /home/0/", "'Work' at /home/1/"]),
             (None, (), ["no calendar for to-dos"]),
         ],

@@ -1,6 +1,6 @@
-"""To-dos of other clients and the interactions they mirror, by the engine itself on a real Postgres.
+"""To-dos written by other clients, mirrored by the engine itself on a real Postgres.
 
-The server is Xandikos, which keeps every octet it is sent.
+The server is Xandikos, which stores every object byte for byte.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.instants import format_instant
 from tests.providers.asgi_thread import Switch, served
-from tests.providers.test_caldav import CaldavStage
-from tests.providers.test_trello import TrelloStage
+from tests.providers.test_caldav import CaldavHarness
+from tests.providers.test_trello import TrelloHarness
 from tests.providers.test_two_mirrors import Office
 from tests.providers.test_vtodo import stored
 from tests.providers.trello_simulator import trello
@@ -52,7 +52,7 @@ def new_office(servers: tuple[Any, ...]) -> Iterator[Callable[[], Office]]:
     with ExitStack() as open_things:
 
         def make() -> Office:
-            dav, board = CaldavStage(server), TrelloStage(simulator, address)
+            dav, board = CaldavHarness(server), TrelloHarness(simulator, address)
             open_things.callback(dav.close)
             open_things.callback(board.context.http.close)
             return Office(connection, core, dav, board)
@@ -65,7 +65,7 @@ def at(*parts: int) -> datetime:
 
 
 def becomes(office: Office, name: str) -> None:
-    """Another client gives our to-do the text of this object; the UID stays."""
+    """Replace our to-do's text by this object's, as another client; the UID stays."""
     uid = re.search(rb"\nUID:[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*", office.dav.raw(office.todo()))
     assert uid is not None
     office.dav.overwrite(office.todo(), re.sub(rb"\nUID:[^\r\n]*", lambda _: uid[0], stored(name)))
@@ -83,7 +83,7 @@ def lines(office: Office) -> list[str]:
 
 
 def at_rest(office: Office) -> None:
-    """Both sides hold the same, and no further write is due."""
+    """Assert that both sides agree and no write is due."""
     puts, _ = office.writes()
     office.settle()
     assert office.writes()[0] == puts

@@ -1,4 +1,4 @@
-"""The example of docs/writing-a-connector.md, held to the suite of every provider."""
+"""Conformance of the example provider of docs/writing-a-connector.md."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from connectors.sdk.conformance import ProviderConformance, Stage
+from connectors.sdk.conformance import ProviderConformance, ProviderHarness
 from examples.connector.shelf import DECLARATION, ShelfSettings, to_moment
 from examples.connector.shelf_server import TOKEN, Shelf
 from tests.providers.linked import LossyTransport, context
 
 
-class ShelfStage(Stage):
-    """The provider in front of a running shelf; other people write into the shelf itself."""
+class ShelfHarness(ProviderHarness):
+    """The provider in front of a running shelf; other clients write to the shelf directly."""
 
     def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
@@ -30,17 +30,17 @@ class ShelfStage(Stage):
         self.context = context(self.transport)
         self.provider = DECLARATION.make(self.settings, self.context)
 
-    def count(self) -> int:
+    def object_count(self) -> int:
         return len(self.shelf.notes)
 
     def outage(self) -> AbstractContextManager[None]:
         return self.transport.outage()
 
-    def unanswered(self) -> AbstractContextManager[None]:
+    def lost_responses(self) -> AbstractContextManager[None]:
         return self.transport.unanswered()
 
     @contextlib.contextmanager
-    def revoked(self) -> Iterator[None]:
+    def revoked_credentials(self) -> Iterator[None]:
         self.shelf.token = "another token"
         yield
         self.shelf.token = TOKEN
@@ -55,20 +55,20 @@ class ShelfStage(Stage):
             else:
                 self.shelf.put(external_id, {"day": value.date().isoformat()})
 
-    def erase(self, external_id: str) -> None:
+    def delete(self, external_id: str) -> None:
         self.shelf.remove(external_id)
 
-    def decorate(self, external_id: str) -> Callable[[], bool]:
+    def add_foreign_data(self, external_id: str) -> Callable[[], bool]:
         self.shelf.put(external_id, {"color": "green"})
         return lambda: self.shelf.notes[external_id].get("color") == "green"
 
 
 @pytest.fixture
-def stage() -> Iterator[ShelfStage]:
+def harness() -> Iterator[ShelfHarness]:
     with Shelf() as shelf:
         thread = threading.Thread(target=shelf.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        made = ShelfStage(shelf)
+        made = ShelfHarness(shelf)
         yield made
         made.context.http.close()
         shelf.shutdown()
@@ -76,7 +76,7 @@ def stage() -> Iterator[ShelfStage]:
 
 
 class TestConformance(ProviderConformance):
-    """The same suite as for every provider."""
+    """The conformance suite, as for every provider."""
 
 
 def test_another_day_keeps_the_time_of_day() -> None:

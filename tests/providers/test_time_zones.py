@@ -1,4 +1,4 @@
-"""Time zones that objects define, and names that are known."""
+"""Time zones: defined by objects, and known by name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connectors.providers.caldav.ics.vtimezone import ObjectZone
 from connectors.providers.caldav.ics.zones import Zones, named_zone
 
 BERLIN: Final = ZoneInfo("Europe/Berlin")
-#: As Outlook writes it.
+#: As written by Outlook.
 RULES: Final = """BEGIN:STANDARD
 DTSTART:16010101T030000
 TZOFFSETFROM:+0200

@@ -1,4 +1,4 @@
-"""Trello against a strict simulator: the conformance suite, and what only Trello has."""
+"""Trello conformance, against a strict simulator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.providers.trello import DECLARATION, TrelloSettings
-from connectors.sdk.conformance import ProviderConformance, Stage
+from connectors.sdk.conformance import ProviderConformance, ProviderHarness
 from schemas.instants import format_instant
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.linked import LossyTransport, context
@@ -20,8 +20,8 @@ from tests.providers.trello_simulator import KEY, SECRET, TOKEN, TrelloSimulator
 CALLBACK: Final = "https://interactions.example/webhooks/integration-1"
 
 
-class TrelloStage(Stage):
-    """The provider in front of the simulator; people edit through the simulator's board."""
+class TrelloHarness(ProviderHarness):
+    """The provider in front of the simulator; edits by users go through the simulator's board."""
 
     settings: TrelloSettings
 
@@ -41,26 +41,26 @@ class TrelloStage(Stage):
         self.provider = DECLARATION.make(self.settings, self.context)
         simulator.limits.by_token = simulator.limits.by_key = 100_000
 
-    def count(self) -> int:
+    def object_count(self) -> int:
         return len(self.simulator.board.cards)
 
     def outage(self) -> AbstractContextManager[None]:
         return self.simulator.outage()
 
     @contextlib.contextmanager
-    def unanswered(self) -> Iterator[None]:
+    def lost_responses(self) -> Iterator[None]:
         self.simulator.unanswered = 1_000
         yield
         self.simulator.unanswered = 0
 
     @contextlib.contextmanager
-    def revoked(self) -> Iterator[None]:
+    def revoked_credentials(self) -> Iterator[None]:
         self.simulator.revoked = True
         yield
         self.simulator.revoked = False
 
     @contextlib.contextmanager
-    def vanished(self) -> Iterator[None]:
+    def missing_collection(self) -> Iterator[None]:
         self.simulator.vanished = True
         yield
         self.simulator.vanished = False
@@ -80,16 +80,16 @@ class TrelloStage(Stage):
             fields["closed"] = values["status"] == "canceled"
         self.simulator.board.update_card(external_id, fields)
 
-    def erase(self, external_id: str) -> None:
+    def delete(self, external_id: str) -> None:
         self.simulator.board.delete_card(external_id)
 
-    def leave_alone(self) -> list[str]:
+    def create_foreign_objects(self) -> list[str]:
         board = self.simulator.board
         card = board.create_card({"name": "A template", "idList": board.lists[0]["id"]})
         board.update_card(card["id"], {"isTemplate": True})
         return [card["id"]]
 
-    def decorate(self, external_id: str) -> Callable[[], bool]:
+    def add_foreign_data(self, external_id: str) -> Callable[[], bool]:
         board = self.simulator.board
         label = board.create_label("", "red")
         board.set_label(external_id, label["id"], on=True)
@@ -106,7 +106,7 @@ class TrelloStage(Stage):
 
         return still_there
 
-    def deliveries(self) -> list[tuple[dict[str, str], bytes, str]]:
+    def webhook_deliveries(self) -> list[tuple[dict[str, str], bytes, str]]:
         signed = [self.simulator.webhooks.signed(CALLBACK, action) for action in self.simulator.board.actions]
         return [(headers, body, CALLBACK) for body, headers in signed]
 
@@ -119,13 +119,13 @@ def server() -> Iterator[tuple[Switch, str]]:
 
 
 @pytest.fixture
-def stage(server: tuple[Switch, str]) -> Iterator[TrelloStage]:
+def harness(server: tuple[Switch, str]) -> Iterator[TrelloHarness]:
     switch, address = server
     with trello(switch) as simulator:
-        made = TrelloStage(simulator, address)
+        made = TrelloHarness(simulator, address)
         yield made
         made.context.http.close()
 
 
 class TestConformance(ProviderConformance):
-    """The same suite as for every provider."""
+    """The conformance suite, as for every provider."""

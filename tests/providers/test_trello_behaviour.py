@@ -1,4 +1,4 @@
-"""What only Trello has: its limits, webhooks, tokens, footers and pages."""
+"""Trello specifics: rate limits, webhooks, tokens, footers and paging."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from connectors.providers import trello as trello_provider
 from connectors.providers.trello import DECLARATION, TrelloSettings
+from connectors.providers.trello import board as trello_board
 from connectors.sdk.conformance import FULL
 from connectors.sdk.declaration import RateLimit
 from connectors.sdk.remote import Gone, Intent, RemoteChange, RemoteObject
@@ -24,12 +24,12 @@ from connectors.service.rate_limit import SlidingWindowLimiter
 from schemas.errors import NeedsAuth, Reject, Retry
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.linked import SavedSecrets
-from tests.providers.test_trello import TrelloStage, server, stage
+from tests.providers.test_trello import TrelloHarness, harness, server
 from tests.providers.trello_limits import TrelloLimits
 from tests.providers.trello_simulator import CLIENT_ID, CLIENT_SECRET, SECRET
 from tests.providers.webhook_inbox import WebhookInbox
 
-__all__ = ["server", "stage"]
+__all__ = ["harness", "server"]
 
 INTENT: Final = Intent(interaction_id="i-1", marker="m-1", values=FULL)
 
@@ -42,143 +42,151 @@ def inbox_server() -> Iterator[tuple[Switch, str]]:
 
 
 @pytest.fixture
-def inbox(inbox_server: tuple[Switch, str], stage: TrelloStage) -> WebhookInbox:
-    """An inbox for the webhooks of the stage's provider."""
+def inbox(inbox_server: tuple[Switch, str], harness: TrelloHarness) -> WebhookInbox:
+    """An inbox for the webhooks of the provider under test."""
     switch, address = inbox_server
     made = WebhookInbox()
     switch.app = made.app()
-    stage.context = dataclasses.replace(stage.context, callback_url=f"{address}/webhooks/integration-1")
-    stage.provider = DECLARATION.make(stage.settings, stage.context)
+    harness.context = dataclasses.replace(harness.context, callback_url=f"{address}/webhooks/integration-1")
+    harness.provider = DECLARATION.make(harness.settings, harness.context)
     return made
 
 
-def _read(stage: TrelloStage, external_id: str) -> RemoteObject:
-    seen = stage.provider.read(external_id)
+def _read(harness: TrelloHarness, external_id: str) -> RemoteObject:
+    seen = harness.provider.read(external_id)
     assert isinstance(seen, RemoteObject)
     return seen
 
 
-def _told(stage: TrelloStage, inbox: WebhookInbox) -> list[RemoteChange]:
-    stage.simulator.webhooks.settle()
-    url = stage.context.callback_url
+def _told(harness: TrelloHarness, inbox: WebhookInbox) -> list[RemoteChange]:
+    harness.simulator.webhooks.settle()
+    url = harness.context.callback_url
     assert url is not None
-    parse = stage.provider.verify_and_parse_webhook
+    parse = harness.provider.verify_and_parse_webhook
     return [change for headers, body in inbox.deliveries for change in parse(headers, body, url)]
 
 
 class TestWebhooks:
-    """Registration is kept alive; deliveries are signs, however often and late they come."""
+    """The registration is kept alive; deliveries are hints, however repeated or late."""
 
     def test_it_is_registered_once_and_people_are_heard(
-        self, stage: TrelloStage, inbox: WebhookInbox
+        self, harness: TrelloHarness, inbox: WebhookInbox
     ) -> None:
         for _ in range(3):
-            stage.provider.keep_webhook()
-        DECLARATION.make(stage.settings, stage.context).keep_webhook()  # after a restart
-        assert len(stage.simulator.webhooks.known) == 1
-        made = stage.provider.create(INTENT)
-        stage.edit(made.external_id, {"title": "théirs"})
-        stage.simulator.board.comment(made.external_id)
-        stage.simulator.board.update_card(made.external_id, {"idList": stage.simulator.board.lists[1]["id"]})
-        told = _told(stage, inbox)
+            harness.provider.ensure_webhook()
+        DECLARATION.make(harness.settings, harness.context).ensure_webhook()  # after a restart
+        assert len(harness.simulator.webhooks.known) == 1
+        made = harness.provider.create(INTENT)
+        harness.edit(made.external_id, {"title": "théirs"})
+        harness.simulator.board.comment(made.external_id)
+        harness.simulator.board.update_card(
+            made.external_id, {"idList": harness.simulator.board.lists[1]["id"]}
+        )
+        told = _told(harness, inbox)
         assert [change.external_id for change in told] == [made.external_id] * 2, (
             "a comment, a move: no change"
         )
         assert len(inbox.deliveries) == 4
 
-    def test_our_own_writes_come_back_with_our_name(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
-        stage.provider.keep_webhook()
-        made = stage.provider.create(INTENT)
-        stage.edit(made.external_id, {"title": "theirs"})
-        _told(stage, inbox)
+    def test_our_own_writes_come_back_with_our_name(
+        self, harness: TrelloHarness, inbox: WebhookInbox
+    ) -> None:
+        harness.provider.ensure_webhook()
+        made = harness.provider.create(INTENT)
+        harness.edit(made.external_id, {"title": "theirs"})
+        _told(harness, inbox)
         names = [headers.get("x-trello-client-identifier") for headers, _ in inbox.deliveries]
         assert names == ["integration-1", None]
 
     def test_copies_and_late_ones_carry_the_same_event_id(
-        self, stage: TrelloStage, inbox: WebhookInbox
+        self, harness: TrelloHarness, inbox: WebhookInbox
     ) -> None:
-        webhooks = stage.simulator.webhooks
+        webhooks = harness.simulator.webhooks
         webhooks.copies, webhooks.entry = 2, True
-        stage.provider.keep_webhook()
-        made = stage.provider.create(INTENT)
+        harness.provider.ensure_webhook()
+        made = harness.provider.create(INTENT)
         for number in range(3):
-            stage.edit(made.external_id, {"title": f"title {number}"})
+            harness.edit(made.external_id, {"title": f"title {number}"})
         webhooks.release()
-        told = _told(stage, inbox)
+        told = _told(harness, inbox)
         assert len(told) == 8
         assert len({change.event_id for change in told}) == 4
         moments = [change.occurred_at for change in told]
         assert moments != sorted(moments, key=str), "the newest came first"
 
-    def test_a_failed_delivery_is_tried_again(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
-        stage.provider.keep_webhook()
+    def test_a_failed_delivery_is_tried_again(self, harness: TrelloHarness, inbox: WebhookInbox) -> None:
+        harness.provider.ensure_webhook()
         inbox.statuses = [500, 503]
-        stage.provider.create(INTENT)
-        told = _told(stage, inbox)
-        assert [status for status, _ in stage.simulator.webhooks.answers] == [500, 503, 200]
+        harness.provider.create(INTENT)
+        told = _told(harness, inbox)
+        assert [status for status, _ in harness.simulator.webhooks.answers] == [500, 503, 200]
         assert len({change.event_id for change in told}) == 1
 
     def test_a_webhook_that_trello_switched_off_is_switched_on(
-        self, stage: TrelloStage, inbox: WebhookInbox
+        self, harness: TrelloHarness, inbox: WebhookInbox
     ) -> None:
-        stage.provider.keep_webhook()
-        (hook,) = stage.simulator.webhooks.known.values()
+        harness.provider.ensure_webhook()
+        (hook,) = harness.simulator.webhooks.known.values()
         inbox.statuses = [500] * 40
         for number in range(8):
-            stage.simulator.board.create_card(
-                {"name": f"n{number}", "idList": stage.simulator.board.lists[0]["id"]}
+            harness.simulator.board.create_card(
+                {"name": f"n{number}", "idList": harness.simulator.board.lists[0]["id"]}
             )
-        stage.simulator.webhooks.settle()
+        harness.simulator.webhooks.settle()
         assert not hook["active"]
-        stage.provider.keep_webhook()
+        harness.provider.ensure_webhook()
         assert hook["active"]
 
-    def test_a_webhook_that_was_deleted_is_made_again(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
-        stage.provider.keep_webhook()
+    def test_a_webhook_that_was_deleted_is_made_again(
+        self, harness: TrelloHarness, inbox: WebhookInbox
+    ) -> None:
+        harness.provider.ensure_webhook()
         inbox.statuses = [410]
-        stage.provider.create(INTENT)
-        stage.simulator.webhooks.settle()
-        assert stage.simulator.webhooks.known == {}
-        stage.provider.keep_webhook()
-        assert len(stage.simulator.webhooks.known) == 1
+        harness.provider.create(INTENT)
+        harness.simulator.webhooks.settle()
+        assert harness.simulator.webhooks.known == {}
+        harness.provider.ensure_webhook()
+        assert len(harness.simulator.webhooks.known) == 1
 
     def test_the_webhook_of_a_removed_integration_is_deregistered(
-        self, stage: TrelloStage, inbox: WebhookInbox
+        self, harness: TrelloHarness, inbox: WebhookInbox
     ) -> None:
         del inbox
-        stage.provider.keep_webhook()
-        (ours,) = stage.simulator.webhooks.known.values()
+        harness.provider.ensure_webhook()
+        (ours,) = harness.simulator.webhooks.known.values()
         other = {**ours, "id": "f" * 24, "callbackURL": f"{ours['callbackURL']}-other"}
-        stage.simulator.webhooks.known[other["id"]] = other
-        stage.provider.drop_webhook()
-        assert list(stage.simulator.webhooks.known.values()) == [other]
-        stage.provider.drop_webhook()
+        harness.simulator.webhooks.known[other["id"]] = other
+        harness.provider.delete_webhook()
+        assert list(harness.simulator.webhooks.known.values()) == [other]
+        harness.provider.delete_webhook()
 
-    def test_an_address_that_does_not_answer_is_said(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
+    def test_an_address_that_does_not_answer_is_said(
+        self, harness: TrelloHarness, inbox: WebhookInbox
+    ) -> None:
         inbox.head = 404
         with pytest.raises(Reject):
-            stage.provider.keep_webhook()
+            harness.provider.ensure_webhook()
 
-    def test_a_webhook_that_cannot_work_is_said(self, stage: TrelloStage, inbox: WebhookInbox) -> None:
+    def test_a_webhook_that_cannot_work_is_said(self, harness: TrelloHarness, inbox: WebhookInbox) -> None:
         inbox.head = 404
         with pytest.raises(Reject):
-            stage.provider.keep_webhook()
-        assert "found by polling: Trello does not accept" in stage.provider.health().detail
+            harness.provider.ensure_webhook()
+        assert "polling only: Trello refused" in harness.provider.health().detail
         inbox.head = 200
-        stage.provider.keep_webhook()
-        assert stage.provider.health().detail == "Board found"
+        harness.provider.ensure_webhook()
+        assert harness.provider.health().detail == "Board found"
 
     def test_no_webhook_is_made_that_nobody_could_verify(
-        self, stage: TrelloStage, inbox: WebhookInbox
+        self, harness: TrelloHarness, inbox: WebhookInbox
     ) -> None:
         del inbox
-        settings = stage.settings.model_copy(update={"api_secret": None})
-        provider = DECLARATION.make(settings, stage.context)
-        provider.keep_webhook()
-        assert stage.simulator.webhooks.known == {}
+        settings = harness.settings.model_copy(update={"api_secret": None})
+        provider = DECLARATION.make(settings, harness.context)
+        provider.ensure_webhook()
+        assert harness.simulator.webhooks.known == {}
         assert "no api_secret" in provider.health().detail
 
-    def test_the_old_form_of_the_signature_is_believed(self, stage: TrelloStage) -> None:
+    def test_the_old_form_of_the_signature_is_believed(self, harness: TrelloHarness) -> None:
         url = "https://interactions.example/webhooks/integration-1"
         data = {"card": {"id": "c"}, "board": {"id": "b"}, "old": {"name": "é…"}}
         action = {"id": "a", "type": "updateCard", "date": "2026-01-02T03:04:05.678Z", "data": data}
@@ -186,47 +194,47 @@ class TestWebhooks:
         low = bytes(ord(character) & 0xFF for character in body)
         digest = hmac.new(SECRET.encode(), low + url.encode(), sha1).digest()
         headers = {"x-trello-webhook": base64.b64encode(digest).decode()}
-        (change,) = stage.provider.verify_and_parse_webhook(headers, body.encode(), url)
+        (change,) = harness.provider.verify_and_parse_webhook(headers, body.encode(), url)
         assert change.event_id == "a"
 
     @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"action":{"data":3}}', b"\xff\xfe", b"null"])
-    def test_a_signed_body_of_another_form_is_refused(self, stage: TrelloStage, body: bytes) -> None:
+    def test_a_signed_body_of_another_form_is_refused(self, harness: TrelloHarness, body: bytes) -> None:
         url = "https://interactions.example/x"
         digest = hmac.new(SECRET.encode(), body + url.encode(), sha1).digest()
         headers = {"x-trello-webhook": base64.b64encode(digest).decode()}
         with pytest.raises(Reject) as caught:
-            stage.provider.verify_and_parse_webhook(headers, body, url)
+            harness.provider.verify_and_parse_webhook(headers, body, url)
         assert (caught.value.code, caught.value.status) == ("bad_webhook", 400)
 
-    def test_without_a_secret_nothing_is_believed(self, stage: TrelloStage) -> None:
-        settings = stage.settings.model_copy(update={"api_secret": None})
+    def test_without_a_secret_nothing_is_believed(self, harness: TrelloHarness) -> None:
+        settings = harness.settings.model_copy(update={"api_secret": None})
         digest = hmac.new(b"", b"{}https://x", sha1).digest()
         headers = {"x-trello-webhook": base64.b64encode(digest).decode()}
-        with pytest.raises(Reject, match="does not fit"):
-            DECLARATION.make(settings, stage.context).verify_and_parse_webhook(headers, b"{}", "https://x")
+        with pytest.raises(Reject, match="does not match"):
+            DECLARATION.make(settings, harness.context).verify_and_parse_webhook(headers, b"{}", "https://x")
 
 
 class TestLimits:
-    """The vendor's limits are kept, and a refusal is waited out."""
+    """The vendor's rate limits are respected, and the provider waits after a 429."""
 
-    def test_a_refusal_waits_at_least_ten_seconds(self, stage: TrelloStage) -> None:
-        stage.simulator.limits.by_token = 0
+    def test_a_refusal_waits_at_least_ten_seconds(self, harness: TrelloHarness) -> None:
+        harness.simulator.limits.by_token = 0
         with pytest.raises(Retry) as caught:
-            stage.provider.create(INTENT)
+            harness.provider.create(INTENT)
         assert caught.value.after is not None
         assert caught.value.after >= 10
-        assert stage.count() == 0
+        assert harness.object_count() == 0
 
-    def test_the_declared_limits_keep_within_the_vendors(self, stage: TrelloStage) -> None:
-        # The same proportions in a twentieth of the time and a fifth of the number.
-        vendors = stage.simulator.limits = TrelloLimits(by_token=20, by_key=60, window=0.5)
+    def test_the_declared_limits_keep_within_the_vendors(self, harness: TrelloHarness) -> None:
+        # The vendor's proportions, at 1/20 of the time and 1/5 of the count.
+        vendors = harness.simulator.limits = TrelloLimits(by_token=20, by_key=60, window=0.5)
         declared = [
             RateLimit(requests=each.requests // 5, seconds=each.seconds / 20) for each in DECLARATION.limits
         ]
         assert [each.requests for each in declared] < [vendors.by_token, vendors.by_key]
-        limiter = SlidingWindowLimiter(declared)
-        with make_client(limiter, public_addresses_only=False) as client:
-            provider = DECLARATION.make(stage.settings, dataclasses.replace(stage.context, http=client))
+        buckets = SlidingWindowLimiter(declared)
+        with make_client(buckets, public_addresses_only=False) as client:
+            provider = DECLARATION.make(harness.settings, dataclasses.replace(harness.context, http=client))
             for _ in range(90):
                 provider.health()
         assert vendors.refusals == 0
@@ -241,40 +249,40 @@ class TestLimits:
 
 
 class TestTokens:
-    """OAuth 2.0 as another strategy of the same provider."""
+    """OAuth 2.0, the other credential strategy."""
 
-    def _settings(self, stage: TrelloStage) -> TrelloSettings:
+    def _settings(self, harness: TrelloHarness) -> TrelloSettings:
         return TrelloSettings(
-            board_id=stage.simulator.board.id,
+            board_id=harness.simulator.board.id,
             client_id=CLIENT_ID,
             client_secret=SecretStr(CLIENT_SECRET),
             access_token=SecretStr("expired"),
             refresh_token=SecretStr("refresh-0"),
-            api_url=stage.settings.api_url,
-            token_url=stage.settings.token_url,
+            api_url=harness.settings.api_url,
+            token_url=harness.settings.token_url,
         )
 
-    def test_an_expired_token_is_renewed_and_kept(self, stage: TrelloStage) -> None:
+    def test_an_expired_token_is_renewed_and_kept(self, harness: TrelloHarness) -> None:
         saved = SavedSecrets()
-        context = dataclasses.replace(stage.context, save_secrets=saved)
-        provider = DECLARATION.make(self._settings(stage), context)
+        context = dataclasses.replace(harness.context, save_secrets=saved)
+        provider = DECLARATION.make(self._settings(harness), context)
         assert provider.create(INTENT).marker == "m-1"
         assert saved == {"access_token": "access-1", "refresh_token": "refresh-1"}
         assert saved.keys() <= TrelloSettings.secret_fields()
-        stage.simulator.access_token = "access-of-tomorrow"
+        harness.simulator.access_token = "access-of-tomorrow"
         assert provider.health().ok
         assert saved["refresh_token"] == "refresh-2"
 
-    def test_threads_renew_once(self, stage: TrelloStage) -> None:
-        provider = DECLARATION.make(self._settings(stage), stage.context)
-        stage.simulator.latency = 0.02
+    def test_threads_renew_once(self, harness: TrelloHarness) -> None:
+        provider = DECLARATION.make(self._settings(harness), harness.context)
+        harness.simulator.latency = 0.02
         with ThreadPoolExecutor(8) as pool:
             assert all(health.ok for health in pool.map(lambda _: provider.health(), range(16)))
-        assert stage.simulator.refreshes == 1
+        assert harness.simulator.refreshes == 1
 
-    def test_a_revoked_grant_asks_for_a_person(self, stage: TrelloStage) -> None:
-        provider = DECLARATION.make(self._settings(stage), stage.context)
-        with stage.revoked(), pytest.raises(NeedsAuth):
+    def test_a_revoked_grant_asks_for_a_person(self, harness: TrelloHarness) -> None:
+        provider = DECLARATION.make(self._settings(harness), harness.context)
+        with harness.revoked_credentials(), pytest.raises(NeedsAuth):
             provider.health()
 
     def test_one_way_in_is_asked_for(self) -> None:
@@ -288,103 +296,105 @@ class TestTokens:
 
 
 class TestCards:
-    """What people do to cards."""
+    """Edits of cards by users."""
 
-    def test_a_person_archives_an_open_card(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        stage.simulator.board.update_card(made.external_id, {"closed": True})
-        seen = _read(stage, made.external_id)
+    def test_a_person_archives_an_open_card(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        harness.simulator.board.update_card(made.external_id, {"closed": True})
+        seen = _read(harness, made.external_id)
         assert (seen.values["status"], seen.archived) == ("canceled", False)
 
-    def test_putting_a_finished_card_away_keeps_it_done(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        stage.simulator.board.update_card(made.external_id, {"dueComplete": True})
-        stage.simulator.board.update_card(made.external_id, {"closed": True})
-        assert _read(stage, made.external_id).values["status"] == "done"
+    def test_putting_a_finished_card_away_keeps_it_done(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        harness.simulator.board.update_card(made.external_id, {"dueComplete": True})
+        harness.simulator.board.update_card(made.external_id, {"closed": True})
+        assert _read(harness, made.external_id).values["status"] == "done"
 
-    def test_a_person_brings_a_deleted_interactions_card_back(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        stage.provider.archive(made.external_id)
-        stage.simulator.board.update_card(made.external_id, {"closed": False})
-        seen = _read(stage, made.external_id)
+    def test_a_person_brings_a_deleted_interactions_card_back(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        harness.provider.archive(made.external_id)
+        harness.simulator.board.update_card(made.external_id, {"closed": False})
+        seen = _read(harness, made.external_id)
         assert (seen.values["status"], seen.archived, seen.marker) == ("planned", False, "m-1")
 
-    def test_new_cards_go_to_a_list_that_is_open(self, stage: TrelloStage) -> None:
-        board = stage.simulator.board
-        assert board.card(stage.provider.create(INTENT).external_id)["idList"] == board.lists[0]["id"]
+    def test_new_cards_go_to_a_list_that_is_open(self, harness: TrelloHarness) -> None:
+        board = harness.simulator.board
+        assert board.card(harness.provider.create(INTENT).external_id)["idList"] == board.lists[0]["id"]
         board.lists[0]["closed"] = True
-        later = stage.provider.create(dataclasses.replace(INTENT, marker="m-2"))
+        later = harness.provider.create(dataclasses.replace(INTENT, marker="m-2"))
         assert board.card(later.external_id)["idList"] == board.lists[1]["id"]
         board.lists[1]["closed"] = True
         with pytest.raises(NeedsAuth, match="no open list"):
-            stage.provider.create(dataclasses.replace(INTENT, marker="m-3"))
+            harness.provider.create(dataclasses.replace(INTENT, marker="m-3"))
 
-    def test_a_named_list_that_is_archived_is_said(self, stage: TrelloStage) -> None:
-        board = stage.simulator.board
-        settings = stage.settings.model_copy(update={"list_id": board.lists[1]["id"]})
-        provider = DECLARATION.make(settings, stage.context)
+    def test_a_named_list_that_is_archived_is_said(self, harness: TrelloHarness) -> None:
+        board = harness.simulator.board
+        settings = harness.settings.model_copy(update={"list_id": board.lists[1]["id"]})
+        provider = DECLARATION.make(settings, harness.context)
         assert board.card(provider.create(INTENT).external_id)["idList"] == board.lists[1]["id"]
         board.lists[1]["closed"] = True
         with pytest.raises(NeedsAuth, match="`list_id`"):
             provider.create(dataclasses.replace(INTENT, marker="m-2"))
-        assert stage.count() == 1
+        assert harness.object_count() == 1
 
-    def test_a_card_on_another_board_is_let_go(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        page = stage.provider.changes(None)
-        board = stage.simulator.board
+    def test_a_card_on_another_board_is_let_go(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        page = harness.provider.changes(None)
+        board = harness.simulator.board
         board.move_card(made.external_id, "another board")
-        assert [each.external_id for each in stage.provider.changes(page.cursor).changes][
+        assert [each.external_id for each in harness.provider.changes(page.cursor).changes][
             -1
         ] == made.external_id
         for answer in (
-            stage.provider.read(made.external_id),
-            stage.provider.archive(made.external_id),
-            stage.provider.restore(made.external_id, FULL),
-            stage.provider.update(made.external_id, {"title": "new"}, made),
+            harness.provider.read(made.external_id),
+            harness.provider.archive(made.external_id),
+            harness.provider.restore(made.external_id, FULL),
+            harness.provider.update(made.external_id, {"title": "new"}, made),
         ):
             assert isinstance(answer, Gone)
             assert answer.elsewhere == "the card was moved to another board"
-        assert made.external_id not in {each.external_id for each in stage.provider.changes(None).changes}
+        assert made.external_id not in {each.external_id for each in harness.provider.changes(None).changes}
         board.move_card(made.external_id, None)
-        assert _read(stage, made.external_id).marker == "m-1"
+        assert _read(harness, made.external_id).marker == "m-1"
 
-    def test_a_refusal_of_one_card_blocks_that_card_alone(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        stage.simulator.refused_cards.add(made.external_id)
+    def test_a_refusal_of_one_card_blocks_that_card_alone(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        harness.simulator.refused_cards.add(made.external_id)
         with pytest.raises(Reject, match="HTTP 403"):
-            stage.provider.update(made.external_id, {"title": "new"}, made)
-        assert stage.provider.health().ok
+            harness.provider.update(made.external_id, {"title": "new"}, made)
+        assert harness.provider.health().ok
 
-    def test_a_missing_card_is_gone_only_while_the_board_is_there(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        stage.simulator.vanished = True
-        with pytest.raises(NeedsAuth, match="board is not there"):
-            stage.provider.read(made.external_id)
-        stage.simulator.vanished = False
-        stage.erase(made.external_id)
-        assert stage.provider.read(made.external_id) == Gone(external_id=made.external_id)
+    def test_a_missing_card_is_gone_only_while_the_board_is_there(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        harness.simulator.vanished = True
+        with pytest.raises(NeedsAuth, match="board does not exist"):
+            harness.provider.read(made.external_id)
+        harness.simulator.vanished = False
+        harness.delete(made.external_id)
+        assert harness.provider.read(made.external_id) == Gone(external_id=made.external_id)
 
-    def test_a_comment_is_no_change(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        before = _read(stage, made.external_id)
-        stage.simulator.skew = 120
-        stage.simulator.board.comment(made.external_id)
-        stage.simulator.board.update_card(made.external_id, {"idList": stage.simulator.board.lists[1]["id"]})
-        assert _read(stage, made.external_id).updated_at == before.updated_at
-        stage.edit(made.external_id, {"title": "theirs"})
-        after = _read(stage, made.external_id).updated_at
+    def test_a_comment_is_no_change(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        before = _read(harness, made.external_id)
+        harness.simulator.skew = 120
+        harness.simulator.board.comment(made.external_id)
+        harness.simulator.board.update_card(
+            made.external_id, {"idList": harness.simulator.board.lists[1]["id"]}
+        )
+        assert _read(harness, made.external_id).updated_at == before.updated_at
+        harness.edit(made.external_id, {"title": "theirs"})
+        after = _read(harness, made.external_id).updated_at
         assert after is not None
         assert before.updated_at is not None
         assert (after - before.updated_at).total_seconds() > 100
 
-    def test_a_card_in_a_board_we_cannot_see_is_gone(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        stage.simulator.hidden_cards.add(made.external_id)
-        seen = stage.provider.read(made.external_id)
+    def test_a_card_in_a_board_we_cannot_see_is_gone(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        harness.simulator.hidden_cards.add(made.external_id)
+        seen = harness.provider.read(made.external_id)
         assert seen == Gone(external_id=made.external_id, elsewhere="the card was moved to another board")
-        with stage.revoked(), pytest.raises(NeedsAuth):
-            stage.provider.read(made.external_id)
+        with harness.revoked_credentials(), pytest.raises(NeedsAuth):
+            harness.provider.read(made.external_id)
 
     @pytest.mark.parametrize(
         ("desc", "body", "marker"),
@@ -399,124 +409,124 @@ class TestCards:
         ],
     )
     def test_the_marker_stays_out_of_the_text(
-        self, stage: TrelloStage, desc: str, body: str | None, marker: str | None
+        self, harness: TrelloHarness, desc: str, body: str | None, marker: str | None
     ) -> None:
-        made = stage.provider.create(INTENT)
-        stage.simulator.board.update_card(made.external_id, {"desc": desc})
-        seen = _read(stage, made.external_id)
+        made = harness.provider.create(INTENT)
+        harness.simulator.board.update_card(made.external_id, {"desc": desc})
+        seen = _read(harness, made.external_id)
         assert (seen.values["body"], seen.marker) == (body, marker)
 
-    def test_a_label_that_was_deleted_is_made_again(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        board = stage.simulator.board
+    def test_a_label_that_was_deleted_is_made_again(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        board = harness.simulator.board
         board.labels.clear()
         board.cards[made.external_id]["idLabels"] = []
         change = {"interaction_type": "call"}
         with pytest.raises(Retry):
-            stage.provider.update(made.external_id, change, made)
-        again = stage.provider.update(made.external_id, change, made)
+            harness.provider.update(made.external_id, change, made)
+        again = harness.provider.update(made.external_id, change, made)
         assert isinstance(again, RemoteObject)
         assert again.values["interaction_type"] == "call"
 
-    def test_one_odd_card_does_not_stop_a_listing(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        board = stage.simulator.board
+    def test_one_odd_card_does_not_stop_a_listing(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        board = harness.simulator.board
         board.create_card({"name": "odd", "due": "2999-01-01T00:00:00.000Z", "idList": board.lists[0]["id"]})
-        page = stage.provider.changes(None)
+        page = harness.provider.changes(None)
         assert [change.external_id for change in page.changes] == [made.external_id]
-        assert list(page.skipped.values()) == [1]
+        assert list(page.skip_counts.values()) == [1]
 
-    def test_one_call_writes_all_fields(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        before = stage.simulator.writes
-        stage.provider.update(made.external_id, {"title": "t", "body": "b", "status": "done"}, made)
-        assert stage.simulator.writes == before + 1
+    def test_one_call_writes_all_fields(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        before = harness.simulator.writes
+        harness.provider.update(made.external_id, {"title": "t", "body": "b", "status": "done"}, made)
+        assert harness.simulator.writes == before + 1
 
-    def test_a_refusal_names_the_field_and_not_its_value(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
+    def test_a_refusal_names_the_field_and_not_its_value(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
         with pytest.raises(Reject, match="desc") as caught:
-            stage.provider.update(made.external_id, {"body": "secret text " * 2_000}, made)
+            harness.provider.update(made.external_id, {"body": "secret text " * 2_000}, made)
         assert "secret text" not in str(caught.value)
         assert caught.value.code == "trello_desc"
 
 
 class TestPages:
-    """Listings and actions come in pages; nothing is left out between them."""
+    """Listings and actions are paged; nothing is lost between pages."""
 
     @pytest.fixture(autouse=True)
     def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(trello_provider, "_PAGE", 3)
+        monkeypatch.setattr(trello_board, "PAGE_SIZE", 3)
 
-    def _drain(self, stage: TrelloStage, cursor: str | None) -> tuple[str, list[RemoteChange]]:
+    def _drain(self, harness: TrelloHarness, cursor: str | None) -> tuple[str, list[RemoteChange]]:
         told: list[RemoteChange] = []
         while True:
-            page = stage.provider.changes(cursor)
+            page = harness.provider.changes(cursor)
             told += page.changes
             cursor = page.cursor
             if not page.more:
                 return cursor, told
 
-    def _cards(self, stage: TrelloStage, number: int) -> list[str]:
-        board = stage.simulator.board
+    def _cards(self, harness: TrelloHarness, number: int) -> list[str]:
+        board = harness.simulator.board
         fields: list[dict[str, Any]] = [
             {"name": f"card {n}", "idList": board.lists[0]["id"]} for n in range(number)
         ]
         return [board.create_card(each)["id"] for each in fields]
 
     @pytest.mark.parametrize("number", [0, 2, 3, 4, 6, 10])
-    def test_a_listing_names_every_card(self, stage: TrelloStage, number: int) -> None:
-        cards = self._cards(stage, number)
-        _, told = self._drain(stage, None)
+    def test_a_listing_names_every_card(self, harness: TrelloHarness, number: int) -> None:
+        cards = self._cards(harness, number)
+        _, told = self._drain(harness, None)
         assert sorted(change.external_id for change in told) == sorted(cards)
 
     @pytest.mark.parametrize("number", [0, 2, 3, 4, 6, 10])
-    def test_a_poll_names_every_changed_card(self, stage: TrelloStage, number: int) -> None:
-        cursor, _ = self._drain(stage, None)
+    def test_a_poll_names_every_changed_card(self, harness: TrelloHarness, number: int) -> None:
+        cursor, _ = self._drain(harness, None)
         for _ in range(2):
-            cards = self._cards(stage, number)
-            cursor, told = self._drain(stage, cursor)
+            cards = self._cards(harness, number)
+            cursor, told = self._drain(harness, cursor)
             assert {change.external_id for change in told} >= set(cards)
 
-    def test_what_happens_between_two_pages_is_told_by_the_next_poll(self, stage: TrelloStage) -> None:
-        cursor, _ = self._drain(stage, None)
-        first = self._cards(stage, 7)
-        page = stage.provider.changes(cursor)
+    def test_what_happens_between_two_pages_is_told_by_the_next_poll(self, harness: TrelloHarness) -> None:
+        cursor, _ = self._drain(harness, None)
+        first = self._cards(harness, 7)
+        page = harness.provider.changes(cursor)
         assert page.more
-        between = self._cards(stage, 2)
-        cursor, rest = self._drain(stage, page.cursor)
-        _, later = self._drain(stage, cursor)
+        between = self._cards(harness, 2)
+        cursor, rest = self._drain(harness, page.cursor)
+        _, later = self._drain(harness, cursor)
         told = {change.external_id for change in (*page.changes, *rest, *later)}
         assert told >= {*first, *between}
 
-    def test_an_action_that_shows_late_is_told(self, stage: TrelloStage) -> None:
-        cards = self._cards(stage, 1)
-        cursor, _ = self._drain(stage, None)
-        board = stage.simulator.board
-        late = board.new_id()  # an earlier id than that of the next action
-        stage.edit(cards[0], {"title": "theirs"})
-        cursor, _ = self._drain(stage, cursor)
+    def test_an_action_that_shows_late_is_told(self, harness: TrelloHarness) -> None:
+        cards = self._cards(harness, 1)
+        cursor, _ = self._drain(harness, None)
+        board = harness.simulator.board
+        late = board.new_id()  # an id below that of the next action
+        harness.edit(cards[0], {"title": "theirs"})
+        cursor, _ = self._drain(harness, cursor)
         board.actions.append({**board.actions[-1], "id": late})
-        _, told = self._drain(stage, cursor)
+        _, told = self._drain(harness, cursor)
         assert late in {change.event_id for change in told}
 
-    def test_a_poll_reports_each_action_once(self, stage: TrelloStage) -> None:
-        cards = self._cards(stage, 1)
-        cursor, _ = self._drain(stage, None)
+    def test_a_poll_reports_each_action_once(self, harness: TrelloHarness) -> None:
+        cards = self._cards(harness, 1)
+        cursor, _ = self._drain(harness, None)
         for title in ("once", "twice"):
-            for card in (*cards, *self._cards(stage, 4)):
-                stage.edit(card, {"title": title})
-            cursor, told = self._drain(stage, cursor)
+            for card in (*cards, *self._cards(harness, 4)):
+                harness.edit(card, {"title": title})
+            cursor, told = self._drain(harness, cursor)
             assert cards[0] in {change.external_id for change in told}
-            for _ in range(3):  # every action is within the overlap, and was reported
-                cursor, again = self._drain(stage, cursor)
+            for _ in range(3):  # all actions are within the overlap and already reported
+                cursor, again = self._drain(harness, cursor)
                 assert not again
 
-    def test_the_oldest_copy_is_found_on_the_last_page(self, stage: TrelloStage) -> None:
-        made = stage.provider.create(INTENT)
-        board = stage.simulator.board
+    def test_the_oldest_copy_is_found_on_the_last_page(self, harness: TrelloHarness) -> None:
+        made = harness.provider.create(INTENT)
+        board = harness.simulator.board
         desc = board.card(made.external_id)["desc"]
         for _ in range(7):
             board.create_card({"name": "copy", "desc": desc, "idList": board.lists[0]["id"]})
-        found = stage.provider.find_by_marker("m-1")
+        found = harness.provider.find_by_marker("m-1")
         assert found is not None
         assert found.external_id == made.external_id

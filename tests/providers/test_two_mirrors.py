@@ -1,7 +1,7 @@
 """One interaction mirrored to a real CalDAV server and to Trello at once, by the engine itself.
 
-The core is the applier's own transaction on a real Postgres; other people edit through the `caldav`
-library and through the simulator's board.
+The core is the applier's own transaction on a real Postgres. Remote edits go through the `caldav` library and
+the simulator's board.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import pytest
 from connectors.sdk.declaration import Declaration
 from connectors.service.open_session import utc_now
 from connectors.store.integrations import insert_integration
-from connectors.store.interactions import Subject, read_subject
-from connectors.store.ledger import mark_local
+from connectors.store.interactions import InteractionState, read_interaction
+from connectors.store.ledger_marks import mark_local
 from connectors.store.mappings import mapping_of
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import list_warnings
@@ -40,8 +40,8 @@ from schemas.instants import format_instant
 from tests.harness.integrations import an_integration
 from tests.providers.asgi_thread import Switch, served
 from tests.providers.radicale_server import radicale
-from tests.providers.test_caldav import CaldavStage
-from tests.providers.test_trello import TrelloStage
+from tests.providers.test_caldav import CaldavHarness
+from tests.providers.test_trello import TrelloHarness
 from tests.providers.trello_simulator import trello
 from tests.simulation.conftest import simulated_world
 from tests.simulation.core import Core, Desk
@@ -62,7 +62,7 @@ class Mirror:
 class Office:
     """A tenant with one interaction and two mirrors of it."""
 
-    def __init__(self, connection: Connection, core: Core, dav: CaldavStage, board: TrelloStage) -> None:
+    def __init__(self, connection: Connection, core: Core, dav: CaldavHarness, board: TrelloHarness) -> None:
         self.connection, self.dav, self.board = connection, dav, board
         self.desk = Desk(core, utc_now, random.Random(uuid.uuid4().int))
         self.mirrors = [self._mirror(each.declaration, each.provider) for each in (dav, board)]
@@ -95,7 +95,7 @@ class Office:
         return Mirror(session, CircuitBreaker(utc_now))
 
     def remove(self) -> None:
-        """Remove both integrations; their objects stay."""
+        """Remove both integrations; their objects stay at the providers."""
         for mirror in self.mirrors:
             assert remove_integration(self.connection, mirror.session.integration) == 1
 
@@ -111,18 +111,18 @@ class Office:
             apply_plan(mirror.session, self.connection, found)
 
     def say(self, verb: str, **data: Any) -> None:
-        """A person here gives a command."""
+        """Apply a local command."""
         self.desk.person(f"interaction.{verb}", {"id": self.interaction, **data})
         self.desk.apply()
 
     def undo(self) -> None:
-        """A person here takes back what was done last."""
+        """Undo the last local command."""
         token = self.desk.tokens[self.interaction][-1]
         self.desk.person("interaction.undo", {"undoToken": token})
         self.desk.apply()
 
     def settle(self) -> None:
-        """Run everything until nothing is due any more and nothing moves."""
+        """Run until nothing is due and nothing changes."""
         deadline = time.monotonic() + 90
         quiet = 0
         while quiet < 2:
@@ -132,7 +132,7 @@ class Office:
             quiet = quiet + 1 if before == self.moves() and not self.due() else 0
 
     def round(self) -> None:
-        """One turn of the agent, the pollers and the workers."""
+        """Run the agent, the pollers and the workers once."""
         self.desk.apply()
         events, self.desk.events = self.desk.events, []
         integrations = [mirror.session.integration for mirror in self.mirrors]
@@ -151,7 +151,7 @@ class Office:
             worker.work(most=20)
 
     def moves(self) -> tuple[int, int, int, int]:
-        """Everything that was written anywhere."""
+        """Counts of all writes: provider requests, pulls and core changes."""
         return (*self.writes(), self.desk.pulled, sum(map(len, self.desk.changes.values())))
 
     def writes(self) -> tuple[int, int]:
@@ -167,15 +167,15 @@ class Office:
         ).fetchone()
         return int(row[0]) if row else 0
 
-    def here(self) -> Subject | None:
-        return read_subject(self.connection, self.desk.tenant, self.desk.organization, self.interaction)
+    def here(self) -> InteractionState | None:
+        return read_interaction(self.connection, self.desk.tenant, self.desk.organization, self.interaction)
 
     def todo(self) -> str:
-        """The external id of the mirror at CalDAV."""
+        """External id of the CalDAV mirror."""
         return self._external(0)
 
     def card(self) -> str:
-        """The external id of the mirror at Trello."""
+        """External id of the Trello mirror."""
         return self._external(1)
 
     def _external(self, number: int) -> str:
@@ -184,7 +184,7 @@ class Office:
         return mapping.external_id
 
     def agree(self, **values: Any) -> None:
-        """Both mirrors and the core hold these values, one object each, and nobody was asked."""
+        """Assert that both mirrors and the core hold these values, in one object each, without a warning."""
         here = self.here()
         assert here is not None
         assert {name: here.values[name] for name in values} == values
@@ -192,7 +192,7 @@ class Office:
             seen: Any = mirror.session.provider.read(external)
             for field in mirror.session.declaration.fields:
                 assert seen.values[field.name] == field.coarse(here.values[field.name]), field.name
-        assert (self.dav.count(), self.board.count()) == (1, 1)
+        assert (self.dav.object_count(), self.board.object_count()) == (1, 1)
         assert list_warnings(self.connection, tenant_id=self.desk.tenant) == []
 
 
@@ -217,7 +217,7 @@ def servers(simulated_world: Settings) -> Iterator[Callable[[], Any]]:
 def office(servers: Callable[[], Any]) -> Iterator[Office]:
     connection, core, dav_server, switch, address = servers()
     with trello(switch) as simulator:
-        dav, board = CaldavStage(dav_server), TrelloStage(simulator, address)
+        dav, board = CaldavHarness(dav_server), TrelloHarness(simulator, address)
         yield Office(connection, core, dav, board)
         dav.close()
         board.context.http.close()
@@ -297,12 +297,12 @@ def test_changes_during_an_outage_arrive_as_one_call(office: Office) -> None:
 
 def test_a_lost_answer_makes_no_second_object(office: Office) -> None:
     office.interaction = str(uuid.uuid4())
-    with office.dav.unanswered(), office.board.unanswered():
+    with office.dav.lost_responses(), office.board.lost_responses():
         office.say("create", title="Call Grace", interactionType="call")
         office.round()
-    assert (office.dav.count(), office.board.count()) == (2, 2), "made, and nobody was told"
+    assert (office.dav.object_count(), office.board.object_count()) == (2, 2), "made, and nobody was told"
     office.settle()
-    assert (office.dav.count(), office.board.count()) == (2, 2)
+    assert (office.dav.object_count(), office.board.object_count()) == (2, 2)
     assert office.todo().endswith(".ics")
     assert office.card() in office.board.simulator.board.cards
 

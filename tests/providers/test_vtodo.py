@@ -1,4 +1,4 @@
-"""Texts of VTODOs: any value comes back, each is read alone, and nothing else is touched."""
+"""VTODO text: values round-trip, each property is parsed on its own, other lines stay."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TEXT: Final = st.text(max_size=300)
 
 
 def stored(name: str) -> bytes:
-    """A calendar object as some client has written it."""
+    """A calendar object as written by some client."""
     return (Path(__file__).parent / "ics" / f"{name}.ics").read_bytes()
 
 
@@ -66,7 +66,7 @@ class TestTexts:
         assert read(stored("fold-inside-utf8")).title == "Angebot für Müller"
 
     def test_a_fold_inside_a_character_is_written_so_that_a_server_can_read_it(self) -> None:
-        # Radicale takes such octets for ISO 8859-1, Xandikos refuses them.
+        # Radicale decodes such octets as ISO 8859-1, Xandikos refuses them.
         data = put(stored("fold-inside-utf8"), {"priority": 1})
         assert "SUMMARY:Angebot für Müller\r\n" in data.decode()
         assert read(data).title == "Angebot für Müller"
@@ -106,7 +106,7 @@ class TestTexts:
 
 
 class TestLinesThatAreNotOurs:
-    """What is not changed stays byte for byte."""
+    """Unchanged lines stay byte for byte."""
 
     @given(first=TEXT, second=TEXT)
     def test_an_edit_leaves_every_other_line_as_it_is(self, first: str, second: str) -> None:
@@ -177,7 +177,7 @@ class TestLinesThatAreNotOurs:
 
 
 class TestFieldsAlone:
-    """One field that cannot be read takes no other with it."""
+    """An unreadable field does not affect the others."""
 
     @pytest.mark.parametrize(
         ("written", "level"),
@@ -245,7 +245,7 @@ class TestFieldsAlone:
 
 
 class TestDue:
-    """When a to-do is due, in every form."""
+    """Due dates in every form."""
 
     @pytest.mark.parametrize(
         ("lines", "due"),
@@ -303,12 +303,12 @@ class TestDue:
                 ['DUE;X-A=1;TZID="America/New_York":20260602T100000'],
             ),
             (["DUE;VALUE=DATE:20260601"], at(2026, 6, 2, 7), ["DUE;VALUE=DATE:20260602"]),
-            # ... unless it cannot say the instant
+            # ... unless it cannot express the instant
             (["DUE;VALUE=DATE:20260601"], at(2026, 6, 2, 13, 30), ["DUE:20260602T133000Z"]),
             (["DUE;TZID=Europe/Berlin:20260601T100000"], at(2026, 10, 25, 1, 30), ["DUE:20261025T013000Z"]),
             (["DUE;TZID=Asia/Tokyo:20260601T100000Z"], at(2026, 6, 2, 11), ["DUE:20260602T110000Z"]),
             ([], at(2026, 6, 2, 11), ["DUE:20260602T110000Z"]),
-            # the start moves along, in the form of the due date
+            # the start moves too, in the form of the due date
             (
                 ["DTSTART;VALUE=DATE:20280530", "DUE;VALUE=DATE:20280601"],
                 at(2028, 6, 10, 7),
@@ -334,7 +334,7 @@ class TestDue:
                 at(2028, 6, 2, 8),
                 ["DTSTART;TZID=Europe/Berlin:20280601T100000", "DUE;TZID=Europe/Berlin:20280602T100000"],
             ),
-            # a start behind the due date ends up at it
+            # a start after the due date is moved to it
             (
                 ["DTSTART:20280603T080000Z", "DUE:20280601T080000Z"],
                 at(2028, 6, 2, 8),
@@ -350,7 +350,7 @@ class TestDue:
                 at(2028, 5, 5, 8),
                 ["DTSTART:20280505T080000Z", "DUE:20280505T080000Z"],
             ),
-            # a duration stays one
+            # a duration stays a duration
             (
                 ["DTSTART:20280601T080000Z", "DURATION:PT90M"],
                 at(2028, 7, 1, 9),

@@ -1,4 +1,4 @@
-"""Drawn texts of to-dos: read as they are meant, never a defect, and written only where they change."""
+"""Fuzzed to-dos: parsed as intended, never an unexpected error, and edited only where they change."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connectors.providers.caldav import DECLARATION
 from connectors.providers.caldav.ics.content_lines import ContentLine, content_lines, own_lines
 from connectors.providers.caldav.ics.editing import edited
-from connectors.providers.caldav.provider import DECLARATION
 from connectors.providers.caldav.vtodo import Todo, TodoText
 from connectors.sdk.coarse_forms import one_line
 from schemas.errors import Skip
 from tests.providers.radicale_server import radicale
-from tests.providers.test_caldav import CaldavStage
+from tests.providers.test_caldav import CaldavHarness
 from tests.providers.todo_texts import DAYS, TodoCase, damaged, todo_cases
 from tests.providers.xandikos_server import xandikos
 
@@ -47,7 +47,7 @@ def read(data: bytes) -> Todo:
 
 
 def shown(todo: Todo) -> dict[str, Any]:
-    """The values of a to-do by the generator's names; what cannot be read is missing."""
+    """Values of a to-do by field; unreadable ones are absent."""
     found = {"title": one_line(todo.title) or "", "body": todo.body, "status": todo.status}
     for name, field in (("due", "scheduled_at"), ("priority", "priority")):
         if field not in todo.unreadable:
@@ -56,7 +56,7 @@ def shown(todo: Todo) -> dict[str, Any]:
 
 
 def others(data: bytes, names: set[str]) -> list[bytes]:
-    """The octets of every line of an object but those of some properties of its to-do."""
+    """Octets of every line of an object, except for some properties of its to-do."""
     lines = content_lines(data)
     start = next(number for number, line in enumerate(lines) if line.text.upper() == "BEGIN:VTODO") + 1
     left_out = {start + number for number, line in own_lines(lines[start:]) if line.name in names}
@@ -119,16 +119,16 @@ def _is_utf8(line: ContentLine) -> bool:
 
 
 @pytest.fixture(scope="module", params=[radicale, xandikos], ids=["radicale", "xandikos"])
-def stage(request: pytest.FixtureRequest) -> Iterator[CaldavStage]:
+def harness(request: pytest.FixtureRequest) -> Iterator[CaldavHarness]:
     with request.param() as server:
-        made = CaldavStage(server)
+        made = CaldavHarness(server)
         yield made
         made.close()
 
 
-def test_real_servers_keep_what_is_not_changed(stage: CaldavStage) -> None:
-    provider = DECLARATION.make(stage.settings.model_copy(update={"time_zone": DAYS.zone}), stage.context)
-    folder = str(stage.calendar.url.path).rstrip("/")
+def test_real_servers_keep_what_is_not_changed(harness: CaldavHarness) -> None:
+    provider = DECLARATION.make(harness.settings.model_copy(update={"time_zone": DAYS.zone}), harness.context)
+    folder = str(harness.calendar.url.path).rstrip("/")
     taken = 0
 
     @settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -136,14 +136,14 @@ def test_real_servers_keep_what_is_not_changed(stage: CaldavStage) -> None:
     def run(case: TodoCase) -> None:
         nonlocal taken
         path = f"{folder}/drawn.ics"
-        if not stage.stores(path, case.data):
-            return  # the server does not take such an object
+        if not harness.stores(path, case.data):
+            return  # the server refuses such an object
         taken += 1
         seen: Any = provider.read(path)
-        stored = shown(read(stage.raw(path)))
+        stored = shown(read(harness.raw(path)))
         after: Any = provider.update(path, {"title": "Call Ada"}, seen)
         assert after.values == {**seen.values, "title": "Call Ada"}
-        assert shown(read(stage.raw(path))) == {**stored, "title": "Call Ada"}
+        assert shown(read(harness.raw(path))) == {**stored, "title": "Call Ada"}
 
     run()
     assert taken >= 5

@@ -1,4 +1,4 @@
-"""Outgoing webhooks: the suite, the Standard Webhooks form, and what an endpoint can do to us."""
+"""Outgoing webhooks: conformance, the Standard Webhooks form, and misbehaving endpoints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from connectors.providers.webhook import DECLARATION, WebhookSettings
-from connectors.sdk.conformance import FULL, ProviderConformance, Stage
+from connectors.sdk.conformance import FULL, ProviderConformance, ProviderHarness
 from connectors.sdk.declaration import RateLimit
 from connectors.sdk.provider import Provider
 from connectors.sdk.remote import Intent, RemoteObject
@@ -32,7 +32,7 @@ from tests.providers.webhook_receiver import SECRET, Received, ToLoopback, Webho
 INTENT: Final = Intent(interaction_id="i-1", marker="m-1", values=FULL)
 
 
-class WebhookStage(Stage):
+class WebhookHarness(ProviderHarness):
     """The provider in front of a receiver."""
 
     def __init__(self, receiver: WebhookReceiver, address: str) -> None:
@@ -44,18 +44,18 @@ class WebhookStage(Stage):
         self.context = context(self.transport)
         self.provider = DECLARATION.make(self.settings, self.context)
 
-    def count(self) -> int:
+    def object_count(self) -> int:
         created = [each for each in self.receiver.received if each.event["type"].endswith(".created")]
         return len({each.id for each in created})
 
     def outage(self) -> AbstractContextManager[None]:
         return self.transport.outage()
 
-    def unanswered(self) -> AbstractContextManager[None]:
+    def lost_responses(self) -> AbstractContextManager[None]:
         return self.transport.unanswered()
 
     @contextlib.contextmanager
-    def revoked(self) -> Iterator[None]:
+    def revoked_credentials(self) -> Iterator[None]:
         self.receiver.status = 401
         yield
         self.receiver.status = 204
@@ -69,23 +69,23 @@ def server() -> Iterator[tuple[Switch, str]]:
 
 
 @pytest.fixture
-def stage(server: tuple[Switch, str]) -> Iterator[WebhookStage]:
+def harness(server: tuple[Switch, str]) -> Iterator[WebhookHarness]:
     switch, address = server
     receiver = WebhookReceiver()
     switch.app = receiver.app()
-    made = WebhookStage(receiver, address)
+    made = WebhookHarness(receiver, address)
     yield made
     made.context.http.close()
 
 
 class TestConformance(ProviderConformance):
-    """The same suite as for every provider."""
+    """The conformance suite, as for every provider."""
 
 
-def test_the_event_says_what_happened(stage: WebhookStage) -> None:
-    made = stage.provider.create(INTENT)
-    stage.provider.update("i-1", {"status": "done", "title": None}, made)
-    created, updated = stage.receiver.received
+def test_the_event_says_what_happened(harness: WebhookHarness) -> None:
+    made = harness.provider.create(INTENT)
+    harness.provider.update("i-1", {"status": "done", "title": None}, made)
+    created, updated = harness.receiver.received
     assert created.event["type"] == "customers.interaction.created"
     assert created.event["data"]["scheduledAt"] == "2031-03-05T09:30:15.123456Z"
     assert updated.event["type"] == "customers.interaction.updated"
@@ -95,76 +95,76 @@ def test_the_event_says_what_happened(stage: WebhookStage) -> None:
     assert updated.event["timestamp"].endswith("Z")
 
 
-def test_a_retry_has_the_same_id_and_a_later_equal_change_another(stage: WebhookStage) -> None:
-    made = stage.provider.create(INTENT)
+def test_a_retry_has_the_same_id_and_a_later_equal_change_another(harness: WebhookHarness) -> None:
+    made = harness.provider.create(INTENT)
     sent = []
     for status in ("done", "planned", "done", "planned"):
         change = {"status": status}
-        with stage.unanswered(), pytest.raises(Retry):
-            stage.provider.update("i-1", change, made)
-        made = _object(stage.provider.update("i-1", change, made))
-        lost, repeated = stage.receiver.received[-2:]
+        with harness.lost_responses(), pytest.raises(Retry):
+            harness.provider.update("i-1", change, made)
+        made = _object(harness.provider.update("i-1", change, made))
+        lost, repeated = harness.receiver.received[-2:]
         assert lost.id == repeated.id
         sent.append(repeated.id)
     assert len(set(sent)) == 4
 
 
-def test_ids_of_two_integrations_differ(stage: WebhookStage) -> None:
-    stage.provider.create(INTENT)
+def test_ids_of_two_integrations_differ(harness: WebhookHarness) -> None:
+    harness.provider.create(INTENT)
     other = DECLARATION.make(
-        stage.settings, dataclasses.replace(stage.context, integration_id="integration-2")
+        harness.settings, dataclasses.replace(harness.context, integration_id="integration-2")
     )
     other.create(INTENT)
-    first, second = stage.receiver.received
+    first, second = harness.receiver.received
     assert first.id != second.id
 
 
-def test_both_secrets_sign_while_receivers_change_over(stage: WebhookStage) -> None:
+def test_both_secrets_sign_while_receivers_change_over(harness: WebhookHarness) -> None:
     new = f"whsec_{base64.b64encode(b'n' * 32).decode()}"
-    settings = stage.settings.model_copy(
+    settings = harness.settings.model_copy(
         update={"secret": SecretStr(new), "previous_secret": SecretStr(SECRET)}
     )
-    DECLARATION.make(settings, stage.context).create(INTENT)
-    (told,) = stage.receiver.received  # verified with the secret before
+    DECLARATION.make(settings, harness.context).create(INTENT)
+    (told,) = harness.receiver.received  # verified with the previous secret
     assert len(told.signature.split()) == 2
 
 
-def test_a_wrong_secret_is_not_believed(stage: WebhookStage) -> None:
-    settings = stage.settings.model_copy(update={"secret": SecretStr(f"whsec_{'A' * 43}=")})
+def test_a_wrong_secret_is_not_believed(harness: WebhookHarness) -> None:
+    settings = harness.settings.model_copy(update={"secret": SecretStr(f"whsec_{'A' * 43}=")})
     with pytest.raises(Retry):
-        DECLARATION.make(settings, stage.context).create(INTENT)
-    assert stage.receiver.received == []
+        DECLARATION.make(settings, harness.context).create(INTENT)
+    assert harness.receiver.received == []
 
 
-def test_a_gone_receiver_ends_the_integration(stage: WebhookStage) -> None:
-    stage.receiver.status = 410
+def test_a_gone_receiver_ends_the_integration(harness: WebhookHarness) -> None:
+    harness.receiver.status = 410
     with pytest.raises(Stop):
-        stage.provider.create(INTENT)
+        harness.provider.create(INTENT)
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308, 400, 401, 403, 404, 422, 500, 503])
 def test_any_other_failure_is_tried_again_and_no_redirect_is_followed(
-    stage: WebhookStage, status: int
+    harness: WebhookHarness, status: int
 ) -> None:
-    stage.receiver.status, stage.receiver.headers = status, {"location": "https://elsewhere.example/"}
+    harness.receiver.status, harness.receiver.headers = status, {"location": "https://elsewhere.example/"}
     with pytest.raises(Retry):
-        stage.provider.create(INTENT)
-    assert len(stage.receiver.received) == 1
+        harness.provider.create(INTENT)
+    assert len(harness.receiver.received) == 1
 
 
-def test_too_many_failures_in_a_row_end_the_integration(stage: WebhookStage) -> None:
-    settings = stage.settings.model_copy(update={"disable_after": 3})
-    provider = DECLARATION.make(settings, stage.context)
-    for _ in range(2):  # a success between two failures starts the count anew
+def test_too_many_failures_in_a_row_end_the_integration(harness: WebhookHarness) -> None:
+    settings = harness.settings.model_copy(update={"disable_after": 3})
+    provider = DECLARATION.make(settings, harness.context)
+    for _ in range(2):  # a success between two failures resets the count
         for status in (500, 500, 204):
-            stage.receiver.status = status
+            harness.receiver.status = status
             with contextlib.suppress(Retry):
                 provider.create(INTENT)
-    stage.receiver.status = 500
+    harness.receiver.status = 500
     for _ in range(2):
         with pytest.raises(Retry):
             provider.create(INTENT)
-    with pytest.raises(Stop, match="3 times in a row"):
+    with pytest.raises(Stop, match="3 deliveries in a row"):
         provider.create(INTENT)
 
 
@@ -178,17 +178,17 @@ def test_the_schedule_is_the_specifications_and_obeyed() -> None:
     assert pause_before(0, 60, chance, declared).total_seconds() == 60
 
 
-def test_a_rate_limit_says_how_long(stage: WebhookStage) -> None:
-    stage.receiver.status, stage.receiver.headers = 429, {"retry-after": "7"}
+def test_a_rate_limit_says_how_long(harness: WebhookHarness) -> None:
+    harness.receiver.status, harness.receiver.headers = 429, {"retry-after": "7"}
     with pytest.raises(Retry) as caught:
-        stage.provider.create(INTENT)
+        harness.provider.create(INTENT)
     assert caught.value.after == 7
 
 
-def test_a_long_text_is_left_out_and_named(stage: WebhookStage) -> None:
-    made = stage.provider.create(INTENT)
-    stage.provider.update("i-1", {"body": "🙂" * 10_000}, made)
-    told: Received = stage.receiver.received[-1]
+def test_a_long_text_is_left_out_and_named(harness: WebhookHarness) -> None:
+    made = harness.provider.create(INTENT)
+    harness.provider.update("i-1", {"body": "🙂" * 10_000}, made)
+    told: Received = harness.receiver.received[-1]
     assert told.size < 20_000
     assert told.event["data"]["body"] is None
     assert told.event["data"]["omittedFields"] == ["body"]
@@ -233,46 +233,46 @@ def test_settings_that_would_not_be_safe_are_refused(settings: Mapping[str, str]
     ],
 )
 def test_a_name_that_leads_inside_is_refused(
-    stage: WebhookStage, monkeypatch: pytest.MonkeyPatch, address: str
+    harness: WebhookHarness, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     _resolve(monkeypatch, "93.184.215.14", address)
-    with _guarded(stage) as provider, pytest.raises(Reject, match="private"):
+    with _guarded(harness) as provider, pytest.raises(Reject, match="private"):
         provider.create(INTENT)
-    assert stage.inner.hosts == []
+    assert harness.inner.hosts == []
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "2130706433", "0x7f.1"])
-def test_an_address_that_leads_inside_is_refused(stage: WebhookStage, host: str) -> None:
-    with _guarded(stage, f"https://{host}/in") as provider, pytest.raises((Reject, Retry)):
+def test_an_address_that_leads_inside_is_refused(harness: WebhookHarness, host: str) -> None:
+    with _guarded(harness, f"https://{host}/in") as provider, pytest.raises((Reject, Retry)):
         provider.create(INTENT)
-    assert stage.inner.hosts == []
+    assert harness.inner.hosts == []
 
 
 @pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f::1", "64:ff9b::5db8:d70e"])
 def test_the_address_that_was_checked_is_the_one_connected_to(
-    stage: WebhookStage, monkeypatch: pytest.MonkeyPatch, address: str
+    harness: WebhookHarness, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     _resolve(monkeypatch, address)
-    with _guarded(stage) as provider:
+    with _guarded(harness) as provider:
         provider.create(INTENT)
-    assert stage.inner.hosts == [address]
-    assert len(stage.receiver.received) == 1
+    assert harness.inner.hosts == [address]
+    assert len(harness.receiver.received) == 1
 
 
 @contextlib.contextmanager
-def _guarded(stage: WebhookStage, url: str = "https://hooks.example/in") -> Iterator[Provider]:
-    """The provider with the engine's own client, guard and all, over the test's network."""
-    limiter = SlidingWindowLimiter((RateLimit(requests=100, seconds=1),))
+def _guarded(harness: WebhookHarness, url: str = "https://hooks.example/in") -> Iterator[Provider]:
+    """The provider with the engine's own client, including its address guard, on the test network."""
+    buckets = SlidingWindowLimiter((RateLimit(requests=100, seconds=1),))
     client = make_client(
-        limiter, public_addresses_only=DECLARATION.public_addresses_only, transport=stage.inner
+        buckets, public_addresses_only=DECLARATION.public_addresses_only, transport=harness.inner
     )
-    settings = stage.settings.model_copy(update={"url": url})
+    settings = harness.settings.model_copy(update={"url": url})
     with client:
-        yield DECLARATION.make(settings, dataclasses.replace(stage.context, http=client))
+        yield DECLARATION.make(settings, dataclasses.replace(harness.context, http=client))
 
 
 def _resolve(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Let every name but the test server's resolve to these addresses."""
+    """Resolve every name except the test server's to these addresses."""
     real = socket.getaddrinfo
 
     def resolved(host: Any, port: Any, *args: Any, **options: Any) -> Any:
@@ -288,12 +288,12 @@ def _object(answer: object) -> RemoteObject:
     return answer
 
 
-def test_the_receiver_gets_no_second_request_by_itself(stage: WebhookStage) -> None:
-    stage.receiver.status = 500
+def test_the_receiver_gets_no_second_request_by_itself(harness: WebhookHarness) -> None:
+    harness.receiver.status = 500
     with pytest.raises(Retry):
-        stage.provider.create(INTENT)
-    assert [request.method for request in stage.transport.sent] == ["POST"]
-    assert isinstance(stage.transport.sent[0], httpx2.Request)
+        harness.provider.create(INTENT)
+    assert [request.method for request in harness.transport.sent] == ["POST"]
+    assert isinstance(harness.transport.sent[0], httpx2.Request)
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_the_receiver_gets_no_second_request_by_itself(stage: WebhookStage) -> N
         b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 1_000_000,
     ],
 )
-def test_an_accepted_delivery_is_accepted_whatever_its_body(stage: WebhookStage, answer: bytes) -> None:
+def test_an_accepted_delivery_is_accepted_whatever_its_body(harness: WebhookHarness, answer: bytes) -> None:
     def script(conversation: Conversation) -> None:
         conversation.request()
         conversation.say(answer)
@@ -316,5 +316,5 @@ def test_an_accepted_delivery_is_accepted_whatever_its_body(stage: WebhookStage,
             SlidingWindowLimiter(()), public_addresses_only=False, transport=ToLoopback(server.url)
         ) as client,
     ):
-        provider = DECLARATION.make(stage.settings, dataclasses.replace(stage.context, http=client))
+        provider = DECLARATION.make(harness.settings, dataclasses.replace(harness.context, http=client))
         assert provider.create(INTENT).version is not None

@@ -1,4 +1,4 @@
-"""CalDAV against a second real server: the suite of every provider, and two clients at once."""
+"""CalDAV conformance against a second real server, and concurrent clients."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from connectors.sdk.conformance import ProviderConformance
 from tests.providers import test_caldav_behaviour
-from tests.providers.test_caldav import CaldavStage
+from tests.providers.test_caldav import CaldavHarness
 from tests.providers.test_caldav_behaviour import TestMaking
 from tests.providers.xandikos_server import XandikosServer, xandikos
 
@@ -22,21 +22,21 @@ def server() -> Iterator[XandikosServer]:
 
 
 @pytest.fixture
-def stage(server: XandikosServer) -> Iterator[CaldavStage]:
-    made = CaldavStage(server)
+def harness(server: XandikosServer) -> Iterator[CaldavHarness]:
+    made = CaldavHarness(server)
     yield made
     made.close()
 
 
 class TestConformance(ProviderConformance):
-    """The same suite as for every provider."""
+    """The conformance suite, as for every provider."""
 
 
 class TestTwoClients(test_caldav_behaviour.TestTwoClients):
-    """As with Radicale, but for writes at the same instant.
+    """As with Radicale, except for concurrent writes.
 
-    Xandikos 0.4 compares the tag and stores the object in two steps: of two writes that meet, one is answered
-    with 500, or both are accepted and one is gone.
+    Xandikos 0.4 compares the tag and stores the object in two steps: of two concurrent writes, one gets
+    500, or both succeed and one is lost.
     """
 
     test_no_edit_of_either_is_lost = None  # type: ignore[assignment]

@@ -1,7 +1,7 @@
-"""Texts of to-dos as clients write them, each with the values that it must be read as.
+"""Hypothesis strategies for to-dos as clients write them, with the expected values.
 
-Drawn are the order of the properties, folds at any octet, line ends, repeated and broken neighbours, time
-zones with and without a definition, and alarms.
+They vary the order of properties, folds at any octet, line ends, repeated and broken properties, time zones
+with and without a definition, and alarms.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from connectors.providers.caldav.ics.date_times import Days
 
 DAYS: Final = Days(ZoneInfo("Europe/Berlin"), time(9))
-#: A zone's name may also be a known one, or have a meaning of its own in each object.
+#: A zone's name may be a known one, or be defined differently in each object.
 NAMES: Final = ("Customized Time Zone", "America/New_York", "/freeassociation.sourceforge.net/Zone")
 BROKEN: Final = (
     "CREATED:00001231T000000Z",
@@ -43,7 +43,7 @@ _WORDS: Final = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"
 class TodoCase:
     """One object.
 
-    :param values: what it must be read as, by field; a field that cannot be read is missing.
+    :param values: expected values by field; an unreadable field is absent.
     """
 
     data: bytes
@@ -112,7 +112,7 @@ def _dues(draw: Callable[[Any], Any]) -> _Due:
 def todo_cases(draw: Callable[[Any], Any], *, lawful: bool = False) -> TodoCase:
     """An object with one to-do.
 
-    :param lawful: draw only what a strict server takes.
+    :param lawful: generate only what a strict server accepts.
     """
     due = draw(_dues().filter(lambda found: found.readable or not lawful))
     title, body = _one_line(draw(_WORDS)), _one_line(draw(_WORDS))
@@ -151,7 +151,7 @@ def todo_cases(draw: Callable[[Any], Any], *, lawful: bool = False) -> TodoCase:
 
 @st.composite
 def _folds(draw: Callable[[Any], Any], line: bytes, end: bytes, lawful: bool) -> bytes:
-    """The line, folded at any octets, also inside a character."""
+    """Fold a line at any octets, even inside a character."""
     places = [place for place in range(1, len(line)) if not lawful or line[place] & 0xC0 != 0x80]
     if not places:
         return line
@@ -163,7 +163,7 @@ def _folds(draw: Callable[[Any], Any], line: bytes, end: bytes, lawful: bool) ->
 
 @st.composite
 def damaged(draw: Callable[[Any], Any]) -> bytes:
-    """An object after a few octets or whole lines were lost, doubled or replaced."""
+    """Damage an object: drop, double or replace a few octets or lines."""
     data: bytes = draw(todo_cases()).data
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(data)))

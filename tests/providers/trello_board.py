@@ -1,7 +1,7 @@
-"""What a Trello board holds and remembers, as the vendor documents it; no HTTP here.
+"""Simulated Trello board, as the vendor documents it, without HTTP.
 
-Every change leaves an action, whoever made it. ``dateLastActivity`` moves on comments too; ids are Mongo
-object ids, whose first eight hex digits are seconds.
+Every change records an action. ``dateLastActivity`` also moves on comments. Ids are Mongo object ids, whose
+first eight hex digits are seconds.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Refused(Exception):
 
 
 class TrelloBoard:
-    """One board with two lists. Every public method takes the lock.
+    """One board with two lists. Every public method acquires the lock.
 
     :param now: the vendor's clock, seconds since 1970.
-    :param on_action: told each action with the client identifier of the request that caused it.
+    :param on_action: called with each action and the client identifier of the request that caused it.
     """
 
     def __init__(self, now: Callable[[], float], on_action: Callable[[Action, str | None], None]) -> None:
@@ -53,7 +53,7 @@ class TrelloBoard:
         return f"{int(self._now()):08x}a1b2c3d4e5{next(self._numbers) & 0xFFFFFF:06x}"
 
     def create_card(self, fields: dict[str, Any], *, client: str | None = None) -> Card:
-        """A new card; Trello makes one for every request, also for a repeated one."""
+        """Create a card; Trello creates one per request, even for a repeated one."""
         with self.lock:
             values = {"name": "", "desc": "", "due": None, "dueComplete": False, "idLabels": [], **fields}
             self._check(values)
@@ -79,7 +79,7 @@ class TrelloBoard:
             return self.shown(card)
 
     def update_card(self, identity: str, fields: dict[str, Any], *, client: str | None = None) -> Card:
-        """Change a card; a field that is told its own value changes nothing and leaves no action."""
+        """Change a card; a field set to its current value records no action."""
         with self.lock:
             card = self._card(identity)
             self._check(fields)
@@ -93,14 +93,14 @@ class TrelloBoard:
             return self.shown(card)
 
     def move_card(self, identity: str, board: str | None) -> None:
-        """Move a card to another board that this token sees too; ``None`` moves it back."""
+        """Move a card to another board visible to this token; ``None`` moves it back."""
         with self.lock:
             card = self._card(identity)
             card["idBoard"] = board or self.id
             self._record("moveCardFromBoard" if board else "moveCardToBoard", card, None, None)
 
     def delete_card(self, identity: str, *, client: str | None = None) -> None:
-        """Delete for good; the action tells hardly anything about the card."""
+        """Delete permanently; the action carries hardly any data of the card."""
         with self.lock:
             card = self._card(identity)
             del self.cards[identity]
@@ -112,7 +112,7 @@ class TrelloBoard:
             self._record("commentCard", self._card(identity), None, None, text=text)
 
     def set_label(self, identity: str, label: str, *, on: bool, client: str | None = None) -> None:
-        """Put a label on a card, or take it off."""
+        """Add a label to a card, or remove it."""
         with self.lock:
             card = self._card(identity)
             if label not in {entry["id"] for entry in self.labels}:
@@ -127,19 +127,19 @@ class TrelloBoard:
             self._record("addLabelToCard" if on else "removeLabelFromCard", card, None, client)
 
     def create_label(self, name: str, color: str | None) -> dict[str, Any]:
-        """A label of the board; Trello does not mind two of one name."""
+        """Create a label; Trello allows several with one name."""
         with self.lock:
             label = {"id": self.new_id(), "idBoard": self.id, "name": name, "color": color}
             self.labels.append(label)
             return label
 
     def shown(self, card: Card) -> Card:
-        """A card as the API shows it: with its labels and the time of its last action of any kind."""
+        """A card as the API returns it, with its labels and the time of its last action of any kind."""
         labels = [entry for entry in self.labels if entry["id"] in card["idLabels"]]
         return {**card, "labels": labels, "dateLastActivity": self.actions_of(card["id"])[-1]["date"]}
 
     def card(self, identity: str) -> Card:
-        """One card as the API shows it."""
+        """One card as the API returns it."""
         with self.lock:
             return self.shown(self._card(identity))
 

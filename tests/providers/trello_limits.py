@@ -1,4 +1,4 @@
-"""Trello's rate limits: so many requests a window for a token and for a key; no Retry-After is sent."""
+"""Trello's rate limits: fixed windows per token and per key; no Retry-After is sent."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass
 class TrelloLimits:
-    """Fixed windows.
+    """Fixed-window rate limits.
 
-    :param by_token: requests a window of one token.
-    :param by_key: requests a window of one key.
+    :param by_token: requests per window and token.
+    :param by_key: requests per window and key.
     :param window: seconds.
-    :param lock_out: more refusals than this in a window, and all else in it is refused.
+    :param lock_out: after more refusals than this in a window, everything else in it is refused.
     """
 
     by_token: int = 100
@@ -28,7 +28,7 @@ class TrelloLimits:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def refuse(self, key: str, token: str) -> str | None:
-        """Count a request; the error's name if it must be refused."""
+        """Count a request; the error's name if it is refused."""
         with self._lock:
             window = int(time.monotonic() / self.window)
             if self._refused.get(window, 0) > self.lock_out:

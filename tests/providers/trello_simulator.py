@@ -1,7 +1,7 @@
-"""A strict Trello: what the vendor documents, over HTTP, and nothing a client must not rely on.
+"""Strict Trello simulator over HTTP: only what the vendor documents.
 
-It refuses unknown parameters and credentials in the query, so that a client's mistake fails a test. A
-test also drives it: people's edits through ``board``, faults through the attributes of the simulator.
+It refuses unknown parameters and credentials in the query, so that a client's mistake fails a test. Tests
+make edits through ``board`` and inject faults through the simulator's attributes.
 """
 
 from __future__ import annotations
@@ -39,34 +39,34 @@ class TrelloSimulator:
     """One board, one key, one token, one OAuth 2.0 client."""
 
     def __init__(self) -> None:
-        #: Seconds by which the vendor's clock is ahead of ours.
+        #: Seconds by which the vendor's clock is ahead.
         self.skew = 0.0
         self.limits = TrelloLimits()
         self.webhooks = TrelloWebhooks(SECRET)
         self.board = TrelloBoard(lambda: time.time() + self.skew, self.webhooks.tell)
-        #: Every request that was let in: method and path.
+        #: Every accepted request: method and path.
         self.requests: list[tuple[str, str]] = []
         self.down = False
         self.revoked = False
-        #: Cards of which this token has lost sight.
+        #: Cards that this token can no longer see.
         self.hidden_cards: set[str] = set()
-        #: The board and everything on it answer 404, as for a token that lost its membership.
+        #: Answer 404 for the board and everything on it, as for a token that lost its membership.
         self.vanished = False
-        #: Cards that this token may see and not change.
+        #: Cards that are read-only for this token.
         self.refused_cards: set[str] = set()
         self.latency = 0.0
-        #: So many of the next writes of cards are carried out and then not answered.
+        #: Number of upcoming card writes to execute without a response.
         self.unanswered = 0
         self.access_token, self.refresh_token, self.refreshes = "access-0", "refresh-0", 0
 
     @property
     def writes(self) -> int:
-        """How many writing requests were carried out."""
+        """Number of writes executed."""
         return sum(method != "GET" and not path.startswith("/oauth") for method, path in self.requests)
 
     @contextlib.contextmanager
     def outage(self) -> Iterator[None]:
-        """Nothing is answered but 503."""
+        """Answer every request with 503."""
         self.down = True
         try:
             yield
@@ -212,7 +212,7 @@ def _post_label(simulator: TrelloSimulator, _request: Request, given: dict[str, 
 
 
 def _window(entries: list[Any], given: dict[str, Any], most: int) -> list[Any]:
-    """Entries newest first, cut by ids or dates, as ``since``, ``before`` and ``limit`` ask."""
+    """Entries newest first, filtered by ``since``, ``before`` and ``limit`` (ids or dates)."""
     limit = int(given.pop("limit", 50))
     if not 0 <= limit <= most:
         raise Refused(400, "invalid value for limit")
@@ -364,7 +364,7 @@ _ROUTES: Final[dict[str, dict[str, Handler]]] = {
 
 @contextlib.contextmanager
 def trello(switch: Switch) -> Iterator[TrelloSimulator]:
-    """A new simulator behind the switch of a running server."""
+    """Install a new simulator behind the switch of a running server."""
     simulator = TrelloSimulator()
     switch.app = simulator.app()
     simulator.webhooks.start()

@@ -1,4 +1,4 @@
-"""Trello's webhooks: a HEAD check at creation, signed deliveries, three retries, disabling, 410 deletes."""
+"""Simulated Trello webhooks: HEAD check, signed deliveries, three retries, disabling, removal by 410."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.providers.trello_board import Refused
 
 @dataclass(slots=True)
 class Delivery:
-    """One attempt that is due."""
+    """One delivery attempt that is due."""
 
     webhook: str
     action: dict[str, Any]
@@ -29,11 +29,11 @@ class Delivery:
 
 
 class TrelloWebhooks:
-    """The webhooks of one token, and the thread that delivers.
+    """Webhooks of one token, and the delivery thread.
 
-    :param secret: the application's secret, with which deliveries are signed.
+    :param secret: the application's secret, which signs deliveries.
     :param retries: pauses before the retries, seconds; the vendor's are 30, 60 and 120.
-    :param disable_after: consecutive failures after which a webhook is switched off.
+    :param disable_after: consecutive failures after which a webhook is disabled.
     """
 
     def __init__(
@@ -54,15 +54,15 @@ class TrelloWebhooks:
         self.answers: list[tuple[int, str]] = []
         #: Deliver each action this many times.
         self.copies = 1
-        #: Keep deliveries back until it is released; then the newest goes first.
+        #: Hold deliveries until released; then the newest goes first.
         self.entry = False
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Start the delivery thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; what is not delivered is lost."""
+        """Stop the thread; pending deliveries are lost."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -70,7 +70,7 @@ class TrelloWebhooks:
         self._http.close()
 
     def create(self, identity: str, callback: str, model: str, description: str) -> dict[str, Any]:
-        """A new webhook, if its address answers HEAD with 200 and there is none like it."""
+        """Create a webhook if its URL answers HEAD with 200 and none like it exists."""
         if any(hook["callbackURL"] == callback and hook["idModel"] == model for hook in self.known.values()):
             raise Refused(400, "A webhook with that callback, model, and token already exists")
         try:
@@ -92,7 +92,7 @@ class TrelloWebhooks:
         return hook
 
     def tell(self, action: dict[str, Any], client: str | None) -> None:
-        """Put an action into the queue of every active webhook."""
+        """Queue an action for every active webhook."""
         with self._changed:
             for hook in self.known.values():
                 if hook["active"] and hook["idModel"] == action["data"]["board"]["id"]:
@@ -100,7 +100,7 @@ class TrelloWebhooks:
                         self._put(time.monotonic(), Delivery(hook["id"], action, client, 0))
 
     def release(self) -> None:
-        """Deliver what was held back, the newest first."""
+        """Release held deliveries, newest first."""
         with self._changed:
             waiting = [delivery for _, _, delivery in sorted(self._due, reverse=True)]
             self._due.clear()
@@ -109,12 +109,12 @@ class TrelloWebhooks:
                 self._put(time.monotonic(), delivery)
 
     def settle(self, seconds: float = 10) -> None:
-        """Wait until everything is delivered or given up."""
+        """Wait until every delivery has succeeded or was given up."""
         with self._changed:
             assert self._changed.wait_for(lambda: not self._due and not self._busy, seconds), "not delivered"
 
     def signed(self, callback: str, action: dict[str, Any]) -> tuple[bytes, dict[str, str]]:
-        """A delivery's body and headers."""
+        """Body and headers of a delivery."""
         body = json.dumps({"action": action, "model": {"id": action["data"]["board"]["id"]}}).encode()
         digest = hmac.new(self._secret.encode(), body + callback.encode(), sha1).digest()
         return body, {

@@ -1,4 +1,4 @@
-"""Where a simulated vendor delivers its webhooks: every delivery is kept as it came."""
+"""Inbox for a simulated vendor's webhooks; stores every delivery as received."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from starlette.routing import Route
 
 
 class WebhookInbox:
-    """An address for webhooks.
+    """Webhook endpoint that stores its deliveries.
 
-    :ivar statuses: what the next deliveries are answered with; 200 after them.
-    :ivar head: what HEAD is answered with.
+    :ivar statuses: statuses of the next responses; 200 after them.
+    :ivar head: status of responses to HEAD.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A receiver of webhooks, which checks them with the library of the Standard Webhooks project."""
+"""Webhook receiver that verifies deliveries with the Standard Webhooks library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECRET: Final = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One delivery that was verified."""
+    """One verified delivery."""
 
     id: str
     signature: str
@@ -28,9 +28,9 @@ class Received:
 
 
 class WebhookReceiver:
-    """Keeps what it has verified.
+    """Store verified deliveries.
 
-    :ivar status: what it answers with.
+    :ivar status: status of its responses.
     """
 
     def __init__(self) -> None:
@@ -39,12 +39,12 @@ class WebhookReceiver:
         self.received: list[Received] = []
 
     def app(self) -> Starlette:
-        """The receiver as an ASGI app; whatever leads elsewhere is found here, too."""
+        """The receiver as an ASGI app, for every path."""
         return Starlette(routes=[Route("/{path:path}", self._receive, methods=["POST", "GET"])])
 
     async def _receive(self, request: Request) -> Response:
         body = await request.body()
-        Webhook(SECRET).verify(body.decode(), dict(request.headers))  # raises, and so answers 500
+        Webhook(SECRET).verify(body.decode(), dict(request.headers))  # raises on failure, which answers 500
         headers = request.headers
         told = Received(headers["webhook-id"], headers["webhook-signature"], orjson.loads(body), len(body))
         self.received.append(told)
@@ -52,12 +52,12 @@ class WebhookReceiver:
 
 
 class ToLoopback(httpx2.HTTPTransport):
-    """Carries requests for any https address to one server of the test, without TLS."""
+    """Send requests for any https URL to one test server, without TLS."""
 
     def __init__(self, address: str) -> None:
         super().__init__()
         self._address = httpx2.URL(address)
-        #: The hosts that requests were for.
+        #: Requested hosts.
         self.hosts: list[str] = []
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:

@@ -1,4 +1,4 @@
-"""A second real CalDAV server (Xandikos), which keeps every object as it was sent."""
+"""A second real CalDAV server (Xandikos), which stores every object byte for byte."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ from tests.providers.radicale_server import USER
 
 @dataclass(frozen=True, slots=True)
 class XandikosServer:
-    """A running server; it leaves signing in to the proxy in front of it.
+    """A running server; the proxy in front of it handles authentication.
 
-    :param url: its address, without a path.
-    :param folder: where it keeps what it stores.
+    :param url: base URL, without a path.
+    :param folder: folder of its storage.
     """
 
     url: str
     folder: Path
 
     def client(self) -> DAVClient:
-        """The other client."""
+        """The second client."""
         return DAVClient(url=self.url)
 
     def new_calendar(self, name: str, **options: Any) -> Calendar:
-        """An empty calendar, made by the other client."""
+        """Create an empty calendar with the second client."""
         client: Any = self.client()
         made: Calendar = client.principal().make_calendar(name=name, **options)
         return made
 
     def stored(self, calendar: Calendar) -> int:
-        """How many objects of the calendar are on the server's disk."""
+        """Number of objects of the calendar on the server's disk."""
         return len(list(self._home_of(calendar).glob("*.ics")))
 
     @contextlib.contextmanager
     def moved_away(self, calendar: Calendar) -> Iterator[None]:
-        """For the length of a block the calendar is not there; it comes back as it was."""
+        """Remove the calendar for the duration of the block."""
         here, away = self._home_of(calendar), self.folder.parent / "away"
         here.rename(away)
         try:
@@ -60,13 +60,13 @@ class XandikosServer:
         return self.folder / USER / "calendars" / str(calendar.url).rstrip("/").rpartition("/")[2]
 
     def locked_out(self, transport: LossyTransport) -> AbstractContextManager[None]:
-        """For the length of a block the proxy refuses the credentials."""
+        """Let the proxy refuse the credentials for the duration of the block."""
         return transport.refused()
 
 
 @contextlib.contextmanager
 def xandikos() -> Iterator[XandikosServer]:
-    """A server on a free loopback port and a new folder, stopped at the end."""
+    """Run a server on a free loopback port with a new folder."""
     with tempfile.TemporaryDirectory(prefix="xandikos-") as folder, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

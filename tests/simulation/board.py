@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
-from connectors.sdk.provider import Context, Provider
+from connectors.sdk.provider import Provider, ProviderContext
 from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 from schemas.errors import Conflict, NeedsAuth, Retry, Skip
 
@@ -218,11 +218,11 @@ class BoardProvider(Provider):
         page = self.board.log[start : start + 50]
         # A poll shows the current state of each object.
         changes = []
-        left_alone = {}
+        skipped = {}
         for change in page:
             thing = self.board.things[change.external_id]
             if thing.unreadable and not thing.deleted:
-                left_alone[thing.id] = "unreadable"
+                skipped[thing.id] = "unreadable"
                 continue
             changes.append(
                 RemoteChange(
@@ -235,7 +235,7 @@ class BoardProvider(Provider):
             )
         end = start + len(page)
         return ChangePage(
-            changes=tuple(changes), cursor=str(end), more=end < len(self.board.log), left_alone=left_alone
+            changes=tuple(changes), cursor=str(end), more=end < len(self.board.log), skipped=skipped
         )
 
     def _listing(self) -> ChangePage:
@@ -252,8 +252,8 @@ class BoardProvider(Provider):
                 if not thing.unreadable
             ),
             cursor=str(len(self.board.log)),
-            left_alone={thing.id: "unreadable" for thing in there if thing.unreadable},
-            starts_over=True,
+            skipped={thing.id: "unreadable" for thing in there if thing.unreadable},
+            starts_full_listing=True,
         )
 
     def health(self) -> Health:
@@ -265,7 +265,7 @@ class BoardSettings(ProviderSettings):
     """No settings."""
 
 
-def _no_maker(settings: BoardSettings, context: Context) -> Provider:
+def _no_maker(settings: BoardSettings, context: ProviderContext) -> Provider:
     raise AssertionError("a board is made by the simulation")
 
 

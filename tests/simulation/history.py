@@ -11,8 +11,8 @@ from typing import Any, Final
 from connectors.sdk.remote import RemoteChange
 from connectors.service.integration_events import event_record
 from connectors.store.integrations import Integration, insert_integration
-from connectors.store.interactions import Subject, read_subject
-from connectors.store.ledger import mark_local
+from connectors.store.interactions import InteractionState, read_interaction
+from connectors.store.ledger_marks import mark_local
 from connectors.store.mappings import mapping_of
 from connectors.store.warnings import list_warnings
 from connectors.sync.change_marks import marks_for_event
@@ -157,11 +157,11 @@ class History:
     def _moment(self) -> datetime:
         return START + timedelta(minutes=self.chance.randrange(0, 60 * 24 * 400))
 
-    def _somebody(self) -> Subject | None:
+    def _somebody(self) -> InteractionState | None:
         if not self.ids:
             return None
         identity = self.chance.choice(self.ids)
-        return read_subject(self.connection, self.desk.tenant, self.desk.organization, identity)
+        return read_interaction(self.connection, self.desk.tenant, self.desk.organization, identity)
 
     def _value(self, name: str) -> Any:
         if name == "title":
@@ -437,7 +437,7 @@ class History:
         for local_id, external_id, archived, gone, _ in rows:
             self._check_pair(side, context, local_id, side.board.things[external_id], archived, gone)
         for identity in self.ids:
-            subject = read_subject(self.connection, self.desk.tenant, self.desk.organization, identity)
+            subject = read_interaction(self.connection, self.desk.tenant, self.desk.organization, identity)
             mapping = mapping_of(self.connection, side.session.integration.id, identity)
             if subject is not None and subject.values["status"] == "planned":
                 assert mapping is not None, f"{context}: {identity} has no mirror"
@@ -446,7 +446,7 @@ class History:
     def _check_pair(
         self, side: Side, context: str, local_id: str, thing: Thing, archived: bool, gone: bool
     ) -> None:
-        subject = read_subject(self.connection, self.desk.tenant, self.desk.organization, local_id)
+        subject = read_interaction(self.connection, self.desk.tenant, self.desk.organization, local_id)
         if gone:
             assert thing.deleted, f"{context}: {thing.id} exists but is marked as gone"
             return
@@ -488,7 +488,7 @@ class History:
     def _check_uncontested(self) -> None:
         """Check that a field edited at one place only holds its last edit everywhere."""
         for identity in self.ids:
-            subject = read_subject(self.connection, self.desk.tenant, self.desk.organization, identity)
+            subject = read_interaction(self.connection, self.desk.tenant, self.desk.organization, identity)
             if subject is None:
                 continue
             for name in ("title", "priority", "scheduled_at", "status"):

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.store.integrations import insert_integration, read_integration, set_state
-from connectors.store.interactions import read_subject
-from connectors.store.ledger import mark_local
+from connectors.store.interactions import read_interaction
+from connectors.store.ledger_marks import mark_local
 from connectors.store.mappings import Mapping, mapping_of
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import SyncWarning, list_warnings
@@ -132,7 +132,7 @@ class Mirrored:
         return self.board.things[mapping.external_id]
 
     def status(self, identity: str) -> str:
-        subject = read_subject(self.connection, self.desk.tenant, self.desk.organization, identity)
+        subject = read_interaction(self.connection, self.desk.tenant, self.desk.organization, identity)
         assert subject is not None
         return str(subject.values["status"])
 

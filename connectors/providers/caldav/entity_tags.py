@@ -1,4 +1,4 @@
-"""Entity tags (RFC 9110 section 8.8.3): tags for conditional writes, and their comparison."""
+"""Entity tags (RFC 9110 section 8.8.3): selection for conditional writes, and comparison."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Final
 
 import httpx2
 
-from connectors.sdk.exchange import CODING
+from connectors.sdk.bounded_transport import SENT_ENCODING
 
-#: A server or proxy that compresses marks the tag of the compressed form so (Apache, Jetty).
+#: Suffixes that servers and proxies add to the tag of a compressed representation (Apache, Jetty).
 _CODED: Final = re.compile(r'(?:[-;]|--)(?:gzip|br|deflate|zstd)"\Z')
 
 
 def strong_tag(answer: httpx2.Response) -> str | None:
-    """The tag of an answer if ``If-Match`` may name it: neither weak nor that of a compressed form."""
+    """The tag of a response if ``If-Match`` can use it: neither weak nor of a compressed representation."""
     tag = answer.headers.get("etag")
-    coding = answer.headers.get("content-encoding") or answer.extensions.get(CODING) or "identity"
+    coding = answer.headers.get("content-encoding") or answer.extensions.get(SENT_ENCODING) or "identity"
     return tag if is_strong(tag) and coding == "identity" else None
 
 
@@ -26,7 +26,7 @@ def is_strong(tag: str | None) -> bool:
 
 
 def same_tag(left: str | None, right: str | None) -> bool:
-    """Weak comparison, also of the tags of a compressed and a plain form."""
+    """Compare weakly, and treat compressed and plain representations as equal."""
     return left is not None and right is not None and _opaque(left) == _opaque(right)
 
 

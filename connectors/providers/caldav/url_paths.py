@@ -1,4 +1,4 @@
-"""Paths of URLs in one form, so that two spellings of one resource compare equal (RFC 3986 section 6.2.2)."""
+"""Normalize URL paths, so that two spellings of one resource compare equal (RFC 3986 section 6.2.2)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 
 def normal_path(path: str) -> str:
-    """A path with each octet encoded in one way and without dot segments.
+    """Normalize percent-encoding and remove dot segments.
 
-    An encoded slash stays encoded: it is part of a name.
+    An encoded slash stays encoded, because it is part of a name.
     """
     kept: list[str] = []
     path, mark, query = path.partition("?")
@@ -25,5 +25,5 @@ def normal_path(path: str) -> str:
 
 
 def parent_path(path: str) -> str:
-    """The collection that a resource is in, with a slash at its end."""
+    """The collection of a resource, with a trailing slash."""
     return path.rstrip("/").rpartition("/")[0] + "/"

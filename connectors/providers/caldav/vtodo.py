@@ -1,6 +1,6 @@
-"""One VTODO (RFC 5545): its values, and the content lines that set them.
+"""One VTODO (RFC 5545): parse its values, and build the content lines that set them.
 
-Each property is read alone: one that cannot be read hides no other, and one that is not mirrored is not read.
+Each property is parsed on its own: an unreadable one does not hide others. Only mirrored ones are parsed.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ from schemas.errors import Skip
 
 MARKER: Final = "X-CUSTOMER-INTERACTION"
 DELETED: Final = "X-CUSTOMER-INTERACTION-DELETED"
-#: STATUS before the deletion, for an undo; ``NONE`` if there was none.
+#: STATUS before the deletion, for an undo; ``NONE`` if it was absent.
 STATUS_BEFORE: Final = "X-CUSTOMER-INTERACTION-STATUS"
 UID_SUFFIX: Final = "@customer-interactions"
 _STATUSES: Final = {"COMPLETED": "done", "CANCELLED": "canceled"}
 _WRITTEN: Final = {"planned": "NEEDS-ACTION", "done": "COMPLETED", "canceled": "CANCELLED"}
 _REPEATING: Final = frozenset({"RRULE", "RDATE", "EXRULE", "RECURRENCE-ID"})
 _INTEGER: Final = re.compile(r"[+-]?\d+", re.ASCII)
-_MOST_CATEGORIES: Final = 100
+_MAX_CATEGORIES: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Todo:
-    """The values of a to-do.
+    """Values of a to-do.
 
-    :param due: a date without a time is an :class:`AllDay`.
-    :param priority: 1 (highest) to 9, ``None`` when undefined.
-    :param marker: ours, by the UID or, where a server has given another one, by our property.
-    :param deleted: marked by us as one whose interaction was deleted.
+    :param due: an :class:`AllDay` for a date without a time.
+    :param priority: 1 (highest) to 9; ``None`` when undefined.
+    :param marker: our marker, from the UID or, if a server has replaced it, from our property.
+    :param deleted: our mark that the interaction was deleted.
     :param changed_at: LAST-MODIFIED or DTSTAMP, by the clock of the client that wrote it.
-    :param unreadable: fields whose properties cannot be read.
+    :param unreadable: fields whose properties cannot be parsed.
     """
 
     title: str
@@ -63,15 +63,15 @@ class Todo:
 
 
 class TodoText:
-    """The one to-do of a calendar object.
+    """The single to-do of a calendar object.
 
-    Of a property that is there several times, the first holds.
+    The first of repeated properties counts.
     """
 
     def __init__(self, data: bytes, days: Days) -> None:
         """Find the to-do.
 
-        :raises Skip: there is none, or it repeats, or this is no calendar object; the message is the reason.
+        :raises Skip: not a calendar object, no to-do, or a recurring one; the message is the reason.
         """
         lines = content_lines(data)
         heads = [(line.name, line.component) for line in lines if line.name in {"BEGIN", "END"}]
@@ -94,7 +94,7 @@ class TodoText:
         self._schedule = Schedule.of(self._properties, self._calendar)
 
     def read(self) -> Todo:
-        """All values."""
+        """Parse all values."""
         unreadable = set()
         due = completed = priority = None
         try:
@@ -130,7 +130,7 @@ class TodoText:
         )
 
     def setting(self, values: Mapping[str, Any]) -> dict[str, str | None]:
-        """The properties that set these fields: name → content line, ``None`` to remove it."""
+        """Properties that set these fields: name → content line, ``None`` to remove it."""
         lines: dict[str, str | None] = {}
         if "title" in values:
             lines["SUMMARY"] = _text_line("SUMMARY", one_line(values["title"]))
@@ -153,7 +153,7 @@ class TodoText:
         return lines
 
     def deleting(self) -> dict[str, str | None]:
-        """The properties that cancel the to-do because its interaction was deleted."""
+        """Properties that cancel the to-do because its interaction was deleted."""
         before = self._text("STATUS").strip() or "NONE"
         return {
             "STATUS": "STATUS:CANCELLED",
@@ -162,7 +162,7 @@ class TodoText:
         }
 
     def undeleting(self) -> dict[str, str | None]:
-        """The properties that take ``deleting`` back, unless somebody has changed the status since."""
+        """Properties that revert ``deleting``; a status changed by another client since then stays."""
         lines: dict[str, str | None] = {DELETED: None, STATUS_BEFORE: None}
         before = self._text(STATUS_BEFORE).strip()
         if before and DELETED in self._properties and self._status() == "canceled":
@@ -170,7 +170,7 @@ class TodoText:
         return lines
 
     def _status(self) -> str:
-        """STATUS if there is one, whatever COMPLETED and PERCENT-COMPLETE say."""
+        """STATUS if present; COMPLETED and PERCENT-COMPLETE count only without it."""
         if "STATUS" in self._properties:
             return _STATUSES.get(self._text("STATUS").strip().upper(), "planned")
         return "done" if "COMPLETED" in self._properties or self._percent() == 100 else "planned"
@@ -215,11 +215,11 @@ class TodoText:
             if line.name == "CATEGORIES"
             for name in split_on_unescaped_comma(line.value)
         ]
-        return [name for name in names if name][:_MOST_CATEGORIES]
+        return [name for name in names if name][:_MAX_CATEGORIES]
 
 
 def new_todo(uid: str, marker: str, now: datetime) -> bytes:
-    """A calendar object with an empty to-do of ours."""
+    """Create a calendar object with an empty to-do that carries our marker."""
     stamp = utc(now)
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//customer-interactions//EN", "BEGIN:VTODO"]
     lines += [f"UID:{uid}", f"DTSTAMP:{stamp}", f"CREATED:{stamp}", f"LAST-MODIFIED:{stamp}", "SEQUENCE:0"]
@@ -228,7 +228,7 @@ def new_todo(uid: str, marker: str, now: datetime) -> bytes:
 
 
 def _text_line(name: str, text: str | None) -> str | None:
-    """A TEXT property (RFC 5545 section 3.3.11)."""
+    """Content line of a TEXT property (RFC 5545 section 3.3.11)."""
     if text is None:
         return None
     for written in ("\\", ";", ","):

@@ -1,4 +1,4 @@
-"""WebDAV's XML (RFC 4918): the bodies of requests, and what a multi-status answer says."""
+"""WebDAV XML (RFC 4918): build request bodies, and parse multi-status responses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from connectors.providers.caldav.url_paths import normal_path
-from connectors.sdk.targets import local_path
+from connectors.sdk.same_origin import local_path
 from schemas.errors import Retry
 
 DAV: Final = "{DAV:}"
@@ -19,12 +19,12 @@ _SPACES: Final = 'xmlns:d="DAV:" xmlns:c="urn:ietf:params:xml:ns:caldav"'
 
 @dataclass(frozen=True, slots=True)
 class DavResource:
-    """One resource of an answer.
+    """One resource of a multi-status response.
 
-    :param path: its path on the server, percent-encoded as the server wrote it.
-    :param base: address of the request, against which references are resolved.
-    :param status: of the resource itself; 200 when only properties have one.
-    :param properties: those that were found, by their XML name.
+    :param path: path on the server, percent-encoded as sent.
+    :param base: URL of the request, against which references are resolved.
+    :param status: status of the resource itself; 200 if only its properties have one.
+    :param properties: properties found, by XML name.
     """
 
     path: str
@@ -33,31 +33,31 @@ class DavResource:
     properties: dict[str, ET.Element] = field(default_factory=dict)
 
     def text(self, name: str) -> str | None:
-        """A property's text."""
+        """Text of a property."""
         element = self.properties.get(name)
         return None if element is None else element.text
 
     def href(self, name: str) -> str | None:
-        """The path a property points to; ``None`` also when it is on another server."""
+        """Path that a property refers to; ``None`` if absent or on another server."""
         reference = self.reference(name)
         return local_path(self.base, reference) if reference else None
 
     def reference(self, name: str) -> str | None:
-        """A property's reference as the server wrote it."""
+        """Reference in a property, as sent."""
         element = self.properties.get(name)
         return None if element is None else element.findtext(f"{DAV}href")
 
     def has(self, name: str, child: str) -> bool:
-        """Whether a property holds this element."""
+        """Return whether a property contains this element."""
         element = self.properties.get(name)
         return element is not None and element.find(child) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class MultiStatus:
-    """A 207 answer.
+    """A 207 response.
 
-    :param token: the sync-token, if there is one (RFC 6578).
+    :param token: sync-token (RFC 6578), if present.
     """
 
     resources: list[DavResource]
@@ -65,12 +65,15 @@ class MultiStatus:
 
 
 def propfind(names: Sequence[str]) -> str:
-    """A PROPFIND body; names with their prefix, ``d:`` or ``c:``."""
+    """PROPFIND body.
+
+    :param names: properties with their prefix, ``d:`` or ``c:``.
+    """
     return f"<d:propfind {_SPACES}><d:prop>{_elements(names)}</d:prop></d:propfind>"
 
 
 def sync_collection(token: str) -> str:
-    """A REPORT body for what has changed since the token (RFC 6578); everything since ``""``."""
+    """REPORT body for the changes since a sync-token (RFC 6578); everything for ``""``."""
     return (
         f"<d:sync-collection {_SPACES}><d:sync-token>{escape(token)}</d:sync-token>"
         "<d:sync-level>1</d:sync-level><d:prop><d:getetag/></d:prop></d:sync-collection>"
@@ -78,14 +81,14 @@ def sync_collection(token: str) -> str:
 
 
 def multiget(paths: Sequence[str]) -> str:
-    """A REPORT body for these calendar objects (RFC 4791 section 7.9)."""
+    """REPORT body to read these calendar objects (RFC 4791 section 7.9)."""
     wanted = "".join(f"<d:href>{escape(path)}</d:href>" for path in paths)
     properties = _elements(["d:getetag", "d:getlastmodified", "c:calendar-data"])
     return f"<c:calendar-multiget {_SPACES}><d:prop>{properties}</d:prop>{wanted}</c:calendar-multiget>"
 
 
 def uid_query(uid: str) -> str:
-    """A REPORT body for the to-dos of this UID (RFC 4791 section 7.8)."""
+    """REPORT body to find the to-dos with this UID (RFC 4791 section 7.8)."""
     properties = _elements(["d:getetag", "d:getlastmodified", "c:calendar-data"])
     return (
         f"<c:calendar-query {_SPACES}><d:prop>{properties}</d:prop><c:filter>"
@@ -96,26 +99,26 @@ def uid_query(uid: str) -> str:
 
 
 def read_multistatus(body: bytes, base: str) -> MultiStatus:
-    """Parse a 207 answer; resources that it places on another server are left out.
+    """Parse a 207 response; resources on another server are left out.
 
-    :param base: address of the request.
-    :raises Retry: it is no such XML.
+    :param base: URL of the request.
+    :raises Retry: the body is not a multi-status response.
     """
-    # WebDAV uses neither document types nor entities; what brings some is not parsed at all.
+    # Hazard: entity expansion. WebDAV needs neither document types nor entities, so refuse to parse them.
     if b"<!DOCTYPE" in body or b"<!ENTITY" in body:
-        raise Retry("the server's answer is no WebDAV XML")
+        raise Retry("the server's response is not WebDAV XML")
     try:
         root = ET.fromstring(body)  # noqa: S314 - see above
         if root.tag != f"{DAV}multistatus":
-            raise Retry("the server's answer is no WebDAV XML")
+            raise Retry("the server's response is not WebDAV XML")
         resources = [_resource(response, base) for response in root.findall(f"{DAV}response")]
     except (ET.ParseError, ValueError, IndexError, LookupError):
-        raise Retry("the server's answer is no WebDAV XML") from None
+        raise Retry("the server's response is not WebDAV XML") from None
     return MultiStatus([each for each in resources if each is not None], root.findtext(f"{DAV}sync-token"))
 
 
 def same_path(left: str, right: str) -> bool:
-    """Whether two paths name one resource, however they are encoded."""
+    """Return whether two paths name one resource, however they are encoded."""
     return normal_path(left).rstrip("/") == normal_path(right).rstrip("/")
 
 

@@ -25,9 +25,9 @@ def former_mirrors_doubled() -> None:
     f"{_SETTINGS}test_work_under_way_writes_nothing_of_a_removed_integration",
 )
 def removal_ends_the_marker() -> None:
-    from connectors.store import ledger as sync_ledger
+    from connectors.store import ledger_marks
 
     class NeverRaised(Exception):
         pass
 
-    sync_ledger.ForeignKeyViolation = NeverRaised
+    ledger_marks.ForeignKeyViolation = NeverRaised

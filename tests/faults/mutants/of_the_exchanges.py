@@ -11,17 +11,17 @@ _UNIT = "test:tests/unit/connectors"
 
 @mutant(
     "a deadline holds for each operation, not for the whole exchange",
-    f"{_UNIT}/test_exchange.py::test_a_server_that_keeps_an_exchange_going_is_left[_drip_body]",
+    f"{_UNIT}/test_bounded_transport.py::test_a_server_that_keeps_an_exchange_going_is_left[_drip_body]",
 )
 def deadline_for_each_operation() -> None:
-    from connectors.sdk.exchange import Deadline
+    from connectors.sdk.bounded_transport import Deadline
 
     Deadline.left = lambda self, at_most=None: self.seconds if at_most is None else at_most
 
 
 @mutant(
     "a pause that a provider asks for has no end",
-    f"{_UNIT}/test_exchange.py::test_retry_after_is_read_in_both_forms_and_capped",
+    f"{_UNIT}/test_bounded_transport.py::test_retry_after_is_read_in_both_forms_and_capped",
 )
 def retry_after_without_end() -> None:
     from connectors.sdk import http_errors
@@ -59,19 +59,19 @@ def threads_without_shares() -> None:
 
 @mutant(
     "a server's reference is put behind the origin as it is",
-    f"{_UNIT}/test_targets.py::test_a_reference_is_resolved_before_its_origin_is_compared",
+    f"{_UNIT}/test_same_origin.py::test_a_reference_is_resolved_before_its_origin_is_compared",
 )
 def reference_not_resolved() -> None:
     from urllib.parse import urlsplit
 
-    from connectors.sdk import targets
+    from connectors.sdk import same_origin
 
-    targets.local_path = lambda _base, reference: urlsplit(reference).path
+    same_origin.local_path = lambda _base, reference: urlsplit(reference).path
 
 
 @mutant(
     "a weak tag is sent in If-Match",
-    f"{_UNIT}/test_targets.py::test_only_the_tag_of_the_very_bytes_is_for_writes",
+    f"{_UNIT}/test_same_origin.py::test_only_the_tag_of_the_very_bytes_is_for_writes",
 )
 def weak_tag_in_if_match() -> None:
     from connectors.providers.caldav import entity_tags

@@ -19,7 +19,7 @@ _LETTERS = (
 )
 _READER = "test:tests/unit/streams/test_hand_over.py::test_a_failed_callback_ends_the_reader"
 _TAIL = "test:tests/unit/streams/test_upkeep.py::test_the_marker_that_ends_a_partition_is_passed_over"
-_PAUSES = "test:tests/unit/connectors/test_exchange.py::test_retry_after_is_read_in_both_forms_and_capped"
+_PAUSES = "test:tests/unit/connectors/test_bounded_transport.py::test_retry_after_is_read_in_both_forms"
 
 
 def _blame_no_command() -> None:

@@ -92,6 +92,6 @@ def moved_mirror_not_found() -> None:
     f"{_PLACES}TestSpelling::test_reports_and_writes_name_one_object",
 )
 def paths_compared_as_spelled() -> None:
-    from connectors.providers.caldav import provider as caldav
+    from connectors.providers.caldav import client, collection, provider
 
-    caldav.normal_path = lambda path: path
+    client.normal_path = collection.normal_path = provider.normal_path = lambda path: path

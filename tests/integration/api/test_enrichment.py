@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from connectors.store.warnings import raise_warning, settle_kind
+from connectors.store.warnings import close_warnings_of_kind, raise_warning
 from runtime.postgres import connect
 from runtime.settings import Settings
 from tests.harness.answer_shapes import hold_to_shapes
@@ -155,7 +155,7 @@ def test_warnings_are_listed_where_sync_is_on(pipeline: Settings, gateway: Gatew
                 integration, scope["tenant"], scope["organization"], identity, kind=kind, field=named
             )
             raise_warning(connection, warning)
-        settled = settle_kind(connection, integration, ["failed"], identity)
+        settled = close_warnings_of_kind(connection, integration, ["failed"], identity)
     assert settled == 1
     with (
         gateway.client(**scope, features=["customers.view"]) as client,

@@ -1,4 +1,4 @@
-"""Addresses of the public internet, whatever the Python version says."""
+"""Public and private IP addresses, independent of the Python version."""
 
 from __future__ import annotations
 

@@ -81,11 +81,11 @@ def test_no_webhook_is_left_for_an_integration_that_is_removed_meanwhile(
 ) -> None:
     made: list[str] = []
     provider = SimpleNamespace(
-        keep_webhook=lambda: made.append("keep"), drop_webhook=lambda: made.append("drop")
+        ensure_webhook=lambda: made.append("keep"), delete_webhook=lambda: made.append("drop")
     )
     monkeypatch.setattr(maintenance, "read_integration", lambda *_: found)
     session: Any = SimpleNamespace(provider=provider, integration=SimpleNamespace(id="a"))
-    maintenance.keep_webhook(session, None)  # type: ignore[arg-type]
+    maintenance.ensure_webhook(session, None)  # type: ignore[arg-type]
     assert made == calls
 
 

@@ -66,10 +66,10 @@ def test_a_mirror_that_is_given_up(monkeypatch: pytest.MonkeyPatch, error: Excep
 
 
 def test_a_mirror_that_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, found in (("mark_intents", False), ("mapping_of", None), ("upsert_mapping", None)):
+    for name, found in (("mark_open_intents", False), ("mapping_of", None), ("upsert_mapping", None)):
         monkeypatch.setattr(adoption, name, lambda *_, found=found: found)
     monkeypatch.setattr(adoption, "mark_remote", lambda *_: None)
-    monkeypatch.setattr(adoption, "read_subject", lambda *_: SimpleNamespace(entity_id="ada"))
+    monkeypatch.setattr(adoption, "read_interaction", lambda *_: SimpleNamespace(entity_id="ada"))
     told, connection = Announced(), Connection()
     assert adoption.adopt(told.session, connection, "card", "marker")  # type: ignore[arg-type]
     assert told.tags("mapping_changed") == [OF_ADA]

@@ -26,7 +26,7 @@ def test_the_pause_between_polls(
     session: Any = SimpleNamespace(
         integration=SimpleNamespace(id="board-1", tenant_id="t", organization_id="o"),
         declaration=SimpleNamespace(features=frozenset({"poll", "webhooks"}), poll_seconds=30.0),
-        provider=SimpleNamespace(keep_webhook=lambda: None),
+        provider=SimpleNamespace(ensure_webhook=lambda: None),
         time_limit=lambda _: nullcontext(),
         webhooks_enabled=webhooks_enabled,
         now=lambda: _NOW,

@@ -1,4 +1,4 @@
-"""Content lines of a calendar object (RFC 5545 section 3.1), each with the octets it came in."""
+"""Content lines of a calendar object (RFC 5545 section 3.1), each with its original octets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PHYSICAL: Final = re.compile(rb"[^\n]*\n|[^\n]+")
 _FOLD: Final = re.compile(rb"(?:\r?\n)+[ \t]")
 _PARTS: Final = re.compile(r'([^:;]*)((?:;(?:"[^"]*"|[^":])*)?):(.*)', re.DOTALL)
 _PARAMETER: Final = re.compile(r';([^=;:"]+)=((?:"[^"]*"|[^";])*)')
-#: Octets of a physical line, without its end.
+#: Maximum octets of a physical line, without its line end.
 _WIDTH: Final = 75
 
 
@@ -21,7 +21,7 @@ _WIDTH: Final = 75
 class ContentLine:
     """One content line.
 
-    :param octets: as the server holds it, with its folds and line ends.
+    :param octets: as stored on the server, with folds and line ends.
     """
 
     octets: bytes
@@ -30,8 +30,8 @@ class ContentLine:
     def text(self) -> str:
         """The line without folds and line end.
 
-        Hazard: a fold may be inside a UTF-8 character, so octets are unfolded before they are decoded.
-        What is not UTF-8 even then is taken for ISO 8859-1, as CalDAV servers do.
+        Hazard: a fold may split a UTF-8 character, so unfold the octets before decoding them. A line that
+        is not UTF-8 even then is decoded as ISO 8859-1, as CalDAV servers do.
         """
         unfolded = _FOLD.sub(b"", self.octets.rstrip(b"\r\n"))
         try:
@@ -44,7 +44,7 @@ class ContentLine:
         found = _PARTS.fullmatch(self.text)
         if found is not None:
             return found[1], found[2], found[3]
-        head, _, value = self.text.partition(":")  # a quote that is never closed hides no value
+        head, _, value = self.text.partition(":")  # an unclosed quote must not hide the value
         name, _, parameters = head.partition(";")
         return name, f";{parameters}" if parameters else "", value
 
@@ -55,21 +55,21 @@ class ContentLine:
 
     @property
     def parameters(self) -> str:
-        """All parameters as they are written, with the semicolon before each."""
+        """All parameters as written, each with its leading semicolon."""
         return self._parts[1]
 
     @property
     def value(self) -> str:
-        """The value as it is written."""
+        """The value as written."""
         return self._parts[2]
 
     @property
     def component(self) -> str:
-        """The component that a BEGIN or END line names."""
+        """Name of the component in a BEGIN or END line."""
         return self.value.strip().upper()
 
     def parameter(self, name: str) -> str | None:
-        """One parameter's value without quotes."""
+        """Value of one parameter, without quotes."""
         for key, value in _PARAMETER.findall(self.parameters):
             if key.strip().upper() == name:
                 return str(value).strip().strip('"')
@@ -77,7 +77,7 @@ class ContentLine:
 
     @property
     def sendable(self) -> bytes:
-        """The octets, or, if a server could not read them as UTF-8, the same text folded anew."""
+        """The octets; if they are not valid UTF-8, the same text refolded."""
         try:
             self.octets.decode()
         except UnicodeDecodeError:
@@ -86,7 +86,7 @@ class ContentLine:
 
 
 def content_lines(data: bytes) -> list[ContentLine]:
-    """Split a calendar object; joined again, the octets are ``data``."""
+    """Split a calendar object into lines; their octets joined equal ``data``."""
     lines: list[list[bytes]] = []
     for physical in _PHYSICAL.findall(data):
         if lines and (physical[:1] in {b" ", b"\t"} or physical in {b"\n", b"\r\n"}):
@@ -97,7 +97,7 @@ def content_lines(data: bytes) -> list[ContentLine]:
 
 
 def components(lines: Sequence[ContentLine], *names: str) -> Iterator[slice]:
-    """The places between BEGIN and END of each component with one of these names."""
+    """Slices between BEGIN and END of each component with one of these names."""
     start, name = 0, ""
     for number, line in enumerate(lines):
         if line.name == "BEGIN" and not name and line.component in names:
@@ -108,7 +108,7 @@ def components(lines: Sequence[ContentLine], *names: str) -> Iterator[slice]:
 
 
 def own_lines(lines: Sequence[ContentLine]) -> Iterator[tuple[int, ContentLine]]:
-    """The properties of a component itself, without those of the components inside it (alarms)."""
+    """Properties of a component itself, without those of nested components (alarms)."""
     inside: list[str] = []
     begun: Counter[str] = Counter()
     for number, line in enumerate(lines):
@@ -116,7 +116,7 @@ def own_lines(lines: Sequence[ContentLine]) -> Iterator[tuple[int, ContentLine]]
             inside.append(line.component)
             begun[line.component] += 1
         elif line.name == "END":
-            wanted = begun[line.component] - 1  # one that was never begun ends nothing
+            wanted = begun[line.component] - 1  # an END without BEGIN closes nothing
             while begun[line.component] > wanted >= 0:
                 begun[inside.pop()] -= 1
         elif not inside:
@@ -124,7 +124,7 @@ def own_lines(lines: Sequence[ContentLine]) -> Iterator[tuple[int, ContentLine]]
 
 
 def folded(line: str, end: str = "\r\n") -> bytes:
-    """A content line in pieces of at most 75 octets, cut between characters, with its line end."""
+    """Fold a content line into pieces of at most 75 octets, cut between characters, with its line end."""
     pieces, room = [""], _WIDTH
     for character in line:
         size = len(character.encode())

@@ -1,4 +1,4 @@
-"""DATE and DATE-TIME values (RFC 5545 sections 3.3.4, 3.3.5), in the form in which they are written."""
+"""DATE and DATE-TIME values (RFC 5545 sections 3.3.4 and 3.3.5) that keep their written form."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _VALUE: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", r
 
 
 class AllDay(datetime):
-    """The instant that stands for a date without a time.
+    """The instant that represents a date without a time.
 
-    :ivar zone: the time zone in which it is that date.
+    :ivar zone: time zone of the date.
     """
 
     zone: ZoneInfo
@@ -33,10 +33,10 @@ class AllDay(datetime):
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Rules by which a due date without a time or without a zone becomes an instant.
+    """Rules that turn a due date without a time or without a zone into an instant.
 
-    :param zone: the time zone of dates and of times without one.
-    :param at: the time of day of a date.
+    :param zone: time zone for dates, and for times without a zone.
+    :param at: time of day for dates.
     """
 
     zone: ZoneInfo
@@ -53,8 +53,8 @@ class Days:
 class Moment:
     """A DATE, or a DATE-TIME in UTC, in a named zone, or in none (floating).
 
-    :param parameters: as they are written, with the semicolon before each.
-    :param wall: naive; its time counts for nothing in a DATE.
+    :param parameters: as written, each with its leading semicolon.
+    :param wall: naive local time; the time of day is ignored for a DATE.
     :param zone: ``None`` for a DATE.
     """
 
@@ -64,7 +64,7 @@ class Moment:
 
     @property
     def written(self) -> str:
-        """The value as it is written."""
+        """The value as written."""
         if self.zone is None:
             return self.wall.strftime("%Y%m%d")
         return self.wall.strftime("%Y%m%dT%H%M%S") + ("Z" if self.zone is UTC else "")
@@ -82,7 +82,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Everything that gives the moments of one calendar object their meaning."""
+    """Context that turns the moments of one calendar object into instants."""
 
     days: Days
     zones: Zones
@@ -93,9 +93,9 @@ class Calendar:
         return cls(days, Zones(lines, days.zone))
 
     def moment(self, line: ContentLine) -> Moment:
-        """Read a DATE or DATE-TIME property. A time in UTC is in UTC whatever its TZID.
+        """Parse a DATE or DATE-TIME property. A time ending in Z is in UTC, whatever its TZID.
 
-        :raises ValueError: it is neither.
+        :raises ValueError: the value is neither.
         """
         found = _VALUE.fullmatch(line.value.strip().upper())
         if found is None:
@@ -119,9 +119,9 @@ class Calendar:
             try:
                 return parse_instant(moment.wall.replace(tzinfo=moment.zone).astimezone(UTC))
             except OverflowError:
-                raise ValueError("must lie between 1900-01-01 and 2199-12-31") from None
+                raise ValueError("must be between 1900-01-01 and 2199-12-31") from None
         if not 1900 <= moment.wall.year < 2200:
-            raise ValueError("must lie between 1900-01-01 and 2199-12-31")
+            raise ValueError("must be between 1900-01-01 and 2199-12-31")
         instant = self.days.instant(moment.wall.date())
         parse_instant(instant)
         return instant
@@ -131,10 +131,10 @@ class Calendar:
         return instant.astimezone(form.zone or self.days.zone).replace(tzinfo=None, fold=0)
 
     def written_like(self, form: Moment | None, instant: datetime) -> Moment:
-        """An instant in the same form if that says it exactly, otherwise in UTC.
+        """Write an instant in the same form if that form can express it exactly, otherwise in UTC.
 
-        A date says only the time of day that the integration takes for dates, and the second of two equal
-        hours when clocks go back has no form but UTC (RFC 5545 section 3.3.5).
+        A date expresses only the time of day configured for dates. The second of two equal hours when clocks
+        go back can only be expressed in UTC (RFC 5545 section 3.3.5).
         """
         if form is not None:
             found = form.at(self.local(instant, form))
@@ -145,5 +145,5 @@ class Calendar:
 
 
 def utc(instant: datetime) -> str:
-    """An instant as DATE-TIME in UTC."""
+    """Format an instant as DATE-TIME in UTC."""
     return instant.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")

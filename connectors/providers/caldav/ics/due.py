@@ -1,4 +1,4 @@
-"""When a to-do is due: DUE, or DTSTART and DURATION (RFC 5545 section 3.6.2)."""
+"""Due date of a to-do: DUE, or DTSTART and DURATION (RFC 5545 section 3.6.2)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from connectors.providers.caldav.ics.date_times import Calendar, Moment
 from schemas.instants import parse_instant
 
 _ZERO: Final = timedelta()
-#: No duration between two instants that a calendar can hold is longer.
+#: Upper bound of any duration between two instants of a calendar.
 _LONGEST: Final = timedelta(days=300 * 366)
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """Days of the calendar, and what is exact (RFC 5545 section 3.3.6)."""
+    """A duration: nominal days, plus exact time (RFC 5545 section 3.3.6)."""
 
     days: timedelta
     exact: timedelta
 
     @classmethod
     def of(cls, value: str) -> Duration:
-        """Read a DURATION.
+        """Parse a DURATION.
 
-        :raises ValueError: it is none, or longer than 300 years.
+        :raises ValueError: it is not one, or longer than 300 years.
         """
         head, _, tail = value.strip().upper().partition("T")
         sign = "-" if head.startswith("-") else ""
@@ -44,9 +44,9 @@ class Duration:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The properties of one to-do that say when it is due; ``None`` for what is absent or unreadable.
+    """Properties of one to-do that define its due date; ``None`` for absent or unreadable ones.
 
-    :param stated: the to-do has the properties of a due date, readable or not.
+    :param stated: the to-do has such properties, readable or not.
     """
 
     calendar: Calendar
@@ -57,7 +57,7 @@ class Schedule:
 
     @classmethod
     def of(cls, properties: Mapping[str, ContentLine], calendar: Calendar) -> Schedule:
-        """Read the schedule of a to-do from its properties by name."""
+        """Parse the schedule from the properties of a to-do, keyed by name."""
 
         def moment(name: str) -> Moment | None:
             try:
@@ -78,23 +78,23 @@ class Schedule:
         return cls(calendar, stated, due, start, None if "DUE" in properties else duration())
 
     def instant(self) -> datetime | None:
-        """When the to-do is due, in UTC; ``None`` if it says nothing about that.
+        """The due instant in UTC; ``None`` if the to-do defines none.
 
-        :raises ValueError: it does, but not readably, or outside 1900–2199.
+        :raises ValueError: it is unreadable, or outside 1900–2199.
         """
         if self.due is not None:
             return self.calendar.instant(self.due)
         if self.start is not None and self.duration is not None:
             return parse_instant(self._end(self.start, self.duration))
         if self.stated:
-            raise ValueError("the due date is not readable")
+            raise ValueError("the due date cannot be parsed")
         return None
 
     def moved_to(self, instant: datetime | None) -> dict[str, str | None]:
-        """Make the to-do due then: property name → content line, ``None`` to remove it.
+        """Properties that move the due date: name → content line, ``None`` to remove it.
 
-        The start moves along, so that alarms on it keep their anchor, and so does the form: a date stays a
-        date and a local time stays in its zone where they can say the instant exactly.
+        The start moves by the same amount, so that alarms keep their anchor. The form is kept: a date stays a
+        date and a local time stays in its zone, if they can express the instant exactly.
         """
         if instant is None:
             return {"DUE": None, "DURATION": None}
@@ -120,7 +120,7 @@ class Schedule:
         return _line("DTSTART", Moment("", begun.replace(tzinfo=None), UTC))
 
     def _start_before(self, start: Moment, due: Moment, instant: datetime) -> Moment:
-        """The start as long before the new due date as it was before the old one, in the new one's form."""
+        """The start at the same distance from the new due date as from the old one, in the new one's form."""
         clock = self.due or due
         begun = self.calendar.local(self.calendar.instant(start), clock)
         new = self.calendar.local(instant, clock)

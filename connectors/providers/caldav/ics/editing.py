@@ -1,4 +1,4 @@
-"""The text of a to-do with a few properties changed; every other line stays byte for byte."""
+"""Edit properties of a to-do; every other line stays byte for byte."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LAST_SEQUENCE: Final = 2**31 - 1
 
 
 def edited(data: bytes, properties: Mapping[str, str | None], now: datetime) -> bytes:
-    """The object with properties of its to-do set (name → content line) or, if ``None``, removed.
+    """Set properties of the to-do (name → content line), or remove them (``None``).
 
-    SEQUENCE, DTSTAMP and LAST-MODIFIED move along (RFC 5545 section 3.8.7); the same bytes when nothing
-    changes.
+    Also updates SEQUENCE, DTSTAMP and LAST-MODIFIED (RFC 5545 section 3.8.7). Returns ``data`` unchanged if
+    nothing differs.
     """
     changed = with_properties(data, properties)
     if changed == data:
@@ -37,10 +37,10 @@ def edited(data: bytes, properties: Mapping[str, str | None], now: datetime) -> 
 
 
 def with_properties(data: bytes, properties: Mapping[str, str | None]) -> bytes:
-    """A calendar object with properties of its to-do set or removed.
+    """Set or remove properties of the to-do, without updating SEQUENCE and the timestamps.
 
-    A property stays where it is; a new one goes before the first alarm (RFC 5545 section 3.6.2). Of one that
-    is there several times, one is left.
+    A property keeps its position; a new one goes before the first alarm (RFC 5545 section 3.6.2). Of repeated
+    properties one is left.
     """
     lines = content_lines(data)
     place = next(components(lines, "VTODO"))
@@ -67,7 +67,7 @@ def with_properties(data: bytes, properties: Mapping[str, str | None]) -> bytes:
 
 
 def _next_sequence(lines: Sequence[ContentLine]) -> int:
-    """The number of the revision that is about to be made; an object without one is revision 0."""
+    """SEQUENCE of the next revision; an object without one is revision 0."""
     todo = lines[next(components(lines, "VTODO"))]
     found = next((line.value.strip() for _, line in own_lines(todo) if line.name == "SEQUENCE"), "")
     number = int(found) if found.isascii() and found.isdigit() and len(found) <= 10 else 0

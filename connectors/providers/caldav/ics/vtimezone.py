@@ -1,4 +1,4 @@
-"""A VTIMEZONE (RFC 5545 section 3.6.5) as a time zone; evaluating one takes bounded work."""
+"""A VTIMEZONE (RFC 5545 section 3.6.5) as ``tzinfo``, evaluated in bounded time."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from connectors.providers.caldav.ics.content_lines import ContentLine, component
 _LOCAL: Final = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)Z?)?", re.ASCII)
 _DAY: Final = re.compile(r"([+-]?\d{0,2})(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _DAYS: Final = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-#: The one kind of rule by which clocks change.
+#: The only kind of rule supported; clocks change by no other.
 _YEARLY: Final = {"FREQ": "YEARLY", "INTERVAL": "1"}
 _ZERO: Final = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A yearly RRULE; what is not given is taken from the first onset."""
+    """A yearly RRULE; missing parts come from the first onset."""
 
     months: list[int]
     month_days: set[int]
@@ -31,7 +31,7 @@ class _Rule:
     until: datetime | None
 
     def days(self, year: int) -> Iterator[date]:
-        """The days of a year on which the clocks change, in order."""
+        """Days of a year on which the clocks change, in order."""
         for month in self.months:
             length = monthrange(year, month)[1]
             for day in range(1, length + 1):
@@ -46,7 +46,7 @@ class _Rule:
 
 @dataclass(frozen=True, slots=True)
 class _Observance:
-    """STANDARD or DAYLIGHT: from each onset on, local time has another offset."""
+    """STANDARD or DAYLIGHT: local time has another offset from each onset on."""
 
     first: datetime
     before: timedelta
@@ -56,11 +56,11 @@ class _Observance:
 
     @property
     def skipped(self) -> timedelta:
-        """The local time that does not exist because the clock skips it; it counts as before the onset."""
+        """Length of the local time that the clock skips; that time counts as before the onset."""
         return max(self.after - self.before, _ZERO)
 
     def latest_onset(self, wall: datetime) -> datetime | None:
-        """The last onset up to ``wall``, local time before the onset."""
+        """The last onset up to ``wall``, which is local time before the onset."""
         onsets = [each for each in (self.first, *self.more) if each <= wall]
         if self.rule is not None:
             last = min(wall, self.rule.until or wall)
@@ -71,12 +71,12 @@ class _Observance:
 
 
 class ObjectZone(tzinfo):
-    """The time zone that a VTIMEZONE describes."""
+    """Time zone defined by a VTIMEZONE."""
 
     def __init__(self, lines: Sequence[ContentLine]) -> None:
-        """Read the lines between BEGIN:VTIMEZONE and END:VTIMEZONE.
+        """Parse the lines between BEGIN:VTIMEZONE and END:VTIMEZONE.
 
-        :raises ValueError: it describes no zone that can be evaluated.
+        :raises ValueError: the zone cannot be evaluated.
         """
         self._observances = [_observance(lines[place]) for place in components(lines, "STANDARD", "DAYLIGHT")]
         if not self._observances:
@@ -93,7 +93,7 @@ class ObjectZone(tzinfo):
         return moment + self._offset([(each, instant + each.before) for each in self._observances])
 
     def _offset(self, walls: list[tuple[_Observance, datetime]]) -> timedelta:
-        """The offset since the latest onset; before the first one, that from which it changes."""
+        """Offset since the latest onset; before the first one, the offset that it changes from."""
         onsets = ((each.latest_onset(wall), each.after) for each, wall in walls)
         passed = [(onset, offset) for onset, offset in onsets if onset is not None]
         if passed:
@@ -125,20 +125,23 @@ def _observance(lines: Sequence[ContentLine]) -> _Observance:
 
 def _offset(value: str) -> timedelta:
     offset: timedelta = vUTCOffset.from_ical(value)  # type: ignore[no-untyped-call]
-    timezone(offset)  # raises ValueError where a day is reached
+    timezone(offset)  # raises ValueError for a day or more
     return offset
 
 
 def _local(value: str) -> datetime:
     found = _LOCAL.fullmatch(value)
     if found is None:
-        raise ValueError("no date-time")
+        raise ValueError("not a date-time")
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
     return datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - local time
 
 
 def _rule(value: str, first: datetime, before: timedelta) -> _Rule:
-    """Read a yearly rule; clocks change by no other, and a finer one could be evaluated without end."""
+    """Parse a yearly rule.
+
+    Hazard: clocks change by no other rule, and a more frequent one could take unbounded time to evaluate.
+    """
     parts = dict(part.partition("=")[::2] for part in value.split(";") if part)
     for name, only in _YEARLY.items():
         if parts.pop(name, "1" if name == "INTERVAL" else "") != only:
@@ -152,7 +155,7 @@ def _rule(value: str, first: datetime, before: timedelta) -> _Rule:
     for each in filter(None, parts.pop("BYDAY", "").split(",")):
         day = _DAY.fullmatch(each)
         if day is None:
-            raise ValueError("no weekday")
+            raise ValueError("not a weekday")
         weekdays.add((int(day[1] or 0), _DAYS.index(day[2])))
     parts.pop("WKST", None)
     if parts or not all(1 <= month <= 12 for month in months):

@@ -1,7 +1,7 @@
 """Time zones of one calendar object: its own VTIMEZONE first, then known names.
 
-Hazard: nothing that an object defines is kept for another one. Two objects may give one TZID two meanings
-(RFC 5545 section 3.2.19), and they may belong to two tenants.
+Hazard: never cache a zone across objects. Two objects may define one TZID differently (RFC 5545 section
+3.2.19), and may belong to different tenants.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from connectors.providers.caldav.ics.vtimezone import ObjectZone
 
 
 class Zones:
-    """The meaning of TZID in one calendar object."""
+    """TZID lookup for one calendar object."""
 
     def __init__(self, lines: Sequence[ContentLine], otherwise: ZoneInfo) -> None:
-        """Find the object's own zones; one that cannot be evaluated counts as absent.
+        """Find the object's own zones; a zone that cannot be evaluated counts as absent.
 
-        :param otherwise: the zone of times that name none, or an unknown one.
+        :param otherwise: zone for times with no zone or an unknown one.
         """
         self._otherwise = otherwise
         self._parts = [lines[place] for place in components(lines, "VTIMEZONE")]
         self._own: dict[str, tzinfo] = {}
 
     def named(self, identity: str | None) -> tzinfo:
-        """The zone of a TZID."""
+        """Resolve a TZID."""
         if identity is None:
             return self._otherwise
         if identity not in self._own:
@@ -48,7 +48,7 @@ class Zones:
 
 
 def named_zone(identity: str) -> ZoneInfo | None:
-    """An IANA or Windows zone, also behind a vendor's prefix (``/freeassociation.sourceforge.net/…``)."""
+    """Look up an IANA or Windows zone, also after a vendor prefix (``/vendor.example/…``)."""
     parts = identity.strip().strip("/").casefold().split("/")
     for start in range(len(parts) if identity.lstrip().startswith("/") else 1):
         known = _known_names().get("/".join(parts[start:]))

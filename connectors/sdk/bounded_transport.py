@@ -1,7 +1,7 @@
-"""Bounds of one exchange with a remote server: one deadline from connect to the last byte, and a size.
+"""HTTP transport with one deadline per request, from connect to the last byte, and a maximum body size.
 
-An HTTP client's timeouts are per socket operation, so a server that sends one byte every few seconds is
-never late for any of them. Here every operation gets what is left of the whole exchange.
+An HTTP client's timeouts apply per socket operation, so a server that sends one byte every few seconds never
+trips them. Here every operation gets what is left of the whole request's time.
 """
 
 from __future__ import annotations
@@ -19,42 +19,40 @@ import httpx2
 from connectors.sdk.addresses import resolve
 from runtime.bounded_call import Hung
 
-#: Seconds that one exchange may take, unless configured otherwise.
-EXCHANGE_SECONDS: Final = 30.0
-#: Most bytes of an answer's body, as sent and as unpacked.
-MOST_BYTES: Final = 16 * 1024 * 1024
-#: Extension of a response that has been unpacked: its Content-Encoding as sent.
-CODING: Final = "interactions_content_encoding"
+#: Default deadline of one request, in seconds.
+REQUEST_SECONDS: Final = 30.0
+#: Maximum size of a response body in bytes, both compressed and decompressed.
+MAX_BODY_BYTES: Final = 16 * 1024 * 1024
+#: Response extension with the Content-Encoding of a response that has been decompressed.
+SENT_ENCODING: Final = "interactions_content_encoding"
 _CONNECT_SECONDS: Final = 5.0
-#: Most addresses of a name that are tried one after the other.
-_MOST_ADDRESSES: Final = 4
+#: Maximum number of addresses to try per host name.
+_MAX_ADDRESSES: Final = 4
 
 
-class OutOfTime(httpx2.TimeoutException):
-    """The exchange, or the turn that it belongs to, has used up its time."""
+class DeadlineExceeded(httpx2.TimeoutException):
+    """The request, or the block of requests it belongs to, has exceeded its deadline."""
 
 
-class AnswerTooLarge(httpx2.TransportError):
-    """The body is larger than any answer may be."""
+class ResponseTooLarge(httpx2.TransportError):
+    """The response body exceeds ``MAX_BODY_BYTES``."""
 
 
 class Deadline:
-    """Ends of the current exchange and of the current turn, one of each per thread.
+    """Deadlines of the current request and the current block of requests, per thread.
 
-    :param seconds: for one exchange.
-    :param clock: seconds, monotonic.
+    :param seconds: for one request.
+    :param clock: monotonic, in seconds.
     """
 
-    def __init__(
-        self, seconds: float = EXCHANGE_SECONDS, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, seconds: float = REQUEST_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds = seconds
         self._clock = clock
         self._local = threading.local()
 
     @contextlib.contextmanager
     def turn(self, seconds: float) -> Iterator[None]:
-        """Bound all exchanges of a block together."""
+        """Bound all requests of a block together."""
         self._local.turn = self._clock() + seconds
         try:
             yield
@@ -62,37 +60,37 @@ class Deadline:
             self._local.turn = None
 
     def begin(self) -> float:
-        """Begin an exchange in this thread; the moment at which it must be over."""
+        """Start a request in this thread; its deadline."""
         turn = getattr(self._local, "turn", None)
         end = self._clock() + self.seconds
         return self.resume(end if turn is None else min(end, turn))
 
     def resume(self, end: float) -> float:
-        """Go on with an exchange that ends at this moment."""
+        """Continue a request with this deadline."""
         self._local.end = end
         return end
 
     def left(self, at_most: float | None = None) -> float:
-        """Seconds that the next operation may take.
+        """Seconds left for the next operation.
 
-        :raises OutOfTime: none are left.
+        :raises DeadlineExceeded: no time is left.
         """
         end = getattr(self._local, "end", None)
         if end is None:
             return self.seconds if at_most is None else at_most
         left = float(end - self._clock())
         if left <= 0:
-            raise OutOfTime(f"did not finish its answer within {self.seconds:g} s")
+            raise DeadlineExceeded(f"did not complete its response within {self.seconds:g} s")
         return left if at_most is None else min(left, at_most)
 
 
 class BoundedTransport(httpx2.HTTPTransport):
-    """HTTP over the network, bounded by a deadline and by the size of the answer's body."""
+    """HTTP transport bounded by a deadline and a maximum body size."""
 
     def __init__(self, deadline: Deadline) -> None:
         trusted = httpx2.create_ssl_context(trust_env=False)
         super().__init__(verify=trusted)
-        # httpx has no parameter for the backend; the pool is the one that it makes otherwise.
+        # httpx has no parameter for the network backend, so replace its pool by an equal one.
         self._pool = httpcore2.ConnectionPool(
             ssl_context=trusted,
             max_connections=100,
@@ -103,7 +101,7 @@ class BoundedTransport(httpx2.HTTPTransport):
 
 
 class _Backend(httpcore2.NetworkBackend):
-    """Connections whose every operation ends by the deadline."""
+    """Network backend whose operations all end by the deadline."""
 
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
@@ -117,8 +115,8 @@ class _Backend(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        failure: Exception = httpcore2.ConnectError("the name has no address")
-        for address in self._addresses(host, port)[:_MOST_ADDRESSES]:
+        failure: Exception = httpcore2.ConnectError("the host name has no address")
+        for address in self._addresses(host, port)[:_MAX_ADDRESSES]:
             seconds = self._deadline.left(timeout or _CONNECT_SECONDS)
             try:
                 stream = self._inner.connect_tcp(address, port, seconds, local_address, socket_options)
@@ -132,7 +130,7 @@ class _Backend(httpcore2.NetworkBackend):
         try:
             return resolve(host, port, self._deadline.left(_CONNECT_SECONDS))
         except Hung as error:
-            raise httpcore2.ConnectTimeout("the name was not resolved in time") from error
+            raise httpcore2.ConnectTimeout("the host name was not resolved in time") from error
         except OSError as error:
             raise httpcore2.ConnectError(str(error)) from error
 
@@ -146,7 +144,7 @@ class _Stream(httpcore2.NetworkStream):
         return self._inner.read(max_bytes, self._deadline.left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        # The inner stream's write gives the whole timeout to each of its sends, however little one takes.
+        # Hazard: the inner stream's write grants the whole timeout to each send, however little it transfers.
         connection: socket.socket = self._inner.get_extra_info("socket")
         view = memoryview(buffer)
         try:
@@ -171,10 +169,10 @@ class _Stream(httpcore2.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-def bounded(answer: httpx2.Response, deadline: Deadline, end: float) -> httpx2.Response:
-    """The same answer with its body unpacked and bounded, read by its caller or not at all.
+def bounded_response(answer: httpx2.Response, deadline: Deadline, end: float) -> httpx2.Response:
+    """Wrap a response so that its body is decompressed, bounded, and read only by the caller.
 
-    :param end: when the exchange must be over.
+    :param end: deadline of the request.
     """
     headers = [
         (name, value)
@@ -186,7 +184,7 @@ def bounded(answer: httpx2.Response, deadline: Deadline, end: float) -> httpx2.R
         answer.status_code,
         headers=headers,
         stream=_Body(answer, deadline, end),
-        extensions={**answer.extensions, CODING: coding},
+        extensions={**answer.extensions, SENT_ENCODING: coding},
     )
 
 
@@ -198,13 +196,13 @@ class _Body(httpx2.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         answer, size = self._answer, 0
-        # Hazard: a second coding would be unpacked without bound before the first byte can be counted.
+        # Hazard: a second coding would be decompressed without bound before a byte can be counted.
         if "," in answer.headers.get("content-encoding", ""):
             raise httpx2.DecodingError("more than one Content-Encoding")
         for part in answer.iter_bytes():
             size += len(part)
-            if max(size, answer.num_bytes_downloaded) > MOST_BYTES:
-                raise AnswerTooLarge(f"answered with more than {MOST_BYTES // 2**20} MiB")
+            if max(size, answer.num_bytes_downloaded) > MAX_BODY_BYTES:
+                raise ResponseTooLarge(f"sent a response of more than {MAX_BODY_BYTES // 2**20} MiB")
             yield part
             self._deadline.resume(self._end)
             self._deadline.left()

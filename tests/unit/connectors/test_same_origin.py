@@ -1,4 +1,4 @@
-"""References of a server stay within its origin; tags that no write may name are told."""
+"""References stay within the server's origin; weak and compressed tags are recognized."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from connectors.providers.caldav.entity_tags import is_strong, same_tag, strong_tag
-from connectors.sdk.targets import local_path, origin_text
+from connectors.sdk.same_origin import local_path, origin_text
 
 BASE = "http://host:2825/dav/cal/"
 
@@ -55,7 +55,7 @@ def test_default_ports_are_the_same_origin() -> None:
 def test_the_origin_that_is_shown_holds_no_secret() -> None:
     assert origin_text(BASE, "https://u:p@evil.example/x?token=1") == "https://evil.example"
     assert origin_text(BASE, "/x?token=1") == "http://host:2825"
-    assert origin_text(BASE, "http://[::1/x") == "an address that cannot be read"
+    assert origin_text(BASE, "http://[::1/x") == "an invalid URL"
 
 
 @pytest.mark.parametrize(

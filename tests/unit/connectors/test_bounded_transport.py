@@ -1,4 +1,4 @@
-"""One exchange with a remote server: its deadline, its size, and the reason when it fails."""
+"""Bounded HTTP requests: deadline, size, and the reason for a failure."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import Final
 import httpx2
 import pytest
 
-from connectors.sdk import exchange
-from connectors.sdk.exchange import Deadline
-from connectors.sdk.http_errors import LONGEST_PAUSE, retry_after, sent, settled
+from connectors.sdk import bounded_transport
+from connectors.sdk.bounded_transport import Deadline
+from connectors.sdk.http_errors import LONGEST_PAUSE, check_status, retry_after, send_request
 from connectors.service.http_client import make_client
 from connectors.service.rate_limit import SlidingWindowLimiter
 from schemas.errors import NeedsAuth, Retry
@@ -65,7 +65,7 @@ def _takes_little(conversation: Conversation) -> None:
 
 @pytest.fixture
 def client() -> Iterator[httpx2.Client]:
-    """The engine's client, whose exchanges may take half a second."""
+    """The engine's client, with a deadline of half a second per request."""
     with make_client(SlidingWindowLimiter(()), public_addresses_only=False, deadline=Deadline(0.5)) as made:
         yield made
 
@@ -75,13 +75,13 @@ def client() -> Iterator[httpx2.Client]:
     "script", [_drip_status, _drip_headers, _drip_body, _drip_chunks, _never_done, _silent, _takes_little]
 )
 def test_a_server_that_keeps_an_exchange_going_is_left(client: httpx2.Client, script: Script) -> None:
-    """Each of them sends or takes something often enough for every timeout of a single operation."""
+    """Each server transfers something often enough to stay within every per-operation timeout."""
     with hostile(script) as server, pytest.raises(Retry, match=r"within 0\.5 s|in time") as caught:
-        sent("The server", lambda: client.put(server.url, content=b"x" * 30_000_000))
+        send_request("The server", lambda: client.put(server.url, content=b"x" * 30_000_000))
     assert f"127.0.0.1:{server.port}" in str(caught.value)
 
 
-def test_exchanges_of_one_turn_share_its_time() -> None:
+def test_bounded_transports_of_one_turn_share_its_time() -> None:
     deadline = Deadline(3600)
     limiter = SlidingWindowLimiter(())
     with (
@@ -91,7 +91,7 @@ def test_exchanges_of_one_turn_share_its_time() -> None:
         with deadline.turn(0.3):
             for _ in range(3):  # the second and third have no time left
                 with pytest.raises(Retry):
-                    sent("The server", lambda: client.get(server.url))
+                    send_request("The server", lambda: client.get(server.url))
         assert deadline.begin() > 0
         assert deadline.left() > 1000, "the next turn has time again"
 
@@ -118,7 +118,7 @@ def test_connections_are_kept_in_use(client: httpx2.Client) -> None:
 def test_an_answer_without_end_is_not_read_to_its_end(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(bounded_transport, "MAX_BODY_BYTES", 2**20)
 
     def script(conversation: Conversation) -> None:
         conversation.request()
@@ -127,7 +127,7 @@ def test_an_answer_without_end_is_not_read_to_its_end(
             conversation.say(b"x" * 65536)
 
     with hostile(script) as server, pytest.raises(Retry, match="more than 1 MiB"):
-        sent("The server", lambda: client.get(server.url))
+        send_request("The server", lambda: client.get(server.url))
 
 
 def _packed(body: bytes, coding: str) -> Script:
@@ -138,12 +138,12 @@ def _packed(body: bytes, coding: str) -> Script:
 def test_a_small_answer_that_unpacks_to_a_large_one_is_refused(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "MOST_BYTES", 2**20)
+    monkeypatch.setattr(bounded_transport, "MAX_BODY_BYTES", 2**20)
     with (
         hostile(_packed(gzip.compress(b"0" * 2**24, mtime=0), "gzip")) as server,
         pytest.raises(Retry, match="more than 1 MiB"),
     ):
-        sent("The server", lambda: client.get(server.url))
+        send_request("The server", lambda: client.get(server.url))
 
 
 @pytest.mark.parametrize(
@@ -159,16 +159,16 @@ def test_a_small_answer_that_unpacks_to_a_large_one_is_refused(
 def test_a_broken_content_encoding_is_a_failure_of_the_server(
     client: httpx2.Client, body: bytes, coding: str
 ) -> None:
-    """And no defect of ours: the item is tried again, with the reason."""
+    """Not a bug on our side: the item is retried, with the reason."""
     with hostile(_packed(body, coding)) as server, pytest.raises(Retry, match="Content-Encoding"):
-        sent("The server", lambda: client.get(server.url))
+        send_request("The server", lambda: client.get(server.url))
 
 
 def test_an_answer_that_is_packed_unasked_is_unpacked(client: httpx2.Client) -> None:
     with hostile(_packed(zlib.compress(b"ok"), "deflate")) as server:
         answer = client.get(server.url)
     assert answer.text == "ok"
-    assert answer.extensions[exchange.CODING] == "deflate"
+    assert answer.extensions[bounded_transport.SENT_ENCODING] == "deflate"
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_what_is_no_answer_is_tried_again(client: httpx2.Client, answer: bytes, 
         conversation.say(answer)
 
     with hostile(script) as server, pytest.raises(Retry, match=reason):
-        sent("The server", lambda: client.get(server.url))
+        send_request("The server", lambda: client.get(server.url))
 
 
 def test_each_way_of_not_connecting_has_its_own_reason(
@@ -195,7 +195,7 @@ def test_each_way_of_not_connecting_has_its_own_reason(
 ) -> None:
     def reason(url: str) -> str:
         with pytest.raises(Retry) as caught:
-            sent("The server", lambda: client.get(url))
+            send_request("The server", lambda: client.get(url))
         return str(caught.value)
 
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -252,14 +252,14 @@ def _http(moment: datetime) -> str:
         ("", None),
     ],
 )
-def test_retry_after_is_read_in_both_forms_and_capped(given: str, seconds: float | None) -> None:
-    """A date counts from the answer's own Date: the clocks of the two sides may differ."""
+def test_retry_after_is_read_in_both_forms(given: str, seconds: float | None) -> None:
+    """A date is relative to the response's own Date, because clocks may differ."""
     headers = [(b"retry-after", given.encode()), (b"date", _http(NOW).encode())]
     answer = httpx2.Response(503, headers=headers)
     found = retry_after(answer)
     assert found is None if seconds is None and found is None else found == seconds
     with pytest.raises(Retry) as caught:
-        settled("The server", answer)
+        check_status("The server", answer)
     assert caught.value.after == found
     assert (datetime.now(UTC) + timedelta(seconds=caught.value.after or 0)).year < 2100
 
@@ -279,7 +279,7 @@ def test_reasons_name_status_and_host(status: int, kind: type[Exception], text: 
         return httpx2.Response(status, headers={"location": "https://elsewhere.example/?secret=1"})
 
     with httpx2.Client(transport=httpx2.MockTransport(answer)) as client, pytest.raises(kind) as caught:
-        settled("The server", client.get("https://dav.example:8443/"))
+        check_status("The server", client.get("https://dav.example:8443/"))
     assert str(caught.value).startswith("The server at dav.example:8443 ")
     assert text in str(caught.value)
     assert "secret" not in str(caught.value)
