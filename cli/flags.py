@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import typer
 
 from cli.console import console, table
-from cli.publish_view import show_report
-from cli.publishing import RecordSource, publishing
+from cli.publish.publishing import RecordSource, publishing
+from cli.publish.report_view import show_report
 from runtime.settings import load_settings
 from schemas.errors import Reject
 from schemas.flags import canonical_flag
@@ -76,7 +76,7 @@ def set_flag(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
 ) -> None:
     """Switch a flag on or off."""
-    from cli.input_lines import HEADERS, Outgoing
+    from cli.publish.input_lines import HEADERS, Outgoing
 
     if value not in _VALUES:
         raise typer.BadParameter("must be on or off", param_hint="VALUE")

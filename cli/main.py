@@ -12,24 +12,24 @@ import typer
 from runtime.logs import log_to_stderr
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry, Stop
 
-# One file a group; each has `register(app)`.
+# One module per command group; each has `register(app)`.
 GROUPS = (
-    "demo",
-    "stack_commands",
+    "demo.command",
+    "stack.commands",
     "run",
-    "status",
-    "publish",
+    "stack.status",
+    "publish.command",
     "next_interactions",
-    "tail",
+    "topics.tail",
     "audit_command",
-    "dead_letters",
-    "topics",
+    "dead_letters.commands",
+    "topics.command",
     "token",
     "flags",
-    "connectors",
-    "new_connector",
+    "connectors.group",
+    "connectors.new_connector",
     "db",
-    "doctor",
+    "doctor.command",
 )
 
 EXIT_FAILED = 1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cli.dead_letter_record import DeadLetter, read_dead_letter, replay, replays_of
-from cli.dead_letters import _replayed
-from cli.input_lines import Outgoing, Unsendable
-from cli.topic_reader import TopicRecord
+from cli.dead_letters.commands import _replayed
+from cli.dead_letters.dead_letter import DeadLetter, read_dead_letter, replay, replays_of
+from cli.publish.input_lines import Outgoing, Unsendable
+from cli.topics.topic_reader import TopicRecord
 from schemas.errors import Reject
 
 COMMANDS = "customers.interactions.commands"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cli.demo_check import check_outcomes
-from cli.publish_report import Rejection, Report
+from cli.demo.outcome_check import check_outcomes
+from cli.publish.report import Rejection, Report
 from examples.week.sample import Sample
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

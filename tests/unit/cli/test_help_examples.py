@@ -76,7 +76,7 @@ def test_an_example_is_accepted(line: str) -> None:
 
 @pytest.mark.parametrize("line", [line for line in _lines() if "connectors add" in line])
 def test_settings_of_an_example_fit_the_provider(line: str) -> None:
-    from cli.connector_setup import pairs, settings_of
+    from cli.connectors.options import pairs, settings_of
     from connectors.service.catalogue import declaration
 
     [arguments] = _arguments(line)

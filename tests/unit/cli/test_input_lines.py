@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.input_lines import LineReader, Outgoing, Unsendable, check_line, count_lines
+from cli.publish.input_lines import LineReader, Outgoing, Unsendable, check_line, count_lines
 
 GOOD = b'{"id":"c-1","entityid":"e-1","data":{}}'
 

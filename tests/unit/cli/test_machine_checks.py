@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cli.machine_checks import home_check
+from cli.doctor.machine import home_check
 
 
 def test_a_closed_folder_above_the_home_is_named_to_root(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.new_connector import new_connector
+from cli.connectors.new_connector import new_connector
 from connectors.sdk.declaration import Declaration
 from schemas.errors import Reject, Stop
 

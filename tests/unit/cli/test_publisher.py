@@ -11,11 +11,11 @@ from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.input_lines import Outgoing, Unsendable
-from cli.outcome_watch import Seen
-from cli.publish_report import Report
-from cli.publisher import Publisher
-from cli.publishing import RecordSource
+from cli.publish.command_publisher import Publisher
+from cli.publish.input_lines import Outgoing, Unsendable
+from cli.publish.publishing import RecordSource
+from cli.publish.report import Report
+from cli.publish.result_reader import Seen
 from schemas.errors import Retry
 
 

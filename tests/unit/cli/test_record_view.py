@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from cli.record_view import RecordView
-from cli.topic_reader import TopicRecord
+from cli.topics.record_view import RecordView
+from cli.topics.topic_reader import TopicRecord
 from schemas.avro_codec import AvroDecoder
 
 VIEW = RecordView(AvroDecoder(lambda schema_id: None, text_instants=True))

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.machine_checks import machine_checks
-from cli.server_checks import server_checks
+from cli.doctor.machine import machine_checks
+from cli.doctor.servers import server_checks
 
 EXAMPLES = """
 [bold]Examples[/bold]

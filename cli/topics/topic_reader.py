@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from cli.client_log import SILENT
+from cli.kafka_clients import SILENT
 from runtime.kafka import headers_of, make_consumer
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop

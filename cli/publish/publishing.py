@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import BinaryIO
 
-from cli.client_log import SILENT
-from cli.input_lines import LineReader, Outgoing, Unsendable, check_line
-from cli.outcome_watch import OutcomeWatch
-from cli.publish_report import Report
-from cli.publisher import Publisher, ReadProblem
-from cli.results_decoder import problem_reader
+from cli.kafka_clients import SILENT
+from cli.publish.command_publisher import Publisher, ReadProblem
+from cli.publish.input_lines import LineReader, Outgoing, Unsendable, check_line
+from cli.publish.problem_reader import problem_reader
+from cli.publish.report import Report
+from cli.publish.result_reader import OutcomeWatch
 from runtime.kafka import make_consumer, make_producer
 from runtime.settings import Settings
 from schemas.topics import COMMANDS, RESULTS

@@ -9,9 +9,9 @@ from typing import Any, Final, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from cli.input_lines import Outgoing, Unsendable
-from cli.outcome_watch import Seen
-from cli.publish_report import Rejection, Report
+from cli.publish.input_lines import Outgoing, Unsendable
+from cli.publish.report import Rejection, Report
+from cli.publish.result_reader import Seen
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
 

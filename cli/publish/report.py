@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from cli.input_lines import Unsendable
+from cli.publish.input_lines import Unsendable
 
 OUTCOMES: Final = ("applied", "no_op", "duplicate", "rejected")
 

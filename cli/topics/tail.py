@@ -12,9 +12,9 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.record_view import RecordView
-from cli.results_decoder import make_decoder
-from cli.topic_reader import TopicRecord, reading
+from cli.publish.problem_reader import make_decoder
+from cli.topics.record_view import RecordView
+from cli.topics.topic_reader import TopicRecord, reading
 from runtime.settings import load_settings
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, RESULTS
 

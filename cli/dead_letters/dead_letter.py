@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cli.input_lines import Outgoing
-from cli.topic_reader import TopicRecord
+from cli.publish.input_lines import Outgoing
+from cli.topics.topic_reader import TopicRecord
 from schemas.errors import Reject
 
 #: Where the first record of a family of replays lay; carried from replay to replay.

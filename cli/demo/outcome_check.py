@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cli.publish_report import OUTCOMES, Report
+from cli.publish.report import OUTCOMES, Report
 
 if TYPE_CHECKING:
     from examples.week.sample import Sample

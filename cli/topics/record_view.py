@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from cli.relative_times import clock
-from cli.topic_reader import TopicRecord
+from cli.topics.topic_reader import TopicRecord
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import InteractionsError
 from schemas.topics import DEAD_LETTERS

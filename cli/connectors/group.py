@@ -13,12 +13,12 @@ from uuid import UUID
 import typer
 from rich.markup import escape
 
-from cli.connector_setup import integration_id, pairs, secret_box, settings_of
-from cli.connectors_change import HELP as CHANGE_HELP
-from cli.connectors_change import change
-from cli.connectors_remove import HELP as REMOVE_HELP
-from cli.connectors_remove import remove
-from cli.connectors_restore import HELP, restore
+from cli.connectors.change import HELP as CHANGE_HELP
+from cli.connectors.change import change
+from cli.connectors.options import integration_id, pairs, secret_box, settings_of
+from cli.connectors.remove import HELP as REMOVE_HELP
+from cli.connectors.remove import remove
+from cli.connectors.restore import HELP, restore
 from cli.console import console, table
 from cli.relative_times import relative
 from runtime.settings import load_settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from cli.check import Check
+from cli.doctor.check import Check
 from runtime.kafka import why_silent
 from runtime.postgres import connect, server_settings
 from runtime.registry import make_registry

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from cli.outcome_watch import Seen
-from cli.publisher import ReadProblem
+from cli.publish.command_publisher import ReadProblem
+from cli.publish.result_reader import Seen
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import InteractionsError

@@ -12,10 +12,10 @@ from typing import Annotated, BinaryIO
 import typer
 
 from cli.console import console
-from cli.input_lines import count_lines
-from cli.publish_report import Report
-from cli.publish_view import progress_bar, show_report
-from cli.publishing import LineSource, publishing
+from cli.publish.input_lines import count_lines
+from cli.publish.publishing import LineSource, publishing
+from cli.publish.report import Report
+from cli.publish.report_view import progress_bar, show_report
 from runtime.settings import Settings, load_settings
 
 _HELP = (

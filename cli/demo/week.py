@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cli.input_lines import Outgoing, Unsendable, check_line
-from cli.publish_report import Report
-from cli.publish_view import progress_bar
-from cli.publishing import RecordSource, publishing
+from cli.publish.input_lines import Outgoing, Unsendable, check_line
+from cli.publish.publishing import RecordSource, publishing
+from cli.publish.report import Report
+from cli.publish.report_view import progress_bar
 from runtime.settings import Settings
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from cli.console import table
-from cli.publish_report import OUTCOMES, Report
+from cli.publish.report import OUTCOMES, Report
 
 _MEANING = {
     "applied": "carried out",

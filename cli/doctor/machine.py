@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from cli.check import Check
+from cli.doctor.check import Check
 from runtime.running_stack import read_running_stack
 from runtime.settings import ENV_PREFIX, read_settings
 from stack.options import StackOptions

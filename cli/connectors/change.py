@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.connector_setup import pairs, secret_box, settings_of
+from cli.connectors.options import pairs, secret_box, settings_of
 from cli.console import console
 from runtime.settings import load_settings
 from schemas.errors import Reject, Stop

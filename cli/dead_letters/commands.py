@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.console import console, table
-from cli.dead_letter_record import DeadLetter, read_dead_letter, replay, replays_of
-from cli.input_lines import Outgoing, Unsendable
-from cli.publish_view import show_report
-from cli.publishing import RecordSource, publishing
-from cli.record_view import RecordView
+from cli.dead_letters.dead_letter import DeadLetter, read_dead_letter, replay, replays_of
+from cli.publish.input_lines import Outgoing, Unsendable
+from cli.publish.problem_reader import make_decoder
+from cli.publish.publishing import RecordSource, publishing
+from cli.publish.report_view import show_report
 from cli.relative_times import relative
-from cli.results_decoder import make_decoder
-from cli.topic_reader import reading
+from cli.topics.record_view import RecordView
+from cli.topics.topic_reader import reading
 from runtime.settings import Settings, load_settings
 from schemas.errors import Reject
 from schemas.topics import COMMANDS, DEAD_LETTERS

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from cli.role_health import not_ready
-from cli.stack_view import process_table
-from cli.sync_stalls import read_sync_stalls
+from cli.stack.role_health import not_ready
+from cli.stack.sync_stalls import read_sync_stalls
+from cli.stack.view import process_table
 from runtime.running_stack import RunningStack, read_running_stack
 from runtime.settings import Settings, load_settings, read_settings
 from runtime.stalls import Stall

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli.connector_setup import secret_box
+from cli.connectors.options import secret_box
 from cli.console import console
 from runtime.settings import load_settings
 from schemas.errors import Stop

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from cli.stack_view import follow_start, progress_line, say_ready
+from cli.stack.view import follow_start, progress_line, say_ready
 from runtime.logs import configure_logging
 from runtime.running_stack import RunningStack, read_running_stack
 from runtime.settings import read_settings

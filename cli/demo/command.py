@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 
 from cli.console import console
-from cli.demo_http import curl_line, gateway_shows, gateway_url
+from cli.demo.gateway import curl_line, gateway_shows, gateway_url
 from cli.next_interactions import next_table
-from cli.publish_view import show_report
-from cli.stack_view import progress_line
+from cli.publish.report_view import show_report
+from cli.stack.view import progress_line
 from runtime.gateway_settings import API_PREFIX
 from runtime.running_stack import read_running_stack
 from runtime.settings import ENV_PREFIX, Settings, load_settings
@@ -92,8 +92,8 @@ def _show(settings: Settings, dictionaries: list[Sample], week: list[Sample]) ->
     from audit.quiescence import wait_for_rest
     from audit.report_view import show
     from cli.audit_command import run_audit
-    from cli.demo_check import check_outcomes
-    from cli.demo_week import publish_week
+    from cli.demo.outcome_check import check_outcomes
+    from cli.demo.week import publish_week
     from cli.next_query import next_interactions
 
     out = console()

@@ -1,0 +1,1 @@
+"""``interactions connectors``, one file per group of verbs."""

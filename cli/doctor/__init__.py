@@ -1,0 +1,1 @@
+"""``interactions doctor``: checks of the machine and of the servers."""
