@@ -8,7 +8,7 @@ from pathlib import Path
 _PROC = Path("/proc")
 
 
-def start_mark(pid: int) -> str | None:
+def process_start_id(pid: int) -> str | None:
     """A text that two processes with the same pid never share; ``None`` when the process is gone or a zombie.
 
     Linux: boot id and start time in clock ticks (proc(5), ``/proc/[pid]/stat`` field 22). Elsewhere: ``ps``.
@@ -32,4 +32,4 @@ def start_mark(pid: int) -> str | None:
 
 def is_alive(pid: int, mark: str) -> bool:
     """Whether the process that had this pid and this start mark still runs."""
-    return start_mark(pid) == mark
+    return process_start_id(pid) == mark

@@ -20,7 +20,7 @@ from stack.daemon_threads import run_all
 LOCK_FILE = Path(__file__).with_name("artifacts.lock")
 REGISTRY_ARTIFACT = "io.apicurio:apicurio-registry-app:2.6.13.Final:all:tar.gz"
 REPOSITORY_VARIABLE = "INTERACTIONS_MAVEN_REPOSITORY"
-_TRIES = 4
+_ATTEMPTS = 4
 _SCRATCH_SECONDS = 3600.0
 
 Progress = Callable[[str], None]
@@ -125,13 +125,13 @@ def fetch_all(artifacts: Sequence[Artifact], progress: Progress) -> list[Path]:
     if missing:
         progress(f"downloading {len(missing)} files of the Java servers (first run only)")
         cache_root().mkdir(parents=True, exist_ok=True)
-        _forget_interrupted()
+        _remove_stale_scratch()
         for _ in run_all([partial(_fetch, artifact) for artifact in missing], workers=8):
             pass
     return [_stored(artifact) for artifact in artifacts]
 
 
-def _forget_interrupted() -> None:
+def _remove_stale_scratch() -> None:
     """Delete what interrupted downloads have left, except what may still be under way."""
     for pattern in ("download-*", "unpacking-*"):
         for scratch in cache_root().glob(pattern):
@@ -150,7 +150,7 @@ def _fetch(artifact: Artifact) -> None:
 
     remote = os.environ.get(REPOSITORY_VARIABLE)
     problem: Exception | None = None
-    for _, pause in zip(range(_TRIES), Backoff(first=0.5, ceiling=5).delays(), strict=False):
+    for _, pause in zip(range(_ATTEMPTS), Backoff(first=0.5, ceiling=5).delays(), strict=False):
         with tempfile.TemporaryDirectory(dir=cache_root(), prefix="download-") as scratch:
             context = MavenContext(
                 repo_cache=Path(scratch),

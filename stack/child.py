@@ -13,14 +13,14 @@ from pathlib import Path
 import structlog
 
 from runtime.backoff import Backoff
-from runtime.process_identity import start_mark
+from runtime.process_identity import process_start_id
 from runtime.running_stack import ProcessRecord, ProcessState
 from stack.server import Launch
 
 _PARENT_DEATH_GUARD = Path(__file__).with_name("parent_death_guard.py")
-_RESTARTS = Backoff(first=0.5, ceiling=30)
+_RESTART_BACKOFF = Backoff(first=0.5, ceiling=30)
 # After this time alive and ready a process has proved itself: the next death starts the backoff anew.
-_PROVED_SECONDS = 30.0
+_STABLE_SECONDS = 30.0
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
 _log = structlog.stdlib.get_logger("stack.child")
 
@@ -58,9 +58,9 @@ class Child:
         self._stop_signal = stop_signal
         self._url = url
         self._process: subprocess.Popen[bytes] | None = None
-        self._mark: str | None = None
-        self._pauses: Iterator[float] = _RESTARTS.delays()
-        self._again_at = 0.0
+        self._start_id: str | None = None
+        self._restart_delays: Iterator[float] = _RESTART_BACKOFF.delays()
+        self._restart_at = 0.0
         self._ready_at: float | None = None
 
     @property
@@ -74,7 +74,7 @@ class Child:
             role=self.role,
             name=self.name,
             pid=self.pid,
-            mark=self._mark,
+            mark=self._start_id,
             state=self.state,
             restarts=self.restarts,
             url=self._url() if self.state == "running" else None,
@@ -84,14 +84,12 @@ class Child:
         """Start the process. Call it from the main thread: the kernel ties a child to the starting thread."""
         launch = self._launch()
         _rotate(self.log_file)
-        account = launch.account
-        tether = [
-            sys.executable, "-I", "-S", str(_PARENT_DEATH_GUARD), str(os.getpid()), str(int(self._stop_signal)),
-            str(account.uid if account else -1), str(account.gid if account else -1),
-        ]  # fmt: skip
+        uid, gid = (launch.os_user.uid, launch.os_user.gid) if launch.os_user else (-1, -1)
+        guard_arguments = map(str, (os.getpid(), int(self._stop_signal), uid, gid))
+        guard_command = [sys.executable, "-I", "-S", str(_PARENT_DEATH_GUARD), *guard_arguments]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [*tether, *launch.arguments],
+                [*guard_command, *launch.arguments],
                 cwd=launch.folder,
                 env={**os.environ, **launch.environment},
                 stdin=subprocess.DEVNULL,
@@ -99,7 +97,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._mark = start_mark(self._process.pid)
+        self._start_id = process_start_id(self._process.pid)
         self._ready_at = None
         self.state = "starting"
         self.why_not_ready = "it has just been started"
@@ -110,7 +108,7 @@ class Child:
         before = self.record()
         if self._process is not None and self._process.poll() is not None:
             self._note_death(self._process.returncode)
-        if self._process is None and self.state == "restarting" and time.monotonic() >= self._again_at:
+        if self._process is None and self.state == "restarting" and time.monotonic() >= self._restart_at:
             self.restarts += 1
             self.start()
         if self.state == "starting" and self.pid is not None:
@@ -128,15 +126,15 @@ class Child:
         _log.warning("stack.process_died", process=self.name, exit_code=code)
         if self._ready_at is None:
             self.deaths_before_ready += 1
-        elif time.monotonic() - self._ready_at > _PROVED_SECONDS:
-            self._pauses = _RESTARTS.delays()
+        elif time.monotonic() - self._ready_at > _STABLE_SECONDS:
+            self._restart_delays = _RESTART_BACKOFF.delays()
         self.why_not_ready = f"it ended with exit code {code}"
         self._process = None
-        self._mark = None
+        self._start_id = None
         self.state = "restarting"
-        self._again_at = time.monotonic() + next(self._pauses)
+        self._restart_at = time.monotonic() + next(self._restart_delays)
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Send the stop signal."""
         if self._process is not None and self._process.poll() is None:
             self.state = "stopping"
@@ -152,7 +150,7 @@ class Child:
                 self._process.kill()
                 self._process.wait()
         self._process = None
-        self._mark = None
+        self._start_id = None
         self.state = "stopped"
 
 

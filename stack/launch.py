@@ -15,7 +15,7 @@ from schemas.errors import Stop
 from stack.child import log_tail
 from stack.home import Home, HomeLock
 
-_LOOK_EVERY_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 def launch_stack(
@@ -36,18 +36,18 @@ def launch_stack(
     :param progress: told of each step.
     :raises Stop: the stack did not come up; the message holds the reason, and nothing is left running.
     """
-    place = Home(home)
-    place.create()
+    stack_home = Home(home)
+    stack_home.create()
     # Refuse at once, before anything of a running stack is touched.
-    lock = HomeLock(place)
+    lock = HomeLock(stack_home)
     lock.acquire()
     lock.release()
-    place.failure_note.unlink(missing_ok=True)
+    stack_home.failure_note.unlink(missing_ok=True)
     arguments = [sys.executable, "-m", "cli.main", "up", "--roles", roles]
     arguments += ["--delete-home"] if ephemeral else []
     watched = os.getpid() if stop_with_parent else stop_with
     arguments += ["--stop-with", str(watched)] if watched is not None else []
-    log_file = place.logs / "supervisor.log"
+    log_file = stack_home.logs / "supervisor.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             arguments,
@@ -58,7 +58,7 @@ def launch_stack(
             start_new_session=True,
         )
     try:
-        return _wait_ready(place, process, log_file, progress)
+        return _wait_ready(stack_home, process, log_file, progress)
     except BaseException:
         # Not up, or not wanted any more: leave nothing half started.
         process.terminate()
@@ -83,7 +83,7 @@ def _wait_ready(
                 return running
         if ended is not None:
             raise Stop(_why(home, log_file, ended))
-        time.sleep(_LOOK_EVERY_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 def _why(home: Home, log_file: Path, code: int) -> str:

@@ -16,14 +16,14 @@ _NAMES = ("postgres", "pgserver")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class OsUser:
     """A user and its main group, by number."""
 
     uid: int
     gid: int
 
 
-def server_account() -> Account | None:
+def server_os_user() -> OsUser | None:
     """The account to use: ``None`` unless this process is root; made with ``useradd`` when none is there.
 
     :raises Stop: no account exists and none can be made.
@@ -35,7 +35,7 @@ def server_account() -> Account | None:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(entry.pw_uid, entry.pw_gid)
+        return OsUser(entry.pw_uid, entry.pw_gid)
     if shutil.which("useradd") is None:
         raise Stop(
             "Postgres cannot run as root, and there is neither a user `postgres` nor the program `useradd` "
@@ -43,7 +43,7 @@ def server_account() -> Account | None:
         )
     subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", _NAMES[-1]], check=True)
     entry = pwd.getpwnam(_NAMES[-1])
-    return Account(entry.pw_uid, entry.pw_gid)
+    return OsUser(entry.pw_uid, entry.pw_gid)
 
 
 def closed_folders(path: Path) -> list[Path]:

@@ -24,7 +24,7 @@ from schemas.errors import Retry, Stop
 from stack.artifacts import Progress
 from stack.home import Home
 from stack.options import StackOptions
-from stack.os_user import Account, copy_for_others, open_home, server_account, usable_by_others
+from stack.os_user import OsUser, copy_for_others, open_home, server_os_user, usable_by_others
 from stack.server import Launch
 
 USER = "interactions"
@@ -49,14 +49,14 @@ class PostgresServer:
         self._port = port
 
     @cached_property
-    def _account(self) -> Account | None:
-        return server_account()
+    def _os_user(self) -> OsUser | None:
+        return server_os_user()
 
     @cached_property
     def _programs(self) -> Path:
         """Folder of the programs: the wheel's, or a copy in the home where others cannot use it."""
         installed = _installed_programs()
-        if self._account is None or usable_by_others(installed.parent):
+        if self._os_user is None or usable_by_others(installed.parent):
             return installed
         copy_for_others(installed.parent, self._programs_copy)
         return self._programs_copy / "bin"
@@ -70,7 +70,7 @@ class PostgresServer:
 
         :raises Stop: the Postgres account cannot reach the home, or the cluster cannot be made.
         """
-        if self._account is not None:
+        if self._os_user is not None:
             open_home(self._home, self._data)
         programs = self._programs
         if not self._data.exists():
@@ -87,10 +87,10 @@ class PostgresServer:
         password.write_text(self._password())
         password.chmod(0o600)
         identity: dict[str, int] = {}
-        if self._account is not None:
-            identity = {"user": self._account.uid, "group": self._account.gid}
+        if self._os_user is not None:
+            identity = {"user": self._os_user.uid, "group": self._os_user.gid}
             for path in (scratch, password):
-                os.chown(path, self._account.uid, self._account.gid)
+                os.chown(path, self._os_user.uid, self._os_user.gid)
         arguments = [
             str(programs / "initdb"), "--pgdata", str(scratch), "--username", USER, "--pwfile", str(password),
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
@@ -136,7 +136,7 @@ class PostgresServer:
         arguments = [str(self._programs / "postgres"), "-D", str(self._data)]
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]
-        return Launch(arguments=arguments, folder=Path("/"), account=self._account)
+        return Launch(arguments=arguments, folder=Path("/"), os_user=self._os_user)
 
     def not_ready(self) -> str | None:
         """Connect and ask."""
@@ -163,7 +163,7 @@ class PostgresServer:
         refuse to start then. Hazard in keeping it longer: after a reboot its pid may be another process's.
         """
         lines = self._pid_file_lines()
-        if not lines or not Path("/proc/self").exists() or self._runs(lines):
+        if not lines or not Path("/proc/self").exists() or self._is_our_postmaster(lines):
             return
         segment = int(lines[6].split()[-1]) if len(lines) > 6 and lines[6].split() else None
         if segment is not None and not _detached_within(_DETACH_SECONDS, segment):
@@ -192,7 +192,7 @@ class PostgresServer:
         except FileNotFoundError:
             return []
 
-    def _runs(self, lines: list[str]) -> bool:
+    def _is_our_postmaster(self, lines: list[str]) -> bool:
         """Whether the pid in the file is a postmaster of this folder: those work inside it."""
         try:
             return Path(f"/proc/{int(lines[0])}/cwd").resolve() == self._data.resolve()

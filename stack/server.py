@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stack.artifacts import Progress
-from stack.os_user import Account
+from stack.os_user import OsUser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +16,13 @@ class Launch:
     """How to start a program.
 
     :param environment: variables on top of the supervisor's own.
-    :param account: another user to run as; ``None`` for the supervisor's own.
+    :param os_user: another user to run as; ``None`` for the supervisor's own.
     """
 
     arguments: list[str]
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
-    account: Account | None = None
+    os_user: OsUser | None = None
 
 
 class Server(Protocol):

@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 from pydantic import SecretStr
 
-from runtime.process_identity import is_alive, start_mark
+from runtime.process_identity import is_alive, process_start_id
 from runtime.running_stack import RunningStack, write_stack_file
 from runtime.settings import Settings
 from schemas.errors import Stop
@@ -23,12 +23,12 @@ from stack.daemon_threads import run_all
 from stack.gateway_access import GatewayAccess, plan_gateway
 from stack.home import Home, HomeLock
 from stack.options import StackOptions
-from stack.orphans import end_leftovers
+from stack.orphans import end_orphans
 from stack.roles import make_role_children
 from stack.server import Server
 from stack.servers import Servers, plan_servers
 
-_LOOK_EVERY_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 # A process that dies this often before it was ever ready will not come up by itself.
 _DEATHS_UNTIL_GIVEN_UP = 4
 _log = structlog.stdlib.get_logger("stack.supervisor")
@@ -46,7 +46,7 @@ class Preparation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class StackPlan:
     """What to run.
 
     :param roles: how many processes of each role.
@@ -68,13 +68,13 @@ class Plan:
 class Supervisor:
     """Runs one plan, once, in the main thread."""
 
-    plan: Plan
+    plan: StackPlan
     home: Home = field(init=False)
     _children: list[Child] = field(init=False, default_factory=list)
     _servers: Servers | None = field(init=False, default=None)
     _access: GatewayAccess | None = field(init=False, default=None)
     _stopping: threading.Event = field(init=False, default_factory=threading.Event)
-    _watched_mark: str | None = field(init=False, default=None)
+    _watched_start_id: str | None = field(init=False, default=None)
     _complete: bool = field(init=False, default=False)
     _step: str = field(init=False, default="preparing")
     _state_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
@@ -82,7 +82,7 @@ class Supervisor:
     def __post_init__(self) -> None:
         self.home = Home(self.plan.settings.home)
         if self.plan.stop_with is not None:
-            self._watched_mark = start_mark(self.plan.stop_with)
+            self._watched_start_id = process_start_id(self.plan.stop_with)
 
     def run(self) -> None:
         """Start everything, keep it running until SIGTERM, SIGINT or SIGHUP, then stop everything.
@@ -103,13 +103,13 @@ class Supervisor:
             lock.release()
 
     def _run_locked(self) -> None:
-        end_leftovers(self.home)
+        end_orphans(self.home)
         servers = plan_servers(self.home, self.plan.settings, self.plan.options)
         self._servers = servers
         try:
             self._write_state()
             self._start_servers(list(servers.embedded.values()))
-            settings = self._reached_settings()
+            settings = self._settings_with_addresses()
             for step in self.plan.preparations:
                 self._check_stopping()
                 self._progress(step.title)
@@ -122,9 +122,9 @@ class Supervisor:
             self._step = "running"
             self.plan.ready(self._write_state())
             _log.info("stack.ready", processes=len(self._children))
-            while not self._wait_moment():
-                self._look()
-        except _StopAsked:
+            while not self._pause_or_stop():
+                self._poll_children()
+        except _StopRequested:
             pass
         finally:
             self._stop_all(list(servers.embedded.values()))
@@ -162,9 +162,9 @@ class Supervisor:
             self._write_state()
         deadline = time.monotonic() + self.plan.options.start_timeout_seconds
         while waiting := [child for child in self._children if child.state != "running"]:
-            if self._wait_moment():
-                raise _StopAsked
-            self._look()
+            if self._pause_or_stop():
+                raise _StopRequested
+            self._poll_children()
             for child in waiting:
                 late = time.monotonic() > deadline
                 if child.deaths_before_ready >= _DEATHS_UNTIL_GIVEN_UP or late:
@@ -174,26 +174,26 @@ class Supervisor:
                         f"The end of {child.log_file}:\n{log_tail(child.log_file)}"
                     )
 
-    def _look(self) -> None:
+    def _poll_children(self) -> None:
         changed = [child.watch() for child in self._children]
         if any(changed):
             self._write_state()
 
-    def _wait_moment(self) -> bool:
+    def _pause_or_stop(self) -> bool:
         """Pause a moment; whether to stop."""
-        return self._watched_has_ended() or self._stopping.wait(_LOOK_EVERY_SECONDS)
+        return self._watched_has_ended() or self._stopping.wait(_POLL_SECONDS)
 
     def _check_stopping(self) -> None:
         if self._stopping.is_set() or self._watched_has_ended():
-            raise _StopAsked
+            raise _StopRequested
 
     def _watched_has_ended(self) -> bool:
         watched = self.plan.stop_with
         if watched is None:
             return False
-        return self._watched_mark is None or not is_alive(watched, self._watched_mark)
+        return self._watched_start_id is None or not is_alive(watched, self._watched_start_id)
 
-    def _reached_settings(self) -> Settings:
+    def _settings_with_addresses(self) -> Settings:
         assert self._servers is not None
         addresses = self._servers.addresses
         return self.plan.settings.model_copy(
@@ -212,11 +212,11 @@ class Supervisor:
 
     def _write_state_locked(self) -> RunningStack:
         assert self._servers is not None
-        mark = start_mark(os.getpid())
-        assert mark is not None
+        start_id = process_start_id(os.getpid())
+        assert start_id is not None
         state = RunningStack(
             pid=os.getpid(),
-            mark=mark,
+            mark=start_id,
             ready=self._complete,
             step=self._step,
             embedded=list(self._servers.embedded),
@@ -238,7 +238,7 @@ class Supervisor:
             [child for child in reversed(self._children) if child.role in server_roles],
         ):
             for child in group:
-                child.ask_to_stop()
+                child.request_stop()
             deadline = time.monotonic() + self.plan.options.stop_timeout_seconds
             for child in group:
                 child.wait_stopped(deadline)
@@ -260,5 +260,5 @@ class Supervisor:
                 signal.signal(number, handler)
 
 
-class _StopAsked(Exception):
+class _StopRequested(Exception):
     """Somebody wants the stack to stop while it starts."""

@@ -18,7 +18,7 @@ from schemas.errors import Stop
 from stack.down import stop_stack
 from stack.options import StackOptions
 from stack.roles import DEFAULT_ROLES, ROLES, address_environment, parse_roles
-from stack.supervisor import Plan, Preparation, Supervisor
+from stack.supervisor import Preparation, StackPlan, Supervisor
 
 UP_EXAMPLES = """
 [bold]Examples[/bold]
@@ -90,7 +90,7 @@ def up(
             typer.echo(f"export INTERACTIONS_HOME={shlex.quote(str(settings.home))}")
         return
     configure_logging(settings)
-    plan = Plan(
+    plan = StackPlan(
         settings=settings,
         options=StackOptions(),
         roles=counts,
