@@ -193,10 +193,12 @@ class PostgresServer:
             return []
 
     def _is_our_postmaster(self, lines: list[str]) -> bool:
-        """Whether the pid in the file is a postmaster of this folder: those work inside it."""
+        """Whether the pid in the file is a postmaster of this cluster (its working directory)."""
+        import psutil
+
         try:
-            return Path(f"/proc/{int(lines[0])}/cwd").resolve() == self._data.resolve()
-        except (OSError, ValueError):
+            return Path(psutil.Process(int(lines[0])).cwd()) == self._data.resolve()
+        except (psutil.Error, ValueError):
             return False
 
 
