@@ -1,1 +1,1 @@
-"""``interactions connectors``, one file per group of verbs."""
+"""``interactions connectors``: set up, watch and repair integrations. One file per group of verbs."""

@@ -1,11 +1,11 @@
-"""Adding an integration: its settings, its secrets and its policy from the command line."""
+"""Settings and secrets of an integration, parsed from command line options."""
 
 from __future__ import annotations
 
 import getpass
 import os
 import re
-import secrets as chance
+import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,9 +21,9 @@ _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{2,60}")
 
 
 def secret_box() -> SecretBox:
-    """The box for the keys of this shell.
+    """The secret box with the keys of the environment.
 
-    :raises Stop: no key is set.
+    :raises Stop: INTERACTIONS_SECRETS_KEY is not set.
     """
     from runtime.connector_settings import read_connector_settings
     from runtime.secret_box import box_of
@@ -32,18 +32,18 @@ def secret_box() -> SecretBox:
 
 
 def integration_id(wanted: str | None, provider: str) -> str:
-    """The id as wanted, else one that nobody has.
+    """The wanted id if there is one, otherwise a random one.
 
-    :raises Reject: it cannot stand in an address.
+    :raises Reject: the id cannot be part of a URL.
     """
-    identity = wanted or f"{provider.replace('_', '-')}-{chance.token_hex(4)}"
+    identity = wanted or f"{provider.replace('_', '-')}-{secrets.token_hex(4)}"
     if not _ID.fullmatch(identity):
-        raise Reject("bad_id", "an id has 3 to 61 small letters, digits and dashes", pointer="/id")
+        raise Reject("bad_id", "An id has 3 to 61 lower-case letters, digits and dashes.", pointer="/id")
     return identity
 
 
 def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
-    """``name=value`` texts as a dict.
+    """Parse ``name=value`` texts.
 
     :raises Reject: one has no ``=``.
     """
@@ -51,7 +51,7 @@ def pairs(texts: Sequence[str], option: str) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise Reject("bad_option", f"{option} takes name=value, not {text.split('=')[0]!r} alone")
+            raise Reject("bad_option", f"{option} takes name=value, not just {text.split('=')[0]!r}.")
         found[name] = value
     return found
 
@@ -62,26 +62,29 @@ def settings_of(
     secret: Mapping[str, str],
     known: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Checked settings of a provider: what is stored in the clear, and what is sealed.
+    """Validate settings against a provider's declaration.
 
-    :param secret: name → ``@file``, ``env:NAME``; secrets are never given on the command line itself.
-    :param known: secrets that are stored already; ``secret`` replaces those it names.
-    :raises Reject: the settings do not fit; every field is named.
+    :param secret: name → ``@file`` or ``env:NAME``; the command line itself never carries a secret.
+    :param known: stored secrets; ``secret`` replaces those it names.
+    :returns: settings to store in plain text, and secrets to encrypt.
+    :raises Reject: a setting is missing or invalid; every such field is named.
     """
     from connectors.service.integration_settings import stored_settings
 
-    hidden = declared.settings.secret_fields()
-    misplaced = sorted(hidden & plain.keys())
+    secret_names = declared.settings.secret_fields()
+    misplaced = sorted(secret_names & plain.keys())
     if misplaced:
         raise Reject(
             "secret_in_the_open",
-            f"{', '.join(misplaced)}: give secrets with --secret name=@file or name=env:NAME",
+            f"{', '.join(misplaced)}: pass secrets with --secret name=@file or name=env:NAME.",
         )
     values = {**(known or {}), **{name: _secret(name, source) for name, source in secret.items()}}
-    for name in sorted(hidden - values.keys()):
+    for name in sorted(secret_names - values.keys()):
         if declared.settings.model_fields[name].is_required():
             if not sys.stdin.isatty():
-                raise Reject("missing_secret", f"--secret {name}=@file or {name}=env:NAME is missing")
+                raise Reject(
+                    "missing_secret", f"A secret is missing: --secret {name}=@file or {name}=env:NAME"
+                )
             values[name] = getpass.getpass(f"{name}: ")
     return stored_settings(declared, plain, values), values
 
@@ -91,10 +94,10 @@ def _secret(name: str, source: str) -> str:
         try:
             return Path(source[1:]).read_text().strip()
         except OSError as error:
-            raise Stop(f"--secret {name}: {source[1:]} cannot be read: {error.strerror}") from error
+            raise Stop(f"--secret {name}: cannot read {source[1:]}: {error.strerror}") from error
     if source.startswith("env:"):
         value = os.environ.get(source[4:])
         if not value:
-            raise Stop(f"--secret {name}: the variable {source[4:]} is not set")
+            raise Stop(f"--secret {name}: the environment variable {source[4:]} is not set")
         return value
-    raise Reject("secret_in_the_open", f"--secret {name} takes @file or env:NAME, not the secret itself")
+    raise Reject("secret_in_the_open", f"--secret {name} takes @file or env:NAME, not the secret itself.")

@@ -1,62 +1,54 @@
-"""``interactions connectors restore``: bring back what deletions at a provider ended by mistake."""
+"""``interactions connectors restore``: undo the effects of mistaken deletions at a provider."""
 
 from __future__ import annotations
 
-import json
-import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from cli.connectors.common import Id, database, get_integration, print_json
 from cli.console import console
-from runtime.settings import load_settings
-from schemas.errors import Stop
 from schemas.instants import parse_instant
 
 HELP = (
-    "Bring back mirrors whose objects were deleted at the provider, and reopen what that canceled.\n\n"
-    "An object that is there again is linked again; for one that is not, a new one is made. The connectors "
-    "do the work as soon as the integration is active."
+    "Bring back mirrors whose objects were deleted at the provider, and reopen the interactions that "
+    "were canceled with them.\n\n"
+    "An object that exists again is linked again; for a missing one a new object is created. The connectors "
+    "role does the work while the integration is active."
 )
 
 
 def restore(
-    identity: Annotated[str, typer.Argument(help="The integration's id, as the list shows it.")],
+    identity: Id,
     *,
     since: Annotated[
-        str | None, typer.Option(help="Only what was found deleted since then (RFC 3339); all if not given.")
+        str | None, typer.Option(help="Only deletions found since this instant (RFC 3339). Default: all.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, and change nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only; change nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Bring back what deletions at the provider ended."""
-    from connectors.store.integrations import read_integration
+    """Bring back deleted mirrors and reopen their interactions."""
     from connectors.sync.restoration import find_restorable
-    from connectors.sync.restoration import restore as bring_back
-    from runtime.postgres import connect
+    from connectors.sync.restoration import restore as restore_mirrors
 
     try:
         moment = parse_instant(since) if since is not None else None
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--since") from None
-    settings = load_settings()
-    with connect(settings, application_name="interactions-connectors-cli", autocommit=True) as connection:
-        integration = read_integration(connection, identity)
-        if integration is None:
-            raise Stop(f"there is no integration {identity}")
+    with database() as connection:
+        integration = get_integration(connection, identity)
         found = find_restorable(connection, integration, moment)
         if not dry_run:
-            bring_back(connection, found, datetime.now(UTC))
+            restore_mirrors(connection, found, datetime.now(UTC))
     count = len(found.mirrors)
     if as_json:
-        shown = {"mirrors": count, "reopened": found.canceled, "dryRun": dry_run}
-        sys.stdout.write(json.dumps(shown) + "\n")
+        print_json({"mirrors": count, "reopened": found.canceled, "dryRun": dry_run})
         return
-    said = "would be" if dry_run else "are to be"
+    verb = "would be" if dry_run else "will be"
     console().print(
-        f"{count} mirrors of {identity} {said} brought back; {found.canceled} interactions that were canceled"
-        f" with them {said} reopened."
+        f"{count} mirrors of {identity} {verb} brought back;"
+        f" {found.canceled} interactions that were canceled with them {verb} reopened."
     )
     if count and integration.state != "active":
-        console().print(f"{identity} is {integration.state}: the work begins once it is active.")
+        console().print(f"{identity} is {integration.state}: the work starts once it is active.")
