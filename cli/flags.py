@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import typer
 
 from cli.console import console, table
-from cli.publish.publishing import RecordSource, publishing
+from cli.publish.publishing import ListSource, publishing
 from cli.publish.report_view import show_report
 from runtime.settings import load_settings
 from schemas.errors import Reject
@@ -76,7 +76,7 @@ def set_flag(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
 ) -> None:
     """Switch a flag on or off."""
-    from cli.publish.input_lines import HEADERS, Outgoing
+    from cli.publish.input_lines import HEADERS, OutgoingRecord
 
     if value not in _VALUES:
         raise typer.BadParameter("must be on or off", param_hint="VALUE")
@@ -95,9 +95,9 @@ def set_flag(
         "entityid": str(tenant),
         "data": {"flag": name, "enabled": _VALUES[value]},
     }
-    record = Outgoing(1, str(tenant).encode(), json.dumps(event).encode(), HEADERS, command_id)
+    record = OutgoingRecord(1, str(tenant).encode(), json.dumps(event).encode(), HEADERS, command_id)
     with publishing(load_settings(), timeout=timeout) as publisher:
-        report = publisher.run(RecordSource([record]))
+        report = publisher.run(ListSource([record]))
     if as_json:
         sys.stdout.write(json.dumps({"commandId": command_id, **report.to_json()}) + "\n")
     else:

@@ -1,4 +1,4 @@
-"""``interactions dead-letters``: what could not be decoded, and trying it again."""
+"""``interactions dead-letters``: list, show and replay records that could not be applied."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from rich.markup import escape
 
 from cli.console import console, table
 from cli.dead_letters.dead_letter import DeadLetter, read_dead_letter, replay, replays_of
-from cli.publish.input_lines import Outgoing, Unsendable
-from cli.publish.problem_reader import make_decoder
-from cli.publish.publishing import RecordSource, publishing
+from cli.publish.input_lines import OutgoingRecord, Unsendable
+from cli.publish.publishing import ListSource, publishing
 from cli.publish.report_view import show_report
 from cli.relative_times import relative
-from cli.topics.record_view import RecordView
+from cli.topics.record_view import RecordView, make_decoder
 from cli.topics.topic_reader import reading
 from runtime.settings import Settings, load_settings
 from schemas.errors import Reject
@@ -36,12 +35,11 @@ _EXAMPLES = """
   interactions dead-letters replay --all --error-class unknown_schema_id
 """
 _REPLAY_HELP = (
-    "Send the original records to the commands topic once more, and wait for their outcomes.\n\n"
-    "Key, value and headers stay as they were, so the event id does too: what was carried out "
-    "meanwhile comes back as duplicate. It helps when the cause is gone (a schema was registered, a "
-    "decoder was repaired); a record that is wrong in itself comes back. Each original is tried "
-    "--max-tries times at most.\n\n"
-    "Exit status: 0 all were carried out; 1 one was rejected again, not sent or unknown."
+    "Send the original records to the commands topic again, and wait for their outcomes.\n\n"
+    "Key, value and headers are unchanged, and so is the event id: a command that has been applied in the "
+    "meantime returns duplicate. Replay after the cause is fixed (a schema was registered, a decoder was "
+    "repaired); an invalid record fails again. Each original is replayed --max-tries times at most.\n\n"
+    "Exit status: 0 all were applied; 1 at least one was rejected again, not sent or unknown."
 )
 
 
@@ -49,21 +47,23 @@ def register(app: typer.Typer) -> None:
     """Add ``dead-letters``."""
     group = typer.Typer(
         name="dead-letters",
-        help="See and replay records that could not be decoded.",
+        help="List, show and replay records that could not be applied.",
         epilog=_EXAMPLES,
         no_args_is_help=True,
     )
-    group.command("list", help="List dead letters: reason, origin, tries.")(list_letters)
-    group.command("show", help="Show one dead letter with its headers and content.")(show_letter)
-    group.command("replay", help=_REPLAY_HELP, epilog=_EXAMPLES)(replay_letters)
+    group.command("list", help="List dead letters with reason, origin and number of replays.")(
+        list_dead_letters
+    )
+    group.command("show", help="Show one dead letter with its headers and content.")(show_dead_letter)
+    group.command("replay", help=_REPLAY_HELP, epilog=_EXAMPLES)(replay_dead_letters)
     app.add_typer(group)
 
 
-def list_letters(
+def list_dead_letters(
     *,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number, newest first.")] = 50,
     error_class: Annotated[str | None, typer.Option(help="Only this class of error.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
     """List dead letters."""
     dead_letters = [
@@ -103,12 +103,14 @@ def list_letters(
     console().print(rows)
 
 
-def show_letter(
-    letter_id: Annotated[str, typer.Argument(metavar="ID", help="As the list shows it: partition:offset.")],
+def show_dead_letter(
+    dead_letter_id: Annotated[
+        str, typer.Argument(metavar="ID", help="As the list shows it: partition:offset.")
+    ],
 ) -> None:
     """Show one dead letter as JSON: headers and content."""
     settings = load_settings()
-    dead_letter = _find(_read_all(settings), [letter_id])[0]
+    dead_letter = _find(_read_all(settings), [dead_letter_id])[0]
     shown = {
         **dead_letter.to_json(),
         "record": RecordView(make_decoder(settings)).to_json(dead_letter.record),
@@ -116,32 +118,33 @@ def show_letter(
     sys.stdout.write(json.dumps(shown, ensure_ascii=False, indent=2) + "\n")
 
 
-def replay_letters(
-    letter_ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Which ones.")] = None,
+def replay_dead_letters(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Dead letter ids.")] = None,
     *,
     every: Annotated[
-        bool, typer.Option("--all", help="All that may still be tried, once an original.")
+        bool, typer.Option("--all", help="All that may still be replayed, once per original.")
     ] = False,
     error_class: Annotated[str | None, typer.Option(help="With --all: only this class of error.")] = None,
-    max_tries: Annotated[int, typer.Option(min=1, help="Most replays of one original.")] = 3,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds without any progress to wait.")] = 30.0,
+    max_tries: Annotated[int, typer.Option(min=1, help="Maximum replays per original.")] = 3,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds without progress to wait for outcomes.")
+    ] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
-    """Send the original records once more."""
-    if bool(letter_ids) == every:
+    """Send the original records to the commands topic again."""
+    if bool(ids) == every:
         raise typer.BadParameter("give dead letter ids, or --all", param_hint="ID")
     if error_class is not None and not every:
-        raise typer.BadParameter("goes with --all only", param_hint="--error-class")
+        raise typer.BadParameter("is only valid with --all", param_hint="--error-class")
     settings = load_settings()
     dead_letters = _read_all(settings)
     chosen = (
-        _newest_of_each(dead_letters, error_class, max_tries)
-        if every
-        else _find(dead_letters, letter_ids or [])
+        _newest_of_each(dead_letters, error_class, max_tries) if every else _find(dead_letters, ids or [])
     )
     if len({dead_letter.original for dead_letter in chosen}) < len(chosen):
         raise Reject(
-            "replay_twice", "two of these dead letters are tries of the same original: name one of them"
+            "replay_twice",
+            "Two of these dead letters are replays of the same original. Nothing was sent; name one of them.",
         )
     topic = settings.topic(COMMANDS)
     records = [
@@ -149,10 +152,10 @@ def replay_letters(
         for number, dead_letter in enumerate(chosen, 1)
     ]
     if not records:
-        Console(stderr=True).print("There is nothing to replay.")
+        Console(stderr=True).print("No dead letters to replay.")
         return
     with publishing(settings, timeout=timeout) as publisher:
-        report = publisher.run(RecordSource(records))
+        report = publisher.run(ListSource(records))
     if as_json:
         names = {"letters": [dead_letter.id for dead_letter in chosen]}
         sys.stdout.write(json.dumps({**names, **report.to_json()}, ensure_ascii=False) + "\n")
@@ -169,8 +172,8 @@ def _replayed(
     max_tries: int,
     topic: str,
     every: bool,
-) -> Outgoing | Unsendable:
-    """The record to send; with ``--all`` one that cannot be replayed is reported, and the others go on.
+) -> OutgoingRecord | Unsendable:
+    """The record to send; with ``--all`` a dead letter that cannot be replayed is reported and skipped.
 
     :raises Reject: without ``--all``.
     """
@@ -184,7 +187,7 @@ def _replayed(
 
 
 def _read_all(settings: Settings) -> list[DeadLetter]:
-    """Every dead letter that is kept, oldest first."""
+    """Every retained dead letter, oldest first."""
     with reading(settings, DEAD_LETTERS) as reader:
         dead_letters = [
             dead_letter for record in reader.to_end() if (dead_letter := read_dead_letter(record)) is not None
@@ -194,20 +197,20 @@ def _read_all(settings: Settings) -> list[DeadLetter]:
 
 def _find(dead_letters: list[DeadLetter], wanted: list[str]) -> list[DeadLetter]:
     known = {dead_letter.id: dead_letter for dead_letter in dead_letters}
-    missing = [letter_id for letter_id in wanted if letter_id not in known]
+    missing = [dead_letter_id for dead_letter_id in wanted if dead_letter_id not in known]
     if missing:
         raise Reject(
             "letter_not_found",
-            f"there is no dead letter {', '.join(missing)}; see: interactions dead-letters list",
+            f"No such dead letter: {', '.join(missing)}. See: interactions dead-letters list",
             status=404,
         )
-    return [known[letter_id] for letter_id in dict.fromkeys(wanted)]
+    return [known[dead_letter_id] for dead_letter_id in dict.fromkeys(wanted)]
 
 
 def _newest_of_each(
     dead_letters: list[DeadLetter], error_class: str | None, max_tries: int
 ) -> list[DeadLetter]:
-    """One letter an original, the newest; without those that had all their tries."""
+    """The newest dead letter per original, without originals at the replay limit."""
     newest = {dead_letter.original: dead_letter for dead_letter in dead_letters}
     return [
         dead_letter

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cli.publish.input_lines import Outgoing, Unsendable, check_line
-from cli.publish.publishing import RecordSource, publishing
+from cli.publish.input_lines import OutgoingRecord, Unsendable, check_line
+from cli.publish.publishing import ListSource, publishing
 from cli.publish.report import Report
 from cli.publish.report_view import progress_bar
 from runtime.settings import Settings
@@ -33,10 +33,10 @@ def publish_week(settings: Settings, dictionaries: Sequence[Sample], week: Seque
     with progress_bar(len(everything)) as show:
         first = _publish(settings, lines[: len(dictionaries)])
         with publishing(settings, timeout=_SECONDS, max_shown=len(everything), on_progress=show) as publisher:
-            second = publisher.run(RecordSource(lines[len(dictionaries) :]))
+            second = publisher.run(ListSource(lines[len(dictionaries) :]))
     return first.plus(second)
 
 
-def _publish(settings: Settings, lines: list[Outgoing | Unsendable]) -> Report:
+def _publish(settings: Settings, lines: list[OutgoingRecord | Unsendable]) -> Report:
     with publishing(settings, timeout=_SECONDS, max_shown=len(lines)) as publisher:
-        return publisher.run(RecordSource(lines))
+        return publisher.run(ListSource(lines))

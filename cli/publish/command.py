@@ -1,4 +1,4 @@
-"""``interactions publish``: send commands from a file and learn the fate of each."""
+"""``interactions publish``: send commands from a file and report the outcome of each."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from runtime.settings import Settings, load_settings
 
 _HELP = (
     "Send commands and wait for the outcome of each.\n\n"
-    "FILE holds JSON Lines: one structured CloudEvent a line (docs/commands.md); - is standard input. "
-    "Records are keyed by entityid. A line that cannot be sent (not JSON, no entityid) is reported "
-    "with its number; the other lines are still sent. Every line ends in one count: applied, no_op, "
+    "FILE contains JSON Lines: one structured CloudEvent per line (see docs/commands.md); - reads standard "
+    "input. The record key is entityid. A line that cannot be sent (not JSON, no entityid) is reported with "
+    "its line number; the other lines are still sent. Every line is counted once: applied, no_op, "
     "duplicate, rejected, not sent or unknown.\n\n"
-    "Exit status: 0 all well; 1 a command was rejected (unless --allow-rejected), not sent or "
-    "unknown; 130 interrupted. Publishing a file again is safe: the same id with the same content "
-    "changes nothing."
+    "Publishing a file again is safe: a command with the same id and content returns duplicate and changes "
+    "nothing.\n\n"
+    "Exit status: 0 success; 1 a command was rejected (unless --allow-rejected), not sent or unknown; "
+    "130 interrupted."
 )
 _EXAMPLES = """
 [bold]Examples[/bold]
 
-  interactions publish week.jsonl                          wait for all outcomes
+  interactions publish week.jsonl                          wait for every outcome
 
   interactions publish week.jsonl --allow-rejected --json  for scripts
 
@@ -45,18 +46,21 @@ def register(app: typer.Typer) -> None:
 
 
 def publish(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON Lines, or - for standard input.")],
+    file: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON Lines file, or - for standard input.")],
     *,
     allow_rejected: Annotated[
         bool, typer.Option("--allow-rejected", help="Exit 0 even when commands were rejected.")
     ] = False,
     no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Return when Kafka has the commands; see no outcomes.")
+        bool,
+        typer.Option(
+            "--no-wait", help="Return once Kafka has acknowledged the commands; report no outcomes."
+        ),
     ] = False,
     timeout: Annotated[
-        float, typer.Option(min=0.1, help="Seconds without any progress until the rest is unknown.")
+        float, typer.Option(min=0.1, help="Seconds without progress after which the rest counts as unknown.")
     ] = 30.0,
-    max_shown: Annotated[int, typer.Option(min=0, help="How many failures to show in detail.")] = 10,
+    max_shown: Annotated[int, typer.Option(min=0, help="Maximum number of failures to show in detail.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Send commands and wait for the outcome of each."""
@@ -84,7 +88,7 @@ def publish_stream(
 ) -> Report:
     """Publish the lines of a stream, with a progress bar on a terminal.
 
-    :param total: lines in the stream, if that is known.
+    :param total: number of lines in the stream, if known.
     """
     with (
         progress_bar(total) as show,
@@ -95,7 +99,7 @@ def publish_stream(
 
 def _open(file: str, resources: ExitStack) -> tuple[BinaryIO, int | None]:
     if file == "-":
-        # Hazard: unbuffered, because a thread that waits in a buffered reader aborts the interpreter's end.
+        # Hazard: unbuffered. A thread blocked in a buffered reader aborts the interpreter at exit.
         return FileIO(0, "rb", closefd=False), None
     path = Path(file)
     try:

@@ -1,4 +1,4 @@
-"""Sends commands and waits for the outcome of each: the loop behind every publishing command."""
+"""Publish commands and collect the result of each: the loop behind every publishing command."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, Final, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from cli.publish.input_lines import Outgoing, Unsendable
+from cli.publish.input_lines import OutgoingRecord, Unsendable
 from cli.publish.report import Rejection, Report
-from cli.publish.result_reader import Seen
+from cli.publish.result_reader import ResultRecord
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
 
-#: The value of a result as a problem object, or ``None`` when it holds none.
-ReadProblem = Callable[[Seen], dict[str, Any] | None]
+#: Reads the problem object of a result record; ``None`` when it has none.
+ReadProblem = Callable[[ResultRecord], dict[str, Any] | None]
 
-_TURN: Final = 500
+_BATCH_RECORDS: Final = 500
 _WAIT_SECONDS: Final = 0.05
 _CLOSE_SECONDS: Final = 5.0
-#: Errors after which a record is surely not in the log; after any other it may be.
+#: Delivery errors that guarantee the record is not in the log. After any other error it may be.
 _NEVER_WRITTEN: Final = frozenset(
     {
         KafkaError.MSG_SIZE_TOO_LARGE,
@@ -34,38 +34,39 @@ _NEVER_WRITTEN: Final = frozenset(
 )
 
 
-class Source(Protocol):
-    """Where the records to send come from."""
+class RecordSource(Protocol):
+    """Source of the records to publish."""
 
     @property
     def at_end(self) -> bool:
-        """Nothing more will come."""
+        """The source is exhausted."""
 
-    def take(self, maximum: int, timeout: float) -> list[Outgoing | Unsendable]:
-        """What is there now; waits ``timeout`` seconds for the first."""
-
-
-class Watch(Protocol):
-    """Where the outcomes come from."""
-
-    def take(self, timeout: float) -> list[Seen]:
-        """The outcomes that have arrived."""
+    def take(self, maximum: int, timeout: float) -> list[OutgoingRecord | Unsendable]:
+        """Available records, at most ``maximum``; waits up to ``timeout`` seconds for the first."""
 
 
-class Publisher:
-    """Sends every record of a source once and settles its fate in a ``Report``.
+class ResultSource(Protocol):
+    """Source of result records."""
 
-    Memory is bounded: at most ``window`` records are without an outcome at any time.
+    def take(self, timeout: float) -> list[ResultRecord]:
+        """Results that have arrived; waits up to ``timeout`` seconds for the first."""
 
-    :param watch: fixed on the results topic before now; ``None`` waits for the broker only.
-    :param timeout: seconds without any progress after which the rest is ``unknown``.
-    :param on_progress: called about twenty times a second with the report.
+
+class CommandPublisher:
+    """Publish every record of a source once and account for each in a ``Report``.
+
+    Memory is bounded: at most ``window`` records are without a result at any time.
+
+    :param results: positioned on the results topic before the first record is sent; ``None`` to wait for
+        broker acknowledgements only.
+    :param timeout: seconds without progress after which the remaining records count as ``unknown``.
+    :param on_progress: called with the report about twenty times per second.
     """
 
     def __init__(
         self,
         producer: Producer,
-        watch: Watch | None,
+        results: ResultSource | None,
         report: Report,
         read_problem: ReadProblem,
         *,
@@ -75,48 +76,51 @@ class Publisher:
         on_progress: Callable[[Report], None] = lambda _: None,
     ) -> None:
         self._producer = producer
-        self._watch = watch
+        self._results = results
         self._report = report
         self._read_problem = read_problem
         self._timeout = timeout
         self._window = window
         self._topic = topic
         self._on_progress = on_progress
-        self._in_flight: Counter[str | None] = Counter()
-        self._flying: dict[int, Outgoing] = {}
-        self._pending: dict[tuple[int, int], int] = {}
-        self._early: dict[tuple[int, int], Seen] = {}
+        #: line → record that the broker has not acknowledged.
+        self._unacknowledged: dict[int, OutgoingRecord] = {}
+        self._unacknowledged_ids: Counter[str | None] = Counter()
+        #: (partition, offset) → line that is acknowledged and has no result yet.
+        self._awaiting_result: dict[tuple[int, int], int] = {}
+        #: (partition, offset) → result that arrived before the acknowledgement.
+        self._early_results: dict[tuple[int, int], ResultRecord] = {}
 
-    def run(self, source: Source) -> Report:
-        """Publish everything; returns when each record has its fate, or after ``timeout`` without progress.
+    def run(self, source: RecordSource) -> Report:
+        """Publish everything; return when each record has a result, or after ``timeout`` without progress.
 
-        Ctrl-C ends it early, and so does an input or a results topic that cannot be read any more: with
-        what is known by then.
+        Ctrl-C, or an input or results topic that can no longer be read, ends the run early: the report then
+        holds what is known so far.
         """
         started = time.monotonic()
         try:
-            self._settle_all(source)
+            self._send_and_collect(source)
         except KeyboardInterrupt:
             self._report.interrupted = True
         except Retry as error:
             self._report.failure = str(error)
-        self._give_up(source)
+        self._count_unresolved(source)
         self._report.seconds = time.monotonic() - started
         self._on_progress(self._report)
         return self._report
 
-    def _settle_all(self, source: Source) -> None:
+    def _send_and_collect(self, source: RecordSource) -> None:
         last_progress = time.monotonic()
         progress_shown = 0.0
-        while self._reading(source) or self._waiting():
-            before = (self._report.lines, self._report.settled, len(self._flying))
-            room = self._window - self._waiting()
-            if room > 0 and self._reading(source):
-                self._send(source, min(room, _TURN), 0.0 if self._waiting() else _WAIT_SECONDS)
+        while self._reading(source) or self._outstanding():
+            before = self._progress()
+            free = self._window - self._outstanding()
+            if free > 0 and self._reading(source):
+                self._send(source, min(free, _BATCH_RECORDS), 0.0 if self._outstanding() else _WAIT_SECONDS)
             self._producer.poll(0)
-            self._collect(idle=before == (self._report.lines, self._report.settled, len(self._flying)))
+            self._collect(idle=before == self._progress())
             now = time.monotonic()
-            if before != (self._report.lines, self._report.settled, len(self._flying)) or not self._waiting():
+            if before != self._progress() or not self._outstanding():
                 last_progress = now
             elif now - last_progress > self._timeout:
                 return
@@ -124,18 +128,21 @@ class Publisher:
                 progress_shown = now
                 self._on_progress(self._report)
 
-    def _reading(self, source: Source) -> bool:
+    def _progress(self) -> tuple[int, int, int]:
+        return self._report.lines, self._report.completed, len(self._unacknowledged)
+
+    def _reading(self, source: RecordSource) -> bool:
         return not source.at_end and self._report.failure is None
 
-    def _waiting(self) -> int:
-        return len(self._flying) + len(self._pending)
+    def _outstanding(self) -> int:
+        return len(self._unacknowledged) + len(self._awaiting_result)
 
-    def _send(self, source: Source, maximum: int, timeout: float) -> None:
+    def _send(self, source: RecordSource, maximum: int, timeout: float) -> None:
         try:
             items = source.take(maximum, timeout)
         except OSError as error:
-            # What was read before is still waited for.
-            self._report.failure = f"the input cannot be read: {error.strerror or error}"
+            # Results of the records already sent are still collected.
+            self._report.failure = f"cannot read the input: {error.strerror or error}"
             return
         for item in items:
             self._report.lines += 1
@@ -144,12 +151,12 @@ class Publisher:
             else:
                 self._produce(item)
 
-    def _produce(self, item: Outgoing) -> None:
-        self._flying[item.number] = item
-        self._in_flight[item.command_id] += 1
+    def _produce(self, item: OutgoingRecord) -> None:
+        self._unacknowledged[item.number] = item
+        self._unacknowledged_ids[item.command_id] += 1
 
         def delivered(error: KafkaError | None, message: Message) -> None:
-            self._delivered(item, error, message)
+            self._on_delivery(item, error, message)
 
         while True:
             try:
@@ -157,39 +164,39 @@ class Publisher:
                     self._topic, key=item.key, value=item.value, headers=item.headers, on_delivery=delivered
                 )
             except BufferError:
-                self._producer.poll(_WAIT_SECONDS)  # the local queue is full: let the broker take some
+                self._producer.poll(_WAIT_SECONDS)  # the producer queue is full: let it drain
                 continue
             except KafkaException as failure:
-                self._landed(item)
+                self._acknowledge(item)
                 self._fail(item, failure.args[0])
             return
 
-    def _landed(self, item: Outgoing) -> None:
-        del self._flying[item.number]
-        self._in_flight[item.command_id] -= 1
-        if not self._in_flight[item.command_id]:
-            del self._in_flight[item.command_id]
+    def _acknowledge(self, item: OutgoingRecord) -> None:
+        del self._unacknowledged[item.number]
+        self._unacknowledged_ids[item.command_id] -= 1
+        if not self._unacknowledged_ids[item.command_id]:
+            del self._unacknowledged_ids[item.command_id]
 
-    def _delivered(self, item: Outgoing, error: KafkaError | None, message: Message) -> None:
-        if item.number not in self._flying:
-            return  # already given up and counted
-        self._landed(item)
+    def _on_delivery(self, item: OutgoingRecord, error: KafkaError | None, message: Message) -> None:
+        if item.number not in self._unacknowledged:
+            return  # already counted as unknown
+        self._acknowledge(item)
         if error is not None:
             self._fail(item, error)
             return
-        if self._watch is None:
+        if self._results is None:
             self._report.accepted += 1
             return
-        place = (int(message.partition() or 0), int(message.offset() or 0))
-        early = self._early.pop(place, None)
+        location = (int(message.partition() or 0), int(message.offset() or 0))
+        early = self._early_results.pop(location, None)
         if early is None:
-            self._pending[place] = item.number
+            self._awaiting_result[location] = item.number
         else:
-            self._settle(item.number, early)
-        if not self._flying:
-            self._early.clear()
+            self._complete(item.number, early)
+        if not self._unacknowledged:
+            self._early_results.clear()
 
-    def _fail(self, item: Outgoing, error: KafkaError) -> None:
+    def _fail(self, item: OutgoingRecord, error: KafkaError) -> None:
         if error.code() in _NEVER_WRITTEN:
             code = error.name().lower().strip("_")
             self._report.add_unsendable(Unsendable(item.number, code, f"Kafka refused it: {error.str()}"))
@@ -197,43 +204,43 @@ class Publisher:
             self._report.add_unknown(item.number)
 
     def _collect(self, idle: bool) -> None:
-        if self._watch is None:
-            if idle and self._flying:
+        if self._results is None:
+            if idle and self._unacknowledged:
                 self._producer.poll(_WAIT_SECONDS)
             return
-        for seen in self._watch.take(_WAIT_SECONDS if idle and self._waiting() else 0.0):
-            number = self._pending.pop((seen.partition, seen.offset), None)
+        for result in self._results.take(_WAIT_SECONDS if idle and self._outstanding() else 0.0):
+            number = self._awaiting_result.pop((result.partition, result.offset), None)
             if number is not None:
-                self._settle(number, seen)
-            elif self._may_be_ours(seen):
-                # The outcome can be here before the broker's acknowledgement.
-                self._early[seen.partition, seen.offset] = seen
+                self._complete(number, result)
+            elif self._may_answer_unacknowledged(result):
+                # A result can arrive before the broker's acknowledgement of its command.
+                self._early_results[result.partition, result.offset] = result
 
-    def _may_be_ours(self, seen: Seen) -> bool:
-        """Whether it can answer a record without acknowledgement yet; a refused id shows as ``None``."""
-        if seen.command_id is None or None in self._in_flight:
-            return bool(self._flying)
-        return seen.command_id in self._in_flight
+    def _may_answer_unacknowledged(self, result: ResultRecord) -> bool:
+        """True if the result may be for an unacknowledged record; an invalid command id shows as ``None``."""
+        if result.command_id is None or None in self._unacknowledged_ids:
+            return bool(self._unacknowledged)
+        return result.command_id in self._unacknowledged_ids
 
-    def _settle(self, number: int, seen: Seen) -> None:
-        self._report.outcomes[seen.outcome] += 1
-        if seen.outcome == "rejected" and self._report.wants_rejection():
-            problem = self._read_problem(seen) or {}
-            self._report.rejections.append(Rejection(number, seen.command_id, problem))
+    def _complete(self, number: int, result: ResultRecord) -> None:
+        self._report.outcomes[result.outcome] += 1
+        if result.outcome == "rejected" and self._report.wants_rejection():
+            problem = self._read_problem(result) or {}
+            self._report.rejections.append(Rejection(number, result.command_id, problem))
 
-    def _give_up(self, source: Source) -> None:
-        """Count what is left: queued records are taken back, the others are unknown."""
-        if self._flying:
+    def _count_unresolved(self, source: RecordSource) -> None:
+        """Account for the rest: queued records are withdrawn and not sent, all others are unknown."""
+        if self._unacknowledged:
             self._producer.purge(in_flight=False)
             self._producer.flush(_CLOSE_SECONDS)
-            for number in list(self._flying):
-                self._landed(self._flying[number])
+            for number in list(self._unacknowledged):
+                self._acknowledge(self._unacknowledged[number])
                 self._report.add_unknown(number)
-        for number in self._pending.values():
+        for number in self._awaiting_result.values():
             self._report.add_unknown(number)
-        self._pending.clear()
+        self._awaiting_result.clear()
         while self._reading(source):
-            rest = source.take(_TURN, 0.0)
+            rest = source.take(_BATCH_RECORDS, 0.0)
             if not rest:
                 break
             for item in rest:

@@ -1,4 +1,4 @@
-"""JSON Lines from a file or a pipe, with the local checks of what can never be sent."""
+"""JSON Lines from a file or a pipe, and the checks that need no applier."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingRecord:
     """One record to send.
 
-    :param number: the line in the input, from 1.
-    :param command_id: the CloudEvents ``id``, if there is one.
+    :param number: line number in the input, from 1.
+    :param command_id: CloudEvents ``id``, if present.
     """
 
     number: int
@@ -34,7 +34,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Unsendable:
-    """A line that cannot be sent, and why; never with the line itself."""
+    """A line that cannot be sent, with the reason and without its content."""
 
     number: int
     code: str
@@ -44,11 +44,11 @@ class Unsendable:
 HEADERS: Final[list[tuple[str, str | bytes | None]]] = [("content-type", b"application/cloudevents+json")]
 
 
-def check_line(number: int, raw: bytes) -> Outgoing | Unsendable | None:
-    """A line as the record to send; ``None`` for an empty line.
+def check_line(number: int, raw: bytes) -> OutgoingRecord | Unsendable | None:
+    """Parse a line into the record to send; ``None`` for an empty line.
 
-    Only what has no key, or is not JSON, is stopped here: everything else gets its outcome from the
-    applier, so that a command means the same whoever publishes it.
+    Only a line that is not JSON or has no key is refused here. The applier validates everything else, so
+    a command gets the same outcome from every publisher.
     """
     line = raw.strip(b" \t\r\n")
     if not line:
@@ -61,13 +61,15 @@ def check_line(number: int, raw: bytes) -> Outgoing | Unsendable | None:
         return Unsendable(number, "not_an_object", "the line must be a JSON object: a structured CloudEvent")
     key = event.get("entityid")
     if not isinstance(key, str) or not key:
-        return Unsendable(number, "no_entityid", "entityid is missing: it is the record's key")
+        return Unsendable(number, "no_entityid", "entityid is missing; it is the record key")
     command_id = event.get("id")
-    return Outgoing(number, key.encode(), line, HEADERS, command_id if isinstance(command_id, str) else None)
+    return OutgoingRecord(
+        number, key.encode(), line, HEADERS, command_id if isinstance(command_id, str) else None
+    )
 
 
 def count_lines(path: Path) -> int:
-    """How many lines a file has, for a progress bar; read once, in pieces."""
+    """Count the lines of a file, for a progress bar."""
     lines, last = 0, b"\n"
     with path.open("rb") as file:
         while piece := file.read(_CHUNK):
@@ -77,7 +79,7 @@ def count_lines(path: Path) -> int:
 
 
 class LineReader:
-    """Numbered lines of a stream that may be slow: a thread reads ahead, a few pieces at most."""
+    """Numbered lines of a stream that may be slow. A thread reads ahead into a bounded queue."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -85,13 +87,13 @@ class LineReader:
         self._ready: Iterator[bytes] = iter(())
         self._number = 0
         self.at_end = False
-        # A daemon, because a read of a silent pipe cannot be interrupted.
+        # A daemon thread: a blocked read of an idle pipe cannot be interrupted.
         threading.Thread(target=self._read_ahead, name="input-lines", daemon=True).start()
 
     def take(self, maximum: int, timeout: float) -> list[tuple[int, bytes]]:
-        """Up to ``maximum`` lines; fewer, or none, when no more is there within ``timeout`` seconds.
+        """Up to ``maximum`` lines; fewer, or none, if no more arrive within ``timeout`` seconds.
 
-        :raises OSError: the input cannot be read.
+        :raises OSError: reading the input failed.
         """
         lines: list[tuple[int, bytes]] = []
         while len(lines) < maximum and not self.at_end:
@@ -123,15 +125,15 @@ class LineReader:
                     self._pieces.put(lines)
             if rest:
                 self._pieces.put([rest])
-        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the caller's thread
+        except Exception as error:  # noqa: BLE001 - raised again in the caller's thread
             self._pieces.put(error)
         self._pieces.put(None)
 
 
 def _read_some(stream: BinaryIO) -> bytes:
-    """What is there now; empty at the end. A buffered ``read`` would wait for a whole piece."""
+    """Bytes that are available now; empty at the end. A buffered ``read`` would wait for a full chunk."""
     read: Callable[[int], bytes | None] = getattr(stream, "read1", None) or stream.read
     piece = read(_CHUNK)
     if piece is None:
-        raise BlockingIOError(EAGAIN, "the input is a non-blocking pipe; put cat before it")
+        raise BlockingIOError(EAGAIN, "standard input is a non-blocking pipe; pipe it through cat")
     return piece

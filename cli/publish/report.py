@@ -1,4 +1,4 @@
-"""What became of every line: a count for each outcome, and the first failures in detail."""
+"""Report of a publishing run: one count per outcome, and the first failures in detail."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ OUTCOMES: Final = ("applied", "no_op", "duplicate", "rejected")
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A refused command: its line and its problem (RFC 9457), never its content."""
+    """A rejected command: line number and problem (RFC 9457), never the content."""
 
     line: int
     command_id: str | None
     problem: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """For machines."""
+        """JSON form."""
         return {"line": self.line, "commandId": self.command_id, **self.problem}
 
 
@@ -28,11 +28,11 @@ class Rejection:
 class Report:
     """Counts that add up: ``lines`` = every outcome + ``accepted`` + ``not_sent`` + ``unknown``.
 
-    :param lines: lines that hold something.
-    :param accepted: acknowledged by the broker, when outcomes were not waited for.
-    :param unknown: sent, perhaps carried out, but no outcome was seen.
-    :param input_read: the input was read to its end; if not, its last lines are in no count.
-    :param failure: what went wrong on the way, in words; ``None`` if nothing did.
+    :param lines: non-empty lines.
+    :param accepted: acknowledged by the broker, in a run that does not wait for outcomes.
+    :param unknown: sent and possibly applied, but without a result in time.
+    :param input_read: the input was read to its end; otherwise its last lines are not counted.
+    :param failure: message of the error that ended the run early.
     """
 
     max_shown: int = 10
@@ -50,8 +50,8 @@ class Report:
     unknown_lines: list[int] = field(default_factory=list)
 
     @property
-    def settled(self) -> int:
-        """Lines whose fate is known."""
+    def completed(self) -> int:
+        """Lines that are accounted for."""
         return self.outcomes.total() + self.accepted + self.not_sent + self.unknown
 
     def add_unsendable(self, fault: Unsendable) -> None:
@@ -61,17 +61,17 @@ class Report:
             self.unsendable.append(fault)
 
     def add_unknown(self, number: int) -> None:
-        """Count a line whose outcome was not seen."""
+        """Count a line without a result."""
         self.unknown += 1
         if len(self.unknown_lines) < self.max_shown:
             self.unknown_lines.append(number)
 
     def wants_rejection(self) -> bool:
-        """Whether one more rejection is shown in detail."""
+        """True while another rejection fits into the details."""
         return len(self.rejections) < self.max_shown
 
     def plus(self, later: Report) -> Report:
-        """Both together, as one run."""
+        """The sum of two runs."""
         return Report(
             max_shown=max(self.max_shown, later.max_shown),
             lines=self.lines + later.lines,
@@ -89,7 +89,7 @@ class Report:
         )
 
     def shortened(self, shown: int) -> Report:
-        """The same counts with fewer failures in detail, by line."""
+        """The same counts with fewer failures in detail, ordered by line."""
         return replace(
             self,
             max_shown=shown,
@@ -99,7 +99,10 @@ class Report:
         )
 
     def exit_code(self, allow_rejected: bool) -> int:
-        """130 when interrupted, 1 when a line failed, else 0; ``allow_rejected`` forgives rejections only."""
+        """130 when interrupted, 1 when a line failed, otherwise 0.
+
+        :param allow_rejected: rejections do not count as failures.
+        """
         if self.interrupted:
             return 130
         if self.not_sent or self.unknown or self.failure or not self.input_read:
@@ -107,7 +110,7 @@ class Report:
         return 1 if self.outcomes["rejected"] and not allow_rejected else 0
 
     def to_json(self) -> dict[str, Any]:
-        """For machines: stable camelCase names."""
+        """JSON form, with stable camelCase names."""
         return {
             "lines": self.lines,
             "outcomes": {name: self.outcomes[name] for name in OUTCOMES},

@@ -1,4 +1,4 @@
-"""A publishing report for people: progress on standard error, tables on standard output."""
+"""Human-readable publishing report: progress on standard error, tables on standard output."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from cli.console import table
 from cli.publish.report import OUTCOMES, Report
 
 _MEANING = {
-    "applied": "carried out",
-    "no_op": "nothing to change",
-    "duplicate": "carried out before under the same id",
-    "rejected": "refused, with a reason",
+    "applied": "applied and committed",
+    "no_op": "valid, nothing to change",
+    "duplicate": "already processed under the same id",
+    "rejected": "invalid or not allowed; nothing was changed",
 }
 
 
 @contextmanager
 def progress_bar(total: int | None) -> Iterator[Callable[[Report], None]]:
-    """A progress bar on standard error; silent when that is not a terminal."""
+    """A progress bar on standard error, if that is a terminal."""
     errors = Console(stderr=True)
     if not errors.is_terminal:
         yield lambda _: None
@@ -42,13 +42,13 @@ def progress_bar(total: int | None) -> Iterator[Callable[[Report], None]]:
         def show(report: Report) -> None:
             rejected = report.outcomes["rejected"]
             counts = f"{report.lines} read" + (f", {rejected} rejected" if rejected else "")
-            progress.update(task, completed=report.settled, counts=counts)
+            progress.update(task, completed=report.completed, counts=counts)
 
         yield show
 
 
 def show_report(console: Console, report: Report, *, timeout: float) -> None:
-    """The counts, the first failures, and what to do about them."""
+    """Print the counts, the first failures, and what to do about them."""
     console.print(_counts(report))
     if report.rejections:
         console.print(_rejections(report))
@@ -57,20 +57,20 @@ def show_report(console: Console, report: Report, *, timeout: float) -> None:
     if report.not_sent > len(report.unsendable):
         console.print(f"… and {report.not_sent - len(report.unsendable)} more lines that were not sent")
     if report.failure:
-        console.print(f"It broke off: {report.failure}", markup=False, soft_wrap=True)
+        console.print(f"Publishing ended early: {report.failure}", markup=False, soft_wrap=True)
     if report.unknown:
         lines = ", ".join(map(str, report.unknown_lines)) + (
             ", …" if report.unknown > len(report.unknown_lines) else ""
         )
-        reason = "before it was interrupted" if report.interrupted else f"for {timeout:g} seconds"
+        reason = "before the interruption" if report.interrupted else f"within {timeout:g} seconds"
         console.print(
-            f"The outcome of {report.unknown} commands is unknown (lines {lines}): none arrived {reason}. "
-            "They may still be carried out. See whether the applier runs (interactions status); publishing "
-            "the same file again is safe: what was carried out comes back as duplicate.",
+            f"The outcome of {report.unknown} commands is unknown (lines {lines}): no result arrived {reason}. "
+            "They may still be applied. Check that the applier is running (interactions status). Publishing "
+            "the same file again is safe: applied commands return duplicate.",
             soft_wrap=True,
         )
     if not report.input_read:
-        console.print("The input was not read to its end; the lines after that are in no count.")
+        console.print("The input was not read to its end; the remaining lines are not counted.")
 
 
 def _counts(report: Report) -> Table:
@@ -82,9 +82,9 @@ def _counts(report: Report) -> Table:
         if report.outcomes[name] or not report.accepted:
             counts.add_row(name, str(report.outcomes[name]), _MEANING[name])
     for name, count, meaning in (
-        ("accepted", report.accepted, "stored by Kafka; outcomes were not waited for"),
-        ("not sent", report.not_sent, "never left this machine"),
-        ("unknown", report.unknown, "sent, no outcome seen"),
+        ("accepted", report.accepted, "acknowledged by Kafka; not waiting for outcomes"),
+        ("not sent", report.not_sent, "not in the commands topic"),
+        ("unknown", report.unknown, "sent, no result in time"),
     ):
         if count:
             counts.add_row(name, str(count), meaning)
@@ -98,27 +98,27 @@ def _rejections(report: Report) -> Table:
     rows = table(title)
     rows.add_column("line", justify="right")
     rows.add_column("code", no_wrap=True)
-    rows.add_column("what is wrong", overflow="fold")
-    rows.add_column("where", overflow="fold")
+    rows.add_column("detail", overflow="fold")
+    rows.add_column("field", overflow="fold")
     for rejection in sorted(report.rejections, key=lambda rejection: rejection.line):
         problem = rejection.problem
         rows.add_row(
             str(rejection.line),
             escape(str(problem.get("code", "rejected"))),
             escape(_detail(problem)),
-            escape(_where(problem)),
+            escape(_fields(problem)),
         )
     return rows
 
 
 def _detail(problem: dict[str, Any]) -> str:
-    """What is wrong with each field where that is known, else the problem as a whole."""
+    """Details per field if the problem has them, otherwise the detail of the problem."""
     details = [str(error["detail"]) for error in problem.get("errors") or [] if error.get("detail")]
     if details and problem.get("code") == "validation_failed":
         return "; ".join(dict.fromkeys(details))
-    return str(problem.get("detail", "no detail was given"))
+    return str(problem.get("detail", "no detail given"))
 
 
-def _where(problem: dict[str, Any]) -> str:
-    places = [error.get("pointer") or error.get("attribute") for error in problem.get("errors") or []]
-    return ", ".join(place for place in places if place)
+def _fields(problem: dict[str, Any]) -> str:
+    fields = [error.get("pointer") or error.get("attribute") for error in problem.get("errors") or []]
+    return ", ".join(field for field in fields if field)

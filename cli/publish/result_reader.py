@@ -1,4 +1,4 @@
-"""Reads the results topic from a fixed point on: the outcomes of what is sent after it."""
+"""Reader of the results topic, positioned at its end before the first command is sent."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from schemas.errors import Retry, Stop
 from schemas.topics import RESULTS
 
 _POLL_RECORDS: Final = 2_000
-_ASK_SECONDS: Final = 15.0
+_METADATA_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """One outcome, by its headers; the value waits until someone needs it.
+class ResultRecord:
+    """Headers of a result record, and its undecoded value.
 
-    :param partition: of the command's record; with ``offset`` its exact name.
-    :param command_id: ``None`` when the record had none that could be read.
+    :param partition: of the command record; together with ``offset`` it identifies the command record.
+    :param command_id: ``None`` when the command record had no readable id.
     """
 
     partition: int
@@ -30,14 +30,13 @@ class Seen:
     value: bytes
 
 
-class OutcomeWatch:
-    """The outcomes published after this moment.
+class ResultReader:
+    """Results published after this reader was made.
 
-    The starting offsets are fixed and known before the first command is sent, so no outcome of it can
-    lie before them.
+    The start offsets are resolved before the first command is sent, so no result of it is below them.
 
-    :param consumer: reads committed records only; its group is never joined.
-    :raises Retry: the broker does not answer.
+    :param consumer: reads committed records only; it never joins its group.
+    :raises Retry: Kafka is unavailable.
     :raises Stop: the results topic does not exist.
     """
 
@@ -46,45 +45,50 @@ class OutcomeWatch:
         try:
             self._assign_ends(topic)
         except KafkaException as failure:
-            raise Retry(f"Kafka cannot be asked for {topic}: {failure.args[0].str()}. Is it up?") from failure
+            raise Retry(
+                f"Kafka is unavailable ({topic}: {failure.args[0].str()}). Nothing was sent; retry."
+            ) from failure
 
     def _assign_ends(self, topic: str) -> None:
-        metadata = self._consumer.list_topics(topic, timeout=_ASK_SECONDS).topics[topic]
+        metadata = self._consumer.list_topics(topic, timeout=_METADATA_SECONDS).topics[topic]
         if metadata.error is not None or not metadata.partitions:
             raise Stop(
-                f"the topic {topic} does not exist; create the topics with: interactions topics --create"
+                f"The topic {topic} does not exist. Nothing was sent."
+                " Create the topics with: interactions topics --create"
             )
         start = []
         for partition in metadata.partitions:
             _, end = self._consumer.get_watermark_offsets(
-                TopicPartition(topic, partition), timeout=_ASK_SECONDS
+                TopicPartition(topic, partition), timeout=_METADATA_SECONDS
             )
             start.append(TopicPartition(topic, partition, end))
         self._consumer.assign(start)
 
-    def take(self, timeout: float) -> list[Seen]:
-        """The outcomes that have arrived; waits ``timeout`` seconds for the first.
+    def take(self, timeout: float) -> list[ResultRecord]:
+        """Results that have arrived; waits up to ``timeout`` seconds for the first.
 
-        :raises Retry: the consumer cannot go on.
+        :raises Retry: the consumer cannot continue.
         """
         return [
-            seen for message in self._consumer.consume(_POLL_RECORDS, timeout) if (seen := _seen(message))
+            result
+            for message in self._consumer.consume(_POLL_RECORDS, timeout)
+            if (result := _result_record(message))
         ]
 
     def close(self) -> None:
-        """Let the consumer go."""
+        """Close the consumer."""
         self._consumer.close()
 
 
-def _seen(message: Message) -> Seen | None:
+def _result_record(message: Message) -> ResultRecord | None:
     error = message.error()
     if error is not None:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
             return None
-        raise Retry(f"the results topic cannot be read: {error.str()}")
+        raise Retry(f"cannot read the results topic: {error.str()}")
     headers = dict(_headers(message))
     try:
-        return Seen(
+        return ResultRecord(
             partition=int(headers["ce_commandpartition"]),
             offset=int(headers["ce_commandoffset"]),
             command_id=headers["ce_causationid"].decode() if "ce_causationid" in headers else None,
@@ -92,7 +96,7 @@ def _seen(message: Message) -> Seen | None:
             value=message.value() or b"",
         )
     except (KeyError, ValueError):
-        return None  # not an outcome of ours: the topic's consumers skip what they do not know
+        return None  # not a result record: consumers of the topic skip unknown records
 
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
 
 from cli.stack.role_health import not_ready
-from cli.stack.sync_stalls import read_sync_stalls
 from cli.stack.view import process_table
 from runtime.running_stack import RunningStack, read_running_stack
 from runtime.settings import Settings, load_settings, read_settings
@@ -42,8 +42,16 @@ def _core_stalls(settings: Settings) -> list[Stall]:
     return core_stalls(settings)
 
 
-#: Where stalls are looked up: one function for each part of the product.
-STALL_SOURCES: Final[tuple[Callable[[Settings], list[Stall]], ...]] = (_core_stalls, read_sync_stalls)
+def _sync_stalls(settings: Settings) -> list[Stall]:
+    from connectors.store.stalls import sync_stalls
+    from runtime.postgres import connect
+
+    with connect(settings, application_name="interactions-status", autocommit=True) as connection:
+        return sync_stalls(connection, datetime.now(UTC))
+
+
+#: Detectors of stalled work, one per part of the product.
+STALL_SOURCES: Final[tuple[Callable[[Settings], list[Stall]], ...]] = (_core_stalls, _sync_stalls)
 
 
 def register(app: typer.Typer) -> None:

@@ -10,9 +10,20 @@ import orjson
 
 from cli.relative_times import clock
 from cli.topics.topic_reader import TopicRecord
+from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import InteractionsError
 from schemas.topics import DEAD_LETTERS
+
+
+def make_decoder(settings: Settings) -> AvroDecoder:
+    """A decoder for every schema in the registry; instants stay RFC 3339 text.
+
+    :raises Stop: no registry URL is set.
+    """
+    from runtime.registry_fetch import make_fetch
+
+    return AvroDecoder(make_fetch(settings), text_instants=True)
 
 
 class RecordView:
@@ -72,7 +83,7 @@ class RecordView:
             f"entity={printable(self.entity_of(record) or '?')}",
         ]
         if record.topic == DEAD_LETTERS:
-            return "  ".join([*parts, *_letter(record)])
+            return "  ".join([*parts, *_dead_letter_facts(record)])
         value = self.value_of(record)
         return "  ".join([*parts, *_facts(record, value if isinstance(value, Mapping) else {})])
 
@@ -93,7 +104,7 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "�" for character in text[:100])
 
 
-def _letter(record: TopicRecord) -> list[str]:
+def _dead_letter_facts(record: TopicRecord) -> list[str]:
     names = ("dl_error_class", "dl_topic", "dl_partition", "dl_offset", "dl_attempt")
     return [f"{name[3:]}={printable(record.header(name) or '?')}" for name in names]
 

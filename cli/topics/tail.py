@@ -12,8 +12,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cli.publish.problem_reader import make_decoder
-from cli.topics.record_view import RecordView
+from cli.topics.record_view import RecordView, make_decoder
 from cli.topics.topic_reader import TopicRecord, reading
 from runtime.settings import load_settings
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, RESULTS
@@ -84,7 +83,7 @@ def tail(
     with reading(settings, _TOPICS[stream]) as reader:
         records: Iterator[TopicRecord]
         if follow:
-            records = filter(wanted, reader.onwards(from_beginning=from_beginning))
+            records = filter(wanted, reader.follow(from_beginning=from_beginning))
         else:
             records = filter(wanted, reader.to_end())
             if not from_beginning:
