@@ -1,4 +1,4 @@
-"""``interactions new-connector``: the two files of a new provider, to be filled in."""
+"""``interactions new-connector``: write skeleton files for a new provider."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from connectors.sdk.remote import Gone, Health, Intent, RemoteObject
 
 
 class {title}Settings(ProviderSettings):
-    """Where it is, and how to sign in."""
+    """Address and credentials."""
 
     url: str = Field(description="Address of the API")
     token: SecretStr = Field(description="Token of the API")
@@ -76,7 +76,7 @@ DECLARATION = Declaration(
     limits=(RateLimit(requests=10, seconds=1),),
 )
 '''
-_TEST: Final = '''"""{title} against a server: the conformance suite, and what only {title} has."""
+_TEST: Final = '''"""{title} against a server: the conformance suite and tests of its own."""
 
 from __future__ import annotations
 
@@ -89,51 +89,54 @@ from connectors.providers.{name} import DECLARATION
 
 
 class {title}Stage(Stage):
-    """The provider in front of a server that the test can reach behind."""
+    """The provider with a server that tests can change directly."""
 
     declaration = DECLARATION
 
 
 @pytest.fixture
 def stage() -> Iterator[Stage]:
-    raise NotImplementedError("start the server, and yield a stage in front of it")
+    raise NotImplementedError("start the server and yield a stage that uses it")
 
 
 class Test{title}(ProviderConformance):
-    """Everything that every provider must do."""
+    """Conformance tests that every provider must pass."""
 '''
 
 
 def register(app: typer.Typer) -> None:
     """Add ``new-connector``."""
-    app.command("new-connector", help="Write the two files of a new connector, to be filled in.")(
+    app.command("new-connector", help="Write a skeleton for a new connector: provider and test.")(
         new_connector
     )
 
 
 def new_connector(
-    name: Annotated[str, typer.Argument(help="Small letters, digits and _; the provider's name.")],
-    folder: Annotated[Path, typer.Option(help="The source tree.")] = Path(),
+    name: Annotated[str, typer.Argument(help="Name of the provider: lower-case letters, digits and _.")],
+    folder: Annotated[Path, typer.Option(help="Source tree to write to.")] = Path(),
 ) -> None:
-    """Write the two files.
+    """Write the skeleton files.
 
-    :raises Reject: the name cannot be a module's.
-    :raises Stop: this is no source tree, or a file is there already.
+    :raises Reject: the name is not a valid module name.
+    :raises Stop: the folder is not a source tree, or a file exists.
     """
     if not _NAME.fullmatch(name):
-        raise Reject("bad_name", "a name has 2 to 31 small letters, digits and _, and begins with a letter")
+        raise Reject(
+            "bad_name", "A name starts with a letter and has 2 to 31 lower-case letters, digits and _."
+        )
     providers = folder / "connectors" / "providers"
     tests = folder / "tests" / "providers"
     if not providers.is_dir() or not tests.is_dir():
         raise Stop(
-            f"{folder.resolve()} has no connectors/providers and tests/providers: go to the source tree"
+            f"{folder.resolve()} has no connectors/providers and tests/providers. Nothing was written;"
+            " run this in the source tree."
         )
     title = "".join(part.capitalize() for part in name.split("_"))
     files = {providers / f"{name}.py": _PROVIDER, tests / f"test_{name}.py": _TEST}
     for path in files:
         if path.exists():
-            raise Stop(f"{path} is there already")
+            raise Stop(f"{path} already exists. Nothing was written.")
     for path, text in files.items():
         path.write_text(text.format(name=name, title=title))
         typer.echo(f"wrote {path}")
-    typer.echo("Fill them in: docs/writing-a-connector.md")
+    typer.echo("Next: docs/writing-a-connector.md")

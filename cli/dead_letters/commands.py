@@ -51,9 +51,7 @@ def register(app: typer.Typer) -> None:
         epilog=_EXAMPLES,
         no_args_is_help=True,
     )
-    group.command("list", help="List dead letters with reason, origin and number of replays.")(
-        list_dead_letters
-    )
+    group.command("list", help="List dead letters with reason, origin and replays.")(list_dead_letters)
     group.command("show", help="Show one dead letter with its headers and content.")(show_dead_letter)
     group.command("replay", help=_REPLAY_HELP, epilog=_EXAMPLES)(replay_dead_letters)
     app.add_typer(group)
@@ -126,9 +124,7 @@ def replay_dead_letters(
     ] = False,
     error_class: Annotated[str | None, typer.Option(help="With --all: only this class of error.")] = None,
     max_tries: Annotated[int, typer.Option(min=1, help="Maximum replays per original.")] = 3,
-    timeout: Annotated[
-        float, typer.Option(min=0.1, help="Seconds without progress to wait for outcomes.")
-    ] = 30.0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds without progress to wait.")] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object.")] = False,
 ) -> None:
     """Send the original records to the commands topic again."""

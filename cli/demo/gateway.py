@@ -1,4 +1,4 @@
-"""The demo's look through the HTTP gateway: its address, and a line to try."""
+"""The demo's requests to the HTTP gateway."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _SECONDS = 15.0
 
 
 def gateway_url(home: Path) -> str:
-    """The gateway's address.
+    """Base URL of the gateway.
 
-    :raises Stop: the stack does not run, or runs without a gateway.
+    :raises Stop: no stack is running, or it has no gateway.
     """
     running = read_running_stack(home)
     if running is None or running.api_url is None:
-        raise Stop(f"No gateway runs in {home}.")
+        raise Stop(f"No gateway is running in {home}.")
     return running.api_url
 
 
 def gateway_shows(home: Path, tenant: str, organization: str, most: int = 100) -> int:
-    """How many interactions of an organization the gateway shows on its first page.
+    """Count the interactions of an organization on the first page.
 
-    :raises OSError: it does not answer, or not with 200.
+    :raises OSError: the gateway is unavailable, or the status is not 200.
     """
     request = urllib.request.Request(  # noqa: S310 - our own loopback address
         f"{gateway_url(home)}/api/customers/interactions?limit={most}",
@@ -38,7 +38,7 @@ def gateway_shows(home: Path, tenant: str, organization: str, most: int = 100) -
 
 
 def curl_line(tool: str, tenant: str, organization: str) -> str:
-    """A line for a shell that has evaluated ``interactions env``."""
+    """A curl command for a shell that has evaluated ``interactions env``."""
     return (
         f'curl -H "Authorization: Bearer $({tool} token --tenant {tenant} --organization {organization})" '
         '"$INTERACTIONS_API_URL/api/customers/interactions?limit=3"'

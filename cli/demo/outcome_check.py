@@ -1,4 +1,4 @@
-"""Whether every command of the demo had the outcome that its author wrote down beforehand."""
+"""Comparison of the demo's outcomes with those expected by the sample data."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def check_outcomes(samples: Sequence[Sample], report: Report) -> list[str]:
-    """What differs, one sentence each: counts of outcomes, and each rejection's line and code.
+    """Compare outcome counts, and the line and code of each rejection; one sentence per difference.
 
-    :param report: of all samples in their order, with every rejection kept.
+    :param report: report of all samples in order, with every rejection in detail.
     """
     wrong = []
     if report.not_sent or report.unknown:
-        wrong.append(f"{report.not_sent} commands were not sent, {report.unknown} have no known outcome")
+        wrong.append(f"{report.not_sent} commands were not sent, {report.unknown} have an unknown outcome")
     expected = Counter(sample.outcome for sample in samples)
     wrong += [
         f"{report.outcomes[outcome]} commands are {outcome}, not {expected[outcome]}"
@@ -29,7 +29,7 @@ def check_outcomes(samples: Sequence[Sample], report: Report) -> list[str]:
     wanted = {line: sample.code for line, sample in enumerate(samples, 1) if sample.outcome == "rejected"}
     found = {rejection.line: rejection.problem.get("code") for rejection in report.rejections}
     wrong += [
-        f"line {line} should be rejected as {wanted.get(line)}, it was {found.get(line)}"
+        f"line {line} should be rejected with {wanted.get(line)}, got {found.get(line)}"
         for line in sorted(wanted.keys() | found.keys())
         if wanted.get(line) != found.get(line)
     ]

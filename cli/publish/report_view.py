@@ -64,7 +64,7 @@ def show_report(console: Console, report: Report, *, timeout: float) -> None:
         )
         reason = "before the interruption" if report.interrupted else f"within {timeout:g} seconds"
         console.print(
-            f"The outcome of {report.unknown} commands is unknown (lines {lines}): no result arrived {reason}. "
+            f"The outcome of {report.unknown} commands is unknown (lines {lines}): no result {reason}. "
             "They may still be applied. Check that the applier is running (interactions status). Publishing "
             "the same file again is safe: applied commands return duplicate.",
             soft_wrap=True,

@@ -1,4 +1,4 @@
-"""`interactions up | down | status | env`: the stack of this machine and its processes."""
+"""`interactions up`, `down` and `env`: start and stop the stack of this machine."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from stack.supervisor import Preparation, StackPlan, Supervisor
 UP_EXAMPLES = """
 [bold]Examples[/bold]
 
-  interactions up                            everything, in this terminal, until Ctrl-C
+  interactions up                            in this terminal, until Ctrl-C
 
-  interactions up --detach                   everything, in the background
+  interactions up --detach                   in the background
 
-  interactions up --roles applier=2,relay    two appliers and a relay, no timers
+  interactions up --roles applier=2,relay    two appliers and a relay only
 
   interactions up --roles applier,relay,timers,gateway,connectors    with the connectors
 
-  interactions up --roles none               the servers alone
+  interactions up --roles none               servers only
 
   INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS=broker:9092 interactions up    with your own Kafka
 """
 DOWN_EXAMPLES = """
 [bold]Examples[/bold]
 
-  interactions down                          stop what runs; the data stay
+  interactions down                          stop everything; data is kept
 
   INTERACTIONS_HOME=/tmp/trial interactions down    the stack of another home
 """
 ENV_EXAMPLES = """
 [bold]Examples[/bold]
 
-  eval "$(interactions env)"                 lead this shell's programs to the running stack
+  eval "$(interactions env)"                 point this shell at the running stack
 
   eval "$(interactions env)"; psql "$INTERACTIONS_DATABASE_URL"
 """
@@ -61,23 +61,23 @@ def register(app: typer.Typer) -> None:
 def up(
     detach: Annotated[
         bool,
-        typer.Option("--detach", "-d", help="Return when everything runs; it goes on in the background."),
+        typer.Option("--detach", "-d", help="Run in the background; return when everything is ready."),
     ] = False,
     roles: Annotated[
         str,
         typer.Option(
-            help=f"Roles to run ({', '.join(ROLES)}), with counts as in applier=2; `none` for servers alone."
+            help=f"Roles to run: {', '.join(ROLES)}; with counts, as in applier=2; `none` for servers only."
         ),
     ] = ",".join(DEFAULT_ROLES),
     ephemeral: Annotated[
-        bool, typer.Option("--ephemeral", help="Use a new folder as home and delete it at the end.")
+        bool, typer.Option("--ephemeral", help="Use a temporary home folder and delete it at the end.")
     ] = False,
     stop_with: Annotated[int | None, typer.Option(hidden=True, help="Stop when this process ends.")] = None,
     delete_home: Annotated[bool, typer.Option("--delete-home", hidden=True)] = False,
 ) -> None:
     """Start Kafka, Postgres, the schema registry and the roles, and keep them running.
 
-    A server whose address is set in the environment is used as it is and not started.
+    A server whose address is set in the environment is used and not started.
     """
     counts = parse_roles(roles)
     settings = read_settings()
@@ -86,7 +86,7 @@ def up(
     if detach:
         follow_start(settings.home, roles, ephemeral=ephemeral, stop_with=stop_with)
         if ephemeral:
-            # The only way to find the stack again: its home is nobody's default.
+            # The temporary home is not the default one: without this line the stack could not be found again.
             typer.echo(f"export INTERACTIONS_HOME={shlex.quote(str(settings.home))}")
         return
     configure_logging(settings)
@@ -100,35 +100,35 @@ def up(
         ready=say_ready,
     )
     Supervisor(plan).run()
-    # After a failure the folder stays: its logs say why.
+    # After a failure the folder is kept for its logs.
     if ephemeral or delete_home:
         shutil.rmtree(settings.home)
 
 
 def preparations() -> tuple[Preparation, ...]:
-    """What is done on ready servers before the first role starts; each step may be repeated."""
+    """Idempotent steps on ready servers before the first role starts."""
     from runtime.schema_registration import register_schemas
     from runtime.topics import ensure_topics
     from sinks.migrate import upgrade
 
     return (
         Preparation(title="upgrading the database", run=upgrade),
-        Preparation(title="making the topics", run=ensure_topics),
+        Preparation(title="creating the topics", run=ensure_topics),
         Preparation(title="registering the schemas", run=register_schemas),
     )
 
 
 def down() -> None:
-    """Stop the stack of this home; the data stay."""
+    """Stop the stack of this home. Data is kept."""
     home = read_settings().home
     if stop_stack(home):
-        typer.echo(f"Stopped. The data stay in {home}.")
+        typer.echo(f"Stopped. Data is kept in {home}.")
     else:
-        typer.echo(f"Nothing runs in {home}.")
+        typer.echo(f"No stack is running in {home}.")
 
 
 def env() -> None:
-    """Print `export` lines that lead a shell to the running stack."""
+    """Print `export` lines that point a shell at the running stack."""
     home = read_settings().home
     running = _running(home)
     lines = {"INTERACTIONS_HOME": str(home), **address_environment(running.addresses)}
@@ -141,5 +141,5 @@ def env() -> None:
 def _running(home: Path) -> RunningStack:
     running = read_running_stack(home)
     if running is None:
-        raise Stop(f"No stack runs in {home}. Start one with `interactions up --detach`.")
+        raise Stop(f"No stack is running in {home}. Start one with: interactions up --detach")
     return running

@@ -1,4 +1,4 @@
-"""Health of the roles of a stack, as they report it over HTTP."""
+"""Readiness of the role processes, from their ``/readyz`` endpoints."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _SECONDS: Final = 2.0
 
 
 def not_ready(process: ProcessRecord) -> list[str]:
-    """Why a running process is not ready; empty when it is, or when it has no address for that."""
+    """Reasons why a running process is not ready; empty if it is, or if it has no endpoint."""
     if process.url is None:
         return []
     try:
         answer = httpx2.get(f"{process.url}/readyz", timeout=_SECONDS, trust_env=False)
     except httpx2.HTTPError:
-        return [f"It does not answer at {process.url}/readyz within {_SECONDS:g} s."]
+        return [f"No response from {process.url}/readyz within {_SECONDS:g} s."]
     return [] if answer.status_code == 200 else _reasons(answer)
 
 
 def _reasons(answer: httpx2.Response) -> list[str]:
     try:
         body: dict[str, Any] = answer.json()
-        # The gateway says which of its parts are not there: {"database": false, …}.
+        # The gateway reports its connections: {"database": false, …}.
         missing = [name for name, there in body.items() if there is False]
         found = [*map(str, body.get("reasons", [])), *(f"No connection: {name}." for name in missing)]
     except (ValueError, AttributeError):

@@ -1,4 +1,4 @@
-"""`interactions status`: what runs, how far behind it is, and what stands still."""
+"""`interactions status`: processes, their lag, and stalled work."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from runtime.stalls import Stall
 EXAMPLES = """
 [bold]Examples[/bold]
 
-  interactions status                        a table for people
+  interactions status                        a table
 
   interactions status --json | jq '.stalls[].reason'
 
 [bold]Exit codes[/bold]
 
-  0 all processes run, are ready and nothing stands still, 1 otherwise, 2 no stack runs here
+  0 all processes are running and ready and no work is stalled, 1 otherwise, 2 no stack is running
 
 [bold]Lag[/bold]
 
-  applier: commands not applied yet, those in open transactions too; relay: events not published yet;
-  timers: due moments not announced yet
+  applier: commands not applied yet, including those in open transactions; relay: events not published
+  yet; timers: due and overdue notices not published yet
 """
 
 
 def _core_stalls(settings: Settings) -> list[Stall]:
-    # The Kafka client takes its time to load; most of this command does without.
+    # Imported late: the Kafka client is slow to load, and most of this command does not need it.
     from streams.stalls import core_stalls
 
     return core_stalls(settings)
@@ -60,16 +60,16 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show each process of the stack (role, pid, state, lag), and work that makes no progress."""
+    """Show each process of the stack (role, pid, state, lag), and stalled work."""
     home = read_settings().home
     running = read_running_stack(home)
     if running is None:
         if as_json:
             typer.echo(json.dumps({"processes": [], "stalls": []}))
         else:
-            typer.echo(f"No stack runs in {home}. Start one with `interactions up --detach`.", err=True)
+            typer.echo(f"No stack is running in {home}. Start one with: interactions up --detach", err=True)
         raise typer.Exit(2)
     lag, stalls = _lag(), _stalls()
     unready = {process.name: not_ready(process) for process in running.processes}
@@ -86,7 +86,7 @@ def _show(
     running: RunningStack, lag: dict[str, int | None], unready: dict[str, list[str]], stalls: list[Stall]
 ) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    said = {stall.reason for stall in stalls}
+    shown = {stall.reason for stall in stalls}
     console.print(
         process_table(running.processes, lag, {name for name, reasons in unready.items() if reasons})
     )
@@ -94,7 +94,7 @@ def _show(
         console.print(f"[red]stalled[/red] {stall.stage}, {stall.place}: {stall.reason}")
     for name, reasons in unready.items():
         for reason in reasons:
-            if reason not in said:
+            if reason not in shown:
                 console.print(f"[yellow]not ready[/yellow] {name}: {reason}")
 
 
@@ -117,12 +117,12 @@ def _rows(
 
 
 def _lag() -> dict[str, int | None]:
-    """Lag by role; empty when the servers do not answer: the table is then still worth seeing."""
+    """Lag per role; empty when the servers are unavailable, so that the process table is still shown."""
     from streams.lag import lag_by_role
 
     try:
         return lag_by_role(load_settings())
-    except Exception:  # noqa: BLE001 - servers without tables or topics yet, or gone: the rest is worth seeing
+    except Exception:  # noqa: BLE001 - servers unavailable, or without tables and topics: show the rest
         return {}
 
 
@@ -131,6 +131,6 @@ def _stalls() -> list[Stall]:
     for source in STALL_SOURCES:
         try:
             found += source(load_settings())
-        except Exception:  # noqa: BLE001, S112 - as above; the roles say that their servers do not answer
+        except Exception:  # noqa: BLE001, S112 - as above; the roles report unavailable servers themselves
             continue
     return found

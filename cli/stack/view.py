@@ -1,4 +1,4 @@
-"""What a person sees while the stack starts and when it runs."""
+"""Terminal output of a starting and of a running stack."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _err = Console(stderr=True, highlight=False)
 
 
 def progress_line(step: str) -> None:
-    """One step, on stderr."""
+    """Print one step to standard error."""
     _err.print(f"[dim]·[/dim] {step} …")
 
 
 def follow_start(home: Path, roles: str, *, ephemeral: bool, stop_with: int | None) -> None:
-    """Start the stack in the background and show its steps until it is ready.
+    """Start the stack in the background and show its progress until it is ready.
 
-    :raises Stop: it did not come up.
+    :raises Stop: the stack did not start.
     """
     running = launch_stack(home, roles, ephemeral=ephemeral, stop_with=stop_with, progress=progress_line)
     say_ready(running, detached=True)
 
 
 def say_ready(running: RunningStack, *, detached: bool = False) -> None:
-    """The compact summary: processes, addresses, what to do next."""
+    """Print a summary: processes, addresses, next steps."""
     _err.print(process_table(running.processes))
     registry = running.addresses.schema_registry_url
     _err.print(f"Kafka {running.addresses.kafka_bootstrap_servers}   registry {registry}")
@@ -37,10 +37,10 @@ def say_ready(running: RunningStack, *, detached: bool = False) -> None:
         _err.print(f"HTTP  {running.api_url}   token: [bold]interactions token --help[/bold]")
     if detached:
         _err.print(
-            'Ready. Next: [bold]eval "$(interactions env)"[/bold]; end with [bold]interactions down[/bold].'
+            'Ready. Next: [bold]eval "$(interactions env)"[/bold]. Stop with: [bold]interactions down[/bold]'
         )
     else:
-        _err.print("Ready. Ctrl-C stops everything; the data stay.")
+        _err.print("Ready. Ctrl-C stops everything; data is kept.")
 
 
 def process_table(
@@ -48,9 +48,9 @@ def process_table(
     lag: dict[str, int | None] | None = None,
     unready: Collection[str] = (),
 ) -> Table:
-    """Processes as a table; the columns of lags and health addresses are there when ``lag`` is given.
+    """Processes as a table, with lag and health URL when ``lag`` is given.
 
-    :param unready: names of processes that run and say that they are not ready.
+    :param unready: names of running processes that report not ready.
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("process", "pid", "state", "restarts"):

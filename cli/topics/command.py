@@ -1,4 +1,4 @@
-"""``interactions topics``: the topics as they are, held against the catalogue."""
+"""``interactions topics``: compare the topics with the catalogue."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _PIPED_WIDTH: Final = 160
 _EXAMPLES = """
 [bold]Examples[/bold]
 
-  interactions topics                        the topics, and what is not as it must be
+  interactions topics                        show topics and differences
 
-  interactions topics --create               make those that are missing and register the schemas
+  interactions topics --create               create missing topics and register the schemas
 
   interactions topics --json | jq '.topics[].findings'
 """
@@ -35,15 +35,15 @@ def register(app: typer.Typer) -> None:
 def topics(
     create: Annotated[
         bool,
-        typer.Option("--create", help="First make the missing topics and register the Avro schemas."),
+        typer.Option("--create", help="First create missing topics and register the Avro schemas."),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show the topics and how they differ from the catalogue; nothing existing is ever changed.
+    """Show the topics and their differences from the catalogue. Existing topics are never changed.
 
-    Exit status: 0 when every role can work with them (warnings may be shown), 1 when not.
+    Exit status: 0 every role can work with the topics (there may be warnings), 1 otherwise.
     """
-    # Imported late: the clients' libraries would slow every other command.
+    # Imported late: the client libraries would slow every other command.
     from runtime.schema_registration import register_schemas
     from runtime.topic_states import topic_states
     from runtime.topics import ensure_topics
@@ -71,7 +71,7 @@ def _show(states: list[TopicState], created: list[str], schemas: dict[str, int])
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("topic", no_wrap=True)
     table.add_column("parts", no_wrap=True, justify="right")
-    for title in ("cleanup", "kept"):
+    for title in ("cleanup", "retention"):
         table.add_column(title, no_wrap=True)
     table.add_column("records", no_wrap=True, justify="right")
     table.add_column("state", no_wrap=True)
@@ -80,13 +80,13 @@ def _show(states: list[TopicState], created: list[str], schemas: dict[str, int])
             state.name,
             _or_dash(state.partitions),
             state.cleanup or "-",
-            _kept(state),
+            _retention(state),
             "-" if state.records is None else f"~{state.records:,}",
             _verdict(state),
         )
     console.print(table)
     if schemas:
-        console.print(f"{len(created)} topics made, {len(schemas)} schemas registered.")
+        console.print(f"Created {len(created)} topics, registered {len(schemas)} schemas.")
     for state in states:
         for finding in state.findings:
             console.print(f"{finding.severity}: {finding}", markup=False, soft_wrap=True)
@@ -96,11 +96,11 @@ def _or_dash(number: int | None) -> str:
     return "-" if number is None else str(number)
 
 
-def _kept(state: TopicState) -> str:
+def _retention(state: TopicState) -> str:
     if state.partitions is None:
         return "-"
     if state.retention_ms is None:
-        return "newest" if state.cleanup == "compact" else "for ever"
+        return "newest per key" if state.cleanup == "compact" else "forever"
     days = state.retention_ms / DAY_MS
     return f"{days:g} days" if days >= 1 else f"{state.retention_ms / 3_600_000:g} hours"
 

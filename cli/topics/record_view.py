@@ -1,4 +1,4 @@
-"""One record of a topic for people (a line without customer text) and for machines (everything)."""
+"""Two views of a record: one line without customer text, and complete JSON."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ def make_decoder(settings: Settings) -> AvroDecoder:
 
 
 class RecordView:
-    """Shows records; Avro values are decoded through the registry.
+    """Format records.
 
-    :param decoder: gives instants as text.
+    :param decoder: decoder of Avro values that returns instants as text.
     """
 
     def __init__(self, decoder: AvroDecoder) -> None:
         self._decoder = decoder
 
     def value_of(self, record: TopicRecord) -> Any:
-        """The decoded value; ``None`` for a tombstone, ``{"undecodable": …}`` for what is neither format."""
+        """The decoded value; ``None`` for a tombstone, ``{"undecodable": …}`` if not Avro or JSON."""
         value = record.value
         if value is None:
             return None
@@ -51,16 +51,16 @@ class RecordView:
             return {"undecodable": "neither JSON nor Avro", "base64": base64.b64encode(value).decode()}
 
     def type_of(self, record: TopicRecord) -> str | None:
-        """The CloudEvents type, of the headers or of the structured event."""
+        """The CloudEvents type, from the headers or the structured event."""
         return self._attribute(record, "type")
 
     def entity_of(self, record: TopicRecord) -> str | None:
-        """The entity id: the CloudEvents attribute, else the record's key."""
+        """The entity id: the CloudEvents attribute, otherwise the record key."""
         key = record.key.decode(errors="replace") if record.key is not None else None
         return self._attribute(record, "entityid") or key
 
     def to_json(self, record: TopicRecord) -> dict[str, Any]:
-        """Place, key, headers and value; a header that is not UTF-8 shows replacement characters."""
+        """Location, key, headers and value; bytes that are not UTF-8 become replacement characters."""
         return {
             "topic": record.topic,
             "partition": record.partition,
@@ -75,7 +75,7 @@ class RecordView:
         }
 
     def to_line(self, record: TopicRecord) -> str:
-        """Time, place, type, entity and what happened; no title, body or name."""
+        """One line: time, location, type, entity and key facts. Never a title, body or name."""
         parts = [
             clock(record.timestamp_ms),
             f"{record.partition}:{record.offset}",
@@ -100,7 +100,7 @@ class RecordView:
 
 
 def printable(text: str) -> str:
-    """A text of a stranger as it may stand on a terminal: no control characters, at most 100 characters."""
+    """Untrusted text made safe for a terminal: no control characters, at most 100 characters."""
     return "".join(character if character.isprintable() else "�" for character in text[:100])
 
 
@@ -110,7 +110,7 @@ def _dead_letter_facts(record: TopicRecord) -> list[str]:
 
 
 def _facts(record: TopicRecord, value: Mapping[str, Any]) -> list[str]:
-    """What is worth a look in an outcome, an event or a command."""
+    """Key facts of a result, an event or a command."""
     facts: list[str] = []
     outcome = record.header("ce_outcome")
     if outcome is not None:

@@ -1,4 +1,4 @@
-"""``interactions tail``: records of a topic, decoded, one a line."""
+"""``interactions tail``: print the records of a topic, decoded, one per line."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from runtime.settings import load_settings
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, RESULTS
 
 _HELP = (
-    "Print the records of a topic, decoded, one a line; only what was committed.\n\n"
-    "It follows the topic from now on (with --from-beginning: from the oldest record) until Ctrl-C or "
-    "--limit. With --no-follow it ends at the newest record: it shows the last 20, or --limit; with "
-    "--from-beginning the first. The order is each entity's; records of different entities may change "
-    "places."
+    "Print the committed records of a topic, decoded, one per line.\n\n"
+    "Follows the topic from its end (with --from-beginning: from the oldest record) until Ctrl-C or "
+    "--limit. With --no-follow it prints the last 20 records (or --limit) and exits; with --no-follow "
+    "--from-beginning it starts at the oldest. Records are in order per entity, not across entities."
 )
 _EXAMPLES = """
 [bold]Examples[/bold]
@@ -38,7 +37,7 @@ _LAST: Final = 20
 
 
 class Stream(StrEnum):
-    """What can be followed."""
+    """Topics that can be followed."""
 
     events = "events"
     results = "results"
@@ -60,15 +59,17 @@ def register(app: typer.Typer) -> None:
 
 
 def tail(
-    stream: Annotated[Stream, typer.Argument(help="Which topic.")],
+    stream: Annotated[Stream, typer.Argument(help="Topic to read.")],
     *,
-    follow: Annotated[bool, typer.Option(help="Wait for more, or end at the newest record.")] = True,
-    from_beginning: Annotated[bool, typer.Option("--from-beginning", help="Start at the oldest.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="End after so many records.")] = None,
+    follow: Annotated[bool, typer.Option(help="Wait for new records, or exit at the newest.")] = True,
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="Start at the oldest record.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Exit after this many records.")] = None,
     entity: Annotated[str | None, typer.Option(help="Only records of this entity id.")] = None,
     record_type: Annotated[str | None, typer.Option("--type", help="Only records of this type.")] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a line: headers and value.")
+        bool, typer.Option("--json", help="Print one JSON object per line, with headers and value.")
     ] = False,
 ) -> None:
     """Print the records of a topic."""
@@ -100,7 +101,7 @@ def tail(
 
 
 def _newest(records: Iterator[TopicRecord], count: int) -> list[TopicRecord]:
-    """The newest over all partitions: each partition is read in order, but one after the other."""
+    """The newest records across partitions; partitions are in order, but interleaved arbitrarily."""
     kept: dict[int, deque[TopicRecord]] = {}
     for record in records:
         kept.setdefault(record.partition, deque(maxlen=count)).append(record)

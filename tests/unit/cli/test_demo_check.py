@@ -28,7 +28,7 @@ def test_another_count() -> None:
 
 def test_another_code_or_another_line() -> None:
     assert check_outcomes(SAMPLES, report(code="cancel_done")) == [
-        "line 2 should be rejected as already_done, it was cancel_done"
+        "line 2 should be rejected with already_done, got cancel_done"
     ]
     assert len(check_outcomes(SAMPLES, report(line=3))) == 2
 

@@ -52,7 +52,7 @@ def test_both_files_load_and_pass_the_linter(tmp_path: Path, monkeypatch: pytest
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     tree = _tree(tmp_path)
     new_connector("post_box", tree)
-    with pytest.raises(Stop, match="there already"):
+    with pytest.raises(Stop, match="already exists"):
         new_connector("post_box", tree)
 
 
