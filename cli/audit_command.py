@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from audit.findings import Report
     from audit.history import Rec
 
-_HELP = """Verify the pipeline's invariants from its topics and tables, with code of its own.
+_HELP = """Verify the pipeline's invariants from its topics and tables, independently of the write path.
 
 Every command has exactly one outcome; rows equal the commands applied in order; the projection is
 correct; each event was published once and in order; state topics equal the tables. Nothing is written.

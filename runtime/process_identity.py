@@ -30,7 +30,7 @@ def process_start_id(pid: int) -> str | None:
 
 
 def is_alive(pid: int, start_id: str) -> bool:
-    """Whether the process that had this pid and this start id still runs."""
+    """True while the process with this pid and start id is running."""
     return process_start_id(pid) == start_id
 
 

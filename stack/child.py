@@ -1,4 +1,4 @@
-"""One supervised process: start it, watch it, start it again when it dies, stop it."""
+"""One supervised process: start it, watch it, restart it when it dies, stop it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stack.server import Launch
 
 _PARENT_DEATH_GUARD = Path(__file__).with_name("parent_death_guard.py")
 _RESTART_BACKOFF = Backoff(first=0.5, ceiling=30)
-# After this time alive and ready a process has proved itself: the next death starts the backoff anew.
+# A process that was ready for this long is stable: its next death resets the restart backoff.
 _STABLE_SECONDS = 30.0
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
 _log = structlog.stdlib.get_logger("stack.child")
@@ -28,11 +28,11 @@ _log = structlog.stdlib.get_logger("stack.child")
 class Child:
     """A process of the stack.
 
-    :param name: unique in the stack (``applier``, ``applier-2``); names the log file.
-    :param role: what it does.
-    :param launch: how to start it; asked again at every start.
-    :param not_ready: ``None`` when the process with the given pid does its work, else why not.
-    :param url: where a ready process answers ``/readyz``; ``None`` for one that does not.
+    :param name: unique in the stack (``applier``, ``applier-2``); also the name of the log file.
+    :param role: a role, or the role of a server.
+    :param launch: returns the command to run; called at every start.
+    :param not_ready: returns why the process with the given pid is not ready, or ``None`` if it is.
+    :param url: returns the base URL of ``/readyz``, or ``None`` if the process has none.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Pid of the live process."""
+        """Pid of the running process."""
         return self._process.pid if self._process is not None else None
 
     def record(self) -> ProcessRecord:
-        """What the state file says of it."""
+        """Entry for the state file."""
         return ProcessRecord(
             role=self.role,
             name=self.name,
@@ -81,7 +81,11 @@ class Child:
         )
 
     def start(self) -> None:
-        """Start the process. Call it from the main thread: the kernel ties a child to the starting thread."""
+        """Start the process.
+
+        Hazard: call it from the main thread only. The kernel sends the parent-death signal when the thread
+        that started the child ends.
+        """
         launch = self._launch()
         _rotate(self.log_file)
         uid, gid = (launch.os_user.uid, launch.os_user.gid) if launch.os_user else (-1, -1)
@@ -104,7 +108,10 @@ class Child:
         _log.info("stack.process_started", process=self.name, pid=self._process.pid)
 
     def watch(self) -> bool:
-        """Look once: notice death and readiness, start again when due. Returns whether the record changed."""
+        """Check once for exit and readiness, and restart when due.
+
+        :returns: true if the record changed.
+        """
         before = self.record()
         if self._process is not None and self._process.poll() is not None:
             self._note_death(self._process.returncode)
@@ -141,7 +148,7 @@ class Child:
             self._process.send_signal(self._stop_signal)
 
     def wait_stopped(self, deadline: float) -> None:
-        """Wait until it has ended; kill it at ``deadline`` (``time.monotonic``)."""
+        """Wait for the process to end; kill it at ``deadline`` (``time.monotonic``)."""
         if self._process is not None:
             try:
                 self._process.wait(max(0.0, deadline - time.monotonic()))
@@ -155,7 +162,7 @@ class Child:
 
 
 def _rotate(log_file: Path) -> None:
-    """Keep one older log when the present one has grown large."""
+    """Rotate the log above ``LOG_LIMIT_BYTES``; one older log is kept."""
     try:
         if log_file.stat().st_size > LOG_LIMIT_BYTES:
             log_file.replace(log_file.with_suffix(".log.1"))
@@ -164,7 +171,7 @@ def _rotate(log_file: Path) -> None:
 
 
 def log_tail(log_file: Path, lines: int = 15) -> str:
-    """The last lines of a log, for a person."""
+    """The last lines of a log."""
     try:
         with log_file.open("rb") as file:
             file.seek(max(0, log_file.stat().st_size - 16_384))

@@ -1,4 +1,4 @@
-"""Stop the stack of a home from another process, whatever state it is in."""
+"""Stop the stack of a home from another process, in whatever state it is."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LONGEST_STOP_SECONDS = 60.0
 
 
 def stop_stack(home: Path) -> bool:
-    """Ask the supervisor to stop and wait for it; then end whatever a killed one has left.
+    """Stop the supervisor and wait for it; then end the orphans of a killed one.
 
-    :returns: whether anything ran.
-    :raises Stop: the supervisor does not end.
+    :returns: true if anything was running.
+    :raises Stop: the supervisor does not end in time.
     """
     if not home.exists():
         return False

@@ -1,4 +1,4 @@
-"""Processes that a killed supervisor has left: found by the state file, told from others by start time."""
+"""Orphans of a killed supervisor: found in the state file, identified by pid and start id."""
 
 from __future__ import annotations
 
@@ -20,9 +20,11 @@ _log = structlog.stdlib.get_logger("stack.leftovers")
 
 
 def end_orphans(home: Home) -> int:
-    """End every process that the state file names and that still runs. Returns how many there were.
+    """End every running process in the state file.
 
-    Call it only when no supervisor runs: it holds for the processes, not for their starter.
+    Hazard: call it only while holding the home lock. It would also end the processes of a live supervisor.
+
+    :returns: number of processes that were running.
     """
     state = read_stack_file(home.root)
     if state is None:

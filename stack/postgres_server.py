@@ -1,4 +1,4 @@
-"""Embedded Postgres 18: TCP on loopback only, a password, durable settings."""
+"""Embedded Postgres 18: TCP on loopback only, password authentication, durable settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class PostgresServer:
     """One Postgres cluster in ``data/postgres``."""
 
     role = "postgres"
-    stop_signal = signal.SIGINT  # "fast shutdown": ends sessions, writes a checkpoint
+    stop_signal = signal.SIGINT  # fast shutdown: ends sessions, writes a checkpoint
 
     def __init__(self, home: Home, options: StackOptions, port: int) -> None:
         self._home = home.root
@@ -54,7 +54,7 @@ class PostgresServer:
 
     @cached_property
     def _programs(self) -> Path:
-        """Folder of the programs: the wheel's, or a copy in the home where others cannot use it."""
+        """Folder of the Postgres programs: the wheel's, or a copy that the Postgres user can execute."""
         installed = _installed_programs()
         if self._os_user is None or usable_by_others(installed.parent):
             return installed
@@ -62,24 +62,24 @@ class PostgresServer:
         return self._programs_copy / "bin"
 
     def url(self, database: str = DATABASE) -> str:
-        """The libpq URL, password included; the password is made at the first call in a home."""
+        """The libpq URL with password; the password is generated at the first call in a home."""
         return f"postgresql://{USER}:{quote(self._password())}@127.0.0.1:{self._port}/{database}"
 
     def prepare(self, progress: Progress) -> None:
-        """Make the cluster once; clear what a killed postmaster has left.
+        """Create the cluster once; clean up after a killed postmaster.
 
-        :raises Stop: the Postgres account cannot reach the home, or the cluster cannot be made.
+        :raises Stop: the Postgres user cannot reach the home, or the cluster cannot be created.
         """
         if self._os_user is not None:
             open_home(self._home, self._data)
         programs = self._programs
         if not self._data.exists():
-            progress("making the Postgres cluster")
+            progress("creating the Postgres cluster")
             self._make_cluster(programs)
         self.clean()
 
     def _make_cluster(self, programs: Path) -> None:
-        """Make it in a scratch folder and rename: a cluster half made is never taken for one."""
+        """Run initdb in a scratch folder, then rename it: an interrupted initdb leaves no partial cluster."""
         scratch = self._data.with_name("postgres.new")
         password = self._data.with_name("postgres.password.new")
         shutil.rmtree(scratch, ignore_errors=True)
@@ -106,16 +106,16 @@ class PostgresServer:
         )  # type: ignore[call-overload]
         password.unlink()
         if made.returncode != 0:
-            raise Stop(f"Postgres could not make its cluster in {scratch}: {made.stderr.strip()}")
+            raise Stop(f"Postgres could not create its cluster in {scratch}: {made.stderr.strip()}")
         scratch.rename(self._data)
 
     def launch(self) -> Launch:
-        """``postgres`` itself, in the foreground, with all settings on its command line."""
+        """``postgres`` in the foreground, with all settings on the command line."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": self._port,
             "unix_socket_directories": "",
-            # Files in the cluster's own folder, not in /dev/shm: nothing is left there after kill -9.
+            # Files in the cluster's folder instead of /dev/shm, so that kill -9 leaves nothing there.
             "dynamic_shared_memory_type": "mmap",
             "fsync": "on",
             "synchronous_commit": "on",
@@ -139,7 +139,7 @@ class PostgresServer:
         return Launch(arguments=arguments, folder=Path("/"), os_user=self._os_user)
 
     def not_ready(self) -> str | None:
-        """Connect and ask."""
+        """Connect and run a query."""
         try:
             with connect(self._settings("postgres"), application_name="interactions-stack") as connection:
                 connection.execute("SELECT 1")
@@ -148,7 +148,7 @@ class PostgresServer:
         return None
 
     def after_ready(self) -> None:
-        """Make the database if it is not there."""
+        """Create the database if it does not exist."""
         with connect(
             self._settings("postgres"), application_name="interactions-stack", autocommit=True
         ) as connection:
@@ -157,10 +157,13 @@ class PostgresServer:
                 connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
     def clean(self) -> None:
-        """Remove a killed postmaster's shared memory segment, then its pid file.
+        """Remove the shared memory segment of a killed postmaster, then its pid file.
 
-        Law: the pid file stays while a process of the old cluster is attached to the segment: Postgres must
-        refuse to start then. Hazard in keeping it longer: after a reboot its pid may be another process's.
+        Invariant: the pid file stays while any backend of the old postmaster is attached to the segment,
+        because Postgres must refuse to start then.
+
+        Hazard: a pid file that stays longer can block the start: after a reboot its pid may belong to
+        another process.
         """
         lines = self._pid_file_lines()
         if not lines or not Path("/proc/self").exists() or self._is_our_postmaster(lines):
@@ -193,7 +196,7 @@ class PostgresServer:
             return []
 
     def _is_our_postmaster(self, lines: list[str]) -> bool:
-        """Whether the pid in the file is a postmaster of this cluster (its working directory)."""
+        """True if the pid in the file is a postmaster of this cluster (by its working directory)."""
         import psutil
 
         try:
@@ -203,7 +206,7 @@ class PostgresServer:
 
 
 def _installed_programs() -> Path:
-    """Folder of the programs in the wheel; its Python package is not imported: it takes locks and warns."""
+    """Folder of the programs in the wheel. Its Python package is not imported, because it takes locks."""
     found = importlib.util.find_spec(_WHEEL)
     if found is None or found.origin is None:
         raise Stop(
@@ -217,7 +220,7 @@ def _wheel_version() -> str:
     try:
         return importlib.metadata.version(_WHEEL)
     except importlib.metadata.PackageNotFoundError:
-        return "none"  # never used: without the wheel there are no programs to copy
+        return "none"  # never used: without the wheel there is nothing to copy
 
 
 def _build_options() -> str:
@@ -228,7 +231,7 @@ def _build_options() -> str:
 
 
 def _detached_within(seconds: float, segment: int) -> bool:
-    """Wait for the sessions of a killed postmaster to notice and end."""
+    """Wait for the backends of a killed postmaster to exit."""
     deadline = time.monotonic() + seconds
     while _attached(segment):
         if time.monotonic() > deadline:
@@ -238,7 +241,10 @@ def _detached_within(seconds: float, segment: int) -> bool:
 
 
 def _attached(segment: int) -> int | None:
-    """How many processes use a System V segment; ``None`` when it is gone (sysvipc(5): shmid, nattch)."""
+    """Number of processes attached to a System V segment; ``None`` if it does not exist.
+
+    Source: sysvipc(5), columns ``shmid`` and ``nattch``.
+    """
     try:
         rows = Path("/proc/sysvipc/shm").read_text().splitlines()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The supervisor: starts servers and roles in order, keeps them alive, stops them in reverse."""
+"""The supervisor: starts servers and roles in order, restarts them, stops them in reverse order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from stack.server import Server
 from stack.servers import Servers, plan_servers
 
 _POLL_SECONDS = 0.1
-# A process that dies this often before it was ever ready will not come up by itself.
+# Give up on a process that dies this many times before it is ready.
 _DEATHS_UNTIL_GIVEN_UP = 4
 _log = structlog.stdlib.get_logger("stack.supervisor")
 
@@ -38,7 +38,7 @@ _log = structlog.stdlib.get_logger("stack.supervisor")
 class Preparation:
     """A step between ready servers and the first role (migrations, topics, schemas).
 
-    :param title: what it does, for the progress display.
+    :param title: text for the progress display.
     """
 
     title: str
@@ -47,12 +47,12 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackPlan:
-    """What to run.
+    """Description of a stack to run.
 
-    :param roles: how many processes of each role.
-    :param stop_with: stop when the process with this pid ends; ``None`` for none.
-    :param progress: told of each step in a few words.
-    :param ready: told once, when everything runs.
+    :param roles: number of processes per role.
+    :param stop_with: stop when the process with this pid ends.
+    :param progress: called with a short text at each step.
+    :param ready: called once, when everything is ready.
     """
 
     settings: Settings
@@ -66,7 +66,7 @@ class StackPlan:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs one plan, once, in the main thread."""
+    """Run one plan, once, in the main thread."""
 
     plan: StackPlan
     home: Home = field(init=False)
@@ -87,7 +87,7 @@ class Supervisor:
     def run(self) -> None:
         """Start everything, keep it running until SIGTERM, SIGINT or SIGHUP, then stop everything.
 
-        :raises Stop: the home is in use, or a part does not come up; nothing is left running then.
+        :raises Stop: the home is in use, or a process does not start; nothing is left running then.
         """
         self.home.create()
         lock = HomeLock(self.home)
@@ -149,9 +149,9 @@ class Supervisor:
         )
 
     def _start(self, children: Sequence[Child]) -> None:
-        """Start all of them and wait until each is ready.
+        """Start the children and wait until each is ready.
 
-        :raises Stop: one keeps dying, or is not ready in time.
+        :raises Stop: a child keeps dying, or is not ready in time.
         """
         if children:
             self._progress("starting " + ", ".join(child.name for child in children))
@@ -180,7 +180,7 @@ class Supervisor:
             self._write_state()
 
     def _pause_or_stop(self) -> bool:
-        """Pause a moment; whether to stop."""
+        """Pause for one poll interval; true if the stack must stop."""
         return self._watched_has_ended() or self._stopping.wait(_POLL_SECONDS)
 
     def _check_stopping(self) -> None:
@@ -229,7 +229,7 @@ class Supervisor:
         return state
 
     def _stop_all(self, servers: Sequence[Server]) -> None:
-        """Roles first, so that they can finish their work on living servers; then the servers."""
+        """Stop the roles first, so that they can finish their work on running servers; then the servers."""
         self._progress("stopping")
         self._complete = False
         server_roles = {server.role for server in servers}
@@ -261,4 +261,4 @@ class Supervisor:
 
 
 class _StopRequested(Exception):
-    """Somebody wants the stack to stop while it starts."""
+    """A stop was requested during the start."""

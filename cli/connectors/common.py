@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from connectors.store.integrations import Integration
     from runtime.postgres import Connection
 
-Id = Annotated[str, typer.Argument(help="Integration id, as shown by `interactions connectors list`.")]
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help="Integration id, as shown by `interactions connectors list`.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
 Tenant = Annotated[UUID | None, typer.Option(help="Only this tenant.")]
 

@@ -117,7 +117,7 @@ def show_dead_letter(
 
 
 def replay_dead_letters(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Dead letter ids.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Dead letter ids.")] = None,
     *,
     every: Annotated[
         bool, typer.Option("--all", help="All that may still be replayed, once per original.")

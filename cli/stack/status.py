@@ -31,7 +31,7 @@ EXAMPLES = """
 [bold]Lag[/bold]
 
   applier: commands not applied yet, including those in open transactions; relay: events not published
-  yet; timers: due and overdue notices not published yet
+  yet; timers: interactions not yet marked as due or overdue
 """
 
 
