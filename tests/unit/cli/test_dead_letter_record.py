@@ -1,4 +1,4 @@
-"""Dead letters: which are tries of one original, and what a replay sends."""
+"""Dead letter records: replays of the same original, and the content of a replay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's own check notices every way in which an outcome can be wrong."""
+"""The demo's outcome check reports every kind of difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the local checks stop, and how lines are counted and numbered."""
+"""Input lines: local checks, line counts and line numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `interactions doctor` says of the machine."""
+"""`interactions doctor`: checks of the machine."""
 
 from __future__ import annotations
 

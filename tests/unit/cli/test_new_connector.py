@@ -1,4 +1,4 @@
-"""The two files of a new connector."""
+"""``interactions new-connector``: the skeleton files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The publishing loop against a scripted broker: every line ends in exactly one count."""
+"""The publishing loop against a scripted broker: every line is counted exactly once."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class Message:
 
 @dataclass
 class Broker:
-    """Plays producer and results topic: what is produced is answered when it is polled.
+    """Fake producer and results topic: a poll acknowledges produced records and adds their results.
 
-    :param outcome_first: outcomes arrive before the acknowledgement of their record.
+    :param outcome_first: results arrive before the acknowledgement of their record.
     """
 
     outcomes: dict[int, str] = field(default_factory=dict)
@@ -98,7 +98,7 @@ class Broker:
 
 
 def records(count: int) -> list[OutgoingRecord | Unsendable]:
-    # Seven command ids over all lines: an id repeated in the file still has an outcome for each record.
+    # Seven command ids for all lines: each record has a result of its own, even if its id is repeated.
     return [OutgoingRecord(n, b"k", str(n).encode(), [], f"c-{n % 7}") for n in range(1, count + 1)]
 
 

@@ -1,4 +1,4 @@
-"""What a followed record shows: facts, never customers' text; hostile bytes stay harmless."""
+"""Record view: key facts, never customer text; hostile bytes are made harmless."""
 
 from __future__ import annotations
 

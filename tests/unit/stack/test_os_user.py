@@ -1,4 +1,4 @@
-"""Rights of folders when the stack is started by root: its own may change, others never."""
+"""Folder permissions when root starts the stack: only those of the home may change."""
 
 from __future__ import annotations
 
