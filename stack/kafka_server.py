@@ -69,12 +69,14 @@ class KafkaServer:
         settings.write_text(self._settings_text(scratch))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         tool = [*self._java(heap_mb=128), "kafka.tools.StorageTool"]
-        made = subprocess.run(
+        formatted = subprocess.run(
             [*tool, "format", "-t", cluster, "-c", str(settings)], check=False, capture_output=True, text=True
         )
         settings.unlink()
-        if made.returncode != 0:
-            raise Stop(f"Kafka could not format {scratch}: {(made.stderr or made.stdout).strip()[-2000:]}")
+        if formatted.returncode != 0:
+            raise Stop(
+                f"Kafka could not format {scratch}: {(formatted.stderr or formatted.stdout).strip()[-2000:]}"
+            )
         scratch.rename(self._data)
 
     def launch(self) -> Launch:

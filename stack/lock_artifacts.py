@@ -24,9 +24,9 @@ KAFKA_COORDINATES = (
 def main() -> None:
     """Resolve the artifacts, download missing ones, and write the lock file."""
     context = MavenContext()
-    asked = [context.create_dependency(coordinate) for coordinate in KAFKA_COORDINATES]
-    _, nodes = context.resolver.get_dependency_list(asked)
-    artifacts = [dependency.artifact for dependency in asked] + [node.dep.artifact for node in nodes]
+    dependencies = [context.create_dependency(coordinate) for coordinate in KAFKA_COORDINATES]
+    _, nodes = context.resolver.get_dependency_list(dependencies)
+    artifacts = [dependency.artifact for dependency in dependencies] + [node.dep.artifact for node in nodes]
     versions = {
         a.version for a in artifacts if a.groupId == "org.apache.kafka" and a.artifactId == "kafka-clients"
     }

