@@ -104,7 +104,7 @@ class Child:
         self._start_id = process_start_id(self._process.pid)
         self._ready_at = None
         self.state = "starting"
-        self.why_not_ready = "it has just been started"
+        self.why_not_ready = "it has just started"
         _log.info("stack.process_started", process=self.name, pid=self._process.pid)
 
     def watch(self) -> bool:
@@ -135,7 +135,7 @@ class Child:
             self.deaths_before_ready += 1
         elif time.monotonic() - self._ready_at > _STABLE_SECONDS:
             self._restart_delays = _RESTART_BACKOFF.delays()
-        self.why_not_ready = f"it ended with exit code {code}"
+        self.why_not_ready = f"it exited with code {code}"
         self._process = None
         self._start_id = None
         self.state = "restarting"

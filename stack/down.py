@@ -38,8 +38,8 @@ def stop_stack(home: Path) -> bool:
             if time.monotonic() > deadline:
                 raise Stop(
                     f"The supervisor (process {running.pid}) has not stopped in "
-                    f"{_LONGEST_STOP_SECONDS:.0f} s. See {stack_home.logs / 'supervisor.log'}; "
-                    f"`kill -9 {running.pid}`, then `interactions down` again."
+                    f"{_LONGEST_STOP_SECONDS:.0f} s. See {stack_home.logs / 'supervisor.log'}. To force it:"
+                    f" kill -9 {running.pid}, then `interactions down` again."
                 )
             time.sleep(0.05)
     if not home.exists():

@@ -90,4 +90,4 @@ def _failure_reason(home: Home, log_file: Path, code: int) -> str:
     try:
         return home.failure_note.read_text()
     except FileNotFoundError:
-        return f"The supervisor ended with exit code {code}. The end of {log_file}:\n{log_tail(log_file)}"
+        return f"The supervisor ended with exit code {code}. Last lines of {log_file}:\n{log_tail(log_file)}"

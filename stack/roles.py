@@ -78,7 +78,7 @@ def _role_child(home: Home, role: str, name: str, environment: dict[str, str]) -
         )
 
     def not_ready(pid: int) -> str | None:
-        return None if has_announced(ready_file, pid) else "it has not announced that it is ready"
+        return None if has_announced(ready_file, pid) else "it has not reported that it is ready"
 
     return Child(
         name=name,

@@ -171,7 +171,7 @@ class Supervisor:
                     why = "is not ready in time" if late else "keeps ending"
                     raise Stop(
                         f"{child.name} {why}: {child.why_not_ready}.\n"
-                        f"The end of {child.log_file}:\n{log_tail(child.log_file)}"
+                        f"Last lines of {child.log_file}:\n{log_tail(child.log_file)}"
                     )
 
     def _poll_children(self) -> None:

@@ -66,7 +66,7 @@ def list_all(*, tenant: Tenant = None, as_json: AsJson = False) -> None:
         console().print("There are no integrations. Add one with: interactions connectors add")
         return
     rows = table("Integrations")
-    for name in ("id", "provider", "state", "healthy", "tenant", "reason"):
+    for name in ("id", "provider", "state", "healthy", "tenant", "why"):
         rows.add_column(name, overflow="fold")
     for integration in found:
         rows.add_row(
