@@ -1,4 +1,4 @@
-"""``interactions audit``: is what the tables and topics hold what the commands ask for?"""
+"""``interactions audit``: verify tables and topics against the commands."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
     from audit.findings import Report
     from audit.history import Record
 
-_HELP = """Check the pipeline's laws on its topics and tables, independently of the code that wrote them.
+_HELP = """Verify the pipeline's invariants from its topics and tables, independently of the write path.
 
-Every command has exactly one outcome, the rows are what the commands give when applied in order, the
-projection is right, each event came out once and in order, and the state topics show what the tables
-hold. Nothing is written. The audit may run while the pipeline works: what is not done yet counts as lag.
+Every command has exactly one outcome; rows equal the commands applied in order; the projection is
+correct; each event was published once and in order; state topics equal the tables. Nothing is written.
+The audit can run while the pipeline works: unfinished work is reported as lag.
 
-Each violation has an id. With --known FILE the ids in the file are reported as known and do not count.
+Each violation has an id. Violations whose ids are in the file given with --known are reported as known and
+do not count.
 
-Exit status: 0 no law is broken, or only known violations; 1 at least one violation that is not known (the
-rows are named); 2 it could not be audited.
+Exit status: 0 no violations, or only known ones; 1 at least one violation that is not known (the rows
+are named); 2 the audit could not run.
 """
 _EXAMPLES = """Examples:
 
@@ -37,7 +38,7 @@ interactions audit
 
 interactions audit --wait 60 --require-drained
 
-interactions audit --known looked-into.txt
+interactions audit --known known-violations.txt
 
 interactions audit --json | jq '.checks[] | select(.ok | not)'
 """
@@ -51,7 +52,7 @@ def register(app: typer.Typer) -> None:
 def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as one JSON object.")] = False,
     wait: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="First wait until the pipeline is at rest.")
+        float, typer.Option(min=0, metavar="SECONDS", help="First wait until the pipeline is idle.")
     ] = 0.0,
     require_drained: Annotated[
         bool, typer.Option("--require-drained", help="Count remaining lag as a failure (exit 1).")
@@ -62,13 +63,13 @@ def audit(
             metavar="FILE",
             exists=True,
             dir_okay=False,
-            help="Ids of violations that were looked into, one per line; # begins a comment.",
+            help="Ids of known violations, one per line; # starts a comment.",
         ),
     ] = None,
-    max_shown: Annotated[int, typer.Option(min=0, help="Violations printed for each check.")] = 10,
+    max_shown: Annotated[int, typer.Option(min=0, help="Maximum violations to print per check.")] = 10,
 ) -> None:
-    """Check the pipeline's laws."""
-    # The auditor's clients take a second to load, which the other commands do without.
+    """Verify the pipeline's invariants."""
+    # Imported late: the auditor's clients take a second to load, which no other command should pay.
     from audit.quiescence import wait_for_quiescence
     from audit.report_view import show
 
@@ -78,11 +79,11 @@ def audit(
         rested = wait_for_quiescence(settings, wait) if wait else True
         report = run_audit(settings)
     except InteractionsError as error:
-        sys.stderr.write(f"The audit could not be made: {error}\n")
+        sys.stderr.write(f"The audit could not run: {error}\n")
         raise typer.Exit(2) from None
     report.mark_known(accepted)
     if not rested:
-        report.note(f"the pipeline was not at rest after {wait:g} s")
+        report.note(f"the pipeline was not idle after {wait:g} s")
     if as_json:
         sys.stdout.write(json.dumps(report.to_json(), ensure_ascii=False) + "\n")
     else:
@@ -92,23 +93,23 @@ def audit(
 
 
 def _ids(file: Path | None) -> frozenset[str]:
-    """The ids in a file of known violations.
+    """Read the ids in a file of known violations.
 
-    :raises Stop: it cannot be read.
+    :raises Stop: the file cannot be read.
     """
     if file is None:
         return frozenset()
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise Stop(f"the known violations in {file} cannot be read: {type(error).__name__}") from None
+        raise Stop(f"Cannot read the known violations in {file}: {type(error).__name__}") from None
     return frozenset(filter(None, (line.partition("#")[0].strip() for line in lines)))
 
 
 def run_audit(settings: Settings) -> Report:
     """Audit the topics and tables of the settings, with a progress bar on a terminal.
 
-    :raises InteractionsError: they cannot be read.
+    :raises InteractionsError: a topic or table cannot be read.
     """
     from audit.live import live_history
     from audit.run import audit as audit_history
@@ -126,7 +127,7 @@ def run_audit(settings: Settings) -> Report:
     def track(what: str, records: Iterable[Record], total: int) -> Iterable[Record]:
         return progress.track(records, total=total, description=what, update_period=0.5)
 
-    # Millions of small objects that all live to the end: the collector would only walk them in vain.
+    # Millions of small objects live until the end; garbage collection would only traverse them in vain.
     gc.disable()
     try:
         with progress, live_history(settings, track) as history:

@@ -1,4 +1,4 @@
-"""Where people read: standard output, and wide enough when it is a file or a pipe."""
+"""Standard output for tables."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _PIPE_WIDTH = 120
 
 
 def console() -> Console:
-    """Standard output; a pipe has no width of its own."""
+    """Standard output, 120 columns wide if it is not a terminal."""
     output = Console(highlight=False)
     return output if output.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
 
 
 def table(title: str) -> Table:
-    """An empty table in this project's form."""
+    """An empty table in the style of all commands."""
     return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)

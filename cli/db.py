@@ -1,4 +1,4 @@
-"""``interactions db``: the database's tables brought up to date, or compared with the code."""
+"""``interactions db``: migrate the database schema, or check it."""
 
 from __future__ import annotations
 
@@ -27,34 +27,34 @@ _CHECK_EXAMPLES = """
 
 def register(app: typer.Typer) -> None:
     """Add ``db``."""
-    group = typer.Typer(help="Bring the database's tables up to date, or check them.", no_args_is_help=True)
+    group = typer.Typer(help="Migrate the database schema, or check it.", no_args_is_help=True)
     group.command("upgrade", epilog=_UPGRADE_EXAMPLES)(upgrade)
     group.command("check", epilog=_CHECK_EXAMPLES)(check)
     app.add_typer(group, name="db")
 
 
 def upgrade() -> None:
-    """Make or alter the tables to the newest revision; safe to repeat, and from several places at once."""
+    """Migrate the database to the newest schema revision. Safe to repeat and to run concurrently."""
     from sinks import migrate
 
     migrate.upgrade(load_settings())
-    typer.echo("The tables are up to date.")
+    typer.echo("The database schema is up to date.")
 
 
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Compare the tables with the code. Exit status: 0 when they agree, 1 when they differ."""
+    """Compare the database schema with the code. Exit status: 0 no differences, 1 differences."""
     from sinks import migrate  # imported late: Alembic would slow every other command
 
     differences = migrate.check(load_settings())
     if as_json:
         typer.echo(json.dumps({"differences": differences}, indent=2))
     elif differences:
-        typer.echo("The tables differ from the code; bring them up to date with: interactions db upgrade")
+        typer.echo("The database schema differs from the code. Migrate it with: interactions db upgrade")
         for difference in differences:
             typer.echo(f"  {difference}")
     else:
-        typer.echo("The tables are as the code wants them.")
+        typer.echo("The database schema is up to date.")
     if differences:
         raise typer.Exit(1)

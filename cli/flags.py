@@ -1,4 +1,4 @@
-"""``interactions flags``: a tenant's feature flags, and setting one by command."""
+"""``interactions flags``: list and set the feature flags of a tenant."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 import typer
 
 from cli.console import console, table
-from cli.publish_view import show_report
-from cli.publishing import RecordSource, publishing
+from cli.publish.publishing import ListSource, publishing
+from cli.publish.report_view import show_report
 from runtime.settings import load_settings
 from schemas.errors import Reject
 from schemas.flags import canonical_flag
@@ -24,10 +24,10 @@ _EXAMPLES = """
   interactions flags set customers.interactions.unified on --tenant … --organization …
 """
 _SET_HELP = (
-    "Switch a flag on or off for a whole tenant, and wait until it is.\n\n"
-    "It goes out as a command (customers.feature_flag.set), so it stands in the command log and is "
-    "audited.\n\n"
-    "Exit status: 0 it has the value; 1 it was rejected, or its outcome is not known yet."
+    "Turn a flag on or off for a whole tenant, and wait until the change is applied.\n\n"
+    "The change is published as a command (customers.feature_flag.set), so it is in the command log and "
+    "is audited.\n\n"
+    "Exit status: 0 the flag has the value; 1 the command was rejected, or its outcome is unknown."
 )
 _VALUES = {"on": True, "off": False}
 
@@ -35,19 +35,22 @@ _VALUES = {"on": True, "off": False}
 def register(app: typer.Typer) -> None:
     """Add ``flags``."""
     group = typer.Typer(
-        name="flags", help="See and set a tenant's feature flags.", epilog=_EXAMPLES, no_args_is_help=True
+        name="flags",
+        help="List and set the feature flags of a tenant.",
+        epilog=_EXAMPLES,
+        no_args_is_help=True,
     )
-    group.command("list", help="Show the flags of a tenant.")(list_flags)
+    group.command("list", help="List the flags of a tenant.")(list_flags)
     group.command("set", help=_SET_HELP, epilog=_EXAMPLES)(set_flag)
     app.add_typer(group)
 
 
 def list_flags(
     *,
-    tenant: Annotated[UUID, typer.Option(help="The tenant.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    tenant: Annotated[UUID, typer.Option(help="Tenant id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
-    """Show the flags of a tenant."""
+    """List the flags of a tenant."""
     from runtime.postgres import connect
     from sinks.flags import flags_of
 
@@ -59,7 +62,7 @@ def list_flags(
             sys.stdout.write(json.dumps(shown) + "\n")
         return
     rows = table("Feature flags")
-    for name in ("flag", "value", "from"):
+    for name in ("flag", "value", "source"):
         rows.add_column(name, no_wrap=True)
     for flag in flags:
         rows.add_row(flag.name, "on" if flag.enabled else "off", "set" if flag.chosen else "default")
@@ -67,16 +70,16 @@ def list_flags(
 
 
 def set_flag(
-    flag: Annotated[str, typer.Argument(help="Its name, as the list shows it.")],
+    flag: Annotated[str, typer.Argument(help="Name of the flag, as listed.")],
     value: Annotated[str, typer.Argument(help="on or off.")],
     *,
-    tenant: Annotated[UUID, typer.Option(help="The tenant.")],
-    organization: Annotated[UUID, typer.Option(help="The organization from which it is set.")],
+    tenant: Annotated[UUID, typer.Option(help="Tenant id.")],
+    organization: Annotated[UUID, typer.Option(help="Id of the organization that sets the flag.")],
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the outcome.")] = 30.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
 ) -> None:
-    """Switch a flag on or off."""
-    from cli.input_lines import HEADERS, Outgoing
+    """Turn a flag on or off."""
+    from cli.publish.input_lines import HEADERS, OutgoingRecord
 
     if value not in _VALUES:
         raise typer.BadParameter("must be on or off", param_hint="VALUE")
@@ -95,9 +98,9 @@ def set_flag(
         "entityid": str(tenant),
         "data": {"flag": name, "enabled": _VALUES[value]},
     }
-    record = Outgoing(1, str(tenant).encode(), json.dumps(event).encode(), HEADERS, command_id)
+    record = OutgoingRecord(1, str(tenant).encode(), json.dumps(event).encode(), HEADERS, command_id)
     with publishing(load_settings(), timeout=timeout) as publisher:
-        report = publisher.run(RecordSource([record]))
+        report = publisher.run(ListSource([record]))
     if as_json:
         sys.stdout.write(json.dumps({"commandId": command_id, **report.to_json()}) + "\n")
     else:

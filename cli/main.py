@@ -1,4 +1,4 @@
-"""The `interactions` command: it puts the command groups together and turns errors into words."""
+"""The `interactions` command: registers the command groups and reports errors."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import typer
 from runtime.logs import log_to_stderr
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry, Stop
 
-# One file a group; each has `register(app)`.
+# One module per command group; each has `register(app)`.
 GROUPS = (
-    "demo",
-    "stack_commands",
+    "demo.command",
+    "stack.commands",
     "run",
-    "status",
-    "publish",
+    "stack.status",
+    "publish.command",
     "next_interactions",
-    "tail",
+    "topics.tail",
     "audit_command",
-    "dead_letters",
-    "topics",
+    "dead_letters.commands",
+    "topics.command",
     "token",
     "flags",
-    "connectors",
-    "new_connector",
+    "connectors.group",
+    "connectors.new_connector",
     "db",
-    "doctor",
+    "doctor.command",
 )
 
 EXIT_FAILED = 1
@@ -45,31 +45,31 @@ _EXIT_CODES: tuple[tuple[type[InteractionsError], int], ...] = (
 EPILOG = """
 [bold]Examples[/bold]
 
-  interactions up --detach          start Kafka, Postgres, the registry and the roles
+  interactions up --detach          start Kafka, Postgres, the schema registry and the roles
 
-  eval "$(interactions env)"        lead this shell's programs to them
+  eval "$(interactions env)"        point this shell at the running stack
 
-  interactions status               what runs, and how far behind it is
+  interactions status               show processes and their lag
 
-  interactions down                 stop all of it; the data stay
+  interactions down                 stop everything; data is kept
 """
 
 
 def make_app(groups: Iterable[str] = GROUPS) -> typer.Typer:
-    """The application.
+    """Build the application.
 
-    :param groups: files of this package; all unless named.
+    :param groups: modules of this package to load; all by default.
     """
     app = typer.Typer(
         name="interactions",
-        help="Run the pipeline of customer interactions, publish commands, see what came of them.",
+        help="Run the customer interactions pipeline, publish commands and follow their outcomes.",
         epilog=EPILOG,
         no_args_is_help=True,
         rich_markup_mode="rich",
         pretty_exceptions_enable=False,
         add_completion=False,
     )
-    # A command in an application of its own would lose its name: typer then takes it for the only one.
+    # Without a callback, typer would drop the name of a single command.
     app.callback()(lambda: None)
     for group in groups:
         importlib.import_module(f"cli.{group}").register(app)
@@ -77,7 +77,7 @@ def make_app(groups: Iterable[str] = GROUPS) -> typer.Typer:
 
 
 def exit_code_of(error: InteractionsError) -> int:
-    """The exit code that stands for an error."""
+    """The exit code for an error."""
     return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), EXIT_FAILED)
 
 
@@ -85,7 +85,7 @@ def main() -> None:
     """Run the command line; ``INTERACTIONS_DEBUG=1`` shows tracebacks."""
     log_to_stderr()
     try:
-        # A role that was killed must be back soon, and the other groups cost it a second.
+        # A killed role must restart fast; loading the other groups takes a second.
         make_app(("run",) if sys.argv[1:2] == ["run"] else GROUPS)()
     except InteractionsError as error:
         if os.environ.get("INTERACTIONS_DEBUG") == "1":
@@ -95,7 +95,7 @@ def main() -> None:
             sys.stderr.write(f"  {field.pointer or field.attribute or '(message)'}: {field.detail}\n")
         sys.exit(exit_code_of(error))
     except BrokenPipeError:
-        # The reader of our output (`head`, a pager) has gone: that is its right.
+        # The reader of our output (`head`, a pager) has exited, which is not an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
 

@@ -1,4 +1,4 @@
-"""``interactions next``: the customers with what comes next, soonest first."""
+"""``interactions next``: customers by their next interaction, soonest first."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _HELP = (
     "Show customers with their next interaction, soonest first.\n\n"
-    "Overdue means that its moment has passed. Without --tenant and --organization it shows every "
-    "tenant: it is the operator's view."
+    "An interaction is overdue when its scheduled time has passed. Without --tenant and --organization "
+    "all tenants are shown: this is an operator's view."
 )
 _EXAMPLES = """
 [bold]Examples[/bold]
@@ -42,11 +42,11 @@ def register(app: typer.Typer) -> None:
 
 def show_next(
     *,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many customers.")] = 20,
-    overdue: Annotated[bool, typer.Option("--overdue", help="Only those whose moment has passed.")] = False,
-    tenant: Annotated[UUID | None, typer.Option(help="Only this tenant's customers.")] = None,
-    organization: Annotated[UUID | None, typer.Option(help="Only this organization's customers.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of customers.")] = 20,
+    overdue: Annotated[bool, typer.Option("--overdue", help="Only overdue interactions.")] = False,
+    tenant: Annotated[UUID | None, typer.Option(help="Only customers of this tenant.")] = None,
+    organization: Annotated[UUID | None, typer.Option(help="Only customers of this organization.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
 ) -> None:
     """Show customers with their next interaction."""
     from cli.next_query import next_interactions
@@ -70,7 +70,7 @@ def show_next(
 
 
 def to_json(row: NextRow) -> dict[str, Any]:
-    """For machines: camelCase names, instants in RFC 3339."""
+    """JSON form: camelCase names, RFC 3339 instants."""
     return {
         "tenantId": row.tenant_id,
         "organizationId": row.organization_id,
@@ -91,7 +91,7 @@ def to_json(row: NextRow) -> dict[str, Any]:
 
 
 def next_table(rows: Sequence[NextRow], now: datetime) -> Table:
-    """The rows for people; overdue in words, not in colour alone."""
+    """The rows as a table. Overdue is shown in words, not only in colour."""
     shown = table("Next interactions")
     shown.add_column("customer", overflow="fold")
     shown.add_column("next", overflow="fold")

@@ -1,4 +1,4 @@
-"""Reads for people: the projections as they stand, never recomputed."""
+"""Query behind ``interactions next``: reads the stored projection and recomputes nothing."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _SECONDS: Final = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextRow:
-    """One customer with what comes next.
+    """One customer and its next interaction.
 
-    :param owner_user_id: of the next interaction, else of the customer.
-    :param overdue: its moment has passed at the time of the read.
-    :param overdue_count: planned interactions whose moment has passed at the time of the read.
+    :param owner_user_id: owner of the next interaction, otherwise of the customer.
+    :param overdue: the next interaction was overdue at the time of the query.
+    :param overdue_count: planned interactions that were overdue at the time of the query.
     """
 
     tenant_id: str
@@ -52,10 +52,10 @@ def next_interactions(
 ) -> list[NextRow]:
     """Customers with a next interaction, soonest first.
 
-    This is the operator's view over every tenant unless narrowed; a gateway must always give both ids.
+    Hazard: without ids it reads across all tenants. It is for operators; a gateway must pass both ids.
 
-    :param now: what lies before it is overdue; aware.
-    :raises Retry: the database cannot be reached.
+    :param now: earlier interactions are overdue; timezone-aware.
+    :raises Retry: the database is unavailable.
     """
     statement = _statement(now, limit, overdue_only, tenant_id, organization_id)
     engine = make_engine(settings, application_name="interactions-next", poolclass=sa.NullPool)

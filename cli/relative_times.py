@@ -1,4 +1,4 @@
-"""Moments in words: how far away, and when exactly."""
+"""Times formatted for people: relative and absolute."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def absolute(moment: datetime) -> str:
 
 
 def clock(timestamp_ms: int) -> str:
-    """A record's timestamp as ``2026-03-02 09:15:00.123`` in UTC."""
+    """A record timestamp as ``2026-03-02 09:15:00.123`` in UTC."""
     moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{timestamp_ms % 1000:03d}"

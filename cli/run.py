@@ -1,4 +1,4 @@
-"""`interactions run`: one role in this process. Imports little: a role must be back soon after a kill."""
+"""`interactions run`: one role in this process. Imports little, so that a killed role restarts fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stack.roles import ROLES
 RUN_EXAMPLES = """
 [bold]Examples[/bold]
 
-  interactions run applier                   one applier against the stack of this home
+  interactions run applier                   one applier, against the stack of this home
 
   INTERACTIONS_LOG_FORMAT=console interactions run relay
 """
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run(role: Annotated[str, typer.Argument(help=f"One of: {', '.join(ROLES)}.")]) -> None:
-    """Run one role in this terminal until Ctrl-C, against the running stack or your own servers."""
+    """Run one role in the foreground, against the running stack or your own servers."""
     if role not in ROLES:
         raise Stop(f"There is no role {role!r}; the roles are {', '.join(ROLES)}.")
     settings: Settings = load_settings()

@@ -1,4 +1,4 @@
-"""``interactions token``: a bearer token for the HTTP gateway of this machine's stack."""
+"""``interactions token``: bearer tokens for the HTTP gateway of the embedded stack."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from schemas.errors import Stop
 from schemas.values import UUID_PATTERN
 
 _HELP = (
-    "Print a bearer token that the gateway of the running stack takes.\n\n"
-    "It is signed with the stack's own key, which lies in its home and is readable by you alone. A gateway "
-    "that trusts another key (INTERACTIONS_API_JWT_SECRET or INTERACTIONS_API_JWKS_URL) takes tokens of "
-    "your identity provider instead."
+    "Print a bearer token for the gateway of the running stack.\n\n"
+    "The token is signed with the stack's own key, which is stored in its home folder and readable by you "
+    "alone. A gateway that trusts another key (INTERACTIONS_API_JWT_SECRET or INTERACTIONS_API_JWKS_URL) "
+    "accepts tokens of your identity provider instead."
 )
 _EXAMPLES = """
 [bold]Examples[/bold]
@@ -44,9 +44,10 @@ def token(
     organization: Annotated[str, typer.Option(help="Organization id (UUID).")],
     user: Annotated[str, typer.Option(help="User id.")] = LOCAL_USER,
     features: Annotated[
-        list[str] | None, typer.Option(help="Granted features, separated by commas; may be repeated.")
+        list[str] | None,
+        typer.Option(help="Granted features, comma-separated; repeatable. Default: all."),
     ] = None,
-    expires_in: Annotated[int, typer.Option(min=1, max=30 * 86400, help="Seconds it is good for.")] = 43_200,
+    expires_in: Annotated[int, typer.Option(min=1, max=30 * 86400, help="Lifetime in seconds.")] = 43_200,
 ) -> None:
     """Print a token."""
     granted = ALL_FEATURES if features is None else ",".join(features)
@@ -64,8 +65,8 @@ def local_token(
     """A token signed with the key of the stack that runs in ``home``.
 
     :param expires_in: seconds.
-    :raises Stop: no embedded stack with a gateway of its own key runs there, or an id
-        is not one that the gateway takes.
+    :raises Stop: no embedded stack runs there whose gateway trusts the stack's own key, or an id is
+        malformed.
     """
     import re
 
@@ -75,18 +76,16 @@ def local_token(
         if not re.fullmatch(UUID_PATTERN, value):
             raise Stop(f"{name} must be a UUID such as 11111111-1111-4111-8111-111111111111.")
     if not 0 < len(user) <= 100:
-        raise Stop("--user must have 1 to 100 characters; the gateway takes no token without a user.")
+        raise Stop("--user must have 1 to 100 characters; the gateway accepts no token without a user.")
     running = read_running_stack(home)
     if running is None:
-        raise Stop(f"No stack runs in {home}. Start one with `interactions up --detach`.")
+        raise Stop(f"No stack is running in {home}. Start one with: interactions up --detach")
     if not running.embedded:
-        raise Stop(
-            "The servers of this stack are your own, not embedded: get tokens from your identity provider."
-        )
+        raise Stop("This stack uses your own servers: get tokens from your identity provider.")
     if running.api_url is None:
-        raise Stop("The stack runs without a gateway; start it with the role `gateway`.")
+        raise Stop("The stack runs without a gateway. Start it with the role `gateway`.")
     if running.api_key_file is None:
-        raise Stop("The gateway trusts another key than the stack's: get tokens from your identity provider.")
+        raise Stop("The gateway trusts a different key: get tokens from your identity provider.")
     now = int(time.time())
     claims = {
         "sub": user,

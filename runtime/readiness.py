@@ -1,4 +1,4 @@
-"""How a role process tells its supervisor that it does its work now (not merely that it has started)."""
+"""Ready files: a role process reports to its supervisor that it is working, not merely started."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ READY_FILE_VARIABLE = "INTERACTIONS_READY_FILE"
 
 
 def announce_ready(url: str | None = None) -> None:
-    """Say that this process is ready; call it once, when the loop runs. Does nothing without a supervisor.
+    """Report that this process is ready. Call it once, when the main loop runs; no-op without a supervisor.
 
-    :param url: where it answers ``/readyz`` from now on.
+    :param url: base URL of the process's ``/readyz``.
     """
     path = os.environ.get(READY_FILE_VARIABLE)
     if path:
@@ -21,12 +21,12 @@ def announce_ready(url: str | None = None) -> None:
 
 
 def has_announced(path: Path, pid: int) -> bool:
-    """Whether the process ``pid`` has written ``path`` by :func:`announce_ready`."""
+    """True if the process ``pid`` has written ``path`` with :func:`announce_ready`."""
     return _announced(path)[0] == str(pid)
 
 
 def announced_url(path: Path) -> str | None:
-    """Where the process that has written ``path`` answers ``/readyz``."""
+    """Base URL of ``/readyz`` in the ready file ``path``."""
     return _announced(path)[1] or None
 
 

@@ -1,4 +1,4 @@
-"""The state file of an embedded stack: what runs in a home, and where its servers listen."""
+"""State file of an embedded stack: the processes of a home and the addresses of its servers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ProcessState = Literal["starting", "running", "restarting", "stopping", "stopped
 
 
 class Addresses(BaseModel):
-    """Where the three servers are reached; ``database_url`` holds a password."""
+    """Addresses of the three servers; ``database_url`` contains a password."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,9 +26,9 @@ class Addresses(BaseModel):
 class ProcessRecord(BaseModel):
     """One process of the stack.
 
-    :param name: unique in the stack; equal to the role unless it has several processes.
-    :param url: where it answers ``/readyz``; ``None`` while it does not run, or when it never does.
-    :param mark: start mark that tells this process from a later one with the same pid.
+    :param name: unique in the stack; equals the role for the first process of a role.
+    :param mark: start id, which distinguishes the process from a later one with the same pid.
+    :param url: base URL of ``/readyz``; ``None`` while the process is not running, or if it has none.
     """
 
     role: str
@@ -43,11 +43,13 @@ class ProcessRecord(BaseModel):
 class RunningStack(BaseModel):
     """Content of ``<home>/run/stack.json`` (mode 0600).
 
-    :param ready: whether all that was asked for runs.
-    :param step: what the supervisor does now, in a few words.
-    :param embedded: names of the addresses whose servers this stack runs itself.
-    :param api_url: of the HTTP gateway; ``None`` when it is not asked for.
-    :param api_key_file: the key that signs local tokens; ``None`` when the gateway trusts somebody else's.
+    :param pid: of the supervisor.
+    :param mark: start id of the supervisor.
+    :param ready: true once everything is running.
+    :param step: what the supervisor is doing, in a few words.
+    :param embedded: address names of the servers that this stack embeds.
+    :param api_url: base URL of the HTTP gateway; ``None`` if there is none.
+    :param api_key_file: key that signs local tokens; ``None`` when the gateway trusts another key.
     """
 
     version: Literal[1] = 1
@@ -63,7 +65,7 @@ class RunningStack(BaseModel):
 
     @property
     def alive(self) -> bool:
-        """Whether the supervisor that wrote the file still runs."""
+        """True while the supervisor that wrote the file is running."""
         return is_alive(self.pid, self.mark)
 
 
@@ -73,7 +75,7 @@ def stack_file(home: Path) -> Path:
 
 
 def read_stack_file(home: Path) -> RunningStack | None:
-    """The last state written in this home, whether or not anything still runs, if there is one."""
+    """The last state written in this home, whether or not its stack still runs; ``None`` if there is none."""
     try:
         return RunningStack.model_validate_json(stack_file(home).read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValidationError):
@@ -81,13 +83,13 @@ def read_stack_file(home: Path) -> RunningStack | None:
 
 
 def read_running_stack(home: Path) -> RunningStack | None:
-    """The stack that runs in this home; ``None`` when none does."""
+    """The stack that is running in this home, if any."""
     found = read_stack_file(home)
     return found if found is not None and found.alive else None
 
 
 def write_stack_file(home: Path, state: RunningStack) -> None:
-    """Replace the state file at one stroke, readable by its owner only."""
+    """Replace the state file atomically, readable by its owner only."""
     path = stack_file(home)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(f".{os.getpid()}.new")

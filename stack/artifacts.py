@@ -1,4 +1,4 @@
-"""The Java servers' files: pinned by version and SHA-256 in ``artifacts.lock``, fetched from Maven."""
+"""Files of the Java servers: pinned by version and SHA-256 in ``artifacts.lock``, downloaded from Maven."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from stack.daemon_threads import run_all
 LOCK_FILE = Path(__file__).with_name("artifacts.lock")
 REGISTRY_ARTIFACT = "io.apicurio:apicurio-registry-app:2.6.13.Final:all:tar.gz"
 REPOSITORY_VARIABLE = "INTERACTIONS_MAVEN_REPOSITORY"
-_TRIES = 4
+_ATTEMPTS = 4
 _SCRATCH_SECONDS = 3600.0
 
 Progress = Callable[[str], None]
@@ -28,7 +28,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One file of a Maven repository, with the digest that its content must have."""
+    """One file of a Maven repository and its expected digest."""
 
     group: str
     name: str
@@ -55,7 +55,7 @@ class Artifact:
 
 
 def locked_artifacts(lock: Path | None = None) -> list[Artifact]:
-    """All files of a lock; by default of the servers' own."""
+    """Read the artifacts of a lock file; by default ``artifacts.lock``."""
     artifacts = []
     for line in (lock or LOCK_FILE).read_text().splitlines():
         coordinate, _, digest = line.partition(" sha256:")
@@ -65,24 +65,24 @@ def locked_artifacts(lock: Path | None = None) -> list[Artifact]:
 
 
 def cache_root() -> Path:
-    """Where verified files are kept between homes (``XDG_CACHE_HOME``)."""
+    """Folder of verified files, shared by all homes (``XDG_CACHE_HOME``)."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "customer-interactions"
 
 
 def kafka_class_path(progress: Progress) -> list[Path]:
-    """The broker's jars, fetched and verified.
+    """Download and verify the broker's jars.
 
-    :raises Stop: a file cannot be fetched, or its content is not the pinned one.
+    :raises Stop: a file cannot be downloaded, or its digest does not match.
     """
     jars = [artifact for artifact in locked_artifacts() if artifact.coordinate != REGISTRY_ARTIFACT]
     return fetch_all(jars, progress)
 
 
 def registry_folder(progress: Progress) -> Path:
-    """The unpacked registry distribution.
+    """Download, verify and unpack the registry distribution.
 
-    :raises Stop: as :func:`kafka_class_path`.
+    :raises Stop: a file cannot be downloaded, or its digest does not match.
     """
     (artifact,) = [artifact for artifact in locked_artifacts() if artifact.coordinate == REGISTRY_ARTIFACT]
     folder = cache_root() / f"{artifact.name}-{artifact.version}-{artifact.sha256[:12]}"
@@ -92,18 +92,18 @@ def registry_folder(progress: Progress) -> Path:
     progress("unpacking the schema registry")
     with tempfile.TemporaryDirectory(dir=cache_root(), prefix="unpacking-") as scratch:
         with tarfile.open(archive) as tar:
-            # Python 3.11.0 to 3.11.3 have no filters; the archive's content is pinned by its digest.
+            # Python 3.11.0 to 3.11.3 have no extraction filters; the archive is pinned by its digest.
             if filter_ := getattr(tarfile, "data_filter", None):
                 tar.extraction_filter = filter_
             tar.extractall(scratch)  # noqa: S202
         _move_into_place(Path(scratch), folder)
-    # The archive is three quarters of all that is stored; the folder replaces it.
+    # The archive takes three quarters of the cache; the unpacked folder replaces it.
     archive.unlink(missing_ok=True)
     return folder
 
 
 def _move_into_place(source: Path, target: Path) -> None:
-    """Rename, unless another process has been faster."""
+    """Rename the folder, unless another process has already done so."""
     content = source / "content"
     content.mkdir()
     for child in source.iterdir():
@@ -117,22 +117,22 @@ def _move_into_place(source: Path, target: Path) -> None:
 
 
 def fetch_all(artifacts: Sequence[Artifact], progress: Progress) -> list[Path]:
-    """The stored files of artifacts, those that are missing fetched and verified.
+    """Download and verify the artifacts that are not in the cache; return the paths of all.
 
-    :raises Stop: a file cannot be fetched, or its content is not the pinned one.
+    :raises Stop: a file cannot be downloaded, or its digest does not match.
     """
     missing = [artifact for artifact in artifacts if not _stored(artifact).exists()]
     if missing:
         progress(f"downloading {len(missing)} files of the Java servers (first run only)")
         cache_root().mkdir(parents=True, exist_ok=True)
-        _forget_interrupted()
+        _remove_stale_scratch()
         for _ in run_all([partial(_fetch, artifact) for artifact in missing], workers=8):
             pass
     return [_stored(artifact) for artifact in artifacts]
 
 
-def _forget_interrupted() -> None:
-    """Delete what interrupted downloads have left, except what may still be under way."""
+def _remove_stale_scratch() -> None:
+    """Delete the scratch folders of interrupted downloads, except those that may still be in progress."""
     for pattern in ("download-*", "unpacking-*"):
         for scratch in cache_root().glob(pattern):
             if time.time() - scratch.stat().st_mtime > _SCRATCH_SECONDS:
@@ -144,13 +144,13 @@ def _stored(artifact: Artifact) -> Path:
 
 
 def _fetch(artifact: Artifact) -> None:
-    """Download into a scratch folder, verify, then rename: a file half downloaded is never taken for one."""
+    """Download into a scratch folder, verify, then rename, so that the cache never has a partial file."""
     import requests
     from jgo.maven import MavenContext
 
     remote = os.environ.get(REPOSITORY_VARIABLE)
     problem: Exception | None = None
-    for _, pause in zip(range(_TRIES), Backoff(first=0.5, ceiling=5).delays(), strict=False):
+    for _, pause in zip(range(_ATTEMPTS), Backoff(first=0.5, ceiling=5).delays(), strict=False):
         with tempfile.TemporaryDirectory(dir=cache_root(), prefix="download-") as scratch:
             context = MavenContext(
                 repo_cache=Path(scratch),

@@ -1,4 +1,4 @@
-"""One supervised process: start it, watch it, start it again when it dies, stop it."""
+"""One supervised process: start it, watch it, restart it when it dies, stop it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 import structlog
 
 from runtime.backoff import Backoff
-from runtime.process_identity import start_mark
+from runtime.process_identity import process_start_id
 from runtime.running_stack import ProcessRecord, ProcessState
 from stack.server import Launch
 
 _PARENT_DEATH_GUARD = Path(__file__).with_name("parent_death_guard.py")
-_RESTARTS = Backoff(first=0.5, ceiling=30)
-# After this time alive and ready a process has proved itself: the next death starts the backoff anew.
-_PROVED_SECONDS = 30.0
+_RESTART_BACKOFF = Backoff(first=0.5, ceiling=30)
+# A process that was ready for this long is stable: its next death resets the restart backoff.
+_STABLE_SECONDS = 30.0
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
 _log = structlog.stdlib.get_logger("stack.child")
 
@@ -28,11 +28,11 @@ _log = structlog.stdlib.get_logger("stack.child")
 class Child:
     """A process of the stack.
 
-    :param name: unique in the stack (``applier``, ``applier-2``); names the log file.
-    :param role: what it does.
-    :param launch: how to start it; asked again at every start.
-    :param not_ready: ``None`` when the process with the given pid does its work, else why not.
-    :param url: where a ready process answers ``/readyz``; ``None`` for one that does not.
+    :param name: unique in the stack (``applier``, ``applier-2``); also the name of the log file.
+    :param role: a role, or the role of a server.
+    :param launch: returns the command to run; called at every start.
+    :param not_ready: returns why the process with the given pid is not ready, or ``None`` if it is.
+    :param url: returns the base URL of ``/readyz``, or ``None`` if the process has none.
     """
 
     def __init__(
@@ -58,40 +58,42 @@ class Child:
         self._stop_signal = stop_signal
         self._url = url
         self._process: subprocess.Popen[bytes] | None = None
-        self._mark: str | None = None
-        self._pauses: Iterator[float] = _RESTARTS.delays()
-        self._again_at = 0.0
+        self._start_id: str | None = None
+        self._restart_delays: Iterator[float] = _RESTART_BACKOFF.delays()
+        self._restart_at = 0.0
         self._ready_at: float | None = None
 
     @property
     def pid(self) -> int | None:
-        """Pid of the live process."""
+        """Pid of the running process."""
         return self._process.pid if self._process is not None else None
 
     def record(self) -> ProcessRecord:
-        """What the state file says of it."""
+        """Entry for the state file."""
         return ProcessRecord(
             role=self.role,
             name=self.name,
             pid=self.pid,
-            mark=self._mark,
+            mark=self._start_id,
             state=self.state,
             restarts=self.restarts,
             url=self._url() if self.state == "running" else None,
         )
 
     def start(self) -> None:
-        """Start the process. Call it from the main thread: the kernel ties a child to the starting thread."""
+        """Start the process.
+
+        Hazard: call it from the main thread only. The kernel sends the parent-death signal when the thread
+        that started the child ends.
+        """
         launch = self._launch()
         _rotate(self.log_file)
-        account = launch.account
-        tether = [
-            sys.executable, "-I", "-S", str(_PARENT_DEATH_GUARD), str(os.getpid()), str(int(self._stop_signal)),
-            str(account.uid if account else -1), str(account.gid if account else -1),
-        ]  # fmt: skip
+        uid, gid = (launch.os_user.uid, launch.os_user.gid) if launch.os_user else (-1, -1)
+        guard_arguments = map(str, (os.getpid(), int(self._stop_signal), uid, gid))
+        guard_command = [sys.executable, "-I", "-S", str(_PARENT_DEATH_GUARD), *guard_arguments]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [*tether, *launch.arguments],
+                [*guard_command, *launch.arguments],
                 cwd=launch.folder,
                 env={**os.environ, **launch.environment},
                 stdin=subprocess.DEVNULL,
@@ -99,18 +101,21 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._mark = start_mark(self._process.pid)
+        self._start_id = process_start_id(self._process.pid)
         self._ready_at = None
         self.state = "starting"
-        self.why_not_ready = "it has just been started"
+        self.why_not_ready = "it has just started"
         _log.info("stack.process_started", process=self.name, pid=self._process.pid)
 
     def watch(self) -> bool:
-        """Look once: notice death and readiness, start again when due. Returns whether the record changed."""
+        """Check once for exit and readiness, and restart when due.
+
+        :returns: true if the record changed.
+        """
         before = self.record()
         if self._process is not None and self._process.poll() is not None:
             self._note_death(self._process.returncode)
-        if self._process is None and self.state == "restarting" and time.monotonic() >= self._again_at:
+        if self._process is None and self.state == "restarting" and time.monotonic() >= self._restart_at:
             self.restarts += 1
             self.start()
         if self.state == "starting" and self.pid is not None:
@@ -128,22 +133,22 @@ class Child:
         _log.warning("stack.process_died", process=self.name, exit_code=code)
         if self._ready_at is None:
             self.deaths_before_ready += 1
-        elif time.monotonic() - self._ready_at > _PROVED_SECONDS:
-            self._pauses = _RESTARTS.delays()
-        self.why_not_ready = f"it ended with exit code {code}"
+        elif time.monotonic() - self._ready_at > _STABLE_SECONDS:
+            self._restart_delays = _RESTART_BACKOFF.delays()
+        self.why_not_ready = f"it exited with code {code}"
         self._process = None
-        self._mark = None
+        self._start_id = None
         self.state = "restarting"
-        self._again_at = time.monotonic() + next(self._pauses)
+        self._restart_at = time.monotonic() + next(self._restart_delays)
 
-    def ask_to_stop(self) -> None:
+    def request_stop(self) -> None:
         """Send the stop signal."""
         if self._process is not None and self._process.poll() is None:
             self.state = "stopping"
             self._process.send_signal(self._stop_signal)
 
     def wait_stopped(self, deadline: float) -> None:
-        """Wait until it has ended; kill it at ``deadline`` (``time.monotonic``)."""
+        """Wait for the process to end; kill it at ``deadline`` (``time.monotonic``)."""
         if self._process is not None:
             try:
                 self._process.wait(max(0.0, deadline - time.monotonic()))
@@ -152,12 +157,12 @@ class Child:
                 self._process.kill()
                 self._process.wait()
         self._process = None
-        self._mark = None
+        self._start_id = None
         self.state = "stopped"
 
 
 def _rotate(log_file: Path) -> None:
-    """Keep one older log when the present one has grown large."""
+    """Rotate the log above ``LOG_LIMIT_BYTES``; one older log is kept."""
     try:
         if log_file.stat().st_size > LOG_LIMIT_BYTES:
             log_file.replace(log_file.with_suffix(".log.1"))
@@ -166,7 +171,7 @@ def _rotate(log_file: Path) -> None:
 
 
 def log_tail(log_file: Path, lines: int = 15) -> str:
-    """The last lines of a log, for a person."""
+    """The last lines of a log."""
     try:
         with log_file.open("rb") as file:
             file.seek(max(0, log_file.stat().st_size - 16_384))

@@ -1,4 +1,4 @@
-"""Work in threads that do not hold up the end of the process: a download must not outlive a Ctrl-C."""
+"""Daemon threads: work that must not keep the process alive after Ctrl-C, such as downloads."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 
 def run_all(tasks: Sequence[Callable[[], object]], workers: int) -> Iterator[None]:
-    """Run tasks in daemon threads; yields at each moment of waiting, so that the caller may walk away.
+    """Run tasks in daemon threads; yields while waiting, so that the caller can abandon them.
 
-    :raises BaseException: the first failure of a task, once it is known; the others go on unobserved.
+    :raises BaseException: the first failure of a task. The other tasks continue unobserved.
     """
     todo: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
     for task in tasks:
@@ -25,7 +25,7 @@ def run_all(tasks: Sequence[Callable[[], object]], workers: int) -> Iterator[Non
                 return
             try:
                 task()
-            except BaseException as error:  # noqa: BLE001 - handed to the caller, whatever it is
+            except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
                 done.put(error)
             else:
                 done.put(None)

@@ -1,4 +1,4 @@
-"""How the HTTP gateway of an embedded stack is reached, and the key that signs its local tokens."""
+"""Address of the embedded stack's HTTP gateway, and the key that signs its local tokens."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _OWN_TRUST = (f"{API_PREFIX}JWT_SECRET", f"{API_PREFIX}JWT_SECRET_FILE", f"{API_
 
 @dataclass(frozen=True, slots=True)
 class GatewayAccess:
-    """Where the gateway listens, and whom it trusts.
+    """Port of the gateway and the key that it trusts.
 
-    :param key_file: the stack's own key; ``None`` when the environment says whom to trust.
+    :param key_file: the stack's own key; ``None`` when the environment names another key.
     """
 
     port: int
@@ -25,20 +25,20 @@ class GatewayAccess:
 
     @property
     def url(self) -> str:
-        """The base address."""
+        """The base URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def environment(self, number: int) -> dict[str, str]:
-        """Variables of the ``number``-th gateway process; all but the first take any free port."""
+        """Environment of the ``number``-th gateway process; all but the first listen on any free port."""
         found = {f"{API_PREFIX}PORT": str(self.port if number == 1 else 0)}
         if self.key_file is not None:
-            # Whoever can read this machine's files may sign in as anybody: never off loopback.
+            # Hazard: a process that can read the key file can sign in as any user. Loopback only.
             found |= {f"{API_PREFIX}JWT_SECRET_FILE": str(self.key_file), f"{API_PREFIX}HOST": "127.0.0.1"}
         return found
 
 
 def plan_gateway(home: Home, port: int) -> GatewayAccess:
-    """Make the key, if the environment names none of its own; it stays for the life of the home."""
+    """Generate the signing key unless the environment names one. The key is kept as long as the home."""
     if any(os.environ.get(name) for name in _OWN_TRUST):
         return GatewayAccess(port, None)
     key_file = home.data / "gateway.key"

@@ -1,4 +1,4 @@
-"""Folders of one embedded stack, and the lock that lets one supervisor at a time use them."""
+"""Folders of one embedded stack, and the lock that allows one supervisor at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from schemas.errors import Stop
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """``data/`` outlives everything, ``run/`` is about what runs now, ``logs/`` is for people."""
+    """Home folder: ``data/`` is permanent, ``run/`` describes the running stack, ``logs/`` has the logs."""
 
     root: Path
 
@@ -29,29 +29,29 @@ class Home:
 
     @property
     def logs(self) -> Path:
-        """One log a process."""
+        """One log per process."""
         return self.root / "logs"
 
     @property
     def failure_note(self) -> Path:
-        """Why the last start failed, for whoever started it in the background."""
+        """Reason of the last failed start, for a caller that started the stack in the background."""
         return self.run / "failure.txt"
 
     def create(self) -> None:
-        """Make the folders that are missing."""
+        """Create missing folders."""
         for folder in (self.data, self.run, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
 
 
 class HomeLock:
-    """An exclusive lock on a home; the kernel drops it when its holder dies, however it dies."""
+    """An exclusive lock on a home. The kernel releases it when the holder dies, even by SIGKILL."""
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self._file: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
         :raises Stop: another supervisor holds it.
         """
@@ -63,14 +63,14 @@ class HomeLock:
             running = read_running_stack(self._home.root)
             who = f" (process {running.pid})" if running else ""
             raise Stop(
-                f"A stack already runs in {self._home.root}{who}. "
-                "See it with `interactions status`, end it with `interactions down`, "
-                "or set INTERACTIONS_HOME to another folder for a second one."
+                f"A stack already runs in {self._home.root}{who}. Nothing was changed. "
+                "See it with `interactions status`, stop it with `interactions down`, "
+                "or set INTERACTIONS_HOME to another folder for a second stack."
             ) from None
         self._file = file
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._file is not None:
             os.close(self._file)
             self._file = None

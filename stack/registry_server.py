@@ -1,4 +1,4 @@
-"""Embedded schema registry: Apicurio with a file database, through its Confluent-compatible API."""
+"""Embedded schema registry: Apicurio with a file database, used through its Confluent-compatible API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stack.server import Launch
 
 
 class RegistryServer:
-    """One registry whose database is ``data/schema-registry``; schema ids survive a restart."""
+    """One registry with its database in ``data/schema-registry``, so that schema ids survive a restart."""
 
     role = "schema-registry"
     stop_signal = signal.SIGTERM
@@ -32,7 +32,7 @@ class RegistryServer:
         return f"http://127.0.0.1:{self._port}/apis/ccompat/v7"
 
     def prepare(self, progress: Progress) -> None:
-        """Fetch and unpack the distribution."""
+        """Download and unpack the distribution."""
         self._folder = registry_folder(progress)
         self._data.mkdir(exist_ok=True)
 
@@ -55,7 +55,7 @@ class RegistryServer:
         return Launch(arguments=[*command, "io.quarkus.runner.GeneratedMain"], folder=self._folder)
 
     def not_ready(self) -> str | None:
-        """List the subjects through the API that clients use."""
+        """List the subjects through the clients' API."""
         try:
             with urllib.request.urlopen(f"{self.url}/subjects", timeout=2):  # noqa: S310 - our own http:// address
                 return None
@@ -63,7 +63,7 @@ class RegistryServer:
             return str(error)
 
     def after_ready(self) -> None:
-        """Nothing: schemas are registered by those who own them."""
+        """Nothing to do: schemas are registered by the supervisor's preparations."""
 
     def clean(self) -> None:
-        """Nothing: the registry leaves files of its own folder only."""
+        """Nothing to do: the registry leaves nothing outside its folder."""

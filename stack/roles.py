@@ -1,4 +1,4 @@
-"""The role processes of the pipeline, as children of the supervisor."""
+"""Role processes of the pipeline, as children of the supervisor."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from stack.home import Home
 from stack.server import Launch
 
 ROLES = ("applier", "relay", "timers", "gateway", "connectors")
-#: What `interactions up` starts unless told otherwise; the connectors are for those who have some.
+#: Default of `interactions up --roles`. The connectors role is opt-in: it is of no use without integrations.
 DEFAULT_ROLES = ("applier", "relay", "timers", "gateway")
 
 
 def parse_roles(text: str) -> dict[str, int]:
-    """Read ``applier=2,relay,timers`` as counts a role; ``none`` (or nothing) means no roles.
+    """Parse ``applier=2,relay,timers`` into a count per role; ``none`` or an empty text means no roles.
 
-    :raises Stop: an unknown role or a count that is not a number from 0 to 32.
+    :raises Stop: an unknown role, or a count that is not a number from 0 to 32.
     """
     counts: dict[str, int] = {}
     for part in text.split(","):
@@ -39,14 +39,14 @@ def parse_roles(text: str) -> dict[str, int]:
 
 
 def address_environment(addresses: Addresses) -> dict[str, str]:
-    """The variables that lead a process to the three servers."""
+    """Environment variables with the addresses of the three servers."""
     return {ENV_PREFIX + name.upper(): value for name, value in addresses.model_dump().items()}
 
 
 def make_role_children(
     home: Home, counts: dict[str, int], addresses: Addresses, access: GatewayAccess | None = None
 ) -> list[Child]:
-    """One child for each process asked for, not started yet."""
+    """One child per role process, not started yet."""
     return [
         _role_child(
             home,
@@ -71,14 +71,14 @@ def _role_child(home: Home, role: str, name: str, environment: dict[str, str]) -
             environment={
                 **environment,
                 f"{ENV_PREFIX}HOME": str(home.root),
-                # Several roles run here: each takes a free port, and `interactions status` shows it.
+                # Several roles share this machine: each takes a free port, which `interactions status` shows.
                 f"{ENV_PREFIX}HEALTH_PORT": "0",
                 READY_FILE_VARIABLE: str(ready_file),
             },
         )
 
     def not_ready(pid: int) -> str | None:
-        return None if has_announced(ready_file, pid) else "it has not announced that it is ready"
+        return None if has_announced(ready_file, pid) else "it has not reported that it is ready"
 
     return Child(
         name=name,

@@ -1,4 +1,4 @@
-"""What the supervisor needs to know of a server."""
+"""Interface between the supervisor and an embedded server."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Protocol
 
 from stack.artifacts import Progress
-from stack.os_user import Account
+from stack.os_user import OsUser
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How to start a program.
+    """Command to start a program.
 
-    :param environment: variables on top of the supervisor's own.
-    :param account: another user to run as; ``None`` for the supervisor's own.
+    :param folder: working directory.
+    :param environment: variables in addition to the supervisor's.
+    :param os_user: user to run as; ``None`` for the supervisor's user.
     """
 
     arguments: list[str]
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
-    account: Account | None = None
+    os_user: OsUser | None = None
 
 
 class Server(Protocol):
@@ -32,21 +33,21 @@ class Server(Protocol):
     stop_signal: signal.Signals
 
     def prepare(self, progress: Progress) -> None:
-        """Everything before the start: files, first-time format. Repeatable after any crash."""
+        """Prepare files and format storage. Can be repeated after any crash."""
         ...
 
     def launch(self) -> Launch:
-        """How to start it."""
+        """The command to start the server."""
         ...
 
     def not_ready(self) -> str | None:
-        """Ask the server itself; ``None`` when it serves, else why not. Takes two seconds at most."""
+        """Probe the server: ``None`` if it is ready, otherwise the reason. Takes at most two seconds."""
         ...
 
     def after_ready(self) -> None:
-        """What is done through the ready server before others use it; safe to repeat."""
+        """Set up the ready server before it is used. Idempotent."""
         ...
 
     def clean(self) -> None:
-        """Remove what a killed server may have left in the system (not its data)."""
+        """Remove what a killed server may have left behind, other than its data."""
         ...

@@ -1,4 +1,4 @@
-"""Which servers are embedded and which are the user's own, and where each is reached."""
+"""Choice of servers: embedded or the user's own, with their addresses."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from stack.server import Server
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """The servers to embed, by the name of their address in start order, and the addresses of all three.
+    """Embedded servers in start order, keyed by address name, and the addresses of all three servers.
 
-    ``api_port`` is kept for the HTTP gateway.
+    :param api_port: port of the HTTP gateway.
     """
 
     embedded: dict[str, Server]
@@ -28,10 +28,10 @@ class Servers:
 
 
 def plan_servers(home: Home, settings: Settings, options: StackOptions) -> Servers:
-    """Embed each server whose address is not set.
+    """Embed each server whose address is not configured.
 
-    An address that this home gave out itself at its last start (``interactions env``, still in the shell)
-    does not count as set.
+    An address that this home itself used at its last start (from ``interactions env``, still in the shell)
+    does not count as configured.
     """
     own = read_stack_file(home.root)
     ports = choose_ports(home, options)

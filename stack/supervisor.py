@@ -1,4 +1,4 @@
-"""The supervisor: starts servers and roles in order, keeps them alive, stops them in reverse."""
+"""The supervisor: starts servers and roles in order, restarts them, stops them in reverse order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from functools import partial
 import structlog
 from pydantic import SecretStr
 
-from runtime.process_identity import is_alive, start_mark
+from runtime.process_identity import is_alive, process_start_id
 from runtime.running_stack import RunningStack, write_stack_file
 from runtime.settings import Settings
 from schemas.errors import Stop
@@ -23,13 +23,13 @@ from stack.daemon_threads import run_all
 from stack.gateway_access import GatewayAccess, plan_gateway
 from stack.home import Home, HomeLock
 from stack.options import StackOptions
-from stack.orphans import end_leftovers
+from stack.orphans import end_orphans
 from stack.roles import make_role_children
 from stack.server import Server
 from stack.servers import Servers, plan_servers
 
-_LOOK_EVERY_SECONDS = 0.1
-# A process that dies this often before it was ever ready will not come up by itself.
+_POLL_SECONDS = 0.1
+# Give up on a process that dies this many times before it is ready.
 _DEATHS_UNTIL_GIVEN_UP = 4
 _log = structlog.stdlib.get_logger("stack.supervisor")
 
@@ -38,7 +38,7 @@ _log = structlog.stdlib.get_logger("stack.supervisor")
 class Preparation:
     """A step between ready servers and the first role (migrations, topics, schemas).
 
-    :param title: what it does, for the progress display.
+    :param title: text for the progress display.
     """
 
     title: str
@@ -46,13 +46,13 @@ class Preparation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What to run.
+class StackPlan:
+    """Description of a stack to run.
 
-    :param roles: how many processes of each role.
-    :param stop_with: stop when the process with this pid ends; ``None`` for none.
-    :param progress: told of each step in a few words.
-    :param ready: told once, when everything runs.
+    :param roles: number of processes per role.
+    :param stop_with: stop when the process with this pid ends.
+    :param progress: called with a short text at each step.
+    :param ready: called once, when everything is ready.
     """
 
     settings: Settings
@@ -66,15 +66,15 @@ class Plan:
 
 @dataclass(slots=True)
 class Supervisor:
-    """Runs one plan, once, in the main thread."""
+    """Run one plan, once, in the main thread."""
 
-    plan: Plan
+    plan: StackPlan
     home: Home = field(init=False)
     _children: list[Child] = field(init=False, default_factory=list)
     _servers: Servers | None = field(init=False, default=None)
     _access: GatewayAccess | None = field(init=False, default=None)
     _stopping: threading.Event = field(init=False, default_factory=threading.Event)
-    _watched_mark: str | None = field(init=False, default=None)
+    _watched_start_id: str | None = field(init=False, default=None)
     _complete: bool = field(init=False, default=False)
     _step: str = field(init=False, default="preparing")
     _state_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
@@ -82,12 +82,12 @@ class Supervisor:
     def __post_init__(self) -> None:
         self.home = Home(self.plan.settings.home)
         if self.plan.stop_with is not None:
-            self._watched_mark = start_mark(self.plan.stop_with)
+            self._watched_start_id = process_start_id(self.plan.stop_with)
 
     def run(self) -> None:
         """Start everything, keep it running until SIGTERM, SIGINT or SIGHUP, then stop everything.
 
-        :raises Stop: the home is in use, or a part does not come up; nothing is left running then.
+        :raises Stop: the home is in use, or a process does not start; nothing is left running then.
         """
         self.home.create()
         lock = HomeLock(self.home)
@@ -103,13 +103,13 @@ class Supervisor:
             lock.release()
 
     def _run_locked(self) -> None:
-        end_leftovers(self.home)
+        end_orphans(self.home)
         servers = plan_servers(self.home, self.plan.settings, self.plan.options)
         self._servers = servers
         try:
             self._write_state()
             self._start_servers(list(servers.embedded.values()))
-            settings = self._reached_settings()
+            settings = self._settings_with_addresses()
             for step in self.plan.preparations:
                 self._check_stopping()
                 self._progress(step.title)
@@ -122,9 +122,9 @@ class Supervisor:
             self._step = "running"
             self.plan.ready(self._write_state())
             _log.info("stack.ready", processes=len(self._children))
-            while not self._wait_moment():
-                self._look()
-        except _StopAsked:
+            while not self._pause_or_stop():
+                self._poll_children()
+        except _StopRequested:
             pass
         finally:
             self._stop_all(list(servers.embedded.values()))
@@ -149,9 +149,9 @@ class Supervisor:
         )
 
     def _start(self, children: Sequence[Child]) -> None:
-        """Start all of them and wait until each is ready.
+        """Start the children and wait until each is ready.
 
-        :raises Stop: one keeps dying, or is not ready in time.
+        :raises Stop: a child keeps dying, or is not ready in time.
         """
         if children:
             self._progress("starting " + ", ".join(child.name for child in children))
@@ -162,38 +162,38 @@ class Supervisor:
             self._write_state()
         deadline = time.monotonic() + self.plan.options.start_timeout_seconds
         while waiting := [child for child in self._children if child.state != "running"]:
-            if self._wait_moment():
-                raise _StopAsked
-            self._look()
+            if self._pause_or_stop():
+                raise _StopRequested
+            self._poll_children()
             for child in waiting:
                 late = time.monotonic() > deadline
                 if child.deaths_before_ready >= _DEATHS_UNTIL_GIVEN_UP or late:
                     why = "is not ready in time" if late else "keeps ending"
                     raise Stop(
                         f"{child.name} {why}: {child.why_not_ready}.\n"
-                        f"The end of {child.log_file}:\n{log_tail(child.log_file)}"
+                        f"Last lines of {child.log_file}:\n{log_tail(child.log_file)}"
                     )
 
-    def _look(self) -> None:
+    def _poll_children(self) -> None:
         changed = [child.watch() for child in self._children]
         if any(changed):
             self._write_state()
 
-    def _wait_moment(self) -> bool:
-        """Pause a moment; whether to stop."""
-        return self._watched_has_ended() or self._stopping.wait(_LOOK_EVERY_SECONDS)
+    def _pause_or_stop(self) -> bool:
+        """Pause for one poll interval; true if the stack must stop."""
+        return self._watched_has_ended() or self._stopping.wait(_POLL_SECONDS)
 
     def _check_stopping(self) -> None:
         if self._stopping.is_set() or self._watched_has_ended():
-            raise _StopAsked
+            raise _StopRequested
 
     def _watched_has_ended(self) -> bool:
         watched = self.plan.stop_with
         if watched is None:
             return False
-        return self._watched_mark is None or not is_alive(watched, self._watched_mark)
+        return self._watched_start_id is None or not is_alive(watched, self._watched_start_id)
 
-    def _reached_settings(self) -> Settings:
+    def _settings_with_addresses(self) -> Settings:
         assert self._servers is not None
         addresses = self._servers.addresses
         return self.plan.settings.model_copy(
@@ -212,11 +212,11 @@ class Supervisor:
 
     def _write_state_locked(self) -> RunningStack:
         assert self._servers is not None
-        mark = start_mark(os.getpid())
-        assert mark is not None
+        start_id = process_start_id(os.getpid())
+        assert start_id is not None
         state = RunningStack(
             pid=os.getpid(),
-            mark=mark,
+            mark=start_id,
             ready=self._complete,
             step=self._step,
             embedded=list(self._servers.embedded),
@@ -229,7 +229,7 @@ class Supervisor:
         return state
 
     def _stop_all(self, servers: Sequence[Server]) -> None:
-        """Roles first, so that they can finish their work on living servers; then the servers."""
+        """Stop the roles first, so that they can finish their work on running servers; then the servers."""
         self._progress("stopping")
         self._complete = False
         server_roles = {server.role for server in servers}
@@ -238,7 +238,7 @@ class Supervisor:
             [child for child in reversed(self._children) if child.role in server_roles],
         ):
             for child in group:
-                child.ask_to_stop()
+                child.request_stop()
             deadline = time.monotonic() + self.plan.options.stop_timeout_seconds
             for child in group:
                 child.wait_stopped(deadline)
@@ -251,14 +251,14 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        asked = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        before = {number: signal.signal(number, lambda *_: self._stopping.set()) for number in asked}
+        stop_signals = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        previous = {number: signal.signal(number, lambda *_: self._stopping.set()) for number in stop_signals}
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in previous.items():
                 signal.signal(number, handler)
 
 
-class _StopAsked(Exception):
-    """Somebody wants the stack to stop while it starts."""
+class _StopRequested(Exception):
+    """A stop was requested during the start."""

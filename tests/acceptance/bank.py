@@ -1,8 +1,8 @@
-"""A bank's real customer work items as commands, and an independent computation of what they must give.
+"""A bank's real customer work items as commands, and an independent computation of the expected rows.
 
 Data: BPI Challenge 2012, subset W (doi 10.4121/uuid:3926db30-f712-4394-aebc-75976070e91f, B. van Dongen).
-The file is not part of the project; ``INTERACTIONS_BANK_DATA`` names it, else it is looked for beside the
-checkout.
+The file is not part of the project. ``INTERACTIONS_BANK_DATA`` names it; by default it is looked up next to
+the checkout.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TYPES = {
 
 
 def bank_file() -> Path | None:
-    """Where the data are, if they are there."""
+    """Path of the data file, if it exists."""
     named = os.environ.get("INTERACTIONS_BANK_DATA")
     beside = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "bank_follow_ups.csv.gz"
     path = Path(named) if named else beside
@@ -44,7 +44,7 @@ def _id(*parts: str) -> str:
 
 @dataclass
 class Item:
-    """One expected interaction, kept the simplest way."""
+    """One expected interaction."""
 
     id: str
     kind: str
@@ -65,7 +65,7 @@ class Case:
 
 
 class Bank:
-    """Reads the file once; ``commands`` yields the events to publish and fills ``cases``."""
+    """Reader of the file; ``commands`` yields the events to publish and fills ``cases``."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

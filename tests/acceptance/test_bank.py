@@ -1,4 +1,4 @@
-"""A real workload end to end: a bank's work items through Kafka, checked against our own small sums."""
+"""A real workload end to end: a bank's work items through Kafka, checked against independent totals."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_bank_work_items(fresh_settings: Settings, tmp_path: Path) -> None:
 
 
 def _assert_rows(settings: Settings, bank: Bank) -> None:
-    """Rows and next interactions equal what the file says, computed here without the project's rules."""
+    """Rows and next interactions equal those computed here from the file, without the project's rules."""
     with connect(settings, application_name="test") as connection:
         stored = {
             str(row[0]): row[1:]

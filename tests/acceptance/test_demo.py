@@ -1,4 +1,4 @@
-"""``interactions demo`` from outside: it is right, it ends by itself, and it leaves nothing behind."""
+"""``interactions demo`` as a process: its results are right, it ends by itself and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
 @pytest.fixture
 def temporary() -> Iterator[Path]:
-    """A folder for temporary files that everybody may enter, as /tmp is: Postgres may run as another user."""
+    """A temporary folder that other users can search, like /tmp: Postgres may run as another user."""
     folder = Path(tempfile.mkdtemp(prefix="t-"))
     folder.chmod(0o755)
     yield folder
@@ -26,7 +26,7 @@ def temporary() -> Iterator[Path]:
 
 def test_the_demo_ends_by_itself_and_leaves_nothing_behind(temporary: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INTERACTIONS_")}
-    # Servers in the environment are somebody's data: the demo must not even try them.
+    # Servers in the environment may hold real data: the demo must not connect to them.
     environment |= {"TMPDIR": str(temporary), "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "demo", "--customers", "40"],
@@ -38,7 +38,7 @@ def test_the_demo_ends_by_itself_and_leaves_nothing_behind(temporary: Path) -> N
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
-    assert "Each command has exactly the outcome that its author expected." in done.stdout
+    assert "Every command has its expected outcome." in done.stdout
     assert "OVERDUE" in done.stdout
     assert "No violation." in done.stdout
     assert list(temporary.glob("interactions-*")) == []
@@ -46,7 +46,7 @@ def test_the_demo_ends_by_itself_and_leaves_nothing_behind(temporary: Path) -> N
 
 
 def _processes_of(folder: Path) -> list[str]:
-    """Command lines of processes that mention the folder."""
+    """Command lines of processes that contain the folder's path."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -1,4 +1,4 @@
-"""Feature flags on the command line: listed with their defaults, set by command, audited."""
+"""Feature flags in the CLI: listed with their defaults, set by command, audited."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_flags_are_listed_and_set(fresh_settings: Settings) -> None:
             " VALUES (gen_random_uuid(), %s, %s, gen_random_uuid(), 'call', now(), now())",
             (ORGANIZATION, TENANT),
         )
-    # Not moved yet: what is only in the legacy tables must not vanish.
+    # Before the migration: rows that are only in the legacy tables must stay visible.
     assert listed(fresh_settings)[UNIFIED] == (False, False)
     scope = ("--tenant", TENANT, "--organization", ORGANIZATION)
     with running(fresh_settings, "applier"):

@@ -1,4 +1,4 @@
-"""The command line as a publisher uses it, on real servers: every line has its fate."""
+"""``interactions publish`` on real servers: every line is accounted for."""
 
 from __future__ import annotations
 
@@ -196,13 +196,13 @@ def test_ctrl_c_tells_what_is_known(fresh_settings: Settings) -> None:
         assert process.stdin is not None
         process.stdin.write(event)
         process.stdin.flush()
-        # Its outcome is there: the publisher is at work and waits for more input.
+        # The result exists, so the publisher is running and waits for more input.
         outcome = interactions(
             fresh_settings, "tail", "results", "--from-beginning", "--limit", "1", "--json"
         )
         assert json.loads(outcome.stdout)["headers"]["ce_outcome"] == "applied"
         os.kill(process.pid, signal.SIGINT)
-        # The pipe stays open: an interrupted publisher must not wait for its end.
+        # The pipe stays open: an interrupted publisher must not wait for end of input.
         assert process.wait(30) == 130
         assert process.stdout is not None
         summary = json.loads(process.stdout.read())

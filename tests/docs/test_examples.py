@@ -1,4 +1,4 @@
-"""The lines of the examples' page on kcat: what they publish and read, without kcat."""
+"""The kcat lines in examples/README.md: the same records published and read without kcat."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_outcome_of_a_command_from_kcat_is_shown(fresh_settings: Settings) -
 
 
 def _keys(settings: Settings, start: str) -> list[bytes | None]:
-    """The keys that ``kcat -C -o <start> -e`` prints: ``beginning``, or ``-N`` offsets before the end."""
+    """Keys printed by ``kcat -C -o START -e``; START is ``beginning`` or ``-N`` offsets before the end."""
     topic = settings.topic(RESULTS)
     consumer = Consumer(
         {

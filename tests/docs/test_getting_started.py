@@ -1,4 +1,4 @@
-"""The guide's blocks, run one after the other in one shell, as a reader types them."""
+"""Run the blocks of docs/getting-started.md in one shell, in order, as a reader would."""
 
 from __future__ import annotations
 

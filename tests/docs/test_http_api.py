@@ -1,4 +1,4 @@
-"""The page's curl lines, run one after the other in one shell, against a stack as a reader starts it."""
+"""Run the curl lines of docs/http-api.md in one shell, in order, against a stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The reference pages say what the code says: every command, field, event, transition and error code."""
+"""The reference pages match the code: every command, field, event, transition and error code."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def section(page: str, title: str) -> str:
 
 
 def names_in(text: str) -> set[str]:
-    """Every ``name`` in backticks."""
+    """Every name in backticks."""
     return {name for code in re.findall(r"`([^`\n]+)`", text) for name in re.split(r"[^\w]+", code)}
 
 
@@ -101,7 +101,7 @@ def test_the_whole_structured_event_is_a_valid_command() -> None:
 
 
 def codes_in_the_code() -> set[str]:
-    """Codes of rejections, read from the sources of the rooms that reject commands."""
+    """Rejection codes in the sources of the packages that reject commands."""
     text = "".join(
         path.read_text()
         for room in ("schemas", "domain", "sinks", "streams")
@@ -181,7 +181,7 @@ def test_topics_are_spelled_as_in_the_catalogue() -> None:
             r"\bcustomers\.(?:interactions|next-interaction|integrations)\.[a-z-]+\b", page.read_text()
         )
         others = {"customers.interactions.create", "customers.integrations.manage", *FLAGS}
-        # A flag may be written with underscores, which end the match.
+        # A flag may contain underscores, which end the match.
         others |= {flag.rpartition("-")[0] for flag in FLAGS if "-" in flag}
         assert set(found) - known - others == set(), page
 

@@ -1,4 +1,4 @@
-"""The page on connectors quotes files that are there, and its connector is found once it is installed."""
+"""docs/writing-a-connector.md quotes existing files, and its connector is found once installed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_quoted_block_stands_in_the_file(path: str, quote: str) -> None:
 
 
 def _layoutless(code: str) -> str:
-    """Code without its layout: the formatter lays a method out anew when it stands alone on a page."""
+    """Code without its layout: the formatter wraps a method differently when it is quoted alone."""
     return re.sub(r"[\s,]+", "", code)
 
 
@@ -50,7 +50,7 @@ def test_the_table_names_every_provider() -> None:
 
 
 def test_the_example_is_found_where_the_page_puts_it(tmp_path: Path) -> None:
-    """As installed: a copy beside the other providers, in a process of its own."""
+    """Installed: copied next to the other providers, and loaded in a separate process."""
     (tmp_path / "shelf.py").write_bytes((ROOT / "examples/connector/shelf.py").read_bytes())
     code = (
         "import connectors.providers as providers; from connectors.service.catalogue import declaration;"

@@ -122,7 +122,7 @@ def test_servers_that_cannot_be_reached_are_exit_2(settled: Settings) -> None:
         check=False,
     )
     assert done.returncode == 2, done.stderr
-    assert b"could not be made" in done.stderr
+    assert b"could not run" in done.stderr
     assert b"Traceback" not in done.stderr
 
 

@@ -274,11 +274,11 @@ def test_roles_run_and_a_killed_one_is_started_again_until_down(
     stopped = cli("down")
 
     assert stopped.returncode == 0
-    assert "data stay" in stopped.stdout
+    assert "Data is kept" in stopped.stdout
     assert processes_of(home) == []
     assert segment not in shared_memory_segments()
     assert not [path for path in home.rglob("*") if path.is_socket()]
-    assert cli("down").stdout.startswith("Nothing runs")
+    assert cli("down").stdout.startswith("No stack is running")
     nothing = cli("status", "--json")
     assert (nothing.returncode, json.loads(nothing.stdout)) == (
         2,
@@ -327,7 +327,7 @@ def test_a_bystander_that_has_got_a_recorded_pid_is_left_alone(small_home: Path)
         record = state.processes[0].model_copy(update={"pid": bystander.pid})
         write_stack_file(small_home, state.model_copy(update={"pid": bystander.pid, "processes": [record]}))
 
-        assert cli("down").stdout.startswith("Nothing runs")
+        assert cli("down").stdout.startswith("No stack is running")
 
         assert bystander.poll() is None
     finally:

@@ -70,7 +70,7 @@ def any_count_read() -> None:
     f"{_CLI}::test_with_all_one_that_cannot_be_replayed_is_reported_and_the_others_go_on",
 )
 def replay_of_all_ends() -> None:
-    from cli import dead_letters
+    from cli.dead_letters import commands as dead_letters
 
     real = dead_letters._replayed
     dead_letters._replayed = lambda *a, **k: real(*a, **{**k, "every": False})

@@ -1,13 +1,13 @@
-"""Dead letters: which are tries of one original, and what a replay sends."""
+"""Dead letter records: replays of the same original, and the content of a replay."""
 
 from __future__ import annotations
 
 import pytest
 
-from cli.dead_letter_record import DeadLetter, read_dead_letter, replay, replays_of
-from cli.dead_letters import _replayed
-from cli.input_lines import Outgoing, Unsendable
-from cli.topic_reader import TopicRecord
+from cli.dead_letters.commands import _replayed
+from cli.dead_letters.dead_letter import DeadLetter, read_dead_letter, replay, replays_of
+from cli.publish.input_lines import OutgoingRecord, Unsendable
+from cli.topics.topic_reader import TopicRecord
 from schemas.errors import Reject
 
 COMMANDS = "customers.interactions.commands"
@@ -130,6 +130,6 @@ def test_with_all_one_that_cannot_be_replayed_is_reported_and_the_others_go_on()
     ]
     assert isinstance(made[0], Unsendable)
     assert (made[0].number, made[0].code) == (1, "replay_target")
-    assert isinstance(made[1], Outgoing)
+    assert isinstance(made[1], OutgoingRecord)
     with pytest.raises(Reject):
         _replayed(foreign, 1, [foreign], max_tries=3, topic=COMMANDS, every=False)

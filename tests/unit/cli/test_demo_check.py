@@ -1,11 +1,11 @@
-"""The demo's own check notices every way in which an outcome can be wrong."""
+"""The demo's outcome check reports every kind of difference."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from cli.demo_check import check_outcomes
-from cli.publish_report import Rejection, Report
+from cli.demo.outcome_check import check_outcomes
+from cli.publish.report import Rejection, Report
 from examples.week.sample import Sample
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -28,7 +28,7 @@ def test_another_count() -> None:
 
 def test_another_code_or_another_line() -> None:
     assert check_outcomes(SAMPLES, report(code="cancel_done")) == [
-        "line 2 should be rejected as already_done, it was cancel_done"
+        "line 2 should be rejected with already_done, got cancel_done"
     ]
     assert len(check_outcomes(SAMPLES, report(line=3))) == 2
 

@@ -1,4 +1,4 @@
-"""Every example of every help text is a command line that is accepted."""
+"""Every example in a help text is a valid command line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, A
 
 
 def _lines() -> list[str]:
-    """Example lines of all help texts, each once."""
+    """Example lines of all help texts, without duplicates."""
     found: dict[str, None] = {}
     for _, command in _commands(_APP):
         for line in f"{command.help or ''}\n{command.epilog or ''}".splitlines():
@@ -37,7 +37,7 @@ def _lines() -> list[str]:
 
 
 def _arguments(line: str) -> list[list[str]]:
-    """Arguments of each ``interactions`` in a line, without what the shell does with the rest."""
+    """Arguments of each ``interactions`` call in a line, without the rest of the shell syntax."""
     text = re.split(r" {2,}", line)[0].replace("…", _ID)
     text = text.replace("$TENANT", _ID).replace("$ORGANIZATION", _ID)
     calls = re.findall(r"(?:^|[\s(])interactions(?= |$|\))([^|;&)]*)", text)
@@ -60,7 +60,7 @@ def test_the_examples_are_found() -> None:
 
 @pytest.mark.parametrize("line", _lines())
 def test_an_example_is_accepted(line: str) -> None:
-    """Names, options and values of an example fit its command; nothing is carried out."""
+    """Names, options and values of an example are valid for its command; nothing is executed."""
     calls = _arguments(line)
     assert calls, "no command in it"
     for arguments in calls:
@@ -76,7 +76,7 @@ def test_an_example_is_accepted(line: str) -> None:
 
 @pytest.mark.parametrize("line", [line for line in _lines() if "connectors add" in line])
 def test_settings_of_an_example_fit_the_provider(line: str) -> None:
-    from cli.connector_setup import pairs, settings_of
+    from cli.connectors.options import pairs, settings_of
     from connectors.service.catalogue import declaration
 
     [arguments] = _arguments(line)

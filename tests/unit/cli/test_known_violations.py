@@ -22,5 +22,5 @@ def test_ids_are_read_one_per_line_without_comments(tmp_path: Path) -> None:
 def test_a_file_that_is_not_text_stops_the_audit(tmp_path: Path) -> None:
     file = tmp_path / "known.bin"
     file.write_bytes(b"\xff\xfe")
-    with pytest.raises(Stop, match="cannot be read"):
+    with pytest.raises(Stop, match="Cannot read"):
         _ids(file)

@@ -1,10 +1,10 @@
-"""What `interactions doctor` says of the machine."""
+"""`interactions doctor`: checks of the machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from cli.machine_checks import home_check
+from cli.doctor.machine import home_check
 
 
 def test_a_closed_folder_above_the_home_is_named_to_root(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The two files of a new connector."""
+"""``interactions new-connector``: the skeleton files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.new_connector import new_connector
+from cli.connectors.new_connector import new_connector
 from connectors.sdk.declaration import Declaration
 from schemas.errors import Reject, Stop
 
@@ -52,7 +52,7 @@ def test_both_files_load_and_pass_the_linter(tmp_path: Path, monkeypatch: pytest
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     tree = _tree(tmp_path)
     new_connector("post_box", tree)
-    with pytest.raises(Stop, match="there already"):
+    with pytest.raises(Stop, match="already exists"):
         new_connector("post_box", tree)
 
 

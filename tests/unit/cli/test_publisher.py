@@ -1,4 +1,4 @@
-"""The publishing loop against a scripted broker: every line ends in exactly one count."""
+"""The publishing loop against a scripted broker: every line is counted exactly once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.input_lines import Outgoing, Unsendable
-from cli.outcome_watch import Seen
-from cli.publish_report import Report
-from cli.publisher import Publisher
-from cli.publishing import RecordSource
+from cli.publish.command_publisher import CommandPublisher
+from cli.publish.input_lines import OutgoingRecord, Unsendable
+from cli.publish.publishing import ListSource
+from cli.publish.report import Report
+from cli.publish.result_reader import ResultRecord
 from schemas.errors import Retry
 
 
@@ -32,9 +32,9 @@ class Message:
 
 @dataclass
 class Broker:
-    """Plays producer and results topic: what is produced is answered when it is polled.
+    """Fake producer and results topic: a poll acknowledges produced records and adds their results.
 
-    :param outcome_first: outcomes arrive before the acknowledgement of their record.
+    :param outcome_first: results arrive before the acknowledgement of their record.
     """
 
     outcomes: dict[int, str] = field(default_factory=dict)
@@ -43,10 +43,10 @@ class Broker:
     outcome_first: bool = False
     silent: bool = False
     deaf: bool = False
-    noise: list[Seen] = field(default_factory=list)
+    noise: list[ResultRecord] = field(default_factory=list)
     most_waiting: int = 0
     queue: list[tuple[int, Callable[..., None]]] = field(default_factory=list)
-    results: list[Seen] = field(default_factory=list)
+    results: list[ResultRecord] = field(default_factory=list)
     offset: int = 100
 
     def produce(self, topic: str, *, key: bytes, value: bytes, headers: Any, on_delivery: Any) -> None:
@@ -55,7 +55,9 @@ class Broker:
             raise KafkaException(KafkaError(self.refuse[number]))
         self.queue.append((number, on_delivery))
         if self.outcome_first and number not in self.errors and not self.silent:
-            self.results.append(self._seen(number, self._place(self.offset + len(self.queue) - 1)))
+            self.results.append(
+                self._result_record(number, self._location(self.offset + len(self.queue) - 1))
+            )
 
     def poll(self, timeout: float) -> int:
         if self.deaf:
@@ -68,11 +70,11 @@ class Broker:
                 on_delivery(KafkaError(self.errors[number]), Message((0, -1)))
                 self.offset += self.outcome_first
                 continue
-            place = self._place(self.offset)
+            place = self._location(self.offset)
             self.offset += 1
             on_delivery(None, Message(place))
             if not self.outcome_first and not self.silent:
-                self.results.append(self._seen(number, place))
+                self.results.append(self._result_record(number, place))
         return len(ready)
 
     def purge(self, in_flight: bool = True) -> None:
@@ -83,35 +85,35 @@ class Broker:
     def flush(self, timeout: float) -> int:
         return 0
 
-    def take(self, timeout: float) -> list[Seen]:
+    def take(self, timeout: float) -> list[ResultRecord]:
         ready, self.results = self.noise + self.results, []
         return ready
 
-    def _seen(self, number: int, place: tuple[int, int]) -> Seen:
-        return Seen(place[0], place[1], f"c-{number % 7}", self.outcomes.get(number, "applied"), b"")
+    def _result_record(self, number: int, place: tuple[int, int]) -> ResultRecord:
+        return ResultRecord(place[0], place[1], f"c-{number % 7}", self.outcomes.get(number, "applied"), b"")
 
     @staticmethod
-    def _place(offset: int) -> tuple[int, int]:
+    def _location(offset: int) -> tuple[int, int]:
         return offset % 3, offset
 
 
-def records(count: int) -> list[Outgoing | Unsendable]:
-    # Seven command ids over all lines: an id repeated in the file still has an outcome for each record.
-    return [Outgoing(n, b"k", str(n).encode(), [], f"c-{n % 7}") for n in range(1, count + 1)]
+def records(count: int) -> list[OutgoingRecord | Unsendable]:
+    # Seven command ids for all lines: each record has a result of its own, even if its id is repeated.
+    return [OutgoingRecord(n, b"k", str(n).encode(), [], f"c-{n % 7}") for n in range(1, count + 1)]
 
 
-def publish(broker: Broker, items: list[Outgoing | Unsendable], **options: Any) -> Report:
+def publish(broker: Broker, items: list[OutgoingRecord | Unsendable], **options: Any) -> Report:
     report = Report(max_shown=3)
     wait = options.pop("wait", True)
-    publisher = Publisher(
+    publisher = CommandPublisher(
         broker,  # type: ignore[arg-type]
         broker if wait else None,
         report,
-        lambda seen: {"code": "too_long", "detail": "is too long"},
+        lambda result: {"code": "too_long", "detail": "is too long"},
         timeout=options.pop("timeout", 0.3),
         **options,
     )
-    return publisher.run(RecordSource(items))
+    return publisher.run(ListSource(items))
 
 
 @settings(max_examples=60)
@@ -123,7 +125,7 @@ def publish(broker: Broker, items: list[Outgoing | Unsendable], **options: Any) 
     window=st.integers(1, 90),
 )
 def test_every_line_ends_in_exactly_one_count(fates: list[str], outcome_first: bool, window: int) -> None:
-    items: list[Outgoing | Unsendable] = [
+    items: list[OutgoingRecord | Unsendable] = [
         Unsendable(n, "not_json", "") if fate == "bad" else item
         for n, (fate, item) in enumerate(zip(fates, records(len(fates)), strict=True), 1)
     ]
@@ -135,7 +137,7 @@ def test_every_line_ends_in_exactly_one_count(fates: list[str], outcome_first: b
         outcome_first=outcome_first,
     )
     report = publish(broker, items, window=window)
-    assert report.lines == report.settled == len(fates)
+    assert report.lines == report.completed == len(fates)
     for outcome in ("applied", "rejected", "no_op", "duplicate"):
         assert report.outcomes[outcome] == fates.count(outcome)
     assert report.unknown == fates.count("lost")
@@ -163,7 +165,10 @@ def test_records_that_never_left_are_taken_back_as_not_sent() -> None:
 
 
 def test_outcomes_of_other_publishers_count_for_nothing() -> None:
-    foreign = [Seen(2, 7, "c-1", "rejected", b""), Seen(0, 1, "someone-else", "rejected", b"")]
+    foreign = [
+        ResultRecord(2, 7, "c-1", "rejected", b""),
+        ResultRecord(0, 1, "someone-else", "rejected", b""),
+    ]
     report = publish(Broker(noise=foreign), records(20))
     assert report.outcomes == {"applied": 20}
 
@@ -185,13 +190,13 @@ def test_ctrl_c_tells_what_is_known_and_exits_130() -> None:
 
     report = publish(broker, records(9), timeout=60, on_progress=interrupt)
     assert report.interrupted
-    assert report.lines == report.settled == 9
+    assert report.lines == report.completed == 9
     assert report.exit_code(allow_rejected=True) == 130
 
 
 def test_an_input_that_breaks_off_fails_and_what_was_sent_is_still_settled() -> None:
-    class Broken(RecordSource):
-        def take(self, maximum: int, timeout: float) -> list[Outgoing | Unsendable]:
+    class Broken(ListSource):
+        def take(self, maximum: int, timeout: float) -> list[OutgoingRecord | Unsendable]:
             if self.broken:
                 raise OSError(5, "Input/output error")
             self.broken = True
@@ -201,15 +206,15 @@ def test_an_input_that_breaks_off_fails_and_what_was_sent_is_still_settled() -> 
 
     report = Report()
     broker = Broker()
-    Publisher(broker, broker, report, lambda seen: None, timeout=5).run(Broken(records(9)))  # type: ignore[arg-type]
+    CommandPublisher(broker, broker, report, lambda result: None, timeout=5).run(Broken(records(9)))  # type: ignore[arg-type]
     assert (report.lines, report.outcomes["applied"], report.unknown) == (3, 3, 0)
-    assert report.failure == "the input cannot be read: Input/output error"
+    assert report.failure == "cannot read the input: Input/output error"
     assert report.exit_code(allow_rejected=True) == 1
 
 
 def test_results_that_cannot_be_read_any_more_leave_the_rest_unknown() -> None:
     class Deaf(Broker):
-        def take(self, timeout: float) -> list[Seen]:
+        def take(self, timeout: float) -> list[ResultRecord]:
             if self.results:
                 raise Retry("the results topic cannot be read")
             return []

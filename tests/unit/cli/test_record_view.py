@@ -1,11 +1,11 @@
-"""What a followed record shows: facts, never customers' text; hostile bytes stay harmless."""
+"""Record view: key facts, never customer text; hostile bytes are made harmless."""
 
 from __future__ import annotations
 
 import json
 
-from cli.record_view import RecordView
-from cli.topic_reader import TopicRecord
+from cli.topics.record_view import RecordView
+from cli.topics.topic_reader import TopicRecord
 from schemas.avro_codec import AvroDecoder
 
 VIEW = RecordView(AvroDecoder(lambda schema_id: None, text_instants=True))

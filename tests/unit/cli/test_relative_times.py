@@ -1,4 +1,4 @@
-"""Moments in words."""
+"""Relative and absolute time formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``interactions token``: which features it grants, and whom it is made out to."""
+"""``interactions token``: granted features and the subject."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.process_identity import start_mark
+from runtime.process_identity import process_start_id
 from runtime.running_stack import Addresses, RunningStack, write_stack_file
 from runtime.settings import ENV_PREFIX, load_settings
 from schemas.errors import Stop
@@ -50,7 +50,7 @@ def test_without_a_stack_the_message_says_what_to_do() -> None:
 def test_the_running_stack_gives_what_the_environment_does_not(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_state(home, start_mark(os.getpid()))
+    write_state(home, process_start_id(os.getpid()))
     monkeypatch.setenv("INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS", "own:9092")
 
     settings = load_settings()

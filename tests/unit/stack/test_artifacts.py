@@ -1,4 +1,4 @@
-"""Downloads of the Java servers: only the pinned content is ever used."""
+"""Downloads of the Java servers: only content with the pinned digest is used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PLACE = Path("org/example/part/1.0/part-1.0.jar")
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield folder
         server.shutdown()
-    # jgo leaves the sockets of its streamed responses to the garbage collector: have it run here.
+    # jgo leaves the sockets of its streamed responses to the garbage collector; run it here.
     gc.collect()
 
 
@@ -103,7 +103,7 @@ def test_the_lock_names_one_version_of_the_kafka_clients() -> None:
 def test_an_archive_is_unpacked_on_every_python(
     mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python 3.11.0 to 3.11.3 have no extraction filters; this ring runs on each Python of the machine."""
+    """Python 3.11.0 to 3.11.3 have no extraction filters; these tests run on each Python of the machine."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as tar:
         tar.addfile(tarfile.TarInfo("registry/runner.jar"), io.BytesIO())

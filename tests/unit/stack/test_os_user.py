@@ -1,4 +1,4 @@
-"""Rights of folders when the stack is started by root: its own may change, others never."""
+"""Folder permissions when root starts the stack: only those of the home may change."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_closed_folder_above_the_home_is_refused_and_nothing_changes(open_fold
     home = closed_folder(private / "home")
     (home / "data").mkdir()
 
-    advice = rf"cannot pass through {private}\. .*INTERACTIONS_HOME.*chmod o\+x {private}$"
+    advice = rf"cannot search {private}\. .*INTERACTIONS_HOME.*chmod o\+x {private}$"
     with pytest.raises(Stop, match=advice):
         open_home(home, home / "data" / "postgres")
 

@@ -1,4 +1,4 @@
-"""Ports: free at first, the same again afterwards."""
+"""Ports: free at the first start, unchanged at later starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text of ``--roles``."""
+"""Parser of ``--roles``."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""``interactions dead-letters``: list, show and replay."""

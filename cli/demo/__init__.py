@@ -1,0 +1,1 @@
+"""``interactions demo``: the whole pipeline on one machine."""

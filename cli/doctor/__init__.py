@@ -1,0 +1,1 @@
+"""``interactions doctor``: checks of this machine and of the servers."""

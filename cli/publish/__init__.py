@@ -1,0 +1,1 @@
+"""``interactions publish``: send commands and report the outcome of each."""

@@ -1,0 +1,1 @@
+"""``interactions up``, ``down``, ``env`` and ``status``."""

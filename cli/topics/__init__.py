@@ -1,0 +1,1 @@
+"""``interactions topics`` and ``interactions tail``: topics and their records."""

@@ -1,0 +1,110 @@
+"""``interactions tail``: print the records of a topic, decoded, one per line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import deque
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import islice
+from typing import Annotated, Final
+
+import typer
+
+from cli.topics.record_view import RecordView, make_decoder
+from cli.topics.topic_reader import TopicRecord, reading
+from runtime.settings import load_settings
+from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, RESULTS
+
+_HELP = (
+    "Print the committed records of a topic, decoded, one per line.\n\n"
+    "Follows the topic from its end (with --from-beginning: from the oldest record) until Ctrl-C or "
+    "--limit. With --no-follow it prints the last 20 records (or --limit) and exits; with --no-follow "
+    "--from-beginning it starts at the oldest. Records are in order per entity, not across entities."
+)
+_EXAMPLES = """
+[bold]Examples[/bold]
+
+  interactions tail events
+
+  interactions tail results --no-follow --limit 5 --json
+
+  interactions tail events --type customers.interaction.overdue --from-beginning
+"""
+
+_LAST: Final = 20
+
+
+class Stream(StrEnum):
+    """Topics that can be followed."""
+
+    events = "events"
+    results = "results"
+    commands = "commands"
+    dead_letters = "dead-letters"
+
+
+_TOPICS: Final = {
+    Stream.events: EVENTS,
+    Stream.results: RESULTS,
+    Stream.commands: COMMANDS,
+    Stream.dead_letters: DEAD_LETTERS,
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``tail``."""
+    app.command("tail", help=_HELP, epilog=_EXAMPLES)(tail)
+
+
+def tail(
+    stream: Annotated[Stream, typer.Argument(help="Topic to read.")],
+    *,
+    follow: Annotated[bool, typer.Option(help="Wait for new records, or exit at the newest.")] = True,
+    from_beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="Start at the oldest record.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Exit after this many records.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Only records of this entity id.")] = None,
+    record_type: Annotated[str | None, typer.Option("--type", help="Only records of this type.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line, with headers and value.")
+    ] = False,
+) -> None:
+    """Print the records of a topic."""
+    settings = load_settings()
+    view = RecordView(make_decoder(settings))
+
+    def wanted(record: TopicRecord) -> bool:
+        return (entity is None or view.entity_of(record) == entity) and (
+            record_type is None or view.type_of(record) == record_type
+        )
+
+    with reading(settings, _TOPICS[stream]) as reader:
+        records: Iterator[TopicRecord]
+        if follow:
+            records = filter(wanted, reader.follow(from_beginning=from_beginning))
+        else:
+            records = filter(wanted, reader.to_end())
+            if not from_beginning:
+                records = iter(_newest(records, limit or _LAST))
+        try:
+            for record in islice(records, limit):
+                line = (
+                    json.dumps(view.to_json(record), ensure_ascii=False) if as_json else view.to_line(record)
+                )
+                sys.stdout.write(line + "\n")
+                sys.stdout.flush()
+        except KeyboardInterrupt:
+            raise typer.Exit(130 if not follow else 0) from None
+
+
+def _newest(records: Iterator[TopicRecord], count: int) -> list[TopicRecord]:
+    """The newest records across partitions; partitions are in order, but interleaved arbitrarily."""
+    kept: dict[int, deque[TopicRecord]] = {}
+    for record in records:
+        kept.setdefault(record.partition, deque(maxlen=count)).append(record)
+    everything = [record for partition in kept.values() for record in partition]
+    everything.sort(key=lambda record: record.timestamp_ms)
+    return everything[-count:]
