@@ -17,7 +17,7 @@ import sinks.connector_tables
 import sinks.legacy_tables  # noqa: F401 - their tables join the metadata
 from runtime.postgres import connect, make_engine
 from runtime.settings import Settings
-from sinks.partitions import PARTITIONED, ensure_partitions
+from sinks.monthly_partitions import PARTITIONED, ensure_partitions
 from sinks.tables import metadata
 
 _LOCK: Final = 0x1A7E0004

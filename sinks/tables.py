@@ -171,7 +171,7 @@ command_log: Final = sa.Table(
     "command_log",
     metadata,
     # No primary key: one over the months would have to hold `logged_at`, and then says nothing. A command
-    # id is unique inside a month by the month's own index (sinks.partitions), over the months by the
+    # id is unique inside a month by the month's own index (sinks.monthly_partitions), over the months by the
     # applier's look-up.
     *_scope(),
     Column("command_id", Text, nullable=False),

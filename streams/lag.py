@@ -11,7 +11,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
 from sinks.backlog import unmarked, unpublished
-from sinks.positions import watermarks
+from sinks.consumed_offsets import watermarks
 from streams.partition_ends import partition_ends, partition_numbers
 from streams.relay.relay import SHARD
 

@@ -26,7 +26,7 @@ from schemas.topics import COMMANDS
 from sinks.due import server_time
 from sinks.outbox_reader import Position
 from streams.heartbeat import Heartbeat
-from streams.waiting import CommandsLook, Waiting, unrelayed
+from streams.pending_work import CommandsLook, Waiting, unrelayed
 
 _log = structlog.get_logger("liveness")
 _ANSWER_SECONDS: Final = 5.0

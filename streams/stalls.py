@@ -11,9 +11,9 @@ from runtime.settings import Settings
 from runtime.stalls import Stall
 from sinks.due import server_time
 from sinks.outbox_reader import Position
-from streams.relay.position import read_position
+from streams.pending_work import CommandsLook, Waiting, unrelayed
+from streams.relay.checkpoint import read_position
 from streams.relay.relay import SHARD
-from streams.waiting import CommandsLook, Waiting, unrelayed
 
 #: Between two looks at what seems to stand still: a backlog that is worked off moves meanwhile.
 _AGAIN_SECONDS: Final = 2.0

@@ -12,9 +12,9 @@ from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
+from sinks.consumed_offsets import note_results, skip_markers
 from sinks.due import server_time
-from sinks.partitions import ensure_partitions
-from sinks.positions import note_results, skip_markers
+from sinks.monthly_partitions import ensure_partitions
 from streams.applier.batches import InFlight
 
 _log = structlog.get_logger("applier")

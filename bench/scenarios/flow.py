@@ -17,7 +17,7 @@ from bench.world import fresh_world
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
-from sinks.positions import watermarks
+from sinks.consumed_offsets import watermarks
 
 _PATIENCE: Final = 300.0
 

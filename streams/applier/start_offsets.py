@@ -15,7 +15,7 @@ from runtime.kafka import make_admin
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
-from sinks.positions import Progress, begin_partitions, read_progress
+from sinks.consumed_offsets import Progress, begin_partitions, read_progress
 from streams.heartbeat import Heartbeat
 from streams.partition_ends import PartitionEnds, partition_ends, topic_id
 

@@ -35,7 +35,7 @@ from sinks.outbox_reader import (
     try_lead,
 )
 from streams.heartbeat import Heartbeat
-from streams.relay.position import encode_position, read_position
+from streams.relay.checkpoint import encode_position, read_position
 from streams.relay.records import Encode, records_of
 
 _log = structlog.get_logger("relay")

@@ -17,8 +17,8 @@ from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from schemas.errors import Reject, Retry, Stop
 from sinks.batch import BatchSink
+from sinks.consumed_offsets import note_results, skip_markers, standings
 from sinks.load import _DICTIONARY_LOCK, hash_scope
-from sinks.positions import note_results, skip_markers, standings
 from streams.applier.apply import Applier
 from tests.harness.roles import wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id

@@ -21,7 +21,7 @@ from runtime.settings import Settings
 from runtime.stalls import Stall
 from schemas.flags import EXTERNAL_SYNC
 from schemas.topics import COMMANDS
-from sinks.positions import read_progress
+from sinks.consumed_offsets import read_progress
 from streams.partition_ends import partition_ends
 from streams.stalls import core_stalls
 from tests.harness.hostile_server import Conversation, Script, answering, hostile

@@ -24,7 +24,7 @@ from runtime.settings import Settings
 from sinks.flags import flags_of
 from sinks.legacy_tables import lift_freeze
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
-from tests.integration.test_storeroom import Log
+from tests.integration.test_batch_transaction import Log
 from tests.stack_fixtures import own_world
 
 pytestmark = pytest.mark.integration

@@ -12,7 +12,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks.legacy_tables import LEGACY_TABLES, lift_freeze
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
-from tests.integration.test_storeroom import Log
+from tests.integration.test_batch_transaction import Log
 
 pytestmark = pytest.mark.integration
 

@@ -15,7 +15,7 @@ from runtime.settings import Settings
 from runtime.topics import ensure_topics, existing_topics
 from schemas.topics import COMMANDS, EVENTS, RELAY_POSITION
 from sinks.backlog import unpublished
-from sinks.positions import watermarks
+from sinks.consumed_offsets import watermarks
 from tests.harness.histories import history
 from tests.harness.roles import running, wait_until
 from tests.harness.wire import event, new_id, publish, read_topic, wait_for_results

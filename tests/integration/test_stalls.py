@@ -10,7 +10,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from runtime.stalls import Stall
 from schemas.topics import COMMANDS
-from sinks.positions import begin_partitions
+from sinks.consumed_offsets import begin_partitions
 from streams import stalls
 from streams.lag import lag_by_role
 from streams.stalls import core_stalls

@@ -17,7 +17,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from runtime.topics import ensure_topics, existing_topics
 from schemas.topics import COMMANDS, DEAD_LETTERS
-from sinks.positions import Progress, read_progress
+from sinks.consumed_offsets import Progress, read_progress
 from streams.partition_ends import partition_ends, topic_id
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running, wait_until

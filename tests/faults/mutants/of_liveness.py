@@ -10,7 +10,7 @@ from typing import Any
 from tests.faults.mutants.catalogue import mutant
 
 _STARTS = "test:tests/unit/streams/test_start_offsets.py"
-_WATCH = "test:tests/unit/streams/test_watch.py"
+_WATCH = "test:tests/unit/streams/test_watchdog.py"
 _READER = "test:tests/unit/streams/test_hand_over.py"
 
 
@@ -64,11 +64,11 @@ def topic_id_ignored() -> None:
     "test:tests/faults/test_fence.py::test_markers_are_skipped_from_the_watermark_alone",
 )
 def markers_skipped_unchecked() -> None:
-    from sinks import positions
+    from sinks import consumed_offsets
 
-    unchecked = positions._SKIP_MARKERS.replace("AND next_offset = %(position)s AND", "AND")
-    assert unchecked != positions._SKIP_MARKERS
-    positions._SKIP_MARKERS = unchecked
+    unchecked = consumed_offsets._SKIP_MARKERS.replace("AND next_offset = %(position)s AND", "AND")
+    assert unchecked != consumed_offsets._SKIP_MARKERS
+    consumed_offsets._SKIP_MARKERS = unchecked
 
 
 @mutant(

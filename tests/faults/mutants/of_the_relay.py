@@ -41,7 +41,7 @@ def order_by_transaction() -> None:
 
 @mutant("the position is committed before the events it covers", RELAY_KILLED)
 def position_before_delivery() -> None:
-    from streams.relay.position import encode_position
+    from streams.relay.checkpoint import encode_position
     from streams.relay.relay import SHARD, Relay
 
     real = Relay._publish

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
-from sinks.positions import Progress
+from sinks.consumed_offsets import Progress
 from streams.applier import start_offsets
 from streams.applier.start_offsets import Start, StartOffsets, start_offset
 from streams.heartbeat import Heartbeat

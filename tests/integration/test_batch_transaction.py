@@ -21,8 +21,8 @@ from schemas.errors import Retry, Stop
 from schemas.topics import DEAD_LETTERS
 from sinks.batch import BatchSink
 from sinks.migrate import check
+from sinks.monthly_partitions import ensure_partitions
 from sinks.outbox_reader import Position, oldest_running, read_window
-from sinks.partitions import ensure_partitions
 from streams.applier.apply import Applier
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running

@@ -14,8 +14,8 @@ from runtime.settings import Settings
 from runtime.stalls import Stall
 from schemas.topics import COMMANDS
 from sinks.backlog import first_unpublished
+from sinks.consumed_offsets import Standing, standings
 from sinks.outbox_reader import Position
-from sinks.positions import Standing, standings
 from streams.partition_ends import PartitionEnds, committed_offsets, partition_ends, partition_numbers
 
 _ANSWER_SECONDS: Final = 5.0

@@ -9,8 +9,8 @@ import pytest
 from runtime.health import Health
 from runtime.settings import Settings
 from streams.heartbeat import Heartbeat
+from streams.pending_work import Waiting
 from streams.stall_detector import StallDetector, _Watch
-from streams.waiting import Waiting
 
 _STAGES = ("consumed", "applied", "results", "events")
 
