@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from runtime.postgres import Connection
-from sinks.outbox_reader import Position
+from sinks.outbox_reader import OutboxPosition
 
 _UNPUBLISHED_SQL: Final = """
 SELECT count(*) FROM outbox o LEFT JOIN relay_positions r ON r.shard = %s
@@ -46,7 +46,7 @@ class UnpublishedRow:
     blocked_by: str | None
 
 
-def first_unpublished(connection: Connection, at: Position) -> UnpublishedRow | None:
+def first_unpublished(connection: Connection, at: OutboxPosition) -> UnpublishedRow | None:
     """The first row that a relay at a position has not published."""
     row = connection.execute(_FIRST_SQL, (at.floor, at.ceiling or at.floor, at.position)).fetchone()
     if row is None:

@@ -24,18 +24,18 @@ ON CONFLICT (consumer_group, topic, partition) DO UPDATE SET topic_id = excluded
 WHERE consumed_offsets.topic_id IS NULL
 """
 # Safe beside any applier: a watermark that was moved by a batch is not the one that this expects.
-_SKIP_MARKERS: Final = """
+_ADVANCE_PAST_MARKERS: Final = """
 UPDATE consumed_offsets SET next_offset = %(end)s, updated_at = now(),
     results_offset = CASE WHEN results_offset >= next_offset THEN %(end)s ELSE results_offset END
 WHERE consumer_group = %(group)s AND topic = %(topic)s AND partition = %(partition)s
   AND next_offset = %(position)s AND %(position)s < %(end)s
 """
-_NOTE_RESULTS: Final = """
+_SAVE_RESULTS_OFFSETS: Final = """
 UPDATE consumed_offsets SET results_offset = %(results)s
 WHERE consumer_group = %(group)s AND topic = %(topic)s AND partition = %(partition)s
   AND results_offset < %(results)s AND %(results)s <= next_offset
 """
-_STANDINGS: Final = """
+_PROGRESS: Final = """
 SELECT partition, next_offset, results_offset,
     CASE WHEN next_offset = 0 THEN 'infinity' ELSE extract(epoch FROM now() - updated_at)::float8 END
 FROM consumed_offsets WHERE consumer_group = %s AND topic = %s
@@ -43,7 +43,7 @@ FROM consumed_offsets WHERE consumer_group = %s AND topic = %s
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class StoredOffsets:
     """The stored positions of a partition.
 
     :param next_offset: the watermark: every record below it is applied.
@@ -56,7 +56,7 @@ class Progress:
     topic_id: str | None = None
 
 
-def read_progress(settings: Settings, partitions: Sequence[int]) -> dict[int, Progress]:
+def read_stored_offsets(settings: Settings, partitions: Sequence[int]) -> dict[int, StoredOffsets]:
     """The stored positions of partitions of the commands topic; those never applied from are missing.
 
     :raises Retry: the database cannot be read now.
@@ -67,7 +67,7 @@ def read_progress(settings: Settings, partitions: Sequence[int]) -> dict[int, Pr
             rows = connection.execute(_READ, (*names, list(partitions))).fetchall()
     except psycopg.OperationalError as error:
         raise Retry("the database cannot be read now") from error
-    return {row[0]: Progress(row[1], row[2], row[3]) for row in rows}
+    return {row[0]: StoredOffsets(row[1], row[2], row[3]) for row in rows}
 
 
 def begin_partitions(settings: Settings, partitions: Sequence[int], topic_id: str | None) -> None:
@@ -92,7 +92,7 @@ def watermarks(connection: Connection, group: str, topic: str) -> dict[int, int]
     return {row[0]: row[1] for row in rows}
 
 
-def skip_markers(
+def advance_past_markers(
     connection: Connection, group: str, topic: str, tails: Mapping[int, tuple[int, int]]
 ) -> None:
     """Move watermarks over offsets that hold no record: markers of transactions, aborted records.
@@ -105,21 +105,23 @@ def skip_markers(
     for partition, (position, end) in sorted(tails.items()):
         # One by one: two rows locked in another order than the applier's could deadlock with it.
         values = {"group": group, "topic": topic, "partition": partition, "position": position, "end": end}
-        connection.execute(_SKIP_MARKERS, values)
+        connection.execute(_ADVANCE_PAST_MARKERS, values)
 
 
-def note_results(connection: Connection, group: str, topic: str, published: Mapping[int, int]) -> None:
+def save_results_offsets(
+    connection: Connection, group: str, topic: str, published: Mapping[int, int]
+) -> None:
     """Store how far results are published, so that losing the group's offsets repeats none.
 
     :param published: partition → the offset below which every result is published.
     """
     for partition, results in sorted(published.items()):
         values = {"group": group, "topic": topic, "partition": partition, "results": results}
-        connection.execute(_NOTE_RESULTS, values)
+        connection.execute(_SAVE_RESULTS_OFFSETS, values)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PartitionProgress:
     """Where a partition is, and since when.
 
     :param still: seconds since its watermark moved last; infinite when it never did.
@@ -130,7 +132,7 @@ class Standing:
     still: float = float("inf")
 
 
-def standings(connection: Connection, group: str, topic: str) -> dict[int, Standing]:
+def partition_progress(connection: Connection, group: str, topic: str) -> dict[int, PartitionProgress]:
     """Partition → where it is."""
-    rows = connection.execute(_STANDINGS, (group, topic))
-    return {row[0]: Standing(row[1], row[2], float(row[3])) for row in rows}
+    rows = connection.execute(_PROGRESS, (group, topic))
+    return {row[0]: PartitionProgress(row[1], row[2], float(row[3])) for row in rows}

@@ -23,7 +23,7 @@ FROM outbox WHERE xid >= %s AND xid < %s AND position > %s ORDER BY position
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class OutboxPosition:
     """How far the outbox is published.
 
     :param floor: every row with a smaller transaction id is published.
@@ -49,14 +49,14 @@ class OutboxRow:
     headers: str
 
 
-def oldest_running(connection: Connection) -> int:
+def snapshot_xmin(connection: Connection) -> int:
     """The smallest transaction id that may still be running."""
     row = connection.execute("SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def read_window(connection: Connection, at: Position, chunk: int) -> Iterator[list[OutboxRow]]:
+def read_window(connection: Connection, at: OutboxPosition, chunk: int) -> Iterator[list[OutboxRow]]:
     """The unpublished rows of the window of ``at`` (``ceiling`` must be set), chunk by chunk.
 
     The window is sorted once and read through a server-side cursor: a long backlog costs one sort.
@@ -87,7 +87,7 @@ def try_lead(connection: Connection, shard: str) -> bool:
     return bool(row and row[0])
 
 
-def save_checkpoint(connection: Connection, shard: str, epoch: str, at: Position) -> None:
+def save_checkpoint(connection: Connection, shard: str, epoch: str, at: OutboxPosition) -> None:
     """Tell the database how far the relay is; a hint for people and for dropping old partitions."""
     connection.execute(
         "INSERT INTO relay_positions (shard, epoch, xid_floor, position) VALUES (%s, %s, %s, %s)"

@@ -14,15 +14,15 @@ from runtime.settings import Settings
 from runtime.stalls import Stall
 from schemas.topics import COMMANDS
 from sinks.backlog import first_unpublished
-from sinks.consumed_offsets import Standing, standings
-from sinks.outbox_reader import Position
+from sinks.consumed_offsets import PartitionProgress, partition_progress
+from sinks.outbox_reader import OutboxPosition
 from streams.partition_ends import PartitionEnds, committed_offsets, partition_ends, partition_numbers
 
 _ANSWER_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class PendingWork:
     """The first piece of work that waits at one place.
 
     :param key: names the place; the partition, or a shard.
@@ -46,7 +46,7 @@ class Waiting:
         return Stall(self.stage, self.place, seconds, reason)
 
 
-class CommandsLook:
+class BacklogProbe:
     """Looks at the commands topic and at what became of its records, with clients of its own."""
 
     def __init__(self, settings: Settings) -> None:
@@ -71,24 +71,24 @@ class CommandsLook:
         """
         return partition_numbers(self._admin, self._topic)
 
-    def standings(self, connection: Connection) -> Mapping[int, Standing]:
+    def partition_progress(self, connection: Connection) -> Mapping[int, PartitionProgress]:
         """Where each partition is, as stored."""
-        return standings(connection, self._settings.consumer_group, self._topic)
+        return partition_progress(connection, self._settings.consumer_group, self._topic)
 
     def unapplied(
-        self, stored: Mapping[int, Standing], numbers: Iterable[int], now: float
-    ) -> Iterator[Waiting]:
+        self, stored: Mapping[int, PartitionProgress], numbers: Iterable[int], now: float
+    ) -> Iterator[PendingWork]:
         """Records at the watermark: committed ones, or such as an open transaction holds back.
 
         :param now: the database's clock, seconds since the epoch.
         :raises KafkaException: the broker does not answer.
         """
         for number, ends in partition_ends(self._admin, self._topic, list(numbers)).items():
-            standing = stored.get(number, Standing())
+            standing = stored.get(number, PartitionProgress())
             start = max(ends.low, standing.next_offset)
             found = self._first(self._committed, number, start) if start < ends.stable else None
             if found is not None:
-                yield Waiting(
+                yield PendingWork(
                     "applied",
                     str(number),
                     standing.next_offset,
@@ -101,10 +101,10 @@ class CommandsLook:
             elif ends.stable < ends.high:
                 yield from self._held_back(number, ends, now)
 
-    def _held_back(self, number: int, ends: PartitionEnds, now: float) -> Iterator[Waiting]:
+    def _held_back(self, number: int, ends: PartitionEnds, now: float) -> Iterator[PendingWork]:
         first = self._first(self._all, number, ends.stable)
         if first is not None:
-            yield Waiting(
+            yield PendingWork(
                 "consumed",
                 str(number),
                 ends.stable,
@@ -118,8 +118,8 @@ class CommandsLook:
             )
 
     def unpublished(
-        self, stored: Mapping[int, Standing], numbers: Iterable[int], now: float
-    ) -> Iterator[Waiting]:
+        self, stored: Mapping[int, PartitionProgress], numbers: Iterable[int], now: float
+    ) -> Iterator[PendingWork]:
         """Applied records whose results are not out.
 
         :param now: the database's clock, seconds since the epoch.
@@ -136,7 +136,7 @@ class CommandsLook:
                 continue
             found = self._first(self._committed, number, published)
             if found is not None and found.offset < standing.next_offset:
-                yield Waiting(
+                yield PendingWork(
                     "results",
                     str(number),
                     published,
@@ -171,7 +171,7 @@ class _Found:
     at: float
 
 
-def unrelayed(connection: Connection, at: Position) -> Iterator[Waiting]:
+def unpublished_events(connection: Connection, at: OutboxPosition) -> Iterator[PendingWork]:
     """The first row of the outbox that is not published as an event.
 
     :param at: how far a relay is.
@@ -188,7 +188,7 @@ def unrelayed(connection: Connection, at: Position) -> Iterator[Waiting]:
             f" transaction: {row.blocked_by}"
         )
         advice = "End that transaction: events are published in the order of transactions."
-    yield Waiting(
+    yield PendingWork(
         "events",
         "outbox",
         hash((at.floor, at.ceiling or 0, at.position)),

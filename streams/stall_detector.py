@@ -24,9 +24,9 @@ from runtime.stalls import Stall
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.due import server_time
-from sinks.outbox_reader import Position
+from sinks.outbox_reader import OutboxPosition
 from streams.heartbeat import Heartbeat
-from streams.pending_work import CommandsLook, Waiting, unrelayed
+from streams.pending_work import BacklogProbe, PendingWork, unpublished_events
 
 _log = structlog.get_logger("liveness")
 _ANSWER_SECONDS: Final = 5.0
@@ -80,7 +80,7 @@ class StallDetector:
         self._since = {}
 
 
-class ApplierLiveness:
+class ApplierWatchdog:
     """Watches the watermarks and results of the partitions an applier owns, by clients of its own.
 
     An applier that owns nothing watches all of them: that nobody is given a partition is a stall too.
@@ -99,8 +99,8 @@ class ApplierLiveness:
         self._settings = settings
         self._owned = owned
         self._applied: dict[int, int] | None = None
-        self._look: CommandsLook | None = None
-        self._watch = _Watch(settings, self._waiting, heartbeat, stop, health)
+        self._look: BacklogProbe | None = None
+        self._watch = _Watchdog(settings, self._waiting, heartbeat, stop, health)
 
     def run(self) -> None:
         """Look until asked to stop.
@@ -115,9 +115,9 @@ class ApplierLiveness:
         if stuck is not None:
             raise Stop(f"the applier is stuck. {stuck.reason} Ending, so that a fresh process goes on")
 
-    def _waiting(self, connection: Connection) -> tuple[list[Waiting], bool]:
-        look = self._look = self._look or CommandsLook(self._settings)
-        stored, before = look.standings(connection), self._applied
+    def _waiting(self, connection: Connection) -> tuple[list[PendingWork], bool]:
+        look = self._look = self._look or BacklogProbe(self._settings)
+        stored, before = look.partition_progress(connection), self._applied
         self._applied = {number: standing.next_offset for number, standing in stored.items()}
         numbers = self._owned() or look.partitions()
         # Only for those that rest the broker is asked whether there is something to do.
@@ -127,7 +127,7 @@ class ApplierLiveness:
         return [*look.unapplied(stored, resting, now), *look.unpublished(stored, numbers, now)], moved
 
 
-class RelayLiveness:
+class RelayWatchdog:
     """Watches the position of a relay that leads against the outbox.
 
     :param position: where it is; ``None`` while another one leads.
@@ -136,14 +136,14 @@ class RelayLiveness:
     def __init__(
         self,
         settings: Settings,
-        position: Callable[[], Position | None],
+        position: Callable[[], OutboxPosition | None],
         heartbeat: Heartbeat,
         stop: threading.Event,
         health: Health,
     ) -> None:
         self._settings = settings
         self._position = position
-        self._watch = _Watch(settings, self._waiting, heartbeat, stop, health)
+        self._watch = _Watchdog(settings, self._waiting, heartbeat, stop, health)
 
     def run(self) -> None:
         """Look until asked to stop.
@@ -154,16 +154,16 @@ class RelayLiveness:
         if stuck is not None:
             raise Stop(f"the relay is stuck. {stuck.reason} Ending, so that a fresh process goes on")
 
-    def _waiting(self, connection: Connection) -> tuple[list[Waiting], bool]:
+    def _waiting(self, connection: Connection) -> tuple[list[PendingWork], bool]:
         at = self._position()
-        found = [] if at is None else list(unrelayed(connection, at))
+        found = [] if at is None else list(unpublished_events(connection, at))
         if found:
             admin = make_admin(self._settings)
             admin.list_topics(self._settings.topic(COMMANDS), timeout=_ANSWER_SECONDS)
         return found, False
 
 
-class _Watch:
+class _Watchdog:
     """Looks several times in the span of patience; only time in which both servers answered counts.
 
     :param waiting: what waits, and whether anything else moved since the last look.
@@ -173,7 +173,7 @@ class _Watch:
     def __init__(
         self,
         settings: Settings,
-        waiting: Callable[[Connection], tuple[list[Waiting], bool]],
+        waiting: Callable[[Connection], tuple[list[PendingWork], bool]],
         heartbeat: Heartbeat,
         stop: threading.Event,
         health: Health,
@@ -207,14 +207,14 @@ class _Watch:
                 if self._heartbeat.excused():
                     standstill.forgive()
                     continue
-                stuck = self._looked(standstill, waiting, moved)
+                stuck = self._check(standstill, waiting, moved)
                 if stuck is not None:
                     return stuck
             return None
         finally:
             _close(connection)
 
-    def _looked(self, standstill: StallDetector, waiting: list[Waiting], moved: bool) -> Stall | None:
+    def _check(self, standstill: StallDetector, waiting: list[PendingWork], moved: bool) -> Stall | None:
         now = time.monotonic()
         places = {(found.stage, found.key): found for found in waiting}
         at = {place: found.at for place, found in places.items()}
@@ -233,7 +233,7 @@ class _Watch:
                 return found.stall(seconds)
         return None
 
-    def _say(self, found: Waiting, seconds: float) -> None:
+    def _say(self, found: PendingWork, seconds: float) -> None:
         place = found.stage, found.key, found.at
         if place not in self._said:
             self._said.add(place)

@@ -10,9 +10,9 @@ from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from runtime.stalls import Stall
 from sinks.due import server_time
-from sinks.outbox_reader import Position
-from streams.pending_work import CommandsLook, Waiting, unrelayed
-from streams.relay.checkpoint import read_position
+from sinks.outbox_reader import OutboxPosition
+from streams.pending_work import BacklogProbe, PendingWork, unpublished_events
+from streams.relay.checkpoint import read_checkpoint
 from streams.relay.relay import SHARD
 
 #: Between two looks at what seems to stand still: a backlog that is worked off moves meanwhile.
@@ -25,7 +25,7 @@ def core_stalls(settings: Settings) -> list[Stall]:
     :raises Retry: the database cannot be reached.
     :raises KafkaException: the broker does not answer.
     """
-    look = CommandsLook(settings)
+    look = BacklogProbe(settings)
     try:
         with connect(settings, application_name="interactions-stalls", autocommit=True) as connection:
             first = _late(settings, connection, look)
@@ -40,8 +40,8 @@ def core_stalls(settings: Settings) -> list[Stall]:
 
 
 def _late(
-    settings: Settings, connection: Connection, look: CommandsLook
-) -> dict[tuple[str, str, int], Waiting]:
+    settings: Settings, connection: Connection, look: BacklogProbe
+) -> dict[tuple[str, str, int], PendingWork]:
     return {
         (found.stage, found.key, found.at): found
         for found in _waiting(settings, connection, look)
@@ -49,10 +49,10 @@ def _late(
     }
 
 
-def _waiting(settings: Settings, connection: Connection, look: CommandsLook) -> Iterator[Waiting]:
-    numbers, stored = look.partitions(), look.standings(connection)
+def _waiting(settings: Settings, connection: Connection, look: BacklogProbe) -> Iterator[PendingWork]:
+    numbers, stored = look.partitions(), look.partition_progress(connection)
     now = server_time(connection).timestamp()
     yield from look.unapplied(stored, numbers, now)
     yield from look.unpublished(stored, numbers, now)
-    relay = read_position(settings, SHARD)
-    yield from unrelayed(connection, relay.at if relay is not None else Position())
+    relay = read_checkpoint(settings, SHARD)
+    yield from unpublished_events(connection, relay.at if relay is not None else OutboxPosition())

@@ -19,7 +19,7 @@ _SLOTS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class TransactionalIdLease:
     """A claimed slot; the connection must stay open as long as the slot is used."""
 
     transactional_id: str
@@ -35,7 +35,7 @@ class Slot:
         return True
 
 
-def claim_slot(settings: Settings) -> Slot:
+def lease_transactional_id(settings: Settings) -> TransactionalIdLease:
     """Claim the lowest free slot.
 
     :raises Retry: the database cannot be reached now.
@@ -47,7 +47,7 @@ def claim_slot(settings: Settings) -> Slot:
         for number in range(_SLOTS):
             row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK, number)).fetchone()
             if row is not None and row[0]:
-                return Slot(f"{prefix}-{number}", connection)
+                return TransactionalIdLease(f"{prefix}-{number}", connection)
     except Outage as error:
         connection.close()
         raise Retry("the database ended the search for a slot") from error

@@ -25,7 +25,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from streams.applier.dead_letter_records import MOST_LETTER_BYTES
 from streams.heartbeat import Heartbeat
-from streams.transactional_ids import Slot, claim_slot
+from streams.transactional_ids import TransactionalIdLease, lease_transactional_id
 
 _log = structlog.get_logger("applier")
 #: Longest time of one call. Much longer than any call takes that comes back.
@@ -35,7 +35,7 @@ _TRANSACTION_SECONDS: Final = 15.0
 _MOST_LEFT_BEHIND: Final = 20
 
 
-class ResultsProducer:
+class TransactionalProducer:
     """Holds a slot and its clients.
 
     :param stop: ends every waiting.
@@ -43,7 +43,7 @@ class ResultsProducer:
 
     def __init__(self, settings: Settings, heartbeat: Heartbeat, stop: threading.Event) -> None:
         self._settings = settings
-        self._slot: Slot | None = None  # its lock lives as long as its connection
+        self._slot: TransactionalIdLease | None = None  # its lock lives as long as its connection
         self._heartbeat = heartbeat
         self._stop = stop
         self._left_behind = 0
@@ -79,10 +79,10 @@ class ResultsProducer:
         """The present client's transaction is committed: the next one is the other's."""
         self._turn = 1 - self._turn
 
-    def _claimed(self) -> Slot:
+    def _claimed(self) -> TransactionalIdLease:
         # Hazard: a database that ended our session has freed the slot, and another process may have it.
         if self._slot is None or not self._slot.held():
-            self._slot = claim_slot(self._settings)
+            self._slot = lease_transactional_id(self._settings)
             for number in range(len(self._clients)):
                 self._leave(number)
         return self._slot
@@ -142,7 +142,7 @@ class ResultsProducer:
         return {place.partition: place.offset for place in found.topic_partitions}
 
 
-def _transactional_id(slot: Slot, number: int) -> str:
+def _transactional_id(slot: TransactionalIdLease, number: int) -> str:
     return slot.transactional_id if number == 0 else f"{slot.transactional_id}-b"
 
 

@@ -12,7 +12,7 @@ from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
-from sinks.consumed_offsets import note_results, skip_markers
+from sinks.consumed_offsets import advance_past_markers, save_results_offsets
 from sinks.due import server_time
 from sinks.monthly_partitions import ensure_partitions
 from streams.applier.batches import InFlight
@@ -107,6 +107,8 @@ class Upkeep:
 
     def _note(self, connection: Connection, fresh: dict[int, tuple[int, int]]) -> None:
         tails = {number: self.tails[number] for number in fresh if number in self.tails}
-        note_results(connection, *self._names, {number: places[0] for number, places in fresh.items()})
-        skip_markers(connection, *self._names, tails)
+        save_results_offsets(
+            connection, *self._names, {number: places[0] for number, places in fresh.items()}
+        )
+        advance_past_markers(connection, *self._names, tails)
         self._noted.update(fresh)

@@ -10,31 +10,31 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from runtime.kafka import make_consumer
 from runtime.settings import Settings
 from schemas.topics import RELAY_POSITION
-from sinks.outbox_reader import Position
+from sinks.outbox_reader import OutboxPosition
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPosition:
+class Checkpoint:
     """A position and the database history it belongs to."""
 
     epoch: str
-    at: Position
+    at: OutboxPosition
 
 
-def encode_position(epoch: str, at: Position) -> bytes:
+def encode_checkpoint(epoch: str, at: OutboxPosition) -> bytes:
     """The value of a position record."""
     return orjson.dumps(
         {"epoch": epoch, "xidFloor": at.floor, "xidCeiling": at.ceiling, "position": at.position}
     )
 
 
-def read_position(settings: Settings, shard: str) -> StoredPosition | None:
+def read_checkpoint(settings: Settings, shard: str) -> Checkpoint | None:
     """The last committed position of a shard, or ``None`` when it never published.
 
     Must be called after ``init_transactions``: only then is no transaction of a former leader open.
     """
     consumer = make_consumer(settings, "interactions-relay-position", **{"enable.partition.eof": True})
-    found: StoredPosition | None = None
+    found: Checkpoint | None = None
     try:
         consumer.assign([TopicPartition(settings.topic(RELAY_POSITION), 0, 0)])
         while True:
@@ -49,9 +49,9 @@ def read_position(settings: Settings, shard: str) -> StoredPosition | None:
                 value = message.value()
                 if message.key() == shard.encode() and value is not None:
                     stored = orjson.loads(value)
-                    found = StoredPosition(
+                    found = Checkpoint(
                         stored["epoch"],
-                        Position(stored["xidFloor"], stored["xidCeiling"], stored["position"]),
+                        OutboxPosition(stored["xidFloor"], stored["xidCeiling"], stored["position"]),
                     )
     finally:
         consumer.close()

@@ -26,16 +26,16 @@ from schemas.errors import Retry, Stop
 from schemas.topics import RELAY_POSITION
 from sinks.notify import OUTBOX_CHANNEL
 from sinks.outbox_reader import (
+    OutboxPosition,
     OutboxRow,
-    Position,
     cluster_epoch,
-    oldest_running,
     read_window,
     save_checkpoint,
+    snapshot_xmin,
     try_lead,
 )
 from streams.heartbeat import Heartbeat
-from streams.relay.checkpoint import encode_position, read_position
+from streams.relay.checkpoint import encode_checkpoint, read_checkpoint
 from streams.relay.records import Encode, records_of
 
 _log = structlog.get_logger("relay")
@@ -61,9 +61,9 @@ class Relay:
         self._stop = stop
         self._noted = 0.0
         self._unnoted = False
-        self._at: Position | None = None
+        self._at: OutboxPosition | None = None
 
-    def position(self) -> Position | None:
+    def position(self) -> OutboxPosition | None:
         """How far it is; ``None`` while it does not lead."""
         return self._at
 
@@ -130,17 +130,17 @@ class Relay:
             self._at = at
             if at.ceiling is None:
                 self._stop.wait(max(0.0, latest + _BETWEEN_SECONDS - time.monotonic()))
-                ceiling = oldest_running(connection)
+                ceiling = snapshot_xmin(connection)
                 if ceiling <= at.floor:
                     self._note(connection, epoch, at)
                     self._wait(connection)
                     continue
-                at = Position(at.floor, ceiling, 0)
+                at = OutboxPosition(at.floor, ceiling, 0)
             published = 0
             began = time.monotonic()
             for rows in read_window(connection, at, self._settings.batch_size):
                 crash_points.reach("relay-after-read")
-                at = Position(at.floor, at.ceiling, rows[-1].position)
+                at = OutboxPosition(at.floor, at.ceiling, rows[-1].position)
                 # The last chunk is recorded as inside the window too; a restart then finds it empty.
                 self._publish(next(producers), epoch, rows, at)
                 self._at = at
@@ -150,18 +150,18 @@ class Relay:
                     break
             else:
                 assert at.ceiling is not None
-                at = Position(at.ceiling)
+                at = OutboxPosition(at.ceiling)
             if published:
                 latest = began
             self._note(connection, epoch, at)
             if published == 0:
                 self._wait(connection)
 
-    def _resume(self, connection: Connection, epoch: str) -> Position:
-        stored = read_position(self._settings, SHARD)
+    def _resume(self, connection: Connection, epoch: str) -> OutboxPosition:
+        stored = read_checkpoint(self._settings, SHARD)
         if stored is None:
-            return Position()
-        if stored.epoch != epoch or stored.at.floor > oldest_running(connection):
+            return OutboxPosition()
+        if stored.epoch != epoch or stored.at.floor > snapshot_xmin(connection):
             raise Stop(
                 "this database is not the one whose outbox was published so far (restored from a backup,"
                 " or another cluster): publishing on would lose or double events."
@@ -169,13 +169,13 @@ class Relay:
             )
         return stored.at
 
-    def _publish(self, producer: Producer, epoch: str, rows: list[OutboxRow], at: Position) -> None:
+    def _publish(self, producer: Producer, epoch: str, rows: list[OutboxRow], at: OutboxPosition) -> None:
         producer.begin_transaction()
         try:
             for row in rows:
                 for topic, key, value, headers in records_of(row, self._encode):
                     self._produce(producer, topic, key, value, headers)
-            self._produce(producer, RELAY_POSITION, SHARD, encode_position(epoch, at), None)
+            self._produce(producer, RELAY_POSITION, SHARD, encode_checkpoint(epoch, at), None)
             producer.flush(_TIMEOUT)
             crash_points.reach("relay-after-send-before-commit")
         except:  # also what is no exception class (runtime.supervised_thread)
@@ -213,7 +213,7 @@ class Relay:
         for _ in connection.notifies(timeout=0.2, stop_after=1):
             pass
 
-    def _note(self, connection: Connection, epoch: str, at: Position) -> None:
+    def _note(self, connection: Connection, epoch: str, at: OutboxPosition) -> None:
         now = time.monotonic()
         if self._unnoted and now - self._noted >= _NOTE_SECONDS:
             save_checkpoint(connection, SHARD, epoch, at)

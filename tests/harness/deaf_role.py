@@ -29,7 +29,7 @@ def _deafen_reader() -> None:
 
 
 def _deafen_relay() -> None:
-    publish, oldest = Relay._publish, windows.oldest_running
+    publish, oldest = Relay._publish, windows.snapshot_xmin
     published: list[bool] = []
 
     def noting(self: Relay, *arguments: Any) -> None:
@@ -37,7 +37,7 @@ def _deafen_relay() -> None:
         published.append(True)
 
     Relay._publish = noting  # type: ignore[method-assign, assignment]
-    vars(relay)["oldest_running"] = lambda connection: 0 if published else oldest(connection)
+    vars(relay)["snapshot_xmin"] = lambda connection: 0 if published else oldest(connection)
 
 
 if __name__ == "__main__":

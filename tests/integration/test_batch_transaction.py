@@ -22,7 +22,7 @@ from schemas.topics import DEAD_LETTERS
 from sinks.batch import BatchSink
 from sinks.migrate import check
 from sinks.monthly_partitions import ensure_partitions
-from sinks.outbox_reader import Position, oldest_running, read_window
+from sinks.outbox_reader import OutboxPosition, read_window, snapshot_xmin
 from streams.applier.apply import Applier
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running
@@ -214,12 +214,14 @@ def _write_outbox(connection: Connection, key: str) -> None:
     )
 
 
-def _window(connection: Connection, at: Position) -> tuple[list[str], Position]:
-    ceiling = oldest_running(connection)
+def _window(connection: Connection, at: OutboxPosition) -> tuple[list[str], OutboxPosition]:
+    ceiling = snapshot_xmin(connection)
     keys = [
-        row.aggregateid for rows in read_window(connection, Position(at.floor, ceiling, 0), 2) for row in rows
+        row.aggregateid
+        for rows in read_window(connection, OutboxPosition(at.floor, ceiling, 0), 2)
+        for row in rows
     ]
-    return keys, Position(ceiling)
+    return keys, OutboxPosition(ceiling)
 
 
 def test_a_row_that_commits_late_is_not_skipped(fresh_settings: Settings) -> None:
@@ -228,7 +230,7 @@ def test_a_row_that_commits_late_is_not_skipped(fresh_settings: Settings) -> Non
         connect(fresh_settings, application_name="b") as fast,
         connect(fresh_settings, application_name="r", autocommit=True) as reader,
     ):
-        at = Position(oldest_running(reader))
+        at = OutboxPosition(snapshot_xmin(reader))
         _write_outbox(slow, "early position, late commit")
         _write_outbox(fast, "late position, early commit")
         fast.commit()
@@ -244,7 +246,7 @@ def test_changes_of_one_row_go_out_in_their_order_though_xids_say_otherwise(fres
         connect(fresh_settings, application_name="b") as second,
         connect(fresh_settings, application_name="r", autocommit=True) as reader,
     ):
-        at = Position(oldest_running(reader))
+        at = OutboxPosition(snapshot_xmin(reader))
         first.execute("SELECT pg_current_xact_id()")  # starts early, changes late
         _write_outbox(second, "first change")
         second.commit()

@@ -17,7 +17,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from runtime.topics import ensure_topics, existing_topics
 from schemas.topics import COMMANDS, DEAD_LETTERS
-from sinks.consumed_offsets import Progress, read_progress
+from sinks.consumed_offsets import StoredOffsets, read_stored_offsets
 from streams.partition_ends import partition_ends, topic_id
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running, wait_until
@@ -64,8 +64,8 @@ def _delete_all(settings: Settings, partition: int = 0) -> None:
         future.result()
 
 
-def _stored(settings: Settings, partition: int = 0) -> Progress | None:
-    return read_progress(settings, [partition]).get(partition)
+def _stored(settings: Settings, partition: int = 0) -> StoredOffsets | None:
+    return read_stored_offsets(settings, [partition]).get(partition)
 
 
 def test_partitions_are_added_while_an_applier_runs(fresh_settings: Settings) -> None:
@@ -109,7 +109,7 @@ def test_a_deleted_tail_of_markers_is_no_loss(fresh_settings: Settings, abort: b
         _in_a_transaction(settings, _person(0), abort=abort)
         end = _end(settings)
         assert end == 3
-        wait_until(lambda: _stored(settings) == Progress(end, end, _id(settings)), 30)
+        wait_until(lambda: _stored(settings) == StoredOffsets(end, end, _id(settings)), 30)
         applier.kill()
     _delete_all(settings)
     with running(settings, "applier"), running(settings, "relay"):
@@ -171,7 +171,7 @@ def test_group_offsets_reset_to_earliest_repeat_nothing(
 
 
 def _all_noted(settings: Settings) -> bool:
-    found = read_progress(settings, range(6))
+    found = read_stored_offsets(settings, range(6))
     return len(found) == 6 and all(one.results_offset == one.next_offset == 2 for one in found.values())
 
 

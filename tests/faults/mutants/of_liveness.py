@@ -66,9 +66,9 @@ def topic_id_ignored() -> None:
 def markers_skipped_unchecked() -> None:
     from sinks import consumed_offsets
 
-    unchecked = consumed_offsets._SKIP_MARKERS.replace("AND next_offset = %(position)s AND", "AND")
-    assert unchecked != consumed_offsets._SKIP_MARKERS
-    consumed_offsets._SKIP_MARKERS = unchecked
+    unchecked = consumed_offsets._ADVANCE_PAST_MARKERS.replace("AND next_offset = %(position)s AND", "AND")
+    assert unchecked != consumed_offsets._ADVANCE_PAST_MARKERS
+    consumed_offsets._ADVANCE_PAST_MARKERS = unchecked
 
 
 @mutant(
@@ -76,12 +76,12 @@ def markers_skipped_unchecked() -> None:
     f"{_WATCH}::test_a_stage_that_stands_still_is_noticed_within_two_minutes",
 )
 def results_and_events_unwatched() -> None:
-    from streams.stall_detector import _Watch
+    from streams.stall_detector import _Watchdog
 
-    real = _Watch._looked
+    real = _Watchdog._check
 
     def looked(self: Any, standstill: Any, waiting: Any, moved: bool) -> Any:
         kept = [found for found in waiting if found.stage in {"consumed", "applied"}]
         return real(self, standstill, kept, moved)
 
-    _Watch._looked = looked
+    _Watchdog._check = looked

@@ -20,7 +20,7 @@ def xmin_filter_dropped() -> None:
         row = connection.execute("SELECT (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint").fetchone()
         return int(row[0])
 
-    relay.oldest_running = newest
+    relay.snapshot_xmin = newest
 
     def slowly(name: str) -> None:
         # No bug: a commit that takes its time, so that the relay looks while a transaction is open.
@@ -41,7 +41,7 @@ def order_by_transaction() -> None:
 
 @mutant("the position is committed before the events it covers", RELAY_KILLED)
 def position_before_delivery() -> None:
-    from streams.relay.checkpoint import encode_position
+    from streams.relay.checkpoint import encode_checkpoint
     from streams.relay.relay import SHARD, Relay
 
     real = Relay._publish
@@ -49,7 +49,7 @@ def position_before_delivery() -> None:
     def publish(self: Any, producer: Any, epoch: str, rows: Any, at: Any) -> None:
         producer.begin_transaction()
         self._produce(
-            producer, "customers.interactions.relay-position", SHARD, encode_position(epoch, at), None
+            producer, "customers.interactions.relay-position", SHARD, encode_checkpoint(epoch, at), None
         )
         producer.flush(30)
         self._commit(producer)
