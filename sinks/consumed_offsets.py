@@ -124,12 +124,12 @@ def save_results_offsets(
 class PartitionProgress:
     """Where a partition is, and since when.
 
-    :param still: seconds since its watermark moved last; infinite when it never did.
+    :param idle_seconds: seconds since its watermark moved last; infinite when it never did.
     """
 
     next_offset: int = 0
     results_offset: int = 0
-    still: float = float("inf")
+    idle_seconds: float = float("inf")
 
 
 def partition_progress(connection: Connection, group: str, topic: str) -> dict[int, PartitionProgress]:

@@ -22,9 +22,9 @@ from streams.applier.writer import Writer
 from streams.codec import make_codec
 from streams.heartbeat import Heartbeat
 from streams.relay.relay import Relay
-from streams.stall_detector import ApplierWatchdog, RelayWatchdog
 from streams.timers.timers import Timers
 from streams.upkeep import Upkeep
+from streams.watchdog import ApplierWatchdog, RelayWatchdog
 
 Stages = list[tuple[str, Stage]]
 

@@ -1,4 +1,4 @@
-"""The relay's own position on Kafka: written in the same transaction as the events it covers."""
+"""The relay's checkpoint on Kafka, written in the same transaction as the events that it covers."""
 
 from __future__ import annotations
 
@@ -15,30 +15,35 @@ from sinks.outbox_reader import OutboxPosition
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A position and the database history it belongs to."""
+    """An outbox position and the epoch of the database cluster that it belongs to."""
 
     epoch: str
-    at: OutboxPosition
+    position: OutboxPosition
 
 
-def encode_checkpoint(epoch: str, at: OutboxPosition) -> bytes:
-    """The value of a position record."""
+def encode_checkpoint(epoch: str, position: OutboxPosition) -> bytes:
+    """Encode the value of a checkpoint record."""
     return orjson.dumps(
-        {"epoch": epoch, "xidFloor": at.floor, "xidCeiling": at.ceiling, "position": at.position}
+        {
+            "epoch": epoch,
+            "xidFloor": position.floor,
+            "xidCeiling": position.ceiling,
+            "position": position.position,
+        }
     )
 
 
 def read_checkpoint(settings: Settings, shard: str) -> Checkpoint | None:
-    """The last committed position of a shard, or ``None`` when it never published.
+    """Read the last committed checkpoint of a shard; ``None`` when it has never published.
 
-    Must be called after ``init_transactions``: only then is no transaction of a former leader open.
+    Hazard: call it after ``init_transactions``. Only then is no transaction of a former leader open.
     """
     consumer = make_consumer(settings, "interactions-relay-position", **{"enable.partition.eof": True})
     found: Checkpoint | None = None
     try:
         consumer.assign([TopicPartition(settings.topic(RELAY_POSITION), 0, 0)])
         while True:
-            for message in consumer.consume(1000, 0.1):  # it waits for all of the time
+            for message in consumer.consume(1000, 0.1):  # waits the full timeout unless 1000 are there
                 error = message.error()
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant

@@ -24,8 +24,8 @@ from schemas.identity import derive_id
 from schemas.instants import format_instant
 from schemas.topics import COMMANDS
 from sinks.due import DueInteraction, due_interactions, server_time
+from sinks.leader_lock import try_lead
 from sinks.monthly_partitions import ensure_partitions
-from sinks.outbox_reader import try_lead
 from streams.heartbeat import Heartbeat
 
 _log = structlog.get_logger("timers")

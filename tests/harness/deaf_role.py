@@ -1,7 +1,7 @@
-"""``python -m tests.harness.deaf_role run applier``: a role that works for a while, then hears nothing more.
+"""``python -m tests.harness.deaf_role run applier``: a role that works for a while, then sees no more input.
 
-The applier's partitions are paused and never resumed after its first records, the relay sees no work once
-it has published: all stages live on and wait.
+The applier's partitions are paused after its first records and never resumed. The relay sees no work once
+it has published. All stages stay alive and wait.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import sys
 from typing import Any
 
 from cli.main import main
-from sinks import outbox_reader as windows
+from sinks import outbox_reader
 from streams.applier.consumer import Reader
 from streams.relay import relay
-from streams.relay.relay import Relay
+from streams.relay.event_publisher import EventPublisher
 
 
 def _deafen_reader() -> None:
@@ -29,15 +29,15 @@ def _deafen_reader() -> None:
 
 
 def _deafen_relay() -> None:
-    publish, oldest = Relay._publish, windows.snapshot_xmin
+    publish, xmin = EventPublisher.publish, outbox_reader.snapshot_xmin
     published: list[bool] = []
 
-    def noting(self: Relay, *arguments: Any) -> None:
+    def noting(self: EventPublisher, *arguments: Any) -> None:
         publish(self, *arguments)
         published.append(True)
 
-    Relay._publish = noting  # type: ignore[method-assign, assignment]
-    vars(relay)["snapshot_xmin"] = lambda connection: 0 if published else oldest(connection)
+    EventPublisher.publish = noting  # type: ignore[method-assign, assignment]
+    vars(relay)["snapshot_xmin"] = lambda connection: 0 if published else xmin(connection)
 
 
 if __name__ == "__main__":

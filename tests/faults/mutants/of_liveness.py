@@ -73,15 +73,15 @@ def markers_skipped_unchecked() -> None:
 
 @mutant(
     "only consumed and applied records are watched",
-    f"{_WATCH}::test_a_stage_that_stands_still_is_noticed_within_two_minutes",
+    f"{_WATCH}::test_a_stalled_stage_is_detected_within_two_minutes",
 )
 def results_and_events_unwatched() -> None:
-    from streams.stall_detector import _Watchdog
+    from streams.watchdog import _Watchdog
 
     real = _Watchdog._check
 
-    def looked(self: Any, standstill: Any, waiting: Any, moved: bool) -> Any:
-        kept = [found for found in waiting if found.stage in {"consumed", "applied"}]
-        return real(self, standstill, kept, moved)
+    def check(self: Any, detector: Any, pending: Any, progress: bool) -> Any:
+        kept = [work for work in pending if work.stage in {"consumed", "applied"}]
+        return real(self, detector, kept, progress)
 
-    _Watchdog._check = looked
+    _Watchdog._check = check

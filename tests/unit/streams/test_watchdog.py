@@ -1,4 +1,4 @@
-"""The watch of a role: stalls are reported at half of the patience, and end the process at all of it."""
+"""The watchdog of a role: stalls are reported after half the patience and end the process after all of it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from runtime.health import Health
 from runtime.settings import Settings
 from streams.heartbeat import Heartbeat
 from streams.pending_work import PendingWork
-from streams.stall_detector import StallDetector, _Watchdog
+from streams.stall_detector import StallDetector
+from streams.watchdog import _Watchdog
 
 _STAGES = ("consumed", "applied", "results", "events")
 
@@ -18,11 +19,13 @@ _STAGES = ("consumed", "applied", "results", "events")
 class _Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr("streams.stall_detector.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("streams.watchdog.time.monotonic", lambda: self.now)
 
 
-def _waiting(stage: str, at: int = 7, *, mended: bool = True) -> PendingWork:
-    return PendingWork(stage, "3", at, "partition 3, offset 7", 0.0, "The command waits", "Look.", mended)
+def _pending(stage: str, position: int = 7, *, restart_helps: bool = True) -> PendingWork:
+    return PendingWork(
+        stage, "3", position, "partition 3, offset 7", 0.0, "The command waits", "Look.", restart_helps
+    )
 
 
 @pytest.fixture
@@ -31,50 +34,52 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> _Clock:
 
 
 @pytest.mark.parametrize("stage", _STAGES)
-def test_a_stage_that_stands_still_is_noticed_within_two_minutes(clock: _Clock, stage: str) -> None:
-    health, standstill = Health(), StallDetector(Settings().stuck_after_seconds)
-    watch = _Watchdog(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
+def test_a_stalled_stage_is_detected_within_two_minutes(clock: _Clock, stage: str) -> None:
+    health, detector = Health(), StallDetector(Settings().stuck_after_seconds)
+    watchdog = _Watchdog(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
     for clock.now in range(0, 60, 5):
-        assert watch._check(standstill, [_waiting(stage)], moved=False) is None
+        assert watchdog._check(detector, [_pending(stage)], progress=False) is None
         assert health.reasons() == []
     clock.now = 60
-    assert watch._check(standstill, [_waiting(stage)], moved=False) is None
+    assert watchdog._check(detector, [_pending(stage)], progress=False) is None
     assert health.reasons() == ["The command waits, and nothing has moved there for 60 s. Look."]
     assert [stall.stage for stall in health.stalls()] == [stage]
     clock.now = 121
-    stuck = watch._check(standstill, [_waiting(stage)], moved=False)
+    stuck = watchdog._check(detector, [_pending(stage)], progress=False)
     assert stuck is not None
     assert (stuck.stage, stuck.place) == (stage, "partition 3, offset 7")
 
 
-def test_what_moves_is_no_stall(clock: _Clock) -> None:
-    health, standstill = Health(), StallDetector(120)
-    watch = _Watchdog(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
+def test_progress_is_not_a_stall(clock: _Clock) -> None:
+    health, detector = Health(), StallDetector(120)
+    watchdog = _Watchdog(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
     for clock.now in range(0, 600, 5):
-        assert watch._check(standstill, [_waiting("applied", at=int(clock.now))], moved=False) is None
+        assert (
+            watchdog._check(detector, [_pending("applied", position=int(clock.now))], progress=False) is None
+        )
         assert health.reasons() == []
 
 
-def test_what_no_restart_mends_is_said_and_ends_nobody(clock: _Clock) -> None:
-    health, standstill = Health(), StallDetector(120)
-    watch = _Watchdog(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
+def test_a_stall_that_no_restart_fixes_is_reported_but_does_not_end_the_process(clock: _Clock) -> None:
+    health, detector = Health(), StallDetector(120)
+    watchdog = _Watchdog(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
     for clock.now in range(0, 600, 5):
-        assert watch._check(standstill, [_waiting("consumed", mended=False)], moved=False) is None
+        assert watchdog._check(detector, [_pending("consumed", restart_helps=False)], progress=False) is None
     assert [stall.stage for stall in health.stalls()] == ["consumed"]
 
 
-def test_a_stall_that_is_over_is_forgotten(clock: _Clock) -> None:
-    health, standstill = Health(), StallDetector(120)
-    watch = _Watchdog(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
-    watch._check(standstill, [_waiting("applied")], moved=False)
+def test_a_stall_that_is_over_is_no_longer_reported(clock: _Clock) -> None:
+    health, detector = Health(), StallDetector(120)
+    watchdog = _Watchdog(Settings(), lambda _: ([], False), Heartbeat(), threading.Event(), health)
+    watchdog._check(detector, [_pending("applied")], progress=False)
     clock.now = 100
-    watch._check(standstill, [_waiting("applied")], moved=False)
+    watchdog._check(detector, [_pending("applied")], progress=False)
     assert health.stalls()
-    watch._check(standstill, [], moved=True)
+    watchdog._check(detector, [], progress=True)
     assert health.reasons() == []
 
 
-def test_a_watch_that_cannot_look_says_so() -> None:
+def test_an_unanswered_probe_is_reported() -> None:
     health = Health()
     health.blind("liveness", "A server does not answer: Kafka: timed out")
     assert health.reasons() == ["A server does not answer: Kafka: timed out"]
