@@ -1,4 +1,4 @@
-"""Two clients take turns under one slot: ids that a successor takes over, and none without its slot."""
+"""Two clients alternate under one transactional-id lease, and are replaced when the lease is lost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runtime.settings import Settings
-from streams import transactional_producer as results_producer
+from streams import transactional_producer
 from streams.heartbeat import Heartbeat
 from streams.transactional_producer import TransactionalProducer
 
@@ -33,22 +33,22 @@ class FakeLease:
 
 
 @pytest.fixture
-def slots(monkeypatch: pytest.MonkeyPatch) -> list[FakeLease]:
-    claimed: list[FakeLease] = []
+def leases(monkeypatch: pytest.MonkeyPatch) -> list[FakeLease]:
+    leased: list[FakeLease] = []
 
-    def claim(_settings: Settings) -> FakeLease:
-        claimed.append(FakeLease(f"slot-{len(claimed)}"))
-        return claimed[-1]
+    def lease(_settings: Settings) -> FakeLease:
+        leased.append(FakeLease(f"id-{len(leased)}"))
+        return leased[-1]
 
-    monkeypatch.setattr(results_producer, "lease_transactional_id", claim)
+    monkeypatch.setattr(transactional_producer, "lease_transactional_id", lease)
     monkeypatch.setattr(
-        results_producer, "make_producer", lambda _, **options: Client(options["transactional.id"])
+        transactional_producer, "make_producer", lambda _, **options: Client(options["transactional.id"])
     )
-    return claimed
+    return leased
 
 
 @pytest.fixture
-def producer(slots: list[FakeLease]) -> TransactionalProducer:
+def producer(leases: list[FakeLease]) -> TransactionalProducer:
     return TransactionalProducer(Settings(), Heartbeat(), threading.Event())
 
 
@@ -59,22 +59,22 @@ def _open(producer: TransactionalProducer) -> Client:
     return client
 
 
-def test_both_are_ready_before_the_first_is_used(producer: TransactionalProducer) -> None:
+def test_both_are_initialized_before_the_first_is_used(producer: TransactionalProducer) -> None:
     """A former owner may have left a transaction open under either id."""
-    assert _open(producer).id == "slot-0"
+    assert _open(producer).id == "id-0"
     clients: list[Any] = producer._clients
-    assert [(client.id, client.ready) for client in clients] == [("slot-0", True), ("slot-0-b", True)]
+    assert [(client.id, client.ready) for client in clients] == [("id-0", True), ("id-0-b", True)]
 
 
-def test_they_take_turns(producer: TransactionalProducer) -> None:
+def test_the_clients_alternate(producer: TransactionalProducer) -> None:
     ids = []
     for _ in range(4):
         ids.append(_open(producer).id)
         producer.take_turns()
-    assert ids == ["slot-0", "slot-0-b", "slot-0", "slot-0-b"]
+    assert ids == ["id-0", "id-0-b", "id-0", "id-0-b"]
 
 
-def test_only_the_one_whose_turn_it_is_is_replaced(producer: TransactionalProducer) -> None:
+def test_only_the_client_whose_turn_it_is_is_replaced(producer: TransactionalProducer) -> None:
     first = _open(producer)
     producer.take_turns()
     second = _open(producer)
@@ -85,11 +85,11 @@ def test_only_the_one_whose_turn_it_is_is_replaced(producer: TransactionalProduc
     assert _open(producer) is first
 
 
-def test_without_its_slot_no_client_is_kept(producer: TransactionalProducer, slots: list[FakeLease]) -> None:
-    """Another process may have the slot by now; under its ids the two would fence each other."""
+def test_no_client_outlives_the_lease(producer: TransactionalProducer, leases: list[FakeLease]) -> None:
+    """Another process may hold the lease by now; with the same ids the two would fence each other."""
     _open(producer)
-    slots[0].mine = False
+    leases[0].mine = False
     producer.replace("the database ended our session", hanging=False)
-    assert _open(producer).id == "slot-1"
+    assert _open(producer).id == "id-1"
     producer.take_turns()
-    assert _open(producer).id == "slot-1-b"
+    assert _open(producer).id == "id-1-b"
