@@ -18,7 +18,7 @@ from schemas.decode import decode_record
 from schemas.errors import Reject, Retry, Stop
 from sinks.batch import BatchSink
 from sinks.consumed_offsets import advance_past_markers, partition_progress, save_results_offsets
-from sinks.load import _DICTIONARY_LOCK, hash_scope
+from sinks.read_set_queries import DICTIONARY_LOCK, hash_scope
 from streams.applier.apply import Applier
 from tests.harness.roles import wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
@@ -145,7 +145,7 @@ def test_a_former_owner_of_another_partition_does_not_keep_the_dictionary(
     (zombie, connection), group = owners, new_id()
     transaction = _transaction(connection, group)
     zombie.execute("SELECT pg_advisory_xact_lock(%s::int, 1)", (transaction._sink._namespace,))
-    dictionary = (_DICTIONARY_LOCK, hash_scope(TENANT, ORGANIZATION))
+    dictionary = (DICTIONARY_LOCK, hash_scope(TENANT, ORGANIZATION))
     zombie.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", dictionary)
     connection.execute("SET lock_timeout = '6s'")
     commands = _commands(2)

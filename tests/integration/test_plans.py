@@ -9,14 +9,14 @@ import pytest
 
 from runtime.postgres import connect
 from runtime.settings import Settings
-from sinks import batch, load
+from sinks import batch, read_set_queries
 from streams.applier.writer import KEEP_PLANS
 
 pytestmark = pytest.mark.integration
 
 _STATEMENTS = {
     f"{module.__name__}.{name}": text
-    for module in (load, batch)
+    for module in (read_set_queries, batch)
     for name, text in vars(module).items()
     if name.endswith("_SQL")
     and re.search(r"\b(FROM|JOIN) (customer_|command_log|consumed_|interaction_)", text)
