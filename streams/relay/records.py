@@ -46,8 +46,8 @@ def records_of(row: OutboxRow, encode: Encode) -> list[OutgoingRecord]:
             value = encode(NEXT_STATE_TYPE, {**state, "next": payload["next"]})
         return [event, (NEXT_INTERACTION_STATE, row.aggregateid, value, _state(headers, NEXT_STATE_TYPE))]
     raise Stop(
-        f"the outbox row {row.id} has the unknown aggregate type {row.aggregatetype!r}; the relay stops before"
-        " it. Was the row written by a newer version?"
+        f"the outbox row {row.id} has the unknown aggregate type {row.aggregatetype!r}; the relay stops"
+        " before it. Was the row written by a newer version?"
     )
 
 
