@@ -24,7 +24,7 @@ FROM outbox WHERE xid >= %s AND xid < %s AND position > %s ORDER BY position
 
 @dataclass(frozen=True, slots=True)
 class OutboxPosition:
-    """How far the outbox is published.
+    """Position of a relay in the outbox.
 
     :param floor: every row with a smaller transaction id is published.
     :param ceiling: end of the window that is being published; ``None`` between windows.

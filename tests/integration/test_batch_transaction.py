@@ -1,4 +1,4 @@
-"""The storeroom on a real Postgres: schema, batch transaction, fences, poison, outbox windows."""
+"""Batch transactions on a real Postgres: schema, fencing, poison, outbox windows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_migrations_lead_to_the_tables_in_code(fresh_settings: Settings) -> None
     assert check(fresh_settings) == []
 
 
-def test_partitions_are_made_once_and_ahead(fresh_settings: Settings) -> None:
+def test_partitions_are_created_once_and_ahead_of_time(fresh_settings: Settings) -> None:
     with connect(fresh_settings, application_name="test") as connection:
         made = ensure_partitions(connection, date(2031, 12, 31))
         assert made == [
@@ -49,8 +49,8 @@ def test_partitions_are_made_once_and_ahead(fresh_settings: Settings) -> None:
     assert check(fresh_settings) == []
 
 
-def test_an_applier_alone_makes_the_tables_of_a_new_month(fresh_settings: Settings) -> None:
-    """The month has turned while no timers were running: the tables of this month are missing."""
+def test_an_applier_alone_creates_the_partitions_of_a_new_month(fresh_settings: Settings) -> None:
+    """A month boundary passed while no timers ran: this month's partitions are missing."""
     with connect(fresh_settings, application_name="test") as connection:
         tables = [
             name
@@ -114,7 +114,7 @@ def _count(connection: Connection, table: str) -> int:
     return int(row[0])
 
 
-def test_a_batch_given_again_repeats_its_outcomes_and_writes_nothing(connection: Connection) -> None:
+def test_a_repeated_batch_repeats_its_outcomes_and_writes_nothing(connection: Connection) -> None:
     log, entity = Log(connection), new_id()
     log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
     log.append(event("interaction.create", entity, {"interactionType": "call"}))
@@ -128,7 +128,7 @@ def test_a_batch_given_again_repeats_its_outcomes_and_writes_nothing(connection:
     ]
 
 
-def test_an_owner_that_is_out_of_date_may_not_write(connection: Connection) -> None:
+def test_a_stale_owner_cannot_write(connection: Connection) -> None:
     log, entity = Log(connection), new_id()
     for _ in range(4):
         log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
@@ -180,7 +180,7 @@ CREATE TRIGGER refuse BEFORE INSERT ON customer_interactions FOR EACH ROW EXECUT
 """
 
 
-def test_poison_is_found_and_set_aside_and_can_be_replayed(fresh_settings: Settings) -> None:
+def test_poison_is_isolated_and_can_be_replayed(fresh_settings: Settings) -> None:
     entity = new_id()
     with connect(fresh_settings, application_name="test") as connection:
         connection.execute(_POISON)
@@ -240,7 +240,7 @@ def test_a_row_that_commits_late_is_not_skipped(fresh_settings: Settings) -> Non
         assert keys == ["early position, late commit", "late position, early commit"]
 
 
-def test_changes_of_one_row_go_out_in_their_order_though_xids_say_otherwise(fresh_settings: Settings) -> None:
+def test_changes_of_one_row_are_published_in_order_whatever_their_xids(fresh_settings: Settings) -> None:
     with (
         connect(fresh_settings, application_name="a") as first,
         connect(fresh_settings, application_name="b") as second,
@@ -268,7 +268,7 @@ def test_a_relay_refuses_another_database_history(fresh_settings: Settings, embe
         assert "restored from a backup" in relay.log
 
 
-def test_a_command_id_stands_once_in_a_month(connection: Connection) -> None:
+def test_a_command_id_is_unique_within_a_month(connection: Connection) -> None:
     entity = new_id()
     log = Log(connection)
     log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))

@@ -1,4 +1,4 @@
-"""The applier keeps its plans: even one that was made while every table was empty goes by index."""
+"""Generic plans of the applier use an index, even those made while every table was empty."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STATEMENTS = {
 }
 
 
-def test_every_table_is_among_them() -> None:
+def test_the_statements_cover_every_table() -> None:
     texts = " ".join(_STATEMENTS.values())
     for table in (
         "command_log",
@@ -38,7 +38,7 @@ def test_every_table_is_among_them() -> None:
 
 
 @pytest.mark.parametrize("name", _STATEMENTS)
-def test_a_plan_made_on_empty_tables_goes_by_index(fresh_settings: Settings, name: str) -> None:
+def test_a_plan_made_on_empty_tables_uses_an_index(fresh_settings: Settings, name: str) -> None:
     numbers = count(1)
     statement = re.sub("%[sb]", lambda _: f"${next(numbers)}", _STATEMENTS[name])
     with connect(fresh_settings, application_name="test", autocommit=True) as connection:

@@ -1,4 +1,4 @@
-"""What an applier finds on assignment: added partitions, deleted markers, another topic, reset offsets."""
+"""Start offsets on assignment: added partitions, deleted markers, another topic, reset offsets."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_offsets_held_by_an_open_transaction_at_start_are_waited_for(fresh_setti
 
 
 @pytest.mark.parametrize("abort", [False, True])
-def test_a_deleted_tail_of_markers_is_no_loss(fresh_settings: Settings, abort: bool) -> None:
+def test_a_deleted_tail_of_markers_is_not_a_loss(fresh_settings: Settings, abort: bool) -> None:
     settings = fresh_settings
     with running(settings, "applier") as applier:
         wait_for_results(settings, publish(settings, [_person(0)]))
@@ -142,7 +142,7 @@ def test_a_topic_created_again_is_refused_however_long_it_is(fresh_settings: Set
     with running(settings, "applier") as applier:
         assert applier.wait_for_exit() == 2
         assert "the commands topic was deleted and created again" in applier.log
-    # What operations.md says: with all appliers stopped, forget the positions in the topic that is gone.
+    # As in operations.md: with all appliers stopped, delete the stored offsets of the deleted topic.
     with connect(settings, application_name="operator") as connection:
         connection.execute("DELETE FROM consumed_offsets WHERE topic = %s", (topic,))
     with running(settings, "applier"):
@@ -180,7 +180,7 @@ def _reset(settings: Settings, partitions: Sequence[int]) -> None:
     admin, asked = make_admin(settings), ConsumerGroupTopicPartitions(settings.consumer_group, offsets)
 
     def done() -> bool:
-        # The group of a killed member is not empty until its session has ended.
+        # The group of a killed member is not empty until its session times out.
         try:
             found = admin.alter_consumer_group_offsets([asked])[settings.consumer_group].result()
         except Exception:  # noqa: BLE001 - the client raises several
