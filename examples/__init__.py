@@ -1,1 +1,1 @@
-"""Programs to read and run: small publishers, and a generator of a believable week."""
+"""Runnable examples: small publishers, and a generator of a realistic week of commands."""

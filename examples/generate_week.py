@@ -1,11 +1,11 @@
-"""A believable week of several hundred customers' interactions, as commands in JSON Lines.
+"""Generate a realistic week of several hundred customers' interactions, as commands in JSON Lines.
 
-The same seed, size and moment give the same bytes:
+The output is deterministic for a seed, a size and an end of the week:
 
     python -m examples.generate_week --customers 300 --seed 7 > week.jsonl
     interactions publish week.jsonl --allow-rejected
 
-About 2 % of the commands are bad on purpose, at least one of every kind in ``examples.week.mistakes``.
+About 2 % of the commands are invalid on purpose, at least one of every kind in ``examples.week.mistakes``.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _FIRST_TENANT_SHARE = 0.6
 
 
 def week_samples(seed: int, customers: int, now: datetime) -> Iterator[Sample]:
-    """The customers' commands by the moment they were made, each with the outcome it must get.
+    """Yield all customers' commands in the order they were made, each with its expected outcome.
 
-    :param customers: how many; at least 20, so that every kind of mistake finds its place.
-    :param now: aware; the week ends here.
-    :raises ValueError: ``now`` has no offset, or too few customers.
+    :param customers: number of customers; at least 20, so that every kind of mistake fits in.
+    :param now: end of the week; timezone-aware.
+    :raises ValueError: ``now`` has no offset, or ``customers`` is below 20.
     """
     if now.tzinfo is None:
-        raise ValueError("now must carry an offset")
+        raise ValueError("now must have an offset")
     if customers < 20:
         raise ValueError("a week needs at least 20 customers")
     rng = random.Random(f"week/{seed}")
@@ -47,7 +47,7 @@ def week_samples(seed: int, customers: int, now: datetime) -> Iterator[Sample]:
     for number in range(customers):
         scope = first if number < customers * _FIRST_TENANT_SHARE else second
         customer = Customer(random.Random(rng.getrandbits(64)), scope, now, owners[scope])
-        customer.live()
+        customer.generate_week()
         everyone.append(customer)
     make_mistakes(rng, everyone, sum(len(customer.samples) for customer in everyone))
     unknown_type_in_strict_dictionary(everyone[-1])
@@ -55,7 +55,7 @@ def week_samples(seed: int, customers: int, now: datetime) -> Iterator[Sample]:
 
 
 def generate(seed: int, customers: int, now: datetime) -> Iterator[dict[str, Any]]:
-    """Every command as a structured CloudEvent: both dictionaries first, then the week."""
+    """Yield every command as a structured CloudEvent: both dictionaries first, then the week."""
     for sample in dictionary_samples(seed, now):
         yield sample.event
     for sample in week_samples(seed, customers, now):
@@ -63,18 +63,19 @@ def generate(seed: int, customers: int, now: datetime) -> Iterator[dict[str, Any
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the week to standard output."""
+    """Write the week to standard output; return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m examples.generate_week", description="A believable week of commands, as JSON Lines."
+        prog="python -m examples.generate_week",
+        description="Generate a realistic week of commands, as JSON Lines.",
     )
     parser.add_argument(
-        "--customers", type=int, default=300, help="how many customers, 20 or more (default 300)"
+        "--customers", type=int, default=300, help="number of customers, at least 20 (default 300)"
     )
-    parser.add_argument("--seed", type=int, default=7, help="another seed, another week (default 7)")
+    parser.add_argument("--seed", type=int, default=7, help="random seed (default 7)")
     parser.add_argument(
         "--now",
         type=datetime.fromisoformat,
-        help="the end of the week with its offset (default: now, to the minute)",
+        help="end of the week, with an offset (default: now, to the minute)",
     )
     given = parser.parse_args(arguments)
     now = given.now or datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=1)
@@ -85,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     except BrokenPipeError:
-        # The reader has seen enough; the interpreter must not try to flush again at exit.
+        # The reader closed the pipe; the interpreter must not flush it again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 

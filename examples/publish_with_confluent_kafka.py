@@ -1,6 +1,7 @@
-"""Send one command with plain ``confluent-kafka`` and wait for its outcome.
+"""Send one command with plain ``confluent-kafka`` and wait for its result.
 
-The results topic is fixed at its end *before* the command is sent, so the outcome cannot be missed.
+The consumer takes its position at the end of the results topic *before* the command is sent, so the
+result cannot be missed.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ COMMANDS, RESULTS = f"{PREFIX}customers.interactions.commands", f"{PREFIX}custom
 customer = str(uuid.uuid4())
 command: dict[str, Any] = {
     "specversion": "1.0",
-    "id": str(uuid.uuid4()),  # sent again with the same id, it does nothing again
+    "id": str(uuid.uuid4()),  # a retry with the same id has no further effect
     "source": "urn:example:program",
     "type": "customers.entity.upsert",
     "tenantid": str(uuid.uuid4()),
@@ -41,7 +42,7 @@ producer = Producer(
     {"bootstrap.servers": SERVERS, "enable.idempotence": True, "partitioner": "murmur2_random"}
 )
 producer.produce(COMMANDS, key=customer, value=json.dumps(command))
-assert producer.flush(30) == 0, "Kafka did not take the command"
+assert producer.flush(30) == 0, "Kafka has not acknowledged the command; it may not have been sent"
 
 deadline = time.monotonic() + 30
 outcome = None
@@ -52,4 +53,4 @@ while outcome is None and time.monotonic() < deadline:
         if headers.get("ce_causationid") == command["id"].encode():
             outcome = headers["ce_outcome"].decode()
 results.close()
-print(outcome or "no outcome yet: is the applier running?")
+print(outcome or "No result within 30 s. Is the applier running?")

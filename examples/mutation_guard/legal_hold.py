@@ -1,7 +1,7 @@
-"""A mutation guard: customers under legal hold are not changed, and every change is noted.
+"""A mutation guard: rejects changes of customers under legal hold, and logs every change.
 
-Install it with an entry point of the group ``customer_interactions.mutation_guards``; the customers are
-in the environment variable ``LEGAL_HOLD``, their ids separated by commas.
+It is installed as an entry point of the group ``customer_interactions.mutation_guards``. The environment
+variable ``LEGAL_HOLD`` holds the customers' ids, separated by commas.
 """
 
 from __future__ import annotations
@@ -19,17 +19,20 @@ _HELD = frozenset(os.environ.get("LEGAL_HOLD", "").split(","))
 
 
 async def refuse_held(mutation: Mutation) -> None:
-    """Refuse a write that is about a held customer."""
+    """Reject a write to a customer under legal hold.
+
+    :raises Reject: 409, before the command is sent.
+    """
     if mutation.entity_id in _HELD:
-        raise Reject("legal_hold", "this customer is under legal hold and cannot be changed", status=409)
+        raise Reject("legal_hold", "This customer is under legal hold. Nothing was changed.", status=409)
 
 
 async def note(mutation: Mutation, result: dict[str, Any]) -> None:
-    """Log ids only: the data of a write may hold customer text."""
+    """Log the ids of a write; its data may contain customer text."""
     _log.info("write.noted", command=result.get("commandId"), action=mutation.action)
 
 
 def register(guards: MutationGuards) -> None:
-    """Add both to the gateway; the entry point names this function."""
+    """Register both guards with the gateway; the entry point refers to this function."""
     guards.before.append(refuse_held)
     guards.after.append(note)

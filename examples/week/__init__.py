@@ -1,1 +1,1 @@
-"""The parts of the week that ``examples.generate_week`` writes."""
+"""Parts of the week that ``examples.generate_week`` writes."""

@@ -1,4 +1,4 @@
-"""What one customer's interactions are about: types, titles, priorities, in a believable mix."""
+"""Types, titles and priorities of interactions, in a realistic mix."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _PRIORITIES = (None, None, None, None, 20, 50, 50, 80)
 
 
 def appointment(rng: random.Random, owner_ids: list[str]) -> dict[str, Any]:
-    """The data of a new interaction, without its times."""
+    """Data of a new interaction, without its times."""
     kind = rng.choices(list(_WEIGHTS), weights=list(_WEIGHTS.values()))[0]
     data: dict[str, Any] = {
-        # People write types as they please; the dictionary knows one code for each.
+        # Users spell types freely; the dictionary normalises them to one code.
         "interactionType": "Site visit" if kind == "site_visit" and rng.random() < 0.5 else kind,
         "title": rng.choice(_SUBJECTS[kind]),
         "ownerUserId": rng.choice(owner_ids),

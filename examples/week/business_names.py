@@ -1,4 +1,4 @@
-"""Made-up business names from neutral words; any likeness is chance."""
+"""Fictional business names from neutral words; any resemblance is accidental."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DESKS = ("Front desk", "Accounts desk", "Purchasing desk", "Works office", "Ser
 
 
 def business_name(rng: random.Random) -> str:
-    """For example ``Amber Mill Foods``."""
+    """A fictional name such as ``Amber Mill Foods``."""
     first, second = rng.choice(_FIRST), rng.choice(_SECOND)
     return f"{first} {second if second != first else 'Hill'} {rng.choice(_TRADE)}"
 
@@ -38,5 +38,5 @@ def desk_of(rng: random.Random, business: str) -> str:
 
 
 def email_of(business: str) -> str:
-    """An address in a domain that is reserved for documentation (RFC 2606)."""
+    """An email address in a domain reserved for documentation (RFC 2606)."""
     return f"office@{business.lower().replace(' ', '-')}.example"

@@ -1,4 +1,4 @@
-"""One customer's week: the commands that its desk would send, each with the outcome it must get."""
+"""One customer's week: its commands, each with its expected outcome."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WEEK = timedelta(days=7)
 
 @dataclass(slots=True)
 class Known:
-    """An interaction as its publisher knows it."""
+    """An interaction's state as its publisher tracks it."""
 
     id: str
     status: str
@@ -28,9 +28,9 @@ class Known:
 
 @dataclass(slots=True)
 class Customer:
-    """Writes the samples of one customer, in the order in which they are made.
+    """Generates the samples of one customer, in the order in which they are made.
 
-    :param now: the end of the week; nothing is made later.
+    :param now: end of the week; no command is made later.
     """
 
     rng: random.Random
@@ -41,13 +41,13 @@ class Customer:
     interactions: list[Known] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
 
-    def live(self) -> list[Sample]:
-        """The whole week of this customer."""
+    def generate_week(self) -> list[Sample]:
+        """Generate the whole week of this customer."""
         self.id = new_id(self.rng)
-        born = working_moment(self.rng, self.now - WEEK, self.now - timedelta(days=1))
-        self._enter(born)
+        registered_at = working_moment(self.rng, self.now - WEEK, self.now - timedelta(days=1))
+        self._register(registered_at)
         for _ in range(self.rng.choices((0, 1, 2, 3, 4, 6), weights=(4, 20, 28, 24, 16, 8))[0]):
-            self._interaction(born)
+            self._interaction(registered_at)
         self.samples.sort(key=lambda sample: sample.made_at)  # stable: equal moments stay in order
         return self.samples
 
@@ -59,18 +59,18 @@ class Customer:
         outcome: str = "applied",
         code: str | None = None,
     ) -> dict[str, Any]:
-        """Add one command; returns the event."""
+        """Add one command and return its event."""
         event = cloud_event(self.rng, self.scope, kind, self.id, made_at=made_at, data=data)
         self.samples.append(Sample(made_at, event, outcome, code))
         return event
 
     def after(self, moment: datetime) -> datetime:
-        """Some working time later, and never after now."""
+        """A random time later, but before ``now``."""
         latest = self.now - timedelta(seconds=1)
         step = timedelta(minutes=self.rng.randint(5, 26 * 60), seconds=self.rng.randint(0, 59))
         return max(moment, min(moment + step, latest))
 
-    def _enter(self, born: datetime) -> None:
+    def _register(self, registered_at: datetime) -> None:
         business = business_name(self.rng)
         person = self.rng.random() < 0.2
         data: dict[str, Any] = {
@@ -81,15 +81,17 @@ class Customer:
         }
         if self.rng.random() < 0.6:
             data["ownerUserId"] = self.rng.choice(self.owner_ids)
-        event = self.send(born, "entity.upsert", data)
+        event = self.send(registered_at, "entity.upsert", data)
         if self.rng.random() < 0.04:  # the publisher retried: same id, same content
-            self.samples.append(Sample(born, copy.deepcopy(event), "duplicate"))
+            self.samples.append(Sample(registered_at, copy.deepcopy(event), "duplicate"))
         if self.rng.random() < 0.35:
             title = self.rng.choice(("Renewal", "First order", "Framework agreement", "Extension"))
-            self.send(born, "deal.upsert", {"id": new_id(self.rng), "title": title, "status": "open"})
+            self.send(
+                registered_at, "deal.upsert", {"id": new_id(self.rng), "title": title, "status": "open"}
+            )
 
-    def _interaction(self, born: datetime) -> None:
-        made_at = self.after(born)
+    def _interaction(self, registered_at: datetime) -> None:
+        made_at = self.after(registered_at)
         known = Known(new_id(self.rng), "planned", changed_at=made_at)
         self.interactions.append(known)
         data = {"id": known.id, **appointment(self.rng, self.owner_ids)}
@@ -125,7 +127,7 @@ class Customer:
         for _ in range(self.rng.randint(1, 3)):
             at = working_moment(self.rng, self.now + timedelta(days=1), self.now + timedelta(days=12))
             given = {"expectedVersion": known.version} if self.rng.random() < 0.3 else {}
-            # A microsecond of its own: never the instant that is already stored, which would be no change.
+            # A distinct microsecond: the stored instant again would be a no-op.
             self._change(
                 known,
                 made_at,
@@ -134,14 +136,14 @@ class Customer:
                 **given,
             )
             made_at = self.after(made_at)
-        if self.rng.random() < 0.15:  # a device that was offline reports an older change: superseded
+        if self.rng.random() < 0.15:  # an offline device reports an older change: superseded
             stale = made_at - timedelta(days=20)
             self.send(made_at, "interaction.update", {"id": known.id, "scheduledAt": instant(stale)}, "no_op")
             self.samples[-1].event["data"]["sourceTimestamp"] = instant(stale)
 
     def _complete(self, known: Known, made_at: datetime) -> None:
         known.status = "done"
-        if self.rng.random() < 0.1:  # first ask what would happen
+        if self.rng.random() < 0.1:  # a dry run first
             self.send(made_at, "interaction.complete", {"id": known.id, "validateOnly": True})
         self._change(known, made_at, "complete", occurredAt=instant(made_at))
 
@@ -169,5 +171,5 @@ class Customer:
             ("Bring the samples along.", "Ask for the purchasing desk.", "Mention the discount.")
         )
         self._change(known, made_at, "update", body=note)
-        if self.rng.random() < 0.2:  # saying the same again changes nothing
+        if self.rng.random() < 0.2:  # the same value again is a no-op
             self.send(made_at, "interaction.update", {"id": known.id, "body": note}, "no_op")

@@ -1,4 +1,4 @@
-"""The dictionary commands of the two tenants: one open, one strict."""
+"""Dictionary commands of the two tenants: one open, one strict."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from examples.week.sample import Sample, Scope, cloud_event, new_id
 
 
 def scopes(seed: int) -> tuple[Scope, Scope]:
-    """The two tenants of a seed; the dictionary of the second is strict."""
+    """The scopes of a seed's two tenants; the second has a strict dictionary."""
     rng = random.Random(f"scopes/{seed}")
     return Scope(new_id(rng), new_id(rng)), Scope(new_id(rng), new_id(rng))
 
 
 def dictionary_samples(seed: int, now: datetime) -> Iterator[Sample]:
-    """Both dictionaries, before the week begins.
+    """Yield both dictionaries, made before the week begins.
 
-    They are keyed by organization and the week's commands by entity, so they lie on other partitions,
-    and only waiting for their outcomes puts them first (see ``docs/commands.md``, "Order").
+    Hazard: they are keyed by organization and the week's commands by entity, so they are on other
+    partitions. Only waiting for their results applies them first (see ``docs/commands.md``, "Order").
     """
     rng = random.Random(f"dictionaries/{seed}")
     made_at = now - timedelta(days=8)

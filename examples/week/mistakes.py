@@ -1,4 +1,4 @@
-"""The bad commands of the week: one function a kind, each with the code it must be refused with."""
+"""The invalid commands of the week: one function per kind, each with the expected error code."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Final
 from examples.week.customer import Customer, Known
 from examples.week.sample import instant, new_id
 
-#: ``(customer, moment, another tenant's customer)``; adds one bad command to the customer.
+#: ``(customer, moment, another tenant's customer)``; adds one invalid command to the customer.
 Mistake = Callable[[Customer, datetime, Customer], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A mistake, and whether it needs an interaction in some status."""
+    """A kind of mistake, and the status of the interaction that it needs, if any."""
 
     make: Mistake
     needs: str | None = None
@@ -33,12 +33,12 @@ def _create(customer: Customer, moment: datetime, code: str, **data: Any) -> Non
 
 
 def _invalid(**data: Any) -> Kind:
-    """Data that breaks a field's rule."""
+    """Data that violates a field's rule."""
     return Kind(lambda customer, moment, _: _create(customer, moment, "validation_failed", **data))
 
 
 def _illegal(verb: str, status: str, code: str) -> Kind:
-    """A transition that the lifecycle does not have."""
+    """A transition that the lifecycle does not allow."""
 
     def make(customer: Customer, moment: datetime, _: Customer) -> None:
         data = {"id": _known(customer, status).id}
@@ -119,7 +119,7 @@ SHARE: Final = 0.02
 
 
 def make_mistakes(rng: random.Random, customers: list[Customer], total: int) -> None:
-    """Add bad commands to the ends of the customers' weeks: each kind once, and about 2 % in all."""
+    """Append invalid commands to the customers' weeks: every kind at least once, about 2 % in total."""
     names = list(KINDS)
     wanted = names + rng.choices(names, k=max(0, round(total * SHARE) - len(names)))
     for name in wanted:
@@ -138,6 +138,6 @@ def make_mistakes(rng: random.Random, customers: list[Customer], total: int) -> 
 
 
 def unknown_type_in_strict_dictionary(customer: Customer) -> None:
-    """The strict tenant's dictionary refuses a type that it does not hold."""
+    """Append an unknown type, which the strict tenant's dictionary rejects."""
     moment = customer.samples[-1].made_at
     _create(customer, moment, "unknown_interaction_type", interactionType="Tea ceremony")

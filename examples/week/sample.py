@@ -1,4 +1,4 @@
-"""One command of the generated week, with the outcome that the rules must give it."""
+"""One command of the generated week, with its expected outcome."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A command and what must become of it.
+    """A command and its expected outcome.
 
-    :param made_at: when its source made it; samples of one entity stay in this order.
-    :param event: the structured CloudEvent, ready for JSON.
+    :param made_at: when the source made it; samples of one entity stay in this order.
+    :param event: the structured CloudEvent, as JSON-compatible values.
     :param outcome: ``applied``, ``no_op``, ``duplicate`` or ``rejected``.
-    :param code: the problem's ``code`` when rejected.
+    :param code: the problem's ``code``, when rejected.
     """
 
     made_at: datetime
@@ -41,7 +41,7 @@ def new_id(rng: random.Random) -> str:
 
 
 def instant(moment: datetime) -> str:
-    """RFC 3339, UTC, as commands carry it."""
+    """An instant in RFC 3339, UTC, as commands carry it."""
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -1,4 +1,4 @@
-"""Moments at which an office works: weekdays, 08:30–17:30, on the quarter hour (UTC)."""
+"""Random moments within office hours: weekdays, 08:30–17:30 UTC, on the quarter hour."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _OPENS, _CLOSES, _QUARTER = 8 * 60 + 30, 17 * 60 + 30, 15
 
 
 def working_moment(rng: random.Random, start: datetime, end: datetime) -> datetime:
-    """A working moment inside ``[start, end)``, or ``start`` when there is none to be found."""
+    """A random moment of office hours in ``[start, end)``, or ``start`` if none is found in 40 draws."""
     days = max((end.date() - start.date()).days, 0)
     for _ in range(40):
         day = start.date() + timedelta(days=rng.randint(0, days))
