@@ -1,1 +1,1 @@
-"""The storeroom: the only room that speaks SQL."""
+"""Postgres: tables, migrations and the applier's SQL."""

@@ -1,4 +1,4 @@
-"""What the database still holds for each role to do: counts for people and for alerts."""
+"""Backlog per role as the database shows it, for operators and alerts."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from runtime.postgres import Connection
-from sinks.outbox_reader import Position
+from sinks.outbox_reader import OutboxPosition
 
 _UNPUBLISHED_SQL: Final = """
 SELECT count(*) FROM outbox o LEFT JOIN relay_positions r ON r.shard = %s
 WHERE o.xid >= coalesce(r.xid_floor, 0) AND o.position > coalesce(r.position, 0)
 """
-_FIRST_SQL: Final = """
+_FIRST_UNPUBLISHED_SQL: Final = """
 SELECT position, xid, extract(epoch FROM now() - created_at)::float8,
     xid >= (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint
 FROM outbox WHERE xid >= %s AND NOT (xid < %s AND position <= %s) ORDER BY xid, position LIMIT 1
 """
-_OLDEST_SQL: Final = """
+_OLDEST_TRANSACTION_SQL: Final = """
 SELECT application_name, pid, extract(epoch FROM now() - xact_start)::int FROM pg_stat_activity
 WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY age(backend_xid) DESC LIMIT 1
 """
@@ -29,16 +29,16 @@ AND ((due_phase = 0 AND scheduled_at <= %s) OR (due_phase = 1 AND scheduled_at <
 
 
 def unpublished(connection: Connection, shard: str) -> int:
-    """Rows of the outbox that the relay has not published, as far as it has noted."""
+    """Count the outbox rows above the relay's last stored position."""
     return _number(connection, _UNPUBLISHED_SQL, (shard,))
 
 
 @dataclass(frozen=True, slots=True)
 class UnpublishedRow:
-    """The first row of the outbox behind a relay's position.
+    """First outbox row that a relay has not published.
 
-    :param seconds: its age.
-    :param blocked_by: the session whose open transaction must end first; ``None`` when none must.
+    :param seconds: age of the row.
+    :param blocked_by: session whose open transaction must end first, in words; ``None`` when there is none.
     """
 
     position: int
@@ -46,25 +46,27 @@ class UnpublishedRow:
     blocked_by: str | None
 
 
-def first_unpublished(connection: Connection, at: Position) -> UnpublishedRow | None:
-    """The first row that a relay at a position has not published."""
-    row = connection.execute(_FIRST_SQL, (at.floor, at.ceiling or at.floor, at.position)).fetchone()
+def first_unpublished(connection: Connection, relay: OutboxPosition) -> UnpublishedRow | None:
+    """Find the first row that a relay at this position has not published."""
+    row = connection.execute(
+        _FIRST_UNPUBLISHED_SQL, (relay.floor, relay.ceiling or relay.floor, relay.position)
+    ).fetchone()
     if row is None:
         return None
     position, _, age, blocked = row
-    return UnpublishedRow(position, float(age), _oldest(connection) if blocked else None)
+    return UnpublishedRow(position, float(age), _oldest_transaction(connection) if blocked else None)
 
 
-def _oldest(connection: Connection) -> str:
-    row = connection.execute(_OLDEST_SQL).fetchone()
+def _oldest_transaction(connection: Connection) -> str:
+    row = connection.execute(_OLDEST_TRANSACTION_SQL).fetchone()
     if row is None:
-        return "one that was prepared and neither committed nor rolled back (pg_prepared_xacts)"
+        return "a prepared transaction that was neither committed nor rolled back (pg_prepared_xacts)"
     name, pid, seconds = row
     return f"of {name or 'a session without a name'} (process {pid}), open for {seconds or 0} s"
 
 
 def unmarked(connection: Connection, overdue_after_seconds: int) -> int:
-    """Interactions whose moment has come or has passed, and that are not marked yet."""
+    """Count the interactions that are due or overdue and not marked so yet."""
     now = datetime.now(UTC)
     return _number(connection, _DUE_SQL, (now, now - timedelta(seconds=overdue_after_seconds)))
 

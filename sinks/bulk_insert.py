@@ -1,5 +1,5 @@
-"""New rows of one table: as COPY text, made column by column (PostgreSQL documentation, COPY, "Text Format"),
-or, a few of them, as one INSERT that a pipeline can hold.
+"""Bulk insert: COPY text built column by column (PostgreSQL documentation, COPY, "Text Format"), or, for few
+rows, one INSERT that a pipeline can carry.
 
 psycopg adapts value by value, which costs more than all the rules of a command together.
 """
@@ -16,7 +16,7 @@ from schemas.instants import format_instant
 from sinks.array_literals import ARRAYS, holds_any
 from sinks.column_types import column_type
 
-#: The server takes in one part while the next one is made.
+#: Rows per part: the server receives one part while the next is built.
 _PART: Final = 250
 _NULL: Final = "\\N"
 
@@ -45,8 +45,8 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
 
 
-# Hazard: whatever a column is called, its text is escaped. A delimiter that came through would shift columns
-# or end the row, and Postgres would refuse, or misread, its whole part.
+# Hazard: text is escaped whatever the column. An unescaped delimiter would shift columns or end the row, and
+# Postgres would refuse or misread the whole part.
 _WRITERS: Final[dict[str, Callable[[Any], Texts]]] = {
     "uuid": _texts,
     "integer": _numbers,
@@ -60,24 +60,24 @@ _WRITERS: Final[dict[str, Callable[[Any], Texts]]] = {
 
 
 class BulkInsert:
-    """Rows to add to one table.
+    """INSERT and COPY of rows into one table.
 
-    :param table: its name.
-    :param columns: the columns that the rows give, in their order.
+    :param table: name of the table.
+    :param columns: columns of the rows, in order.
     """
 
     def __init__(self, table: str, columns: Sequence[str]) -> None:
         types = [column_type(name) for name in columns]
         names = ", ".join(f'"{name}"' for name in columns)
         arrays = ", ".join(f"%s::{kind}[]" for kind in types)
-        # The texts are put together from our own column names only, once, at import.
+        # Built from our own column names only, once, at import.
         self._copy = f"COPY {table} ({names}) FROM STDIN"
         self._insert = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
         self._writers = tuple(_WRITERS[kind] for kind in types)
         self._arrays = tuple(ARRAYS[kind] for kind in types)
 
     def insert(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add a few rows; nothing is sent when there is none. In a pipeline errors come at its end.
+        """Insert a few rows; send nothing without rows. In a pipeline, errors are raised at its end.
 
         :raises psycopg.Error: the table refuses a row.
         """
@@ -87,7 +87,7 @@ class BulkInsert:
             connection.execute(self._insert, made)
 
     def copy(self, connection: Connection, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Add the rows; nothing is sent when there is none. A pipeline cannot hold it.
+        """Insert the rows with COPY; send nothing without rows. Not possible in a pipeline.
 
         :raises psycopg.Error: the table refuses a row.
         """
@@ -101,7 +101,7 @@ class BulkInsert:
                 part = list(islice(iterator, _PART))
 
     def text(self, rows: Sequence[tuple[Any, ...]]) -> bytes:
-        """The rows as lines of COPY text."""
+        """Encode the rows as lines of COPY text."""
         columns = [
             write(values) for write, values in zip(self._writers, zip(*rows, strict=True), strict=True)
         ]

@@ -1,4 +1,4 @@
-"""Whole rows of one table changed by one statement: an array a column."""
+"""Bulk UPDATE: one statement per table, one array parameter per column."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _FIXED: Final = frozenset({"id", "tenant_id", "organization_id"})
 
 
 class BulkUpdate:
-    """UPDATE of one table's rows by their id, inside their tenant and organization.
+    """UPDATE of rows by their id, within their tenant and organization.
 
-    :param table: its name.
-    :param columns: what the rows hold, ``id``, ``tenant_id`` and ``organization_id`` among them.
+    :param table: name of the table.
+    :param columns: columns of the rows, including ``id``, ``tenant_id`` and ``organization_id``.
     """
 
     def __init__(self, table: str, columns: Sequence[str]) -> None:
         types = [column_type(name) for name in columns]
         assignments = ", ".join(f"{name} = r.{name}" for name in columns if name not in _FIXED)
         arrays = ", ".join(f"%s::{kind}[]" for kind in types)
-        # The text is put together from our own column names only, once, at import.
-        # Law 6: a row is only ever found together with its tenant and organization.
-        # UPDATE never creates, and a row that was locked and read cannot have gone: the server refuses
-        # (a text that is no number) when one was not found, so that nobody waits for its count.
+        # Built from our own column names only, once, at import.
+        # Tenant-isolation invariant: a row is matched by its tenant and organization too.
+        # A row that was locked and read cannot be missing. If one is, the server raises an error (a cast of
+        # text to int), so that the client need not wait for a row count.
         self._statement = (
             f"WITH changed AS (UPDATE {table} t SET {assignments}"  # noqa: S608
             f" FROM unnest({arrays}) AS r ({', '.join(columns)})"
@@ -37,9 +37,9 @@ class BulkUpdate:
         self._arrays = tuple(ARRAYS[kind] for kind in types)
 
     def write(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Change the rows; nothing is sent when there is none. In a pipeline errors come at its end.
+        """Update the rows; send nothing without rows. In a pipeline, errors are raised at its end.
 
-        :raises psycopg.Error: the table refuses a row, or one was not found.
+        :raises psycopg.Error: the table refuses a row, or a row is missing.
         """
         if not rows:
             return

@@ -1,4 +1,4 @@
-"""The Postgres type of each column that the applier writes, by the column's name."""
+"""Postgres types of the columns that the applier writes, by column name."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NAMED: Final = {
     "undo": "json",
     "payload": "json",
     "headers": "json",
-    # Named like ids, and texts that a publisher chooses.
+    # Named like ids, but texts that publishers choose.
     "command_id": "text",
     "actor_id": "text",
 }
 
 
 def column_type(column: str) -> str:
-    """``uuid``, ``text``, ``timestamptz``, …"""
+    """Return the type of a column: ``uuid``, ``text``, ``timestamptz``, …"""
     if column in _NAMED:
         return _NAMED[column]
     if column.endswith(("_at", "_as_of", "_timestamp")):

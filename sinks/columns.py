@@ -1,4 +1,4 @@
-"""Rows ↔ values: which columns a row has, in which order, and how a value becomes a row."""
+"""Row mapping: columns in order, and conversion between rows and domain objects."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OUTBOX: Final = (
 
 
 def interaction_row(value: Interaction) -> tuple[Any, ...]:
-    """The row of an interaction, in the order of ``INTERACTION``."""
+    """Convert an interaction to a row in the order of ``INTERACTION``."""
     return (
         value.id, value.tenant_id, value.organization_id, value.entity_id, value.interaction_type,
         value.status, value.deal_id, value.title, value.body, value.scheduled_at, value.occurred_at,
@@ -50,12 +50,12 @@ def interaction_row(value: Interaction) -> tuple[Any, ...]:
 
 
 def interaction_of(row: tuple[Any, ...]) -> Interaction:
-    """The interaction of a row that was read in the order of ``INTERACTION``."""
+    """Convert a row in the order of ``INTERACTION`` to an interaction."""
     return Interaction(**dict(zip(INTERACTION, row, strict=True)))
 
 
 def entity_row(value: Entity) -> tuple[Any, ...]:
-    """The row of an entity, in the order of ``ENTITY``."""
+    """Convert an entity to a row in the order of ``ENTITY``."""
     following, last = value.next, value.last
     return (
         value.id, value.tenant_id, value.organization_id, value.kind, value.display_name,
@@ -71,7 +71,7 @@ def entity_row(value: Entity) -> tuple[Any, ...]:
 
 
 def entity_of(row: tuple[Any, ...]) -> Entity:
-    """The entity of a row that was read in the order of ``ENTITY``."""
+    """Convert a row in the order of ``ENTITY`` to an entity."""
     following = (
         NextInteraction(interaction_id=row[11], at=row[9], name=row[10], icon=row[12], color=row[13])
         if row[11] is not None
@@ -87,7 +87,7 @@ def entity_of(row: tuple[Any, ...]) -> Entity:
 
 
 def deal_row(value: Deal) -> tuple[Any, ...]:
-    """The row of a deal, in the order of ``DEAL``."""
+    """Convert a deal to a row in the order of ``DEAL``."""
     return (
         value.id, value.tenant_id, value.organization_id, value.entity_id, value.title, value.status,
         value.version, value.created_at, value.updated_at,
@@ -95,5 +95,5 @@ def deal_row(value: Deal) -> tuple[Any, ...]:
 
 
 def deal_of(row: tuple[Any, ...]) -> Deal:
-    """The deal of a row that was read in the order of ``DEAL``."""
+    """Convert a row in the order of ``DEAL`` to a deal."""
     return Deal(**dict(zip(DEAL, row, strict=True)))

@@ -1,4 +1,4 @@
-"""The tables of the connectors: integrations, their mirrors, what is left to do (spec "External Mapping")."""
+"""Tables of the connectors: integrations, mappings, sync ledger, warnings (spec "External Mapping")."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _id(name: str, *, nullable: bool = False, primary_key: bool = False) -> Colu
 
 
 def _scope() -> tuple[Column[Any], Column[Any]]:
-    # Law 6: tenant and organization are on every row.
+    # Tenant-isolation invariant: tenant and organization are on every row.
     return _id("tenant_id"), _id("organization_id")
 
 
@@ -36,13 +36,13 @@ def _integration(*, primary_key: bool = False) -> Column[Any]:
 integrations: Final = sa.Table(
     "integrations",
     metadata,
-    # Unique over all tenants: it stands in webhook addresses and in `syncOrigin`.
+    # Unique across tenants: it is part of webhook addresses and of `syncOrigin`.
     Column("id", Text, primary_key=True),
     *_scope(),
     Column("provider", Text, nullable=False),
     Column("settings", JSONB, nullable=False),
     Column("policy", JSONB, nullable=False),
-    # AES-GCM, never in the clear (see runtime.secret_box).
+    # AES-GCM ciphertext, never plain text (see runtime.secret_box).
     Column("secrets", BYTEA, nullable=False),
     Column("secrets_key_id", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -67,14 +67,14 @@ mappings: Final = sa.Table(
     *_scope(),
     Column("external_id", Text, nullable=False),
     Column("external_url", Text),
-    # What both sides held when they last agreed, field by field: {"title": {"local": …, "remote": …}}.
-    # Null until the object was imported: nothing was agreed yet.
+    # Base of the three-way merge, per field: {"title": {"local": …, "remote": …}}.
+    # Null until the object is imported.
     Column("base", JSONB),
     Column("external_version", Text),
     Column("extra", JSONB, nullable=False, server_default="{}"),
-    # Out of sight by our own doing, because the interaction was deleted.
+    # Archived at the provider by us, because the interaction was deleted.
     Column("archived", Boolean, nullable=False, server_default=sa.false()),
-    # Deleted for good at the provider: the interaction stays, without a mirror.
+    # Permanently deleted at the provider: the interaction stays, without a mirror.
     Column("gone", Boolean, nullable=False, server_default=sa.false()),
     _instant("last_synced_at", nullable=True),
     _instant("created_at", default=True),
@@ -97,18 +97,18 @@ ledger: Final = sa.Table(
     Column("remote_done", BigInteger, nullable=False, server_default="0"),
     Column("remote_event_id", Text),
     _instant("remote_changed_at", nullable=True),
-    # When to work on the row; null: nothing is to be done.
+    # Null: nothing to do.
     _instant("next_attempt_at", nullable=True),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("parked", Boolean, nullable=False, server_default=sa.false()),
     Column("last_error", Text),
     Column("lease_owner", Text),
     _instant("lease_until", nullable=True),
-    # A create whose outcome is not known yet: search for the marker before creating again.
+    # A create with an unknown outcome: search for the marker before creating again.
     Column("intent_marker", Text),
-    # Commands that were sent and are not known to be carried out: {"commands": […], "values": {…}}.
+    # Commands that were sent and whose outcome is unknown: {"commands": […], "values": {…}}.
     Column("pending", JSONB),
-    # How often the provider's values were sent as commands: makes their ids differ.
+    # Number of pulls; keeps command ids unique across pulls.
     Column("pulls", BigInteger, nullable=False, server_default="0"),
     _instant("updated_at", default=True),
     Index(
@@ -124,7 +124,7 @@ ledger: Final = sa.Table(
         "intent_marker",
         postgresql_where=sa.text("intent_marker IS NOT NULL"),
     ),
-    # A row moves often: room on the page keeps the updates cheap.
+    # Rows are updated often: free space on the page keeps the updates heap-only.
     postgresql_with={"fillfactor": 70},
 )
 
@@ -135,10 +135,10 @@ echo_log: Final = sa.Table(
     _integration(),
     *_scope(),
     _id("interaction_id"),
-    # Unknown until a create is answered.
+    # Unknown until a create returns.
     Column("external_id", Text),
     Column("content_hash", Text, nullable=False),
-    # The fields of that write, as {"title": {"local": …, "remote": …}}.
+    # The fields that were written: {"title": {"local": …, "remote": …}}.
     Column("written", JSONB, nullable=False),
     _instant("created_at", default=True),
     _instant("expires_at"),
@@ -192,7 +192,7 @@ webhook_receipts: Final = sa.Table(
     Column("event_id", Text, primary_key=True),
     *_scope(),
     Column("external_id", Text, nullable=False),
-    # Null until its commands are acknowledged by Kafka; only then is a redelivery a duplicate.
+    # Null until Kafka acknowledges its commands; only then is a redelivery a duplicate.
     _instant("processed_at", nullable=True),
     Column("outcome", Text),
     _instant("received_at", default=True),

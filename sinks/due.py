@@ -1,4 +1,4 @@
-"""The timers' queue: planned interactions whose moment has come and was not marked yet."""
+"""Queue of the timers: planned interactions that are due or overdue and not marked so yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHERE status = 'planned' AND due_phase = %s AND scheduled_at <= %s ORDER BY sche
 
 @dataclass(frozen=True, slots=True)
 class DueInteraction:
-    """An interaction to mark, and the schedule it is marked for."""
+    """An interaction to mark, and the version of the schedule to mark."""
 
     interaction_id: str
     tenant_id: str
@@ -26,7 +26,7 @@ class DueInteraction:
 
 
 def server_time(connection: Connection) -> datetime:
-    """The database's wall clock, in UTC."""
+    """Return the database's wall clock, in UTC."""
     row = connection.execute("SELECT clock_timestamp()").fetchone()
     assert row is not None
     return row[0].astimezone(UTC)  # type: ignore[no-any-return]
@@ -35,9 +35,9 @@ def server_time(connection: Connection) -> datetime:
 def due_interactions(
     connection: Connection, phase: Literal["due", "overdue"] | str, before: datetime, limit: int
 ) -> list[DueInteraction]:
-    """The earliest interactions scheduled at or before ``before`` that wait for ``phase``.
+    """Return the earliest interactions scheduled at or before ``before`` that wait for ``phase``.
 
-    ``overdue`` follows ``due``: an interaction is looked at for ``overdue`` once ``due`` is marked.
+    ``overdue`` follows ``due``: an interaction waits for ``overdue`` only after ``due`` is marked.
     """
     rows = connection.execute(_SQL, (0 if phase == "due" else 1, before, limit))
     return [DueInteraction(str(row[0]), str(row[1]), str(row[2]), str(row[3]), int(row[4])) for row in rows]

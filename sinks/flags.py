@@ -1,4 +1,4 @@
-"""The feature flags of one tenant as they hold now: what was set, else the default."""
+"""Feature flags of one tenant: the value that was set, or the default."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psycopg
 
 from schemas.flags import DEFAULTS, UNIFIED
 
-# A tenant's legacy rows are frozen, so the two look-ups by index are all it takes.
+# A tenant's legacy rows are frozen, so two index look-ups are enough.
 _SQL: Final = """
 SELECT (SELECT json_object_agg(flag, enabled) FROM feature_flags WHERE tenant_id = %(tenant)s),
        EXISTS (SELECT 1 FROM customer_activities WHERE tenant_id = %(tenant)s)
@@ -21,7 +21,7 @@ SELECT (SELECT json_object_agg(flag, enabled) FROM feature_flags WHERE tenant_id
 class Flag:
     """One flag of a tenant.
 
-    :param chosen: somebody set it; else ``enabled`` is the default.
+    :param chosen: whether it was set; otherwise ``enabled`` is the default.
     """
 
     name: str
@@ -30,12 +30,12 @@ class Flag:
 
 
 def flags_of(connection: psycopg.Connection[Any], tenant_id: str) -> dict[str, Flag]:
-    """Every flag of a tenant by its name."""
+    """Return every flag of a tenant by name."""
     return _flags(connection.execute(_SQL, {"tenant": tenant_id}).fetchone())
 
 
 async def flags_of_async(connection: psycopg.AsyncConnection[Any], tenant_id: str) -> dict[str, Flag]:
-    """The same for the gateway."""
+    """Return every flag of a tenant by name, on an async connection."""
     cursor = await connection.execute(_SQL, {"tenant": tenant_id})
     return _flags(await cursor.fetchone())
 

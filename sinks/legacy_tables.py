@@ -1,7 +1,7 @@
-"""The two tables of the old model, frozen: kept to be read and moved, never written (spec "Migration plan").
+"""The two frozen tables of the old model: read and migrated, never written (spec "Migration plan").
 
-A trigger refuses every write, also by the owner of the tables. Only a tool that moves or imports legacy
-rows lifts it, with :func:`lift_freeze`, for one transaction.
+A trigger refuses every write, even by the tables' owner. Only a tool that migrates or imports legacy rows
+lifts it, with :func:`lift_freeze`, for one transaction.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ todo_links: Final = sa.Table(
 
 LEGACY_TABLES: Final = (activities.name, todo_links.name)
 
-# Bound to the transaction's id: a value that stays in a session lifts nothing afterwards.
+# Bound to the transaction id: a value that stays set in a session has no effect afterwards.
 _LIFT_SQL: Final = (
     "SELECT set_config('interactions.legacy_frozen', 'off:' || pg_current_xact_id()::text, true)"
 )
@@ -61,6 +61,6 @@ _LIFT_SQL: Final = (
 def lift_freeze(connection: psycopg.Connection[Any]) -> None:
     """Allow writes to the legacy tables until the end of the current transaction.
 
-    For the tools that import or move legacy rows; nothing that serves requests may call it.
+    For tools that import or migrate legacy rows; code that serves requests must not call it.
     """
     connection.execute(_LIFT_SQL)

@@ -1,4 +1,4 @@
-"""The schema of the database: brought up to date, or compared with the tables in code."""
+"""Database migrations: upgrade the schema, or compare it with the tables in code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import sinks.connector_tables
 import sinks.legacy_tables  # noqa: F401 - their tables join the metadata
 from runtime.postgres import connect, make_engine
 from runtime.settings import Settings
-from sinks.partitions import PARTITIONED, ensure_partitions
+from sinks.monthly_partitions import PARTITIONED, ensure_partitions
 from sinks.tables import metadata
 
 _LOCK: Final = 0x1A7E0004
@@ -25,7 +25,7 @@ _MONTHLY: Final = re.compile(rf"({'|'.join(PARTITIONED)})_y\d{{4}}m\d{{2}}")
 
 
 def include_object(_: Any, name: str | None, kind: str, __: bool, ___: Any) -> bool:
-    """Leave out the monthly partitions: they are made and dropped at run time."""
+    """Leave out the monthly partitions: they are created and dropped at run time."""
     return not (kind == "table" and name is not None and _MONTHLY.fullmatch(name))
 
 
@@ -37,9 +37,9 @@ def _config(connection: sa.Connection) -> Config:
 
 
 def upgrade(settings: Settings) -> None:
-    """Bring the schema to the newest revision and make the partitions of the coming months.
+    """Upgrade the schema to the newest revision and create the partitions of the coming months.
 
-    Several processes may call it at once: one works, the others wait and find nothing to do.
+    Safe to call from several processes at once: one upgrades, the others wait and find nothing to do.
 
     :raises Retry: the database cannot be reached.
     """
@@ -55,7 +55,7 @@ def upgrade(settings: Settings) -> None:
 
 
 def check(settings: Settings) -> list[str]:
-    """The differences between the database and the tables in code; empty when there is none."""
+    """List the differences between the database and the tables in code; empty when there are none."""
     engine = make_engine(settings)
     try:
         with engine.connect() as connection:
@@ -78,7 +78,7 @@ def check(settings: Settings) -> list[str]:
 
 
 def generate(settings: Settings, message: str) -> None:
-    """Write the migration from the database's schema to the tables in code (for developers)."""
+    """Generate the migration from the database's schema to the tables in code (for developers)."""
     engine = make_engine(settings)
     try:
         with engine.begin() as connection:

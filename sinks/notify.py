@@ -1,7 +1,7 @@
-"""What Postgres tells at once after a commit (NOTIFY): hints, never relied upon.
+"""NOTIFY after a commit: hints that nothing relies on.
 
-One wakes the relay. The others carry an outcome to the gateway that waits for it: the results topic tells
-it too, but a transaction of Kafka later.
+One notification wakes the relay. The others carry an outcome to the gateway that waits for it; the results
+topic delivers it too, but one Kafka transaction later.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _NOTIFY: Final = "SELECT pg_notify(channel, text) FROM unnest(%s::text[], %s::te
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """The outcome of one command, for whoever waits for it.
+    """Outcome of one command, for the gateway that waits for it.
 
-    :param correlation_id: what the waiting one gave.
-    :param value: the result as on the results topic.
+    :param correlation_id: set by the gateway in its request.
+    :param value: the result record's value, as on the results topic.
     """
 
     correlation_id: str
@@ -37,22 +37,22 @@ class Notice:
 
 
 def notify_committed(connection: Connection, notices: Sequence[Notice] = ()) -> None:
-    """Say that rows were committed, and what became of some commands; a notice that is too long is left out.
+    """Notify listeners that rows were committed, and of the outcomes; leave out notices that are too long.
 
-    Hazard: a NOTIFY inside the batch transaction would take a lock at commit that serialises all
-    appliers of the database.
+    Hazard: a NOTIFY inside the batch transaction takes a lock at commit that serialises all appliers of
+    the database.
 
     :param connection: in autocommit, after the commit.
-    :raises psycopg.Error: nobody was told; in a pipeline, at its end.
+    :raises psycopg.Error: no notification was sent; in a pipeline, raised at its end.
     """
-    told = [_text_of(notice) for notice in notices]
-    texts = ["", *(text for text in told if len(text) <= _LONGEST)]
+    payloads = [_text_of(notice) for notice in notices]
+    texts = ["", *(text for text in payloads if len(text) <= _LONGEST)]
     channels = [OUTBOX_CHANNEL, *[_OUTCOME_CHANNEL] * (len(texts) - 1)]
     connection.execute(_NOTIFY, (channels, texts))
 
 
 async def outcomes(settings: Settings) -> AsyncIterator[Notice]:
-    """The notices from now on, for as long as the connection lives.
+    """Yield notices from now on, until the connection ends.
 
     :raises Retry: the database cannot be reached, or the connection was lost.
     """
@@ -65,7 +65,9 @@ async def outcomes(settings: Settings) -> AsyncIterator[Notice]:
                 if notice is not None:
                     yield notice
     except psycopg.Error as error:
-        raise Retry(f"outcomes are not told at once: {str(error).strip()}") from error
+        raise Retry(
+            f"LISTEN for outcomes ended ({str(error).strip()}); they arrive by the results topic only"
+        ) from error
 
 
 def _text_of(notice: Notice) -> str:

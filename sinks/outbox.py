@@ -1,4 +1,4 @@
-"""Rows of the outbox: the events of a decision, and the commands that a relabelled type calls for."""
+"""Outbox rows: events of a decision, and follow-up commands after a type was relabelled."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ORDER BY 1
 
 
 def outbox_rows(decision: Decision) -> list[tuple[Any, ...]]:
-    """One row an event, in the order of the columns ``OUTBOX``."""
+    """Build one row per event, in the order of ``OUTBOX``."""
     command = decision.command
     envelope = command.envelope
     shared: dict[str, Any] = {
@@ -68,10 +68,10 @@ def outbox_rows(decision: Decision) -> list[tuple[Any, ...]]:
 
 
 def relabel_rows(connection: Connection, decision: Decision) -> list[tuple[Any, ...]]:
-    """A ``recompute_next`` command for each entity whose projection shows the type's old label.
+    """Build a ``recompute_next`` command per entity whose projection shows the type's old label.
 
-    They go through the commands topic, so that every projection is still written in its own
-    partition's order, by the one writer (laws 2 and 3).
+    The commands go through the commands topic, so that each projection is written in its own partition's
+    order by its single writer (ordering and single-writer invariants).
     """
     envelope = decision.command.envelope
     scope = (envelope.tenant_id, envelope.organization_id, decision.relabeled)

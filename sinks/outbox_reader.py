@@ -1,11 +1,11 @@
-"""Reading the outbox without ever missing or inverting a row: windows of transaction ids, in position order.
+"""Read the outbox without missing or reordering a row: windows of transaction ids, in position order.
 
 A sequence value is drawn before its commit, so "position above the last one" skips rows that commit
-late. Only rows of finished transactions are read (``xid`` below the oldest running one), and inside a
-window ``[floor, ceiling)`` of transaction ids they go out by position: a position is drawn after the
-row locks are held, so it is the order in which one entity's changes happened (transaction ids are not:
-a transaction may start early and change a row late). Both bounds are real values of
-``pg_snapshot_xmin``; a bound in between could cut such a pair apart.
+late. Only rows of finished transactions are read (``xid`` below the snapshot's ``xmin``). Inside a
+window ``[floor, ceiling)`` of transaction ids they are published by position. A position is drawn after
+the row locks are held, so it is the order in which one entity's changes happened. Transaction ids are not:
+a transaction may start early and change a row late. Both bounds are real values of ``pg_snapshot_xmin``;
+a bound in between could separate such a pair.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ FROM outbox WHERE xid >= %s AND xid < %s AND position > %s ORDER BY position
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """How far the outbox is published.
+class OutboxPosition:
+    """Position of a relay in the outbox.
 
     :param floor: every row with a smaller transaction id is published.
-    :param ceiling: the end of the window that is being published, ``None`` between windows.
-    :param position: inside that window, everything up to here is published.
+    :param ceiling: end of the window that is being published; ``None`` between windows.
+    :param position: inside that window, every row up to this position is published.
     """
 
     floor: int = 0
@@ -38,7 +38,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class OutboxRow:
-    """One row of the outbox, as stored: ``payload`` and ``headers`` are JSON texts."""
+    """One outbox row as stored; ``payload`` and ``headers`` are JSON texts."""
 
     position: int
     id: str
@@ -49,29 +49,32 @@ class OutboxRow:
     headers: str
 
 
-def oldest_running(connection: Connection) -> int:
-    """The smallest transaction id that may still be running."""
+def snapshot_xmin(connection: Connection) -> int:
+    """Return the smallest transaction id that may still be running."""
     row = connection.execute("SELECT (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint").fetchone()
     assert row is not None
     return int(row[0])
 
 
-def read_window(connection: Connection, at: Position, chunk: int) -> Iterator[list[OutboxRow]]:
-    """The unpublished rows of the window of ``at`` (``ceiling`` must be set), chunk by chunk.
+def read_window(connection: Connection, start: OutboxPosition, chunk: int) -> Iterator[list[OutboxRow]]:
+    """Yield the unpublished rows of the window of ``start`` (``ceiling`` must be set), chunk by chunk.
 
     The window is sorted once and read through a server-side cursor: a long backlog costs one sort.
     """
-    assert at.ceiling is not None
+    assert start.ceiling is not None
     with connection.transaction(), connection.cursor("outbox_window") as cursor:
         cursor.itersize = chunk
-        cursor.execute(_ROWS_SQL, (at.floor, at.ceiling, at.position))
+        cursor.execute(_ROWS_SQL, (start.floor, start.ceiling, start.position))
         while rows := cursor.fetchmany(chunk):
             yield [OutboxRow(*row) for row in rows]
 
 
 def cluster_epoch(connection: Connection) -> str:
-    """Which history of which database this is: another after a restore from a backup or into a new
-    cluster, where transaction ids and positions mean something else."""
+    """Identify the database and its timeline.
+
+    It changes with a restore from a backup or a move into a new cluster, where transaction ids and
+    positions no longer mean the same.
+    """
     row = connection.execute(
         "SELECT s.system_identifier::text || '/' || c.timeline_id || '/' || d.oid"
         " FROM pg_control_system() s, pg_control_checkpoint() c, pg_database d"
@@ -81,17 +84,11 @@ def cluster_epoch(connection: Connection) -> str:
     return str(row[0])
 
 
-def try_lead(connection: Connection, shard: str) -> bool:
-    """Become the only worker of a duty (a relay's shard), for as long as this session lives."""
-    row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (0x1A7E0005, shard)).fetchone()
-    return bool(row and row[0])
-
-
-def save_checkpoint(connection: Connection, shard: str, epoch: str, at: Position) -> None:
-    """Tell the database how far the relay is; a hint for people and for dropping old partitions."""
+def save_checkpoint(connection: Connection, shard: str, epoch: str, position: OutboxPosition) -> None:
+    """Store the relay's position in the database: a hint for operators and for dropping old partitions."""
     connection.execute(
         "INSERT INTO relay_positions (shard, epoch, xid_floor, position) VALUES (%s, %s, %s, %s)"
         " ON CONFLICT (shard) DO UPDATE SET epoch = excluded.epoch, xid_floor = excluded.xid_floor,"
         " position = excluded.position, updated_at = now()",
-        (shard, epoch, at.floor, at.position),
+        (shard, epoch, position.floor, position.position),
     )

@@ -1,8 +1,8 @@
-"""Statements that share round trips (libpq, "Pipeline Mode"): what is sent together is still run in order,
-each statement with a snapshot of its own.
+"""Pipelined statements (libpq, "Pipeline Mode"): they share round trips but run in order, each with its own
+snapshot.
 
-Hazard: in a pipeline an error is raised where an answer is read, and everything sent after the statement
-that failed has not been run.
+Hazard: in a pipeline, an error is raised where a result is read, and the statements sent after the failed one
+have not run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from runtime.postgres import Connection
 
 @contextlib.contextmanager
 def pipelined(connection: Connection) -> Iterator[None]:
-    """Statements that do not need each other's answers; part of the pipeline that is open, if one is."""
+    """Send statements that do not need each other's results; join the open pipeline if there is one."""
     if connection.info.pipeline_status:
         yield
         return

@@ -1,4 +1,4 @@
-"""Write what a folded batch changed: fixed SQL texts, one statement a kind of change, COPY for new rows."""
+"""Store the changes of a folded batch: one fixed statement per kind of change, COPY for new rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ from sinks.columns import (
     entity_row,
     interaction_row,
 )
-from sinks.flag_rows import store_flags
 from sinks.outbox import outbox_rows, relabel_rows
 
 _UPDATE_INTERACTIONS: Final = BulkUpdate("customer_interactions", INTERACTION)
@@ -47,26 +46,29 @@ _UPSERT_STRICT: Final = """
 INSERT INTO interaction_dictionaries (tenant_id, organization_id, strict) VALUES (%s, %s, %s)
 ON CONFLICT (tenant_id, organization_id) DO UPDATE SET strict = excluded.strict
 """
+# The organization is the one from which the flag was set last; the flag belongs to its tenant.
+_UPSERT_FLAGS: Final = """
+INSERT INTO feature_flags (tenant_id, organization_id, flag, enabled, updated_at)
+VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (tenant_id, flag) DO UPDATE SET organization_id = excluded.organization_id,
+  enabled = excluded.enabled, updated_at = excluded.updated_at
+"""
 
-
-#: How new rows are added: `BulkInsert.copy` or `BulkInsert.insert`.
+#: Insert new rows: `BulkInsert.copy` or `BulkInsert.insert`.
 Add = Callable[[BulkInsert, Connection, Iterable[tuple[Any, ...]]], None]
 
 
 def store(
     connection: Connection, work: UnitOfWork, decisions: Sequence[Decision], *, pipelined: bool = False
 ) -> None:
-    """Write the fold's result; part of the batch transaction (law 3).
+    """Write the fold's result, inside the batch transaction (atomicity invariant).
 
-    :param pipelined: in an open pipeline, which cannot hold a COPY: for a few commands.
+    Hazard: the order matters. Entities and deals come before the interactions that refer to them. The outbox
+    comes last, so that its positions are drawn after every row lock is held (order of events per entity).
+
+    :param pipelined: insert new rows without COPY, which an open pipeline cannot carry; for few commands.
     """
-    _write(connection, work, decisions, BulkInsert.insert if pipelined else BulkInsert.copy)
-
-
-def _write(connection: Connection, work: UnitOfWork, decisions: Sequence[Decision], add: Add) -> None:
-    """Order matters: entities and deals before the interactions that refer to them, and the outbox last,
-    so that its positions are drawn after every row lock is held (per-entity order of the events).
-    """
+    add: Add = BulkInsert.insert if pipelined else BulkInsert.copy
     entities, changed_entities = work.changed_entities()
     deals, changed_deals = work.changed_deals()
     interactions, changed_interactions, deleted = work.changed_interactions()
@@ -74,8 +76,8 @@ def _write(connection: Connection, work: UnitOfWork, decisions: Sequence[Decisio
     _UPDATE_ENTITIES.write(connection, [entity_row(entity) for entity in changed_entities])
     add(_NEW_DEALS, connection, map(deal_row, deals))
     _UPDATE_DEALS.write(connection, [deal_row(deal) for deal in changed_deals])
-    _dictionary(connection, work)
-    store_flags(connection, work)
+    _store_dictionaries(connection, work)
+    _store_flags(connection, work)
     if deleted:
         connection.execute(_DELETE_INTERACTIONS, (plain_array(deleted),))
     add(_NEW_INTERACTIONS, connection, map(interaction_row, interactions))
@@ -84,13 +86,20 @@ def _write(connection: Connection, work: UnitOfWork, decisions: Sequence[Decisio
     add(_NEW_LOG, connection, (_log_row(decision) for decision in logged))
     relabeled = [decision for decision in decisions if decision.relabeled is not None]
     followers = [row for decision in relabeled for row in relabel_rows(connection, decision)]
-    # Made while the server takes in those before.
+    # Generators: rows are built while the server receives the ones before.
     events = (row for decision in decisions if decision.events for row in outbox_rows(decision))
     add(_NEW_OUTBOX, connection, chain(events, followers))
 
 
-def _dictionary(connection: Connection, work: UnitOfWork) -> None:
-    # In key order: two appliers that add the same new types wait for each other, and never in a ring.
+def _store_flags(connection: Connection, work: UnitOfWork) -> None:
+    rows = sorted(work.changed_flags())  # a fixed lock order, against deadlocks
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(_UPSERT_FLAGS, rows)
+
+
+def _store_dictionaries(connection: Connection, work: UnitOfWork) -> None:
+    # In key order: two appliers that add the same new types wait for each other without a deadlock.
     types = sorted(work.changed_types(), key=lambda item: (item[0], item[1], item[2].code))
     if types:
         with connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The tables, as SQLAlchemy Core metadata: the source from which Alembic generates the migrations."""
+"""Tables as SQLAlchemy Core metadata, from which Alembic generates the migrations."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _id(name: str, *args: object, nullable: bool = False, **options: object) -> 
 
 
 def _scope() -> tuple[Column[object], Column[object]]:
-    # Law 6: tenant and organization are on every row.
+    # Tenant-isolation invariant: tenant and organization are on every row.
     return _id("tenant_id"), _id("organization_id")
 
 
@@ -43,7 +43,7 @@ entities: Final = sa.Table(
     Column("primary_phone", Text),
     _id("owner_user_id", nullable=True),
     Column("entity_version", BigInteger, nullable=False),
-    # Derived by the applier; never written by anyone else (spec "Projection table/columns").
+    # Derived and written by the applier only (spec "Projection table/columns").
     _instant("next_interaction_at", nullable=True),
     Column("next_interaction_name", Text),
     _id("next_interaction_ref_id", nullable=True),
@@ -61,7 +61,7 @@ entities: Final = sa.Table(
     Index(
         "ix_customer_entities_next_interaction", "tenant_id", "organization_id", "next_interaction_at", "id"
     ),
-    # The projection of a row moves often: room on the page keeps those updates heap-only.
+    # The projection is updated often: free space on the page keeps those updates heap-only.
     postgresql_with={"fillfactor": 80},
 )
 
@@ -73,7 +73,7 @@ deals: Final = sa.Table(
     _id("entity_id", ForeignKey("customer_entities.id")),
     Column("title", Text, nullable=False),
     Column("status", Text),
-    # The default serves an applier of the previous version, which does not know the column.
+    # The default is for an applier of the previous version, which does not know the column.
     Column("version", BigInteger, nullable=False, server_default=sa.text("1")),
     _instant("created_at"),
     _instant("updated_at"),
@@ -110,7 +110,7 @@ interactions: Final = sa.Table(
     _instant("updated_at"),
     sa.CheckConstraint("status IN ('planned', 'done', 'canceled')", name="status"),
     Index("ix_customer_interactions_entity", "entity_id", "status", "scheduled_at", "created_at"),
-    # With the id, it gives the pages of the default list in order (api.queries.interaction_list).
+    # Ends with the id: the sort order of the default list's pages (api.queries.interaction_list).
     Index(
         "ix_customer_interactions_schedule",
         "organization_id",
@@ -120,7 +120,7 @@ interactions: Final = sa.Table(
         "id",
     ),
     Index("ix_customer_interactions_type", "tenant_id", "organization_id", "interaction_type"),
-    # The last interaction of an entity, and the timers' queue.
+    # For the last interaction of an entity; the next index is the timers' queue.
     Index(
         "ix_customer_interactions_done",
         "entity_id",
@@ -161,7 +161,7 @@ feature_flags: Final = sa.Table(
     metadata,
     _id("tenant_id", primary_key=True),
     Column("flag", Text, primary_key=True),
-    # From where it was set last; the flag holds for the whole tenant.
+    # The organization that set it last; the flag applies to the whole tenant.
     _id("organization_id"),
     Column("enabled", Boolean, nullable=False),
     _instant("updated_at"),
@@ -170,9 +170,9 @@ feature_flags: Final = sa.Table(
 command_log: Final = sa.Table(
     "command_log",
     metadata,
-    # No primary key: one over the months would have to hold `logged_at`, and then says nothing. A command
-    # id is unique inside a month by the month's own index (sinks.partitions), over the months by the
-    # applier's look-up.
+    # No primary key: across partitions it would have to include `logged_at`, which makes it useless. A
+    # command id is unique within a month by the partition's own index (sinks.monthly_partitions), and across
+    # months by the applier's look-up.
     *_scope(),
     Column("command_id", Text, nullable=False),
     # The partition key.
@@ -187,7 +187,7 @@ command_log: Final = sa.Table(
     Column("result", JSON, nullable=False),
     Column("undo", JSON),
     Column("entity_version", BigInteger),
-    # The last version of an interaction that the command removed: versions go on from there.
+    # The last version of an interaction that the command removed: versions continue from it.
     Column("retired_version", BigInteger),
     Column("actor_id", Text),
     Column("sync_origin", Text),
@@ -205,14 +205,14 @@ command_log: Final = sa.Table(
 outbox: Final = sa.Table(
     "outbox",
     metadata,
-    # Debezium's outbox event router reads these five names.
+    # Names expected by Debezium's outbox event router.
     _id("id"),
     Column("aggregatetype", Text, nullable=False),
     Column("aggregateid", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("payload", JSON, nullable=False),
     Column("position", BigInteger, Identity(always=True), nullable=False),
-    # The 64-bit transaction id (it never wraps): the relay reads only below the oldest running one.
+    # The 64-bit transaction id (it never wraps): the relay reads only below the oldest running transaction.
     Column("xid", BigInteger, nullable=False, server_default=sa.text("(pg_current_xact_id()::text)::bigint")),
     *_scope(),
     Column("headers", JSON, nullable=False),
@@ -227,11 +227,11 @@ consumed_offsets: Final = sa.Table(
     Column("consumer_group", Text, primary_key=True),
     Column("topic", Text, primary_key=True),
     Column("partition", Integer, primary_key=True),
-    # Everything below is applied; the truth about progress (Kafka's own offset is a hint).
+    # Watermark: everything below is applied. It is authoritative; Kafka's committed offset is a hint.
     Column("next_offset", BigInteger, nullable=False),
-    # Everything below has its result published for sure, as far as the database knows.
+    # The result of everything below is published; a lower bound.
     Column("results_offset", BigInteger, nullable=False),
-    # The id that Kafka gave the topic: offsets mean nothing in another topic of the same name.
+    # Kafka's topic id: offsets mean nothing in another topic of the same name.
     Column("topic_id", Text),
     _instant("updated_at", server_default=sa.text("now()")),
     postgresql_with={"fillfactor": 50},
@@ -243,10 +243,10 @@ applier_attempts: Final = sa.Table(
     Column("consumer_group", Text, primary_key=True),
     Column("topic", Text, primary_key=True),
     Column("partition", Integer, primary_key=True),
-    # Where the newest owner began, and how many in a row began there although records waited.
+    # Where the latest owner started, and how many consecutive owners started there with records pending.
     Column("start_offset", BigInteger, nullable=False),
     Column("starts", Integer, nullable=False),
-    # What an owner that was careful had in hand, and how often one ended with it.
+    # The group in flight of an owner that reads carefully, and how many owners ended with it.
     Column("first_offset", BigInteger),
     Column("last_offset", BigInteger),
     Column("failures", Integer, nullable=False),

@@ -1,1 +1,1 @@
-"""The workshop: commands in, rows and outbox out, outbox to topics."""
+"""Stream processing: the applier, the relay and the timers, with what they share."""

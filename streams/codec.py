@@ -1,4 +1,4 @@
-"""The Avro codec of a process: schema ids from the registry, asked for until it answers."""
+"""The Avro codec of a process, with schema ids from the registry."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _log = structlog.get_logger("worker")
 
 
 class Codec:
-    """Encodes what we publish, decodes what publishers send.
+    """Encodes published records and decodes commands.
 
     :param encoder: for results, events and state.
-    :param decoder: for commands in Avro.
+    :param decoder: for Avro commands.
     """
 
     def __init__(self, encoder: AvroEncoder, decoder: AvroDecoder) -> None:
@@ -30,14 +30,14 @@ class Codec:
         self.decode = decoder.decode_command
 
     def encode_result(self, result: dict[str, Any]) -> bytes:
-        """A result as Confluent Avro."""
+        """Encode a result as Confluent Avro."""
         return self.encode(RESULT_TYPE, result)
 
 
 def make_codec(settings: Settings) -> Codec:
-    """Wait for the registry, then make the codec.
+    """Wait until the registry answers, then make the codec.
 
-    :raises Stop: the registry answers, but the contract is not registered.
+    :raises Stop: the registry answers, but the contract's schemas are not registered.
     """
     return Codec(AvroEncoder(_ids(settings)), AvroDecoder(make_fetch(settings)))
 

@@ -1,4 +1,4 @@
-"""How far each role is behind: records to apply, outbox rows to publish, interactions to mark."""
+"""Lag per role: records to apply, outbox rows to publish, interactions to mark as due."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
 from sinks.backlog import unmarked, unpublished
-from sinks.positions import watermarks
+from sinks.consumed_offsets import watermarks
 from streams.partition_ends import partition_ends, partition_numbers
 from streams.relay.relay import SHARD
 
 _SECONDS: Final = 5.0
-#: A difference of offsets up to this may be transaction markers alone, and is looked at.
+#: An offset difference up to this may consist of transaction markers only and is checked record by record.
 _FEW: Final = 64
 
 
 def lag_by_role(settings: Settings) -> dict[str, int | None]:
-    """Role → what is left for it to do; all zero when the pipeline is at rest.
+    """Count the pending work per role; all zero when the pipeline is idle.
 
     :raises Retry: the database cannot be reached.
     """
@@ -38,22 +38,22 @@ def _unapplied(settings: Settings, applied: dict[int, int]) -> int:
     topic, admin = settings.topic(COMMANDS), make_admin(settings)
     consumer = make_consumer(settings, "interactions-lag", **{"enable.partition.eof": True})
     try:
-        left = 0
+        lag = 0
         for number, ends in partition_ends(admin, topic, partition_numbers(admin, topic)).items():
             start = max(ends.low, applied.get(number, 0))
             readable = max(0, ends.stable - start)
             if 0 < readable <= _FEW and not _holds_record(consumer, TopicPartition(topic, number, start)):
                 readable = 0
-            # Records behind an open transaction wait too, though nobody can read them yet.
-            left += readable + ends.high - max(ends.stable, start)
-        return left
+            # Records behind an open transaction count too, although they cannot be read yet.
+            lag += readable + ends.high - max(ends.stable, start)
+        return lag
     finally:
         consumer.close()
 
 
-def _holds_record(consumer: Consumer, place: TopicPartition) -> bool:
-    """Whether a record follows; offsets also count the markers that end transactions."""
-    consumer.assign([place])
+def _holds_record(consumer: Consumer, start: TopicPartition) -> bool:
+    """Return whether a record follows; transaction markers take up offsets too."""
+    consumer.assign([start])
     message = consumer.poll(_SECONDS)
     consumer.unassign()
     return message is None or message.error() is None

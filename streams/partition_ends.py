@@ -1,4 +1,4 @@
-"""Where the partitions of a topic begin and end, for readers of committed records and for all others."""
+"""Start and end offsets of partitions, for ``read_committed`` and ``read_uncommitted`` readers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, TopicC
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 _SECONDS: Final = 5.0
-#: The id of a topic on a broker that gives none (before Kafka 2.8).
+#: The topic id reported by a broker without topic ids (before Kafka 2.8).
 _NO_ID: Final = "AAAAAAAAAAAAAAAAAAAAAA"
 
 
@@ -18,9 +18,9 @@ _NO_ID: Final = "AAAAAAAAAAAAAAAAAAAAAA"
 class PartitionEnds:
     """Offsets of one partition.
 
-    :param low: the first offset that is kept.
-    :param stable: the end for readers of committed records: the first offset of the oldest open
-        transaction, or ``high`` when none is open ("last stable offset").
+    :param low: the first retained offset ("log start offset").
+    :param stable: the end for ``read_committed`` readers ("last stable offset"): the first offset of the
+        oldest open transaction, or ``high`` when none is open.
     :param high: the end of the log ("high watermark").
     """
 
@@ -30,7 +30,7 @@ class PartitionEnds:
 
 
 def partition_numbers(admin: AdminClient, topic: str) -> list[int]:
-    """The partitions that a topic has now; none when it does not exist.
+    """Return the partition numbers of a topic; empty when it does not exist.
 
     :raises KafkaException: the broker does not answer.
     """
@@ -39,13 +39,14 @@ def partition_numbers(admin: AdminClient, topic: str) -> list[int]:
 
 
 def partition_ends(admin: AdminClient, topic: str, numbers: Sequence[int]) -> dict[int, PartitionEnds]:
-    """The ends of some partitions, three requests in all.
+    """Return the ends of the given partitions, with three requests.
 
     :raises KafkaException: the broker does not answer, or does not know a partition (yet).
     """
     earliest: Any = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
     latest: Any = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-    # Hazard: the low ends first, or a partition that is cut meanwhile would seem to begin behind its end.
+    # Hazard: the low ends first. Otherwise a partition that is truncated meanwhile appears to start after
+    # its end.
     low = _offsets(admin, topic, numbers, earliest, IsolationLevel.READ_UNCOMMITTED)
     stable = _offsets(admin, topic, numbers, latest, IsolationLevel.READ_COMMITTED)
     high = _offsets(admin, topic, numbers, latest, IsolationLevel.READ_UNCOMMITTED)
@@ -63,7 +64,7 @@ def _offsets(
 
 
 def topic_id(admin: AdminClient, topic: str) -> str | None:
-    """The id that Kafka gave the topic when it was created; ``None`` on a broker that gives none.
+    """Return the topic id that Kafka assigned at creation; ``None`` on a broker without topic ids.
 
     :raises KafkaException: the broker does not answer, or has no such topic.
     """
@@ -73,14 +74,14 @@ def topic_id(admin: AdminClient, topic: str) -> str | None:
 
 
 def committed_offsets(admin: AdminClient, group: str, topic: str) -> dict[int, int]:
-    """Partition → the offset that a consumer group has committed; those without one are missing.
+    """Return partition → committed offset of a consumer group; partitions without one are left out.
 
     :raises KafkaException: the broker does not answer.
     """
-    asked = ConsumerGroupTopicPartitions(group)
-    found = admin.list_consumer_group_offsets([asked], request_timeout=_SECONDS)[group].result()
+    request = ConsumerGroupTopicPartitions(group)
+    found = admin.list_consumer_group_offsets([request], request_timeout=_SECONDS)[group].result()
     return {
-        place.partition: place.offset
-        for place in found.topic_partitions
-        if place.topic == topic and place.error is None and place.offset >= 0
+        partition.partition: partition.offset
+        for partition in found.topic_partitions
+        if partition.topic == topic and partition.error is None and partition.offset >= 0
     }

@@ -22,9 +22,9 @@ from streams.applier.writer import Writer
 from streams.codec import make_codec
 from streams.heartbeat import Heartbeat
 from streams.relay.relay import Relay
-from streams.stall_detector import ApplierLiveness, RelayLiveness
 from streams.timers.timers import Timers
 from streams.upkeep import Upkeep
+from streams.watchdog import ApplierWatchdog, RelayWatchdog
 
 Stages = list[tuple[str, Stage]]
 
@@ -39,7 +39,7 @@ def applier_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Eve
     reader = Reader(settings, codec.decode, in_flight, batches, heartbeat, stop, upkeep)
     writer = Writer(settings, codec.encode_result, in_flight, batches, applied, heartbeat, stop)
     publisher = Publisher(settings, codec.encode_result, in_flight, applied, heartbeat, stop)
-    liveness = ApplierLiveness(settings, reader.owned, heartbeat, stop, health)
+    liveness = ApplierWatchdog(settings, reader.owned, heartbeat, stop, health)
     stages = {
         "reader": reader.run,
         "writer": writer.run,
@@ -66,7 +66,7 @@ def _abandoning(in_flight: InFlight, run: Stage) -> Stage:
 def relay_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
     """Stages of the relay: the relay itself and its stall detection."""
     relay = Relay(settings, make_codec(settings).encode, heartbeat, stop)
-    liveness = RelayLiveness(settings, relay.position, heartbeat, stop, health)
+    liveness = RelayWatchdog(settings, relay.position, heartbeat, stop, health)
     return [("relay", relay.run), ("liveness", liveness.run)]
 
 

@@ -1,58 +1,59 @@
-"""The stalls of the core, looked up once from outside: for people, and when no process can say it."""
+"""One-shot check for stalls of the core pipeline, from outside its processes."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import Final
 
 from runtime.health import Stall
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from sinks.due import server_time
-from sinks.outbox_reader import Position
-from streams.relay.position import read_position
+from sinks.outbox_reader import OutboxPosition
+from streams.pending_work import BacklogProbe, PendingWork, unpublished_events
+from streams.relay.checkpoint import read_checkpoint
 from streams.relay.relay import SHARD
-from streams.waiting import CommandsLook, Waiting, unrelayed
 
-#: Between two looks at what seems to stand still: a backlog that is worked off moves meanwhile.
+#: Between two probes of what seems stalled: a backlog that is being worked off moves meanwhile.
 _AGAIN_SECONDS: Final = 2.0
 
 
 def core_stalls(settings: Settings) -> list[Stall]:
-    """Each place of the pipeline where work has waited for ``stalled_after_seconds`` and nothing moves.
+    """List work that has been pending for ``stalled_after_seconds`` and makes no progress.
 
     :raises Retry: the database cannot be reached.
     :raises KafkaException: the broker does not answer.
     """
-    look = CommandsLook(settings)
+    probe = BacklogProbe(settings)
     try:
         with connect(settings, application_name="interactions-stalls", autocommit=True) as connection:
-            first = _late(settings, connection, look)
+            first = _late(settings, connection, probe)
             if not first:
                 return []
             time.sleep(_AGAIN_SECONDS)
-            again = _late(settings, connection, look)
+            again = _late(settings, connection, probe)
     finally:
-        look.close()
-    still = [(place, found) for place, found in again.items() if place in first]
-    return [found.stall(found.seconds) for _, found in still]
+        probe.close()
+    return [work.stall(work.seconds) for key, work in again.items() if key in first]
 
 
 def _late(
-    settings: Settings, connection: Connection, look: CommandsLook
-) -> dict[tuple[str, str, int], Waiting]:
+    settings: Settings, connection: Connection, probe: BacklogProbe
+) -> dict[tuple[str, str, Hashable], PendingWork]:
     return {
-        (found.stage, found.key, found.at): found
-        for found in _waiting(settings, connection, look)
-        if found.seconds >= settings.stalled_after_seconds
+        (work.stage, work.key, work.position): work
+        for work in _pending(settings, connection, probe)
+        if work.seconds >= settings.stalled_after_seconds
     }
 
 
-def _waiting(settings: Settings, connection: Connection, look: CommandsLook) -> Iterator[Waiting]:
-    numbers, stored = look.partitions(), look.standings(connection)
+def _pending(settings: Settings, connection: Connection, probe: BacklogProbe) -> Iterator[PendingWork]:
+    numbers, stored = probe.partitions(), probe.partition_progress(connection)
     now = server_time(connection).timestamp()
-    yield from look.unapplied(stored, numbers, now)
-    yield from look.unpublished(stored, numbers, now)
-    relay = read_position(settings, SHARD)
-    yield from unrelayed(connection, relay.at if relay is not None else Position())
+    yield from probe.unapplied(stored, numbers, now)
+    yield from probe.unpublished(stored, numbers, now)
+    checkpoint = read_checkpoint(settings, SHARD)
+    yield from unpublished_events(
+        connection, checkpoint.position if checkpoint is not None else OutboxPosition()
+    )

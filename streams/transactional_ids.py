@@ -1,8 +1,9 @@
-"""A stable identity for each applier process: a transactional id that a restarted one takes over.
+"""Leases on transactional ids: a restarted applier process takes over the id of a former one.
 
-A killed applier leaves a Kafka transaction open, which hides later results from readers. The next
-process that starts with the same transactional id ends it at once; so ids are slots, and a slot is
-held by a session lock in Postgres that ends with its process.
+A killed applier leaves a Kafka transaction open, which hides later results from ``read_committed``
+consumers. The next process that initializes the same transactional id aborts that transaction at once.
+Ids are therefore numbered from 0, and each one is leased by a session-level advisory lock in Postgres, which
+ends with its process.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 
 _LOCK: Final = 0x1A7E0006
-_SLOTS: Final = 256
+_IDS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """A claimed slot; the connection must stay open as long as the slot is used."""
+class TransactionalIdLease:
+    """A leased transactional id; the lease ends when the connection closes."""
 
     transactional_id: str
     connection: Connection
 
     def held(self) -> bool:
-        """Whether it is still ours: a database that ended our session has freed it for others."""
+        """Return whether the lease is still held: it is lost when the database ends the session."""
         try:
             self.connection.execute("SELECT 1")
         except Outage:
@@ -35,21 +36,24 @@ class Slot:
         return True
 
 
-def claim_slot(settings: Settings) -> Slot:
-    """Claim the lowest free slot.
+def lease_transactional_id(settings: Settings) -> TransactionalIdLease:
+    """Lease the lowest free id.
 
     :raises Retry: the database cannot be reached now.
-    :raises Stop: every slot is taken.
+    :raises Stop: every id is leased.
     """
     connection = connect(settings, application_name="interactions-applier-slot", autocommit=True)
     prefix = f"{settings.topic_prefix}{settings.consumer_group}"
     try:
-        for number in range(_SLOTS):
+        for number in range(_IDS):
             row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", (_LOCK, number)).fetchone()
             if row is not None and row[0]:
-                return Slot(f"{prefix}-{number}", connection)
+                return TransactionalIdLease(f"{prefix}-{number}", connection)
     except Outage as error:
         connection.close()
-        raise Retry("the database ended the search for a slot") from error
+        raise Retry("the database ended the session while a transactional id was being leased") from error
     connection.close()
-    raise Stop(f"all {_SLOTS} applier slots are taken")
+    raise Stop(
+        f"all {_IDS} transactional ids are leased by running appliers; this one cannot publish results and"
+        " ends. Stop an applier first"
+    )

@@ -1,12 +1,13 @@
-"""The producer of results: two transactional Kafka clients in turns, replaced when they break or hang.
+"""Transactional producer: two Kafka clients that alternate, and are replaced when they fail or hang.
 
-Two, because the broker writes a transaction's end to every partition after it has said that it is
-committed; a client that begins again meanwhile is refused (CONCURRENT_TRANSACTIONS) and waits 20 ms. One
-transaction begins only after the other's end is known, so their order is that of the results.
+There are two because the broker writes a transaction's end markers to every partition only after it has
+reported the commit. A client that begins its next transaction meanwhile is refused (CONCURRENT_TRANSACTIONS)
+and waits 20 ms. A transaction begins only after the outcome of the other client's is known, so transactions
+commit in the order of the results.
 
-A client that was fenced, or does not come back from a call (librdkafka issue 5456), is left behind; its
-successor, under the same transactional id, ends the transaction it had open. What became of that
-transaction is then read from the group's offsets, which travelled in it.
+A client that was fenced, or that does not return from a call (librdkafka issue 5456), is abandoned. Its
+successor, with the same transactional id, ends the open transaction. The group's offsets, which were part of
+that transaction, then show whether it was committed.
 """
 
 from __future__ import annotations
@@ -25,139 +26,144 @@ from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from streams.applier.dead_letter_records import MOST_LETTER_BYTES
 from streams.heartbeat import Heartbeat
-from streams.transactional_ids import Slot, claim_slot
+from streams.transactional_ids import TransactionalIdLease, lease_transactional_id
 
 _log = structlog.get_logger("applier")
-#: Longest time of one call. Much longer than any call takes that comes back.
+#: Timeout of one call; much longer than any call takes that returns at all.
 CALL_SECONDS: Final = 5.0
 _TRANSACTION_SECONDS: Final = 15.0
-#: Clients that were left behind hanging; with more of them the process is better begun afresh.
-_MOST_LEFT_BEHIND: Final = 20
+#: Hanging clients that were abandoned; with more of them the process restarts.
+_MOST_ABANDONED: Final = 20
 
 
-class ResultsProducer:
-    """Holds a slot and its clients.
+class TransactionalProducer:
+    """Holds a transactional-id lease and its two clients.
 
-    :param stop: ends every waiting.
+    :param stop: ends every wait.
     """
 
     def __init__(self, settings: Settings, heartbeat: Heartbeat, stop: threading.Event) -> None:
         self._settings = settings
-        self._slot: Slot | None = None  # its lock lives as long as its connection
+        self._lease: TransactionalIdLease | None = None
         self._heartbeat = heartbeat
         self._stop = stop
-        self._left_behind = 0
+        self._abandoned = 0
         self._clients: list[Producer | None] = [None, None]
         self._turn = 0
 
     def open(self) -> Producer | None:
-        """The client whose turn it is; both are made ready if need be, since a former owner may have left a
-        transaction open under either id. ``None`` when told to stop before they are.
+        """Return the client whose turn it is; ``None`` when asked to stop before it is available.
 
-        :raises Stop: the broker refuses for good.
+        Both clients are initialized first: a former owner may have left a transaction open under either id.
+
+        :raises Stop: the broker refuses permanently.
         """
         delays = Backoff(ceiling=1.0).delays()
         while None in self._clients:
             self._heartbeat.beat("publisher")
             try:
-                slot = self._claimed()
+                lease = self._held_lease()
                 number = self._clients.index(None)
-                self._clients[number] = self._ready(_transactional_id(slot, number))
+                self._clients[number] = self._initialized(_transactional_id(lease, number))
                 continue
-            except Retry as refusal:  # a client that hangs, or a database that is away
+            except Retry as refusal:  # a client hangs, or the database is unavailable
                 _log.warning("applier.producer_retry", reason=str(refusal))
             except KafkaException as failure:
                 error = failure.args[0]
                 if not (error.retriable() or error.fatal()):
-                    raise Stop(f"the results producer cannot start: {error.str()}") from failure
+                    raise Stop(f"the results producer cannot be initialized: {error.str()}") from failure
                 _log.warning("applier.producer_retry", reason=error.str(), code=error.name())
             if self._stop.wait(next(delays)):
                 return None
         return self._clients[self._turn]
 
     def take_turns(self) -> None:
-        """The present client's transaction is committed: the next one is the other's."""
+        """Use the other client for the next transaction; call it after each commit."""
         self._turn = 1 - self._turn
 
-    def _claimed(self) -> Slot:
-        # Hazard: a database that ended our session has freed the slot, and another process may have it.
-        if self._slot is None or not self._slot.held():
-            self._slot = claim_slot(self._settings)
+    def _held_lease(self) -> TransactionalIdLease:
+        # Hazard: if the database ended our session, the lease is lost and another process may hold it now.
+        if self._lease is None or not self._lease.held():
+            self._lease = lease_transactional_id(self._settings)
             for number in range(len(self._clients)):
-                self._leave(number)
-        return self._slot
+                self._abandon(number)
+        return self._lease
 
-    def _ready(self, transactional_id: str) -> Producer:
+    def _initialized(self, transactional_id: str) -> Producer:
         client = make_producer(
             self._settings,
             **{
                 "transactional.id": transactional_id,
-                # A killed owner's open transaction hides later results from readers for so long.
+                # The open transaction of a killed owner hides later results from readers this long.
                 "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
                 "linger.ms": FLUSHED_LINGER_MS,
-                # A dead letter holds its record without the compression it came with.
+                # A dead letter contains its record uncompressed.
                 "message.max.bytes": MOST_LETTER_BYTES + 64 * 1024,
             },
         )
         try:
             bounded("init-transactions", client.init_transactions)
-        except:  # also what is no exception class (runtime.supervised_thread)
-            _leave(client)
+        except:  # also what is not an exception class (runtime.supervised_thread)
+            _abandon(client)
             raise
         return client
 
     def replace(self, reason: str, *, hanging: bool) -> None:
-        """Leave the client whose turn it is behind; the next :meth:`open` makes another.
+        """Abandon the client whose turn it is; the next :meth:`open` makes another.
 
-        :raises Stop: too many were left hanging.
+        :raises Stop: too many hanging clients were abandoned.
         """
         _log.warning("applier.producer_replaced", reason=reason)
-        self._left_behind += hanging
-        if self._left_behind > _MOST_LEFT_BEHIND:
-            raise Stop(f"{self._left_behind} Kafka clients hang; starting afresh")
-        self._leave(self._turn)
+        self._abandoned += hanging
+        if self._abandoned > _MOST_ABANDONED:
+            raise Stop(f"{self._abandoned} Kafka clients hang; the process ends so that a new one takes over")
+        self._abandon(self._turn)
 
-    def _leave(self, number: int) -> None:
+    def _abandon(self, number: int) -> None:
         client, self._clients[number] = self._clients[number], None
         if client is not None:
-            _leave(client)
+            _abandon(client)
 
     def published(self, group: str, topic: str, partitions: Sequence[int]) -> dict[int, int]:
-        """Partition → the offset below which results are published, when no transaction of ours is open.
+        """Read from the group's offsets how far results are published, while no own transaction is open.
 
+        :returns: partition → the offset below which every result is published.
         :raises Retry: the broker does not answer in time, or a transaction with offsets of these partitions
-            is still open: its end decides what is published.
-        :raises KafkaException: it refuses.
+            is still open: its outcome decides what is published.
+        :raises KafkaException: the broker refuses.
         """
-        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for number in partitions])
-        admin = make_admin(self._settings)  # Hazard: without a name it ends before it has answered.
+        request = ConsumerGroupTopicPartitions(
+            group, [TopicPartition(topic, number) for number in partitions]
+        )
+        admin = make_admin(self._settings)  # Hazard: without a reference it is closed before it answers.
         future = admin.list_consumer_group_offsets(
-            [asked], require_stable=True, request_timeout=CALL_SECONDS
+            [request], require_stable=True, request_timeout=CALL_SECONDS
         )[group]
         found = within(CALL_SECONDS + 1.0, "group-offsets", future.result)
-        for place in found.topic_partitions:
-            # Hazard: beside an error stands offset -1001, which would read as "nothing is published yet".
-            if place.error is not None:
-                raise Retry(f"partition {place.partition}: {place.error.str()}")
-        return {place.partition: place.offset for place in found.topic_partitions}
+        for partition in found.topic_partitions:
+            # Hazard: with an error the offset is -1001, which would read as "nothing is published yet".
+            if partition.error is not None:
+                raise Retry(f"partition {partition.partition}: {partition.error.str()}")
+        return {partition.partition: partition.offset for partition in found.topic_partitions}
 
 
-def _transactional_id(slot: Slot, number: int) -> str:
-    return slot.transactional_id if number == 0 else f"{slot.transactional_id}-b"
+def _transactional_id(lease: TransactionalIdLease, number: int) -> str:
+    return lease.transactional_id if number == 0 else f"{lease.transactional_id}-b"
 
 
 def bounded(what: str, call: Callable[[float], object]) -> None:
-    """Make one call of the client, given the seconds it may take.
+    """Make one call of the client, with a timeout of our own beside the client's.
 
-    Hazard: the client ignores that when it was cut off from a coordinator at the wrong moment.
+    Hazard: the client ignores its own timeout when it loses its coordinator at the wrong moment.
 
-    :raises Hung: it does not come back; the client must be replaced.
+    :param call: takes the client's timeout in seconds.
+    :raises Hung: the call does not return; the client must be replaced.
     :raises KafkaException: the client or the broker refuses.
     """
     within(CALL_SECONDS + 1.0, what, lambda: call(CALL_SECONDS))
 
 
-def _leave(client: Producer) -> None:
-    """Let go of a client without waiting: its end may take as long as its calls."""
+def _abandon(client: Producer) -> None:
+    """Drop a client in the background: closing it may hang like its calls."""
     holder = [client]
     threading.Thread(target=holder.clear, name="left-behind", daemon=True).start()

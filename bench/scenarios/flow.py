@@ -17,7 +17,7 @@ from bench.workload import Message, creates, entity_ids, with_poison
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
-from sinks.positions import watermarks
+from sinks.consumed_offsets import watermarks
 
 _TIMEOUT: Final = 300.0
 

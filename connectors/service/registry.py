@@ -24,7 +24,7 @@ from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.flags import EXTERNAL_SYNC
 from sinks.flags import flags_of
-from sinks.outbox_reader import try_lead
+from sinks.leader_lock import try_lead
 
 _log = structlog.get_logger("connectors")
 _LEAD: Final = "connector:"

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that ``sinks.migrate`` hands over."""
+"""Alembic environment: migrations run on the connection that ``sinks.migrate`` passes in."""
 
 from __future__ import annotations
 

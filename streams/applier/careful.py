@@ -19,7 +19,7 @@ from runtime.settings import Settings
 from schemas.command import Refused
 from schemas.decode import refuse_unread
 from schemas.errors import Retry, Stop
-from sinks.attempts import Attempt, Attempts
+from sinks.applier_attempts import Attempt, Attempts
 from streams.applier.incoming import bare_record, read_record
 from streams.applier.isolated_records import isolation, log_isolated
 

@@ -24,7 +24,7 @@ from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import EncodeResult, all_notified, bare_value, result_record
 from streams.applier.unpublishable import CONFIGURATION, Refusals, Unpublishable
 from streams.heartbeat import Heartbeat
-from streams.transactional_producer import ResultsProducer, bounded
+from streams.transactional_producer import TransactionalProducer, bounded
 
 _log = structlog.get_logger("applier")
 _TIMEOUT: Final = 15.0
@@ -63,7 +63,7 @@ class Publisher:
         self._commands = settings.topic(COMMANDS)
         self._results = settings.topic(RESULTS)
         self._dead_letters = settings.topic(DEAD_LETTERS)
-        self._producer = ResultsProducer(settings, heartbeat, stop)
+        self._producer = TransactionalProducer(settings, heartbeat, stop)
         self._refusals = Refusals()
         self._unsure = False  # an earlier transaction of ours may have been committed after all
 

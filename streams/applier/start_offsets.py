@@ -15,7 +15,7 @@ from runtime.kafka import make_admin
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
-from sinks.positions import Progress, begin_partitions, read_progress
+from sinks.consumed_offsets import StoredOffsets, begin_partitions, read_stored_offsets
 from streams.heartbeat import Heartbeat
 from streams.partition_ends import PartitionEnds, partition_ends, topic_id
 
@@ -67,7 +67,7 @@ class Start:
 def start_offset(
     partition: int,
     ends: PartitionEnds,
-    stored: Progress | None,
+    stored: StoredOffsets | None,
     committed: int | None,
     topic: str | None = None,
 ) -> Start:
@@ -137,7 +137,7 @@ class StartOffsets:
         admin = make_admin(self._settings)
         self._answered("monthly tables", self._prepare)
         topic = self._answered("topic", lambda: topic_id(admin, self._topic))
-        stored = self._answered("positions", lambda: read_progress(self._settings, numbers))
+        stored = self._answered("positions", lambda: read_stored_offsets(self._settings, numbers))
         committed = self._answered("offsets", lambda: _committed(consumer, partitions))
         ends = self._answered("ends", lambda: partition_ends(admin, self._topic, numbers))
         starts = {

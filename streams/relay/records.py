@@ -1,4 +1,4 @@
-"""One outbox row → the records it becomes: an event and its state, or a command."""
+"""Turn an outbox row into Kafka records: an event and its state, or a command."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from sinks.outbox_reader import OutboxRow
 #: ``(model name, data) -> Confluent Avro``.
 Encode = Callable[[str, dict[str, Any]], bytes]
 Headers = list[tuple[str, bytes | str | None]]
-OutRecord = tuple[str, str, bytes | None, Headers]
+OutgoingRecord = tuple[str, str, bytes | None, Headers]
 
 
-def records_of(row: OutboxRow, encode: Encode) -> list[OutRecord]:
-    """Topic (catalogue name), key, value and headers of each record of a row, in order."""
+def records_of(row: OutboxRow, encode: Encode) -> list[OutgoingRecord]:
+    """Return topic (catalogue name), key, value and headers of each record of a row, in order.
+
+    :raises Stop: the row has an unknown aggregate type.
+    """
     headers: dict[str, str] = orjson.loads(row.headers)
     if row.aggregatetype == "command":
         return [(COMMANDS, row.aggregateid, row.payload.encode(), list(headers.items()))]
     payload = orjson.loads(row.payload)
     headers["content-type"] = "application/avro"
-    event: OutRecord = (EVENTS, row.aggregateid, encode(row.type, payload), list(headers.items()))
+    event: OutgoingRecord = (EVENTS, row.aggregateid, encode(row.type, payload), list(headers.items()))
     if row.aggregatetype == "interaction":
         if row.type in (DUE, OVERDUE):
             return [event]
@@ -42,7 +45,10 @@ def records_of(row: OutboxRow, encode: Encode) -> list[OutRecord]:
             }
             value = encode(NEXT_STATE_TYPE, {**state, "next": payload["next"]})
         return [event, (NEXT_INTERACTION_STATE, row.aggregateid, value, _state(headers, NEXT_STATE_TYPE))]
-    raise Stop(f"the outbox row {row.id} has the unknown aggregate type {row.aggregatetype!r}")
+    raise Stop(
+        f"the outbox row {row.id} has the unknown aggregate type {row.aggregatetype!r}; the relay stops"
+        " before it. Was the row written by a newer version?"
+    )
 
 
 def _state(headers: dict[str, str], kind: str) -> Headers:

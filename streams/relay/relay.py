@@ -1,51 +1,46 @@
 """The relay: outbox → topics, each event exactly once and in order for ``read_committed`` consumers.
 
-Each chunk of a window goes out in one Kafka transaction together with the relay's own position
-(``relay_position``): after a kill, what was sent without the position never happened, and what was
-sent with it is not sent again. One leader a shard: a session lock in Postgres chooses it, the
-``transactional.id`` fences a former one that wakes up. Two producers take turns, for the reason that
-``results_producer`` gives.
+Each chunk of a window is published in one Kafka transaction together with the relay's checkpoint. After a
+crash, events sent without their checkpoint were never visible, and events sent with it are not sent again.
+One leader per shard: a session-level advisory lock in Postgres elects it, and the ``transactional.id`` fences
+a former leader that resumes.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from itertools import cycle
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaException
 
 from runtime import crash_points
 from runtime.backoff import Backoff
-from runtime.kafka import FLUSHED_LINGER_MS, make_producer
 from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
-from schemas.topics import RELAY_POSITION
+from sinks.leader_lock import try_lead
 from sinks.notify import OUTBOX_CHANNEL
 from sinks.outbox_reader import (
-    OutboxRow,
-    Position,
+    OutboxPosition,
     cluster_epoch,
-    oldest_running,
     read_window,
     save_checkpoint,
-    try_lead,
+    snapshot_xmin,
 )
 from streams.heartbeat import Heartbeat
-from streams.relay.position import encode_position, read_position
-from streams.relay.records import Encode, records_of
+from streams.relay.checkpoint import read_checkpoint
+from streams.relay.event_publisher import EventPublisher
+from streams.relay.records import Encode
 
 _log = structlog.get_logger("relay")
 SHARD: Final = "0"
-_TIMEOUT: Final = 30.0
-_NOTE_SECONDS: Final = 0.5
-#: From the beginning of one window's transactions to the next's: a transaction of one event costs the broker
-#: as much as one of many.
-_BETWEEN_SECONDS: Final = 0.1
-#: Longer than any pause between two tries.
+_CHECKPOINT_SECONDS: Final = 0.5
+#: Minimum time between the starts of two windows: for the broker a transaction of one event costs as much as
+#: one of many.
+_WINDOW_SECONDS: Final = 0.1
+#: Longer than any delay between two attempts.
 _EXCUSED_SECONDS: Final = 10.0
 
 
@@ -59,18 +54,18 @@ class Relay:
         self._encode = encode
         self._heartbeat = heartbeat
         self._stop = stop
-        self._noted = 0.0
-        self._unnoted = False
-        self._at: Position | None = None
+        self._saved_at = 0.0
+        self._unsaved = False
+        self._position: OutboxPosition | None = None
 
-    def position(self) -> Position | None:
-        """How far it is; ``None`` while it does not lead."""
-        return self._at
+    def position(self) -> OutboxPosition | None:
+        """Return the current position; ``None`` while this process does not lead."""
+        return self._position
 
     def run(self) -> None:
         """Lead, or wait to lead; start over after an outage of Postgres or Kafka.
 
-        :raises Stop: fenced by another leader, or the database is not the one that was published from.
+        :raises Stop: another leader has fenced this one, or the database is not the one published from.
         """
         delays = Backoff(first=0.1, ceiling=5.0).delays()
         while not self._stop.is_set():
@@ -100,121 +95,68 @@ class Relay:
                     return
             self._lead(connection)
         finally:
-            self._at = None
+            self._position = None
             connection.close()
 
-    def _ready(self, suffix: str) -> Producer:
-        producer = make_producer(
-            self._settings,
-            **{
-                "transactional.id": f"{self._settings.topic_prefix}interactions-relay-{SHARD}{suffix}",
-                "transaction.timeout.ms": 15000,
-                "linger.ms": FLUSHED_LINGER_MS,
-                "queue.buffering.max.messages": 100000,
-            },
-        )
-        producer.init_transactions(_TIMEOUT)
-        return producer
-
     def _lead(self, connection: Connection) -> None:
-        # Hazard: both before the position is read. Under either id a former leader may have a transaction
-        # open, and it may still write as long as one of his ids is his.
-        producers = cycle([self._ready(""), self._ready("-b")])
+        # Hazard: before the checkpoint is read (see EventPublisher).
+        publisher = EventPublisher(self._settings, SHARD, self._encode, self._heartbeat)
         epoch = cluster_epoch(connection)
-        at = self._resume(connection, epoch)
+        position = self._resume(connection, epoch)
         connection.execute(f"LISTEN {OUTBOX_CHANNEL}")
-        _log.info("relay.leading", shard=SHARD, floor=at.floor, position=at.position)
+        _log.info("relay.leading", shard=SHARD, floor=position.floor, position=position.position)
         latest = 0.0
         while not self._stop.is_set():
             self._heartbeat.beat("relay")
-            self._at = at
-            if at.ceiling is None:
-                self._stop.wait(max(0.0, latest + _BETWEEN_SECONDS - time.monotonic()))
-                ceiling = oldest_running(connection)
-                if ceiling <= at.floor:
-                    self._note(connection, epoch, at)
+            self._position = position
+            if position.ceiling is None:
+                self._stop.wait(max(0.0, latest + _WINDOW_SECONDS - time.monotonic()))
+                ceiling = snapshot_xmin(connection)
+                if ceiling <= position.floor:
+                    self._save_checkpoint(connection, epoch, position)
                     self._wait(connection)
                     continue
-                at = Position(at.floor, ceiling, 0)
+                position = OutboxPosition(position.floor, ceiling, 0)
             published = 0
             began = time.monotonic()
-            for rows in read_window(connection, at, self._settings.batch_size):
+            for rows in read_window(connection, position, self._settings.batch_size):
                 crash_points.reach("relay-after-read")
-                at = Position(at.floor, at.ceiling, rows[-1].position)
-                # The last chunk is recorded as inside the window too; a restart then finds it empty.
-                self._publish(next(producers), epoch, rows, at)
-                self._at = at
+                # The last chunk also counts as inside the window; after a restart the window is then empty.
+                position = OutboxPosition(position.floor, position.ceiling, rows[-1].position)
+                publisher.publish(epoch, rows, position)
+                self._position = position
                 published += len(rows)
-                self._unnoted = True
+                self._unsaved = True
                 if self._stop.is_set():
                     break
             else:
-                assert at.ceiling is not None
-                at = Position(at.ceiling)
+                assert position.ceiling is not None
+                position = OutboxPosition(position.ceiling)
             if published:
                 latest = began
-            self._note(connection, epoch, at)
+            self._save_checkpoint(connection, epoch, position)
             if published == 0:
                 self._wait(connection)
 
-    def _resume(self, connection: Connection, epoch: str) -> Position:
-        stored = read_position(self._settings, SHARD)
+    def _resume(self, connection: Connection, epoch: str) -> OutboxPosition:
+        stored = read_checkpoint(self._settings, SHARD)
         if stored is None:
-            return Position()
-        if stored.epoch != epoch or stored.at.floor > oldest_running(connection):
+            return OutboxPosition()
+        if stored.epoch != epoch or stored.position.floor > snapshot_xmin(connection):
             raise Stop(
-                "this database is not the one whose outbox was published so far (restored from a backup,"
-                " or another cluster): publishing on would lose or double events."
+                "this database is not the one whose outbox was published so far (restored from a backup, or"
+                " another cluster). Publishing from it would lose or duplicate events; nothing was published."
                 " See 'After restoring the database' in docs/operations.md"
             )
-        return stored.at
-
-    def _publish(self, producer: Producer, epoch: str, rows: list[OutboxRow], at: Position) -> None:
-        producer.begin_transaction()
-        try:
-            for row in rows:
-                for topic, key, value, headers in records_of(row, self._encode):
-                    self._produce(producer, topic, key, value, headers)
-            self._produce(producer, RELAY_POSITION, SHARD, encode_position(epoch, at), None)
-            producer.flush(_TIMEOUT)
-            crash_points.reach("relay-after-send-before-commit")
-        except:  # also what is no exception class (runtime.supervised_thread)
-            producer.abort_transaction(_TIMEOUT)
-            raise
-        self._commit(producer)
-        crash_points.reach("relay-after-commit-before-cleanup")
-
-    def _commit(self, producer: Producer) -> None:
-        while True:
-            try:
-                producer.commit_transaction(_TIMEOUT)
-                return
-            except KafkaException as failure:
-                error = failure.args[0]
-                if error.retriable():
-                    # Hazard: whether it was committed is unknown; only the same call may settle it.
-                    self._heartbeat.beat("relay")
-                    continue
-                if error.txn_requires_abort():
-                    producer.abort_transaction(_TIMEOUT)
-                raise
-
-    def _produce(self, producer: Producer, topic: str, key: str, value: bytes | None, headers: Any) -> None:
-        name = self._settings.topic(topic)
-        while True:
-            try:
-                producer.produce(name, value=value, key=key, headers=headers)
-                return
-            except BufferError:
-                producer.poll(0.1)
+        return stored.position
 
     def _wait(self, connection: Connection) -> None:
-        """Until a commit is announced, and not longer than a moment: the announcement is a hint."""
+        """Wait for the next commit's NOTIFY, at most 0.2 s: the notification is only a hint."""
         for _ in connection.notifies(timeout=0.2, stop_after=1):
             pass
 
-    def _note(self, connection: Connection, epoch: str, at: Position) -> None:
+    def _save_checkpoint(self, connection: Connection, epoch: str, position: OutboxPosition) -> None:
         now = time.monotonic()
-        if self._unnoted and now - self._noted >= _NOTE_SECONDS:
-            save_checkpoint(connection, SHARD, epoch, at)
-            self._noted, self._unnoted = now, False
+        if self._unsaved and now - self._saved_at >= _CHECKPOINT_SECONDS:
+            save_checkpoint(connection, SHARD, epoch, position)
+            self._saved_at, self._unsaved = now, False

@@ -1,7 +1,7 @@
-"""The timers: publish a command for each interaction whose moment has come or has passed.
+"""The timers: publish a command for each interaction that has become due or overdue.
 
-They write nothing: the applier decides, in the order of the entity's other commands, whether the
-schedule still holds, and marks it, so that ``due`` and ``overdue`` come out once for each schedule.
+Timers write nothing to the database. The applier decides, in the order of the entity's other commands,
+whether the schedule still applies, and marks it. So ``due`` and ``overdue`` are published once per schedule.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from schemas.identity import derive_id
 from schemas.instants import format_instant
 from schemas.topics import COMMANDS
 from sinks.due import DueInteraction, due_interactions, server_time
-from sinks.outbox_reader import try_lead
-from sinks.partitions import ensure_partitions
+from sinks.leader_lock import try_lead
+from sinks.monthly_partitions import ensure_partitions
 from streams.heartbeat import Heartbeat
 
 _log = structlog.get_logger("timers")
@@ -34,24 +34,24 @@ _PAGE: Final = 1000
 _TICK_SECONDS: Final = 1.0
 _REPEAT_SECONDS: Final = 60.0
 _FLUSH_SECONDS: Final = 10.0
-#: Longer than any pause between two tries.
+#: Longer than any delay between two attempts.
 _EXCUSED_SECONDS: Final = 15.0
 _PARTITIONS_SECONDS: Final = 3600.0
 
 
 class Timers:
-    """Looks for due interactions every second, and makes the coming months' partitions."""
+    """Polls for due interactions every second, and creates the monthly partitions ahead of time."""
 
     def __init__(self, settings: Settings, heartbeat: Heartbeat, stop: threading.Event) -> None:
         self._settings = settings
         self._heartbeat = heartbeat
         self._stop = stop
-        # Commands sent lately, so that a slow applier is not sent the same one every second; sending
-        # one again is harmless (its id is the same).
+        # Recently sent commands, so that a slow applier does not receive the same one every second. Sending
+        # one again is harmless: it has the same command id.
         self._sent: dict[str, float] = {}
 
     def run(self) -> None:
-        """Tick until asked to stop; start over after an outage."""
+        """Poll until asked to stop; start over after an outage."""
         delays = Backoff(ceiling=10.0).delays()
         while not self._stop.is_set():
             self._heartbeat.beat("timers")
@@ -65,24 +65,24 @@ class Timers:
 
     def _session(self) -> None:
         with connect(self._settings, application_name="interactions-timers", autocommit=True) as connection:
-            while not try_lead(connection, "timers"):  # the others stand by
+            while not try_lead(connection, "timers"):  # only one process leads
                 self._heartbeat.beat("timers")
                 if self._stop.wait(1.0):
                     return
             producer = make_producer(self._settings)
-            made_at: datetime | None = None
+            ensured_at: datetime | None = None
             while not self._stop.is_set():
                 self._heartbeat.beat("timers")
-                # Law: our own clock decides nothing; a step of it must change nothing.
+                # Invariant: the process's own wall clock decides nothing, so a step of it changes nothing.
                 now = server_time(connection)
-                if made_at is None or (now - made_at).total_seconds() > _PARTITIONS_SECONDS:
+                if ensured_at is None or (now - ensured_at).total_seconds() > _PARTITIONS_SECONDS:
                     ensure_partitions(connection, now.date())
-                    made_at = now
+                    ensured_at = now
                 self._tick(connection, producer, now)
                 self._stop.wait(_TICK_SECONDS)
 
     def _tick(self, connection: Connection, producer: Producer, now: datetime) -> None:
-        self._forget_before(time.monotonic() - _REPEAT_SECONDS)
+        self._forget_sent_before(time.monotonic() - _REPEAT_SECONDS)
         overdue_before = now - timedelta(seconds=self._settings.overdue_after_seconds)
         sent = 0
         for phase, before in (("due", now), ("overdue", overdue_before)):
@@ -92,11 +92,11 @@ class Timers:
             return
         left = producer.flush(_FLUSH_SECONDS)
         if left:
-            # They stay in the client's queue, which goes on trying.
+            # They stay in the producer's queue, which keeps retrying.
             _log.warning("timers.unacknowledged", commands=left)
         _log.info("timers.sent", commands=max(0, sent - left))
 
-    def _forget_before(self, moment: float) -> None:
+    def _forget_sent_before(self, moment: float) -> None:
         self._sent = {command_id: at for command_id, at in self._sent.items() if at > moment}
 
     def _send(self, producer: Producer, item: DueInteraction, phase: str, now: datetime) -> int:

@@ -17,8 +17,8 @@ from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
 from schemas.errors import Reject, Retry, Stop
 from sinks.batch import BatchSink
-from sinks.load import _DICTIONARY_LOCK, hash_scope
-from sinks.positions import note_results, skip_markers, standings
+from sinks.consumed_offsets import advance_past_markers, partition_progress, save_results_offsets
+from sinks.read_set_queries import DICTIONARY_LOCK, hash_scope
 from streams.applier.apply import Applier
 from tests.harness.roles import wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
@@ -127,14 +127,14 @@ def test_markers_are_skipped_from_the_watermark_alone(
     _transaction(connection, group).apply(_commands(2), {0: 0}, {})
 
     def positions() -> tuple[int, int]:
-        found = standings(connection, group, _TOPIC)[0]
+        found = partition_progress(connection, group, _TOPIC)[0]
         return found.next_offset, found.results_offset
 
-    note_results(connection, group, _TOPIC, {0: 2})
+    save_results_offsets(connection, group, _TOPIC, {0: 2})
     for position, end, after in ((1, 9, 2), (3, 9, 2), (2, 4, 4), (2, 9, 4)):
-        skip_markers(connection, group, _TOPIC, {0: (position, end)})
+        advance_past_markers(connection, group, _TOPIC, {0: (position, end)})
         assert positions() == (after, after)
-    note_results(connection, group, _TOPIC, {0: 5})
+    save_results_offsets(connection, group, _TOPIC, {0: 5})
     assert positions() == (4, 4), "no result is out of what is not applied"
 
 
@@ -145,7 +145,7 @@ def test_a_former_owner_of_another_partition_does_not_keep_the_dictionary(
     (zombie, connection), group = owners, new_id()
     transaction = _transaction(connection, group)
     zombie.execute("SELECT pg_advisory_xact_lock(%s::int, 1)", (transaction._sink._namespace,))
-    dictionary = (_DICTIONARY_LOCK, hash_scope(TENANT, ORGANIZATION))
+    dictionary = (DICTIONARY_LOCK, hash_scope(TENANT, ORGANIZATION))
     zombie.execute("SELECT pg_advisory_xact_lock(%s::int, %s::int)", dictionary)
     connection.execute("SET lock_timeout = '6s'")
     commands = _commands(2)

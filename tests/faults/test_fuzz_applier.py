@@ -12,7 +12,7 @@ from runtime.postgres import connect
 from runtime.registry import make_registry
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
-from sinks.positions import watermarks
+from sinks.consumed_offsets import watermarks
 from tests.harness.audit import run_audit
 from tests.harness.fuzz import Fuzz
 from tests.harness.raw_header import publish_raw_headers

@@ -21,7 +21,7 @@ from runtime.secret_box import read_box
 from runtime.settings import Settings
 from schemas.flags import EXTERNAL_SYNC
 from schemas.topics import COMMANDS
-from sinks.positions import read_progress
+from sinks.consumed_offsets import read_stored_offsets
 from streams.partition_ends import partition_ends
 from streams.stalls import core_stalls
 from tests.harness.hostile_server import Conversation, Script, answering, hostile
@@ -157,7 +157,8 @@ def test_a_partition_with_a_gap_is_refused_and_reported(fresh_settings: Settings
     with running(settings, "applier", module):
         _publish_in_a_transaction(settings)
         wait_until(
-            lambda: (kept := read_progress(settings, [0]).get(0)) is not None and kept.next_offset > 0, 30
+            lambda: (kept := read_stored_offsets(settings, [0]).get(0)) is not None and kept.next_offset > 0,
+            30,
         )
     if bug == "none":
         publish(settings, [_person()])  # lost for real

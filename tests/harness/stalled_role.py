@@ -10,10 +10,10 @@ import sys
 from typing import Any
 
 from cli.main import main
-from sinks import outbox_reader as windows
+from sinks import outbox_reader
 from streams.applier.consumer import Reader
 from streams.relay import relay
-from streams.relay.relay import Relay
+from streams.relay.event_publisher import EventPublisher
 
 
 def _stall_reader() -> None:
@@ -29,15 +29,15 @@ def _stall_reader() -> None:
 
 
 def _stall_relay() -> None:
-    publish, oldest = Relay._publish, windows.oldest_running
+    publish, xmin = EventPublisher.publish, outbox_reader.snapshot_xmin
     published: list[bool] = []
 
-    def noting(self: Relay, *arguments: Any) -> None:
+    def noting(self: EventPublisher, *arguments: Any) -> None:
         publish(self, *arguments)
         published.append(True)
 
-    Relay._publish = noting  # type: ignore[method-assign, assignment]
-    vars(relay)["oldest_running"] = lambda connection: 0 if published else oldest(connection)
+    EventPublisher.publish = noting  # type: ignore[method-assign, assignment]
+    vars(relay)["snapshot_xmin"] = lambda connection: 0 if published else xmin(connection)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The auditor on real servers: quiet about a right history, and naming what was broken behind its back."""
+"""The auditor on real servers: clean for a correct history, and finds each planted violation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def settled(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    """A world in which a mixed history, good and bad, was carried out to its end."""
+    """A world in which a mixed history of valid and invalid commands was fully processed."""
     with own_world(embedded_stack, template_database) as settings:
         with running(settings, "applier"), running(settings, "relay"):
             messages: list[Any] = [*history(11, 1500), *_bad(), *_of_two_partitioners()]
@@ -41,7 +41,7 @@ def _bad() -> list[Raw]:
 
 
 def _of_two_partitioners() -> list[Raw]:
-    """One entity whose commands arrive in two partitions, from two publishers that do not know each other."""
+    """One entity whose commands arrive in two partitions, from two independent publishers."""
     import orjson
 
     entity, first, second = new_id(), new_id(), new_id()
@@ -88,7 +88,7 @@ def test_a_drifted_projection_is_named(settled: Settings) -> None:
 
 def test_a_lost_log_row_is_named(settled: Settings) -> None:
     with connect(settled, application_name="interactions-tests") as connection:
-        # Rolled back by hand after the audit has seen it committed: kept in a side table meanwhile.
+        # Undone by hand after the audit; the rows are kept in a side table meanwhile.
         connection.execute("CREATE TABLE kept AS SELECT * FROM command_log WHERE outcome = 'applied' LIMIT 1")
         connection.execute(
             "DELETE FROM command_log l USING kept k"
@@ -126,8 +126,8 @@ def test_servers_that_cannot_be_reached_are_exit_2(settled: Settings) -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_what_retention_has_cut_is_a_note_and_no_violation(settled: Settings) -> None:
-    """The oldest half of commands, results and events is gone: the rest is still checked."""
+def test_history_deleted_by_retention_is_a_note_not_a_violation(settled: Settings) -> None:
+    """Retention deleted the oldest half of commands, results and events: the rest is still checked."""
     admin, consumer = make_admin(settled), make_consumer(settled, "interactions-tests")
     cuts = []
     for topic in (COMMANDS, RESULTS, EVENTS):
@@ -147,8 +147,8 @@ def test_what_retention_has_cut_is_a_note_and_no_violation(settled: Settings) ->
     assert checked["A4"] > 500
 
 
-def test_records_that_nobody_asked_for_are_named(settled: Settings) -> None:
-    """Last, since records cannot be taken back: a doubled event, a doubled letter, a lost tombstone."""
+def test_records_without_a_cause_are_named(settled: Settings) -> None:
+    """A duplicate event, a duplicate dead letter, a lost tombstone. Runs last: records cannot be removed."""
     producer = make_producer(settled)
     for topic in (EVENTS, DEAD_LETTERS):
         record = next(r for r in read_topic(settled, topic) if r.value is not None)

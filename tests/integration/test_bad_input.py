@@ -1,4 +1,4 @@
-"""Bad input: every record gets one outcome, undecodable ones a dead letter, and the good ones go on."""
+"""Bad input: every record gets one outcome, undecodable ones a dead letter; valid ones are applied."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _create(entity_id: str, **data: Any) -> dict[str, Any]:
 
 
 def _problem(pipeline: Settings, bad: dict[str, Any] | Raw, entity_id: str) -> dict[str, Any]:
-    """Send the bad one between two good ones; all are answered, the good ones applied."""
+    """Send a bad record between two valid ones; all get a result, the valid ones are applied."""
     before, result, after = outcomes(pipeline, [_entity(entity_id), bad, _create(entity_id)])
     assert before["outcome"] in ("applied", "no_op")
     assert after["outcome"] == "applied"
@@ -53,7 +53,7 @@ def _problem(pipeline: Settings, bad: dict[str, Any] | Raw, entity_id: str) -> d
 
 @pytest.mark.parametrize("name", ["tenantid", "organizationid", "entityid"])
 def test_a_scope_id_with_a_line_feed_among_many_good_ones(pipeline: Settings, name: str) -> None:
-    """More than a few at once go to the database by COPY, where a line feed ends a row."""
+    """Larger batches are stored with COPY, where a line feed ends a row."""
     entity_id = new_id()
     bad = _create(entity_id)
     bad[name] += "\n"
@@ -305,7 +305,7 @@ def test_ten_thousand_poison_among_ten_thousand_good(pipeline: Settings) -> None
 
 
 def test_the_strict_contract_from_end_to_end(fresh_settings: Settings) -> None:
-    """Records that only one of applier and auditor used to read, and an audit that stays clean."""
+    """Records that applier and auditor once read differently; the audit stays clean."""
     one = new_id()
     flag = event("interaction_type.upsert", ORGANIZATION, {"interactionType": "call", "actionable": "yes"})
     repeated = orjson.dumps(_create(one)).replace(

@@ -1,4 +1,4 @@
-"""A few rows by INSERT and many by COPY: the tables hold the same."""
+"""INSERT of few rows and COPY of many store the same values."""
 
 from __future__ import annotations
 

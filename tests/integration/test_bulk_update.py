@@ -1,4 +1,4 @@
-"""An UPDATE of rows finds all of them, or nothing is committed."""
+"""A bulk UPDATE matches every row, or nothing is committed."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ def test_all_rows_are_changed(things: Connection) -> None:
     "missing", [_row(12, "new"), _row(11, "new", tenant=3), _row(11, "new", organization=3)]
 )
 @pytest.mark.parametrize("pipelined", [False, True])
-def test_a_row_that_is_not_found_undoes_all(
+def test_a_missing_row_rolls_back_the_update(
     things: Connection, missing: tuple[Any, ...], *, pipelined: bool
 ) -> None:
-    """Also when the COMMIT was sent before the answer was there."""
+    """Even when COMMIT was sent before the result arrived."""
 
     def write() -> None:
         if not pipelined:

@@ -1,4 +1,4 @@
-"""Processes that end: no record is lost or passed over, and none ends them for ever."""
+"""Crash loops: no record is lost or skipped, and none ends the applier indefinitely."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_offsets_never_pass_results_that_cannot_be_published(fresh_settings: Set
         event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})
         for entity in entities
     ]
-    _limit_results(settings, "200")  # the markers of transactions still fit
+    _limit_results(settings, "200")  # transaction markers still fit
     with running(settings, "applier") as applier:
         places = publish(settings, messages)
         assert applier.wait_for_exit() == 2
@@ -103,6 +103,6 @@ def test_offsets_never_pass_results_that_cannot_be_published(fresh_settings: Set
 def _limit_results(settings: Settings, most: str) -> None:
     change = ConfigEntry("max.message.bytes", most, incremental_operation=AlterConfigOpType.SET)
     topic = ConfigResource(ResourceType.TOPIC, settings.topic(RESULTS), incremental_configs=[change])
-    admin = make_admin(settings)  # without a name it ends before it has answered
+    admin = make_admin(settings)  # without a reference it is closed before it answers
     for future in admin.incremental_alter_configs([topic]).values():
         future.result()

@@ -1,4 +1,4 @@
-"""kill -9 at every named moment: nothing is lost, nothing is doubled, each event and result once."""
+"""kill -9 at every crash point: nothing is lost or duplicated, each event and result exists once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _assert_events_once(settings: Settings) -> None:
 
 @pytest.mark.timeout(400)
 def test_killed_appliers(fresh_settings: Settings) -> None:
-    """One after the other in one world: each takes up what the killed one before it has left."""
+    """All in one world: each applier continues from what its killed predecessor left."""
     settings = fresh_settings.model_copy(update={"batch_size": 100})
     places: list[tuple[int, int]] = []
     for number, point in enumerate(APPLIER_POINTS):

@@ -1,4 +1,4 @@
-"""The reads behind customers, old lists and widgets: legacy rows and interactions together, each once."""
+"""Reads of customers, legacy lists and widgets: legacy rows and interactions together, each once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from runtime.settings import Settings
 from sinks.flags import flags_of
 from sinks.legacy_tables import lift_freeze
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
-from tests.integration.test_storeroom import Log
+from tests.integration.test_batch_transaction import Log
 from tests.stack_fixtures import own_world
 
 pytestmark = pytest.mark.integration
@@ -41,7 +41,7 @@ CALL, NOTE, CHORE, OLD_STYLE = (new_id() for _ in range(4))
 
 @pytest.fixture(scope="module")
 def world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    """One database with a little of everything, for all tests here."""
+    """One database with sample rows of every kind, for all tests here."""
     with own_world(embedded_stack, template_database) as settings:
         with connect(settings, application_name="test") as connection:
             with connection.transaction():
@@ -99,7 +99,7 @@ def _messages() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def ask(world: Settings) -> Ask:
-    """Run a read on an asynchronous connection, as the gateway does."""
+    """Run a query on an async connection, as the gateway does."""
 
     def run(read: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any, **options: Any) -> Any:
         async def work() -> Any:
@@ -180,14 +180,14 @@ def test_the_detail_views(ask: Ask) -> None:
 
 def test_the_widgets(ask: Ask) -> None:
     rows = ask(next_interactions, SCOPE, now=NOW, limit=5, include_past=True)
-    # Overdue first, and not hidden.
+    # Overdue first, not hidden.
     assert rows[0]["id"] == ANNA
     assert {row["id"] for row in rows[1:]} == {BODO, CARL}
     rows = ask(next_interactions, SCOPE, now=NOW, limit=5, include_past=False)
     assert {row["id"] for row in rows} == {BODO, CARL}
     todos = ask(customer_todos, SCOPE, limit=20, legacy=True)
     assert {LINK, CHORE, CALL} <= ids(todos)
-    # Overdue first; what has no schedule comes last.
+    # Overdue first, unscheduled last.
     assert (todos[0]["id"], todos[-1]["id"]) == (CALL, LINK)
     assert ids(ask(customer_todos, SCOPE, limit=20, legacy=False)) == ids(todos) - {LINK}
 

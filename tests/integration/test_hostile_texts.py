@@ -1,4 +1,4 @@
-"""Texts full of what COPY and array input take for their own, written and read back letter by letter."""
+"""Texts full of COPY and array syntax are stored and read back unchanged."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _no_avro(_: bytes) -> tuple[str, dict[str, Any]]:
 
 
 class _Desk:
-    """Applies commands to one customer, without Kafka."""
+    """Apply commands to one customer, without Kafka."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -98,7 +98,7 @@ def desk(embedded_stack: Settings, template_database: str) -> Any:
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(first=st.lists(_TEXTS, min_size=1, max_size=8), second=st.data())
-def test_texts_are_stored_letter_by_letter(desk: _Desk, first: list[str], second: st.DataObject) -> None:
+def test_texts_are_stored_unchanged(desk: _Desk, first: list[str], second: st.DataObject) -> None:
     identities = [new_id() for _ in first]
     desk.send(
         [
@@ -122,10 +122,10 @@ def test_texts_are_stored_letter_by_letter(desk: _Desk, first: list[str], second
     ]
 
 
-def test_documents_and_names_are_stored_letter_by_letter(desk: _Desk) -> None:
+def test_documents_and_names_are_stored_unchanged(desk: _Desk) -> None:
     text = "".join(_ALONE)
     desk.send([("entity.upsert", {"id": desk.entity, "kind": "person", "displayName": text})])
-    # Attributes hold no control characters, and no white space at either end.
+    # Attributes contain no control characters and no leading or trailing white space.
     command = "id " + "".join(part for part in _ALONE if not set(part) & set("\t\n\r\x00"))
     identity = new_id()
     desk.send(

@@ -1,4 +1,4 @@
-"""One record on which the pipeline fails is set aside inside its batch; all others are carried out."""
+"""A record that fails in the pipeline is isolated within its batch; all others are applied."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Log:
         return commands
 
     def check(self, commands: Sequence[Any], bad: int) -> Decision:
-        """Apply them twice: all but one are carried out, and each has one outcome for good."""
+        """Apply them twice: all but one are applied, and each outcome is final."""
         decisions = self.apply(commands)
         assert [n for n, outcome in enumerate(self.outcomes(decisions)) if outcome != "applied"] == [bad]
         again = self.apply(commands)
@@ -164,7 +164,7 @@ def test_a_rule_that_breaks_on_one_command(
 
 
 def _instead(log: Log, command: Command, data: dict[str, Any]) -> Any:
-    """Another command at the place of one."""
+    """Another command at the same partition and offset."""
     after, log.next = log.next, command.record.offset
     other = log.command("interaction.create", data)
     log.next = after
@@ -216,7 +216,7 @@ def test_when_every_command_fails_the_process_ends(
     connection.commit()
 
 
-def test_a_schema_that_is_out_of_date_is_no_commands_fault(connection: Connection) -> None:
+def test_an_outdated_schema_is_not_blamed_on_a_command(connection: Connection) -> None:
     log = Log(connection)
     connection.execute("ALTER TABLE outbox RENAME COLUMN headers TO gone")
     connection.commit()

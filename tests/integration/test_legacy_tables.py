@@ -1,4 +1,4 @@
-"""The legacy tables are frozen: no write reaches them, whoever sends it, unless a tool lifts the freeze."""
+"""The legacy tables are frozen: every write is refused unless a tool lifts the freeze."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks.legacy_tables import LEGACY_TABLES, lift_freeze
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
-from tests.integration.test_storeroom import Log
+from tests.integration.test_batch_transaction import Log
 
 pytestmark = pytest.mark.integration
 
@@ -67,7 +67,7 @@ def test_lifting_ends_with_its_transaction_and_no_setting_lifts_it(connection: C
         _insert(connection, "customer_activities")
     assert value is not None
     for setting in ("off", value[0]):
-        # For the whole session, as a connection string or a careless SET would.
+        # For the whole session, as a connection string or an accidental SET would.
         connection.execute("SELECT set_config('interactions.legacy_frozen', %s, false)", (setting,))
         connection.commit()
         with pytest.raises(psycopg.errors.RestrictViolation), connection.transaction():

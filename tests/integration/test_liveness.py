@@ -1,4 +1,4 @@
-"""A role that gets nowhere ends, and the next one goes on; one whose server is away waits."""
+"""A role without progress ends and its successor continues; a role whose server is unavailable waits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STUCK = {"INTERACTIONS_STUCK_AFTER_SECONDS": "2"}
 _STALLED = "tests.harness.stalled_role"
 
 
-def test_a_deaf_applier_ends_and_the_next_one_goes_on(fresh_settings: Settings) -> None:
+def test_an_applier_without_input_ends_and_its_successor_continues(fresh_settings: Settings) -> None:
     settings = fresh_settings.model_copy(update={"topic_partitions": 6})
     with running(settings, "applier", _STALLED, **_STUCK) as stalled:
         stalled.wait_for_log("applier.assigned")
@@ -34,7 +34,7 @@ def test_a_deaf_applier_ends_and_the_next_one_goes_on(fresh_settings: Settings) 
         wait_for_results(settings, places, 60)
 
 
-def test_a_deaf_relay_ends_and_the_next_one_goes_on(fresh_settings: Settings) -> None:
+def test_a_relay_without_input_ends_and_its_successor_continues(fresh_settings: Settings) -> None:
     settings = fresh_settings
 
     def left() -> int:
@@ -55,7 +55,7 @@ def test_a_deaf_relay_ends_and_the_next_one_goes_on(fresh_settings: Settings) ->
             wait_until(lambda: left() == 0, 30)
 
 
-def test_an_outage_longer_than_the_patience_ends_nobody(fresh_settings: Settings) -> None:
+def test_an_outage_longer_than_the_patience_ends_no_role(fresh_settings: Settings) -> None:
     assert fresh_settings.database_url is not None
     database = urlsplit(fresh_settings.database_url.get_secret_value())
     assert database.port is not None

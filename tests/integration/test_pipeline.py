@@ -1,4 +1,4 @@
-"""The pipeline on real servers: one outcome each, one effect each, state topics and events that agree."""
+"""The pipeline on real servers: one outcome and one effect per command; state topics match events."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.harness.wire import (
 pytestmark = pytest.mark.integration
 
 
-def test_a_life_of_one_interaction(pipeline: Settings) -> None:
+def test_the_lifecycle_of_one_interaction(pipeline: Settings) -> None:
     entity, interaction = new_id(), new_id()
     upsert = event("entity.upsert", entity, {"id": entity, "kind": "company", "displayName": "Acme"})
     create = event(
@@ -116,7 +116,7 @@ def test_binary_mode_and_plural_aliases(pipeline: Settings) -> None:
 
 
 def test_a_customer_whose_commands_arrive_in_two_partitions(pipeline: Settings) -> None:
-    """Publishers with another partitioner: the entity's row lock keeps the order of effects and events."""
+    """Publishers with different partitioners: the entity's row lock keeps effects and events in order."""
     entity = new_id()
     publish(pipeline, [event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"})])
     wait_until(lambda: _count(pipeline, "customer_entities", entity) == 1, 30)

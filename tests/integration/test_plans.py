@@ -9,21 +9,21 @@ import pytest
 
 from runtime.postgres import connect
 from runtime.settings import Settings
-from sinks import batch, load
+from sinks import batch, read_set_queries
 from streams.applier.writer import KEEP_PLANS
 
 pytestmark = pytest.mark.integration
 
 _STATEMENTS = {
     f"{module.__name__}.{name}": text
-    for module in (load, batch)
+    for module in (read_set_queries, batch)
     for name, text in vars(module).items()
     if name.endswith("_SQL")
     and re.search(r"\b(FROM|JOIN) (customer_|command_log|consumed_|interaction_)", text)
 }
 
 
-def test_every_table_is_among_them() -> None:
+def test_the_statements_cover_every_table() -> None:
     texts = " ".join(_STATEMENTS.values())
     for table in (
         "command_log",
@@ -38,7 +38,7 @@ def test_every_table_is_among_them() -> None:
 
 
 @pytest.mark.parametrize("name", _STATEMENTS)
-def test_a_plan_made_on_empty_tables_goes_by_index(fresh_settings: Settings, name: str) -> None:
+def test_a_plan_made_on_empty_tables_uses_an_index(fresh_settings: Settings, name: str) -> None:
     numbers = count(1)
     statement = re.sub("%[sb]", lambda _: f"${next(numbers)}", _STATEMENTS[name])
     with connect(fresh_settings, application_name="test", autocommit=True) as connection:

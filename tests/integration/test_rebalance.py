@@ -1,4 +1,4 @@
-"""Two workers on one group: ownership moves in the middle of a stream and nothing is lost or doubled."""
+"""Two workers in one group: partitions move mid-stream and nothing is lost or duplicated."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.harness.histories import history
 from tests.harness.roles import running, wait_until
 from tests.harness.wire import publish, results_by_place, wait_for_results
 
-# Longer than what its waits may take together.
+# Longer than all its waits together.
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
 
 
@@ -52,12 +52,12 @@ def test_a_killed_worker_is_replaced_by_the_other(fresh_settings: Settings) -> N
 
 
 def test_a_transaction_that_a_killed_owner_left_open_is_waited_for(fresh_settings: Settings) -> None:
-    """Its offsets stand or fall with it; until then nobody knows which results are published."""
+    """Its offsets are part of it: until it ends, it is unknown which results are published."""
     settings = fresh_settings.model_copy(update={"batch_size": 50})
     armed = {"INTERACTIONS_TEST_BUILD": "1", "INTERACTIONS_CRASH_POINT": "after-offsets-before-commit:8"}
     with running(settings, "relay"), running(settings, "applier", **armed) as first:
         first.wait_for_log("applier.assigned")
-        # Another slot than the first one's: a successor in the same slot would end the transaction at once.
+        # A different transactional id: a successor with the same one would abort the transaction at once.
         with running(settings, "applier") as second:
             second.wait_for_log("applier.assigned")
             places = publish(settings, history(seed=9, commands=3000, entities=200))
@@ -66,8 +66,8 @@ def test_a_transaction_that_a_killed_owner_left_open_is_waited_for(fresh_setting
             assert_clean(settings)
 
 
-def test_a_paused_owner_that_wakes_up_writes_nothing(fresh_settings: Settings) -> None:
-    """SIGSTOP longer than the session timeout, then SIGCONT: the zombie of every design review."""
+def test_a_paused_owner_that_resumes_writes_nothing(fresh_settings: Settings) -> None:
+    """A zombie: SIGSTOP longer than the session timeout, then SIGCONT."""
     settings = fresh_settings.model_copy(update={"batch_size": 50})
     with running(settings, "relay"), running(settings, "applier") as zombie:
         zombie.wait_for_log("applier.assigned")

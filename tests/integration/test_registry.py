@@ -1,4 +1,4 @@
-"""The schemas in a real registry: registered once, held compatible, fetched by their id."""
+"""Schemas in a real registry: registered once, kept compatible, fetched by id."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ UPDATED = "customers.interaction.updated"
 
 @pytest.fixture
 def bare_settings(embedded_stack: Settings) -> Settings:
-    """A topic prefix, and so subjects, that nobody uses."""
+    """An unused topic prefix, and so unused subjects."""
     return embedded_stack.model_copy(update={"topic_prefix": f"t{uuid.uuid4().hex[:12]}."})
 
 
@@ -56,7 +56,7 @@ def test_registering_again_and_at_once_gives_the_same_ids(bare_settings: Setting
         for name in records:
             wanted = subject(bare_settings.topic(topic), name)
             assert registry.get_compatibility(wanted) == COMPATIBILITY
-            # Processes that register at once may add the same schema twice: it has one id all the same.
+            # Processes that register concurrently may add the same schema twice: it still has one id.
             versions = registry.get_versions(wanted)
             found = {registry.get_version(wanted, number).schema_id for number in versions}
             assert found == {first[name]}
@@ -83,7 +83,7 @@ def test_a_compatible_change_is_a_new_version_and_both_can_start(
         after = register_schemas(bare_settings)
     assert {name for name in before if before[name] != after[name]} == {UPDATED}
     assert make_registry(bare_settings).get_versions(subject(bare_settings.topic(EVENTS), UPDATED)) == [1, 2]
-    # A process of the older version still finds the ids it writes with.
+    # A process of the older version still finds the ids that it writes with.
     assert known_ids(bare_settings) == before
 
 
@@ -96,7 +96,7 @@ def test_what_one_process_writes_another_reads(fresh_settings: Settings) -> None
 
 
 def test_a_publishers_own_serializer_is_understood(fresh_settings: Settings) -> None:
-    """Confluent's serializer with the TopicRecordName strategy, as a Python publisher would use it."""
+    """Confluent's serializer with the TopicRecordName strategy, as used by a Python publisher."""
     serializer = AvroSerializer(
         make_registry(fresh_settings),
         (GOLDEN / f"{CREATE}.avsc").read_text(encoding="utf-8"),
@@ -134,7 +134,7 @@ def test_schemas_other_than_avro_are_rejected(bare_settings: Settings) -> None:
     assert caught.value.code == "unusable_schema"
 
 
-def test_registration_is_tried_again_when_the_registry_is_away(bare_settings: Settings) -> None:
+def test_registration_is_retried_while_the_registry_is_unavailable(bare_settings: Settings) -> None:
     for question in (register_schemas, known_ids):
         with pytest.raises(Retry, match="registry is unavailable"):
             question(_nowhere(bare_settings))

@@ -1,4 +1,4 @@
-"""What operations.md tells operators to do, done: a gap cut by retention, and a restored database."""
+"""Runbooks of operations.md, executed: records deleted by retention, and a restored database."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runtime.settings import Settings
 from runtime.topics import ensure_topics, existing_topics
 from schemas.topics import COMMANDS, EVENTS, RELAY_POSITION
 from sinks.backlog import unpublished
-from sinks.positions import watermarks
+from sinks.consumed_offsets import watermarks
 from tests.harness.histories import history
 from tests.harness.roles import running, wait_until
 from tests.harness.wire import event, new_id, publish, read_topic, wait_for_results
@@ -51,7 +51,7 @@ def test_after_a_gap_that_retention_cut(fresh_settings: Settings) -> None:
 
 @pytest.fixture
 def restored(fresh_settings: Settings) -> Iterator[Settings]:
-    """The same topics, and a database as it will be when a copy of the present one is restored."""
+    """The same topics with a database restored from a copy of the present one."""
     assert fresh_settings.database_url is not None
     name = f"{fresh_settings.topic_prefix.rstrip('.')}_restored"
     yield _on_database(fresh_settings, name)
@@ -71,19 +71,19 @@ def test_after_a_backup_was_restored(fresh_settings: Settings, restored: Setting
         wait_for_results(fresh_settings, late, 60)
         wait_until(lambda: _left(fresh_settings) == 0, 30)
 
-    # The applier applies again what the backup has forgotten, and the log gives the same rows.
+    # The applier applies the commands that the backup lacks again, with the same rows as a result.
     with running(restored, "applier") as applier:
         wait_until(lambda: _watermarks(restored) == _watermarks(fresh_settings), 60)
         assert "applier.offsets_ahead_of_database" in applier.log
     assert _rows(restored) == _rows(fresh_settings)
-    # The relay does not know what the outbox has in common with the topic, and asks.
+    # The relay cannot know which events are in both outbox and topic, and stops for a decision.
     with running(restored, "relay") as relay:
         assert relay.wait_for_exit() == 2
         assert "this database is not the one whose outbox was published so far" in relay.log
     once = Counter(record.headers["ce_id"] for record in read_topic(restored, EVENTS))
     assert set(once.values()) == {1}
 
-    # To publish from the beginning: forget the position. Consumers know what they have seen by its id.
+    # Publish from the beginning: delete the checkpoint. Consumers deduplicate by event id.
     admin, name = make_admin(restored), restored.topic(RELAY_POSITION)
     for future in admin.delete_topics([name]).values():
         future.result()

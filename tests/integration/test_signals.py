@@ -1,4 +1,4 @@
-"""A look inside a running role shows where its threads are, and never what they hold."""
+"""A stack dump of a running role shows where its threads are, never their data."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.harness.wire import event, new_id, publish, wait_for_results
 pytestmark = pytest.mark.integration
 
 
-def test_signals_to_look_inside_show_no_customer_text(fresh_settings: Settings) -> None:
+def test_stack_dump_signals_show_no_customer_text(fresh_settings: Settings) -> None:
     entity, secret = new_id(), "Zaphod Beeblebrox"
     person = event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": secret})
     with running(fresh_settings, "applier") as applier:
         wait_for_results(fresh_settings, publish(fresh_settings, [person]), 60)
-        applier.process.send_signal(signal.SIGUSR2)  # Faust's own answer to it is a debugger
+        applier.process.send_signal(signal.SIGUSR2)  # Faust's own handler starts a debugger
         applier.process.send_signal(signal.SIGUSR1)
         applier.wait_for_log("most recent call first")
         again = event("interaction.create", entity, {"interactionType": "call", "title": secret})
@@ -29,7 +29,7 @@ def test_signals_to_look_inside_show_no_customer_text(fresh_settings: Settings) 
         assert secret not in applier.log
 
 
-def test_the_connectors_answer_them_alike(fresh_settings: Settings) -> None:
+def test_the_connectors_handle_them_too(fresh_settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     key = base64.b64encode(bytes(32)).decode()

@@ -1,4 +1,4 @@
-"""The embedded stack as its user runs it: through the command line, in a home of its own."""
+"""The embedded stack as users run it: through the command line, in its own home."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SERVERS = ["postgres", "kafka", "schema-registry"]
 
 @pytest.fixture(scope="module")
 def clean_environment() -> Iterator[None]:
-    """Nothing of the environment leads to other servers."""
+    """Remove environment variables that point to other servers."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
             if name.startswith(ENV_PREFIX):
@@ -43,7 +43,7 @@ def clean_environment() -> Iterator[None]:
 
 @contextlib.contextmanager
 def new_home() -> Iterator[Path]:
-    """A new home, stopped at the end, whatever happened."""
+    """A new home whose stack is always stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="interactions-stack-") as folder:
         try:
             yield Path(folder)
@@ -53,14 +53,14 @@ def new_home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def servers_home(clean_environment: None) -> Iterator[Path]:
-    """A home for the whole file; see ``full_home``."""
+    """One home for the whole module; see ``full_home``."""
     with new_home() as home:
         yield home
 
 
 @pytest.fixture
 def full_home(servers_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home in which all three servers run, as an earlier test of this file may have left them."""
+    """A home in which all three servers run; earlier tests of this module may have used it."""
     monkeypatch.setenv("INTERACTIONS_HOME", str(servers_home))
     if read_running_stack(servers_home) is None:
         up()
@@ -69,7 +69,7 @@ def full_home(servers_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def small_home(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A home whose stack embeds Postgres alone: enough, and quick, for what is not about Java servers."""
+    """A home whose stack embeds only Postgres: faster, for tests that do not need the Java servers."""
     with new_home() as home:
         monkeypatch.setenv("INTERACTIONS_HOME", str(home))
         monkeypatch.setenv("INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:9")
@@ -104,7 +104,7 @@ def status() -> dict[str, dict[str, Any]]:
 
 
 def processes_of(home: Path) -> list[str]:
-    """Command lines of all processes that mention the home or work inside it."""
+    """Command lines of all processes that mention the home or run inside it."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -127,7 +127,7 @@ def own_segment(home: Path) -> str:
 
 
 def kill_everything(home: Path) -> None:
-    """SIGKILL to the supervisor and all its processes, the supervisor first, so that it restarts nothing."""
+    """SIGKILL the supervisor and all its processes; the supervisor first, so that it restarts nothing."""
     state = read_stack_file(home)
     assert state is not None
     os.kill(state.pid, signal.SIGKILL)
@@ -172,7 +172,7 @@ def test_servers_listen_on_loopback_only(full_home: Path) -> None:
             fields = row.split()
             if fields[3] == listening and f"socket:[{fields[9]}]" in sockets:
                 addresses.add(fields[1].partition(":")[0])
-    # 127.0.0.1 as the kernel writes it, alone and mapped into IPv6.
+    # 127.0.0.1 in /proc notation, as IPv4 and mapped into IPv6.
     assert addresses
     assert addresses <= {"0100007F", "0000000000000000FFFF00000100007F"}
 
@@ -221,7 +221,7 @@ def test_data_survive_kill_9_of_everything_at_the_same_addresses(full_home: Path
     segment = own_segment(full_home)
 
     kill_everything(full_home)
-    # The kernel ends a killed process in its own time.
+    # The kernel may take a moment to end a killed process.
     wait_until(lambda: read_running_stack(full_home) is None, 30)
     up()
 
@@ -299,14 +299,14 @@ def test_down_cleans_up_after_kill_9_of_everything(small_home: Path) -> None:
 
 
 def test_down_ends_what_a_killed_supervisor_left(small_home: Path) -> None:
-    """As on a system whose kernel does not end children with their parent: the state file knows them."""
+    """As on systems whose kernel does not end children with their parent: the state file lists them."""
     up()
     state = read_stack_file(small_home)
     assert state is not None
     (postgres,) = state.processes
     assert postgres.pid is not None
     assert postgres.mark is not None
-    # Stopped, Postgres cannot act on the signal it gets when its supervisor dies.
+    # While stopped, Postgres cannot handle the signal that it gets when its supervisor dies.
     os.kill(postgres.pid, signal.SIGSTOP)
     os.kill(state.pid, signal.SIGKILL)
     wait_until(lambda: not state.alive, 20)

@@ -1,4 +1,4 @@
-"""Every stage that stands still while work waits is named, with its place, in one sentence."""
+"""Each stalled stage with pending work is reported in one sentence that names the partition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runtime.kafka import make_producer
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
-from sinks.positions import begin_partitions
+from sinks.consumed_offsets import begin_partitions
 from streams import stalls
 from streams.lag import lag_by_role
 from streams.stalls import core_stalls
@@ -61,12 +61,12 @@ def test_each_stage_is_named_with_its_place(impatient: Settings) -> None:
     settings = impatient
     assert core_stalls(settings) == []
 
-    # Nobody applies what is in partition 0: an applier whose reader has died, or that crashes on it.
+    # Partition 0: not applied, as when an applier's reader has died or crashes on the record.
     publish(settings, [Raw(b"a", b"x", (), 0)])
-    # Partition 1: applied, and no result is published.
+    # Partition 1: applied, but the result is not published.
     publish(settings, [Raw(b"a", b"x", (), 1)])
     _applied(settings, 1, 1)
-    # Partition 2: a publisher has died inside a transaction, behind a command that is answered.
+    # Partition 2: a publisher died inside a transaction.
     producer = make_producer(settings, **{"transactional.id": new_id()})
     producer.init_transactions(30)
     producer.begin_transaction()

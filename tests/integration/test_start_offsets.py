@@ -1,4 +1,4 @@
-"""What an applier finds on assignment: added partitions, deleted markers, another topic, reset offsets."""
+"""Start offsets on assignment: added partitions, deleted markers, another topic, reset offsets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from runtime.topics import ensure_topics, existing_topics
 from schemas.topics import COMMANDS, DEAD_LETTERS
-from sinks.positions import Progress, read_progress
+from sinks.consumed_offsets import StoredOffsets, read_stored_offsets
 from streams.partition_ends import partition_ends, topic_id
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running, wait_until
@@ -64,8 +64,8 @@ def _delete_all(settings: Settings, partition: int = 0) -> None:
         future.result()
 
 
-def _stored(settings: Settings, partition: int = 0) -> Progress | None:
-    return read_progress(settings, [partition]).get(partition)
+def _stored(settings: Settings, partition: int = 0) -> StoredOffsets | None:
+    return read_stored_offsets(settings, [partition]).get(partition)
 
 
 def test_partitions_are_added_while_an_applier_runs(fresh_settings: Settings) -> None:
@@ -102,14 +102,14 @@ def test_offsets_held_by_an_open_transaction_at_start_are_waited_for(fresh_setti
 
 
 @pytest.mark.parametrize("abort", [False, True])
-def test_a_deleted_tail_of_markers_is_no_loss(fresh_settings: Settings, abort: bool) -> None:
+def test_a_deleted_tail_of_markers_is_not_a_loss(fresh_settings: Settings, abort: bool) -> None:
     settings = fresh_settings
     with running(settings, "applier") as applier:
         wait_for_results(settings, publish(settings, [_person(0)]))
         _in_a_transaction(settings, _person(0), abort=abort)
         end = _end(settings)
         assert end == 3
-        wait_until(lambda: _stored(settings) == Progress(end, end, _id(settings)), 30)
+        wait_until(lambda: _stored(settings) == StoredOffsets(end, end, _id(settings)), 30)
         applier.kill()
     _delete_all(settings)
     with running(settings, "applier"), running(settings, "relay"):
@@ -142,7 +142,7 @@ def test_a_topic_created_again_is_refused_however_long_it_is(fresh_settings: Set
     with running(settings, "applier") as applier:
         assert applier.wait_for_exit() == 2
         assert "the commands topic was deleted and created again" in applier.log
-    # What operations.md says: with all appliers stopped, forget the positions in the topic that is gone.
+    # As in operations.md: with all appliers stopped, delete the stored offsets of the deleted topic.
     with connect(settings, application_name="operator") as connection:
         connection.execute("DELETE FROM consumed_offsets WHERE topic = %s", (topic,))
     with running(settings, "applier"):
@@ -171,7 +171,7 @@ def test_group_offsets_reset_to_earliest_repeat_nothing(
 
 
 def _all_noted(settings: Settings) -> bool:
-    found = read_progress(settings, range(6))
+    found = read_stored_offsets(settings, range(6))
     return len(found) == 6 and all(one.results_offset == one.next_offset == 2 for one in found.values())
 
 
@@ -180,7 +180,7 @@ def _reset(settings: Settings, partitions: Sequence[int]) -> None:
     admin, asked = make_admin(settings), ConsumerGroupTopicPartitions(settings.consumer_group, offsets)
 
     def done() -> bool:
-        # The group of a killed member is not empty until its session has ended.
+        # The group of a killed member is not empty until its session times out.
         try:
             found = admin.alter_consumer_group_offsets([asked])[settings.consumer_group].result()
         except Exception:  # noqa: BLE001 - the client raises several

@@ -1,4 +1,4 @@
-"""Due and overdue come out once for each schedule, and again after a reschedule."""
+"""``due`` and ``overdue`` are published once per schedule, and again after a reschedule."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _facts(settings: Settings, interaction: str) -> list[str]:
     ]
 
 
-def test_once_for_each_schedule(fresh_settings: Settings) -> None:
+def test_once_per_schedule(fresh_settings: Settings) -> None:
     settings = fresh_settings.model_copy(update={"overdue_after_seconds": 1})
     entity, interaction, later = new_id(), new_id(), new_id()
     past = (datetime.now(UTC) - timedelta(days=1)).isoformat()
@@ -49,7 +49,7 @@ def test_once_for_each_schedule(fresh_settings: Settings) -> None:
         wait_until(
             lambda: _facts(settings, interaction) == expected, 30, lambda: str(_facts(settings, interaction))
         )
-        # Away and back to the very same instant is another schedule.
+        # Moved away and back to the same instant: a new schedule.
         for instant in (future, past):
             outcomes(
                 settings, [event("interaction.update", entity, {"id": interaction, "scheduledAt": instant})]

@@ -1,4 +1,4 @@
-"""The catalogue on a real broker: topics made once, differences found, start refused where it must be."""
+"""The topic catalogue on a real broker: topics created once, differences found, roles refused to start."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, TOPICS
 
 @pytest.fixture
 def bare_settings(embedded_stack: Settings) -> Iterator[Settings]:
-    """A topic prefix that nobody uses; the topics under it are deleted afterwards."""
+    """An unused topic prefix; its topics are deleted afterwards."""
     settings = embedded_stack.model_copy(update={"topic_prefix": f"t{uuid.uuid4().hex[:12]}."})
     yield settings
     admin = make_admin(settings)
@@ -56,7 +56,7 @@ def findings(settings: Settings) -> dict[tuple[str, str], tuple[str | None, str]
     }
 
 
-def test_missing_topics_stop_a_role_and_are_made_once(bare_settings: Settings) -> None:
+def test_missing_topics_stop_a_role_and_are_created_once(bare_settings: Settings) -> None:
     assert len(findings(bare_settings)) == len(TOPICS)
     with pytest.raises(Stop, match=r"commands is missing\. Create it with: interactions topics --create"):
         require_topics(bare_settings)
@@ -86,7 +86,7 @@ def test_a_wrong_clock_or_clean_up_stops_a_role(
     assert findings(fresh_settings) == {(topic, setting): (value, "fatal")}
     with pytest.raises(Stop, match=rf"{setting} is {value}, expected"):
         require_topics(fresh_settings)
-    # Nothing is put right behind the operator's back.
+    # Topic settings are never corrected without the operator.
     assert ensure_topics(fresh_settings) == []
     assert findings(fresh_settings) == {(topic, setting): (value, "fatal")}
 
@@ -119,9 +119,7 @@ def test_states_count_records(fresh_settings: Settings) -> None:
     assert (compacted.records, compacted.cleanup, compacted.retention_ms) == (0, "compact", None)
 
 
-def test_an_unreachable_broker_is_tried_again(
-    embedded_stack: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreachable_broker_is_retried(embedded_stack: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runtime.topics._SECONDS", 0.5)
     nowhere = embedded_stack.model_copy(update={"kafka_bootstrap_servers": "127.0.0.1:1"})
     for question in (ensure_topics, check_topics, require_topics):

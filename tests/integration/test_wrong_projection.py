@@ -1,4 +1,4 @@
-"""A stored projection that is wrong is corrected by the next command, also by one that only adds."""
+"""A wrong stored projection is corrected by the next command, even by a create."""
 
 from __future__ import annotations
 

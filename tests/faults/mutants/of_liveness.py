@@ -10,7 +10,7 @@ from typing import Any
 from tests.faults.mutants.catalogue import mutant
 
 _STARTS = "test:tests/unit/streams/test_start_offsets.py"
-_WATCH = "test:tests/unit/streams/test_watch.py"
+_WATCH = "test:tests/unit/streams/test_watchdog.py"
 _READER = "test:tests/unit/streams/test_hand_over.py"
 
 
@@ -64,24 +64,24 @@ def topic_id_ignored() -> None:
     "test:tests/faults/test_fence.py::test_markers_are_skipped_from_the_watermark_alone",
 )
 def markers_skipped_unchecked() -> None:
-    from sinks import positions
+    from sinks import consumed_offsets
 
-    unchecked = positions._SKIP_MARKERS.replace("AND next_offset = %(position)s AND", "AND")
-    assert unchecked != positions._SKIP_MARKERS
-    positions._SKIP_MARKERS = unchecked
+    unchecked = consumed_offsets._ADVANCE_PAST_MARKERS.replace("AND next_offset = %(position)s AND", "AND")
+    assert unchecked != consumed_offsets._ADVANCE_PAST_MARKERS
+    consumed_offsets._ADVANCE_PAST_MARKERS = unchecked
 
 
 @mutant(
     "only consumed and applied records are watched",
-    f"{_WATCH}::test_a_stage_that_stands_still_is_noticed_within_two_minutes",
+    f"{_WATCH}::test_a_stalled_stage_is_detected_within_two_minutes",
 )
 def results_and_events_unwatched() -> None:
-    from streams.stall_detector import _Watch
+    from streams.watchdog import _Watchdog
 
-    real = _Watch._looked
+    real = _Watchdog._check
 
-    def looked(self: Any, standstill: Any, waiting: Any, moved: bool) -> Any:
-        kept = [found for found in waiting if found.stage in {"consumed", "applied"}]
-        return real(self, standstill, kept, moved)
+    def check(self: Any, detector: Any, pending: Any, progress: bool) -> Any:
+        kept = [work for work in pending if work.stage in {"consumed", "applied"}]
+        return real(self, detector, kept, progress)
 
-    _Watch._looked = looked
+    _Watchdog._check = check

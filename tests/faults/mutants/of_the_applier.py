@@ -134,7 +134,7 @@ def results_before_commit() -> None:
 
 @mutant("the group's offsets are not part of the results' transaction", APPLIER_RESTARTED)
 def results_without_offsets() -> None:
-    from streams.transactional_producer import ResultsProducer
+    from streams.transactional_producer import TransactionalProducer
 
     class Forgetful:
         def __init__(self, producer: Any) -> None:
@@ -146,8 +146,8 @@ def results_without_offsets() -> None:
         def send_offsets_to_transaction(self, *_: Any) -> None:
             return
 
-    real = ResultsProducer.open
-    ResultsProducer.open = lambda self: cast("Any", Forgetful(real(self)))
+    real = TransactionalProducer.open
+    TransactionalProducer.open = lambda self: cast("Any", Forgetful(real(self)))
 
 
 @mutant("a result lost between commit and publishing is not published again", RESULTS_KILLED)

@@ -20,7 +20,7 @@ def xmin_filter_dropped() -> None:
         row = connection.execute("SELECT (pg_snapshot_xmax(pg_current_snapshot())::text)::bigint").fetchone()
         return int(row[0])
 
-    relay.oldest_running = newest
+    relay.snapshot_xmin = newest
 
     def slowly(name: str) -> None:
         # Not a bug: slow commits, so that the relay reads while a transaction is open.
@@ -32,50 +32,51 @@ def xmin_filter_dropped() -> None:
 
 @mutant("the outbox is read in the order of transactions, not of positions")
 def order_by_transaction() -> None:
-    from sinks import outbox_reader as windows
+    from sinks import outbox_reader
 
-    wrong = windows._ROWS_SQL.replace("ORDER BY position", "ORDER BY xid, id")
-    assert wrong != windows._ROWS_SQL
-    windows._ROWS_SQL = wrong
+    wrong = outbox_reader._ROWS_SQL.replace("ORDER BY position", "ORDER BY xid, id")
+    assert wrong != outbox_reader._ROWS_SQL
+    outbox_reader._ROWS_SQL = wrong
 
 
 @mutant("the position is committed before the events it covers", RELAY_KILLED)
 def position_before_delivery() -> None:
-    from streams.relay.position import encode_position
-    from streams.relay.relay import SHARD, Relay
+    from streams.relay.checkpoint import encode_checkpoint
+    from streams.relay.event_publisher import EventPublisher
+    from streams.relay.relay import SHARD
 
-    real = Relay._publish
+    real = EventPublisher.publish
 
-    def publish(self: Any, producer: Any, epoch: str, rows: Any, at: Any) -> None:
+    def publish(self: Any, epoch: str, rows: Any, position: Any) -> None:
+        producer = next(self._producers)
         producer.begin_transaction()
-        self._produce(
-            producer, "customers.interactions.relay-position", SHARD, encode_position(epoch, at), None
-        )
+        checkpoint = encode_checkpoint(epoch, position)
+        self._produce(producer, "customers.interactions.relay-position", SHARD, checkpoint, None)
         producer.flush(30)
         self._commit(producer)
-        real(self, producer, epoch, rows, at)
+        real(self, epoch, rows, position)
 
-    Relay._publish = publish
+    EventPublisher.publish = publish
 
 
 def _records(change: Any) -> None:
-    from streams.relay import relay
+    from streams.relay import event_publisher
 
-    real = relay.records_of
-    relay.records_of = lambda row, encode: change(real(row, encode))
+    real = event_publisher.records_of
+    event_publisher.records_of = lambda row, encode: change(real(row, encode))
 
 
 @mutant("the position is never stored", RELAY_RESTARTED)
 def position_never_stored() -> None:
-    from streams.relay.relay import Relay
+    from streams.relay.event_publisher import EventPublisher
 
-    real = Relay._produce
+    real = EventPublisher._produce
 
     def produce(self: Any, producer: Any, topic: str, *rest: Any) -> None:
         if "relay-position" not in topic:
             real(self, producer, topic, *rest)
 
-    Relay._produce = produce
+    EventPublisher._produce = produce
 
 
 @mutant("no tombstone for deleted interactions")

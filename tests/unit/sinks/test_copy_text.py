@@ -1,4 +1,4 @@
-"""No value leaves its field in COPY text or in an array, whatever its column is called."""
+"""Values are escaped in COPY text and array literals, whatever their column."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_an_element_of_an_array_stays_one_element(text: str, kind: str) -> None:
 
 
 def _unescaped(field: str) -> str:
-    """As the server reads a field (PostgreSQL documentation, COPY, "Text Format")."""
+    """Decode a field as the server does (PostgreSQL documentation, COPY, "Text Format")."""
     text, rest = "", field
     while rest:
         if rest[0] == "\\":

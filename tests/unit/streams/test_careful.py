@@ -9,7 +9,7 @@ import pytest
 
 from runtime.settings import Settings
 from schemas.errors import Stop
-from sinks.attempts import Attempt
+from sinks.applier_attempts import Attempt
 from streams.applier import consumer as reader
 from streams.applier.batches import BatchQueue, InFlight
 from streams.applier.careful import Careful

@@ -22,7 +22,7 @@ from streams import transactional_producer as results_producer
 from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.publisher import Publisher
 from streams.heartbeat import Heartbeat
-from streams.transactional_producer import ResultsProducer
+from streams.transactional_producer import TransactionalProducer
 
 
 class FakeClient:
@@ -54,7 +54,7 @@ class FakeClient:
 
 
 class FakeProducer:
-    """Stands for ``ResultsProducer``: one client, and group offsets that become readable later."""
+    """Stands for ``TransactionalProducer``: one client, and group offsets that become readable later."""
 
     def __init__(self, client: FakeClient, answers: Sequence[dict[int, int] | Retry] = ()) -> None:
         self._client = client
@@ -130,7 +130,7 @@ def test_an_open_transaction_does_not_read_as_nothing_published(monkeypatch: pyt
             return {asked[0].group_id: found}
 
     monkeypatch.setattr(results_producer, "make_admin", lambda _: Admin())
-    producer = ResultsProducer(Settings(), Heartbeat(), threading.Event())
+    producer = TransactionalProducer(Settings(), Heartbeat(), threading.Event())
     with pytest.raises(Retry, match="partition 0"):
         producer.published("group", "commands", [0])
 

@@ -1,4 +1,4 @@
-"""A worker ends soon after one of its stages has failed, also when another one hangs."""
+"""A worker ends soon after a stage has failed, even when another stage hangs."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def test_a_hanging_stage_does_not_keep_a_failed_worker(monkeypatch: pytest.Monke
 
 async def _after(waited: asyncio.Future[float] | object, release: threading.Event) -> float:
     taken = await waited  # type: ignore[misc]
-    release.set()  # the pool's threads must end with the loop
+    release.set()  # the pool's threads must end with the event loop
     return float(taken)
 
 
-def test_a_stage_that_promised_to_beat_sooner_is_silent_sooner() -> None:
+def test_a_shorter_limit_of_a_stage_applies() -> None:
     heartbeat = Heartbeat()
     heartbeat.beat("writer")
     heartbeat.beat("publisher", within=0.05)

@@ -1,4 +1,4 @@
-"""Upkeep of the database beside the batches."""
+"""Database upkeep beside the batches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.upkeep import Upkeep
 
 
 class Statements:
-    """A connection that keeps the values of what it is told to execute."""
+    """A connection that records the parameters of executed statements."""
 
     def __init__(self) -> None:
         self.values: list[dict[str, Any]] = []
@@ -20,13 +20,13 @@ class Statements:
         self.values.append(values)
 
 
-def test_the_marker_that_ends_a_partition_is_passed_over() -> None:
+def test_the_watermark_advances_past_a_trailing_transaction_marker() -> None:
     in_flight, connection = InFlight(), Statements()
     in_flight.published[3] = 41
     upkeep = Upkeep(Settings(), in_flight, threading.Event())
     upkeep.tails[3] = (41, 42)
-    upkeep._note(connection, upkeep._fresh())  # type: ignore[arg-type]
+    upkeep._save(connection, upkeep._unsaved())  # type: ignore[arg-type]
     results, markers = connection.values
     assert (results["partition"], results["results"]) == (3, 41)
     assert (markers["partition"], markers["position"], markers["end"]) == (3, 41, 42)
-    assert upkeep._fresh() == {}, "it is noted once"
+    assert upkeep._unsaved() == {}, "it is stored once"

@@ -1,4 +1,4 @@
-"""The relay's own position on Kafka: written in the same transaction as the events it covers."""
+"""The relay's checkpoint on Kafka, written in the same transaction as the events that it covers."""
 
 from __future__ import annotations
 
@@ -10,35 +10,40 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from runtime.kafka import make_consumer
 from runtime.settings import Settings
 from schemas.topics import RELAY_POSITION
-from sinks.outbox_reader import Position
+from sinks.outbox_reader import OutboxPosition
 
 
 @dataclass(frozen=True, slots=True)
-class StoredPosition:
-    """A position and the database history it belongs to."""
+class Checkpoint:
+    """An outbox position and the epoch of the database cluster that it belongs to."""
 
     epoch: str
-    at: Position
+    position: OutboxPosition
 
 
-def encode_position(epoch: str, at: Position) -> bytes:
-    """The value of a position record."""
+def encode_checkpoint(epoch: str, position: OutboxPosition) -> bytes:
+    """Encode the value of a checkpoint record."""
     return orjson.dumps(
-        {"epoch": epoch, "xidFloor": at.floor, "xidCeiling": at.ceiling, "position": at.position}
+        {
+            "epoch": epoch,
+            "xidFloor": position.floor,
+            "xidCeiling": position.ceiling,
+            "position": position.position,
+        }
     )
 
 
-def read_position(settings: Settings, shard: str) -> StoredPosition | None:
-    """The last committed position of a shard, or ``None`` when it never published.
+def read_checkpoint(settings: Settings, shard: str) -> Checkpoint | None:
+    """Read the last committed checkpoint of a shard; ``None`` when it has never published.
 
-    Must be called after ``init_transactions``: only then is no transaction of a former leader open.
+    Hazard: call it after ``init_transactions``. Only then is no transaction of a former leader open.
     """
     consumer = make_consumer(settings, "interactions-relay-position", **{"enable.partition.eof": True})
-    found: StoredPosition | None = None
+    found: Checkpoint | None = None
     try:
         consumer.assign([TopicPartition(settings.topic(RELAY_POSITION), 0, 0)])
         while True:
-            for message in consumer.consume(1000, 0.1):  # it waits for all of the time
+            for message in consumer.consume(1000, 0.1):  # waits the full timeout unless 1000 are there
                 error = message.error()
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
@@ -49,9 +54,9 @@ def read_position(settings: Settings, shard: str) -> StoredPosition | None:
                 value = message.value()
                 if message.key() == shard.encode() and value is not None:
                     stored = orjson.loads(value)
-                    found = StoredPosition(
+                    found = Checkpoint(
                         stored["epoch"],
-                        Position(stored["xidFloor"], stored["xidCeiling"], stored["position"]),
+                        OutboxPosition(stored["xidFloor"], stored["xidCeiling"], stored["position"]),
                     )
     finally:
         consumer.close()

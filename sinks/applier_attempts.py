@@ -1,4 +1,4 @@
-"""Marks that outlive a crash: where each partition's reading began, and what was tried there since."""
+"""Attempt records that survive a crash: where an applier started reading, and what it had in flight."""
 
 from __future__ import annotations
 
@@ -39,13 +39,14 @@ WHERE consumer_group = %s AND topic = %s AND partition = %s
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Facts about a partition's former owners.
+    """History of a partition's former owners.
 
-    :param starts: owners in a row, this one included, that found work at the very same offset.
-    :param first: first offset of the records in hand when the last of them ended; ``None`` when it was done.
-    :param last: the last one.
-    :param failures: how often an owner ended with these in hand, alone or among others.
-    :param isolated: records isolated in a row because of that.
+    :param starts: consecutive owners, this one included, that found pending records at the same offset.
+    :param first: first offset of the group in flight when the last owner ended; ``None`` when it was
+        published.
+    :param last: last offset of that group.
+    :param failures: number of owners that ended with this group in flight.
+    :param isolated: consecutive records that were isolated because of crashes.
     """
 
     starts: int
@@ -56,9 +57,9 @@ class Attempt:
 
 
 class Attempts:
-    """The marks of one consumer group; each call is a short transaction of its own.
+    """Attempt records of one consumer group; each call is a short transaction of its own.
 
-    :raises Retry: from every method: the database is not available.
+    :raises Retry: from every method: the database is unavailable.
     :raises Stop: from every method: its schema is not up to date.
     """
 
@@ -68,32 +69,32 @@ class Attempts:
         self._connection: Connection | None = None
 
     def begin(self, starts: Mapping[int, tuple[int, bool]]) -> dict[int, Attempt]:
-        """Note where reading begins.
+        """Record where reading starts; return the history of each partition.
 
-        :param starts: partition → the offset, and whether records wait there.
+        :param starts: partition → the start offset, and whether records are pending there.
         """
-        waits = [int(waiting) for _, waiting in starts.values()]
+        pending = [int(waiting) for _, waiting in starts.values()]
         offsets = [offset for offset, _ in starts.values()]
-        rows = self._execute(_BEGIN_SQL, (*self._where, list(starts), offsets, waits), rows=True)
+        rows = self._execute(_BEGIN_SQL, (*self._where, list(starts), offsets, pending), rows=True)
         return {row[0]: Attempt(*row[1:]) for row in rows}
 
     def try_records(self, partition: int, first: int, last: int, failures: int) -> None:
-        """Note that some records are taken in hand now.
+        """Record that a group of records is about to be decoded and applied.
 
-        :param failures: how often owners will have ended with them in hand if this one does.
+        :param failures: value of ``Attempt.failures`` if this owner ends before the group is published.
         """
         self._execute(_TRY_SQL, (first, last, failures, *self._where, partition))
 
     def done(self, partition: int, *, isolated: bool) -> None:
-        """Note that the records in hand are carried out, and published."""
+        """Record that the group in flight is applied and published."""
         self._execute(_DONE_SQL, (isolated, *self._where, partition))
 
     def forgive(self, partition: int) -> None:
-        """Note that the records in hand were given up for another reason than a crash."""
+        """Take back one failure: the group was given up for another reason than a crash."""
         self._execute(_FORGIVE_SQL, (*self._where, partition))
 
     def close(self) -> None:
-        """Let go of the connection until it is needed again."""
+        """Close the connection; the next call opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -110,9 +111,9 @@ class Attempts:
             return cursor.fetchall() if rows else []
         except Outage as error:
             self.close()
-            raise Retry("the marks of attempts cannot be written now") from error
+            raise Retry("the database is unavailable: attempt records cannot be written") from error
         except psycopg.Error as error:
             raise Stop(
-                f"the marks of attempts cannot be written ({error.sqlstate}); is the schema of the"
-                " database up to date? Try: interactions db upgrade"
+                f"attempt records cannot be written ({error.sqlstate}). Nothing was applied. Is the database"
+                " schema up to date? Try: interactions db upgrade"
             ) from error

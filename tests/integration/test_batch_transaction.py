@@ -1,4 +1,4 @@
-"""The storeroom on a real Postgres: schema, batch transaction, fences, poison, outbox windows."""
+"""Batch transactions on a real Postgres: schema, fencing, poison, outbox windows."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from schemas.errors import Retry, Stop
 from schemas.topics import DEAD_LETTERS
 from sinks.batch import BatchSink
 from sinks.migrate import check
-from sinks.outbox_reader import Position, oldest_running, read_window
-from sinks.partitions import ensure_partitions
+from sinks.monthly_partitions import ensure_partitions
+from sinks.outbox_reader import OutboxPosition, read_window, snapshot_xmin
 from streams.applier.apply import Applier
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running
@@ -37,7 +37,7 @@ def test_migrations_lead_to_the_tables_in_code(fresh_settings: Settings) -> None
     assert check(fresh_settings) == []
 
 
-def test_partitions_are_made_once_and_ahead(fresh_settings: Settings) -> None:
+def test_partitions_are_created_once_and_ahead_of_time(fresh_settings: Settings) -> None:
     with connect(fresh_settings, application_name="test") as connection:
         made = ensure_partitions(connection, date(2031, 12, 31))
         assert made == [
@@ -49,8 +49,8 @@ def test_partitions_are_made_once_and_ahead(fresh_settings: Settings) -> None:
     assert check(fresh_settings) == []
 
 
-def test_an_applier_alone_makes_the_tables_of_a_new_month(fresh_settings: Settings) -> None:
-    """The month has turned while no timers were running: the tables of this month are missing."""
+def test_an_applier_alone_creates_the_partitions_of_a_new_month(fresh_settings: Settings) -> None:
+    """A month boundary passed while no timers ran: this month's partitions are missing."""
     with connect(fresh_settings, application_name="test") as connection:
         tables = [
             name
@@ -114,7 +114,7 @@ def _count(connection: Connection, table: str) -> int:
     return int(row[0])
 
 
-def test_a_batch_given_again_repeats_its_outcomes_and_writes_nothing(connection: Connection) -> None:
+def test_a_repeated_batch_repeats_its_outcomes_and_writes_nothing(connection: Connection) -> None:
     log, entity = Log(connection), new_id()
     log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
     log.append(event("interaction.create", entity, {"interactionType": "call"}))
@@ -128,7 +128,7 @@ def test_a_batch_given_again_repeats_its_outcomes_and_writes_nothing(connection:
     ]
 
 
-def test_an_owner_that_is_out_of_date_may_not_write(connection: Connection) -> None:
+def test_a_stale_owner_cannot_write(connection: Connection) -> None:
     log, entity = Log(connection), new_id()
     for _ in range(4):
         log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
@@ -180,7 +180,7 @@ CREATE TRIGGER refuse BEFORE INSERT ON customer_interactions FOR EACH ROW EXECUT
 """
 
 
-def test_poison_is_found_and_set_aside_and_can_be_replayed(fresh_settings: Settings) -> None:
+def test_poison_is_isolated_and_can_be_replayed(fresh_settings: Settings) -> None:
     entity = new_id()
     with connect(fresh_settings, application_name="test") as connection:
         connection.execute(_POISON)
@@ -214,12 +214,14 @@ def _write_outbox(connection: Connection, key: str) -> None:
     )
 
 
-def _window(connection: Connection, at: Position) -> tuple[list[str], Position]:
-    ceiling = oldest_running(connection)
+def _window(connection: Connection, at: OutboxPosition) -> tuple[list[str], OutboxPosition]:
+    ceiling = snapshot_xmin(connection)
     keys = [
-        row.aggregateid for rows in read_window(connection, Position(at.floor, ceiling, 0), 2) for row in rows
+        row.aggregateid
+        for rows in read_window(connection, OutboxPosition(at.floor, ceiling, 0), 2)
+        for row in rows
     ]
-    return keys, Position(ceiling)
+    return keys, OutboxPosition(ceiling)
 
 
 def test_a_row_that_commits_late_is_not_skipped(fresh_settings: Settings) -> None:
@@ -228,7 +230,7 @@ def test_a_row_that_commits_late_is_not_skipped(fresh_settings: Settings) -> Non
         connect(fresh_settings, application_name="b") as fast,
         connect(fresh_settings, application_name="r", autocommit=True) as reader,
     ):
-        at = Position(oldest_running(reader))
+        at = OutboxPosition(snapshot_xmin(reader))
         _write_outbox(slow, "early position, late commit")
         _write_outbox(fast, "late position, early commit")
         fast.commit()
@@ -238,13 +240,13 @@ def test_a_row_that_commits_late_is_not_skipped(fresh_settings: Settings) -> Non
         assert keys == ["early position, late commit", "late position, early commit"]
 
 
-def test_changes_of_one_row_go_out_in_their_order_though_xids_say_otherwise(fresh_settings: Settings) -> None:
+def test_changes_of_one_row_are_published_in_order_whatever_their_xids(fresh_settings: Settings) -> None:
     with (
         connect(fresh_settings, application_name="a") as first,
         connect(fresh_settings, application_name="b") as second,
         connect(fresh_settings, application_name="r", autocommit=True) as reader,
     ):
-        at = Position(oldest_running(reader))
+        at = OutboxPosition(snapshot_xmin(reader))
         first.execute("SELECT pg_current_xact_id()")  # starts early, changes late
         _write_outbox(second, "first change")
         second.commit()
@@ -266,7 +268,7 @@ def test_a_relay_refuses_another_database_history(fresh_settings: Settings, embe
         assert "restored from a backup" in relay.log
 
 
-def test_a_command_id_stands_once_in_a_month(connection: Connection) -> None:
+def test_a_command_id_is_unique_within_a_month(connection: Connection) -> None:
     entity = new_id()
     log = Log(connection)
     log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))

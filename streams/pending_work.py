@@ -1,8 +1,8 @@
-"""Work that waits, stage by stage, as the topics and tables show it to an outsider."""
+"""Probe for pending work, stage by stage, as topics and tables show it from outside."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,40 +14,43 @@ from runtime.postgres import Connection
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
 from sinks.backlog import first_unpublished
-from sinks.outbox_reader import Position
-from sinks.positions import Standing, standings
+from sinks.consumed_offsets import PartitionProgress, partition_progress
+from sinks.outbox_reader import OutboxPosition
 from streams.partition_ends import PartitionEnds, committed_offsets, partition_ends, partition_numbers
 
 _ANSWER_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """The first piece of work that waits at one place.
+class PendingWork:
+    """First pending piece of work of a stage, in one partition.
 
-    :param key: names the place; the partition, or a shard.
-    :param at: how far the stage is there; another value means that it has moved.
-    :param seconds: how long it has waited for sure, by the servers' clocks.
-    :param mended: whether a fresh process may mend it.
+    :param key: the partition number, or ``outbox``.
+    :param position: position of the stage there; any other value means progress.
+    :param place: partition and offset, in words.
+    :param seconds: lower bound of the waiting time, by the servers' clocks.
+    :param cause: clause that names what waits.
+    :param advice: sentence that says what to do.
+    :param restart_helps: whether a new process may get past it.
     """
 
     stage: str
     key: str
-    at: int
+    position: Hashable
     place: str
     seconds: float
     cause: str
     advice: str
-    mended: bool = True
+    restart_helps: bool = True
 
     def stall(self, seconds: float) -> Stall:
-        """Describe it as a stall once nothing has moved for so long."""
+        """Describe it as a stall that has lasted this long."""
         reason = f"{self.cause}, and nothing has moved there for {seconds:.0f} s. {self.advice}"
         return Stall(self.stage, self.place, seconds, reason)
 
 
-class CommandsLook:
-    """Looks at the commands topic and at what became of its records, with clients of its own."""
+class BacklogProbe:
+    """Compares the commands topic with the stored offsets, with its own Kafka clients."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -65,35 +68,35 @@ class CommandsLook:
         self._all.close()
 
     def partitions(self) -> list[int]:
-        """The partitions of the commands topic.
+        """Return the partition numbers of the commands topic.
 
         :raises KafkaException: the broker does not answer.
         """
         return partition_numbers(self._admin, self._topic)
 
-    def standings(self, connection: Connection) -> Mapping[int, Standing]:
-        """Where each partition is, as stored."""
-        return standings(connection, self._settings.consumer_group, self._topic)
+    def partition_progress(self, connection: Connection) -> Mapping[int, PartitionProgress]:
+        """Return the stored progress of each partition."""
+        return partition_progress(connection, self._settings.consumer_group, self._topic)
 
     def unapplied(
-        self, stored: Mapping[int, Standing], numbers: Iterable[int], now: float
-    ) -> Iterator[Waiting]:
-        """Records at the watermark: committed ones, or such as an open transaction holds back.
+        self, stored: Mapping[int, PartitionProgress], numbers: Iterable[int], now: float
+    ) -> Iterator[PendingWork]:
+        """Find the first unapplied record per partition: committed, or held back by an open transaction.
 
         :param now: the database's clock, seconds since the epoch.
         :raises KafkaException: the broker does not answer.
         """
         for number, ends in partition_ends(self._admin, self._topic, list(numbers)).items():
-            standing = stored.get(number, Standing())
-            start = max(ends.low, standing.next_offset)
+            progress = stored.get(number, PartitionProgress())
+            start = max(ends.low, progress.next_offset)
             found = self._first(self._committed, number, start) if start < ends.stable else None
             if found is not None:
-                yield Waiting(
+                yield PendingWork(
                     "applied",
                     str(number),
-                    standing.next_offset,
+                    progress.next_offset,
                     f"partition {number}, offset {found.offset}",
-                    min(standing.still, now - found.at),
+                    min(progress.idle_seconds, now - found.appended_at),
                     f"The command at offset {found.offset} of partition {number} is not applied",
                     "If an applier runs, its log says why; see 'A stage that stands still' in"
                     " docs/operations.md.",
@@ -101,26 +104,26 @@ class CommandsLook:
             elif ends.stable < ends.high:
                 yield from self._held_back(number, ends, now)
 
-    def _held_back(self, number: int, ends: PartitionEnds, now: float) -> Iterator[Waiting]:
+    def _held_back(self, number: int, ends: PartitionEnds, now: float) -> Iterator[PendingWork]:
         first = self._first(self._all, number, ends.stable)
         if first is not None:
-            yield Waiting(
+            yield PendingWork(
                 "consumed",
                 str(number),
                 ends.stable,
                 f"partition {number}, offset {ends.stable}",
-                now - first.at,
+                now - first.appended_at,
                 f"A publisher's open transaction holds back partition {number} from offset {ends.stable} on:"
                 f" up to {ends.high - ends.stable} commands behind it cannot be read",
-                "It ends with its transaction timeout, after 15 minutes at most unless the broker allows"
-                " more, or when that publisher is started again.",
-                mended=False,
+                "It ends when that publisher is started again, or with its transaction timeout: after at most"
+                " 15 minutes, unless the broker allows more.",
+                restart_helps=False,
             )
 
     def unpublished(
-        self, stored: Mapping[int, Standing], numbers: Iterable[int], now: float
-    ) -> Iterator[Waiting]:
-        """Applied records whose results are not out.
+        self, stored: Mapping[int, PartitionProgress], numbers: Iterable[int], now: float
+    ) -> Iterator[PendingWork]:
+        """Find the first applied record per partition whose result is not published.
 
         :param now: the database's clock, seconds since the epoch.
         :raises KafkaException: the broker does not answer.
@@ -130,26 +133,26 @@ class CommandsLook:
             return
         committed = committed_offsets(self._admin, self._settings.consumer_group, self._topic)
         for number in behind:
-            standing = stored[number]
-            published = max(standing.results_offset, committed.get(number, 0))
-            if published >= standing.next_offset:
+            progress = stored[number]
+            published = max(progress.results_offset, committed.get(number, 0))
+            if published >= progress.next_offset:
                 continue
             found = self._first(self._committed, number, published)
-            if found is not None and found.offset < standing.next_offset:
-                yield Waiting(
+            if found is not None and found.offset < progress.next_offset:
+                yield PendingWork(
                     "results",
                     str(number),
                     published,
                     f"partition {number}, offset {found.offset}",
-                    now - found.at,
+                    now - found.appended_at,
                     f"The command at offset {found.offset} of partition {number} is applied, but its result"
                     " is not published",
-                    "Its change is safe; whoever waits for the result does not get it. The log of the applier"
-                    " says what the broker refuses.",
+                    "Its change is safe, but callers that wait for the result do not receive it. The"
+                    " applier's log says what the broker refuses.",
                 )
 
     def _first(self, consumer: Consumer, number: int, offset: int) -> _Found | None:
-        """The first record at or beyond an offset; markers of transactions are none.
+        """Return the first record at or after an offset; transaction markers are not records.
 
         :raises KafkaException: the broker does not answer.
         """
@@ -165,18 +168,18 @@ class CommandsLook:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A record's offset and append time (seconds since the epoch, the broker's clock)."""
+    """Offset and append time of a record (seconds since the epoch, the broker's clock)."""
 
     offset: int
-    at: float
+    appended_at: float
 
 
-def unrelayed(connection: Connection, at: Position) -> Iterator[Waiting]:
-    """The first row of the outbox that is not published as an event.
+def unpublished_events(connection: Connection, position: OutboxPosition) -> Iterator[PendingWork]:
+    """Find the first outbox row that is not published as an event.
 
-    :param at: how far a relay is.
+    :param position: the relay's position.
     """
-    row = first_unpublished(connection, at)
+    row = first_unpublished(connection, position)
     if row is None:
         return
     if row.blocked_by is None:
@@ -188,13 +191,13 @@ def unrelayed(connection: Connection, at: Position) -> Iterator[Waiting]:
             f" transaction: {row.blocked_by}"
         )
         advice = "End that transaction: events are published in the order of transactions."
-    yield Waiting(
+    yield PendingWork(
         "events",
         "outbox",
-        hash((at.floor, at.ceiling or 0, at.position)),
+        position,
         f"outbox position {row.position}",
         row.seconds,
         cause,
         advice,
-        mended=row.blocked_by is None,
+        restart_helps=row.blocked_by is None,
     )

@@ -1,4 +1,4 @@
-"""Monthly partitions of the command log and the outbox: made ahead, dropped whole, never row by row."""
+"""Monthly partitions of the command log and the outbox: created ahead of time, dropped as a whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-#: Partitioned by month (see ``sinks.tables``).
+#: Tables partitioned by month (see ``sinks.tables``).
 PARTITIONED: Final = ("command_log", "outbox")
 MONTHS_AHEAD: Final = 2
 _LOCK: Final = 0x1A7E0003
@@ -20,15 +20,15 @@ def _month(day: date, ahead: int) -> date:
 
 
 def ensure_partitions(connection: psycopg.Connection[Any], today: date | None = None) -> list[str]:
-    """Make the monthly tables from last month to ``MONTHS_AHEAD`` months ahead, where missing.
+    """Create the missing partitions from last month to ``MONTHS_AHEAD`` months ahead.
 
-    Several processes may call it at once. Last month is included so that a clock that steps back over
-    the turn of a month finds its table.
+    Safe to call from several processes at once. Last month is included so that a clock that steps back
+    across a month boundary finds its partition.
 
-    :param today: the day to count from; the current UTC day unless given.
-    :returns: the names of the tables that were made.
+    :param today: the day to count from; the current UTC day by default.
+    :returns: the names of the partitions that were created.
     """
-    made = []
+    created = []
     first = today or datetime.now(UTC).date()
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -48,12 +48,12 @@ def ensure_partitions(connection: psycopg.Connection[Any], today: date | None = 
                     )
                 )
                 if table == "command_log":
-                    # Hazard: with `logged_at` in it, as a key of the whole table must, two appliers that
-                    # race on one command id would both log it.
+                    # Hazard: a key of the whole table must include `logged_at`; then two appliers that race
+                    # on one command id would both log it.
                     connection.execute(
                         sql.SQL(
                             "CREATE UNIQUE INDEX {} ON {} (command_id, tenant_id, organization_id)"
                         ).format(sql.Identifier(f"{name}_command"), sql.Identifier(name))
                     )
-                made.append(name)
-    return made
+                created.append(name)
+    return created

@@ -1,0 +1,195 @@
+"""Queries for the read set of a batch: one per table, sent in one pipeline and read later."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import psycopg
+
+from domain.lifecycle import created_id
+from domain.log_identity import log_identity
+from domain.model import LogEntry
+from domain.read_set import may_change_projection, may_reorder
+from domain.undo import target_command_id
+from runtime.postgres import Connection
+from schemas.command import Command, Refused
+from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
+from sinks.array_literals import number_array, plain_array, text_array
+from sinks.columns import DEAL, ENTITY, INTERACTION
+from sinks.pipelined import pipelined
+
+Cursor = psycopg.Cursor[tuple[Any, ...]]
+Log = Mapping[tuple[str, str, str], LogEntry]
+DICTIONARY_LOCK: Final = 0x1A7E0002
+
+_I: Final = ", ".join(f"i.{name}" for name in INTERACTION)
+
+_LOG_SQL: Final = """
+SELECT l.tenant_id, l.organization_id, l.command_id, l.command_type, l.entity_id, l.interaction_id,
+       l.fingerprint, l.outcome, l.result::text, CASE WHEN w.undo THEN l.undo::text END,
+       l.partition, l."offset"
+FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %b::bool[]) AS w (tenant, organization, command, undo)
+JOIN command_log l ON l.tenant_id = w.tenant AND l.organization_id = w.organization
+ AND l.command_id = w.command
+"""
+
+_ENTITIES_SQL: Final = f"""
+SELECT {", ".join(ENTITY)} FROM customer_entities
+WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+"""  # noqa: S608 - our own column names
+
+_INTERACTIONS_SQL: Final = f"SELECT {_I} FROM customer_interactions i WHERE i.id = ANY(%s::uuid[])"  # noqa: S608
+
+# The first m+1 candidates of an entity with m commands that may move one are enough: each command removes at
+# most one stored candidate, so the best of the untouched ones is always among those loaded. The first one is
+# needed even where commands only add (m = 0). Hazard: taking it from the stored projection instead would
+# publish a wrong projection again.
+_CANDIDATES_SQL: Final = f"""
+SELECT {_I} FROM unnest(%s::uuid[], %s::int[]) AS w (entity, top), LATERAL (
+  SELECT * FROM customer_interactions p
+  WHERE p.entity_id = w.entity AND p.status = 'planned' AND p.scheduled_at IS NOT NULL
+  ORDER BY p.scheduled_at, p.priority DESC NULLS LAST, p.created_at, p.id LIMIT w.top
+) i
+UNION ALL
+SELECT {_I} FROM unnest(%s::uuid[], %s::int[]) AS w (entity, top), LATERAL (
+  SELECT * FROM customer_interactions d
+  WHERE d.entity_id = w.entity AND d.status = 'done' AND d.occurred_at IS NOT NULL
+  ORDER BY d.occurred_at DESC, d.created_at DESC, d.id DESC LIMIT w.top
+) i
+"""  # noqa: S608 - our own column names
+
+_DEALS_SQL: Final = f"SELECT {', '.join(DEAL)} FROM customer_deals WHERE id = ANY(%s::uuid[])"  # noqa: S608
+
+_DICTIONARIES_SQL: Final = """
+SELECT w.tenant, w.organization, d.strict, t.code, t.label, t.icon, t.color, t.actionable
+FROM unnest(%b::text[], %b::text[]) AS w (tenant, organization)
+LEFT JOIN interaction_dictionaries d
+  ON d.tenant_id = w.tenant::uuid AND d.organization_id = w.organization::uuid
+LEFT JOIN interaction_types t
+  ON t.tenant_id = w.tenant::uuid AND t.organization_id = w.organization::uuid
+"""
+
+_RETIRED_SQL: Final = """
+SELECT interaction_id, max(retired_version) FROM command_log
+WHERE interaction_id = ANY(%s::uuid[]) AND retired_version IS NOT NULL GROUP BY interaction_id
+"""
+
+_RECOUNT_SQL: Final = """
+SELECT entity_id, count(*) FILTER (WHERE status = 'planned'),
+       count(*) FILTER (WHERE status = 'planned' AND due_phase = 2), count(*) FILTER (WHERE status = 'done')
+FROM customer_interactions WHERE entity_id = ANY(%s::uuid[]) GROUP BY entity_id
+"""
+
+
+class ReadSetQueries:
+    """Queries for everything but the command log, as cursors whose rows are not yet read."""
+
+    def __init__(self, connection: Connection, commands: Sequence[Command], log: Log) -> None:
+        """Send the queries.
+
+        :param log: entries of the commands that are undone.
+        """
+        candidates = Counter(
+            {command.envelope.entity_id: 1 for command in commands if may_change_projection(command)}
+        )
+        candidates.update(command.envelope.entity_id for command in commands if may_reorder(command))
+        entities = sorted({command.envelope.entity_id for command in commands})
+        interactions, deals = _referenced_ids(commands, log)
+        self.recounted = {
+            command.envelope.entity_id
+            for command in commands
+            if isinstance(command.payload, InteractionRecomputeNext)
+        }
+        self.candidates: Iterable[tuple[Any, ...]] = ()
+        with pipelined(connection):
+            self.dictionaries = _request_dictionaries(connection, commands)
+            self.entities = connection.execute(_ENTITIES_SQL, (plain_array(entities),))
+            # Hazard: after the entities, which are locked by then; each query has its own snapshot.
+            self.interactions = _request(connection, _INTERACTIONS_SQL, interactions)
+            if candidates:
+                movers, limits = plain_array(candidates), number_array(candidates.values())
+                self.candidates = connection.execute(_CANDIDATES_SQL, (movers, limits, movers, limits))
+            self.deleted_versions = _request(connection, _RETIRED_SQL, interactions)
+            self.deals = _request(connection, _DEALS_SQL, deals)
+            self.counts = _request(connection, _RECOUNT_SQL, self.recounted)
+
+
+def request_log(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
+    """Query the log entries of the commands themselves and of the commands that they undo."""
+    wanted: dict[tuple[str, str, str], bool] = {}
+    for command in commands:
+        wanted.setdefault(log_identity(command), False)
+        if isinstance(command, Command) and isinstance(command.payload, InteractionUndo):
+            target = target_command_id(command.payload)
+            if target is not None:
+                scope = command.envelope.tenant_id, command.envelope.organization_id
+                wanted[*scope, target] = True
+    tenants, organizations, ids = zip(*wanted, strict=True)
+    images = list(wanted.values())
+    return connection.execute(
+        _LOG_SQL, (plain_array(tenants), plain_array(organizations), text_array(ids), images)
+    )
+
+
+def _request_dictionaries(connection: Connection, commands: Iterable[Command]) -> Cursor:
+    scopes: dict[tuple[str, str], bool] = {}
+    for command in commands:
+        scope = command.envelope.tenant_id, command.envelope.organization_id
+        scopes[scope] = scopes.get(scope, False) or isinstance(command.payload, InteractionTypeUpsert)
+    # A label change must not overtake a projection that was computed with the old label and is not committed
+    # yet. Readers of a dictionary hold its lock shared, a writer exclusive, in a fixed order.
+    locks: dict[int, bool] = {}
+    for scope, exclusive in scopes.items():
+        key = hash_scope(*scope)
+        locks[key] = locks.get(key, False) or exclusive
+    if any(locks.values()):
+        for key in sorted(locks):
+            function = "pg_advisory_xact_lock" if locks[key] else "pg_advisory_xact_lock_shared"
+            connection.execute(f"SELECT {function}(%b::int, %b::int)", (DICTIONARY_LOCK, key))
+    else:
+        connection.execute(
+            "SELECT pg_advisory_xact_lock_shared(%b::int, w.key) FROM unnest(%b::int[]) AS w (key)",
+            (DICTIONARY_LOCK, sorted(locks)),
+        )
+    tenants, organizations = (list(column) for column in zip(*scopes, strict=True))
+    return connection.execute(_DICTIONARIES_SQL, (tenants, organizations))
+
+
+def hash_scope(tenant_id: str, organization_id: str) -> int:
+    """Return the signed 32-bit lock key of a scope; scopes that share a key only wait for each other."""
+    value = (int(tenant_id[:8], 16) * 31 + int(organization_id[:8], 16)) & 0xFFFFFFFF
+    return value - (1 << 32) if value >= 1 << 31 else value
+
+
+def _referenced_ids(commands: Sequence[Command], log: Log) -> tuple[set[str], set[str]]:
+    """Return ids of interactions and deals that the commands, or the commands they undo, refer to."""
+    interactions: set[str] = set()
+    deals: set[str] = set()
+    for command in commands:
+        payload = command.payload
+        if isinstance(payload, InteractionUndo):
+            target = target_command_id(payload)
+            scope = command.envelope.tenant_id, command.envelope.organization_id
+            entry = log.get((*scope, target)) if target is not None else None
+            if entry is not None and entry.interaction_id is not None:
+                interactions.add(entry.interaction_id)
+                if entry.undo and entry.undo["before"] and entry.undo["before"].get("deal_id"):
+                    deals.add(entry.undo["before"]["deal_id"])
+            continue
+        target_id = getattr(payload, "id", None)
+        if command.envelope.type == "customers.deal.upsert":
+            deals.add(target_id)  # type: ignore[arg-type]
+        elif target_id is not None and command.envelope.type != "customers.entity.upsert":
+            interactions.add(target_id)
+        elif command.envelope.type == "customers.interaction.create":
+            interactions.add(created_id(command))
+        if getattr(payload, "deal_id", None) is not None:
+            deals.add(payload.deal_id)  # type: ignore[attr-defined]
+    return interactions, deals
+
+
+def _request(connection: Connection, statement: str, ids: set[str]) -> Iterable[tuple[Any, ...]]:
+    """Query rows by id; send nothing without ids."""
+    return connection.execute(statement, (plain_array(ids),)) if ids else ()
