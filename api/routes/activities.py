@@ -21,10 +21,10 @@ from api.interaction_items import enriched, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.old_lists import OldListQuery, old_list
+from api.response_models import ActivityPage, responses_of
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import ActivityPage, shaped
 from api.write_responses import written
 from runtime.gateway_settings import GatewaySettings
 from schemas.type_codes import normalize_interaction_type
@@ -53,7 +53,7 @@ class ActivityQuery(BaseModel):
     sort_dir: Literal["asc", "desc"] = "desc"
 
 
-@router.get(PATH, deprecated=True, responses={**documented(), **shaped(ActivityPage)})
+@router.get(PATH, deprecated=True, responses={**documented(), **responses_of(ActivityPage)})
 async def list_activities(
     query: Annotated[ActivityQuery, Query()],
     services: Needed,

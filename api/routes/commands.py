@@ -10,9 +10,9 @@ from api.guards import require_features
 from api.instants import instant_text
 from api.principal import Principal
 from api.queries.command_status import command_status
+from api.response_models import CommandFate, responses_of
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import CommandFate, shaped
 from schemas.errors import Reject
 
 router = guarded_router("commands")
@@ -21,7 +21,7 @@ router = guarded_router("commands")
 # A command id may hold slashes; an encoded one is decoded before the route is found.
 @router.get(
     "/api/customers/commands/{command_id:path}",
-    responses=shaped(CommandFate, status_404="No such command yet"),
+    responses=responses_of(CommandFate, status_404="No such command yet"),
 )
 async def command_fate(
     command_id: Annotated[str, Path(min_length=1, max_length=200)],

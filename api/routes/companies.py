@@ -12,16 +12,16 @@ from api.customer_list import Filters, customer_page
 from api.customer_writes import CustomerCreate, CustomerUpdate, create_customer, update_customer
 from api.guards import require_features
 from api.principal import Principal
+from api.response_models import CompanyDetail, CustomerPage, responses_of
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import CompanyDetail, CustomerPage, shaped
 from schemas.values import UuidText
 
 router = guarded_router("companies")
 
 
-@router.get("/api/customers/companies", responses=shaped(CustomerPage))
+@router.get("/api/customers/companies", responses=responses_of(CustomerPage))
 async def list_companies(
     services: Needed, filters: Filters, who: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
@@ -31,7 +31,7 @@ async def list_companies(
 
 @router.get(
     "/api/customers/companies/{entity_id}",
-    responses={**shaped(CompanyDetail, status_404="No such company"), **NOT_MODIFIED},
+    responses={**responses_of(CompanyDetail, status_404="No such company"), **NOT_MODIFIED},
 )
 async def show_company(
     entity_id: UuidText,

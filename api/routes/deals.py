@@ -25,10 +25,10 @@ from api.preconditions import (
 )
 from api.principal import Principal
 from api.queries import deals
+from api.response_models import Deal, DealPage, responses_of
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import Deal, DealPage, shaped
 from api.write_responses import written
 from schemas.errors import Reject
 from schemas.identity import derive_id
@@ -68,7 +68,7 @@ class DealUpdate(RequestBody):
     status: ShortText | None = None
 
 
-@router.get(PATH, responses=shaped(DealPage))
+@router.get(PATH, responses=responses_of(DealPage))
 async def list_deals(
     query: Annotated[DealQuery, Query()],
     services: Needed,
@@ -92,7 +92,7 @@ async def list_deals(
     return answer
 
 
-@router.get(PATH + "/{deal_id}", responses={**shaped(Deal, status_404="No such deal"), **NOT_MODIFIED})
+@router.get(PATH + "/{deal_id}", responses={**responses_of(Deal, status_404="No such deal"), **NOT_MODIFIED})
 async def show_deal(
     deal_id: UuidText,
     request: Request,

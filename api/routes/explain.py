@@ -11,9 +11,9 @@ from api.instants import instant_text
 from api.principal import Principal
 from api.queries import explain
 from api.queries.customer_detail import entity
+from api.response_models import Explanation, responses_of
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import Explanation, shaped
 from schemas.errors import Reject
 from schemas.values import UuidText
 
@@ -26,15 +26,15 @@ _COLUMNS: Final = (("scheduledAt", "scheduled_at"), ("priority", "priority"), ("
 
 @router.get(
     "/api/customers/entities/{entity_id}/next-interaction/explain",
-    responses=shaped(Explanation, status_404="No such customer"),
+    responses=responses_of(Explanation, status_404="No such customer"),
 )
 @router.get(
     "/api/customers/people/{entity_id}/next-interaction/explain",
-    responses=shaped(Explanation, status_404="No such person"),
+    responses=responses_of(Explanation, status_404="No such person"),
 )
 @router.get(
     "/api/customers/companies/{entity_id}/next-interaction/explain",
-    responses=shaped(Explanation, status_404="No such company"),
+    responses=responses_of(Explanation, status_404="No such company"),
 )
 async def explain_next(
     entity_id: UuidText,

@@ -12,10 +12,10 @@ from api.feature_flags import flags, forget
 from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
+from api.response_models import FlagList, responses_of
 from api.routes.interactions import Done
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import FlagList, shaped
 from api.write_responses import written
 from schemas.flags import FlagName
 from schemas.values import Flag
@@ -31,7 +31,7 @@ class FlagBody(RequestBody):
     enabled: Flag
 
 
-@router.get(PATH, responses=shaped(FlagList))
+@router.get(PATH, responses=responses_of(FlagList))
 async def list_flags(services: Needed, who: Principal = require_features("customers.view")) -> dict[str, Any]:
     """Every flag; ``chosen`` tells that somebody set it."""
     found = await flags(services, who)

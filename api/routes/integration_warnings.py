@@ -14,9 +14,9 @@ from api.instants import instant_text
 from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.queries.integration_warnings import chosen_warnings, open_warnings
+from api.response_models import Decided, WarningList, responses_of
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import Decided, WarningList, shaped
 from schemas.errors import Reject
 from schemas.instants import format_instant
 from schemas.integration_decisions import CHOICES, MOST_WARNINGS, Resolution, SeenWarning, WarningsDecision
@@ -26,7 +26,7 @@ router = guarded_router("integration warnings")
 _Kind = Literal["conflict", "refused", "failed", "detached", "brake", "auth", "disabled", "superseded"]
 
 
-@router.get("/api/customers/integrations/warnings", responses=shaped(WarningList))
+@router.get("/api/customers/integrations/warnings", responses=responses_of(WarningList))
 async def list_warnings(
     services: Needed,
     integration: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
@@ -75,7 +75,7 @@ class DecisionBody(RequestBody):
 
 @router.post(
     "/api/customers/integrations/{integration}/warnings/decide",
-    responses=shaped(Decided, status_404="None of these is a warning of this integration."),
+    responses=responses_of(Decided, status_404="None of these is a warning of this integration."),
 )
 async def decide(
     integration: Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")],

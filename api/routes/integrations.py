@@ -13,9 +13,9 @@ from api.guards import require_features
 from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.queries.integrations import has_integration
+from api.response_models import IntegrationChangeDone, IntegrationRemoved, responses_of
 from api.routing import guarded_router
 from api.services import Needed, Services
-from api.shapes import IntegrationChangeDone, IntegrationRemoved, shaped
 from runtime.connector_settings import read_connector_settings
 from runtime.secret_box import box_of
 from schemas.errors import Reject, Stop
@@ -42,7 +42,7 @@ class IntegrationBody(RequestBody):
     secrets: dict[_Name, _Secret] = Field(default_factory=dict, max_length=50)
 
 
-@router.patch(_PATH, responses=shaped(IntegrationChangeDone, status_404=_MISSING))
+@router.patch(_PATH, responses=responses_of(IntegrationChangeDone, status_404=_MISSING))
 async def change_integration(
     integration: Id, body: IntegrationBody, services: Needed, who: Principal = require_features(_MANAGE)
 ) -> dict[str, Any]:
@@ -63,7 +63,7 @@ async def change_integration(
     return {"ok": True, "state": done.state}
 
 
-@router.delete(_PATH, responses=shaped(IntegrationRemoved, status_404=_MISSING))
+@router.delete(_PATH, responses=responses_of(IntegrationRemoved, status_404=_MISSING))
 async def remove_integration(
     integration: Id, services: Needed, who: Principal = require_features(_MANAGE)
 ) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.interaction_types import dictionary
+from api.response_models import TypeList, responses_of
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed, Services
-from api.shapes import TypeList, shaped
 from api.write_responses import written
 from schemas.errors import Reject
 from schemas.values import Color, Flag, InteractionType, ShortText
@@ -37,7 +37,7 @@ class TypeBody(RequestBody):
     strict: Flag | None = None
 
 
-@router.get(PATH, responses=shaped(TypeList))
+@router.get(PATH, responses=responses_of(TypeList))
 async def list_types(services: Needed, who: Principal = require_features("customers.view")) -> dict[str, Any]:
     """Every entry by its label, and whether the dictionary is strict (refuses unknown types)."""
     async with services.reads.connection() as connection:

@@ -18,9 +18,9 @@ from api.preconditions import change, not_found, preconditions_of
 from api.principal import Principal
 from api.problems import validation_failed
 from api.queries.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
+from api.response_models import Interaction, InteractionPage, responses_of
 from api.routing import guarded_router
 from api.services import Needed, Services
-from api.shapes import Interaction, InteractionPage, shaped
 from api.write_responses import written
 from schemas.errors import FieldError
 from schemas.type_codes import normalize_interaction_type
@@ -183,7 +183,7 @@ class Done(BaseModel):
     warnings: list[Warned] = []
 
 
-@router.get(PATH, responses=shaped(InteractionPage))
+@router.get(PATH, responses=responses_of(InteractionPage))
 async def list_interactions(
     query: Annotated[InteractionQuery, Query()],
     services: Needed,
@@ -207,7 +207,7 @@ async def list_interactions(
     return answer
 
 
-@router.get(PATH + "/{interaction_id}", responses={**shaped(Interaction), **_NOT_FOUND, **NOT_MODIFIED})
+@router.get(PATH + "/{interaction_id}", responses={**responses_of(Interaction), **_NOT_FOUND, **NOT_MODIFIED})
 async def get_interaction(
     interaction_id: UuidText,
     request: Request,

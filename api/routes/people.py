@@ -12,16 +12,16 @@ from api.customer_list import Filters, customer_page
 from api.customer_writes import CustomerCreate, CustomerUpdate, create_customer, update_customer
 from api.guards import require_features
 from api.principal import Principal
+from api.response_models import CustomerPage, PersonDetail, responses_of
 from api.routes.interactions import Created, Done
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import CustomerPage, PersonDetail, shaped
 from schemas.values import UuidText
 
 router = guarded_router("people")
 
 
-@router.get("/api/customers/people", responses=shaped(CustomerPage))
+@router.get("/api/customers/people", responses=responses_of(CustomerPage))
 async def list_people(
     services: Needed, filters: Filters, who: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
@@ -31,7 +31,7 @@ async def list_people(
 
 @router.get(
     "/api/customers/people/{entity_id}",
-    responses={**shaped(PersonDetail, status_404="No such person"), **NOT_MODIFIED},
+    responses={**responses_of(PersonDetail, status_404="No such person"), **NOT_MODIFIED},
 )
 async def show_person(
     entity_id: UuidText,

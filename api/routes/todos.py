@@ -20,10 +20,10 @@ from api.interaction_items import enriched, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.old_lists import OldListQuery, old_list
+from api.response_models import TodoPage, responses_of
 from api.routes.interactions import Done
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import TodoPage, shaped
 from api.write_responses import written
 from runtime.gateway_settings import GatewaySettings
 from schemas.values import UuidText
@@ -63,7 +63,7 @@ class Linked(BaseModel):
     todoId: str  # noqa: N815
 
 
-@router.get(PATH, deprecated=True, responses={**documented(), **shaped(TodoPage)})
+@router.get(PATH, deprecated=True, responses={**documented(), **responses_of(TodoPage)})
 async def list_todos(
     query: Annotated[TodoQuery, Query()],
     services: Needed,

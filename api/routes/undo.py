@@ -14,9 +14,9 @@ from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.problems import LegacyError
 from api.queries.command_status import command_status
+from api.response_models import Undone, responses_of
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import Undone, shaped
 from api.write_responses import written
 from domain.undo_image import command_id_of
 from schemas.errors import Reject
@@ -31,7 +31,7 @@ class UndoBody(RequestBody):
     undo_token: Annotated[str, Field(min_length=1, max_length=1100)]
 
 
-@router.post(_PATH, responses=shaped(Undone))
+@router.post(_PATH, responses=responses_of(Undone))
 async def undo(
     body: UndoBody,
     request: Request,

@@ -13,16 +13,16 @@ from api.guards import require_features
 from api.interaction_items import enriched, mirrors_of
 from api.principal import Principal
 from api.queries import widgets
+from api.response_models import NextWidget, TodoWidget, responses_of
 from api.routing import guarded_router
 from api.services import Needed
-from api.shapes import NextWidget, TodoWidget, shaped
 
 router = guarded_router("widgets")
 
 _Limit = Annotated[int, Query(ge=1, le=20)]
 
 
-@router.get("/api/customers/dashboard/widgets/next-interactions", responses=shaped(NextWidget))
+@router.get("/api/customers/dashboard/widgets/next-interactions", responses=responses_of(NextWidget))
 async def next_interactions(
     services: Needed,
     limit: _Limit = 5,
@@ -54,7 +54,7 @@ async def next_interactions(
     }
 
 
-@router.get("/api/customers/dashboard/widgets/customer-todos", responses=shaped(TodoWidget))
+@router.get("/api/customers/dashboard/widgets/customer-todos", responses=responses_of(TodoWidget))
 async def customer_todos(
     services: Needed, limit: _Limit = 5, who: Principal = require_features("customers.view")
 ) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from runtime.settings import Settings
-from tests.harness.answer_shapes import hold_to_shapes
 from tests.harness.gateway import ALL_FEATURES, Gateway, serving
+from tests.harness.response_models import check_responses
 from tests.harness.wire import event, new_id, outcomes
 
 pytestmark = pytest.mark.integration
@@ -31,7 +31,7 @@ def scope() -> dict[str, str]:
 def own(gateway: Gateway, scope: dict[str, str]) -> Iterator[httpx2.Client]:
     """Signed in to them."""
     with gateway.client(**scope, features=ALL_FEATURES) as found:
-        hold_to_shapes(found)
+        check_responses(found)
         yield found
 
 

@@ -15,8 +15,8 @@ import pytest
 from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks.legacy_tables import LEGACY_TABLES, lift_freeze
-from tests.harness.answer_shapes import hold_to_shapes
 from tests.harness.gateway import Gateway
+from tests.harness.response_models import check_responses
 from tests.harness.roles import wait_until
 from tests.harness.wire import event, new_id, outcomes
 
@@ -57,7 +57,7 @@ def legacy_counts(settings: Settings) -> list[int]:
 def test_an_activity_from_its_logging_to_its_end(
     client: httpx2.Client, pipeline: Settings, customer: str
 ) -> None:
-    hold_to_shapes(client)
+    check_responses(client)
     made = client.post(
         ACTIVITIES,
         json={
@@ -107,7 +107,7 @@ def test_an_activity_from_its_logging_to_its_end(
 def test_a_todo_from_its_creation_to_its_end(
     client: httpx2.Client, pipeline: Settings, customer: str
 ) -> None:
-    hold_to_shapes(client)
+    check_responses(client)
     made = client.post(
         TODOS,
         json={
@@ -164,7 +164,7 @@ def test_fields_and_status_change_together_or_not_at_all(
 
 
 def test_what_old_clients_send_is_taken(client: httpx2.Client, customer: str) -> None:
-    hold_to_shapes(client)
+    check_responses(client)
     for when in ("2026-03-01", 1772323200000, "Sun, 01 Mar 2026 00:00:00 GMT"):
         body = {"entityId": customer, "activityType": "call", "occurredAt": when, "customValues": None}
         identity = client.post(ACTIVITIES, json=body).raise_for_status().json()["id"]
@@ -284,7 +284,7 @@ def of_another_tenant(gateway: Gateway) -> Iterator[tuple[httpx2.Client, str, st
     tenant, organization = new_id(), new_id()
     features = ["customers.*"]
     with gateway.client(tenant=tenant, organization=organization, features=features) as found:
-        hold_to_shapes(found)
+        check_responses(found)
         yield found, tenant, organization
 
 

@@ -10,9 +10,9 @@ from psycopg.types.json import Jsonb
 from connectors.store.warnings import raise_warning, settle_kind
 from runtime.postgres import connect
 from runtime.settings import Settings
-from tests.harness.answer_shapes import hold_to_shapes
 from tests.harness.gateway import ALL_FEATURES, Gateway
 from tests.harness.integrations import a_warning
+from tests.harness.response_models import check_responses
 from tests.harness.wire import event, new_id, outcomes
 
 pytestmark = pytest.mark.integration
@@ -125,7 +125,7 @@ def test_every_view_shows_mirrors_within_its_statements(pipeline: Settings, gate
         (f"/api/customers/companies/{company}", details, "todos", set(tasks), 5),
     ]
     with gateway.client(**scope, features=ALL_FEATURES) as client:
-        hold_to_shapes(client)
+        check_responses(client)
 
         def shown(*, mirrored: bool) -> None:
             for path, query, member, ids, most in views:

@@ -18,7 +18,7 @@ Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 Kind = Literal["person", "company"]
 
 
-class Shape(BaseModel):
+class ResponseModel(BaseModel):
     """A closed object with camelCase names."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
@@ -35,7 +35,7 @@ class Mirror(BaseModel):
     last_synced_at: Moment | None
 
 
-class Mirrored(Shape):
+class Mirrored(ResponseModel):
     """Something that may have mirrors, by integration; without any the member is absent."""
 
     integrations: Annotated[dict[str, Mirror], Field(alias="_integrations", default_factory=dict)]
@@ -71,14 +71,14 @@ class Interaction(Mirrored):
     version: int
 
 
-class InteractionPage(Shape):
+class InteractionPage(ResponseModel):
     """One page; ``nextCursor`` is there when more follow."""
 
     items: list[Interaction]
     next_cursor: str = ""
 
 
-class CommandFate(Shape):
+class CommandFate(ResponseModel):
     """Outcome of a command, with its first result as it was published."""
 
     command_id: str
@@ -88,14 +88,14 @@ class CommandFate(Shape):
     result: FirstOutcome
 
 
-class Undone(Shape):
+class Undone(ResponseModel):
     """The undo is committed."""
 
     ok: Literal[True]
     log_id: str
 
 
-class Customer(Shape):
+class Customer(ResponseModel):
     """A person or company; what is next and last, and the counts, are derived."""
 
     id: Id
@@ -122,14 +122,14 @@ class Customer(Shape):
     updated_at: Moment
 
 
-class CustomerPage(Shape):
+class CustomerPage(ResponseModel):
     """One page; ``nextCursor`` is there when more follow."""
 
     items: list[Customer]
     next_cursor: str = ""
 
 
-class Deal(Shape):
+class Deal(ResponseModel):
     """One deal of a customer."""
 
     id: Id
@@ -141,7 +141,7 @@ class Deal(Shape):
     updated_at: Moment
 
 
-class DealPage(Shape):
+class DealPage(ResponseModel):
     """One page; ``nextCursor`` is there when more follow."""
 
     items: list[Deal]
@@ -169,7 +169,7 @@ class Activity(Mirrored):
     activity_type_label: str | None
 
 
-class _OldPage(Shape):
+class _OldPage(ResponseModel):
     total: int
     page: int
     page_size: int
@@ -182,7 +182,7 @@ class ActivityPage(_OldPage):
     items: list[Activity]
 
 
-class TodoCustomer(Shape):
+class TodoCustomer(ResponseModel):
     """Whose todo it is."""
 
     id: Id
@@ -236,7 +236,7 @@ class TodoSummary(Mirrored):
     custom_values: dict[str, Any] | None
 
 
-class Viewer(Shape):
+class Viewer(ResponseModel):
     """Who asks."""
 
     user_id: str
@@ -244,7 +244,7 @@ class Viewer(Shape):
     email: None
 
 
-class _Detail(Shape):
+class _Detail(ResponseModel):
     interaction_mode: Literal["canonical", "legacy"]
     interactions: list[Interaction]
     activities: list[Activity]
@@ -266,7 +266,7 @@ class CompanyDetail(_Detail):
     company: Customer
 
 
-class NextItem(Shape):
+class NextItem(ResponseModel):
     """A customer of the widget of next interactions."""
 
     id: Id
@@ -280,14 +280,14 @@ class NextItem(Shape):
     owner_user_id: Id | None
 
 
-class NextWidget(Shape):
+class NextWidget(ResponseModel):
     """The widget of next interactions, overdue ones first."""
 
     items: list[NextItem]
     now: Moment
 
 
-class TodoOwner(Shape):
+class TodoOwner(ResponseModel):
     """The customer of a todo in the widget."""
 
     id: Id | None
@@ -308,13 +308,13 @@ class TodoItem(Mirrored):
     entity: TodoOwner
 
 
-class TodoWidget(Shape):
+class TodoWidget(ResponseModel):
     """The widget of open todos."""
 
     items: list[TodoItem]
 
 
-class TypeItem(Shape):
+class TypeItem(ResponseModel):
     """An entry of the dictionary."""
 
     interaction_type: str
@@ -324,14 +324,14 @@ class TypeItem(Shape):
     actionable: bool
 
 
-class TypeList(Shape):
+class TypeList(ResponseModel):
     """The dictionary of the organization."""
 
     items: list[TypeItem]
     strict: bool
 
 
-class FlagItem(Shape):
+class FlagItem(ResponseModel):
     """A feature flag; ``chosen`` tells that somebody set it."""
 
     flag: str
@@ -339,13 +339,13 @@ class FlagItem(Shape):
     chosen: bool
 
 
-class FlagList(Shape):
+class FlagList(ResponseModel):
     """Every flag of the tenant."""
 
     items: list[FlagItem]
 
 
-class WarningItem(Shape):
+class WarningItem(ResponseModel):
     """What a person should look at; ``resolution`` was chosen and is being carried out."""
 
     id: Id
@@ -363,13 +363,13 @@ class WarningItem(Shape):
     updated_at: Moment
 
 
-class WarningList(Shape):
+class WarningList(ResponseModel):
     """Open warnings, newest first."""
 
     items: list[WarningItem]
 
 
-class Decided(Shape):
+class Decided(ResponseModel):
     """What became of a decision: these warnings took it; the others were closed or have changed since."""
 
     ok: Literal[True]
@@ -377,21 +377,21 @@ class Decided(Shape):
     left: list[Id]
 
 
-class IntegrationChangeDone(Shape):
+class IntegrationChangeDone(ResponseModel):
     """The integration was changed; one that is not `active` goes on once it is resumed."""
 
     ok: Literal[True]
     state: str
 
 
-class IntegrationRemoved(Shape):
+class IntegrationRemoved(ResponseModel):
     """The integration was removed; so many mirrors stay at the provider."""
 
     ok: Literal[True]
     mirrors_left: int
 
 
-class NextInteraction(Shape):
+class NextInteraction(ResponseModel):
     """The stored projection."""
 
     interaction_id: Id
@@ -401,7 +401,7 @@ class NextInteraction(Shape):
     color: str | None
 
 
-class Candidate(Shape):
+class Candidate(ResponseModel):
     """A planned interaction with a schedule, and why it wins or loses."""
 
     place: int
@@ -416,7 +416,7 @@ class Candidate(Shape):
     reason: str
 
 
-class NotCandidates(Shape):
+class NotCandidates(ResponseModel):
     """How many interactions are no candidates, and why."""
 
     planned_without_schedule: int
@@ -424,7 +424,7 @@ class NotCandidates(Shape):
     canceled: int
 
 
-class Explanation(Shape):
+class Explanation(ResponseModel):
     """Why an interaction is the next one."""
 
     entity_id: Id
@@ -436,7 +436,7 @@ class Explanation(Shape):
     not_candidates: NotCandidates
 
 
-def shaped(shape: type[Shape], **further: str) -> dict[int | str, dict[str, Any]]:
+def responses_of(shape: type[ResponseModel], **further: str) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route: its 200, and further statuses with their descriptions."""
     others: dict[int | str, dict[str, Any]] = {
         int(status.removeprefix("status_")): {"description": text} for status, text in further.items()

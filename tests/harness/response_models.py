@@ -7,10 +7,10 @@ from typing import Final
 
 import httpx2
 
-from api import shapes
+from api import response_models as shapes
 
 _ID: Final = r"[0-9a-f-]{36}"
-_SHAPES: Final[dict[str, type[shapes.Shape]]] = {
+_SHAPES: Final[dict[str, type[shapes.ResponseModel]]] = {
     r"interactions": shapes.InteractionPage,
     rf"interactions/{_ID}": shapes.Interaction,
     rf"commands/{_ID}": shapes.CommandFate,
@@ -30,7 +30,7 @@ _SHAPES: Final[dict[str, type[shapes.Shape]]] = {
 }
 
 
-def hold_to_shapes(client: httpx2.Client) -> None:
+def check_responses(client: httpx2.Client) -> None:
     """Check every successful read that the client makes from now on."""
     client.event_hooks = {"response": [_check]}
 
