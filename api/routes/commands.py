@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Path, Response
 
@@ -10,15 +10,26 @@ from api.guards import require_features
 from api.instants import instant_text
 from api.principal import Principal
 from api.queries.command_status import command_status
-from api.response_models import CommandFate, responses_of
+from api.response_models import Moment, ResponseModel, responses_of
 from api.routing import guarded_router
 from api.services import Needed
 from schemas.errors import Reject
+from schemas.outcomes import FirstOutcome
 
 router = guarded_router("commands")
 
 
 # A command id may hold slashes; an encoded one is decoded before the route is found.
+class CommandFate(ResponseModel):
+    """Outcome of a command, with its first result as it was published."""
+
+    command_id: str
+    command_type: str
+    outcome: Literal["applied", "rejected", "no_op"]
+    recorded_at: Moment
+    result: FirstOutcome
+
+
 @router.get(
     "/api/customers/commands/{command_id:path}",
     responses=responses_of(CommandFate, status_404="No such command yet"),

@@ -12,8 +12,8 @@ from api.customer_list import Filters, customer_page
 from api.customer_writes import CustomerCreate, CustomerUpdate, create_customer, update_customer
 from api.guards import require_features
 from api.principal import Principal
-from api.response_models import CompanyDetail, CustomerPage, responses_of
-from api.routes.interactions import Created, Done
+from api.response_models import Created, Done, responses_of
+from api.routes.customer_models import CompanyDetail, CustomerPage
 from api.routing import guarded_router
 from api.services import Needed
 from schemas.values import UuidText

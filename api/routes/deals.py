@@ -7,13 +7,10 @@ from typing import Annotated, Any, Final
 from uuid import uuid4
 
 from fastapi import Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
-from api.bodies import RequestBody
 from api.command_gateway import CommandRequest, Rejection, keyed_command_id
 from api.conditional_reads import NOT_MODIFIED, validator
-from api.cursor import LONGEST, make_cursor, read_cursor
+from api.cursor import make_cursor, read_cursor
 from api.customer_items import deal
 from api.guards import require_features
 from api.preconditions import (
@@ -25,47 +22,17 @@ from api.preconditions import (
 )
 from api.principal import Principal
 from api.queries import deals
-from api.response_models import Deal, DealPage, responses_of
-from api.routes.interactions import Created, Done
+from api.response_models import Created, Done, responses_of
+from api.routes.deal_models import Deal, DealCreate, DealPage, DealQuery, DealUpdate
 from api.routing import guarded_router
 from api.services import Needed
 from api.write_responses import written
 from schemas.errors import Reject
 from schemas.identity import derive_id
-from schemas.values import ShortText, Title, UuidText
+from schemas.values import UuidText
 
 router = guarded_router("deals")
 PATH: Final = "/api/customers/deals"
-
-
-class DealQuery(BaseModel):
-    """Filters and page of the list; the newest deals come first."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
-
-    entity_id: UuidText | None = None
-    status: ShortText | None = None
-    search: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
-    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 25
-
-
-class DealCreate(RequestBody):
-    """A new deal of a customer."""
-
-    entity_id: UuidText
-    id: UuidText | None = None
-    title: Title
-    status: ShortText | None = None
-
-
-class DealUpdate(RequestBody):
-    """Changes of a deal; what is not given stays. A deal stays with its customer."""
-
-    id: UuidText
-    # Declared without null so that null is refused: a deal always has a title.
-    title: Title = ""
-    status: ShortText | None = None
 
 
 @router.get(PATH, responses=responses_of(DealPage))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Query, Request
 
@@ -11,7 +11,7 @@ from api.instants import instant_text
 from api.principal import Principal
 from api.queries import explain
 from api.queries.customer_detail import entity
-from api.response_models import Explanation, responses_of
+from api.response_models import Id, Moment, ResponseModel, responses_of
 from api.routing import guarded_router
 from api.services import Needed
 from schemas.errors import Reject
@@ -22,6 +22,51 @@ router = guarded_router("next interaction")
 _ORDER: Final = ("scheduledAt asc", "priority desc, none last", "createdAt asc", "id asc")
 _PATHS: Final = {"people": "person", "companies": "company"}
 _COLUMNS: Final = (("scheduledAt", "scheduled_at"), ("priority", "priority"), ("createdAt", "created_at"))
+
+
+class NextInteraction(ResponseModel):
+    """The stored projection."""
+
+    interaction_id: Id
+    at: Moment
+    name: str
+    icon: str | None
+    color: str | None
+
+
+class Candidate(ResponseModel):
+    """A planned interaction with a schedule, and why it wins or loses."""
+
+    place: int
+    interaction_id: Id
+    interaction_type: str
+    title: str | None
+    scheduled_at: Moment
+    priority: int | None
+    created_at: Moment
+    wins: bool
+    decided_by: Literal["scheduledAt", "priority", "createdAt", "id"] = "id"
+    reason: str
+
+
+class NotCandidates(ResponseModel):
+    """How many interactions are no candidates, and why."""
+
+    planned_without_schedule: int
+    done: int
+    canceled: int
+
+
+class Explanation(ResponseModel):
+    """Why an interaction is the next one."""
+
+    entity_id: Id
+    entity_version: int
+    next_interaction: NextInteraction | None
+    order: list[str]
+    candidates: list[Candidate]
+    candidate_count: int
+    not_candidates: NotCandidates
 
 
 @router.get(

@@ -12,8 +12,7 @@ from api.feature_flags import flags, forget
 from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
-from api.response_models import FlagList, responses_of
-from api.routes.interactions import Done
+from api.response_models import Done, ResponseModel, responses_of
 from api.routing import guarded_router
 from api.services import Needed
 from api.write_responses import written
@@ -29,6 +28,20 @@ class FlagBody(RequestBody):
 
     flag: FlagName
     enabled: Flag
+
+
+class FlagItem(ResponseModel):
+    """A feature flag; ``chosen`` tells that somebody set it."""
+
+    flag: str
+    enabled: bool
+    chosen: bool
+
+
+class FlagList(ResponseModel):
+    """Every flag of the tenant."""
+
+    items: list[FlagItem]
 
 
 @router.get(PATH, responses=responses_of(FlagList))

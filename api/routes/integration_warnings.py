@@ -14,7 +14,7 @@ from api.instants import instant_text
 from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.queries.integration_warnings import chosen_warnings, open_warnings
-from api.response_models import Decided, WarningList, responses_of
+from api.response_models import Id, Moment, ResponseModel, responses_of
 from api.routing import guarded_router
 from api.services import Needed
 from schemas.errors import Reject
@@ -24,6 +24,38 @@ from schemas.values import Instant
 
 router = guarded_router("integration warnings")
 _Kind = Literal["conflict", "refused", "failed", "detached", "brake", "auth", "disabled", "superseded"]
+
+
+class WarningItem(ResponseModel):
+    """What a person should look at; ``resolution`` was chosen and is being carried out."""
+
+    id: Id
+    integration_id: str
+    interaction_id: Id | None
+    entity_id: Id | None
+    external_id: str | None
+    kind: str
+    field: str | None
+    detail: str
+    local_value: Any
+    remote_value: Any
+    resolution: str | None
+    created_at: Moment
+    updated_at: Moment
+
+
+class WarningList(ResponseModel):
+    """Open warnings, newest first."""
+
+    items: list[WarningItem]
+
+
+class Decided(ResponseModel):
+    """What became of a decision: these warnings took it; the others were closed or have changed since."""
+
+    ok: Literal[True]
+    taken: list[Id]
+    left: list[Id]
 
 
 @router.get("/api/customers/integrations/warnings", responses=responses_of(WarningList))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path
 from pydantic import Field, StringConstraints
@@ -13,7 +13,7 @@ from api.guards import require_features
 from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.queries.integrations import has_integration
-from api.response_models import IntegrationChangeDone, IntegrationRemoved, responses_of
+from api.response_models import ResponseModel, responses_of
 from api.routing import guarded_router
 from api.services import Needed, Services
 from runtime.connector_settings import read_connector_settings
@@ -26,7 +26,7 @@ _PATH: Final = "/api/customers/integrations/{integration}"
 _MISSING: Final = "Your organization has no such integration."
 _MANAGE: Final = "customers.integrations.manage"
 
-Id = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
+_IntegrationId = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=10_000)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -42,9 +42,26 @@ class IntegrationBody(RequestBody):
     secrets: dict[_Name, _Secret] = Field(default_factory=dict, max_length=50)
 
 
+class IntegrationChangeDone(ResponseModel):
+    """The integration was changed; one that is not `active` goes on once it is resumed."""
+
+    ok: Literal[True]
+    state: str
+
+
+class IntegrationRemoved(ResponseModel):
+    """The integration was removed; so many mirrors stay at the provider."""
+
+    ok: Literal[True]
+    mirrors_left: int
+
+
 @router.patch(_PATH, responses=responses_of(IntegrationChangeDone, status_404=_MISSING))
 async def change_integration(
-    integration: Id, body: IntegrationBody, services: Needed, who: Principal = require_features(_MANAGE)
+    integration: _IntegrationId,
+    body: IntegrationBody,
+    services: Needed,
+    who: Principal = require_features(_MANAGE),
 ) -> dict[str, Any]:
     """Change settings, policy and secrets of an integration, for example a password that has expired.
 
@@ -65,7 +82,7 @@ async def change_integration(
 
 @router.delete(_PATH, responses=responses_of(IntegrationRemoved, status_404=_MISSING))
 async def remove_integration(
-    integration: Id, services: Needed, who: Principal = require_features(_MANAGE)
+    integration: _IntegrationId, services: Needed, who: Principal = require_features(_MANAGE)
 ) -> dict[str, Any]:
     """Remove an integration with its secrets, mappings and warnings; its mirrors stay at the provider.
 

@@ -13,8 +13,7 @@ from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.interaction_types import dictionary
-from api.response_models import TypeList, responses_of
-from api.routes.interactions import Created, Done
+from api.response_models import Created, Done, ResponseModel, responses_of
 from api.routing import guarded_router
 from api.services import Needed, Services
 from api.write_responses import written
@@ -35,6 +34,23 @@ class TypeBody(RequestBody):
     color: Color | None = None
     actionable: Flag | None = None
     strict: Flag | None = None
+
+
+class TypeItem(ResponseModel):
+    """An entry of the dictionary."""
+
+    interaction_type: str
+    label: str
+    icon: str | None
+    color: str | None
+    actionable: bool
+
+
+class TypeList(ResponseModel):
+    """The dictionary of the organization."""
+
+    items: list[TypeItem]
+    strict: bool
 
 
 @router.get(PATH, responses=responses_of(TypeList))

@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.bodies import RequestBody
 from api.command_gateway import CommandRequest
 from api.conditional_reads import NOT_MODIFIED, extras_of_interaction, validator
-from api.cursor import LONGEST, make_cursor, read_cursor
+from api.cursor import make_cursor, read_cursor
 from api.guards import require_features
 from api.interaction_items import enriched, interaction_item, mirrors_of
 from api.preconditions import change, not_found, preconditions_of
 from api.principal import Principal
-from api.problems import validation_failed
 from api.queries.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
-from api.response_models import Interaction, InteractionPage, responses_of
+from api.response_models import Created, Done, responses_of
+from api.routes.interaction_models import (
+    CompleteBody,
+    IdBody,
+    Interaction,
+    InteractionCreateBody,
+    InteractionPage,
+    InteractionQuery,
+    InteractionUpdateBody,
+)
 from api.routing import guarded_router
 from api.services import Needed, Services
 from api.write_responses import written
-from schemas.errors import FieldError
-from schemas.type_codes import normalize_interaction_type
 from schemas.values import (
     UUID_PATTERN,
-    Body,
-    Color,
-    Instant,
-    InteractionType,
-    Priority,
-    ShortText,
-    Status,
-    Title,
     UuidText,
 )
 
@@ -41,146 +37,6 @@ router = guarded_router("interactions")
 PATH: Final = "/api/customers/interactions"
 _DESCENDING: Final = frozenset({"occurredAt", "createdAt", "updatedAt", "priority"})
 _NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction here"}}
-
-
-def _statuses(text: str) -> str:
-    for part in text.split(","):
-        if part.strip() not in ("planned", "done", "canceled"):
-            raise ValueError("must be planned, done or canceled, or several of them with commas")
-    return text
-
-
-def _types(text: str) -> str:
-    return ",".join(normalize_interaction_type(part) for part in text.split(","))
-
-
-class InteractionQuery(BaseModel):
-    """Filters, order and page of the list."""
-
-    model_config = ConfigDict(frozen=True)
-
-    entityId: UuidText | None = None  # noqa: N815 - a query parameter's name
-    dealId: UuidText | None = None  # noqa: N815
-    status: Annotated[str, Field(max_length=100), AfterValidator(_statuses)] | None = None
-    interactionType: Annotated[str, Field(max_length=1000), AfterValidator(_types)] | None = None  # noqa: N815
-    ownerUserId: UuidText | None = None  # noqa: N815
-    from_: Instant | None = Field(default=None, alias="from")
-    to: Instant | None = None
-    search: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    sortField: Literal[  # noqa: N815
-        "scheduledAt",
-        "occurredAt",
-        "createdAt",
-        "updatedAt",
-        "status",
-        "priority",
-        "interactionType",
-        "title",
-    ] = "scheduledAt"
-    sortDir: Literal["asc", "desc"] | None = None  # noqa: N815
-    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 25
-
-    def filters(self) -> Filters:
-        """What narrows the list.
-
-        :raises Reject: a search with a character that no text can hold.
-        """
-        if self.search is not None and "\x00" in self.search:
-            raise validation_failed(
-                (FieldError("invalid_value", "must not contain NUL", attribute="search"),)
-            )
-        return Filters(
-            entity_id=self.entityId,
-            deal_id=self.dealId,
-            owner_user_id=self.ownerUserId,
-            statuses=_parts(self.status),
-            interaction_types=_parts(self.interactionType),
-            earliest=self.from_,
-            latest=self.to,
-            search=self.search,
-        )
-
-
-def _parts(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(sorted({part.strip() for part in text.split(",")}))
-
-
-class InteractionCreateBody(RequestBody):
-    """A new interaction. ``id`` may be given, so that a retry creates nothing twice."""
-
-    entity_id: UuidText
-    interaction_type: InteractionType
-    id: UuidText | None = None
-    title: Title | None = None
-    body: Body | None = None
-    status: Status | None = None
-    scheduled_at: Instant | None = None
-    occurred_at: Instant | None = None
-    priority: Priority | None = None
-    deal_id: UuidText | None = None
-    author_user_id: UuidText | None = None
-    owner_user_id: UuidText | None = None
-    appearance_icon: ShortText | None = None
-    appearance_color: Color | None = None
-    source: ShortText | None = None
-
-
-class InteractionUpdateBody(RequestBody):
-    """Changes of an interaction: what is not given stays, ``null`` empties a field."""
-
-    id: UuidText
-    # Declared without null so that null is refused: an interaction always has a type.
-    interaction_type: InteractionType = ""
-    title: Title | None = None
-    body: Body | None = None
-    scheduled_at: Instant | None = None
-    occurred_at: Instant | None = None
-    priority: Priority | None = None
-    deal_id: UuidText | None = None
-    author_user_id: UuidText | None = None
-    owner_user_id: UuidText | None = None
-    appearance_icon: ShortText | None = None
-    appearance_color: Color | None = None
-
-
-class CompleteBody(RequestBody):
-    """Which interaction is done, and when it took place (else now)."""
-
-    id: UuidText
-    occurred_at: Instant | None = None
-
-
-class IdBody(RequestBody):
-    """Which interaction."""
-
-    id: UuidText
-
-
-class Created(BaseModel):
-    """The id of what was created."""
-
-    id: str
-
-
-class Warned(BaseModel):
-    """Something to know about a write that was committed."""
-
-    code: str
-    field: str | None = None
-    detail: str
-
-
-class Done(BaseModel):
-    """It is committed: all of it, or all but the fields in ``partial``.
-
-    ``partial`` names fields that another source changed later than this change was made, so that its
-    value stays (last write wins). When that is so for every field, the answer is 409 ``superseded``.
-    """
-
-    ok: Literal[True]
-    partial: list[str] = []
-    warnings: list[Warned] = []
 
 
 @router.get(PATH, responses=responses_of(InteractionPage))

@@ -20,8 +20,8 @@ from api.interaction_items import enriched, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.old_lists import OldListQuery, old_list
-from api.response_models import TodoPage, responses_of
-from api.routes.interactions import Done
+from api.response_models import Done, responses_of
+from api.routes.deprecated_models import TodoPage
 from api.routing import guarded_router
 from api.services import Needed
 from api.write_responses import written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Request, Response
 from pydantic import Field
@@ -14,7 +14,7 @@ from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.problems import LegacyError
 from api.queries.command_status import command_status
-from api.response_models import Undone, responses_of
+from api.response_models import ResponseModel, responses_of
 from api.routing import guarded_router
 from api.services import Needed
 from api.write_responses import written
@@ -29,6 +29,13 @@ class UndoBody(RequestBody):
     """The token from an ``x-om-operation`` header."""
 
     undo_token: Annotated[str, Field(min_length=1, max_length=1100)]
+
+
+class Undone(ResponseModel):
+    """The undo is committed."""
+
+    ok: Literal[True]
+    log_id: str
 
 
 @router.post(_PATH, responses=responses_of(Undone))

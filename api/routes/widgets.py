@@ -13,13 +13,61 @@ from api.guards import require_features
 from api.interaction_items import enriched, mirrors_of
 from api.principal import Principal
 from api.queries import widgets
-from api.response_models import NextWidget, TodoWidget, responses_of
+from api.response_models import Id, Kind, Mirrored, Moment, ResponseModel, responses_of
 from api.routing import guarded_router
 from api.services import Needed
 
 router = guarded_router("widgets")
 
 _Limit = Annotated[int, Query(ge=1, le=20)]
+
+
+class NextItem(ResponseModel):
+    """A customer of the widget of next interactions."""
+
+    id: Id
+    display_name: str
+    kind: Kind
+    organization_id: Id
+    next_interaction_at: Moment
+    next_interaction_name: str
+    next_interaction_icon: str | None
+    next_interaction_color: str | None
+    owner_user_id: Id | None
+
+
+class NextWidget(ResponseModel):
+    """The widget of next interactions, overdue ones first."""
+
+    items: list[NextItem]
+    now: Moment
+
+
+class TodoOwner(ResponseModel):
+    """The customer of a todo in the widget."""
+
+    id: Id | None
+    display_name: str | None
+    kind: Kind | None
+    owner_user_id: Id | None
+
+
+class TodoItem(Mirrored):
+    """A todo of the widget."""
+
+    id: Id
+    todo_id: Id
+    todo_source: str
+    todo_title: str | None
+    created_at: Moment
+    organization_id: Id
+    entity: TodoOwner
+
+
+class TodoWidget(ResponseModel):
+    """The widget of open todos."""
+
+    items: list[TodoItem]
 
 
 @router.get("/api/customers/dashboard/widgets/next-interactions", responses=responses_of(NextWidget))

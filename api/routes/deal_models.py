@@ -1,0 +1,62 @@
+"""Request and response models of deals."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from api.bodies import RequestBody
+from api.cursor import LONGEST
+from api.response_models import Id, Moment, ResponseModel
+from schemas.values import ShortText, Title, UuidText
+
+
+class DealQuery(BaseModel):
+    """Filters and page of the list; the newest deals come first."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
+
+    entity_id: UuidText | None = None
+    status: ShortText | None = None
+    search: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    limit: Annotated[int, Field(ge=1, le=100)] = 25
+
+
+class DealCreate(RequestBody):
+    """A new deal of a customer."""
+
+    entity_id: UuidText
+    id: UuidText | None = None
+    title: Title
+    status: ShortText | None = None
+
+
+class DealUpdate(RequestBody):
+    """Changes of a deal; what is not given stays. A deal stays with its customer."""
+
+    id: UuidText
+    # Declared without null so that null is refused: a deal always has a title.
+    title: Title = ""
+    status: ShortText | None = None
+
+
+class Deal(ResponseModel):
+    """One deal of a customer."""
+
+    id: Id
+    entity_id: Id
+    title: str
+    status: str | None
+    version: int
+    created_at: Moment
+    updated_at: Moment
+
+
+class DealPage(ResponseModel):
+    """One page; ``nextCursor`` is there when more follow."""
+
+    items: list[Deal]
+    next_cursor: str = ""
