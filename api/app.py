@@ -13,12 +13,12 @@ from fastapi import FastAPI
 from api import problems
 from api.command_producer import CommandSender
 from api.guarded_commands import GuardedCommandGateway
-from api.guards import check_all_guarded
+from api.authorization import check_all_guarded
 from api.integration_decisions import DecisionGateway
 from api.integration_event_consumer import IntegrationEventConsumer
 from api.listen_loop import listen_for_outcomes
 from api.mutation_guards import MutationGuards, load_mutation_guards
-from api.openapi import describe
+from api.openapi_document import describe
 from api.rate_limit import RateLimiter
 from api.read_pool import ReadPool
 from api.request_middleware import Metrics, RequestMiddleware

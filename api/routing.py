@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.guards import GuardedRoute
+from api.authorization import GuardedRoute
 
 
 def guarded_router(tag: str) -> APIRouter:

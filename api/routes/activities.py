@@ -16,7 +16,7 @@ from api.adapters.old_items import activity, page
 from api.adapters.translation import create_activity, delete, update_activity
 from api.adapters.writing import author_of, change_named, check_scope, delete_named, target_of
 from api.feature_flags import legacy_shows
-from api.guards import require_features
+from api.authorization import require_features
 from api.interaction_items import enriched, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Path, Response
 
-from api.guards import require_features
+from api.authorization import require_features
 from api.instants import instant_text
 from api.principal import Principal
 from api.queries.command_status import command_status

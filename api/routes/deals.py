@@ -12,7 +12,7 @@ from api.command_gateway import CommandRequest, Rejection, keyed_command_id
 from api.conditional_reads import NOT_MODIFIED, validator
 from api.cursor import make_cursor, read_cursor
 from api.customer_items import deal
-from api.guards import require_features
+from api.authorization import require_features
 from api.preconditions import (
     expected_version,
     fate_of_key,

@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from api.bodies import RequestBody
 from api.command_gateway import CommandRequest
 from api.feature_flags import flags, forget
-from api.guards import require_features
+from api.authorization import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.response_models import Done, ResponseModel, responses_of

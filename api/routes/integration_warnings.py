@@ -9,7 +9,7 @@ from fastapi import Path, Query
 from pydantic import Field
 
 from api.bodies import RequestBody
-from api.guards import require_features
+from api.authorization import require_features
 from api.instants import instant_text
 from api.mutation_guards import Mutation
 from api.principal import Principal

@@ -9,7 +9,7 @@ from fastapi import Path
 from pydantic import Field, StringConstraints
 
 from api.bodies import RequestBody
-from api.guards import require_features
+from api.authorization import require_features
 from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.queries.integrations import has_integration

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from api.bodies import RequestBody
 from api.command_gateway import CommandRequest, Rejection
-from api.guards import require_features
+from api.authorization import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.interaction_types import dictionary

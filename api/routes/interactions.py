@@ -10,7 +10,7 @@ from fastapi import Query, Request, Response
 from api.command_gateway import CommandRequest
 from api.conditional_reads import NOT_MODIFIED, extras_of_interaction, validator
 from api.cursor import make_cursor, read_cursor
-from api.guards import require_features
+from api.authorization import require_features
 from api.interaction_items import enriched, interaction_item, mirrors_of
 from api.preconditions import change, not_found, preconditions_of
 from api.principal import Principal

@@ -10,7 +10,7 @@ from api.conditional_reads import NOT_MODIFIED, extras_of_customer, validator
 from api.customer_detail import customer_detail
 from api.customer_list import Filters, customer_page
 from api.customer_writes import CustomerCreate, CustomerUpdate, create_customer, update_customer
-from api.guards import require_features
+from api.authorization import require_features
 from api.principal import Principal
 from api.response_models import Created, Done, responses_of
 from api.routes.customer_models import CustomerPage, PersonDetail

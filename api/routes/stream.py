@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 from fastapi import Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.guards import bearer_of, require_features
+from api.authorization import bearer_of, require_features
 from api.principal import Principal
 from api.request_middleware import HEAD
 from api.routing import guarded_router

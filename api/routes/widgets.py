@@ -9,7 +9,7 @@ from fastapi import Query
 
 from api.adapters.old_items import old_instant
 from api.feature_flags import legacy_shows
-from api.guards import require_features
+from api.authorization import require_features
 from api.interaction_items import enriched, mirrors_of
 from api.principal import Principal
 from api.queries import widgets

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.openapi import COMMITTED, current_document, render
+from api.openapi_document import COMMITTED, current_document, render
 from api.openapi_compatibility import broken_promises
 
 CURRENT = current_document()
@@ -17,7 +17,7 @@ RELEASED = sorted((COMMITTED.parent / "openapi-released").glob("*.json"))
 
 
 def test_the_committed_document_is_this_code() -> None:
-    assert COMMITTED.read_text() == render(CURRENT), "run: python -m api.openapi --write"
+    assert COMMITTED.read_text() == render(CURRENT), "run: python -m api.openapi_document --write"
 
 
 @pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.stem)

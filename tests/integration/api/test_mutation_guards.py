@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from api.app import make_app
-from api.guards import api_routes, guard_of
+from api.authorization import api_routes, guard_of
 from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
 from tests.harness.gateway import Gateway, serving

@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from api.app import make_app
-from api.guards import OPEN, Guard, api_routes, guard_of
+from api.authorization import OPEN, Guard, api_routes, guard_of
 from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
 from tests.harness.gateway import ALL_FEATURES, SECRET, Gateway, token

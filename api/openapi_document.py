@@ -1,6 +1,6 @@
 """The OpenAPI document: who may call a route, and every status that it can answer.
 
-``python -m api.openapi --write`` renews ``docs/openapi.json``.
+``python -m api.openapi_document --write`` renews ``docs/openapi.json``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.guards import api_routes, guard_of
+from api.authorization import api_routes, guard_of
 from api.openapi_headers import add_headers
 from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
