@@ -20,7 +20,7 @@ _VERSION: Final = 1
 _UUID: Final = re.compile(UUID_PATTERN)
 _LARGEST: Final = 2**31
 #: Longest cursor: one made for a title of 500 control characters, six bytes each in JSON, fits.
-LONGEST: Final = 6000
+MAX_LENGTH: Final = 6000
 
 
 def make_cursor(sort: str, direction: str, filters: Mapping[str, Any], key: Any, identity: str) -> str:

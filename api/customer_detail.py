@@ -32,7 +32,7 @@ def tokens_of(include: list[str]) -> set[str]:
 
 async def customer_detail(
     services: Services,
-    who: Principal,
+    principal: Principal,
     entity_id: str,
     kind: Literal["person", "company"],
     include: list[str],
@@ -43,14 +43,14 @@ async def customer_detail(
     """
     tokens = tokens_of(include)
     views = tuple(dict.fromkeys(view for token, view in _VIEWS.items() if token in tokens))
-    legacy = await legacy_shows(services, who)
+    legacy = await legacy_shows(services, principal)
     async with services.reads.connection() as connection:
-        row = await entity(connection, who.scope, entity_id)
+        row = await entity(connection, principal.scope, entity_id)
         if row is None or row["kind"] != kind:
             raise not_found(kind)
-        deals = await deals_of(connection, who.scope, entity_id) if "deals" in tokens else None
-        found = await views_of(connection, who.scope, entity_id, views, legacy=legacy)
-        mirrors = await mirrors_of(connection, who, chain.from_iterable(found.values()))
+        deals = await deals_of(connection, principal.scope, entity_id) if "deals" in tokens else None
+        found = await views_of(connection, principal.scope, entity_id, views, legacy=legacy)
+        mirrors = await mirrors_of(connection, principal, chain.from_iterable(found.values()))
     counts: dict[str, int] = {view: rows[0]["total"] if rows else 0 for view, rows in found.items()}
     if deals is not None:
         counts["deals"] = len(deals)
@@ -58,13 +58,13 @@ async def customer_detail(
         "interactionMode": "legacy" if legacy else "canonical",
         kind: customer(row),
         "interactions": [
-            enriched(_interaction(item, who), mirrors) for item in found.get("interactions", [])
+            enriched(_interaction(item, principal), mirrors) for item in found.get("interactions", [])
         ],
         "activities": [enriched(activity(item), mirrors) for item in found.get("activities", [])],
-        "todos": [enriched(_todo(item, who), mirrors) for item in found.get("todos", [])],
+        "todos": [enriched(_todo(item, principal), mirrors) for item in found.get("todos", [])],
         "deals": [deal(item) for item in deals or []],
         "counts": counts,
-        "viewer": {"userId": who.subject, "name": None, "email": None},
+        "viewer": {"userId": principal.subject, "name": None, "email": None},
     }
 
 
@@ -73,7 +73,7 @@ def not_found(kind: str) -> Reject:
     return Reject("entity_not_found", f"there is no such {kind}", status=404)
 
 
-def _todo(row: Row, who: Principal) -> Row:
+def _todo(row: Row, principal: Principal) -> Row:
     """The old summary of a todo inside a detail answer."""
     known = row["source"] != LEGACY_TODO
     due = old_instant(row["scheduled_at"])
@@ -90,10 +90,12 @@ def _todo(row: Row, who: Principal) -> Row:
         "severity": None,
         "description": row["body"],
         "dueAt": due,
-        "todoOrganizationId": who.organization_id if known else None,
+        "todoOrganizationId": principal.organization_id if known else None,
         "customValues": custom if known else None,
     }
 
 
-def _interaction(row: Row, who: Principal) -> Row:
-    return interaction_item({**row, "organization_id": who.organization_id, "tenant_id": who.tenant_id})
+def _interaction(row: Row, principal: Principal) -> Row:
+    return interaction_item(
+        {**row, "organization_id": principal.organization_id, "tenant_id": principal.tenant_id}
+    )

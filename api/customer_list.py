@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from api.cursor import LONGEST, make_cursor, read_cursor
+from api.cursor import MAX_LENGTH, make_cursor, read_cursor
 from api.customer_items import customer
 from api.principal import Principal
 from api.queries.customers import CustomerQuery, customers
@@ -38,7 +38,7 @@ class CustomerFilters(BaseModel):
     overdue: bool | None = None
     sort_field: SortField = "nextInteractionAt"
     sort_dir: Literal["asc", "desc"] = "asc"
-    cursor: Annotated[str, Field(max_length=LONGEST)] | None = None
+    cursor: Annotated[str, Field(max_length=MAX_LENGTH)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 25
 
 
@@ -46,7 +46,7 @@ Filters = Annotated[CustomerFilters, Query()]
 
 
 async def customer_page(
-    services: Services, who: Principal, kind: Literal["person", "company"], filters: CustomerFilters
+    services: Services, principal: Principal, kind: Literal["person", "company"], filters: CustomerFilters
 ) -> dict[str, Any]:
     """One page; ``nextCursor`` when there is more. One statement."""
     bound = {"kind": kind, **filters.model_dump(mode="json", exclude=_OF_THE_PAGE)}
@@ -71,7 +71,7 @@ async def customer_page(
         after=after,
     )
     async with services.reads.connection() as connection:
-        rows = await customers(connection, who.scope, query)
+        rows = await customers(connection, principal.scope, query)
     shown = rows[: filters.limit]
     answer: dict[str, Any] = {"items": [customer(row) for row in shown]}
     if len(rows) > filters.limit:

@@ -10,12 +10,12 @@ from pydantic import Field
 from api.bodies import RequestBody
 from api.command_gateway import CommandRequest, Rejection, keyed_command_id
 from api.customer_detail import not_found
-from api.preconditions import expected_version, fate_of_key, precondition_failed, preconditions_of
+from api.preconditions import expected_version, precondition_failed, preconditions_of, status_of_key
 from api.principal import Principal
-from api.queries.command_status import Fate
+from api.queries.command_status import CommandStatus
 from api.queries.customer_detail import entity
 from api.services import Services
-from api.write_responses import etag, written
+from api.write_responses import etag, write_response
 from schemas.errors import Conflict, Reject
 from schemas.identity import derive_id
 from schemas.values import Name, ShortText, UuidText
@@ -48,7 +48,7 @@ class CustomerUpdate(RequestBody):
 
 
 async def create_customer(
-    services: Services, request: Request, who: Principal, kind: Kind, body: CustomerCreate
+    services: Services, request: Request, principal: Principal, kind: Kind, body: CustomerCreate
 ) -> Response:
     """Add one: 201 with its id, once it is committed.
 
@@ -58,9 +58,9 @@ async def create_customer(
     route = f"{request.method} {request.url.path}"
     data = body.data()
     if body.id is None:
-        data["id"] = _new_id(who, route, key)
-    order = CommandRequest(
-        principal=who,
+        data["id"] = _new_id(principal, route, key)
+    command = CommandRequest(
+        principal=principal,
         kind=_KIND,
         entity_id=data["id"],
         data={**data, "kind": kind},
@@ -69,7 +69,7 @@ async def create_customer(
         expected_version=0,
     )
     try:
-        result = await services.commands.execute(order)
+        result = await services.commands.execute(command)
     except Rejection as rejection:
         if rejection.code == "version_conflict":
             raise Reject(
@@ -80,7 +80,7 @@ async def create_customer(
 
 
 async def update_customer(
-    services: Services, request: Request, who: Principal, kind: Kind, body: CustomerUpdate
+    services: Services, request: Request, principal: Principal, kind: Kind, body: CustomerUpdate
 ) -> Response:
     """Change one: 200 once it is committed. A repeated request (same key) gets its first answer.
 
@@ -90,14 +90,14 @@ async def update_customer(
     wanted = preconditions_of(request)
     route = f"{request.method} {request.url.path}"
     for _ in range(_ATTEMPTS):
-        row, fate = await _what_is_there(services, who, body.id, wanted.idempotency_key, route)
+        row, status = await _current_state(services, principal, body.id, wanted.idempotency_key, route)
         expected = None
-        if fate is None:
+        if status is None:
             if row is None or row["kind"] != kind:
                 raise not_found(kind)
             expected = expected_version(wanted, row["entity_version"], row["updated_at"])
-        order = CommandRequest(
-            principal=who,
+        command = CommandRequest(
+            principal=principal,
             kind=_KIND,
             entity_id=body.id,
             data={**body.data(), "kind": kind},
@@ -106,7 +106,7 @@ async def update_customer(
             expected_version=expected,
         )
         try:
-            return _answer(await services.commands.execute(order), {"ok": True}, 200)
+            return _answer(await services.commands.execute(command), {"ok": True}, 200)
         except Rejection as rejection:
             if rejection.code != "version_conflict":
                 raise
@@ -119,23 +119,23 @@ async def update_customer(
     raise Conflict("others changed the customer at the same time; nothing was changed, read it again")
 
 
-async def _what_is_there(
-    services: Services, who: Principal, entity_id: str, key: str | None, route: str
-) -> tuple[dict[str, Any] | None, Fate | None]:
+async def _current_state(
+    services: Services, principal: Principal, entity_id: str, key: str | None, route: str
+) -> tuple[dict[str, Any] | None, CommandStatus | None]:
     """The stored customer; or the fate of the command that this key stands for."""
     async with services.reads.connection() as connection:
-        fate = await fate_of_key(connection, who, route, key)
-        return (await entity(connection, who.scope, entity_id) if fate is None else None), fate
+        status = await status_of_key(connection, principal, route, key)
+        return (await entity(connection, principal.scope, entity_id) if status is None else None), status
 
 
-def _new_id(who: Principal, route: str, key: str | None) -> str:
+def _new_id(principal: Principal, route: str, key: str | None) -> str:
     from uuid import uuid4
 
-    return derive_id("customer", keyed_command_id(who, route, key)) if key is not None else str(uuid4())
+    return derive_id("customer", keyed_command_id(principal, route, key)) if key is not None else str(uuid4())
 
 
 def _answer(result: dict[str, Any], body: dict[str, Any], status: int) -> Response:
-    response = written(result, body, status)
+    response = write_response(result, body, status)
     if result.get("entityVersion") is not None:
         response.headers["ETag"] = etag(result["entityVersion"])
     return response

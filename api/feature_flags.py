@@ -24,7 +24,7 @@ async def flags(services: Services, principal: Principal) -> dict[str, Flag]:
 
     :raises Retry: the database cannot be reached.
     """
-    kept: _Kept = services.kept.setdefault(_KEPT, OrderedDict())
+    kept: _Kept = services.cache.setdefault(_KEPT, OrderedDict())
     tenant = principal.tenant_id
     known = kept.get(tenant)
     if known is not None and time.monotonic() < known[0]:
@@ -41,7 +41,7 @@ async def flags(services: Services, principal: Principal) -> dict[str, Flag]:
 
 def forget(services: Services, principal: Principal) -> None:
     """Read the caller's flags anew at the next question: this process has just changed one."""
-    kept: _Kept = services.kept.setdefault(_KEPT, OrderedDict())
+    kept: _Kept = services.cache.setdefault(_KEPT, OrderedDict())
     kept.pop(principal.tenant_id, None)
 
 

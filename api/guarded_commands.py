@@ -17,43 +17,43 @@ class GuardedCommandGateway(CommandGateway):
         super().__init__(*arguments, **options)
         self._guards = guards
 
-    async def execute(self, order: CommandRequest) -> dict[str, Any]:
+    async def execute(self, command: CommandRequest) -> dict[str, Any]:
         """The result of a command that the guards allow and that was committed.
 
         :raises InteractionsError: a guard refuses, and nothing was sent; else as the base class.
         """
-        mutation = mutation_of(order)
+        mutation = mutation_of(command)
         try:
             await self._guards.run_before(mutation)
         except InteractionsError:
             # A repeated request gets its first answer, whatever a guard thinks by now: it changes nothing.
-            if not await self._was_carried_out(order):
+            if not await self._was_carried_out(command):
                 raise
-        result = await super().execute(order)
+        result = await super().execute(command)
         await self._guards.run_after(mutation, result)
         return result
 
-    async def _was_carried_out(self, order: CommandRequest) -> bool:
-        if order.idempotency_key is None:
+    async def _was_carried_out(self, command: CommandRequest) -> bool:
+        if command.idempotency_key is None:
             return False
         try:
             async with self._reads.connection() as connection:
-                return await command_status(connection, order.principal.scope, order.id) is not None
+                return await command_status(connection, command.principal.scope, command.id) is not None
         except Retry:
             return False
 
 
-def mutation_of(order: CommandRequest) -> Mutation:
+def mutation_of(command: CommandRequest) -> Mutation:
     """A command request as guards see it."""
-    resource, _, action = order.kind.partition(".")
-    data = order.data
+    resource, _, action = command.kind.partition(".")
+    data = command.data
     named = data.get("id") or data.get("interactionType" if resource == "interaction_type" else "flag")
     return Mutation(
-        principal=order.principal,
+        principal=command.principal,
         action=action,
         resource_kind=f"customers.{resource}",
-        resource_id=order.resource_id or named,
-        entity_id=order.entity_id,
-        command_id=order.id,
+        resource_id=command.resource_id or named,
+        entity_id=command.entity_id,
+        command_id=command.id,
         data=data,
     )

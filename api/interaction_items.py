@@ -54,7 +54,7 @@ def enriched(item: dict[str, Any], mirrors: Enrichment) -> dict[str, Any]:
     return {**item, "_integrations": found} if found else item
 
 
-async def mirrors_of(connection: Connection, who: Principal, rows: Iterable[Row]) -> Enrichment:
+async def mirrors_of(connection: Connection, principal: Principal, rows: Iterable[Row]) -> Enrichment:
     """The mirrors of all rows that an answer shows; one statement, however many there are."""
     ids = list(dict.fromkeys(row["id"] for row in rows))
-    return await integrations_of_async(connection, who.tenant_id, who.organization_id, ids)
+    return await integrations_of_async(connection, principal.tenant_id, principal.organization_id, ids)

@@ -8,7 +8,7 @@ from typing import Any
 Document = dict[str, Any]
 
 
-def broken_promises(old: Document, new: Document) -> list[str]:
+def breaking_changes(old: Document, new: Document) -> list[str]:
     """Every way in which ``new`` takes back what ``old`` promised; empty when it only adds.
 
     Requests: what was accepted is accepted still. Answers: what was there is there still.

@@ -1,27 +1,17 @@
-"""The OpenAPI document: who may call a route, and every status that it can answer.
-
-``python -m api.openapi_document --write`` renews ``docs/openapi.json``.
-"""
+"""Build the OpenAPI document: required features and every status of each route."""
 
 from __future__ import annotations
 
-import json
-import sys
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.authorization import api_routes, guard_of
+from api.authorization import api_routes, requirement_of
 from api.openapi_headers import add_headers
-from runtime.gateway_settings import GatewaySettings
-from runtime.settings import Settings
 
-COMMITTED: Final = Path(__file__).parents[1] / "docs" / "openapi.json"
-
-#: Answers that any guarded route can give.
-_ANY_GUARDED: Final = {
+#: Error statuses of every authorized route.
+_ANY_AUTHORIZED: Final = {
     "400": "Not valid",
     "401": "No valid token",
     "403": "A feature is missing",
@@ -29,6 +19,7 @@ _ANY_GUARDED: Final = {
     "429": "Too many requests",
     "503": "The database or the broker is not there now",
 }
+#: Further error statuses of every write.
 _ANY_WRITE: Final = {
     "409": "Conflict",
     "412": "Not the version that If-Match names",
@@ -69,7 +60,7 @@ _PROBLEM_SCHEMA: Final[dict[str, Any]] = {
 
 
 def describe(app: FastAPI) -> None:
-    """Let the app make its document; it is built once, when first asked for."""
+    """Make the app build its document on first use, and keep it."""
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -94,45 +85,25 @@ def _document(app: FastAPI) -> dict[str, Any]:
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
     for route in api_routes(app):
-        guard = guard_of(route)
+        requirement = requirement_of(route)
         for method in route.methods or ():
             operation = found["paths"].get(route.path_format, {}).get(method.lower())
-            if operation is not None and guard is not None:
-                _guarded(operation, guard.any_of, write=method != "GET")
+            if operation is not None and requirement is not None:
+                _describe_operation(operation, requirement.any_of, write=method != "GET")
                 add_headers(route.path_format, method, operation)
     return found
 
 
-def current_document() -> dict[str, Any]:
-    """The document of this code; it depends on no setting."""
-    from api.app import make_app
-
-    return make_app(Settings(), GatewaySettings()).openapi()
-
-
-def render(document: dict[str, Any]) -> str:
-    """The document as it is committed."""
-    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _guarded(operation: dict[str, Any], any_of: tuple[str, ...], *, write: bool) -> None:
+def _describe_operation(operation: dict[str, Any], any_of: tuple[str, ...], *, write: bool) -> None:
     operation["security"] = [{"bearer": []}]
     if any_of:
         operation["x-required-features"] = {"anyOf": list(any_of)}
     answers = operation["responses"]
     if answers.get("422", {}).get("description") == "Validation Error":
         del answers["422"]
-    for status, description in {**_ANY_GUARDED, **(_ANY_WRITE if write else {})}.items():
+    for status, description in {**_ANY_AUTHORIZED, **(_ANY_WRITE if write else {})}.items():
         answers.setdefault(status, {"description": description})
     for status, answer in answers.items():
         if status >= "400":
             answer["content"] = {"application/problem+json": {"schema": _PROBLEM}}
     operation["responses"] = dict(sorted(answers.items()))
-
-
-if __name__ == "__main__":
-    text = render(current_document())
-    if "--write" in sys.argv[1:]:
-        COMMITTED.write_text(text)
-    else:
-        sys.stdout.write(text)

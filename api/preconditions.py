@@ -13,7 +13,7 @@ from api.command_gateway import CommandGateway, CommandRequest, Rejection, keyed
 from api.instants import instant_text
 from api.principal import Principal
 from api.problems import LegacyError
-from api.queries.command_status import Fate, command_status
+from api.queries.command_status import CommandStatus, command_status
 from api.queries.interaction_head import Head, head_of
 from api.queries.scope import Connection
 from api.services import Services
@@ -132,7 +132,7 @@ def record_modified(expected: datetime, current: datetime | None) -> Reject:
 async def change(
     services: Services,
     request: Request,
-    who: Principal,
+    principal: Principal,
     kind: str,
     interaction_id: str,
     data: dict[str, Any],
@@ -148,21 +148,21 @@ async def change(
     """
     wanted = preconditions_of(request)
     route = f"{request.method} {request.url.path}"
-    head, fate = await _what_is_there(services, who, interaction_id, wanted.idempotency_key, route)
+    head, status = await _current_state(services, principal, interaction_id, wanted.idempotency_key, route)
     expected: int | None = None
-    if fate is None:
+    if status is None:
         if head is None:
             if wanted.updated_at is not None:
                 raise record_modified(wanted.updated_at, None)
             raise not_found()
         expected = expected_version(wanted, head.version, head.updated_at)
-    entity_id = fate.entity_id if fate is not None and fate.entity_id is not None else None
+    entity_id = status.entity_id if status is not None and status.entity_id is not None else None
     if entity_id is None:
         if head is None:
             raise not_found()
         entity_id = head.entity_id
-    order = CommandRequest(
-        principal=who,
+    command = CommandRequest(
+        principal=principal,
         kind=kind,
         entity_id=entity_id,
         data=data,
@@ -170,15 +170,15 @@ async def change(
         route=route,
         expected_version=expected,
     )
-    return await _carry_out(services, order, wanted, interaction_id)
+    return await _execute(services, command, wanted, interaction_id)
 
 
-async def _carry_out(
-    services: Services, order: CommandRequest, wanted: Preconditions, interaction_id: str
+async def _execute(
+    services: Services, command: CommandRequest, wanted: Preconditions, interaction_id: str
 ) -> dict[str, Any]:
     commands: CommandGateway = services.commands
     try:
-        return await commands.execute(order)
+        return await commands.execute(command)
     except Rejection as rejection:
         if rejection.code == "interaction_not_found" and wanted.updated_at is not None:
             raise record_modified(wanted.updated_at, None) from None
@@ -187,18 +187,18 @@ async def _carry_out(
         if wanted.updated_at is None:
             raise precondition_failed() from None
         async with services.reads.connection() as connection:
-            now = await head_of(connection, order.principal.scope, interaction_id)
+            now = await head_of(connection, command.principal.scope, interaction_id)
         raise record_modified(wanted.updated_at, now.updated_at if now is not None else None) from None
 
 
-async def _what_is_there(
-    services: Services, who: Principal, interaction_id: str, key: str | None, route: str
-) -> tuple[Head | None, Fate | None]:
+async def _current_state(
+    services: Services, principal: Principal, interaction_id: str, key: str | None, route: str
+) -> tuple[Head | None, CommandStatus | None]:
     async with services.reads.connection() as connection:
-        fate = await fate_of_key(connection, who, route, key)
-        if fate is not None and fate.entity_id is not None:
-            return None, fate
-        return await head_of(connection, who.scope, interaction_id), fate
+        status = await status_of_key(connection, principal, route, key)
+        if status is not None and status.entity_id is not None:
+            return None, status
+        return await head_of(connection, principal.scope, interaction_id), status
 
 
 def expected_version(wanted: Preconditions, version: int, updated_at: datetime) -> int | None:
@@ -220,11 +220,13 @@ def expected_version(wanted: Preconditions, version: int, updated_at: datetime) 
     return version
 
 
-async def fate_of_key(connection: Connection, who: Principal, route: str, key: str | None) -> Fate | None:
+async def status_of_key(
+    connection: Connection, principal: Principal, route: str, key: str | None
+) -> CommandStatus | None:
     """The fate of the command that an ``Idempotency-Key`` stands for; ``None``: not carried out yet."""
     if key is None:
         return None
-    return await command_status(connection, who.scope, keyed_command_id(who, route, key))
+    return await command_status(connection, principal.scope, keyed_command_id(principal, route, key))
 
 
 def not_found() -> Reject:

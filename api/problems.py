@@ -38,7 +38,7 @@ class UnknownOutcome(InteractionsError):
         self.command_id = command_id
 
 
-class UndecidedYet(InteractionsError):
+class DecisionPending(InteractionsError):
     """A decision on an integration or its warnings was sent, and its outcome is not known yet (504)."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ def response_of(failure: InteractionsError) -> Response:
             commandId=failure.command_id,
             commandUrl=url,
         )
-    if isinstance(failure, UndecidedYet):
+    if isinstance(failure, DecisionPending):
         return problem_response(504, "outcome_unknown", str(failure), headers={"Retry-After": "2"})
     if isinstance(failure, NeedsAuth):
         return problem_response(
@@ -177,7 +177,7 @@ def _allowed(request: Request) -> list[str]:
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
-def install(app: FastAPI) -> None:
+def install_handlers(app: FastAPI) -> None:
     """Let every error of the app become a problem; nothing of our insides is shown."""
 
     @app.exception_handler(InteractionsError)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 Kind = Literal["person", "company"]
 
@@ -30,7 +30,7 @@ class Mirror(BaseModel):
     external_id: str
     external_url: str | None
     sync_status: Literal["synced", "pending", "error", "not_synced"]
-    last_synced_at: Moment | None
+    last_synced_at: Timestamp | None
 
 
 class Mirrored(ResponseModel):

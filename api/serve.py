@@ -41,7 +41,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Event streams never end by themselves, and everybody waits for open requests now.
-        self._app.state.services.hub.close()
+        self._app.state.services.broadcaster.close()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

@@ -46,7 +46,7 @@ class KeySource(Protocol):
         ...
 
 
-class Tokens:
+class TokenVerifier:
     """Reads tokens. Which algorithms are taken is ours to say, never the token's (RFC 8725, section 3.1).
 
     :param clock: seconds since the epoch.
@@ -70,7 +70,7 @@ class Tokens:
                 "INTERACTIONS_API_JWKS_URL."
             )
 
-    async def read(self, token: str) -> Principal:
+    async def verify(self, token: str) -> Principal:
         """The token's holder.
 
         :raises NeedsAuth: the token is malformed, expired, of another signer, or lacks a claim.

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import orjson
 from fastapi import Response
 
-from api.command_gateway import fields_that_lost
+from api.command_gateway import superseded_fields
 
 #: What JavaScript's encodeURIComponent leaves as it is, besides letters and digits.
 _UNESCAPED: Final = "-_.!~*'()"
@@ -23,7 +23,7 @@ _LABELS: Final = {
 }
 
 
-def written(result: dict[str, Any], body: dict[str, Any], status: int = 200) -> Response:
+def write_response(result: dict[str, Any], body: dict[str, Any], status: int = 200) -> Response:
     """A success: only ever call it with a result of ``CommandGateway.carry_out``.
 
     Fields that were left because what is stored is newer are named in the body as ``partial``, and
@@ -32,7 +32,7 @@ def written(result: dict[str, Any], body: dict[str, Any], status: int = 200) -> 
     warnings = result.get("warnings")
     if warnings:
         body = {**body, "warnings": warnings}
-    lost = fields_that_lost(result)
+    lost = superseded_fields(result)
     if lost:
         body = {**body, "partial": lost}
     headers = {}

@@ -27,12 +27,12 @@ def deprecation_headers(settings: GatewaySettings) -> dict[str, str]:
     }
 
 
-async def refuse_when_off(services: Services, who: Principal) -> None:
+async def refuse_when_off(services: Services, principal: Principal) -> None:
     """Nothing, as long as the tenant's flag is on.
 
     :raises Reject: 410: the old routes are switched off.
     """
-    if not await adapters_on(services, who):
+    if not await adapters_on(services, principal):
         text = "This route is switched off; use /api/customers/interactions"
         raise LegacyError("legacy_adapter_off", text, error=text, status=410)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from api.adapters.translation import Step
+from api.adapters.translation import AdapterCommand
 from api.command_gateway import CommandRequest
 from api.principal import Principal
 from api.services import Services
@@ -13,8 +13,8 @@ from api.services import Services
 
 async def execute(
     services: Services,
-    who: Principal,
-    step: Step,
+    principal: Principal,
+    step: AdapterCommand,
     *,
     key: str | None = None,
     route: str = "",
@@ -22,7 +22,7 @@ async def execute(
 ) -> dict[str, Any]:
     """Publish one command and wait until it is committed."""
     made = CommandRequest(
-        principal=who,
+        principal=principal,
         kind=step.type.removeprefix("customers."),
         entity_id=step.entity_id,
         data=step.data,

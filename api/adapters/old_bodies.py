@@ -214,7 +214,7 @@ class TodoUpdate(_Todo):
 
         :raises Reject: there is none (400).
         """
-        return named_ids(self.link_id, self.id, self.todo_id)
+        return distinct_ids(self.link_id, self.id, self.todo_id)
 
 
 class OldDelete(OldBody):
@@ -225,7 +225,7 @@ class OldDelete(OldBody):
     todo_id: UuidText | None = None
 
 
-def named_ids(*given: str | None) -> tuple[str, ...]:
+def distinct_ids(*given: str | None) -> tuple[str, ...]:
     """Those ids that were given, each once.
 
     :raises Reject: none was (400).

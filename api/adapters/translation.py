@@ -31,7 +31,7 @@ _COLUMN: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AdapterCommand:
     """One command to publish.
 
     :param command_id: fixed where a repetition must do nothing again; else the gateway makes one.
@@ -43,7 +43,7 @@ class Step:
     command_id: str | None = None
 
 
-def create_activity(body: ActivityCreate, author: str | None) -> Step:
+def create_activity(body: ActivityCreate, author: str | None) -> AdapterCommand:
     """Log an activity: done when it says when, else planned (spec "Migration plan", step 2)."""
     moment = body.moment()
     data = {
@@ -58,10 +58,10 @@ def create_activity(body: ActivityCreate, author: str | None) -> Step:
         "appearanceColor": body.appearance_color,
         "source": "adapter:activity",
     }
-    return Step(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
+    return AdapterCommand(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
 
 
-def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> Step:
+def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> AdapterCommand:
     """Change the fields that differ; a first moment completes the activity, none reopens it. One command.
 
     The old list shows the schedule of a planned interaction as its moment: sent back as it was it says
@@ -97,7 +97,7 @@ def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> Step:
     return _changes(row, wanted)
 
 
-def create_todo(body: TodoCreate, author: str | None) -> Step:
+def create_todo(body: TodoCreate, author: str | None) -> AdapterCommand:
     """Add a task; ``todoSource`` delegates to nobody any more."""
     data = {
         "interactionType": "task",
@@ -107,10 +107,10 @@ def create_todo(body: TodoCreate, author: str | None) -> Step:
         "source": "adapter:todo",
         **body.fields(),
     }
-    return Step(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
+    return AdapterCommand(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
 
 
-def update_todo(row: ViewRow, body: TodoUpdate) -> Step:
+def update_todo(row: ViewRow, body: TodoUpdate) -> AdapterCommand:
     """Change the fields that differ, and complete or reopen. One command."""
     wanted: dict[str, Any] = body.fields()
     if body.title is not None:
@@ -121,9 +121,9 @@ def update_todo(row: ViewRow, body: TodoUpdate) -> Step:
     return _changes(row, wanted)
 
 
-def delete(row: ViewRow) -> Step:
+def delete(row: ViewRow) -> AdapterCommand:
     """Remove the interaction."""
-    return Step(_DELETE, row["entity_id"], {"id": row["id"]})
+    return AdapterCommand(_DELETE, row["entity_id"], {"id": row["id"]})
 
 
 def _done(row: ViewRow, *, done: bool) -> dict[str, Any]:
@@ -133,10 +133,10 @@ def _done(row: ViewRow, *, done: bool) -> dict[str, Any]:
     return {"status": "done" if done else "planned"}
 
 
-def _changes(row: ViewRow, wanted: dict[str, Any]) -> Step:
+def _changes(row: ViewRow, wanted: dict[str, Any]) -> AdapterCommand:
     """The update of what differs; when nothing does, of all: the pipeline must answer either way."""
     changed = {name: value for name, value in wanted.items() if not _same(value, row[_COLUMN[name]])}
-    return Step(_UPDATE, row["entity_id"], wire({"id": row["id"], **(changed or wanted)}))
+    return AdapterCommand(_UPDATE, row["entity_id"], wire({"id": row["id"], **(changed or wanted)}))
 
 
 def _same(sent: Any, stored: Any) -> bool:

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from api.adapters.execute import execute
 from api.adapters.legacy_moves import move
-from api.adapters.old_bodies import OldBody, OldDelete, named_ids
-from api.adapters.translation import Step
+from api.adapters.old_bodies import OldBody, OldDelete, distinct_ids
+from api.adapters.translation import AdapterCommand
 from api.command_gateway import Rejection
 from api.feature_flags import legacy_shows
 from api.preconditions import Preconditions, precondition_failed, preconditions_of, record_modified
@@ -30,23 +30,26 @@ from schemas.values import UUID_PATTERN
 OldView = Literal["activities", "todos"]
 
 
-def author_of(who: Principal) -> str | None:
+def author_of(principal: Principal) -> str | None:
     """The caller as an author: users are told by UUIDs."""
-    return who.subject.lower() if re.fullmatch(UUID_PATTERN, who.subject) else None
+    return principal.subject.lower() if re.fullmatch(UUID_PATTERN, principal.subject) else None
 
 
-def check_scope(body: OldBody, who: Principal) -> None:
+def check_scope(body: OldBody, principal: Principal) -> None:
     """Old clients may repeat their tenant and organization.
 
     :raises Reject: they are not those of the token (403).
     """
-    for given, own in ((body.tenant_id, who.tenant_id), (body.organization_id, who.organization_id)):
+    for given, own in (
+        (body.tenant_id, principal.tenant_id),
+        (body.organization_id, principal.organization_id),
+    ):
         if given is not None and given != own:
             raise Reject("foreign_scope", "tenant and organization come from the token", status=403)
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class TargetRow:
     """The interaction that a client changes, and what it must still be.
 
     :param row: in the columns of the views.
@@ -59,17 +62,17 @@ class Named:
 
 
 async def target_of(
-    services: Services, request: Request, who: Principal, ids: Sequence[str], view: OldView
-) -> Named:
+    services: Services, request: Request, principal: Principal, ids: Sequence[str], view: OldView
+) -> TargetRow:
     """Find the interaction that the client names; a legacy row is moved first.
 
     :param ids: where a client may name a row twice (link and todo): the first that is found counts.
     :raises Reject: there is none (404); it is not what the client has read (409, 412).
     """
-    legacy = await legacy_shows(services, who)
+    legacy = await legacy_shows(services, principal)
     target = None
     for named in ids:
-        target = target or await _find(services, who, named, view, legacy=legacy)
+        target = target or await _find(services, principal, named, view, legacy=legacy)
     wanted = preconditions_of(request)
     if target is None:
         if wanted.updated_at is not None:
@@ -80,10 +83,10 @@ async def target_of(
     conditional = _check(wanted, target.row)
     row = target.row
     if not target.moved:
-        await move(services, who, row)
-        moved = await _find(services, who, row["id"], view, legacy=False)
+        await move(services, principal, row)
+        moved = await _find(services, principal, row["id"], view, legacy=False)
         row = moved.row if moved is not None else row
-    return Named(row, row["version"] if conditional else None, wanted)
+    return TargetRow(row, row["version"] if conditional else None, wanted)
 
 
 def _check(wanted: Preconditions, row: dict[str, Any]) -> bool:
@@ -98,30 +101,32 @@ def _check(wanted: Preconditions, row: dict[str, Any]) -> bool:
 
 
 async def _find(
-    services: Services, who: Principal, named: str, view: OldView, *, legacy: bool
+    services: Services, principal: Principal, named: str, view: OldView, *, legacy: bool
 ) -> Target | None:
     async with services.reads.connection() as connection:
-        return await find_target(connection, who.scope, named, view, legacy=legacy)
+        return await find_target(connection, principal.scope, named, view, legacy=legacy)
 
 
-async def change_named(services: Services, who: Principal, named: Named, step: Step) -> dict[str, Any]:
+async def execute_on_target(
+    services: Services, principal: Principal, named: TargetRow, step: AdapterCommand
+) -> dict[str, Any]:
     """Carry out a command on what the client named, under the conditions of its request.
 
     :raises Reject: it was rejected, or it is not what the client has read (409, 412); nothing was changed.
     """
     try:
-        return await execute(services, who, step, version=named.version)
+        return await execute(services, principal, step, version=named.version)
     except Rejection as rejection:
         if rejection.code != "version_conflict" or named.version is None:
             raise
     if named.wanted.updated_at is None:
         raise precondition_failed()
     async with services.reads.connection() as connection:
-        now = await head_of(connection, who.scope, named.row["id"])
+        now = await head_of(connection, principal.scope, named.row["id"])
     raise record_modified(named.wanted.updated_at, now.updated_at if now else None)
 
 
-async def delete_named(request: Request, who: Principal) -> tuple[str, ...]:
+async def ids_to_delete(request: Request, principal: Principal) -> tuple[str, ...]:
     """The ids that a DELETE names, in its body or in the query, the link's first.
 
     :raises Reject: there is none, or one is not a UUID (400).
@@ -132,8 +137,8 @@ async def delete_named(request: Request, who: Principal) -> tuple[str, ...]:
         body = OldDelete.model_validate_json(raw) if raw.strip() else OldDelete.model_validate({})
     except ValidationError as error:
         raise validation_failed(field_errors(error.errors(include_url=False, include_input=False))) from None
-    check_scope(body, who)
-    ids = named_ids(
+    check_scope(body, principal)
+    ids = distinct_ids(
         body.link_id, body.id, query.get("linkId"), query.get("id"), body.todo_id, query.get("todoId")
     )
     if not all(re.fullmatch(UUID_PATTERN, identity) for identity in ids):

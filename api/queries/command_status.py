@@ -18,7 +18,7 @@ WHERE tenant_id = %(tenant)s AND organization_id = %(organization)s AND command_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
+class CommandStatus:
     """One row of the log.
 
     :param outcome: ``applied``, ``rejected`` or ``no_op``.
@@ -36,10 +36,10 @@ class Fate:
     appended_at: datetime
 
 
-async def command_status(connection: Connection, scope: Scope, command_id: str) -> Fate | None:
+async def command_status(connection: Connection, scope: Scope, command_id: str) -> CommandStatus | None:
     """The fate of one command of this scope; ``None`` when the log has none.
 
     :param command_id: without NUL, which Postgres cannot even compare.
     """
     rows = await fetch(connection, _SQL, {**scope.parameters(), "command": logged_id(command_id)})
-    return Fate(**{**rows[0], "command_id": command_id}) if rows else None
+    return CommandStatus(**{**rows[0], "command_id": command_id}) if rows else None

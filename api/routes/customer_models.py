@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from api.response_models import Id, Kind, Mirrored, Moment, ResponseModel
+from api.response_models import Id, Kind, Mirrored, ResponseModel, Timestamp
 from api.routes.deal_models import Deal
 from api.routes.deprecated_models import Activity
 from api.routes.interaction_models import Interaction
@@ -19,12 +19,12 @@ class Customer(ResponseModel):
     primary_email: str | None
     primary_phone: str | None
     owner_user_id: Id | None
-    next_interaction_at: Moment | None
+    next_interaction_at: Timestamp | None
     next_interaction_name: str | None
     next_interaction_ref_id: Id | None
     next_interaction_icon: str | None
     next_interaction_color: str | None
-    last_interaction_at: Moment | None
+    last_interaction_at: Timestamp | None
     last_interaction_name: str | None
     last_interaction_ref_id: Id | None
     open_count: int
@@ -33,8 +33,8 @@ class Customer(ResponseModel):
     version: int
     organization_id: Id
     tenant_id: Id
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class CustomerPage(ResponseModel):
@@ -50,14 +50,14 @@ class TodoSummary(Mirrored):
     id: Id
     todo_id: Id
     todo_source: str
-    created_at: Moment
+    created_at: Timestamp
     created_by_user_id: Id | None
     title: str | None
     is_done: bool | None
     priority: int | None
     severity: None
     description: str | None
-    due_at: Moment | None
+    due_at: Timestamp | None
     todo_organization_id: Id | None
     custom_values: dict[str, Any] | None
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from api.bodies import RequestBody
-from api.cursor import LONGEST
-from api.response_models import Id, Moment, ResponseModel
+from api.cursor import MAX_LENGTH
+from api.response_models import Id, ResponseModel, Timestamp
 from schemas.values import ShortText, Title, UuidText
 
 
@@ -21,7 +21,7 @@ class DealQuery(BaseModel):
     entity_id: UuidText | None = None
     status: ShortText | None = None
     search: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
-    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 25
 
 
@@ -51,8 +51,8 @@ class Deal(ResponseModel):
     title: str
     status: str | None
     version: int
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class DealPage(ResponseModel):

@@ -8,38 +8,37 @@ from uuid import uuid4
 
 from fastapi import Query, Request, Response
 
+from api.authorization import authorized_router, require_features
 from api.command_gateway import CommandRequest, Rejection, keyed_command_id
 from api.conditional_reads import NOT_MODIFIED, validator
 from api.cursor import make_cursor, read_cursor
 from api.customer_items import deal
-from api.authorization import require_features
 from api.preconditions import (
     expected_version,
-    fate_of_key,
     precondition_failed,
     preconditions_of,
     record_modified,
+    status_of_key,
 )
 from api.principal import Principal
 from api.queries import deals
 from api.response_models import Created, Done, responses_of
 from api.routes.deal_models import Deal, DealCreate, DealPage, DealQuery, DealUpdate
-from api.routing import guarded_router
-from api.services import Needed
-from api.write_responses import written
+from api.services import ServicesDep
+from api.write_responses import write_response
 from schemas.errors import Reject
 from schemas.identity import derive_id
 from schemas.values import UuidText
 
-router = guarded_router("deals")
+router = authorized_router("deals")
 PATH: Final = "/api/customers/deals"
 
 
 @router.get(PATH, responses=responses_of(DealPage))
 async def list_deals(
     query: Annotated[DealQuery, Query()],
-    services: Needed,
-    who: Principal = require_features("customers.view"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
     """A page of deals, the newest first."""
     bound = query.model_dump(include={"entity_id", "status", "search"})
@@ -49,7 +48,7 @@ async def list_deals(
         if after.key is None:
             after = None  # a deal always has a moment of creation
     async with services.reads.connection() as connection:
-        rows = await deals.deals(connection, who.scope, limit=query.limit, after=after, **bound)
+        rows = await deals.deals(connection, principal.scope, limit=query.limit, after=after, **bound)
     shown = rows[: query.limit]
     answer: dict[str, Any] = {"items": [deal(row) for row in shown]}
     if len(rows) > query.limit:
@@ -63,13 +62,13 @@ async def list_deals(
 async def show_deal(
     deal_id: UuidText,
     request: Request,
-    services: Needed,
+    services: ServicesDep,
     response: Response,
-    who: Principal = require_features("customers.view"),
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
     """One deal; its ``ETag`` is what ``If-Match`` takes."""
     async with services.reads.connection() as connection:
-        row = await deals.deal(connection, who.scope, deal_id)
+        row = await deals.deal(connection, principal.scope, deal_id)
     if row is None:
         raise _not_found()
     response.headers["ETag"] = validator(request, row["version"], {})
@@ -82,16 +81,16 @@ async def show_deal(
 async def create_deal(
     body: DealCreate,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.create"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.create"),
 ) -> Response:
     """Add a deal: 201 with its id."""
     key, route = preconditions_of(request).idempotency_key, f"POST {PATH}"
     data = body.data("entity_id")
     if body.id is None:
-        data["id"] = derive_id("deal", keyed_command_id(who, route, key)) if key else str(uuid4())
-    order = CommandRequest(
-        principal=who,
+        data["id"] = derive_id("deal", keyed_command_id(principal, route, key)) if key else str(uuid4())
+    command = CommandRequest(
+        principal=principal,
         kind="deal.upsert",
         entity_id=body.entity_id,
         data=data,
@@ -100,48 +99,48 @@ async def create_deal(
         expected_version=0,
     )
     try:
-        result = await services.commands.execute(order)
+        result = await services.commands.execute(command)
     except Rejection as rejection:
         if rejection.code == "version_conflict":
             raise Reject("deal_exists", "a deal with this id exists", pointer="/id", status=409) from None
         raise
-    return written(result, {"id": data["id"]}, 201)
+    return write_response(result, {"id": data["id"]}, 201)
 
 
 @router.put(PATH, response_model=Done, responses={404: {"description": "No such deal"}})
 async def update_deal(
     body: DealUpdate,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
     """Change a deal; what is not given stays. A repeated request (same key) gets its first answer."""
     wanted, route = preconditions_of(request), f"PUT {PATH}"
     async with services.reads.connection() as connection:
-        fate = await fate_of_key(connection, who, route, wanted.idempotency_key)
-        row = await deals.deal(connection, who.scope, body.id)
+        status = await status_of_key(connection, principal, route, wanted.idempotency_key)
+        row = await deals.deal(connection, principal.scope, body.id)
     if row is None:
         raise _not_found()
-    order = CommandRequest(
-        principal=who,
+    command = CommandRequest(
+        principal=principal,
         kind="deal.upsert",
         entity_id=row["entity_id"],
         data=body.data(),
         idempotency_key=wanted.idempotency_key,
         route=route,
         expected_version=None
-        if fate is not None
+        if status is not None
         else expected_version(wanted, row["version"], row["updated_at"]),
     )
     try:
-        return written(await services.commands.execute(order), {"ok": True})
+        return write_response(await services.commands.execute(command), {"ok": True})
     except Rejection as rejection:
         if rejection.code != "version_conflict":
             raise
     if wanted.updated_at is None:
         raise precondition_failed()
     async with services.reads.connection() as connection:
-        row = await deals.deal(connection, who.scope, body.id)
+        row = await deals.deal(connection, principal.scope, body.id)
     raise record_modified(wanted.updated_at, row["updated_at"] if row is not None else None)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.response_models import Id, Kind, Mirrored, Moment, ResponseModel
+from api.response_models import Id, Kind, Mirrored, ResponseModel, Timestamp
 
 
 class Activity(Mirrored):
@@ -14,8 +14,8 @@ class Activity(Mirrored):
     activity_type: str
     subject: str | None
     body: str | None
-    occurred_at: Moment | None
-    created_at: Moment
+    occurred_at: Timestamp | None
+    created_at: Timestamp
     appearance_icon: str | None
     appearance_color: str | None
     entity_id: Id
@@ -60,13 +60,13 @@ class Todo(Mirrored):
     todo_priority: int | None
     todo_severity: None
     todo_description: str | None
-    todo_due_at: Moment | None
+    todo_due_at: Timestamp | None
     todo_custom_values: dict[str, Any] | None
     todo_organization_id: Id | None
-    todo_updated_at: Moment | None
+    todo_updated_at: Timestamp | None
     organization_id: Id
     tenant_id: Id
-    created_at: Moment
+    created_at: Timestamp
     external_href: None
     customer: TodoCustomer
 

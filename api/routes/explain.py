@@ -6,18 +6,17 @@ from typing import Annotated, Any, Final, Literal
 
 from fastapi import Query, Request
 
-from api.authorization import require_features
+from api.authorization import authorized_router, require_features
 from api.instants import instant_text
 from api.principal import Principal
 from api.queries import explain
 from api.queries.customer_detail import entity
-from api.response_models import Id, Moment, ResponseModel, responses_of
-from api.routing import guarded_router
-from api.services import Needed
+from api.response_models import Id, ResponseModel, Timestamp, responses_of
+from api.services import ServicesDep
 from schemas.errors import Reject
 from schemas.values import UuidText
 
-router = guarded_router("next interaction")
+router = authorized_router("next interaction")
 
 _ORDER: Final = ("scheduledAt asc", "priority desc, none last", "createdAt asc", "id asc")
 _PATHS: Final = {"people": "person", "companies": "company"}
@@ -28,7 +27,7 @@ class NextInteraction(ResponseModel):
     """The stored projection."""
 
     interaction_id: Id
-    at: Moment
+    at: Timestamp
     name: str
     icon: str | None
     color: str | None
@@ -41,9 +40,9 @@ class Candidate(ResponseModel):
     interaction_id: Id
     interaction_type: str
     title: str | None
-    scheduled_at: Moment
+    scheduled_at: Timestamp
     priority: int | None
-    created_at: Moment
+    created_at: Timestamp
     wins: bool
     decided_by: Literal["scheduledAt", "priority", "createdAt", "id"] = "id"
     reason: str
@@ -84,16 +83,16 @@ class Explanation(ResponseModel):
 async def explain_next(
     entity_id: UuidText,
     request: Request,
-    services: Needed,
+    services: ServicesDep,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    who: Principal = require_features("customers.view"),
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
     """The stored projection, and each candidate with the reason why it wins or loses."""
     async with services.reads.connection() as connection:
-        row = await entity(connection, who.scope, entity_id)
+        row = await entity(connection, principal.scope, entity_id)
         if row is None or _PATHS.get(request.url.path.split("/")[3], row["kind"]) != row["kind"]:
             raise Reject("entity_not_found", "there is no such customer", status=404)
-        found, others = await explain.candidates(connection, who.scope, entity_id, limit)
+        found, others = await explain.candidates(connection, principal.scope, entity_id, limit)
     return {
         "entityId": row["id"],
         "entityVersion": row["entity_version"],

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.queries.ready import is_ready
-from api.services import Needed
+from api.services import ServicesDep
 from schemas.errors import Retry
 
 router = APIRouter(tags=["health"])
@@ -23,7 +23,7 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz", responses={503: {"description": "Not ready; the body says why"}})
-async def readyz(services: Needed, response: Response) -> dict[str, Any]:
+async def readyz(services: ServicesDep, response: Response) -> dict[str, Any]:
     """Whether requests can be answered: the database answers and outcomes are heard."""
     database = True
     try:
@@ -31,17 +31,17 @@ async def readyz(services: Needed, response: Response) -> dict[str, Any]:
             await is_ready(connection)
     except Retry:
         database = False
-    results = services.listener.ready.is_set() and services.mappings.ready.is_set()
+    results = services.connected
     ready = database and results
     response.status_code = 200 if ready else 503
     return {"status": "ready" if ready else "not ready", "database": database, "results": results}
 
 
 @router.get("/metrics", include_in_schema=False)
-async def metrics(request: Request, services: Needed) -> Response:
+async def metrics(request: Request, services: ServicesDep) -> Response:
     """The process's figures, for Prometheus."""
     figures = request.app.state.figures
-    figures.streams.set(services.hub.clients)
+    figures.streams.set(services.broadcaster.clients)
     return Response(generate_latest(figures.registry), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -8,21 +8,20 @@ from uuid import UUID
 from fastapi import Path, Query
 from pydantic import Field
 
+from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
-from api.authorization import require_features
 from api.instants import instant_text
 from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.queries.integration_warnings import chosen_warnings, open_warnings
-from api.response_models import Id, Moment, ResponseModel, responses_of
-from api.routing import guarded_router
-from api.services import Needed
+from api.response_models import Id, ResponseModel, Timestamp, responses_of
+from api.services import ServicesDep
 from schemas.errors import Reject
 from schemas.instants import format_instant
 from schemas.integration_decisions import CHOICES, MOST_WARNINGS, Resolution, SeenWarning, WarningsDecision
 from schemas.values import Instant
 
-router = guarded_router("integration warnings")
+router = authorized_router("integration warnings")
 _Kind = Literal["conflict", "refused", "failed", "detached", "brake", "auth", "disabled", "superseded"]
 
 
@@ -40,8 +39,8 @@ class WarningItem(ResponseModel):
     local_value: Any
     remote_value: Any
     resolution: str | None
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
 
 
 class WarningList(ResponseModel):
@@ -60,15 +59,17 @@ class Decided(ResponseModel):
 
 @router.get("/api/customers/integrations/warnings", responses=responses_of(WarningList))
 async def list_warnings(
-    services: Needed,
+    services: ServicesDep,
     integration: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
     kind: _Kind | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
-    who: Principal = require_features("customers.view"),
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
     """Open warnings of the caller's organization, newest first; none while external sync is off."""
     async with services.reads.connection() as connection:
-        rows = await open_warnings(connection, who.scope, integration=integration, kind=kind, limit=limit)
+        rows = await open_warnings(
+            connection, principal.scope, integration=integration, kind=kind, limit=limit
+        )
     return {
         "items": [
             {
@@ -112,8 +113,8 @@ class DecisionBody(RequestBody):
 async def decide(
     integration: Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")],
     body: DecisionBody,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> dict[str, Any]:
     """Keep this side's value, take the provider's, try again, or dismiss: one warning or many.
 
@@ -122,7 +123,7 @@ async def decide(
     """
     seen = {str(warning.id): format_instant(warning.updated_at) for warning in body.warnings}
     async with services.reads.connection() as connection:
-        found = await chosen_warnings(connection, who.scope, integration, list(seen))
+        found = await chosen_warnings(connection, principal.scope, integration, list(seen))
     if not found:
         raise Reject("not_found", "none of these is a warning of this integration", status=404)
     kinds = {row["kind"] for row in found if row["state"] == "open"}
@@ -136,13 +137,13 @@ async def decide(
         warnings=[SeenWarning(id=identity, updatedAt=moment) for identity, moment in seen.items()],
     )
     mutation = Mutation(
-        principal=who,
+        principal=principal,
         action="decide",
         resource_kind="integrations.warning",
         resource_id=integration,
         data=decision.model_dump(by_alias=True),
     )
     await services.mutation_guards.run_before(mutation)
-    told = await services.decisions.execute(who, decision)
+    told = await services.decisions.execute(principal, decision)
     await services.mutation_guards.run_after(mutation, told.model_dump(by_alias=True))
     return {"ok": True, "taken": told.taken, "left": told.left}

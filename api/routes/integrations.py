@@ -8,20 +8,19 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Path
 from pydantic import Field, StringConstraints
 
+from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
-from api.authorization import require_features
 from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.queries.integrations import has_integration
 from api.response_models import ResponseModel, responses_of
-from api.routing import guarded_router
-from api.services import Needed, Services
+from api.services import Services, ServicesDep
 from runtime.connector_settings import read_connector_settings
 from runtime.secret_box import box_of
 from schemas.errors import Reject, Stop
 from schemas.integration_decisions import IntegrationChange, IntegrationRemoval, IntegrationValues
 
-router = guarded_router("integrations")
+router = authorized_router("integrations")
 _PATH: Final = "/api/customers/integrations/{integration}"
 _MISSING: Final = "Your organization has no such integration."
 _MANAGE: Final = "customers.integrations.manage"
@@ -60,45 +59,45 @@ class IntegrationRemoved(ResponseModel):
 async def change_integration(
     integration: _IntegrationId,
     body: IntegrationBody,
-    services: Needed,
-    who: Principal = require_features(_MANAGE),
+    services: ServicesDep,
+    principal: Principal = require_features(_MANAGE),
 ) -> dict[str, Any]:
     """Change settings, policy and secrets of an integration, for example a password that has expired.
 
     The answer comes after the connectors have checked and stored the change. The gateway encrypts it with
     `INTERACTIONS_SECRETS_KEY` before it is published.
     """
-    await _require(services, who, integration)
+    await _require(services, principal, integration)
     names = {part: sorted(getattr(body, part)) for part in ("settings", "policy", "secrets")}
     if not any(names.values()):
         raise Reject("nothing_to_set", "name at least one setting, policy or secret")
     sealed = _sealed(integration, body)
-    mutation = _mutation(who, "set", integration, names)
+    mutation = _mutation(principal, "set", integration, names)
     await services.mutation_guards.run_before(mutation)
-    done = await services.decisions.change(who, sealed)
+    done = await services.decisions.change(principal, sealed)
     await services.mutation_guards.run_after(mutation, {"state": done.state})
     return {"ok": True, "state": done.state}
 
 
 @router.delete(_PATH, responses=responses_of(IntegrationRemoved, status_404=_MISSING))
 async def remove_integration(
-    integration: _IntegrationId, services: Needed, who: Principal = require_features(_MANAGE)
+    integration: _IntegrationId, services: ServicesDep, principal: Principal = require_features(_MANAGE)
 ) -> dict[str, Any]:
     """Remove an integration with its secrets, mappings and warnings; its mirrors stay at the provider.
 
     One that is added later for the same board or calendar links them again.
     """
-    await _require(services, who, integration)
-    mutation = _mutation(who, "delete", integration, {})
+    await _require(services, principal, integration)
+    mutation = _mutation(principal, "delete", integration, {})
     await services.mutation_guards.run_before(mutation)
-    done = await services.decisions.change(who, IntegrationRemoval(integrationId=integration))
+    done = await services.decisions.change(principal, IntegrationRemoval(integrationId=integration))
     await services.mutation_guards.run_after(mutation, {"mirrorsLeft": done.mirrors_left})
     return {"ok": True, "mirrorsLeft": done.mirrors_left}
 
 
-async def _require(services: Services, who: Principal, integration: str) -> None:
+async def _require(services: Services, principal: Principal, integration: str) -> None:
     async with services.reads.connection() as connection:
-        if not await has_integration(connection, who.scope, integration):
+        if not await has_integration(connection, principal.scope, integration):
             raise Reject("not_found", "your organization has no such integration", status=404)
 
 
@@ -119,9 +118,9 @@ def _sealed(integration: str, body: IntegrationBody) -> IntegrationChange:
     )
 
 
-def _mutation(who: Principal, action: str, integration: str, data: dict[str, Any]) -> Mutation:
+def _mutation(principal: Principal, action: str, integration: str, data: dict[str, Any]) -> Mutation:
     return Mutation(
-        principal=who,
+        principal=principal,
         action=action,
         resource_kind="integrations.integration",
         resource_id=integration,

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from api.bodies import RequestBody
-from api.cursor import LONGEST
+from api.cursor import MAX_LENGTH
 from api.problems import validation_failed
 from api.queries.interaction_list import Filters
-from api.response_models import Id, Mirrored, Moment, ResponseModel
+from api.response_models import Id, Mirrored, ResponseModel, Timestamp
 from schemas.errors import FieldError
 from schemas.type_codes import normalize_interaction_type
 from schemas.values import (
@@ -61,7 +61,7 @@ class InteractionQuery(BaseModel):
         "title",
     ] = "scheduledAt"
     sortDir: Literal["asc", "desc"] | None = None  # noqa: N815
-    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
+    cursor: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 25
 
     def filters(self) -> Filters:
@@ -150,8 +150,8 @@ class Interaction(Mirrored):
     title: str | None
     body: str | None
     status: Literal["planned", "done", "canceled"]
-    scheduled_at: Moment | None
-    occurred_at: Moment | None
+    scheduled_at: Timestamp | None
+    occurred_at: Timestamp | None
     priority: int | None
     author_user_id: Id | None
     owner_user_id: Id | None
@@ -160,8 +160,8 @@ class Interaction(Mirrored):
     source: str | None
     organization_id: Id
     tenant_id: Id
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
     author_name: None
     author_email: None
     deal_title: str | None

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
 
+from api.authorization import authorized_router, require_features
 from api.command_gateway import CommandRequest
 from api.conditional_reads import NOT_MODIFIED, extras_of_interaction, validator
 from api.cursor import make_cursor, read_cursor
-from api.authorization import require_features
 from api.interaction_items import enriched, interaction_item, mirrors_of
 from api.preconditions import change, not_found, preconditions_of
 from api.principal import Principal
@@ -25,15 +25,14 @@ from api.routes.interaction_models import (
     InteractionQuery,
     InteractionUpdateBody,
 )
-from api.routing import guarded_router
-from api.services import Needed, Services
-from api.write_responses import written
+from api.services import Services, ServicesDep
+from api.write_responses import write_response
 from schemas.values import (
     UUID_PATTERN,
     UuidText,
 )
 
-router = guarded_router("interactions")
+router = authorized_router("interactions")
 PATH: Final = "/api/customers/interactions"
 _DESCENDING: Final = frozenset({"occurredAt", "createdAt", "updatedAt", "priority"})
 _NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction here"}}
@@ -42,8 +41,8 @@ _NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No s
 @router.get(PATH, responses=responses_of(InteractionPage))
 async def list_interactions(
     query: Annotated[InteractionQuery, Query()],
-    services: Needed,
-    who: Principal = require_features("customers.view"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
     """Interactions by keyset pages: ask again with ``nextCursor`` until there is none."""
     filters = query.filters()
@@ -54,8 +53,8 @@ async def list_interactions(
         after = read_cursor(query.cursor, query.sortField, direction, named, SORTS[query.sortField][1])
     page = Page(sort=query.sortField, direction=direction, limit=query.limit, after=after)
     async with services.reads.connection() as connection:
-        rows, more = await interaction_page(connection, who.scope, filters, page)
-        mirrors = await mirrors_of(connection, who, rows)
+        rows, more = await interaction_page(connection, principal.scope, filters, page)
+        mirrors = await mirrors_of(connection, principal, rows)
     answer: dict[str, Any] = {"items": [enriched(interaction_item(row), mirrors) for row in rows]}
     if more:
         last = rows[-1]
@@ -67,16 +66,16 @@ async def list_interactions(
 async def get_interaction(
     interaction_id: UuidText,
     request: Request,
-    services: Needed,
+    services: ServicesDep,
     response: Response,
-    who: Principal = require_features("customers.view"),
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
     """One interaction; its ``ETag`` is what ``If-Match`` takes."""
     async with services.reads.connection() as connection:
-        row = await interaction_by_id(connection, who.scope, interaction_id)
+        row = await interaction_by_id(connection, principal.scope, interaction_id)
         if row is None:
             raise not_found()
-        mirrors = await mirrors_of(connection, who, [row])
+        mirrors = await mirrors_of(connection, principal, [row])
     item = enriched(interaction_item(row), mirrors)
     response.headers["ETag"] = validator(request, row["version"], extras_of_interaction(item))
     return item
@@ -88,85 +87,90 @@ async def get_interaction(
 async def create_interaction(
     body: InteractionCreateBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.create"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.create"),
 ) -> Response:
     """Plan an interaction, or log one that took place. 201 only after the commit."""
     data = body.data("entity_id")
     data.setdefault("source", "manual")
-    if re.fullmatch(UUID_PATTERN, who.subject):
-        data.setdefault("authorUserId", who.subject.lower())
-    order = CommandRequest(
-        principal=who,
+    if re.fullmatch(UUID_PATTERN, principal.subject):
+        data.setdefault("authorUserId", principal.subject.lower())
+    command = CommandRequest(
+        principal=principal,
         kind="interaction.create",
         entity_id=body.entity_id,
         data=data,
         idempotency_key=preconditions_of(request).idempotency_key,
         route=f"POST {PATH}",
     )
-    result = await services.commands.execute(order)
-    return written(result, {"id": result["interactionId"]}, 201)
+    result = await services.commands.execute(command)
+    return write_response(result, {"id": result["interactionId"]}, 201)
 
 
 @router.put(PATH, response_model=Done, responses=_NOT_FOUND)
 async def update_interaction(
     body: InteractionUpdateBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
     """Change fields; the status has its own addresses."""
-    result = await change(services, request, who, "interaction.update", body.id, body.data())
-    return written(result, {"ok": True})
+    result = await change(services, request, principal, "interaction.update", body.id, body.data())
+    return write_response(result, {"ok": True})
 
 
 @router.delete(PATH, response_model=Done, responses=_NOT_FOUND)
 async def delete_interaction(
     request: Request,
-    services: Needed,
+    services: ServicesDep,
     id: Annotated[UuidText, Query()],  # noqa: A002 - the parameter's name
-    who: Principal = require_features("customers.delete"),
+    principal: Principal = require_features("customers.delete"),
 ) -> Response:
     """Remove an interaction; its undo brings it back under the same id."""
-    result = await change(services, request, who, "interaction.delete", id, {"id": id})
-    return written(result, {"ok": True})
+    result = await change(services, request, principal, "interaction.delete", id, {"id": id})
+    return write_response(result, {"ok": True})
 
 
 @router.post(PATH + "/complete", response_model=Done, responses=_NOT_FOUND)
 async def complete_interaction(
     body: CompleteBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
     """planned → done."""
-    return await _turn(services, request, who, "complete", body.id, body.data())
+    return await _change_status(services, request, principal, "complete", body.id, body.data())
 
 
 @router.post(PATH + "/cancel", response_model=Done, responses=_NOT_FOUND)
 async def cancel_interaction(
     body: IdBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
     """planned → canceled."""
-    return await _turn(services, request, who, "cancel", body.id, body.data())
+    return await _change_status(services, request, principal, "cancel", body.id, body.data())
 
 
 @router.post(PATH + "/reopen", response_model=Done, responses=_NOT_FOUND)
 async def reopen_interaction(
     body: IdBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
     """done or canceled → planned."""
-    return await _turn(services, request, who, "reopen", body.id, body.data())
+    return await _change_status(services, request, principal, "reopen", body.id, body.data())
 
 
-async def _turn(
-    services: Services, request: Request, who: Principal, action: str, identity: str, data: dict[str, Any]
+async def _change_status(
+    services: Services,
+    request: Request,
+    principal: Principal,
+    action: str,
+    identity: str,
+    data: dict[str, Any],
 ) -> Response:
-    result = await change(services, request, who, f"interaction.{action}", identity, data)
-    return written(result, {"ok": True})
+    result = await change(services, request, principal, f"interaction.{action}", identity, data)
+    return write_response(result, {"ok": True})

@@ -11,15 +11,14 @@ from typing import Annotated, Any, Final
 from fastapi import Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.authorization import bearer_of, require_features
+from api.authorization import authorized_router, bearer_of, require_features
 from api.principal import Principal
 from api.request_middleware import HEAD
-from api.routing import guarded_router
-from api.services import Needed
+from api.services import ServicesDep
 from api.sse_broadcaster import Change, SseBroadcaster, Subscription, format_position
 from schemas.errors import Reject, Retry
 
-router = guarded_router("stream")
+router = authorized_router("stream")
 PATH: Final = "/api/customers/stream"
 COOKIE: Final = "interactions-stream"
 #: RFC 6265, section 4.1.1, without what would need quotes; browsers keep 4096 bytes of a whole cookie.
@@ -40,9 +39,9 @@ _ANSWER: Final[dict[int | str, dict[str, Any]]] = {
 @router.get(PATH, response_class=StreamingResponse, responses=_ANSWER)
 async def stream(
     request: Request,
-    services: Needed,
+    services: ServicesDep,
     last_event_id: Annotated[str | None, Header()] = None,
-    who: Principal = require_features("customers.view", cookie=COOKIE),
+    principal: Principal = require_features("customers.view", cookie=COOKIE),
 ) -> Response:
     """Cache tags of everything that changes in the caller's organization, from now on or from a position.
 
@@ -51,19 +50,21 @@ async def stream(
     ``expired`` is the last one. A browser's EventSource, which sends no header, is let in by the cookie of
     ``POST /api/customers/stream/cookie``.
     """
-    if not (services.listener.ready.is_set() and services.mappings.ready.is_set()):
+    if not services.connected:
         raise Retry("The gateway is not connected to the results topic yet; retry shortly", after=2)
     if HEAD in request.scope:
         return Response(media_type="text/event-stream", headers=_HEADERS)
-    scope = who.tenant_id, who.organization_id
-    subscription, missed, reload = services.hub.subscribe(scope, last_event_id)
-    ends = asyncio.get_running_loop().time() + max(0.0, who.expires_at - time.time())
-    events = _events(services.hub, subscription, missed, reload=reload, ends=ends)
+    scope = principal.tenant_id, principal.organization_id
+    subscription, missed, reload = services.broadcaster.subscribe(scope, last_event_id)
+    ends = asyncio.get_running_loop().time() + max(0.0, principal.expires_at - time.time())
+    events = _events(services.broadcaster, subscription, missed, reload=reload, ends=ends)
     return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
 
 
 @router.post(PATH + "/cookie", status_code=204, responses={204: {"description": "The cookie is set"}})
-async def let_a_browser_in(request: Request, who: Principal = require_features("customers.view")) -> Response:
+async def let_a_browser_in(
+    request: Request, principal: Principal = require_features("customers.view")
+) -> Response:
     """Set a cookie that lets a browser's EventSource read the stream until the token expires.
 
     The cookie holds the caller's token. It is sent to the stream alone, only over TLS (or to localhost),
@@ -76,7 +77,7 @@ async def let_a_browser_in(request: Request, who: Principal = require_features("
     answer.set_cookie(
         COOKIE,
         token,
-        max_age=max(0, int(min(who.expires_at - time.time(), _MOST_COOKIE_SECONDS))),
+        max_age=max(0, int(min(principal.expires_at - time.time(), _MOST_COOKIE_SECONDS))),
         path=PATH,
         secure=True,
         httponly=True,
@@ -94,7 +95,12 @@ async def let_a_browser_out(_who: Principal = require_features("customers.view")
 
 
 async def _events(
-    hub: SseBroadcaster, subscription: Subscription, missed: list[Change], *, reload: bool, ends: float
+    broadcaster: SseBroadcaster,
+    subscription: Subscription,
+    missed: list[Change],
+    *,
+    reload: bool,
+    ends: float,
 ) -> AsyncIterator[bytes]:
     """The stream's bytes.
 
@@ -126,7 +132,7 @@ async def _events(
             seen[change.partition] = change.offset
             yield _event("invalidate", change.data, seen)
     finally:
-        hub.unsubscribe(subscription)
+        broadcaster.unsubscribe(subscription)
 
 
 def _event(name: str, data: bytes, seen: dict[int, int] | None) -> bytes:

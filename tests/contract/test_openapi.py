@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 
-from api.openapi_document import COMMITTED, current_document, render
-from api.openapi_compatibility import broken_promises
+from api.openapi import COMMITTED, current_document, render
+from api.openapi_compatibility import breaking_changes
 
 CURRENT = current_document()
 RELEASED = sorted((COMMITTED.parent / "openapi-released").glob("*.json"))
 
 
 def test_the_committed_document_is_this_code() -> None:
-    assert COMMITTED.read_text() == render(CURRENT), "run: python -m api.openapi_document --write"
+    assert COMMITTED.read_text() == render(CURRENT), "run: python -m api.openapi --write"
 
 
 @pytest.mark.parametrize("released", RELEASED, ids=lambda path: path.stem)
 def test_no_promise_is_broken(released: Path) -> None:
-    assert broken_promises(json.loads(released.read_text()), CURRENT) == []
+    assert breaking_changes(json.loads(released.read_text()), CURRENT) == []
 
 
 def test_there_is_a_released_document() -> None:
@@ -81,8 +81,8 @@ def _other_feature(document: dict[str, Any]) -> None:
 def test_a_broken_promise_is_found(change: Any) -> None:
     old, new = CURRENT, copy.deepcopy(CURRENT)
     change(new)
-    assert broken_promises(old, new)
-    assert broken_promises(old, old) == []
+    assert breaking_changes(old, new)
+    assert breaking_changes(old, old) == []
 
 
 def test_every_answer_is_typed() -> None:

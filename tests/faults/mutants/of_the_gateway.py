@@ -29,7 +29,7 @@ def key_parts_joined() -> None:
 def lost_write_answered_ok() -> None:
     from api import command_gateway
 
-    command_gateway.fields_that_lost = lambda _result: []
+    command_gateway.superseded_fields = lambda _result: []
 
 
 @mutant(

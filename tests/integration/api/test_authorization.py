@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from api.app import make_app
-from api.authorization import OPEN, Guard, api_routes, guard_of
+from api.authorization import OPEN, Requirement, api_routes, requirement_of
 from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
 from tests.harness.gateway import ALL_FEATURES, SECRET, Gateway, token
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 APP = make_app(Settings(), GatewaySettings(jwt_secret=SecretStr(SECRET)))
 DOCUMENT: dict[str, Any] = APP.openapi()
 TABLE = [
-    (method, route.path_format, guard_of(route) or Guard())
+    (method, route.path_format, requirement_of(route) or Requirement())
     for route in api_routes(APP)
     for method in sorted(route.methods or ())
     if route.path not in OPEN
@@ -107,7 +107,7 @@ def test_the_table_is_the_document() -> None:
 
 @pytest.mark.parametrize(("method", "path", "guard"), TABLE, ids=IDS)
 def test_without_a_valid_token(
-    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Guard
+    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Requirement
 ) -> None:
     for name, bearer in WRONG_TOKENS.items():
         headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
@@ -121,7 +121,7 @@ def test_without_a_valid_token(
 
 @pytest.mark.parametrize(("method", "path", "guard"), TABLE, ids=IDS)
 def test_without_the_feature(
-    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Guard
+    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Requirement
 ) -> None:
     if not guard.any_of:
         pytest.skip("any valid token will do")
@@ -134,7 +134,7 @@ def test_without_the_feature(
 @pytest.mark.parametrize("foreign", ["tenant", "organization"])
 @pytest.mark.parametrize(("method", "path", "guard"), TABLE, ids=IDS)
 def test_from_elsewhere(
-    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Guard, foreign: str
+    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Requirement, foreign: str
 ) -> None:
     """Ids of another scope are answered as ids that nobody has: same status, same body."""
     if path == "/api/customers/stream":

@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.openapi_document import current_document
+from api.openapi import current_document
 from runtime.settings import Settings
 from tests.harness.gateway import ALL_FEATURES, Gateway, token
 from tests.harness.wire import event, new_id, outcomes

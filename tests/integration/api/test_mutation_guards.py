@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from api.app import make_app
-from api.authorization import api_routes, guard_of
+from api.authorization import api_routes, requirement_of
 from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
 from tests.harness.gateway import Gateway, serving
@@ -123,7 +123,7 @@ def test_every_write_about_a_held_customer_is_refused(
         f"{method} {route.path}"
         for route in api_routes(app)
         for method in route.methods or ()
-        if method not in ("GET", "HEAD") and guard_of(route) is not None
+        if method not in ("GET", "HEAD") and requirement_of(route) is not None
     }
     tried = {f"{method} {path.partition('?')[0]}" for method, path, _ in writes}
     assert routes - tried - _OF_NOBODY == {"PUT /api/customers/companies", f"POST {UNDO}"}

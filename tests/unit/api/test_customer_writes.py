@@ -34,17 +34,17 @@ class Stored:
     def __init__(self, renames: int) -> None:
         self.row = {"id": ADA, "kind": "person", "display_name": "Ada", "entity_version": 1, "updated_at": AT}
         self.renames = renames
-        self.orders: list[CommandRequest] = []
+        self.commands: list[CommandRequest] = []
 
-    async def execute(self, order: CommandRequest) -> dict[str, Any]:
-        self.orders.append(order)
+    async def execute(self, command: CommandRequest) -> dict[str, Any]:
+        self.commands.append(command)
         if self.renames:
             self.renames -= 1
             version = int(str(self.row["entity_version"])) + 1
             self.row = {**self.row, "display_name": f"Name {version}", "entity_version": version}
-        if order.expected_version not in (None, self.row["entity_version"]):
+        if command.expected_version not in (None, self.row["entity_version"]):
             problem = {"code": "version_conflict", "detail": "changed", "status": 409, "errors": []}
-            raise Rejection(problem, order)
+            raise Rejection(problem)
         return {"outcome": "applied", "entityVersion": 9, "commandType": "customers.entity.upsert"}
 
 
@@ -68,8 +68,8 @@ def test_a_name_that_is_not_given_is_not_sent(monkeypatch: pytest.MonkeyPatch) -
     """So a rename at the same moment stays, and a repeated request is the same command."""
     stored = Stored(renames=1)
     assert update(stored, monkeypatch, {}, primaryPhone="1") == 200
-    assert [order.data for order in stored.orders] == [{"id": ADA, "kind": "person", "primaryPhone": "1"}]
-    assert [order.expected_version for order in stored.orders] == [None]
+    assert [command.data for command in stored.commands] == [{"id": ADA, "kind": "person", "primaryPhone": "1"}]
+    assert [command.expected_version for command in stored.commands] == [None]
 
 
 def test_a_condition_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,14 +77,14 @@ def test_a_condition_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(Reject) as refused:
         update(stored, monkeypatch, {"if-match": '"1"'}, primaryPhone="1")
     assert refused.value.status == 412
-    assert len(stored.orders) == 1
+    assert len(stored.commands) == 1
 
 
 def test_the_old_lock_is_compared_again_when_the_version_grew(monkeypatch: pytest.MonkeyPatch) -> None:
     """An interaction of the customer raises its version and leaves its own moment of change."""
     stored = Stored(renames=1)
     assert update(stored, monkeypatch, {LOCK_HEADER: "2026-03-01T00:00:00Z"}, primaryPhone="1") == 200
-    assert [order.expected_version for order in stored.orders] == [1, 2]
+    assert [command.expected_version for command in stored.commands] == [1, 2]
 
 
 def test_it_gives_up_when_others_never_stop(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,22 +35,22 @@ class Scene:
         self.story: list[str] = []
         self.guards = MutationGuards()
 
-        async def execute(gateway: Any, order: CommandRequest) -> dict[str, Any]:
-            self.story.append(f"sent {order.kind}")
+        async def execute(gateway: Any, command: CommandRequest) -> dict[str, Any]:
+            self.story.append(f"sent {command.kind}")
             if refusal is not None:
                 raise refusal
             return {"outcome": "applied", "warnings": []}
 
         monkeypatch.setattr(CommandGateway, "execute", execute)
         self.gateway = GuardedCommandGateway(
-            None, None, Reads(), listening=lambda: True, timeout=1.0, guards=self.guards
+            None, None, Reads(), connected=lambda: True, timeout=1.0, guards=self.guards
         )
 
     def send(self, kind: str, data: dict[str, Any] | None = None, key: str | None = None) -> dict[str, Any]:
-        order = CommandRequest(
+        command = CommandRequest(
             principal=WHO, kind=kind, entity_id="e", data=data or {"id": ID}, idempotency_key=key, route="r"
         )
-        return asyncio.run(self.gateway.execute(order))
+        return asyncio.run(self.gateway.execute(command))
 
     def complete(self) -> dict[str, Any]:
         return self.send("interaction.complete")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from api.adapters.legacy_moves import move_step
+from api.adapters.legacy_moves import move_command
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
 from api.adapters.old_items import activity, old_instant, page, todo
 from api.adapters.translation import create_activity, create_todo, update_activity, update_todo
@@ -250,10 +250,10 @@ def test_a_move_is_one_command_whatever_its_number_of_tries() -> None:
     data = {"id": ID, "interactionType": "call", "title": "Old"}
 
     def identity(scope: Scope, **changes: Any) -> str | None:
-        return move_step(scope, ENTITY, "customers.interaction.create", {**data, **changes}).command_id
+        return move_command(scope, ENTITY, "customers.interaction.create", {**data, **changes}).command_id
 
     assert identity(SCOPE) == identity(SCOPE) is not None
-    assert identity(SCOPE) == move_step(SCOPE, ENTITY, "x", dict(reversed(data.items()))).command_id
+    assert identity(SCOPE) == move_command(SCOPE, ENTITY, "x", dict(reversed(data.items()))).command_id
     assert identity(Scope(SCOPE.tenant_id, USER)) != identity(SCOPE)
     # What was rejected under older rules does not stand in the way of what the rules make of it now.
     assert identity(SCOPE, title="Mended") != identity(SCOPE)
