@@ -1,4 +1,4 @@
-"""One person or company with what the caller asked to include."""
+"""One person or company, with the parts that the caller includes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.services import Services
 from schemas.errors import Reject
 
 Row = dict[str, Any]
-#: Include token → the view that it shows; ``deals`` is the one that is none.
+#: Include token → its view. ``deals`` is not a view.
 _VIEWS: Final[dict[str, View]] = {
     "interactions": "interactions",
     "activities": "activities",
@@ -26,7 +26,7 @@ _VIEWS: Final[dict[str, View]] = {
 
 
 def tokens_of(include: list[str]) -> set[str]:
-    """The tokens of all ``include`` parameters; those of other modules are passed over, as ever."""
+    """The tokens of all ``include`` parameters. Unknown ones are ignored, as they always were."""
     return {token.strip().lower() for text in include for token in text.split(",")}
 
 
@@ -37,9 +37,9 @@ async def customer_detail(
     kind: Literal["person", "company"],
     include: list[str],
 ) -> Row:
-    """The answer of both detail routes; at most five statements.
+    """The response of both detail routes. At most five statements.
 
-    :raises Reject: there is no such person or company here (404).
+    :raises Reject: the caller's organization has no such person or company (404).
     """
     tokens = tokens_of(include)
     views = tuple(dict.fromkeys(view for token, view in _VIEWS.items() if token in tokens))
@@ -69,12 +69,12 @@ async def customer_detail(
 
 
 def not_found(kind: str) -> Reject:
-    """404, the same for an id of another tenant as for one that nobody has."""
-    return Reject("entity_not_found", f"there is no such {kind}", status=404)
+    """404. An id of another tenant and an unused id get the same response."""
+    return Reject("entity_not_found", f"There is no {kind} with this id.", status=404)
 
 
 def _todo(row: Row, principal: Principal) -> Row:
-    """The old summary of a todo inside a detail answer."""
+    """A todo in the format of the detail response."""
     known = row["source"] != LEGACY_TODO
     due = old_instant(row["scheduled_at"])
     custom = {"priority": row["priority"], "description": row["body"], "due_at": due}

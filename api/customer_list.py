@@ -1,4 +1,4 @@
-"""Pages of people or companies: the query's parameters, and the answer."""
+"""Pages of people or companies: query parameters and response."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ SortField = Literal[
 ]
 _TEXTS: Final = ("displayName",)
 _NUMBERS: Final = ("openCount",)
-#: Not part of what a cursor is bound to.
-_OF_THE_PAGE: Final = {"cursor", "limit", "sort_field", "sort_dir"}
+#: Parameters that a cursor is not bound to as filters.
+_PAGE_PARAMETERS: Final = {"cursor", "limit", "sort_field", "sort_dir"}
 
 
 class CustomerFilters(BaseModel):
@@ -48,8 +48,8 @@ Filters = Annotated[CustomerFilters, Query()]
 async def customer_page(
     services: Services, principal: Principal, kind: Literal["person", "company"], filters: CustomerFilters
 ) -> dict[str, Any]:
-    """One page; ``nextCursor`` when there is more. One statement."""
-    bound = {"kind": kind, **filters.model_dump(mode="json", exclude=_OF_THE_PAGE)}
+    """One page, with ``nextCursor`` if more rows follow. One statement."""
+    bound = {"kind": kind, **filters.model_dump(mode="json", exclude=_PAGE_PARAMETERS)}
     after = None
     if filters.cursor is not None:
         kind_of_key = (

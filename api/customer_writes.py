@@ -1,4 +1,4 @@
-"""Writing people and companies: bodies, and the commands that they become."""
+"""Writes of people and companies: request bodies, and the commands built from them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from schemas.values import Name, ShortText, UuidText
 
 Kind = Literal["person", "company"]
 _KIND: Final = "entity.upsert"
-#: The old lock header names a moment; the version that stood for it may have grown since it was read.
+#: The old lock header names a timestamp. Its version may change between the read and the command.
 _ATTEMPTS: Final = 3
 
 
 class CustomerCreate(RequestBody):
-    """A new person or company; the projection is derived and no field of it can be given."""
+    """A new person or company. The projection is derived; its fields cannot be set."""
 
     id: UuidText | None = None
     display_name: Name
@@ -37,10 +37,10 @@ class CustomerCreate(RequestBody):
 
 
 class CustomerUpdate(RequestBody):
-    """Fields that are not given keep their value; ``null`` empties one."""
+    """Changes of a customer. Omitted fields keep their value; ``null`` clears a field."""
 
     id: UuidText
-    # Declared without null, so that null is refused: a customer always has a name.
+    # Declared without null, so that null is rejected: a customer always has a name.
     display_name: Name = ""
     primary_email: Annotated[str, Field(max_length=320, pattern=r"^[^\x00]*$")] | None = None
     primary_phone: ShortText | None = None
@@ -50,9 +50,9 @@ class CustomerUpdate(RequestBody):
 async def create_customer(
     services: Services, request: Request, principal: Principal, kind: Kind, body: CustomerCreate
 ) -> Response:
-    """Add one: 201 with its id, once it is committed.
+    """Create a customer: 201 with its id once it is committed.
 
-    :raises Reject: the id is taken (409), or the rules refuse it.
+    :raises Reject: the id exists (409), or the applier rejected the command.
     """
     key = preconditions_of(request).idempotency_key
     route = f"{request.method} {request.url.path}"
@@ -73,7 +73,7 @@ async def create_customer(
     except Rejection as rejection:
         if rejection.code == "version_conflict":
             raise Reject(
-                "entity_exists", "a customer with this id exists", pointer="/id", status=409
+                "entity_exists", "A customer with this id exists.", pointer="/id", status=409
             ) from None
         raise
     return _answer(result, {"id": data["id"]}, 201)
@@ -82,10 +82,10 @@ async def create_customer(
 async def update_customer(
     services: Services, request: Request, principal: Principal, kind: Kind, body: CustomerUpdate
 ) -> Response:
-    """Change one: 200 once it is committed. A repeated request (same key) gets its first answer.
+    """Change a customer: 200 once it is committed. A repeated request (same key) gets its first response.
 
-    :raises Reject: there is none (404), or a condition of the request does not hold (409, 412).
-    :raises Conflict: others change it all the time.
+    :raises Reject: there is no such customer (404), or a condition of the request does not hold (409, 412).
+    :raises Conflict: each attempt lost against a concurrent change.
     """
     wanted = preconditions_of(request)
     route = f"{request.method} {request.url.path}"
@@ -113,16 +113,16 @@ async def update_customer(
         if wanted.updated_at is None:
             raise precondition_failed()
         if wanted.idempotency_key is not None:
-            # The key's command is decided for good: it cannot be sent again with another version.
+            # This command id has its result. It cannot be sent again with another version.
             break
-        # An interaction of the customer may have raised the version: the next round compares the moments.
-    raise Conflict("others changed the customer at the same time; nothing was changed, read it again")
+        # An interaction of the customer may have raised the version: compare the timestamps again.
+    raise Conflict("The customer was changed concurrently. Nothing was written; read it again and retry.")
 
 
 async def _current_state(
     services: Services, principal: Principal, entity_id: str, key: str | None, route: str
 ) -> tuple[dict[str, Any] | None, CommandStatus | None]:
-    """The stored customer; or the fate of the command that this key stands for."""
+    """The stored customer, or the status of the command with this key if it has been executed."""
     async with services.reads.connection() as connection:
         status = await status_of_key(connection, principal, route, key)
         return (await entity(connection, principal.scope, entity_id) if status is None else None), status

@@ -1,4 +1,4 @@
-"""Whether clients of a released OpenAPI document still work with a newer one (additive changes only)."""
+"""Find breaking changes between two OpenAPI documents (only additive changes are compatible)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ Document = dict[str, Any]
 
 
 def breaking_changes(old: Document, new: Document) -> list[str]:
-    """Every way in which ``new`` takes back what ``old`` promised; empty when it only adds.
+    """Every breaking change from ``old`` to ``new``; empty if ``new`` only adds.
 
-    Requests: what was accepted is accepted still. Answers: what was there is there still.
+    All that a request could contain must still be accepted. All that a response contained must still be
+    there.
     """
     found: list[str] = []
     for path, method, before in _operations(old):
         name = f"{method.upper()} {path}"
         after = new["paths"].get(path, {}).get(method)
         if after is None:
-            found.append(f"{name} is gone")
+            found.append(f"{name} was removed")
             continue
         found += [f"{name}: {line}" for line in _operation(old, new, before, after)]
     return found
@@ -35,22 +36,22 @@ def _operation(old: Document, new: Document, before: Document, after: Document) 
     for item in after.get("parameters", []):
         place = item["in"], item["name"]
         if item.get("required") and not known.get(place, {}).get("required"):
-            yield f"the parameter {item['name']} is required now"
+            yield f"the parameter {item['name']} has become required"
         known.pop(place, None)
     for _, name in known:
-        yield f"the parameter {name} is gone"
+        yield f"the parameter {name} was removed"
     yield from _request(old, new, before, after)
     for status, answer in before["responses"].items():
         if status.startswith("2"):
             now = after["responses"].get(status)
             if now is None:
-                yield f"it does not answer {status} any more"
+                yield f"the response {status} was removed"
             else:
-                yield from _answer(old, new, answer, now)
-    asked = set(after.get("x-required-features", {}).get("anyOf", []))
-    asked_before = set(before.get("x-required-features", {}).get("anyOf", []))
-    if asked and not asked_before <= asked:
-        yield "it asks for other features"
+                yield from _response(old, new, answer, now)
+    features = set(after.get("x-required-features", {}).get("anyOf", []))
+    features_before = set(before.get("x-required-features", {}).get("anyOf", []))
+    if features and not features_before <= features:
+        yield "it requires other features"
 
 
 def _request(old: Document, new: Document, before: Document, after: Document) -> Iterator[str]:
@@ -59,24 +60,24 @@ def _request(old: Document, new: Document, before: Document, after: Document) ->
     for kind, content in before.get("requestBody", {}).get("content", {}).items():
         now = after["requestBody"]["content"].get(kind)
         if now is None:
-            yield f"it does not take {kind} any more"
+            yield f"the request content type {kind} was removed"
             continue
         was, is_now = _resolve(old, content["schema"]), _resolve(new, now["schema"])
         for name in set(was.get("properties", {})) - set(is_now.get("properties", {})):
-            yield f"the field {name} is not accepted any more"
+            yield f"the request field {name} was removed"
         for name in set(is_now.get("required", [])) - set(was.get("required", [])):
-            yield f"the field {name} is required now"
+            yield f"the request field {name} has become required"
 
 
-def _answer(old: Document, new: Document, before: Document, after: Document) -> Iterator[str]:
+def _response(old: Document, new: Document, before: Document, after: Document) -> Iterator[str]:
     for kind, content in before.get("content", {}).items():
         now = after.get("content", {}).get(kind)
         if now is None:
-            yield f"it does not answer {kind} any more"
+            yield f"the response content type {kind} was removed"
             continue
         was, is_now = _resolve(old, content.get("schema", {})), _resolve(new, now.get("schema", {}))
         for name in set(was.get("properties", {})) - set(is_now.get("properties", {})):
-            yield f"the member {name} is not answered any more"
+            yield f"the response member {name} was removed"
 
 
 def _resolve(document: Document, schema: Document) -> Document:

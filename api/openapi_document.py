@@ -12,25 +12,25 @@ from api.openapi_headers import add_headers
 
 #: Error statuses of every authorized route.
 _ANY_AUTHORIZED: Final = {
-    "400": "Not valid",
-    "401": "No valid token",
-    "403": "A feature is missing",
-    "413": "The body is too large",
+    "400": "Invalid request",
+    "401": "Missing or invalid token",
+    "403": "Missing feature",
+    "413": "Body too large",
     "429": "Too many requests",
-    "503": "The database or the broker is not there now",
+    "503": "Database or broker unavailable",
 }
 #: Further error statuses of every write.
 _ANY_WRITE: Final = {
     "409": "Conflict",
-    "412": "Not the version that If-Match names",
-    "415": "Not JSON",
-    "422": "The Idempotency-Key was used with other content",
-    "504": "The outcome is not known yet",
+    "412": "Version does not match If-Match",
+    "415": "Body not declared as JSON",
+    "422": "Idempotency-Key reused with other content",
+    "504": "Outcome not known yet",
 }
 _PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
 _PROBLEM_SCHEMA: Final[dict[str, Any]] = {
     "type": "object",
-    "description": "RFC 9457; `error` is for old clients.",
+    "description": "RFC 9457 problem; `error` is for old clients.",
     "required": ["type", "title", "status", "code", "detail", "error"],
     "properties": {
         "type": {"type": "string"},
@@ -71,39 +71,39 @@ def describe(app: FastAPI) -> None:
 
 
 def _document(app: FastAPI) -> dict[str, Any]:
-    found = get_openapi(
+    document = get_openapi(
         title=app.title,
         version="1",
-        description="Follow-ups with customers: read them, and change them by confirmed commands.",
+        description="Read customer interactions, and change them by confirmed commands.",
         routes=app.routes,
     )
-    schemas = found.setdefault("components", {}).setdefault("schemas", {})
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas["Problem"] = _PROBLEM_SCHEMA
-    found["components"]["securitySchemes"] = {
+    document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     }
     for route in api_routes(app):
         requirement = requirement_of(route)
         for method in route.methods or ():
-            operation = found["paths"].get(route.path_format, {}).get(method.lower())
+            operation = document["paths"].get(route.path_format, {}).get(method.lower())
             if operation is not None and requirement is not None:
                 _describe_operation(operation, requirement.any_of, write=method != "GET")
                 add_headers(route.path_format, method, operation)
-    return found
+    return document
 
 
 def _describe_operation(operation: dict[str, Any], any_of: tuple[str, ...], *, write: bool) -> None:
     operation["security"] = [{"bearer": []}]
     if any_of:
         operation["x-required-features"] = {"anyOf": list(any_of)}
-    answers = operation["responses"]
-    if answers.get("422", {}).get("description") == "Validation Error":
-        del answers["422"]
+    responses = operation["responses"]
+    if responses.get("422", {}).get("description") == "Validation Error":
+        del responses["422"]
     for status, description in {**_ANY_AUTHORIZED, **(_ANY_WRITE if write else {})}.items():
-        answers.setdefault(status, {"description": description})
-    for status, answer in answers.items():
+        responses.setdefault(status, {"description": description})
+    for status, response in responses.items():
         if status >= "400":
-            answer["content"] = {"application/problem+json": {"schema": _PROBLEM}}
-    operation["responses"] = dict(sorted(answers.items()))
+            response["content"] = {"application/problem+json": {"schema": _PROBLEM}}
+    operation["responses"] = dict(sorted(responses.items()))

@@ -1,7 +1,7 @@
-"""The answers of customers, deals, widgets, flags and the deprecated routes, for the OpenAPI document.
+"""Base classes of response models, and the response models that several routes share.
 
-They describe and do not filter: an answer is sent as it was put together. The contract tests hold every
-answer against them, and a changed member shows as a change of the document.
+Models describe responses for the OpenAPI document; they do not filter them. Contract tests validate every
+response against its model, so a changed member shows as a change of the document.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Kind = Literal["person", "company"]
 
 
 class ResponseModel(BaseModel):
-    """A closed object with camelCase names."""
+    """A closed JSON object with camelCase names."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
 class Mirror(BaseModel):
-    """An interaction at an integration; a provider may show further members."""
+    """The mirror of an interaction at an integration. A provider may add members."""
 
     model_config = ConfigDict(extra="allow", alias_generator=to_camel)
 
@@ -34,19 +34,19 @@ class Mirror(BaseModel):
 
 
 class Mirrored(ResponseModel):
-    """Something that may have mirrors, by integration; without any the member is absent."""
+    """An object that may have mirrors, by integration. Without any, the member is absent."""
 
     integrations: Annotated[dict[str, Mirror], Field(alias="_integrations", default_factory=dict)]
 
 
 class Created(BaseModel):
-    """The id of what was created."""
+    """The id of the created resource."""
 
     id: str
 
 
 class Warned(BaseModel):
-    """Something to know about a write that was committed."""
+    """A warning about a committed write."""
 
     code: str
     field: str | None = None
@@ -54,10 +54,10 @@ class Warned(BaseModel):
 
 
 class Done(BaseModel):
-    """It is committed: all of it, or all but the fields in ``partial``.
+    """The write is committed, except for the fields in ``partial``.
 
-    ``partial`` names fields that another source changed later than this change was made, so that its
-    value stays (last write wins). When that is so for every field, the answer is 409 ``superseded``.
+    ``partial`` names fields whose stored value is newer than this change, so that it was kept (last write
+    wins). If that is so for every field, the response is 409 ``superseded``.
     """
 
     ok: Literal[True]
@@ -65,9 +65,12 @@ class Done(BaseModel):
     warnings: list[Warned] = []
 
 
-def responses_of(shape: type[ResponseModel], **further: str) -> dict[int | str, dict[str, Any]]:
-    """The ``responses`` of a route: its 200, and further statuses with their descriptions."""
+def responses_of(model: type[ResponseModel], **further: str) -> dict[int | str, dict[str, Any]]:
+    """The ``responses`` of a route: the model of its 200, and descriptions of further statuses.
+
+    :param further: ``status_404="No such deal"``.
+    """
     others: dict[int | str, dict[str, Any]] = {
         int(status.removeprefix("status_")): {"description": text} for status, text in further.items()
     }
-    return {200: {"model": shape}, **others}
+    return {200: {"model": model}, **others}

@@ -1,4 +1,4 @@
-"""One command of a deprecated route: published, and answered when it is committed."""
+"""Execute the commands of the deprecated routes."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from api.services import Services
 async def execute(
     services: Services,
     principal: Principal,
-    step: AdapterCommand,
+    command: AdapterCommand,
     *,
     key: str | None = None,
     route: str = "",
     version: int | None = None,
 ) -> dict[str, Any]:
-    """Publish one command and wait until it is committed."""
-    made = CommandRequest(
+    """Publish one command and return its result once it is committed."""
+    request = CommandRequest(
         principal=principal,
-        kind=step.type.removeprefix("customers."),
-        entity_id=step.entity_id,
-        data=step.data,
+        kind=command.type.removeprefix("customers."),
+        entity_id=command.entity_id,
+        data=command.data,
         idempotency_key=key,
         route=route,
         expected_version=version,
     )
-    if step.command_id is not None:
-        made = replace(made, command_id=step.command_id)
-    return await services.commands.execute(made)
+    if command.command_id is not None:
+        request = replace(request, command_id=command.command_id)
+    return await services.commands.execute(request)

@@ -1,4 +1,4 @@
-"""``/api/customers/activities``: deprecated; old shapes over interactions (spec "Compatibility")."""
+"""``/api/customers/activities`` (deprecated): old formats over interactions (spec "Compatibility")."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ PATH: Final = "/api/customers/activities"
 
 
 def extra_headers(settings: GatewaySettings) -> dict[str, dict[str, str]]:
-    """Every answer says that the route is deprecated."""
+    """Deprecation headers for every response of the route."""
     return {PATH: deprecation_headers(settings)}
 
 
 class ActivityQuery(BaseModel):
-    """Page and filters, as old clients name them; what they do not know is passed over."""
+    """Page and filters with the names that old clients use. Unknown parameters are ignored."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
 
@@ -58,9 +58,9 @@ async def list_activities(
     services: ServicesDep,
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """What is no task, newest first; legacy rows too, until they are moved."""
+    """Interactions that are not tasks, newest first, with the legacy rows that are not moved yet."""
     await refuse_when_off(services, principal)
-    wanted = OldListQuery(
+    list_query = OldListQuery(
         page=query.page,
         page_size=query.page_size,
         entity_id=query.entity_id,
@@ -71,14 +71,14 @@ async def list_activities(
     )
     legacy = await legacy_shows(services, principal)
     async with services.reads.connection() as connection:
-        rows, total = await old_list(connection, principal.scope, "activities", wanted, legacy=legacy)
+        rows, total = await old_list(connection, principal.scope, "activities", list_query, legacy=legacy)
         mirrors = await mirrors_of(connection, principal, rows)
     items = [enriched(activity(row), mirrors) for row in rows]
     return page(items, total=total, number=query.page, size=query.page_size)
 
 
 def _types(text: str | None) -> tuple[str, ...]:
-    """Legacy rows have the text, interactions its code."""
+    """The text and its code: legacy rows store the text, interactions the code."""
     if not text:
         return ()
     try:
@@ -113,9 +113,9 @@ async def change_activity(
     """Change an activity."""
     await refuse_when_off(services, principal)
     check_scope(body, principal)
-    named = await target_of(services, request, principal, (body.id,), "activities")
-    step = update_activity(named.row, body, datetime.now(UTC))
-    return write_response(await execute_on_target(services, principal, named, step), {"ok": True})
+    target = await target_of(services, request, principal, (body.id,), "activities")
+    step = update_activity(target.row, body, datetime.now(UTC))
+    return write_response(await execute_on_target(services, principal, target, step), {"ok": True})
 
 
 @router.delete(PATH, response_model=Done, deprecated=True, responses=documented(), openapi_extra=DELETE_BODY)
@@ -125,11 +125,11 @@ async def remove_activity(
     id: Annotated[str | None, Query(max_length=100)] = None,  # noqa: A002, ARG001 - its name; read below
     principal: Principal = require_features("customers.delete"),
 ) -> Response:
-    """Remove an activity; its id is in the body (``{"id": …}``) or in ``?id=``."""
+    """Delete an activity. Its id is in the body (``{"id": …}``) or in ``?id=``."""
     await refuse_when_off(services, principal)
-    named = await target_of(
+    target = await target_of(
         services, request, principal, await ids_to_delete(request, principal), "activities"
     )
     return write_response(
-        await execute_on_target(services, principal, named, delete(named.row)), {"ok": True}
+        await execute_on_target(services, principal, target, delete(target.row)), {"ok": True}
     )

@@ -1,4 +1,4 @@
-"""``/api/customers/commands/{id}``: the fate of a command."""
+"""``/api/customers/commands/{id}``: the status of a command."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from schemas.outcomes import FirstOutcome
 router = authorized_router("commands")
 
 
-# A command id may hold slashes; an encoded one is decoded before the route is found.
+# A command id may contain slashes. Encoded slashes are decoded before the route is matched.
 class CommandFate(ResponseModel):
     """Outcome of a command, with its first result as it was published."""
 
@@ -31,7 +31,7 @@ class CommandFate(ResponseModel):
 
 @router.get(
     "/api/customers/commands/{command_id:path}",
-    responses=responses_of(CommandFate, status_404="No such command yet"),
+    responses=responses_of(CommandFate, status_404="No such command, or no outcome yet"),
 )
 async def command_fate(
     command_id: Annotated[str, Path(min_length=1, max_length=200)],
@@ -39,9 +39,9 @@ async def command_fate(
     response: Response,
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """What became of a command: ``applied``, ``rejected`` or ``no_op``, with its result.
+    """The outcome of a command (``applied``, ``rejected`` or ``no_op``) with its result.
 
-    404 when nothing is known: it is still on its way, it never arrived, or it is another tenant's.
+    404 if there is none: the command is still in flight, it never arrived, or it belongs to another tenant.
     """
     status = None
     if "\x00" not in command_id:
@@ -50,7 +50,7 @@ async def command_fate(
     if status is None:
         raise Reject(
             "command_unknown",
-            "nothing is known of this command: it is still on its way, or it never arrived",
+            "This command has no outcome: it is still in flight, or it never arrived.",
             status=404,
         )
     response.headers["Cache-Control"] = "private, max-age=31536000, immutable"

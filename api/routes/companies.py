@@ -24,7 +24,7 @@ router = authorized_router("companies")
 async def list_companies(
     services: ServicesDep, filters: Filters, principal: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
-    """A page of companies, by default those first that have something to do next."""
+    """A page of companies, by default those with the earliest next interaction first."""
     return await customer_page(services, principal, "company", filters)
 
 
@@ -40,7 +40,7 @@ async def show_company(
     include: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """One company; ``include``: ``interactions``, ``activities``, ``todos`` (``tasks``), ``deals``."""
+    """One company. ``include``: ``interactions``, ``activities``, ``todos`` (``tasks``), ``deals``."""
     found = await customer_detail(services, principal, entity_id, "company", include)
     extras = extras_of_customer(found, "company")
     response.headers["ETag"] = validator(request, found["company"]["version"], extras)
@@ -67,5 +67,5 @@ async def update_company(
     request: Request,
     principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change a company; what is not given stays."""
+    """Change a company. Omitted fields keep their value."""
     return await update_customer(services, request, principal, "company", body)

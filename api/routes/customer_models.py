@@ -11,7 +11,7 @@ from api.routes.interaction_models import Interaction
 
 
 class Customer(ResponseModel):
-    """A person or company; what is next and last, and the counts, are derived."""
+    """A person or company. The next and last interaction and the counts are derived."""
 
     id: Id
     kind: Kind
@@ -38,14 +38,14 @@ class Customer(ResponseModel):
 
 
 class CustomerPage(ResponseModel):
-    """One page; ``nextCursor`` is there when more follow."""
+    """One page, with ``nextCursor`` if more follow."""
 
     items: list[Customer]
     next_cursor: str = ""
 
 
 class TodoSummary(Mirrored):
-    """A todo inside the detail of its customer."""
+    """A todo in the detail of its customer."""
 
     id: Id
     todo_id: Id
@@ -63,7 +63,7 @@ class TodoSummary(Mirrored):
 
 
 class Viewer(ResponseModel):
-    """Who asks."""
+    """The caller."""
 
     user_id: str
     name: None
@@ -81,12 +81,12 @@ class _Detail(ResponseModel):
 
 
 class PersonDetail(_Detail):
-    """A person with what was asked to be included."""
+    """A person with the included parts."""
 
     person: Customer
 
 
 class CompanyDetail(_Detail):
-    """A company with what was asked to be included."""
+    """A company with the included parts."""
 
     company: Customer

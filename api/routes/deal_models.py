@@ -14,7 +14,7 @@ from schemas.values import ShortText, Title, UuidText
 
 
 class DealQuery(BaseModel):
-    """Filters and page of the list; the newest deals come first."""
+    """Filters and page of the list, newest deals first."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
 
@@ -35,10 +35,10 @@ class DealCreate(RequestBody):
 
 
 class DealUpdate(RequestBody):
-    """Changes of a deal; what is not given stays. A deal stays with its customer."""
+    """Changes of a deal. Omitted fields keep their value. The customer of a deal cannot change."""
 
     id: UuidText
-    # Declared without null so that null is refused: a deal always has a title.
+    # Declared without null, so that null is rejected: a deal always has a title.
     title: Title = ""
     status: ShortText | None = None
 
@@ -56,7 +56,7 @@ class Deal(ResponseModel):
 
 
 class DealPage(ResponseModel):
-    """One page; ``nextCursor`` is there when more follow."""
+    """One page, with ``nextCursor`` if more follow."""
 
     items: list[Deal]
     next_cursor: str = ""

@@ -1,4 +1,4 @@
-"""``/api/customers/deals``: the deals that interactions can belong to."""
+"""``/api/customers/deals``: deals, which interactions can belong to."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ async def list_deals(
     services: ServicesDep,
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """A page of deals, the newest first."""
+    """A page of deals, newest first."""
     bound = query.model_dump(include={"entity_id", "status", "search"})
     after = None
     if query.cursor is not None:
         after = read_cursor(query.cursor, "createdAt", "desc", bound, datetime)
         if after.key is None:
-            after = None  # a deal always has a moment of creation
+            after = None  # created_at is never null
     async with services.reads.connection() as connection:
         rows = await deals.deals(connection, principal.scope, limit=query.limit, after=after, **bound)
     shown = rows[: query.limit]
@@ -66,7 +66,7 @@ async def show_deal(
     response: Response,
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """One deal; its ``ETag`` is what ``If-Match`` takes."""
+    """One deal. Its ``ETag`` can be sent as ``If-Match``."""
     async with services.reads.connection() as connection:
         row = await deals.deal(connection, principal.scope, deal_id)
     if row is None:
@@ -102,7 +102,7 @@ async def create_deal(
         result = await services.commands.execute(command)
     except Rejection as rejection:
         if rejection.code == "version_conflict":
-            raise Reject("deal_exists", "a deal with this id exists", pointer="/id", status=409) from None
+            raise Reject("deal_exists", "A deal with this id exists.", pointer="/id", status=409) from None
         raise
     return write_response(result, {"id": data["id"]}, 201)
 
@@ -114,10 +114,10 @@ async def update_deal(
     services: ServicesDep,
     principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change a deal; what is not given stays. A repeated request (same key) gets its first answer."""
-    wanted, route = preconditions_of(request), f"PUT {PATH}"
+    """Change a deal. Omitted fields keep their value. A repeat with the same key gets the first response."""
+    preconditions, route = preconditions_of(request), f"PUT {PATH}"
     async with services.reads.connection() as connection:
-        status = await status_of_key(connection, principal, route, wanted.idempotency_key)
+        status = await status_of_key(connection, principal, route, preconditions.idempotency_key)
         row = await deals.deal(connection, principal.scope, body.id)
     if row is None:
         raise _not_found()
@@ -126,23 +126,23 @@ async def update_deal(
         kind="deal.upsert",
         entity_id=row["entity_id"],
         data=body.data(),
-        idempotency_key=wanted.idempotency_key,
+        idempotency_key=preconditions.idempotency_key,
         route=route,
         expected_version=None
         if status is not None
-        else expected_version(wanted, row["version"], row["updated_at"]),
+        else expected_version(preconditions, row["version"], row["updated_at"]),
     )
     try:
         return write_response(await services.commands.execute(command), {"ok": True})
     except Rejection as rejection:
         if rejection.code != "version_conflict":
             raise
-    if wanted.updated_at is None:
+    if preconditions.updated_at is None:
         raise precondition_failed()
     async with services.reads.connection() as connection:
         row = await deals.deal(connection, principal.scope, body.id)
-    raise record_modified(wanted.updated_at, row["updated_at"] if row is not None else None)
+    raise record_modified(preconditions.updated_at, row["updated_at"] if row is not None else None)
 
 
 def _not_found() -> Reject:
-    return Reject("deal_not_found", "there is no deal with this id", status=404)
+    return Reject("deal_not_found", "There is no deal with this id.", status=404)

@@ -36,13 +36,13 @@ class _OldPage(ResponseModel):
 
 
 class ActivityPage(_OldPage):
-    """A page by number."""
+    """A numbered page."""
 
     items: list[Activity]
 
 
 class TodoCustomer(ResponseModel):
-    """Whose todo it is."""
+    """The customer of a todo."""
 
     id: Id
     display_name: str | None
@@ -50,7 +50,7 @@ class TodoCustomer(ResponseModel):
 
 
 class Todo(Mirrored):
-    """A todo as old clients read it; of a link that is not moved only the link is known."""
+    """A todo as old clients read it. For a link that is not moved yet, only the link is known."""
 
     id: Id
     todo_id: Id
@@ -72,6 +72,6 @@ class Todo(Mirrored):
 
 
 class TodoPage(_OldPage):
-    """A page by number."""
+    """A numbered page."""
 
     items: list[Todo]

@@ -1,4 +1,4 @@
-"""Why an interaction is a customer's next one: the candidates in derivation order."""
+"""Explain a customer's next interaction: the candidates in derivation order."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class NextInteraction(ResponseModel):
 
 
 class Candidate(ResponseModel):
-    """A planned interaction with a schedule, and why it wins or loses."""
+    """A planned interaction with a schedule, and the reason why it wins or loses."""
 
     place: int
     interaction_id: Id
@@ -49,7 +49,7 @@ class Candidate(ResponseModel):
 
 
 class NotCandidates(ResponseModel):
-    """How many interactions are no candidates, and why."""
+    """Counts of interactions that are not candidates, by reason."""
 
     planned_without_schedule: int
     done: int
@@ -57,7 +57,7 @@ class NotCandidates(ResponseModel):
 
 
 class Explanation(ResponseModel):
-    """Why an interaction is the next one."""
+    """The derivation of a customer's next interaction."""
 
     entity_id: Id
     entity_version: int
@@ -91,7 +91,7 @@ async def explain_next(
     async with services.reads.connection() as connection:
         row = await entity(connection, principal.scope, entity_id)
         if row is None or _PATHS.get(request.url.path.split("/")[3], row["kind"]) != row["kind"]:
-            raise Reject("entity_not_found", "there is no such customer", status=404)
+            raise Reject("entity_not_found", "There is no customer with this id.", status=404)
         found, others = await explain.candidates(connection, principal.scope, entity_id, limit)
     return {
         "entityId": row["id"],
@@ -130,7 +130,7 @@ async def explain_next(
 
 
 def _reason(item: dict[str, Any], ahead: dict[str, Any] | None) -> dict[str, str]:
-    """Which step of the order decides between a candidate and the one ahead of it."""
+    """The first step of the order that separates a candidate from the one ahead of it."""
     if ahead is None:
         return {"reason": "first in the order: this is the next interaction"}
     for name, column in _COLUMNS:
@@ -144,6 +144,6 @@ def _sentence(decided_by: str, ahead: str) -> str:
         "scheduledAt": "is scheduled later than",
         "priority": "is scheduled at the same time with a lower priority than",
         "createdAt": "has the same schedule and priority and was created after",
-        "id": "is alike in all but its id, which comes after that of",
+        "id": "has the same schedule, priority and creation time, and its id sorts after that of",
     }[decided_by]
     return f"{what} {ahead}"

@@ -30,7 +30,7 @@ class FlagBody(RequestBody):
 
 
 class FlagItem(ResponseModel):
-    """A feature flag; ``chosen`` tells that somebody set it."""
+    """A feature flag. ``chosen`` is true if it was set explicitly."""
 
     flag: str
     enabled: bool
@@ -47,7 +47,7 @@ class FlagList(ResponseModel):
 async def list_flags(
     services: ServicesDep, principal: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
-    """Every flag; ``chosen`` tells that somebody set it."""
+    """Every flag. ``chosen`` is true if it was set explicitly."""
     found = await flags(services, principal)
     return {
         "items": [
@@ -63,8 +63,8 @@ async def set_flag(
     services: ServicesDep,
     principal: Principal = require_features("customers.flags.manage"),
 ) -> Response:
-    """Switch a flag for the whole tenant; every process knows it within two seconds."""
-    # A flag belongs to its tenant: that is its record key.
+    """Set a flag for the whole tenant. Every process applies it within two seconds."""
+    # A flag belongs to its tenant, so the tenant id is the record key.
     command = CommandRequest(
         principal=principal,
         kind="feature_flag.set",

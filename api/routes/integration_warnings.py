@@ -1,4 +1,4 @@
-"""``/api/customers/integrations/warnings``: conflicts and failures of mirrors that wait for a person."""
+"""``/api/customers/integrations/warnings``: conflicts and failures of mirrors that need a decision."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _Kind = Literal["conflict", "refused", "failed", "detached", "brake", "auth", "d
 
 
 class WarningItem(ResponseModel):
-    """What a person should look at; ``resolution`` was chosen and is being carried out."""
+    """A warning that needs a decision. ``resolution`` was decided and is being executed."""
 
     id: Id
     integration_id: str
@@ -50,7 +50,7 @@ class WarningList(ResponseModel):
 
 
 class Decided(ResponseModel):
-    """What became of a decision: these warnings took it; the others were closed or have changed since."""
+    """Outcome of a decision: warnings that took it, and those left as they were closed or have changed."""
 
     ok: Literal[True]
     taken: list[Id]
@@ -65,7 +65,7 @@ async def list_warnings(
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """Open warnings of the caller's organization, newest first; none while external sync is off."""
+    """Open warnings of the caller's organization, newest first. None while external sync is off."""
     async with services.reads.connection() as connection:
         rows = await open_warnings(
             connection, principal.scope, integration=integration, kind=kind, limit=limit
@@ -100,7 +100,7 @@ class SeenBody(RequestBody):
 
 
 class DecisionBody(RequestBody):
-    """One decision on one or many warnings."""
+    """One decision on one or more warnings."""
 
     resolution: Resolution
     warnings: list[SeenBody] = Field(min_length=1, max_length=MOST_WARNINGS)
@@ -116,20 +116,21 @@ async def decide(
     services: ServicesDep,
     principal: Principal = require_features("customers.edit"),
 ) -> dict[str, Any]:
-    """Keep this side's value, take the provider's, try again, or dismiss: one warning or many.
+    """Decide one or more warnings: keep the local value, take the provider's, retry, or dismiss.
 
-    `updatedAt` is that of the list: a warning that has changed since is left, for its values were not seen.
-    The answer comes after the connectors have committed the decision; the same decision may be sent again.
+    Send `updatedAt` as in the list. A warning that has changed since is left, because its new values were
+    not seen. The response comes once the connectors have committed the decision. Resubmitting a decision is
+    safe; each warning applies it at most once.
     """
     seen = {str(warning.id): format_instant(warning.updated_at) for warning in body.warnings}
     async with services.reads.connection() as connection:
         found = await chosen_warnings(connection, principal.scope, integration, list(seen))
     if not found:
-        raise Reject("not_found", "none of these is a warning of this integration", status=404)
+        raise Reject("not_found", "None of these is a warning of this integration.", status=404)
     kinds = {row["kind"] for row in found if row["state"] == "open"}
     unfit = sorted(kind for kind in kinds if body.resolution not in CHOICES.get(kind, frozenset()))
     if unfit:
-        detail = f"{body.resolution} cannot be decided on a warning of this kind: {', '.join(unfit)}"
+        detail = f"{body.resolution} is not a choice for warnings of this kind: {', '.join(unfit)}."
         raise Reject("not_a_choice", detail, status=409)
     decision = WarningsDecision(
         integrationId=integration,
@@ -144,6 +145,6 @@ async def decide(
         data=decision.model_dump(by_alias=True),
     )
     await services.mutation_guards.run_before(mutation)
-    told = await services.decisions.execute(principal, decision)
-    await services.mutation_guards.run_after(mutation, told.model_dump(by_alias=True))
-    return {"ok": True, "taken": told.taken, "left": told.left}
+    decided = await services.decisions.execute(principal, decision)
+    await services.mutation_guards.run_after(mutation, decided.model_dump(by_alias=True))
+    return {"ok": True, "taken": decided.taken, "left": decided.left}

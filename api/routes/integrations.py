@@ -1,4 +1,4 @@
-"""``/api/customers/integrations/{integration}``: change the settings of an integration, or remove it."""
+"""``/api/customers/integrations/{integration}``: change or remove an integration."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Secret = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=10_
 
 
 class IntegrationBody(RequestBody):
-    """Values to change; `null` goes back to the default, what is not named stays."""
+    """Values to change. `null` restores the default; omitted settings keep their value."""
 
     settings: dict[_Name, _Value] = Field(default_factory=dict, max_length=50)
     policy: dict[_Name, _Value] = Field(default_factory=dict, max_length=50)
@@ -42,14 +42,14 @@ class IntegrationBody(RequestBody):
 
 
 class IntegrationChangeDone(ResponseModel):
-    """The integration was changed; one that is not `active` goes on once it is resumed."""
+    """The integration was changed. One that is not `active` continues once it is resumed."""
 
     ok: Literal[True]
     state: str
 
 
 class IntegrationRemoved(ResponseModel):
-    """The integration was removed; so many mirrors stay at the provider."""
+    """The integration was removed. `mirrorsLeft` mirrors remain at the provider."""
 
     ok: Literal[True]
     mirrors_left: int
@@ -62,15 +62,15 @@ async def change_integration(
     services: ServicesDep,
     principal: Principal = require_features(_MANAGE),
 ) -> dict[str, Any]:
-    """Change settings, policy and secrets of an integration, for example a password that has expired.
+    """Change settings, policy and secrets of an integration, for example an expired password.
 
-    The answer comes after the connectors have checked and stored the change. The gateway encrypts it with
+    The response comes once the connectors have checked and stored the change. The gateway encrypts it with
     `INTERACTIONS_SECRETS_KEY` before it is published.
     """
     await _require(services, principal, integration)
     names = {part: sorted(getattr(body, part)) for part in ("settings", "policy", "secrets")}
     if not any(names.values()):
-        raise Reject("nothing_to_set", "name at least one setting, policy or secret")
+        raise Reject("nothing_to_set", "Name at least one setting, policy or secret.")
     sealed = _sealed(integration, body)
     mutation = _mutation(principal, "set", integration, names)
     await services.mutation_guards.run_before(mutation)
@@ -83,9 +83,9 @@ async def change_integration(
 async def remove_integration(
     integration: _IntegrationId, services: ServicesDep, principal: Principal = require_features(_MANAGE)
 ) -> dict[str, Any]:
-    """Remove an integration with its secrets, mappings and warnings; its mirrors stay at the provider.
+    """Remove an integration with its secrets, mappings and warnings. Its mirrors remain at the provider.
 
-    One that is added later for the same board or calendar links them again.
+    An integration that is added later for the same board or calendar links them again.
     """
     await _require(services, principal, integration)
     mutation = _mutation(principal, "delete", integration, {})
@@ -98,18 +98,18 @@ async def remove_integration(
 async def _require(services: Services, principal: Principal, integration: str) -> None:
     async with services.reads.connection() as connection:
         if not await has_integration(connection, principal.scope, integration):
-            raise Reject("not_found", "your organization has no such integration", status=404)
+            raise Reject("not_found", "Your organization has no such integration.", status=404)
 
 
 def _sealed(integration: str, body: IntegrationBody) -> IntegrationChange:
-    """Encrypt the whole change: a secret may have been put among the settings by mistake.
+    """Encrypt the whole change: a secret may be among the settings by mistake.
 
     :raises Reject: this gateway has no key (503).
     """
     try:
         box = box_of(read_connector_settings())
     except Stop as error:
-        detail = f"the gateway cannot encrypt the change, and nothing was sent: {error}"
+        detail = f"The gateway cannot encrypt the change, so nothing was sent: {error}"
         raise Reject("no_secrets_key", detail, status=503) from None
     values = IntegrationValues(settings=body.settings, policy=body.policy, secrets=body.secrets)
     sealed = box.seal(integration, {"change": values.model_dump_json(by_alias=True)})

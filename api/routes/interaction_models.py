@@ -29,7 +29,7 @@ from schemas.values import (
 def _statuses(text: str) -> str:
     for part in text.split(","):
         if part.strip() not in ("planned", "done", "canceled"):
-            raise ValueError("must be planned, done or canceled, or several of them with commas")
+            raise ValueError("must be planned, done or canceled, or several of them separated by commas")
     return text
 
 
@@ -65,9 +65,9 @@ class InteractionQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=100)] = 25
 
     def filters(self) -> Filters:
-        """What narrows the list.
+        """The filters of the list.
 
-        :raises Reject: a search with a character that no text can hold.
+        :raises Reject: the search contains NUL, which no stored text contains.
         """
         if self.search is not None and "\x00" in self.search:
             raise validation_failed(
@@ -90,7 +90,7 @@ def _parts(text: str | None) -> tuple[str, ...] | None:
 
 
 class InteractionCreateBody(RequestBody):
-    """A new interaction. ``id`` may be given, so that a retry creates nothing twice."""
+    """A new interaction. Give an ``id`` so that a retry cannot create it twice."""
 
     entity_id: UuidText
     interaction_type: InteractionType
@@ -110,10 +110,10 @@ class InteractionCreateBody(RequestBody):
 
 
 class InteractionUpdateBody(RequestBody):
-    """Changes of an interaction: what is not given stays, ``null`` empties a field."""
+    """Changes of an interaction. Omitted fields keep their value; ``null`` clears a field."""
 
     id: UuidText
-    # Declared without null so that null is refused: an interaction always has a type.
+    # Declared without null, so that null is rejected: an interaction always has a type.
     interaction_type: InteractionType = ""
     title: Title | None = None
     body: Body | None = None
@@ -128,20 +128,20 @@ class InteractionUpdateBody(RequestBody):
 
 
 class CompleteBody(RequestBody):
-    """Which interaction is done, and when it took place (else now)."""
+    """The id of the completed interaction, and the time at which it took place (by default now)."""
 
     id: UuidText
     occurred_at: Instant | None = None
 
 
 class IdBody(RequestBody):
-    """Which interaction."""
+    """The id of an interaction."""
 
     id: UuidText
 
 
 class Interaction(Mirrored):
-    """An interaction; names and custom values are other systems' and empty here."""
+    """An interaction. User names and custom values belong to other systems and are null."""
 
     id: Id
     entity_id: Id
@@ -171,7 +171,7 @@ class Interaction(Mirrored):
 
 
 class InteractionPage(ResponseModel):
-    """One page; ``nextCursor`` is there when more follow."""
+    """One page, with ``nextCursor`` if more follow."""
 
     items: list[Interaction]
     next_cursor: str = ""

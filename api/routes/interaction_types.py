@@ -25,7 +25,7 @@ _KIND: Final = "interaction_type.upsert"
 
 
 class TypeBody(RequestBody):
-    """An entry; what is not given keeps its value. ``strict`` closes the whole dictionary, or opens it."""
+    """An entry. Omitted fields keep their value. ``strict`` makes the dictionary reject unknown types."""
 
     interaction_type: InteractionType
     label: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")] | None = None
@@ -56,7 +56,7 @@ class TypeList(ResponseModel):
 async def list_types(
     services: ServicesDep, principal: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
-    """Every entry by its label, and whether the dictionary is strict (refuses unknown types)."""
+    """The entries by label. A strict dictionary rejects unknown types."""
     async with services.reads.connection() as connection:
         rows, strict = await dictionary(connection, principal.scope)
     return {
@@ -89,7 +89,7 @@ async def create_type(
         if rejection.code == "version_conflict":
             raise Reject(
                 "interaction_type_exists",
-                "the dictionary has this type; change it with PUT",
+                "The dictionary contains this type already. Change it with PUT.",
                 pointer="/interactionType",
                 status=409,
             ) from None
@@ -104,9 +104,9 @@ async def update_type(
     services: ServicesDep,
     principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change an entry; what it shows reaches the projections of all customers that show it."""
+    """Change an entry. The projections of all customers that show it are updated."""
     if not await _known(services, principal, body.interaction_type):
-        raise Reject("interaction_type_not_found", "the dictionary has no such type", status=404)
+        raise Reject("interaction_type_not_found", "The dictionary does not contain this type.", status=404)
     result = await services.commands.execute(_command(request, principal, body))
     return write_response(result, {"ok": True})
 
@@ -120,7 +120,7 @@ async def _known(services: Services, principal: Principal, code: str) -> bool:
 def _command(
     request: Request, principal: Principal, body: TypeBody, expected_version: int | None = None
 ) -> CommandRequest:
-    # A dictionary belongs to its organization: that is its record key.
+    # A dictionary belongs to its organization, so the organization id is the record key.
     return CommandRequest(
         principal=principal,
         kind=_KIND,

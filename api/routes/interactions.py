@@ -1,4 +1,4 @@
-"""``/api/customers/interactions``: the canonical interface (spec "New canonical endpoints")."""
+"""``/api/customers/interactions``: the canonical routes (spec "New canonical endpoints")."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from schemas.values import (
 router = authorized_router("interactions")
 PATH: Final = "/api/customers/interactions"
 _DESCENDING: Final = frozenset({"occurredAt", "createdAt", "updatedAt", "priority"})
-_NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction here"}}
+_NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction"}}
 
 
 @router.get(PATH, responses=responses_of(InteractionPage))
@@ -44,7 +44,7 @@ async def list_interactions(
     services: ServicesDep,
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """Interactions by keyset pages: ask again with ``nextCursor`` until there is none."""
+    """Interactions in keyset pages. Repeat with ``nextCursor`` as ``cursor`` until there is none."""
     filters = query.filters()
     direction = query.sortDir or ("desc" if query.sortField in _DESCENDING else "asc")
     named = {name: getattr(filters, name) for name in Filters.__slots__}
@@ -70,7 +70,7 @@ async def get_interaction(
     response: Response,
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """One interaction; its ``ETag`` is what ``If-Match`` takes."""
+    """One interaction. Its ``ETag`` can be sent as ``If-Match``."""
     async with services.reads.connection() as connection:
         row = await interaction_by_id(connection, principal.scope, interaction_id)
         if row is None:
@@ -90,7 +90,7 @@ async def create_interaction(
     services: ServicesDep,
     principal: Principal = require_features("customers.create"),
 ) -> Response:
-    """Plan an interaction, or log one that took place. 201 only after the commit."""
+    """Plan an interaction, or log one that took place: 201 after the commit."""
     data = body.data("entity_id")
     data.setdefault("source", "manual")
     if re.fullmatch(UUID_PATTERN, principal.subject):
@@ -114,7 +114,7 @@ async def update_interaction(
     services: ServicesDep,
     principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change fields; the status has its own addresses."""
+    """Change fields. The status has its own routes."""
     result = await change(services, request, principal, "interaction.update", body.id, body.data())
     return write_response(result, {"ok": True})
 
@@ -126,7 +126,7 @@ async def delete_interaction(
     id: Annotated[UuidText, Query()],  # noqa: A002 - the parameter's name
     principal: Principal = require_features("customers.delete"),
 ) -> Response:
-    """Remove an interaction; its undo brings it back under the same id."""
+    """Delete an interaction. Undo restores it under the same id."""
     result = await change(services, request, principal, "interaction.delete", id, {"id": id})
     return write_response(result, {"ok": True})
 

@@ -24,7 +24,7 @@ router = authorized_router("people")
 async def list_people(
     services: ServicesDep, filters: Filters, principal: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
-    """A page of people, by default those first that have something to do next."""
+    """A page of people, by default those with the earliest next interaction first."""
     return await customer_page(services, principal, "person", filters)
 
 
@@ -40,7 +40,7 @@ async def show_person(
     include: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """One person; ``include``: ``interactions``, ``activities``, ``todos`` (``tasks``), ``deals``."""
+    """One person. ``include``: ``interactions``, ``activities``, ``todos`` (``tasks``), ``deals``."""
     found = await customer_detail(services, principal, entity_id, "person", include)
     extras = extras_of_customer(found, "person")
     response.headers["ETag"] = validator(request, found["person"]["version"], extras)
@@ -65,5 +65,5 @@ async def update_person(
     request: Request,
     principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change a person; what is not given stays."""
+    """Change a person. Omitted fields keep their value."""
     return await update_customer(services, request, principal, "person", body)

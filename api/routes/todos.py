@@ -1,4 +1,4 @@
-"""``/api/customers/todos``: deprecated; old shapes over interactions (spec "Compatibility endpoints")."""
+"""``/api/customers/todos`` (deprecated): old formats over interactions (spec "Compatibility")."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ PATH: Final = "/api/customers/todos"
 
 
 def extra_headers(settings: GatewaySettings) -> dict[str, dict[str, str]]:
-    """Every answer says that the route is deprecated."""
+    """Deprecation headers for every response of the route."""
     return {PATH: deprecation_headers(settings)}
 
 
 def _truthy(value: Any) -> bool:
-    """Return whether the text means true; an empty one, or any other, does not."""
+    """Report whether the text means true. Any other text, or none, means false."""
     return str(value).strip().lower() in ("true", "1", "yes", "y", "on", "t")
 
 
 class TodoQuery(BaseModel):
-    """Page and filters, as old clients name them; what they do not know is passed over."""
+    """Page and filters with the names that old clients use. Unknown parameters are ignored."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
 
@@ -56,7 +56,7 @@ class TodoQuery(BaseModel):
 
 
 class Linked(BaseModel):
-    """Both ids of a new todo: its interaction's."""
+    """Both ids of a new todo: the id of its interaction."""
 
     linkId: str  # noqa: N815
     todoId: str  # noqa: N815
@@ -68,9 +68,9 @@ async def list_todos(
     services: ServicesDep,
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """What asks for action, newest first; legacy links too, until they are moved."""
+    """Interactions that require action, newest first, with the legacy links that are not moved yet."""
     await refuse_when_off(services, principal)
-    wanted = OldListQuery(
+    list_query = OldListQuery(
         page=query.page,
         page_size=query.page_size,
         entity_id=query.entity_id,
@@ -80,7 +80,7 @@ async def list_todos(
     )
     legacy = await legacy_shows(services, principal)
     async with services.reads.connection() as connection:
-        rows, total = await old_list(connection, principal.scope, "todos", wanted, legacy=legacy)
+        rows, total = await old_list(connection, principal.scope, "todos", list_query, legacy=legacy)
         mirrors = await mirrors_of(connection, principal, rows)
     items = [enriched(todo(row, principal.scope), mirrors) for row in rows]
     if query.all:
@@ -95,7 +95,7 @@ async def add_todo(
     services: ServicesDep,
     principal: Principal = require_features("customers.create"),
 ) -> Response:
-    """Add a task: 201 with its id, as the link's and as the todo's."""
+    """Add a task: 201 with its id, as the id of the link and of the todo."""
     await refuse_when_off(services, principal)
     check_scope(body, principal)
     key = preconditions_of(request).idempotency_key
@@ -113,12 +113,12 @@ async def change_todo(
     services: ServicesDep,
     principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change a task; ``id`` is the link's or the todo's."""
+    """Change a task. ``id`` is the id of the link or of the todo."""
     await refuse_when_off(services, principal)
     check_scope(body, principal)
-    named = await target_of(services, request, principal, body.ids(), "todos")
-    step = update_todo(named.row, body)
-    return write_response(await execute_on_target(services, principal, named, step), {"ok": True})
+    target = await target_of(services, request, principal, body.ids(), "todos")
+    step = update_todo(target.row, body)
+    return write_response(await execute_on_target(services, principal, target, step), {"ok": True})
 
 
 @router.delete(PATH, response_model=Done, deprecated=True, responses=documented(), openapi_extra=DELETE_BODY)
@@ -128,9 +128,9 @@ async def remove_todo(
     id: Annotated[str | None, Query(max_length=100)] = None,  # noqa: A002, ARG001 - its name; read below
     principal: Principal = require_features("customers.delete"),
 ) -> Response:
-    """Remove a task; its id is in the body (``{"id": …, "linkId"?: …, "todoId"?: …}``) or in ``?id=``."""
+    """Delete a task. Its id is in the body (``{"id": …, "linkId"?: …, "todoId"?: …}``) or in ``?id=``."""
     await refuse_when_off(services, principal)
-    named = await target_of(services, request, principal, await ids_to_delete(request, principal), "todos")
+    target = await target_of(services, request, principal, await ids_to_delete(request, principal), "todos")
     return write_response(
-        await execute_on_target(services, principal, named, delete(named.row)), {"ok": True}
+        await execute_on_target(services, principal, target, delete(target.row)), {"ok": True}
     )

@@ -1,4 +1,4 @@
-"""``POST /api/audit_logs/audit-logs/actions/undo``: take back one write by its undo token."""
+"""``POST /api/audit_logs/audit-logs/actions/undo``: undo one write by its undo token."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PATH: Final = "/api/audit_logs/audit-logs/actions/undo"
 
 
 class UndoBody(RequestBody):
-    """The token from an ``x-om-operation`` header."""
+    """The token of an ``x-om-operation`` header."""
 
     undo_token: Annotated[str, Field(min_length=1, max_length=1100)]
 
@@ -44,7 +44,7 @@ async def undo(
     services: ServicesDep,
     principal: Principal = require_features("audit_logs.undo_self", "audit_logs.undo_tenant"),
 ) -> Any:
-    """Take back a write. Whatever stands in the way, the answer is the same 400."""
+    """Undo a write. Every failure gets the same 400 response."""
     command_id = command_id_of(body.undo_token)
     if command_id is None or "\x00" in command_id:
         raise _not_available()
@@ -67,8 +67,8 @@ async def undo(
         result = await services.commands.execute(command)
     except Reject:
         raise _not_available() from None
-    answer: Response = write_response(result, {"ok": True, "logId": result["commandId"]})
-    return answer
+    response: Response = write_response(result, {"ok": True, "logId": result["commandId"]})
+    return response
 
 
 def _not_available() -> Reject:

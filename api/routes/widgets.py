@@ -1,4 +1,4 @@
-"""``/api/customers/dashboard/widgets/…``: what the dashboard shows (spec "Dashboard widgets")."""
+"""``/api/customers/dashboard/widgets/…``: data of the dashboard widgets (spec "Dashboard widgets")."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Limit = Annotated[int, Query(ge=1, le=20)]
 
 
 class NextItem(ResponseModel):
-    """A customer of the widget of next interactions."""
+    """A customer in the widget of next interactions."""
 
     id: Id
     display_name: str
@@ -52,7 +52,7 @@ class TodoOwner(ResponseModel):
 
 
 class TodoItem(Mirrored):
-    """A todo of the widget."""
+    """A todo in the widget."""
 
     id: Id
     todo_id: Id
@@ -76,7 +76,7 @@ async def next_interactions(
     include_past: Annotated[bool, Query(alias="includePast")] = True,
     principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """Customers with what comes next, overdue ones first; ``includePast=false`` leaves those out."""
+    """Customers with their next interaction, overdue first. ``includePast=false`` omits overdue ones."""
     now = datetime.now(UTC)
     async with services.reads.connection() as connection:
         rows = await widgets.next_interactions(
@@ -105,7 +105,7 @@ async def next_interactions(
 async def customer_todos(
     services: ServicesDep, limit: _Limit = 5, principal: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
-    """The open todos: overdue ones first, then by schedule, then the newest."""
+    """Open todos: overdue first, then by schedule, then newest first."""
     legacy = await legacy_shows(services, principal)
     async with services.reads.connection() as connection:
         rows = await widgets.customer_todos(connection, principal.scope, limit=limit, legacy=legacy)

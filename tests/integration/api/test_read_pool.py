@@ -33,9 +33,9 @@ def test_a_silent_server_is_given_up_and_connected_to_again(embedded_stack: Sett
             proxy.silence()
             # Far below what the operating system and the server take to notice.
             async with asyncio.timeout(20):
-                with pytest.raises(Retry, match="does not answer"):
+                with pytest.raises(Retry, match="does not respond"):
                     await one(pool, 0.2)
-                with pytest.raises(Retry, match="cannot be reached"):
+                with pytest.raises(Retry, match="is unreachable"):
                     await one(pool, 0.2)
             proxy.heal()
             async with asyncio.timeout(60):

@@ -68,7 +68,9 @@ def test_a_name_that_is_not_given_is_not_sent(monkeypatch: pytest.MonkeyPatch) -
     """So a rename at the same moment stays, and a repeated request is the same command."""
     stored = Stored(renames=1)
     assert update(stored, monkeypatch, {}, primaryPhone="1") == 200
-    assert [command.data for command in stored.commands] == [{"id": ADA, "kind": "person", "primaryPhone": "1"}]
+    assert [command.data for command in stored.commands] == [
+        {"id": ADA, "kind": "person", "primaryPhone": "1"}
+    ]
     assert [command.expected_version for command in stored.commands] == [None]
 
 

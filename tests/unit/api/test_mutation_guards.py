@@ -158,7 +158,7 @@ def test_a_repeated_request_gets_its_first_answer_whatever_a_guard_thinks(
 
 
 def test_a_guard_that_does_not_answer_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mutation_guards, "_LIMIT_SECONDS", 0.01)
+    monkeypatch.setattr(mutation_guards, "_HOOK_TIMEOUT_SECONDS", 0.01)
     scene = Scene(monkeypatch)
 
     async def hang(*arguments: Any) -> None:
