@@ -79,7 +79,7 @@ class CommandGateway:
     Each attempt has its own correlation id, so it receives its own result only, even while the same command
     id is in flight twice.
 
-    :param connected: tells whether results are being consumed. Nothing is sent before.
+    :param connected: returns whether results are being consumed. Nothing is sent before.
     :param timeout: seconds until an outcome is unknown, including the final lookup in the command log.
     """
 

@@ -33,7 +33,7 @@ _log = structlog.get_logger("gateway")
 class DecisionGateway:
     """Publishes decisions and matches the connectors' replies to them by correlation id.
 
-    :param connected: tells whether replies are being consumed. Nothing is sent before.
+    :param connected: returns whether replies are being consumed. Nothing is sent before.
     :param timeout: seconds to wait for a reply.
     """
 

@@ -32,7 +32,7 @@ class Sender(Protocol):
 class PendingReplies(Generic[Reply]):
     """Requests in flight. Each has its own correlation id, so it never receives another request's reply.
 
-    :param connected: tells whether replies are being consumed. Nothing is sent before.
+    :param connected: returns whether replies are being consumed. Nothing is sent before.
     :param timeout: seconds to wait for a reply.
     """
 

@@ -1,4 +1,4 @@
-"""The page's curl lines, run one after the other in one shell, against a stack as a reader starts it."""
+"""Run the curl commands of the page in one shell, against a stack started as the page says."""
 
 from __future__ import annotations
 

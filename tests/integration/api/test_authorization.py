@@ -1,4 +1,4 @@
-"""Every route against every wrong caller, from the route table itself: refused, and nothing leaks."""
+"""Every route of the route table rejects unauthorized callers and leaks nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EVERYTHING = (*ALL_FEATURES, "audit_logs.undo_tenant", "*")
 
 
 def _forged() -> str:
-    """A token whose header asks for no signature at all."""
+    """A token whose header declares no signature (``alg: none``)."""
     claims = {"sub": "x", "tenantId": TENANT, "organizationId": ORGANIZATION, "exp": 4_000_000_000}
     return jwt.encode(claims, "", algorithm="none")
 
@@ -58,7 +58,7 @@ WRONG_TOKENS = {
 
 @pytest.fixture(scope="module")
 def known(pipeline: Settings, gateway: Gateway) -> dict[str, str]:
-    """Ids of one of each, in the tests' tenant."""
+    """One id of each resource in the tests' tenant."""
     ids = {name: new_id() for name in ("person", "company", "deal", "interaction")}
     person, deal = ids["person"], ids["deal"]
     results = outcomes(
@@ -136,7 +136,7 @@ def test_without_the_feature(
 def test_from_elsewhere(
     anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Requirement, foreign: str
 ) -> None:
-    """Ids of another scope are answered as ids that nobody has: same status, same body."""
+    """Ids of another scope get the same status and body as unused ids."""
     if path == "/api/customers/stream":
         pytest.skip("it has no end; what a stream tells to whom is tested with the streams")
     elsewhere: dict[str, Any] = {foreign: new_id()}
@@ -214,5 +214,5 @@ def _value(name: str, schema: dict[str, Any], path: str, ids: dict[str, str]) ->
 
 
 def _masked(answer: httpx2.Response) -> str:
-    """The body without what differs from one request to the next."""
+    """The body without the members that differ between requests."""
     return _MOMENT.sub("<moment>", _ANY_ID.sub("<id>", answer.text))

@@ -1,4 +1,4 @@
-"""Changing a customer: only what was given is sent, and conditions are checked where it is written."""
+"""Changing a customer: only given fields are sent, and the applier checks the conditions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class Stored:
-    """One customer, and somebody who renames it before each of the first ``renames`` commands."""
+    """One customer that another client renames before each of the first ``renames`` commands."""
 
     def __init__(self, renames: int) -> None:
         self.row = {"id": ADA, "kind": "person", "display_name": "Ada", "entity_version": 1, "updated_at": AT}
@@ -65,7 +65,7 @@ def update(stored: Stored, monkeypatch: pytest.MonkeyPatch, headers: dict[str, s
 
 
 def test_a_name_that_is_not_given_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So a rename at the same moment stays, and a repeated request is the same command."""
+    """A concurrent rename stays, and a repeated request is the same command."""
     stored = Stored(renames=1)
     assert update(stored, monkeypatch, {}, primaryPhone="1") == 200
     assert [command.data for command in stored.commands] == [
@@ -83,12 +83,12 @@ def test_a_condition_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_the_old_lock_is_compared_again_when_the_version_grew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interaction of the customer raises its version and leaves its own moment of change."""
+    """An interaction of the customer raises its version but not its ``updated_at``."""
     stored = Stored(renames=1)
     assert update(stored, monkeypatch, {LOCK_HEADER: "2026-03-01T00:00:00Z"}, primaryPhone="1") == 200
     assert [command.expected_version for command in stored.commands] == [1, 2]
 
 
-def test_it_gives_up_when_others_never_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_gives_up_after_repeated_conflicts(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Conflict):
         update(Stored(renames=99), monkeypatch, {LOCK_HEADER: "2026-03-01T00:00:00Z"}, primaryPhone="1")

@@ -1,4 +1,4 @@
-"""The fan-out: to the right scopes only, what was missed, and a slow client that cannot slow the others."""
+"""The fan-out: scoping, missed changes, and slow clients that do not slow the others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OURS = ("t", "o")
 
 
 class Decoder:
-    """A value is its result as JSON."""
+    """Values are results as JSON."""
 
     def decode(self, value: bytes) -> tuple[str, dict[str, Any]]:
         return "result", orjson.loads(value)
@@ -48,7 +48,7 @@ def _record(offset: int, scope: tuple[str, str] = OURS, outcome: str = "applied"
     )
 
 
-def _told(stream: Subscription) -> list[int]:
+def _offsets(stream: Subscription) -> list[int]:
     found = []
     while not stream.queue.empty():
         change = stream.queue.get_nowait()
@@ -57,7 +57,7 @@ def _told(stream: Subscription) -> list[int]:
     return found
 
 
-def test_each_scope_hears_its_own() -> None:
+def test_each_scope_receives_its_own_changes() -> None:
     broadcaster = _broadcaster()
     ours, _, _ = broadcaster.subscribe(OURS, None)
     theirs, _, _ = broadcaster.subscribe(("t", "other"), None)
@@ -65,7 +65,7 @@ def test_each_scope_hears_its_own() -> None:
     broadcaster.on_results(
         [_record(0), _record(1, ("t", "other")), _record(2, OURS, "rejected"), _record(3, OURS, "no_op")]
     )
-    assert (_told(ours), _told(theirs), _told(strangers)) == ([0], [1], [])
+    assert (_offsets(ours), _offsets(theirs), _offsets(strangers)) == ([0], [1], [])
     broadcaster.on_results([_record(4, OURS, "applied", feature_flags("t"), "tag:own")])
     own = ours.queue.get_nowait()
     shared = theirs.queue.get_nowait()
@@ -76,7 +76,7 @@ def test_each_scope_hears_its_own() -> None:
     assert strangers.queue.empty()
 
 
-def test_what_was_missed() -> None:
+def test_missed_changes_are_replayed() -> None:
     broadcaster = _broadcaster(backlog=3)
     broadcaster.on_results([_record(offset) for offset in range(5)])
     for seen, missed, reload in (
@@ -110,7 +110,7 @@ def _mapping(offset: int, scope: tuple[str, str] = OURS, **extra: Any) -> Result
     return replace(heard, partition=FIRST_PARTITION, value=orjson.dumps(value | extra))
 
 
-def test_mappings_are_told_to_their_scope_and_have_a_place_of_their_own() -> None:
+def test_mapping_changes_are_scoped_and_have_their_own_partitions() -> None:
     starts: dict[int, int] = {0: 0, FIRST_PARTITION: 0}
     broadcaster = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, max_clients=9)  # type: ignore[arg-type]
     ours, _, _ = broadcaster.subscribe(OURS, None)
@@ -124,19 +124,19 @@ def test_mappings_are_told_to_their_scope_and_have_a_place_of_their_own() -> Non
         assert change is not None
         data.append(orjson.loads(change.data))
     assert [entry["tags"] for entry in data] == [["tag:0"], ["m:0"], ["m:3"]], (
-        "what is unreadable is not told"
+        "unreadable records are skipped"
     )
     assert data[1] == {"tags": ["m:0"], "interactionId": "i"}
-    assert _told(theirs) == [2]
+    assert _offsets(theirs) == [2]
     _, missed, again = broadcaster.subscribe(OURS, format_position({0: 0, FIRST_PARTITION: 1}))
     assert ([change.offset for change in missed], again) == ([3], False)
     _, _, again = broadcaster.subscribe(OURS, before)
-    assert again, "more was told than is kept"
+    assert again, "the backlog starts later"
     _, _, again = broadcaster.subscribe(OURS, format_position({0: 0}))
-    assert again, "a position from before mappings were told"
+    assert again, "a position without the partitions of integration events"
 
 
-def test_an_integration_that_stops_is_told_by_its_tags() -> None:
+def test_a_stopped_integration_invalidates_its_tags() -> None:
     starts: dict[int, int] = {0: 0, FIRST_PARTITION: 0}
     broadcaster = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, max_clients=9)  # type: ignore[arg-type]
     ours, _, _ = broadcaster.subscribe(OURS, None)
@@ -147,22 +147,22 @@ def test_an_integration_that_stops_is_told_by_its_tags() -> None:
     assert orjson.loads(change.data)["tags"] == ["m"]
 
 
-def test_a_slow_client_is_let_go_and_told_to_reload() -> None:
+def test_a_slow_client_is_disconnected_and_must_reload() -> None:
     broadcaster = _broadcaster()
     slow, _, _ = broadcaster.subscribe(OURS, None)
     quick, _, _ = broadcaster.subscribe(OURS, None)
-    told = 0
+    received = 0
     for offset in range(QUEUE_LENGTH + 50):
         broadcaster.on_results([_record(offset)])
-        told += len(_told(quick))
-    assert told == QUEUE_LENGTH + 50
+        received += len(_offsets(quick))
+    assert received == QUEUE_LENGTH + 50
     assert slow.overrun
     assert slow.queue.qsize() <= QUEUE_LENGTH + 1
     last = [slow.queue.get_nowait() for _ in range(slow.queue.qsize())][-1]
     assert last is None
 
 
-def test_the_most_clients_and_their_leaving() -> None:
+def test_the_limit_of_clients() -> None:
     broadcaster = _broadcaster(max_clients=1)
     stream, _, _ = broadcaster.subscribe(OURS, None)
     with pytest.raises(Reject) as refused:
@@ -175,8 +175,8 @@ def test_the_most_clients_and_their_leaving() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "0", "0-", "-1-1", "0-1,1-2", "0-1.", "1" * 9000])
-def test_a_position_of_another_form_means_to_reload(text: str) -> None:
-    """Never a refusal: a browser would come back with it for ever."""
+def test_a_malformed_position_means_a_reload(text: str) -> None:
+    """A browser repeats its last id on every reconnect, so a refusal would lock it out."""
     assert parse_position(text) is None
     stream, missed, reload = _broadcaster(end=3).subscribe(OURS, text)
     assert (missed, reload) == ([], bool(text))

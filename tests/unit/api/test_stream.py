@@ -1,4 +1,4 @@
-"""The bytes of an event stream: its end when the token expires, and the changes before it."""
+"""The bytes of an event stream: the changes, and its end when the token expires."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from api.sse_broadcaster import Change, Subscription
 
 
 class Broadcaster:
-    """Knows only who has left."""
+    """Records unsubscriptions."""
 
     def __init__(self) -> None:
         self.left: list[Subscription] = []
