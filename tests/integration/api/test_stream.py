@@ -221,7 +221,7 @@ def test_limits_and_the_end_of_a_process(pipeline: Settings, customer: str) -> N
             seen.wait_for("ready")
             position = seen.last_id
             assert reader.get(PATH).status_code == 503, "one stream more than it holds"
-            # The response may arrive before the result is on the topic. A streamed change was consumed for sure.
+            # The response may precede the result on the topic. A streamed change was consumed for sure.
             reader.post("/api/customers/interactions", json={"entityId": customer, "interactionType": "call"})
             seen.wait_for("invalidate")
         wait_until(lambda: b"interactions_http_streams 0.0" in reader.get("/metrics").content, 30)
