@@ -1,4 +1,4 @@
-"""The gateway as one ASGI application: its parts are made here, and every routes module is put in."""
+"""The gateway as one ASGI application: create the services, register the routes."""
 
 from __future__ import annotations
 
@@ -6,27 +6,32 @@ import asyncio
 from collections import ChainMap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
 
 from api import problems
+from api.authorization import check_all_authorized
+from api.body_limit import BodyLimitMiddleware
+from api.command_gateway import CommandGateway
 from api.command_producer import CommandSender
 from api.guarded_commands import GuardedCommandGateway
-from api.guards import check_all_guarded
 from api.integration_decisions import DecisionGateway
 from api.integration_event_consumer import IntegrationEventConsumer
 from api.listen_loop import listen_for_outcomes
+from api.metrics import Metrics
 from api.mutation_guards import MutationGuards, load_mutation_guards
-from api.openapi import describe
+from api.openapi_document import describe
 from api.rate_limit import RateLimiter
 from api.read_pool import ReadPool
-from api.request_middleware import Metrics, RequestMiddleware
-from api.result_consumer import Heard, ResultConsumer
+from api.request_middleware import RequestMiddleware
+from api.result_consumer import ResultConsumer
+from api.result_record import ResultRecord
 from api.routes import MODULES
 from api.services import Services
 from api.sse_broadcaster import SseBroadcaster
-from api.tokens import Tokens
+from api.tokens import TokenVerifier
 from runtime.gateway_settings import GatewaySettings
 from runtime.registry_fetch import make_fetch
 from runtime.settings import Settings
@@ -36,123 +41,128 @@ TITLE: Final = "Customer interactions"
 
 
 def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
-    """The application; its clients open when it starts and close when it stops.
+    """Create the application. Its clients open on startup and close on shutdown.
 
-    :raises Stop: a setting is missing, a mutation guard cannot be loaded, or a route declares no guard.
+    :raises Stop: a setting is missing, a mutation guard cannot be loaded, or a route declares no
+        authorization.
     """
-    figures = Metrics()
-    guards = load_mutation_guards()
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with _running(settings, gateway, guards) as services:
-            app.state.services = services
-            app.state.figures = figures
-            yield
-
+    metrics = Metrics()
     app = FastAPI(
         title=TITLE,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=lifespan,
+        lifespan=partial(_lifespan, settings=settings, gateway=gateway, guards=load_mutation_guards()),
         redirect_slashes=False,
     )
+    app.state.metrics = metrics
     headers: dict[str, dict[str, str]] = {}
     for module in MODULES:
-        # The very routes, not an included router: the route table is what tests and guards read.
+        # The routes themselves, not an included router: tests and authorization read the route table.
         app.router.routes.extend(module.router.routes)
         if hasattr(module, "extra_headers"):
             headers.update(module.extra_headers(gateway))
-    problems.install(app)
+    problems.install_handlers(app)
     app.add_middleware(
-        RequestMiddleware,
-        figures=figures,
-        headers=headers,
-        max_body_bytes=gateway.max_body_bytes,
-        body_seconds=gateway.body_timeout_seconds,
-        show_statements=gateway.show_statements,
+        BodyLimitMiddleware, max_bytes=gateway.max_body_bytes, timeout=gateway.body_timeout_seconds
+    )
+    # Added last, so it is outermost: it counts and logs refused bodies too.
+    app.add_middleware(
+        RequestMiddleware, metrics=metrics, headers=headers, show_statements=gateway.show_statements
     )
     describe(app)
-    check_all_guarded(app)
+    check_all_authorized(app)
     return app
 
 
 @asynccontextmanager
-async def _running(
-    settings: Settings, gateway: GatewaySettings, guards: MutationGuards
-) -> AsyncIterator[Services]:
-    tokens = Tokens(gateway)
-    loop = asyncio.get_running_loop()
-    reads = ReadPool(settings, size=gateway.pool_size, seconds=gateway.read_timeout_seconds)
+async def _lifespan(
+    app: FastAPI, *, settings: Settings, gateway: GatewaySettings, guards: MutationGuards
+) -> AsyncIterator[None]:
+    tokens = TokenVerifier(gateway)
     sender = CommandSender(settings, timeout=gateway.broker_timeout_seconds)
-    decoder = AvroDecoder(make_fetch(settings), text_instants=True)
-
-    def listening() -> bool:
-        return listener.ready.is_set()
-
-    commands = GuardedCommandGateway(
-        sender,
-        decoder,
-        reads,
-        guards=guards,
-        listening=listening,
-        timeout=gateway.outcome_timeout_seconds,
+    services = _make_services(settings, gateway, guards, tokens, sender)
+    results = _ResultDispatcher(
+        services.commands, services.decisions, services.broadcaster, asyncio.get_running_loop()
     )
-
-    def hearing_of_integrations() -> bool:
-        return mappings.ready.is_set()
-
-    decisions = DecisionGateway(
-        sender,
-        listening=hearing_of_integrations,
-        timeout=gateway.outcome_timeout_seconds,
-    )
-
-    def shown(items: list[Heard]) -> None:
-        loop.call_soon_threadsafe(hub.heard, items)
-
-    def heard_of_integrations(items: list[Heard]) -> None:
-        decisions.heard(items)
-        shown(items)
-
-    def heard(items: list[Heard]) -> None:
-        commands.heard([item for item in items if item.fresh])
-        shown(items)
-
-    listener = ResultConsumer(settings, heard, backlog=gateway.stream_backlog)
-    mappings = IntegrationEventConsumer(settings, heard_of_integrations, backlog=gateway.stream_backlog)
-    hub = SseBroadcaster(
-        decoder,
-        starts=ChainMap(listener.starts, mappings.starts),
-        ends=ChainMap(listener.ends, mappings.ends),
-        backlog=gateway.stream_backlog,
-        most_clients=gateway.stream_clients,
-    )
-    await reads.open()
+    await services.reads.open()
     sender.start()
-    listener.start()
-    mappings.start()
-    notices = asyncio.create_task(listen_for_outcomes(settings, commands))
+    services.results.start(results.on_results)
+    services.integration_events.start(results.on_integration_events)
+    listen_loop = asyncio.create_task(listen_for_outcomes(settings, services.commands))
+    app.state.services = services
     try:
-        yield Services(
-            settings=settings,
-            gateway=gateway,
-            tokens=tokens,
-            rates=RateLimiter(gateway.rate_per_second, gateway.rate_burst),
-            reads=reads,
-            commands=commands,
-            decisions=decisions,
-            listener=listener,
-            mappings=mappings,
-            hub=hub,
-            mutation_guards=guards,
-        )
+        yield
     finally:
-        notices.cancel()
-        await asyncio.wait([notices])
-        hub.close()
-        await asyncio.to_thread(listener.close)
-        await asyncio.to_thread(mappings.close)
+        listen_loop.cancel()
+        await asyncio.wait([listen_loop])
+        services.broadcaster.close()
+        await asyncio.to_thread(services.results.close)
+        await asyncio.to_thread(services.integration_events.close)
         await asyncio.to_thread(sender.close)
-        await reads.close()
+        await services.reads.close()
+
+
+def _make_services(
+    settings: Settings,
+    gateway: GatewaySettings,
+    guards: MutationGuards,
+    tokens: TokenVerifier,
+    sender: CommandSender,
+) -> Services:
+    reads = ReadPool(settings, size=gateway.pool_size, seconds=gateway.read_timeout_seconds)
+    decoder = AvroDecoder(make_fetch(settings), text_instants=True)
+    results = ResultConsumer(settings, backlog=gateway.stream_backlog)
+    integration_events = IntegrationEventConsumer(settings, backlog=gateway.stream_backlog)
+    return Services(
+        settings=settings,
+        gateway=gateway,
+        tokens=tokens,
+        rate_limiter=RateLimiter(gateway.rate_per_second, gateway.rate_burst),
+        reads=reads,
+        commands=GuardedCommandGateway(
+            sender,
+            decoder,
+            reads,
+            guards=guards,
+            connected=results.connected,
+            timeout=gateway.outcome_timeout_seconds,
+        ),
+        decisions=DecisionGateway(
+            sender, connected=integration_events.connected, timeout=gateway.outcome_timeout_seconds
+        ),
+        results=results,
+        integration_events=integration_events,
+        broadcaster=SseBroadcaster(
+            decoder,
+            starts=ChainMap(results.starts, integration_events.starts),
+            ends=ChainMap(results.ends, integration_events.ends),
+            backlog=gateway.stream_backlog,
+            max_clients=gateway.stream_clients,
+        ),
+        mutation_guards=guards,
+    )
+
+
+class _ResultDispatcher:
+    """Passes the consumers' records to pending requests and, in the event loop's thread, to event streams."""
+
+    def __init__(
+        self,
+        commands: CommandGateway,
+        decisions: DecisionGateway,
+        broadcaster: SseBroadcaster,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._commands = commands
+        self._decisions = decisions
+        self._broadcaster = broadcaster
+        self._loop = loop
+
+    def on_results(self, records: list[ResultRecord]) -> None:
+        self._commands.on_results([record for record in records if record.fresh])
+        self._loop.call_soon_threadsafe(self._broadcaster.on_results, records)
+
+    def on_integration_events(self, records: list[ResultRecord]) -> None:
+        self._decisions.on_results(records)
+        self._loop.call_soon_threadsafe(self._broadcaster.on_results, records)

@@ -1,4 +1,4 @@
-"""Request bodies: closed models, so that an unknown field is refused with a pointer to it."""
+"""Base of request bodies: closed models, so that an unknown field is rejected with a pointer to it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from schemas.instants import format_instant
 
 
 class RequestBody(BaseModel):
-    """What all bodies share: camelCase names, nothing unknown."""
+    """A closed JSON object with camelCase names."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=False, validate_by_alias=True
     )
 
     def data(self, *leave_out: str) -> dict[str, Any]:
-        """The members that were sent, as JSON; ``null`` stays, since it empties a field.
+        """The members that the client sent, as JSON. ``null`` is kept: it clears a field.
 
-        :param leave_out: Python names of members that do not belong to the command.
+        :param leave_out: Python names of members that are not part of the command.
         """
         members = type(self).model_fields
         sent = sorted(self.model_fields_set - set(leave_out))

@@ -1,59 +1,46 @@
-"""Every write of the gateway: publish the command, wait for its outcome, answer only then (laws 1 and 2)."""
+"""Publish commands, wait for their results, respond only then (no success without a row; single writer)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import uuid4
 
 import orjson
 import structlog
 
-from api.command_producer import Settled
+from api.command_producer import DeliveryCallback
 from api.pending_replies import PendingReplies, Sender
 from api.principal import Principal
 from api.problems import UnknownOutcome
 from api.queries.command_status import command_status
 from api.read_pool import ReadPool
+from api.result_record import ResultRecord
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import FieldError, InteractionsError, Reject, Retry
 from schemas.identity import derive_id, escaped
 from schemas.sources import GATEWAY
 
 _log = structlog.get_logger("gateway")
-#: At most this share of the time for an outcome, and this many seconds, are kept for a look into the log.
-_LOOK_UP_SHARE: Final = 0.2
-_LOOK_UP_SECONDS: Final = 2.0
+#: Part of the timeout that is reserved for the lookup in the command log: this share, at most these seconds.
+_LOOKUP_SHARE: Final = 0.2
+_LOOKUP_SECONDS: Final = 2.0
 #: Code of the warning, and of the problem, that a newer change of a field is stored already.
 SUPERSEDED: Final = "superseded"
 
 
-class Told(Protocol):
-    """An outcome that was heard of: a result of the topic, or a notice of the database."""
-
-    @property
-    def correlation_id(self) -> str | None:
-        """What the sender of the command gave."""
-        ...
-
-    @property
-    def value(self) -> bytes:
-        """The result as Confluent Avro."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRequest:
-    """One command to carry out.
+    """One command to execute.
 
     :param kind: the command type without ``customers.``, such as ``interaction.create``.
-    :param entity_id: the record key: it decides the partition.
-    :param data: JSON as the command's payload model takes it.
-    :param idempotency_key: as the client gave it; with principal and route it makes the command id.
-    :param route: what the key is bound to besides the principal.
+    :param entity_id: the record key; it decides the partition.
+    :param data: JSON, as the command's payload model takes it.
+    :param idempotency_key: from the client; with principal and route it determines the command id.
+    :param route: the key's scope besides the principal.
     :param expected_version: optimistic lock, checked by the applier in its transaction.
-    :param resource_id: what it is about, for mutation guards, where ``data`` does not say it.
+    :param resource_id: the resource, for mutation guards, if ``data`` does not name it.
     """
 
     principal: Principal
@@ -75,7 +62,7 @@ class CommandRequest:
 
 
 def keyed_command_id(principal: Principal, route: str, key: str) -> str:
-    """The id of the command that a request with this ``Idempotency-Key`` stands for."""
+    """The command id of a request with this ``Idempotency-Key``."""
     return derive_id(
         "http",
         principal.tenant_id,
@@ -87,13 +74,13 @@ def keyed_command_id(principal: Principal, route: str, key: str) -> str:
 
 
 class CommandGateway:
-    """Publishes commands and finds their outcomes among all that the listener hears.
+    """Publishes commands and matches results to them by correlation id.
 
-    Each attempt has a correlation id of its own, so an answer can only be its own: also when the same
-    command id is on its way twice.
+    Each attempt has its own correlation id, so it receives its own result only, even while the same command
+    id is in flight twice.
 
-    :param listening: whether outcomes are heard; before, nothing is sent.
-    :param timeout: seconds until an outcome counts as unknown, the last look into the log included.
+    :param connected: returns whether results are being consumed. Nothing is sent before.
+    :param timeout: seconds until an outcome is unknown, including the final lookup in the command log.
     """
 
     def __init__(
@@ -102,111 +89,112 @@ class CommandGateway:
         decoder: AvroDecoder,
         reads: ReadPool,
         *,
-        listening: Callable[[], bool],
+        connected: Callable[[], bool],
         timeout: float,
     ) -> None:
         self._sender = sender
         self._decoder = decoder
         self._reads = reads
-        self._look_up_seconds = min(_LOOK_UP_SECONDS, timeout * _LOOK_UP_SHARE)
-        self._asking: PendingReplies[dict[str, Any] | None] = PendingReplies(
-            listening=listening, timeout=timeout - self._look_up_seconds
+        self._lookup_seconds = min(_LOOKUP_SECONDS, timeout * _LOOKUP_SHARE)
+        self._replies: PendingReplies[dict[str, Any] | None] = PendingReplies(
+            connected=connected, timeout=timeout - self._lookup_seconds
         )
-        self._under_way: set[tuple[str, str, str]] = set()
+        self._in_flight: set[tuple[str, str, str]] = set()
 
-    async def execute(self, order: CommandRequest) -> dict[str, Any]:
-        """The result (``schemas.outcomes.FirstOutcome``) of a command that was committed.
+    async def execute(self, command: CommandRequest) -> dict[str, Any]:
+        """Publish a command and return its result (``schemas.outcomes.FirstOutcome``) once it is committed.
 
-        For a repeated command it is the first result.
+        A repeated command gets its first result.
 
-        :raises Reject: the command was rejected, or all of it is older than what is stored
-            (``superseded``); nothing was changed.
-        :raises Retry: the broker did not take it (503).
-        :raises UnknownOutcome: it was sent, and its outcome did not come in time (504).
+        :raises Reject: the command was rejected, or all of it is older than the stored row
+            (``superseded``). Nothing was changed.
+        :raises Retry: the broker did not accept it (503).
+        :raises UnknownOutcome: it was sent, and its result did not arrive in time (504).
         """
-        self._asking.require_listening()
-        name = order.principal.tenant_id, order.principal.organization_id, order.id
-        if name in self._under_way:
+        self._replies.require_connected()
+        identity = command.principal.tenant_id, command.principal.organization_id, command.id
+        if identity in self._in_flight:
             raise Reject(
-                "in_flight", "a request with this Idempotency-Key is still being carried out", status=409
+                "in_flight", "A request with this Idempotency-Key is still being executed.", status=409
             )
-        self._under_way.add(name)
+        self._in_flight.add(identity)
         try:
-            result = await self._ask(order)
+            result = await self._request(command)
         finally:
-            self._under_way.discard(name)
-        return _settle(order, result)
+            self._in_flight.discard(identity)
+        return _first_result(result)
 
-    async def _ask(self, order: CommandRequest) -> dict[str, Any]:
-        def send(correlation: str, settled: Settled) -> None:
-            value, headers = orjson.dumps(order.data), _headers(order, correlation)
-            self._sender.send(order.entity_id, value, headers, settled)
+    async def _request(self, command: CommandRequest) -> dict[str, Any]:
+        def send(correlation_id: str, on_delivery: DeliveryCallback) -> None:
+            value, headers = orjson.dumps(command.data), _headers(command, correlation_id)
+            self._sender.send(command.entity_id, value, headers, on_delivery)
 
         try:
-            result = await self._asking.ask(send)
+            result = await self._replies.request(send)
         except TimeoutError:
             result = None
-        return result if result is not None else await self._look_up(order)
+        return result if result is not None else await self._look_up(command)
 
-    async def _look_up(self, order: CommandRequest) -> dict[str, Any]:
-        """The committed row is the truth: the result may be late, or unreadable here."""
+    async def _look_up(self, command: CommandRequest) -> dict[str, Any]:
+        """Read the result from the command log: the record may be late, or undecodable here."""
         try:
-            async with self._reads.connection(self._look_up_seconds) as connection:
-                fate = await command_status(connection, order.principal.scope, order.id)
+            async with self._reads.connection(self._lookup_seconds) as connection:
+                status = await command_status(connection, command.principal.scope, command.id)
         except Retry:
-            fate = None
-        if fate is None:
-            raise UnknownOutcome(order.id)
-        return fate.result
+            status = None
+        if status is None:
+            raise UnknownOutcome(command.id)
+        return status.result
 
-    def heard(self, items: Iterable[Told]) -> None:
-        """Wake those who wait for one of these outcomes, in whatever thread; the first to tell counts."""
-        for item in items:
-            if self._asking.waits(item.correlation_id):
-                self._asking.tell(item.correlation_id, self._decode(item))
+    def on_results(self, records: Iterable[ResultRecord]) -> None:
+        """Resolve the pending requests of these results. Callable from any thread."""
+        for record in records:
+            if self._replies.is_pending(record.correlation_id):
+                self._replies.resolve(record.correlation_id, self._decode(record))
 
-    def _decode(self, item: Told) -> dict[str, Any] | None:
+    def _decode(self, record: ResultRecord) -> dict[str, Any] | None:
         try:
-            return self._decoder.decode(item.value)[1]
+            return self._decoder.decode(record.value)[1]
         except InteractionsError as error:
             _log.warning("gateway.result_unreadable", reason=str(error))
             return None
 
 
-def _settle(order: CommandRequest, result: dict[str, Any]) -> dict[str, Any]:
+def _first_result(result: dict[str, Any]) -> dict[str, Any]:
+    """Unwrap a duplicate's first result, and raise what the result refuses."""
     if result["outcome"] == "duplicate" and result.get("first") is not None:
         result = result["first"]
     problem = result.get("problem")
     if result["outcome"] == "rejected" and problem is not None:
-        raise Rejection(problem, order)
-    lost = fields_that_lost(result)
-    if result["outcome"] == "no_op" and lost:
-        raise _superseded(lost)
+        raise Rejection(problem)
+    fields = superseded_fields(result)
+    if result["outcome"] == "no_op" and fields:
+        raise _superseded(fields)
     return result
 
 
-def fields_that_lost(result: dict[str, Any]) -> list[str]:
-    """The fields whose stored value is newer than the command, so that they were left (last write wins)."""
+def superseded_fields(result: dict[str, Any]) -> list[str]:
+    """Fields that were not written because the stored value is newer (last write wins)."""
     return [warning["field"] for warning in result.get("warnings") or () if warning["code"] == SUPERSEDED]
 
 
-def _superseded(lost: list[str]) -> Reject:
-    detail = "was changed later by another source than this change was made"
+def _superseded(fields: list[str]) -> Reject:
+    detail = "was changed by another source after this change was made"
     return Reject(
         SUPERSEDED,
-        "nothing was changed: what is stored is newer than this change; read it again",
+        "Nothing was changed: the stored values are newer than this change. Read the record again.",
         status=409,
-        errors=tuple(FieldError(SUPERSEDED, detail, f"/{name}") for name in lost),
+        errors=tuple(FieldError(SUPERSEDED, detail, f"/{name}") for name in fields),
     )
 
 
 class Rejection(Reject):
-    """A rejected command as the applier put it.
+    """A command that the applier rejected.
 
-    :param current_version: with ``version_conflict``: what is stored.
+    :param current_version: with ``version_conflict``: the stored version.
     """
 
-    def __init__(self, problem: dict[str, Any], order: CommandRequest) -> None:
+    def __init__(self, problem: dict[str, Any]) -> None:
         status = problem["status"]
         if problem["code"] == "idempotency_conflict":
             status = 422  # draft-ietf-httpapi-idempotency-key-header-07, section 2.7
@@ -216,26 +204,25 @@ class Rejection(Reject):
         )
         super().__init__(problem["code"], problem["detail"], status=status, errors=errors)
         self.current_version: int | None = problem.get("currentVersion")
-        self.order = order
 
 
-def _headers(order: CommandRequest, correlation: str) -> list[tuple[str, str | bytes]]:
-    principal = order.principal
+def _headers(command: CommandRequest, correlation_id: str) -> list[tuple[str, str | bytes]]:
+    principal = command.principal
     headers: list[tuple[str, str | bytes]] = [
         ("content-type", "application/json"),
         ("ce_specversion", "1.0"),
-        ("ce_id", order.id),
+        ("ce_id", command.id),
         ("ce_source", GATEWAY),
-        ("ce_type", f"customers.{order.kind}"),
+        ("ce_type", f"customers.{command.kind}"),
         ("ce_tenantid", principal.tenant_id),
         ("ce_organizationid", principal.organization_id),
-        ("ce_entityid", order.entity_id),
-        ("ce_correlationid", correlation),
+        ("ce_entityid", command.entity_id),
+        ("ce_correlationid", correlation_id),
         ("ce_actorid", principal.subject),
     ]
-    if order.expected_version is not None:
-        # An attribute, not data: the fingerprint of a repeated request must not depend on what is stored.
-        headers.append(("ce_expectedversion", str(order.expected_version)))
+    if command.expected_version is not None:
+        # An attribute, not data: the fingerprint of a repeated request must not depend on stored versions.
+        headers.append(("ce_expectedversion", str(command.expected_version)))
     traceparent = structlog.contextvars.get_contextvars().get("traceparent")
     if traceparent is not None:
         headers.append(("traceparent", traceparent))

@@ -1,4 +1,4 @@
-"""Sends single commands to the broker, without blocking whoever sends."""
+"""Send single records to the broker without blocking the caller."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from schemas.errors import Reject, Retry
 from schemas.topics import COMMANDS
 
 _log = structlog.get_logger("command_sender")
-#: Told once for each record: ``None`` when all in-sync replicas have it.
-Settled = Callable[[Exception | None], None]
+#: Called once per record: with ``None`` once all in-sync replicas have it, otherwise with the failure.
+DeliveryCallback = Callable[[Exception | None], None]
 _NEVER_WRITTEN: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD})
 
 
 class CommandSender:
     """One idempotent producer (``acks=all``, murmur2) and the thread that serves its callbacks.
 
-    :param timeout: seconds after which a record that the broker has not acknowledged counts as failed.
+    :param timeout: delivery timeout in seconds.
     """
 
     def __init__(self, settings: Settings, *, timeout: float) -> None:
@@ -42,18 +42,18 @@ class CommandSender:
             self._settings,
             **{
                 "message.timeout.ms": int(self._timeout * 1000),
-                # A person waits for each of these: nothing is gained by waiting for company.
+                # A client waits for each record; lingering would only add latency.
                 "linger.ms": 0,
                 "queue.buffering.max.messages": 10_000,
             },
         )
 
     def start(self) -> None:
-        """Begin to serve callbacks."""
+        """Start to serve callbacks."""
         self._thread.start()
 
     def close(self) -> None:
-        """Flush what is queued, as long as records may take, and end."""
+        """Stop the thread and flush the queue for at most the delivery timeout."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(5.0)
@@ -64,21 +64,21 @@ class CommandSender:
         key: str,
         value: bytes,
         headers: list[tuple[str, str | bytes]],
-        settled: Settled,
+        on_delivery: DeliveryCallback,
         topic: str = COMMANDS,
     ) -> None:
-        """Queue one record; ``settled`` is called in another thread, with ``Retry`` when it failed.
+        """Queue one record.
 
-        :param topic: by its name in the catalogue.
-
-        :raises Retry: the local queue is full, because the broker takes nothing.
+        :param on_delivery: called in another thread, with ``Retry`` or ``Reject`` if delivery failed.
+        :param topic: name in the catalogue.
+        :raises Retry: the producer queue is full because the broker accepts nothing.
         :raises Reject: the record can never be written (too large).
         """
 
         def delivered(error: KafkaError | None, _message: Any) -> None:
             if error is not None:
                 _log.warning("gateway.command_not_accepted", reason=error.name())
-            settled(None if error is None else _refused(error))
+            on_delivery(None if error is None else _failure_of(error))
 
         with self._lock:
             try:
@@ -90,19 +90,27 @@ class CommandSender:
                     on_delivery=delivered,
                 )
             except BufferError:
-                raise Retry("the broker takes no commands now", after=2) from None
+                raise Retry(
+                    "Kafka is not accepting commands (producer queue full). Nothing was sent; retry.", after=2
+                ) from None
             except KafkaException as failure:
                 if failure.args[0].fatal():
-                    # A producer that has given up stays so; the next request gets a new one.
+                    # Hazard: a fatal error is final for this producer. The next request needs a new one.
                     self._producer = self._make()
-                raise _refused(failure.args[0]) from None
+                raise _failure_of(failure.args[0]) from None
 
     def _serve(self) -> None:
         while not self._stop.is_set():
             self._producer.poll(0.1)
 
 
-def _refused(error: KafkaError) -> Exception:
+def _failure_of(error: KafkaError) -> Exception:
     if error.code() in _NEVER_WRITTEN:
-        return Reject("too_large", "the command is larger than the broker takes", status=413)
-    return Retry("the broker does not take commands now", after=2)
+        return Reject(
+            "too_large", "The command exceeds the broker's record limit; it was not stored.", status=413
+        )
+    return Retry(
+        "Kafka did not acknowledge the command, so it may not have been stored."
+        " Retry with the same Idempotency-Key.",
+        after=2,
+    )

@@ -1,4 +1,4 @@
-"""Conditional reads: the ``ETag`` of one record, and 304 when the client has it (RFC 9110, 13.1.2)."""
+"""Conditional reads: the ``ETag`` of one record, and 304 if the client has it (RFC 9110, 13.1.2)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ from domain.default_types import DEFAULT_TYPES
 from domain.dictionary import humanised
 
 #: For the OpenAPI document.
-NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {
-    304: {"description": "The client has it: If-None-Match"}
-}
+NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "Not modified (If-None-Match)"}}
 _TAGS: Final = re.compile(r'(?:W/)?("[^"]*")')
 
 
 def validator(request: Request, version: int, extras: Mapping[str, Any]) -> str:
-    """The ``ETag`` of an answer: its record's version, and a fingerprint of what the version does not cover.
+    """The ``ETag`` of a response: the record's version, and a fingerprint of data that it does not cover.
 
-    :param extras: what comes from other records, such as mirrors and labels; members without a value do
-        not count, so that a plain record's tag is its version alone.
-    :raises NotModified: ``If-None-Match`` names it.
+    :param extras: data of other records, such as mirrors and labels. Empty members do not count, so that a
+        plain record's tag is its version alone.
+    :raises NotModified: ``If-None-Match`` contains the tag.
     """
     given = {name: value for name, value in extras.items() if value}
     tag = etag(version)
@@ -41,7 +39,7 @@ def validator(request: Request, version: int, extras: Mapping[str, Any]) -> str:
 
 
 def extras_of_interaction(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Parts of an interaction that come from its deal, its mirrors and the dictionary."""
+    """The members of an interaction that come from its deal, its mirrors and the dictionary."""
     code, label = item["interactionType"], item["interactionTypeLabel"]
     usual = DEFAULT_TYPES[code].label if code in DEFAULT_TYPES else humanised(code)
     return {
@@ -52,6 +50,6 @@ def extras_of_interaction(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def extras_of_customer(detail: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Parts of a customer's detail besides the customer, whose version its interactions raise."""
+    """The members of a customer's detail besides the customer, whose version its interactions raise."""
     extras = {name: value for name, value in detail.items() if name not in (kind, "viewer")}
     return {**extras, "interactionMode": extras["interactionMode"] == "legacy"}

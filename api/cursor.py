@@ -1,4 +1,4 @@
-"""Keyset cursors: opaque, and bound to the sort, the direction and the filters they were made for."""
+"""Keyset cursors: opaque, and bound to the sort, direction and filters of their list."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from schemas.values import UUID_PATTERN
 _VERSION: Final = 1
 _UUID: Final = re.compile(UUID_PATTERN)
 _LARGEST: Final = 2**31
-#: Longest cursor: one made for a title of 500 control characters, six bytes each in JSON, fits.
-LONGEST: Final = 6000
+#: Longest cursor: fits a title of 500 control characters, which take six bytes each in JSON.
+MAX_LENGTH: Final = 6000
 
 
 def make_cursor(sort: str, direction: str, filters: Mapping[str, Any], key: Any, identity: str) -> str:
-    """The cursor after a row.
+    """The cursor that resumes after a row.
 
-    :param key: the row's value of the sort field: an aware datetime (kept to the microsecond), a text, a
+    :param key: the row's value of the sort field: an aware datetime (microsecond precision), a text, a
         number or ``None``.
     """
     value = format_instant(key) if isinstance(key, datetime) else key
@@ -42,10 +42,10 @@ def make_cursor(sort: str, direction: str, filters: Mapping[str, Any], key: Any,
 
 
 def read_cursor(text: str, sort: str, direction: str, filters: Mapping[str, Any], kind: type) -> After:
-    """The position that a cursor stands for.
+    """Decode a cursor.
 
-    :param kind: of the sort field's values: ``datetime``, ``str`` or ``int``.
-    :raises LegacyError: 400 ``Invalid cursor``: none of ours, or of another sort or other filters.
+    :param kind: type of the sort field's values: ``datetime``, ``str`` or ``int``.
+    :raises LegacyError: 400 ``Invalid cursor``: malformed, or made for another sort or other filters.
     """
     try:
         cursor = orjson.loads(urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4)))
@@ -62,7 +62,7 @@ def _invalid() -> LegacyError:
     text = "Invalid cursor"
     return LegacyError(
         "invalid_cursor",
-        "the cursor is not of this list, sort and filters; begin without one",
+        "The cursor does not belong to this list, sort and filters. Start again without a cursor.",
         error=text,
         status=400,
     )
@@ -83,7 +83,7 @@ def _value(value: Any, kind: type) -> Any:
 
 
 def filter_hash(filters: Mapping[str, Any]) -> str:
-    """A short name of a set of filters; those that are not set do not count."""
+    """A hash of the filters that are set."""
     given = {name: value for name, value in filters.items() if value is not None}
     text = orjson.dumps(given, option=orjson.OPT_SORT_KEYS, default=str)
     return blake2b(text, digest_size=8).hexdigest()

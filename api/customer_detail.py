@@ -1,4 +1,4 @@
-"""One person or company with what the caller asked to include."""
+"""One person or company, with the parts that the caller includes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.services import Services
 from schemas.errors import Reject
 
 Row = dict[str, Any]
-#: Include token → the view that it shows; ``deals`` is the one that is none.
+#: Include token → its view. ``deals`` is not a view.
 _VIEWS: Final[dict[str, View]] = {
     "interactions": "interactions",
     "activities": "activities",
@@ -26,31 +26,31 @@ _VIEWS: Final[dict[str, View]] = {
 
 
 def tokens_of(include: list[str]) -> set[str]:
-    """The tokens of all ``include`` parameters; those of other modules are passed over, as ever."""
+    """The tokens of all ``include`` parameters. Unknown ones are ignored, as they always were."""
     return {token.strip().lower() for text in include for token in text.split(",")}
 
 
 async def customer_detail(
     services: Services,
-    who: Principal,
+    principal: Principal,
     entity_id: str,
     kind: Literal["person", "company"],
     include: list[str],
 ) -> Row:
-    """The answer of both detail routes; at most five statements.
+    """The response of both detail routes. At most five statements.
 
-    :raises Reject: there is no such person or company here (404).
+    :raises Reject: the caller's organization has no such person or company (404).
     """
     tokens = tokens_of(include)
     views = tuple(dict.fromkeys(view for token, view in _VIEWS.items() if token in tokens))
-    legacy = await legacy_shows(services, who)
+    legacy = await legacy_shows(services, principal)
     async with services.reads.connection() as connection:
-        row = await entity(connection, who.scope, entity_id)
+        row = await entity(connection, principal.scope, entity_id)
         if row is None or row["kind"] != kind:
             raise not_found(kind)
-        deals = await deals_of(connection, who.scope, entity_id) if "deals" in tokens else None
-        found = await views_of(connection, who.scope, entity_id, views, legacy=legacy)
-        mirrors = await mirrors_of(connection, who, chain.from_iterable(found.values()))
+        deals = await deals_of(connection, principal.scope, entity_id) if "deals" in tokens else None
+        found = await views_of(connection, principal.scope, entity_id, views, legacy=legacy)
+        mirrors = await mirrors_of(connection, principal, chain.from_iterable(found.values()))
     counts: dict[str, int] = {view: rows[0]["total"] if rows else 0 for view, rows in found.items()}
     if deals is not None:
         counts["deals"] = len(deals)
@@ -58,23 +58,23 @@ async def customer_detail(
         "interactionMode": "legacy" if legacy else "canonical",
         kind: customer(row),
         "interactions": [
-            enriched(_interaction(item, who), mirrors) for item in found.get("interactions", [])
+            enriched(_interaction(item, principal), mirrors) for item in found.get("interactions", [])
         ],
         "activities": [enriched(activity(item), mirrors) for item in found.get("activities", [])],
-        "todos": [enriched(_todo(item, who), mirrors) for item in found.get("todos", [])],
+        "todos": [enriched(_todo(item, principal), mirrors) for item in found.get("todos", [])],
         "deals": [deal(item) for item in deals or []],
         "counts": counts,
-        "viewer": {"userId": who.subject, "name": None, "email": None},
+        "viewer": {"userId": principal.subject, "name": None, "email": None},
     }
 
 
 def not_found(kind: str) -> Reject:
-    """404, the same for an id of another tenant as for one that nobody has."""
-    return Reject("entity_not_found", f"there is no such {kind}", status=404)
+    """404. An id of another tenant and an unused id get the same response."""
+    return Reject("entity_not_found", f"There is no {kind} with this id.", status=404)
 
 
-def _todo(row: Row, who: Principal) -> Row:
-    """The old summary of a todo inside a detail answer."""
+def _todo(row: Row, principal: Principal) -> Row:
+    """A todo in the format of the detail response."""
     known = row["source"] != LEGACY_TODO
     due = old_instant(row["scheduled_at"])
     custom = {"priority": row["priority"], "description": row["body"], "due_at": due}
@@ -90,10 +90,12 @@ def _todo(row: Row, who: Principal) -> Row:
         "severity": None,
         "description": row["body"],
         "dueAt": due,
-        "todoOrganizationId": who.organization_id if known else None,
+        "todoOrganizationId": principal.organization_id if known else None,
         "customValues": custom if known else None,
     }
 
 
-def _interaction(row: Row, who: Principal) -> Row:
-    return interaction_item({**row, "organization_id": who.organization_id, "tenant_id": who.tenant_id})
+def _interaction(row: Row, principal: Principal) -> Row:
+    return interaction_item(
+        {**row, "organization_id": principal.organization_id, "tenant_id": principal.tenant_id}
+    )

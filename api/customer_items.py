@@ -1,4 +1,4 @@
-"""Customers and deals as the HTTP interface shows them."""
+"""Convert rows of customers and deals to their JSON representations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Row = dict[str, Any]
 
 
 def customer(row: Row) -> Row:
-    """One person or company with its projection: derived, never written by a client."""
+    """One person or company with its projection, which is derived and never written by a client."""
     return {
         "id": row["id"],
         "kind": row["kind"],

@@ -1,4 +1,4 @@
-"""Pages of people or companies: the query's parameters, and the answer."""
+"""Pages of people or companies: query parameters and response."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from api.cursor import LONGEST, make_cursor, read_cursor
+from api.cursor import MAX_LENGTH, make_cursor, read_cursor
 from api.customer_items import customer
 from api.principal import Principal
 from api.queries.customers import CustomerQuery, customers
@@ -21,8 +21,8 @@ SortField = Literal[
 ]
 _TEXTS: Final = ("displayName",)
 _NUMBERS: Final = ("openCount",)
-#: Not part of what a cursor is bound to.
-_OF_THE_PAGE: Final = {"cursor", "limit", "sort_field", "sort_dir"}
+#: Parameters that a cursor is not bound to as filters.
+_PAGE_PARAMETERS: Final = {"cursor", "limit", "sort_field", "sort_dir"}
 
 
 class CustomerFilters(BaseModel):
@@ -38,7 +38,7 @@ class CustomerFilters(BaseModel):
     overdue: bool | None = None
     sort_field: SortField = "nextInteractionAt"
     sort_dir: Literal["asc", "desc"] = "asc"
-    cursor: Annotated[str, Field(max_length=LONGEST)] | None = None
+    cursor: Annotated[str, Field(max_length=MAX_LENGTH)] | None = None
     limit: Annotated[int, Field(ge=1, le=100)] = 25
 
 
@@ -46,10 +46,10 @@ Filters = Annotated[CustomerFilters, Query()]
 
 
 async def customer_page(
-    services: Services, who: Principal, kind: Literal["person", "company"], filters: CustomerFilters
+    services: Services, principal: Principal, kind: Literal["person", "company"], filters: CustomerFilters
 ) -> dict[str, Any]:
-    """One page; ``nextCursor`` when there is more. One statement."""
-    bound = {"kind": kind, **filters.model_dump(mode="json", exclude=_OF_THE_PAGE)}
+    """One page, with ``nextCursor`` if more rows follow. One statement."""
+    bound = {"kind": kind, **filters.model_dump(mode="json", exclude=_PAGE_PARAMETERS)}
     after = None
     if filters.cursor is not None:
         kind_of_key = (
@@ -71,7 +71,7 @@ async def customer_page(
         after=after,
     )
     async with services.reads.connection() as connection:
-        rows = await customers(connection, who.scope, query)
+        rows = await customers(connection, principal.scope, query)
     shown = rows[: filters.limit]
     answer: dict[str, Any] = {"items": [customer(row) for row in shown]}
     if len(rows) > filters.limit:

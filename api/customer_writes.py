@@ -1,4 +1,4 @@
-"""Writing people and companies: bodies, and the commands that they become."""
+"""Writes of people and companies: request bodies, and the commands built from them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pydantic import Field
 from api.bodies import RequestBody
 from api.command_gateway import CommandRequest, Rejection, keyed_command_id
 from api.customer_detail import not_found
-from api.preconditions import expected_version, fate_of_key, precondition_failed, preconditions_of
+from api.preconditions import expected_version, precondition_failed, preconditions_of, status_of_key
 from api.principal import Principal
-from api.queries.command_status import Fate
+from api.queries.command_status import CommandStatus
 from api.queries.customer_detail import entity
 from api.services import Services
-from api.write_responses import etag, written
+from api.write_responses import etag, write_response
 from schemas.errors import Conflict, Reject
 from schemas.identity import derive_id
 from schemas.values import Name, ShortText, UuidText
 
 Kind = Literal["person", "company"]
 _KIND: Final = "entity.upsert"
-#: The old lock header names a moment; the version that stood for it may have grown since it was read.
+#: The old lock header names a timestamp. Its version may change between the read and the command.
 _ATTEMPTS: Final = 3
 
 
 class CustomerCreate(RequestBody):
-    """A new person or company; the projection is derived and no field of it can be given."""
+    """A new person or company. The projection is derived; its fields cannot be set."""
 
     id: UuidText | None = None
     display_name: Name
@@ -37,10 +37,10 @@ class CustomerCreate(RequestBody):
 
 
 class CustomerUpdate(RequestBody):
-    """Fields that are not given keep their value; ``null`` empties one."""
+    """Changes of a customer. Omitted fields keep their value; ``null`` clears a field."""
 
     id: UuidText
-    # Declared without null, so that null is refused: a customer always has a name.
+    # Declared without null, so that null is rejected: a customer always has a name.
     display_name: Name = ""
     primary_email: Annotated[str, Field(max_length=320, pattern=r"^[^\x00]*$")] | None = None
     primary_phone: ShortText | None = None
@@ -48,19 +48,19 @@ class CustomerUpdate(RequestBody):
 
 
 async def create_customer(
-    services: Services, request: Request, who: Principal, kind: Kind, body: CustomerCreate
+    services: Services, request: Request, principal: Principal, kind: Kind, body: CustomerCreate
 ) -> Response:
-    """Add one: 201 with its id, once it is committed.
+    """Create a customer: 201 with its id once it is committed.
 
-    :raises Reject: the id is taken (409), or the rules refuse it.
+    :raises Reject: the id exists (409), or the applier rejected the command.
     """
     key = preconditions_of(request).idempotency_key
     route = f"{request.method} {request.url.path}"
     data = body.data()
     if body.id is None:
-        data["id"] = _new_id(who, route, key)
-    order = CommandRequest(
-        principal=who,
+        data["id"] = _new_id(principal, route, key)
+    command = CommandRequest(
+        principal=principal,
         kind=_KIND,
         entity_id=data["id"],
         data={**data, "kind": kind},
@@ -69,35 +69,35 @@ async def create_customer(
         expected_version=0,
     )
     try:
-        result = await services.commands.execute(order)
+        result = await services.commands.execute(command)
     except Rejection as rejection:
         if rejection.code == "version_conflict":
             raise Reject(
-                "entity_exists", "a customer with this id exists", pointer="/id", status=409
+                "entity_exists", "A customer with this id exists.", pointer="/id", status=409
             ) from None
         raise
     return _answer(result, {"id": data["id"]}, 201)
 
 
 async def update_customer(
-    services: Services, request: Request, who: Principal, kind: Kind, body: CustomerUpdate
+    services: Services, request: Request, principal: Principal, kind: Kind, body: CustomerUpdate
 ) -> Response:
-    """Change one: 200 once it is committed. A repeated request (same key) gets its first answer.
+    """Change a customer: 200 once it is committed. A repeated request (same key) gets its first response.
 
-    :raises Reject: there is none (404), or a condition of the request does not hold (409, 412).
-    :raises Conflict: others change it all the time.
+    :raises Reject: there is no such customer (404), or a condition of the request does not hold (409, 412).
+    :raises Conflict: each attempt lost against a concurrent change.
     """
     wanted = preconditions_of(request)
     route = f"{request.method} {request.url.path}"
     for _ in range(_ATTEMPTS):
-        row, fate = await _what_is_there(services, who, body.id, wanted.idempotency_key, route)
+        row, status = await _current_state(services, principal, body.id, wanted.idempotency_key, route)
         expected = None
-        if fate is None:
+        if status is None:
             if row is None or row["kind"] != kind:
                 raise not_found(kind)
             expected = expected_version(wanted, row["entity_version"], row["updated_at"])
-        order = CommandRequest(
-            principal=who,
+        command = CommandRequest(
+            principal=principal,
             kind=_KIND,
             entity_id=body.id,
             data={**body.data(), "kind": kind},
@@ -106,36 +106,36 @@ async def update_customer(
             expected_version=expected,
         )
         try:
-            return _answer(await services.commands.execute(order), {"ok": True}, 200)
+            return _answer(await services.commands.execute(command), {"ok": True}, 200)
         except Rejection as rejection:
             if rejection.code != "version_conflict":
                 raise
         if wanted.updated_at is None:
             raise precondition_failed()
         if wanted.idempotency_key is not None:
-            # The key's command is decided for good: it cannot be sent again with another version.
+            # This command id has its result. It cannot be sent again with another version.
             break
-        # An interaction of the customer may have raised the version: the next round compares the moments.
-    raise Conflict("others changed the customer at the same time; nothing was changed, read it again")
+        # An interaction of the customer may have raised the version: compare the timestamps again.
+    raise Conflict("The customer was changed concurrently. Nothing was written; read it again and retry.")
 
 
-async def _what_is_there(
-    services: Services, who: Principal, entity_id: str, key: str | None, route: str
-) -> tuple[dict[str, Any] | None, Fate | None]:
-    """The stored customer; or the fate of the command that this key stands for."""
+async def _current_state(
+    services: Services, principal: Principal, entity_id: str, key: str | None, route: str
+) -> tuple[dict[str, Any] | None, CommandStatus | None]:
+    """The stored customer, or the status of the command with this key if it has been executed."""
     async with services.reads.connection() as connection:
-        fate = await fate_of_key(connection, who, route, key)
-        return (await entity(connection, who.scope, entity_id) if fate is None else None), fate
+        status = await status_of_key(connection, principal, route, key)
+        return (await entity(connection, principal.scope, entity_id) if status is None else None), status
 
 
-def _new_id(who: Principal, route: str, key: str | None) -> str:
+def _new_id(principal: Principal, route: str, key: str | None) -> str:
     from uuid import uuid4
 
-    return derive_id("customer", keyed_command_id(who, route, key)) if key is not None else str(uuid4())
+    return derive_id("customer", keyed_command_id(principal, route, key)) if key is not None else str(uuid4())
 
 
 def _answer(result: dict[str, Any], body: dict[str, Any], status: int) -> Response:
-    response = written(result, body, status)
+    response = write_response(result, body, status)
     if result.get("entityVersion") is not None:
         response.headers["ETag"] = etag(result["entityVersion"])
     return response

@@ -1,4 +1,4 @@
-"""The feature flags as this process knows them: read anew after a second and a half."""
+"""Feature flags, cached per tenant for 1.5 seconds."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from api.services import Services
 from schemas.flags import LEGACY_ADAPTERS, UNIFIED
 from sinks.flags import Flag, flags_of_async
 
-#: A change is seen within this time, plus one read.
-FRESH_SECONDS: Final = 1.5
-_MOST_TENANTS: Final = 10_000
-_KEPT: Final = "feature-flags"
+#: A change becomes visible within this time plus one read.
+CACHE_SECONDS: Final = 1.5
+_MAX_TENANTS: Final = 10_000
+_CACHE_KEY: Final = "feature-flags"
 
-_Kept = OrderedDict[str, tuple[float, dict[str, Flag]]]
+_Cache = OrderedDict[str, tuple[float, dict[str, Flag]]]
 
 
 async def flags(services: Services, principal: Principal) -> dict[str, Flag]:
-    """Every flag of the caller's tenant by its name; at most one statement.
+    """The flags of the caller's tenant by name. At most one statement.
 
-    :raises Retry: the database cannot be reached.
+    :raises Retry: the database is unavailable.
     """
-    kept: _Kept = services.kept.setdefault(_KEPT, OrderedDict())
+    cached: _Cache = services.cache.setdefault(_CACHE_KEY, OrderedDict())
     tenant = principal.tenant_id
-    known = kept.get(tenant)
+    known = cached.get(tenant)
     if known is not None and time.monotonic() < known[0]:
         return known[1]
-    asked_at = time.monotonic()
+    read_at = time.monotonic()
     async with services.reads.connection() as connection:
         found = await flags_of_async(connection, tenant)
-    kept[tenant] = asked_at + FRESH_SECONDS, found
-    kept.move_to_end(tenant)
-    if len(kept) > _MOST_TENANTS:
-        kept.popitem(last=False)
+    cached[tenant] = read_at + CACHE_SECONDS, found
+    cached.move_to_end(tenant)
+    if len(cached) > _MAX_TENANTS:
+        cached.popitem(last=False)
     return found
 
 
 def forget(services: Services, principal: Principal) -> None:
-    """Read the caller's flags anew at the next question: this process has just changed one."""
-    kept: _Kept = services.kept.setdefault(_KEPT, OrderedDict())
-    kept.pop(principal.tenant_id, None)
+    """Drop the tenant's cached flags; this process has just changed one."""
+    cached: _Cache = services.cache.setdefault(_CACHE_KEY, OrderedDict())
+    cached.pop(principal.tenant_id, None)
 
 
 async def legacy_shows(services: Services, principal: Principal) -> bool:
-    """Whether reads must show the legacy rows beside the interactions."""
+    """Report whether reads include the legacy rows that are not migrated yet."""
     return not (await flags(services, principal))[UNIFIED].enabled
 
 
 async def adapters_on(services: Services, principal: Principal) -> bool:
-    """Whether the deprecated routes answer."""
+    """Report whether the deprecated routes are enabled."""
     return (await flags(services, principal))[LEGACY_ADAPTERS].enabled

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol with a deadline for the head of a request, which uvicorn itself does not have."""
+"""uvicorn's HTTP protocol with a deadline for request headers, which uvicorn itself lacks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 def protocol_with_deadline(seconds: float) -> type[HttpToolsProtocol]:
     """The protocol class for ``uvicorn.Config``.
 
-    :param seconds: from the connection, or from the first byte of a further request, to the end of its
-        headers; a connection that takes longer is closed (half-open, or opened to exhaust the server).
+    :param seconds: from the connection, or from the first byte of a further request, to the end of the
+        headers. A slower connection is closed: it is half-open, or opened to exhaust the server.
     """
 
     class Protocol(HttpToolsProtocol):
@@ -20,15 +20,15 @@ def protocol_with_deadline(seconds: float) -> type[HttpToolsProtocol]:
 
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)  # type: ignore[arg-type]
-            self._await_head()
+            self._start_deadline()
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             cycle: RequestResponseCycle | None = self.cycle
-            answering = cycle is not None and not cycle.response_complete
-            # Law: a connection is being answered, or kept idle, or has a deadline.
-            if not answering and self.timeout_keep_alive_task is None:
-                self._await_head()
+            serving = cycle is not None and not cycle.response_complete
+            # Invariant: a connection is being served, is idle under keep-alive, or has a deadline.
+            if not serving and self.timeout_keep_alive_task is None:
+                self._start_deadline()
 
         def on_message_begin(self) -> None:
             self._within_head = True
@@ -36,25 +36,25 @@ def protocol_with_deadline(seconds: float) -> type[HttpToolsProtocol]:
 
         def on_headers_complete(self) -> None:
             self._within_head = False
-            self._forget_deadline()
+            self._clear_deadline()
             super().on_headers_complete()
 
         def on_response_complete(self) -> None:
             super().on_response_complete()
             if self._within_head and not self.pipeline:
-                # The next request has begun already, so the connection is not idle.
+                # The next request has started already, so the connection is not idle.
                 self._unset_keepalive_if_required()
-                self._await_head()
+                self._start_deadline()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._forget_deadline()
+            self._clear_deadline()
             super().connection_lost(exc)
 
-        def _await_head(self) -> None:
+        def _start_deadline(self) -> None:
             if self._head_deadline is None and not self.transport.is_closing():
                 self._head_deadline = self.loop.call_later(seconds, self.transport.close)
 
-        def _forget_deadline(self) -> None:
+        def _clear_deadline(self) -> None:
             if self._head_deadline is not None:
                 self._head_deadline.cancel()
                 self._head_deadline = None

@@ -1,4 +1,4 @@
-"""Instants as the HTTP interface writes them."""
+"""Format timestamps for the HTTP API."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def instant_text(instant: datetime | None) -> str | None:
-    """RFC 3339 in UTC with milliseconds, as old clients know it; microseconds only where there are some."""
+    """RFC 3339 in UTC with milliseconds, as old clients expect, or microseconds if there are any."""
     if instant is None:
         return None
     exact = instant.microsecond % 1000 != 0

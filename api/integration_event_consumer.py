@@ -1,4 +1,4 @@
-"""Listens to the integration events topic: which mirrors' views are out of date, what became of decisions."""
+"""Consume the integration events topic: changed mirrors, and replies to decisions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from api.result_consumer import ResultConsumer
 from schemas.integration_events import PREFIX
 from schemas.topics import INTEGRATION_EVENTS
 
-#: Partitions of this topic are counted from here in a stream's position; no topic has so many.
+#: Offset of this topic's partition numbers in a stream's position. No topic has that many partitions.
 FIRST_PARTITION: Final = 100_000
-#: Of a record that answers a decision.
+#: Outcome of a record that replies to a decision on warnings.
 DECIDED: Final = "decided"
-#: Of a record that answers a change or removal of an integration.
+#: Outcome of a record that replies to a change or removal of an integration.
 CHANGED: Final = "changed"
 _OUTCOMES: Final = {
-    # What it tells has happened, so it is applied.
+    # These events report what has happened already, so streams treat them as applied.
     f"{PREFIX}mapping_changed".encode(): "applied",
     f"{PREFIX}state_changed".encode(): "applied",
     f"{PREFIX}decided".encode(): DECIDED,
@@ -25,7 +25,7 @@ _OUTCOMES: Final = {
 
 
 class IntegrationEventConsumer(ResultConsumer):
-    """The same for events of integrations that change views or answer decisions; their values are JSON."""
+    """Consumer of the integration events that change views or reply to decisions. Their values are JSON."""
 
     topic = INTEGRATION_EVENTS
     first_partition = FIRST_PARTITION

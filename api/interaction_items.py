@@ -1,4 +1,4 @@
-"""An interaction as lists and details show it; fields and names as old clients know them."""
+"""Convert interaction rows to their JSON representation, with the field names that old clients know."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from api.queries.scope import Connection, Row
 
 
 def interaction_item(row: Row) -> dict[str, Any]:
-    """One item. The gateway knows no users and no custom fields: those members are empty.
+    """One item. Users and custom fields belong to other systems, so those members are null.
 
-    :param row: the columns of the table, with ids as texts and ``deal_title``.
+    :param row: the columns of the table, with ids as text and ``deal_title``.
     """
     return {
         "id": row["id"],
@@ -46,15 +46,15 @@ def interaction_item(row: Row) -> dict[str, Any]:
 
 
 def enriched(item: dict[str, Any], mirrors: Enrichment) -> dict[str, Any]:
-    """The item with ``_integrations``, if it has mirrors (spec "UMES integration response contract").
+    """Add ``_integrations`` to an item that has mirrors (spec "UMES integration response contract").
 
-    :param item: an interaction, activity or todo in whatever shape, with its ``id``.
+    :param item: an interaction, activity or todo in any format, with its ``id``.
     """
     found = mirrors.get(item["id"])
     return {**item, "_integrations": found} if found else item
 
 
-async def mirrors_of(connection: Connection, who: Principal, rows: Iterable[Row]) -> Enrichment:
-    """The mirrors of all rows that an answer shows; one statement, however many there are."""
+async def mirrors_of(connection: Connection, principal: Principal, rows: Iterable[Row]) -> Enrichment:
+    """The mirrors of all rows of a response, in one statement."""
     ids = list(dict.fromkeys(row["id"] for row in rows))
-    return await integrations_of_async(connection, who.tenant_id, who.organization_id, ids)
+    return await integrations_of_async(connection, principal.tenant_id, principal.organization_id, ids)

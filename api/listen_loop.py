@@ -1,4 +1,4 @@
-"""Hears outcomes as soon as they are committed, for those who wait here for them."""
+"""LISTEN loop: results by NOTIFY, one Kafka transaction earlier than on the results topic."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ from typing import Final
 import structlog
 
 from api.command_gateway import CommandGateway
+from api.result_record import ResultRecord
 from runtime.settings import Settings
 from schemas.errors import Retry
 from sinks.notify import outcomes
 
 _log = structlog.get_logger("gateway")
-_AGAIN_SECONDS: Final = 1.0
+_RECONNECT_SECONDS: Final = 1.0
 
 
 async def listen_for_outcomes(settings: Settings, commands: CommandGateway) -> None:
-    """Pass on what the database tells until cancelled; while it is silent, the results topic alone tells."""
+    """Pass notified results to the gateway until cancelled; reconnect after a failure.
+
+    While the database is unavailable, results still arrive on the results topic.
+    """
     while True:
         try:
             async for notice in outcomes(settings):
-                commands.heard([notice])
-        except Retry as silent:
-            _log.warning("gateway.notices_unavailable", reason=str(silent))
-        await asyncio.sleep(_AGAIN_SECONDS)
+                record = ResultRecord(correlation_id=notice.correlation_id, value=notice.value)
+                commands.on_results([record])
+        except Retry as failure:
+            _log.warning("gateway.notices_unavailable", reason=str(failure))
+        await asyncio.sleep(_RECONNECT_SECONDS)

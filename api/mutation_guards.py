@@ -1,7 +1,7 @@
-"""Mutation guards: callables before and after every write (spec "Security & Validation Contract", 3).
+"""Mutation guards: hooks before and after every write (spec "Security & Validation Contract", 3).
 
-An installed distribution adds them by an entry point of the group ``customer_interactions.mutation_guards``,
-which names a callable that takes the gateway's :class:`MutationGuards`.
+An installed distribution registers them by an entry point of the group
+``customer_interactions.mutation_guards``: a callable that takes the gateway's :class:`MutationGuards`.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from schemas.errors import Retry, Stop
 
 _log = structlog.get_logger("gateway")
 GROUP: Final = "customer_interactions.mutation_guards"
-#: Longest time that one hook may take; a guard that does not answer refuses.
-_LIMIT_SECONDS: Final = 5.0
+#: Timeout of one hook. A ``before`` hook that exceeds it refuses the write.
+_HOOK_TIMEOUT_SECONDS: Final = 5.0
 _STATUS_OF: Final = {"complete": "done", "cancel": "canceled", "reopen": "planned"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutation:
-    """A write that is about to be made, or that was made.
+    """A write that is about to be made, or that was committed.
 
     :param action: ``create``, ``update``, ``complete``, ``cancel``, ``reopen``, ``delete`` or ``undo`` of an
         interaction; ``upsert`` of a customer, a deal or a type; ``set`` of a flag; ``decide`` on warnings;
-        ``set`` and ``delete`` of an integration, with the names of what is set and no values.
+        ``set`` and ``delete`` of an integration, with the names of the settings but not their values.
     :param resource_kind: ``customers.interaction``, ``customers.entity``, ``customers.deal``,
         ``customers.interaction_type``, ``customers.feature_flag``,
         ``integrations.warning`` or ``integrations.integration``.
-    :param resource_id: its id; the code of a type, the name of a flag, the integration of warnings.
-        ``None``: a new interaction whose id is derived.
-    :param entity_id: the customer, where it is about one.
+    :param resource_id: id of the resource; code of a type, name of a flag, or integration of warnings.
+        ``None`` for a new interaction whose id is derived.
+    :param entity_id: the customer, if the write concerns one.
     :param command_id: the same for a repeated request.
-    :param data: the validated body; it holds no secrets, but maybe customer text: never log it.
+    :param data: the validated body. It contains no secrets but may contain customer text: never log it.
     """
 
     principal: Principal
@@ -51,7 +51,7 @@ class Mutation:
 
     @property
     def status(self) -> str | None:
-        """The status that the write gives an interaction, by whatever action; ``None``: it leaves it."""
+        """The status that the write gives an interaction; ``None`` if it does not change the status."""
         if self.resource_kind != "customers.interaction":
             return None
         given: str | None = self.data.get("status")
@@ -60,45 +60,47 @@ class Mutation:
 
 #: Raises ``Reject`` to refuse the write.
 Before = Callable[[Mutation], Awaitable[None]]
-#: Called only after the rows are committed; what it raises is logged, the write stands.
+#: Called once the rows are committed. An exception is logged; the write stays.
 After = Callable[[Mutation, dict[str, Any]], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class MutationGuards:
-    """The hooks of one gateway, run in the order in which they were added."""
+    """The hooks of one gateway, run in the order of their registration."""
 
     before: list[Before] = field(default_factory=list)
     after: list[After] = field(default_factory=list)
 
     async def run_before(self, mutation: Mutation) -> None:
-        """Run each hook.
+        """Run each ``before`` hook.
 
-        :raises Reject: one refuses; nothing was sent.
-        :raises Retry: one did not answer in time (503); nothing was sent.
+        :raises Reject: a hook refused the write; nothing was sent.
+        :raises Retry: a hook timed out (503); nothing was sent.
         """
         for hook in self.before:
             try:
-                async with asyncio.timeout(_LIMIT_SECONDS):
+                async with asyncio.timeout(_HOOK_TIMEOUT_SECONDS):
                     await hook(mutation)
             except TimeoutError:
                 _log.error("gateway.mutation_guard_timeout", action=mutation.action)
-                raise Retry("a check of this write did not answer in time; nothing was sent") from None
+                raise Retry(
+                    "A mutation guard did not finish in time, so nothing was sent. Retry later."
+                ) from None
 
     async def run_after(self, mutation: Mutation, result: dict[str, Any]) -> None:
-        """Run each hook on a committed write."""
+        """Run each ``after`` hook on a committed write."""
         for hook in self.after:
             try:
-                async with asyncio.timeout(_LIMIT_SECONDS):
+                async with asyncio.timeout(_HOOK_TIMEOUT_SECONDS):
                     await hook(mutation, result)
-            except Exception as error:  # noqa: BLE001 - a hook must not turn a committed write into an error
+            except Exception as error:  # noqa: BLE001 - a hook must not fail a committed write
                 _log.error("gateway.mutation_hook_failed", error=type(error).__name__, action=mutation.action)
 
 
 def load_mutation_guards(found: Iterable[EntryPoint] | None = None) -> MutationGuards:
-    """The guards of all installed distributions, by the names of their entry points.
+    """Load the guards of all installed distributions, ordered by entry point name.
 
-    :raises Stop: one cannot be loaded: a gateway without it would let through what it must refuse.
+    :raises Stop: a guard cannot be loaded. Without it, the gateway would accept writes that it must refuse.
     """
     guards = MutationGuards()
     points = sorted(entry_points(group=GROUP) if found is None else found, key=lambda point: point.name)
@@ -108,7 +110,7 @@ def load_mutation_guards(found: Iterable[EntryPoint] | None = None) -> MutationG
         except Exception as error:
             raise Stop(
                 f"The mutation guard {point.name} ({point.value}) cannot be loaded: {type(error).__name__}:"
-                f" {error}. Mend or uninstall its package; without it no write is taken."
+                f" {error}. The gateway does not start without it. Repair or uninstall its package."
             ) from error
     if points:
         _log.info("gateway.mutation_guards", names=[point.name for point in points])

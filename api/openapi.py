@@ -1,7 +1,4 @@
-"""The OpenAPI document: who may call a route, and every status that it can answer.
-
-``python -m api.openapi --write`` renews ``docs/openapi.json``.
-"""
+"""Print the OpenAPI document, or write it to ``docs/openapi.json`` (``python -m api.openapi --write``)."""
 
 from __future__ import annotations
 
@@ -10,124 +7,21 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
-
-from api.guards import api_routes, guard_of
-from api.openapi_headers import add_headers
+from api.app import make_app
 from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
 
 COMMITTED: Final = Path(__file__).parents[1] / "docs" / "openapi.json"
 
-#: Answers that any guarded route can give.
-_ANY_GUARDED: Final = {
-    "400": "Not valid",
-    "401": "No valid token",
-    "403": "A feature is missing",
-    "413": "The body is too large",
-    "429": "Too many requests",
-    "503": "The database or the broker is not there now",
-}
-_ANY_WRITE: Final = {
-    "409": "Conflict",
-    "412": "Not the version that If-Match names",
-    "415": "Not JSON",
-    "422": "The Idempotency-Key was used with other content",
-    "504": "The outcome is not known yet",
-}
-_PROBLEM: Final = {"$ref": "#/components/schemas/Problem"}
-_PROBLEM_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "description": "RFC 9457; `error` is for old clients.",
-    "required": ["type", "title", "status", "code", "detail", "error"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
-        "error": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["code", "detail"],
-                "properties": {
-                    "code": {"type": "string"},
-                    "detail": {"type": "string"},
-                    "pointer": {"type": "string", "description": "JSON pointer into the body."},
-                    "attribute": {"type": "string", "description": "Parameter or event attribute."},
-                },
-            },
-        },
-        "details": {"type": "array", "items": {"type": "object"}},
-        "commandId": {"type": "string"},
-        "commandUrl": {"type": "string"},
-    },
-}
-
-
-def describe(app: FastAPI) -> None:
-    """Let the app make its document; it is built once, when first asked for."""
-
-    def document() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
-        return app.openapi_schema
-
-    app.openapi = document  # type: ignore[method-assign]
-
-
-def _document(app: FastAPI) -> dict[str, Any]:
-    found = get_openapi(
-        title=app.title,
-        version="1",
-        description="Follow-ups with customers: read them, and change them by confirmed commands.",
-        routes=app.routes,
-    )
-    schemas = found.setdefault("components", {}).setdefault("schemas", {})
-    for unused in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(unused, None)
-    schemas["Problem"] = _PROBLEM_SCHEMA
-    found["components"]["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    }
-    for route in api_routes(app):
-        guard = guard_of(route)
-        for method in route.methods or ():
-            operation = found["paths"].get(route.path_format, {}).get(method.lower())
-            if operation is not None and guard is not None:
-                _guarded(operation, guard.any_of, write=method != "GET")
-                add_headers(route.path_format, method, operation)
-    return found
-
 
 def current_document() -> dict[str, Any]:
     """The document of this code; it depends on no setting."""
-    from api.app import make_app
-
     return make_app(Settings(), GatewaySettings()).openapi()
 
 
 def render(document: dict[str, Any]) -> str:
-    """The document as it is committed."""
+    """The document as text, as it is committed."""
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _guarded(operation: dict[str, Any], any_of: tuple[str, ...], *, write: bool) -> None:
-    operation["security"] = [{"bearer": []}]
-    if any_of:
-        operation["x-required-features"] = {"anyOf": list(any_of)}
-    answers = operation["responses"]
-    if answers.get("422", {}).get("description") == "Validation Error":
-        del answers["422"]
-    for status, description in {**_ANY_GUARDED, **(_ANY_WRITE if write else {})}.items():
-        answers.setdefault(status, {"description": description})
-    for status, answer in answers.items():
-        if status >= "400":
-            answer["content"] = {"application/problem+json": {"schema": _PROBLEM}}
-    operation["responses"] = dict(sorted(answers.items()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Headers in the OpenAPI document: conditions and keys of writes, and what answers carry."""
+"""Headers in the OpenAPI document: conditions and idempotency keys of writes, and response headers."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from api.preconditions import LOCK_HEADER
 
-_OLD: Final = ("/api/customers/activities", "/api/customers/todos")
-_TURNS: Final = ("/complete", "/cancel", "/reopen")
-#: Writes that have no version to expect.
-_WITHOUT_VERSION: Final = ("/api/customers/interaction-types", "/api/customers/flags")
+_DEPRECATED_PATHS: Final = ("/api/customers/activities", "/api/customers/todos")
+_STATUS_CHANGES: Final = ("/complete", "/cancel", "/reopen")
+#: Writes of resources without a version.
+_UNVERSIONED: Final = ("/api/customers/interaction-types", "/api/customers/flags")
 
 
 def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
@@ -19,18 +19,18 @@ def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str,
 _CONDITIONS: Final = (
     _parameter(
         "If-Match",
-        "The `ETag` that was read; another stored version is answered 412.",
+        "The `ETag` that was read. Any other stored version is answered 412.",
         {"type": "string", "pattern": r'^(\*|"[0-9]{1,18}")$'},
     ),
     _parameter(
         LOCK_HEADER,
-        "The `updatedAt` that was read, for old clients; another one is answered 409 `record_modified`.",
+        "For old clients: the `updatedAt` that was read. Any other is answered 409 `record_modified`.",
         {"type": "string", "format": "date-time"},
     ),
 )
 _KEY: Final = _parameter(
     "Idempotency-Key",
-    "Makes a retry safe: the same key with the same content gets the first answer.",
+    "Makes retries safe: the same key with the same content gets the first response.",
     {"type": "string", "pattern": r"^[!-~]{1,200}$"},
 )
 
@@ -40,21 +40,23 @@ def _header(description: str, *, required: bool = False, **schema: Any) -> dict[
 
 
 _DEPRECATED: Final = {
-    "Deprecation": _header("Since when: `@` and seconds since 1970.", required=True, pattern="^@-?[0-9]+$"),
-    "Sunset": _header("From when the route may be gone, as an HTTP date.", required=True),
-    "Link": _header("The migration page, and the successor.", required=True),
+    "Deprecation": _header(
+        "Date of deprecation: `@` and seconds since 1970.", required=True, pattern="^@-?[0-9]+$"
+    ),
+    "Sunset": _header("Date from which the route may be removed (HTTP date).", required=True),
+    "Link": _header("The migration page and the successor route.", required=True),
 }
-_ETAG: Final = _header("The version of what was read or written.", pattern='^"[0-9]+"$')
+_ETAG: Final = _header("The version that was read or written.", pattern='^"[0-9]+"$')
 _OPERATION: Final = _header("`omop:` and percent-encoded JSON with the undo token.", pattern="^omop:")
 _OF_STATUS: Final = {
-    "429": {"Retry-After": _header("Seconds.", pattern="^[0-9]+$")},
-    "503": {"Retry-After": _header("Seconds.", pattern="^[0-9]+$")},
-    "504": {"Location": _header("Where the command's fate can be read.")},
+    "429": {"Retry-After": _header("Seconds to wait before a retry.", pattern="^[0-9]+$")},
+    "503": {"Retry-After": _header("Seconds to wait before a retry.", pattern="^[0-9]+$")},
+    "504": {"Location": _header("Address of the command's status.")},
 }
 
 
 def add_headers(path: str, method: str, operation: dict[str, Any]) -> None:
-    """Describe the headers of one guarded operation and of its answers."""
+    """Describe the request and response headers of one authorized operation."""
     if method != "GET":
         operation["parameters"] = [*operation.get("parameters", ()), *_request_headers(path, method)]
     for status, answer in operation["responses"].items():
@@ -71,9 +73,9 @@ def _request_headers(path: str, method: str) -> list[dict[str, Any]]:
     if path.endswith(("/decide", "/integrations/{integration}")):
         return []
     found: list[dict[str, Any]] = []
-    changes = method in ("PUT", "DELETE") or path.endswith(_TURNS)
-    if changes and path not in _WITHOUT_VERSION:
+    changes = method in ("PUT", "DELETE") or path.endswith(_STATUS_CHANGES)
+    if changes and path not in _UNVERSIONED:
         found += _CONDITIONS
-    if method == "POST" or path not in _OLD:
+    if method == "POST" or path not in _DEPRECATED_PATHS:
         found.append(_KEY)
     return found

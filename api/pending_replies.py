@@ -1,4 +1,4 @@
-"""Questions that are published, and answered by a record or a notice that somebody else hears."""
+"""Request–reply over Kafka: futures by correlation id, resolved by the consumers."""
 
 from __future__ import annotations
 
@@ -7,83 +7,88 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 from uuid import uuid4
 
-from api.command_producer import Settled
+from api.command_producer import DeliveryCallback
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
 
-Answer = TypeVar("Answer")
+Reply = TypeVar("Reply")
 
 
 class Sender(Protocol):
-    """What queues a record (``api.command_producer``)."""
+    """Queues records for the broker (``api.command_producer``)."""
 
     def send(
         self,
         key: str,
         value: bytes,
         headers: list[tuple[str, str | bytes]],
-        settled: Settled,
+        on_delivery: DeliveryCallback,
         topic: str = COMMANDS,
     ) -> None:
         """Queue one record for a topic."""
         ...
 
 
-class PendingReplies(Generic[Answer]):
-    """The questions under way. Each has a correlation id of its own, so an answer can only be its own.
+class PendingReplies(Generic[Reply]):
+    """Requests in flight. Each has its own correlation id, so it never receives another request's reply.
 
-    :param listening: whether answers are heard; before, nothing is sent.
-    :param timeout: seconds until an answer counts as unknown.
+    :param connected: returns whether replies are being consumed. Nothing is sent before.
+    :param timeout: seconds to wait for a reply.
     """
 
-    def __init__(self, *, listening: Callable[[], bool], timeout: float) -> None:
-        self._listening = listening
+    def __init__(self, *, connected: Callable[[], bool], timeout: float) -> None:
+        self._connected = connected
         self._timeout = timeout
-        self._waiting: dict[str, asyncio.Future[Answer]] = {}
+        self._pending: dict[str, asyncio.Future[Reply]] = {}
 
-    def require_listening(self) -> None:
-        """:raises Retry: answers are not heard, so nothing may be sent (503)."""
-        if not self._listening():
-            raise Retry("outcomes are not heard now, so nothing was sent", after=2)
+    def require_connected(self) -> None:
+        """:raises Retry: replies are not being consumed, so nothing may be sent (503)."""
+        if not self._connected():
+            raise Retry(
+                "The gateway is not connected to the results topic; the command was not sent."
+                " Retry after it reconnects.",
+                after=2,
+            )
 
-    async def ask(self, send: Callable[[str, Settled], None]) -> Answer:
-        """The answer to what ``send`` publishes, given its correlation id and whom to tell that it failed.
+    async def request(self, send: Callable[[str, DeliveryCallback], None]) -> Reply:
+        """Send a request and wait for its reply.
 
-        :raises Retry: the broker did not take it (503).
-        :raises TimeoutError: it was sent, and no answer came in time.
+        :param send: publishes the request, given its correlation id and a delivery callback.
+        :raises Retry: the broker did not accept the record (503).
+        :raises TimeoutError: the record was sent, and no reply came in time.
         """
         loop = asyncio.get_running_loop()
-        correlation = str(uuid4())
-        future: asyncio.Future[Answer] = loop.create_future()
-        self._waiting[correlation] = future
+        correlation_id = str(uuid4())
+        future: asyncio.Future[Reply] = loop.create_future()
+        self._pending[correlation_id] = future
 
-        def settled(failure: Exception | None) -> None:
+        def on_delivery(failure: Exception | None) -> None:
             if failure is not None:
                 loop.call_soon_threadsafe(_fail, future, failure)
 
         try:
-            send(correlation, settled)
+            send(correlation_id, on_delivery)
             async with asyncio.timeout(self._timeout):
                 return await future
         finally:
-            self._waiting.pop(correlation, None)
+            self._pending.pop(correlation_id, None)
 
-    def waits(self, correlation_id: str | None) -> bool:
-        """Whether somebody waits for an answer with this id."""
-        return (correlation_id or "") in self._waiting
+    def is_pending(self, correlation_id: str | None) -> bool:
+        """Report whether a request with this correlation id is waiting for its reply."""
+        return (correlation_id or "") in self._pending
 
-    def tell(self, correlation_id: str | None, answer: Answer) -> None:
-        """Wake who waits for it, in whatever thread; the first to tell counts."""
-        future = self._waiting.get(correlation_id or "")
+    def resolve(self, correlation_id: str | None, reply: Reply) -> None:
+        """Complete the request with this correlation id. Callable from any thread; the first reply counts."""
+        future = self._pending.get(correlation_id or "")
         if future is not None:
-            future.get_loop().call_soon_threadsafe(_tell, future, answer)
+            future.get_loop().call_soon_threadsafe(_complete, future, reply)
 
 
-def _tell(future: asyncio.Future[Answer], answer: Answer) -> None:
+def _complete(future: asyncio.Future[Reply], reply: Reply) -> None:
     if not future.done():
-        future.set_result(answer)
+        future.set_result(reply)
 
 
-def _fail(future: asyncio.Future[Answer], failure: Exception) -> None:
+def _fail(future: asyncio.Future[Reply], failure: Exception) -> None:
     if not future.done():
         future.set_exception(failure)

@@ -1,4 +1,4 @@
-"""What a write is conditional on: ``If-Match``, the old clients' lock header, and ``Idempotency-Key``."""
+"""Preconditions of writes: ``If-Match``, the old clients' lock header, and ``Idempotency-Key``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from api.command_gateway import CommandGateway, CommandRequest, Rejection, keyed
 from api.instants import instant_text
 from api.principal import Principal
 from api.problems import LegacyError
-from api.queries.command_status import Fate, command_status
+from api.queries.command_status import CommandStatus, command_status
 from api.queries.interaction_head import Head, head_of
 from api.queries.scope import Connection
 from api.services import Services
@@ -22,7 +22,7 @@ from schemas.instants import parse_instant
 
 LOCK_HEADER: Final = "x-om-ext-optimistic-lock-expected-updated-at"
 _KEY: Final = re.compile(r"[\x20-\x7e]{1,200}")
-#: A version, as a write answers it, or with the fingerprint that a read adds to it.
+#: A version as in the response of a write, or with the fingerprint that a read appends.
 _ETAG: Final = re.compile(r'"([0-9]{1,18})(?:-[0-9a-f]{16})?"')
 
 
@@ -30,9 +30,9 @@ _ETAG: Final = re.compile(r'"([0-9]{1,18})(?:-[0-9a-f]{16})?"')
 class Preconditions:
     """The conditional headers of one request.
 
-    :param if_match: the versions named; ``None`` without the header; empty for ``*``.
-    :param if_none_match: likewise, of ``If-None-Match``.
-    :param updated_at: what the old lock header names.
+    :param if_match: versions of ``If-Match``; empty for ``*``; ``None`` without the header.
+    :param if_none_match: likewise for ``If-None-Match``.
+    :param updated_at: timestamp of the old lock header.
     :param idempotency_key: without the quotes of a structured field.
     """
 
@@ -43,12 +43,12 @@ class Preconditions:
 
 
 def preconditions_of(request: Request) -> Preconditions:
-    """Read the headers.
+    """Parse the conditional headers.
 
-    :raises Reject: a header cannot be read (400); an ETag that is none of ours never matches (412).
+    :raises Reject: a header is malformed (400); ``If-Match`` contains no ETag of this API (412).
     """
     return Preconditions(
-        # RFC 9110, section 5.3: several lines of a list are one list.
+        # RFC 9110, section 5.3: several lines of a list field are one list.
         if_match=_if_match(request.headers.getlist("if-match")),
         updated_at=_updated_at(request.headers.get(LOCK_HEADER)),
         idempotency_key=_key(request.headers.get("idempotency-key")),
@@ -75,7 +75,7 @@ def _if_none_match(lines: list[str]) -> tuple[int, ...] | None:
     given = ", ".join(lines)
     if given.strip() == "*":
         return ()
-    # Section 13.1.2: weak comparison. A tag that is not of this interface matches nothing.
+    # Section 13.1.2: weak comparison. A tag that is not of this API matches nothing.
     tags = (_ETAG.fullmatch(part.strip().removeprefix("W/")) for part in given.split(","))
     return tuple(int(match[1]) for match in tags if match is not None) or None
 
@@ -96,32 +96,32 @@ def _key(given: str | None) -> str | None:
     if len(text) >= 2 and text.startswith('"') and text.endswith('"'):
         text = text[1:-1]
     if not _KEY.fullmatch(text):
-        raise _bad_header("Idempotency-Key", "must be a text of 1 to 200 printable ASCII characters")
+        raise _bad_header("Idempotency-Key", "must have 1 to 200 printable ASCII characters")
     return text
 
 
 def _bad_header(name: str, detail: str) -> Reject:
     return Reject(
         "validation_failed",
-        f"the header {name} {detail}",
+        f"The header {name} {detail}.",
         errors=(FieldError("invalid_header", detail, attribute=name),),
     )
 
 
 def precondition_failed() -> Reject:
-    """412: the stored version is not the one that If-Match names."""
+    """412: the stored version does not match ``If-Match``."""
     return Reject(
         "precondition_failed",
-        "the record has another version than the request's condition allows; read it again",
+        "The stored version does not match the condition. Nothing was changed; read the record again.",
         status=412,
     )
 
 
 def record_modified(expected: datetime, current: datetime | None) -> Reject:
-    """409 as old clients know it; ``current`` is ``None`` when the row is gone."""
+    """409 as old clients expect it; ``current`` is ``None`` if the row was deleted."""
     return LegacyError(
         "optimistic_lock_conflict",
-        "the record was changed or removed since it was read; read it again",
+        "The record was changed or deleted after it was read. Nothing was changed; read it again.",
         error="record_modified",
         status=409,
         currentUpdatedAt=instant_text(current),
@@ -132,101 +132,107 @@ def record_modified(expected: datetime, current: datetime | None) -> Reject:
 async def change(
     services: Services,
     request: Request,
-    who: Principal,
+    principal: Principal,
     kind: str,
     interaction_id: str,
     data: dict[str, Any],
 ) -> dict[str, Any]:
-    """Carry out a command on an existing interaction, under the conditions of the request's headers.
+    """Execute a command on an existing interaction under the preconditions of the request.
 
-    The conditions travel as the command's expected version, so the applier checks them in the very
-    transaction that writes. A repeated request (same key) is not checked again: it gets its first result.
+    The preconditions become the command's expected version, which the applier checks in the transaction
+    that writes. A repeated request (same key) is not checked again: it gets its first result.
 
     :param kind: the command type without ``customers.``.
-    :raises Reject: no such interaction here (404), a condition does not hold (409, 412), or the rules
-        refuse it.
+    :raises Reject: no such interaction (404), a precondition failed (409, 412), or the applier rejected
+        the command.
     """
-    wanted = preconditions_of(request)
+    preconditions = preconditions_of(request)
     route = f"{request.method} {request.url.path}"
-    head, fate = await _what_is_there(services, who, interaction_id, wanted.idempotency_key, route)
+    head, status = await _current_state(
+        services, principal, interaction_id, preconditions.idempotency_key, route
+    )
     expected: int | None = None
-    if fate is None:
+    if status is None:
         if head is None:
-            if wanted.updated_at is not None:
-                raise record_modified(wanted.updated_at, None)
+            if preconditions.updated_at is not None:
+                raise record_modified(preconditions.updated_at, None)
             raise not_found()
-        expected = expected_version(wanted, head.version, head.updated_at)
-    entity_id = fate.entity_id if fate is not None and fate.entity_id is not None else None
+        expected = expected_version(preconditions, head.version, head.updated_at)
+    entity_id = status.entity_id if status is not None and status.entity_id is not None else None
     if entity_id is None:
         if head is None:
             raise not_found()
         entity_id = head.entity_id
-    order = CommandRequest(
-        principal=who,
+    command = CommandRequest(
+        principal=principal,
         kind=kind,
         entity_id=entity_id,
         data=data,
-        idempotency_key=wanted.idempotency_key,
+        idempotency_key=preconditions.idempotency_key,
         route=route,
         expected_version=expected,
     )
-    return await _carry_out(services, order, wanted, interaction_id)
+    return await _execute(services, command, preconditions, interaction_id)
 
 
-async def _carry_out(
-    services: Services, order: CommandRequest, wanted: Preconditions, interaction_id: str
+async def _execute(
+    services: Services, command: CommandRequest, preconditions: Preconditions, interaction_id: str
 ) -> dict[str, Any]:
     commands: CommandGateway = services.commands
     try:
-        return await commands.execute(order)
+        return await commands.execute(command)
     except Rejection as rejection:
-        if rejection.code == "interaction_not_found" and wanted.updated_at is not None:
-            raise record_modified(wanted.updated_at, None) from None
+        if rejection.code == "interaction_not_found" and preconditions.updated_at is not None:
+            raise record_modified(preconditions.updated_at, None) from None
         if rejection.code != "version_conflict":
             raise
-        if wanted.updated_at is None:
+        if preconditions.updated_at is None:
             raise precondition_failed() from None
         async with services.reads.connection() as connection:
-            now = await head_of(connection, order.principal.scope, interaction_id)
-        raise record_modified(wanted.updated_at, now.updated_at if now is not None else None) from None
+            now = await head_of(connection, command.principal.scope, interaction_id)
+        raise record_modified(preconditions.updated_at, now.updated_at if now is not None else None) from None
 
 
-async def _what_is_there(
-    services: Services, who: Principal, interaction_id: str, key: str | None, route: str
-) -> tuple[Head | None, Fate | None]:
+async def _current_state(
+    services: Services, principal: Principal, interaction_id: str, key: str | None, route: str
+) -> tuple[Head | None, CommandStatus | None]:
     async with services.reads.connection() as connection:
-        fate = await fate_of_key(connection, who, route, key)
-        if fate is not None and fate.entity_id is not None:
-            return None, fate
-        return await head_of(connection, who.scope, interaction_id), fate
+        status = await status_of_key(connection, principal, route, key)
+        if status is not None and status.entity_id is not None:
+            return None, status
+        return await head_of(connection, principal.scope, interaction_id), status
 
 
-def expected_version(wanted: Preconditions, version: int, updated_at: datetime) -> int | None:
-    """The version that the applier must find, from what the client has seen of the stored row.
+def expected_version(preconditions: Preconditions, version: int, updated_at: datetime) -> int | None:
+    """The version that the applier must find, derived from the preconditions and the stored row.
 
-    :raises Reject: a condition does not hold now (409, 412).
+    :raises Reject: a precondition fails already (409, 412).
     """
-    if wanted.updated_at is not None:
-        # Old clients have read it with milliseconds.
-        if abs(updated_at - wanted.updated_at) >= timedelta(milliseconds=1):
-            raise record_modified(wanted.updated_at, updated_at)
+    if preconditions.updated_at is not None:
+        # Old clients read timestamps with millisecond precision.
+        if abs(updated_at - preconditions.updated_at) >= timedelta(milliseconds=1):
+            raise record_modified(preconditions.updated_at, updated_at)
         return version
-    if wanted.if_none_match is not None and (not wanted.if_none_match or version in wanted.if_none_match):
+    if preconditions.if_none_match is not None and (
+        not preconditions.if_none_match or version in preconditions.if_none_match
+    ):
         raise precondition_failed()
-    if wanted.if_match is None or wanted.if_match == ():
-        return version if wanted.if_none_match is not None else None
-    if version not in wanted.if_match:
+    if preconditions.if_match is None or preconditions.if_match == ():
+        return version if preconditions.if_none_match is not None else None
+    if version not in preconditions.if_match:
         raise precondition_failed()
     return version
 
 
-async def fate_of_key(connection: Connection, who: Principal, route: str, key: str | None) -> Fate | None:
-    """The fate of the command that an ``Idempotency-Key`` stands for; ``None``: not carried out yet."""
+async def status_of_key(
+    connection: Connection, principal: Principal, route: str, key: str | None
+) -> CommandStatus | None:
+    """The status of the command with this ``Idempotency-Key``; ``None`` if it was not executed yet."""
     if key is None:
         return None
-    return await command_status(connection, who.scope, keyed_command_id(who, route, key))
+    return await command_status(connection, principal.scope, keyed_command_id(principal, route, key))
 
 
 def not_found() -> Reject:
-    """404, the same for an id of another tenant as for one that nobody has."""
-    return Reject("interaction_not_found", "there is no interaction with this id", status=404)
+    """404. An id of another tenant and an unused id get the same response."""
+    return Reject("interaction_not_found", "There is no interaction with this id.", status=404)

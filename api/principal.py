@@ -1,4 +1,4 @@
-"""Who asks: the caller as its token says, and nothing that the request says about itself."""
+"""The authenticated caller. All of it comes from the token, none of it from the request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Principal:
     """The holder of a valid token.
 
     :param subject: the user's id.
-    :param features: names such as ``customers.view``; ``customers.*`` and ``*`` stand for many.
-    :param expires_at: seconds since the epoch; nothing is sent to the caller after it.
+    :param features: names such as ``customers.view``, or wildcards such as ``customers.*`` and ``*``.
+    :param expires_at: seconds since the epoch. Nothing is sent to the caller afterwards.
     """
 
     tenant_id: str
@@ -25,11 +25,11 @@ class Principal:
 
     @property
     def scope(self) -> Scope:
-        """Whose rows this caller may see (law 6)."""
+        """The tenant and organization whose rows this caller may see."""
         return Scope(self.tenant_id, self.organization_id)
 
     def has(self, feature: str) -> bool:
-        """Whether a feature was granted, by its name or by a wildcard above it."""
+        """Report whether a feature is granted, by name or by a wildcard above it."""
         if feature in self.features or "*" in self.features:
             return True
         parts = feature.split(".")

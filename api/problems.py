@@ -1,4 +1,4 @@
-"""Errors as people and programs read them: problem+json (RFC 9457) with ``error`` for old clients."""
+"""Error responses: problem+json (RFC 9457), with ``error`` for old clients."""
 
 from __future__ import annotations
 
@@ -21,35 +21,38 @@ from schemas.validation import field_errors
 _log = structlog.get_logger("gateway")
 PROBLEM_JSON: Final = "application/problem+json"
 _TITLES: Final = {
-    404: ("not_found", "there is nothing here under this address"),
-    405: ("method_not_allowed", "this address does not take this method"),
-    415: ("unsupported_media_type", "send the body as application/json"),
+    404: ("not_found", "There is no resource at this address."),
+    405: ("method_not_allowed", "This address does not support this method."),
+    415: ("unsupported_media_type", "Send the body with the header Content-Type: application/json."),
 }
 
 
 class UnknownOutcome(InteractionsError):
-    """The command was sent, and what became of it is not known yet (504).
+    """The command was sent, and its outcome is not known yet (504).
 
-    :param command_id: under which its fate can be asked for.
+    :param command_id: id under which its status can be requested.
     """
 
     def __init__(self, command_id: str) -> None:
-        super().__init__("the outcome of the command is not known yet; ask for it under commandUrl")
+        super().__init__(
+            "The command was sent and its outcome is not known yet. Request commandUrl for it,"
+            " or repeat the request with the same Idempotency-Key."
+        )
         self.command_id = command_id
 
 
-class UndecidedYet(InteractionsError):
+class DecisionPending(InteractionsError):
     """A decision on an integration or its warnings was sent, and its outcome is not known yet (504)."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the decision was sent and the connectors have not carried it out yet: it is done once they run;"
-            " the same request may be repeated"
+            "The decision was sent. The connectors have not executed it yet and do so once they run."
+            " Repeating the request is safe."
         )
 
 
 class NotModified(Exception):
-    """The client has what it asks for.
+    """The client's copy is current (304).
 
     :param tag: the current ``ETag``.
     """
@@ -83,7 +86,7 @@ def problem_response(
     headers: dict[str, str] | None = None,
     **members: Any,
 ) -> Response:
-    """One problem: ``error`` is what old clients read, the other members are those of RFC 9457."""
+    """Build a problem response. Old clients read ``error``; the other members are those of RFC 9457."""
     body = {
         "type": f"urn:customer-interactions:problem:{code}",
         "title": code.replace("_", " ").capitalize(),
@@ -97,12 +100,12 @@ def problem_response(
 
 
 def command_url(command_id: str) -> str:
-    """Where the fate of a command is told."""
+    """The address of a command's status."""
     return f"/api/customers/commands/{quote(command_id, safe='')}"
 
 
 def response_of(failure: InteractionsError) -> Response:
-    """The answer to a failure of ours."""
+    """The response to an error of this project."""
     if isinstance(failure, UnknownOutcome):
         url = command_url(failure.command_id)
         return problem_response(
@@ -113,7 +116,7 @@ def response_of(failure: InteractionsError) -> Response:
             commandId=failure.command_id,
             commandUrl=url,
         )
-    if isinstance(failure, UndecidedYet):
+    if isinstance(failure, DecisionPending):
         return problem_response(504, "outcome_unknown", str(failure), headers={"Retry-After": "2"})
     if isinstance(failure, NeedsAuth):
         return problem_response(
@@ -127,7 +130,7 @@ def response_of(failure: InteractionsError) -> Response:
     if isinstance(failure, Reject):
         return _rejection(failure)
     _log.error("gateway.failed", error=type(failure).__name__)
-    return problem_response(500, "internal_error", "something went wrong here; it was logged")
+    return problem_response(500, "internal_error", "Internal error; it was logged.")
 
 
 def _rejection(failure: Reject) -> Response:
@@ -157,19 +160,19 @@ def _rejection(failure: Reject) -> Response:
 
 
 def _detail(item: FieldError) -> dict[str, Any]:
-    """One entry of ``details`` as old clients read it: the path as a list, the message."""
+    """One entry of ``details`` as old clients read it: the path as a list, and the message."""
     path = [part.replace("~1", "/").replace("~0", "~") for part in (item.pointer or "").split("/")[1:]]
     return {"path": path, "message": item.detail, "code": item.code}
 
 
 def validation_failed(errors: tuple[FieldError, ...]) -> Reject:
-    """The 400 of a body or query that is not valid."""
+    """400 for an invalid body, query or header."""
     where = ", ".join(sorted({item.pointer or item.attribute or "/" for item in errors}))
-    return Reject("validation_failed", f"the request is not valid at {where}", errors=errors)
+    return Reject("validation_failed", f"The request is invalid at {where}.", errors=errors)
 
 
 def _allowed(request: Request) -> list[str]:
-    """Every method of an address (RFC 9110, section 10.2.1); each of them is a route of its own."""
+    """Every method of an address (RFC 9110, section 10.2.1). Each method is a separate route."""
     methods: set[str] = set()
     for route in request.app.router.routes:
         if route.matches(request.scope)[0] is not Match.NONE:
@@ -177,15 +180,15 @@ def _allowed(request: Request) -> list[str]:
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
-def install(app: FastAPI) -> None:
-    """Let every error of the app become a problem; nothing of our insides is shown."""
+def install_handlers(app: FastAPI) -> None:
+    """Turn every error of the app into a problem response that reveals no internals."""
 
     @app.exception_handler(InteractionsError)
-    async def ours(_request: Request, failure: InteractionsError) -> Response:
+    async def project_error(_request: Request, failure: InteractionsError) -> Response:
         return response_of(failure)
 
     @app.exception_handler(NotModified)
-    async def unchanged(_request: Request, failure: NotModified) -> Response:
+    async def not_modified(_request: Request, failure: NotModified) -> Response:
         return Response(status_code=304, headers={"ETag": failure.tag})
 
     @app.exception_handler(RequestValidationError)
@@ -193,13 +196,11 @@ def install(app: FastAPI) -> None:
         return response_of(validation_failed(field_errors(failure.errors(), request=True)))
 
     @app.exception_handler(HTTPException)
-    async def http(request: Request, failure: HTTPException) -> Response:
+    async def http_error(request: Request, failure: HTTPException) -> Response:
         if failure.status_code == 400:
-            # FastAPI's word for a body that is not even text.
-            return response_of(
-                validation_failed((FieldError("malformed_json", "the body is not JSON in UTF-8", ""),))
-            )
-        code, detail = _TITLES.get(failure.status_code, ("bad_request", "the request cannot be read"))
+            # FastAPI raises this for a body that is not UTF-8 text.
+            return response_of(validation_failed((FieldError("malformed_json", "is not JSON in UTF-8", ""),)))
+        code, detail = _TITLES.get(failure.status_code, ("bad_request", "The request is malformed."))
         headers = dict(failure.headers) if failure.headers else None
         if failure.status_code == 405:
             headers = {"Allow": ", ".join(_allowed(request))}
@@ -207,7 +208,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(_request: Request, failure: Exception) -> Response:
-        # Neither the message nor the locals: both may hold customer text.
+        # Hazard: the message and the locals may contain customer text. Log the type and the line only.
         place = traceback.extract_tb(failure.__traceback__)[-1]
         _log.error("gateway.failed", error=type(failure).__name__, place=f"{place.filename}:{place.lineno}")
-        return problem_response(500, "internal_error", "something went wrong here; it was logged")
+        return problem_response(500, "internal_error", "Internal error; it was logged.")

@@ -1,4 +1,4 @@
-"""A token bucket for each principal: a sustained rate, and a burst above it."""
+"""Token bucket per principal: a sustained rate and a burst."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from typing import Final
 from api.principal import Principal
 from schemas.errors import Reject
 
-_MOST_BUCKETS: Final = 20_000
+_MAX_BUCKETS: Final = 20_000
 
 
 class TooManyRequests(Reject):
-    """The caller is over its rate.
+    """The caller exceeded its rate (429).
 
-    :param after: seconds until the next request is taken.
+    :param after: seconds until the next request is accepted.
     """
 
     def __init__(self, after: float) -> None:
-        super().__init__("too_many_requests", "too many requests; wait and repeat", status=429)
+        super().__init__(
+            "too_many_requests", "Too many requests. Wait for Retry-After seconds, then repeat.", status=429
+        )
         self.after = after
 
 
 class RateLimiter:
-    """The buckets of one process.
+    """The token buckets of one process.
 
-    :param per_second: how fast a bucket fills.
-    :param burst: how much it holds.
+    :param per_second: tokens added per second.
+    :param burst: capacity of a bucket.
     """
 
     def __init__(self, per_second: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,8 +51,8 @@ class RateLimiter:
         left = min(self._burst, left + (now - at) * self._per_second)
         taken = left >= 1
         self._buckets[key] = left - 1 if taken else left, now
-        if len(self._buckets) > _MOST_BUCKETS:
-            # The one that was silent for longest is full again, or nearly so.
+        if len(self._buckets) > _MAX_BUCKETS:
+            # The least recently used bucket is full again, or almost full.
             self._buckets.popitem(last=False)
         if not taken:
             raise TooManyRequests(math.ceil((1 - left) / self._per_second))

@@ -1,4 +1,4 @@
-"""A pool of read-only Postgres connections for asyncio, with its statements counted."""
+"""A pool of read-only Postgres connections for asyncio that can count its statements."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from runtime.postgres import AsyncConnection, make_async_pool
 from runtime.settings import Settings
 from schemas.errors import Retry
 
-#: How long a request waits for a free connection.
+#: Longest wait of a request for a free connection.
 _CHECKOUT_SECONDS: Final = 3.0
-#: How long the pool itself tries to connect again, with growing pauses; then each request tries at once.
+#: The pool reconnects with backoff for this time. Afterwards each request tries at once.
 _RECONNECT_SECONDS: Final = 5.0
 
 #: How many statements the current task (a request, say) has sent; a list, so that tasks may share it.
@@ -36,10 +36,10 @@ class _CountingCursor(psycopg.AsyncCursor[Any]):
 
 
 class ReadPool:
-    """Connections that can only read: the database refuses a write on them (law 2).
+    """Read-only connections: Postgres refuses writes on them (single-writer invariant).
 
-    :param seconds: longest use of a connection. The server ends a statement a little earlier; a server
-        that does not even do that is given up then.
+    :param seconds: longest use of a connection. The server's ``statement_timeout`` fires a little earlier;
+        if the server does not respond at all, the connection is dropped at this deadline.
     """
 
     def __init__(self, settings: Settings, *, size: int, seconds: float) -> None:
@@ -59,7 +59,7 @@ class ReadPool:
         )
 
     async def open(self) -> None:
-        """Start the pool; it does not wait for the database."""
+        """Start the pool without waiting for the database."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
@@ -68,10 +68,10 @@ class ReadPool:
 
     @asynccontextmanager
     async def connection(self, seconds: float | None = None) -> AsyncIterator[AsyncConnection]:
-        """A connection for the length of a block, each statement in a transaction of its own.
+        """Check out an autocommit connection for the length of a block.
 
-        :param seconds: longest wait for the connection and use of it; the pool's unless given.
-        :raises Retry: the database cannot be reached, does not answer, or a statement took too long.
+        :param seconds: longest wait for the connection and use of it; by default the pool's.
+        :raises Retry: the database is unreachable or unresponsive, or a statement timed out.
         """
         seconds = self._seconds if seconds is None else seconds
         loop = asyncio.get_running_loop()
@@ -84,17 +84,17 @@ class ReadPool:
                 finally:
                     timer.cancel()
         except PoolTimeout:
-            raise Retry("the database cannot be reached now", after=2) from None
+            raise Retry("The database is unreachable; retry.", after=2) from None
         except psycopg.errors.QueryCanceled:
-            raise Retry("the read took too long; narrow it with filters", after=5) from None
+            raise Retry("The query timed out. Narrow it with filters, or retry.", after=5) from None
         except psycopg.OperationalError:
-            raise Retry("the database does not answer now; retry shortly", after=2) from None
+            raise Retry("The database does not respond; retry.", after=2) from None
 
 
 def _hang_up(connection: AsyncConnection) -> None:
-    """End the wait for a server that is silent, such as a frozen one; the pool drops the connection.
+    """Unblock a read from an unresponsive server by closing its socket; the pool drops the connection.
 
-    Hazard: cancelling the task instead asks the server to cancel the statement, and waits for its answer.
+    Hazard: cancelling the task instead sends a cancel request to the server and waits for its response.
     """
     with (
         contextlib.suppress(OSError, psycopg.OperationalError),

@@ -1,4 +1,4 @@
-"""Checks of a request before its handler: the type of its body, and the names of its query parameters."""
+"""Checks of a request before its handler: content type, query parameters, repeated headers."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from api.problems import validation_failed
 from schemas.errors import FieldError, Reject
 
 _JSON: Final = re.compile(r"application/(json|[^/]+\+json)")
-#: Fields of which a request has one line at most: of two it is unclear which one counts.
-_ONE_LINE: Final = (
+#: Headers that may occur once. With two, it would be unclear which one counts.
+_SINGLE_HEADERS: Final = (
     "authorization",
     "idempotency-key",
     "last-event-id",
@@ -25,17 +25,17 @@ _ONE_LINE: Final = (
 
 
 def check_single_headers(request: Request) -> None:
-    """Refuse a header that is given twice and can be meant only once.
+    """Reject a repeated header that may occur once.
 
-    :raises Reject: 400, naming the header.
+    :raises Reject: 400, with the name of the header.
     """
-    for name in _ONE_LINE:
+    for name in _SINGLE_HEADERS:
         if len(request.headers.getlist(name)) > 1:
-            raise validation_failed((FieldError("repeated_header", "is given twice", attribute=name),))
+            raise validation_failed((FieldError("repeated_header", "must not be repeated", attribute=name),))
 
 
 def check_content_type(request: Request) -> None:
-    """Refuse a body that is not declared as JSON, such as what ``curl -d`` sends unless told otherwise.
+    """Reject a body that is not declared as JSON, such as the default of ``curl -d``.
 
     :raises Reject: 415.
     """
@@ -44,16 +44,16 @@ def check_content_type(request: Request) -> None:
     if has_body and not _JSON.fullmatch(kind):
         raise Reject(
             "unsupported_media_type",
-            "send the body with the header Content-Type: application/json",
+            "Send the body with the header Content-Type: application/json.",
             status=415,
         )
 
 
 def check_query(request: Request, known: Mapping[str, bool]) -> None:
-    """Refuse parameters that would be passed over: unknown ones, and a single one that is given twice.
+    """Reject parameters that FastAPI would ignore: unknown ones, and repeated ones that may occur once.
 
     :param known: parameter → whether it may be repeated.
-    :raises Reject: 400, naming each of them.
+    :raises Reject: 400, with the name of each.
     """
     errors = []
     for name in dict.fromkeys(request.query_params.keys()):
@@ -62,10 +62,10 @@ def check_query(request: Request, known: Mapping[str, bool]) -> None:
             near = get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             errors.append(
-                FieldError("unknown_parameter", f"is not a parameter of this address{hint}", attribute=shown)
+                FieldError("unknown_parameter", f"is not a parameter of this route{hint}", attribute=shown)
             )
         elif not known[name] and len(request.query_params.getlist(name)) > 1:
-            detail = "is given twice; give it once, several values with commas where they are allowed"
+            detail = "must not be repeated; separate several values by commas, if the parameter accepts them"
             errors.append(FieldError("repeated_parameter", detail, attribute=shown))
     if errors:
         raise validation_failed(tuple(errors[:20]))

@@ -1,4 +1,4 @@
-"""Listens to the results topic from now on: every outcome, as soon as its rows are committed."""
+"""Consume the results topic: every result, as soon as its rows are committed."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from api.result_record import ResultRecord
 from runtime.kafka import headers_of, make_consumer
 from runtime.settings import Settings
 from runtime.supervised_thread import end_process, supervised
@@ -19,66 +19,53 @@ from schemas.errors import InteractionsError, Stop
 from schemas.topics import RESULTS
 
 _log = structlog.get_logger("outcome_listener")
-_ASK_SECONDS: Final = 5.0
-_LOOK_AGAIN_SECONDS: Final = 30.0
+_BROKER_TIMEOUT_SECONDS: Final = 5.0
+_REFRESH_SECONDS: Final = 30.0
+_RETRY_SECONDS: Final = 0.5
 
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """One result by its headers, its value still encoded.
-
-    :param partition: of the results topic; with ``offset`` the position of an event stream. Those of another
-        listener are counted on from its ``first_partition``.
-    :param correlation_id: what the sender of the command gave, to find its own.
-    :param fresh: written after the listener started; older ones are there for resumption.
-    """
-
-    partition: int
-    offset: int
-    correlation_id: str | None
-    tenant_id: str | None
-    organization_id: str | None
-    outcome: str
-    value: bytes
-    fresh: bool
+#: Receives records in the consumer's thread, in offset order per partition.
+RecordsCallback = Callable[[list[ResultRecord]], None]
 
 
 class ResultConsumer:
-    """One consumer of all partitions of the results topic, in a thread of its own.
+    """One consumer of all partitions of the results topic, in its own thread. It joins no consumer group.
 
-    It reads uncommitted records: a result is sent only after the rows are committed, so it is true even
-    when the transaction that carries it is aborted and sent again (decisions, "Two positions").
+    It reads uncommitted records. A result is produced only after its rows are committed, so it is true even
+    if its Kafka transaction is aborted and the result is produced again (decisions, "Two positions").
 
-    :param heard: called in the listener's thread with what has arrived, in order for each partition.
-    :param backlog: how many older results of each partition to hear first.
+    :param backlog: number of older records per partition to read first, for the resumption of streams.
     """
 
-    #: What is listened to, by its name in the catalogue.
+    #: Name of the topic in the catalogue.
     topic: str = RESULTS
-    #: Added to the numbers of partitions, so that two listeners may share one position.
+    #: Added to the partition numbers, so that two consumers can share one stream position.
     first_partition: int = 0
 
-    def __init__(self, settings: Settings, heard: Callable[[list[Heard]], None], *, backlog: int = 0) -> None:
+    def __init__(self, settings: Settings, *, backlog: int = 0) -> None:
         self._settings = settings
         self._topic = settings.topic(self.topic)
-        self._heard = heard
         self._backlog = backlog
+        self._on_results: RecordsCallback = lambda _records: None
         self._stop = threading.Event()
-        name = f"listener of {self.topic}"
+        name = f"consumer of {self.topic}"
         self._thread = supervised(name, self._run, stopping=self._stop.is_set, failed=end_process(name))
-        #: partition → the offset from which on everything is heard.
+        self._ready = threading.Event()
+        #: partition → first offset that is read.
         self.starts: dict[int, int] = {}
-        #: partition → the end when the listener took it on.
+        #: partition → log end offset when the partition was assigned.
         self.ends: dict[int, int] = {}
-        #: Set when every later outcome will be heard.
-        self.ready = threading.Event()
 
-    def start(self) -> None:
-        """Begin to listen; ``ready`` says when."""
+    def connected(self) -> bool:
+        """True once every later record of the topic will be read."""
+        return self._ready.is_set()
+
+    def start(self, on_results: RecordsCallback) -> None:
+        """Start the thread; :meth:`connected` reports when it reads."""
+        self._on_results = on_results
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(10.0)
@@ -96,52 +83,51 @@ class ResultConsumer:
             },
         )
         try:
-            look_at = 0.0
+            refresh_at = 0.0
             while not self._stop.is_set():
-                if time.monotonic() >= look_at:
-                    found = self._take_on(consumer)
-                    look_at = time.monotonic() + (_LOOK_AGAIN_SECONDS if found else 0.5)
-                self._pass_on(consumer)
+                if time.monotonic() >= refresh_at:
+                    refreshed = self._assign_new_partitions(consumer)
+                    refresh_at = time.monotonic() + (_REFRESH_SECONDS if refreshed else _RETRY_SECONDS)
+                self._poll(consumer)
         finally:
             consumer.close()
 
-    def _take_on(self, consumer: Consumer) -> bool:
-        """Assign the partitions that are not ours yet; whether the topic could be read."""
+    def _assign_new_partitions(self, consumer: Consumer) -> bool:
+        """Assign the partitions that are not assigned yet; False if the topic could not be read."""
         try:
-            metadata = consumer.list_topics(self._topic, timeout=_ASK_SECONDS).topics[self._topic]
+            metadata = consumer.list_topics(self._topic, timeout=_BROKER_TIMEOUT_SECONDS).topics[self._topic]
             if metadata.error is not None or not metadata.partitions:
                 raise Stop(f"the topic {self._topic} does not exist")
-            fresh = []
-            for number in sorted(
-                {self.first_partition + one for one in metadata.partitions} - set(self.ends)
-            ):
-                place = TopicPartition(self._topic, number - self.first_partition)
-                low, end = consumer.get_watermark_offsets(place, timeout=_ASK_SECONDS)
-                # A partition that was added while we listened is ours from its first record on.
-                late = self.ready.is_set()
-                self.starts[number] = place.offset = low if late else max(low, end - self._backlog)
-                self.ends[number] = low if late else end
-                fresh.append(place)
-            if fresh:
-                consumer.incremental_assign(fresh)
+            numbers = {self.first_partition + partition for partition in metadata.partitions}
+            assigned = []
+            for number in sorted(numbers - set(self.ends)):
+                position = TopicPartition(self._topic, number - self.first_partition)
+                low, end = consumer.get_watermark_offsets(position, timeout=_BROKER_TIMEOUT_SECONDS)
+                # A partition that was added while we consume is read from its first record.
+                added_later = self._ready.is_set()
+                self.starts[number] = position.offset = low if added_later else max(low, end - self._backlog)
+                self.ends[number] = low if added_later else end
+                assigned.append(position)
+            if assigned:
+                consumer.incremental_assign(assigned)
         except (KafkaException, InteractionsError) as failure:
-            if not self.ready.is_set():
+            if not self._ready.is_set():
                 _log.warning("gateway.results_unavailable", reason=str(failure))
-                self._stop.wait(0.5)
+                self._stop.wait(_RETRY_SECONDS)
             return False
-        self.ready.set()
+        self._ready.set()
         return True
 
-    def _pass_on(self, consumer: Consumer) -> None:
-        # consume(n) would wait for n records: take one when it comes, then what is there.
+    def _poll(self, consumer: Consumer) -> None:
+        # consume(n) waits for n records: take the first one when it comes, then those that have arrived.
         messages = consumer.consume(1, 0.25)
         if messages:
             messages += consumer.consume(1000, 0)
-        found = [item for message in messages if (item := self._read(message)) is not None]
-        if found:
-            self._heard(found)
+        records = [record for message in messages if (record := self._record_of(message)) is not None]
+        if records:
+            self._on_results(records)
 
-    def _read(self, message: Message) -> Heard | None:
+    def _record_of(self, message: Message) -> ResultRecord | None:
         error = message.error()
         if error is not None:
             if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
@@ -153,20 +139,20 @@ class ResultConsumer:
         if outcome is None:
             return None
         partition, offset = self.first_partition + int(message.partition() or 0), int(message.offset() or 0)
-        return Heard(
-            partition=partition,
-            offset=offset,
+        return ResultRecord(
             correlation_id=_text(headers.get("ce_correlationid")),
+            value=message.value() or b"",
+            outcome=outcome,
             tenant_id=_text(headers.get("ce_tenantid")),
             organization_id=_text(headers.get("ce_organizationid")),
-            outcome=outcome,
-            value=message.value() or b"",
+            partition=partition,
+            offset=offset,
             fresh=offset >= self.ends.get(partition, 0),
         )
 
     @staticmethod
     def outcome_of(headers: Mapping[str, bytes]) -> str | None:
-        """What a record says has come of something; ``None``: it is passed over."""
+        """The outcome that a record reports; ``None`` skips the record."""
         return _text(headers.get("ce_outcome"))
 
 

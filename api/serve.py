@@ -1,4 +1,4 @@
-"""Serve the gateway until SIGTERM or SIGINT."""
+"""Run the gateway until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from runtime.supervised_thread import thread_failure
 from schemas.errors import Stop
 
 _log = structlog.get_logger("gateway")
-#: How long requests may end after the signal to stop; streams are ended at once.
+#: Grace period for open requests after a stop signal. Streams end at once.
 _GRACE_SECONDS = 10
 
 
 class _Server(uvicorn.Server):
-    """Tells the supervisor, and the log, when requests are taken; ends cleanly."""
+    """Announces readiness to the supervisor and the log; shuts down cleanly."""
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
@@ -39,15 +39,15 @@ class _Server(uvicorn.Server):
             _log.info("gateway.serving", host=self.config.host, port=self.config.port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Event streams never end by themselves, and everybody waits for open requests now.
-        self._app.state.services.hub.close()
+        # Hazard: event streams never end by themselves, and the shutdown below waits for open requests.
+        self._app.state.services.broadcaster.close()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT stop the server, and that is a clean end: exit status 0."""
-        asked = (signal.SIGTERM, signal.SIGINT)
-        before = {number: signal.signal(number, self.handle_exit) for number in asked}
+        """Stop the server on SIGTERM and SIGINT with exit status 0."""
+        handled = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self.handle_exit) for number in handled}
         try:
             yield
         finally:
@@ -58,7 +58,7 @@ class _Server(uvicorn.Server):
 def run_gateway(settings: Settings) -> None:
     """Run one gateway process.
 
-    :raises Stop: a setting cannot be used, or the port is taken.
+    :raises Stop: a setting is invalid, the port is in use, or a thread failed.
     """
     configure_logging(settings)
     gateway = read_gateway_settings()
@@ -81,9 +81,9 @@ def run_gateway(settings: Settings) -> None:
         server = _Server(config, app)
         server.run(sockets=[listening])
     if (failure := thread_failure()) is not None:
-        raise Stop(f"a part of the gateway failed: {failure}") from failure
+        raise Stop(f"A thread of the gateway failed: {failure}") from failure
     if not server.started:
-        raise Stop("the gateway did not start; see the log above")
+        raise Stop("The gateway did not start; see the log above.")
 
 
 def _listen(gateway: GatewaySettings) -> socket.socket:

@@ -1,4 +1,4 @@
-"""Fan-out of what changed: one listener, many open event streams, none of which can slow another."""
+"""Fan-out of changes to event streams: two consumers, many clients, none of which can slow another."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from api.integration_event_consumer import FIRST_PARTITION
-from api.result_consumer import Heard
+from api.result_record import ResultRecord
 from schemas.avro_codec import AvroDecoder
 from schemas.cache_tags import feature_flags
 from schemas.errors import InteractionsError, Reject
 from schemas.integration_events import MappingChanged, StateChanged
 
 _log = structlog.get_logger("gateway")
-#: Events that wait for one client; one that is further behind is told to reload, and let go.
+#: Most events queued per client. A client further behind is told to reload, and its stream ends.
 QUEUE_LENGTH: Final = 256
 _POSITION: Final = re.compile(r"\d{1,6}-\d{1,19}(\.\d{1,6}-\d{1,19}){0,511}")
-#: What a stream tells of a result, besides its tags.
-_SHOWN: Final = ("commandId", "commandType", "entityId", "interactionId", "version")
+#: Members of a result that a stream sends beside its tags.
+_SENT_MEMBERS: Final = ("commandId", "commandType", "entityId", "interactionId", "version")
 _INVALIDATING: Final = TypeAdapter[MappingChanged | StateChanged](MappingChanged | StateChanged)
-_TAGS_OF_A_TENANT: Final = feature_flags("")
+_TENANT_TAG_PREFIX: Final = feature_flags("")
 
 ScopeKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One change with its place in the results topic or, counted on, in that of integration events."""
+    """One change, with its position in the results topic or the integration events topic."""
 
     partition: int
     offset: int
@@ -45,7 +45,8 @@ class Change:
 class Subscription:
     """One open stream.
 
-    :param seen: partition → the offset of the last change that was given out.
+    :param seen: partition → offset of the last change that was sent.
+    :param overrun: the queue was full, so the client has to reload.
     """
 
     scope: ScopeKey
@@ -55,12 +56,12 @@ class Subscription:
 
 
 class SseBroadcaster:
-    """The open streams of one process, and the last changes for those who come back.
+    """The open streams of one process, and a backlog of changes for clients that reconnect.
 
-    :param starts: partition → the offset from which on everything is heard.
-    :param ends: partition → the topic's end at that moment.
-    :param backlog: how many changes of each partition are kept.
-    :param most_clients: further ones are refused.
+    :param starts: partition → first offset that is consumed.
+    :param ends: partition → log end offset when the partition was assigned.
+    :param backlog: number of changes to keep per partition.
+    :param max_clients: most open streams.
     """
 
     def __init__(
@@ -70,64 +71,64 @@ class SseBroadcaster:
         starts: Mapping[int, int],
         ends: Mapping[int, int],
         backlog: int,
-        most_clients: int,
+        max_clients: int,
     ) -> None:
         self._decoder = decoder
         self._starts = starts
         self._first_ends = ends
         self._backlog = backlog
-        self._most_clients = most_clients
-        self._streams: dict[ScopeKey, set[Subscription]] = {}
-        self._kept: dict[int, deque[Heard]] = {}
+        self._max_clients = max_clients
+        self._subscriptions: dict[ScopeKey, set[Subscription]] = {}
+        self._kept: dict[int, deque[ResultRecord]] = {}
         self._floors: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self.clients = 0
 
-    def heard(self, items: list[Heard]) -> None:
-        """Keep the outcomes and hand them on; called in the loop's thread."""
-        for item in items:
-            kept = self._kept.setdefault(item.partition, deque())
-            kept.append(item)
+    def on_results(self, records: list[ResultRecord]) -> None:
+        """Keep the records and queue their changes. Must be called in the event loop's thread."""
+        for record in records:
+            kept = self._kept.setdefault(record.partition, deque())
+            kept.append(record)
             if len(kept) > self._backlog:
-                self._floors[item.partition] = kept.popleft().offset + 1
-            self._ends[item.partition] = item.offset
-            if self._streams and item.outcome == "applied":
-                self._hand_on(item)
+                self._floors[record.partition] = kept.popleft().offset + 1
+            self._ends[record.partition] = record.offset
+            if self._subscriptions and record.outcome == "applied":
+                self._broadcast(record)
 
-    def _hand_on(self, item: Heard) -> None:
-        own = item.tenant_id or "", item.organization_id or ""
-        if not any(scope[0] == own[0] for scope in self._streams):
+    def _broadcast(self, record: ResultRecord) -> None:
+        tenant_id = record.tenant_id or ""
+        if not any(scope[0] == tenant_id for scope in self._subscriptions):
             return
-        found = self._changes(item)
-        for scope, streams in self._streams.items():
-            change = found.get(scope, found.get((scope[0], "")))
+        changes = self._changes(record)
+        for scope, subscriptions in self._subscriptions.items():
+            change = _change_for(scope, changes)
             if change is not None:
-                for stream in streams:
-                    _offer(stream, change)
+                for subscription in subscriptions:
+                    _enqueue(subscription, change)
 
-    def _changes(self, item: Heard) -> dict[ScopeKey, Change]:
-        """Scope → its change. A change of a whole tenant stands under no organization."""
-        result = self._result(item)
+    def _changes(self, record: ResultRecord) -> dict[ScopeKey, Change]:
+        """Scope → its change. A change of a whole tenant has an empty organization."""
+        result = self._result(record)
         tags = result.get("invalidates") or []
         if not tags:
             return {}
-        own = item.tenant_id or "", item.organization_id or ""
-        found = {own: Change(item.partition, item.offset, _data(result, tags))}
-        shared = [tag for tag in tags if tag.startswith(_TAGS_OF_A_TENANT)]
-        if shared:
-            data = orjson.dumps({"tags": shared})
-            found[own[0], ""] = Change(item.partition, item.offset, data)
-        return found
+        scope = record.tenant_id or "", record.organization_id or ""
+        changes = {scope: Change(record.partition, record.offset, _data(result, tags))}
+        tenant_tags = [tag for tag in tags if tag.startswith(_TENANT_TAG_PREFIX)]
+        if tenant_tags:
+            data = orjson.dumps({"tags": tenant_tags})
+            changes[scope[0], ""] = Change(record.partition, record.offset, data)
+        return changes
 
-    def _result(self, item: Heard) -> dict[str, Any]:
+    def _result(self, record: ResultRecord) -> dict[str, Any]:
         try:
-            if item.partition >= FIRST_PARTITION:
-                event = _INVALIDATING.validate_json(item.value)
-                about = getattr(event, "interaction_id", None)
-                return {"invalidates": event.invalidates, "interactionId": about}
-            return self._decoder.decode(item.value)[1]
+            if record.partition >= FIRST_PARTITION:
+                event = _INVALIDATING.validate_json(record.value)
+                interaction_id = getattr(event, "interaction_id", None)
+                return {"invalidates": event.invalidates, "interactionId": interaction_id}
+            return self._decoder.decode(record.value)[1]
         except (InteractionsError, ValidationError) as error:
-            # Of a ValidationError the kind alone: its text holds the value.
+            # Hazard: the text of a ValidationError contains the value. Log its type only.
             reason = str(error) if isinstance(error, InteractionsError) else type(error).__name__
             _log.warning("gateway.result_unreadable", reason=reason)
             return {}
@@ -135,94 +136,99 @@ class SseBroadcaster:
     def subscribe(
         self, scope: ScopeKey, last_event_id: str | None
     ) -> tuple[Subscription, list[Change], bool]:
-        """Open a stream: it, the changes that were missed, and whether the client must reload everything.
+        """Open a stream; return it, the missed changes, and whether the client must reload everything.
 
-        :param last_event_id: the position the client has seen; ``None`` for from now on.
-            Of another form, or of another topic, everything must be reloaded.
+        :param last_event_id: the client's position; ``None`` starts at the current position. A malformed
+            position, or one of another topic, means a reload.
         :raises Reject: too many streams are open (503).
         """
-        if self.clients >= self._most_clients:
-            raise Reject("too_many_streams", "too many event streams are open; retry later", status=503)
+        if self.clients >= self._max_clients:
+            raise Reject("too_many_streams", "Too many event streams are open; retry later.", status=503)
         seen = self.position()
         missed: list[Change] = []
         reload = False
         if last_event_id:
-            asked = parse_position(last_event_id)
-            missed, reload = self._missed(scope, asked) if asked is not None else ([], True)
-        stream = Subscription(scope, seen)
-        self._streams.setdefault(scope, set()).add(stream)
+            position = parse_position(last_event_id)
+            missed, reload = self._missed(scope, position) if position is not None else ([], True)
+        subscription = Subscription(scope, seen)
+        self._subscriptions.setdefault(scope, set()).add(subscription)
         self.clients += 1
-        return stream, missed, reload
+        return subscription, missed, reload
 
-    def _missed(self, scope: ScopeKey, asked: dict[int, int]) -> tuple[list[Change], bool]:
+    def _missed(self, scope: ScopeKey, position: dict[int, int]) -> tuple[list[Change], bool]:
         now = self.position()
-        if asked.keys() != now.keys():
+        if position.keys() != now.keys():
             return [], True  # of another topic, or from before it had these partitions
         missed: list[Change] = []
-        for partition, after in asked.items():
+        for partition, after in position.items():
             floor = self._floors.get(partition, self._starts[partition])
             if after + 1 < floor or after > now[partition]:
                 return [], True
-            for item in self._kept.get(partition, ()):
-                if item.offset > after and item.outcome == "applied" and item.tenant_id == scope[0]:
-                    found = self._changes(item)
-                    change = found.get(scope, found.get((scope[0], "")))
+            for record in self._kept.get(partition, ()):
+                if record.offset > after and record.outcome == "applied" and record.tenant_id == scope[0]:
+                    change = _change_for(scope, self._changes(record))
                     if change is not None:
                         missed.append(change)
         return missed, False
 
-    def unsubscribe(self, stream: Subscription) -> None:
-        """Close a stream; more than once does no harm."""
-        streams = self._streams.get(stream.scope)
-        if streams is None or stream not in streams:
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Close a stream. Idempotent."""
+        subscriptions = self._subscriptions.get(subscription.scope)
+        if subscriptions is None or subscription not in subscriptions:
             return
-        streams.remove(stream)
+        subscriptions.remove(subscription)
         self.clients -= 1
-        if not streams:
-            del self._streams[stream.scope]
+        if not subscriptions:
+            del self._subscriptions[subscription.scope]
 
     def position(self) -> dict[int, int]:
-        """partition → the last offset that lies behind us."""
+        """partition → last consumed offset."""
         return {partition: end - 1 for partition, end in self._first_ends.items()} | self._ends
 
     def close(self) -> None:
         """End every stream."""
-        for stream in [stream for streams in self._streams.values() for stream in streams]:
-            _end(stream)
+        for subscriptions in list(self._subscriptions.values()):
+            for subscription in list(subscriptions):
+                _end(subscription)
 
 
-def _offer(stream: Subscription, change: Change) -> None:
-    if stream.overrun:
+def _change_for(scope: ScopeKey, changes: dict[ScopeKey, Change]) -> Change | None:
+    return changes.get(scope, changes.get((scope[0], "")))
+
+
+def _enqueue(subscription: Subscription, change: Change) -> None:
+    if subscription.overrun:
         return
-    if stream.queue.qsize() >= QUEUE_LENGTH:
-        stream.overrun = True
-        _end(stream)
+    if subscription.queue.qsize() >= QUEUE_LENGTH:
+        subscription.overrun = True
+        _end(subscription)
         return
-    stream.queue.put_nowait(change)
+    subscription.queue.put_nowait(change)
 
 
-def _end(stream: Subscription) -> None:
-    while stream.queue.full():
-        stream.queue.get_nowait()
-    stream.queue.put_nowait(None)
+def _end(subscription: Subscription) -> None:
+    while subscription.queue.full():
+        subscription.queue.get_nowait()
+    subscription.queue.put_nowait(None)
 
 
 def _data(result: dict[str, Any], tags: list[str]) -> bytes:
     """Ids and tags only: a stream carries no customer text."""
-    return orjson.dumps({"tags": tags, **{name: result[name] for name in _SHOWN if name in result}})
+    return orjson.dumps({"tags": tags, **{name: result[name] for name in _SENT_MEMBERS if name in result}})
 
 
 def format_position(seen: dict[int, int]) -> str:
-    """A position as ``Last-Event-ID`` carries it: ``0-15.1-7``: next come 15 of partition 0 and 7 of 1."""
+    """Format a ``Last-Event-ID``: ``0-15.1-7`` resumes at offset 15 of partition 0 and offset 7 of 1."""
     return ".".join(f"{partition}-{offset + 1}" for partition, offset in sorted(seen.items()))
 
 
 def parse_position(text: str) -> dict[int, int] | None:
-    """Read what ``format_position`` wrote; ``None`` when it is something else.
+    """Parse the output of ``format_position``; ``None`` if it is malformed.
 
-    A browser sends the last id that it has seen again and again, so refusing it would be for ever.
+    A browser repeats its last event id on every reconnect. If the server refused it, the client could never
+    connect again.
     """
     if not _POSITION.fullmatch(text):
         return None
     pairs: Iterator[list[str]] = (pair.split("-") for pair in text.split("."))
-    return {int(partition): int(following) - 1 for partition, following in pairs}
+    return {int(partition): int(next_offset) - 1 for partition, next_offset in pairs}

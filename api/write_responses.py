@@ -1,4 +1,4 @@
-"""The answer to a committed write: its body, and the undo metadata that old clients read."""
+"""Responses to committed writes: body, ETag, and the undo metadata that old clients read."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from urllib.parse import quote
 import orjson
 from fastapi import Response
 
-from api.command_gateway import fields_that_lost
+from api.command_gateway import superseded_fields
 
-#: What JavaScript's encodeURIComponent leaves as it is, besides letters and digits.
+#: Characters that JavaScript's encodeURIComponent does not escape, besides letters and digits.
 _UNESCAPED: Final = "-_.!~*'()"
 _LABELS: Final = {
     "interaction.create": "Create interaction",
@@ -23,18 +23,18 @@ _LABELS: Final = {
 }
 
 
-def written(result: dict[str, Any], body: dict[str, Any], status: int = 200) -> Response:
-    """A success: only ever call it with a result of ``CommandGateway.carry_out``.
+def write_response(result: dict[str, Any], body: dict[str, Any], status: int = 200) -> Response:
+    """The response to a success. Call it with a result of ``CommandGateway.execute`` only.
 
-    Fields that were left because what is stored is newer are named in the body as ``partial``, and
-    explained, like every warning of the result, as ``warnings``.
+    ``partial`` names the fields that were not written because the stored value is newer. ``warnings``
+    explains them, like every other warning of the result.
     """
     warnings = result.get("warnings")
     if warnings:
         body = {**body, "warnings": warnings}
-    lost = fields_that_lost(result)
-    if lost:
-        body = {**body, "partial": lost}
+    superseded = superseded_fields(result)
+    if superseded:
+        body = {**body, "partial": superseded}
     headers = {}
     if result.get("version") is not None:
         headers["ETag"] = etag(result["version"])
@@ -44,12 +44,12 @@ def written(result: dict[str, Any], body: dict[str, Any], status: int = 200) -> 
 
 
 def etag(version: int) -> str:
-    """The strong validator of a version (RFC 9110, section 8.8.3)."""
+    """The strong ETag of a version (RFC 9110, section 8.8.3)."""
     return f'"{version}"'
 
 
 def operation_header(result: dict[str, Any]) -> str:
-    """``omop:`` and the percent-encoded JSON that names the operation and its undo token."""
+    """``omop:`` followed by percent-encoded JSON of the operation and its undo token."""
     kind = str(result["commandType"]).removeprefix("customers.")
     operation = {
         "id": result["commandId"],

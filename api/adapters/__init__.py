@@ -1,1 +1,1 @@
-"""The deprecated routes: old payloads and shapes, translated to commands and views over interactions."""
+"""Adapters of the deprecated routes: old bodies to commands, views over interactions to old responses."""

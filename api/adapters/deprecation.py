@@ -1,4 +1,4 @@
-"""What every answer of a deprecated route carries: RFC 9745, RFC 8594, and where to go instead."""
+"""Deprecation headers (RFC 9745, RFC 8594) and the off switch of the deprecated routes."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ def deprecation_headers(settings: GatewaySettings) -> dict[str, str]:
     }
 
 
-async def refuse_when_off(services: Services, who: Principal) -> None:
-    """Nothing, as long as the tenant's flag is on.
+async def refuse_when_off(services: Services, principal: Principal) -> None:
+    """Reject the request if the tenant's flag is off.
 
-    :raises Reject: 410: the old routes are switched off.
+    :raises Reject: 410: the deprecated routes are switched off.
     """
-    if not await adapters_on(services, who):
+    if not await adapters_on(services, principal):
         text = "This route is switched off; use /api/customers/interactions"
         raise LegacyError("legacy_adapter_off", text, error=text, status=410)
 
 
 def documented() -> dict[int | str, dict[str, Any]]:
-    """The answers of a deprecated route for the OpenAPI document."""
+    """Error responses of a deprecated route for the OpenAPI document."""
     return {
         410: {"description": "Switched off for this tenant (customers.interactions.legacy-adapters)"},
-        404: {"description": "Nothing here under this id"},
+        404: {"description": "No such activity or todo"},
     }
 
 
-#: The body of a ``DELETE`` for the OpenAPI document; the id may be in the query instead.
+#: The body of ``DELETE`` for the OpenAPI document. The id may be in the query instead.
 DELETE_BODY: Final[dict[str, Any]] = {
     "requestBody": {
         "required": False,

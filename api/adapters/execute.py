@@ -1,11 +1,11 @@
-"""One command of a deprecated route: published, and answered when it is committed."""
+"""Execute the commands of the deprecated routes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from api.adapters.translation import Step
+from api.adapters.translation import AdapterCommand
 from api.command_gateway import CommandRequest
 from api.principal import Principal
 from api.services import Services
@@ -13,23 +13,23 @@ from api.services import Services
 
 async def execute(
     services: Services,
-    who: Principal,
-    step: Step,
+    principal: Principal,
+    command: AdapterCommand,
     *,
     key: str | None = None,
     route: str = "",
     version: int | None = None,
 ) -> dict[str, Any]:
-    """Publish one command and wait until it is committed."""
-    made = CommandRequest(
-        principal=who,
-        kind=step.type.removeprefix("customers."),
-        entity_id=step.entity_id,
-        data=step.data,
+    """Publish one command and return its result once it is committed."""
+    request = CommandRequest(
+        principal=principal,
+        kind=command.type.removeprefix("customers."),
+        entity_id=command.entity_id,
+        data=command.data,
         idempotency_key=key,
         route=route,
         expected_version=version,
     )
-    if step.command_id is not None:
-        made = replace(made, command_id=step.command_id)
-    return await services.commands.execute(made)
+    if command.command_id is not None:
+        request = replace(request, command_id=command.command_id)
+    return await services.commands.execute(request)

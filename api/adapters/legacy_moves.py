@@ -1,4 +1,4 @@
-"""Move a legacy row: publish its creation as an interaction, under its own id (``domain.legacy_rows``)."""
+"""Move a legacy row: create it as an interaction under its own id (``domain.legacy_rows``)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 import orjson
 
 from api.adapters.execute import execute
-from api.adapters.translation import Step, wire
+from api.adapters.translation import AdapterCommand, wire
 from api.command_gateway import Rejection
 from api.principal import Principal
 from api.queries.legacy_surroundings import surroundings_of
@@ -19,42 +19,46 @@ from domain.legacy_rows import create_data, placeholder, placeholder_id
 from schemas.errors import Reject
 from schemas.identity import derive_id
 
-#: Another request has just moved the row, or made the placeholder.
-_THERE_ALREADY: Final = frozenset({"interaction_exists", "version_conflict"})
+#: Rejections that mean another request has moved the row, or created the placeholder.
+_EXISTS_ALREADY: Final = frozenset({"interaction_exists", "version_conflict"})
 
 
-async def move(services: Services, who: Principal, row: dict[str, Any]) -> None:
-    """Make a legacy row an interaction; two clients that do so at once make one.
+async def move(services: Services, principal: Principal, row: dict[str, Any]) -> None:
+    """Create a legacy row as an interaction. Concurrent moves of one row create one interaction.
 
     :param row: in the columns of the views.
     """
     async with services.reads.connection() as connection:
-        around = await surroundings_of(connection, who.scope, row)
+        surroundings = await surroundings_of(connection, principal.scope, row)
     entity_id = (
-        row["entity_id"] if around.customer_known else await _customer(services, who, row["entity_id"])
+        row["entity_id"]
+        if surroundings.customer_known
+        else await _customer(services, principal, row["entity_id"])
     )
-    data = wire(create_data(row, around, datetime.now(UTC)))
-    await _carry_out(services, who, move_step(who.scope, entity_id, "customers.interaction.create", data))
+    data = wire(create_data(row, surroundings, datetime.now(UTC)))
+    await _execute(
+        services, principal, move_command(principal.scope, entity_id, "customers.interaction.create", data)
+    )
 
 
-def move_step(scope: Scope, entity_id: str, kind: str, data: dict[str, Any]) -> Step:
-    """A command of the move. Its id follows from its content, so that a repetition does nothing again.
+def move_command(scope: Scope, entity_id: str, kind: str, data: dict[str, Any]) -> AdapterCommand:
+    """A command of the move. Its id is derived from its content, so that a repetition is a duplicate.
 
-    A command that was rejected under older rules, or before the customer was known, has another content and
-    so does not stand in the way.
+    A command that was rejected under older rules, or before the customer was known, has other content and
+    therefore another id: it does not block this one.
     """
     content = orjson.dumps(data, option=orjson.OPT_SORT_KEYS).decode()
     identity = derive_id("move", scope.tenant_id, scope.organization_id, entity_id, content)
-    return Step(kind, entity_id, data, command_id=identity)
+    return AdapterCommand(kind, entity_id, data, command_id=identity)
 
 
-async def _customer(services: Services, who: Principal, entity_id: str) -> str:
-    """Make a placeholder for an unknown customer; the id under which it is."""
-    ids = (entity_id, placeholder_id(who.tenant_id, who.organization_id, entity_id))
+async def _customer(services: Services, principal: Principal, entity_id: str) -> str:
+    """Create a placeholder for an unknown customer and return its id."""
+    ids = (entity_id, placeholder_id(principal.tenant_id, principal.organization_id, entity_id))
     for identity in ids:
-        step = move_step(who.scope, identity, "customers.entity.upsert", placeholder(identity))
+        command = move_command(principal.scope, identity, "customers.entity.upsert", placeholder(identity))
         try:
-            await _carry_out(services, who, step, version=0)
+            await _execute(services, principal, command, version=0)
         except Rejection as rejection:
             if rejection.code != "id_not_available" or identity == ids[-1]:
                 raise
@@ -63,12 +67,14 @@ async def _customer(services: Services, who: Principal, entity_id: str) -> str:
     raise AssertionError("unreachable")
 
 
-async def _carry_out(services: Services, who: Principal, step: Step, version: int | None = None) -> None:
+async def _execute(
+    services: Services, principal: Principal, command: AdapterCommand, version: int | None = None
+) -> None:
     try:
-        await execute(services, who, step, version=version)
+        await execute(services, principal, command, version=version)
     except Reject as rejection:
         if rejection.code == "in_flight":
-            # Another request moves the row right now. Behind its command this one finds the row moved.
-            await _carry_out(services, who, replace(step, command_id=None), version)
-        elif rejection.code not in _THERE_ALREADY:
+            # Another request is moving the row. A command behind it finds the row moved.
+            await _execute(services, principal, replace(command, command_id=None), version)
+        elif rejection.code not in _EXISTS_ALREADY:
             raise

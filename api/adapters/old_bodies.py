@@ -1,7 +1,7 @@
-"""The request bodies of the deprecated routes, as their clients send them.
+"""Request bodies of the deprecated routes, as their clients send them.
 
-What has a place in an interaction is taken. What has none is refused with a pointer, never dropped; members
-that only the lists show may be sent back and are not read.
+Fields that an interaction has no place for are rejected with a pointer, never dropped. Members that only the
+lists show may be sent back and are ignored.
 """
 
 from __future__ import annotations
@@ -31,19 +31,18 @@ _Icon = Annotated[ShortText, StringConstraints(strip_whitespace=True)]
 _Flag = Annotated[bool, Field(strict=True)]
 _Empty = Annotated[dict[str, Any], Field(max_length=0)]
 
-#: What a severity is as a priority (0–100), where no priority is given.
+#: Severity → priority (0–100), used if no priority is given.
 SEVERITIES: Final = {"low": 25, "medium": 50, "high": 75, "critical": 100}
-
-
+#: Fields that forms send as empty text if they are not filled in.
 _FORM_FIELDS: Final = frozenset({"due_at", "severity", "priority"})
 
 
 class OldBody(BaseModel):
-    """What the old bodies share. Tenant and organization may be repeated; they must be the token's."""
+    """Base of the old bodies. Tenant and organization may be given; they must match the token."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=False, frozen=True)
 
-    #: Members that the list of the route shows and no write can set.
+    #: Members that the route's list shows and no write can set.
     shown: ClassVar[frozenset[str]] = frozenset()
 
     tenant_id: UuidText | None = None
@@ -57,7 +56,7 @@ class OldBody(BaseModel):
         return value
 
     def given(self, name: str) -> bool:
-        """Whether the client sent the field, ``null`` included."""
+        """Report whether the client sent the field, including as ``null``."""
         return name in self.model_fields_set
 
 
@@ -72,33 +71,33 @@ class _Activity(OldBody):
     author_user_id: UuidText | None = None
     appearance_icon: _Icon | None = None
     appearance_color: _Color | None = None
-    # Custom fields have no place in an interaction.
+    # An interaction has no custom fields.
     custom_fields: _Empty | None = None
     custom_values: _Empty | None = None
 
     @model_validator(mode="after")
     def _both_or_none(self) -> _Activity:
         if (self.date is None) != (self.time is None):
-            raise ValueError("date and time go together: give both or none")
-        self.moment()
+            raise ValueError("date and time must be given together")
+        self.occurred()
         return self
 
-    def moment(self) -> datetime | None:
-        """When it took place: ``date`` and ``time`` (UTC), else ``occurredAt``.
+    def occurred(self) -> datetime | None:
+        """When the activity took place: ``date`` and ``time`` (UTC), otherwise ``occurredAt``.
 
-        :raises ValueError: there is no such day or hour.
+        :raises ValueError: date and time do not exist in the calendar.
         """
         if self.date is None or self.time is None:
             return self.occurred_at
         try:
             local = datetime.fromisoformat(f"{self.date}T{self.time}")
         except ValueError:
-            raise ValueError("date and time do not name a moment") from None
+            raise ValueError("date and time do not exist in the calendar") from None
         return parse_instant(local.replace(tzinfo=UTC))
 
     @property
-    def moment_given(self) -> bool:
-        """Whether the client said when it took place, ``null`` included."""
+    def occurred_given(self) -> bool:
+        """Report whether the client sent the time of the activity, including as ``null``."""
         return self.date is not None or self.given("occurred_at")
 
 
@@ -110,7 +109,7 @@ class ActivityCreate(_Activity):
 
 
 class ActivityUpdate(_Activity):
-    """``PUT /api/customers/activities``; an activity stays with its customer."""
+    """``PUT /api/customers/activities``. The customer of an activity cannot change."""
 
     shown = frozenset(
         {"createdAt", "authorName", "authorEmail", "dealTitle", "activityTypeLabel", "_integrations"}
@@ -122,7 +121,7 @@ class ActivityUpdate(_Activity):
 
 
 class TodoCustom(BaseModel):
-    """The custom values of a todo that an interaction has a field for."""
+    """Custom values of a todo that map to fields of an interaction."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -138,7 +137,6 @@ class TodoCustom(BaseModel):
             return value
         if "dueAt" in value and "due_at" not in value:
             value = {("due_at" if name == "dueAt" else name): item for name, item in value.items()}
-        # A form sends an empty text for a field that nobody filled in.
         return {name: None if name in _FORM_FIELDS and item == "" else item for name, item in value.items()}
 
     @model_validator(mode="after")
@@ -148,7 +146,7 @@ class TodoCustom(BaseModel):
         return self
 
     def fields(self) -> dict[str, Any]:
-        """The fields of the interaction that were given, by their names in a command."""
+        """The given fields of the interaction, by their names in a command."""
         given = self.model_fields_set
         found: dict[str, Any] = {}
         if "priority" in given:
@@ -172,11 +170,11 @@ class _Todo(OldBody):
     custom_fields: TodoCustom | None = None
 
     def done(self) -> bool | None:
-        """Whether it is done; ``None``: the client did not say."""
+        """The todo's done flag; ``None`` if the client did not send it."""
         return self.is_done if self.is_done is not None else self.snake_done
 
     def fields(self) -> dict[str, Any]:
-        """The fields of the interaction that the custom values give; a later member wins."""
+        """The fields of the interaction in the custom values. A later member wins."""
         found: dict[str, Any] = {}
         for values in (self.custom_values, self.custom, self.todo_custom, self.custom_fields):
             if values is not None:
@@ -185,7 +183,7 @@ class _Todo(OldBody):
 
 
 class TodoCreate(_Todo):
-    """``POST /api/customers/todos``; ``todoSource`` is accepted and delegates to nobody."""
+    """``POST /api/customers/todos``. ``todoSource`` is accepted and ignored."""
 
     entity_id: UuidText
     title: _TodoTitle
@@ -193,7 +191,7 @@ class TodoCreate(_Todo):
 
 
 class TodoUpdate(_Todo):
-    """``PUT /api/customers/todos``; the link's id or the todo's, under any of the three names."""
+    """``PUT /api/customers/todos``. Three members may hold the id of the link or of the todo."""
 
     shown = frozenset(
         {
@@ -210,25 +208,25 @@ class TodoUpdate(_Todo):
     entity_id: UuidText | None = None
 
     def ids(self) -> tuple[str, ...]:
-        """The ids that may name the todo, the link's first.
+        """The given ids, the link's first.
 
-        :raises Reject: there is none (400).
+        :raises Reject: none was given (400).
         """
-        return named_ids(self.link_id, self.id, self.todo_id)
+        return distinct_ids(self.link_id, self.id, self.todo_id)
 
 
 class OldDelete(OldBody):
-    """``DELETE`` of both: the id in the body, or in the query."""
+    """``DELETE`` of activities and todos: the id is in the body or in the query."""
 
     id: UuidText | None = None
     link_id: UuidText | None = None
     todo_id: UuidText | None = None
 
 
-def named_ids(*given: str | None) -> tuple[str, ...]:
-    """Those ids that were given, each once.
+def distinct_ids(*given: str | None) -> tuple[str, ...]:
+    """The given ids without duplicates.
 
-    :raises Reject: none was (400).
+    :raises Reject: none was given (400).
     """
     found = tuple(dict.fromkeys(identity for identity in given if identity is not None))
     if not found:

@@ -1,4 +1,4 @@
-"""Rows of the views in the shapes that old clients read: instants with milliseconds, as JavaScript writes."""
+"""Convert rows of the views to the items that old clients read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = dict[str, Any]
 
 
 def old_instant(value: datetime | None) -> str | None:
-    """``2026-03-01T09:00:00.000Z``; finer parts are cut off."""
+    """Format as JavaScript does: ``2026-03-01T09:00:00.000Z``, truncated to milliseconds."""
     if value is None:
         return None
     text = value.astimezone(UTC).isoformat(timespec="milliseconds")
@@ -21,7 +21,7 @@ def old_instant(value: datetime | None) -> str | None:
 
 
 def activity(row: Row) -> Row:
-    """An item of ``GET /api/customers/activities``; users are of another module and nameless here."""
+    """An item of ``GET /api/customers/activities``. User names belong to another system and are null."""
     return {
         "id": row["id"],
         "activityType": row["interaction_type"],
@@ -43,7 +43,7 @@ def activity(row: Row) -> Row:
 
 
 def todo(row: Row, scope: Scope) -> Row:
-    """An item of ``GET /api/customers/todos``; of a link that is not moved only the link is known."""
+    """An item of ``GET /api/customers/todos``. For a link that is not moved yet, only the link is known."""
     known = row["source"] != LEGACY_TODO
     due = old_instant(row["scheduled_at"])
     custom = {"priority": row["priority"], "description": row["body"], "due_at": due}
@@ -73,12 +73,12 @@ def todo(row: Row, scope: Scope) -> Row:
 
 
 def page(items: list[Row], *, total: int, number: int, size: int) -> Row:
-    """The answer around the items."""
+    """The page object around the items."""
     return {
         "items": items,
         "total": total,
         "page": number,
         "pageSize": size,
-        # Also of an empty list: old clients page while "page < totalPages" and show "1 of 1".
+        # 1 even for an empty list: old clients page while "page < totalPages" and show "1 of 1".
         "totalPages": max(1, ceil(total / size)) if size else 1,
     }

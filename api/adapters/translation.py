@@ -1,4 +1,4 @@
-"""Old bodies → commands: what each write of a deprecated route means for interactions."""
+"""Translate writes of the deprecated routes to commands on interactions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
 from schemas.instants import format_instant
 
-#: A row as the views give it (``api.queries.interaction_views.COLUMNS``), ids as texts.
+#: A row of the views (``api.queries.interaction_views.COLUMNS``), ids as text.
 ViewRow = dict[str, Any]
 
 _CREATE: Final = "customers.interaction.create"
@@ -31,10 +31,10 @@ _COLUMN: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AdapterCommand:
     """One command to publish.
 
-    :param command_id: fixed where a repetition must do nothing again; else the gateway makes one.
+    :param command_id: fixed if a repetition must be a duplicate; otherwise the gateway creates one.
     """
 
     type: str
@@ -43,31 +43,31 @@ class Step:
     command_id: str | None = None
 
 
-def create_activity(body: ActivityCreate, author: str | None) -> Step:
-    """Log an activity: done when it says when, else planned (spec "Migration plan", step 2)."""
-    moment = body.moment()
+def create_activity(body: ActivityCreate, author: str | None) -> AdapterCommand:
+    """Log an activity: done if it has a time, otherwise planned (spec "Migration plan", step 2)."""
+    occurred_at = body.occurred()
     data = {
         "interactionType": body.activity_type,
         "title": body.subject,
         "body": _with_phone(body.body, body.phone_number),
-        "status": "done" if moment is not None else "planned",
-        "occurredAt": moment,
+        "status": "done" if occurred_at is not None else "planned",
+        "occurredAt": occurred_at,
         "dealId": body.deal_id,
         "authorUserId": body.author_user_id or author,
         "appearanceIcon": body.appearance_icon,
         "appearanceColor": body.appearance_color,
         "source": "adapter:activity",
     }
-    return Step(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
+    return AdapterCommand(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
 
 
-def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> Step:
-    """Change the fields that differ; a first moment completes the activity, none reopens it. One command.
+def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> AdapterCommand:
+    """Change the fields that differ. A first time completes the activity, ``null`` reopens it. One command.
 
-    The old list shows the schedule of a planned interaction as its moment: sent back as it was it says
-    nothing, and moved to a later time it is a new schedule.
+    The old list shows the schedule of a planned interaction as its time. Sent back unchanged, it changes
+    nothing; a time in the future is a new schedule.
     """
-    wanted: dict[str, Any] = {}
+    changes: dict[str, Any] = {}
     for name, field in (
         ("title", "subject"),
         ("dealId", "deal_id"),
@@ -76,29 +76,29 @@ def update_activity(row: ViewRow, body: ActivityUpdate, now: datetime) -> Step:
         ("appearanceColor", "appearance_color"),
     ):
         if body.given(field):
-            wanted[name] = getattr(body, field)
+            changes[name] = getattr(body, field)
     if body.activity_type is not None:
-        wanted["interactionType"] = body.activity_type
+        changes["interactionType"] = body.activity_type
     if body.given("body") or body.phone_number is not None:
         text = body.body if body.given("body") else row["body"]
-        wanted["body"] = _with_phone(text, body.phone_number)
-    if body.moment_given:
-        moment = body.moment()
-        if _same(moment, row["occurred_at"] or row["scheduled_at"]):
+        changes["body"] = _with_phone(text, body.phone_number)
+    if body.occurred_given:
+        occurred_at = body.occurred()
+        if _same(occurred_at, row["occurred_at"] or row["scheduled_at"]):
             pass
-        elif row["status"] == "done" and moment is not None:
-            wanted["occurredAt"] = moment
-        elif row["scheduled_at"] is not None and moment is not None and moment > now:
-            wanted["scheduledAt"] = moment
-        elif moment is not None:
-            wanted |= {"status": "done", "occurredAt": moment}
+        elif row["status"] == "done" and occurred_at is not None:
+            changes["occurredAt"] = occurred_at
+        elif row["scheduled_at"] is not None and occurred_at is not None and occurred_at > now:
+            changes["scheduledAt"] = occurred_at
+        elif occurred_at is not None:
+            changes |= {"status": "done", "occurredAt": occurred_at}
         else:
-            wanted |= _done(row, done=False)
-    return _changes(row, wanted)
+            changes |= _done(row, done=False)
+    return _changes(row, changes)
 
 
-def create_todo(body: TodoCreate, author: str | None) -> Step:
-    """Add a task; ``todoSource`` delegates to nobody any more."""
+def create_todo(body: TodoCreate, author: str | None) -> AdapterCommand:
+    """Add a task. ``todoSource`` no longer has an effect."""
     data = {
         "interactionType": "task",
         "title": body.title,
@@ -107,40 +107,40 @@ def create_todo(body: TodoCreate, author: str | None) -> Step:
         "source": "adapter:todo",
         **body.fields(),
     }
-    return Step(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
+    return AdapterCommand(_CREATE, body.entity_id, wire({k: v for k, v in data.items() if v is not None}))
 
 
-def update_todo(row: ViewRow, body: TodoUpdate) -> Step:
-    """Change the fields that differ, and complete or reopen. One command."""
-    wanted: dict[str, Any] = body.fields()
+def update_todo(row: ViewRow, body: TodoUpdate) -> AdapterCommand:
+    """Change the fields that differ, and complete or reopen the task. One command."""
+    changes: dict[str, Any] = body.fields()
     if body.title is not None:
-        wanted["title"] = body.title
+        changes["title"] = body.title
     done = body.done()
     if done is not None:
-        wanted |= _done(row, done=done)
-    return _changes(row, wanted)
+        changes |= _done(row, done=done)
+    return _changes(row, changes)
 
 
-def delete(row: ViewRow) -> Step:
-    """Remove the interaction."""
-    return Step(_DELETE, row["entity_id"], {"id": row["id"]})
+def delete(row: ViewRow) -> AdapterCommand:
+    """Delete the interaction."""
+    return AdapterCommand(_DELETE, row["entity_id"], {"id": row["id"]})
 
 
 def _done(row: ViewRow, *, done: bool) -> dict[str, Any]:
-    """The change of status that an old client means: it knows done and not done, and canceled is not done."""
+    """The status change. Old clients know done and not done only; canceled counts as not done."""
     if done == (row["status"] == "done"):
         return {}
     return {"status": "done" if done else "planned"}
 
 
-def _changes(row: ViewRow, wanted: dict[str, Any]) -> Step:
-    """The update of what differs; when nothing does, of all: the pipeline must answer either way."""
-    changed = {name: value for name, value in wanted.items() if not _same(value, row[_COLUMN[name]])}
-    return Step(_UPDATE, row["entity_id"], wire({"id": row["id"], **(changed or wanted)}))
+def _changes(row: ViewRow, changes: dict[str, Any]) -> AdapterCommand:
+    """An update of the fields that differ, or of all if none does: the client needs a result either way."""
+    changed = {name: value for name, value in changes.items() if not _same(value, row[_COLUMN[name]])}
+    return AdapterCommand(_UPDATE, row["entity_id"], wire({"id": row["id"], **(changed or changes)}))
 
 
 def _same(sent: Any, stored: Any) -> bool:
-    """Whether the client sent what is stored; old clients read instants in milliseconds."""
+    """Compare a sent value with the stored one; old clients read timestamps with milliseconds."""
     if isinstance(sent, datetime) and isinstance(stored, datetime):
         return _milliseconds(sent) == _milliseconds(stored)
     return bool(sent == stored)
@@ -151,7 +151,7 @@ def _milliseconds(value: datetime) -> datetime:
 
 
 def _with_phone(text: str | None, phone: str | None) -> str | None:
-    # An interaction has no field for the number; the body keeps it, once.
+    # An interaction has no field for the phone number, so the body keeps it, once.
     if phone is None or (text and phone in text):
         return text
     line = f"Phone: {phone}"
@@ -159,7 +159,7 @@ def _with_phone(text: str | None, phone: str | None) -> str | None:
 
 
 def wire(data: dict[str, Any]) -> dict[str, Any]:
-    """The data with instants as text."""
+    """The data with timestamps as text."""
     return {
         name: format_instant(value) if isinstance(value, datetime) else value for name, value in data.items()
     }

@@ -1,4 +1,4 @@
-"""Writes of the deprecated routes: one confirmed command each; a legacy row is moved first."""
+"""Writes of the deprecated routes: one confirmed command each. A legacy row is moved first."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from api.adapters.execute import execute
 from api.adapters.legacy_moves import move
-from api.adapters.old_bodies import OldBody, OldDelete, named_ids
-from api.adapters.translation import Step
+from api.adapters.old_bodies import OldBody, OldDelete, distinct_ids
+from api.adapters.translation import AdapterCommand
 from api.command_gateway import Rejection
 from api.feature_flags import legacy_shows
 from api.preconditions import Preconditions, precondition_failed, preconditions_of, record_modified
@@ -30,99 +30,107 @@ from schemas.values import UUID_PATTERN
 OldView = Literal["activities", "todos"]
 
 
-def author_of(who: Principal) -> str | None:
-    """The caller as an author: users are told by UUIDs."""
-    return who.subject.lower() if re.fullmatch(UUID_PATTERN, who.subject) else None
+def author_of(principal: Principal) -> str | None:
+    """The caller's id as an author, if it is a UUID."""
+    return principal.subject.lower() if re.fullmatch(UUID_PATTERN, principal.subject) else None
 
 
-def check_scope(body: OldBody, who: Principal) -> None:
-    """Old clients may repeat their tenant and organization.
+def check_scope(body: OldBody, principal: Principal) -> None:
+    """Check the tenant and organization that old clients may send.
 
-    :raises Reject: they are not those of the token (403).
+    :raises Reject: they do not match the token (403).
     """
-    for given, own in ((body.tenant_id, who.tenant_id), (body.organization_id, who.organization_id)):
+    for given, own in (
+        (body.tenant_id, principal.tenant_id),
+        (body.organization_id, principal.organization_id),
+    ):
         if given is not None and given != own:
-            raise Reject("foreign_scope", "tenant and organization come from the token", status=403)
+            raise Reject(
+                "foreign_scope", "Tenant and organization in the body do not match the token.", status=403
+            )
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """The interaction that a client changes, and what it must still be.
+class TargetRow:
+    """The interaction that a client changes, with the preconditions of the request.
 
     :param row: in the columns of the views.
-    :param version: the version that the applier must find; ``None``: any.
+    :param version: the version that the applier must find; ``None`` for any.
     """
 
     row: dict[str, Any]
     version: int | None
-    wanted: Preconditions
+    preconditions: Preconditions
 
 
 async def target_of(
-    services: Services, request: Request, who: Principal, ids: Sequence[str], view: OldView
-) -> Named:
-    """Find the interaction that the client names; a legacy row is moved first.
+    services: Services, request: Request, principal: Principal, ids: Sequence[str], view: OldView
+) -> TargetRow:
+    """Find the interaction that the client names. A legacy row is moved first.
 
-    :param ids: where a client may name a row twice (link and todo): the first that is found counts.
-    :raises Reject: there is none (404); it is not what the client has read (409, 412).
+    :param ids: candidates (link and todo); the first match counts.
+    :raises Reject: there is none (404), or it changed after the client read it (409, 412).
     """
-    legacy = await legacy_shows(services, who)
+    legacy = await legacy_shows(services, principal)
     target = None
     for named in ids:
-        target = target or await _find(services, who, named, view, legacy=legacy)
-    wanted = preconditions_of(request)
+        target = target or await _find(services, principal, named, view, legacy=legacy)
+    preconditions = preconditions_of(request)
     if target is None:
-        if wanted.updated_at is not None:
-            raise record_modified(wanted.updated_at, None)
+        if preconditions.updated_at is not None:
+            raise record_modified(preconditions.updated_at, None)
         what = "activity" if view == "activities" else "todo"
-        raise LegacyError(f"{what}_not_found", f"there is no {what} with this id",
+        raise LegacyError(f"{what}_not_found", f"There is no {what} with this id.",
                           error=f"{what.capitalize()} not found", status=404)  # fmt: skip
-    conditional = _check(wanted, target.row)
+    conditional = _check(preconditions, target.row)
     row = target.row
     if not target.moved:
-        await move(services, who, row)
-        moved = await _find(services, who, row["id"], view, legacy=False)
+        await move(services, principal, row)
+        moved = await _find(services, principal, row["id"], view, legacy=False)
         row = moved.row if moved is not None else row
-    return Named(row, row["version"] if conditional else None, wanted)
+    return TargetRow(row, row["version"] if conditional else None, preconditions)
 
 
-def _check(wanted: Preconditions, row: dict[str, Any]) -> bool:
-    """Whether the write is conditional; what the client has read must be what is there."""
-    if wanted.updated_at is not None:
-        if abs(row["updated_at"] - wanted.updated_at) >= timedelta(milliseconds=1):
-            raise record_modified(wanted.updated_at, row["updated_at"])
+def _check(preconditions: Preconditions, row: dict[str, Any]) -> bool:
+    """Check the preconditions against the row; report whether there are any."""
+    if preconditions.updated_at is not None:
+        if abs(row["updated_at"] - preconditions.updated_at) >= timedelta(milliseconds=1):
+            raise record_modified(preconditions.updated_at, row["updated_at"])
         return True
-    if wanted.if_match and row["version"] not in wanted.if_match:
+    if preconditions.if_match and row["version"] not in preconditions.if_match:
         raise precondition_failed()
-    return bool(wanted.if_match)
+    return bool(preconditions.if_match)
 
 
 async def _find(
-    services: Services, who: Principal, named: str, view: OldView, *, legacy: bool
+    services: Services, principal: Principal, named: str, view: OldView, *, legacy: bool
 ) -> Target | None:
     async with services.reads.connection() as connection:
-        return await find_target(connection, who.scope, named, view, legacy=legacy)
+        return await find_target(connection, principal.scope, named, view, legacy=legacy)
 
 
-async def change_named(services: Services, who: Principal, named: Named, step: Step) -> dict[str, Any]:
-    """Carry out a command on what the client named, under the conditions of its request.
+async def execute_on_target(
+    services: Services, principal: Principal, target: TargetRow, command: AdapterCommand
+) -> dict[str, Any]:
+    """Execute a command on the target under the preconditions of the request.
 
-    :raises Reject: it was rejected, or it is not what the client has read (409, 412); nothing was changed.
+    :raises Reject: it was rejected, or the row changed after the client read it (409, 412). Nothing was
+        changed.
     """
     try:
-        return await execute(services, who, step, version=named.version)
+        return await execute(services, principal, command, version=target.version)
     except Rejection as rejection:
-        if rejection.code != "version_conflict" or named.version is None:
+        if rejection.code != "version_conflict" or target.version is None:
             raise
-    if named.wanted.updated_at is None:
+    if target.preconditions.updated_at is None:
         raise precondition_failed()
     async with services.reads.connection() as connection:
-        now = await head_of(connection, who.scope, named.row["id"])
-    raise record_modified(named.wanted.updated_at, now.updated_at if now else None)
+        now = await head_of(connection, principal.scope, target.row["id"])
+    raise record_modified(target.preconditions.updated_at, now.updated_at if now else None)
 
 
-async def delete_named(request: Request, who: Principal) -> tuple[str, ...]:
-    """The ids that a DELETE names, in its body or in the query, the link's first.
+async def ids_to_delete(request: Request, principal: Principal) -> tuple[str, ...]:
+    """The ids in the body or query of a DELETE, the link's first.
 
     :raises Reject: there is none, or one is not a UUID (400).
     """
@@ -132,8 +140,8 @@ async def delete_named(request: Request, who: Principal) -> tuple[str, ...]:
         body = OldDelete.model_validate_json(raw) if raw.strip() else OldDelete.model_validate({})
     except ValidationError as error:
         raise validation_failed(field_errors(error.errors(include_url=False, include_input=False))) from None
-    check_scope(body, who)
-    ids = named_ids(
+    check_scope(body, principal)
+    ids = distinct_ids(
         body.link_id, body.id, query.get("linkId"), query.get("id"), body.todo_id, query.get("todoId")
     )
     if not all(re.fullmatch(UUID_PATTERN, identity) for identity in ids):

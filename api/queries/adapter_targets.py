@@ -1,4 +1,4 @@
-"""The row that an old client names: an interaction, or a legacy row that is not moved yet."""
+"""Find the row that an old client names: an interaction, or a legacy row that is not moved yet."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _SHOWN: Final = ", ".join(f"v.{name}::text AS {name}" if name in _IDS else f"v.{
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What was found under an id.
+    """A row that was found.
 
-    :param row: the columns of the views, ids as texts.
-    :param moved: it is an interaction; else a legacy row that must become one first.
+    :param row: the columns of the views, ids as text.
+    :param moved: true for an interaction; false for a legacy row, which must be moved first.
     """
 
     row: Row
@@ -32,11 +32,11 @@ async def find_target(
     *,
     legacy: bool,
 ) -> Target | None:
-    """Find by the interaction's id or, in the legacy tables, by the row's or the linked todo's id.
+    """Find by the interaction's id or, in the legacy tables, by the id of the row or of the linked todo.
 
-    One statement. A linked todo that is moved already is found under its link's id.
+    One statement. A linked todo that is moved already is found by the id of its link.
 
-    :param view: the list in which the row must be; another list's row is not found.
+    :param view: the list that must contain the row.
     """
     values: dict[str, Any] = {**scope.parameters(), "id": named}
     link = (
@@ -47,7 +47,7 @@ async def find_target(
     )
     rows = await fetch(
         connection,
-        f"SELECT {_SHOWN} FROM ({view_sql(view, legacy=legacy)}) v"  # noqa: S608 - our own texts
+        f"SELECT {_SHOWN} FROM ({view_sql(view, legacy=legacy)}) v"  # noqa: S608 - constant texts
         f" WHERE v.id = %(id)s OR v.todo_id = %(id)s{link} ORDER BY v.id = %(id)s DESC LIMIT 1",
         values,
     )

@@ -1,4 +1,4 @@
-"""What became of a command, from the command log."""
+"""The status of a command, from the command log."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ WHERE tenant_id = %(tenant)s AND organization_id = %(organization)s AND command_
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fate:
-    """One row of the log.
+class CommandStatus:
+    """One row of the command log.
 
     :param outcome: ``applied``, ``rejected`` or ``no_op``.
     :param result: as it was published (``schemas.outcomes.FirstOutcome``).
@@ -36,10 +36,10 @@ class Fate:
     appended_at: datetime
 
 
-async def command_status(connection: Connection, scope: Scope, command_id: str) -> Fate | None:
-    """The fate of one command of this scope; ``None`` when the log has none.
+async def command_status(connection: Connection, scope: Scope, command_id: str) -> CommandStatus | None:
+    """The status of one command of this scope; ``None`` if the log does not contain it.
 
-    :param command_id: without NUL, which Postgres cannot even compare.
+    :param command_id: without NUL, which Postgres does not accept in a parameter.
     """
     rows = await fetch(connection, _SQL, {**scope.parameters(), "command": logged_id(command_id)})
-    return Fate(**{**rows[0], "command_id": command_id}) if rows else None
+    return CommandStatus(**{**rows[0], "command_id": command_id}) if rows else None

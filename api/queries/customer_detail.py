@@ -1,4 +1,4 @@
-"""One person or company with what belongs to it: the views over its interactions, and its deals."""
+"""One person or company with the views over its interactions and its deals."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Final
 from api.queries.interaction_views import View, view_sql
 from api.queries.scope import Connection, Row, Scope, fetch
 
-#: Most rows of each view in a detail answer; the lists page through more.
-MOST_ROWS: Final = 100
+#: Most rows per view in a detail response. The lists page through the rest.
+MAX_ROWS: Final = 100
 
 ENTITY_COLUMNS: Final = """
 e.id::text AS id, e.tenant_id::text AS tenant_id, e.organization_id::text AS organization_id, e.kind,
@@ -22,7 +22,7 @@ e.created_at, e.updated_at
 _ENTITY: Final = f"""
 SELECT {ENTITY_COLUMNS} FROM customer_entities e
 WHERE e.id = %(entity)s AND e.tenant_id = %(tenant)s AND e.organization_id = %(organization)s
-"""  # noqa: S608 - our own column names
+"""  # noqa: S608 - constant column names
 _DEALS: Final = """
 SELECT d.id::text AS id, d.entity_id::text AS entity_id, d.title, d.status, d.version,
        d.created_at, d.updated_at
@@ -33,28 +33,28 @@ ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
 
 
 async def entity(connection: Connection, scope: Scope, entity_id: str) -> Row | None:
-    """The entity; ``None`` when this scope has none of the id."""
+    """The entity; ``None`` if this scope does not contain it."""
     rows = await fetch(connection, _ENTITY, {**scope.parameters(), "entity": entity_id})
     return rows[0] if rows else None
 
 
 async def deals_of(connection: Connection, scope: Scope, entity_id: str) -> list[Row]:
     """The newest deals of an entity."""
-    values = {**scope.parameters(), "entity": entity_id, "limit": MOST_ROWS}
+    values = {**scope.parameters(), "entity": entity_id, "limit": MAX_ROWS}
     return await fetch(connection, _DEALS, values)
 
 
 async def views_of(
     connection: Connection, scope: Scope, entity_id: str, views: tuple[View, ...], *, legacy: bool
 ) -> dict[View, list[Row]]:
-    """The newest rows of each view asked for, and all in one statement.
+    """The newest rows of each view, in one statement.
 
-    Each row has the view's columns with ids as texts, ``deal_title``, ``type_label`` and ``total`` (of
-    its view).
+    Each row has the view's columns with ids as text, ``deal_title``, ``type_label`` and the ``total`` of its
+    view.
     """
     if not views:
         return {}
-    # Each part is cut on its own: no sort ever holds all rows of a customer with very many.
+    # Each part has its own LIMIT, so that no sort has to hold all rows of a large customer.
     parts = " UNION ALL ".join(
         f"(SELECT '{view}' AS view, (SELECT count(*) FROM ({rows}) n) AS total, p.* FROM ({rows}) p"  # noqa: S608
         f" ORDER BY {_NEWEST} DESC, p.id DESC LIMIT %(limit)s)"
@@ -70,8 +70,8 @@ async def views_of(
     LEFT JOIN interaction_types t ON t.code = p.interaction_type
      AND t.tenant_id = %(tenant)s AND t.organization_id = %(organization)s
     ORDER BY p.view, {_NEWEST} DESC, p.id DESC
-    """  # noqa: S608 - our own texts
-    values = {**scope.parameters(), "entity": entity_id, "limit": MOST_ROWS}
+    """  # noqa: S608 - constant texts
+    values = {**scope.parameters(), "entity": entity_id, "limit": MAX_ROWS}
     found: dict[View, list[Row]] = {view: [] for view in views}
     for row in await fetch(connection, statement, values):
         found[row["view"]].append(row)

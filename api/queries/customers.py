@@ -1,4 +1,4 @@
-"""Lists of people or companies, sorted and filtered by what comes next; keyset pages."""
+"""Lists of people or companies, sorted and filtered by their next interaction, in keyset pages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from api.queries.customer_detail import ENTITY_COLUMNS
 from api.queries.keyset import After, Direction
 from api.queries.scope import Connection, Row, Scope, fetch, like
 
-#: Sort field → its column and the type of a cursor's value.
+#: Sort field → its column and the SQL type of a cursor's value.
 SORTS: Final[dict[str, tuple[str, str]]] = {
     "nextInteractionAt": ("e.next_interaction_at", "timestamptz"),
     "lastInteractionAt": ("e.last_interaction_at", "timestamptz"),
@@ -23,10 +23,10 @@ SORTS: Final[dict[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerQuery:
-    """Which customers, and from where on.
+    """Filters, sort and page of the list.
 
-    :param after: the last row of the page before; rows without a value come last in both directions.
-    :param overdue: the next interaction's moment has passed at ``now`` (or has not).
+    :param after: last row of the previous page. Rows without a value come last in both directions.
+    :param overdue: true for a next interaction before ``now``, false for one at or after it.
     """
 
     kind: Literal["person", "company"]
@@ -44,7 +44,7 @@ class CustomerQuery:
 
 
 async def customers(connection: Connection, scope: Scope, query: CustomerQuery) -> list[Row]:
-    """One page and one row more, if there is one; each with ``sort_value``. One statement."""
+    """One page plus one row if more follow, each with ``sort_value``. One statement."""
     column, kind = SORTS[query.sort_field]
     values: dict[str, Any] = {
         **scope.parameters(),

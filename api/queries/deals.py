@@ -1,4 +1,4 @@
-"""Lists of deals; keyset pages, newest first."""
+"""Lists of deals in keyset pages, newest first."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ async def deals(
     search: str | None = None,
     after: After | None = None,
 ) -> list[Row]:
-    """One page and one row more, if there is one; one statement.
+    """One page plus one row if more follow. One statement.
 
-    :param after: the last row of the page before, by its creation.
+    :param after: last row of the previous page, by its creation time.
     """
     values: dict[str, Any] = {
         **scope.parameters(),
@@ -46,17 +46,17 @@ async def deals(
     if after is not None:
         conditions.append("(d.created_at, d.id) < (%(after)s, %(after_id)s::uuid)")
     statement = (
-        f"SELECT {_COLUMNS} FROM customer_deals d WHERE {' AND '.join(conditions)}"  # noqa: S608 - own texts
+        f"SELECT {_COLUMNS} FROM customer_deals d WHERE {' AND '.join(conditions)}"  # noqa: S608 - constant texts
         " ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s"
     )
     return await fetch(connection, statement, values)
 
 
 async def deal(connection: Connection, scope: Scope, deal_id: str) -> Row | None:
-    """One deal; ``None`` when this scope has none of the id."""
+    """One deal; ``None`` if this scope does not contain it."""
     rows = await fetch(
         connection,
-        f"SELECT {_COLUMNS} FROM customer_deals d WHERE d.id = %(id)s"  # noqa: S608 - our own column names
+        f"SELECT {_COLUMNS} FROM customer_deals d WHERE d.id = %(id)s"  # noqa: S608 - constant column names
         " AND d.tenant_id = %(tenant)s AND d.organization_id = %(organization)s",
         {**scope.parameters(), "id": deal_id},
     )

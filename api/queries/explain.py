@@ -1,4 +1,4 @@
-"""Why an interaction is an entity's next one: its candidates in derivation order."""
+"""Candidates for an entity's next interaction, in derivation order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WHERE i.entity_id = %(entity)s AND i.tenant_id = %(tenant)s AND i.organization_i
 async def candidates(
     connection: Connection, scope: Scope, entity_id: str, limit: int
 ) -> tuple[list[Row], Row]:
-    """The first candidates in order (each with the number of all), and counts of what is no candidate."""
+    """The first candidates (each with their total number), and counts of the other interactions."""
     values = {**scope.parameters(), "entity": entity_id, "limit": limit}
     found = await fetch(connection, _SQL, values)
     (others,) = await fetch(connection, _OTHERS, values)

@@ -1,6 +1,6 @@
-"""What waits for a person at the integrations of one organization, newest first.
+"""Warnings of one organization's integrations, newest first.
 
-As enrichment does, it shows nothing of a tenant whose flag ``customers.interactions.external-sync`` is off.
+Like enrichment, they are hidden while the tenant's flag ``customers.interactions.external-sync`` is off.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ORDER BY id
 async def chosen_warnings(
     connection: Connection, scope: Scope, integration: str, ids: list[str]
 ) -> list[Row]:
-    """Those of some warnings that an integration has, open or not: id, kind and state."""
+    """Id, kind and state of those warnings that belong to the integration, open or closed."""
     given = {"integration": integration, "ids": ids, "flag": EXTERNAL_SYNC}
     return await fetch(connection, _CHOSEN_SQL, {**scope.parameters(), **given})
 
@@ -43,9 +43,10 @@ async def chosen_warnings(
 async def open_warnings(
     connection: Connection, scope: Scope, *, integration: str | None, kind: str | None, limit: int
 ) -> list[Row]:
-    """Open warnings as dicts of their columns (their meaning: ``connectors.store.warnings.SyncWarning``).
+    """Open warnings as dicts of their columns (documented in ``connectors.store.warnings.SyncWarning``).
 
-    :param integration: of this integration only; :param kind: of this kind only. Both without NUL.
+    :param integration: only of this integration; without NUL.
+    :param kind: only of this kind.
     """
     given = {"integration": integration, "kind": kind, "limit": limit, "flag": EXTERNAL_SYNC}
     return await fetch(connection, _SQL, {**scope.parameters(), **given})

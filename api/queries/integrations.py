@@ -1,8 +1,8 @@
-"""Enrichment: what mirrors interactions have, for ``_integrations.<id>`` (spec "UMES integration response").
+"""Enrichment: the mirrors of interactions, for ``_integrations.<id>`` (spec "UMES integration response").
 
-One statement for a whole page of interactions. An integration that is disabled, or whose tenant has the
-flag ``customers.interactions.external-sync`` off, shows nothing; its mappings stay. Addresses were checked
-and encoded before they were stored.
+One statement per page of interactions. Mirrors are hidden while their integration is disabled, or the
+tenant's flag ``customers.interactions.external-sync`` is off; their mappings are kept. URLs are validated and
+encoded before they are stored.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ WHERE mapping.tenant_id = %(tenant)s AND mapping.organization_id = %(organizatio
   AND EXISTS (SELECT 1 FROM feature_flags WHERE tenant_id = %(tenant)s AND flag = %(flag)s AND enabled)
 """
 
-#: Interaction id → integration id → its members.
+#: Interaction id → integration id → members of the mirror.
 Enrichment = dict[str, dict[str, dict[str, Any]]]
 
 
 async def has_integration(connection: Connection, scope: Scope, integration: str) -> bool:
-    """Report whether the organization has an integration of this id."""
+    """Report whether the organization has an integration with this id."""
     statement = (
         "SELECT id FROM integrations"
         " WHERE tenant_id = %(tenant)s AND organization_id = %(organization)s AND id = %(integration)s"
@@ -47,7 +47,7 @@ async def has_integration(connection: Connection, scope: Scope, integration: str
 def integrations_of(
     connection: psycopg.Connection[Any], tenant_id: str, organization_id: str, interaction_ids: Sequence[str]
 ) -> Enrichment:
-    """The mirrors of a page of interactions; interactions without one are missing."""
+    """The mirrors of a page of interactions. Interactions without a mirror are missing."""
     if not interaction_ids:
         return {}
     return _enrichment(
@@ -61,7 +61,7 @@ async def integrations_of_async(
     organization_id: str,
     interaction_ids: Sequence[str],
 ) -> Enrichment:
-    """The same for the gateway."""
+    """Asynchronous form of :func:`integrations_of`."""
     if not interaction_ids:
         return {}
     cursor = await connection.execute(_SQL, _parameters(tenant_id, organization_id, interaction_ids))

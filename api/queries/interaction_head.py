@@ -1,4 +1,4 @@
-"""The little that a write must know of an interaction: whose it is, and which version it has."""
+"""Entity and version of an interaction, for the preconditions of a write."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHERE id = %(id)s AND tenant_id = %(tenant)s AND organization_id = %(organizatio
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is stored now."""
+    """Stored entity, version and timestamp of an interaction."""
 
     entity_id: str
     version: int
@@ -24,6 +24,6 @@ class Head:
 
 
 async def head_of(connection: Connection, scope: Scope, interaction_id: str) -> Head | None:
-    """The head of one interaction of this scope."""
+    """The head of one interaction; ``None`` if this scope does not contain it."""
     rows = await fetch(connection, _SQL, {**scope.parameters(), "id": interaction_id})
     return Head(**rows[0]) if rows else None

@@ -1,4 +1,4 @@
-"""The list of interactions: one statement a page, read along an index where there is one."""
+"""The list of interactions: one statement per page, along an index if there is one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from api.queries.keyset import After, Direction, order_sql
 from api.queries.scope import Connection, Row, Scope, fetch, like
 
-#: Sort field → its column, the type of its values, and whether they can be empty.
+#: Sort field → its column, the type of its values, and whether they can be NULL.
 SORTS: Final[dict[str, tuple[str, type, bool]]] = {
     "scheduledAt": ("scheduled_at", datetime, True),
     "occurredAt": ("occurred_at", datetime, True),
@@ -47,10 +47,11 @@ LEFT JOIN interaction_types t ON t.tenant_id = i.tenant_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """What a list shows; ``None`` does not narrow it.
+    """Filters of the list; ``None`` does not filter.
 
-    :param earliest: of ``occurred_at``, else ``scheduled_at``, else ``created_at``; ``latest`` likewise.
-    :param search: a text that title or body contain, in any case.
+    :param earliest: bound of the first of ``occurred_at``, ``scheduled_at`` and ``created_at`` that is set;
+        ``latest`` likewise.
+    :param search: case-insensitive substring of title or body.
     """
 
     entity_id: str | None = None
@@ -65,7 +66,7 @@ class Filters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Which rows of the list.
+    """Sort, direction and position of a page.
 
     :param sort: a name of ``SORTS``.
     """
@@ -96,7 +97,7 @@ async def interaction_page(
     if page.after is not None:
         built.parameters |= {"after_key": page.after.key, "after_id": page.after.id}
     branches = [
-        f"(SELECT id, {column} AS sort_key FROM customer_interactions"  # noqa: S608 - our own texts
+        f"(SELECT id, {column} AS sort_key FROM customer_interactions"  # noqa: S608 - constant texts
         f" WHERE {' AND '.join([*built.conditions, *narrowed])} ORDER BY {order} LIMIT %(rows)s)"
         for narrowed in _branches(page, filters, column, nullable=nullable)
     ]
@@ -109,17 +110,17 @@ async def interaction_page(
     {JOINS}
     WHERE i.tenant_id = %(tenant)s AND i.organization_id = %(organization)s
     ORDER BY {order_sql("p.sort_key", "p.id", page.direction)}
-    """  # noqa: S608 - our own texts
+    """  # noqa: S608 - constant texts
     rows = await fetch(connection, statement, built.parameters)
     return rows[: page.limit], len(rows) > page.limit
 
 
 async def interaction_by_id(connection: Connection, scope: Scope, interaction_id: str) -> Row | None:
-    """One interaction of this scope, with the columns of a page's rows."""
+    """One interaction with the columns of a page's rows; ``None`` if this scope does not contain it."""
     statement = f"""
     SELECT {COLUMNS} FROM customer_interactions i {JOINS}
     WHERE i.id = %(id)s AND i.tenant_id = %(tenant)s AND i.organization_id = %(organization)s
-    """  # noqa: S608 - our own texts
+    """  # noqa: S608 - constant texts
     rows = await fetch(connection, statement, {**scope.parameters(), "id": interaction_id})
     return rows[0] if rows else None
 
@@ -137,10 +138,10 @@ def _filtered(scope: Scope, filters: Filters) -> _Statement:
 
 
 def _branches(page: Page, filters: Filters, column: str, *, nullable: bool) -> list[list[str]]:
-    """Further conditions of each part of the list; together the parts are the whole, none overlaps.
+    """Conditions that split the list into disjoint parts, each of which an index returns in order.
 
-    An index gives a part's rows in order: (organization, tenant, status, scheduled_at, id), whose empty
-    moments stand together at one end. So both the status and "empty or not" are fixed in a part.
+    The index is (organization, tenant, status, scheduled_at, id), with NULLs together at one end. So each
+    part fixes the status, and whether the sort column is NULL.
     """
     statuses: tuple[str | None, ...] = filters.statuses or (None,)
     if filters.statuses is None and column == "scheduled_at" and filters.entity_id is None:

@@ -1,4 +1,4 @@
-"""The dictionary of one tenant and organization."""
+"""The dictionary of interaction types of one organization."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WHERE d.tenant_id = %(tenant)s AND d.organization_id = %(organization)s
 
 
 async def dictionary(connection: Connection, scope: Scope) -> tuple[list[Row], bool]:
-    """The entries by label, and whether the dictionary is strict; a new scope has the defaults."""
+    """The entries by label, and whether the dictionary is strict. Missing defaults are added."""
     rows = await fetch(connection, _SQL, scope.parameters())
     known = {row["code"] for row in rows}
     rows += [

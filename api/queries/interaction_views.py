@@ -1,7 +1,7 @@
 """The three views over interactions (all, activities, todos), with the legacy rows until they are moved.
 
-A legacy row shows as long as no interaction has its id and none that had it was deleted: the command
-log keeps the versions of deleted interactions, so a deleted one does not come back as its legacy row.
+A legacy row is shown until an interaction has its id. If that interaction is deleted, the row stays hidden:
+the command log keeps the versions of deleted interactions.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ ACTIVITY_SOURCES: Final = ("adapter:activity", "migration:activity")
 TODO_SOURCES: Final = ("adapter:todo", "migration:todo_link")
 LEGACY_TODO: Final = "legacy:todo_link"
 TASK: Final = "task"
-#: What a todo of ours calls its source; old links name a module.
-OUR_TODO_SOURCE: Final = "customers:interaction"
+#: ``todo_source`` of interactions; legacy links name another module.
+INTERACTION_TODO_SOURCE: Final = "customers:interaction"
 
 #: Columns of every view, in this order.
 COLUMNS: Final = (
@@ -26,23 +26,23 @@ COLUMNS: Final = (
     "source", "version", "created_at", "updated_at", "todo_id", "todo_source",
 )  # fmt: skip
 
-_OURS: Final = ", ".join(f"i.{name}" for name in COLUMNS[:-2])
+_INTERACTION_COLUMNS: Final = ", ".join(f"i.{name}" for name in COLUMNS[:-2])
 _ACTIVITY: Final = "coalesce(i.source, '') IN ('adapter:activity', 'migration:activity')"
 _TODO: Final = "coalesce(i.source, '') IN ('adapter:todo', 'migration:todo_link')"
-# What came through an old route stays in that route's list. Everything else: a task is a todo and no
-# activity; another type is an activity, and a todo too when its dictionary entry asks for action.
-_ASKS: Final = "(i.interaction_type = 'task' OR coalesce(t.actionable, true))"
+# A row that came through an old route stays in that route's list. Otherwise a task is a todo and not an
+# activity. Any other type is an activity, and also a todo if its dictionary entry is actionable.
+_ACTIONABLE: Final = "(i.interaction_type = 'task' OR coalesce(t.actionable, true))"
 _FILTERS: Final[dict[View, str]] = {
     "interactions": "true",
     "activities": f"({_ACTIVITY} OR (i.interaction_type <> 'task' AND NOT {_TODO}))",
-    "todos": f"({_TODO} OR (NOT {_ACTIVITY} AND {_ASKS}))",
+    "todos": f"({_TODO} OR (NOT {_ACTIVITY} AND {_ACTIONABLE}))",
 }
 _HIDDEN: Final = """
   NOT EXISTS (SELECT 1 FROM customer_interactions x WHERE x.id = {id})
   AND NOT EXISTS (SELECT 1 FROM command_log r
                   WHERE r.interaction_id = {id} AND r.retired_version IS NOT NULL)
 """
-# Infinity, and years that Python cannot hold, must not end the whole list.
+# Hazard: psycopg fails on infinity and on years outside Python's range, which would fail the whole list.
 _SHOWABLE: Final = "CASE WHEN {0} BETWEEN '0001-01-03Z' AND '9999-12-29Z' THEN {0} END"
 _OCCURRED: Final = _SHOWABLE.format("l.occurred_at")
 _CREATED: Final = f"coalesce({_SHOWABLE.format('l.created_at')}, '1970-01-01Z')"
@@ -51,12 +51,12 @@ _LEGACY_ACTIVITIES: Final = f"""
 SELECT l.id, l.entity_id, l.deal_id, l.activity_type, l.subject, l.body,
        CASE WHEN l.occurred_at IS NULL THEN 'planned' ELSE 'done' END, NULL::timestamptz, {_OCCURRED},
        NULL::integer, l.author_user_id, NULL::uuid, l.appearance_icon, l.appearance_color,
-       '{LEGACY_ACTIVITY}', 0::bigint, {_CREATED}, {_UPDATED}, l.id, '{OUR_TODO_SOURCE}'
+       '{LEGACY_ACTIVITY}', 0::bigint, {_CREATED}, {_UPDATED}, l.id, '{INTERACTION_TODO_SOURCE}'
 FROM customer_activities l
 WHERE l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s
   AND {_HIDDEN.format(id="l.id")}
-"""  # noqa: S608 - our own texts
-# A link knows its todo's id and source only; the rest lives in another module.
+"""  # noqa: S608 - constant texts
+# A link stores the id and source of its todo only. The rest belongs to another module.
 _LEGACY_TODOS: Final = f"""
 SELECT l.id, l.entity_id, NULL::uuid, '{TASK}', 'Task from ' || l.todo_source, NULL::text, 'planned',
        NULL::timestamptz, NULL::timestamptz, NULL::integer, l.created_by_user_id, NULL::uuid, NULL::text,
@@ -64,7 +64,7 @@ SELECT l.id, l.entity_id, NULL::uuid, '{TASK}', 'Task from ' || l.todo_source, N
 FROM customer_todo_links l
 WHERE l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s
   AND {_HIDDEN.format(id="l.id")} AND {_HIDDEN.format(id="l.todo_id")}
-"""  # noqa: S608 - our own texts
+"""  # noqa: S608 - constant texts
 _LEGACY: Final[dict[View, tuple[str, ...]]] = {
     "interactions": (_LEGACY_ACTIVITIES, _LEGACY_TODOS),
     "activities": (_LEGACY_ACTIVITIES,),
@@ -73,9 +73,10 @@ _LEGACY: Final[dict[View, tuple[str, ...]]] = {
 
 
 def view_sql(view: View, *, legacy: bool, of_entity: bool = False) -> str:
-    """A subquery with ``COLUMNS``; parameters ``tenant``, ``organization`` and, asked for, ``entity``.
+    """A subquery with ``COLUMNS`` and the parameters ``tenant`` and ``organization``.
 
-    :param legacy: with the rows of the legacy tables that are not interactions yet.
+    :param legacy: include the rows of the legacy tables that are not moved yet.
+    :param of_entity: only rows of the parameter ``entity``.
     """
     types = (
         " LEFT JOIN interaction_types t ON t.tenant_id = i.tenant_id"
@@ -84,7 +85,7 @@ def view_sql(view: View, *, legacy: bool, of_entity: bool = False) -> str:
         else ""
     )
     parts = [
-        f"SELECT {_OURS}, i.id AS todo_id, '{OUR_TODO_SOURCE}' AS todo_source"  # noqa: S608 - own texts
+        f"SELECT {_INTERACTION_COLUMNS}, i.id AS todo_id, '{INTERACTION_TODO_SOURCE}' AS todo_source"  # noqa: S608 - constant texts
         f" FROM customer_interactions i{types}"
         f" WHERE i.tenant_id = %(tenant)s AND i.organization_id = %(organization)s AND {_FILTERS[view]}"
         + (" AND i.entity_id = %(entity)s" if of_entity else "")
@@ -95,5 +96,5 @@ def view_sql(view: View, *, legacy: bool, of_entity: bool = False) -> str:
 
 
 def legacy_sql(view: View) -> str:
-    """The view's rows of the legacy tables alone, in the order of ``COLUMNS``, without their names."""
+    """A subquery of the view's legacy rows, in the order of ``COLUMNS`` but without column names."""
     return " UNION ALL ".join(_LEGACY[view])

@@ -1,4 +1,4 @@
-"""Keyset pagination: where a page begins, and its order."""
+"""Keyset pagination: start and order of a page."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Direction = Literal["asc", "desc"]
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """The last row of the page before: its value of the sort field, and its id."""
+    """The last row of the previous page: its sort value and its id."""
 
     key: Any
     id: str
 
 
 def order_sql(column: str, identity: str, direction: Direction) -> str:
-    """The matching ORDER BY."""
+    """ORDER BY for keyset pages."""
     way = "ASC" if direction == "asc" else "DESC"
     return f"{column} {way}, {identity} {way}"

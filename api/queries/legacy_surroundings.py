@@ -1,4 +1,4 @@
-"""Stored facts around a legacy row: whether its customer and deal are known, and the strict dictionary."""
+"""Read the stored facts that moving a legacy row depends on: customer, deal, strict dictionary."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SELECT EXISTS (SELECT 1 FROM customer_entities e WHERE e.id = %(entity)s
 
 
 async def surroundings_of(connection: Connection, scope: Scope, row: dict[str, Any]) -> StoredFacts:
-    """Read what the repair rules must know of one row of the views; one statement."""
+    """Read the facts for one row of the views, in one statement."""
     values = {**scope.parameters(), "entity": row["entity_id"], "deal": row["deal_id"]}
     (found,) = await fetch(connection, _SQL, values)
     return StoredFacts(

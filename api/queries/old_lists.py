@@ -1,4 +1,4 @@
-"""The pages of the two deprecated lists, by number, with their totals."""
+"""Numbered pages of the two deprecated lists, with totals."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 from api.queries.interaction_views import View, view_sql
 from api.queries.scope import Connection, Row, Scope, fetch, like
 
-#: Most rows of an answer that asks for all.
-MOST_ROWS: Final = 2000
+#: Most rows of a response to ``all=true``.
+MAX_ROWS: Final = 2000
 
 _IDS: Final = ("id", "entity_id", "deal_id", "author_user_id", "owner_user_id", "todo_id")
 _SHOWN: Final = ", ".join(f"v.{name}::text AS {name}" for name in _IDS)
@@ -25,7 +25,7 @@ _NEWEST: Final = "coalesce(v.occurred_at, v.scheduled_at, v.created_at)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldListQuery:
-    """What an old client asks for; the first page is 1."""
+    """Filters, sort and page of a deprecated list. The first page is 1."""
 
     page: int = 1
     page_size: int = 50
@@ -41,7 +41,7 @@ class OldListQuery:
 async def old_list(
     connection: Connection, scope: Scope, view: View, query: OldListQuery, *, legacy: bool
 ) -> tuple[list[Row], int]:
-    """One page and the number of all rows; two statements.
+    """One page and the total number of rows, in two statements.
 
     Each row has the view's columns and ``type_label``, ``deal_title``, ``display_name``, ``kind``.
     """
@@ -51,7 +51,7 @@ async def old_list(
         "deal": query.deal_id,
         "types": list(query.activity_type),
         "search": like(query.search) if query.search else None,
-        "limit": MOST_ROWS if query.everything else query.page_size,
+        "limit": MAX_ROWS if query.everything else query.page_size,
         "offset": 0 if query.everything else (query.page - 1) * query.page_size,
     }
     conditions = ["true"]
@@ -66,7 +66,7 @@ async def old_list(
         f"{_CUSTOMER if query.search else ''} WHERE {' AND '.join(conditions)}"
     )
     order = _SORTS.get(query.sort_field or "", _NEWEST)
-    # The labels are looked up for the rows of the page only.
+    # The labels are joined to the rows of the page only.
     page = (
         f"SELECT v.*, {order} AS sort_value {rows}"
         f" ORDER BY {order} {query.sort_dir} NULLS LAST, v.id {query.sort_dir}"
@@ -82,7 +82,7 @@ async def old_list(
     return found, int(total[0]["total"])
 
 
-# Law 6: also a look-up by id goes by tenant and organization.
+# Tenant-isolation invariant: even a join by id is restricted to tenant and organization.
 _CUSTOMER: Final = (
     " LEFT JOIN customer_entities e ON e.id = v.entity_id"
     " AND e.tenant_id = %(tenant)s AND e.organization_id = %(organization)s"

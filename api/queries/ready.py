@@ -1,4 +1,4 @@
-"""Whether the database answers."""
+"""Readiness of the database."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from api.queries.scope import Connection
 
 
 async def is_ready(connection: Connection) -> bool:
-    """Ask the smallest question there is."""
+    """Run the cheapest statement."""
     cursor = await connection.execute("SELECT 1")
     return await cursor.fetchone() is not None

@@ -1,4 +1,4 @@
-"""Whose rows a read may see: one tenant and one organization, in every statement (law 6)."""
+"""Scope of reads: one tenant and one organization in every statement (tenant-isolation invariant)."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The tenant and organization of a caller, as its token says."""
+    """The tenant and organization of the caller's token."""
 
     tenant_id: str
     organization_id: str
 
     def parameters(self) -> dict[str, Any]:
-        """The two named parameters that every statement of this room's reads has."""
+        """The two named parameters of every statement in this package."""
         return {"tenant": self.tenant_id, "organization": self.organization_id}
 
 
 async def fetch(connection: Connection, statement: str, parameters: dict[str, Any]) -> list[Row]:
     """The rows of one statement as dicts.
 
-    :param statement: put together from this room's own texts; values travel as parameters only.
+    :param statement: built from constant texts of this package. Values are parameters only.
     """
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(statement.encode(), parameters)
@@ -35,6 +35,6 @@ async def fetch(connection: Connection, statement: str, parameters: dict[str, An
 
 
 def like(text: str) -> str:
-    """A pattern for ILIKE that finds a text anywhere, its own wildcards taken literally."""
+    """An ILIKE pattern that matches the text anywhere, with its wildcards escaped."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"

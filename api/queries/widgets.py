@@ -1,4 +1,4 @@
-"""What the two dashboard widgets show."""
+"""Data of the two dashboard widgets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from api.queries.interaction_views import COLUMNS, legacy_sql, view_sql
 from api.queries.scope import Connection, Row, Scope, fetch
 
-# Soonest first puts the overdue ones on top; the owner is the next interaction's, else the customer's.
+# Ascending order puts overdue ones first. The owner is that of the interaction, otherwise of the customer.
 _NEXT: Final = """
 SELECT e.id::text AS id, e.display_name, e.kind, e.organization_id::text AS organization_id,
        e.next_interaction_at, e.next_interaction_name, e.next_interaction_icon, e.next_interaction_color,
@@ -23,7 +23,7 @@ ORDER BY e.next_interaction_at, e.id LIMIT %(limit)s
 async def next_interactions(
     connection: Connection, scope: Scope, *, now: datetime, limit: int, include_past: bool
 ) -> list[Row]:
-    """Customers with a next interaction, soonest first, from the projection; one statement."""
+    """Customers with a next interaction, soonest first, from the projection. One statement."""
     values = {**scope.parameters(), "now": now, "limit": limit, "past": include_past}
     return await fetch(connection, _NEXT, values)
 
@@ -31,7 +31,7 @@ async def next_interactions(
 async def customer_todos(connection: Connection, scope: Scope, *, limit: int, legacy: bool) -> list[Row]:
     """Open todos with their customers, soonest first, then those without a schedule, newest first.
 
-    One statement. Each part is cut on its own, so that an index gives it in order.
+    One statement. Each part has its own LIMIT, so that an index returns it in order.
     """
     parts = [f"(SELECT * FROM ({view_sql('todos', legacy=False)}) o WHERE o.status = 'planned'{_FIRST})"]  # noqa: S608
     if legacy:
@@ -43,7 +43,7 @@ async def customer_todos(connection: Connection, scope: Scope, *, limit: int, le
     LEFT JOIN customer_entities e ON e.id = v.entity_id
      AND e.tenant_id = %(tenant)s AND e.organization_id = %(organization)s
     ORDER BY v.scheduled_at, v.created_at DESC, v.id
-    """  # noqa: S608 - our own texts
+    """  # noqa: S608 - constant texts
     return await fetch(connection, statement, {**scope.parameters(), "limit": limit})
 
 

@@ -1,4 +1,4 @@
-"""The routes, one resource a file: each has ``router``, and may have ``extra_headers(settings)``."""
+"""The routes, one module per resource, each with a ``router``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from api.routes import (
     widgets,
 )
 
-#: In the order of the document. ``extra_headers`` maps a path prefix to headers of all answers under it.
+#: In the order of the OpenAPI document. A module may have ``extra_headers(settings)``, which maps a path
+#: prefix to headers of every response under it.
 MODULES: Final[tuple[Any, ...]] = (
     interactions,
     people,

@@ -1,4 +1,4 @@
-"""``/api/customers/deals``: the deals that interactions can belong to."""
+"""``/api/customers/deals``: deals, which interactions can belong to."""
 
 from __future__ import annotations
 
@@ -7,82 +7,48 @@ from typing import Annotated, Any, Final
 from uuid import uuid4
 
 from fastapi import Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
 
-from api.bodies import RequestBody
+from api.authorization import authorized_router, require_features
 from api.command_gateway import CommandRequest, Rejection, keyed_command_id
 from api.conditional_reads import NOT_MODIFIED, validator
-from api.cursor import LONGEST, make_cursor, read_cursor
+from api.cursor import make_cursor, read_cursor
 from api.customer_items import deal
-from api.guards import require_features
 from api.preconditions import (
     expected_version,
-    fate_of_key,
     precondition_failed,
     preconditions_of,
     record_modified,
+    status_of_key,
 )
 from api.principal import Principal
 from api.queries import deals
-from api.routes.interactions import Created, Done
-from api.routing import guarded_router
-from api.services import Needed
-from api.shapes import Deal, DealPage, shaped
-from api.write_responses import written
+from api.response_models import Created, Done, responses_of
+from api.routes.deal_models import Deal, DealCreate, DealPage, DealQuery, DealUpdate
+from api.services import ServicesDep
+from api.write_responses import write_response
 from schemas.errors import Reject
 from schemas.identity import derive_id
-from schemas.values import ShortText, Title, UuidText
+from schemas.values import UuidText
 
-router = guarded_router("deals")
+router = authorized_router("deals")
 PATH: Final = "/api/customers/deals"
 
 
-class DealQuery(BaseModel):
-    """Filters and page of the list; the newest deals come first."""
-
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, extra="ignore")
-
-    entity_id: UuidText | None = None
-    status: ShortText | None = None
-    search: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = None
-    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 25
-
-
-class DealCreate(RequestBody):
-    """A new deal of a customer."""
-
-    entity_id: UuidText
-    id: UuidText | None = None
-    title: Title
-    status: ShortText | None = None
-
-
-class DealUpdate(RequestBody):
-    """Changes of a deal; what is not given stays. A deal stays with its customer."""
-
-    id: UuidText
-    # Declared without null so that null is refused: a deal always has a title.
-    title: Title = ""
-    status: ShortText | None = None
-
-
-@router.get(PATH, responses=shaped(DealPage))
+@router.get(PATH, responses=responses_of(DealPage))
 async def list_deals(
     query: Annotated[DealQuery, Query()],
-    services: Needed,
-    who: Principal = require_features("customers.view"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """A page of deals, the newest first."""
+    """A page of deals, newest first."""
     bound = query.model_dump(include={"entity_id", "status", "search"})
     after = None
     if query.cursor is not None:
         after = read_cursor(query.cursor, "createdAt", "desc", bound, datetime)
         if after.key is None:
-            after = None  # a deal always has a moment of creation
+            after = None  # created_at is never null
     async with services.reads.connection() as connection:
-        rows = await deals.deals(connection, who.scope, limit=query.limit, after=after, **bound)
+        rows = await deals.deals(connection, principal.scope, limit=query.limit, after=after, **bound)
     shown = rows[: query.limit]
     answer: dict[str, Any] = {"items": [deal(row) for row in shown]}
     if len(rows) > query.limit:
@@ -92,17 +58,17 @@ async def list_deals(
     return answer
 
 
-@router.get(PATH + "/{deal_id}", responses={**shaped(Deal, status_404="No such deal"), **NOT_MODIFIED})
+@router.get(PATH + "/{deal_id}", responses={**responses_of(Deal, status_404="No such deal"), **NOT_MODIFIED})
 async def show_deal(
     deal_id: UuidText,
     request: Request,
-    services: Needed,
+    services: ServicesDep,
     response: Response,
-    who: Principal = require_features("customers.view"),
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """One deal; its ``ETag`` is what ``If-Match`` takes."""
+    """One deal. Its ``ETag`` can be sent as ``If-Match``."""
     async with services.reads.connection() as connection:
-        row = await deals.deal(connection, who.scope, deal_id)
+        row = await deals.deal(connection, principal.scope, deal_id)
     if row is None:
         raise _not_found()
     response.headers["ETag"] = validator(request, row["version"], {})
@@ -115,16 +81,16 @@ async def show_deal(
 async def create_deal(
     body: DealCreate,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.create"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.create"),
 ) -> Response:
     """Add a deal: 201 with its id."""
     key, route = preconditions_of(request).idempotency_key, f"POST {PATH}"
     data = body.data("entity_id")
     if body.id is None:
-        data["id"] = derive_id("deal", keyed_command_id(who, route, key)) if key else str(uuid4())
-    order = CommandRequest(
-        principal=who,
+        data["id"] = derive_id("deal", keyed_command_id(principal, route, key)) if key else str(uuid4())
+    command = CommandRequest(
+        principal=principal,
         kind="deal.upsert",
         entity_id=body.entity_id,
         data=data,
@@ -133,50 +99,50 @@ async def create_deal(
         expected_version=0,
     )
     try:
-        result = await services.commands.execute(order)
+        result = await services.commands.execute(command)
     except Rejection as rejection:
         if rejection.code == "version_conflict":
-            raise Reject("deal_exists", "a deal with this id exists", pointer="/id", status=409) from None
+            raise Reject("deal_exists", "A deal with this id exists.", pointer="/id", status=409) from None
         raise
-    return written(result, {"id": data["id"]}, 201)
+    return write_response(result, {"id": data["id"]}, 201)
 
 
 @router.put(PATH, response_model=Done, responses={404: {"description": "No such deal"}})
 async def update_deal(
     body: DealUpdate,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change a deal; what is not given stays. A repeated request (same key) gets its first answer."""
-    wanted, route = preconditions_of(request), f"PUT {PATH}"
+    """Change a deal. Omitted fields keep their value. A repeat with the same key gets the first response."""
+    preconditions, route = preconditions_of(request), f"PUT {PATH}"
     async with services.reads.connection() as connection:
-        fate = await fate_of_key(connection, who, route, wanted.idempotency_key)
-        row = await deals.deal(connection, who.scope, body.id)
+        status = await status_of_key(connection, principal, route, preconditions.idempotency_key)
+        row = await deals.deal(connection, principal.scope, body.id)
     if row is None:
         raise _not_found()
-    order = CommandRequest(
-        principal=who,
+    command = CommandRequest(
+        principal=principal,
         kind="deal.upsert",
         entity_id=row["entity_id"],
         data=body.data(),
-        idempotency_key=wanted.idempotency_key,
+        idempotency_key=preconditions.idempotency_key,
         route=route,
         expected_version=None
-        if fate is not None
-        else expected_version(wanted, row["version"], row["updated_at"]),
+        if status is not None
+        else expected_version(preconditions, row["version"], row["updated_at"]),
     )
     try:
-        return written(await services.commands.execute(order), {"ok": True})
+        return write_response(await services.commands.execute(command), {"ok": True})
     except Rejection as rejection:
         if rejection.code != "version_conflict":
             raise
-    if wanted.updated_at is None:
+    if preconditions.updated_at is None:
         raise precondition_failed()
     async with services.reads.connection() as connection:
-        row = await deals.deal(connection, who.scope, body.id)
-    raise record_modified(wanted.updated_at, row["updated_at"] if row is not None else None)
+        row = await deals.deal(connection, principal.scope, body.id)
+    raise record_modified(preconditions.updated_at, row["updated_at"] if row is not None else None)
 
 
 def _not_found() -> Reject:
-    return Reject("deal_not_found", "there is no deal with this id", status=404)
+    return Reject("deal_not_found", "There is no deal with this id.", status=404)

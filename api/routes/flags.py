@@ -6,21 +6,19 @@ from typing import Any, Final
 
 from fastapi import Request, Response
 
+from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
 from api.command_gateway import CommandRequest
 from api.feature_flags import flags, forget
-from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
-from api.routes.interactions import Done
-from api.routing import guarded_router
-from api.services import Needed
-from api.shapes import FlagList, shaped
-from api.write_responses import written
+from api.response_models import Done, ResponseModel, responses_of
+from api.services import ServicesDep
+from api.write_responses import write_response
 from schemas.flags import FlagName
 from schemas.values import Flag
 
-router = guarded_router("flags")
+router = authorized_router("flags")
 PATH: Final = "/api/customers/flags"
 
 
@@ -31,10 +29,26 @@ class FlagBody(RequestBody):
     enabled: Flag
 
 
-@router.get(PATH, responses=shaped(FlagList))
-async def list_flags(services: Needed, who: Principal = require_features("customers.view")) -> dict[str, Any]:
-    """Every flag; ``chosen`` tells that somebody set it."""
-    found = await flags(services, who)
+class FlagItem(ResponseModel):
+    """A feature flag. ``chosen`` is true if it was set explicitly."""
+
+    flag: str
+    enabled: bool
+    chosen: bool
+
+
+class FlagList(ResponseModel):
+    """Every flag of the tenant."""
+
+    items: list[FlagItem]
+
+
+@router.get(PATH, responses=responses_of(FlagList))
+async def list_flags(
+    services: ServicesDep, principal: Principal = require_features("customers.view")
+) -> dict[str, Any]:
+    """Every flag. ``chosen`` is true if it was set explicitly."""
+    found = await flags(services, principal)
     return {
         "items": [
             {"flag": flag.name, "enabled": flag.enabled, "chosen": flag.chosen} for flag in found.values()
@@ -46,19 +60,19 @@ async def list_flags(services: Needed, who: Principal = require_features("custom
 async def set_flag(
     body: FlagBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.flags.manage"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.flags.manage"),
 ) -> Response:
-    """Switch a flag for the whole tenant; every process knows it within two seconds."""
-    # A flag belongs to its tenant: that is its record key.
-    order = CommandRequest(
-        principal=who,
+    """Set a flag for the whole tenant. Every process applies it within two seconds."""
+    # A flag belongs to its tenant, so the tenant id is the record key.
+    command = CommandRequest(
+        principal=principal,
         kind="feature_flag.set",
-        entity_id=who.tenant_id,
+        entity_id=principal.tenant_id,
         data=body.data(),
         idempotency_key=preconditions_of(request).idempotency_key,
         route=f"PUT {PATH}",
     )
-    result = await services.commands.execute(order)
-    forget(services, who)
-    return written(result, {"ok": True})
+    result = await services.commands.execute(command)
+    forget(services, principal)
+    return write_response(result, {"ok": True})

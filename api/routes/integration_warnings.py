@@ -1,4 +1,4 @@
-"""``/api/customers/integrations/warnings``: conflicts and failures of mirrors that wait for a person."""
+"""``/api/customers/integrations/warnings``: conflicts and failures of mirrors that need a decision."""
 
 from __future__ import annotations
 
@@ -8,35 +8,68 @@ from uuid import UUID
 from fastapi import Path, Query
 from pydantic import Field
 
+from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
-from api.guards import require_features
 from api.instants import instant_text
 from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.queries.integration_warnings import chosen_warnings, open_warnings
-from api.routing import guarded_router
-from api.services import Needed
-from api.shapes import Decided, WarningList, shaped
+from api.response_models import Id, ResponseModel, Timestamp, responses_of
+from api.services import ServicesDep
 from schemas.errors import Reject
 from schemas.instants import format_instant
 from schemas.integration_decisions import CHOICES, MAX_WARNINGS, Resolution, SeenWarning, WarningsDecision
 from schemas.values import Instant
 
-router = guarded_router("integration warnings")
+router = authorized_router("integration warnings")
 _Kind = Literal["conflict", "refused", "failed", "detached", "brake", "auth", "disabled", "superseded"]
 
 
-@router.get("/api/customers/integrations/warnings", responses=shaped(WarningList))
+class WarningItem(ResponseModel):
+    """A warning that needs a decision. ``resolution`` was decided and is being executed."""
+
+    id: Id
+    integration_id: str
+    interaction_id: Id | None
+    entity_id: Id | None
+    external_id: str | None
+    kind: str
+    field: str | None
+    detail: str
+    local_value: Any
+    remote_value: Any
+    resolution: str | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class WarningList(ResponseModel):
+    """Open warnings, newest first."""
+
+    items: list[WarningItem]
+
+
+class Decided(ResponseModel):
+    """Outcome of a decision: warnings that took it, and those left as they were closed or have changed."""
+
+    ok: Literal[True]
+    taken: list[Id]
+    left: list[Id]
+
+
+@router.get("/api/customers/integrations/warnings", responses=responses_of(WarningList))
 async def list_warnings(
-    services: Needed,
+    services: ServicesDep,
     integration: Annotated[str | None, Query(max_length=200, pattern=r"^[^\x00]*$")] = None,
     kind: _Kind | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
-    who: Principal = require_features("customers.view"),
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """Open warnings of the caller's organization, newest first; none while external sync is off."""
+    """Open warnings of the caller's organization, newest first. None while external sync is off."""
     async with services.reads.connection() as connection:
-        rows = await open_warnings(connection, who.scope, integration=integration, kind=kind, limit=limit)
+        rows = await open_warnings(
+            connection, principal.scope, integration=integration, kind=kind, limit=limit
+        )
     return {
         "items": [
             {
@@ -67,7 +100,7 @@ class SeenBody(RequestBody):
 
 
 class DecisionBody(RequestBody):
-    """One decision on one or many warnings."""
+    """One decision on one or more warnings."""
 
     resolution: Resolution
     warnings: list[SeenBody] = Field(min_length=1, max_length=MAX_WARNINGS)
@@ -75,28 +108,29 @@ class DecisionBody(RequestBody):
 
 @router.post(
     "/api/customers/integrations/{integration}/warnings/decide",
-    responses=shaped(Decided, status_404="None of these is a warning of this integration."),
+    responses=responses_of(Decided, status_404="None of these is a warning of this integration."),
 )
 async def decide(
     integration: Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")],
     body: DecisionBody,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> dict[str, Any]:
-    """Keep this side's value, take the provider's, try again, or dismiss: one warning or many.
+    """Decide one or more warnings: keep the local value, take the provider's, retry, or dismiss.
 
-    `updatedAt` is that of the list: a warning that has changed since is left, for its values were not seen.
-    The answer comes after the connectors have committed the decision; the same decision may be sent again.
+    Send `updatedAt` as in the list. A warning that has changed since is left, because its new values were
+    not seen. The response comes once the connectors have committed the decision. Resubmitting a decision is
+    safe; each warning applies it at most once.
     """
     seen = {str(warning.id): format_instant(warning.updated_at) for warning in body.warnings}
     async with services.reads.connection() as connection:
-        found = await chosen_warnings(connection, who.scope, integration, list(seen))
+        found = await chosen_warnings(connection, principal.scope, integration, list(seen))
     if not found:
-        raise Reject("not_found", "none of these is a warning of this integration", status=404)
+        raise Reject("not_found", "None of these is a warning of this integration.", status=404)
     kinds = {row["kind"] for row in found if row["state"] == "open"}
     unfit = sorted(kind for kind in kinds if body.resolution not in CHOICES.get(kind, frozenset()))
     if unfit:
-        detail = f"{body.resolution} cannot be decided on a warning of this kind: {', '.join(unfit)}"
+        detail = f"{body.resolution} is not a choice for warnings of this kind: {', '.join(unfit)}."
         raise Reject("not_a_choice", detail, status=409)
     decision = WarningsDecision(
         integrationId=integration,
@@ -104,13 +138,13 @@ async def decide(
         warnings=[SeenWarning(id=identity, updatedAt=moment) for identity, moment in seen.items()],
     )
     mutation = Mutation(
-        principal=who,
+        principal=principal,
         action="decide",
         resource_kind="integrations.warning",
         resource_id=integration,
         data=decision.model_dump(by_alias=True),
     )
     await services.mutation_guards.run_before(mutation)
-    told = await services.decisions.execute(who, decision)
-    await services.mutation_guards.run_after(mutation, told.model_dump(by_alias=True))
-    return {"ok": True, "taken": told.taken, "left": told.left}
+    decided = await services.decisions.execute(principal, decision)
+    await services.mutation_guards.run_after(mutation, decided.model_dump(by_alias=True))
+    return {"ok": True, "taken": decided.taken, "left": decided.left}

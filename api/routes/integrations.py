@@ -1,32 +1,31 @@
-"""``/api/customers/integrations/{integration}``: change the settings of an integration, or remove it."""
+"""``/api/customers/integrations/{integration}``: change or remove an integration."""
 
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Path
 from pydantic import Field, StringConstraints
 
+from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
-from api.guards import require_features
 from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.queries.integrations import has_integration
-from api.routing import guarded_router
-from api.services import Needed, Services
-from api.shapes import IntegrationChangeDone, IntegrationRemoved, shaped
+from api.response_models import ResponseModel, responses_of
+from api.services import Services, ServicesDep
 from runtime.connector_settings import read_connector_settings
 from runtime.secret_box import box_of
 from schemas.errors import Reject, Stop
 from schemas.integration_decisions import IntegrationChange, IntegrationRemoval, IntegrationValues
 
-router = guarded_router("integrations")
+router = authorized_router("integrations")
 _PATH: Final = "/api/customers/integrations/{integration}"
 _MISSING: Final = "Your organization has no such integration."
 _MANAGE: Final = "customers.integrations.manage"
 
-Id = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
+_IntegrationId = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=10_000)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -35,65 +34,82 @@ _Secret = Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=10_
 
 
 class IntegrationBody(RequestBody):
-    """Values to change; `null` goes back to the default, what is not named stays."""
+    """Values to change. `null` restores the default; omitted settings keep their value."""
 
     settings: dict[_Name, _Value] = Field(default_factory=dict, max_length=50)
     policy: dict[_Name, _Value] = Field(default_factory=dict, max_length=50)
     secrets: dict[_Name, _Secret] = Field(default_factory=dict, max_length=50)
 
 
-@router.patch(_PATH, responses=shaped(IntegrationChangeDone, status_404=_MISSING))
-async def change_integration(
-    integration: Id, body: IntegrationBody, services: Needed, who: Principal = require_features(_MANAGE)
-) -> dict[str, Any]:
-    """Change settings, policy and secrets of an integration, for example a password that has expired.
+class IntegrationChangeDone(ResponseModel):
+    """The integration was changed. One that is not `active` continues once it is resumed."""
 
-    The answer comes after the connectors have checked and stored the change. The gateway encrypts it with
+    ok: Literal[True]
+    state: str
+
+
+class IntegrationRemoved(ResponseModel):
+    """The integration was removed. `mirrorsLeft` mirrors remain at the provider."""
+
+    ok: Literal[True]
+    mirrors_left: int
+
+
+@router.patch(_PATH, responses=responses_of(IntegrationChangeDone, status_404=_MISSING))
+async def change_integration(
+    integration: _IntegrationId,
+    body: IntegrationBody,
+    services: ServicesDep,
+    principal: Principal = require_features(_MANAGE),
+) -> dict[str, Any]:
+    """Change settings, policy and secrets of an integration, for example an expired password.
+
+    The response comes once the connectors have checked and stored the change. The gateway encrypts it with
     `INTERACTIONS_SECRETS_KEY` before it is published.
     """
-    await _require(services, who, integration)
+    await _require(services, principal, integration)
     names = {part: sorted(getattr(body, part)) for part in ("settings", "policy", "secrets")}
     if not any(names.values()):
-        raise Reject("nothing_to_set", "name at least one setting, policy or secret")
+        raise Reject("nothing_to_set", "Name at least one setting, policy or secret.")
     sealed = _sealed(integration, body)
-    mutation = _mutation(who, "set", integration, names)
+    mutation = _mutation(principal, "set", integration, names)
     await services.mutation_guards.run_before(mutation)
-    done = await services.decisions.change(who, sealed)
+    done = await services.decisions.change(principal, sealed)
     await services.mutation_guards.run_after(mutation, {"state": done.state})
     return {"ok": True, "state": done.state}
 
 
-@router.delete(_PATH, responses=shaped(IntegrationRemoved, status_404=_MISSING))
+@router.delete(_PATH, responses=responses_of(IntegrationRemoved, status_404=_MISSING))
 async def remove_integration(
-    integration: Id, services: Needed, who: Principal = require_features(_MANAGE)
+    integration: _IntegrationId, services: ServicesDep, principal: Principal = require_features(_MANAGE)
 ) -> dict[str, Any]:
-    """Remove an integration with its secrets, mappings and warnings; its mirrors stay at the provider.
+    """Remove an integration with its secrets, mappings and warnings. Its mirrors remain at the provider.
 
-    One that is added later for the same board or calendar links them again.
+    An integration that is added later for the same board or calendar links them again.
     """
-    await _require(services, who, integration)
-    mutation = _mutation(who, "delete", integration, {})
+    await _require(services, principal, integration)
+    mutation = _mutation(principal, "delete", integration, {})
     await services.mutation_guards.run_before(mutation)
-    done = await services.decisions.change(who, IntegrationRemoval(integrationId=integration))
+    done = await services.decisions.change(principal, IntegrationRemoval(integrationId=integration))
     await services.mutation_guards.run_after(mutation, {"mirrorsLeft": done.mirrors_left})
     return {"ok": True, "mirrorsLeft": done.mirrors_left}
 
 
-async def _require(services: Services, who: Principal, integration: str) -> None:
+async def _require(services: Services, principal: Principal, integration: str) -> None:
     async with services.reads.connection() as connection:
-        if not await has_integration(connection, who.scope, integration):
-            raise Reject("not_found", "your organization has no such integration", status=404)
+        if not await has_integration(connection, principal.scope, integration):
+            raise Reject("not_found", "Your organization has no such integration.", status=404)
 
 
 def _sealed(integration: str, body: IntegrationBody) -> IntegrationChange:
-    """Encrypt the whole change: a secret may have been put among the settings by mistake.
+    """Encrypt the whole change: a secret may be among the settings by mistake.
 
     :raises Reject: this gateway has no key (503).
     """
     try:
         box = box_of(read_connector_settings())
     except Stop as error:
-        detail = f"the gateway cannot encrypt the change, and nothing was sent: {error}"
+        detail = f"The gateway cannot encrypt the change, so nothing was sent: {error}"
         raise Reject("no_secrets_key", detail, status=503) from None
     values = IntegrationValues(settings=body.settings, policy=body.policy, secrets=body.secrets)
     sealed = box.seal(integration, {"change": values.model_dump_json(by_alias=True)})
@@ -102,9 +118,9 @@ def _sealed(integration: str, body: IntegrationBody) -> IntegrationChange:
     )
 
 
-def _mutation(who: Principal, action: str, integration: str, data: dict[str, Any]) -> Mutation:
+def _mutation(principal: Principal, action: str, integration: str, data: dict[str, Any]) -> Mutation:
     return Mutation(
-        principal=who,
+        principal=principal,
         action=action,
         resource_kind="integrations.integration",
         resource_id=integration,

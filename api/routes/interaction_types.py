@@ -7,27 +7,25 @@ from typing import Annotated, Any, Final
 from fastapi import Request, Response
 from pydantic import Field
 
+from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
 from api.command_gateway import CommandRequest, Rejection
-from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.interaction_types import dictionary
-from api.routes.interactions import Created, Done
-from api.routing import guarded_router
-from api.services import Needed, Services
-from api.shapes import TypeList, shaped
-from api.write_responses import written
+from api.response_models import Created, Done, ResponseModel, responses_of
+from api.services import Services, ServicesDep
+from api.write_responses import write_response
 from schemas.errors import Reject
 from schemas.values import Color, Flag, InteractionType, ShortText
 
-router = guarded_router("interaction types")
+router = authorized_router("interaction types")
 PATH: Final = "/api/customers/interaction-types"
 _KIND: Final = "interaction_type.upsert"
 
 
 class TypeBody(RequestBody):
-    """An entry; what is not given keeps its value. ``strict`` closes the whole dictionary, or opens it."""
+    """An entry. Omitted fields keep their value. ``strict`` makes the dictionary reject unknown types."""
 
     interaction_type: InteractionType
     label: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")] | None = None
@@ -37,11 +35,30 @@ class TypeBody(RequestBody):
     strict: Flag | None = None
 
 
-@router.get(PATH, responses=shaped(TypeList))
-async def list_types(services: Needed, who: Principal = require_features("customers.view")) -> dict[str, Any]:
-    """Every entry by its label, and whether the dictionary is strict (refuses unknown types)."""
+class TypeItem(ResponseModel):
+    """An entry of the dictionary."""
+
+    interaction_type: str
+    label: str
+    icon: str | None
+    color: str | None
+    actionable: bool
+
+
+class TypeList(ResponseModel):
+    """The dictionary of the organization."""
+
+    items: list[TypeItem]
+    strict: bool
+
+
+@router.get(PATH, responses=responses_of(TypeList))
+async def list_types(
+    services: ServicesDep, principal: Principal = require_features("customers.view")
+) -> dict[str, Any]:
+    """The entries by label. A strict dictionary rejects unknown types."""
     async with services.reads.connection() as connection:
-        rows, strict = await dictionary(connection, who.scope)
+        rows, strict = await dictionary(connection, principal.scope)
     return {
         "items": [
             {
@@ -61,53 +78,53 @@ async def list_types(services: Needed, who: Principal = require_features("custom
 async def create_type(
     body: TypeBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.create"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.create"),
 ) -> Response:
     """Add an entry: 201 with its code."""
-    order = _order(request, who, body, expected_version=0)
+    command = _command(request, principal, body, expected_version=0)
     try:
-        result = await services.commands.execute(order)
+        result = await services.commands.execute(command)
     except Rejection as rejection:
         if rejection.code == "version_conflict":
             raise Reject(
                 "interaction_type_exists",
-                "the dictionary has this type; change it with PUT",
+                "The dictionary contains this type already. Change it with PUT.",
                 pointer="/interactionType",
                 status=409,
             ) from None
         raise
-    return written(result, {"id": body.interaction_type}, 201)
+    return write_response(result, {"id": body.interaction_type}, 201)
 
 
 @router.put(PATH, response_model=Done, responses={404: {"description": "No such type"}})
 async def update_type(
     body: TypeBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change an entry; what it shows reaches the projections of all customers that show it."""
-    if not await _known(services, who, body.interaction_type):
-        raise Reject("interaction_type_not_found", "the dictionary has no such type", status=404)
-    result = await services.commands.execute(_order(request, who, body))
-    return written(result, {"ok": True})
+    """Change an entry. The projections of all customers that show it are updated."""
+    if not await _known(services, principal, body.interaction_type):
+        raise Reject("interaction_type_not_found", "The dictionary does not contain this type.", status=404)
+    result = await services.commands.execute(_command(request, principal, body))
+    return write_response(result, {"ok": True})
 
 
-async def _known(services: Services, who: Principal, code: str) -> bool:
+async def _known(services: Services, principal: Principal, code: str) -> bool:
     async with services.reads.connection() as connection:
-        rows, _ = await dictionary(connection, who.scope)
+        rows, _ = await dictionary(connection, principal.scope)
     return any(row["code"] == code for row in rows)
 
 
-def _order(
-    request: Request, who: Principal, body: TypeBody, expected_version: int | None = None
+def _command(
+    request: Request, principal: Principal, body: TypeBody, expected_version: int | None = None
 ) -> CommandRequest:
-    # A dictionary belongs to its organization: that is its record key.
+    # A dictionary belongs to its organization, so the organization id is the record key.
     return CommandRequest(
-        principal=who,
+        principal=principal,
         kind=_KIND,
-        entity_id=who.organization_id,
+        entity_id=principal.organization_id,
         data=body.data(),
         idempotency_key=preconditions_of(request).idempotency_key,
         route=f"{request.method} {PATH}",

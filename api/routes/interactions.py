@@ -1,195 +1,50 @@
-"""``/api/customers/interactions``: the canonical interface (spec "New canonical endpoints")."""
+"""``/api/customers/interactions``: the canonical routes (spec "New canonical endpoints")."""
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from api.bodies import RequestBody
+from api.authorization import authorized_router, require_features
 from api.command_gateway import CommandRequest
 from api.conditional_reads import NOT_MODIFIED, extras_of_interaction, validator
-from api.cursor import LONGEST, make_cursor, read_cursor
-from api.guards import require_features
+from api.cursor import make_cursor, read_cursor
 from api.interaction_items import enriched, interaction_item, mirrors_of
 from api.preconditions import change, not_found, preconditions_of
 from api.principal import Principal
-from api.problems import validation_failed
 from api.queries.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
-from api.routing import guarded_router
-from api.services import Needed, Services
-from api.shapes import Interaction, InteractionPage, shaped
-from api.write_responses import written
-from schemas.errors import FieldError
-from schemas.type_codes import normalize_interaction_type
+from api.response_models import Created, Done, responses_of
+from api.routes.interaction_models import (
+    CompleteBody,
+    IdBody,
+    Interaction,
+    InteractionCreateBody,
+    InteractionPage,
+    InteractionQuery,
+    InteractionUpdateBody,
+)
+from api.services import Services, ServicesDep
+from api.write_responses import write_response
 from schemas.values import (
     UUID_PATTERN,
-    Body,
-    Color,
-    Instant,
-    InteractionType,
-    Priority,
-    ShortText,
-    Status,
-    Title,
     UuidText,
 )
 
-router = guarded_router("interactions")
+router = authorized_router("interactions")
 PATH: Final = "/api/customers/interactions"
 _DESCENDING: Final = frozenset({"occurredAt", "createdAt", "updatedAt", "priority"})
-_NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction here"}}
+_NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction"}}
 
 
-def _statuses(text: str) -> str:
-    for part in text.split(","):
-        if part.strip() not in ("planned", "done", "canceled"):
-            raise ValueError("must be planned, done or canceled, or several of them with commas")
-    return text
-
-
-def _types(text: str) -> str:
-    return ",".join(normalize_interaction_type(part) for part in text.split(","))
-
-
-class InteractionQuery(BaseModel):
-    """Filters, order and page of the list."""
-
-    model_config = ConfigDict(frozen=True)
-
-    entityId: UuidText | None = None  # noqa: N815 - a query parameter's name
-    dealId: UuidText | None = None  # noqa: N815
-    status: Annotated[str, Field(max_length=100), AfterValidator(_statuses)] | None = None
-    interactionType: Annotated[str, Field(max_length=1000), AfterValidator(_types)] | None = None  # noqa: N815
-    ownerUserId: UuidText | None = None  # noqa: N815
-    from_: Instant | None = Field(default=None, alias="from")
-    to: Instant | None = None
-    search: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    sortField: Literal[  # noqa: N815
-        "scheduledAt",
-        "occurredAt",
-        "createdAt",
-        "updatedAt",
-        "status",
-        "priority",
-        "interactionType",
-        "title",
-    ] = "scheduledAt"
-    sortDir: Literal["asc", "desc"] | None = None  # noqa: N815
-    cursor: Annotated[str, Field(min_length=1, max_length=LONGEST)] | None = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 25
-
-    def filters(self) -> Filters:
-        """What narrows the list.
-
-        :raises Reject: a search with a character that no text can hold.
-        """
-        if self.search is not None and "\x00" in self.search:
-            raise validation_failed(
-                (FieldError("invalid_value", "must not contain NUL", attribute="search"),)
-            )
-        return Filters(
-            entity_id=self.entityId,
-            deal_id=self.dealId,
-            owner_user_id=self.ownerUserId,
-            statuses=_parts(self.status),
-            interaction_types=_parts(self.interactionType),
-            earliest=self.from_,
-            latest=self.to,
-            search=self.search,
-        )
-
-
-def _parts(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(sorted({part.strip() for part in text.split(",")}))
-
-
-class InteractionCreateBody(RequestBody):
-    """A new interaction. ``id`` may be given, so that a retry creates nothing twice."""
-
-    entity_id: UuidText
-    interaction_type: InteractionType
-    id: UuidText | None = None
-    title: Title | None = None
-    body: Body | None = None
-    status: Status | None = None
-    scheduled_at: Instant | None = None
-    occurred_at: Instant | None = None
-    priority: Priority | None = None
-    deal_id: UuidText | None = None
-    author_user_id: UuidText | None = None
-    owner_user_id: UuidText | None = None
-    appearance_icon: ShortText | None = None
-    appearance_color: Color | None = None
-    source: ShortText | None = None
-
-
-class InteractionUpdateBody(RequestBody):
-    """Changes of an interaction: what is not given stays, ``null`` empties a field."""
-
-    id: UuidText
-    # Declared without null so that null is refused: an interaction always has a type.
-    interaction_type: InteractionType = ""
-    title: Title | None = None
-    body: Body | None = None
-    scheduled_at: Instant | None = None
-    occurred_at: Instant | None = None
-    priority: Priority | None = None
-    deal_id: UuidText | None = None
-    author_user_id: UuidText | None = None
-    owner_user_id: UuidText | None = None
-    appearance_icon: ShortText | None = None
-    appearance_color: Color | None = None
-
-
-class CompleteBody(RequestBody):
-    """Which interaction is done, and when it took place (else now)."""
-
-    id: UuidText
-    occurred_at: Instant | None = None
-
-
-class IdBody(RequestBody):
-    """Which interaction."""
-
-    id: UuidText
-
-
-class Created(BaseModel):
-    """The id of what was created."""
-
-    id: str
-
-
-class Warned(BaseModel):
-    """Something to know about a write that was committed."""
-
-    code: str
-    field: str | None = None
-    detail: str
-
-
-class Done(BaseModel):
-    """It is committed: all of it, or all but the fields in ``partial``.
-
-    ``partial`` names fields that another source changed later than this change was made, so that its
-    value stays (last write wins). When that is so for every field, the answer is 409 ``superseded``.
-    """
-
-    ok: Literal[True]
-    partial: list[str] = []
-    warnings: list[Warned] = []
-
-
-@router.get(PATH, responses=shaped(InteractionPage))
+@router.get(PATH, responses=responses_of(InteractionPage))
 async def list_interactions(
     query: Annotated[InteractionQuery, Query()],
-    services: Needed,
-    who: Principal = require_features("customers.view"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """Interactions by keyset pages: ask again with ``nextCursor`` until there is none."""
+    """Interactions in keyset pages. Repeat with ``nextCursor`` as ``cursor`` until there is none."""
     filters = query.filters()
     direction = query.sortDir or ("desc" if query.sortField in _DESCENDING else "asc")
     named = {name: getattr(filters, name) for name in Filters.__slots__}
@@ -198,8 +53,8 @@ async def list_interactions(
         after = read_cursor(query.cursor, query.sortField, direction, named, SORTS[query.sortField][1])
     page = Page(sort=query.sortField, direction=direction, limit=query.limit, after=after)
     async with services.reads.connection() as connection:
-        rows, more = await interaction_page(connection, who.scope, filters, page)
-        mirrors = await mirrors_of(connection, who, rows)
+        rows, more = await interaction_page(connection, principal.scope, filters, page)
+        mirrors = await mirrors_of(connection, principal, rows)
     answer: dict[str, Any] = {"items": [enriched(interaction_item(row), mirrors) for row in rows]}
     if more:
         last = rows[-1]
@@ -207,20 +62,20 @@ async def list_interactions(
     return answer
 
 
-@router.get(PATH + "/{interaction_id}", responses={**shaped(Interaction), **_NOT_FOUND, **NOT_MODIFIED})
+@router.get(PATH + "/{interaction_id}", responses={**responses_of(Interaction), **_NOT_FOUND, **NOT_MODIFIED})
 async def get_interaction(
     interaction_id: UuidText,
     request: Request,
-    services: Needed,
+    services: ServicesDep,
     response: Response,
-    who: Principal = require_features("customers.view"),
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """One interaction; its ``ETag`` is what ``If-Match`` takes."""
+    """One interaction. Its ``ETag`` can be sent as ``If-Match``."""
     async with services.reads.connection() as connection:
-        row = await interaction_by_id(connection, who.scope, interaction_id)
+        row = await interaction_by_id(connection, principal.scope, interaction_id)
         if row is None:
             raise not_found()
-        mirrors = await mirrors_of(connection, who, [row])
+        mirrors = await mirrors_of(connection, principal, [row])
     item = enriched(interaction_item(row), mirrors)
     response.headers["ETag"] = validator(request, row["version"], extras_of_interaction(item))
     return item
@@ -232,85 +87,90 @@ async def get_interaction(
 async def create_interaction(
     body: InteractionCreateBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.create"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.create"),
 ) -> Response:
-    """Plan an interaction, or log one that took place. 201 only after the commit."""
+    """Plan an interaction, or log one that took place: 201 after the commit."""
     data = body.data("entity_id")
     data.setdefault("source", "manual")
-    if re.fullmatch(UUID_PATTERN, who.subject):
-        data.setdefault("authorUserId", who.subject.lower())
-    order = CommandRequest(
-        principal=who,
+    if re.fullmatch(UUID_PATTERN, principal.subject):
+        data.setdefault("authorUserId", principal.subject.lower())
+    command = CommandRequest(
+        principal=principal,
         kind="interaction.create",
         entity_id=body.entity_id,
         data=data,
         idempotency_key=preconditions_of(request).idempotency_key,
         route=f"POST {PATH}",
     )
-    result = await services.commands.execute(order)
-    return written(result, {"id": result["interactionId"]}, 201)
+    result = await services.commands.execute(command)
+    return write_response(result, {"id": result["interactionId"]}, 201)
 
 
 @router.put(PATH, response_model=Done, responses=_NOT_FOUND)
 async def update_interaction(
     body: InteractionUpdateBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change fields; the status has its own addresses."""
-    result = await change(services, request, who, "interaction.update", body.id, body.data())
-    return written(result, {"ok": True})
+    """Change fields. The status has its own routes."""
+    result = await change(services, request, principal, "interaction.update", body.id, body.data())
+    return write_response(result, {"ok": True})
 
 
 @router.delete(PATH, response_model=Done, responses=_NOT_FOUND)
 async def delete_interaction(
     request: Request,
-    services: Needed,
+    services: ServicesDep,
     id: Annotated[UuidText, Query()],  # noqa: A002 - the parameter's name
-    who: Principal = require_features("customers.delete"),
+    principal: Principal = require_features("customers.delete"),
 ) -> Response:
-    """Remove an interaction; its undo brings it back under the same id."""
-    result = await change(services, request, who, "interaction.delete", id, {"id": id})
-    return written(result, {"ok": True})
+    """Delete an interaction. Undo restores it under the same id."""
+    result = await change(services, request, principal, "interaction.delete", id, {"id": id})
+    return write_response(result, {"ok": True})
 
 
 @router.post(PATH + "/complete", response_model=Done, responses=_NOT_FOUND)
 async def complete_interaction(
     body: CompleteBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
     """planned → done."""
-    return await _turn(services, request, who, "complete", body.id, body.data())
+    return await _change_status(services, request, principal, "complete", body.id, body.data())
 
 
 @router.post(PATH + "/cancel", response_model=Done, responses=_NOT_FOUND)
 async def cancel_interaction(
     body: IdBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
     """planned → canceled."""
-    return await _turn(services, request, who, "cancel", body.id, body.data())
+    return await _change_status(services, request, principal, "cancel", body.id, body.data())
 
 
 @router.post(PATH + "/reopen", response_model=Done, responses=_NOT_FOUND)
 async def reopen_interaction(
     body: IdBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("customers.edit"),
+    services: ServicesDep,
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
     """done or canceled → planned."""
-    return await _turn(services, request, who, "reopen", body.id, body.data())
+    return await _change_status(services, request, principal, "reopen", body.id, body.data())
 
 
-async def _turn(
-    services: Services, request: Request, who: Principal, action: str, identity: str, data: dict[str, Any]
+async def _change_status(
+    services: Services,
+    request: Request,
+    principal: Principal,
+    action: str,
+    identity: str,
+    data: dict[str, Any],
 ) -> Response:
-    result = await change(services, request, who, f"interaction.{action}", identity, data)
-    return written(result, {"ok": True})
+    result = await change(services, request, principal, f"interaction.{action}", identity, data)
+    return write_response(result, {"ok": True})

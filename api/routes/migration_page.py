@@ -1,4 +1,4 @@
-"""``/docs/migration``: the page that the deprecated routes link to; anybody may read it."""
+"""``/docs/migration``: the public page that the deprecated routes link to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATH: Final = "/docs/migration"
 
 @router.get(PATH, response_class=HTMLResponse)
 async def migration_page() -> HTMLResponse:
-    """How clients of activities and todos move to interactions."""
+    """Migration guide for clients of activities and todos."""
     return HTMLResponse(_page())
 
 

@@ -6,43 +6,42 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 
+from api.authorization import authorized_router, require_features
 from api.conditional_reads import NOT_MODIFIED, extras_of_customer, validator
 from api.customer_detail import customer_detail
 from api.customer_list import Filters, customer_page
 from api.customer_writes import CustomerCreate, CustomerUpdate, create_customer, update_customer
-from api.guards import require_features
 from api.principal import Principal
-from api.routes.interactions import Created, Done
-from api.routing import guarded_router
-from api.services import Needed
-from api.shapes import CustomerPage, PersonDetail, shaped
+from api.response_models import Created, Done, responses_of
+from api.routes.customer_models import CustomerPage, PersonDetail
+from api.services import ServicesDep
 from schemas.values import UuidText
 
-router = guarded_router("people")
+router = authorized_router("people")
 
 
-@router.get("/api/customers/people", responses=shaped(CustomerPage))
+@router.get("/api/customers/people", responses=responses_of(CustomerPage))
 async def list_people(
-    services: Needed, filters: Filters, who: Principal = require_features("customers.view")
+    services: ServicesDep, filters: Filters, principal: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
-    """A page of people, by default those first that have something to do next."""
-    return await customer_page(services, who, "person", filters)
+    """A page of people, by default those with the earliest next interaction first."""
+    return await customer_page(services, principal, "person", filters)
 
 
 @router.get(
     "/api/customers/people/{entity_id}",
-    responses={**shaped(PersonDetail, status_404="No such person"), **NOT_MODIFIED},
+    responses={**responses_of(PersonDetail, status_404="No such person"), **NOT_MODIFIED},
 )
 async def show_person(
     entity_id: UuidText,
     request: Request,
-    services: Needed,
+    services: ServicesDep,
     response: Response,
     include: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI copies it
-    who: Principal = require_features("customers.view"),
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """One person; ``include``: ``interactions``, ``activities``, ``todos`` (``tasks``), ``deals``."""
-    found = await customer_detail(services, who, entity_id, "person", include)
+    """One person. ``include``: ``interactions``, ``activities``, ``todos`` (``tasks``), ``deals``."""
+    found = await customer_detail(services, principal, entity_id, "person", include)
     extras = extras_of_customer(found, "person")
     response.headers["ETag"] = validator(request, found["person"]["version"], extras)
     return found
@@ -51,20 +50,20 @@ async def show_person(
 @router.post("/api/customers/people", status_code=201, response_model=Created)
 async def create_person(
     body: CustomerCreate,
-    services: Needed,
+    services: ServicesDep,
     request: Request,
-    who: Principal = require_features("customers.create"),
+    principal: Principal = require_features("customers.create"),
 ) -> Response:
     """Add a person: 201 with its id."""
-    return await create_customer(services, request, who, "person", body)
+    return await create_customer(services, request, principal, "person", body)
 
 
 @router.put("/api/customers/people", response_model=Done, responses={404: {"description": "No such person"}})
 async def update_person(
     body: CustomerUpdate,
-    services: Needed,
+    services: ServicesDep,
     request: Request,
-    who: Principal = require_features("customers.edit"),
+    principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """Change a person; what is not given stays."""
-    return await update_customer(services, request, who, "person", body)
+    """Change a person. Omitted fields keep their value."""
+    return await update_customer(services, request, principal, "person", body)

@@ -1,4 +1,4 @@
-"""``/api/customers/stream``: what changed, as server-sent events (HTML standard, section 9.2)."""
+"""``/api/customers/stream``: changes as server-sent events (HTML standard, section 9.2)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from typing import Annotated, Any, Final
 from fastapi import Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from api.guards import bearer_of, require_features
+from api.authorization import authorized_router, bearer_of, require_features
 from api.principal import Principal
 from api.request_middleware import HEAD
-from api.routing import guarded_router
-from api.services import Needed
+from api.services import ServicesDep
 from api.sse_broadcaster import Change, SseBroadcaster, Subscription, format_position
 from schemas.errors import Reject, Retry
 
-router = guarded_router("stream")
+router = authorized_router("stream")
 PATH: Final = "/api/customers/stream"
 COOKIE: Final = "interactions-stream"
-#: RFC 6265, section 4.1.1, without what would need quotes; browsers keep 4096 bytes of a whole cookie.
+#: RFC 6265, section 4.1.1, without characters that need quotes. Browsers store 4096 bytes per cookie.
 _COOKIE_VALUE: Final = re.compile(r"[A-Za-z0-9._~+/=-]{1,3900}")
-_MOST_COOKIE_SECONDS: Final = 86_400 * 400
-#: A comment line now and then: proxies close what is silent, and a client that has gone is noticed.
-_SILENCE_SECONDS: Final = 20.0
+_MAX_COOKIE_SECONDS: Final = 86_400 * 400
+#: Interval of heartbeat comments. Proxies close silent connections; writing detects a client that is gone.
+_HEARTBEAT_SECONDS: Final = 20.0
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _ANSWER: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -40,70 +39,81 @@ _ANSWER: Final[dict[int | str, dict[str, Any]]] = {
 @router.get(PATH, response_class=StreamingResponse, responses=_ANSWER)
 async def stream(
     request: Request,
-    services: Needed,
+    services: ServicesDep,
     last_event_id: Annotated[str | None, Header()] = None,
-    who: Principal = require_features("customers.view", cookie=COOKIE),
+    principal: Principal = require_features("customers.view", cookie=COOKIE),
 ) -> Response:
-    """Cache tags of everything that changes in the caller's organization, from now on or from a position.
+    """Cache tags of all changes in the caller's organization, from now on or from a position.
 
-    ``Last-Event-ID`` resumes where a former stream ended. When that cannot be done without a gap, the
-    event ``resync`` says that everything must be read again. When the token expires, the event
-    ``expired`` is the last one. A browser's EventSource, which sends no header, is let in by the cookie of
-    ``POST /api/customers/stream/cookie``.
+    ``Last-Event-ID`` resumes where an earlier stream ended. If that would leave a gap, the event ``resync``
+    tells the client to read everything again. When the token expires, the last event is ``expired``. A
+    browser's EventSource cannot send a header; ``POST /api/customers/stream/cookie`` sets a cookie for it.
     """
-    if not (services.listener.ready.is_set() and services.mappings.ready.is_set()):
-        raise Retry("The gateway is not connected to the results topic yet; retry shortly", after=2)
+    if not services.connected:
+        raise Retry(
+            "The gateway is not connected to the results topic yet. Retry after it connects.", after=2
+        )
     if HEAD in request.scope:
         return Response(media_type="text/event-stream", headers=_HEADERS)
-    scope = who.tenant_id, who.organization_id
-    subscription, missed, reload = services.hub.subscribe(scope, last_event_id)
-    ends = asyncio.get_running_loop().time() + max(0.0, who.expires_at - time.time())
-    events = _events(services.hub, subscription, missed, reload=reload, ends=ends)
+    scope = principal.tenant_id, principal.organization_id
+    subscription, missed, reload = services.broadcaster.subscribe(scope, last_event_id)
+    ends = asyncio.get_running_loop().time() + max(0.0, principal.expires_at - time.time())
+    events = _events(services.broadcaster, subscription, missed, reload=reload, ends=ends)
     return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
 
 
-@router.post(PATH + "/cookie", status_code=204, responses={204: {"description": "The cookie is set"}})
-async def let_a_browser_in(request: Request, who: Principal = require_features("customers.view")) -> Response:
-    """Set a cookie that lets a browser's EventSource read the stream until the token expires.
+@router.post(PATH + "/cookie", status_code=204, responses={204: {"description": "Cookie set"}})
+async def let_a_browser_in(
+    request: Request, principal: Principal = require_features("customers.view")
+) -> Response:
+    """Set a cookie that authorizes a browser's EventSource until the token expires.
 
-    The cookie holds the caller's token. It is sent to the stream alone, only over TLS (or to localhost),
-    never across sites, and no script can read it. Repeat the request with each new token.
+    The cookie contains the caller's token. Browsers send it to the stream only, over TLS (or to localhost),
+    never across sites, and scripts cannot read it. Repeat the request with each new token.
     """
     token = bearer_of(request)
     if not _COOKIE_VALUE.fullmatch(token):
-        raise Reject("token_too_long", "the token does not fit into a cookie; read the stream with fetch()")
-    answer = Response(status_code=204, headers={"Cache-Control": "no-store"})
-    answer.set_cookie(
+        raise Reject(
+            "token_too_long",
+            "The token does not fit into a cookie. Read the stream with fetch() and an Authorization header.",
+        )
+    response = Response(status_code=204, headers={"Cache-Control": "no-store"})
+    response.set_cookie(
         COOKIE,
         token,
-        max_age=max(0, int(min(who.expires_at - time.time(), _MOST_COOKIE_SECONDS))),
+        max_age=max(0, int(min(principal.expires_at - time.time(), _MAX_COOKIE_SECONDS))),
         path=PATH,
         secure=True,
         httponly=True,
         samesite="strict",
     )
-    return answer
+    return response
 
 
-@router.delete(PATH + "/cookie", status_code=204, responses={204: {"description": "The cookie is gone"}})
+@router.delete(PATH + "/cookie", status_code=204, responses={204: {"description": "Cookie removed"}})
 async def let_a_browser_out(_who: Principal = require_features("customers.view")) -> Response:
-    """Remove the cookie, as a sign-out does. Streams that are open stay open until the token expires."""
-    answer = Response(status_code=204)
-    answer.delete_cookie(COOKIE, path=PATH, secure=True, httponly=True, samesite="strict")
-    return answer
+    """Remove the cookie, for example on sign-out. Open streams continue until the token expires."""
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, path=PATH, secure=True, httponly=True, samesite="strict")
+    return response
 
 
 async def _events(
-    hub: SseBroadcaster, subscription: Subscription, missed: list[Change], *, reload: bool, ends: float
+    broadcaster: SseBroadcaster,
+    subscription: Subscription,
+    missed: list[Change],
+    *,
+    reload: bool,
+    ends: float,
 ) -> AsyncIterator[bytes]:
-    """The stream's bytes.
+    """The bytes of the stream.
 
-    :param ends: of the loop's clock: when the token expires.
+    :param ends: expiry of the token, on the event loop's clock.
     """
     seen = subscription.seen
     now = asyncio.get_running_loop().time
     try:
-        # The id of the first event is a position to resume from, so no change after it can be missed.
+        # The first event has a position to resume from, so that no change after it can be missed.
         yield _event("resync" if reload else "ready", b"{}", None if missed else seen)
         if missed:
             for old in missed:
@@ -111,7 +121,7 @@ async def _events(
             yield _event("ready", b"{}", seen)
         while True:
             try:
-                async with asyncio.timeout_at(min(now() + _SILENCE_SECONDS, ends)):
+                async with asyncio.timeout_at(min(now() + _HEARTBEAT_SECONDS, ends)):
                     change = await subscription.queue.get()
             except TimeoutError:
                 if now() >= ends:
@@ -126,7 +136,7 @@ async def _events(
             seen[change.partition] = change.offset
             yield _event("invalidate", change.data, seen)
     finally:
-        hub.unsubscribe(subscription)
+        broadcaster.unsubscribe(subscription)
 
 
 def _event(name: str, data: bytes, seen: dict[int, int] | None) -> bytes:

@@ -1,68 +1,74 @@
-"""``POST /api/audit_logs/audit-logs/actions/undo``: take back one write by its undo token."""
+"""``POST /api/audit_logs/audit-logs/actions/undo``: undo one write by its undo token."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Request, Response
 from pydantic import Field
 
+from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
 from api.command_gateway import CommandRequest
-from api.guards import require_features
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.problems import LegacyError
 from api.queries.command_status import command_status
-from api.routing import guarded_router
-from api.services import Needed
-from api.shapes import Undone, shaped
-from api.write_responses import written
+from api.response_models import ResponseModel, responses_of
+from api.services import ServicesDep
+from api.write_responses import write_response
 from domain.undo_image import command_id_of
 from schemas.errors import Reject
 
-router = guarded_router("undo")
+router = authorized_router("undo")
 _PATH: Final = "/api/audit_logs/audit-logs/actions/undo"
 
 
 class UndoBody(RequestBody):
-    """The token from an ``x-om-operation`` header."""
+    """The token of an ``x-om-operation`` header."""
 
     undo_token: Annotated[str, Field(min_length=1, max_length=1100)]
 
 
-@router.post(_PATH, responses=shaped(Undone))
+class Undone(ResponseModel):
+    """The undo is committed."""
+
+    ok: Literal[True]
+    log_id: str
+
+
+@router.post(_PATH, responses=responses_of(Undone))
 async def undo(
     body: UndoBody,
     request: Request,
-    services: Needed,
-    who: Principal = require_features("audit_logs.undo_self", "audit_logs.undo_tenant"),
+    services: ServicesDep,
+    principal: Principal = require_features("audit_logs.undo_self", "audit_logs.undo_tenant"),
 ) -> Any:
-    """Take back a write. Whatever stands in the way, the answer is the same 400."""
+    """Undo a write. Every failure gets the same 400 response."""
     command_id = command_id_of(body.undo_token)
     if command_id is None or "\x00" in command_id:
         raise _not_available()
     async with services.reads.connection() as connection:
-        fate = await command_status(connection, who.scope, command_id)
-    if fate is None or fate.entity_id is None:
+        status = await command_status(connection, principal.scope, command_id)
+    if status is None or status.entity_id is None:
         raise _not_available()
-    if fate.actor_id != who.subject and not who.has("audit_logs.undo_tenant"):
+    if status.actor_id != principal.subject and not principal.has("audit_logs.undo_tenant"):
         raise _not_available()
-    order = CommandRequest(
-        principal=who,
+    command = CommandRequest(
+        principal=principal,
         kind="interaction.undo",
-        entity_id=fate.entity_id,
+        entity_id=status.entity_id,
         data={"undoToken": body.undo_token},
         idempotency_key=preconditions_of(request).idempotency_key,
         route=f"POST {_PATH}",
-        resource_id=fate.interaction_id,
+        resource_id=status.interaction_id,
     )
     try:
-        result = await services.commands.execute(order)
+        result = await services.commands.execute(command)
     except Reject:
         raise _not_available() from None
-    answer: Response = written(result, {"ok": True, "logId": result["commandId"]})
-    return answer
+    response: Response = write_response(result, {"ok": True, "logId": result["commandId"]})
+    return response
 
 
 def _not_available() -> Reject:

@@ -1,4 +1,4 @@
-"""``/api/customers/dashboard/widgets/…``: what the dashboard shows (spec "Dashboard widgets")."""
+"""``/api/customers/dashboard/widgets/…``: data of the dashboard widgets (spec "Dashboard widgets")."""
 
 from __future__ import annotations
 
@@ -8,32 +8,79 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from api.adapters.old_items import old_instant
+from api.authorization import authorized_router, require_features
 from api.feature_flags import legacy_shows
-from api.guards import require_features
 from api.interaction_items import enriched, mirrors_of
 from api.principal import Principal
 from api.queries import widgets
-from api.routing import guarded_router
-from api.services import Needed
-from api.shapes import NextWidget, TodoWidget, shaped
+from api.response_models import Id, Kind, Mirrored, ResponseModel, Timestamp, responses_of
+from api.services import ServicesDep
 
-router = guarded_router("widgets")
+router = authorized_router("widgets")
 
 _Limit = Annotated[int, Query(ge=1, le=20)]
 
 
-@router.get("/api/customers/dashboard/widgets/next-interactions", responses=shaped(NextWidget))
+class NextItem(ResponseModel):
+    """A customer in the widget of next interactions."""
+
+    id: Id
+    display_name: str
+    kind: Kind
+    organization_id: Id
+    next_interaction_at: Timestamp
+    next_interaction_name: str
+    next_interaction_icon: str | None
+    next_interaction_color: str | None
+    owner_user_id: Id | None
+
+
+class NextWidget(ResponseModel):
+    """The widget of next interactions, overdue ones first."""
+
+    items: list[NextItem]
+    now: Timestamp
+
+
+class TodoOwner(ResponseModel):
+    """The customer of a todo in the widget."""
+
+    id: Id | None
+    display_name: str | None
+    kind: Kind | None
+    owner_user_id: Id | None
+
+
+class TodoItem(Mirrored):
+    """A todo in the widget."""
+
+    id: Id
+    todo_id: Id
+    todo_source: str
+    todo_title: str | None
+    created_at: Timestamp
+    organization_id: Id
+    entity: TodoOwner
+
+
+class TodoWidget(ResponseModel):
+    """The widget of open todos."""
+
+    items: list[TodoItem]
+
+
+@router.get("/api/customers/dashboard/widgets/next-interactions", responses=responses_of(NextWidget))
 async def next_interactions(
-    services: Needed,
+    services: ServicesDep,
     limit: _Limit = 5,
     include_past: Annotated[bool, Query(alias="includePast")] = True,
-    who: Principal = require_features("customers.view"),
+    principal: Principal = require_features("customers.view"),
 ) -> dict[str, Any]:
-    """Customers with what comes next, overdue ones first; ``includePast=false`` leaves those out."""
+    """Customers with their next interaction, overdue first. ``includePast=false`` omits overdue ones."""
     now = datetime.now(UTC)
     async with services.reads.connection() as connection:
         rows = await widgets.next_interactions(
-            connection, who.scope, now=now, limit=limit, include_past=include_past
+            connection, principal.scope, now=now, limit=limit, include_past=include_past
         )
     return {
         "items": [
@@ -54,15 +101,15 @@ async def next_interactions(
     }
 
 
-@router.get("/api/customers/dashboard/widgets/customer-todos", responses=shaped(TodoWidget))
+@router.get("/api/customers/dashboard/widgets/customer-todos", responses=responses_of(TodoWidget))
 async def customer_todos(
-    services: Needed, limit: _Limit = 5, who: Principal = require_features("customers.view")
+    services: ServicesDep, limit: _Limit = 5, principal: Principal = require_features("customers.view")
 ) -> dict[str, Any]:
-    """The open todos: overdue ones first, then by schedule, then the newest."""
-    legacy = await legacy_shows(services, who)
+    """Open todos: overdue first, then by schedule, then newest first."""
+    legacy = await legacy_shows(services, principal)
     async with services.reads.connection() as connection:
-        rows = await widgets.customer_todos(connection, who.scope, limit=limit, legacy=legacy)
-        mirrors = await mirrors_of(connection, who, rows)
+        rows = await widgets.customer_todos(connection, principal.scope, limit=limit, legacy=legacy)
+        mirrors = await mirrors_of(connection, principal, rows)
     items = [
         {
             "id": row["id"],
@@ -70,7 +117,7 @@ async def customer_todos(
             "todoSource": row["todo_source"],
             "todoTitle": row["title"],
             "createdAt": old_instant(row["created_at"]),
-            "organizationId": who.organization_id,
+            "organizationId": principal.organization_id,
             "entity": {
                 "id": row["entity_id"],
                 "displayName": row["display_name"],

@@ -8,7 +8,7 @@ from typing import Any
 Document = dict[str, Any]
 
 
-def broken_promises(old: Document, new: Document) -> list[str]:
+def breaking_changes(old: Document, new: Document) -> list[str]:
     """List every way in which ``new`` breaks a client of ``old``; empty when it only adds.
 
     Received messages (commands, decisions): no new required field or header, no accepted field removed.

@@ -23,8 +23,8 @@ RELEASED: Final = Path(__file__).parent / "released"
 _AVRO: Final = "avro"
 #: File of a release → builder of today's document, and its comparison with a released one.
 _DOCUMENTS: Final[dict[str, tuple[Callable[[], Any], Callable[[Any, Any], list[str]]]]] = {
-    "asyncapi.json": (asyncapi.document, asyncapi_compatibility.broken_promises),
-    "openapi.json": (openapi.current_document, openapi_compatibility.broken_promises),
+    "asyncapi.json": (asyncapi.document, asyncapi_compatibility.breaking_changes),
+    "openapi.json": (openapi.current_document, openapi_compatibility.breaking_changes),
 }
 
 
@@ -34,7 +34,7 @@ def releases(folder: Path = RELEASED) -> list[Path]:
     return sorted(found, key=lambda path: [int(part) for part in path.name.split(".")])
 
 
-def broken_promises(folder: Path = RELEASED) -> list[str]:
+def breaking_changes(folder: Path = RELEASED) -> list[str]:
     """Compare today's contract with every released version.
 
     Avro in both directions (``FULL_TRANSITIVE``), AsyncAPI and OpenAPI from the released client's side.
@@ -56,7 +56,7 @@ def freeze(version: str, folder: Path = RELEASED) -> Path:
     frozen = folder / version
     if frozen.exists():
         raise Stop(f"Version {version} is frozen already and never changes; raise the version.")
-    problems = broken_promises(folder)
+    problems = breaking_changes(folder)
     if problems:
         raise Stop("The contract breaks a released version; nothing was frozen:\n" + "\n".join(problems))
     (frozen / _AVRO).mkdir(parents=True)
@@ -95,7 +95,7 @@ def main(arguments: list[str]) -> str:
             versions = [path.name for path in releases()]
             if not versions:
                 return "No version has been released: there is nothing to compare the contract with."
-            problems = broken_promises()
+            problems = breaking_changes()
             if problems:
                 raise Stop("The contract breaks a released version:\n" + "\n".join(problems))
             return f"The contract is compatible with every released version: {', '.join(versions)}."

@@ -22,12 +22,12 @@ def frozen(tmp_path: Path) -> Path:
 
 
 def test_every_released_version_is_compatible() -> None:
-    assert release.broken_promises() == []
+    assert release.breaking_changes() == []
 
 
 def test_nothing_breaks_against_itself(frozen: Path) -> None:
     assert release.releases(frozen.parent) == [frozen]
-    assert release.broken_promises(frozen.parent) == []
+    assert release.breaking_changes(frozen.parent) == []
 
 
 def test_a_version_is_frozen_once(frozen: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_broken_promise_is_found(frozen: Path, file: str, change: Change, said
     document = json.loads(path.read_text())
     change(document)
     path.write_text(json.dumps(document))
-    found = release.broken_promises(frozen.parent)
+    found = release.breaking_changes(frozen.parent)
     assert all(line.startswith(f"{CONTRACT_VERSION}: ") for line in found)
     assert any(said in line for line in found), found
 

@@ -14,7 +14,7 @@ _GUARDS = "test:tests/unit/api/test_mutation_guards.py::test_a_hook_that_refuses
 _GIVEN_UP = "test:tests/unit/connectors/test_mirror_events.py::test_a_mirror_that_is_given_up"
 
 
-@mutant("a legacy row loses when it was created", f"{_RULES}::test_a_row_within_the_limits_is_kept_as_it_is")
+@mutant("a legacy row loses its creation time", f"{_RULES}::test_a_row_within_the_limits_is_kept_as_it_is")
 def legacy_creation_forgotten() -> None:
     from domain import legacy_rows
 
@@ -26,21 +26,21 @@ def legacy_creation_forgotten() -> None:
     legacy_rows.create_data = create_data
 
 
-@mutant("the type of a legacy row is sent as it is", f"{_RULES}::test_any_row_can_be_moved")
+@mutant("the type of a legacy row is sent unrepaired", f"{_RULES}::test_any_row_can_be_moved")
 def legacy_type_unrepaired() -> None:
     from domain import legacy_rows
 
     legacy_rows._type = lambda text, _known: (text, None)
 
 
-@mutant("an update completes without a moment, and reopens with the old one", _UPDATE)
+@mutant("an update completes without occurredAt, and reopens with the old one", _UPDATE)
 def status_without_its_moment() -> None:
     from domain import update
 
     update._with_implied_occurred_at = lambda _row, wanted, _command: (wanted, ())
 
 
-@mutant("writes do not pass the mutation guards", _GUARDS)
+@mutant("writes bypass the mutation guards", _GUARDS)
 def mutation_guards_skipped() -> None:
     from api.command_gateway import CommandGateway
     from api.guarded_commands import GuardedCommandGateway

@@ -1,6 +1,6 @@
 # Functions are replaced here on purpose.
 # mypy: disable-error-code="assignment, method-assign, attr-defined, misc"
-"""Mutants of the gateway: authentication and responses."""
+"""Mutants of the gateway: authentication, command ids, results, event streams."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _TOKENS: Final = "test:tests/unit/api/test_tokens.py"
 
 
 @mutant(
-    "an Idempotency-Key with a slash stands for another route's command",
-    f"{_COMMANDS}::test_a_key_and_a_route_with_slashes_are_told_apart",
+    "an Idempotency-Key with a slash collides with another route's command",
+    f"{_COMMANDS}::test_slashes_do_not_confuse_key_and_route",
 )
 def key_parts_joined() -> None:
     from api import command_gateway
@@ -23,17 +23,17 @@ def key_parts_joined() -> None:
 
 
 @mutant(
-    "a write without any accepted field returns 200",
-    f"{_COMMANDS}::test_a_write_of_which_nothing_was_taken_is_refused",
+    "a fully superseded write is answered 200",
+    f"{_COMMANDS}::test_a_fully_superseded_write_is_rejected",
 )
 def lost_write_answered_ok() -> None:
     from api import command_gateway
 
-    command_gateway.fields_that_lost = lambda _result: []
+    command_gateway.superseded_fields = lambda _result: []
 
 
 @mutant(
-    "invalid keys from the identity provider count as a gateway failure",
+    "an unusable response of the identity provider is an internal error",
     f"{_TOKENS}::test_a_provider_without_usable_keys_is_unavailable",
 )
 def provider_keys_unchecked() -> None:
@@ -43,8 +43,8 @@ def provider_keys_unchecked() -> None:
 
 
 @mutant(
-    "a subject that no record can store is accepted",
-    f"{_TOKENS}::test_claims_that_are_not_believed",
+    "a subject that cannot be stored is accepted",
+    f"{_TOKENS}::test_invalid_claims_are_rejected",
 )
 def unstorable_subject_believed() -> None:
     from api import tokens
@@ -53,13 +53,13 @@ def unstorable_subject_believed() -> None:
 
 
 @mutant(
-    "a request waits for a silent database until the server gives it up",
+    "a request waits for an unresponsive database without a deadline",
     "test:tests/integration/api/test_read_pool.py",
 )
 def silent_database_awaited() -> None:
-    from api import read_pool as postgres_pool
+    from api import read_pool
 
-    postgres_pool._hang_up = lambda _connection: None
+    read_pool._hang_up = lambda _connection: None
 
 
 @mutant(

@@ -1,4 +1,4 @@
-"""One pipeline with a gateway for all of these tests: each works with customers of its own."""
+"""One pipeline with a gateway for all of these tests. Each test uses its own customers."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from tests.stack_fixtures import own_world
 
 @pytest.fixture(scope="session")
 def pipeline(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    """An applier at work; nobody of these tests reads the event topics."""
+    """A running applier. No relay: these tests do not read the event topics."""
     with own_world(embedded_stack, template_database) as settings, running(settings, "applier"):
         yield settings
 
 
 @pytest.fixture(scope="module")
 def world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    """Servers of the module's own, without any role."""
+    """Servers for one module, without any role."""
     with own_world(embedded_stack, template_database) as settings:
         yield settings
 
 
 @pytest.fixture(scope="session")
 def gateway(pipeline: Settings) -> Iterator[Gateway]:
-    """A gateway in front of the pipeline, which tells how many statements an answer took."""
+    """A gateway in front of the pipeline. It reports the number of statements per response."""
     with serving(pipeline, INTERACTIONS_API_SHOW_STATEMENTS="true") as found:
         yield found
 
 
 @pytest.fixture
 def client(gateway: Gateway) -> Iterator[httpx2.Client]:
-    """Signed in with every feature."""
+    """A client with every feature."""
     with gateway.client() as found:
         yield found
 
 
 @pytest.fixture(scope="module")
 def customer(pipeline: Settings, gateway: Gateway) -> str:
-    """A customer that the module's tests share."""
+    """A customer that the tests of a module share."""
     with gateway.client() as found:
         return new_customer(found, pipeline)

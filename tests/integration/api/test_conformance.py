@@ -1,6 +1,6 @@
-"""Any request that the OpenAPI document allows, and many that it forbids: each answer is one it documents.
+"""Generated requests, valid and invalid: every response conforms to the OpenAPI document.
 
-``make contract`` makes thousands of cases; ``INTERACTIONS_CONTRACT_CASES`` says how many for each operation.
+``make contract`` runs thousands of cases; ``INTERACTIONS_CONTRACT_CASES`` sets their number per operation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
 
 CASES = int(os.environ.get("INTERACTIONS_CONTRACT_CASES", "6"))
 DOCUMENT = current_document()
-# A stream has no end.
+# A stream never ends.
 SCHEMA = schemathesis.openapi.from_dict(DOCUMENT).exclude(path="/api/customers/stream")
 _FOUND = [found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)]
 OPERATIONS = {f"{operation.method.upper()} {operation.path}": operation for operation in _FOUND}
@@ -48,7 +48,7 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def world(pipeline: Settings, gateway: Gateway) -> Iterator[dict[str, Any]]:
-    """A tenant of its own, since these requests write whatever comes to mind."""
+    """A separate tenant, because these requests write arbitrary data."""
     scope: dict[str, Any] = {"tenant": new_id(), "organization": new_id()}
     ids = {name: new_id() for name in ("entityId", "dealId", "id")}
     entity = ids["entityId"]
@@ -105,7 +105,7 @@ def test_answers_are_documented(name: str, world: dict[str, Any]) -> None:
 
 
 def _name_what_there_is(case: Case[Any], ids: dict[str, str]) -> None:
-    """Put ids of rows that exist in the places of ids, so that the rules behind are reached too."""
+    """Replace ids by ids of existing rows, so that requests get past the lookups."""
     for part in (case.body, case.query, case.path_parameters):
         if isinstance(part, dict):
             for name in part:

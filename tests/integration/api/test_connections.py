@@ -1,4 +1,4 @@
-"""How long a connection may be idle."""
+"""Idle timeouts of connections."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from tests.harness.gateway import Gateway
 
 pytestmark = pytest.mark.integration
-#: What clients and servers keep unless told otherwise; whoever closes first must be the client.
+#: Default keep-alive of clients and servers. The client must be the side that closes first.
 USUAL_SECONDS = 5.0
 
 
-def test_a_connection_outlives_what_clients_keep(gateway: Gateway) -> None:
+def test_idle_connections_outlive_the_keep_alive_of_clients(gateway: Gateway) -> None:
     address = urlsplit(gateway.url)
     connection = HTTPConnection(str(address.hostname), address.port, timeout=10)
     connection.connect()
@@ -26,6 +26,6 @@ def test_a_connection_outlives_what_clients_keep(gateway: Gateway) -> None:
         answer = connection.getresponse()
         answer.read()
         assert answer.status == 200
-    # A connection that the server had closed would have been opened again.
+    # If the server had closed the connection, the client would have opened another.
     assert connection.sock is kept
     connection.close()

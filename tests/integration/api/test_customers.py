@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from runtime.settings import Settings
-from tests.harness.answer_shapes import hold_to_shapes
 from tests.harness.gateway import ALL_FEATURES, Gateway, serving
+from tests.harness.response_models import check_responses
 from tests.harness.wire import event, new_id, outcomes
 
 pytestmark = pytest.mark.integration
@@ -23,15 +23,15 @@ LOCK = "x-om-ext-optimistic-lock-expected-updated-at"
 
 @pytest.fixture
 def scope() -> dict[str, str]:
-    """A tenant and an organization that only one test uses."""
+    """A tenant and an organization for one test."""
     return {"tenant": new_id(), "organization": new_id()}
 
 
 @pytest.fixture
 def own(gateway: Gateway, scope: dict[str, str]) -> Iterator[httpx2.Client]:
-    """Signed in to them."""
+    """A client of that organization."""
     with gateway.client(**scope, features=ALL_FEATURES) as found:
-        hold_to_shapes(found)
+        check_responses(found)
         yield found
 
 
@@ -52,7 +52,7 @@ def test_a_customer_is_added_changed_and_shown(own: httpx2.Client, path: str, ki
     assert (found["displayName"], found["primaryEmail"], found["version"]) == ("Ada", "ada@example.org", 1)
     assert (found["nextInteractionAt"], found["openCount"]) == (None, 0)
     assert own.get(f"{other}/{identity}").status_code == 404
-    # What is not given stays, the name too; null empties.
+    # Omitted fields keep their value, including the name; null clears a field.
     answer = own.put(path, json={"id": identity, "primaryEmail": None, "primaryPhone": "+49 30 1"})
     assert (answer.status_code, answer.json()) == (200, {"ok": True})
     found = own.get(f"{path}/{identity}").json()[kind]
@@ -102,7 +102,7 @@ def test_wrong_fields_are_named(own: httpx2.Client, path: str, body: dict[str, A
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
-def test_the_list_goes_by_what_comes_next(own: httpx2.Client) -> None:
+def test_the_list_sorts_by_next_interaction(own: httpx2.Client) -> None:
     now = datetime.now(UTC)
     people = {name: made(own, PEOPLE, displayName=name) for name in ("Late", "Soon", "Later", "Idle")}
     for name, days in (("Late", -1), ("Soon", 1), ("Later", 2)):
@@ -272,7 +272,7 @@ def test_the_next_interaction_is_explained(own: httpx2.Client) -> None:
     assert found["notCandidates"] == {"plannedWithoutSchedule": 1, "done": 0, "canceled": 0}
 
 
-def test_nobody_sees_or_changes_what_is_anothers(
+def test_rows_of_another_tenant_are_neither_visible_nor_writable(
     own: httpx2.Client, gateway: Gateway, scope: dict[str, str]
 ) -> None:
     person = made(own, PEOPLE, displayName="Ada")

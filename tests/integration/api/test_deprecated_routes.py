@@ -1,4 +1,4 @@
-"""Activities and todos as their old clients know them, over interactions (spec test list 4, 5, 10)."""
+"""Activities and todos as old clients know them, over interactions (spec test list 4, 5, 10)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks.legacy_tables import LEGACY_TABLES, lift_freeze
-from tests.harness.answer_shapes import hold_to_shapes
 from tests.harness.gateway import Gateway
+from tests.harness.response_models import check_responses
 from tests.harness.roles import wait_until
 from tests.harness.wire import event, new_id, outcomes
 
@@ -28,7 +28,7 @@ ADAPTERS = "customers.interactions.legacy-adapters"
 
 
 def one(client: httpx2.Client, path: str, identity: str, **query: Any) -> dict[str, Any] | None:
-    """The item of the list with this id; it must not be there twice."""
+    """The item of the list with this id. It must occur once."""
     items = client.get(path, params={"pageSize": 100, **query}).raise_for_status().json()["items"]
     found = [item for item in items if item["id"] == identity]
     assert len(found) < 2
@@ -54,10 +54,8 @@ def legacy_counts(settings: Settings) -> list[int]:
         return [connection.execute(f"SELECT count(*) FROM {t}").fetchone()[0] for t in LEGACY_TABLES]  # type: ignore[index]
 
 
-def test_an_activity_from_its_logging_to_its_end(
-    client: httpx2.Client, pipeline: Settings, customer: str
-) -> None:
-    hold_to_shapes(client)
+def test_the_life_of_an_activity(client: httpx2.Client, pipeline: Settings, customer: str) -> None:
+    check_responses(client)
     made = client.post(
         ACTIVITIES,
         json={
@@ -83,7 +81,7 @@ def test_an_activity_from_its_logging_to_its_end(
     assert found is not None
     assert (found["status"], found["source"]) == ("done", "adapter:activity")
     assert one(client, TODOS, identity) is None
-    # Sent back as it was read, it changes nothing.
+    # An item that is sent back unchanged changes nothing.
     names = ("id", "entityId", "activityType", "subject", "body", "occurredAt", "dealId", "authorUserId")
     answer = client.put(ACTIVITIES, json={name: item[name] for name in names})
     assert (answer.status_code, answer.json()) == (200, {"ok": True})
@@ -104,10 +102,8 @@ def test_an_activity_from_its_logging_to_its_end(
     assert (gone.status_code, gone.json()["error"]) == (404, "Activity not found")
 
 
-def test_a_todo_from_its_creation_to_its_end(
-    client: httpx2.Client, pipeline: Settings, customer: str
-) -> None:
-    hold_to_shapes(client)
+def test_the_life_of_a_todo(client: httpx2.Client, pipeline: Settings, customer: str) -> None:
+    check_responses(client)
     made = client.post(
         TODOS,
         json={
@@ -163,8 +159,8 @@ def test_fields_and_status_change_together_or_not_at_all(
     assert (undone["status"], undone["title"]) == ("planned", None)
 
 
-def test_what_old_clients_send_is_taken(client: httpx2.Client, customer: str) -> None:
-    hold_to_shapes(client)
+def test_bodies_of_old_clients_are_accepted(client: httpx2.Client, customer: str) -> None:
+    check_responses(client)
     for when in ("2026-03-01", 1772323200000, "Sun, 01 Mar 2026 00:00:00 GMT"):
         body = {"entityId": customer, "activityType": "call", "occurredAt": when, "customValues": None}
         identity = client.post(ACTIVITIES, json=body).raise_for_status().json()["id"]
@@ -188,9 +184,7 @@ def test_what_old_clients_send_is_taken(client: httpx2.Client, customer: str) ->
     assert client.request("DELETE", TODOS, json={"linkId": link, "todoId": new_id()}).status_code == 200
 
 
-def test_a_change_may_be_bound_to_what_was_read(
-    client: httpx2.Client, pipeline: Settings, customer: str
-) -> None:
+def test_a_change_can_be_conditional(client: httpx2.Client, pipeline: Settings, customer: str) -> None:
     identity = client.post(TODOS, json={"entityId": customer, "title": "Bound"}).json()["linkId"]
     body = {"id": identity, "title": "Bound!", "isDone": True}
     read_at = one(client, TODOS, identity)["todoUpdatedAt"]  # type: ignore[index]
@@ -208,7 +202,7 @@ def test_a_change_may_be_bound_to_what_was_read(
     assert client.delete(TODOS, params={"id": identity}, headers={"If-Match": '"2"'}).status_code == 200
 
 
-def test_a_post_with_a_key_is_carried_out_once(client: httpx2.Client, customer: str) -> None:
+def test_a_post_with_a_key_is_executed_once(client: httpx2.Client, customer: str) -> None:
     body = {"entityId": customer, "title": "Once"}
     headers = {"Idempotency-Key": new_id()}
     first, second = (client.post(TODOS, json=body, headers=headers) for _ in range(2))
@@ -280,11 +274,11 @@ def test_every_answer_says_that_the_route_is_deprecated(
 
 @pytest.fixture
 def of_another_tenant(gateway: Gateway) -> Iterator[tuple[httpx2.Client, str, str]]:
-    """A client of a tenant of its own, with its tenant and organization."""
+    """A client of a new tenant, with its tenant and organization."""
     tenant, organization = new_id(), new_id()
     features = ["customers.*"]
     with gateway.client(tenant=tenant, organization=organization, features=features) as found:
-        hold_to_shapes(found)
+        check_responses(found)
         yield found, tenant, organization
 
 
@@ -349,7 +343,7 @@ def test_legacy_rows_show_until_moved_and_a_write_moves_them_once(
             (link, organization, tenant, customer, linked),
         )
     before = legacy_counts(pipeline)
-    # "unified" was on for a tenant without legacy rows, and this process may have kept that.
+    # "unified" was on for a tenant without legacy rows, and this process may have cached that.
     wait_until(lambda: one(client, ACTIVITIES, kept) is not None, 4.0, lambda: "the legacy row shows")
     shown = client.get(ACTIVITIES, params={"activityType": "Site visit"}).json()
     assert {item["id"] for item in shown["items"]} == {kept, edited, removed}
@@ -382,7 +376,7 @@ def test_legacy_rows_show_until_moved_and_a_write_moves_them_once(
     assert todo is not None
     assert (todo["todoIsDone"], todo["todoTitle"]) == (True, "Task from example:todo")
     assert row(pipeline, link)["source"] == "migration:todo_link"  # type: ignore[index]
-    # Again under either id: it is not moved twice.
+    # Again under either id: the row is not moved twice.
     for identity in (link, linked):
         assert client.put(TODOS, json={"id": identity, "title": "Known now"}).json() == {"ok": True}
     assert row(pipeline, linked) is None

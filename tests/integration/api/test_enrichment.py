@@ -1,4 +1,4 @@
-"""Mirrors beside interactions: shown where there are some, absent where sync is off (test list 13, 16)."""
+"""Mirrors of interactions: present if there are any, absent while sync is off (test list 13, 16)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from psycopg.types.json import Jsonb
 from connectors.store.warnings import close_warnings_of_kind, raise_warning
 from runtime.postgres import connect
 from runtime.settings import Settings
-from tests.harness.answer_shapes import hold_to_shapes
 from tests.harness.gateway import ALL_FEATURES, Gateway
 from tests.harness.integrations import a_warning
+from tests.harness.response_models import check_responses
 from tests.harness.wire import event, new_id, outcomes
 
 pytestmark = pytest.mark.integration
@@ -115,7 +115,7 @@ def test_every_view_shows_mirrors_within_its_statements(pipeline: Settings, gate
     _set(pipeline, scope, enabled=True)
     details = {"include": "interactions,activities,todos"}
     views: list[tuple[str, dict[str, Any], str, set[str], int]] = [
-        # Address, parameters, where the items are, ids, most statements.
+        # Path, parameters, member with the items, ids, most statements.
         (LIST, {"limit": 100}, "items", {*tasks, *calls}, 3),
         ("/api/customers/todos", {"all": "true"}, "items", set(tasks), 4),
         ("/api/customers/activities", {"pageSize": 100}, "items", set(calls), 4),
@@ -125,7 +125,7 @@ def test_every_view_shows_mirrors_within_its_statements(pipeline: Settings, gate
         (f"/api/customers/companies/{company}", details, "todos", set(tasks), 5),
     ]
     with gateway.client(**scope, features=ALL_FEATURES) as client:
-        hold_to_shapes(client)
+        check_responses(client)
 
         def shown(*, mirrored: bool) -> None:
             for path, query, member, ids, most in views:
@@ -178,7 +178,7 @@ def test_warnings_are_listed_where_sync_is_on(pipeline: Settings, gateway: Gatew
         assert client.get(path, params={"kind": "nonsense"}).status_code == 400
 
 
-def test_only_ones_own_warnings_are_decided(pipeline: Settings, gateway: Gateway) -> None:
+def test_only_own_warnings_can_be_decided(pipeline: Settings, gateway: Gateway) -> None:
     scope: dict[str, Any] = {"tenant": new_id(), "organization": new_id()}
     integration = _mirror(pipeline, scope, new_id())
     with connect(pipeline, application_name="tests", autocommit=True) as connection:
@@ -209,7 +209,7 @@ def test_only_ones_own_warnings_are_decided(pipeline: Settings, gateway: Gateway
         assert client.post(path, json=body("guess", identity)).status_code == 400
 
 
-def test_only_ones_own_integration_is_changed_and_only_with_a_key(
+def test_only_an_own_integration_can_be_changed_and_only_with_a_key(
     pipeline: Settings, gateway: Gateway
 ) -> None:
     scope: dict[str, Any] = {"tenant": new_id(), "organization": new_id()}

@@ -1,4 +1,4 @@
-"""A database that is silent and closes nothing: every request is answered within its deadline."""
+"""An unresponsive database that closes no connection: every request is answered within its deadline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SECONDS: Final = "1"
 
 @contextmanager
 def behind_a_proxy(pipeline: Settings) -> Iterator[tuple[Gateway, TcpProxy]]:
-    """A gateway whose database alone can be silenced."""
+    """A gateway whose database can be frozen on its own."""
     assert pipeline.database_url is not None
     url = urlsplit(pipeline.database_url.get_secret_value())
     assert url.port is not None
@@ -54,7 +54,7 @@ def test_every_request_is_answered_and_the_pool_recovers(pipeline: Settings) -> 
             ("GET", f"/api/customers/people/{customer}", {}),
             ("GET", "/api/customers/flags", {}),
         ]
-        # More of them at once than the pool has connections, each bounded by the client's own 30 s.
+        # More concurrent requests than the pool has connections, each bounded by the client's 30 s.
         with ThreadPoolExecutor(len(requests)) as threads:
             answers = threads.map(lambda one: client.request(one[0], one[1], **one[2]), requests)
             assert [answer.status_code for answer in answers] == [503] * len(requests)

@@ -1,4 +1,4 @@
-"""What HTTP itself asks of every address: methods, media types, parameters, conditions, deadlines."""
+"""HTTP semantics of every route: methods, media types, parameters, conditions, deadlines."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def test_head_is_answered_like_get(client: httpx2.Client, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "allow"),
     [
-        (f"{PATH}/complete", "GET, HEAD, POST"),  # "complete" may be an id as well
+        (f"{PATH}/complete", "GET, HEAD, POST"),  # "complete" could be an id as well
         ("/api/customers/people", "GET, HEAD, POST, PUT"),
         ("/api/customers/stream", "GET, HEAD"),
         ("/healthz", "GET, HEAD"),
     ],
 )
-def test_a_wrong_method_is_told_every_right_one(client: httpx2.Client, path: str, allow: str) -> None:
+def test_a_405_lists_every_allowed_method(client: httpx2.Client, path: str, allow: str) -> None:
     answer = client.patch(path)
     assert (answer.status_code, answer.headers["allow"]) == (405, allow)
 
@@ -61,10 +61,10 @@ def test_a_body_that_is_not_declared_as_json(client: httpx2.Client, kind: str) -
     answer = client.put(PATH, content=b"{}", headers={"Content-Type": kind})
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
     merge = {"Content-Type": "application/merge-patch+json; charset=utf-8"}
-    assert client.put(PATH, content=b"{}", headers=merge).status_code == 400, "understood, and has no id"
+    assert client.put(PATH, content=b"{}", headers=merge).status_code == 400, "parsed, and has no id"
 
 
-def test_parameters_that_would_be_passed_over_are_named(client: httpx2.Client) -> None:
+def test_ignored_parameters_are_rejected_by_name(client: httpx2.Client) -> None:
     misspelt = client.get(PATH, params={"limt": "1", "entityid": new_id(), "status": "planned"})
     assert _named(misspelt) == {("unknown_parameter", "limt"), ("unknown_parameter", "entityid")}
     assert "did you mean limit" in misspelt.text
@@ -73,10 +73,10 @@ def test_parameters_that_would_be_passed_over_are_named(client: httpx2.Client) -
     assert client.get(PATH, params={"status": "planned,done"}).status_code == 200
     assert _named(client.get("/api/customers/flags?x=1")) == {("unknown_parameter", "x")}
     assert _named(client.get(f"{PATH}/{new_id()}?include=deals")) == {("unknown_parameter", "include")}
-    assert client.get("/api/customers/todos?_=17").status_code == 200, "old clients send what they like"
+    assert client.get("/api/customers/todos?_=17").status_code == 200, "old clients send any parameter"
 
 
-def test_headers_that_are_given_twice(client: httpx2.Client, customer: str) -> None:
+def test_repeated_headers_are_rejected(client: httpx2.Client, customer: str) -> None:
     call = client.post(PATH, json={"entityId": customer, "interactionType": "call"}).json()["id"]
     tags = [("If-Match", '"7"'), ("If-Match", '"1"')]
     assert client.put(PATH, json={"id": call, "priority": 1}, headers=tags).status_code == 200, "one list"
@@ -87,7 +87,7 @@ def test_headers_that_are_given_twice(client: httpx2.Client, customer: str) -> N
     assert _named(refused) == {("repeated_header", "idempotency-key")}
 
 
-def test_a_client_that_has_it_is_told_so(client: httpx2.Client, customer: str) -> None:
+def test_a_current_copy_gets_304(client: httpx2.Client, customer: str) -> None:
     call = client.post(PATH, json={"entityId": customer, "interactionType": "call"}).json()["id"]
     url, person = f"{PATH}/{call}", f"/api/customers/people/{customer}"
     deal = client.post("/api/customers/deals", json={"entityId": customer, "title": "Roof"}).json()["id"]
@@ -137,7 +137,7 @@ def test_the_longest_titles_can_be_paged(client: httpx2.Client, customer: str) -
 
 @pytest.fixture(scope="module")
 def hurried(pipeline: Settings) -> Iterator[Gateway]:
-    """A gateway that waits for a second only."""
+    """A gateway with deadlines of one second."""
     with serving(
         pipeline, INTERACTIONS_API_HEADER_TIMEOUT_SECONDS="1", INTERACTIONS_API_BODY_TIMEOUT_SECONDS="1"
     ) as found:
@@ -145,7 +145,7 @@ def hurried(pipeline: Settings) -> Iterator[Gateway]:
 
 
 def _sent(gateway: Gateway, *pieces: bytes) -> bytes:
-    """What a connection answers that sends no more than this, until the server closes it."""
+    """Send these bytes and return the response until the server closes the connection."""
     address = urlsplit(gateway.url)
     with socket.create_connection((str(address.hostname), address.port), timeout=30) as connection:
         for piece in pieces:
@@ -156,7 +156,7 @@ def _sent(gateway: Gateway, *pieces: bytes) -> bytes:
         return answer
 
 
-def test_a_request_that_is_never_finished_is_let_go(hurried: Gateway, client: httpx2.Client) -> None:
+def test_an_unfinished_request_times_out(hurried: Gateway, client: httpx2.Client) -> None:
     assert _sent(hurried) == b""
     assert _sent(hurried, b"GET /healthz HTTP/1.1\r\nHost: x\r\n") == b""
     whole = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -1,4 +1,4 @@
-"""The canonical interface over real servers: no success without a row, and its conventions to the byte."""
+"""The canonical routes over real servers: no success without a row, and exact conventions."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ def test_undo_by_the_header_of_a_write(client: httpx2.Client, pipeline: Settings
     assert _row(pipeline, identity)[0] == "done"  # type: ignore[index]
     refusals = [client.post(UNDO, json={"undoToken": text}) for text in (redo, "u.bm9uZQ", "nonsense")]
     assert {answer.status_code for answer in refusals} == {400}
-    assert len({answer.content for answer in refusals}) == 1, "the answer must not tell what exists"
+    assert len({answer.content for answer in refusals}) == 1, "the response must not reveal what exists"
     assert refusals[0].json()["error"] == "Undo token not available"
 
 
-def test_somebody_elses_write_needs_the_feature_for_the_tenant(
+def test_undoing_the_write_of_another_user_needs_the_tenant_feature(
     gateway: object, client: httpx2.Client, customer: str
 ) -> None:
     header = _create(client, customer).headers["x-om-operation"]
@@ -169,7 +169,7 @@ def test_an_idempotency_key(client: httpx2.Client, pipeline: Settings, customer:
     assert (repeated.status_code, repeated.content) == (200, removed.content), "the first result, not 404"
 
 
-def test_the_fate_of_a_command(client: httpx2.Client, customer: str) -> None:
+def test_the_status_of_a_command(client: httpx2.Client, customer: str) -> None:
     operation = json.loads(unquote(_create(client, customer).headers["x-om-operation"].removeprefix("omop:")))
     fate = client.get(f"/api/customers/commands/{operation['id']}")
     assert (fate.status_code, fate.json()["outcome"]) == (200, "applied")

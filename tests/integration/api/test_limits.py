@@ -1,4 +1,4 @@
-"""Limits of one gateway process: the rate of a principal, the size of a body, what is no JSON."""
+"""Limits of one gateway process: rate per principal, body size, malformed JSON."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_a_large_body_is_refused_before_it_is_read(strict: httpx2.Client) -> Non
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"\xff"])
-def test_what_is_no_json_object(strict: httpx2.Client, content: bytes) -> None:
+def test_a_body_that_is_not_a_json_object(strict: httpx2.Client, content: bytes) -> None:
     answer = strict.put(PATH, content=content, headers={"content-type": "application/json"})
     assert answer.status_code == 400, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["error"] == "Validation failed"
 
 
-def test_one_principal_is_slowed_and_nobody_else(strict: httpx2.Client) -> None:
+def test_the_rate_limit_is_per_principal(strict: httpx2.Client) -> None:
     answers = [strict.get(PATH, params={"limit": 1}) for _ in range(20)]
     answer = answers[-1]
     assert (answer.status_code, answer.json()["code"]) == (429, "too_many_requests")

@@ -1,4 +1,4 @@
-"""The list: every page in order, nothing left out, nothing twice; cursors bound to their list."""
+"""The list: pages are ordered and complete without duplicates; cursors are bound to their list."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _MOMENT = "coalesce(occurred_at, scheduled_at, created_at)"
 
 @pytest.fixture(scope="module")
 def stored(pipeline: Settings) -> Settings:
-    """Rows that have many equal and many empty values, in two organizations."""
+    """Rows with many equal and many NULL values, in two organizations."""
     _fill(pipeline)
     return pipeline
 
@@ -161,7 +161,7 @@ def test_the_default_order_and_page(client: httpx2.Client) -> None:
     last = datetime.fromisoformat(
         client.get(PATH, params={"sortField": "createdAt", "sortDir": "asc"}).json()["items"][0]["createdAt"]
     )
-    assert first > last, "createdAt comes newest first unless asked otherwise"
+    assert first > last, "createdAt is newest first by default"
 
 
 def test_a_cursor_is_of_one_list(client: httpx2.Client) -> None:

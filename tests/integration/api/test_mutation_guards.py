@@ -1,4 +1,4 @@
-"""The example of a mutation guard, found by its entry point, stands in the way of every write."""
+"""The example mutation guard, found by its entry point, refuses every write of a held customer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from api.app import make_app
-from api.guards import api_routes, guard_of
+from api.authorization import api_routes, requirement_of
 from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
 from tests.harness.gateway import Gateway, serving
@@ -25,7 +25,7 @@ INTERACTIONS, ACTIVITIES, TODOS = (
     f"/api/customers/{name}" for name in ("interactions", "activities", "todos")
 )
 UNDO = "/api/audit_logs/audit-logs/actions/undo"
-#: Writes that are about no customer; the example lets them pass.
+#: Writes that concern no customer. The example allows them.
 _OF_NOBODY = {
     "POST /api/customers/stream/cookie",
     "DELETE /api/customers/stream/cookie",
@@ -40,13 +40,13 @@ _OF_NOBODY = {
 
 @pytest.fixture(scope="module")
 def held() -> str:
-    """The customer that is under legal hold."""
+    """The customer under legal hold."""
     return new_id()
 
 
 @pytest.fixture(scope="module")
 def guarded(pipeline: Settings, held: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """A gateway beside an installed guard."""
+    """A gateway with an installed guard."""
     folder = tmp_path_factory.mktemp("installed")
     shutil.copy(EXAMPLE / "legal_hold.py", folder)
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
@@ -62,7 +62,7 @@ def guarded(pipeline: Settings, held: str, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def ids(pipeline: Settings, held: str) -> dict[str, str]:
-    """Rows of the held customer, made by commands on the topic: those do not pass the gateway."""
+    """Rows of the held customer, created by commands on the topic, which bypass the gateway."""
     made = {name: new_id() for name in ("interaction", "task", "deal", "command")}
     (person, *others) = outcomes(
         pipeline,
@@ -110,7 +110,7 @@ def test_every_write_about_a_held_customer_is_refused(
         for method, path, body in writes:
             answer = client.request(method, path, json=body)
             assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold"), (method, path)
-        # Undo never says what stands in its way.
+        # Undo never reveals the reason of a failure.
         assert client.post(UNDO, json={"undoToken": ids["token"]}).status_code == 400
         item = client.get(f"{INTERACTIONS}/{ids['interaction']}").json()
         assert (item["version"], item["title"]) == (1, None)
@@ -123,7 +123,7 @@ def test_every_write_about_a_held_customer_is_refused(
         f"{method} {route.path}"
         for route in api_routes(app)
         for method in route.methods or ()
-        if method not in ("GET", "HEAD") and guard_of(route) is not None
+        if method not in ("GET", "HEAD") and requirement_of(route) is not None
     }
     tried = {f"{method} {path.partition('?')[0]}" for method, path, _ in writes}
     assert routes - tried - _OF_NOBODY == {"PUT /api/customers/companies", f"POST {UNDO}"}

@@ -1,4 +1,4 @@
-"""Law 1 over HTTP: whatever is down, nobody is told "saved" before the commit, and nothing is hidden."""
+"""No success without a row over HTTP, whichever dependency is down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outcomes told by the database: early, never relied upon, and true."""
+"""Results by NOTIFY: early, true, and never required."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def _rows(settings: Settings, query: str, *arguments: object) -> list[int]:
         return [int(row[0]) for row in connection.execute(query.encode(), arguments).fetchall()]
 
 
-def test_a_committed_write_is_confirmed_although_its_result_was_never_sent(world: Settings) -> None:
-    # The gateway looks the row up when it has heard nothing for so long; by then nobody waits any more.
+def test_a_committed_write_is_confirmed_although_its_result_was_never_produced(world: Settings) -> None:
+    # The timeout is long, so that the lookup in the command log cannot be what answers the request.
     with (
         serving(world, INTERACTIONS_API_OUTCOME_TIMEOUT_SECONDS="60") as gateway,
         gateway.client() as client,
@@ -58,11 +58,11 @@ def test_a_committed_write_is_confirmed_although_its_result_was_never_sent(world
             world, "SELECT count(*) FROM customer_interactions WHERE id = %s", made.json()["id"]
         ) == [1]
         before = len(_answers(world, entity))
-        with running(world, "applier"):  # whoever comes next publishes it, once
+        with running(world, "applier"):  # the next applier produces it, once
             wait_until(lambda: len(_answers(world, entity)) == before + 1, 30)
 
 
-def test_writes_go_on_while_the_database_tells_nothing(world: Settings) -> None:
+def test_writes_continue_without_notifications(world: Settings) -> None:
     with running(world, "applier"), serving(world) as gateway, gateway.client() as client:
         entity = new_customer(client, world)
         wait_until(lambda: len(_rows(world, _LISTENERS)) == 1, 20)
@@ -78,7 +78,7 @@ def _confirmed(client: httpx2.Client, entity: str) -> bool:
     return client.post(PATH, json={"entityId": entity, "interactionType": "call"}).status_code == 201
 
 
-def test_what_is_too_long_to_be_told_keeps_nothing_else_back(world: Settings) -> None:
+def test_an_oversized_notification_does_not_hold_back_others(world: Settings) -> None:
     long, short = Notice("long", b"x" * 6_000), Notice("a short one", bytes(range(256)))
 
     async def first() -> Notice:

@@ -1,4 +1,4 @@
-"""A connection of the read pool has a deadline that does not need the server."""
+"""Connections of the read pool have a deadline that does not depend on the server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.harness.tcp_proxy import TcpProxy
 pytestmark = pytest.mark.integration
 
 
-def test_a_silent_server_is_given_up_and_connected_to_again(embedded_stack: Settings) -> None:
+def test_an_unresponsive_server_times_out_and_the_pool_reconnects(embedded_stack: Settings) -> None:
     assert embedded_stack.database_url is not None
     url = urlsplit(embedded_stack.database_url.get_secret_value())
     assert url.port is not None
@@ -31,11 +31,11 @@ def test_a_silent_server_is_given_up_and_connected_to_again(embedded_stack: Sett
         try:
             await one(pool, 30)
             proxy.silence()
-            # Far below what the operating system and the server take to notice.
+            # Far below the timeouts of the operating system and the server.
             async with asyncio.timeout(20):
-                with pytest.raises(Retry, match="does not answer"):
+                with pytest.raises(Retry, match="does not respond"):
                     await one(pool, 0.2)
-                with pytest.raises(Retry, match="cannot be reached"):
+                with pytest.raises(Retry, match="is unreachable"):
                     await one(pool, 0.2)
             proxy.heal()
             async with asyncio.timeout(60):

@@ -1,4 +1,4 @@
-"""Repeated requests, and requests beside others: the first answer again, and nothing taken back unseen."""
+"""Repeated and concurrent requests: repeats get the first response, and no change is lost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNDO = "/api/audit_logs/audit-logs/actions/undo"
 
 @pytest.fixture
 def own(gateway: Gateway) -> Any:
-    """A tenant of the test's own."""
+    """A tenant for one test."""
     scope = {"tenant": new_id(), "organization": new_id()}
     with gateway.client(**scope, features=(*ALL_FEATURES, "customers.flags.manage")) as found:
         yield found
@@ -39,8 +39,8 @@ def made(client: httpx2.Client, path: str, **body: Any) -> str:
     return str(answer.json()["id"])
 
 
-def test_the_same_key_gets_the_first_answer_everywhere(own: httpx2.Client) -> None:
-    """Although the condition holds no longer, and although another has changed it in between."""
+def test_the_same_key_gets_the_first_response_on_every_route(own: httpx2.Client) -> None:
+    """Even if the condition no longer holds and another request has changed the record in between."""
     person, company = made(own, PEOPLE, displayName="Ada"), made(own, COMPANIES, displayName="Mill")
     deal = made(own, DEALS, entityId=person, title="Roof")
     made(own, TYPES, interactionType="demo", label="Demo")
@@ -93,7 +93,7 @@ def _at_once(*calls: Callable[[], httpx2.Response]) -> list[int]:
         return sorted(future.result().status_code for future in [threads.submit(call) for call in calls])
 
 
-def test_of_two_that_create_one_thing_at_once_one_does(own: httpx2.Client) -> None:
+def test_of_two_concurrent_creates_one_succeeds(own: httpx2.Client) -> None:
     person, deal, customer = made(own, PEOPLE, displayName="Ada"), new_id(), new_id()
     for path, body in (
         (DEALS, {"id": deal, "entityId": person, "title": "Roof"}),
@@ -124,7 +124,7 @@ def test_a_deal_is_changed_by_version_and_never_renamed_back(own: httpx2.Client)
     assert (now["title"], now["status"], now["version"]) == ("Roofs", "won", 3)
 
 
-def test_a_write_that_loses_says_so(client: httpx2.Client, pipeline: Settings, customer: str) -> None:
+def test_a_superseded_write_is_reported(client: httpx2.Client, pipeline: Settings, customer: str) -> None:
     """A provider whose clock is ahead has changed the schedule: last write wins by source timestamp."""
     call = made(client, INTERACTIONS, entityId=customer, interactionType="call")
     ahead = format_instant(datetime.now(UTC) + timedelta(minutes=4))

@@ -1,4 +1,4 @@
-"""The event stream: what another process changed is told here, in order, and nothing is missed."""
+"""The event stream: changes of other processes arrive in order, and none is missed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Listening:
         self.ended.set()
 
     def wait_for(self, name: str, tag: str | None = None) -> dict[str, Any]:
-        """The first event of a name (with a tag)."""
+        """The first event with this name (and tag)."""
         found: list[dict[str, Any]] = []
 
         def there() -> bool:
@@ -79,7 +79,7 @@ def listening(client: httpx2.Client, last_id: str | None = None) -> Iterator[Lis
         try:
             yield found
         finally:
-            # The thread still reads: only this ends its wait, and tells the server that nobody listens.
+            # The thread still reads. Only closing the socket ends its wait and disconnects from the server.
             with contextlib.suppress(OSError):
                 answer.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
             found.ended.wait(10)
@@ -89,10 +89,10 @@ def told(seen: Listening) -> list[str]:
     return [data["interactionId"] for name, data in list(seen.events) if name == "invalidate"]
 
 
-def test_a_change_elsewhere_is_seen_without_reloading(
+def test_a_change_by_another_process_reaches_the_stream(
     second: Gateway, client: httpx2.Client, customer: str
 ) -> None:
-    """The writer's tag and the reader's are made by one function, across two processes."""
+    """Writer and reader build the tag by one function, in two processes."""
     with (
         second.client() as reader,
         second.client(organization=new_id()) as stranger,
@@ -116,11 +116,11 @@ def test_a_change_elsewhere_is_seen_without_reloading(
         assert cache_tags.next_interaction_of_entity(customer) in change["tags"]
         assert "secret" not in json.dumps(seen.events), "no customer text on a stream"
         shown = reader.get(f"/api/customers/interactions/{change['interactionId']}")
-        assert shown.json()["title"] == "a secret title", "whoever is told can read it"
+        assert shown.json()["title"] == "a secret title", "a client that receives the tag can read the row"
         assert [name for name, _ in strange.events] == ["ready"]
 
 
-def test_a_stream_goes_on_where_it_ended(
+def test_a_stream_resumes_at_its_position(
     gateway: Gateway, second: Gateway, client: httpx2.Client, customer: str
 ) -> None:
     with gateway.client() as reader, listening(reader) as seen:
@@ -131,7 +131,7 @@ def test_a_stream_goes_on_where_it_ended(
     made = [client.post("/api/customers/interactions", json=body).json()["id"] for _ in range(3)]
     with second.client() as reader, listening(reader, position) as seen:
         seen.wait_for("ready")
-        # The answers may come before the topic has them, and so may "ready".
+        # The responses may arrive before the results are on the topic, and so may "ready".
         wait_until(lambda: len(told(seen)) >= 3, 20, lambda: f"three changes among {seen.events}")
         assert told(seen) == made, "also by another process, in order and each once"
         after = seen.last_id
@@ -140,7 +140,7 @@ def test_a_stream_goes_on_where_it_ended(
         assert [name for name, _ in seen.events] == ["ready"]
 
 
-def test_a_mapping_that_changed_is_told_and_not_missed(
+def test_a_changed_mapping_reaches_the_stream_and_its_backlog(
     gateway: Gateway, second: Gateway, pipeline: Settings, customer: str
 ) -> None:
     """Spec, "Cache Policy": a mapping's upsert invalidates its tag and the list and detail tags."""
@@ -191,15 +191,15 @@ def test_a_flag_of_the_tenant_reaches_all_its_organizations(gateway: Gateway, pi
 
 
 def test_a_stream_ends_with_its_token(gateway: Gateway) -> None:
-    """A token is honoured for ten seconds more, so one that has just expired still opens a stream."""
+    """A token is accepted for ten more seconds, so one that has just expired still opens a stream."""
     with gateway.client(expires_in=-1) as reader, listening(reader) as seen:
         seen.wait_for("expired")
         assert seen.ended.wait(10)
         assert [name for name, _ in seen.events] == ["ready", "expired"]
 
 
-def test_a_browser_reads_it_by_a_cookie(gateway: Gateway, client: httpx2.Client, customer: str) -> None:
-    """EventSource sends cookies and no header of one's own."""
+def test_a_browser_is_authorized_by_a_cookie(gateway: Gateway, client: httpx2.Client, customer: str) -> None:
+    """EventSource sends cookies but no custom headers."""
     set_by = client.post(f"{PATH}/cookie")
     assert set_by.status_code == 204
     cookie, *attributes = set_by.headers["set-cookie"].split("; ")
@@ -221,7 +221,7 @@ def test_limits_and_the_end_of_a_process(pipeline: Settings, customer: str) -> N
             seen.wait_for("ready")
             position = seen.last_id
             assert reader.get(PATH).status_code == 503, "one stream more than it holds"
-            # The answer may come before the topic has it: only what was told is behind the process for sure.
+            # The response may precede the result on the topic. A streamed change was consumed for sure.
             reader.post("/api/customers/interactions", json={"entityId": customer, "interactionType": "call"})
             seen.wait_for("invalidate")
         wait_until(lambda: b"interactions_http_streams 0.0" in reader.get("/metrics").content, 30)

@@ -1,4 +1,4 @@
-"""The command gateway without servers: who is told what, and when."""
+"""The command gateway without servers: request–reply, timeouts, results."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.command_gateway import CommandGateway, CommandRequest, Rejection, keyed_command_id
-from api.command_producer import Settled
+from api.command_producer import DeliveryCallback
 from api.principal import Principal
 from api.problems import UnknownOutcome
-from api.result_consumer import Heard
-from api.write_responses import written
+from api.result_record import ResultRecord
+from api.write_responses import write_response
 from schemas.errors import Reject, Retry
 from schemas.identity import derive_id
 from schemas.topics import COMMANDS
@@ -28,10 +28,10 @@ APPLIED: dict[str, Any] = {"outcome": "applied", "commandId": "c", "problem": No
 
 
 class Broker:
-    """Takes records; a test answers them when it likes."""
+    """Accepts records; the test resolves them."""
 
     def __init__(self) -> None:
-        self.sent: list[tuple[dict[str, str], Settled]] = []
+        self.sent: list[tuple[dict[str, str], DeliveryCallback]] = []
         self.arrived = asyncio.Event()
 
     def send(
@@ -39,15 +39,15 @@ class Broker:
         key: str,
         value: bytes,
         headers: list[tuple[str, str | bytes]],
-        settled: Settled,
+        on_delivery: DeliveryCallback,
         topic: str = COMMANDS,
     ) -> None:
-        self.sent.append(({name: str(text) for name, text in headers}, settled))
+        self.sent.append(({name: str(text) for name, text in headers}, on_delivery))
         self.arrived.set()
 
 
 class Decoder:
-    """Values are what the test says."""
+    """Returns the result that the test sets."""
 
     def __init__(self) -> None:
         self.result: dict[str, Any] = APPLIED
@@ -57,7 +57,7 @@ class Decoder:
 
 
 class NoRows:
-    """A database that is away."""
+    """An unavailable database."""
 
     def __init__(self) -> None:
         self.given: list[float | None] = []
@@ -65,12 +65,12 @@ class NoRows:
     @asynccontextmanager
     async def connection(self, seconds: float | None = None) -> Any:
         self.given.append(seconds)
-        raise Retry("away")
+        raise Retry("unavailable")
         yield
 
 
 class Scene:
-    def __init__(self, *, timeout: float = 5.0, listening: bool = True) -> None:
+    def __init__(self, *, timeout: float = 5.0, connected: bool = True) -> None:
         self.broker = Broker()
         self.decoder = Decoder()
         self.rows = NoRows()
@@ -78,14 +78,14 @@ class Scene:
             self.broker,
             self.decoder,  # type: ignore[arg-type]
             self.rows,  # type: ignore[arg-type]
-            listening=lambda: listening,
+            connected=lambda: connected,
             timeout=timeout,
         )
 
     def answer(self, number: int = 0, correlation: str | None = None) -> None:
         headers = self.broker.sent[number][0]
-        self.gateway.heard([
-            Heard(
+        self.gateway.on_results([
+            ResultRecord(
                 partition=0,
                 offset=1,
                 correlation_id=correlation or headers["ce_correlationid"],
@@ -98,7 +98,7 @@ class Scene:
         ])  # fmt: skip
 
 
-def _order(key: str | None = None, **fields: Any) -> CommandRequest:
+def _command(key: str | None = None, **fields: Any) -> CommandRequest:
     return CommandRequest(
         principal=WHO, kind="interaction.create", entity_id="e", data={}, idempotency_key=key, **fields
     )
@@ -108,13 +108,13 @@ def _run(story: Callable[[], Coroutine[Any, Any, None]]) -> None:
     asyncio.run(story())
 
 
-def test_an_answer_waits_for_its_own_outcome() -> None:
+def test_a_request_resolves_by_its_own_correlation_id_only() -> None:
     async def story() -> None:
         scene = Scene()
-        task = asyncio.create_task(scene.gateway.execute(_order()))
+        task = asyncio.create_task(scene.gateway.execute(_command()))
         await scene.broker.arrived.wait()
-        scene.broker.sent[0][1](None)  # the broker has it: that is no success yet
-        scene.answer(correlation="somebody else's")
+        scene.broker.sent[0][1](None)  # the broker has the record: not a success yet
+        scene.answer(correlation="another request's")
         for _ in range(5):
             await asyncio.sleep(0)
         assert not task.done()
@@ -124,29 +124,29 @@ def test_an_answer_waits_for_its_own_outcome() -> None:
     _run(story)
 
 
-def test_without_an_outcome_in_time_it_is_unknown() -> None:
+def test_a_timeout_means_an_unknown_outcome() -> None:
     async def story() -> None:
         scene = Scene(timeout=0.01)
-        order = _order()
+        command = _command()
         with pytest.raises(UnknownOutcome) as unknown:
-            await scene.gateway.execute(order)
-        assert unknown.value.command_id == order.id
+            await scene.gateway.execute(command)
+        assert unknown.value.command_id == command.id
         assert scene.rows.given == [pytest.approx(0.002)], "part of the time"
-        scene.answer()  # too late: nobody waits any more
+        scene.answer()  # too late: the request has timed out
 
     _run(story)
 
 
-def test_a_broker_that_does_not_take_it() -> None:
+def test_a_broker_that_does_not_accept_the_record() -> None:
     async def story() -> None:
         scene = Scene()
-        task = asyncio.create_task(scene.gateway.execute(_order()))
+        task = asyncio.create_task(scene.gateway.execute(_command()))
         await scene.broker.arrived.wait()
         scene.broker.sent[0][1](Retry("down"))
         with pytest.raises(Retry):
             await task
         with pytest.raises(Retry):
-            await Scene(listening=False).gateway.execute(_order())
+            await Scene(connected=False).gateway.execute(_command())
 
     _run(story)
 
@@ -154,10 +154,10 @@ def test_a_broker_that_does_not_take_it() -> None:
 def test_the_same_key_twice_at_once() -> None:
     async def story() -> None:
         scene = Scene()
-        task = asyncio.create_task(scene.gateway.execute(_order("k")))
+        task = asyncio.create_task(scene.gateway.execute(_command("k")))
         await scene.broker.arrived.wait()
         with pytest.raises(Reject) as refused:
-            await scene.gateway.execute(_order("k"))
+            await scene.gateway.execute(_command("k"))
         assert (refused.value.code, refused.value.status) == ("in_flight", 409)
         scene.answer()
         await task
@@ -170,7 +170,7 @@ def test_a_repeated_command_has_its_first_result() -> None:
     async def story(result: dict[str, Any]) -> dict[str, Any]:
         scene = Scene()
         scene.decoder.result = result
-        task = asyncio.create_task(scene.gateway.execute(_order("k")))
+        task = asyncio.create_task(scene.gateway.execute(_command("k")))
         await scene.broker.arrived.wait()
         scene.answer()
         return await task
@@ -187,22 +187,22 @@ def test_a_repeated_command_has_its_first_result() -> None:
     assert refused.value.status == 422
 
 
-def test_a_key_is_one_principals_and_one_routes() -> None:
+def test_a_key_is_scoped_to_principal_and_route() -> None:
     other = Principal(tenant_id="t", organization_id="o", subject="other", features=frozenset())
     ids = {
-        _order("k", route="POST /a").id,
-        _order("k", route="POST /b").id,
+        _command("k", route="POST /a").id,
+        _command("k", route="POST /b").id,
         CommandRequest(
             principal=other, kind="x", entity_id="e", data={}, idempotency_key="k", route="POST /a"
         ).id,
     }
     assert len(ids) == 3
-    assert _order("k", route="POST /a").id in ids
-    assert _order().id != _order().id
+    assert _command("k", route="POST /a").id in ids
+    assert _command().id != _command().id
 
 
-def test_a_key_and_a_route_with_slashes_are_told_apart() -> None:
-    """Every key is a key of its own, whatever it is made of."""
+def test_slashes_do_not_confuse_key_and_route() -> None:
+    """Different keys never collide, whatever characters they contain."""
     path = "/api/customers/interactions"
     ids = {
         keyed_command_id(WHO, f"POST {path}", "complete/42"),
@@ -235,30 +235,30 @@ def _superseded(outcome: str, *fields: str) -> dict[str, Any]:
     return {**APPLIED, "outcome": outcome, "warnings": warnings}
 
 
-async def _told(result: dict[str, Any]) -> dict[str, Any]:
+async def _execute(result: dict[str, Any]) -> dict[str, Any]:
     scene = Scene()
     scene.decoder.result = result
-    task = asyncio.create_task(scene.gateway.execute(_order("k")))
+    task = asyncio.create_task(scene.gateway.execute(_command("k")))
     await scene.broker.arrived.wait()
     scene.answer()
     return await task
 
 
-def test_a_write_of_which_nothing_was_taken_is_refused() -> None:
+def test_a_fully_superseded_write_is_rejected() -> None:
     with pytest.raises(Reject) as refused:
-        asyncio.run(_told(_superseded("no_op", "scheduledAt", "status")))
+        asyncio.run(_execute(_superseded("no_op", "scheduledAt", "status")))
     assert (refused.value.code, refused.value.status) == ("superseded", 409)
     assert [error.pointer for error in refused.value.errors] == ["/scheduledAt", "/status"]
     again = {"outcome": "duplicate", "first": _superseded("no_op", "status"), "problem": None}
-    with pytest.raises(Reject, match="nothing was changed"):
-        asyncio.run(_told(again))
-    assert asyncio.run(_told({**APPLIED, "outcome": "no_op", "warnings": []}))["outcome"] == "no_op"
+    with pytest.raises(Reject, match="Nothing was changed"):
+        asyncio.run(_execute(again))
+    assert asyncio.run(_execute({**APPLIED, "outcome": "no_op", "warnings": []}))["outcome"] == "no_op"
 
 
-def test_a_write_that_was_taken_in_part_names_what_was_left() -> None:
-    result = asyncio.run(_told(_superseded("applied", "scheduledAt")))
-    body = orjson.loads(bytes(written(result, {"ok": True}).body))
+def test_a_partly_superseded_write_names_the_fields() -> None:
+    result = asyncio.run(_execute(_superseded("applied", "scheduledAt")))
+    body = orjson.loads(bytes(write_response(result, {"ok": True}).body))
     assert body["ok"] is True
     assert body["partial"] == ["scheduledAt"]
     assert body["warnings"][0]["field"] == "scheduledAt"
-    assert orjson.loads(bytes(written(APPLIED, {"ok": True}).body)) == {"ok": True}
+    assert orjson.loads(bytes(write_response(APPLIED, {"ok": True}).body)) == {"ok": True}

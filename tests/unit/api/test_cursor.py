@@ -1,4 +1,4 @@
-"""Cursors: back to the microsecond, and only for the list they were made for."""
+"""Cursors: microsecond precision, and bound to their list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changing a customer: only what was given is sent, and conditions are checked where it is written."""
+"""Changing a customer: only given fields are sent, and the applier checks the conditions."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ AT = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 class Stored:
-    """One customer, and somebody who renames it before each of the first ``renames`` commands."""
+    """One customer that another client renames before each of the first ``renames`` commands."""
 
     def __init__(self, renames: int) -> None:
         self.row = {"id": ADA, "kind": "person", "display_name": "Ada", "entity_version": 1, "updated_at": AT}
         self.renames = renames
-        self.orders: list[CommandRequest] = []
+        self.commands: list[CommandRequest] = []
 
-    async def execute(self, order: CommandRequest) -> dict[str, Any]:
-        self.orders.append(order)
+    async def execute(self, command: CommandRequest) -> dict[str, Any]:
+        self.commands.append(command)
         if self.renames:
             self.renames -= 1
             version = int(str(self.row["entity_version"])) + 1
             self.row = {**self.row, "display_name": f"Name {version}", "entity_version": version}
-        if order.expected_version not in (None, self.row["entity_version"]):
+        if command.expected_version not in (None, self.row["entity_version"]):
             problem = {"code": "version_conflict", "detail": "changed", "status": 409, "errors": []}
-            raise Rejection(problem, order)
+            raise Rejection(problem)
         return {"outcome": "applied", "entityVersion": 9, "commandType": "customers.entity.upsert"}
 
 
@@ -65,11 +65,13 @@ def update(stored: Stored, monkeypatch: pytest.MonkeyPatch, headers: dict[str, s
 
 
 def test_a_name_that_is_not_given_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So a rename at the same moment stays, and a repeated request is the same command."""
+    """A concurrent rename stays, and a repeated request is the same command."""
     stored = Stored(renames=1)
     assert update(stored, monkeypatch, {}, primaryPhone="1") == 200
-    assert [order.data for order in stored.orders] == [{"id": ADA, "kind": "person", "primaryPhone": "1"}]
-    assert [order.expected_version for order in stored.orders] == [None]
+    assert [command.data for command in stored.commands] == [
+        {"id": ADA, "kind": "person", "primaryPhone": "1"}
+    ]
+    assert [command.expected_version for command in stored.commands] == [None]
 
 
 def test_a_condition_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,16 +79,16 @@ def test_a_condition_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(Reject) as refused:
         update(stored, monkeypatch, {"if-match": '"1"'}, primaryPhone="1")
     assert refused.value.status == 412
-    assert len(stored.orders) == 1
+    assert len(stored.commands) == 1
 
 
 def test_the_old_lock_is_compared_again_when_the_version_grew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An interaction of the customer raises its version and leaves its own moment of change."""
+    """An interaction of the customer raises its version but not its ``updated_at``."""
     stored = Stored(renames=1)
     assert update(stored, monkeypatch, {LOCK_HEADER: "2026-03-01T00:00:00Z"}, primaryPhone="1") == 200
-    assert [order.expected_version for order in stored.orders] == [1, 2]
+    assert [command.expected_version for command in stored.commands] == [1, 2]
 
 
-def test_it_gives_up_when_others_never_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_gives_up_after_repeated_conflicts(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Conflict):
         update(Stored(renames=99), monkeypatch, {LOCK_HEADER: "2026-03-01T00:00:00Z"}, primaryPhone="1")

@@ -1,4 +1,4 @@
-"""The headers of the deprecated routes: the dates of RFC 9745 and RFC 8594, links, and their page."""
+"""Headers of the deprecated routes: the dates of RFC 9745 and RFC 8594, the links, and the migration page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Decisions without servers: an answer is only one's own, and nothing is claimed that is not known."""
+"""Decisions without servers: each request gets its own reply, and an unknown outcome is not claimed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 import orjson
 import pytest
 
-from api.command_producer import Settled
+from api.command_producer import DeliveryCallback
 from api.integration_decisions import DecisionGateway
 from api.integration_event_consumer import DECIDED
 from api.principal import Principal
-from api.problems import UndecidedYet, response_of
-from api.result_consumer import Heard
+from api.problems import DecisionPending, response_of
+from api.result_record import ResultRecord
 from schemas.errors import Retry
 from schemas.integration_decisions import WarningsDecision
 from schemas.integration_events import WarningsDecided
@@ -30,7 +30,7 @@ DECISION = WarningsDecision.model_validate(
         "warnings": [{"id": WARNING, "updatedAt": "2026-03-01T09:00:00.000000Z"}],
     }
 )
-TOLD = WarningsDecided.model_validate(
+REPLY = WarningsDecided.model_validate(
     {
         "integrationId": "board-1",
         "provider": "trello",
@@ -41,15 +41,15 @@ TOLD = WarningsDecided.model_validate(
 )
 
 
-def _heard(correlation: str, **more: Any) -> Heard:
-    heard = Heard(
+def _record(correlation: str, **more: Any) -> ResultRecord:
+    heard = ResultRecord(
         partition=100_000,
         offset=1,
         correlation_id=correlation,
         tenant_id="t",
         organization_id="o",
         outcome=DECIDED,
-        value=TOLD.model_dump_json(by_alias=True).encode(),
+        value=REPLY.model_dump_json(by_alias=True).encode(),
         fresh=True,
     )
     return replace(heard, **more)
@@ -57,7 +57,7 @@ def _heard(correlation: str, **more: Any) -> Heard:
 
 @dataclass
 class Broker:
-    """Takes records; a test answers them when it likes."""
+    """Accepts records; the test resolves them."""
 
     answer: Callable[[DecisionGateway, str], None]
     refuses: bool = False
@@ -69,29 +69,29 @@ class Broker:
         key: str,
         value: bytes,
         headers: list[tuple[str, str | bytes]],
-        settled: Settled,
+        on_delivery: DeliveryCallback,
         topic: str = COMMANDS,
     ) -> None:
         self.sent.append((key, value, dict(headers), topic))
         if self.refuses:
-            settled(Retry("the broker does not take it", after=2))
+            on_delivery(Retry("the broker did not accept it", after=2))
             return
-        settled(None)
+        on_delivery(None)
         assert self.gateway is not None
         self.answer(self.gateway, str(dict(headers)["ce_correlationid"]))
 
 
-def _carry_out(broker: Broker, *, listening: bool = True, timeout: float = 5.0) -> WarningsDecided:
+def _execute(broker: Broker, *, connected: bool = True, timeout: float = 5.0) -> WarningsDecided:
     async def run() -> WarningsDecided:
-        broker.gateway = DecisionGateway(broker, listening=lambda: listening, timeout=timeout)
+        broker.gateway = DecisionGateway(broker, connected=lambda: connected, timeout=timeout)
         return await broker.gateway.execute(WHO, DECISION)
 
     return asyncio.run(run())
 
 
-def test_the_answer_is_what_the_connectors_told() -> None:
-    broker = Broker(lambda gateway, mine: gateway.heard([_heard("another's"), _heard(mine)]))
-    assert _carry_out(broker) == TOLD
+def test_the_reply_of_the_connectors_is_returned() -> None:
+    broker = Broker(lambda gateway, mine: gateway.on_results([_record("another's"), _record(mine)]))
+    assert _execute(broker) == REPLY
     [(key, value, headers, topic)] = broker.sent
     assert (key, topic) == ("board-1", INTEGRATION_DECISIONS)
     assert (headers["ce_tenantid"], headers["ce_organizationid"], headers["ce_actorid"]) == ("t", "o", "ada")
@@ -102,30 +102,30 @@ def test_the_answer_is_what_the_connectors_told() -> None:
     "answer",
     [
         lambda gateway, mine: None,
-        lambda gateway, mine: gateway.heard([_heard("another's")]),
-        lambda gateway, mine: gateway.heard([_heard(mine, outcome="applied")]),
-        lambda gateway, mine: gateway.heard([_heard(mine, value=b"{}")]),
+        lambda gateway, mine: gateway.on_results([_record("another's")]),
+        lambda gateway, mine: gateway.on_results([_record(mine, outcome="applied")]),
+        lambda gateway, mine: gateway.on_results([_record(mine, value=b"{}")]),
     ],
 )
-def test_without_an_answer_of_ones_own_nothing_is_claimed(answer: Any) -> None:
-    with pytest.raises(UndecidedYet):
-        _carry_out(Broker(answer), timeout=0.2)
+def test_without_its_own_reply_the_outcome_is_pending(answer: Any) -> None:
+    with pytest.raises(DecisionPending):
+        _execute(Broker(answer), timeout=0.2)
 
 
-def test_a_broker_that_refuses_is_told_of_at_once() -> None:
-    with pytest.raises(Retry, match="does not take it"):
-        _carry_out(Broker(lambda *_: None, refuses=True))
+def test_a_delivery_failure_is_raised_at_once() -> None:
+    with pytest.raises(Retry, match="did not accept it"):
+        _execute(Broker(lambda *_: None, refuses=True))
 
 
-def test_nothing_is_sent_while_answers_are_not_heard() -> None:
+def test_nothing_is_sent_while_disconnected() -> None:
     broker = Broker(lambda *_: None)
     with pytest.raises(Retry):
-        _carry_out(broker, listening=False)
+        _execute(broker, connected=False)
     assert not broker.sent
 
 
-def test_what_is_not_known_yet_is_a_504_that_claims_nothing() -> None:
-    answer = response_of(UndecidedYet())
+def test_a_pending_decision_is_a_504_without_a_command_url() -> None:
+    answer = response_of(DecisionPending())
     assert answer.status_code == 504
     problem = orjson.loads(answer.body)
     assert problem["code"] == "outcome_unknown"

@@ -1,4 +1,4 @@
-"""The hooks of custom writes: before, to refuse; after, once it is committed."""
+"""Hooks of mutation guards: before a write, and after its commit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ID = "33333333-3333-4333-8333-333333333333"
 
 
 class Reads:
-    """A database that nothing is asked of."""
+    """A database that receives no query."""
 
     @asynccontextmanager
     async def connection(self) -> Any:
@@ -29,28 +29,28 @@ class Reads:
 
 
 class Scene:
-    """The gateway with a write that is noted instead of made."""
+    """The gateway with a write that is recorded instead of executed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, refusal: Reject | None = None) -> None:
         self.story: list[str] = []
         self.guards = MutationGuards()
 
-        async def execute(gateway: Any, order: CommandRequest) -> dict[str, Any]:
-            self.story.append(f"sent {order.kind}")
+        async def execute(gateway: Any, command: CommandRequest) -> dict[str, Any]:
+            self.story.append(f"sent {command.kind}")
             if refusal is not None:
                 raise refusal
             return {"outcome": "applied", "warnings": []}
 
         monkeypatch.setattr(CommandGateway, "execute", execute)
         self.gateway = GuardedCommandGateway(
-            None, None, Reads(), listening=lambda: True, timeout=1.0, guards=self.guards
+            None, None, Reads(), connected=lambda: True, timeout=1.0, guards=self.guards
         )
 
     def send(self, kind: str, data: dict[str, Any] | None = None, key: str | None = None) -> dict[str, Any]:
-        order = CommandRequest(
+        command = CommandRequest(
             principal=WHO, kind=kind, entity_id="e", data=data or {"id": ID}, idempotency_key=key, route="r"
         )
-        return asyncio.run(self.gateway.execute(order))
+        return asyncio.run(self.gateway.execute(command))
 
     def complete(self) -> dict[str, Any]:
         return self.send("interaction.complete")
@@ -121,7 +121,7 @@ def test_every_kind_of_command_is_a_mutation() -> None:
     assert seen("interaction.create", {}) == ("create", interaction, None, None)
     assert seen("interaction.complete", {"id": ID}) == ("complete", interaction, ID, "done")
     assert seen("interaction.update", {"id": ID}) == ("update", interaction, ID, None)
-    # A form of an old client completes by an update: a guard of completions sees it all the same.
+    # A form of an old client completes by an update. A guard of completions must see it too.
     update = {"id": ID, "title": "x", "status": "done"}
     assert seen("interaction.update", update) == ("update", interaction, ID, "done")
     undo = seen("interaction.undo", {"undoToken": "u"}, resource_id=ID)
@@ -135,7 +135,7 @@ def test_every_kind_of_command_is_a_mutation() -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_a_repeated_request_gets_its_first_answer_whatever_a_guard_thinks(
+def test_a_repeated_request_gets_its_first_response_despite_a_guard(
     monkeypatch: pytest.MonkeyPatch, known: bool
 ) -> None:
     scene = Scene(monkeypatch)
@@ -157,8 +157,8 @@ def test_a_repeated_request_gets_its_first_answer_whatever_a_guard_thinks(
             scene.send("interaction.complete", key="k")
 
 
-def test_a_guard_that_does_not_answer_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mutation_guards, "_LIMIT_SECONDS", 0.01)
+def test_a_guard_that_times_out_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutation_guards, "_HOOK_TIMEOUT_SECONDS", 0.01)
     scene = Scene(monkeypatch)
 
     async def hang(*arguments: Any) -> None:

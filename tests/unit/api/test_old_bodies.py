@@ -1,4 +1,4 @@
-"""Old payloads become the commands that they mean, and rows become the shapes that old clients read."""
+"""Old bodies are translated to commands, and rows to the items that old clients read."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from api.adapters.legacy_moves import move_step
+from api.adapters.legacy_moves import move_command
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
 from api.adapters.old_items import activity, old_instant, page, todo
 from api.adapters.translation import create_activity, create_todo, update_activity, update_todo
@@ -25,7 +25,7 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    """A row of a view: a planned interaction unless told."""
+    """A row of a view, by default a planned interaction."""
     base: dict[str, Any] = {**dict.fromkeys(COLUMNS), "id": ID, "todo_id": ID, "entity_id": ENTITY}
     base |= {"interaction_type": "call", "status": "planned", "version": 1, "source": "manual"}
     base |= {"todo_source": "customers:interaction", "created_at": NOW, "updated_at": NOW}
@@ -33,14 +33,14 @@ def row(**changes: Any) -> dict[str, Any]:
 
 
 def steps(found: list[Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Type and data of each step; each must be a valid command, as JSON publishers send it."""
+    """Type and data of each command. Each must be valid as a JSON publisher would send it."""
     for step in found:
         PAYLOADS[step.type].model_validate(step.data)
         assert step.entity_id == ENTITY
     return [(step.type.removeprefix("customers.interaction."), step.data) for step in found]
 
 
-def test_an_activity_that_says_when_is_done() -> None:
+def test_an_activity_with_a_time_is_done() -> None:
     body = ActivityCreate.model_validate(
         {
             "entityId": ENTITY.upper(),
@@ -67,7 +67,7 @@ def test_an_activity_that_says_when_is_done() -> None:
     }
 
 
-def test_an_activity_that_does_not_is_planned() -> None:
+def test_an_activity_without_a_time_is_planned() -> None:
     body = ActivityCreate.model_validate({"entityId": ENTITY, "activityType": "call"})
     ((_, data),) = steps([create_activity(body, None)])
     assert data == {"interactionType": "call", "status": "planned", "source": "adapter:activity"}
@@ -107,12 +107,12 @@ def test_only_what_differs_is_sent() -> None:
     current = row(title="A", body="B")
     assert update(current, subject="A", body="C") == [("update", {"id": ID, "body": "C"})]
     assert update(current, subject=None) == [("update", {"id": ID, "title": None})]
-    # Nothing differs: the pipeline still answers, and checks that the row is there.
+    # Nothing differs: the command is still sent, so that the applier checks that the row exists.
     assert update(current, subject="A") == [("update", {"id": ID, "title": "A"})]
     assert update(current) == [("update", {"id": ID})]
 
 
-def test_a_moment_completes_and_none_reopens() -> None:
+def test_a_time_completes_and_null_reopens() -> None:
     text = "2026-02-28T10:00:00.000000Z"
     completed = {"id": ID, "status": "done", "occurredAt": text}
     assert update(row(), occurredAt=text) == [("update", completed)]
@@ -155,14 +155,14 @@ def test_an_item_sent_back_as_it_was_read_changes_nothing() -> None:
         assert again == ("update", {"id": ID, "title": "A", "priority": None})
 
 
-def test_a_later_moment_of_a_plan_is_a_new_schedule() -> None:
+def test_a_later_time_of_a_planned_activity_is_a_new_schedule() -> None:
     current = row(scheduled_at=NOW + timedelta(days=1))
     later = "2026-03-05T10:00:00.000000Z"
     assert update(current, occurredAt=later) == [("update", {"id": ID, "scheduledAt": later})]
 
 
 @pytest.mark.parametrize("value", ["2026-03-01", 1772323200000, "Sun, 01 Mar 2026 00:00:00 GMT"])
-def test_dates_are_taken_in_every_form(value: Any) -> None:
+def test_dates_are_accepted_in_every_format(value: Any) -> None:
     body = {"entityId": ENTITY, "activityType": "call", "occurredAt": value}
     ((_, data),) = steps([create_activity(ActivityCreate.model_validate(body), None)])
     assert data["occurredAt"] == "2026-03-01T00:00:00.000000Z"
@@ -246,20 +246,20 @@ def test_done_and_not_done(status: str, done: bool, data: dict[str, Any]) -> Non
     assert only == ("update", {"id": ID, **data})
 
 
-def test_a_move_is_one_command_whatever_its_number_of_tries() -> None:
+def test_a_move_has_one_command_id_however_often_it_is_tried() -> None:
     data = {"id": ID, "interactionType": "call", "title": "Old"}
 
     def identity(scope: Scope, **changes: Any) -> str | None:
-        return move_step(scope, ENTITY, "customers.interaction.create", {**data, **changes}).command_id
+        return move_command(scope, ENTITY, "customers.interaction.create", {**data, **changes}).command_id
 
     assert identity(SCOPE) == identity(SCOPE) is not None
-    assert identity(SCOPE) == move_step(SCOPE, ENTITY, "x", dict(reversed(data.items()))).command_id
+    assert identity(SCOPE) == move_command(SCOPE, ENTITY, "x", dict(reversed(data.items()))).command_id
     assert identity(Scope(SCOPE.tenant_id, USER)) != identity(SCOPE)
-    # What was rejected under older rules does not stand in the way of what the rules make of it now.
+    # A command that was rejected under older rules does not block the one that today's rules derive.
     assert identity(SCOPE, title="Mended") != identity(SCOPE)
 
 
-def test_the_shapes_that_old_clients_read() -> None:
+def test_the_items_that_old_clients_read() -> None:
     current = row(status="done", occurred_at=NOW, title="T", body="B", priority=5)
     assert old_instant(NOW) == "2026-03-01T12:00:00.123Z"
     assert list(activity(current)) == [

@@ -1,4 +1,4 @@
-"""The fan-out: to the right scopes only, what was missed, and a slow client that cannot slow the others."""
+"""The fan-out: scoping, missed changes, and slow clients that do not slow the others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from api.integration_event_consumer import FIRST_PARTITION
-from api.result_consumer import Heard
+from api.result_record import ResultRecord
 from api.sse_broadcaster import QUEUE_LENGTH, SseBroadcaster, Subscription, format_position, parse_position
 from schemas.cache_tags import feature_flags
 from schemas.errors import Reject
@@ -18,25 +18,25 @@ OURS = ("t", "o")
 
 
 class Decoder:
-    """A value is its result as JSON."""
+    """Values are results as JSON."""
 
     def decode(self, value: bytes) -> tuple[str, dict[str, Any]]:
         return "result", orjson.loads(value)
 
 
-def _hub(backlog: int = 10, most_clients: int = 10, start: int = 0, end: int = 0) -> SseBroadcaster:
+def _broadcaster(backlog: int = 10, max_clients: int = 10, start: int = 0, end: int = 0) -> SseBroadcaster:
     return SseBroadcaster(
         Decoder(),  # type: ignore[arg-type]
         starts={0: start},
         ends={0: end},
         backlog=backlog,
-        most_clients=most_clients,
+        max_clients=max_clients,
     )
 
 
-def _heard(offset: int, scope: tuple[str, str] = OURS, outcome: str = "applied", *tags: str) -> Heard:
+def _record(offset: int, scope: tuple[str, str] = OURS, outcome: str = "applied", *tags: str) -> ResultRecord:
     result = {"invalidates": tags or (f"tag:{offset}",), "commandId": str(offset)}
-    return Heard(
+    return ResultRecord(
         partition=0,
         offset=offset,
         correlation_id=None,
@@ -48,7 +48,7 @@ def _heard(offset: int, scope: tuple[str, str] = OURS, outcome: str = "applied",
     )
 
 
-def _told(stream: Subscription) -> list[int]:
+def _offsets(stream: Subscription) -> list[int]:
     found = []
     while not stream.queue.empty():
         change = stream.queue.get_nowait()
@@ -57,14 +57,16 @@ def _told(stream: Subscription) -> list[int]:
     return found
 
 
-def test_each_scope_hears_its_own() -> None:
-    hub = _hub()
-    ours, _, _ = hub.subscribe(OURS, None)
-    theirs, _, _ = hub.subscribe(("t", "other"), None)
-    strangers, _, _ = hub.subscribe(("u", "o"), None)
-    hub.heard([_heard(0), _heard(1, ("t", "other")), _heard(2, OURS, "rejected"), _heard(3, OURS, "no_op")])
-    assert (_told(ours), _told(theirs), _told(strangers)) == ([0], [1], [])
-    hub.heard([_heard(4, OURS, "applied", feature_flags("t"), "tag:own")])
+def test_each_scope_receives_its_own_changes() -> None:
+    broadcaster = _broadcaster()
+    ours, _, _ = broadcaster.subscribe(OURS, None)
+    theirs, _, _ = broadcaster.subscribe(("t", "other"), None)
+    strangers, _, _ = broadcaster.subscribe(("u", "o"), None)
+    broadcaster.on_results(
+        [_record(0), _record(1, ("t", "other")), _record(2, OURS, "rejected"), _record(3, OURS, "no_op")]
+    )
+    assert (_offsets(ours), _offsets(theirs), _offsets(strangers)) == ([0], [1], [])
+    broadcaster.on_results([_record(4, OURS, "applied", feature_flags("t"), "tag:own")])
     own = ours.queue.get_nowait()
     shared = theirs.queue.get_nowait()
     assert own is not None
@@ -74,9 +76,9 @@ def test_each_scope_hears_its_own() -> None:
     assert strangers.queue.empty()
 
 
-def test_what_was_missed() -> None:
-    hub = _hub(backlog=3)
-    hub.heard([_heard(offset) for offset in range(5)])
+def test_missed_changes_are_replayed() -> None:
+    broadcaster = _broadcaster(backlog=3)
+    broadcaster.on_results([_record(offset) for offset in range(5)])
     for seen, missed, reload in (
         (4, [], False),
         (2, [3, 4], False),
@@ -84,98 +86,98 @@ def test_what_was_missed() -> None:
         (0, [], True),
         (9, [], True),
     ):
-        _, found, again = hub.subscribe(OURS, format_position({0: seen}))
+        _, found, again = broadcaster.subscribe(OURS, format_position({0: seen}))
         assert ([change.offset for change in found], again) == (missed, reload), seen
-    _, _, again = hub.subscribe(OURS, format_position({0: 4, 1: 0}))
+    _, _, again = broadcaster.subscribe(OURS, format_position({0: 4, 1: 0}))
     assert again, "a position of other partitions"
-    _, found, _ = hub.subscribe(("u", "o"), format_position({0: 1}))
+    _, found, _ = broadcaster.subscribe(("u", "o"), format_position({0: 1}))
     assert found == []
 
 
 def test_a_quiet_topic_has_a_position_too() -> None:
-    hub = _hub(start=5, end=7)
-    stream, _, _ = hub.subscribe(OURS, None)
+    broadcaster = _broadcaster(start=5, end=7)
+    stream, _, _ = broadcaster.subscribe(OURS, None)
     position = format_position(stream.seen)
     assert position == "0-7"
     assert parse_position(position) == {0: 6}
-    _, missed, again = hub.subscribe(OURS, position)
+    _, missed, again = broadcaster.subscribe(OURS, position)
     assert (missed, again) == ([], False)
 
 
-def _mapping(offset: int, scope: tuple[str, str] = OURS, **extra: Any) -> Heard:
+def _mapping(offset: int, scope: tuple[str, str] = OURS, **extra: Any) -> ResultRecord:
     value = {"integrationId": "b", "provider": "trello", "interactionId": "i", "invalidates": [f"m:{offset}"]}
-    heard = _heard(offset, scope)
+    heard = _record(offset, scope)
     return replace(heard, partition=FIRST_PARTITION, value=orjson.dumps(value | extra))
 
 
-def test_mappings_are_told_to_their_scope_and_have_a_place_of_their_own() -> None:
+def test_mapping_changes_are_scoped_and_have_their_own_partitions() -> None:
     starts: dict[int, int] = {0: 0, FIRST_PARTITION: 0}
-    hub = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, most_clients=9)  # type: ignore[arg-type]
-    ours, _, _ = hub.subscribe(OURS, None)
-    theirs, _, _ = hub.subscribe(("t", "other"), None)
+    broadcaster = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, max_clients=9)  # type: ignore[arg-type]
+    ours, _, _ = broadcaster.subscribe(OURS, None)
+    theirs, _, _ = broadcaster.subscribe(("t", "other"), None)
     before = format_position(ours.seen)
-    hub.heard([_heard(0), _mapping(0)])
-    hub.heard([_mapping(1, OURS, title="Ada"), _mapping(2, ("t", "other")), _mapping(3)])
+    broadcaster.on_results([_record(0), _mapping(0)])
+    broadcaster.on_results([_mapping(1, OURS, title="Ada"), _mapping(2, ("t", "other")), _mapping(3)])
     data = []
     while not ours.queue.empty():
         change = ours.queue.get_nowait()
         assert change is not None
         data.append(orjson.loads(change.data))
     assert [entry["tags"] for entry in data] == [["tag:0"], ["m:0"], ["m:3"]], (
-        "what is unreadable is not told"
+        "unreadable records are skipped"
     )
     assert data[1] == {"tags": ["m:0"], "interactionId": "i"}
-    assert _told(theirs) == [2]
-    _, missed, again = hub.subscribe(OURS, format_position({0: 0, FIRST_PARTITION: 1}))
+    assert _offsets(theirs) == [2]
+    _, missed, again = broadcaster.subscribe(OURS, format_position({0: 0, FIRST_PARTITION: 1}))
     assert ([change.offset for change in missed], again) == ([3], False)
-    _, _, again = hub.subscribe(OURS, before)
-    assert again, "more was told than is kept"
-    _, _, again = hub.subscribe(OURS, format_position({0: 0}))
-    assert again, "a position from before mappings were told"
+    _, _, again = broadcaster.subscribe(OURS, before)
+    assert again, "the backlog starts later"
+    _, _, again = broadcaster.subscribe(OURS, format_position({0: 0}))
+    assert again, "a position without the partitions of integration events"
 
 
-def test_an_integration_that_stops_is_told_by_its_tags() -> None:
+def test_a_stopped_integration_invalidates_its_tags() -> None:
     starts: dict[int, int] = {0: 0, FIRST_PARTITION: 0}
-    hub = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, most_clients=9)  # type: ignore[arg-type]
-    ours, _, _ = hub.subscribe(OURS, None)
+    broadcaster = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, max_clients=9)  # type: ignore[arg-type]
+    ours, _, _ = broadcaster.subscribe(OURS, None)
     stopped = {"integrationId": "b", "provider": "trello", "state": "disabled", "invalidates": ["m"]}
-    hub.heard([replace(_heard(0), partition=FIRST_PARTITION, value=orjson.dumps(stopped))])
+    broadcaster.on_results([replace(_record(0), partition=FIRST_PARTITION, value=orjson.dumps(stopped))])
     change = ours.queue.get_nowait()
     assert change is not None
     assert orjson.loads(change.data)["tags"] == ["m"]
 
 
-def test_a_slow_client_is_let_go_and_told_to_reload() -> None:
-    hub = _hub()
-    slow, _, _ = hub.subscribe(OURS, None)
-    quick, _, _ = hub.subscribe(OURS, None)
-    told = 0
+def test_a_slow_client_is_disconnected_and_must_reload() -> None:
+    broadcaster = _broadcaster()
+    slow, _, _ = broadcaster.subscribe(OURS, None)
+    quick, _, _ = broadcaster.subscribe(OURS, None)
+    received = 0
     for offset in range(QUEUE_LENGTH + 50):
-        hub.heard([_heard(offset)])
-        told += len(_told(quick))
-    assert told == QUEUE_LENGTH + 50
+        broadcaster.on_results([_record(offset)])
+        received += len(_offsets(quick))
+    assert received == QUEUE_LENGTH + 50
     assert slow.overrun
     assert slow.queue.qsize() <= QUEUE_LENGTH + 1
     last = [slow.queue.get_nowait() for _ in range(slow.queue.qsize())][-1]
     assert last is None
 
 
-def test_the_most_clients_and_their_leaving() -> None:
-    hub = _hub(most_clients=1)
-    stream, _, _ = hub.subscribe(OURS, None)
+def test_the_limit_of_clients() -> None:
+    broadcaster = _broadcaster(max_clients=1)
+    stream, _, _ = broadcaster.subscribe(OURS, None)
     with pytest.raises(Reject) as refused:
-        hub.subscribe(OURS, None)
+        broadcaster.subscribe(OURS, None)
     assert refused.value.status == 503
-    hub.unsubscribe(stream)
-    hub.unsubscribe(stream)
-    assert hub.clients == 0
-    hub.subscribe(OURS, None)
+    broadcaster.unsubscribe(stream)
+    broadcaster.unsubscribe(stream)
+    assert broadcaster.clients == 0
+    broadcaster.subscribe(OURS, None)
 
 
 @pytest.mark.parametrize("text", ["", "x", "0", "0-", "-1-1", "0-1,1-2", "0-1.", "1" * 9000])
-def test_a_position_of_another_form_means_to_reload(text: str) -> None:
-    """Never a refusal: a browser would come back with it for ever."""
+def test_a_malformed_position_means_a_reload(text: str) -> None:
+    """A browser repeats its last id on every reconnect, so a refusal would lock it out."""
     assert parse_position(text) is None
-    stream, missed, reload = _hub(end=3).subscribe(OURS, text)
+    stream, missed, reload = _broadcaster(end=3).subscribe(OURS, text)
     assert (missed, reload) == ([], bool(text))
     assert stream.seen == {0: 2}, "and it goes on from now"

@@ -1,4 +1,4 @@
-"""The bytes of an event stream: its end when the token expires, and the changes before it."""
+"""The bytes of an event stream: the changes, and its end when the token expires."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from api.routes import stream
 from api.sse_broadcaster import Change, Subscription
 
 
-class Hub:
-    """Knows only who has left."""
+class Broadcaster:
+    """Records unsubscriptions."""
 
     def __init__(self) -> None:
         self.left: list[Subscription] = []
@@ -21,13 +21,15 @@ class Hub:
 
 def test_it_ends_with_the_token() -> None:
     async def story() -> list[bytes]:
-        hub: Any = Hub()
+        broadcaster: Any = Broadcaster()
         subscription = Subscription(("t", "o"), {0: 4})
         subscription.queue.put_nowait(Change(0, 5, b'{"tags":[]}'))
         ends = asyncio.get_running_loop().time() + 0.05
         async with asyncio.timeout(10):
-            found = [part async for part in stream._events(hub, subscription, [], reload=False, ends=ends)]
-        assert hub.left == [subscription]
+            found = [
+                part async for part in stream._events(broadcaster, subscription, [], reload=False, ends=ends)
+            ]
+        assert broadcaster.left == [subscription]
         return found
 
     first, change, last = asyncio.run(story())

@@ -1,4 +1,4 @@
-"""Tokens: which algorithms are believed, which claims are needed, and what a feature grants."""
+"""Token verification: accepted algorithms, required claims, features."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from pydantic import SecretStr
 
 from api.principal import Principal
-from api.tokens import Tokens
+from api.tokens import TokenVerifier
 from runtime.gateway_settings import GatewaySettings, read_gateway_settings
 from schemas.errors import NeedsAuth, Retry, Stop
 
@@ -55,23 +55,23 @@ def _settings(**fields: Any) -> GatewaySettings:
     return GatewaySettings(**{"jwt_secret": SecretStr(SECRET), **fields})
 
 
-def _read(tokens: Tokens, token: str) -> Principal:
-    return asyncio.run(tokens.read(token))
+def _verify(tokens: TokenVerifier, token: str) -> Principal:
+    return asyncio.run(tokens.verify(token))
 
 
 def _claims(**changes: Any) -> dict[str, Any]:
     return {**CLAIMS, "exp": int(time.time()) + 60, **changes}
 
 
-def test_a_token_of_the_secret() -> None:
-    who = _read(Tokens(_settings()), jwt.encode(_claims(), SECRET))
+def test_a_token_signed_with_the_secret() -> None:
+    who = _verify(TokenVerifier(_settings()), jwt.encode(_claims(), SECRET))
     assert who.tenant_id == "aaaaaaaa-0000-4000-8000-000000000001", "ids are compared in lower case"
     assert (who.subject, who.features) == ("someone", frozenset({"customers.view"}))
 
 
-def test_a_token_of_the_key_set() -> None:
+def test_a_token_signed_with_a_key_of_the_set() -> None:
     token = jwt.encode(_claims(), KEY, algorithm="RS256")
-    assert _read(Tokens(_settings(jwt_secret=None), Keys()), token).subject == "someone"
+    assert _verify(TokenVerifier(_settings(jwt_secret=None), Keys()), token).subject == "someone"
 
 
 def test_a_public_key_is_never_taken_for_a_secret() -> None:
@@ -88,7 +88,7 @@ def test_a_public_key_is_never_taken_for_a_secret() -> None:
     signed = part(b'{"alg":"HS256","typ":"JWT"}') + b"." + part(json.dumps(_claims()).encode())
     forged = signed + b"." + part(hmac.new(public, signed, hashlib.sha256).digest())
     with pytest.raises(NeedsAuth):
-        _read(Tokens(_settings(jwt_secret=None), Keys()), forged.decode())
+        _verify(TokenVerifier(_settings(jwt_secret=None), Keys()), forged.decode())
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_a_public_key_is_never_taken_for_a_secret() -> None:
         {"sub": "a\x00"},
     ],
 )
-def test_claims_that_are_not_believed(changes: dict[str, Any]) -> None:
+def test_invalid_claims_are_rejected(changes: dict[str, Any]) -> None:
     with pytest.raises(NeedsAuth):
-        _read(Tokens(_settings()), jwt.encode(_claims(**changes), SECRET))
+        _verify(TokenVerifier(_settings()), jwt.encode(_claims(**changes), SECRET))
 
 
 @pytest.mark.parametrize(
@@ -123,21 +123,24 @@ def test_claims_that_are_not_believed(changes: dict[str, Any]) -> None:
 )
 def test_a_header_that_cannot_be_read_is_refused(header: str) -> None:
     head = base64.urlsafe_b64encode(header.encode()).rstrip(b"=").decode()
-    for tokens in (Tokens(_settings()), Tokens(_settings(jwt_secret=None), Keys())):
+    for tokens in (TokenVerifier(_settings()), TokenVerifier(_settings(jwt_secret=None), Keys())):
         with pytest.raises(NeedsAuth):
-            _read(tokens, f"{head}.e30.c2ln")
+            _verify(tokens, f"{head}.e30.c2ln")
 
 
 def test_a_key_of_another_kind_than_the_token_says_is_refused() -> None:
     other = jwt.encode(_claims(), ec.generate_private_key(ec.SECP256R1()), algorithm="ES256")
     with pytest.raises(NeedsAuth):
-        _read(Tokens(_settings(jwt_secret=None), Keys()), other)
+        _verify(TokenVerifier(_settings(jwt_secret=None), Keys()), other)
 
 
 def test_a_token_says_when_it_expires() -> None:
     end = int(time.time()) + 60
-    assert _read(Tokens(_settings()), jwt.encode(_claims(exp=end), SECRET)).expires_at == end
-    assert _read(Tokens(_settings()), jwt.encode(_claims(exp=end + 0.5), SECRET)).expires_at == end + 0.5
+    assert _verify(TokenVerifier(_settings()), jwt.encode(_claims(exp=end), SECRET)).expires_at == end
+    assert (
+        _verify(TokenVerifier(_settings()), jwt.encode(_claims(exp=end + 0.5), SECRET)).expires_at
+        == end + 0.5
+    )
 
 
 @pytest.fixture
@@ -147,7 +150,7 @@ def provider() -> Iterator[Provider]:
 
 
 class Provider:
-    """The key set of an identity provider over HTTP; a test says what it answers."""
+    """The key set of an identity provider over HTTP. The test sets its responses."""
 
     def __init__(self) -> None:
         self.answer = b""
@@ -191,63 +194,68 @@ class Provider:
     ],
 )
 def test_a_provider_without_usable_keys_is_unavailable(provider: Provider, answer: str) -> None:
-    """Not the caller's fault, so neither 401 nor 500; and it is over as soon as the keys are back."""
-    tokens = Tokens(_settings(jwt_secret=None, jwks_url=provider.url))
+    """An outage is neither 401 nor 500, and ends as soon as the keys are available again."""
+    tokens = TokenVerifier(_settings(jwt_secret=None, jwks_url=provider.url))
     token = jwt.encode(_claims(), KEY, algorithm="RS256", headers={"kid": "one"})
     provider.answer = answer.encode("latin-1")
     with pytest.raises(Retry):
-        _read(tokens, token)
+        _verify(tokens, token)
     provider.answer = json.dumps({"keys": [{**PUBLIC, "kid": "one"}]}).encode()
-    assert _read(tokens, token).subject == "someone"
+    assert _verify(tokens, token).subject == "someone"
     unknown = jwt.encode(_claims(), KEY, algorithm="RS256", headers={"kid": "two"})
     with pytest.raises(NeedsAuth):
-        _read(tokens, unknown)
+        _verify(tokens, unknown)
 
 
-def test_issuer_and_audience_when_asked_for() -> None:
-    tokens = Tokens(_settings(jwt_issuer="us", jwt_audience="here"))
-    assert _read(tokens, jwt.encode(_claims(iss="us", aud="here"), SECRET)).subject == "someone"
+def test_issuer_and_audience_if_configured() -> None:
+    tokens = TokenVerifier(_settings(jwt_issuer="us", jwt_audience="here"))
+    assert _verify(tokens, jwt.encode(_claims(iss="us", aud="here"), SECRET)).subject == "someone"
     for changes in ({"iss": "them", "aud": "here"}, {"iss": "us", "aud": "there"}, {}):
         with pytest.raises(NeedsAuth):
-            _read(tokens, jwt.encode(_claims(**changes), SECRET))
+            _verify(tokens, jwt.encode(_claims(**changes), SECRET))
 
 
-def test_an_identity_provider_that_is_away_is_no_refusal() -> None:
+def test_an_unavailable_identity_provider_is_not_a_refusal() -> None:
     token = jwt.encode(_claims(), KEY, algorithm="RS256")
     with pytest.raises(Retry):
-        _read(Tokens(_settings(jwt_secret=None), Keys(jwt.PyJWKClientConnectionError("away"))), token)
+        _verify(
+            TokenVerifier(_settings(jwt_secret=None), Keys(jwt.PyJWKClientConnectionError("away"))), token
+        )
 
 
 @pytest.mark.parametrize(("lives", "believed"), [(600, 30), (5, 15)])
-def test_a_verified_token_is_believed_for_a_moment_and_never_past_its_end(lives: int, believed: int) -> None:
+def test_a_verified_token_is_cached_briefly_and_never_past_its_expiry(lives: int, believed: int) -> None:
     now, keys = int(time.time()), Keys()
     clock = [float(now)]
-    tokens = Tokens(_settings(jwt_secret=None), keys, clock=lambda: clock[0])
+    tokens = TokenVerifier(_settings(jwt_secret=None), keys, clock=lambda: clock[0])
     token = jwt.encode(_claims(exp=now + lives), KEY, algorithm="RS256")
     for seconds, asked in ((0, 1), (believed - 0.1, 1), (believed, 2)):
         clock[0] = now + seconds
-        assert _read(tokens, token).subject == "someone"
+        assert _verify(tokens, token).subject == "someone"
         assert keys.asked == asked, seconds
 
 
 def test_what_was_refused_is_refused_again() -> None:
-    tokens, token = Tokens(_settings()), jwt.encode(_claims(), "another secret of thirty-two bytes or more")
+    tokens, token = (
+        TokenVerifier(_settings()),
+        jwt.encode(_claims(), "another secret of thirty-two bytes or more"),
+    )
     good = jwt.encode(_claims(), SECRET)
     for _ in range(2):
-        assert _read(tokens, good).subject == "someone"
+        assert _verify(tokens, good).subject == "someone"
         with pytest.raises(NeedsAuth):
-            _read(tokens, token)
+            _verify(tokens, token)
         with pytest.raises(NeedsAuth):
-            _read(tokens, good[:-2])
+            _verify(tokens, good[:-2])
 
 
-def test_a_gateway_that_could_trust_nobody_does_not_start() -> None:
+def test_a_gateway_without_keys_does_not_start() -> None:
     with pytest.raises(Stop, match="JWT_SECRET"):
-        Tokens(GatewaySettings())
+        TokenVerifier(GatewaySettings())
     with pytest.raises(Stop, match="32 bytes"):
-        Tokens(GatewaySettings(jwt_secret=SecretStr("short")))
+        TokenVerifier(GatewaySettings(jwt_secret=SecretStr("short")))
     with pytest.raises(Stop, match="cannot be read"):
-        Tokens(GatewaySettings(jwt_secret_file=Path("/nonexistent/key")))
+        TokenVerifier(GatewaySettings(jwt_secret_file=Path("/nonexistent/key")))
 
 
 def test_a_sunset_before_the_deprecation_is_refused() -> None:

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from api import result_consumer as outcome_listener
+from api import result_consumer
 from api.result_consumer import ResultConsumer
 from runtime import supervised_thread
 from runtime.settings import Settings
@@ -29,9 +29,9 @@ def test_a_failed_listener_ends_its_process(
     def fails(*_: object, **__: object) -> None:
         raise Stop("no such property")
 
-    monkeypatch.setattr(outcome_listener, "make_consumer", fails)
-    listener = ResultConsumer(Settings(), lambda _: None)
-    listener.start()
-    listener._thread.join(10)
+    monkeypatch.setattr(result_consumer, "make_consumer", fails)
+    consumer = ResultConsumer(Settings())
+    consumer.start(lambda _: None)
+    consumer._thread.join(10)
     assert signals == [(os.getpid(), signal.SIGTERM)]
     assert "no such property" in str(supervised_thread.thread_failure())

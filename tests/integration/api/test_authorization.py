@@ -1,4 +1,4 @@
-"""Every route against every wrong caller, from the route table itself: refused, and nothing leaks."""
+"""Every route of the route table rejects unauthorized callers and leaks nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from api.app import make_app
-from api.guards import OPEN, Guard, api_routes, guard_of
+from api.authorization import OPEN, Requirement, api_routes, requirement_of
 from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
 from tests.harness.gateway import ALL_FEATURES, SECRET, Gateway, token
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.integration
 APP = make_app(Settings(), GatewaySettings(jwt_secret=SecretStr(SECRET)))
 DOCUMENT: dict[str, Any] = APP.openapi()
 TABLE = [
-    (method, route.path_format, guard_of(route) or Guard())
+    (method, route.path_format, requirement_of(route) or Requirement())
     for route in api_routes(APP)
     for method in sorted(route.methods or ())
     if route.path not in OPEN
@@ -35,7 +35,7 @@ EVERYTHING = (*ALL_FEATURES, "audit_logs.undo_tenant", "*")
 
 
 def _forged() -> str:
-    """A token whose header asks for no signature at all."""
+    """A token whose header declares no signature (``alg: none``)."""
     claims = {"sub": "x", "tenantId": TENANT, "organizationId": ORGANIZATION, "exp": 4_000_000_000}
     return jwt.encode(claims, "", algorithm="none")
 
@@ -58,7 +58,7 @@ WRONG_TOKENS = {
 
 @pytest.fixture(scope="module")
 def known(pipeline: Settings, gateway: Gateway) -> dict[str, str]:
-    """Ids of one of each, in the tests' tenant."""
+    """One id of each resource in the tests' tenant."""
     ids = {name: new_id() for name in ("person", "company", "deal", "interaction")}
     person, deal = ids["person"], ids["deal"]
     results = outcomes(
@@ -107,7 +107,7 @@ def test_the_table_is_the_document() -> None:
 
 @pytest.mark.parametrize(("method", "path", "guard"), TABLE, ids=IDS)
 def test_without_a_valid_token(
-    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Guard
+    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Requirement
 ) -> None:
     for name, bearer in WRONG_TOKENS.items():
         headers = {"Authorization": f"Bearer {bearer}"} if bearer is not None else {}
@@ -121,7 +121,7 @@ def test_without_a_valid_token(
 
 @pytest.mark.parametrize(("method", "path", "guard"), TABLE, ids=IDS)
 def test_without_the_feature(
-    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Guard
+    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Requirement
 ) -> None:
     if not guard.any_of:
         pytest.skip("any valid token will do")
@@ -134,9 +134,9 @@ def test_without_the_feature(
 @pytest.mark.parametrize("foreign", ["tenant", "organization"])
 @pytest.mark.parametrize(("method", "path", "guard"), TABLE, ids=IDS)
 def test_from_elsewhere(
-    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Guard, foreign: str
+    anybody: httpx2.Client, known: dict[str, str], method: str, path: str, guard: Requirement, foreign: str
 ) -> None:
-    """Ids of another scope are answered as ids that nobody has: same status, same body."""
+    """Ids of another scope get the same status and body as unused ids."""
     if path == "/api/customers/stream":
         pytest.skip("it has no end; what a stream tells to whom is tested with the streams")
     elsewhere: dict[str, Any] = {foreign: new_id()}
@@ -214,5 +214,5 @@ def _value(name: str, schema: dict[str, Any], path: str, ids: dict[str, str]) ->
 
 
 def _masked(answer: httpx2.Response) -> str:
-    """The body without what differs from one request to the next."""
+    """The body without the members that differ between requests."""
     return _MOMENT.sub("<moment>", _ANY_ID.sub("<id>", answer.text))
