@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -75,33 +76,93 @@ def template_database(embedded_stack: Settings) -> Iterator[str]:
     _administer(embedded_stack, sql.SQL("DROP DATABASE {}").format(sql.Identifier(_TEMPLATE)))
 
 
+@pytest.fixture(scope="session")
+def worlds(embedded_stack: Settings, template_database: str) -> Iterator[Worlds]:
+    """The worlds of :func:`fresh_settings`."""
+    made = Worlds(embedded_stack, template_database)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def fresh_settings(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
+def fresh_settings(worlds: Worlds) -> Iterator[Settings]:
     """A new database, new topics and a new consumer group on the session's servers."""
-    with own_world(embedded_stack, template_database) as settings:
-        yield settings
+    settings = worlds.take()
+    yield settings
+    worlds.give_back(settings)
+
+
+class Worlds:
+    """Worlds made ahead of their use and removed after it, in the background: no test waits for either."""
+
+    def __init__(self, stack: Settings, template: str) -> None:
+        self._stack = stack
+        self._template = template
+        self._makers = ThreadPoolExecutor(1, "world-maker")
+        self._removers = ThreadPoolExecutor(1, "world-remover")
+        self._next: Future[Settings] | None = None
+        self._removals: list[Future[None]] = []
+
+    def take(self) -> Settings:
+        """Take the world that was made ahead, and begin the next one."""
+        ready = self._next or self._begun()
+        self._next = None
+        settings = ready.result()
+        self._next = self._begun()
+        return settings
+
+    def give_back(self, settings: Settings) -> None:
+        """Remove a world soon."""
+        self._removals.append(self._removers.submit(_remove_world, self._stack, settings))
+
+    def close(self) -> None:
+        """Remove every world.
+
+        :raises Exception: one could not be removed.
+        """
+        if self._next is not None:
+            self.give_back(self._next.result())
+        self._makers.shutdown()
+        self._removers.shutdown()
+        for removal in self._removals:
+            removal.result()
+
+    def _begun(self) -> Future[Settings]:
+        return self._makers.submit(_make_world, self._stack, self._template)
 
 
 @contextlib.contextmanager
-def own_world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    """A database, topics and a consumer group that nobody else uses, for the length of a block."""
+def own_world(stack: Settings, template: str) -> Iterator[Settings]:
+    """A database, topics and a consumer group of one's own, for the length of a block."""
+    settings = _make_world(stack, template)
+    try:
+        yield settings
+    finally:
+        _remove_world(stack, settings)
+
+
+def _make_world(stack: Settings, template: str) -> Settings:
     name = f"t{uuid.uuid4().hex[:12]}"
-    database = sql.Identifier(name)
-    _administer(
-        embedded_stack,
-        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(database, sql.Identifier(template_database)),
-    )
-    settings = _on_database(embedded_stack, name).model_copy(
+    settings = _on_database(stack, name).model_copy(
         update={"topic_prefix": f"{name}.", "consumer_group": f"{name}-applier"}
     )
-    ensure_topics(settings)
-    register_schemas(settings)
-    yield settings
+    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    with ThreadPoolExecutor(2) as at_once:
+        topics = at_once.submit(ensure_topics, settings)
+        schemas = at_once.submit(register_schemas, settings)
+        _administer(stack, copy)
+        topics.result()
+        schemas.result()
+    return settings
+
+
+def _remove_world(stack: Settings, settings: Settings) -> None:
     admin = make_admin(settings)
     mine = [topic for topic in existing_topics(admin) if topic.startswith(settings.topic_prefix)]
     for future in admin.delete_topics(mine).values():
         future.result()
-    _administer(embedded_stack, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+    database = sql.Identifier(settings.topic_prefix.removesuffix("."))
+    _administer(stack, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
 
 
 def _on_database(settings: Settings, name: str) -> Settings:

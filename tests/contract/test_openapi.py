@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from api.openapi import COMMITTED, current_document, render
+from tests.contract.openapi_compatibility import breaking_changes
 
 CURRENT = current_document()
 

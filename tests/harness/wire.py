@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import orjson
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from runtime.kafka import make_consumer, make_producer
 from runtime.registry_fetch import make_fetch
@@ -108,41 +108,71 @@ def publish(settings: Settings, messages: Iterable[dict[str, Any] | Raw]) -> lis
 
 
 def read_topic(settings: Settings, topic: str) -> list[Received]:
-    """Read a whole topic as a ``read_committed`` consumer, partition by partition."""
-    consumer = make_consumer(settings, f"reader-{new_id()}", **{"enable.partition.eof": True})
-    try:
-        name = settings.topic(topic)
-        partitions = list(consumer.list_topics(name, timeout=10).topics[name].partitions)
-        consumer.assign([TopicPartition(name, number, 0) for number in partitions])
+    """Read all records of a topic that a ``read_committed`` consumer sees now, partition by partition."""
+    with Tail(settings, topic) as tail:
+        return sorted(tail.read(), key=lambda record: record.partition)
+
+
+class Tail:
+    """One ``read_committed`` consumer over a topic; each read continues where the last one ended."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._consumer = make_consumer(settings, f"reader-{new_id()}", **{"enable.partition.eof": True})
+        self._name = settings.topic(topic)
+        partitions = list(self._consumer.list_topics(self._name, timeout=10).topics[self._name].partitions)
+        self._positions = dict.fromkeys(partitions, 0)
+        self._assign()
+
+    def __enter__(self) -> Tail:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._consumer.close()
+
+    def read(self) -> list[Received]:
+        """Read from where the last read ended to the present end of every partition."""
         received: list[Received] = []
         ended: set[int] = set()
-        while len(ended) < len(partitions):
-            for message in consumer.consume(1000, 0.05):
+        while len(ended) < len(self._positions):
+            for message in self._consumer.consume(1000, 0.05):
                 error = message.error()
+                number = cast("int", message.partition())
                 if error is not None:
                     if error.code() != KafkaError._PARTITION_EOF:
                         raise KafkaException(error)
-                    ended.add(cast("int", message.partition()))
+                    ended.add(number)
                     continue
-                raw = cast("list[tuple[str, bytes | None]]", message.headers() or [])
-                received.append(
-                    Received(
-                        cast("int", message.partition()),
-                        cast("int", message.offset()),
-                        message.key(),
-                        message.value(),
-                        {name: (value or b"").decode(errors="replace") for name, value in raw},
-                    )
-                )
+                received.append(_received(message))
+                self._positions[number] = received[-1].offset + 1
+        # The client reports an end once; after another assignment it reports each again.
+        self._assign()
         return received
-    finally:
-        consumer.close()
+
+    def _assign(self) -> None:
+        self._consumer.assign(
+            [TopicPartition(self._name, number, offset) for number, offset in self._positions.items()]
+        )
+
+
+def _received(message: Message) -> Received:
+    raw = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    return Received(
+        cast("int", message.partition()),
+        cast("int", message.offset()),
+        message.key(),
+        message.value(),
+        {name: (value or b"").decode(errors="replace") for name, value in raw},
+    )
 
 
 def results_by_place(settings: Settings) -> dict[tuple[int, int], list[Received]]:
-    """All results, by partition and offset of their command."""
+    """All results, by partition and offset of their commands."""
+    return _by_place(read_topic(settings, RESULTS))
+
+
+def _by_place(results: Iterable[Received]) -> dict[tuple[int, int], list[Received]]:
     found: dict[tuple[int, int], list[Received]] = {}
-    for record in read_topic(settings, RESULTS):
+    for record in results:
         place = int(record.headers["ce_commandpartition"]), int(record.headers["ce_commandoffset"])
         found.setdefault(place, []).append(record)
     return found
@@ -151,17 +181,19 @@ def results_by_place(settings: Settings) -> dict[tuple[int, int], list[Received]
 def wait_for_results(
     settings: Settings, places: Sequence[tuple[int, int]], seconds: float = 60.0
 ) -> list[Received]:
-    """Wait for exactly one result per command; fails if one is missing or doubled."""
-    found: dict[tuple[int, int], list[Received]] = {}
+    """Wait for the one result of each command; fail when one is missing in time or comes twice."""
+    received: list[Received] = []
+
+    def missing() -> set[tuple[int, int]]:
+        return set(places) - _by_place(received).keys()
 
     def complete() -> bool:
-        found.clear()
-        found.update(results_by_place(settings))
-        return all(place in found for place in places)
+        received.extend(tail.read())
+        return not missing()
 
-    wait_until(
-        complete, seconds, lambda: f"results for {[place for place in places if place not in found][:5]}…"
-    )
+    with Tail(settings, RESULTS) as tail:
+        wait_until(complete, seconds, lambda: f"results for {sorted(missing())[:5]}…")
+    found = _by_place(received)
     doubled = [place for place in places if len(found[place]) != 1]
     assert not doubled, f"more than one result for {doubled[:5]}"
     return [found[place][0] for place in places]
