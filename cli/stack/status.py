@@ -30,8 +30,8 @@ EXAMPLES = """
 
 [bold]Lag[/bold]
 
-  applier: commands not applied yet, including those in open transactions; relay: events not published
-  yet; timers: interactions not yet marked as due or overdue
+  applier: commands not applied yet, including those in open transactions; relay: events not published yet;
+  timers: planned interactions not marked as due or overdue yet
 """
 
 

@@ -65,7 +65,7 @@ class Publisher:
         self._dead_letters = settings.topic(DEAD_LETTERS)
         self._producer = TransactionalProducer(settings, heartbeat, stop)
         self._refusals = Refusals()
-        self._unsure = False  # an earlier transaction of ours may have been committed after all
+        self._unsure = False  # an earlier transaction may have been committed after all
 
     def run(self) -> None:
         """Publish until asked to stop and nothing is left.

@@ -41,7 +41,7 @@ _SESSION = (
     *KEEP_PLANS,
     "SET idle_in_transaction_session_timeout = '10s'",
     "SET transaction_timeout = '90s'",
-    # After that a former owner that still holds a lock of ours is ended (sinks.batch).
+    # After that, a former owner that still holds a needed lock is ended (sinks.batch).
     "SET lock_timeout = '10s'",
 )
 

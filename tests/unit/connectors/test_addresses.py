@@ -91,7 +91,7 @@ def test_one_private_address_among_several_is_enough(monkeypatch: pytest.MonkeyP
         return [(0, 0, 0, "", (address, port, 0, 0)) for address in ("2606:2800:21f::1", "fec0::1")]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolved)
-    with pytest.raises(Reject, match="private network"):
+    with pytest.raises(Reject, match="private address"):
         public_address("hooks.example", 443)
 
 

@@ -58,7 +58,7 @@ def item(**changes: Any) -> Any:
 def test_a_mirror_that_is_given_up(monkeypatch: pytest.MonkeyPatch, error: Exception, given_up: bool) -> None:
     monkeypatch.setattr(failure_policy, "give_back", lambda *_, **__: None)
     monkeypatch.setattr(failure_policy, "raise_warning", lambda *_: ("w", False))
-    monkeypatch.setattr(failure_policy, "about", lambda *_, **__: None)
+    monkeypatch.setattr(failure_policy, "item_warning", lambda *_, **__: None)
     told, connection = Announced(), Connection()
     policy = FailurePolicy(told.session, CircuitBreaker(utc_now), random.Random(1))
     policy.handle(connection, "me", item(), error)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ def test_the_pause_between_polls(
     monkeypatch: pytest.MonkeyPatch, webhooks_enabled: bool, received: bool, pause: float
 ) -> None:
     monkeypatch.setattr(maintenance, "received_since", lambda *_: received)
-    for name in ("poll", "reconcile", "check_health", "keep_webhook", "relist_provider", "note_poll"):
+    for name in ("poll", "reconcile", "check_health", "ensure_webhook", "relist_provider", "note_poll"):
         monkeypatch.setattr(maintenance, name, lambda *_, **__: None)
     session: Any = SimpleNamespace(
         integration=SimpleNamespace(id="board-1", tenant_id="t", organization_id="o"),

@@ -129,7 +129,7 @@ def test_pauses_grow_and_are_spread_over_all_of_their_length() -> None:
     "host", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "localhost", "0.0.0.0", "::ffff:10.0.0.1"]
 )
 def test_private_addresses_are_refused(host: str) -> None:
-    with pytest.raises(Reject, match="private network"):
+    with pytest.raises(Reject, match="private address"):
         public_address(host, 443)
 
 

@@ -1,4 +1,4 @@
-"""A rebalance while a batch waits for room: it goes through, and nobody waits for what cannot land."""
+"""A rebalance while a batch waits for room in the queue: the batch is pushed or dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits to be published is bounded by its commands, not by its batches."""
+"""Bound on batches that wait to be published: by commands, not by batches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits together is applied together, and never across two ownerships."""
+"""Batches that wait together are applied together, never across two assignments."""
 
 from __future__ import annotations
 

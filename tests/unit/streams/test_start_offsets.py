@@ -1,4 +1,4 @@
-"""Where reading starts on assignment, and when it must not."""
+"""Start offset of an assigned partition, and reasons not to read it."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_topic_created_again_is_refused_however_long_it_is() -> None:
 
 
 class _Consumer:
-    """Gives the group's offsets, each answer once and the last one for ever."""
+    """Gives the group's offsets, each answer once and the last one from then on."""
 
     def __init__(self, *answers: KafkaError | int) -> None:
         self._answers = list(answers)
