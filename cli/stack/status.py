@@ -31,7 +31,7 @@ EXAMPLES = """
 [bold]Lag[/bold]
 
   applier: commands not applied yet, including those in open transactions; relay: events not published yet;
-  timers: planned interactions not marked as due or overdue yet
+  timers: due and overdue marks not published yet
 """
 
 
