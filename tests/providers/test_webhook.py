@@ -164,7 +164,7 @@ def test_too_many_failures_in_a_row_end_the_integration(harness: WebhookHarness)
     for _ in range(2):
         with pytest.raises(Retry):
             provider.create(INTENT)
-    with pytest.raises(Stop, match="3 deliveries in a row"):
+    with pytest.raises(Stop, match="3 deliveries failed in a row"):
         provider.create(INTENT)
 
 
