@@ -430,7 +430,9 @@ def test_additions_of_one_calendar_are_serialized(
         refuse_taken_remote(connection, declaration("caldav"), first)
         assert insert_integration(connection, first)
         thread.start()
-        wait_until(lambda: _waits_for_lock(connection, "second-add"), 30)
+        # Another session: within a transaction the server shows the activity of its beginning.
+        with connect(fresh_settings, application_name="watcher", autocommit=True) as watcher:
+            wait_until(lambda: _waits_for_lock(watcher, "second-add"), 30)
     thread.join(30)
     assert [error.code for error in refused] == ["remote_taken"]
     assert read_integration(connection, "calendar-3") is None

@@ -182,7 +182,7 @@ def test_a_field_that_cannot_be_read_is_told_and_holds_up_no_other(new_office: C
     assert (values(office)["title"], values(office)["scheduled_at"]) == ("Call Ada today", due)
     (warning,) = list_warnings(office.connection, tenant_id=office.desk.tenant)
     assert (warning.kind, warning.field) == ("conflict", "scheduled_at")
-    assert "cannot be read" in warning.detail
+    assert "unreadable" in warning.detail
     mapping = mapping_of(office.connection, office.mirrors[0].session.integration.id, office.interaction)
     assert mapping is not None
     assert (mapping.extra or {})["unreadable"] == ["scheduled_at"]
