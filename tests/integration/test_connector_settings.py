@@ -280,8 +280,8 @@ def test_a_warning_shows_enough_to_decide_it(connection: Connection, run: Any) -
     status, said = run("warnings")
     assert status == 0
     assert {interaction, customer, '"Call', "conflict", "title"} <= set(said.split())
-    assert "ours (local)" in said
-    assert "theirs (remote)" in said
+    assert "our value (local)" in said
+    assert "provider's value (remote)" in said
     assert said.count("x") < 200, "truncated in the table"
     status, said = run("warnings", "--json")
     shown = orjson.loads(said[: said.index("\n")])
