@@ -14,11 +14,8 @@ from pathlib import Path
 
 from runtime.readiness import READY_FILE_VARIABLE, has_announced
 from runtime.settings import Settings
-from tests.harness.fork_server import AVAILABLE, ForkedProcess, fork_server
 
 START_SECONDS = 60.0
-COMMAND_LINE = "cli.main"
-Process = subprocess.Popen[bytes] | ForkedProcess
 
 
 def environment(settings: Settings, **extra: str) -> dict[str, str]:
@@ -42,7 +39,7 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
 class Role:
     """One running role."""
 
-    def __init__(self, process: Process, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
         self.process = process
         self._log = log
 
@@ -72,7 +69,7 @@ class Role:
 
 
 @contextlib.contextmanager
-def running(settings: Settings, role: str, module: str = COMMAND_LINE, **extra: str) -> Iterator[Role]:
+def running(settings: Settings, role: str, module: str = "cli.main", **extra: str) -> Iterator[Role]:
     """Run a role for the duration of a block, which starts when the role is ready or has exited.
 
     :param module: module to run instead of the CLI, with its arguments.
@@ -84,16 +81,12 @@ def running(settings: Settings, role: str, module: str = COMMAND_LINE, **extra: 
     ):
         ready = Path(folder) / "ready"
         variables = environment(settings, **{READY_FILE_VARIABLE: str(ready), **extra})
-        process: Process
-        if module == COMMAND_LINE and AVAILABLE:
-            process = fork_server().start(["run", role], variables, log.file)
-        else:
-            process = subprocess.Popen(
-                [sys.executable, "-m", *module.split(), "run", role],
-                env=variables,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        process = subprocess.Popen(
+            [sys.executable, "-m", *module.split(), "run", role],
+            env=variables,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
         child = Role(process, Path(log.name))
         try:
             wait_until(
