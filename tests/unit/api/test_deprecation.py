@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 
 import pytest
 
 from api.adapters.deprecation import deprecation_headers
+from api.routes import migration_page
 from runtime.gateway_settings import GatewaySettings, read_gateway_settings
 from schemas.errors import Stop
 
@@ -43,3 +45,7 @@ def test_the_page_shows_the_headers_as_they_are() -> None:
     assert dict(line.split(": ", 1) for line in block[1].splitlines()) == deprecation_headers(
         GatewaySettings()
     )
+
+
+def test_the_gateway_serves_the_page_of_the_documentation() -> None:
+    assert escape(PAGE) in migration_page._page()
