@@ -23,7 +23,7 @@ _CHECKOUT_SECONDS: Final = 3.0
 #: The pool reconnects with backoff for this time. Afterwards each request tries at once.
 _RECONNECT_SECONDS: Final = 5.0
 
-#: How many statements the current task (a request, say) has sent; a list, so that tasks may share it.
+#: Statements sent by the current task, such as a request; a list, so that tasks can share it.
 statements: Final[ContextVar[list[str] | None]] = ContextVar("statements", default=None)
 
 

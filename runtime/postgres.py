@@ -47,7 +47,7 @@ def sqlstate_of(error: BaseException | None) -> str | None:
 
 def timed_out(error: BaseException | None) -> bool:
     """Check for a session or statement that the server ended for taking too long (25P03, 25P04, 57014)."""
-    return isinstance(error, psycopg.Error) and error.sqlstate in {"25P03", "25P04", "57014"}
+    return sqlstate_of(error) in {"25P03", "25P04", "57014"}
 
 
 def connection_parameters(settings: Settings) -> dict[str, Any]:

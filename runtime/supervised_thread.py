@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import faulthandler
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
@@ -41,6 +42,14 @@ def supervised(
                 failed(Stop(f"the thread {name} ended unexpectedly"))
 
     return threading.Thread(target=supervise, name=name, daemon=True)
+
+
+async def join_all(threads: Iterable[threading.Thread], seconds: float) -> None:
+    """Wait for all threads to end, at most ``seconds`` in total; the event loop keeps running."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    for thread in threads:
+        await loop.run_in_executor(None, thread.join, max(0.0, deadline - loop.time()))
 
 
 def failure_raised() -> BaseException:

@@ -9,6 +9,7 @@ import contextlib
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import chain
 from typing import Final
 
 import psycopg
@@ -89,7 +90,7 @@ class OpenBatch:
     def load(self, commands: Sequence[Command | Refused]) -> UnitOfWork:
         """Lock and load the read set of the commands."""
         prefetch = None
-        if commands is self.fresh:
+        if commands is self.fresh:  # requested with the fence; a part of them is loaded by itself
             prefetch, self._prefetch = self._prefetch, None
         return load_read_set(self._connection, commands, prefetch)
 
@@ -214,7 +215,7 @@ class BatchSink:
         if batch.fresh:
             ends = {
                 command.record.partition: command.record.offset + 1
-                for command in (*batch.known, *batch.fresh)
+                for command in chain(batch.known, batch.fresh)
             }
             partitions = sorted(ends)
             self._connection.execute(

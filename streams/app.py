@@ -7,7 +7,6 @@ fails ends the process, and the process's supervisor restarts it.
 
 from __future__ import annotations
 
-import asyncio
 import faulthandler
 import threading
 import time
@@ -24,7 +23,7 @@ from mode import Service
 from runtime.faust_worker import run_worker
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
-from runtime.supervised_thread import supervised
+from runtime.supervised_thread import join_all, supervised
 from streams.heartbeat import Heartbeat
 
 _log = structlog.get_logger("worker")
@@ -124,11 +123,7 @@ class StageService(Service):
 
     async def on_stop(self) -> None:
         self._stop_event.set()
-        loop = asyncio.get_running_loop()
-        patience = _JOIN_SECONDS if self.failure is None else _JOIN_SECONDS_FAILED
-        deadline = loop.time() + patience
-        for thread in self._threads:
-            await loop.run_in_executor(None, thread.join, max(0.0, deadline - loop.time()))
+        await join_all(self._threads, _JOIN_SECONDS if self.failure is None else _JOIN_SECONDS_FAILED)
 
 
 def make_app(settings: Settings, service: StageService, directory: Path) -> faust.App:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -13,7 +12,7 @@ from connectors.service.fair_share import FairShare
 from runtime.backoff import Backoff
 from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
-from runtime.supervised_thread import Failed, supervised
+from runtime.supervised_thread import Failed, join_all, supervised
 from schemas.errors import Retry
 
 _log = structlog.get_logger("connectors")
@@ -88,10 +87,7 @@ class RoleThreads:
 
     async def join(self, seconds: float) -> None:
         """Wait for all threads to end, at most ``seconds`` in total."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        for thread in self._threads:
-            await loop.run_in_executor(None, thread.join, max(0.0, deadline - loop.time()))
+        await join_all(self._threads, seconds)
 
     def _run_once(self, run: Callable[[Connection], None]) -> bool:
         """Run with a new connection; ``False`` if the database is unavailable."""

@@ -18,7 +18,7 @@ from schemas.flags import EXTERNAL_SYNC
 from schemas.instants import format_instant
 from sinks.flags import flags_of
 
-#: How long work may wait while its integration makes no progress.
+#: Longest time that work waits without progress of its integration before it counts as stalled.
 STALL_AFTER: Final = timedelta(seconds=90)
 #: Longer than any pause of the connectors; the longest is 24 h, the last step of the webhook schedule.
 _LONGEST_PAUSE: Final = timedelta(hours=27)

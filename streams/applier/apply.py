@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from domain.decide import decide, fold
@@ -12,12 +13,15 @@ from schemas.command import Command, Refused
 from schemas.errors import Retry
 from sinks.batch import BatchSink, OpenBatch
 from sinks.batch_errors import may_be_a_race, may_blame_a_command
+from streams.applier.batches import place_of_command
 from streams.applier.isolated_records import log_isolated, refuse_as_poison
 from streams.applier.isolation_limit import IsolationLimit
 from streams.applier.result_values import ResultValues
 
 Commands = Sequence[Command | Refused]
 Offsets = Mapping[int, int]
+#: Makes the decisions of one part of an open batch.
+Part = Callable[[OpenBatch, Commands], list[Decision]]
 
 #: Up to this many commands travel in one pipeline: a person may be waiting for their outcomes.
 _FEW: Final = 20
@@ -65,11 +69,9 @@ class Applier:
     ) -> list[Decision] | None:
         """Apply a few commands in one pipeline; ``None`` when one breaks it, and nothing has happened."""
         try:
-            with self._sink.transaction(commands, starts, results_offsets, few=True) as batch:
-                decisions = _known_outcomes(batch, batch.known) if batch.known else []
-                decisions += self._fold(batch, batch.fresh) if batch.fresh else []
-                decisions = self._in_order(commands, decisions)
-                batch.notices = self._results.notices(decisions) if self._results else ()
+            decisions = self._transact(
+                commands, starts, results_offsets, repeat=_known_outcomes, fold_fresh=self._fold, few=True
+            )
         except Exception as error:
             if not may_blame_a_command(error):
                 raise
@@ -80,12 +82,37 @@ class Applier:
     def _bisecting(self, commands: Commands, starts: Offsets, results_offsets: Offsets) -> list[Decision]:
         """Apply the batch with savepoints, so that a record that breaks it is found and isolated."""
         limit = self._limit.copy()
-        with self._sink.transaction(commands, starts, results_offsets) as batch:
-            decisions = self._repeat(batch, batch.known) if batch.known else []
-            decisions += self._bisect(batch, batch.fresh, limit) if batch.fresh else []
-            decisions = self._in_order(commands, decisions)
-            batch.notices = self._results.notices(decisions) if self._results else ()
+        decisions = self._transact(
+            commands,
+            starts,
+            results_offsets,
+            repeat=self._repeat,
+            fold_fresh=partial(self._bisect, limit=limit),
+            few=False,
+        )
         self._limit = limit
+        return decisions
+
+    def _transact(
+        self,
+        commands: Commands,
+        starts: Offsets,
+        results_offsets: Offsets,
+        *,
+        repeat: Part,
+        fold_fresh: Part,
+        few: bool,
+    ) -> list[Decision]:
+        """Run the batch's transaction: repeat the known outcomes, fold the fresh commands.
+
+        :returns: the decisions in the order of the commands.
+        """
+        with self._sink.transaction(commands, starts, results_offsets, few=few) as batch:
+            decisions = repeat(batch, batch.known) if batch.known else []
+            decisions += fold_fresh(batch, batch.fresh) if batch.fresh else []
+            if batch.known:
+                decisions = _in_order(commands, decisions)
+            batch.notices = self._results.notices(decisions) if self._results else ()
         return decisions
 
     def _fold(self, batch: OpenBatch, commands: Commands) -> list[Decision]:
@@ -151,14 +178,11 @@ class Applier:
         with batch.savepoint():
             return _known_outcomes(batch, commands)
 
-    @staticmethod
-    def _in_order(commands: Commands, decisions: Sequence[Decision]) -> list[Decision]:
-        by_place = {_place(decision.command): decision for decision in decisions}
-        return [by_place[_place(command)] for command in commands if _place(command) in by_place]
 
-
-def _place(command: Command | Refused) -> tuple[int, int]:
-    return command.record.partition, command.record.offset
+def _in_order(commands: Commands, decisions: Sequence[Decision]) -> list[Decision]:
+    by_place = {place_of_command(decision.command): decision for decision in decisions}
+    places = map(place_of_command, commands)
+    return [decision for place in places if (decision := by_place.get(place)) is not None]
 
 
 def _known_outcomes(batch: OpenBatch, commands: Commands) -> list[Decision]:

@@ -9,6 +9,14 @@ from dataclasses import dataclass, field
 from domain.decision import Decision
 from schemas.command import Command, Refused
 
+#: Partition and offset of a command's record.
+Place = tuple[int, int]
+
+
+def place_of_command(command: Command | Refused) -> Place:
+    """Partition and offset of the command's record."""
+    return command.record.partition, command.record.offset
+
 
 @dataclass(slots=True)
 class Batch:
@@ -26,7 +34,7 @@ class Batch:
     starts: dict[int, int]
     ends: dict[int, int]
     decisions: list[Decision] = field(default_factory=list)
-    results: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    results: dict[Place, bytes] = field(default_factory=dict)
 
 
 def joined(batches: Sequence[Batch]) -> Batch:

@@ -21,7 +21,7 @@ from streams.applier.isolation_limit import IsolationLimit
 _log = structlog.get_logger("applier")
 #: Longest wait for a registry that does not answer about one schema.
 REGISTRY_SECONDS: Final = 120.0
-#: How long records of such a schema are then refused without another request.
+#: Time during which records of such a schema are then refused without another request.
 _GIVEN_UP_SECONDS: Final = 60.0
 _SCHEMA: Final = slice(1, 5)
 

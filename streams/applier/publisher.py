@@ -19,7 +19,7 @@ from runtime.settings import Settings
 from schemas.command import Refused
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
-from streams.applier.batches import Batch, BatchQueue, InFlight
+from streams.applier.batches import Batch, BatchQueue, InFlight, Place, place_of_command
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import EncodeResult, all_notified, bare_value, result_record
 from streams.applier.unpublishable import CONFIGURATION, Refusals, Unpublishable
@@ -177,9 +177,9 @@ class Publisher:
         self._refusals.begin()
         for batch in batches:
             for decision in batch.decisions:
-                record = decision.command.record
-                if record.offset >= published.get(record.partition, 0):
-                    self._answer(producer, decision, batch.results.get((record.partition, record.offset)))
+                partition, offset = place = place_of_command(decision.command)
+                if offset >= published.get(partition, 0):
+                    self._answer(producer, decision, batch.results.get(place))
             ends.update(batch.ends)
         bounded("flush", producer.flush)
         self._refusals.check()
@@ -205,8 +205,7 @@ class Publisher:
     def _answer(self, producer: Producer, decision: Decision, made: bytes | None) -> None:
         """Produce the result of one command, and its dead letter if it has one."""
         command = decision.command
-        record = command.record
-        place = record.partition, record.offset
+        place = place_of_command(command)
         value = bare_value(decision, self._encode) if self._refusals.is_bare(place) else made
         try:
             key, value, headers = result_record(decision, self._encode, value)
@@ -241,7 +240,7 @@ class Publisher:
         key: bytes | None,
         value: bytes | None,
         headers: list[tuple[str, Any]],
-        about: tuple[tuple[int, int], str],
+        about: tuple[Place, str],
     ) -> None:
         size = len(value or b"")
         delivered = partial(self._refusals.delivered, *about, size)

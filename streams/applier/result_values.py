@@ -9,6 +9,7 @@ import structlog
 from domain.decision import Decision
 from schemas.errors import Stop
 from sinks.notify import Notice
+from streams.applier.batches import Place, place_of_command
 from streams.applier.result_records import EncodeResult, notices, result_value
 
 _log = structlog.get_logger("applier")
@@ -27,7 +28,7 @@ class ResultValues:
 
     def __init__(self, encode: EncodeResult) -> None:
         self._encode = encode
-        self._values: dict[tuple[int, int], bytes] = {}
+        self._values: dict[Place, bytes] = {}
 
     def make(self, decisions: Sequence[Decision]) -> None:
         """Encode the results of decisions that are about to be stored.
@@ -36,7 +37,7 @@ class ResultValues:
         """
         for decision in decisions:
             try:
-                self._values[_place(decision)] = result_value(decision, self._encode)
+                self._values[place_of_command(decision.command)] = result_value(decision, self._encode)
             except Stop as error:
                 raise Unencodable from error
 
@@ -48,15 +49,11 @@ class ResultValues:
             _log.warning("applier.no_notices", error=type(error).__name__)
             return []
 
-    def take(self) -> dict[tuple[int, int], bytes]:
+    def take(self) -> dict[Place, bytes]:
         """Hand over the values by partition and offset, and begin the next batch without any."""
         values, self._values = self._values, {}
         return values
 
     def _value(self, decision: Decision) -> bytes:
-        value = self._values.get(_place(decision))
+        value = self._values.get(place_of_command(decision.command))
         return value if value is not None else result_value(decision, self._encode)
-
-
-def _place(decision: Decision) -> tuple[int, int]:
-    return decision.command.record.partition, decision.command.record.offset

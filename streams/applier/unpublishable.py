@@ -8,10 +8,10 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import Stop
+from streams.applier.batches import Place
 from streams.applier.isolation_limit import IsolationLimit
 
 _log = structlog.get_logger("applier")
-Place = tuple[int, int]
 
 #: Errors about one record: the same every time it is sent.
 _OF_A_RECORD: Final = frozenset(

@@ -17,7 +17,7 @@ from schemas.errors import Retry
 from schemas.topics import COMMANDS
 from sinks.batch import BatchSink
 from streams.applier.apply import Applier
-from streams.applier.batches import Batch, BatchQueue, InFlight, joined
+from streams.applier.batches import Batch, BatchQueue, InFlight, joined, place_of_command
 from streams.applier.result_records import EncodeResult
 from streams.applier.result_values import ResultValues
 from streams.heartbeat import Heartbeat
@@ -136,7 +136,7 @@ class Writer:
         for first in range(0, len(batch.commands), size):
             applier = self._applier or self._open()
             piece = batch.commands[first : first + size]
-            places = [(command.record.partition, command.record.offset) for command in piece]
+            places = [place_of_command(command) for command in piece]
             mine = {number: starts[number] for number, _ in places}
             decisions += applier.apply(piece, mine, self._in_flight.published)
             starts.update((number, offset + 1) for number, offset in places)

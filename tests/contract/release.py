@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,7 +41,9 @@ def breaking_changes(folder: Path = RELEASED) -> list[str]:
 
     :returns: one line per problem, starting with the version; empty when nothing breaks.
     """
-    return [f"{path.name}: {line}" for path in releases(folder) for line in _compare(path)]
+    released = releases(folder)
+    today = {name: build() for name, (build, _) in _DOCUMENTS.items()} if released else {}
+    return [f"{path.name}: {line}" for path in released for line in _compare(path, today)]
 
 
 def freeze(version: str, folder: Path = RELEASED) -> Path:
@@ -67,7 +69,7 @@ def freeze(version: str, folder: Path = RELEASED) -> Path:
     return frozen
 
 
-def _compare(release: Path) -> list[str]:
+def _compare(release: Path, today: Mapping[str, Any]) -> list[str]:
     found = []
     schemas = avro_schemas.avro_schemas()
     for path in sorted((release / _AVRO).glob("*.avsc")):
@@ -77,8 +79,9 @@ def _compare(release: Path) -> list[str]:
             continue
         found += [f"{path.stem}{line} (new reader, released writer)" for line in incompatibilities(new, old)]
         found += [f"{path.stem}{line} (released reader, new writer)" for line in incompatibilities(old, new)]
-    for name, (build, compare) in _DOCUMENTS.items():
-        found += [f"{name}: {line}" for line in compare(json.loads((release / name).read_bytes()), build())]
+    for name, (_, compare) in _DOCUMENTS.items():
+        old = json.loads((release / name).read_bytes())
+        found += [f"{name}: {line}" for line in compare(old, today[name])]
     return found
 
 

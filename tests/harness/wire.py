@@ -167,33 +167,32 @@ def _received(message: Message) -> Received:
 
 def results_by_place(settings: Settings) -> dict[tuple[int, int], list[Received]]:
     """All results, by partition and offset of their commands."""
-    return _by_place(read_topic(settings, RESULTS))
-
-
-def _by_place(results: Iterable[Received]) -> dict[tuple[int, int], list[Received]]:
     found: dict[tuple[int, int], list[Received]] = {}
+    _add_by_place(found, read_topic(settings, RESULTS))
+    return found
+
+
+def _add_by_place(found: dict[tuple[int, int], list[Received]], results: Iterable[Received]) -> None:
     for record in results:
         place = int(record.headers["ce_commandpartition"]), int(record.headers["ce_commandoffset"])
         found.setdefault(place, []).append(record)
-    return found
 
 
 def wait_for_results(
     settings: Settings, places: Sequence[tuple[int, int]], seconds: float = 60.0
 ) -> list[Received]:
     """Wait for the one result of each command; fail when one is missing in time or comes twice."""
-    received: list[Received] = []
+    found: dict[tuple[int, int], list[Received]] = {}
 
     def missing() -> set[tuple[int, int]]:
-        return set(places) - _by_place(received).keys()
+        return set(places) - found.keys()
 
     def complete() -> bool:
-        received.extend(tail.read())
+        _add_by_place(found, tail.read())
         return not missing()
 
     with Tail(settings, RESULTS) as tail:
         wait_until(complete, seconds, lambda: f"results for {sorted(missing())[:5]}…")
-    found = _by_place(received)
     doubled = [place for place in places if len(found[place]) != 1]
     assert not doubled, f"more than one result for {doubled[:5]}"
     return [found[place][0] for place in places]

@@ -300,7 +300,7 @@ def test_a_lost_answer_makes_no_second_object(office: Office) -> None:
     with office.dav.lost_responses(), office.board.lost_responses():
         office.say("create", title="Call Grace", interactionType="call")
         office.round()
-    assert (office.dav.object_count(), office.board.object_count()) == (2, 2), "made, and nobody was told"
+    assert (office.dav.object_count(), office.board.object_count()) == (2, 2), "created, result not recorded"
     office.settle()
     assert (office.dav.object_count(), office.board.object_count()) == (2, 2)
     assert office.todo().endswith(".ics")
