@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
@@ -15,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
+from runtime.backoff import Backoff
 from runtime.kafka import make_admin
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
@@ -22,6 +24,7 @@ from schemas.topics import TOPICS, Topic
 
 _log = structlog.get_logger("topics")
 _SECONDS: Final = 15.0
+_LISTING: Final = Backoff(first=0.02, ceiling=0.5)
 #: Settings that the invariants depend on: the clock of the rules, and the clean-up policy.
 _VITAL: Final = frozenset({"message.timestamp.type", "cleanup.policy"})
 #: librdkafka's client-side errors that mean "no broker answers".
@@ -60,12 +63,12 @@ class TopicFinding:
 
 
 def ensure_topics(settings: Settings) -> list[str]:
-    """Create the missing topics of the catalogue; existing ones are not changed.
+    """Create the missing topics of the catalogue, and wait until the broker lists them.
 
-    Several processes can call it concurrently.
+    Existing topics are not changed. Several processes can call it concurrently.
 
     :returns: full names of the topics that this call created.
-    :raises Retry: the broker is unavailable.
+    :raises Retry: the broker is unavailable, or does not list a new topic in time.
     :raises Stop: the broker refuses, for example for lack of permissions or too few brokers.
     """
     admin = make_admin(settings)
@@ -92,6 +95,7 @@ def ensure_topics(settings: Settings) -> list[str]:
                 raise broker_error(error, f"the topic {name} cannot be created") from failure
         else:
             made.append(name)
+    _wait_until_listed(admin, {topic.topic for topic in wanted})
     return sorted(made)
 
 
@@ -160,6 +164,18 @@ def existing_topics(admin: AdminClient) -> dict[str, int]:
     except KafkaException as failure:
         raise broker_error(failure.args[0], "the topics cannot be listed") from failure
     return {name: len(topic.partitions) for name, topic in listed.topics.items() if topic.error is None}
+
+
+def _wait_until_listed(admin: AdminClient, names: set[str]) -> None:
+    """Wait for brokers to learn of new topics; the controller has acknowledged them before."""
+    deadline = time.monotonic() + _SECONDS
+    for delay in _LISTING.delays():
+        missing = names - existing_topics(admin).keys()
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            raise Retry(f"The broker does not list its new topics yet: {', '.join(sorted(missing))}.")
+        time.sleep(delay)
 
 
 def _partitions(settings: Settings, topic: Topic) -> int:

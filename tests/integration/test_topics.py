@@ -72,6 +72,17 @@ def test_missing_topics_stop_a_role_and_are_created_once(bare_settings: Settings
     assert configs[bare_settings.topic(COMMANDS)]["message.timestamp.type"] == "LogAppendTime"
 
 
+def test_created_topics_are_usable_at_once(embedded_stack: Settings) -> None:
+    # A broker learns of topics some time after the controller acknowledged them; longest after a deletion.
+    for _ in range(3):
+        settings = embedded_stack.model_copy(update={"topic_prefix": f"t{uuid.uuid4().hex[:12]}."})
+        made = ensure_topics(settings)
+        admin = make_admin(settings)
+        assert set(made) <= existing_topics(admin).keys()
+        for future in admin.delete_topics(made).values():
+            future.result()
+
+
 @pytest.mark.parametrize(
     ("topic", "setting", "value"),
     [
