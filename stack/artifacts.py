@@ -133,7 +133,7 @@ def fetch_all(artifacts: Sequence[Artifact], progress: Progress) -> list[Path]:
 
 def _remove_stale_scratch() -> None:
     """Delete the scratch folders of interrupted downloads, except those that may still be in progress."""
-    for pattern in ("download-*", "unpacking-*"):
+    for pattern in ("download-*", "unpacking-*", "rehearsing-*"):
         for scratch in cache_root().glob(pattern):
             if time.time() - scratch.stat().st_mtime > _SCRATCH_SECONDS:
                 shutil.rmtree(scratch, ignore_errors=True)

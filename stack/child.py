@@ -88,12 +88,9 @@ class Child:
         """
         launch = self._launch()
         _rotate(self.log_file)
-        uid, gid = (launch.os_user.uid, launch.os_user.gid) if launch.os_user else (-1, -1)
-        guard_arguments = map(str, (os.getpid(), int(self._stop_signal), uid, gid))
-        guard_command = [sys.executable, "-I", "-S", str(_PARENT_DEATH_GUARD), *guard_arguments]
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                [*guard_command, *launch.arguments],
+                guarded_command(launch, self._stop_signal),
                 cwd=launch.folder,
                 env={**os.environ, **launch.environment},
                 stdin=subprocess.DEVNULL,
@@ -159,6 +156,13 @@ class Child:
         self._process = None
         self._start_id = None
         self.state = "stopped"
+
+
+def guarded_command(launch: Launch, at_parent_death: signal.Signals) -> list[str]:
+    """Command line of a program that gets a signal when the process that starts it ends."""
+    uid, gid = (launch.os_user.uid, launch.os_user.gid) if launch.os_user else (-1, -1)
+    guard_arguments = map(str, (os.getpid(), int(at_parent_death), uid, gid))
+    return [sys.executable, "-I", "-S", str(_PARENT_DEATH_GUARD), *guard_arguments, *launch.arguments]
 
 
 def _rotate(log_file: Path) -> None:

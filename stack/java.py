@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def java_command(class_path: Sequence[Path | str], heap_mb: int, properties: Sequence[str]) -> list[str]:
+def java_command(class_path: Sequence[Path | str], heap_mb: int, options: Sequence[str]) -> list[str]:
     """``java`` with options for a small machine: fast start, small heap, one garbage collector thread.
 
     Each collection stops the server for 20 ms or more. A young generation of a third of the heap makes them
@@ -28,7 +28,7 @@ def java_command(class_path: Sequence[Path | str], heap_mb: int, properties: Seq
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:-UsePerfData",
         "-Djava.awt.headless=true",
-        *properties,
+        *options,
         "-cp",
         os.pathsep.join(str(entry) for entry in class_path),
     ]

@@ -12,11 +12,12 @@ from pathlib import Path
 from runtime.kafka import why_silent
 from runtime.settings import Settings
 from schemas.errors import Stop
+from stack.aot_cache import fast_start
 from stack.artifacts import Progress, kafka_class_path
 from stack.home import Home
 from stack.java import java_command
 from stack.options import StackOptions
-from stack.ports import is_free
+from stack.ports import free_port, is_free
 from stack.server import Launch
 
 _LOG_SETTINGS = """\
@@ -38,13 +39,23 @@ class KafkaServer:
     role = "kafka"
     stop_signal = signal.SIGTERM
 
-    def __init__(self, home: Home, options: StackOptions, port: int, controller_port: int) -> None:
+    def __init__(
+        self,
+        home: Home,
+        options: StackOptions,
+        port: int,
+        controller_port: int,
+        *,
+        jvm: list[str] | None = None,
+    ) -> None:
+        """:param jvm: options of the JVM; by default those of :func:`fast_start`."""
         self._data = home.data / "kafka"
         self._properties = home.run / "kafka.properties"
         self._log_settings = home.run / "kafka-log4j2.properties"
         self._options = options
         self._port = port
         self._controller_port = controller_port
+        self._jvm = jvm
         self._jars: list[Path] = []
 
     @property
@@ -55,20 +66,27 @@ class KafkaServer:
     def prepare(self, progress: Progress) -> None:
         """Download the jars, write the configuration, format the log directory once."""
         self._jars = kafka_class_path(progress)
+        format_options: list[str] = []
+        if self._jvm is None:
+            self._jvm = format_options = fast_start(self.role, self._jars, self._rehearsal, progress)
         self._log_settings.write_text(_LOG_SETTINGS)
         self._properties.write_text(self._settings_text(self._data))
         if not self._data.exists():
             progress("formatting the Kafka log directory")
-            self._format()
+            self._format(format_options)
 
-    def _format(self) -> None:
+    def _rehearsal(self, home: Home, jvm: list[str]) -> KafkaServer:
+        port = free_port()
+        return KafkaServer(home, self._options, port, free_port([port]), jvm=jvm)
+
+    def _format(self, jvm: list[str]) -> None:
         """Format a scratch folder, then rename it: an interrupted format leaves no partial log directory."""
         scratch = self._data.with_name("kafka.new")
         shutil.rmtree(scratch, ignore_errors=True)
         settings = self._properties.with_suffix(".format")
         settings.write_text(self._settings_text(scratch))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
-        tool = [*self._java(heap_mb=128), "kafka.tools.StorageTool"]
+        tool = [*self._java(128, jvm), "kafka.tools.StorageTool"]
         formatted = subprocess.run(
             [*tool, "format", "-t", cluster, "-c", str(settings)], check=False, capture_output=True, text=True
         )
@@ -82,16 +100,17 @@ class KafkaServer:
     def launch(self) -> Launch:
         """``kafka.Kafka`` with its properties file."""
         return Launch(
-            arguments=[*self._java(self._options.kafka_heap_mb), "kafka.Kafka", str(self._properties)],
+            arguments=[
+                *self._java(self._options.kafka_heap_mb, self._jvm or []),
+                "kafka.Kafka",
+                str(self._properties),
+            ],
             folder=self._data.parent,
         )
 
-    def _java(self, heap_mb: int) -> list[str]:
-        return java_command(
-            self._jars,
-            heap_mb,
-            [f"-Dlog4j2.configurationFile={self._log_settings}"],
-        )
+    def _java(self, heap_mb: int, jvm: list[str]) -> list[str]:
+        logging = f"-Dlog4j2.configurationFile={self._log_settings}"
+        return java_command(self._jars, heap_mb, [*jvm, logging])
 
     def _settings_text(self, log_folder: Path) -> str:
         session, heartbeat = self._options.kafka_session_timeout_ms, self._options.kafka_heartbeat_ms

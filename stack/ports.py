@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import socket
+from collections.abc import Collection
 
 from schemas.errors import Stop
 from stack.home import Home
@@ -24,6 +25,14 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def free_port(taken: Collection[int] = ()) -> int:
+    """A free loopback port that is not among the taken ones."""
+    while True:
+        port = random.randint(_LOWEST, _HIGHEST)
+        if port not in taken and is_free(port):
+            return port
 
 
 def choose_ports(home: Home, options: StackOptions) -> dict[str, int]:
@@ -48,8 +57,8 @@ def choose_ports(home: Home, options: StackOptions) -> dict[str, int]:
             chosen[name] = wanted
             continue
         port = before.get(name)
-        while port is None or port in chosen.values() or not is_free(port):
-            port = random.randint(_LOWEST, _HIGHEST)
+        if port is None or port in chosen.values() or not is_free(port):
+            port = free_port(chosen.values())
         chosen[name] = port
     file.write_text(json.dumps(chosen))
     return chosen

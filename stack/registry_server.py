@@ -7,10 +7,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from stack.aot_cache import fast_start
 from stack.artifacts import Progress, registry_folder
 from stack.home import Home
 from stack.java import java_command
 from stack.options import StackOptions
+from stack.ports import free_port
 from stack.server import Launch
 
 
@@ -20,10 +22,12 @@ class RegistryServer:
     role = "schema-registry"
     stop_signal = signal.SIGTERM
 
-    def __init__(self, home: Home, options: StackOptions, port: int) -> None:
+    def __init__(self, home: Home, options: StackOptions, port: int, *, jvm: list[str] | None = None) -> None:
+        """:param jvm: options of the JVM; by default those of :func:`fast_start`."""
         self._data = home.data / "schema-registry"
         self._options = options
         self._port = port
+        self._jvm = jvm
         self._folder = Path()
 
     @property
@@ -35,11 +39,21 @@ class RegistryServer:
         """Download and unpack the distribution."""
         self._folder = registry_folder(progress)
         self._data.mkdir(exist_ok=True)
+        if self._jvm is None:
+            jars = [self._runner, self._folder / "lib"]
+            self._jvm = fast_start(self.role, jars, self._rehearsal, progress)
+
+    def _rehearsal(self, home: Home, jvm: list[str]) -> RegistryServer:
+        return RegistryServer(home, self._options, free_port(), jvm=jvm)
+
+    @property
+    def _runner(self) -> Path:
+        return next(self._folder.glob("*-runner.jar"))
 
     def launch(self) -> Launch:
         """The Quarkus runner."""
-        runner = next(self._folder.glob("*-runner.jar"))
-        properties = [
+        options = [
+            *(self._jvm or []),
             "-Dquarkus.http.host=127.0.0.1",
             f"-Dquarkus.http.port={self._port}",
             f"-Dquarkus.datasource.jdbc.url=jdbc:h2:file:{self._data / 'registry'};WRITE_DELAY=0",
@@ -49,9 +63,8 @@ class RegistryServer:
             "-Dquarkus.log.level=WARN",
             "-Dquarkus.log.console.json=false",
         ]
-        command = java_command(
-            [runner, f"{self._folder / 'lib'}/*"], self._options.schema_registry_heap_mb, properties
-        )
+        class_path: list[Path | str] = [self._runner, f"{self._folder / 'lib'}/*"]
+        command = java_command(class_path, self._options.schema_registry_heap_mb, options)
         return Launch(arguments=[*command, "io.quarkus.runner.GeneratedMain"], folder=self._folder)
 
     def not_ready(self) -> str | None:
