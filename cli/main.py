@@ -5,32 +5,34 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterable
+from typing import Final
 
 import typer
 
 from runtime.logs import log_to_stderr
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry, Stop
 
-# One module per command group; each has `register(app)`.
-GROUPS = (
-    "demo.command",
-    "stack.commands",
-    "run",
-    "stack.status",
-    "publish.command",
-    "next_interactions",
-    "topics.tail",
-    "audit_command",
-    "dead_letters.commands",
-    "topics.command",
-    "token",
-    "flags",
-    "connectors.group",
-    "connectors.new_connector",
-    "db",
-    "doctor.command",
-)
+#: Command → the module of this package that has it. Each module has ``register(app)``.
+MODULES: Final = {
+    "demo": "demo.command",
+    "up": "stack.commands",
+    "down": "stack.commands",
+    "env": "stack.commands",
+    "run": "run",
+    "status": "stack.status",
+    "publish": "publish.command",
+    "next": "next_interactions",
+    "tail": "topics.tail",
+    "audit": "audit_command",
+    "dead-letters": "dead_letters.commands",
+    "topics": "topics.command",
+    "token": "token",
+    "flags": "flags",
+    "connectors": "connectors.group",
+    "new-connector": "connectors.new_connector",
+    "db": "db",
+    "doctor": "doctor.command",
+}
 
 EXIT_FAILED = 1
 EXIT_STOP = 2
@@ -55,10 +57,10 @@ EPILOG = """
 """
 
 
-def make_app(groups: Iterable[str] = GROUPS) -> typer.Typer:
+def make_app(command: str | None = None) -> typer.Typer:
     """Build the application.
 
-    :param groups: modules of this package to load; all by default.
+    :param command: load only the module of this command; all modules by default, or if there is no such command.
     """
     app = typer.Typer(
         name="interactions",
@@ -71,8 +73,9 @@ def make_app(groups: Iterable[str] = GROUPS) -> typer.Typer:
     )
     # Without a callback, typer would drop the name of a single command.
     app.callback()(lambda: None)
-    for group in groups:
-        importlib.import_module(f"cli.{group}").register(app)
+    one = MODULES.get(command) if command is not None else None
+    for module in [one] if one is not None else dict.fromkeys(MODULES.values()):
+        importlib.import_module(f"cli.{module}").register(app)
     return app
 
 
@@ -85,8 +88,8 @@ def main() -> None:
     """Run the command line; ``INTERACTIONS_DEBUG=1`` shows tracebacks."""
     log_to_stderr()
     try:
-        # A killed role must restart fast; loading the other groups takes a second.
-        make_app(("run",) if sys.argv[1:2] == ["run"] else GROUPS)()
+        # Loading every module takes a second, which neither a person nor a killed role should wait for.
+        make_app(sys.argv[1] if len(sys.argv) > 1 else None)()
     except InteractionsError as error:
         if os.environ.get("INTERACTIONS_DEBUG") == "1":
             raise

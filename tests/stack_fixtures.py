@@ -92,6 +92,13 @@ def fresh_settings(worlds: Worlds) -> Iterator[Settings]:
     worlds.give_back(settings)
 
 
+@pytest.fixture
+def fresh_database(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
+    """A new database alone, for a test that needs neither topics nor schemas."""
+    with own_database(embedded_stack, template_database) as settings:
+        yield settings
+
+
 class Worlds:
     """Worlds made ahead of their use and removed after it, in the background: no test waits for either."""
 
@@ -141,19 +148,47 @@ def own_world(stack: Settings, template: str) -> Iterator[Settings]:
         _remove_world(stack, settings)
 
 
+@contextlib.contextmanager
+def own_database(stack: Settings, template: str) -> Iterator[Settings]:
+    """A database of one's own, for the length of a block; names of topics that do not exist."""
+    settings = _own_names(stack)
+    _copy_database(stack, template, settings)
+    try:
+        yield settings
+    finally:
+        _drop_database(stack, settings)
+
+
 def _make_world(stack: Settings, template: str) -> Settings:
-    name = f"t{uuid.uuid4().hex[:12]}"
-    settings = _on_database(stack, name).model_copy(
-        update={"topic_prefix": f"{name}.", "consumer_group": f"{name}-applier"}
-    )
-    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    settings = _own_names(stack)
     with ThreadPoolExecutor(2) as at_once:
         topics = at_once.submit(ensure_topics, settings)
         schemas = at_once.submit(register_schemas, settings)
-        _administer(stack, copy)
+        _copy_database(stack, template, settings)
         topics.result()
         schemas.result()
     return settings
+
+
+def _own_names(stack: Settings) -> Settings:
+    """Settings with a database, topics and a consumer group that nobody else uses."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    return _on_database(stack, name).model_copy(
+        update={"topic_prefix": f"{name}.", "consumer_group": f"{name}-applier"}
+    )
+
+
+def _copy_database(stack: Settings, template: str, settings: Settings) -> None:
+    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    _administer(stack, copy.format(_database_of(settings), sql.Identifier(template)))
+
+
+def _drop_database(stack: Settings, settings: Settings) -> None:
+    _administer(stack, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(_database_of(settings)))
+
+
+def _database_of(settings: Settings) -> sql.Identifier:
+    return sql.Identifier(settings.topic_prefix.removesuffix("."))
 
 
 def _remove_world(stack: Settings, settings: Settings) -> None:
@@ -161,8 +196,7 @@ def _remove_world(stack: Settings, settings: Settings) -> None:
     mine = [topic for topic in existing_topics(admin) if topic.startswith(settings.topic_prefix)]
     for future in admin.delete_topics(mine).values():
         future.result()
-    database = sql.Identifier(settings.topic_prefix.removesuffix("."))
-    _administer(stack, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(database))
+    _drop_database(stack, settings)
 
 
 def _on_database(settings: Settings, name: str) -> Settings:

@@ -48,9 +48,9 @@ def _rows() -> list[tuple[Any, ...]]:
     return [*rows, ("00000000-0000-4000-8000-00000000ffff", *[None] * 7)]
 
 
-def test_insert_and_copy_store_the_same(fresh_settings: Settings) -> None:
+def test_insert_and_copy_store_the_same(fresh_database: Settings) -> None:
     stored = {}
-    with connect(fresh_settings, application_name="tests", autocommit=True) as connection:
+    with connect(fresh_database, application_name="tests", autocommit=True) as connection:
         for name in ("copied", "inserted"):
             connection.execute(
                 f"CREATE TEMP TABLE {name} (id uuid, title text, priority integer, due_phase smallint,"

@@ -25,8 +25,8 @@ def _row(number: int, title: str, *, tenant: int = 1, organization: int = 2) -> 
 
 
 @pytest.fixture
-def things(fresh_settings: Settings) -> Iterator[Connection]:
-    with connect(fresh_settings, application_name="tests", autocommit=True) as connection:
+def things(fresh_database: Settings) -> Iterator[Connection]:
+    with connect(fresh_database, application_name="tests", autocommit=True) as connection:
         connection.execute(
             "CREATE TEMP TABLE things (id uuid, tenant_id uuid, organization_id uuid, title text)"
         )

@@ -60,18 +60,18 @@ _OLD, _NEW = _key("old"), _key("new")
 
 
 @pytest.fixture
-def connection(fresh_settings: Settings) -> Iterator[Connection]:
-    with connect(fresh_settings, application_name="tests", autocommit=True) as opened:
+def connection(fresh_database: Settings) -> Iterator[Connection]:
+    with connect(fresh_database, application_name="tests", autocommit=True) as opened:
         yield opened
 
 
 @pytest.fixture
-def run(fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(fresh_database: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a subcommand of ``interactions connectors``; return exit status and output or exception."""
 
     def call(*arguments: str, **variables: str) -> tuple[int, str]:
         own = {"INTERACTIONS_SECRETS_KEY": _OLD, **variables}
-        with mock.patch.dict(os.environ, environment(fresh_settings, **own)):
+        with mock.patch.dict(os.environ, environment(fresh_database, **own)):
             done = CliRunner().invoke(make_app(), ["connectors", *arguments])
         return done.exit_code, f"{done.output} {done.exception} {getattr(done.exception, 'errors', '')}"
 
@@ -134,10 +134,10 @@ def test_what_the_provider_does_not_accept_changes_nothing(
 
 
 def test_the_state_is_followed_while_a_new_key_waits_for_the_restart(
-    fresh_settings: Settings, connection: Connection, run: Any
+    fresh_database: Settings, connection: Connection, run: Any
 ) -> None:
     registry = IntegrationRegistry(
-        fresh_settings, ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD})
+        fresh_database, ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD})
     )
     set_state(connection, "calendar-1", "active", None)
     try:
@@ -155,10 +155,10 @@ def test_the_state_is_followed_while_a_new_key_waits_for_the_restart(
 
 
 def test_a_link_that_cannot_be_opened_says_why(
-    fresh_settings: Settings, connection: Connection, run: Any
+    fresh_database: Settings, connection: Connection, run: Any
 ) -> None:
     set_health(connection, "calendar-1", True, "fine", read_now(connection))
-    registry = IntegrationRegistry(fresh_settings, ConnectorSettings(secrets_key=SecretStr(_NEW)))
+    registry = IntegrationRegistry(fresh_database, ConnectorSettings(secrets_key=SecretStr(_NEW)))
     try:
         registry.refresh(connection)
     finally:
@@ -169,11 +169,11 @@ def test_a_link_that_cannot_be_opened_says_why(
 
 
 def test_content_that_cannot_be_opened_is_reported_and_tried_again(
-    fresh_settings: Settings, connection: Connection, run: Any, monkeypatch: pytest.MonkeyPatch
+    fresh_database: Settings, connection: Connection, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     registry = IntegrationRegistry(
-        fresh_settings,
+        fresh_database,
         ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
         clock=lambda: now,
     )
@@ -219,7 +219,7 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
 
 
 def test_a_provider_that_is_added_later_is_found_without_a_restart(
-    fresh_settings: Settings,
+    fresh_database: Settings,
     connection: Connection,
     run: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -229,7 +229,7 @@ def test_a_provider_that_is_added_later_is_found_without_a_restart(
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
     connection.execute("UPDATE integrations SET provider = 'later', state = 'active'")
     registry = IntegrationRegistry(
-        fresh_settings,
+        fresh_database,
         ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
         clock=lambda: now,
     )
@@ -321,7 +321,7 @@ def read_now(connection: Connection) -> Any:
 
 
 def test_remove_takes_everything_of_the_integration_and_says_how_many_mirrors_stay(
-    fresh_settings: Settings, connection: Connection, run: Any
+    fresh_database: Settings, connection: Connection, run: Any
 ) -> None:
     interaction = new_id()
     mapping = Mapping(
@@ -350,10 +350,10 @@ def test_remove_takes_everything_of_the_integration_and_says_how_many_mirrors_st
 
 
 def test_work_under_way_writes_nothing_of_a_removed_integration(
-    fresh_settings: Settings, connection: Connection, run: Any
+    fresh_database: Settings, connection: Connection, run: Any
 ) -> None:
     found, _ = _stored(connection)
-    marker = EventHandler(fresh_settings, threading.Event(), threading.Event())
+    marker = EventHandler(fresh_database, threading.Event(), threading.Event())
     marks = [_mark(new_id())]
     assert remove_integration(connection, found) == 0
 
@@ -408,7 +408,7 @@ def test_one_organization_has_one_integration_per_calendar(connection: Connectio
 
 
 def test_additions_of_one_calendar_are_serialized(
-    fresh_settings: Settings, connection: Connection, run: Any
+    fresh_database: Settings, connection: Connection, run: Any
 ) -> None:
     found, _ = _stored(connection)
     settings = {"url": "https://dav.example.org/other/", "username": "ada"}
@@ -416,7 +416,7 @@ def test_additions_of_one_calendar_are_serialized(
 
     def add_second() -> None:
         second = replace(found, id="calendar-3", settings=settings)
-        with connect(fresh_settings, application_name="second-add", autocommit=True) as other:
+        with connect(fresh_database, application_name="second-add", autocommit=True) as other:
             try:
                 with other.transaction():
                     refuse_taken_remote(other, declaration("caldav"), second)
@@ -431,7 +431,7 @@ def test_additions_of_one_calendar_are_serialized(
         assert insert_integration(connection, first)
         thread.start()
         # Another session: within a transaction the server shows the activity of its beginning.
-        with connect(fresh_settings, application_name="watcher", autocommit=True) as watcher:
+        with connect(fresh_database, application_name="watcher", autocommit=True) as watcher:
             wait_until(lambda: _waits_for_lock(watcher, "second-add"), 30)
     thread.join(30)
     assert [error.code for error in refused] == ["remote_taken"]

@@ -25,7 +25,7 @@ from sinks.flags import flags_of
 from sinks.legacy_tables import lift_freeze
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
 from tests.integration.test_batch_transaction import Log
-from tests.stack_fixtures import own_world
+from tests.stack_fixtures import own_database
 
 pytestmark = pytest.mark.integration
 
@@ -42,7 +42,7 @@ CALL, NOTE, CHORE, OLD_STYLE = (new_id() for _ in range(4))
 @pytest.fixture(scope="module")
 def world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
     """One database with sample rows of every kind, for all tests here."""
-    with own_world(embedded_stack, template_database) as settings:
+    with own_database(embedded_stack, template_database) as settings:
         with connect(settings, application_name="test") as connection:
             with connection.transaction():
                 _legacy_rows(connection)

@@ -47,8 +47,8 @@ class Topic:
 
 
 @pytest.fixture
-def connection(fresh_settings: Settings) -> Iterator[Connection]:
-    with connect(fresh_settings, application_name="tests", autocommit=True) as opened:
+def connection(fresh_database: Settings) -> Iterator[Connection]:
+    with connect(fresh_database, application_name="tests", autocommit=True) as opened:
         assert insert_integration(opened, an_integration("board", TENANT, ORGANIZATION))
         yield opened
 
@@ -59,8 +59,8 @@ def topic() -> Topic:
 
 
 @pytest.fixture
-def decider(fresh_settings: Settings, topic: Topic, connection: Connection) -> Iterator[DecisionHandler]:
-    found = DecisionHandler(fresh_settings, topic.send, threading.Event(), threading.Event())
+def decider(fresh_database: Settings, topic: Topic, connection: Connection) -> Iterator[DecisionHandler]:
+    found = DecisionHandler(fresh_database, topic.send, threading.Event(), threading.Event())
     yield found
     found.close()
 

@@ -21,7 +21,7 @@ from streams.applier.apply import Applier
 from streams.applier.result_records import EncodeResult
 from streams.applier.result_values import ResultValues
 from tests.harness.wire import event, new_id
-from tests.stack_fixtures import own_world
+from tests.stack_fixtures import own_database
 
 pytestmark = pytest.mark.integration
 _FEW, _MANY = 5, 45
@@ -33,7 +33,7 @@ def _no_avro(_: bytes) -> tuple[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    with own_world(embedded_stack, template_database) as settings:
+    with own_database(embedded_stack, template_database) as settings:
         yield settings
 
 

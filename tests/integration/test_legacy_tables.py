@@ -26,8 +26,8 @@ _ROW = {
 
 
 @pytest.fixture
-def connection(fresh_settings: Settings) -> Iterator[Connection]:
-    with connect(fresh_settings, application_name="test") as opened:
+def connection(fresh_database: Settings) -> Iterator[Connection]:
+    with connect(fresh_database, application_name="test") as opened:
         yield opened
 
 

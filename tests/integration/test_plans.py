@@ -38,10 +38,10 @@ def test_the_statements_cover_every_table() -> None:
 
 
 @pytest.mark.parametrize("name", _STATEMENTS)
-def test_a_plan_made_on_empty_tables_uses_an_index(fresh_settings: Settings, name: str) -> None:
+def test_a_plan_made_on_empty_tables_uses_an_index(fresh_database: Settings, name: str) -> None:
     numbers = count(1)
     statement = re.sub("%[sb]", lambda _: f"${next(numbers)}", _STATEMENTS[name])
-    with connect(fresh_settings, application_name="test", autocommit=True) as connection:
+    with connect(fresh_database, application_name="test", autocommit=True) as connection:
         for setting in KEEP_PLANS:
             connection.execute(setting)
         lines = connection.execute(f"EXPLAIN (GENERIC_PLAN) {statement}".encode()).fetchall()

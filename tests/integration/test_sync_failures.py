@@ -25,7 +25,7 @@ from runtime.settings import Settings
 from schemas.errors import Conflict, InteractionsError, NeedsAuth, Reject, Retry, Skip, Stop
 from tests.harness.integrations import an_integration
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
-from tests.stack_fixtures import own_world
+from tests.stack_fixtures import own_database
 
 pytestmark = pytest.mark.integration
 _STATUS = MirroredField(name="status", remote_name="status")
@@ -33,7 +33,7 @@ _STATUS = MirroredField(name="status", remote_name="status")
 
 @pytest.fixture(scope="module")
 def settings(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    with own_world(embedded_stack, template_database) as made:
+    with own_database(embedded_stack, template_database) as made:
         yield made
 
 

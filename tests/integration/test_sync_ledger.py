@@ -23,8 +23,8 @@ _LEASE: Final = timedelta(seconds=90)
 
 
 @pytest.fixture
-def connection(fresh_settings: Settings) -> Iterator[Connection]:
-    with connect(fresh_settings, application_name="tests", autocommit=True) as opened:
+def connection(fresh_database: Settings) -> Iterator[Connection]:
+    with connect(fresh_database, application_name="tests", autocommit=True) as opened:
         yield opened
 
 

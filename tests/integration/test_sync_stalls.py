@@ -16,7 +16,7 @@ from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from tests.harness.integrations import an_integration
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
-from tests.stack_fixtures import own_world
+from tests.stack_fixtures import own_database
 
 pytestmark = pytest.mark.integration
 _LEASE = timedelta(seconds=90)
@@ -24,7 +24,7 @@ _LEASE = timedelta(seconds=90)
 
 @pytest.fixture(scope="module")
 def settings(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    with own_world(embedded_stack, template_database) as made:
+    with own_database(embedded_stack, template_database) as made:
         yield made
 
 

@@ -27,10 +27,10 @@ def _no_avro(_: bytes) -> Any:
 @pytest.mark.parametrize("size", [1, 30], ids=["pipelined", "by COPY"])
 @pytest.mark.parametrize("wrong", ["NULL", "the other"])
 def test_a_create_does_not_repeat_a_wrong_next_interaction(
-    fresh_settings: Settings, size: int, wrong: str
+    fresh_database: Settings, size: int, wrong: str
 ) -> None:
     entity, early, late, done = (new_id() for _ in range(4))
-    with connect(fresh_settings, application_name="test") as connection:
+    with connect(fresh_database, application_name="test") as connection:
         transaction = Applier(BatchSink(connection, consumer_group="g", topic="commands"))
         offset = 0
 
