@@ -60,7 +60,7 @@ EPILOG = """
 def make_app(command: str | None = None) -> typer.Typer:
     """Build the application.
 
-    :param command: load only the module of this command; all modules by default, or if there is no such command.
+    :param command: load only the module of this command; all modules by default, and for an unknown one.
     """
     app = typer.Typer(
         name="interactions",
