@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -22,22 +20,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
 
-#: Modules of minutes each: `make test-long` runs them, `make test` runs all others.
-LONG_MODULES = frozenset(
-    {
-        "acceptance/test_bank.py",
-        "faults/mutants/test_mutants.py",
-        "faults/test_fuzz_applier.py",
-        "integration/api/test_conformance.py",
-        "integration/test_crash_points.py",
-        "integration/test_rebalance.py",
-    }
-)
-
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Mark the long modules before pytest selects by marker."""
-    for item in items:
-        if item.path.relative_to(Path(__file__).parent).as_posix() in LONG_MODULES:
-            item.add_marker(pytest.mark.long)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests on real servers first: they take longest, and the others fill the gaps at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("integration") is None)

@@ -20,6 +20,7 @@ from tests.harness.roles import environment, running
 
 pytestmark = [
     pytest.mark.integration,
+    pytest.mark.long,
     pytest.mark.skipif(bank_file() is None, reason="the bank's work items are not on this machine"),
     pytest.mark.timeout(1500),
 ]

@@ -14,7 +14,7 @@ from runtime.crash_points import POINTS
 from tests.faults.fault_run import run_faults
 from tests.harness.seed import SEED
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(900)]
 
 
 def _order(chance: random.Random) -> list[str]:

@@ -33,12 +33,12 @@ pytestmark = pytest.mark.integration
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def test_migrations_lead_to_the_tables_in_code(fresh_settings: Settings) -> None:
-    assert check(fresh_settings) == []
+def test_migrations_lead_to_the_tables_in_code(fresh_database: Settings) -> None:
+    assert check(fresh_database) == []
 
 
-def test_partitions_are_created_once_and_ahead_of_time(fresh_settings: Settings) -> None:
-    with connect(fresh_settings, application_name="test") as connection:
+def test_partitions_are_created_once_and_ahead_of_time(fresh_database: Settings) -> None:
+    with connect(fresh_database, application_name="test") as connection:
         made = ensure_partitions(connection, date(2031, 12, 31))
         assert made == [
             f"{table}_y{month}"
@@ -46,7 +46,7 @@ def test_partitions_are_created_once_and_ahead_of_time(fresh_settings: Settings)
             for month in ("2031m11", "2031m12", "2032m01", "2032m02")
         ]
         assert ensure_partitions(connection, date(2031, 12, 31)) == []
-    assert check(fresh_settings) == []
+    assert check(fresh_database) == []
 
 
 def test_an_applier_alone_creates_the_partitions_of_a_new_month(fresh_settings: Settings) -> None:
@@ -102,8 +102,8 @@ def _no_avro(_: bytes) -> tuple[str, dict[str, Any]]:
 
 
 @pytest.fixture
-def connection(fresh_settings: Settings) -> Iterator[Connection]:
-    with connect(fresh_settings, application_name="test") as opened:
+def connection(fresh_database: Settings) -> Iterator[Connection]:
+    with connect(fresh_database, application_name="test") as opened:
         yield opened
 
 
@@ -139,13 +139,13 @@ def test_a_stale_owner_cannot_write(connection: Connection) -> None:
 
 
 def test_a_former_owner_that_hangs_inside_a_copy_is_ended(
-    fresh_settings: Settings, connection: Connection
+    fresh_database: Settings, connection: Connection
 ) -> None:
     log, entity = Log(connection), new_id()
     log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
     connection.execute("SET lock_timeout = '6s'")
     connection.commit()
-    with connect(fresh_settings, application_name="test-zombie") as zombie:
+    with connect(fresh_database, application_name="test-zombie") as zombie:
         zombie.execute("SELECT pg_advisory_xact_lock(%s, 0)", (log.transaction._sink._namespace,))
         with pytest.raises(psycopg.OperationalError):
             _hang_in_copy(zombie, log)
@@ -224,11 +224,11 @@ def _window(connection: Connection, at: OutboxPosition) -> tuple[list[str], Outb
     return keys, OutboxPosition(ceiling)
 
 
-def test_a_row_that_commits_late_is_not_skipped(fresh_settings: Settings) -> None:
+def test_a_row_that_commits_late_is_not_skipped(fresh_database: Settings) -> None:
     with (
-        connect(fresh_settings, application_name="a") as slow,
-        connect(fresh_settings, application_name="b") as fast,
-        connect(fresh_settings, application_name="r", autocommit=True) as reader,
+        connect(fresh_database, application_name="a") as slow,
+        connect(fresh_database, application_name="b") as fast,
+        connect(fresh_database, application_name="r", autocommit=True) as reader,
     ):
         at = OutboxPosition(snapshot_xmin(reader))
         _write_outbox(slow, "early position, late commit")
@@ -241,11 +241,11 @@ def test_a_row_that_commits_late_is_not_skipped(fresh_settings: Settings) -> Non
         wait_until(lambda: _window(reader, at)[0] == both, 30)
 
 
-def test_changes_of_one_row_are_published_in_order_whatever_their_xids(fresh_settings: Settings) -> None:
+def test_changes_of_one_row_are_published_in_order_whatever_their_xids(fresh_database: Settings) -> None:
     with (
-        connect(fresh_settings, application_name="a") as first,
-        connect(fresh_settings, application_name="b") as second,
-        connect(fresh_settings, application_name="r", autocommit=True) as reader,
+        connect(fresh_database, application_name="a") as first,
+        connect(fresh_database, application_name="b") as second,
+        connect(fresh_database, application_name="r", autocommit=True) as reader,
     ):
         at = OutboxPosition(snapshot_xmin(reader))
         first.execute("SELECT pg_current_xact_id()")  # starts early, changes late
@@ -283,7 +283,7 @@ def test_a_command_id_is_unique_within_a_month(connection: Connection) -> None:
         )
 
 
-def test_two_appliers_that_race_on_one_command_id(fresh_settings: Settings) -> None:
+def test_two_appliers_that_race_on_one_command_id(fresh_database: Settings) -> None:
     """The same id in two partitions at once: one wins, the other is a conflict or a duplicate."""
     entity, command_id = new_id(), new_id()
     message = event(
@@ -293,7 +293,7 @@ def test_two_appliers_that_race_on_one_command_id(fresh_settings: Settings) -> N
     barrier = threading.Barrier(2)
 
     def work(partition: int) -> None:
-        with connect(fresh_settings, application_name="test") as connection:
+        with connect(fresh_database, application_name="test") as connection:
             transaction = Applier(BatchSink(connection, consumer_group="test", topic="commands"))
             record = Record(
                 "commands", partition, 0, 1_700_000_000_000, entity.encode(), orjson.dumps(message), ()

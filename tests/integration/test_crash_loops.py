@@ -63,6 +63,7 @@ def test_a_crash_loop_of_one_record_ends(fresh_settings: Settings) -> None:
         assert_clean(settings)
 
 
+@pytest.mark.long
 def test_kills_without_a_record_to_blame_isolate_nothing(fresh_settings: Settings) -> None:
     settings, entity = fresh_settings, new_id()
     for _ in range(3):
@@ -82,6 +83,7 @@ def test_kills_without_a_record_to_blame_isolate_nothing(fresh_settings: Setting
     assert row[1] == 0
 
 
+@pytest.mark.long
 def test_offsets_never_pass_results_that_cannot_be_published(fresh_settings: Settings) -> None:
     settings, entities = fresh_settings, [new_id() for _ in range(20)]
     messages = [

@@ -33,6 +33,9 @@ RELAY_POINTS = (
     "relay-after-send-before-commit:3",
     "relay-after-commit-before-cleanup:2",
 )
+#: The short form.
+_ONE_APPLIER = ("after-commit-before-results:1",)
+_ONE_RELAY = ("relay-after-send-before-commit:1",)
 
 
 def _armed(point: str) -> dict[str, str]:
@@ -46,11 +49,12 @@ def _assert_events_once(settings: Settings) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_killed_appliers(fresh_settings: Settings) -> None:
+@pytest.mark.parametrize("points", [_ONE_APPLIER, pytest.param(APPLIER_POINTS, marks=pytest.mark.long)])
+def test_killed_appliers(fresh_settings: Settings, points: tuple[str, ...]) -> None:
     """All in one world: each applier continues from what its killed predecessor left."""
     settings = fresh_settings.model_copy(update={"batch_size": 100})
     places: list[tuple[int, int]] = []
-    for number, point in enumerate(APPLIER_POINTS):
+    for number, point in enumerate(points):
         places += publish(settings, history(seed=number, commands=600))
         with running(settings, "applier", **_armed(point)) as victim:
             assert victim.wait_for_exit() == -signal.SIGKILL, point
@@ -62,10 +66,11 @@ def test_killed_appliers(fresh_settings: Settings) -> None:
 
 
 @pytest.mark.timeout(400)
-def test_killed_relays(fresh_settings: Settings) -> None:
+@pytest.mark.parametrize("points", [_ONE_RELAY, pytest.param(RELAY_POINTS, marks=pytest.mark.long)])
+def test_killed_relays(fresh_settings: Settings, points: tuple[str, ...]) -> None:
     settings = fresh_settings.model_copy(update={"batch_size": 100})
     with running(settings, "applier"):
-        for number, point in enumerate(RELAY_POINTS):
+        for number, point in enumerate(points):
             wait_for_results(settings, publish(settings, history(seed=number, commands=600)))
             with running(settings, "relay", **_armed(point)) as victim:
                 assert victim.wait_for_exit() == -signal.SIGKILL, point

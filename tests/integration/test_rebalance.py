@@ -17,6 +17,7 @@ from tests.harness.wire import publish, results_by_place, wait_for_results
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(420)]
 
 
+@pytest.mark.long
 def test_a_second_worker_joins_and_the_first_leaves(fresh_settings: Settings) -> None:
     settings = fresh_settings.model_copy(update={"batch_size": 50})
     places: list[tuple[int, int]] = []
@@ -51,6 +52,7 @@ def test_a_killed_worker_is_replaced_by_the_other(fresh_settings: Settings) -> N
         assert_clean(settings)
 
 
+@pytest.mark.long
 def test_a_transaction_that_a_killed_owner_left_open_is_waited_for(fresh_settings: Settings) -> None:
     """Its offsets are part of it: until it ends, it is unknown which results are published."""
     settings = fresh_settings.model_copy(update={"batch_size": 50})
@@ -66,6 +68,7 @@ def test_a_transaction_that_a_killed_owner_left_open_is_waited_for(fresh_setting
             assert_clean(settings)
 
 
+@pytest.mark.long
 def test_a_paused_owner_that_resumes_writes_nothing(fresh_settings: Settings) -> None:
     """A zombie: SIGSTOP longer than the session timeout, then SIGCONT."""
     settings = fresh_settings.model_copy(update={"batch_size": 50})

@@ -60,6 +60,7 @@ def restored(fresh_settings: Settings) -> Iterator[Settings]:
     )
 
 
+@pytest.mark.long
 def test_after_a_backup_was_restored(fresh_settings: Settings, restored: Settings) -> None:
     with running(fresh_settings, "applier"), running(fresh_settings, "relay"):
         early = publish(fresh_settings, history(seed=1, commands=80, entities=20))

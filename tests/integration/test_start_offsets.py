@@ -101,7 +101,7 @@ def test_offsets_held_by_an_open_transaction_at_start_are_waited_for(fresh_setti
     outsider.close()
 
 
-@pytest.mark.parametrize("abort", [False, True])
+@pytest.mark.parametrize("abort", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_deleted_tail_of_markers_is_not_a_loss(fresh_settings: Settings, abort: bool) -> None:
     settings = fresh_settings
     with running(settings, "applier") as applier:

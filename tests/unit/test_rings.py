@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.conftest import LONG_MODULES
-
 ROOT = Path(__file__).parents[2]
 
 
@@ -15,7 +13,3 @@ def test_every_test_is_in_exactly_one_of_the_two_rings() -> None:
     assert default is not None
     selected = re.findall(r'pytest -m "([^"]+)" --numprocesses', (ROOT / "Makefile").read_text())
     assert selected == [f"not long and {default[1]}", f"long and {default[1]}"]
-
-
-def test_the_long_modules_exist() -> None:
-    assert [name for name in sorted(LONG_MODULES) if not (ROOT / "tests" / name).is_file()] == []

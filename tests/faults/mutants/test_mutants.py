@@ -1,4 +1,4 @@
-"""A few mutants in every test run, to keep the catalogue working; ``make mutants`` runs all."""
+"""A mutant in every test run and a few in the long one keep the catalogue working; ``make mutants`` runs all."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ _QUICK = {
     "tenant-filter-dropped": "A2",
     "partition-lock-dropped": "test_a_second_owner_waits_for_the_partition",
 }
+_FIRST, *_OTHERS = _QUICK
 
 
+@pytest.mark.long
 def test_the_control_is_clean(fresh_settings: Settings) -> None:
     assert expose(fresh_settings, "none", PLAIN) == {}
 
 
-@pytest.mark.parametrize("name", _QUICK)
+@pytest.mark.parametrize("name", [_FIRST, *(pytest.param(name, marks=pytest.mark.long) for name in _OTHERS)])
 def test_a_mutant_is_caught(fresh_settings: Settings, name: str) -> None:
     found = expose(fresh_settings, name, load()[name].exposed_by)
     assert _QUICK[name] in found, found

@@ -29,7 +29,7 @@ from runtime.settings import Settings
 from tests.harness.gateway import ALL_FEATURES, Gateway, token
 from tests.harness.wire import event, new_id, outcomes
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
 CASES = int(os.environ.get("INTERACTIONS_CONTRACT_CASES", "6"))
 DOCUMENT = current_document()
