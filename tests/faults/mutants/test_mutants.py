@@ -1,4 +1,4 @@
-"""A mutant in every test run and a few in the long one keep the catalogue working; ``make mutants`` runs all."""
+"""One mutant in each run of the tests, a few in the long one; ``make mutants`` runs all."""
 
 from __future__ import annotations
 
