@@ -171,7 +171,7 @@ def _make_world(stack: Settings, template: str) -> Settings:
 
 
 def _own_names(stack: Settings) -> Settings:
-    """Settings with a database, topics and a consumer group that nobody else uses."""
+    """Settings with the names of a database, topics and a consumer group that do not exist yet."""
     name = f"t{uuid.uuid4().hex[:12]}"
     return _on_database(stack, name).model_copy(
         update={"topic_prefix": f"{name}.", "consumer_group": f"{name}-applier"}

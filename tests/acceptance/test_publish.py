@@ -176,7 +176,7 @@ def test_without_an_applier_the_outcome_is_unknown_and_nothing_is_claimed(
     path = tmp_path / "week.jsonl"
     week = [json.dumps(sample.event) + "\n" for sample in week_samples(1, 20, datetime.now(UTC))]
     path.write_text("".join(week))
-    done = interactions(fresh_settings, "publish", str(path), "--timeout", "1", "--allow-rejected")
+    done = interactions(fresh_settings, "publish", str(path), "--timeout", "5", "--allow-rejected")
     assert done.returncode == 1
     assert f"The outcome of {len(week)} commands is unknown" in done.stdout.replace("\n", " ")
     done = interactions(fresh_settings, "publish", str(path), "--no-wait", "--json")

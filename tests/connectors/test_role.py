@@ -284,8 +284,9 @@ def test_mirrors_are_shown_while_the_flag_is_on(started: TrelloWorld) -> None:
         assert shown()["externalUrl"].startswith("https://trello.com/")
         assert shown()["lastSyncedAt"]
         assert not integrations_of(connection, ORGANIZATION, TENANT, [identity]), "another tenant's"
-        connection.execute("UPDATE feature_flags SET enabled = FALSE")
-        assert not integrations_of(connection, TENANT, ORGANIZATION, [identity])
+        with connection.transaction(force_rollback=True):
+            connection.execute("UPDATE feature_flags SET enabled = FALSE")
+            assert not integrations_of(connection, TENANT, ORGANIZATION, [identity])
         connection.rollback()
 
 
