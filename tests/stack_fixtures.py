@@ -25,6 +25,7 @@ from sinks.migrate import upgrade
 from stack.down import stop_stack
 from stack.launch import launch_stack
 from tests.container_stack import container_stack
+from tests.harness.clients import forget_results
 
 #: A session's own, so that two sessions may share one stack.
 _TEMPLATE = f"template_{uuid.uuid4().hex[:12]}"
@@ -192,6 +193,7 @@ def _database_of(settings: Settings) -> sql.Identifier:
 
 
 def _remove_world(stack: Settings, settings: Settings) -> None:
+    forget_results(settings)
     admin = make_admin(settings)
     mine = [topic for topic in existing_topics(admin) if topic.startswith(settings.topic_prefix)]
     for future in admin.delete_topics(mine).values():

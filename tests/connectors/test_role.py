@@ -15,7 +15,8 @@ from schemas.topics import INTEGRATION_DECISIONS, INTEGRATION_EVENTS, TOPICS
 from tests.connectors.trello_world import TrelloWorld
 from tests.harness.gateway import ALL_FEATURES, USER, serving
 from tests.harness.roles import wait_until
-from tests.harness.wire import ORGANIZATION, TENANT, new_id, read_topic
+from tests.harness.topic_reader import read_topic
+from tests.harness.wire import ORGANIZATION, TENANT, new_id
 from tests.providers.trello_simulator import KEY, SECRET, TOKEN
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -175,7 +176,8 @@ def test_a_missing_board_cancels_nothing(started: TrelloWorld) -> None:
 def test_a_mass_deletion_waits_for_a_person_and_can_be_taken_back(started: TrelloWorld) -> None:
     world = started
     board, integration = world.simulator.board, world.integration
-    calls = [world.plan_call(title="one of many") for _ in range(30)]
+    calls = [new_id() for _ in range(30)]
+    world.send_all([("interaction.create", _call(identity)) for identity in calls])
     cards = {identity: world.wait_card(identity)["id"] for identity in calls}
     world.at_rest()
     deleted = calls[:25]

@@ -13,7 +13,8 @@ from schemas.topics import EVENTS
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running, wait_until
 from tests.harness.stepping_clock import step, stepping_clock
-from tests.harness.wire import event, new_id, outcomes, read_topic
+from tests.harness.topic_reader import read_topic
+from tests.harness.wire import event, new_id, outcomes
 
 pytestmark = [pytest.mark.integration, pytest.mark.chaos, pytest.mark.timeout(300)]
 

@@ -16,7 +16,8 @@ from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, RE
 from tests.harness.audit import assert_clean, run_audit
 from tests.harness.histories import history
 from tests.harness.roles import running
-from tests.harness.wire import Raw, event, new_id, publish, read_topic, wait_for_results
+from tests.harness.topic_reader import read_topic
+from tests.harness.wire import Raw, event, new_id, publish, wait_for_results
 from tests.stack_fixtures import own_world
 
 pytestmark = pytest.mark.integration

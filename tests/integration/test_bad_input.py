@@ -13,6 +13,7 @@ from schemas.topics import COMMANDS, DEAD_LETTERS
 from tests.harness.audit import assert_clean
 from tests.harness.raw_header import publish_raw_header
 from tests.harness.roles import running
+from tests.harness.topic_reader import read_topic
 from tests.harness.wire import (
     ORGANIZATION,
     TENANT,
@@ -22,7 +23,6 @@ from tests.harness.wire import (
     new_id,
     outcomes,
     publish,
-    read_topic,
     wait_for_results,
 )
 

@@ -26,7 +26,8 @@ from sinks.outbox_reader import OutboxPosition, read_window, snapshot_xmin
 from streams.applier.apply import Applier
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running, wait_until
-from tests.harness.wire import decoder, event, new_id, outcomes, publish, read_topic, wait_for_results
+from tests.harness.topic_reader import read_topic
+from tests.harness.wire import decoder, event, new_id, outcomes, publish, wait_for_results
 
 pytestmark = pytest.mark.integration
 

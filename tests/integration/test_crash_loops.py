@@ -20,7 +20,8 @@ from schemas.topics import DEAD_LETTERS, RESULTS
 from tests.harness.audit import assert_clean
 from tests.harness.crashing_role import CRASHES
 from tests.harness.roles import Role, running, wait_until
-from tests.harness.wire import decoder, event, new_id, publish, read_topic, wait_for_results
+from tests.harness.topic_reader import read_topic
+from tests.harness.wire import decoder, event, new_id, publish, wait_for_results
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 _ROLE = "tests.harness.crashing_role"

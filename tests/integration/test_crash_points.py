@@ -12,7 +12,8 @@ from schemas.topics import EVENTS
 from tests.harness.audit import assert_clean
 from tests.harness.histories import history
 from tests.harness.roles import running
-from tests.harness.wire import publish, read_topic, wait_for_results
+from tests.harness.topic_reader import read_topic
+from tests.harness.wire import publish, wait_for_results
 
 pytestmark = pytest.mark.integration
 

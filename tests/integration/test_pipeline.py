@@ -12,16 +12,8 @@ from streams.lag import lag_by_role
 from tests.harness.audit import assert_clean
 from tests.harness.histories import history
 from tests.harness.roles import running, wait_until
-from tests.harness.wire import (
-    ORGANIZATION,
-    Raw,
-    event,
-    new_id,
-    outcomes,
-    publish,
-    read_topic,
-    wait_for_results,
-)
+from tests.harness.topic_reader import read_topic
+from tests.harness.wire import ORGANIZATION, Raw, event, new_id, outcomes, publish, wait_for_results
 
 pytestmark = pytest.mark.integration
 

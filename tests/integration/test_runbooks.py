@@ -18,7 +18,8 @@ from sinks.backlog import unpublished
 from sinks.consumed_offsets import watermarks
 from tests.harness.histories import history
 from tests.harness.roles import running, wait_until
-from tests.harness.wire import event, new_id, publish, read_topic, wait_for_results
+from tests.harness.topic_reader import read_topic
+from tests.harness.wire import event, new_id, publish, wait_for_results
 from tests.stack_fixtures import _administer, _on_database
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]

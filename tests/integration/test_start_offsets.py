@@ -20,8 +20,10 @@ from schemas.topics import COMMANDS, DEAD_LETTERS
 from sinks.consumed_offsets import StoredOffsets, read_stored_offsets
 from streams.partition_ends import partition_ends, topic_id
 from tests.harness.audit import assert_clean
+from tests.harness.clients import forget_producers
 from tests.harness.roles import running, wait_until
-from tests.harness.wire import Raw, event, new_id, publish, read_topic, results_by_place, wait_for_results
+from tests.harness.topic_reader import read_topic
+from tests.harness.wire import Raw, event, new_id, publish, results_by_place, wait_for_results
 
 pytestmark = pytest.mark.integration
 
@@ -75,6 +77,7 @@ def test_partitions_are_added_while_an_applier_runs(fresh_settings: Settings) ->
         admin, topic = make_admin(settings), settings.topic(COMMANDS)
         for future in admin.create_partitions([NewPartitions(topic, 12)]).values():
             future.result()
+        forget_producers()  # they learn of new partitions after minutes
         wait_until(lambda: sorted(_assigned(applier.log)) == list(range(12)), 60)
         wait_for_results(settings, publish(settings, [_person(number) for number in range(12)]))
         assert applier.process.poll() is None
@@ -138,6 +141,7 @@ def test_a_topic_created_again_is_refused_however_long_it_is(fresh_settings: Set
         future.result()
     wait_until(lambda: topic not in existing_topics(admin), 30)
     ensure_topics(settings)
+    forget_producers()  # they know the deleted topic's sequence numbers
     publish(settings, [_person(0) for _ in range(5)])
     with running(settings, "applier") as applier:
         assert applier.wait_for_exit() == 2

@@ -10,7 +10,8 @@ from runtime.settings import Settings
 from schemas.topics import EVENTS
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running, wait_until
-from tests.harness.wire import event, new_id, outcomes, read_topic
+from tests.harness.topic_reader import read_topic
+from tests.harness.wire import event, new_id, outcomes
 
 pytestmark = pytest.mark.integration
 

@@ -8,8 +8,10 @@ import pytest
 
 from runtime.postgres import connect
 from runtime.settings import Settings
+from schemas.topics import COMMANDS
 from tests.harness.gateway import SECRET, serving
 from tests.harness.roles import running, wait_until
+from tests.harness.topic_reader import read_topic
 from tests.harness.wire import event, new_id, outcomes, publish
 
 pytestmark = pytest.mark.integration
@@ -99,8 +101,5 @@ def _count(settings: Settings, entity: str) -> int:
 
 
 def _header(settings: Settings, entity: str, name: str) -> str | None:
-    from schemas.topics import COMMANDS
-    from tests.harness.wire import read_topic
-
     records = [record for record in read_topic(settings, COMMANDS) if record.key == entity.encode()]
     return next((record.headers[name] for record in records if name in record.headers), None)

@@ -14,7 +14,7 @@ from sinks.notify import Notice, notify_committed
 from sinks.notify import outcomes as told
 from tests.harness.gateway import new_customer, serving
 from tests.harness.roles import running, wait_until
-from tests.harness.wire import read_topic
+from tests.harness.topic_reader import read_topic
 
 pytestmark = pytest.mark.integration
 PATH = "/api/customers/interactions"
