@@ -18,8 +18,10 @@ from api.queries.command_status import command_status
 from api.read_pool import ReadPool
 from api.result_record import ResultRecord
 from schemas.avro_codec import AvroDecoder
+from schemas.cloudevent_headers import JSON, event_headers
 from schemas.errors import FieldError, InteractionsError, Reject, Retry
 from schemas.identity import derive_id, escaped
+from schemas.outgoing_record import Headers
 from schemas.sources import GATEWAY
 
 _log = structlog.get_logger("gateway")
@@ -206,24 +208,19 @@ class Rejection(Reject):
         self.current_version: int | None = problem.get("currentVersion")
 
 
-def _headers(command: CommandRequest, correlation_id: str) -> list[tuple[str, str | bytes]]:
-    principal = command.principal
-    headers: list[tuple[str, str | bytes]] = [
-        ("content-type", "application/json"),
-        ("ce_specversion", "1.0"),
-        ("ce_id", command.id),
-        ("ce_source", GATEWAY),
-        ("ce_type", f"customers.{command.kind}"),
-        ("ce_tenantid", principal.tenant_id),
-        ("ce_organizationid", principal.organization_id),
-        ("ce_entityid", command.entity_id),
-        ("ce_correlationid", correlation_id),
-        ("ce_actorid", principal.subject),
-    ]
-    if command.expected_version is not None:
+def _headers(command: CommandRequest, correlation_id: str) -> Headers:
+    principal, expected = command.principal, command.expected_version
+    return event_headers(
+        JSON,
+        id=command.id,
+        source=GATEWAY,
+        type=f"customers.{command.kind}",
+        tenantid=principal.tenant_id,
+        organizationid=principal.organization_id,
+        entityid=command.entity_id,
+        correlationid=correlation_id,
+        actorid=principal.subject,
         # An attribute, not data: the fingerprint of a repeated request must not depend on stored versions.
-        headers.append(("ce_expectedversion", str(command.expected_version)))
-    traceparent = structlog.contextvars.get_contextvars().get("traceparent")
-    if traceparent is not None:
-        headers.append(("traceparent", traceparent))
-    return headers
+        expectedversion=str(expected) if expected is not None else None,
+        traceparent=structlog.contextvars.get_contextvars().get("traceparent"),
+    )

@@ -13,6 +13,7 @@ from runtime.kafka import make_producer
 from runtime.settings import Settings
 from runtime.supervised_thread import end_process, supervised
 from schemas.errors import Reject, Retry
+from schemas.outgoing_record import Headers
 from schemas.topics import COMMANDS
 
 _log = structlog.get_logger("command_sender")
@@ -63,7 +64,7 @@ class CommandSender:
         self,
         key: str,
         value: bytes,
-        headers: list[tuple[str, str | bytes]],
+        headers: Headers,
         on_delivery: DeliveryCallback,
         topic: str = COMMANDS,
     ) -> None:

@@ -13,6 +13,7 @@ from api.pending_replies import PendingReplies, Reply, Sender
 from api.principal import Principal
 from api.problems import DecisionPending
 from api.result_record import ResultRecord
+from schemas.cloudevent_headers import JSON, event_headers
 from schemas.errors import FieldError, Reject
 from schemas.integration_decisions import (
     CHANGE,
@@ -24,6 +25,7 @@ from schemas.integration_decisions import (
     WarningsDecision,
 )
 from schemas.integration_events import IntegrationChanged, WarningsDecided
+from schemas.outgoing_record import Headers
 from schemas.sources import GATEWAY
 from schemas.topics import INTEGRATION_DECISIONS
 
@@ -99,15 +101,14 @@ class DecisionGateway:
             raise DecisionPending from None
 
 
-def _headers(principal: Principal, kind: str, correlation_id: str) -> list[tuple[str, str | bytes]]:
-    return [
-        ("content-type", "application/json"),
-        ("ce_specversion", "1.0"),
-        ("ce_id", correlation_id),
-        ("ce_source", GATEWAY),
-        ("ce_type", kind),
-        ("ce_tenantid", principal.tenant_id),
-        ("ce_organizationid", principal.organization_id),
-        ("ce_correlationid", correlation_id),
-        ("ce_actorid", principal.subject),
-    ]
+def _headers(principal: Principal, kind: str, correlation_id: str) -> Headers:
+    return event_headers(
+        JSON,
+        id=correlation_id,
+        source=GATEWAY,
+        type=kind,
+        tenantid=principal.tenant_id,
+        organizationid=principal.organization_id,
+        correlationid=correlation_id,
+        actorid=principal.subject,
+    )

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from api.command_producer import DeliveryCallback
 from schemas.errors import Retry
+from schemas.outgoing_record import Headers
 from schemas.topics import COMMANDS
 
 Reply = TypeVar("Reply")
@@ -21,7 +22,7 @@ class Sender(Protocol):
         self,
         key: str,
         value: bytes,
-        headers: list[tuple[str, str | bytes]],
+        headers: Headers,
         on_delivery: DeliveryCallback,
         topic: str = COMMANDS,
     ) -> None:

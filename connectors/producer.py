@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -12,22 +11,9 @@ from confluent_kafka import KafkaError, KafkaException
 from runtime.kafka import make_producer
 from runtime.settings import Settings
 from schemas.errors import Retry
+from schemas.outgoing_record import OutgoingRecord
 
 _SECONDS: Final = 10.0
-Headers = list[tuple[str, str | bytes | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class OutRecord:
-    """Outgoing record.
-
-    :param topic: name in the topic catalogue.
-    """
-
-    topic: str
-    key: str
-    value: bytes
-    headers: Headers
 
 
 class AcknowledgedSender:
@@ -42,7 +28,7 @@ class AcknowledgedSender:
         self._lock = threading.Lock()
         self._producer: Any = None
 
-    def send(self, records: Sequence[OutRecord]) -> None:
+    def send(self, records: Sequence[OutgoingRecord]) -> None:
         """Publish; on return all in-sync replicas have every record.
 
         :raises Retry: a record was not acknowledged in time; it may still have been written.
@@ -63,7 +49,7 @@ class AcknowledgedSender:
                 for record in records:
                     producer.produce(
                         self._settings.topic(record.topic),
-                        key=record.key.encode(),
+                        key=record.key,
                         value=record.value,
                         headers=record.headers,
                         on_delivery=delivered,

@@ -9,6 +9,7 @@ import orjson
 from domain.decision import Decision
 from domain.recompute import relabel_command_id
 from runtime.postgres import Connection
+from schemas.cloudevent_headers import JSON, event_headers
 from schemas.instants import format_instant
 from schemas.sources import PIPELINE
 
@@ -26,32 +27,26 @@ def outbox_rows(decision: Decision) -> list[tuple[Any, ...]]:
     """Build one row per event, in the order of ``OUTBOX``."""
     command = decision.command
     envelope = command.envelope
-    shared: dict[str, Any] = {
-        "ce_specversion": "1.0",
-        "ce_source": PIPELINE,
-        "ce_time": format_instant(command.appended_at),
-        "ce_tenantid": envelope.tenant_id,
-        "ce_organizationid": envelope.organization_id,
-        "ce_entityid": envelope.entity_id,
-        "ce_causationid": envelope.id,
-        "ce_correlationid": envelope.correlation_id or envelope.id,
-    }
-    if envelope.sync_origin is not None:
-        shared["ce_syncorigin"] = envelope.sync_origin
-    if envelope.actor_id is not None:
-        shared["ce_actorid"] = envelope.actor_id
-    if envelope.traceparent is not None:
-        shared["traceparent"] = envelope.traceparent
     rows = []
     for event in decision.events:
         subject = decision.interaction_id if event.ordinal == 0 else envelope.entity_id
-        headers = {
-            **shared,
-            "ce_id": event.id,
-            "ce_type": event.type,
-            "ce_subject": subject,
-            "ce_sequence": f"{(decision.entity_version or 0) * 10 + event.ordinal:020d}",
-        }
+        headers = event_headers(
+            None,
+            source=PIPELINE,
+            time=format_instant(command.appended_at),
+            tenantid=envelope.tenant_id,
+            organizationid=envelope.organization_id,
+            entityid=envelope.entity_id,
+            causationid=envelope.id,
+            correlationid=envelope.correlation_id or envelope.id,
+            syncorigin=envelope.sync_origin,
+            actorid=envelope.actor_id,
+            traceparent=envelope.traceparent,
+            id=event.id,
+            type=event.type,
+            subject=subject,
+            sequence=f"{(decision.entity_version or 0) * 10 + event.ordinal:020d}",
+        )
         rows.append(
             (
                 event.id,
@@ -81,19 +76,18 @@ def relabel_rows(connection: Connection, decision: Decision) -> list[tuple[Any, 
     rows = []
     for (entity_id,) in connection.execute(_AFFECTED_SQL, (*scope, *scope)):
         command_id = relabel_command_id(envelope.tenant_id, envelope.organization_id, envelope.id, entity_id)
-        headers = {
-            "ce_specversion": "1.0",
-            "ce_source": PIPELINE,
-            "ce_id": command_id,
-            "ce_type": "customers.interaction.recompute_next",
-            "ce_time": format_instant(decision.command.appended_at),
-            "ce_tenantid": envelope.tenant_id,
-            "ce_organizationid": envelope.organization_id,
-            "ce_entityid": entity_id,
-            "ce_causationid": envelope.id,
-            "ce_correlationid": envelope.correlation_id or envelope.id,
-            "content-type": "application/json",
-        }
+        headers = event_headers(
+            JSON,
+            source=PIPELINE,
+            id=command_id,
+            type="customers.interaction.recompute_next",
+            time=format_instant(decision.command.appended_at),
+            tenantid=envelope.tenant_id,
+            organizationid=envelope.organization_id,
+            entityid=entity_id,
+            causationid=envelope.id,
+            correlationid=envelope.correlation_id or envelope.id,
+        )
         rows.append(
             (
                 command_id,

@@ -16,7 +16,7 @@ pytest_plugins = ["tests.stack_fixtures"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Law: no test has a limit on speed; a machine that stalls must not fail one.
+# Invariant: no test has a limit on speed; a machine that stalls must not fail one.
 settings.register_profile("untimed", parent=settings(), deadline=None)
 settings.load_profile("untimed")
 

@@ -151,8 +151,8 @@ def _results(settings: Settings, decisions: list[Any], clock: _Clock) -> None:
     topic = settings.topic(RESULTS)
     with clock.stage("results"):
         for decision in decisions:
-            key, value, headers = result_record(decision, codec.encode_result)
-            producer.produce(topic, value=value, key=key, headers=headers)
+            record = result_record(decision, codec.encode_result)
+            producer.produce(topic, value=record.value, key=record.key, headers=record.headers)
         producer.flush(30)
 
 

@@ -7,9 +7,11 @@ from datetime import datetime
 
 import orjson
 
-from connectors.producer import AcknowledgedSender, Headers, OutRecord
+from connectors.producer import AcknowledgedSender
 from connectors.sync.inbound_commands import InboundCommand, SendCommands
+from schemas.cloudevent_headers import JSON, event_headers
 from schemas.instants import format_instant
+from schemas.outgoing_record import OutgoingRecord
 from schemas.sources import CONNECTORS
 from schemas.topics import COMMANDS
 
@@ -18,23 +20,22 @@ def command_sender(sender: AcknowledgedSender, now: Callable[[], datetime]) -> S
     """Return a function that publishes commands through ``sender``."""
 
     def send(commands: Sequence[InboundCommand]) -> None:
-        sender.send([OutRecord(COMMANDS, *command_record(command, now())) for command in commands])
+        sender.send([command_record(command, now()) for command in commands])
 
     return send
 
 
-def command_record(command: InboundCommand, now: datetime) -> tuple[str, bytes, Headers]:
-    """Key, value and headers of a command's record."""
-    headers: Headers = [
-        ("content-type", "application/json"),
-        ("ce_specversion", "1.0"),
-        ("ce_id", command.id),
-        ("ce_source", CONNECTORS),
-        ("ce_type", command.type),
-        ("ce_time", format_instant(now)),
-        ("ce_tenantid", command.tenant_id),
-        ("ce_organizationid", command.organization_id),
-        ("ce_entityid", command.entity_id),
-        ("ce_syncorigin", command.sync_origin),
-    ]
-    return command.entity_id, orjson.dumps(dict(command.data)), headers
+def command_record(command: InboundCommand, now: datetime) -> OutgoingRecord:
+    """Build the record of a command."""
+    headers = event_headers(
+        JSON,
+        id=command.id,
+        source=CONNECTORS,
+        type=command.type,
+        time=format_instant(now),
+        tenantid=command.tenant_id,
+        organizationid=command.organization_id,
+        entityid=command.entity_id,
+        syncorigin=command.sync_origin,
+    )
+    return OutgoingRecord(COMMANDS, command.entity_id, orjson.dumps(dict(command.data)), headers)

@@ -11,7 +11,6 @@ from uuid import UUID
 
 import structlog
 
-from connectors.producer import OutRecord
 from connectors.service.integration_changes import IntegrationChanges
 from connectors.service.integration_events import event_record
 from connectors.service.open_session import utc_now
@@ -34,6 +33,7 @@ from schemas.integration_decisions import (
     Resolution,
     WarningsDecision,
 )
+from schemas.outgoing_record import OutgoingRecord
 
 _log = structlog.get_logger("connectors")
 _NEEDED: Final = ("ce_tenantid", "ce_organizationid", "ce_actorid", "ce_correlationid")
@@ -41,7 +41,7 @@ _NEEDED: Final = ("ce_tenantid", "ce_organizationid", "ce_actorid", "ce_correlat
 Headers = Mapping[str, bytes | None]
 #: Headers and value of a record.
 Message = tuple[Headers, bytes | None]
-Send = Callable[[Sequence[OutRecord]], None]
+Send = Callable[[Sequence[OutgoingRecord]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

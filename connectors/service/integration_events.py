@@ -7,13 +7,15 @@ from uuid import uuid4
 
 import structlog
 
-from connectors.producer import AcknowledgedSender, OutRecord
+from connectors.producer import AcknowledgedSender
 from connectors.service.open_session import utc_now
 from connectors.store.integrations import Integration
+from schemas.cloudevent_headers import JSON, event_headers
 from schemas.errors import Retry
 from schemas.identity import derive_id
 from schemas.instants import format_instant
 from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
+from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import INTEGRATION_EVENTS
 
 _log = structlog.get_logger("connectors")
@@ -25,30 +27,27 @@ def event_record(
     entity_id: str | None,
     data: dict[str, Any],
     correlation_id: str | None = None,
-) -> OutRecord:
+) -> OutgoingRecord:
     """Build the record of one event, keyed by the customer or, without one, by the integration.
 
     :raises pydantic.ValidationError: the data violates the contract (``schemas.integration_events``): a bug.
     """
     model = INTEGRATION_EVENT_TYPES[PREFIX + kind]
     event = model.model_validate({"integrationId": integration.id, "provider": integration.provider, **data})
-    headers: list[tuple[str, str | bytes | None]] = [
-        ("content-type", "application/json"),
-        ("ce_specversion", "1.0"),
+    headers = event_headers(
+        JSON,
         # An outcome that is published again keeps its id.
-        ("ce_id", str(uuid4()) if correlation_id is None else derive_id("answer", correlation_id)),
-        ("ce_source", f"/customers/integrations/{integration.id}"),
-        ("ce_type", PREFIX + kind),
-        ("ce_time", format_instant(utc_now())),
-        ("ce_tenantid", integration.tenant_id),
-        ("ce_organizationid", integration.organization_id),
-    ]
-    if entity_id is not None:
-        headers.append(("ce_entityid", entity_id))
-    if correlation_id is not None:
-        headers.append(("ce_correlationid", correlation_id))
+        id=str(uuid4()) if correlation_id is None else derive_id("answer", correlation_id),
+        source=f"/customers/integrations/{integration.id}",
+        type=PREFIX + kind,
+        time=format_instant(utc_now()),
+        tenantid=integration.tenant_id,
+        organizationid=integration.organization_id,
+        entityid=entity_id,
+        correlationid=correlation_id,
+    )
     value = event.model_dump_json(by_alias=True, exclude_unset=True).encode()
-    return OutRecord(INTEGRATION_EVENTS, entity_id or integration.id, value, headers)
+    return OutgoingRecord(INTEGRATION_EVENTS, entity_id or integration.id, value, headers)
 
 
 class Announcer:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from schemas.command import MAX_VALUE_BYTES, Record, Refused
-from streams.applier.result_records import Header
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import DEAD_LETTERS
 
 #: Largest original (key, value and headers, in bytes) that a dead letter holds.
 MOST_ORIGINAL_BYTES: Final = MAX_VALUE_BYTES + 1024 * 1024
@@ -20,21 +20,8 @@ _MOST_REASON: Final = 1_000
 _COUNT: Final = re.compile(rb"[0-9]{1,9}")
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One record for the dead-letter topic.
-
-    :param left_out: the parts of the original that are not in it.
-    """
-
-    key: bytes | None
-    value: bytes | None
-    headers: list[Header]
-    left_out: tuple[str, ...]
-
-
-def dead_letter(command: Refused, reason: str | None = None, *, small: bool = False) -> DeadLetter:
-    """Make the dead letter of a refused record.
+def dead_letter(command: Refused, reason: str | None = None, *, small: bool = False) -> OutgoingRecord:
+    """Make the dead letter of a refused record; ``dl_left_out`` names the parts that are not in it.
 
     :param reason: in place of the refusal's own.
     :param small: without the value, because the broker refused it.
@@ -49,18 +36,8 @@ def dead_letter(command: Refused, reason: str | None = None, *, small: bool = Fa
     if rest > MOST_ORIGINAL_BYTES or ("value" in left_out and rest > _MOST_REST_BYTES):
         key, headers = None, ()
         left_out |= {"key", "headers"}
-    made: list[Header] = list(headers)
-    made += dead_letter_headers(command, reason)[len(record.headers) :]
-    if left_out:
-        made += [("dl_left_out", ",".join(sorted(left_out))), ("dl_value_bytes", str(_size(record)))]
-    return DeadLetter(key, value, made, tuple(sorted(left_out)))
-
-
-def dead_letter_headers(command: Refused, reason: str | None = None) -> list[Header]:
-    """Original headers, followed by the reason and the place; key and value stay byte for byte."""
-    record = command.record
-    return [
-        *record.headers,
+    made: list[tuple[str, str | bytes | None]] = [
+        *headers,
         ("dl_topic", record.topic),
         ("dl_partition", str(record.partition)),
         ("dl_offset", str(record.offset)),
@@ -68,6 +45,9 @@ def dead_letter_headers(command: Refused, reason: str | None = None) -> list[Hea
         ("dl_error_class", command.rejection.code),
         ("dl_attempt", str(_replays(record) + 1)),
     ]
+    if left_out:
+        made += [("dl_left_out", ",".join(sorted(left_out))), ("dl_value_bytes", str(_size(record)))]
+    return OutgoingRecord(DEAD_LETTERS, key, value, made)
 
 
 def _replays(record: Record) -> int:

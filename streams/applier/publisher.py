@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from confluent_kafka import KafkaException, Producer, TopicPartition
@@ -18,6 +18,7 @@ from runtime.bounded_call import Hung
 from runtime.settings import Settings
 from schemas.command import Refused
 from schemas.errors import Retry, Stop
+from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
 from streams.applier.batches import Batch, BatchQueue, InFlight, Place, place_of_command
 from streams.applier.dead_letter_records import dead_letter
@@ -61,8 +62,7 @@ class Publisher:
         self._heartbeat = heartbeat
         self._stop = stop
         self._commands = settings.topic(COMMANDS)
-        self._results = settings.topic(RESULTS)
-        self._dead_letters = settings.topic(DEAD_LETTERS)
+        self._topics = {topic: settings.topic(topic) for topic in (RESULTS, DEAD_LETTERS)}
         self._producer = TransactionalProducer(settings, heartbeat, stop)
         self._refusals = Refusals()
         self._unsure = False  # an earlier transaction may have been committed after all
@@ -208,15 +208,14 @@ class Publisher:
         place = place_of_command(command)
         value = bare_value(decision, self._encode) if self._refusals.is_bare(place) else made
         try:
-            key, value, headers = result_record(decision, self._encode, value)
+            result = result_record(decision, self._encode, value)
         except Exception as error:
             raise Unpublishable(place, "result", 0, error) from error
-        self._produce(producer, self._results, key, value, headers, (place, "result"))
+        self._produce(producer, result, (place, "result"))
         if isinstance(command, Refused) and command.undecodable:
             problem = decision.result.get("problem") or {}
             letter = dead_letter(command, problem.get("detail"), small=self._refusals.is_small(place))
-            about = (place, "dead letter")
-            self._produce(producer, self._dead_letters, letter.key, letter.value, letter.headers, about)
+            self._produce(producer, letter, (place, "dead letter"))
 
     def _commit(self, producer: Producer) -> None:
         deadline = time.monotonic() + _TIMEOUT
@@ -233,20 +232,15 @@ class Publisher:
                     raise Hung("the commit of a results transaction") from failure
                 self._heartbeat.beat("publisher")
 
-    def _produce(
-        self,
-        producer: Producer,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        headers: list[tuple[str, Any]],
-        about: tuple[Place, str],
-    ) -> None:
-        size = len(value or b"")
+    def _produce(self, producer: Producer, record: OutgoingRecord, about: tuple[Place, str]) -> None:
+        topic = self._topics[record.topic]
+        size = len(record.value or b"")
         delivered = partial(self._refusals.delivered, *about, size)
         while True:
             try:
-                producer.produce(topic, value=value, key=key, headers=headers, on_delivery=delivered)
+                producer.produce(
+                    topic, value=record.value, key=record.key, headers=record.headers, on_delivery=delivered
+                )
                 return
             except BufferError:
                 self._heartbeat.beat("publisher")

@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from domain.decision import Decision
+from schemas.cloudevent_headers import AVRO, event_headers
 from schemas.identity import derive_id
 from schemas.outcomes import RESULT_TYPE
+from schemas.outgoing_record import OutgoingRecord
 from schemas.sources import GATEWAY, PIPELINE
+from schemas.topics import RESULTS
 from sinks.notify import Notice
 
 #: Encodes a result's data (camelCase, texts for instants) as Confluent Avro.
 EncodeResult = Callable[[dict[str, Any]], bytes]
-Header = tuple[str, bytes | str | None]
 _AWAITED: Final = 50
 _INCOMPLETE: Final = "details of this outcome could not be published; read the row"
 
@@ -51,10 +53,8 @@ def bare_value(decision: Decision, encode: EncodeResult) -> bytes:
     return encode(bare)
 
 
-def result_record(
-    decision: Decision, encode: EncodeResult, value: bytes | None = None
-) -> tuple[bytes | None, bytes, list[Header]]:
-    """Key, value and headers of a command's result (CloudEvents binary mode).
+def result_record(decision: Decision, encode: EncodeResult, value: bytes | None = None) -> OutgoingRecord:
+    """Build the record of a command's result.
 
     The id is derived from the command's place in the topic, so that a second copy can be recognised.
 
@@ -62,29 +62,28 @@ def result_record(
     """
     command = decision.command
     record, envelope = command.record, command.envelope
-    headers: list[Header] = [
-        ("content-type", "application/avro"),
-        ("ce_specversion", "1.0"),
-        ("ce_id", derive_id("result", record.topic, str(record.partition), str(record.offset))),
-        ("ce_source", PIPELINE),
-        ("ce_type", RESULT_TYPE),
-        ("ce_outcome", decision.outcome),
-        ("ce_commandpartition", str(record.partition)),
-        ("ce_commandoffset", str(record.offset)),
-    ]
-    optional = (
-        ("ce_causationid", envelope.id),
-        ("ce_correlationid", envelope.correlation_id or envelope.id),
-        ("ce_tenantid", envelope.tenant_id),
-        ("ce_organizationid", envelope.organization_id),
-        ("ce_entityid", envelope.entity_id),
-        ("ce_syncorigin", envelope.sync_origin),
-        ("ce_actorid", envelope.actor_id),
-        ("traceparent", envelope.traceparent),
+    partition, offset = str(record.partition), str(record.offset)
+    headers = event_headers(
+        AVRO,
+        id=derive_id("result", record.topic, partition, offset),
+        source=PIPELINE,
+        type=RESULT_TYPE,
+        outcome=decision.outcome,
+        commandpartition=partition,
+        commandoffset=offset,
+        causationid=envelope.id,
+        correlationid=envelope.correlation_id or envelope.id,
+        tenantid=envelope.tenant_id,
+        organizationid=envelope.organization_id,
+        entityid=envelope.entity_id,
+        syncorigin=envelope.sync_origin,
+        actorid=envelope.actor_id,
+        traceparent=envelope.traceparent,
     )
-    headers.extend((name, value) for name, value in optional if value is not None)
-    key = envelope.entity_id.encode() if envelope.entity_id is not None else record.key
-    return key, value if value is not None else result_value(decision, encode), headers
+    key = envelope.entity_id if envelope.entity_id is not None else record.key
+    return OutgoingRecord(
+        RESULTS, key, value if value is not None else result_value(decision, encode), headers
+    )
 
 
 def notices(decisions: Iterable[Decision], value_of: Callable[[Decision], bytes]) -> list[Notice]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import cycle
-from typing import Any, Final
+from typing import Final
 
 from confluent_kafka import KafkaException, Producer
 
 from runtime import crash_points
 from runtime.kafka import FLUSHED_LINGER_MS, make_producer
 from runtime.settings import Settings
+from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import RELAY_POSITION
 from sinks.outbox_reader import OutboxPosition, OutboxRow
 from streams.heartbeat import Heartbeat
@@ -56,9 +57,10 @@ class EventPublisher:
         producer.begin_transaction()
         try:
             for row in rows:
-                for topic, key, value, headers in records_of(row, self._encode):
-                    self._produce(producer, topic, key, value, headers)
-            self._produce(producer, RELAY_POSITION, self._shard, encode_checkpoint(epoch, position), None)
+                for record in records_of(row, self._encode):
+                    self._produce(producer, record)
+            checkpoint = encode_checkpoint(epoch, position)
+            self._produce(producer, OutgoingRecord(RELAY_POSITION, self._shard, checkpoint))
             producer.flush(_TIMEOUT)
             crash_points.reach("relay-after-send-before-commit")
         except:  # also what is not an exception class (runtime.supervised_thread)
@@ -82,11 +84,11 @@ class EventPublisher:
                     producer.abort_transaction(_TIMEOUT)
                 raise
 
-    def _produce(self, producer: Producer, topic: str, key: str, value: bytes | None, headers: Any) -> None:
-        name = self._settings.topic(topic)
+    def _produce(self, producer: Producer, record: OutgoingRecord) -> None:
+        topic = self._settings.topic(record.topic)
         while True:
             try:
-                producer.produce(name, value=value, key=key, headers=headers)
+                producer.produce(topic, value=record.value, key=record.key, headers=record.headers)
                 return
             except BufferError:
                 producer.poll(0.1)

@@ -9,34 +9,35 @@ import orjson
 
 from schemas.avro_schemas import INTERACTION_STATE as INTERACTION_STATE_TYPE
 from schemas.avro_schemas import NEXT_INTERACTION_STATE as NEXT_STATE_TYPE
+from schemas.cloudevent_headers import AVRO
 from schemas.errors import Stop
 from schemas.events import DUE, OVERDUE
+from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE
 from sinks.outbox_reader import OutboxRow
 
 #: ``(model name, data) -> Confluent Avro``.
 Encode = Callable[[str, dict[str, Any]], bytes]
-Headers = list[tuple[str, bytes | str | None]]
-OutgoingRecord = tuple[str, str, bytes | None, Headers]
 
 
 def records_of(row: OutboxRow, encode: Encode) -> list[OutgoingRecord]:
-    """Return topic (catalogue name), key, value and headers of each record of a row, in order.
+    """Return the records of a row, in order.
 
     :raises Stop: the row has an unknown aggregate type.
     """
-    headers: dict[str, str] = orjson.loads(row.headers)
+    headers: dict[str, str | bytes | None] = orjson.loads(row.headers)
     if row.aggregatetype == "command":
-        return [(COMMANDS, row.aggregateid, row.payload.encode(), list(headers.items()))]
+        return [OutgoingRecord(COMMANDS, row.aggregateid, row.payload.encode(), headers)]
     payload = orjson.loads(row.payload)
-    headers["content-type"] = "application/avro"
-    event: OutgoingRecord = (EVENTS, row.aggregateid, encode(row.type, payload), list(headers.items()))
+    headers["content-type"] = AVRO
+    event = OutgoingRecord(EVENTS, row.aggregateid, encode(row.type, payload), headers)
     if row.aggregatetype == "interaction":
         if row.type in (DUE, OVERDUE):
             return [event]
         after = payload["after"]
         value = encode(INTERACTION_STATE_TYPE, after) if after is not None else None
-        return [event, (INTERACTION_STATE, payload["id"], value, _state(headers, INTERACTION_STATE_TYPE))]
+        of_state = {**headers, "ce_type": INTERACTION_STATE_TYPE}
+        return [event, OutgoingRecord(INTERACTION_STATE, payload["id"], value, of_state)]
     if row.aggregatetype == "next-interaction":
         value = None
         if payload["next"] is not None:
@@ -44,12 +45,9 @@ def records_of(row: OutboxRow, encode: Encode) -> list[OutgoingRecord]:
                 name: payload[name] for name in ("entityId", "tenantId", "organizationId", "entityVersion")
             }
             value = encode(NEXT_STATE_TYPE, {**state, "next": payload["next"]})
-        return [event, (NEXT_INTERACTION_STATE, row.aggregateid, value, _state(headers, NEXT_STATE_TYPE))]
+        of_state = {**headers, "ce_type": NEXT_STATE_TYPE}
+        return [event, OutgoingRecord(NEXT_INTERACTION_STATE, row.aggregateid, value, of_state)]
     raise Stop(
         f"the outbox row {row.id} has the unknown aggregate type {row.aggregatetype!r}; the relay stops"
         " before it. Was the row written by a newer version?"
     )
-
-
-def _state(headers: dict[str, str], kind: str) -> Headers:
-    return list({**headers, "ce_type": kind}.items())

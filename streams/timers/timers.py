@@ -19,6 +19,7 @@ from runtime.backoff import Backoff
 from runtime.kafka import make_producer
 from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
+from schemas.cloudevent_headers import JSON, event_headers
 from schemas.errors import Retry
 from schemas.identity import derive_id
 from schemas.instants import format_instant
@@ -109,17 +110,16 @@ class Timers:
             value=orjson.dumps(
                 {"id": item.interaction_id, "scheduleVersion": item.schedule_version, "phase": phase}
             ),
-            headers={
-                "content-type": "application/json",
-                "ce_specversion": "1.0",
-                "ce_id": command_id,
-                "ce_source": "/customers/interactions/timers",
-                "ce_type": _TYPE,
-                "ce_time": format_instant(now),
-                "ce_tenantid": item.tenant_id,
-                "ce_organizationid": item.organization_id,
-                "ce_entityid": item.entity_id,
-            },
+            headers=event_headers(
+                JSON,
+                id=command_id,
+                source="/customers/interactions/timers",
+                type=_TYPE,
+                time=format_instant(now),
+                tenantid=item.tenant_id,
+                organizationid=item.organization_id,
+                entityid=item.entity_id,
+            ),
         )
         self._sent[command_id] = time.monotonic()
         return 1

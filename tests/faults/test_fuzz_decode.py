@@ -15,7 +15,7 @@ from schemas.command import Record, Refused
 from schemas.decode import decode_record
 from sinks.outbox import outbox_rows
 from sinks.store import _log_row
-from streams.applier.dead_letter_records import dead_letter_headers
+from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
 from tests.harness.fuzz import Fuzz
 from tests.harness.memory_registry import MemoryRegistry
@@ -52,7 +52,7 @@ def test_no_record_stalls_decoder_or_rules() -> None:
                 )
             outbox_rows(decision)
             if isinstance(decision.command, Refused):
-                dead_letter_headers(decision.command)
+                dead_letter(decision.command)
     assert sum(seen.values()) == _RECORDS
     assert min(seen[name] for name in ("applied", "rejected", "duplicate", "no_op")) > _RECORDS // 1000, seen
 

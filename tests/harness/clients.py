@@ -28,7 +28,7 @@ class ResultLog:
         self._found: dict[Place, list[Received]] = {}
 
     def wait(self, places: Sequence[Place], seconds: float) -> dict[Place, list[Received]]:
-        """Wait for a result of each command, then read to the end, so that a second one is found too.
+        """Wait for a result of each command, then read on once, in which a second one would be found.
 
         :param places: partitions and offsets of the commands.
         """
@@ -39,7 +39,7 @@ class ResultLog:
             with self._lock:
                 self._add(list(self._reader.read()))
         with self._lock:
-            self._add(list(self._reader.to_the_end()))
+            self._add(list(self._reader.read()))
             return dict(self._found)
 
     def close(self) -> None:

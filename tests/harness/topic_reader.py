@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
@@ -26,19 +26,16 @@ class Received:
 
 def read_topic(settings: Settings, topic: str) -> list[Received]:
     """Read all records of a topic that a ``read_committed`` consumer sees now, partition by partition."""
-    with TopicReader(settings, topic) as reader:
+    # The broker answers a fetch at the end of a partition after the wait; only then is the end known.
+    with TopicReader(settings, topic, **{"fetch.wait.max.ms": 10}) as reader:
         return sorted(reader.to_the_end(), key=lambda record: record.partition)
 
 
 class TopicReader:
     """One consumer over all partitions of a topic, from their beginning."""
 
-    def __init__(self, settings: Settings, topic: str) -> None:
-        options = {
-            "enable.partition.eof": True,
-            # The broker answers a fetch at the end of a partition after this time; only then is it an end.
-            "fetch.wait.max.ms": 10,
-        }
+    def __init__(self, settings: Settings, topic: str, **options: Any) -> None:
+        options["enable.partition.eof"] = True
         self._consumer = make_consumer(settings, f"reader-{uuid.uuid4()}", **options)
         name = settings.topic(topic)
         self._partitions = set(self._consumer.list_topics(name, timeout=10).topics[name].partitions)

@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 import pytest
 
-from connectors.producer import OutRecord
 from connectors.service.decision_handler import DecisionHandler
 from connectors.store.integrations import insert_integration, read_integration
 from connectors.store.warnings import SyncWarning, list_warnings, raise_warning
@@ -18,6 +17,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.instants import format_instant
 from schemas.integration_decisions import CHANGE, DECIDE, REMOVE
+from schemas.outgoing_record import OutgoingRecord
 from tests.harness.integrations import a_warning, an_integration
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 
@@ -36,14 +36,14 @@ class Topic:
         self.changed: list[dict[str, Any]] = []
         self.refusals = 0
 
-    def send(self, records: Sequence[OutRecord]) -> None:
+    def send(self, records: Sequence[OutgoingRecord]) -> None:
         if self.refusals:
             self.refusals -= 1
             raise Retry("the broker is away", after=0.0)
         for record in records:
             kind = dict(record.headers)["ce_type"]
             kept = self.changed if kind == "customers.integration.mapping_changed" else self.told
-            kept.append(orjson.loads(record.value))
+            kept.append(orjson.loads(record.value or b""))
 
 
 @pytest.fixture

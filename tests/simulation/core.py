@@ -14,11 +14,15 @@ from connectors.service.command_sender import command_record
 from connectors.sync.inbound_commands import InboundCommand
 from domain.decision import Decision
 from runtime.postgres import Connection
+from schemas.cloudevent_headers import JSON, event_headers
 from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.instants import format_instant
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import COMMANDS
 from sinks.batch import BatchSink
 from streams.applier.apply import Applier
+from tests.harness.outgoing import raw_headers, raw_key
 
 GROUP, TOPIC = "simulation", "commands"
 
@@ -39,20 +43,18 @@ class Core:
         self.position = int(row[0] or 0) if row else 0
         self._apply = Applier(BatchSink(connection, consumer_group=GROUP, topic=TOPIC)).apply
 
-    def carry_out(
-        self, records: list[tuple[str, bytes, list[tuple[str, str | bytes | None]]]], now: datetime
-    ) -> list[Decision]:
+    def apply(self, records: list[OutgoingRecord], now: datetime) -> list[Decision]:
         """Append records to the log and apply them as one batch."""
         start, commands = self.position, []
-        for key, value, headers in records:
+        for sent in records:
             record = Record(
                 TOPIC,
                 0,
                 self.position,
                 int(now.timestamp() * 1000),
-                key.encode(),
-                value,
-                tuple((name, text.encode() if isinstance(text, str) else text) for name, text in headers),
+                raw_key(sent),
+                sent.value,
+                raw_headers(sent.headers),
             )
             self.position += 1
             commands.append(decode_record(record, _no_avro))
@@ -66,7 +68,7 @@ class Desk:
         self.tenant, self.organization = self._id(chance), self._id(chance)
         self.entity = self._id(chance)
         self._core, self._clock = core, clock
-        self.queue: list[tuple[str, bytes, list[tuple[str, str | bytes | None]]]] = []
+        self.queue: list[OutgoingRecord] = []
         self.kafka_down = False
         #: Events not yet delivered to the agent.
         self.events: list[tuple[str, dict[str, Any]]] = []
@@ -86,18 +88,17 @@ class Desk:
         value = dict(data)
         if made is not None:
             value["sourceTimestamp"] = format_instant(made)
-        headers: list[tuple[str, str | bytes | None]] = [
-            ("content-type", "application/json"),
-            ("ce_specversion", "1.0"),
-            ("ce_id", str(uuid.uuid4())),
-            ("ce_source", "people"),
-            ("ce_type", f"customers.{kind}"),
-            ("ce_time", format_instant(now)),
-            ("ce_tenantid", self.tenant),
-            ("ce_organizationid", self.organization),
-            ("ce_entityid", self.entity),
-        ]
-        self.queue.append((self.entity, orjson.dumps(value), headers))
+        headers = event_headers(
+            JSON,
+            id=str(uuid.uuid4()),
+            source="people",
+            type=f"customers.{kind}",
+            time=format_instant(now),
+            tenantid=self.tenant,
+            organizationid=self.organization,
+            entityid=self.entity,
+        )
+        self.queue.append(OutgoingRecord(COMMANDS, self.entity, orjson.dumps(value), headers))
 
     def send(self, commands: Any) -> None:
         """Queue the connectors' commands; stands in for their producer."""
@@ -112,7 +113,7 @@ class Desk:
     def apply(self) -> list[Decision]:
         """Apply the commands in flight."""
         batch, self.queue = self.queue, []
-        decisions = self._core.carry_out(batch, self._clock())
+        decisions = self._core.apply(batch, self._clock())
         for decision in decisions:
             for event in decision.events:
                 self.events.append((event.type, event.payload))

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import DEAD_LETTERS, RESULTS
 from tests.faults.mutants.catalogue import (
     APPLIER_KILLED,
     APPLIER_RESTARTED,
@@ -162,26 +165,26 @@ def _produce(change: Any) -> None:
 
     real = Publisher._produce
 
-    def produce(self: Any, producer: Any, topic: str, key: Any, value: Any, *rest: Any) -> None:
-        for altered in change(self, topic, value):
-            real(self, producer, topic, key, altered, *rest)
+    def produce(self: Any, producer: Any, record: OutgoingRecord, *rest: Any) -> None:
+        for altered in change(record.topic, record.value):
+            real(self, producer, replace(record, value=altered), *rest)
 
     Publisher._produce = produce
 
 
 @mutant("every result is published twice")
 def result_twice() -> None:
-    _produce(lambda self, topic, value: [value, value] if topic == self._results else [value])
+    _produce(lambda topic, value: [value, value] if topic == RESULTS else [value])
 
 
 @mutant("a dead letter is not a byte-for-byte copy of its record")
 def dead_letter_altered() -> None:
-    _produce(lambda self, topic, value: [(value or b"") + b" " if topic == self._dead_letters else value])
+    _produce(lambda topic, value: [(value or b"") + b" " if topic == DEAD_LETTERS else value])
 
 
 @mutant("an undecodable record leaves no dead letter")
 def dead_letter_dropped() -> None:
-    _produce(lambda self, topic, value: [] if topic == self._dead_letters else [value])
+    _produce(lambda topic, value: [] if topic == DEAD_LETTERS else [value])
 
 
 @mutant("relabeling a type refreshes no customer")

@@ -6,8 +6,11 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from typing import Any
 
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import EVENTS, RELAY_POSITION
 from tests.faults.mutants.catalogue import RELAY_KILLED, RELAY_RESTARTED, mutant
 
 
@@ -72,25 +75,25 @@ def position_never_stored() -> None:
 
     real = EventPublisher._produce
 
-    def produce(self: Any, producer: Any, topic: str, *rest: Any) -> None:
-        if "relay-position" not in topic:
-            real(self, producer, topic, *rest)
+    def produce(self: Any, producer: Any, record: OutgoingRecord) -> None:
+        if record.topic != RELAY_POSITION:
+            real(self, producer, record)
 
     EventPublisher._produce = produce
 
 
 @mutant("no tombstone for deleted interactions")
 def tombstone_skipped() -> None:
-    _records(lambda records: [record for record in records if record[2] is not None])
+    _records(lambda records: [record for record in records if record.value is not None])
 
 
 @mutant("events are keyed by interaction, not by customer")
 def event_under_another_key() -> None:
     def change(records: Any) -> Any:
-        topic, _, value, headers = records[0]
-        if not topic.endswith("interactions.events"):
+        first = records[0]
+        if first.topic != EVENTS:
             return records
-        return [(topic, dict(headers)["ce_subject"], value, headers), *records[1:]]
+        return [replace(first, key=first.headers["ce_subject"]), *records[1:]]
 
     _records(change)
 
@@ -98,7 +101,7 @@ def event_under_another_key() -> None:
 @mutant("a retry publishes an event again")
 def event_twice() -> None:
     def change(records: Any) -> Any:
-        again = random.random() < 0.02 and records[0][0].endswith("interactions.events")
+        again = random.random() < 0.02 and records[0].topic == EVENTS
         return [records[0], *records] if again else records
 
     _records(change)

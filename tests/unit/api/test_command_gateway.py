@@ -21,6 +21,7 @@ from api.result_record import ResultRecord
 from api.write_responses import write_response
 from schemas.errors import Reject, Retry
 from schemas.identity import derive_id
+from schemas.outgoing_record import Headers
 from schemas.topics import COMMANDS
 
 WHO = Principal(tenant_id="t", organization_id="o", subject="s", features=frozenset())
@@ -38,11 +39,11 @@ class Broker:
         self,
         key: str,
         value: bytes,
-        headers: list[tuple[str, str | bytes]],
+        headers: Headers,
         on_delivery: DeliveryCallback,
         topic: str = COMMANDS,
     ) -> None:
-        self.sent.append(({name: str(text) for name, text in headers}, on_delivery))
+        self.sent.append(({name: str(text) for name, text in dict(headers).items()}, on_delivery))
         self.arrived.set()
 
 

@@ -19,6 +19,7 @@ from api.result_record import ResultRecord
 from schemas.errors import Retry
 from schemas.integration_decisions import WarningsDecision
 from schemas.integration_events import WarningsDecided
+from schemas.outgoing_record import Headers
 from schemas.topics import COMMANDS, INTEGRATION_DECISIONS
 
 WHO = Principal(tenant_id="t", organization_id="o", subject="ada", features=frozenset())
@@ -68,11 +69,11 @@ class Broker:
         self,
         key: str,
         value: bytes,
-        headers: list[tuple[str, str | bytes]],
+        headers: Headers,
         on_delivery: DeliveryCallback,
         topic: str = COMMANDS,
     ) -> None:
-        self.sent.append((key, value, dict(headers), topic))
+        self.sent.append((key, value, dict[str, Any](headers), topic))
         if self.refuses:
             on_delivery(Retry("the broker did not accept it", after=2))
             return

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -24,13 +23,15 @@ from domain.unit_of_work import UnitOfWork
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
 from schemas.errors import Reject
+from schemas.outgoing_record import Headers, OutgoingRecord
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_row, entity_row, interaction_row
 from sinks.outbox import outbox_rows
 from sinks.outbox_reader import OutboxRow
-from streams.applier.dead_letter_records import dead_letter_headers
+from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
 from streams.relay.records import records_of
+from tests.harness.outgoing import raw_headers, raw_key
 
 GROUP = "appliers"
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -103,14 +104,14 @@ class Machine:
     ) -> audit_history.Record:
         """Append one record to the commands topic, one second after the previous one."""
         self.now += timedelta(seconds=1)
-        return self._put(COMMANDS, key, value, headers, partition)
+        return self._put(COMMANDS, key, value, list(headers), partition)
 
     def _put(
         self,
         topic: str,
         key: bytes | None,
         value: bytes | None,
-        headers: Iterable[tuple[str, bytes | str | None]],
+        headers: Headers,
         partition: int | None = None,
     ) -> audit_history.Record:
         records = self.topics[topic]
@@ -118,10 +119,12 @@ class Machine:
             partition = zlib.crc32(key or b"") % self.partitions
         offset = self._ends[topic, partition]
         self._ends[topic, partition] += 1
-        plain = tuple((name, text.encode() if isinstance(text, str) else text) for name, text in headers)
-        stamp = int(self.now.timestamp() * 1000)
-        records.append(audit_history.Record(topic, partition, offset, stamp, key, value, plain))
+        stamp, raw = int(self.now.timestamp() * 1000), raw_headers(headers)
+        records.append(audit_history.Record(topic, partition, offset, stamp, key, value, raw))
         return records[-1]
+
+    def _publish_record(self, record: OutgoingRecord, partition: int | None = None) -> None:
+        self._put(record.topic, raw_key(record), record.value, record.headers, partition)
 
     # --- the pipeline -----------------------------------------------------------------------------
 
@@ -133,12 +136,9 @@ class Machine:
             command = decode_record(Record(*record[:7]), _no_avro)
             (decision,) = fold(self.work, [command])
             self._store(decision)
-            key, value, headers = result_record(decision, orjson.dumps)
-            self._put(RESULTS, key, value, headers)
+            self._publish_record(result_record(decision, orjson.dumps))
             if isinstance(command, Refused) and command.undecodable:
-                self._put(
-                    DEAD_LETTERS, record.key, record.value, dead_letter_headers(command), record.partition
-                )
+                self._publish_record(dead_letter(command), record.partition)
             self.watermark[record.partition] = record.offset + 1
         return self
 
@@ -207,10 +207,10 @@ class Machine:
         if self.relayed is not None and position > self.relayed:
             return
         outgoing = OutboxRow(position, identity, aggregate, entity, kind, payload, headers)
-        for topic, key, value, record_headers in records_of(outgoing, _as_json):
-            if topic == COMMANDS:
+        for record in records_of(outgoing, _as_json):
+            if record.topic == COMMANDS:
                 self.now += timedelta(seconds=1)
-            self._put(topic, key.encode(), value, record_headers)
+            self._publish_record(record)
 
     # --- the history ------------------------------------------------------------------------------
 

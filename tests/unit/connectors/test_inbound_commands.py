@@ -13,6 +13,7 @@ from connectors.sync.values import Agreed
 from schemas.command import Command, Record
 from schemas.decode import decode_record
 from schemas.instants import format_instant
+from tests.harness.outgoing import raw_headers, raw_key
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 AS_OF = {"status": NOW, "scheduled_at": NOW, "occurred_at": NOW}
@@ -88,9 +89,10 @@ def test_the_applier_takes_what_is_sent() -> None:
     made = create_command(origin(), values, interaction_type="task", changed_at=None, now=NOW)
     for command in [made, *pulled("done", title=None, status="canceled", scheduled_at=None)]:
         assert InboundCommand.from_json(command.to_json()) == command
-        key, value, headers = command_record(command, NOW)
-        raw = tuple((name, text.encode() if isinstance(text, str) else text) for name, text in headers)
-        record = Record("commands", 0, 0, int(NOW.timestamp() * 1000) + 9, key.encode(), value, raw)
+        sent = command_record(command, NOW)
+        milliseconds = int(NOW.timestamp() * 1000) + 9
+        headers = raw_headers(sent.headers)
+        record = Record("commands", 0, 0, milliseconds, raw_key(sent), sent.value, headers)
         decoded = decode_record(record, _never)
         assert isinstance(decoded, Command), decoded
         assert decoded.envelope.sync_origin == "board-1"

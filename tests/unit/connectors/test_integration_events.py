@@ -33,7 +33,11 @@ def test_a_record_carries_scope_and_value(kind: str) -> None:
     assert headers["ce_type"] == f"customers.integration.{kind}"
     assert (headers["ce_tenantid"], headers["ce_organizationid"], headers["ce_entityid"]) == ("t", "o", "ada")
     assert headers["content-type"] == "application/json"
-    assert orjson.loads(record.value) == {"integrationId": "board-1", "provider": "board", **DATA[kind]}
+    assert orjson.loads(record.value or b"") == {
+        "integrationId": "board-1",
+        "provider": "board",
+        **DATA[kind],
+    }
 
 
 def test_every_type_of_the_contract_is_told() -> None:

@@ -18,6 +18,8 @@ from runtime.settings import Settings
 from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.errors import Retry, Stop
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import RESULTS
 from streams import transactional_producer as results_producer
 from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.publisher import Publisher
@@ -75,7 +77,8 @@ class FakeProducer:
 
 
 def _publisher(in_flight: InFlight, producer: FakeProducer, monkeypatch: pytest.MonkeyPatch) -> Publisher:
-    monkeypatch.setattr("streams.applier.publisher.result_record", lambda *_: (b"key", b"value", []))
+    result = OutgoingRecord(RESULTS, b"key", b"value")
+    monkeypatch.setattr("streams.applier.publisher.result_record", lambda *_: result)
     publisher = Publisher(
         Settings(), lambda *_: b"", in_flight, BatchQueue(10), Heartbeat(), threading.Event()
     )

@@ -1,0 +1,22 @@
+"""A record to publish: the one form in which the roles hand records to their producers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+#: Names and values, in the two forms that the client takes. A list can repeat a name.
+Headers = dict[str, str | bytes | None] | list[tuple[str, str | bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRecord:
+    """One record for a topic of the catalogue.
+
+    :param topic: catalogue name, without the deployment's prefix.
+    :param value: ``None`` is a tombstone.
+    """
+
+    topic: str
+    key: str | bytes | None
+    value: bytes | None
+    headers: Headers = field(default_factory=dict)
