@@ -50,6 +50,16 @@ _HEADERS: Final[dict[str, Node]] = {
     "ce_sequence": {"type": "string", "description": "Position among the events of one entity, as text."},
     "ce_expectedversion": {"type": "string", "pattern": "^[0-9]+$"},
     "ce_outcome": {"type": "string", "enum": ["applied", "rejected", "duplicate", "no_op"]},
+    "ce_commandpartition": {
+        "type": "string",
+        "pattern": "^[0-9]+$",
+        "description": "Of a result: partition of the command's record.",
+    },
+    "ce_commandoffset": {
+        "type": "string",
+        "pattern": "^[0-9]+$",
+        "description": "Of a result: offset of the command's record.",
+    },
     "traceparent": {"type": "string", "description": "W3C Trace Context."},
     "content-type": {"type": "string", "enum": ["application/avro", "application/json"]},
 }
