@@ -90,6 +90,7 @@ class InFlight:
         self._condition = threading.Condition()
         self._count = 0
         self._abandoned = False
+        self._closed = False
         #: A stage has failed; a stop on request is no failure.
         self.failed = False
         self.generation = 0
@@ -126,6 +127,21 @@ class InFlight:
     def empty(self) -> bool:
         with self._condition:
             return self._abandoned or self._count == 0
+
+    def close(self) -> None:
+        """Note that no further batch will depart: the reader has ended."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
+
+    def finished(self) -> bool:
+        """True once no batch is in flight, and none can follow.
+
+        Hazard: a stop request is no substitute for ``close``. Writer and publisher would end between the last
+        poll of the reader and the departure of its batch, and the reader would wait for that batch in vain.
+        """
+        with self._condition:
+            return self.failed or (self._closed and (self._abandoned or self._count == 0))
 
     def drain(self, seconds: float) -> bool:
         """Wait until nothing is in flight; ``False`` when it takes longer than ``seconds``."""

@@ -94,8 +94,8 @@ class Reader:
 
         :raises Stop: ownership could not be handed over cleanly, or retention deleted unapplied records.
         """
-        self._ownership.subscribe(self.consumer)
         try:
+            self._ownership.subscribe(self.consumer)
             while not self._stop.is_set():
                 self._heartbeat.beat("reader")
                 messages = self._poll()
@@ -103,8 +103,10 @@ class Reader:
                     crash_points.reach("after-poll")
                     self._deliver(messages)
                 self._ownership.note_tails()
+            self._in_flight.close()
             self._drain(self.consumer)
         finally:
+            self._in_flight.close()
             self._heartbeat.rest("reader")
             self.consumer.close()
         self._ownership.raise_failure()

@@ -68,13 +68,13 @@ class Publisher:
         self._unsure = False  # an earlier transaction may have been committed after all
 
     def run(self) -> None:
-        """Publish until asked to stop and nothing is left.
+        """Publish until the reader has ended and nothing is left.
 
         :raises Stop: the broker refuses for good.
         """
         self._producer.open()
         self._heartbeat.rest("publisher")
-        while not (self._stop.is_set() and self._in_flight.empty()):
+        while not self._in_flight.finished():
             batches = self._applied.take(0.25)
             if not batches:
                 continue

@@ -72,12 +72,12 @@ class Writer:
         self._applier: Applier | None = None
 
     def run(self) -> None:
-        """Work until asked to stop and nothing is left.
+        """Work until the reader has ended and nothing is left.
 
         :raises Stop: the database refuses in a way that no retry mends.
         """
         try:
-            while not (self._stop.is_set() and self._in_flight.empty()):
+            while not self._in_flight.finished():
                 for batch in self._joined(self._batches.take(0.25)):
                     self._heartbeat.beat("writer")
                     if self._commit(batch):

@@ -18,18 +18,14 @@ from streams.heartbeat import Heartbeat
 class Noting:
     """A transaction that notes what it is given, and stops the writer after so many commands."""
 
-    def __init__(self, stop: threading.Event, wanted: int) -> None:
+    def __init__(self) -> None:
         self.applied: list[tuple[list[tuple[int, int]], dict[int, int]]] = []
-        self._stop = stop
-        self._wanted = wanted
 
     def apply(
         self, commands: Sequence[Any], starts: Mapping[int, int], _published: Mapping[int, int]
     ) -> list[Any]:
         places = [(command.record.partition, command.record.offset) for command in commands]
         self.applied.append((places, dict(starts)))
-        if sum(len(places) for places, _ in self.applied) == self._wanted:
-            self._stop.set()
         return [SimpleNamespace(outcome="applied", command=command) for command in commands]
 
 
@@ -38,22 +34,23 @@ def _batch(generation: int, places: list[tuple[int, int]], starts: dict[int, int
     return Batch(generation=generation, commands=commands, starts=starts, ends={p: o + 1 for p, o in places})
 
 
-def _run(in_flight: InFlight, batches: list[Batch], wanted: int) -> tuple[Noting, list[Batch]]:
-    waiting, applied, stop = BatchQueue(10), BatchQueue(10), threading.Event()
+def _run(in_flight: InFlight, batches: list[Batch]) -> tuple[Noting, list[Batch]]:
+    waiting, applied = BatchQueue(10), BatchQueue(10)
     for batch in batches:
         in_flight.depart()
         assert waiting.put(batch, 0)
-    writer = Writer(Settings(), lambda _: b"", in_flight, waiting, applied, Heartbeat(), stop)
-    noting = Noting(stop, wanted)
+    writer = Writer(Settings(), lambda _: b"", in_flight, waiting, applied, Heartbeat(), threading.Event())
+    noting = Noting()
     writer._applier = noting  # type: ignore[assignment]
     done: list[Batch] = []
 
     def publisher() -> None:
-        while not (stop.is_set() and in_flight.empty()):
+        while not in_flight.finished():
             for batch in applied.take(0.05):
                 done.append(batch)
                 in_flight.land()
 
+    in_flight.close()
     thread = threading.Thread(target=publisher)
     thread.start()
     writer.run()
@@ -69,7 +66,7 @@ def test_small_batches_that_wait_share_a_transaction() -> None:
         _batch(0, [(1, 5)], {1: 5}),
         _batch(0, [(0, 13), (1, 6)], {0: 12, 1: 6}),
     ]
-    noting, done = _run(in_flight, batches, 5)
+    noting, done = _run(in_flight, batches)
     assert noting.applied == [([(0, 10), (0, 11), (1, 5), (0, 13), (1, 6)], {0: 9, 1: 5})]
     (batch,) = done
     assert batch.ends == {0: 14, 1: 7}
@@ -83,7 +80,7 @@ def test_a_batch_of_an_ownership_that_ended_takes_nothing_with_it(old: int) -> N
     in_flight.generation = 1
     batches = [_batch(old, [(0, 10)], {0: 10}), _batch(1, [(1, 5)], {1: 5})]
     wanted = 1 + old
-    noting, done = _run(in_flight, batches, wanted)
+    noting, done = _run(in_flight, batches)
     assert [place for places, _ in noting.applied for place in places] == [(0, 10), (1, 5)][-wanted:]
     assert len(done) == 1
     assert in_flight.empty()

@@ -249,6 +249,7 @@ def test_no_later_offsets_pass_a_batch_that_is_given_up() -> None:
         in_flight.depart()
         publisher._applied.put(batch)
     publisher._stop.set()
+    in_flight.close()
     publisher.run()
     publisher._producer = FakeProducer(client)  # type: ignore[assignment]
     assert publisher._publish([later]), "void: there is nothing left to do"
