@@ -1,4 +1,4 @@
-"""A record to publish: the one form in which the roles hand records to their producers."""
+"""A record to publish, as applier, relay and connectors hand it to their producers."""
 
 from __future__ import annotations
 
