@@ -12,7 +12,7 @@ import structlog
 from connectors.sdk.http_errors import bounded_pause
 from connectors.sdk.remote import Health
 from connectors.service.registry import Entry
-from connectors.store.integrations import read_integration, set_health
+from connectors.store.integrations import lock_unchanged, read_integration, set_health
 from connectors.store.stalls import note_poll
 from connectors.store.webhook_receipts import received_since
 from connectors.sync.failure_policy import close_integration, reason_of
@@ -142,18 +142,24 @@ def ensure_webhook(session: Session, connection: Connection) -> None:
 
 
 def check_health(session: Session, connection: Connection) -> None:
-    """Check the provider's health and store the result; refused credentials stop the integration."""
+    """Check the provider's health and store the result.
+
+    :raises NeedsAuth: the credentials were refused; the integration is to be stopped.
+    :raises Stop: the provider closed the integration.
+    """
     try:
         health = session.provider.health()
-    except (NeedsAuth, Stop) as error:
-        set_health(connection, session.integration.id, False, reason_of(error), session.now())
+    except (NeedsAuth, Stop):
         raise
     except Exception as error:  # noqa: BLE001 - a defect in the provider's code counts as unhealthy
         health = Health(ok=False, detail=reason_of(error))
-    known = read_integration(connection, session.integration.id)
+    with connection.transaction():
+        if not lock_unchanged(connection, session.integration):
+            return
+        known = read_integration(connection, session.integration.id)
+        set_health(connection, session.integration.id, health.ok, health.detail, session.now())
     if known is not None and known.healthy is not None and known.healthy != health.ok:
         session.announce("health_changed", session.integration, None, {"healthy": health.ok})
-    set_health(connection, session.integration.id, health.ok, health.detail, session.now())
 
 
 def _failed(entry: Entry, task: str, error: Exception, scale: float) -> float:

@@ -104,6 +104,27 @@ def lock_integration(connection: Connection, integration_id: str) -> None:
     connection.execute("SELECT 1 FROM integrations WHERE id = %s FOR NO KEY UPDATE", (integration_id,))
 
 
+def lock_unchanged(connection: Connection, opened: Integration) -> bool:
+    """Lock an integration's row; ``False`` if it no longer holds what a session was opened with.
+
+    What a request with replaced settings or secrets found does not apply to the new ones.
+    """
+    return (
+        connection.execute(
+            "SELECT 1 FROM integrations WHERE id = %s AND settings = %s AND policy = %s AND secrets = %s"
+            " AND secrets_key_id = %s FOR NO KEY UPDATE",
+            (
+                opened.id,
+                Jsonb(opened.settings),
+                Jsonb(opened.policy),
+                opened.secrets,
+                opened.secrets_key_id,
+            ),
+        ).fetchone()
+        is not None
+    )
+
+
 def lock_remotes(connection: Connection, tenant_id: str, organization_id: str) -> None:
     """Serialize additions and changes of one organization's integrations until the transaction ends."""
     connection.execute(

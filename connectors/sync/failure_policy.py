@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from connectors.sdk.http_errors import Throttled, bounded_pause
-from connectors.store.integrations import set_health, set_state
+from connectors.store.integrations import lock_unchanged, set_health, set_state
 from connectors.store.ledger import SyncItem, finish, give_back
 from connectors.store.warnings import SyncWarning, item_warning, raise_warning
 from connectors.sync.circuit_breaker import CircuitBreaker
@@ -86,7 +86,9 @@ class FailurePolicy:
         reason = reason_of(error)
         if isinstance(error, NeedsAuth | Stop):
             close_integration(connection, self._session, error)
-            give_back(connection, item, owner, again_at=now, error=reason)
+            # Hazard: with newer settings in the table the integration stays open; do not hammer the provider.
+            soon = now + timedelta(seconds=_FIRST_SECONDS)
+            give_back(connection, item, owner, again_at=soon, error=reason)
             return
         blocked = self._is_blocked(item, error)
         after = error.after if isinstance(error, Retry) else None
@@ -142,13 +144,18 @@ def _waiting(item: SyncItem, again_at: datetime, reason: str) -> str:
 
 
 def close_integration(connection: Connection, session: Session, error: Exception) -> None:
-    """Stop an integration until a person acts: its credentials were refused, or the provider closed it."""
+    """Stop an integration until a person acts: its credentials were refused, or the provider closed it.
+
+    An integration whose settings or secrets were replaced meanwhile stays open: the new ones are tried.
+    """
     integration = session.integration
     needs_auth = isinstance(error, NeedsAuth)
     state = "needs_auth" if needs_auth else "disabled"
     detail = reason_of(error)
     with connection.transaction():
-        if not set_state(connection, integration.id, state, detail, only_from="active"):
+        if not lock_unchanged(connection, integration) or not set_state(
+            connection, integration.id, state, detail, only_from="active"
+        ):
             return
         set_health(connection, integration.id, False, detail, session.now())
         raise_warning(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +13,16 @@ import structlog
 
 from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings
 from connectors.sdk.http_errors import Throttled
-from connectors.store.integrations import insert_integration, read_integration, set_health, set_state
+from connectors.sdk.remote import Health
+from connectors.service.maintenance import check_health
+from connectors.store.integrations import (
+    insert_integration,
+    read_integration,
+    set_health,
+    set_secrets,
+    set_settings,
+    set_state,
+)
 from connectors.store.ledger_marks import LocalMark, mark_local, retry_items
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import list_warnings
@@ -240,3 +251,34 @@ def test_an_integration_that_stopped_is_not_healthy(failing: Failing) -> None:
         found = read_integration(failing.connection, "board")
         assert found is not None
         assert (found.state, found.healthy, found.health_detail) == (state, False, str(error))
+
+
+@pytest.mark.parametrize("error", [NeedsAuth("expired"), Stop("gone for good")])
+def test_what_replaced_secrets_found_stops_nothing(failing: Failing, error: Exception) -> None:
+    """A person renews the credentials while a request with the old ones is under way."""
+    set_state(failing.connection, "board", "active", None)
+    set_health(failing.connection, "board", True, "fine", failing.now)
+    failing.on_run = lambda _: set_secrets(failing.connection, "board", b"renewed", "k1")
+    row = failing.fail(error)
+    found = read_integration(failing.connection, "board")
+    assert found is not None
+    assert (found.state, found.healthy) == ("active", True)
+    assert list_warnings(failing.connection, integration_id="board") == []
+    assert failing.announced == []
+    assert (row["attempts"], row["parked"], row["lease_owner"]) == (0, False, None)
+    assert failing.now < row["next_attempt_at"] <= failing.now + timedelta(seconds=5)
+
+
+def test_what_replaced_settings_found_is_not_the_health_of_the_new_ones(failing: Failing) -> None:
+    def health() -> Health:
+        row = read_integration(failing.connection, "board")
+        assert row is not None
+        set_settings(failing.connection, replace(row, settings={"url": "https://new.example/"}))
+        return Health(ok=False, detail="the old server does not answer")
+
+    set_health(failing.connection, "board", True, "fine", failing.now)
+    check_health(replace(failing.session, provider=SimpleNamespace(health=health)), failing.connection)  # type: ignore[arg-type]
+    found = read_integration(failing.connection, "board")
+    assert found is not None
+    assert (found.healthy, found.health_detail) == (True, "fine")
+    assert failing.announced == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import SimpleNamespace
 from typing import Any
 
@@ -34,6 +35,7 @@ def test_turns_are_told(
             raise answer
         return answer
 
+    monkeypatch.setattr(maintenance, "lock_unchanged", lambda *_: True)
     monkeypatch.setattr(maintenance, "read_integration", lambda *_: SimpleNamespace(healthy=known))
     monkeypatch.setattr(maintenance, "set_health", lambda _c, _i, ok, _d, _n: noted.append(ok))
     session: Any = SimpleNamespace(
@@ -42,6 +44,7 @@ def test_turns_are_told(
         announce=lambda kind, _i, _e, data: announced.append(data["healthy"]),
         now=lambda: None,
     )
-    maintenance.check_health(session, None)  # type: ignore[arg-type]
+    connection: Any = SimpleNamespace(transaction=contextlib.nullcontext)
+    maintenance.check_health(session, connection)
     assert announced == told
     assert noted == [isinstance(answer, Health) and answer.ok]

@@ -96,6 +96,7 @@ def test_a_mirror_that_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("error", [NeedsAuth("renew"), Stop("closed")])
 def test_an_integration_that_stops(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    monkeypatch.setattr(failure_policy, "lock_unchanged", lambda *_: True)
     monkeypatch.setattr(failure_policy, "set_state", lambda *_, **__: True)
     monkeypatch.setattr(failure_policy, "set_health", lambda *_: None)
     monkeypatch.setattr(failure_policy, "raise_warning", lambda *_: ("w", False))
