@@ -44,7 +44,7 @@ up: $(STAMP) ## Start the stack in this terminal, until Ctrl-C
 down: $(STAMP) ## Stop the stack; data is kept
 	@$(BIN)/interactions down
 
-# Distributed by file, because the tests of a file share fixtures. Each worker has its own servers.
+# Distributed by file, because the tests of a file share fixtures. The workers share one set of servers.
 test: $(STAMP) ## Run the tests, three files at a time (WORKERS=0: sequentially)
 	@$(BIN)/pytest -m "not long and not chaos and not pythons" --numprocesses $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
 

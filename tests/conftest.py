@@ -9,7 +9,7 @@ from hypothesis import settings
 
 # The assertions of the providers' suite explain themselves when they fail; before anything imports it.
 pytest.register_assert_rewrite("connectors.sdk.conformance")
-pytest_plugins = ["tests.stack_fixtures"]
+pytest_plugins = ["tests.session_stack", "tests.stack_fixtures"]
 
 # A shell that starts the tests in the background lets them ignore Ctrl-C, and programs inherit that; the
 # tests that press Ctrl-C need the usual disposition.

@@ -1,15 +1,12 @@
-"""Real servers for tests: one stack a session, and a world of its own on it for each test."""
+"""Real servers for tests: one stack per run, and a world of its own on it for each test."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -19,53 +16,33 @@ from pydantic import SecretStr
 from runtime.kafka import make_admin
 from runtime.postgres import connect
 from runtime.schema_registration import register_schemas
-from runtime.settings import ENV_PREFIX, Settings, load_settings
+from runtime.settings import Settings, load_settings
 from runtime.topics import ensure_topics, existing_topics
 from sinks.migrate import upgrade
-from stack.down import stop_stack
-from stack.launch import launch_stack
 from tests.container_stack import container_stack
 from tests.harness.clients import forget_results
+from tests.session_stack import STACK
 
-#: A session's own, so that two sessions may share one stack.
+#: A worker's own: several workers share one stack.
 _TEMPLATE = f"template_{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture(scope="session")
-def embedded_stack() -> Iterator[Settings]:
-    """Kafka, Postgres and the registry, without roles, for the whole session.
+def embedded_stack(pytestconfig: pytest.Config) -> Iterator[Settings]:
+    """Kafka, Postgres and the registry, without roles, for the whole run.
 
-    The stack watches this process and stops when it ends, also when it is killed. With
-    ``INTERACTIONS_TEST_STACK=containers`` the servers are containers instead; with
-    ``INTERACTIONS_TEST_STACK=running`` they are those that the environment names, and stay up.
+    With ``INTERACTIONS_TEST_STACK=containers`` the servers are containers instead, of each worker its own;
+    with ``INTERACTIONS_TEST_STACK=running`` they are those that the environment names, and stay up.
     """
     wanted = os.environ.get("INTERACTIONS_TEST_STACK", "embedded")
     if wanted == "containers":
         with container_stack() as settings:
             yield settings
-        return
-    if wanted == "running":
+    elif wanted == "running":
         yield load_settings()
-        return
-    own = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(ENV_PREFIX)}
-    home = Path(tempfile.mkdtemp(prefix="interactions-tests-"))
-    # Tests kill workers often; a short session spares each of them the wait for the dead member.
-    os.environ.update(INTERACTIONS_KAFKA_SESSION_TIMEOUT_MS="3000", INTERACTIONS_KAFKA_HEARTBEAT_MS="500")
-    try:
-        running = launch_stack(home, "none", stop_with_parent=True)
-        addresses = running.addresses
-        yield Settings(
-            home=home,
-            database_url=SecretStr(addresses.database_url),
-            kafka_bootstrap_servers=addresses.kafka_bootstrap_servers,
-            schema_registry_url=addresses.schema_registry_url,
-        )
-    finally:
-        stop_stack(home)
-        shutil.rmtree(home)
-        for name in ("INTERACTIONS_KAFKA_SESSION_TIMEOUT_MS", "INTERACTIONS_KAFKA_HEARTBEAT_MS"):
-            os.environ.pop(name, None)
-        os.environ.update(own)
+    else:
+        with pytestconfig.stash[STACK].settings() as settings:
+            yield settings
 
 
 @pytest.fixture(scope="session")
