@@ -13,6 +13,9 @@ UV_LINE := $(shell sed -n 's/^\(uv==[^ ;]*\).*/\1/p' requirements.lock)
 # A new random seed per run, printed; set INTERACTIONS_CHAOS_SEED to repeat a run.
 NEW_SEED := INTERACTIONS_CHAOS_SEED=$${INTERACTIONS_CHAOS_SEED:-$$(date +%s)}
 
+# Roles start often in tests: they are compiled once, whatever the caller's environment says.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help setup demo up down test test-long pythons contract release-check release-freeze faults chaos simulate recovery soak fuzz mutants bench lint format
 
 help: ## List the targets
