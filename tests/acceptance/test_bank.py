@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from tests.acceptance.bank import Bank, bank_file
 from tests.harness.audit import assert_clean
+from tests.harness.forked import run
 from tests.harness.roles import environment, running
 
 pytestmark = [
@@ -27,13 +26,8 @@ pytestmark = [
 
 
 def _publish(settings: Settings, path: Path) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "publish", str(path), "--json", "--timeout", "120"],
-        env=environment(settings),
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()[-2000:] + done.stdout.decode()[-2000:]
+    done = run(["publish", str(path), "--json", "--timeout", "120"], environment(settings), timeout=1200)
+    assert done.returncode == 0, done.stderr[-2000:] + done.stdout[-2000:]
     summary: dict[str, Any] = json.loads(done.stdout)
     return summary
 

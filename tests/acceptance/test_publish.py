@@ -19,21 +19,14 @@ from examples.week.dictionaries import dictionary_samples
 from runtime.postgres import connect
 from runtime.settings import Settings
 from tests.harness.audit import assert_clean
+from tests.harness.forked import run
 from tests.harness.roles import environment, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 
 
 def interactions(settings: Settings, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cli.main", *arguments],
-        env=environment(settings),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return run(arguments, environment(settings), stdin=stdin)
 
 
 def lines_of(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:

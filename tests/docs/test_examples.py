@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, To
 
 from runtime.settings import Settings
 from schemas.topics import COMMANDS, RESULTS
+from tests.harness.forked import run
 from tests.harness.roles import environment, running
 
 pytestmark = pytest.mark.integration
@@ -41,15 +40,9 @@ def test_the_outcome_of_a_command_from_kcat_is_shown(fresh_settings: Settings) -
         producer.produce(settings.topic(COMMANDS), value[1].encode(), key)
         assert producer.flush(20) == 0
         arguments = shlex.split(tail[1].replace("$ENTITY", entity[1]))
-        shown = subprocess.run(
-            [sys.executable, "-m", "cli.main", *arguments, "--json"],
-            env=environment(settings),
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=90,
-        ).stdout
-    assert json.loads(shown)["value"]["outcome"] == "applied"
+        shown = run([*arguments, "--json"], environment(settings))
+        assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["value"]["outcome"] == "applied"
     assert key in _keys(settings, offset[2])
 
 

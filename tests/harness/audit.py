@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import Any
 
 from runtime.settings import Settings
+from tests.harness.forked import run
 from tests.harness.roles import environment
 
 
 def run_audit(settings: Settings, wait: int = 90) -> tuple[int, dict[str, Any]]:
     """Exit code and report of ``interactions audit --json``, once the pipeline is idle."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "audit", "--json", "--require-drained", "--wait", str(wait)],
-        env=environment(settings),
-        capture_output=True,
-        timeout=wait + 900,
-        check=False,
-    )
-    assert done.stdout, done.stderr.decode()[-3000:]
+    arguments = ["audit", "--json", "--require-drained", "--wait", str(wait)]
+    done = run(arguments, environment(settings), timeout=wait + 900)
+    assert done.stdout, done.stderr[-3000:]
     return done.returncode, json.loads(done.stdout)
 
 

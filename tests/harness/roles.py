@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runtime.readiness import READY_FILE_VARIABLE, has_announced
-from runtime.settings import Settings
+from runtime.settings import ENV_PREFIX, Settings
+from tests.harness.forked import Forked, start
 
 START_SECONDS = 60.0
 
@@ -39,7 +40,7 @@ def environment(settings: Settings, **extra: str) -> dict[str, str]:
 class Role:
     """One running role."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Forked, log: Path) -> None:
         self.process = process
         self._log = log
 
@@ -81,12 +82,16 @@ def running(settings: Settings, role: str, module: str = "cli.main", **extra: st
     ):
         ready = Path(folder) / "ready"
         variables = environment(settings, **{READY_FILE_VARIABLE: str(ready), **extra})
-        process = subprocess.Popen(
-            [sys.executable, "-m", *module.split(), "run", role],
-            env=variables,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
+        process: subprocess.Popen[bytes] | Forked
+        if module == "cli.main" and all(name.startswith(ENV_PREFIX) for name in extra):
+            process = start(["run", role], variables, output=Path(log.name))
+        else:  # another program, or variables for the interpreter or the loader
+            process = subprocess.Popen(
+                [sys.executable, "-m", *module.split(), "run", role],
+                env=variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
         child = Role(process, Path(log.name))
         try:
             wait_until(

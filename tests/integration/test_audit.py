@@ -14,8 +14,9 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, RESULTS
 from tests.harness.audit import assert_clean, run_audit
+from tests.harness.forked import run
 from tests.harness.histories import history
-from tests.harness.roles import running
+from tests.harness.roles import environment, running
 from tests.harness.topic_reader import read_topic
 from tests.harness.wire import Raw, event, new_id, publish, wait_for_results
 from tests.stack_fixtures import own_world
@@ -109,22 +110,11 @@ def test_a_lost_log_row_is_named(settled: Settings) -> None:
 
 
 def test_servers_that_cannot_be_reached_are_exit_2(settled: Settings) -> None:
-    import subprocess
-    import sys
-
-    from tests.harness.roles import environment
-
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", "audit"],
-        env=environment(settled, INTERACTIONS_DATABASE_URL=nowhere),
-        capture_output=True,
-        timeout=120,
-        check=False,
-    )
+    done = run(["audit"], environment(settled, INTERACTIONS_DATABASE_URL=nowhere))
     assert done.returncode == 2, done.stderr
-    assert b"could not run" in done.stderr
-    assert b"Traceback" not in done.stderr
+    assert "could not run" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_history_deleted_by_retention_is_a_note_not_a_violation(settled: Settings) -> None:
