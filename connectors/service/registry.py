@@ -67,7 +67,8 @@ class Entry:
         before = self.enabled
         self.integration, self.switched_on = integration, switched_on
         if self.enabled and not before:
-            self.due = {name: due for name, due in self.due.items() if name == "look"}
+            # Hazard: a copy, because a maintenance thread may add to the times meanwhile.
+            self.due = {name: due for name, due in self.due.copy().items() if name == "look"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,12 @@ import pytest
 
 from connectors.service import maintenance
 from connectors.service.maintenance import has_due, pause_after, run_maintenance
+from connectors.service.registry import Entry
 from schemas.errors import Retry
+from tests.harness.integrations import an_integration
+from tests.harness.wire import ORGANIZATION, TENANT
+
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_pauses_after_failures_grow_to_ten_minutes() -> None:
@@ -105,3 +111,28 @@ class _Turn:
 
     def __exit__(self, *_: object) -> None:
         return None
+
+
+def test_threads_may_add_to_the_times_while_others_look_at_them() -> None:
+    """Several maintenance threads and the keeper share an entry; none of them may end the process."""
+    session: Any = SimpleNamespace(session=SimpleNamespace(now=lambda: _NOW))
+    entry = Entry(opened=session, breaker=Any, integration=an_integration("board", TENANT, ORGANIZATION))  # type: ignore[arg-type]
+
+    class Time(datetime):
+        def __le__(self, _: datetime) -> bool:
+            entry.due["poll"] = _NOW
+            return False
+
+    class Name(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            entry.due["webhook"] = _NOW
+            return str.__eq__(self, other)
+
+    entry.due = {"reconcile": Time(2030, 1, 1, tzinfo=UTC), "health": Time(2030, 1, 1, tzinfo=UTC)}
+    assert not has_due(entry)
+    entry.due = {Name("health"): _NOW, "look": _NOW}
+    entry.follow(replace(entry.integration, state="active"), switched_on=True)
+    assert set(entry.due) == {"look"}
