@@ -54,7 +54,13 @@ class Settings(BaseSettings):
 
     consumer_group: str = "customer-interactions-applier"
     topic_prefix: str = Field(default="", description="Prefix of all topic names.")
-    topic_partitions: int = Field(default=6, ge=1)
+    topic_partitions: int = Field(
+        default=6, ge=1, description="Partitions of new topics of commands, events and integrations."
+    )
+    results_partitions: int = Field(
+        default=2, ge=1, description="Partitions of new topics of results and dead letters."
+    )
+    state_partitions: int = Field(default=1, ge=1, description="Partitions of new state topics.")
     topic_replication_factor: int = Field(default=1, ge=1)
     batch_size: int = Field(default=1000, ge=1, description="Maximum records per transaction of the applier.")
     overdue_after_seconds: int = Field(default=3600, ge=0)

@@ -18,7 +18,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 
 from runtime.backoff import Backoff
 from runtime.kafka import make_admin
-from runtime.settings import Settings
+from runtime.settings import ENV_PREFIX, Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import TOPICS, Topic
 
@@ -116,7 +116,7 @@ def check_topics(settings: Settings) -> list[TopicFinding]:
             findings.append(TopicFinding(name, "exists", "yes", None, "fatal", advice))
             continue
         present.append(topic)
-        findings += _compare_partitions(name, _partitions(settings, topic), existing[name])
+        findings += _compare_partitions(settings, topic, existing[name])
     found = topic_configs(admin, [settings.topic(topic.name) for topic in present])
     for topic in present:
         name = settings.topic(topic.name)
@@ -179,18 +179,24 @@ def _wait_until_listed(admin: AdminClient, names: set[str]) -> None:
 
 
 def _partitions(settings: Settings, topic: Topic) -> int:
-    return topic.partitions or settings.topic_partitions
+    wanted = topic.partitions
+    return wanted if isinstance(wanted, int) else int(getattr(settings, wanted))
 
 
-def _compare_partitions(name: str, wanted: int, found: int) -> list[TopicFinding]:
+def _compare_partitions(settings: Settings, topic: Topic, found: int) -> list[TopicFinding]:
+    wanted = _partitions(settings, topic)
     if found == wanted:
         return []
+    if isinstance(topic.partitions, str) and topic.partitions not in settings.model_fields_set:
+        return []  # the default is for new topics only
     # Hazard: after adding partitions, an entity's new commands can overtake its old ones elsewhere.
     advice = (
-        "Set INTERACTIONS_TOPIC_PARTITIONS to the existing number: adding partitions to a topic in use breaks"
-        " the order of an entity's records."
+        f"Set {ENV_PREFIX}{str(topic.partitions).upper()} to the existing number: adding partitions to a"
+        " topic in use breaks the order of an entity's records."
     )
-    return [TopicFinding(name, "partitions", str(wanted), str(found), "warning", advice)]
+    return [
+        TopicFinding(settings.topic(topic.name), "partitions", str(wanted), str(found), "warning", advice)
+    ]
 
 
 def _compare_config(name: str, wanted: dict[str, str], found: dict[str, str]) -> list[TopicFinding]:

@@ -143,7 +143,7 @@ def _ref(*path: str) -> Node:
 
 def _channel(topic: Topic) -> Node:
     kafka: Node = {"topic": topic.name, "topicConfiguration": _configuration(topic)}
-    if topic.partitions:
+    if isinstance(topic.partitions, int):
         kafka["partitions"] = topic.partitions
     return {
         "address": topic.name,

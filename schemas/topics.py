@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
 
@@ -17,6 +17,10 @@ INTEGRATION_DECISIONS: Final = "customers.integrations.decisions"
 DEAD_LETTERS: Final = "customers.interactions.dead-letters"
 RELAY_POSITION: Final = "customers.interactions.relay-position"
 
+#: A Kafka transaction costs the broker about 0.7 ms per partition that it touches. Only commands and events
+#: need many: appliers share the commands, and consumers share the events.
+PartitionsSetting = Literal["topic_partitions", "results_partitions", "state_partitions"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
@@ -25,7 +29,7 @@ class Topic:
     :param name: name without a deployment's prefix.
     :param key: content of the record key, which determines the partition.
     :param value: short description of the value.
-    :param partitions: fixed number of partitions, or ``None`` for the deployment's setting.
+    :param partitions: fixed number of partitions, or the name of the deployment's setting.
     :param config: required topic settings, checked at every start.
     """
 
@@ -33,7 +37,7 @@ class Topic:
     key: str
     value: str
     config: dict[str, str] = field(default_factory=dict)
-    partitions: int | None = None
+    partitions: int | PartitionsSetting = "topic_partitions"
 
 
 def _kept(days: int) -> dict[str, str]:
@@ -49,19 +53,27 @@ TOPICS: Final[tuple[Topic, ...]] = (
         # the same rows, regardless of the publishers' clocks.
         config={**_kept(14), "message.timestamp.type": "LogAppendTime"},
     ),
-    Topic(name=RESULTS, key="entity id", value="one result per command", config=_kept(14)),
+    Topic(
+        name=RESULTS,
+        key="entity id",
+        value="one result per command",
+        config=_kept(14),
+        partitions="results_partitions",
+    ),
     Topic(name=EVENTS, key="entity id", value="lifecycle and next-interaction events", config=_kept(30)),
     Topic(
         name=INTERACTION_STATE,
         key="interaction id",
         value="the current interaction; a tombstone once it is deleted",
         config={"cleanup.policy": "compact"},
+        partitions="state_partitions",
     ),
     Topic(
         name=NEXT_INTERACTION_STATE,
         key="entity id",
         value="the current next interaction; a tombstone when there is none",
         config={"cleanup.policy": "compact"},
+        partitions="state_partitions",
     ),
     Topic(
         name=INTEGRATION_EVENTS,
@@ -81,6 +93,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         value="the original record byte for byte, with dl_* headers",
         # Larger than the largest dead letter (streams.applier.dead_letter_records), even uncompressed.
         config={**_kept(90), "max.message.bytes": str(6 * 1024 * 1024)},
+        partitions="results_partitions",
     ),
     Topic(
         name=RELAY_POSITION,

@@ -79,7 +79,8 @@ def test_channels_are_the_catalogue_with_its_settings() -> None:
             for name, value in kafka["topicConfiguration"].items()
         }
         assert shown == topic.config
-        assert kafka.get("partitions") == topic.partitions
+        fixed = topic.partitions if isinstance(topic.partitions, int) else None
+        assert kafka.get("partitions") == fixed
 
 
 def test_every_record_is_a_message_with_payload_and_headers() -> None:

@@ -53,7 +53,7 @@ class OutputCounter:
         consumer = make_consumer(self._settings, "faults-tally", **{"enable.partition.eof": True})
         name = self._settings.topic(topic)
         try:
-            partitions = range(self._settings.topic_partitions)
+            partitions = consumer.list_topics(name, 10).topics[name].partitions
             consumer.assign(
                 [TopicPartition(name, number, self._next.get((topic, number), 0)) for number in partitions]
             )

@@ -13,6 +13,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewPartitions,
     ResourceType,
 )
 
@@ -21,7 +22,8 @@ from runtime.settings import Settings
 from runtime.topic_states import topic_states
 from runtime.topics import check_topics, ensure_topics, existing_topics, require_topics, topic_configs
 from schemas.errors import Retry, Stop
-from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, TOPICS
+from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS, TOPICS
+from tests.harness.roles import wait_until
 
 
 @pytest.fixture
@@ -109,12 +111,26 @@ def test_retention_and_partitions_are_warnings(
     assert findings(fresh_settings) == {(EVENTS, "retention.ms"): ("3600000", "warning")}
     more = fresh_settings.model_copy(update={"topic_partitions": fresh_settings.topic_partitions + 1})
     counts = [finding for finding in check_topics(more) if finding.setting == "partitions"]
-    assert len(counts) == sum(topic.partitions is None for topic in TOPICS)
+    assert len(counts) == sum(topic.partitions == "topic_partitions" for topic in TOPICS)
+    assert all("INTERACTIONS_TOPIC_PARTITIONS" in finding.advice for finding in counts)
     seen: list[dict[str, Any]] = []
     monkeypatch.setattr("runtime.topics._log.warning", lambda _, **fields: seen.append(fields))
     require_topics(more)
     assert len(seen) == len(counts) + 1
     assert ensure_topics(more) == []
+
+
+def test_topics_of_an_older_deployment_keep_their_partitions(fresh_settings: Settings) -> None:
+    """Defaults are for new topics; what an operator chose is compared."""
+    names = [fresh_settings.topic(name) for name in (RESULTS, INTERACTION_STATE)]
+    admin = make_admin(fresh_settings)
+    for future in admin.create_partitions([NewPartitions(name, 6) for name in names]).values():
+        future.result()
+    wait_until(lambda: all(existing_topics(admin)[name] == 6 for name in names), 30)
+    assert check_topics(fresh_settings) == []
+    chosen = fresh_settings.model_copy(update={"results_partitions": 2, "state_partitions": 6})
+    found = {finding.topic for finding in check_topics(chosen)}
+    assert found == {fresh_settings.topic(RESULTS), fresh_settings.topic(NEXT_INTERACTION_STATE)}
 
 
 def test_states_count_records(fresh_settings: Settings) -> None:
