@@ -48,11 +48,11 @@ down: $(STAMP) ## Stop the stack; data is kept
 	@$(BIN)/interactions down
 
 # Distributed by file, because the tests of a file share fixtures. The workers share one set of servers.
-test: $(STAMP) ## Run the tests, three files at a time (WORKERS=0: sequentially)
-	@$(BIN)/pytest -m "not long and not chaos and not pythons" --numprocesses $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
+test: $(STAMP) ## Run the tests, four files at a time (WORKERS=0: sequentially)
+	@$(BIN)/pytest -m "not long and not chaos and not pythons" --numprocesses $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
 
 test-long: $(STAMP) ## Run the tests that take minutes: faults, bank log, crash points, rebalances, fuzz, mutants
-	@$(BIN)/pytest -m "long and not chaos and not pythons" --numprocesses $(or $(WORKERS),3) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -m "long and not chaos and not pythons" --numprocesses $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
 
 pythons: $(STAMP) ## Run the unit tests on every other Python on this machine (3.11 to 3.14)
 	@$(BIN)/pytest -m pythons tests/pythons

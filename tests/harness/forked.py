@@ -6,7 +6,6 @@ after the imports is the same: environment, arguments, standard streams, signals
 
 from __future__ import annotations
 
-import importlib
 import multiprocessing
 import os
 import signal
@@ -115,5 +114,4 @@ def _main(arguments: Sequence[str], environment: Mapping[str, str], files: Seque
         os.close(opened)
         setattr(sys, name, open(descriptor, "w" if descriptor else "r", closefd=False))  # noqa: SIM115
     sys.argv = [str(cli.__file__), *arguments]
-    # Imported anew, because modules may hold the streams of the server.
-    importlib.import_module("cli.main").main()
+    cli.main()

@@ -83,9 +83,9 @@ def running(settings: Settings, role: str, module: str = "cli.main", **extra: st
         ready = Path(folder) / "ready"
         variables = environment(settings, **{READY_FILE_VARIABLE: str(ready), **extra})
         process: subprocess.Popen[bytes] | Forked
-        if module == "cli.main" and all(name.startswith(ENV_PREFIX) for name in extra):
+        if module == "cli.main" and not any(map(_is_read_early, extra)):
             process = start(["run", role], variables, output=Path(log.name))
-        else:  # another program, or variables for the interpreter or the loader
+        else:
             process = subprocess.Popen(
                 [sys.executable, "-m", *module.split(), "run", role],
                 env=variables,
@@ -111,6 +111,11 @@ def running(settings: Settings, role: str, module: str = "cli.main", **extra: st
             print(
                 f"--- {role} (exit {process.poll()}) ---\n{child.log[-4000:]}"
             )  # pytest shows it on failure
+
+
+def _is_read_early(name: str) -> bool:
+    """True for variables of the interpreter, the loader and the crash points: read before or at an import."""
+    return not name.startswith(ENV_PREFIX) or name in ("INTERACTIONS_TEST_BUILD", "INTERACTIONS_CRASH_POINT")
 
 
 def wait_until(

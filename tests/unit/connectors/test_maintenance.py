@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -119,7 +119,7 @@ def test_threads_may_add_to_the_times_while_others_look_at_them() -> None:
     entry = Entry(opened=session, breaker=Any, integration=an_integration("board", TENANT, ORGANIZATION))  # type: ignore[arg-type]
 
     class Time(datetime):
-        def __le__(self, _: datetime) -> bool:
+        def __le__(self, other: date, /) -> bool:
             entry.due["poll"] = _NOW
             return False
 
