@@ -10,10 +10,12 @@ from pydantic import SecretStr
 
 from runtime.postgres import connect
 from runtime.settings import Settings
+from schemas.topics import EVENTS
 from sinks.backlog import unpublished
 from tests.harness.histories import history
 from tests.harness.roles import running, wait_until
 from tests.harness.tcp_proxy import TcpProxy
+from tests.harness.topic_reader import read_topic
 from tests.harness.wire import publish, wait_for_results
 
 pytestmark = pytest.mark.integration
@@ -46,6 +48,8 @@ def test_a_relay_without_input_ends_and_its_successor_continues(fresh_settings: 
             stalled.wait_for_log("relay.leading")
             places = publish(settings, history(seed=3, commands=60, entities=30))
             wait_for_results(settings, places, 60)
+            # It stalls after its first window. With both histories in that window, nothing would wait.
+            wait_until(lambda: bool(read_topic(settings, EVENTS)), 60)
             places = publish(settings, history(seed=4, commands=60, entities=30))
             wait_for_results(settings, places, 60)
             assert stalled.wait_for_exit() == 2
