@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import orjson
 
+from schemas.cloudevent_headers import HEADER_OF
 from schemas.command import MAX_KEY_BYTES, MAX_VALUE_BYTES, Envelope, PartialEnvelope, Record
 from schemas.errors import FieldError, Reject
 from schemas.payloads import canonical_type
@@ -33,8 +34,8 @@ _IDS: Final = ("tenantid", "organizationid", "entityid")
 _TEXTS: Final = frozenset({*_OPTIONAL, *_IDS, "id", "source", "type"})
 _REQUIRED: Final = ("id", "source", "type", "tenantid", "organizationid", "entityid")
 _DATA: Final = frozenset({"data", "data_base64"})
-_KNOWN: Final = (*_TEXTS, "specversion", "time")
-_HEADERS: Final = {f"ce_{name}": name for name in _KNOWN}
+_KNOWN: Final = frozenset({*_TEXTS, "specversion", "time"})
+_ATTRIBUTE_OF: Final = {header: name for name, header in HEADER_OF.items()}
 
 
 class Undecodable(Reject):
@@ -57,14 +58,12 @@ def open_event(record: Record, attributes: dict[str, Any]) -> dict[str, Any] | b
         for name, raw in record.headers:
             if raw is None:
                 continue
-            attribute = _HEADERS.get(name) or (name[3:] if name.startswith("ce_") else None)
+            attribute = _ATTRIBUTE_OF.get(name) or (name[3:] if name.startswith("ce_") else None)
             if attribute is not None:
                 # Instrumentation may add a second traceparent: the last one wins.
                 if attribute in attributes and attribute != "traceparent":
                     twice = attribute
                 attributes[attribute] = raw.decode()
-            elif name == "traceparent":
-                attributes["traceparent"] = raw.decode()
             elif name.lower() == "content-type":
                 content_type = raw.decode().lower()
     except UnicodeDecodeError:
