@@ -7,15 +7,12 @@ class path.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
-import os
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +20,7 @@ import structlog
 
 from stack.artifacts import Progress, cache_root
 from stack.child import guarded_command, log_tail
+from stack.file_lock import locked
 from stack.home import Home
 from stack.server import Launch, Server
 
@@ -45,7 +43,8 @@ def fast_start(name: str, class_path: Sequence[Path], rehearsal: Rehearsal, prog
     cache = cache_root() / "aot" / f"{name}-{_fingerprint(class_path)}.aot"
     failed = cache.with_suffix(".failed")
     cache.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(cache.with_suffix(".lock")):
+    # Of several stacks that start together, one makes the cache and the others wait.
+    with locked(cache.with_suffix(".lock")):
         if not cache.exists() and not failed.exists():
             progress(f"rehearsing the start of {name} (first run only, about 20 s)")
             try:
@@ -102,14 +101,3 @@ def _fingerprint(class_path: Sequence[Path]) -> str:
     described = [f"{modules.st_size} {modules.st_mtime_ns}"]
     described += [f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}" for jar in jars]
     return hashlib.sha256("\n".join(described).encode()).hexdigest()[:16]
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a file lock: of several stacks that start together, one makes the cache and the others wait."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(file)

@@ -7,7 +7,6 @@ test has a world of its own on them, so that tests of different workers do not m
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ from pydantic import SecretStr
 from runtime.running_stack import read_running_stack
 from runtime.settings import ENV_PREFIX, Settings
 from stack.down import stop_stack
+from stack.file_lock import locked
 from stack.launch import launch_stack
 
 _INPUT: Final = "session_stack"
@@ -43,7 +43,8 @@ class SessionStack:
         """Start the servers unless they run; the environment of tests for the length of the block."""
         with environment_of_tests():
             self.home.mkdir(mode=0o700, exist_ok=True)
-            with _locked(self.home):
+            # Of several workers, one starts the servers and the others wait.
+            with locked(self.home / "start.lock"):
                 if read_running_stack(self.home) is None:
                     launch_stack(self.home, "none", stop_with=self.owner)
             yield settings_of(self.home)
@@ -113,14 +114,3 @@ def settings_of(home: Path) -> Settings:
         kafka_bootstrap_servers=running.addresses.kafka_bootstrap_servers,
         schema_registry_url=running.addresses.schema_registry_url,
     )
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on a folder: of several workers, one starts the servers and the others wait."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

@@ -69,15 +69,12 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def start(
-    arguments: Sequence[str], environment: Mapping[str, str], *, output: Path, stdin: Path = Path(os.devnull)
-) -> Forked:
-    """Start ``interactions`` with the given arguments.
+def start(arguments: Sequence[str], environment: Mapping[str, str], *, output: Path) -> Forked:
+    """Start ``interactions`` with the given arguments, and nothing to read.
 
     :param output: file for standard output and standard error.
-    :param stdin: file to read from.
     """
-    return _start(arguments, environment, (stdin, output, output))
+    return _start(arguments, environment, (Path(os.devnull), output, output))
 
 
 def run(
