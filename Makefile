@@ -49,13 +49,13 @@ down: $(STAMP) ## Stop the stack; data is kept
 
 # Distributed by file, because the tests of a file share fixtures. The workers share one set of servers.
 test: $(STAMP) ## Run the tests, four files at a time (WORKERS=0: sequentially)
-	@$(BIN)/pytest -m "not long and not chaos and not pythons" --numprocesses $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -m "not long and not chaos" --numprocesses $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
 
 test-long: $(STAMP) ## Run the tests that take minutes: faults, bank log, crash points, rebalances, fuzz, mutants
-	@$(BIN)/pytest -m "long and not chaos and not pythons" --numprocesses $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest --hypothesis-profile all -m "(long or random or hypothesis) and not chaos" --numprocesses $(or $(WORKERS),4) --dist loadfile --no-loadscope-reorder
 
 pythons: $(STAMP) ## Run the unit tests on every other Python on this machine (3.11 to 3.14)
-	@$(BIN)/pytest -m pythons tests/pythons
+	@$(BIN)/pytest tests/pythons/unit_ring.py
 
 contract: $(STAMP) ## Send thousands of requests generated from the OpenAPI document; every response must be documented
 	@INTERACTIONS_CONTRACT_CASES=$(or $(CASES),130) $(BIN)/pytest tests/integration/api/test_conformance.py

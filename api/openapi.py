@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,8 +15,9 @@ from runtime.settings import Settings
 COMMITTED: Final = Path(__file__).parents[1] / "docs" / "openapi.json"
 
 
+@cache
 def current_document() -> dict[str, Any]:
-    """The document of this code; it depends on no setting."""
+    """The document of this code, built once and not to be changed; it depends on no setting."""
     return make_app(Settings(), GatewaySettings()).openapi()
 
 

@@ -7,6 +7,8 @@ import signal
 import pytest
 from hypothesis import settings
 
+from tests.harness.examples import PROFILES
+
 # The assertions of the providers' suite explain themselves when they fail; before anything imports it.
 pytest.register_assert_rewrite("connectors.sdk.conformance")
 pytest_plugins = ["tests.session_stack", "tests.stack_fixtures"]
@@ -16,9 +18,10 @@ pytest_plugins = ["tests.session_stack", "tests.stack_fixtures"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Invariant: no test has a limit on speed; a machine that stalls must not fail one.
-settings.register_profile("untimed", parent=settings(), deadline=None)
-settings.load_profile("untimed")
+for name, examples in PROFILES.items():
+    # Invariant: no test has a limit on speed; a machine that stalls must not fail one.
+    settings.register_profile(name, parent=settings(), deadline=None, max_examples=examples)
+settings.load_profile("few")
 
 
 @pytest.hookimpl(tryfirst=True)

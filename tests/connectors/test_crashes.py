@@ -5,22 +5,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 
 from runtime.crash_points import CONNECTOR_POINTS
 from tests.connectors.trello_world import TrelloWorld
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+_ONE = ["connector-after-call-before-result"]
 
 
-def test_a_kill_makes_nothing_twice(world: TrelloWorld) -> None:
+@pytest.mark.parametrize("points", [_ONE, pytest.param(CONNECTOR_POINTS, marks=pytest.mark.long)])
+def test_a_kill_makes_nothing_twice(world: TrelloWorld, points: Collection[str]) -> None:
     known = world.plan_call(title="known")
     world.cli("sync", world.integration)
     with world.connectors():
         card = world.wait_card(known)
         world.at_rest()
     made = []
-    for number, point in enumerate(sorted(CONNECTOR_POINTS)):
+    for number, point in enumerate(sorted(points)):
         if "send" not in point:
             # The event agent joins ten seconds late, when the session of the killed member has expired.
             made.append(world.plan_call(title=f"new {number}"))

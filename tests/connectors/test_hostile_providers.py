@@ -21,6 +21,7 @@ def _drip(conversation: Conversation) -> None:
 _BUSY = b"HTTP/1.1 503 x\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n"
 
 
+@pytest.mark.long
 def test_a_healthy_integration_goes_on_beside_hostile_ones(world: TrelloWorld) -> None:
     early = world.plan_call(title="before")
     world.cli("sync", world.integration)

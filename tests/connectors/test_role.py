@@ -173,6 +173,7 @@ def test_a_missing_board_cancels_nothing(started: TrelloWorld) -> None:
     assert world.one(detached) == (0,)
 
 
+@pytest.mark.long
 def test_a_mass_deletion_waits_for_a_person_and_can_be_taken_back(started: TrelloWorld) -> None:
     world = started
     board, integration = world.simulator.board, world.integration

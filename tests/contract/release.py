@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,8 +43,7 @@ def breaking_changes(folder: Path = RELEASED) -> list[str]:
     :returns: one line per problem, starting with the version; empty when nothing breaks.
     """
     released = releases(folder)
-    today = {name: build() for name, (build, _) in _DOCUMENTS.items()} if released else {}
-    return [f"{path.name}: {line}" for path in released for line in _compare(path, today)]
+    return [f"{path.name}: {line}" for path in released for line in _compare(path, _today())]
 
 
 def freeze(version: str, folder: Path = RELEASED) -> Path:
@@ -64,9 +64,14 @@ def freeze(version: str, folder: Path = RELEASED) -> Path:
     (frozen / _AVRO).mkdir(parents=True)
     for name, text in avro_schemas.golden_files().items():
         (frozen / _AVRO / name).write_text(text, encoding="utf-8")
-    for name, (build, _) in _DOCUMENTS.items():
-        (frozen / name).write_text(json.dumps(build(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for name, document in _today().items():
+        (frozen / name).write_text(json.dumps(document, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return frozen
+
+
+@cache
+def _today() -> Mapping[str, Any]:
+    return {name: build() for name, (build, _) in _DOCUMENTS.items()}
 
 
 def _compare(release: Path, today: Mapping[str, Any]) -> list[str]:

@@ -21,6 +21,7 @@ from schemas.avro_schemas import avro_schemas, render
 from schemas.avro_writer import varint
 from schemas.errors import Reject, Retry, Stop
 from tests.contract.avro_values import completed, sample, values, with_datetimes
+from tests.harness.examples import scaled
 
 IDS = {name: number for number, name in enumerate(avro_schemas(), start=100)}
 NAMES = {number: name for name, number in IDS.items()}
@@ -50,7 +51,7 @@ def rejection(decoder: AvroDecoder, value: bytes) -> str:
 
 @pytest.mark.parametrize("name", [UPDATED, RESULT, CREATE])
 @given(data=st.data())
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scaled(40), suppress_health_check=[HealthCheck.too_slow])
 def test_bytes_are_those_of_another_implementation(name: str, data: st.DataObject) -> None:
     schema = avro_schemas()[name]
     value = data.draw(values(schema))
@@ -187,7 +188,7 @@ def test_an_instant_beyond_the_calendar_is_undecodable() -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=300)
+@settings(max_examples=scaled(300))
 def test_random_bodies_never_raise_anything_else(body: bytes) -> None:
     decoder = AvroDecoder(contract)
     for name in (CREATE, RESULT):
@@ -200,7 +201,7 @@ def test_random_bodies_never_raise_anything_else(body: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scaled(100), suppress_health_check=[HealthCheck.too_slow])
 def test_damaged_values_never_raise_anything_else(data: st.DataObject) -> None:
     body = bytearray(ENCODER.encode(UPDATED, sample(avro_schemas()[UPDATED], full=True)))
     for _ in range(data.draw(st.integers(1, 4))):

@@ -17,6 +17,7 @@ from sinks.outbox import outbox_rows
 from sinks.store import _log_row
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
+from tests.harness.examples import scaled
 from tests.harness.fuzz import Fuzz
 from tests.harness.memory_registry import MemoryRegistry
 from tests.harness.seed import SEED
@@ -24,10 +25,11 @@ from tests.harness.wire import event, new_id
 from tests.harness.writer_schemas import writer_schemas
 
 # Read at import: the servers' fixture removes these variables.
-_RECORDS = int(os.environ.get("INTERACTIONS_FUZZ_RECORDS") or 20_000)
+_RECORDS = int(os.environ.get("INTERACTIONS_FUZZ_RECORDS") or scaled(20_000))
 _BATCH = 500
 
 
+@pytest.mark.random
 def test_no_record_stalls_decoder_or_rules() -> None:
     print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
     fuzz, work, seen = Fuzz(SEED), UnitOfWork(), Counter[str]()

@@ -31,6 +31,7 @@ def _create(entity: str, title: str) -> dict[str, Any]:
     return event("interaction.create", entity, {"interactionType": "call", "title": title})
 
 
+@pytest.mark.long
 def test_a_crash_loop_of_one_record_ends(fresh_settings: Settings) -> None:
     settings, entity = fresh_settings, new_id()
     bad = _create(entity, CRASHES)

@@ -18,6 +18,7 @@ from schemas.command import Record
 from schemas.decode import decode_record
 from sinks.batch import BatchSink
 from streams.applier.apply import Applier
+from tests.harness.examples import scaled
 from tests.harness.wire import event, new_id
 
 pytestmark = pytest.mark.integration
@@ -96,7 +97,7 @@ def desk(embedded_stack: Settings, template_database: str) -> Any:
         yield _Desk(connection)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scaled(40), suppress_health_check=[HealthCheck.too_slow])
 @given(first=st.lists(_TEXTS, min_size=1, max_size=8), second=st.data())
 def test_texts_are_stored_unchanged(desk: _Desk, first: list[str], second: st.DataObject) -> None:
     identities = [new_id() for _ in first]

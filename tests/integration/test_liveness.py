@@ -36,6 +36,7 @@ def test_an_applier_without_input_ends_and_its_successor_continues(fresh_setting
         wait_for_results(settings, places, 60)
 
 
+@pytest.mark.long
 def test_a_relay_without_input_ends_and_its_successor_continues(fresh_settings: Settings) -> None:
     settings = fresh_settings
 

@@ -189,6 +189,7 @@ def test_a_second_stack_on_the_same_home_is_refused(full_home: Path) -> None:
     assert records(full_home) == before
 
 
+@pytest.mark.long
 def test_killed_servers_are_started_again(full_home: Path) -> None:
     before = records(full_home)
 
@@ -206,6 +207,7 @@ def test_killed_servers_are_started_again(full_home: Path) -> None:
     wait_until(recovered, 90, lambda: str(records(full_home)))
 
 
+@pytest.mark.long
 def test_data_survive_kill_9_of_everything_at_the_same_addresses(full_home: Path) -> None:
     settings = load_settings()
     with connect(settings, application_name="test") as connection:
@@ -249,6 +251,7 @@ def test_children_end_with_a_killed_supervisor(full_home: Path) -> None:
     wait_until(lambda: processes_of(full_home) == [], 60, lambda: str(processes_of(full_home)))
 
 
+@pytest.mark.long
 def test_roles_run_and_a_killed_one_is_started_again_until_down(
     servers_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +289,7 @@ def test_roles_run_and_a_killed_one_is_started_again_until_down(
     )
 
 
+@pytest.mark.long
 def test_down_cleans_up_after_kill_9_of_everything(small_home: Path) -> None:
     up()
     segment = own_segment(small_home)
@@ -298,6 +302,7 @@ def test_down_cleans_up_after_kill_9_of_everything(small_home: Path) -> None:
     assert not (small_home / "data" / "postgres" / "postmaster.pid").exists()
 
 
+@pytest.mark.long
 def test_down_ends_what_a_killed_supervisor_left(small_home: Path) -> None:
     """As on systems whose kernel does not end children with their parent: the state file lists them."""
     up()
@@ -349,6 +354,7 @@ def test_the_reason_is_told_when_the_stack_does_not_come_up(
     assert processes_of(small_home) == []
 
 
+@pytest.mark.long
 def test_servers_of_ones_own_are_used_and_not_started(small_home: Path) -> None:
     up()
     running = read_running_stack(small_home)
@@ -358,6 +364,7 @@ def test_servers_of_ones_own_are_used_and_not_started(small_home: Path) -> None:
     assert running.addresses.kafka_bootstrap_servers == "127.0.0.1:9"
 
 
+@pytest.mark.long
 def test_addresses_of_the_last_start_in_the_shell_do_not_count_as_ones_own(
     small_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

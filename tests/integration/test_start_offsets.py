@@ -153,7 +153,7 @@ def test_a_topic_created_again_is_refused_however_long_it_is(fresh_settings: Set
         wait_until(lambda: sum(map(len, results_by_place(settings).values())) == 3 + 5, 60)
 
 
-@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("ending", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_group_offsets_reset_to_earliest_repeat_nothing(
     fresh_settings: Settings, ending: signal.Signals
 ) -> None:

@@ -1,1 +1,4 @@
-"""Unit ring on every Python of this machine; run by ``make pythons``, not by ``make test``."""
+"""Unit ring on every Python of this machine.
+
+``make pythons`` names the file; other runs do not collect it.
+"""

@@ -220,7 +220,7 @@ def expose(settings: Settings, mutant: str, exposed_by: str) -> Found:
     node = exposed_by.removeprefix("test:")
     runner = [sys.executable, "-m", "tests.faults.mutants.run", mutant, "--"]
     done = subprocess.run(
-        [*runner, "pytest", "-q", "-p", "no:cacheprovider", node],
+        [*runner, "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=all", node],
         env={**environment(settings), "INTERACTIONS_FENCE_DATABASE": _url(settings)},
         capture_output=True,
         timeout=180,

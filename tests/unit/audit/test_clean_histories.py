@@ -14,6 +14,7 @@ from audit.command_fields import FLAGS
 from audit.findings import Report
 from audit.run import audit
 from schemas.topics import COMMANDS
+from tests.harness.examples import scaled
 from tests.unit.audit.machine import ORGANIZATION, START, TENANT, Machine, make_id
 from tests.unit.audit.story import run_story
 
@@ -192,7 +193,7 @@ def random_history(seed: int, length: int) -> Machine:
     return machine.settle()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scaled(60), suppress_health_check=[HealthCheck.too_slow])
 @given(seed=st.integers(0, 2**32), length=st.integers(1, 60))
 def test_random_histories_are_clean(seed: int, length: int) -> None:
     report = audit(random_history(seed, length).history())

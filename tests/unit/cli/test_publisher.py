@@ -17,6 +17,7 @@ from cli.publish.publishing import ListSource
 from cli.publish.report import Report
 from cli.publish.result_reader import ResultRecord
 from schemas.errors import Retry
+from tests.harness.examples import scaled
 
 
 @dataclass
@@ -116,7 +117,7 @@ def publish(broker: Broker, items: list[OutgoingRecord | Unsendable], **options:
     return publisher.run(ListSource(items))
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(60))
 @given(
     fates=st.lists(
         st.sampled_from(["applied", "rejected", "no_op", "duplicate", "lost", "big", "bad"]), max_size=80

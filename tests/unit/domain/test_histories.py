@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from tests.harness.examples import scaled
 from tests.unit.domain.author import Author
 from tests.unit.domain.commands import ADA, BOB, EVE, at, deal_id
 
@@ -112,5 +113,5 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=50, stateful_step_count=40, suppress_health_check=list(HealthCheck)
+    max_examples=scaled(50), stateful_step_count=40, suppress_health_check=list(HealthCheck)
 )

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NAMES = [f"python3.{minor}" for minor in range(11, 15)]
 
-pytestmark = [pytest.mark.pythons, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.timeout(1200)
 
 
 def candidates() -> Iterator[Path]:
