@@ -12,7 +12,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from api.result_record import ResultRecord
-from runtime.kafka import headers_of, make_consumer
+from runtime.kafka import headers_of, make_consumer, take_batch
 from runtime.settings import Settings
 from runtime.supervised_thread import end_process, supervised
 from schemas.errors import InteractionsError, Stop
@@ -119,10 +119,7 @@ class ResultConsumer:
         return True
 
     def _poll(self, consumer: Consumer) -> None:
-        # consume(n) waits for n records: take the first one when it comes, then those that have arrived.
-        messages = consumer.consume(1, 0.25)
-        if messages:
-            messages += consumer.consume(1000, 0)
+        messages = take_batch(consumer, 1000, 0.25)
         records = [record for message in messages if (record := self._record_of(message)) is not None]
         if records:
             self._on_results(records)

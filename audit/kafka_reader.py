@@ -10,7 +10,7 @@ import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from audit.history import Offsets, Record, RelayPosition
-from runtime.kafka import headers_of, make_admin, make_consumer
+from runtime.kafka import headers_of, make_admin, make_consumer, take_batch
 from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.topics import COMMANDS, RELAY_POSITION
@@ -100,7 +100,7 @@ class KafkaReader:
         deadline = time.monotonic() + _IDLE_TIMEOUT
         try:
             while open_ends:
-                messages = self._consumer.consume(_BATCH, 0.5)
+                messages = take_batch(self._consumer, _BATCH, 0.5)
                 if messages:
                     deadline = time.monotonic() + _IDLE_TIMEOUT
                 elif time.monotonic() > deadline:

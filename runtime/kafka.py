@@ -83,6 +83,20 @@ def make_consumer(settings: Settings, group_id: str, **overrides: Any) -> Consum
 _call_headers = methodcaller("headers")
 
 
+def take_batch(consumer: Consumer, most: int, seconds: float) -> list[Message]:
+    """Wait for one record, then take those that have arrived with it.
+
+    Hazard: ``consume(n, t)`` waits the whole ``t`` unless ``n`` records are there.
+
+    :param most: maximum number of records.
+    :param seconds: how long to wait for the first.
+    """
+    messages = consumer.consume(1, seconds)
+    if messages and most > 1:
+        messages += consumer.consume(most - 1, 0)
+    return messages
+
+
 def headers_of(message: Message) -> list[tuple[str, bytes | None]] | None:
     """Headers of a record; ``None`` when a name is not UTF-8, in which case the client returns no headers.
 

@@ -24,7 +24,7 @@ from bench.samples import Sample
 from bench.scenarios.flow import drive
 from bench.servers import checkpoint
 from bench.workload import Message, creates, entity_ids
-from runtime.kafka import make_admin, make_producer
+from runtime.kafka import make_admin, make_producer, take_batch
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS, EVENTS, RESULTS
@@ -128,9 +128,7 @@ class _Readers(threading.Thread):
     def run(self) -> None:
         while not self._over.is_set():
             # Take the first record at once and whatever came with it: waiting to fill a batch adds latency.
-            messages = self._consumer.consume(1, 0.05)
-            if messages:
-                messages += self._consumer.consume(499, 0)
+            messages = take_batch(self._consumer, 500, 0.05)
             now = time.time()
             for message in messages:
                 if message.error() is not None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from runtime.kafka import headers_of
+from runtime.kafka import headers_of, take_batch
 from schemas.errors import Retry, Stop
 from schemas.topics import RESULTS
 
@@ -71,7 +71,7 @@ class ResultReader:
         """
         return [
             result
-            for message in self._consumer.consume(_POLL_RECORDS, timeout)
+            for message in take_batch(self._consumer, _POLL_RECORDS, timeout)
             if (result := _result_record(message))
         ]
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from cli.kafka_clients import make_reader
-from runtime.kafka import headers_of
+from runtime.kafka import headers_of, take_batch
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 
@@ -91,7 +91,7 @@ class TopicReader:
 
     def _take(self) -> list[TopicRecord]:
         records = []
-        for message in self._consumer.consume(_FETCH_RECORDS, _FETCH_SECONDS):
+        for message in take_batch(self._consumer, _FETCH_RECORDS, _FETCH_SECONDS):
             error = message.error()
             if error is None:
                 records.append(_record(self._topic, message))

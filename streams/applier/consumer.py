@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from runtime import crash_points
 from runtime.backoff import Backoff
-from runtime.kafka import make_consumer
+from runtime.kafka import make_consumer, take_batch
 from runtime.settings import Settings
 from schemas.command import Command, Refused
 from schemas.decode import DecodeAvro
@@ -113,9 +113,7 @@ class Reader:
 
     def _poll(self) -> list[Message]:
         # No linger between an idle applier and its first command: wait for one, take what else is there.
-        messages = self.consumer.consume(1, 0.25)
-        if messages and self._settings.batch_size > 1:
-            messages += self.consumer.consume(self._settings.batch_size - 1, 0)
+        messages = take_batch(self.consumer, self._settings.batch_size, 0.25)
         self._ownership.raise_failure()
         self._in_flight.membership = self.consumer.consumer_group_metadata()
         return [message for message in messages if not self._at_end(message)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from runtime.kafka import make_consumer
+from runtime.kafka import make_consumer, take_batch
 from runtime.settings import Settings
 from schemas.topics import RELAY_POSITION
 from sinks.outbox_reader import OutboxPosition
@@ -43,7 +43,7 @@ def read_checkpoint(settings: Settings, shard: str) -> Checkpoint | None:
     try:
         consumer.assign([TopicPartition(settings.topic(RELAY_POSITION), 0, 0)])
         while True:
-            for message in consumer.consume(1000, 0.1):  # waits the full timeout unless 1000 are there
+            for message in take_batch(consumer, 1000, 0.1):
                 error = message.error()
                 if error is not None:
                     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant

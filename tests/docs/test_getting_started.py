@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/getting-started.md").read_text()
 
 
+@pytest.mark.long
 def test_the_guide_works_as_it_is_written(fresh_settings: Settings, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()

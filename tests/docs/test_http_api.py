@@ -1,7 +1,8 @@
-"""Run the curl lines of docs/http-api.md in one shell, in order, against a stack on the tests' servers."""
+"""Run the curl lines of docs/http-api.md in one shell, in order, against a stack."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,11 +13,9 @@ from pathlib import Path
 import pytest
 
 from runtime.gateway_settings import GatewaySettings
-from runtime.settings import Settings
 from stack.down import stop_stack
 from stack.launch import launch_stack
 from tests.harness.marked_blocks import script_of
-from tests.harness.roles import environment
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -24,19 +23,22 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/http-api.md").read_text()
 
 
-def test_the_curl_lines_work_as_they_are_written(
-    fresh_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.long
+def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
     curl, bash = shutil.which("curl"), shutil.which("bash")
     if curl is None or bash is None:
         pytest.skip("there is no curl here")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("INTERACTIONS_")}
     home = Path(tempfile.mkdtemp(prefix="interactions-docs-"))
     (tmp_path / "interactions").write_text(f'#!/bin/sh\nexec {sys.executable} -m cli.main "$@"\n')
     (tmp_path / "interactions").chmod(0o755)
-    variables = environment(fresh_settings, INTERACTIONS_HOME=str(home))
-    variables |= {"PATH": f"{tmp_path}:{variables['PATH']}", "PYTHONPATH": str(ROOT)}
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
+    variables = {
+        **environment,
+        "INTERACTIONS_HOME": str(home),
+        "PATH": f"{tmp_path}:{environment['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
+    outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("INTERACTIONS_")}
     try:
         launch_stack(home, "applier,relay,gateway", stop_with_parent=True)
         lines = 'eval "$(interactions env)"\n' + script_of(PAGE, at_least=6) + "\nexec interactions audit"
@@ -48,6 +50,7 @@ def test_the_curl_lines_work_as_they_are_written(
     finally:
         stop_stack(home)
         shutil.rmtree(home)
+        os.environ.update(outside)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for text in (
         '"title":"Ring back"',
@@ -65,7 +68,7 @@ def test_the_curl_lines_work_as_they_are_written(
         text=True,
         check=False,
     )
-    assert refused.returncode == 2, "the stack is stopped, and these are no ids"
+    assert refused.returncode == 2, "no stack runs any more, and these are no ids"
 
 
 def test_the_mutation_guard_on_the_page_is_the_example() -> None:

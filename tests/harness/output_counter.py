@@ -8,7 +8,7 @@ from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from runtime.kafka import make_consumer
+from runtime.kafka import make_consumer, take_batch
 from runtime.settings import Settings
 from schemas.topics import EVENTS, RESULTS
 
@@ -59,7 +59,7 @@ class OutputCounter:
             )
             ended: set[int] = set()
             while len(ended) < len(partitions):
-                for message in consumer.consume(2000, 1.0):
+                for message in take_batch(consumer, 2000, 1.0):
                     error = message.error()
                     partition, offset = cast("int", message.partition()), cast("int", message.offset())
                     if error is not None:
