@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import page, plots, results
+from bench import page, results
 from bench.context import Bench
 from bench.deployment import make_templates
 from bench.metric import Figure, Metric
@@ -107,6 +107,9 @@ def _keep(
     versions: dict[str, str],
     console: Console,
 ) -> None:
+    # Imported late: the plotting library takes a second to load, which the tests should not pay.
+    from bench import plots
+
     results.write(
         {
             "machine": machine,

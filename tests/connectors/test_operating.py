@@ -32,6 +32,7 @@ def _listed(world: TrelloWorld) -> dict[str, object]:
     return dict(found)
 
 
+@pytest.mark.long
 def test_expired_credentials_are_replaced_and_what_was_missed_arrives(
     started: TrelloWorld, tmp_path: Path
 ) -> None:

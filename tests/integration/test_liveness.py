@@ -60,6 +60,7 @@ def test_a_relay_without_input_ends_and_its_successor_continues(fresh_settings: 
             wait_until(lambda: left() == 0, 30)
 
 
+@pytest.mark.long
 def test_an_outage_longer_than_the_patience_ends_no_role(fresh_settings: Settings) -> None:
     assert fresh_settings.database_url is not None
     database = urlsplit(fresh_settings.database_url.get_secret_value())

@@ -23,7 +23,7 @@ from runtime.postgres import connect
 from runtime.process_identity import is_alive
 from runtime.registry import make_registry
 from runtime.running_stack import ProcessRecord, read_running_stack, read_stack_file, write_stack_file
-from runtime.settings import ENV_PREFIX, load_settings
+from runtime.settings import ENV_PREFIX, Settings, load_settings
 from stack.down import stop_stack
 from tests.harness.roles import wait_until
 
@@ -65,6 +65,15 @@ def full_home(servers_home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     if read_running_stack(servers_home) is None:
         up()
     return servers_home
+
+
+@pytest.fixture
+def shared_home(embedded_stack: Settings, clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Home of the servers of all tests, for tests that only look at them."""
+    if read_running_stack(embedded_stack.home) is None:
+        pytest.skip("the servers of the tests are not embedded")
+    monkeypatch.setenv("INTERACTIONS_HOME", str(embedded_stack.home))
+    return embedded_stack.home
 
 
 @pytest.fixture
@@ -140,7 +149,7 @@ def kill_everything(home: Path) -> None:
     wait_until(lambda: not processes_of(home), 60, lambda: str(processes_of(home)))
 
 
-def test_status_and_env_describe_what_runs(full_home: Path) -> None:
+def test_status_and_env_describe_what_runs(shared_home: Path) -> None:
     shown = status()
 
     assert [(name, process["state"]) for name, process in shown.items()] == [
@@ -148,7 +157,7 @@ def test_status_and_env_describe_what_runs(full_home: Path) -> None:
     ]
     assert set(shown["kafka"]) >= {"role", "pid", "state", "lag"}
     exports = dict(line.removeprefix("export ").split("=", 1) for line in cli("env").stdout.splitlines())
-    assert exports.pop("INTERACTIONS_HOME") == str(full_home)
+    assert exports.pop("INTERACTIONS_HOME") == str(shared_home)
     assert set(exports) == {
         "INTERACTIONS_DATABASE_URL",
         "INTERACTIONS_KAFKA_BOOTSTRAP_SERVERS",
@@ -157,8 +166,8 @@ def test_status_and_env_describe_what_runs(full_home: Path) -> None:
     assert all("127.0.0.1:" in value for value in exports.values())
 
 
-def test_servers_listen_on_loopback_only(full_home: Path) -> None:
-    pids = {record.pid for record in records(full_home).values()}
+def test_servers_listen_on_loopback_only(shared_home: Path) -> None:
+    pids = {record.pid for record in records(shared_home).values()}
     sockets = {
         str(link.readlink())
         for pid in pids
@@ -177,8 +186,8 @@ def test_servers_listen_on_loopback_only(full_home: Path) -> None:
     assert addresses <= {"0100007F", "0000000000000000FFFF00000100007F"}
 
 
-def test_a_second_stack_on_the_same_home_is_refused(full_home: Path) -> None:
-    before = records(full_home)
+def test_a_second_stack_on_the_same_home_is_refused(shared_home: Path) -> None:
+    before = records(shared_home)
 
     second = cli("up", "--detach", "--roles", "none")
 
@@ -186,7 +195,7 @@ def test_a_second_stack_on_the_same_home_is_refused(full_home: Path) -> None:
     assert "already runs" in second.stderr
     assert "interactions down" in second.stderr
     assert "Traceback" not in second.stderr
-    assert records(full_home) == before
+    assert records(shared_home) == before
 
 
 @pytest.mark.long
@@ -242,6 +251,7 @@ def test_data_survive_kill_9_of_everything_at_the_same_addresses(full_home: Path
     assert segment not in shared_memory_segments() or segment == own_segment(full_home)
 
 
+@pytest.mark.long
 def test_children_end_with_a_killed_supervisor(full_home: Path) -> None:
     state = read_stack_file(full_home)
     assert state is not None
