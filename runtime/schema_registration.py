@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Final, TypeVar
 
@@ -34,11 +34,13 @@ def register_schemas(settings: Settings) -> dict[str, int]:
     :raises Retry: the registry is unavailable.
     """
     registry = make_registry(settings)
-    return {fullname: _register(registry, name, schema) for fullname, name, schema in _subjects(settings)}
+    return {fullname: _register(registry, name, schema) for fullname, name, schema in subjects(settings)}
 
 
-def known_ids(settings: Settings) -> dict[str, int]:
+def known_ids(settings: Settings, topics: Collection[str] = tuple(RECORDS)) -> dict[str, int]:
     """Look up the ids of the registered schemas, at the start of a role.
+
+    :param topics: those that the role writes to.
 
     :returns: full name → schema id.
     :raises Stop: a schema of this version is not registered; the message says how to register it.
@@ -46,7 +48,7 @@ def known_ids(settings: Settings) -> dict[str, int]:
     """
     registry = make_registry(settings)
     ids = {}
-    for fullname, name, schema in _subjects(settings):
+    for fullname, name, schema in subjects(settings, topics):
         found = _ask(name, partial(registry.lookup_schema, name, schema))
         if found.schema_id is None:
             raise Retry(f"the schema registry returned no id for subject {name}")
@@ -54,10 +56,13 @@ def known_ids(settings: Settings) -> dict[str, int]:
     return ids
 
 
-def _subjects(settings: Settings) -> Iterator[tuple[str, str, Schema]]:
+def subjects(
+    settings: Settings, topics: Collection[str] = tuple(RECORDS)
+) -> Iterator[tuple[str, str, Schema]]:
+    """Full name, subject and schema of every record of the topics."""
     schemas = avro_schemas()
-    for topic, records in RECORDS.items():
-        for fullname in records:
+    for topic in topics:
+        for fullname in RECORDS[topic]:
             # Same text as Confluent's serializers send: some registries compare texts instead of schemas.
             text = render(schemas[fullname]).strip()
             yield fullname, subject(settings.topic(topic), fullname), Schema(text, "AVRO")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -34,19 +35,21 @@ class Codec:
         return self.encode(RESULT_TYPE, result)
 
 
-def make_codec(settings: Settings) -> Codec:
+def make_codec(settings: Settings, *topics: str) -> Codec:
     """Wait until the registry answers, then make the codec.
+
+    :param topics: those whose records the process encodes.
 
     :raises Stop: the registry answers, but the contract's schemas are not registered.
     """
-    return Codec(AvroEncoder(_ids(settings)), AvroDecoder(make_fetch(settings)))
+    return Codec(AvroEncoder(_ids(settings, topics)), AvroDecoder(make_fetch(settings)))
 
 
-def _ids(settings: Settings) -> dict[str, int]:
+def _ids(settings: Settings, topics: Sequence[str]) -> dict[str, int]:
     delays = Backoff(ceiling=5.0).delays()
     while True:
         try:
-            return known_ids(settings)
+            return known_ids(settings, topics)
         except Retry as error:
             _log.warning("worker.registry_unavailable", reason=str(error))
             time.sleep(next(delays))

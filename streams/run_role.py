@@ -14,6 +14,7 @@ from runtime.logs import configure_logging
 from runtime.settings import Settings
 from runtime.topics import require_topics
 from schemas.errors import Stop
+from schemas.topics import EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
 from streams.app import STALL_SECONDS, Stage, StageService, run_app
 from streams.applier.batches import BatchQueue, InFlight
 from streams.applier.consumer import Reader
@@ -31,7 +32,7 @@ Stages = list[tuple[str, Stage]]
 
 def applier_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
     """Stages of the applier: reader, writer and publisher in a thread each, stall detection and upkeep."""
-    codec = make_codec(settings)
+    codec = make_codec(settings, RESULTS)
     in_flight = InFlight()
     # A full batch and its decisions take 20 MiB.
     batches, applied = BatchQueue(settings.batch_size), BatchQueue(settings.batch_size)
@@ -65,7 +66,8 @@ def _abandoning(in_flight: InFlight, run: Stage) -> Stage:
 
 def relay_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
     """Stages of the relay: the relay itself and its stall detection."""
-    relay = Relay(settings, make_codec(settings).encode, heartbeat, stop)
+    codec = make_codec(settings, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE)
+    relay = Relay(settings, codec.encode, heartbeat, stop)
     liveness = RelayWatchdog(settings, relay.position, heartbeat, stop, health)
     return [("relay", relay.run), ("liveness", liveness.run)]
 

@@ -143,7 +143,7 @@ def _decode(records: list[Record], clock: _Clock) -> list[Command | Refused]:
 
 
 def _results(settings: Settings, decisions: list[Any], clock: _Clock) -> None:
-    codec = make_codec(settings)
+    codec = make_codec(settings, RESULTS)
     producer = make_producer(
         settings, **{"linger.ms": FLUSHED_LINGER_MS, "queue.buffering.max.messages": 500_000}
     )

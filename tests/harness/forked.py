@@ -6,6 +6,7 @@ after the imports is the same: environment, arguments, standard streams, signals
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -103,6 +104,8 @@ def _start(arguments: Sequence[str], environment: Mapping[str, str], files: Sequ
 
 
 def _main(arguments: Sequence[str], environment: Mapping[str, str], files: Sequence[Path]) -> None:
+    # The modules stay to the end, and a look at them would copy their memory.
+    gc.freeze()
     os.environ.clear()
     os.environ.update(environment)
     for descriptor, (file, (name, mode)) in enumerate(zip(files, _STREAMS, strict=True)):

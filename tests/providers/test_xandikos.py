@@ -28,6 +28,7 @@ def harness(server: XandikosServer) -> Iterator[CaldavHarness]:
     made.close()
 
 
+@pytest.mark.long
 class TestConformance(ProviderConformance):
     """The conformance suite, as for every provider."""
 
