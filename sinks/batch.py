@@ -28,6 +28,8 @@ from sinks.notify import Notice, notify_committed
 from sinks.pipelined import pipelined
 from sinks.store import store
 
+#: Up to this many commands travel in one pipeline: a person may be waiting for their outcomes.
+_FEW: Final = 20
 _PARTITION_LOCK: Final = 0x1A7E0000
 _MONTH_TURN_LOCK: Final = 0x1A7E0001
 
@@ -76,6 +78,7 @@ class OpenBatch:
         watermarks: Mapping[int, int],
         prefetch: Prefetch | None,
     ) -> None:
+        """:param prefetch: requested with the fence; ``None`` for a batch with savepoints."""
         self.fresh: list[Command | Refused] = []
         self.known: list[Command | Refused] = []
         for command in commands:
@@ -85,25 +88,23 @@ class OpenBatch:
         self.watermarks = watermarks
         self._connection = connection
         self._prefetch = prefetch
-        self._few = prefetch is not None
 
     def load(self, commands: Sequence[Command | Refused]) -> UnitOfWork:
         """Lock and load the read set of the commands."""
-        prefetch = None
-        if commands is self.fresh:  # requested with the fence; a part of them is loaded by itself
-            prefetch, self._prefetch = self._prefetch, None
-        return load_read_set(self._connection, commands, prefetch)
+        asked = commands is self.fresh or commands is self.known
+        return load_read_set(self._connection, commands, self._prefetch if asked else None)
 
     def store(self, work: UnitOfWork, decisions: Sequence[Decision]) -> None:
         """Write rows, log and outbox of the decisions."""
-        store(self._connection, work, decisions, pipelined=self._few)
+        store(self._connection, work, decisions)
 
     def savepoint(self) -> AbstractContextManager[object]:
         """Roll back to here when the block fails; the locks taken before stay held.
 
-        Without savepoints in a pipeline: there the whole transaction fails.
+        Without savepoints on the straight path: there the whole transaction fails.
         """
-        return contextlib.nullcontext() if self._few else self._connection.transaction()
+        straight = self._prefetch is not None
+        return contextlib.nullcontext() if straight else self._connection.transaction()
 
 
 class BatchSink:
@@ -128,7 +129,7 @@ class BatchSink:
         starts: Mapping[int, int],
         results_offsets: Mapping[int, int],
         *,
-        few: bool = False,
+        careful: bool = False,
     ) -> Iterator[OpenBatch]:
         """Open the batch's transaction; commit it with the watermark when the block ends without an error.
 
@@ -136,12 +137,12 @@ class BatchSink:
         :param starts: for each partition, the position before the batch; it must not lie above the
             watermark, or the commands between the two would be skipped.
         :param results_offsets: for each partition, the offset below which results are published.
-        :param few: in one pipeline, for few commands: fewer round trips, but any failure is the whole
-            batch's. An error that one command may have caused is raised as it is.
+        :param careful: with savepoints. Without them there are fewer round trips, but any failure is the
+            whole batch's, and an error that one command may have caused is raised as it is.
         :raises Retry: nothing was committed as far as is known; the same batch may be given again.
         :raises Stop: the database refuses in a way that no retry mends.
         """
-        begin = self._in_one_pipeline if few else self._with_savepoints
+        begin = self._with_savepoints if careful else self._straight
         try:
             with begin(commands, starts, results_offsets) as batch:
                 yield batch
@@ -152,25 +153,31 @@ class BatchSink:
             self._end_former_owners(sorted(mine.union(list(results_offsets))))
             raise Retry("another applier holds the lock of one of these partitions", after=0.0) from error
         except psycopg.Error as error:
-            if few and may_blame_a_command(error):
+            if not careful and may_blame_a_command(error):
                 raise
             raise classified(error) from error
 
     @contextlib.contextmanager
-    def _in_one_pipeline(
+    def _straight(
         self,
         commands: Sequence[Command | Refused],
         starts: Mapping[int, int],
         results_offsets: Mapping[int, int],
     ) -> Iterator[OpenBatch]:
+        """Ask in one pipeline and finish in one; few commands need no other for what is between."""
+        few = len(commands) <= _FEW
         try:
-            with self._connection.pipeline():
+            with contextlib.ExitStack() as open_pipeline:
+                open_pipeline.enter_context(self._connection.pipeline())
                 self._connection.execute("BEGIN")
-                batch = self._fence(commands, starts, prefetch=True)
+                batch = self._fence(commands, starts, Prefetch(whole=few))
+                if not few:
+                    open_pipeline.close()  # which cannot carry a COPY
                 yield batch
-                self._advance(batch, results_offsets)
-                self._connection.execute("COMMIT")
-                notify_committed(self._connection, batch.notices)
+                with pipelined(self._connection):
+                    self._advance(batch, results_offsets)
+                    self._connection.execute("COMMIT")
+                    notify_committed(self._connection, batch.notices)
         finally:
             with contextlib.suppress(psycopg.Error):
                 self._connection.rollback()  # nothing to do after a commit
@@ -183,14 +190,17 @@ class BatchSink:
         results_offsets: Mapping[int, int],
     ) -> Iterator[OpenBatch]:
         with self._connection.transaction():
-            batch = self._fence(commands, starts, prefetch=False)
+            batch = self._fence(commands, starts, None)
             yield batch
             self._advance(batch, results_offsets)
         with contextlib.suppress(psycopg.Error):
             notify_committed(self._connection, batch.notices)
 
     def _fence(
-        self, commands: Sequence[Command | Refused], starts: Mapping[int, int], *, prefetch: bool
+        self,
+        commands: Sequence[Command | Refused],
+        starts: Mapping[int, int],
+        prefetch: Prefetch | None,
     ) -> OpenBatch:
         partitions = sorted({command.record.partition for command in commands})
         # Hazard: taken before the first write. They fence a paused owner that wakes up, and they make
@@ -200,7 +210,8 @@ class BatchSink:
         with pipelined(self._connection):
             self._connection.execute(_LOCK_SQL, (self._namespace, partitions, _MONTH_TURN_LOCK))
             stored = self._connection.execute(_WATERMARK_SQL, (self._group, self._topic, partitions))
-            requested = Prefetch(self._connection, commands) if prefetch else None
+            if prefetch is not None:
+                prefetch.request(self._connection, commands)
         watermarks: dict[int, int] = dict(stored.fetchall())
         for partition in partitions:
             if partition in watermarks and starts[partition] > watermarks[partition]:
@@ -208,7 +219,7 @@ class BatchSink:
                     f"partition {partition}: the batch starts at {starts[partition]}, above the watermark"
                     f" {watermarks[partition]}; this owner is out of date and must not write"
                 )
-        return OpenBatch(self._connection, commands, watermarks, requested)
+        return OpenBatch(self._connection, commands, watermarks, prefetch)
 
     def _advance(self, batch: OpenBatch, results_offsets: Mapping[int, int]) -> None:
         """Move the watermark of every partition of the batch past its records."""

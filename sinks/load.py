@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -23,16 +23,34 @@ SELECT tenant_id, flag, enabled FROM feature_flags WHERE tenant_id = ANY(%b::tex
 
 
 class Prefetch:
-    """Read set of a few commands, requested in one round trip and not yet read."""
+    """Read set of a batch, or a part of it, requested in one round trip together with something else.
 
-    def __init__(self, connection: Connection, commands: Sequence[Command | Refused]) -> None:
+    :param whole: everything, for few commands. Without it only the log: most repeated commands need no more.
+    """
+
+    def __init__(self, *, whole: bool) -> None:
+        self._whole = whole
+        self._log: Cursor | None = None
+        self._log_rows: Sequence[tuple[Any, ...]] | None = None
+        self.queries: ReadSetQueries | None = None
+
+    def request(self, connection: Connection, commands: Sequence[Command | Refused]) -> None:
         """Send the queries; inside the batch transaction, after its partition locks."""
         decoded = [command for command in commands if isinstance(command, Command)]
         # Only the log knows which rows an undo needs.
         known = decoded and not any(isinstance(command.payload, InteractionUndo) for command in decoded)
         with pipelined(connection):
-            self.log = request_log(connection, commands)
-            self.queries = ReadSetQueries(connection, decoded, {}) if known else None
+            self._log = request_log(connection, commands)
+            if self._whole and known:
+                self.queries = ReadSetQueries(connection, decoded, {})
+
+    @property
+    def log_rows(self) -> Sequence[tuple[Any, ...]]:
+        """Rows of the command log; read by the fresh commands and by the repeated ones."""
+        if self._log_rows is None:
+            assert self._log is not None
+            self._log_rows = self._log.fetchall()
+        return self._log_rows
 
 
 def load_read_set(
@@ -47,7 +65,7 @@ def load_read_set(
     :param prefetch: requested earlier for these commands, perhaps among others.
     """
     work = UnitOfWork()
-    _read_log(work, prefetch.log if prefetch is not None else request_log(connection, commands))
+    _read_log(work, prefetch.log_rows if prefetch is not None else request_log(connection, commands))
     fresh = [
         command
         for command in commands
@@ -60,7 +78,7 @@ def load_read_set(
     return work
 
 
-def _read_log(work: UnitOfWork, rows: Cursor) -> None:
+def _read_log(work: UnitOfWork, rows: Iterable[tuple[Any, ...]]) -> None:
     for row in rows:
         work.log[row[0], row[1], row[2]] = LogEntry(
             command_id=row[2],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from sinks.columns import (
     interaction_row,
 )
 from sinks.outbox import outbox_rows, relabel_rows
+from sinks.pipelined import pipelined
 
 _UPDATE_INTERACTIONS: Final = BulkUpdate("customer_interactions", INTERACTION)
 _UPDATE_ENTITIES: Final = BulkUpdate("customer_entities", ENTITY)
@@ -54,36 +55,32 @@ ON CONFLICT (tenant_id, flag) DO UPDATE SET organization_id = excluded.organizat
   enabled = excluded.enabled, updated_at = excluded.updated_at
 """
 
-#: Insert new rows: `BulkInsert.copy` or `BulkInsert.insert`.
-Add = Callable[[BulkInsert, Connection, Iterable[tuple[Any, ...]]], None]
 
-
-def store(
-    connection: Connection, work: UnitOfWork, decisions: Sequence[Decision], *, pipelined: bool = False
-) -> None:
+def store(connection: Connection, work: UnitOfWork, decisions: Sequence[Decision]) -> None:
     """Write the fold's result, inside the batch transaction (atomicity invariant).
+
+    New rows are copied; an open pipeline cannot carry a COPY, so there they are inserted, which suits few.
 
     Hazard: the order matters. Entities and deals come before the interactions that refer to them. The outbox
     comes last, so that its positions are drawn after every row lock is held (order of events per entity).
-
-    :param pipelined: insert new rows without COPY, which an open pipeline cannot carry; for few commands.
     """
-    add: Add = BulkInsert.insert if pipelined else BulkInsert.copy
+    add = BulkInsert.insert if connection.info.pipeline_status else BulkInsert.copy
     entities, changed_entities = work.changed_entities()
     deals, changed_deals = work.changed_deals()
     interactions, changed_interactions, deleted = work.changed_interactions()
-    add(_NEW_ENTITIES, connection, map(entity_row, entities))
-    _UPDATE_ENTITIES.write(connection, [entity_row(entity) for entity in changed_entities])
-    add(_NEW_DEALS, connection, map(deal_row, deals))
-    _UPDATE_DEALS.write(connection, [deal_row(deal) for deal in changed_deals])
-    _store_dictionaries(connection, work)
-    _store_flags(connection, work)
-    if deleted:
-        connection.execute(_DELETE_INTERACTIONS, (plain_array(deleted),))
-    add(_NEW_INTERACTIONS, connection, map(interaction_row, interactions))
-    _UPDATE_INTERACTIONS.write(connection, [interaction_row(row) for row in changed_interactions])
     logged = [decision for decision in decisions if decision.logged]
+    add(_NEW_ENTITIES, connection, map(entity_row, entities))
+    add(_NEW_DEALS, connection, map(deal_row, deals))
+    add(_NEW_INTERACTIONS, connection, map(interaction_row, interactions))
     add(_NEW_LOG, connection, (_log_row(decision) for decision in logged))
+    with pipelined(connection):
+        _UPDATE_ENTITIES.write(connection, [entity_row(entity) for entity in changed_entities])
+        _UPDATE_DEALS.write(connection, [deal_row(deal) for deal in changed_deals])
+        _store_dictionaries(connection, work)
+        _store_flags(connection, work)
+        if deleted:
+            connection.execute(_DELETE_INTERACTIONS, (plain_array(deleted),))
+        _UPDATE_INTERACTIONS.write(connection, [interaction_row(row) for row in changed_interactions])
     relabeled = [decision for decision in decisions if decision.relabeled is not None]
     followers = [row for decision in relabeled for row in relabel_rows(connection, decision)]
     # Generators: rows are built while the server receives the ones before.

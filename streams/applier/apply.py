@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final
 
 from domain.decide import decide, fold
 from domain.decision import Decision
@@ -22,9 +21,6 @@ Commands = Sequence[Command | Refused]
 Offsets = Mapping[int, int]
 #: Makes the decisions of one part of an open batch.
 Part = Callable[[OpenBatch, Commands], list[Decision]]
-
-#: Up to this many commands travel in one pipeline: a person may be waiting for their outcomes.
-_FEW: Final = 20
 
 
 class Applier:
@@ -55,7 +51,7 @@ class Applier:
         :raises Stop: the database refuses in a way that no retry mends, or too many records fail.
         """
         try:
-            decisions = self._straight(commands, starts, results_offsets) if len(commands) <= _FEW else None
+            decisions = self._straight(commands, starts, results_offsets)
             if decisions is None:
                 decisions = self._bisecting(commands, starts, results_offsets)
         except Retry as error:
@@ -67,10 +63,15 @@ class Applier:
     def _straight(
         self, commands: Commands, starts: Offsets, results_offsets: Offsets
     ) -> list[Decision] | None:
-        """Apply a few commands in one pipeline; ``None`` when one breaks it, and nothing has happened."""
+        """Apply the batch as a whole; ``None`` when a command breaks it, and nothing has happened."""
         try:
             decisions = self._transact(
-                commands, starts, results_offsets, repeat=_known_outcomes, fold_fresh=self._fold, few=True
+                commands,
+                starts,
+                results_offsets,
+                repeat=_known_outcomes,
+                fold_fresh=self._fold,
+                careful=False,
             )
         except Exception as error:
             if not may_blame_a_command(error):
@@ -88,7 +89,7 @@ class Applier:
             results_offsets,
             repeat=self._repeat,
             fold_fresh=partial(self._bisect, limit=limit),
-            few=False,
+            careful=True,
         )
         self._limit = limit
         return decisions
@@ -101,13 +102,13 @@ class Applier:
         *,
         repeat: Part,
         fold_fresh: Part,
-        few: bool,
+        careful: bool,
     ) -> list[Decision]:
         """Run the batch's transaction: repeat the known outcomes, fold the fresh commands.
 
         :returns: the decisions in the order of the commands.
         """
-        with self._sink.transaction(commands, starts, results_offsets, few=few) as batch:
+        with self._sink.transaction(commands, starts, results_offsets, careful=careful) as batch:
             decisions = repeat(batch, batch.known) if batch.known else []
             decisions += fold_fresh(batch, batch.fresh) if batch.fresh else []
             if batch.known:

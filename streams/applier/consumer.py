@@ -75,6 +75,8 @@ class Reader:
                 # so it must be small too; a larger record comes all the same (KIP-74).
                 "queued.max.messages.kbytes": 2048,
                 "max.partition.fetch.bytes": 131_072,
+                # A partition that has filled this queue would not be fetched for a second (the default).
+                "fetch.queue.backoff.ms": 5,
                 "enable.partition.eof": True,
                 # Hazard: "earliest" would skip records that retention deletes ahead of us, silently.
                 "auto.offset.reset": "error",

@@ -163,6 +163,29 @@ def test_a_rule_that_breaks_on_one_command(
     assert "private" not in str(made.result)
 
 
+@pytest.mark.parametrize("size", [_FEW, _MANY])
+def test_savepoints_are_taken_only_after_a_failure(
+    connection: Connection, size: int, refuse: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, taken = Log(connection), []
+    real = type(connection).transaction
+
+    def transaction(given: Connection, *arguments: Any, **named: Any) -> Any:
+        taken.append(1)
+        return real(given, *arguments, **named)
+
+    monkeypatch.setattr(type(connection), "transaction", transaction)
+    good = [log.command() for _ in range(size)]
+    assert set(log.outcomes(log.apply(good))) == {"applied"}
+    assert set(log.outcomes(log.apply(good))) == {"applied"}, "repeated outcomes"
+    assert taken == []
+
+    refuse("P0001")
+    bad = {"interactionType": "call", "title": "bad"}
+    log.check(log.batch(size, size // 2, lambda given: _instead(log, given, bad)), size // 2)
+    assert taken
+
+
 def _instead(log: Log, command: Command, data: dict[str, Any]) -> Any:
     """Another command at the same partition and offset."""
     after, log.next = log.next, command.record.offset

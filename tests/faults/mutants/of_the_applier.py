@@ -125,10 +125,10 @@ def results_before_commit() -> None:
     from sinks.batch import BatchSink
 
     @contextmanager
-    def transaction(self: Any, commands: Any, starts: Any, results: Any, *, few: bool = False) -> Any:
+    def transaction(self: Any, commands: Any, starts: Any, results: Any, *, careful: bool = False) -> Any:
         self._connection.commit()  # of the batch before, whose results are out by now
         self._connection.execute("BEGIN")
-        batch = self._fence(commands, starts, prefetch=False)
+        batch = self._fence(commands, starts, None)
         yield batch
         self._advance(batch, results)
 
