@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from pathlib import Path
@@ -16,8 +17,14 @@ from stack.home import Home
 from stack.server import Launch
 
 ROLES = ("applier", "relay", "timers", "gateway", "connectors")
-#: Default of `interactions up --roles`. The connectors role is opt-in: it is of no use without integrations.
-DEFAULT_ROLES = ("applier", "relay", "timers", "gateway")
+
+
+def default_roles() -> str:
+    """Return what `interactions up` runs: two appliers where there are two cores.
+
+    The connectors role is opt-in: it is of no use without integrations.
+    """
+    return f"applier={min(2, os.cpu_count() or 1)},relay,timers,gateway"
 
 
 def parse_roles(text: str) -> dict[str, int]:

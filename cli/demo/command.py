@@ -58,7 +58,7 @@ def demo(
     """Start everything, publish a week of interactions, show the results."""
     from stack.down import stop_stack
     from stack.launch import launch_stack
-    from stack.roles import DEFAULT_ROLES
+    from stack.roles import default_roles
 
     started = time.monotonic()
     dictionaries, week = _samples(seed, customers)
@@ -67,9 +67,7 @@ def demo(
     os.environ[f"{ENV_PREFIX}HOME"] = str(home)
     good: bool | None = None
     try:
-        launch_stack(
-            home, ",".join(DEFAULT_ROLES), ephemeral=True, stop_with_parent=True, progress=progress_line
-        )
+        launch_stack(home, default_roles(), ephemeral=True, stop_with_parent=True, progress=progress_line)
         good = _show(load_settings(), dictionaries, week)
         tenant, organization = (week[0].event[name] for name in ("tenantid", "organizationid"))
         shown = gateway_shows(home, tenant, organization)

@@ -17,7 +17,7 @@ from runtime.settings import read_settings
 from schemas.errors import Stop
 from stack.down import stop_stack
 from stack.options import StackOptions
-from stack.roles import DEFAULT_ROLES, ROLES, address_environment, parse_roles
+from stack.roles import ROLES, address_environment, default_roles, parse_roles
 from stack.supervisor import Preparation, StackPlan, Supervisor
 
 UP_EXAMPLES = """
@@ -68,7 +68,7 @@ def up(
         typer.Option(
             help=f"Roles to run: {', '.join(ROLES)}; with counts, as in applier=2; `none` for servers only."
         ),
-    ] = ",".join(DEFAULT_ROLES),
+    ] = default_roles(),
     ephemeral: Annotated[
         bool, typer.Option("--ephemeral", help="Use a temporary home folder and delete it at the end.")
     ] = False,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from schemas.errors import Stop
-from stack.roles import parse_roles
+from stack.roles import default_roles, parse_roles
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,11 @@ def test_counts(text: str, counts: dict[str, int]) -> None:
 def test_what_is_not_a_role_or_a_count_is_refused(text: str) -> None:
     with pytest.raises(Stop):
         parse_roles(text)
+
+
+@pytest.mark.parametrize(("cores", "appliers"), [(None, 1), (1, 1), (2, 2), (8, 2)])
+def test_two_appliers_run_where_there_are_two_cores(
+    cores: int | None, appliers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert parse_roles(default_roles()) == {"applier": appliers, "relay": 1, "timers": 1, "gateway": 1}
