@@ -13,7 +13,7 @@ from fastapi import Request
 from api.problems import NotModified
 from api.write_responses import etag
 from domain.default_types import DEFAULT_TYPES
-from domain.dictionary import humanised
+from domain.dictionary import default_label
 
 #: For the OpenAPI document.
 NOT_MODIFIED: Final[dict[int | str, dict[str, Any]]] = {304: {"description": "Not modified (If-None-Match)"}}
@@ -41,7 +41,7 @@ def validator(request: Request, version: int, extras: Mapping[str, Any]) -> str:
 def extras_of_interaction(item: Mapping[str, Any]) -> dict[str, Any]:
     """The members of an interaction that come from its deal, its mirrors and the dictionary."""
     code, label = item["interactionType"], item["interactionTypeLabel"]
-    usual = DEFAULT_TYPES[code].label if code in DEFAULT_TYPES else humanised(code)
+    usual = DEFAULT_TYPES[code].label if code in DEFAULT_TYPES else default_label(code)
     return {
         "dealTitle": item["dealTitle"],
         "_integrations": item.get("_integrations"),

@@ -28,14 +28,14 @@ def resolve_type(work: UnitOfWork, command: Command, code: str) -> TypeEntry | N
                 pointer="/interactionType",
                 status=422,
             )
-        return TypeEntry(code=code, label=humanised(code))
+        return TypeEntry(code=code, label=default_label(code))
     dictionary = work.dictionaries.get(scope)
     if dictionary is not None and code not in dictionary.entries:
         return entry  # a default type without a row in this scope yet
     return None
 
 
-def humanised(code: str) -> str:
+def default_label(code: str) -> str:
     """Derive a label from a code: ``follow_up_call`` → ``Follow up call``."""
     text = code.replace("_", " ").strip()
     return text[:1].upper() + text[1:] if text else code
@@ -65,7 +65,7 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
             pointer="/expectedVersion",
             status=409,
         )
-    old = known or TypeEntry(code=payload.interaction_type, label=humanised(payload.interaction_type))
+    old = known or TypeEntry(code=payload.interaction_type, label=default_label(payload.interaction_type))
     given = payload.model_fields_set
     new = TypeEntry(
         code=old.code,

@@ -12,17 +12,17 @@ from schemas.errors import Retry
 Answer = TypeVar("Answer")
 
 
-class Hung(Retry):
+class CallTimeout(Retry):
     """The call did not return in time; it may still be running, in an abandoned thread."""
 
 
 def within(seconds: float, what: str, call: Callable[[], Answer]) -> Answer:
     """Run a call in its own thread and wait for its result.
 
-    Hazard: after :class:`Hung`, the object that was called must not be used again.
+    Hazard: after :class:`CallTimeout`, the object that was called must not be used again.
 
     :param what: name of the call, for the error message.
-    :raises Hung: the call did not return in time.
+    :raises CallTimeout: the call did not return in time.
     """
     answers: list[Answer] = []
     failures: list[BaseException] = []
@@ -39,5 +39,5 @@ def within(seconds: float, what: str, call: Callable[[], Answer]) -> Answer:
     if failures:
         raise failures[0]
     if not answers:
-        raise Hung(f"{what} did not return within {seconds:g} s")
+        raise CallTimeout(f"{what} did not return within {seconds:g} s")
     return answers[0]

@@ -41,7 +41,7 @@ class Health:
             self._stalls[source] = list(stalls)
             self._problems.pop(source, None)
 
-    def blind(self, source: str, problem: str) -> None:
+    def report_unchecked(self, source: str, problem: str) -> None:
         """Record that one source cannot check; its earlier findings are discarded."""
         with self._lock:
             self._stalls.pop(source, None)

@@ -110,7 +110,7 @@ def headers_of(message: Message) -> list[tuple[str, bytes | None]] | None:
     return found or []
 
 
-def why_silent(settings: Settings, timeout: float = 2.0) -> str | None:
+def unavailable_reason(settings: Settings, timeout: float = 2.0) -> str | None:
     """Check whether the cluster answers.
 
     :param timeout: maximum wait in seconds.

@@ -33,7 +33,7 @@ AsyncConnection = psycopg.AsyncConnection[Any]
 Outage = psycopg.OperationalError
 
 
-def refuses(error: BaseException | None) -> bool:
+def is_unavailable(error: BaseException | None) -> bool:
     """Check for an unavailable server or one that refuses work for now (SQLSTATE class 08, 53, 57, 58)."""
     if not isinstance(error, psycopg.Error):
         return False

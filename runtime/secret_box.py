@@ -79,16 +79,16 @@ def _bound(integration_id: str) -> bytes:
     return f"customer-interactions/{integration_id}".encode()
 
 
-def box_of(connectors: ConnectorSettings) -> SecretBox:
+def load_secret_box(connectors: ConnectorSettings) -> SecretBox:
     """Create the box for the keys of the connectors' settings.
 
-    :raises Stop: see :func:`read_box`.
+    :raises Stop: see :func:`make_secret_box`.
     """
     keys = connectors.secrets_key
-    return read_box(keys.get_secret_value() if keys is not None else None)
+    return make_secret_box(keys.get_secret_value() if keys is not None else None)
 
 
-def read_box(text: str | None) -> SecretBox:
+def make_secret_box(text: str | None) -> SecretBox:
     """Create the box for the keys in ``INTERACTIONS_SECRETS_KEY``.
 
     :raises Stop: it is not set, or not of the form ``<id>:<base64 of 32 bytes>[,…]``.

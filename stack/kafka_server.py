@@ -9,7 +9,7 @@ import uuid
 from base64 import urlsafe_b64encode
 from pathlib import Path
 
-from runtime.kafka import why_silent
+from runtime.kafka import unavailable_reason
 from runtime.settings import Settings
 from schemas.errors import Stop
 from stack.aot_cache import fast_start
@@ -156,7 +156,7 @@ class KafkaServer:
         if is_free(self._port):
             return f"nothing listens on port {self._port}"
         own = Settings(kafka_bootstrap_servers=self.bootstrap_servers, kafka_security_protocol=None)
-        return why_silent(own)
+        return unavailable_reason(own)
 
     def after_ready(self) -> None:
         """Nothing to do: topics are created by the supervisor's preparations."""

@@ -157,7 +157,7 @@ def bounded(what: str, call: Callable[[float], object]) -> None:
     Hazard: the client ignores its own timeout when it loses its coordinator at the wrong moment.
 
     :param call: takes the client's timeout in seconds.
-    :raises Hung: the call does not return; the client must be replaced.
+    :raises CallTimeout: the call does not return; the client must be replaced.
     :raises KafkaException: the client or the broker refuses.
     """
     within(CALL_SECONDS + 1.0, what, lambda: call(CALL_SECONDS))

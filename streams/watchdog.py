@@ -155,7 +155,7 @@ class _Watchdog:
                     _close(connection)
                     connection = None
                     detector.reset()
-                    self._health.blind("liveness", f"A server does not answer: {_describe(error)}")
+                    self._health.report_unchecked("liveness", f"A server does not answer: {_describe(error)}")
                     continue
                 if self._heartbeat.excused():
                     detector.reset()

@@ -16,7 +16,7 @@ from api.queries.integrations import has_integration
 from api.response_models import ResponseModel, responses_of
 from api.services import Services, ServicesDep
 from runtime.connector_settings import read_connector_settings
-from runtime.secret_box import box_of
+from runtime.secret_box import load_secret_box
 from schemas.errors import Reject, Stop
 from schemas.integration_decisions import IntegrationChange, IntegrationRemoval, IntegrationValues
 
@@ -107,7 +107,7 @@ def _sealed(integration: str, body: IntegrationBody) -> IntegrationChange:
     :raises Reject: this gateway has no key (503).
     """
     try:
-        box = box_of(read_connector_settings())
+        box = load_secret_box(read_connector_settings())
     except Stop as error:
         detail = f"The gateway cannot encrypt the change, so nothing was sent: {error}"
         raise Reject("no_secrets_key", detail, status=503) from None

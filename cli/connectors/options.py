@@ -26,9 +26,9 @@ def secret_box() -> SecretBox:
     :raises Stop: INTERACTIONS_SECRETS_KEY is not set.
     """
     from runtime.connector_settings import read_connector_settings
-    from runtime.secret_box import box_of
+    from runtime.secret_box import load_secret_box
 
-    return box_of(read_connector_settings())
+    return load_secret_box(read_connector_settings())
 
 
 def integration_id(wanted: str | None, provider: str) -> str:

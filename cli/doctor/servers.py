@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cli.doctor.check import Check
-from runtime.kafka import why_silent
+from runtime.kafka import unavailable_reason
 from runtime.postgres import connect, server_settings
 from runtime.registry import make_registry
 from runtime.settings import Settings, load_settings
@@ -60,7 +60,7 @@ def _postgres(settings: Settings) -> Check:
 
 
 def _kafka(settings: Settings) -> Check:
-    reason = why_silent(settings, timeout=5)
+    reason = unavailable_reason(settings, timeout=5)
     if reason is not None:
         return Check("Kafka", "fail", f"{settings.kafka_bootstrap_servers}: {reason}", _START)
     return Check("Kafka", "ok", str(settings.kafka_bootstrap_servers))

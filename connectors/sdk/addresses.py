@@ -55,7 +55,7 @@ def resolve(host: str, port: int, seconds: float = _RESOLVE_SECONDS) -> list[str
 
     :raises OSError: the name is unknown.
     :raises UnicodeError: the text is not a valid host name.
-    :raises Hung: the resolver did not answer in time.
+    :raises CallTimeout: the resolver did not answer in time.
     """
 
     def look_up() -> list[str]:

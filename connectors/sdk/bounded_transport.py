@@ -17,7 +17,7 @@ import httpcore2
 import httpx2
 
 from connectors.sdk.addresses import resolve
-from runtime.bounded_call import Hung
+from runtime.bounded_call import CallTimeout
 
 #: Default deadline of one request, in seconds.
 REQUEST_SECONDS: Final = 30.0
@@ -129,7 +129,7 @@ class _Backend(httpcore2.NetworkBackend):
     def _addresses(self, host: str, port: int) -> list[str]:
         try:
             return resolve(host, port, self._deadline.left(_CONNECT_SECONDS))
-        except Hung as error:
+        except CallTimeout as error:
             raise httpcore2.ConnectTimeout("the host name was not resolved in time") from error
         except OSError as error:
             raise httpcore2.ConnectError(str(error)) from error

@@ -24,7 +24,7 @@ from connectors.store.integrations import Integration, lock_integration, read_in
 from connectors.sync.policy import Policy
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
-from runtime.secret_box import Sealed, SecretBox, box_of
+from runtime.secret_box import Sealed, SecretBox, load_secret_box
 from runtime.settings import Settings
 from schemas.errors import FieldError, Reject, Stop
 from schemas.integration_decisions import IntegrationChange, IntegrationValues
@@ -44,7 +44,7 @@ class IntegrationChanges:
     ) -> dict[str, Any]:
         """Replace the values that a change names; nothing changes if the provider does not accept one."""
         try:
-            box = box_of(self._connectors)
+            box = load_secret_box(self._connectors)
             values = _values(box, wanted)
             with connection.transaction():
                 lock_integration(connection, integration.id)
@@ -61,7 +61,7 @@ class IntegrationChanges:
         self, connection: Connection, integration: Integration, publish: Callable[[dict[str, Any]], None]
     ) -> None:
         """Remove an integration; ``publish`` the outcome before the provider is contacted."""
-        box = partial(box_of, self._connectors)
+        box = partial(load_secret_box, self._connectors)
         removal = Removal(self._settings, integration, box, self._connectors.public_url)
         try:
             publish({"outcome": "removed", "mirrorsLeft": removal.remove(connection) or 0})

@@ -19,7 +19,7 @@ from connectors.store.integrations import Integration, list_integrations, set_he
 from connectors.sync.circuit_breaker import CircuitBreaker
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
-from runtime.secret_box import SecretBox, box_of
+from runtime.secret_box import SecretBox, load_secret_box
 from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.flags import EXTERNAL_SYNC
@@ -219,7 +219,7 @@ class IntegrationRegistry:
 
     def _secrets(self) -> SecretBox:
         if self._box is None:
-            self._box = box_of(self._connectors)
+            self._box = load_secret_box(self._connectors)
         return self._box
 
 

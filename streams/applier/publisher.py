@@ -14,7 +14,7 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 from domain.decision import Decision
 from runtime import crash_points
 from runtime.backoff import Backoff
-from runtime.bounded_call import Hung
+from runtime.bounded_call import CallTimeout
 from runtime.settings import Settings
 from schemas.command import Refused
 from schemas.errors import Retry, Stop
@@ -128,7 +128,7 @@ class Publisher:
             except _Void:
                 if not self._aborted(producer):
                     self._producer.replace("a transaction that became void cannot be ended", hanging=False)
-            except Hung as hung:
+            except CallTimeout as hung:
                 self._unsure = True
                 self._producer.replace(str(hung), hanging=True)
             except Retry as unsettled:  # an earlier transaction: nothing of this one has begun
@@ -154,7 +154,7 @@ class Publisher:
     def _aborted(self, producer: Producer) -> bool:
         try:
             bounded("abort", producer.abort_transaction)
-        except Hung:
+        except CallTimeout:
             return False
         except KafkaException as failure:
             _log.warning("applier.abort_failed", reason=failure.args[0].str(), code=failure.args[0].name())
@@ -169,7 +169,7 @@ class Publisher:
     def _transact(self, producer: Producer, batches: list[Batch], published: Mapping[int, int]) -> None:
         """Run one transaction: the results that are not published yet, and the offsets.
 
-        :raises Hung: a call of the client did not return; the client must be replaced.
+        :raises CallTimeout: a call of the client did not return; the client must be replaced.
         :raises KafkaException: nothing was published, or it is unknown whether.
         """
         producer.begin_transaction()
@@ -229,7 +229,7 @@ class Publisher:
                 if not failure.args[0].retriable():
                     raise
                 if time.monotonic() > deadline:
-                    raise Hung("the commit of a results transaction") from failure
+                    raise CallTimeout("the commit of a results transaction") from failure
                 self._heartbeat.beat("publisher")
 
     def _produce(self, producer: Producer, record: OutgoingRecord, about: tuple[Place, str]) -> None:

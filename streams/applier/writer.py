@@ -11,7 +11,7 @@ import structlog
 from domain.decision import Decision
 from runtime import crash_points
 from runtime.backoff import Backoff
-from runtime.postgres import Connection, connect, refuses, timed_out
+from runtime.postgres import Connection, connect, is_unavailable, timed_out
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
@@ -109,7 +109,7 @@ class Writer:
                     # On a starved machine the same batch would time out every time.
                     pieces = min(2 * pieces, len(batch.commands))
                 pause = next(delays) if error.after is None else error.after
-                if refuses(error.__cause__):
+                if is_unavailable(error.__cause__):
                     self._heartbeat.excuse("writer", pause + _EXCUSED_SECONDS)
                 _log.warning("applier.retry", reason=str(error), seconds=round(pause, 2))
                 if self._connection is not None and self._connection.closed:

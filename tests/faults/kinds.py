@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from runtime.crash_points import POINTS
-from runtime.kafka import why_silent
+from runtime.kafka import unavailable_reason
 from runtime.postgres import connect
 from tests.faults.testbed import Testbed
 from tests.harness.roles import wait_until
@@ -149,7 +149,9 @@ def _postgres_stop(testbed: Testbed, chance: random.Random) -> Injection:
 
 
 def _broker_kill(testbed: Testbed, chance: random.Random) -> Injection:
-    return _server_down(testbed, "kafka", signal.SIGKILL, lambda: why_silent(testbed.settings) is None)
+    return _server_down(
+        testbed, "kafka", signal.SIGKILL, lambda: unavailable_reason(testbed.settings) is None
+    )
 
 
 def _registry_kill(testbed: Testbed, chance: random.Random) -> Injection:

@@ -17,7 +17,7 @@ from connectors.store.integrations import Integration, insert_integration
 from runtime.health import Stall
 from runtime.kafka import make_admin, make_producer
 from runtime.postgres import connect
-from runtime.secret_box import read_box
+from runtime.secret_box import make_secret_box
 from runtime.settings import Settings
 from schemas.flags import EXTERNAL_SYNC
 from schemas.topics import COMMANDS
@@ -53,7 +53,7 @@ def _drip(conversation: Conversation) -> None:
 
 
 def _add(settings: Settings, identity: str, url: str) -> None:
-    sealed = read_box(_KEY).seal(identity, {})
+    sealed = make_secret_box(_KEY).seal(identity, {})
     integration = Integration(
         id=identity,
         tenant_id=TENANT,

@@ -41,7 +41,7 @@ from connectors.store.stalls import note_poll
 from connectors.store.warnings import raise_warning
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection, connect
-from runtime.secret_box import Sealed, read_box
+from runtime.secret_box import Sealed, make_secret_box
 from runtime.settings import Settings
 from schemas.errors import Reject, Retry, Stop
 from schemas.flags import EXTERNAL_SYNC
@@ -92,7 +92,7 @@ def run(fresh_database: Settings, monkeypatch: pytest.MonkeyPatch) -> Any:
 def _stored(connection: Connection, key: str = _OLD) -> tuple[Integration, dict[str, str]]:
     found = read_integration(connection, "calendar-1")
     assert found is not None
-    return found, read_box(key).open(found.id, Sealed(found.secrets_key_id, found.secrets))
+    return found, make_secret_box(key).open(found.id, Sealed(found.secrets_key_id, found.secrets))
 
 
 def test_an_expired_password_is_replaced_and_the_rest_stays(connection: Connection, run: Any) -> None:
@@ -142,7 +142,7 @@ def test_the_state_is_followed_while_a_new_key_waits_for_the_restart(
     set_state(connection, "calendar-1", "active", None)
     try:
         registry.refresh(connection)
-        sealed = read_box(f"{_NEW},{_OLD}").seal("calendar-1", {"password": "one"})
+        sealed = make_secret_box(f"{_NEW},{_OLD}").seal("calendar-1", {"password": "one"})
         set_secrets(connection, "calendar-1", sealed.content, sealed.key_id)
         for state in ("paused", "active", "paused"):
             set_state(connection, "calendar-1", state, None)
@@ -187,7 +187,7 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
     try:
         registry.refresh(connection)
         opened = _entries(registry).opened
-        sealed = read_box(both).seal("calendar-1", {"password": "two"})
+        sealed = make_secret_box(both).seal("calendar-1", {"password": "two"})
         row = read_integration(connection, "calendar-1")
         assert row is not None
         changed = {"url": "https://dav.example.org/", "username": "grace"}
@@ -206,7 +206,7 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
         run_maintenance(_entries(registry), connection, 1.0, lambda: None)
         assert _stored(connection, both)[0].health_detail == "fine", "no health check with the old settings"
 
-        monkeypatch.setattr(registry, "_box", read_box(both))
+        monkeypatch.setattr(registry, "_box", make_secret_box(both))
         registry.refresh(connection)
         assert _entries(registry).opened is opened, "not before the pause has ended"
         now = 60.0

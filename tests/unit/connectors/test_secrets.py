@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from runtime.secret_box import Sealed, read_box
+from runtime.secret_box import Sealed, make_secret_box
 from schemas.errors import Stop
 
 
@@ -16,7 +16,7 @@ def _key(name: str) -> str:
 
 
 def test_what_is_sealed_opens_again_and_shows_nothing() -> None:
-    box = read_box(_key("k1"))
+    box = make_secret_box(_key("k1"))
     sealed = box.seal("trello-1", {"token": "s3cret-token"})
     assert b"s3cret-token" not in sealed.content
     assert box.open("trello-1", sealed) == {"token": "s3cret-token"}
@@ -24,7 +24,7 @@ def test_what_is_sealed_opens_again_and_shows_nothing() -> None:
 
 
 def test_a_sealed_text_opens_in_its_own_row_only() -> None:
-    box = read_box(_key("k1"))
+    box = make_secret_box(_key("k1"))
     sealed = box.seal("trello-1", {"token": "x"})
     with pytest.raises(Stop, match="cannot be decrypted"):
         box.open("trello-2", sealed)
@@ -34,16 +34,16 @@ def test_a_sealed_text_opens_in_its_own_row_only() -> None:
 
 def test_rotation_reads_old_and_writes_new() -> None:
     old, new = _key("k1"), _key("k2")
-    sealed = read_box(old).seal("trello-1", {"token": "x"})
-    both = read_box(f"{new},{old}")
+    sealed = make_secret_box(old).seal("trello-1", {"token": "x"})
+    both = make_secret_box(f"{new},{old}")
     assert both.open("trello-1", sealed) == {"token": "x"}
     assert both.seal("trello-1", {"token": "x"}).key_id == "k2"
     with pytest.raises(Stop, match="has no key 'k1'"):
-        read_box(new).open("trello-1", sealed)
+        make_secret_box(new).open("trello-1", sealed)
 
 
 @pytest.mark.parametrize("text", ["", "k1", "k1:abc", "k1:!!", ":" + "A" * 44, "k1:" + "A" * 24])
 def test_a_key_of_another_form_is_refused_without_being_shown(text: str) -> None:
     with pytest.raises(Stop) as refused:
-        read_box(text)
+        make_secret_box(text)
     assert not text.partition(":")[2] or text.partition(":")[2] not in str(refused.value)

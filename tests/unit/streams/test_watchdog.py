@@ -81,7 +81,7 @@ def test_a_stall_that_is_over_is_no_longer_reported(clock: _Clock) -> None:
 
 def test_an_unanswered_probe_is_reported() -> None:
     health = Health()
-    health.blind("liveness", "A server does not answer: Kafka: timed out")
+    health.report_unchecked("liveness", "A server does not answer: Kafka: timed out")
     assert health.reasons() == ["A server does not answer: Kafka: timed out"]
     health.report("liveness", [])
     assert health.reasons() == []
