@@ -15,6 +15,7 @@ from typing import Final
 
 import structlog
 from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from runtime.health import Health, Stall
 from runtime.kafka import make_admin
@@ -96,6 +97,8 @@ class RelayWatchdog:
     ) -> None:
         self._settings = settings
         self._position = position
+        # One client for all probes: each new one leaves some memory behind.
+        self._admin: AdminClient | None = None
         self._watchdog = _Watchdog(settings, self._pending, heartbeat, stop, health)
 
     def run(self) -> None:
@@ -111,8 +114,8 @@ class RelayWatchdog:
         position = self._position()
         found = [] if position is None else list(unpublished_events(connection, position))
         if found:  # a stall only counts while the broker answers
-            admin = make_admin(self._settings)
-            admin.list_topics(self._settings.topic(COMMANDS), timeout=_ANSWER_SECONDS)
+            self._admin = self._admin or make_admin(self._settings)
+            self._admin.list_topics(self._settings.topic(COMMANDS), timeout=_ANSWER_SECONDS)
         return found, False
 
 

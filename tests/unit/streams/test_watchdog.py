@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
 from runtime.health import Health
 from runtime.settings import Settings
+from sinks.outbox_reader import OutboxPosition
 from streams.heartbeat import Heartbeat
 from streams.pending_work import PendingWork
 from streams.stall_detector import StallDetector
-from streams.watchdog import _Watchdog
+from streams.watchdog import RelayWatchdog, _Watchdog
 
 _STAGES = ("consumed", "applied", "results", "events")
 
@@ -85,3 +87,24 @@ def test_an_unanswered_probe_is_reported() -> None:
     assert health.reasons() == ["A server does not answer: Kafka: timed out"]
     health.report("liveness", [])
     assert health.reasons() == []
+
+
+def test_probes_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client per probe made the relay's memory grow by a tenth per hour."""
+
+    made, asked = [], []
+
+    class Client:
+        def __init__(self, _: Settings) -> None:
+            made.append(self)
+
+        def list_topics(self, *_: object, **__: object) -> None:
+            asked.append(self)
+
+    monkeypatch.setattr("streams.watchdog.make_admin", Client)
+    monkeypatch.setattr("streams.watchdog.unpublished_events", lambda *_: [_pending("events")])
+    watchdog = RelayWatchdog(Settings(), OutboxPosition, Heartbeat(), threading.Event(), Health())
+    connection: Any = None
+    for _ in range(3):
+        watchdog._pending(connection)
+    assert (len(made), len(asked)) == (1, 3)
