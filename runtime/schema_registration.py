@@ -10,7 +10,7 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, Schema
 
 from runtime.registry import make_registry
 from runtime.settings import Settings
-from schemas.avro_schemas import RECORDS, avro_schemas, render, subject
+from schemas.avro_schemas import RECORDS, avro_schema, render, subject
 from schemas.errors import Retry, Stop
 
 COMPATIBILITY: Final = "FULL_TRANSITIVE"
@@ -60,11 +60,10 @@ def subjects(
     settings: Settings, topics: Collection[str] = tuple(RECORDS)
 ) -> Iterator[tuple[str, str, Schema]]:
     """Full name, subject and schema of every record of the topics."""
-    schemas = avro_schemas()
     for topic in topics:
         for fullname in RECORDS[topic]:
             # Same text as Confluent's serializers send: some registries compare texts instead of schemas.
-            text = render(schemas[fullname]).strip()
+            text = render(avro_schema(fullname)).strip()
             yield fullname, subject(settings.topic(topic), fullname), Schema(text, "AVRO")
 
 

@@ -12,7 +12,7 @@ import fastavro
 import orjson
 
 from schemas.avro_bounds import UnusableSchemaError, bounded_schema
-from schemas.avro_schemas import avro_schemas
+from schemas.avro_schemas import avro_schema
 from schemas.avro_writer import Writer
 from schemas.errors import Reject, Stop
 from schemas.instants import format_instant
@@ -34,9 +34,8 @@ class AvroEncoder:
     """
 
     def __init__(self, ids: Mapping[str, int]) -> None:
-        schemas = avro_schemas()
         self._writers = {
-            fullname: (Writer(fullname, schemas[fullname]), b"\x00" + schema_id.to_bytes(4, "big"))
+            fullname: (Writer(fullname, avro_schema(fullname)), b"\x00" + schema_id.to_bytes(4, "big"))
             for fullname, schema_id in ids.items()
         }
 

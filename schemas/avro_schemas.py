@@ -44,6 +44,7 @@ RECORDS: Final[dict[str, dict[str, type[BaseModel]]]] = {
     topics.INTERACTION_STATE: {INTERACTION_STATE: InteractionSnapshot},
     topics.NEXT_INTERACTION_STATE: {NEXT_INTERACTION_STATE: NextInteractionState},
 }
+_MODELS: Final = {name: model for models in RECORDS.values() for name, model in models.items()}
 
 GOLDEN: Final = Path(__file__).parent / "avro"
 _FORMATS: Final = {
@@ -56,7 +57,13 @@ _INT_MAX: Final = 2**31 - 1
 @cache
 def avro_schemas() -> dict[str, Schema]:
     """All schemas of the contract by full name; the caller must not modify them."""
-    return {name: record_schema(name, model) for models in RECORDS.values() for name, model in models.items()}
+    return {name: avro_schema(name) for name in _MODELS}
+
+
+@cache
+def avro_schema(fullname: str) -> Schema:
+    """One schema of the contract; the caller must not modify it. A process derives only those it uses."""
+    return record_schema(fullname, _MODELS[fullname])
 
 
 def subject(topic: str, fullname: str) -> str:

@@ -7,6 +7,7 @@ after the imports is the same: environment, arguments, standard streams, signals
 from __future__ import annotations
 
 import gc
+import inspect
 import multiprocessing
 import os
 import signal
@@ -23,13 +24,15 @@ from cli import main as cli
 _CONTEXT: Final[ForkServerContext] = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(
     [
-        __name__,
         "api.serve",
         "connectors.service.process",
         "streams.run_role",
         *(f"cli.{module}" for module in dict.fromkeys(cli.MODULES.values())),
+        __name__,  # last, for the look at all modules below
     ]
 )
+# Faust looks for the module of a frame, in the files of all modules: here once, instead of in each process.
+inspect.getmodule(sys._getframe())
 _STREAMS: Final = (("stdin", os.O_RDONLY), ("stdout", os.O_WRONLY), ("stderr", os.O_WRONLY))
 
 

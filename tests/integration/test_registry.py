@@ -67,7 +67,7 @@ def test_an_incompatible_change_is_refused_by_name(
 ) -> None:
     register_schemas(bare_settings)
     required = changed(UPDATED, {"name": "channel", "type": "string"})
-    monkeypatch.setattr(schemas_registration, "avro_schemas", lambda: {**avro_schemas(), UPDATED: required})
+    monkeypatch.setattr(schemas_registration, "avro_schema", {**avro_schemas(), UPDATED: required}.get)
     wanted = subject(bare_settings.topic(EVENTS), UPDATED)
     with pytest.raises(Stop, match=f"refused the schema of subject {wanted}"):
         register_schemas(bare_settings)
@@ -79,7 +79,7 @@ def test_a_compatible_change_is_a_new_version_and_both_can_start(
     before = register_schemas(bare_settings)
     optional = changed(UPDATED, {"name": "channel", "type": ["null", "string"], "default": None})
     with monkeypatch.context() as newer:
-        newer.setattr(schemas_registration, "avro_schemas", lambda: {**avro_schemas(), UPDATED: optional})
+        newer.setattr(schemas_registration, "avro_schema", {**avro_schemas(), UPDATED: optional}.get)
         after = register_schemas(bare_settings)
     assert {name for name in before if before[name] != after[name]} == {UPDATED}
     assert make_registry(bare_settings).get_versions(subject(bare_settings.topic(EVENTS), UPDATED)) == [1, 2]
