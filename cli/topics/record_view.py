@@ -84,6 +84,8 @@ class RecordView:
         ]
         if record.topic == DEAD_LETTERS:
             return "  ".join([*parts, *_dead_letter_facts(record)])
+        if record.value is None:
+            return "  ".join([*parts, "tombstone"])
         value = self.value_of(record)
         return "  ".join([*parts, *_facts(record, value if isinstance(value, Mapping) else {})])
 

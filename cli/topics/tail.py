@@ -15,7 +15,17 @@ import typer
 from cli.topics.record_view import RecordView, make_decoder
 from cli.topics.topic_reader import TopicRecord, reading
 from runtime.settings import load_settings
-from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, RESULTS
+from schemas.topics import (
+    COMMANDS,
+    DEAD_LETTERS,
+    EVENTS,
+    INTEGRATION_DECISIONS,
+    INTEGRATION_EVENTS,
+    INTERACTION_STATE,
+    NEXT_INTERACTION_STATE,
+    RELAY_POSITION,
+    RESULTS,
+)
 
 _HELP = (
     "Print the committed records of a topic, decoded, one per line.\n\n"
@@ -42,14 +52,24 @@ class Stream(StrEnum):
     events = "events"
     results = "results"
     commands = "commands"
+    interaction_state = "interaction-state"
+    next_interaction_state = "next-interaction-state"
+    integration_events = "integration-events"
+    integration_decisions = "integration-decisions"
     dead_letters = "dead-letters"
+    relay_position = "relay-position"
 
 
-_TOPICS: Final = {
+TOPIC_OF: Final = {
     Stream.events: EVENTS,
     Stream.results: RESULTS,
     Stream.commands: COMMANDS,
+    Stream.interaction_state: INTERACTION_STATE,
+    Stream.next_interaction_state: NEXT_INTERACTION_STATE,
+    Stream.integration_events: INTEGRATION_EVENTS,
+    Stream.integration_decisions: INTEGRATION_DECISIONS,
     Stream.dead_letters: DEAD_LETTERS,
+    Stream.relay_position: RELAY_POSITION,
 }
 
 
@@ -81,7 +101,7 @@ def tail(
             record_type is None or view.type_of(record) == record_type
         )
 
-    with reading(settings, _TOPICS[stream]) as reader:
+    with reading(settings, TOPIC_OF[stream]) as reader:
         records: Iterator[TopicRecord]
         if follow:
             records = filter(wanted, reader.follow(from_beginning=from_beginning))

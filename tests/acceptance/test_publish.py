@@ -103,6 +103,13 @@ def _tail_shows_events_once(settings: Settings) -> None:
         for event in events
         if (event["headers"]["ce_entityid"], event["headers"]["ce_type"]) == (entity, kind)
     ]
+    states = lines_of(
+        interactions(settings, "tail", "interaction-state", "--no-follow", "--from-beginning", "--json")
+    )
+    current = {state["key"]: state["value"] for state in states}
+    with connect(settings, application_name="test") as connection:
+        stored = connection.execute("SELECT id::text, version FROM customer_interactions").fetchall()
+    assert {key: value["version"] for key, value in current.items() if value is not None} == dict(stored)
     newest = interactions(settings, "tail", "commands", "--no-follow", "--limit", "2")
     assert len(newest.stdout.splitlines()) == 2
 

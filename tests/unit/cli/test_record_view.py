@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 from cli.topics.record_view import RecordView
+from cli.topics.tail import TOPIC_OF, Stream
 from cli.topics.topic_reader import TopicRecord
 from schemas.avro_codec import AvroDecoder
+from schemas.topics import BY_NAME
 
 VIEW = RecordView(AvroDecoder(lambda schema_id: None, text_instants=True))
 COMMAND = {
@@ -54,3 +56,13 @@ def test_control_characters_cannot_reach_the_terminal() -> None:
     assert "\x1b" not in line
     assert "\n" not in line
     assert "\r" not in line
+
+
+def test_a_tombstone_is_said() -> None:
+    deleted = record(None, ("ce_type", b"customers.interaction.state"))
+    assert VIEW.to_line(deleted).endswith("  interaction.state  entity=k  tombstone")
+
+
+def test_every_topic_of_the_catalogue_can_be_read() -> None:
+    assert set(TOPIC_OF.values()) == set(BY_NAME)
+    assert set(TOPIC_OF) == set(Stream)
