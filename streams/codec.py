@@ -39,7 +39,6 @@ def make_codec(settings: Settings, *topics: str) -> Codec:
     """Wait until the registry answers, then make the codec.
 
     :param topics: those whose records the process encodes.
-
     :raises Stop: the registry answers, but the contract's schemas are not registered.
     """
     return Codec(AvroEncoder(_ids(settings, topics)), AvroDecoder(make_fetch(settings)))

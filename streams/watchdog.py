@@ -97,7 +97,7 @@ class RelayWatchdog:
     ) -> None:
         self._settings = settings
         self._position = position
-        # One client for all probes: each new one leaves some memory behind.
+        # One client for all probes: a new one has threads and connections of its own.
         self._admin: AdminClient | None = None
         self._watchdog = _Watchdog(settings, self._pending, heartbeat, stop, health)
 

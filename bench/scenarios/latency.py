@@ -127,7 +127,6 @@ class _Readers(threading.Thread):
 
     def run(self) -> None:
         while not self._over.is_set():
-            # Take the first record at once and whatever came with it: waiting to fill a batch adds latency.
             messages = take_batch(self._consumer, 500, 0.05)
             now = time.time()
             for message in messages:

@@ -90,7 +90,7 @@ def test_an_unanswered_probe_is_reported() -> None:
 
 
 def test_probes_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client per probe made the relay's memory grow by a tenth per hour."""
+    """A client per probe would start threads and connections every few seconds."""
 
     made, asked = [], []
 
