@@ -83,7 +83,7 @@ def replay_of_all_ends() -> None:
 def breakage_not_isolated() -> None:
     from streams.applier.decoding import Decoding
 
-    def decode(self: Any, message: Any) -> Any:
+    def decode(self: Decoding, message: Any) -> Any:
         from streams.applier.incoming import read_record
 
         return self._patiently(read_record(message))

@@ -80,7 +80,7 @@ def results_and_events_unwatched() -> None:
 
     real = _Watchdog._check
 
-    def check(self: Any, detector: Any, pending: Any, progress: bool) -> Any:
+    def check(self: _Watchdog, detector: Any, pending: Any, progress: bool) -> Any:
         kept = [work for work in pending if work.stage in {"consumed", "applied"}]
         return real(self, detector, kept, progress)
 

@@ -31,7 +31,7 @@ def _ignore_starts() -> None:
 
     real = Applier.apply
 
-    def apply(self: Any, commands: Any, starts: Any, results: Any) -> Any:
+    def apply(self: Applier, commands: Any, starts: Any, results: Any) -> Any:
         return real(self, commands, dict.fromkeys(starts, 0), results)
 
     Applier.apply = apply
@@ -45,7 +45,7 @@ def offset_commit_before_database_commit() -> None:
 
     real = Reader._deliver
 
-    def deliver(self: Any, messages: Any) -> None:
+    def deliver(self: Reader, messages: Any) -> None:
         topic = self._ownership._topic
         ends = {message.partition(): message.offset() + 1 for message in messages if not message.error()}
         self.consumer.commit(
@@ -125,7 +125,9 @@ def results_before_commit() -> None:
     from sinks.batch import BatchSink
 
     @contextmanager
-    def transaction(self: Any, commands: Any, starts: Any, results: Any, *, careful: bool = False) -> Any:
+    def transaction(
+        self: BatchSink, commands: Any, starts: Any, results: Any, *, careful: bool = False
+    ) -> Any:
         self._connection.commit()  # of the batch before, whose results are out by now
         self._connection.execute("BEGIN")
         batch = self._fence(commands, starts, None)
@@ -165,7 +167,7 @@ def _produce(change: Any) -> None:
 
     real = Publisher._produce
 
-    def produce(self: Any, producer: Any, record: OutgoingRecord, *rest: Any) -> None:
+    def produce(self: Publisher, producer: Any, record: OutgoingRecord, *rest: Any) -> None:
         for altered in change(record.topic, record.value):
             real(self, producer, replace(record, value=altered), *rest)
 

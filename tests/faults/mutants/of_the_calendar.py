@@ -21,7 +21,7 @@ def zone_of_another_object() -> None:
     real = Zones._defined
     kept: dict[str, Any] = {}
 
-    def defined(self: Any, identity: str) -> Any:
+    def defined(self: Zones, identity: str) -> Any:
         found = real(self, identity)
         return kept.setdefault(identity, found) if found is not None else None
 
@@ -37,7 +37,7 @@ def decoded_before_unfolding() -> None:
 
     from connectors.providers.caldav.ics.content_lines import ContentLine
 
-    def text(self: Any) -> str:
+    def text(self: ContentLine) -> str:
         return re.sub(r"\r?\n[ \t]", "", self.octets.decode(errors="replace")).rstrip("\r\n")
 
     ContentLine.text = property(text)
@@ -53,7 +53,7 @@ def unreadable_field_hides_all() -> None:
 
     real = TodoText.read
 
-    def read(self: Any) -> Any:
+    def read(self: TodoText) -> Any:
         todo = real(self)
         if todo.unreadable:
             raise Skip("not readable")
@@ -85,7 +85,7 @@ def start_dropped() -> None:
 
     real = Schedule.moved_to
 
-    def moved_to(self: Any, instant: Any) -> Any:
+    def moved_to(self: Schedule, instant: Any) -> Any:
         return real(self, instant) | {"DTSTART": None}
 
     Schedule.moved_to = moved_to
@@ -100,7 +100,7 @@ def status_before_deletion_forgotten() -> None:
 
     real = TodoText.deleting
 
-    def deleting(self: Any) -> Any:
+    def deleting(self: TodoText) -> Any:
         return real(self) | {STATUS_BEFORE: f"{STATUS_BEFORE}:NEEDS-ACTION"}
 
     TodoText.deleting = deleting

@@ -64,7 +64,7 @@ def instants_by_python() -> None:
 def avro_null_kept() -> None:
     from schemas.avro_codec import AvroDecoder
 
-    def decode_command(self: Any, value: bytes) -> Any:
+    def decode_command(self: AvroDecoder, value: bytes) -> Any:
         return self.decode(value)
 
     AvroDecoder.decode_command = decode_command

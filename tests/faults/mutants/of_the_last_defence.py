@@ -49,7 +49,7 @@ def header_name_stops_the_partition() -> None:
         message.headers()
         return real(message)
 
-    def isolate(_self: Any, _record: Any, error: Exception) -> Any:
+    def isolate(_self: decoding.Decoding, _record: Any, error: Exception) -> Any:
         raise error
 
     decoding.read_record = read_record

@@ -50,11 +50,11 @@ def position_before_delivery() -> None:
 
     real = EventPublisher.publish
 
-    def publish(self: Any, epoch: str, rows: Any, position: Any) -> None:
+    def publish(self: EventPublisher, epoch: str, rows: Any, position: Any) -> None:
         producer = next(self._producers)
         producer.begin_transaction()
         checkpoint = encode_checkpoint(epoch, position)
-        self._produce(producer, "customers.interactions.relay-position", SHARD, checkpoint, None)
+        self._produce(producer, OutgoingRecord(RELAY_POSITION, SHARD, checkpoint))
         producer.flush(30)
         self._commit(producer)
         real(self, epoch, rows, position)
@@ -75,7 +75,7 @@ def position_never_stored() -> None:
 
     real = EventPublisher._produce
 
-    def produce(self: Any, producer: Any, record: OutgoingRecord) -> None:
+    def produce(self: EventPublisher, producer: Any, record: OutgoingRecord) -> None:
         if record.topic != RELAY_POSITION:
             real(self, producer, record)
 
