@@ -8,11 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
     ConfigResource,
     NewTopic,
+    OffsetSpec,
     ResourceType,
 )
 
@@ -29,6 +30,24 @@ _LISTING: Final = Backoff(first=0.02, ceiling=0.5)
 _VITAL: Final = frozenset({"message.timestamp.type", "cleanup.policy"})
 #: librdkafka's client-side errors that mean "no broker answers".
 _UNREACHABLE: Final = frozenset({"_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "_RESOLVE"})
+#: Errors of a broker that pass: mostly a partition or a coordinator that is moving. An admin client does not
+#: mark them as retriable.
+_PASSING: Final = frozenset(
+    {
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "COORDINATOR_NOT_AVAILABLE",
+        "FENCED_LEADER_EPOCH",
+        "KAFKA_STORAGE_ERROR",
+        "LEADER_NOT_AVAILABLE",
+        "NETWORK_EXCEPTION",
+        "NOT_CONTROLLER",
+        "NOT_COORDINATOR",
+        "NOT_LEADER_FOR_PARTITION",
+        "OFFSET_NOT_AVAILABLE",
+        "REQUEST_TIMED_OUT",
+        "UNKNOWN_LEADER_EPOCH",
+    }
+)
 
 Severity = Literal["fatal", "warning"]
 
@@ -63,12 +82,12 @@ class TopicFinding:
 
 
 def ensure_topics(settings: Settings) -> list[str]:
-    """Create the missing topics of the catalogue, and wait until the broker lists them.
+    """Create the missing topics of the catalogue, and wait until the broker serves them.
 
     Existing topics are not changed. Several processes can call it concurrently.
 
     :returns: full names of the topics that this call created.
-    :raises Retry: the broker is unavailable, or does not list a new topic in time.
+    :raises Retry: the broker is unavailable, or does not serve a new topic in time.
     :raises Stop: the broker refuses, for example for lack of permissions or too few brokers.
     """
     admin = make_admin(settings)
@@ -95,7 +114,7 @@ def ensure_topics(settings: Settings) -> list[str]:
                 raise broker_error(error, f"the topic {name} cannot be created") from failure
         else:
             made.append(name)
-    _wait_until_listed(admin, {topic.topic for topic in wanted})
+    _wait_until_served(admin, {topic.topic for topic in wanted})
     return sorted(made)
 
 
@@ -166,16 +185,30 @@ def existing_topics(admin: AdminClient) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in listed.topics.items() if topic.error is None}
 
 
-def _wait_until_listed(admin: AdminClient, names: set[str]) -> None:
-    """Wait for brokers to learn of new topics; the controller has acknowledged them before."""
+def _wait_until_served(admin: AdminClient, names: set[str]) -> None:
+    """Wait for brokers to lead the partitions of new topics; the controller has acknowledged them before."""
     deadline = time.monotonic() + _SECONDS
     for delay in _LISTING.delays():
-        missing = names - existing_topics(admin).keys()
+        missing = _unserved(admin, names)
         if not missing:
             return
         if time.monotonic() > deadline:
-            raise Retry(f"The broker does not list its new topics yet: {', '.join(sorted(missing))}.")
+            raise Retry(f"The broker does not serve its new topics yet: {', '.join(sorted(missing))}.")
         time.sleep(delay)
+
+
+def _unserved(admin: AdminClient, names: set[str]) -> set[str]:
+    """Topics that no broker lists yet, or of which a partition has no leader yet."""
+    found = existing_topics(admin)
+    missing = names - found.keys()
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    asked = {
+        TopicPartition(name, number): latest for name in names - missing for number in range(found[name])
+    }
+    for partition, future in admin.list_offsets(asked, request_timeout=_SECONDS).items() if asked else ():
+        if future.exception() is not None:
+            missing.add(partition.topic)
+    return missing
 
 
 def _partitions(settings: Settings, topic: Topic) -> int:
@@ -219,6 +252,8 @@ def broker_error(error: KafkaError, what: str) -> Retry | Stop:
 
     :param what: the failed operation, as the start of a sentence.
     """
-    transient = error.retriable() or error.name() in _UNREACHABLE
     text = f"{what}: {error.str()}"
-    return Retry(f"{text}. Is the broker up?") if transient else Stop(text)
+    if error.name() in _PASSING:
+        return Retry(f"{text}. This passes when the brokers have agreed")
+    unreachable = error.retriable() or error.name() in _UNREACHABLE
+    return Retry(f"{text}. Is the broker up?") if unreachable else Stop(text)
