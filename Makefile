@@ -75,7 +75,7 @@ chaos: $(STAMP) ## Inject hundreds of faults over a million commands, with a rep
 recovery: $(STAMP) ## Measure recovery time per fault against its target, on a quiet machine
 	@$(BIN)/python -m tests.faults.recovery
 
-soak: $(STAMP) ## Run twenty minutes of load; memory of the roles must not grow
+soak: $(STAMP) ## Run an hour of load; memory of the roles must not grow
 	@$(BIN)/python -m tests.faults.soak
 
 fuzz: $(STAMP) ## Send 100,000 random and mutated records to a running applier
