@@ -9,13 +9,13 @@ from audit.event_pass import Events
 from audit.findings import Report
 from audit.history import History, Offsets
 from audit.ledger import Ledger
-from audit.outbox_pass import Outbox
+from audit.publication_pass import Publications
 from audit.results_pass import Results
 
 
 @dataclass(slots=True, kw_only=True)
 class AuditInputs:
-    """Command log, results, events, outbox and dead letters of one history, and the report to fill.
+    """Journal, results, events, publications and dead letters of one history, and the report to fill.
 
     :param watermark: first offset not yet applied, per partition of the commands topic.
     """
@@ -26,7 +26,7 @@ class AuditInputs:
     ledger: Ledger
     results: Results
     events: Events
-    outbox: Outbox
+    publications: Publications
     dead_letters: DeadLetters
 
     def begin(self, partition: int) -> int:

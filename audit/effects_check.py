@@ -65,7 +65,7 @@ def _check_events(inputs: AuditInputs, command: Parsed, expected: Expected, numb
 
 def _may_lack(inputs: AuditInputs, command: Parsed, name: str) -> bool:
     event_id = derived("event", command.tenant, command.organization, command.id, name)
-    if hash(event_id) in inputs.outbox.waiting:
+    if hash(event_id) in inputs.publications.waiting:
         inputs.report.checks["A4"].lag += 1
         return True
     oldest = inputs.events.oldest

@@ -90,7 +90,7 @@ INVARIANTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("A6", "watermark", "it is contiguous: all below has an outcome, nothing above is applied"),
     ("A7", "dead letters", "one for each undecodable record, byte for byte, with its place and reason"),
     ("A8", "state topics", "their compacted view equals the tables; tombstones for what is gone"),
-    ("A9", "outbox drained", "each outbox row is published once, nothing else is published"),
+    ("A9", "journal published", "every event of the journal is published once, and nothing else is"),
     ("A10", "scope", "tenant and organization agree on command, log, row, event and result"),
 )
 

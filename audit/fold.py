@@ -347,11 +347,11 @@ class Fold:
             if not self.inputs.commands_truncated:
                 what = "an interaction was made with a version that no deletion left"
                 self._a2.fail(what, command.record, id=identity, **named(command))
-        for command_id, (entity, passed) in self.inputs.outbox.commands.items():
+        for command_id, (entity, passed) in self.inputs.publications.commands.items():
             if passed and command_id not in self.recomputes and not self.inputs.commands_truncated:
                 self._report.checks["A9"].fail(
                     "the relay has passed a command that is not in the commands topic",
-                    table="outbox",
+                    table="journal",
                     id=command_id,
                     entityId=entity,
                 )
@@ -359,7 +359,7 @@ class Fold:
             partition, offset = self._ledger.place(number)
             inside = self.inputs.begin(partition) <= offset < self.inputs.watermark.get(partition, 0)
             if inside and not seen:
-                where = {"table": "command_log", "partition": partition, "offset": offset}
+                where = {"table": "journal", "partition": partition, "offset": offset}
                 self._a1.fail("a log row without its record in the commands topic", **where)
         for partition, offset in self.inputs.results.orphans():
             self._a1.fail("a result without a command", commandPartition=partition, commandOffset=offset)

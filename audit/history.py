@@ -27,7 +27,7 @@ class Record(NamedTuple):
 
 
 class RelayPosition(NamedTuple):
-    """Published position of the relay in the outbox.
+    """Published position of the relay in the journal.
 
     :param floor: all rows of transactions below this xid are published.
     :param ceiling: end (exclusive xid) of the window being published.
@@ -39,7 +39,7 @@ class RelayPosition(NamedTuple):
     position: int
 
     def passed(self, xid: int, position: int) -> bool:
-        """Return whether an outbox row is published."""
+        """Return whether a row of the journal is published."""
         if xid < self.floor:
             return True
         return self.ceiling is not None and xid < self.ceiling and position <= self.position

@@ -17,7 +17,7 @@ APPLIED: Final = 0
 
 
 class Ledger:
-    """Rows of ``command_log`` below the watermark, by command and by position.
+    """Rows of the journal below the watermark, by command and by position.
 
     :ivar first_month: start of the oldest retained month, in µs; older commands may have no row.
     :ivar home_partitions: partition of each entity's first applied command.
@@ -87,7 +87,7 @@ def read_ledger(rows: Iterable[Row], watermark: Offsets, report: Report) -> Ledg
     oldest: datetime | None = None
     for row in rows:
         command, partition, offset = row["command_id"], row["partition"], row["offset"]
-        where = {"table": "command_log", "commandId": command, "partition": partition, "offset": offset}
+        where = {"table": "journal", "commandId": command, "partition": partition, "offset": offset}
         a6.checked += 1
         if offset >= watermark.get(partition, 0):
             a6.fail("a command at or above the watermark is logged", **where)

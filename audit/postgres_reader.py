@@ -26,9 +26,11 @@ _ENTITIES: Final = """
     last_interaction_name, last_interaction_ref_id::text, open_count, overdue_count, done_count, created_at
 """
 _DEALS: Final = "id::text, tenant_id::text, organization_id::text, entity_id::text, title, status, created_at"
-_LOG: Final = """
+_JOURNAL: Final = """
     tenant_id::text, organization_id::text, command_id, entity_id::text, partition, "offset", outcome,
-    entity_version, logged_at
+    entity_version, logged_at, position, xid, events, facts IS NOT NULL AS has_facts,
+    facts ->> 'event' AS event, facts ->> 'next_changed' IS NOT NULL AS next_changed,
+    facts -> 'relabeled' AS relabeled
 """
 _SELECT: Final[dict[str, str]] = {
     "customer_interactions": _INTERACTIONS,
@@ -37,8 +39,7 @@ _SELECT: Final[dict[str, str]] = {
     "interaction_types": "tenant_id::text, organization_id::text, code, label, icon, color, actionable",
     "interaction_dictionaries": "tenant_id::text, organization_id::text, strict",
     "feature_flags": "tenant_id::text, organization_id::text, flag, enabled",
-    "command_log": _LOG,
-    "outbox": "id::text, aggregatetype, aggregateid, type, position, xid, created_at",
+    "journal": _JOURNAL,
     "consumed_offsets": "consumer_group, topic, partition, next_offset, results_offset",
 }
 TABLES: Final = tuple(_SELECT)

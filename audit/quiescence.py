@@ -18,7 +18,7 @@ _WATERMARK: Final = (
     "SELECT partition, next_offset FROM consumed_offsets WHERE consumer_group = %s AND topic = %s"
 )
 _WAITING: Final = """
-SELECT EXISTS (SELECT FROM outbox WHERE NOT (xid < %(floor)s
+SELECT EXISTS (SELECT FROM journal WHERE events > 0 AND NOT (xid < %(floor)s
     OR (%(ceiling)s::bigint IS NOT NULL AND xid < %(ceiling)s AND position <= %(position)s)))
 """
 

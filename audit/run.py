@@ -11,7 +11,7 @@ from audit.flags_pass import check_flags
 from audit.fold import Fold
 from audit.history import History
 from audit.ledger import read_ledger
-from audit.outbox_pass import read_outbox
+from audit.publication_pass import read_publications
 from audit.results_pass import RESULTS, read_results
 from audit.state_pass import check_states
 from audit.tables_pass import read_tables
@@ -25,7 +25,7 @@ def audit(history: History) -> Report:
         if history.cut.is_truncated(topic):
             report.note(f"retention has removed the oldest records of {topic}: only the rest is checked")
     watermark = read_watermark(history, report)
-    ledger = read_ledger(history.rows("command_log"), watermark, report)
+    ledger = read_ledger(history.rows("journal"), watermark, report)
     events = read_events(history, ledger, report)
     inputs = AuditInputs(
         history=history,
@@ -34,7 +34,7 @@ def audit(history: History) -> Report:
         ledger=ledger,
         results=read_results(history, watermark, report),
         events=events,
-        outbox=read_outbox(history, events, report),
+        publications=read_publications(history, events, report),
         dead_letters=read_dead_letters(history, report),
     )
     fold = Fold(inputs)
@@ -42,7 +42,7 @@ def audit(history: History) -> Report:
     tables = read_tables(history, fold, events, report)
     check_dictionary(history, tables, fold, report)
     check_flags(history, fold, report)
-    check_states(history, tables, inputs.outbox, report)
+    check_states(history, tables, inputs.publications, report)
     report.counts = {
         "logRows": len(ledger),
         "results": len(inputs.results),

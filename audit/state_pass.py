@@ -9,17 +9,17 @@ from audit.event_pass import next_image
 from audit.findings import Check, Report
 from audit.history import History, Record
 from audit.interaction_tuple import from_shape
-from audit.outbox_pass import Outbox
+from audit.publication_pass import Publications
 from audit.tables_pass import Tables
 
 INTERACTIONS: Final = "customers.interactions.state"
 NEXT: Final = "customers.next-interaction.state"
 
 
-def check_states(history: History, tables: Tables, outbox: Outbox, report: Report) -> None:
+def check_states(history: History, tables: Tables, publications: Publications, report: Report) -> None:
     """Check both topics as a consumer sees them after compaction."""
-    _check(history, INTERACTIONS, tables.shapes, tables.owners, outbox, report)
-    _check(history, NEXT, tables.next, {}, outbox, report)
+    _check(history, INTERACTIONS, tables.shapes, tables.owners, publications, report)
+    _check(history, NEXT, tables.next, {}, publications, report)
 
 
 def _check(
@@ -27,7 +27,7 @@ def _check(
     topic: str,
     rows: Mapping[str, int],
     owners: Mapping[str, str],
-    outbox: Outbox,
+    publications: Publications,
     report: Report,
 ) -> None:
     a8 = report.checks["A8"]
@@ -45,10 +45,12 @@ def _check(
             a8.fail("the states of one key lie in two partitions", record, key=key)
         shown[key] = (image, record.partition, record.offset, entity or (held[3] if held else key))
     for key, (image, partition, offset, entity) in shown.items():
-        _compare(a8, topic, key, image, rows.get(key, 0), entity in outbox.entities, (partition, offset))
+        _compare(
+            a8, topic, key, image, rows.get(key, 0), entity in publications.entities, (partition, offset)
+        )
     for key, image in rows.items():
         if key not in shown:
-            _compare(a8, topic, key, 0, image, owners.get(key, key) in outbox.entities, None)
+            _compare(a8, topic, key, 0, image, owners.get(key, key) in publications.entities, None)
 
 
 def _image(history: History, topic: str, record: Record, key: str, report: Report) -> tuple[int, str]:

@@ -99,7 +99,7 @@ def _interaction(row: Row, tables: Tables, fold: Fold, events: Events, report: R
     tables.owners[theirs.id] = theirs.entity
     tables.recounts.setdefault(theirs.entity, Recount()).add(theirs)
     link = events.last_events.get((theirs.id, theirs.entity))
-    if theirs.entity not in fold.inputs.outbox.entities and (link is not None or events.oldest is None):
+    if theirs.entity not in fold.inputs.publications.entities and (link is not None or events.oldest is None):
         a4.checked += 1
         if link is None or link.after != image:
             place = f" ({link.partition}:{link.offset})" if link else ""
@@ -143,7 +143,7 @@ def _entity(row: Row, tables: Tables, fold: Fold, events: Events, report: Report
     found = _projected(row)
     for columns, due, label in _due(recount, tables):
         wrong = [name for name in columns if found[name] != due[name]]
-        if wrong and label and row["id"] in fold.unrepaired | fold.inputs.outbox.entities:
+        if wrong and label and row["id"] in fold.unrepaired | fold.inputs.publications.entities:
             wrong = [name for name in wrong if not name.endswith(("_name", "_icon", "_color"))]
             a3.lag += 1
         if wrong:
@@ -153,7 +153,9 @@ def _entity(row: Row, tables: Tables, fold: Fold, events: Events, report: Report
     tables.versions[row["id"]] = row["entity_version"]
     if following:
         tables.next[row["id"]] = following
-    if row["id"] not in fold.inputs.outbox.entities and (row["id"] in events.next or events.oldest is None):
+    if row["id"] not in fold.inputs.publications.entities and (
+        row["id"] in events.next or events.oldest is None
+    ):
         a4.checked += 1
         if events.next.get(row["id"], 0) != following:
             a4.fail("the projection is not the next of the last next_interaction.updated", **where)
@@ -259,7 +261,7 @@ def _missing_rows(tables: Tables, fold: Fold, events: Events, report: Report) ->
     for entity in tables.recounts:
         a3.fail("interactions of an entity that is not in the table", entityId=entity)
     for (interaction, entity), link in events.last_events.items():
-        if entity in fold.inputs.outbox.entities:
+        if entity in fold.inputs.publications.entities:
             continue  # its deletion may be among the unpublished events
         if link.after and interaction not in tables.shapes:
             a4.fail("the last event shows an interaction that has no row", id=interaction,

@@ -38,7 +38,7 @@ def make_templates(servers: Settings, sizes: Sizes) -> None:
     commands = decode(entity_upserts(sizes.entities), settings.topic(COMMANDS), sizes.partitions)
     with connect(settings, application_name="interactions-bench") as connection:
         apply_batches(connection, settings, commands, sizes.batch_size)
-        connection.execute("TRUNCATE command_log, outbox, consumed_offsets")
+        connection.execute("TRUNCATE journal, consumed_offsets")
         connection.commit()
         connection.autocommit = True
         connection.execute("VACUUM ANALYZE")

@@ -22,7 +22,7 @@ def plan_table(samples: Samples, cores: int) -> str:
     whole = median(samples.series("capacity", "rate"))
     one, two = median(samples.series("end_to_end", "rate")), median(samples.series("two_processes", "rate"))
     drain = median(samples.series("end_to_end", "drain_commands"))
-    rows = median(samples.series("end_to_end", "rows_per_command"))
+    rows = median(samples.series("end_to_end", "events_per_command"))
     wal, disk = (
         median(samples.series("sql_only", "wal_bytes")),
         median(samples.series("sql_only", "disk_bytes")),
@@ -42,7 +42,7 @@ def plan_table(samples: Samples, cores: int) -> str:
         ("partitions of the commands topic, two per applier process", f"{partitions:,}"),
         (f"relays (one drains {drain:,.0f} commands/s, {rows:.2f} events each)", f"{relays:,}"),
         ("write-ahead log, all shards", f"{COMMANDS_PER_SECOND * wal / 2**20:,.0f} MiB/s"),
-        ("rows and indexes written, all shards (log and outbox included)",
+        ("rows and indexes written, all shards (journal included)",
          f"{COMMANDS_PER_SECOND * disk / 2**20:,.0f} MiB/s"),
         ("the same per shard and month of retention", f"{a_shard * disk * MONTH_SECONDS / 2**40:,.1f} TiB"),
     )  # fmt: skip

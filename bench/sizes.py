@@ -15,7 +15,7 @@ class Sizes:
     :param row_by_row: commands per sample of the row-by-row baseline.
     :param latency_seconds: length of one latency sample; each load has ``latency_rounds`` samples.
     :param few_rows, many_rows: interactions in the small and large tables of P11.
-    :param logged_rows: rows of the command log and the outbox next to ``few_rows``; ten times as many
+    :param logged_rows: rows of the journal next to ``few_rows``; ten times as many
         next to ``many_rows``.
     :param mirrored_changes: changes per connector fairness sample, of which there are ``latency_rounds``.
     """

@@ -47,22 +47,14 @@ SELECT md5('interaction/' || i)::uuid, {_SCOPE}, md5('entity/' || i / 20)::uuid,
   2, 1, 0, {_MADE}, {_MADE}, {_MADE}, {_MADE} + i %% 20 * interval '1 second', {_MADE}
 FROM generate_series(%s::bigint, %s - 1) i
 """
-_LOG: Final = f"""
-INSERT INTO command_log (tenant_id, organization_id, command_id, command_type, entity_id, interaction_id,
-  partition, "offset", fingerprint, outcome, result, undo, entity_version, appended_at)
+_JOURNAL: Final = f"""
+INSERT INTO journal (tenant_id, organization_id, command_id, command_type, entity_id, interaction_id,
+  partition, "offset", fingerprint, outcome, entity_version, source_timestamp, appended_at, facts, events)
 SELECT {_SCOPE}, 'stored-' || i, 'customers.interaction.create', md5('entity/' || i / 20)::uuid,
-  md5('interaction/' || i)::uuid, i %% 6, i / 6, decode(md5(i::text), 'hex'), 'applied',
-  json_build_object('commandId', 'stored-' || i, 'interactionId', md5('interaction/' || i),
-    'outcome', 'applied',
-    'version', 1, 'entityVersion', 1, 'invalidates', json_build_array(md5('a' || i), md5('b' || i))),
-  json_build_object('before', NULL, 'last_version', 1), 1, {_MADE}
-FROM generate_series(0::bigint, %s - 1) i
-"""
-_OUTBOX: Final = f"""
-INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, tenant_id, organization_id, headers)
-SELECT md5('event/' || i)::uuid, 'interaction', md5('entity/' || i / 20), 'customers.interaction.created',
-  json_build_object('id', md5('interaction/' || i), 'title', 'Call ' || i, 'after', repeat('x', 500)),
-  {_SCOPE}, json_build_object('ce_id', md5('event/' || i), 'ce_type', 'customers.interaction.created')
+  md5('interaction/' || i)::uuid, i %% 6, i / 6, decode(md5(i::text), 'hex'), 'applied', 1, {_MADE}, {_MADE},
+  json_build_object('event', 'customers.interaction.created', 'reason', 'created', 'version', 1,
+    'undoable', true, 'after', json_build_object('id', md5('interaction/' || i)::uuid,
+      'title', 'Call ' || i, 'body', repeat('x', 500))), 1
 FROM generate_series(0::bigint, %s - 1) i
 """
 
@@ -70,7 +62,7 @@ FROM generate_series(0::bigint, %s - 1) i
 def make_tables(
     servers: Settings, name: str, interactions: int, logged: int, progress: Callable[[str], None]
 ) -> Settings:
-    """Create a database with the given number of interactions and of rows in the log and the outbox.
+    """Create a database with the given number of interactions and of rows in the journal.
 
     The interactions' indexes are built after the rows, as a restore does.
     """
@@ -89,9 +81,8 @@ def make_tables(
         for definition in indexes:
             progress(f"{name}: {definition[:60].lower()}…")
             connection.execute(definition.encode())
-        progress(f"{name}: {logged:,} rows of the log and the outbox")
-        connection.execute(_LOG.encode(), (logged,))
-        connection.execute(_OUTBOX.encode(), (logged,))
+        progress(f"{name}: {logged:,} rows of the journal")
+        connection.execute(_JOURNAL.encode(), (logged,))
         connection.commit()
     with connect(settings, application_name="interactions-bench", autocommit=True) as connection:
         progress(f"{name}: statistics")

@@ -25,7 +25,7 @@ _EXAMPLES = """
 """
 _SET_HELP = (
     "Turn a flag on or off for a whole tenant, and wait until the change is applied.\n\n"
-    "The change is published as a command (customers.feature_flag.set), so it is in the command log and "
+    "The change is published as a command (customers.feature_flag.set), so it is in the journal and "
     "is audited.\n\n"
     "Exit status: 0 the flag has the value; 1 the command was rejected, or its outcome is unknown."
 )

@@ -40,7 +40,7 @@ HANDLERS: Final[dict[str, Callable[[UnitOfWork, Command, Any], Decision]]] = {
 
 def decide(work: UnitOfWork, command: Command | Refused) -> Decision:
     """Decide one command; the unit of work is read, not changed."""
-    entry = work.log.get(log_identity(command))
+    entry = work.journal.get(log_identity(command))
     if entry is not None:
         return repeated(command, entry)
     if isinstance(command, Refused):
@@ -63,12 +63,5 @@ def fold(work: UnitOfWork, commands: Iterable[Command | Refused]) -> list[Decisi
 
 
 def _dry_run(decision: Decision) -> Decision:
-    """Strip a decision to its outcome: nothing is stored, logged or published as an event."""
-    return Decision(
-        command=decision.command,
-        outcome=decision.outcome,
-        result={**decision.result, "undoToken": None, "invalidates": []},
-        interaction_id=decision.interaction_id,
-        entity_version=decision.entity_version,
-        logged=False,
-    )
+    """Strip a decision to its outcome: nothing is stored, and nothing is published but the result."""
+    return Decision(command=decision.command, entry=decision.entry, logged=False)

@@ -1,25 +1,22 @@
-"""Decision on one command: its outcome, and every row and event that results from it."""
+"""Decision on one command: its journal entry, and the rows to store."""
 
 from __future__ import annotations
 
-from typing import Any
+from msgspec import Struct
 
-from domain.model import Deal, Entity, Event, Interaction, Outcome, TypeEntry
+from domain.journal import Facts, JournalEntry
+from domain.model import Deal, Entity, Outcome, TypeEntry
 from schemas.command import Command, Refused
-from schemas.value_class import value_class
 
 
-@value_class(slots=True, frozen=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """Outcome of one command, with the changes to store.
 
-    :param result: value of the result record, ready for JSON (``schemas.outcomes.Result`` without the
-        command's topic, partition and offset, which the applier adds).
-    :param undo: the undo image for the command log (see ``domain.undo``).
-    :param entity_version: version of the entity after the command.
-    :param logged: the command gets a row in the command log. False for ``duplicate``, an idempotency
-        conflict, ``validateOnly``, and a record that was already applied.
-    :param interaction: new state to store; ``removed``: id of an interaction to delete.
+    :param entry: outcome and facts. The interaction to store or delete is part of the facts.
+    :param first: for a ``duplicate``: the entry of the command's first record.
+    :param logged: the entry is stored. False for ``duplicate``, an idempotency conflict, ``validateOnly``,
+        and a record that was already applied.
+    :param entity: entity to store; likewise ``deal``.
     :param type_entry: dictionary entry to store; ``strict``: new strictness of the dictionary.
     :param relabeled: code of a type whose label, icon or colour changed: entities that show it need
         ``recompute_next``.
@@ -27,18 +24,24 @@ class Decision:
     """
 
     command: Command | Refused
-    outcome: Outcome
-    result: dict[str, Any]
-    events: tuple[Event, ...] = ()
-    undo: dict[str, Any] | None = None
-    interaction_id: str | None = None
-    entity_version: int | None = None
+    entry: JournalEntry
+    first: JournalEntry | None = None
     logged: bool = True
-    interaction: Interaction | None = None
-    removed: str | None = None
     entity: Entity | None = None
     deal: Deal | None = None
     type_entry: TypeEntry | None = None
     strict: bool | None = None
     relabeled: str | None = None
     flag: tuple[str, bool] | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """Outcome of the command."""
+        return self.entry.outcome
+
+    @property
+    def facts(self) -> Facts:
+        """Facts of a decision on this record; not those of an entry from an earlier version."""
+        facts = self.entry.facts
+        assert isinstance(facts, Facts)
+        return facts

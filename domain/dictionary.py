@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from domain.decision import Decision
+from domain.journal import make_entry
 from domain.model import TypeEntry
-from domain.outcome import no_op, result
+from domain.outcome import no_op
 from domain.unit_of_work import UnitOfWork
-from schemas import cache_tags
 from schemas.command import Command
 from schemas.errors import Reject
 from schemas.payloads import InteractionTypeUpsert
@@ -86,8 +86,7 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
     )
     return Decision(
         command=command,
-        outcome="applied",
-        result=result(command, "applied", invalidates=cache_tags.of_relabel(*scope)),
+        entry=make_entry(command, "applied"),
         type_entry=entry,
         strict=strict,
         relabeled=new.code if appearance_changed else None,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from domain.decision import Decision
 from domain.lookup import in_scope
 from domain.outcome import check_version, no_op, warning
 from domain.transition import apply_transition
-from domain.undo_image import evolve
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.events import DUE, OVERDUE
@@ -42,7 +43,7 @@ def mark_due(work: UnitOfWork, command: Command, payload: InteractionMarkDue) ->
         command,
         entity,
         before=row,
-        after=evolve(row, {"due_phase": phase}),
+        after=replace(row, due_phase=phase),
         event_type=event_type,
         reason=payload.phase,
         version=row.version,

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
+
 from domain.decision import Decision
+from domain.journal import Facts, make_entry
 from domain.lookup import check_id_available, require_entity
 from domain.model import Deal, Entity
-from domain.outcome import check_version, no_op, result
+from domain.outcome import check_version, no_op
 from domain.unit_of_work import UnitOfWork
-from schemas import cache_tags
 from schemas.command import Command
 from schemas.errors import FieldError, Reject
 from schemas.payloads import DealUpsert, EntityUpsert, Payload
@@ -47,17 +48,7 @@ def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> 
         )
     return Decision(
         command=command,
-        outcome="applied",
-        result=result(
-            command,
-            "applied",
-            entity=entity,
-            invalidates=(
-                cache_tags.next_interaction_of_entity(entity.id),
-                cache_tags.interaction_list(entity.tenant_id, entity.organization_id),
-            ),
-        ),
-        entity_version=entity.entity_version,
+        entry=make_entry(command, "applied", Facts(next=entity.next), entity_version=entity.entity_version),
         entity=entity,
     )
 
@@ -99,18 +90,12 @@ def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Deci
         deal = replace(stored, **changes, version=stored.version + 1, updated_at=command.appended_at)
     return Decision(
         command=command,
-        outcome="applied",
-        result=result(
+        entry=make_entry(
             command,
             "applied",
-            version=deal.version,
-            entity=entity,
-            invalidates=(
-                cache_tags.interactions_of_entity(entity.id),
-                cache_tags.interaction_list(entity.tenant_id, entity.organization_id),
-            ),
+            Facts(version=deal.version, next=entity.next),
+            entity_version=entity.entity_version,
         ),
-        entity_version=entity.entity_version,
         deal=deal,
     )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from domain.decision import Decision
-from domain.outcome import no_op, result
+from domain.journal import make_entry
+from domain.outcome import no_op
 from domain.unit_of_work import UnitOfWork
-from schemas import cache_tags
 from schemas.command import Command
 from schemas.errors import Reject
 from schemas.payloads import FeatureFlagSet
@@ -27,7 +27,6 @@ def set_flag(work: UnitOfWork, command: Command, payload: FeatureFlagSet) -> Dec
         return no_op(command, None, None)
     return Decision(
         command=command,
-        outcome="applied",
-        result=result(command, "applied", invalidates=(cache_tags.feature_flags(tenant),)),
+        entry=make_entry(command, "applied"),
         flag=(payload.flag, payload.enabled),
     )

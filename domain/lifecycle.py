@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from domain.decision import Decision
 from domain.dictionary import resolve_type
 from domain.due import reset_timers
@@ -19,7 +21,6 @@ from domain.merge import merge, superseded
 from domain.model import Interaction
 from domain.outcome import check_version, no_op
 from domain.transition import apply_transition
-from domain.undo_image import evolve
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import Reject
@@ -211,7 +212,7 @@ def _change_status(
         command,
         entity,
         before=row,
-        after=evolve(row, changes),
+        after=replace(row, **changes),
         event_type=event_type,
         reason=reason,
         version=version,

@@ -19,6 +19,11 @@ def logged_id(command_id: str) -> str:
     return f" {command_id}" if command_id.startswith(_DEAD_PREFIX) else command_id
 
 
+def given_id(logged: str) -> str:
+    """Id of a command from the ``command_id`` of its log row: the inverse of ``logged_id``."""
+    return logged.removeprefix(" ")
+
+
 def log_identity(command: Command | Refused) -> tuple[str, str, str]:
     """``(tenant_id, organization_id, command_id)`` of the record's log row.
 

@@ -1,18 +1,17 @@
-"""Rows and events that the rules read and write, as values."""
+"""Rows that the rules read and write, as values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from schemas.value_class import value_class
+from msgspec import Struct
 
 Outcome = Literal["applied", "rejected", "duplicate", "no_op"]
 
 
-@value_class(slots=True, frozen=True, kw_only=True)
-class Interaction:
+class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One row of ``customer_interactions`` (spec "CustomerInteraction").
 
     :param version: 1 when created; incremented by every applied change, including the deletion.
@@ -50,8 +49,7 @@ class Interaction:
     updated_at: datetime
 
 
-@value_class(slots=True, frozen=True, kw_only=True)
-class NextInteraction:
+class NextInteraction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Projection columns ``next_interaction_*`` of one entity."""
 
     interaction_id: str
@@ -61,8 +59,7 @@ class NextInteraction:
     color: str | None
 
 
-@value_class(slots=True, frozen=True, kw_only=True)
-class LastInteraction:
+class LastInteraction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Projection columns ``last_interaction_*``: the done interaction that occurred last."""
 
     interaction_id: str
@@ -70,8 +67,7 @@ class LastInteraction:
     name: str
 
 
-@value_class(slots=True, frozen=True, kw_only=True)
-class Entity:
+class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One row of ``customer_entities``: a person or company, and its projection.
 
     :param entity_version: incremented by every applied command on the entity or its interactions.
@@ -97,8 +93,7 @@ class Entity:
     updated_at: datetime
 
 
-@value_class(slots=True, frozen=True, kw_only=True)
-class Deal:
+class Deal(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One row of ``customer_deals``.
 
     :param version: incremented by every applied change of the deal.
@@ -115,8 +110,7 @@ class Deal:
     updated_at: datetime
 
 
-@value_class(slots=True, frozen=True, kw_only=True)
-class TypeEntry:
+class TypeEntry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One row of ``interaction_types``, without its tenant and organization."""
 
     code: str
@@ -135,36 +129,3 @@ class Dictionary:
 
     strict: bool = False
     entries: dict[str, TypeEntry] = field(default_factory=dict)
-
-
-@value_class(slots=True, frozen=True, kw_only=True)
-class LogEntry:
-    """Entry of the command log for a command that has been decided.
-
-    :param result: first outcome, as published (camelCase members).
-    :param undo: undo image, if the command can be undone (see ``domain.undo``).
-    """
-
-    command_id: str
-    command_type: str
-    entity_id: str
-    interaction_id: str | None
-    fingerprint: bytes
-    outcome: str
-    result: dict[str, Any]
-    undo: dict[str, Any] | None
-    partition: int
-    offset: int
-
-
-@value_class(slots=True, frozen=True, kw_only=True)
-class Event:
-    """One event for the outbox.
-
-    :param ordinal: 0 for the lifecycle event, 1 for ``customers.next_interaction.updated``.
-    """
-
-    id: str
-    type: str
-    ordinal: int
-    payload: dict[str, Any]

@@ -1,16 +1,14 @@
-"""Builders of results, and of the decisions that store at most a log row."""
+"""Decisions that store at most a journal entry."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from domain.decision import Decision
-from domain.event_payloads import next_snapshot
-from domain.log_identity import log_identity
-from domain.model import Entity, Interaction, LogEntry, Outcome
+from domain.journal import Facts, JournalEntry, make_entry, read_attributes
+from domain.model import Entity, Interaction
 from schemas.command import Command, Refused
 from schemas.errors import Reject
-from schemas.instants import format_instant
 
 
 class VersionConflict(Reject):
@@ -38,98 +36,44 @@ def check_version(expected: int | None, current: int) -> None:
         raise VersionConflict(expected, current)
 
 
-def result(
-    command: Command | Refused,
-    outcome: Outcome,
-    *,
-    interaction_id: str | None = None,
-    version: int | None = None,
-    entity: Entity | None = None,
-    next_json: dict[str, Any] | None = None,
-    undo_token: str | None = None,
-    invalidates: tuple[str, ...] = (),
-    warnings: tuple[dict[str, Any], ...] = (),
-    problem: dict[str, Any] | None = None,
-    first: dict[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Build the value of a result (``schemas.outcomes.Result``) without topic, partition and offset.
-
-    :param entity: the entity after the command; the result carries its version and next interaction.
-    :param next_json: snapshot of the entity's next interaction, if the caller has built it already.
-    """
-    envelope = command.envelope
-    if next_json is None and entity is not None:
-        next_json = next_snapshot(entity.next)
-    return {
-        "commandId": envelope.id if envelope.id is not None else log_identity(command)[2],
-        "commandType": envelope.type,
-        "outcome": outcome,
-        "tenantId": envelope.tenant_id,
-        "organizationId": envelope.organization_id,
-        "entityId": envelope.entity_id,
-        "interactionId": interaction_id,
-        "version": version,
-        "entityVersion": entity.entity_version if entity is not None else None,
-        "nextInteraction": next_json,
-        "undoToken": undo_token,
-        "invalidates": list(invalidates),
-        "warnings": list(warnings),
-        "validateOnly": isinstance(command, Command) and command.validate_only,
-        "problem": problem,
-        "first": first,
-        "recordedAt": format_instant(command.appended_at),
-    }
-
-
 def rejected(command: Command | Refused, rejection: Reject, *, logged: bool = True) -> Decision:
     """Reject a command that breaks a rule, or a record that could not be decoded."""
     interaction_id = getattr(command.payload, "id", None) if isinstance(command, Command) else None
     if command.envelope.type in _NOT_ON_INTERACTIONS:
         interaction_id = None
-    return Decision(
-        command=command,
-        outcome="rejected",
-        result=result(command, "rejected", interaction_id=interaction_id, problem=problem(rejection)),
-        interaction_id=interaction_id,
-        logged=logged,
+    facts = Facts(
+        problem=problem(rejection), read=read_attributes(command) if isinstance(command, Refused) else None
     )
+    entry = make_entry(command, "rejected", facts, interaction_id=interaction_id)
+    return Decision(command=command, entry=entry, logged=logged)
 
 
 def no_op(
     command: Command, entity: Entity | None, row: Interaction | None, *warnings: dict[str, Any]
 ) -> Decision:
     """Acknowledge a command that changes nothing: no new version, no event."""
-    identity = row.id if row is not None else None
-    return Decision(
-        command=command,
-        outcome="no_op",
-        result=result(
-            command,
-            "no_op",
-            interaction_id=identity,
-            version=row.version if row is not None else None,
-            entity=entity,
-            warnings=warnings,
-        ),
-        interaction_id=identity,
+    facts = Facts(
+        version=row.version if row is not None else None,
+        next=entity.next if entity is not None else None,
+        warnings=warnings,
+    )
+    entry = make_entry(
+        command,
+        "no_op",
+        facts,
+        interaction_id=row.id if row is not None else None,
         entity_version=entity.entity_version if entity is not None else None,
     )
+    return Decision(command=command, entry=entry)
 
 
-def repeated(command: Command | Refused, entry: LogEntry) -> Decision:
-    """Answer a command id that is already in the log: a redelivery, a duplicate, or a conflict."""
+def repeated(command: Command | Refused, first: JournalEntry) -> Decision:
+    """Answer a command id that is already in the journal: a redelivery, a duplicate, or a conflict."""
     record = command.record
-    if (entry.partition, entry.offset) == (record.partition, record.offset):
+    if (first.partition, first.offset) == (record.partition, record.offset):
         # Redelivery of the record that was applied: only its result is published, possibly again.
-        return Decision(
-            command=command,
-            outcome=cast("Outcome", entry.outcome),
-            result=entry.result,
-            interaction_id=entry.interaction_id,
-            entity_version=entry.result["entityVersion"],
-            logged=False,
-        )
-    if entry.fingerprint != command.fingerprint:
+        return Decision(command=command, entry=first, logged=False)
+    if first.fingerprint != command.fingerprint:
         conflict = Reject(
             "idempotency_conflict",
             "this command id was already used with different content; use a unique id for each command",
@@ -137,19 +81,14 @@ def repeated(command: Command | Refused, entry: LogEntry) -> Decision:
             errors=(),
         )
         return rejected(command, conflict, logged=False)
-    first = {name: value for name, value in entry.result.items() if name != "first"}
-    answer = result(
-        command, "duplicate", interaction_id=first["interactionId"], version=first["version"], first=first
+    entry = make_entry(
+        command,
+        "duplicate",
+        Facts(version=first.facts.version),
+        interaction_id=first.interaction_id,
+        entity_version=first.entity_version,
     )
-    answer["entityVersion"] = first["entityVersion"]
-    return Decision(
-        command=command,
-        outcome="duplicate",
-        result=answer,
-        interaction_id=entry.interaction_id,
-        entity_version=first["entityVersion"],
-        logged=False,
-    )
+    return Decision(command=command, entry=entry, first=first, logged=False)
 
 
 def problem(rejection: Reject) -> dict[str, Any]:

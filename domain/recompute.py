@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from domain.decision import Decision
-from domain.event_payloads import next_event, next_snapshot
+from domain.journal import Facts, make_entry
 from domain.lookup import require_entity
 from domain.model import Entity
-from domain.outcome import check_version, no_op, result
+from domain.outcome import check_version, no_op
 from domain.projection import derive, with_projection
-from domain.transition import invalidates
+from domain.transition import projection_changed
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.identity import derive_id
@@ -29,20 +29,16 @@ def recompute_next(work: UnitOfWork, command: Command, payload: InteractionRecom
     if (next_interaction, last, counts) == (stored.next, stored.last, kept):
         return no_op(command, stored, None)
     entity = with_projection(stored, next_interaction, last, counts, command.appended_at)
-    next_json = next_snapshot(entity.next)
-    reason = "relabeled" if _follows_relabel(command, stored) else "recompute"
-    return Decision(
-        command=command,
-        outcome="applied",
-        result=result(
-            command, "applied", entity=entity, next_json=next_json, invalidates=invalidates(stored, entity)
-        ),
-        events=(next_event(command, reason, stored, entity, next_json),)
-        if entity.next != stored.next
-        else (),
-        entity_version=entity.entity_version,
-        entity=entity,
+    next_changed = entity.next != stored.next
+    facts = Facts(
+        reason="relabeled" if _follows_relabel(command, stored) else "recompute",
+        previous=stored.next if next_changed else None,
+        next=entity.next,
+        next_changed=next_changed,
+        projection_changed=projection_changed(stored, entity),
     )
+    entry = make_entry(command, "applied", facts, entity_version=entity.entity_version)
+    return Decision(command=command, entry=entry, entity=entity)
 
 
 def relabel_command_id(tenant_id: str, organization_id: str, cause: str, entity_id: str) -> str:

@@ -1,28 +1,30 @@
 """Undo: revert one command if nothing has changed since (spec "Transaction & Undo Contract").
 
-One rule covers every command. The command log keeps the row as it was before (``domain.undo_image``). Undo
+One rule covers every command. The journal keeps the row as it was before (``domain.undo_image``). Undo
 restores it if the current row is exactly the one that the command left. An undo is a change like any other:
-it has its own version, event and undo image, so it can itself be undone.
+it has its own version, event and journal entry, so it can itself be undone.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from domain.decision import Decision
 from domain.due import reset_timers
+from domain.journal import JournalEntry
 from domain.log_identity import logged_id
 from domain.lookup import in_scope, require_entity
 from domain.merge import LAST_WRITE_WINS
-from domain.model import Interaction, LogEntry
+from domain.model import Interaction
 from domain.outcome import check_version
 from domain.transition import apply_transition
-from domain.undo_image import command_id_of, evolve, row_of_image
+from domain.undo_image import UndoImage, command_id_of, undo_image
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import Reject
 from schemas.events import CREATED, DELETED, REVERTED
-from schemas.instants import format_instant
 from schemas.payloads import InteractionUndo
 
 #: Fields that users and providers can change, and that undo therefore restores.
@@ -44,7 +46,7 @@ RESTORED_FIELDS: Final = (
 
 
 def target_command_id(payload: InteractionUndo) -> str | None:
-    """``command_id`` in the log of the command to undo; ``None`` when the token is invalid."""
+    """``command_id`` in the journal of the command to undo; ``None`` when the token is invalid."""
     identity = payload.command_id
     if payload.undo_token is not None:
         identity = command_id_of(payload.undo_token)
@@ -58,7 +60,7 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
         no undo), ``undo_unsafe`` (the interaction has changed since), ``version_conflict``.
     """
     entry = _target(work, command, payload)
-    image = entry.undo
+    image = undo_image(entry)
     if entry.outcome != "applied" or image is None or entry.interaction_id is None:
         raise Reject(
             "undo_not_available",
@@ -75,9 +77,9 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
     version = 1 + (
         current.version
         if current is not None
-        else max(image["last_version"], work.deleted_versions.get(entry.interaction_id, 0))
+        else max(image.last_version, work.deleted_versions.get(entry.interaction_id, 0))
     )
-    if image["before"] is None:
+    if image.before is None:
         assert current is not None
         return apply_transition(
             work,
@@ -89,7 +91,7 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
             reason="undo",
             version=version,
         )
-    row = _restored(command, current, row_of_image(image["before"]), version)
+    row = _restored(command, current, image.before, version)
     return apply_transition(
         work,
         command,
@@ -102,25 +104,25 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
     )
 
 
-def _target(work: UnitOfWork, command: Command, payload: InteractionUndo) -> LogEntry:
+def _target(work: UnitOfWork, command: Command, payload: InteractionUndo) -> JournalEntry:
     envelope = command.envelope
     identity = target_command_id(payload)
-    entry = work.log.get((envelope.tenant_id, envelope.organization_id, identity)) if identity else None
+    entry = work.journal.get((envelope.tenant_id, envelope.organization_id, identity)) if identity else None
     if entry is None or entry.entity_id != envelope.entity_id:
         pointer = "/undoToken" if payload.undo_token is not None else "/commandId"
         raise Reject("undo_not_found", "unknown command of this entity", pointer=pointer, status=404)
     return entry
 
 
-def _check_safe(command: Command, current: Interaction | None, image: dict[str, Any]) -> None:
-    after_version = image["after_version"]
+def _check_safe(command: Command, current: Interaction | None, image: UndoImage) -> None:
+    after_version = image.after_version
     if after_version is None:
         if current is None:
             return
         detail = "another interaction has since been created with this id"
     elif current is None or not in_scope(current, command):
         detail = f"the interaction has since been deleted; the command left version {after_version}"
-    elif format_instant(current.created_at) != image["created_at"]:
+    elif current.created_at != image.created_at:
         detail = "the interaction has since been deleted, and another one was created with its id"
     elif current.version != after_version:
         detail = (
@@ -139,7 +141,7 @@ def _restored(
     changes: dict[str, Any] = {"version": version, "updated_at": command.appended_at}
     if current is None:
         reset_timers(changes, version)
-        return evolve(before, changes)
+        return replace(before, **changes)
     for name in RESTORED_FIELDS:
         value = getattr(before, name)
         if value != getattr(current, name):
@@ -150,4 +152,4 @@ def _restored(
     if "scheduled_at" in changes or changes.get("status") == "planned":
         reset_timers(changes, version)
     # From the current row, not the image: a schedule announced since stays announced.
-    return evolve(current, changes)
+    return replace(current, **changes)

@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from domain.decision import Decision
 from domain.default_types import DEFAULT_TYPES
-from domain.log_identity import log_identity
-from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry, TypeEntry
+from domain.journal import JournalEntry
+from domain.model import Deal, Dictionary, Entity, Interaction, TypeEntry
 from domain.next_interaction import InteractionIndex
 from schemas.command import Command
 
@@ -21,7 +21,7 @@ class UnitOfWork:
     """Rows that a batch may touch, by id. They are of any scope: rules must treat a foreign row as unknown.
 
     :ivar dictionaries: by ``(tenant_id, organization_id)``; a missing one has the default types only.
-    :ivar log: entries of the batch's own command ids and of the commands they undo.
+    :ivar journal: entries of the batch's own command ids and of the commands they undo.
     :ivar recounts: ``(open, overdue, done)`` counted from the stored rows, for the entities that the batch
         recomputes; kept up to date during the fold.
     :ivar flags: by ``(tenant_id, flag)``: stored flags of the tenants whose flags the batch sets.
@@ -34,7 +34,7 @@ class UnitOfWork:
         self.interactions: dict[str, Interaction] = {}
         self.deals: dict[str, Deal] = {}
         self.dictionaries: dict[Scope, Dictionary] = {}
-        self.log: dict[tuple[str, str, str], LogEntry] = {}
+        self.journal: dict[tuple[str, str, str], JournalEntry] = {}
         self.recounts: dict[str, tuple[int, int, int]] = {}
         self.deleted_versions: dict[str, int] = {}
         self.flags: dict[tuple[str, str], bool] = {}
@@ -68,18 +68,20 @@ class UnitOfWork:
 
     def apply(self, decision: Decision) -> None:
         """Apply a decision to the rows: the only mutation during the fold."""
-        command = decision.command
-        if decision.logged:
-            self._log(decision)
+        if not decision.logged:
+            return
+        command, entry = decision.command, decision.entry
+        self.journal[entry.tenant_id, entry.organization_id, entry.command_id] = entry
         if not isinstance(command, Command) or decision.outcome != "applied":
             return
-        row = decision.interaction
+        facts = decision.facts
+        before, row = facts.before, facts.after
         if row is not None:
             self._replace(row.id, row, row.entity_id)
-        elif decision.removed is not None:
-            self._replace(decision.removed, None, command.envelope.entity_id)
-            assert decision.undo is not None
-            self.deleted_versions[decision.removed] = decision.undo["last_version"]
+        elif before is not None:
+            self._replace(before.id, None, before.entity_id)
+            assert facts.version is not None
+            self.deleted_versions[before.id] = facts.version
         entity = decision.entity
         if entity is not None:
             stored = self.entities.get(entity.id)
@@ -152,7 +154,7 @@ class UnitOfWork:
 
     def _recount(self, entity: Entity, stored: Entity, decision: Decision) -> None:
         # A repair changes only the stored counts; a changed interaction also changes the true ones.
-        if decision.interaction is not None or decision.removed is not None:
+        if decision.facts.event is not None:
             opened, overdue, done = self.recounts[entity.id]
             self.recounts[entity.id] = (
                 opened + entity.open_count - stored.open_count,
@@ -172,22 +174,6 @@ class UnitOfWork:
         if decision.strict is not None:
             dictionary.strict = decision.strict
             self._changed_strictness[scope] = None
-
-    def _log(self, decision: Decision) -> None:
-        command = decision.command
-        identity = log_identity(command)
-        self.log[identity] = LogEntry(
-            command_id=identity[2],
-            command_type=command.envelope.type or "",
-            entity_id=command.envelope.entity_id or "",
-            interaction_id=decision.interaction_id,
-            fingerprint=command.fingerprint,
-            outcome=decision.outcome,
-            result=decision.result,
-            undo=decision.undo,
-            partition=command.record.partition,
-            offset=command.record.offset,
-        )
 
 
 def _split(rows: dict[str, Row], was_stored: Iterable[tuple[str, bool]]) -> tuple[list[Row], list[Row]]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from domain.decision import Decision
 from domain.dictionary import resolve_type
 from domain.due import reset_timers
@@ -17,7 +19,6 @@ from domain.merge import merge
 from domain.model import Interaction
 from domain.outcome import check_version, no_op, warning
 from domain.transition import apply_transition
-from domain.undo_image import evolve
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.events import CANCELED, COMPLETED, REOPENED, UPDATED
@@ -60,7 +61,7 @@ def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> De
         command,
         entity,
         before=row,
-        after=evolve(row, changes),
+        after=replace(row, **changes),
         event_type=event_type,
         reason=reason,
         version=version,

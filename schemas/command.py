@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
+
 from schemas.errors import Reject
 from schemas.payloads import Payload
-from schemas.value_class import value_class
 
 #: Size limits of a record's value and key, in uncompressed bytes: a hundred times the largest command.
 MAX_VALUE_BYTES: Final = 4 * 1024 * 1024
 MAX_KEY_BYTES: Final = 64 * 1024
 
 
-@value_class(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, gc=False):
     """One record as delivered by Kafka.
 
     :param timestamp_ms: append time of the broker, milliseconds since 1970.
@@ -35,8 +35,7 @@ class Record:
     size: int = 0
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
-class Envelope:
+class Envelope(Struct, frozen=True, kw_only=True, gc=False):
     """CloudEvents attributes of a command (CloudEvents 1.0, Kafka binding 1.0.2)."""
 
     id: str
@@ -53,8 +52,7 @@ class Envelope:
     traceparent: str | None = None
 
 
-@value_class(frozen=True, slots=True, kw_only=True)
-class Command:
+class Command(Struct, frozen=True, kw_only=True):
     """A decoded, valid command.
 
     :param appended_at: append time of the broker; the rules use it as the current time.

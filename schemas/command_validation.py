@@ -63,7 +63,7 @@ def validate_command(
         )
     if payload.sync_origin is not None and envelope.sync_origin is None:
         envelope = Envelope(
-            **{name: getattr(envelope, name) for name in Envelope.__slots__ if name != "sync_origin"},
+            **{name: getattr(envelope, name) for name in Envelope.__struct_fields__ if name != "sync_origin"},
             sync_origin=payload.sync_origin,
         )
     expected = payload.expected_version

@@ -98,7 +98,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         name=RELAY_POSITION,
         key="relay shard",
-        value="position of the relay in the outbox (internal)",
+        value="position of the relay in the journal (internal)",
         config={"cleanup.policy": "compact", "segment.ms": "600000"},
         partitions=1,
     ),

@@ -7,16 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from runtime.postgres import Connection
-from sinks.outbox_reader import OutboxPosition
+from sinks.journal_reader import JournalPosition
 
 _UNPUBLISHED_SQL: Final = """
-SELECT count(*) FROM outbox o LEFT JOIN relay_positions r ON r.shard = %s
-WHERE o.xid >= coalesce(r.xid_floor, 0) AND o.position > coalesce(r.position, 0)
+SELECT coalesce(sum(j.events), 0) FROM journal j LEFT JOIN relay_positions r ON r.shard = %s
+WHERE j.events > 0 AND j.xid >= coalesce(r.xid_floor, 0) AND j.position > coalesce(r.position, 0)
 """
 _FIRST_UNPUBLISHED_SQL: Final = """
-SELECT position, xid, extract(epoch FROM now() - created_at)::float8,
+SELECT position, xid, extract(epoch FROM now() - logged_at)::float8,
     xid >= (pg_snapshot_xmin(pg_current_snapshot())::text)::bigint
-FROM outbox WHERE xid >= %s AND NOT (xid < %s AND position <= %s) ORDER BY xid, position LIMIT 1
+FROM journal WHERE events > 0 AND xid >= %s AND NOT (xid < %s AND position <= %s)
+ORDER BY xid, position LIMIT 1
 """
 _OLDEST_TRANSACTION_SQL: Final = """
 SELECT application_name, pid, extract(epoch FROM now() - xact_start)::int FROM pg_stat_activity
@@ -29,13 +30,13 @@ AND ((due_phase = 0 AND scheduled_at <= %s) OR (due_phase = 1 AND scheduled_at <
 
 
 def unpublished(connection: Connection, shard: str) -> int:
-    """Count the outbox rows above the relay's last stored position."""
+    """Count the events above the relay's last stored position."""
     return _number(connection, _UNPUBLISHED_SQL, (shard,))
 
 
 @dataclass(frozen=True, slots=True)
 class UnpublishedRow:
-    """First outbox row that a relay has not published.
+    """First journal row that a relay has not published.
 
     :param seconds: age of the row.
     :param blocked_by: session whose open transaction must end first, in words; ``None`` when there is none.
@@ -46,7 +47,7 @@ class UnpublishedRow:
     blocked_by: str | None
 
 
-def first_unpublished(connection: Connection, relay: OutboxPosition) -> UnpublishedRow | None:
+def first_unpublished(connection: Connection, relay: JournalPosition) -> UnpublishedRow | None:
     """Find the first row that a relay at this position has not published."""
     row = connection.execute(
         _FIRST_UNPUBLISHED_SQL, (relay.floor, relay.ceiling or relay.floor, relay.position)

@@ -1,6 +1,6 @@
 """The batch transaction on one connection: fence, watermark, load, store, commit.
 
-Mutation, projection, outbox, command log and watermark commit together or not at all.
+Mutation, projection, journal and watermark commit together or not at all.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _FEW: Final = 20
 _PARTITION_LOCK: Final = 0x1A7E0000
 _MONTH_TURN_LOCK: Final = 0x1A7E0001
 
-# Locks are taken in the order of the array. The log is unique within a month only, so around the turn of a
-# month one applier works at a time.
+# Locks are taken in the order of the array. Command ids are unique within a month only, so around the turn of
+# a month one applier works at a time.
 _LOCK_SQL: Final = """
 SELECT pg_advisory_xact_lock(%s::int, partition) FROM unnest(%s::int[]) AS p (partition)
 UNION ALL
@@ -67,7 +67,7 @@ class OpenBatch:
     """A batch inside its open transaction: the partition locks are held.
 
     :ivar fresh: commands at or above the watermark, to be applied.
-    :ivar known: commands below it: their outcomes are in the log.
+    :ivar known: commands below it: their outcomes are in the journal.
     :ivar notices: sent to waiting gateways right after the commit; set by the caller.
     """
 
@@ -95,7 +95,7 @@ class OpenBatch:
         return load_read_set(self._connection, commands, self._prefetch if asked else None)
 
     def store(self, work: UnitOfWork, decisions: Sequence[Decision]) -> None:
-        """Write rows, log and outbox of the decisions."""
+        """Write rows and journal of the decisions."""
         store(self._connection, work, decisions)
 
     def savepoint(self) -> AbstractContextManager[object]:

@@ -17,13 +17,12 @@ _NAMED: Final = {
     "overdue_count": "integer",
     "done_count": "integer",
     "fingerprint": "bytea",
-    "result": "json",
-    "undo": "json",
-    "payload": "json",
-    "headers": "json",
+    "events": "integer",
+    "facts": "json",
     # Named like ids, but texts that publishers choose.
     "command_id": "text",
     "actor_id": "text",
+    "correlation_id": "text",
 }
 
 

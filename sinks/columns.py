@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+import orjson
+
+from domain.journal import Facts, JournalEntry, OldFacts, deleted_version, published_count
 from domain.model import Deal, Entity, Interaction, LastInteraction, NextInteraction
+from sinks.column_types import column_type
 
 INTERACTION: Final = (
     "id", "tenant_id", "organization_id", "entity_id", "interaction_type", "status", "deal_id", "title",
@@ -26,15 +32,26 @@ DEAL: Final = (
     "created_at", "updated_at",
 )  # fmt: skip
 
-LOG: Final = (
+JOURNAL: Final = (
     "tenant_id", "organization_id", "command_id", "command_type", "entity_id", "interaction_id",
-    "partition", "offset", "fingerprint", "outcome", "result", "undo", "entity_version", "retired_version",
-    "actor_id", "sync_origin", "source_timestamp", "appended_at",
+    "partition", "offset", "fingerprint", "outcome", "entity_version", "actor_id", "sync_origin",
+    "correlation_id", "traceparent", "source_timestamp", "appended_at", "facts", "retired_version", "events",
 )  # fmt: skip
 
-OUTBOX: Final = (
-    "id", "aggregatetype", "aggregateid", "type", "payload", "tenant_id", "organization_id", "headers",
-)  # fmt: skip
+_OF_AN_ENTRY: Final = JOURNAL[:17]
+#: Expressions for the columns of an entry, of the table with alias ``j``. The last two are those of rows from
+#: before the journal.
+ENTRY: Final = ", ".join(
+    (
+        *(f'j."{name}"{"::text" if column_type(name) == "uuid" else ""}' for name in _OF_AN_ENTRY),
+        "j.facts::text AS facts",
+        "j.result::text AS result",
+        "j.undo::text AS undo",
+    )
+)
+
+_encode_facts: Final = msgspec.json.Encoder().encode
+_decode_facts: Final = msgspec.json.Decoder(Facts).decode
 
 
 def interaction_row(value: Interaction) -> tuple[Any, ...]:
@@ -97,3 +114,27 @@ def deal_row(value: Deal) -> tuple[Any, ...]:
 def deal_of(row: tuple[Any, ...]) -> Deal:
     """Convert a row in the order of ``DEAL`` to a deal."""
     return Deal(**dict(zip(DEAL, row, strict=True)))
+
+
+def journal_row(entry: JournalEntry) -> tuple[Any, ...]:
+    """Convert an entry to a row in the order of ``JOURNAL``."""
+    facts = entry.facts
+    assert isinstance(facts, Facts)
+    return (
+        entry.tenant_id, entry.organization_id, entry.command_id, entry.command_type, entry.entity_id,
+        entry.interaction_id, entry.partition, entry.offset, entry.fingerprint, entry.outcome,
+        entry.entity_version, entry.actor_id, entry.sync_origin, entry.correlation_id, entry.traceparent,
+        entry.source_timestamp, entry.appended_at, _encode_facts(facts).decode(), deleted_version(entry),
+        published_count(facts),
+    )  # fmt: skip
+
+
+def entry_of(row: Sequence[Any]) -> JournalEntry:
+    """Convert a row of ``ENTRY`` to an entry."""
+    *columns, facts, result, undo = row
+    found: Facts | OldFacts
+    if facts is not None:
+        found = _decode_facts(facts)
+    else:
+        found = OldFacts(result=orjson.loads(result), undo=orjson.loads(undo) if undo is not None else None)
+    return JournalEntry(**dict(zip(_OF_AN_ENTRY, columns, strict=True)), facts=found)

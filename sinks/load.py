@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import orjson
-
 from domain.log_identity import log_identity
-from domain.model import Dictionary, LogEntry, TypeEntry
+from domain.model import Dictionary, TypeEntry
 from domain.unit_of_work import UnitOfWork
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.payloads import FeatureFlagSet, InteractionUndo
-from sinks.columns import deal_of, entity_of, interaction_of
+from sinks.columns import deal_of, entity_of, entry_of, interaction_of
 from sinks.pipelined import pipelined
-from sinks.read_set_queries import Cursor, ReadSetQueries, request_log
+from sinks.read_set_queries import Cursor, ReadSetQueries, request_journal
 
 _FLAGS_SQL: Final = """
 SELECT tenant_id, flag, enabled FROM feature_flags WHERE tenant_id = ANY(%b::text[]::uuid[])
@@ -25,32 +23,33 @@ SELECT tenant_id, flag, enabled FROM feature_flags WHERE tenant_id = ANY(%b::tex
 class Prefetch:
     """Read set of a batch, or a part of it, requested in one round trip together with something else.
 
-    :param whole: everything, for few commands. Without it only the log: most repeated commands need no more.
+    :param whole: everything, for few commands. Without it only the journal: most repeated commands need no
+        more.
     """
 
     def __init__(self, *, whole: bool) -> None:
         self._whole = whole
-        self._log: Cursor | None = None
-        self._log_rows: Sequence[tuple[Any, ...]] | None = None
+        self._journal: Cursor | None = None
+        self._journal_rows: Sequence[tuple[Any, ...]] | None = None
         self.queries: ReadSetQueries | None = None
 
     def request(self, connection: Connection, commands: Sequence[Command | Refused]) -> None:
         """Send the queries; inside the batch transaction, after its partition locks."""
         decoded = [command for command in commands if isinstance(command, Command)]
-        # Only the log knows which rows an undo needs.
+        # Only the journal knows which rows an undo needs.
         known = decoded and not any(isinstance(command.payload, InteractionUndo) for command in decoded)
         with pipelined(connection):
-            self._log = request_log(connection, commands)
+            self._journal = request_journal(connection, commands)
             if self._whole and known:
                 self.queries = ReadSetQueries(connection, decoded, {})
 
     @property
-    def log_rows(self) -> Sequence[tuple[Any, ...]]:
-        """Rows of the command log; read by the fresh commands and by the repeated ones."""
-        if self._log_rows is None:
-            assert self._log is not None
-            self._log_rows = self._log.fetchall()
-        return self._log_rows
+    def journal_rows(self) -> Sequence[tuple[Any, ...]]:
+        """Entries as rows; read by the fresh commands and by the repeated ones."""
+        if self._journal_rows is None:
+            assert self._journal is not None
+            self._journal_rows = self._journal.fetchall()
+        return self._journal_rows
 
 
 def load_read_set(
@@ -65,33 +64,25 @@ def load_read_set(
     :param prefetch: requested earlier for these commands, perhaps among others.
     """
     work = UnitOfWork()
-    _read_log(work, prefetch.log_rows if prefetch is not None else request_log(connection, commands))
+    _read_journal(
+        work, prefetch.journal_rows if prefetch is not None else request_journal(connection, commands)
+    )
     fresh = [
         command
         for command in commands
-        if isinstance(command, Command) and log_identity(command) not in work.log
+        if isinstance(command, Command) and log_identity(command) not in work.journal
     ]
     if fresh:
         _load_flags(connection, work, fresh)
         queries = prefetch.queries if prefetch is not None else None
-        _read(work, queries or ReadSetQueries(connection, fresh, work.log))
+        _read(work, queries or ReadSetQueries(connection, fresh, work.journal))
     return work
 
 
-def _read_log(work: UnitOfWork, rows: Iterable[tuple[Any, ...]]) -> None:
+def _read_journal(work: UnitOfWork, rows: Iterable[tuple[Any, ...]]) -> None:
     for row in rows:
-        work.log[row[0], row[1], row[2]] = LogEntry(
-            command_id=row[2],
-            command_type=row[3],
-            entity_id=row[4] or "",
-            interaction_id=row[5],
-            fingerprint=row[6],
-            outcome=row[7],
-            result=orjson.loads(row[8]),
-            undo=orjson.loads(row[9]) if row[9] is not None else None,
-            partition=row[10],
-            offset=row[11],
-        )
+        entry = entry_of(row)
+        work.journal[entry.tenant_id, entry.organization_id, entry.command_id] = entry
 
 
 def _load_flags(connection: Connection, work: UnitOfWork, commands: Iterable[Command]) -> None:

@@ -21,7 +21,7 @@ from sinks.monthly_partitions import PARTITIONED, ensure_partitions
 from sinks.tables import metadata
 
 _LOCK: Final = 0x1A7E0004
-_MONTHLY: Final = re.compile(rf"({'|'.join(PARTITIONED)})_y\d{{4}}m\d{{2}}")
+_MONTHLY: Final = re.compile(rf"{PARTITIONED}_y\d{{4}}m\d{{2}}")
 
 
 def include_object(_: Any, name: str | None, kind: str, __: bool, ___: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Monthly partitions of the command log and the outbox: created ahead of time, dropped as a whole."""
+"""Monthly partitions of the journal: created ahead of time, dropped as a whole."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Final
 import psycopg
 from psycopg import sql
 
-#: Tables partitioned by month (see ``sinks.tables``).
-PARTITIONED: Final = ("command_log", "outbox")
+#: The table partitioned by month (see ``sinks.tables``).
+PARTITIONED: Final = "journal"
 MONTHS_AHEAD: Final = 2
 _LOCK: Final = 0x1A7E0003
 
@@ -32,28 +32,26 @@ def ensure_partitions(connection: psycopg.Connection[Any], today: date | None = 
     first = today or datetime.now(UTC).date()
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        for table in PARTITIONED:
-            for ahead in range(-1, MONTHS_AHEAD + 1):
-                start, end = _month(first, ahead), _month(first, ahead + 1)
-                name = f"{table}_y{start:%Y}m{start:%m}"
-                exists = connection.execute("SELECT to_regclass(%s)", (name,)).fetchone()
-                if exists is not None and exists[0] is not None:
-                    continue
-                connection.execute(
-                    sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
-                        sql.Identifier(name),
-                        sql.Identifier(table),
-                        sql.Literal(f"{start:%Y-%m-%d} 00:00:00+00"),
-                        sql.Literal(f"{end:%Y-%m-%d} 00:00:00+00"),
-                    )
+        for ahead in range(-1, MONTHS_AHEAD + 1):
+            start, end = _month(first, ahead), _month(first, ahead + 1)
+            name = f"{PARTITIONED}_y{start:%Y}m{start:%m}"
+            exists = connection.execute("SELECT to_regclass(%s)", (name,)).fetchone()
+            if exists is not None and exists[0] is not None:
+                continue
+            connection.execute(
+                sql.SQL("CREATE TABLE {} PARTITION OF {} FOR VALUES FROM ({}) TO ({})").format(
+                    sql.Identifier(name),
+                    sql.Identifier(PARTITIONED),
+                    sql.Literal(f"{start:%Y-%m-%d} 00:00:00+00"),
+                    sql.Literal(f"{end:%Y-%m-%d} 00:00:00+00"),
                 )
-                if table == "command_log":
-                    # Hazard: a key of the whole table must include `logged_at`; then two appliers that race
-                    # on one command id would both log it.
-                    connection.execute(
-                        sql.SQL(
-                            "CREATE UNIQUE INDEX {} ON {} (command_id, tenant_id, organization_id)"
-                        ).format(sql.Identifier(f"{name}_command"), sql.Identifier(name))
-                    )
-                created.append(name)
+            )
+            # Hazard: a key of the whole table must include `logged_at`; then two appliers that race on one
+            # command id would both store it.
+            connection.execute(
+                sql.SQL("CREATE UNIQUE INDEX {} ON {} (command_id, tenant_id, organization_id)").format(
+                    sql.Identifier(f"{name}_command"), sql.Identifier(name)
+                )
+            )
+            created.append(name)
     return created

@@ -17,7 +17,7 @@ from runtime.postgres import Connection, connect_async
 from runtime.settings import Settings
 from schemas.errors import Retry
 
-OUTBOX_CHANNEL: Final = "interactions_outbox"
+JOURNAL_CHANNEL: Final = "interactions_journal"
 _OUTCOME_CHANNEL: Final = "interactions_outcomes"
 #: Bytes; PostgreSQL documentation, NOTIFY.
 _LONGEST: Final = 7_999
@@ -47,7 +47,7 @@ def notify_committed(connection: Connection, notices: Sequence[Notice] = ()) -> 
     """
     payloads = [_text_of(notice) for notice in notices]
     texts = ["", *(text for text in payloads if len(text) <= _LONGEST)]
-    channels = [OUTBOX_CHANNEL, *[_OUTCOME_CHANNEL] * (len(texts) - 1)]
+    channels = [JOURNAL_CHANNEL, *[_OUTCOME_CHANNEL] * (len(texts) - 1)]
     connection.execute(_NOTIFY, (channels, texts))
 
 

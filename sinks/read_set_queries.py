@@ -8,32 +8,29 @@ from typing import Any, Final
 
 import psycopg
 
+from domain.journal import JournalEntry
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
-from domain.model import LogEntry
 from domain.read_set import may_change_projection, may_reorder
 from domain.undo import target_command_id
+from domain.undo_image import undo_image
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
 from sinks.array_literals import number_array, plain_array, text_array
-from sinks.columns import DEAL, ENTITY, INTERACTION
+from sinks.columns import DEAL, ENTITY, ENTRY, INTERACTION
 from sinks.pipelined import pipelined
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
-Log = Mapping[tuple[str, str, str], LogEntry]
+Journal = Mapping[tuple[str, str, str], JournalEntry]
 DICTIONARY_LOCK: Final = 0x1A7E0002
 
 _I: Final = ", ".join(f"i.{name}" for name in INTERACTION)
 
-_LOG_SQL: Final = """
-SELECT l.tenant_id, l.organization_id, l.command_id, l.command_type, l.entity_id, l.interaction_id,
-       l.fingerprint, l.outcome, l.result::text, CASE WHEN w.undo THEN l.undo::text END,
-       l.partition, l."offset"
-FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %b::bool[]) AS w (tenant, organization, command, undo)
-JOIN command_log l ON l.tenant_id = w.tenant AND l.organization_id = w.organization
- AND l.command_id = w.command
-"""
+_JOURNAL_SQL: Final = f"""
+SELECT {ENTRY} FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS w (tenant, organization, command)
+JOIN journal j ON j.tenant_id = w.tenant AND j.organization_id = w.organization AND j.command_id = w.command
+"""  # noqa: S608 - our own column names
 
 _ENTITIES_SQL: Final = f"""
 SELECT {", ".join(ENTITY)} FROM customer_entities
@@ -72,7 +69,7 @@ LEFT JOIN interaction_types t
 """
 
 _RETIRED_SQL: Final = """
-SELECT interaction_id, max(retired_version) FROM command_log
+SELECT interaction_id, max(retired_version) FROM journal
 WHERE interaction_id = ANY(%s::uuid[]) AND retired_version IS NOT NULL GROUP BY interaction_id
 """
 
@@ -84,19 +81,19 @@ FROM customer_interactions WHERE entity_id = ANY(%s::uuid[]) GROUP BY entity_id
 
 
 class ReadSetQueries:
-    """Queries for everything but the command log, as cursors whose rows are not yet read."""
+    """Queries for everything but the journal, as cursors whose rows are not yet read."""
 
-    def __init__(self, connection: Connection, commands: Sequence[Command], log: Log) -> None:
+    def __init__(self, connection: Connection, commands: Sequence[Command], journal: Journal) -> None:
         """Send the queries.
 
-        :param log: entries of the commands that are undone.
+        :param journal: entries of the commands that are undone.
         """
         candidates = Counter(
             {command.envelope.entity_id: 1 for command in commands if may_change_projection(command)}
         )
         candidates.update(command.envelope.entity_id for command in commands if may_reorder(command))
         entities = sorted({command.envelope.entity_id for command in commands})
-        interactions, deals = _referenced_ids(commands, log)
+        interactions, deals = _referenced_ids(commands, journal)
         self.recounted = {
             command.envelope.entity_id
             for command in commands
@@ -116,20 +113,18 @@ class ReadSetQueries:
             self.counts = _request(connection, _RECOUNT_SQL, self.recounted)
 
 
-def request_log(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
-    """Query the log entries of the commands themselves and of the commands that they undo."""
-    wanted: dict[tuple[str, str, str], bool] = {}
+def request_journal(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
+    """Query the entries of the commands themselves and of the commands that they undo."""
+    wanted: dict[tuple[str, str, str], None] = {}
     for command in commands:
-        wanted.setdefault(log_identity(command), False)
+        wanted[log_identity(command)] = None
         if isinstance(command, Command) and isinstance(command.payload, InteractionUndo):
             target = target_command_id(command.payload)
             if target is not None:
-                scope = command.envelope.tenant_id, command.envelope.organization_id
-                wanted[*scope, target] = True
+                wanted[command.envelope.tenant_id, command.envelope.organization_id, target] = None
     tenants, organizations, ids = zip(*wanted, strict=True)
-    images = list(wanted.values())
     return connection.execute(
-        _LOG_SQL, (plain_array(tenants), plain_array(organizations), text_array(ids), images)
+        _JOURNAL_SQL, (plain_array(tenants), plain_array(organizations), text_array(ids))
     )
 
 
@@ -163,7 +158,7 @@ def hash_scope(tenant_id: str, organization_id: str) -> int:
     return value - (1 << 32) if value >= 1 << 31 else value
 
 
-def _referenced_ids(commands: Sequence[Command], log: Log) -> tuple[set[str], set[str]]:
+def _referenced_ids(commands: Sequence[Command], journal: Journal) -> tuple[set[str], set[str]]:
     """Return ids of interactions and deals that the commands, or the commands they undo, refer to."""
     interactions: set[str] = set()
     deals: set[str] = set()
@@ -172,11 +167,12 @@ def _referenced_ids(commands: Sequence[Command], log: Log) -> tuple[set[str], se
         if isinstance(payload, InteractionUndo):
             target = target_command_id(payload)
             scope = command.envelope.tenant_id, command.envelope.organization_id
-            entry = log.get((*scope, target)) if target is not None else None
+            entry = journal.get((*scope, target)) if target is not None else None
             if entry is not None and entry.interaction_id is not None:
                 interactions.add(entry.interaction_id)
-                if entry.undo and entry.undo["before"] and entry.undo["before"].get("deal_id"):
-                    deals.add(entry.undo["before"]["deal_id"])
+                image = undo_image(entry)
+                if image is not None and image.before is not None and image.before.deal_id is not None:
+                    deals.add(image.before.deal_id)
             continue
         target_id = getattr(payload, "id", None)
         if command.envelope.type == "customers.deal.upsert":

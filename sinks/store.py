@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from domain.decision import Decision
-from domain.log_identity import log_identity
 from domain.unit_of_work import UnitOfWork
 from runtime.postgres import Connection
 from sinks.array_literals import plain_array
@@ -19,14 +15,14 @@ from sinks.columns import (
     DEAL,
     ENTITY,
     INTERACTION,
-    LOG,
-    OUTBOX,
+    JOURNAL,
     deal_row,
     entity_row,
     interaction_row,
+    journal_row,
 )
-from sinks.outbox import outbox_rows, relabel_rows
 from sinks.pipelined import pipelined
+from sinks.relabel import with_relabeled
 
 _UPDATE_INTERACTIONS: Final = BulkUpdate("customer_interactions", INTERACTION)
 _UPDATE_ENTITIES: Final = BulkUpdate("customer_entities", ENTITY)
@@ -34,8 +30,7 @@ _UPDATE_DEALS: Final = BulkUpdate("customer_deals", DEAL)
 _NEW_INTERACTIONS: Final = BulkInsert("customer_interactions", INTERACTION)
 _NEW_ENTITIES: Final = BulkInsert("customer_entities", ENTITY)
 _NEW_DEALS: Final = BulkInsert("customer_deals", DEAL)
-_NEW_LOG: Final = BulkInsert("command_log", LOG)
-_NEW_OUTBOX: Final = BulkInsert("outbox", OUTBOX)
+_NEW_JOURNAL: Final = BulkInsert("journal", JOURNAL)
 _DELETE_INTERACTIONS: Final = "DELETE FROM customer_interactions WHERE id = ANY(%s::uuid[])"
 _UPSERT_TYPES: Final = """
 INSERT INTO interaction_types (tenant_id, organization_id, code, label, icon, color, actionable)
@@ -61,18 +56,16 @@ def store(connection: Connection, work: UnitOfWork, decisions: Sequence[Decision
 
     New rows are copied; an open pipeline cannot carry a COPY, so there they are inserted, which suits few.
 
-    Hazard: the order matters. Entities and deals come before the interactions that refer to them. The outbox
+    Hazard: the order matters. Entities and deals come before the interactions that refer to them. The journal
     comes last, so that its positions are drawn after every row lock is held (order of events per entity).
     """
     add = BulkInsert.insert if connection.info.pipeline_status else BulkInsert.copy
     entities, changed_entities = work.changed_entities()
     deals, changed_deals = work.changed_deals()
     interactions, changed_interactions, deleted = work.changed_interactions()
-    logged = [decision for decision in decisions if decision.logged]
     add(_NEW_ENTITIES, connection, map(entity_row, entities))
     add(_NEW_DEALS, connection, map(deal_row, deals))
     add(_NEW_INTERACTIONS, connection, map(interaction_row, interactions))
-    add(_NEW_LOG, connection, (_log_row(decision) for decision in logged))
     with pipelined(connection):
         _UPDATE_ENTITIES.write(connection, [entity_row(entity) for entity in changed_entities])
         _UPDATE_DEALS.write(connection, [deal_row(deal) for deal in changed_deals])
@@ -81,11 +74,9 @@ def store(connection: Connection, work: UnitOfWork, decisions: Sequence[Decision
         if deleted:
             connection.execute(_DELETE_INTERACTIONS, (plain_array(deleted),))
         _UPDATE_INTERACTIONS.write(connection, [interaction_row(row) for row in changed_interactions])
-    relabeled = [decision for decision in decisions if decision.relabeled is not None]
-    followers = [row for decision in relabeled for row in relabel_rows(connection, decision)]
-    # Generators: rows are built while the server receives the ones before.
-    events = (row for decision in decisions if decision.events for row in outbox_rows(decision))
-    add(_NEW_OUTBOX, connection, chain(events, followers))
+    entries = [with_relabeled(connection, decision) for decision in decisions if decision.logged]
+    # Lazily: rows are built while the server receives the ones before.
+    add(_NEW_JOURNAL, connection, map(journal_row, entries))
 
 
 def _store_flags(connection: Connection, work: UnitOfWork) -> None:
@@ -109,29 +100,3 @@ def _store_dictionaries(connection: Connection, work: UnitOfWork) -> None:
             )
     for row in sorted(work.changed_strictness()):
         connection.execute(_UPSERT_STRICT, row)
-
-
-def _log_row(decision: Decision) -> tuple[Any, ...]:
-    command = decision.command
-    tenant_id, organization_id, command_id = log_identity(command)
-    envelope = command.envelope
-    return (
-        tenant_id,
-        organization_id,
-        command_id,
-        (envelope.type or "unknown")[:200],
-        envelope.entity_id,
-        decision.interaction_id,
-        command.record.partition,
-        command.record.offset,
-        command.fingerprint,
-        decision.outcome,
-        orjson.dumps(decision.result).decode(),
-        orjson.dumps(decision.undo).decode() if decision.undo is not None else None,
-        decision.entity_version,
-        decision.undo["last_version"] if decision.removed is not None and decision.undo else None,
-        envelope.actor_id,
-        envelope.sync_origin,
-        getattr(command, "source_timestamp", None),
-        command.appended_at,
-    )

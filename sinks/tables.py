@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, SmallInteger, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import BYTEA, JSON, TIMESTAMP, UUID
 
 metadata: Final = sa.MetaData(
@@ -167,8 +167,10 @@ feature_flags: Final = sa.Table(
     _instant("updated_at"),
 )
 
-command_log: Final = sa.Table(
-    "command_log",
+journal_positions: Final = sa.Sequence("journal_positions", metadata=metadata, data_type=BigInteger)
+
+journal: Final = sa.Table(
+    "journal",
     metadata,
     # No primary key: across partitions it would have to include `logged_at`, which makes it useless. A
     # command id is unique within a month by the partition's own index (sinks.monthly_partitions), and across
@@ -184,7 +186,8 @@ command_log: Final = sa.Table(
     Column("offset", BigInteger, nullable=False),
     Column("fingerprint", BYTEA, nullable=False),
     Column("outcome", Text, nullable=False),
-    Column("result", JSON, nullable=False),
+    # Rows from before the journal have a result and an undo image instead of facts, and end with their month.
+    Column("result", JSON),
     Column("undo", JSON),
     Column("entity_version", BigInteger),
     # The last version of an interaction that the command removed: versions continue from it.
@@ -193,32 +196,22 @@ command_log: Final = sa.Table(
     Column("sync_origin", Text),
     _instant("source_timestamp", nullable=True),
     _instant("appended_at"),
+    Column("correlation_id", Text),
+    Column("traceparent", Text),
+    Column("facts", JSON),
+    # Number of records that the relay publishes for it, state records not counted.
+    Column("events", Integer, nullable=False, server_default=sa.text("0")),
+    Column("position", BigInteger, server_default=journal_positions.next_value()),
+    # The 64-bit transaction id (it never wraps): the relay reads only below the oldest running transaction.
+    Column("xid", BigInteger, server_default=sa.text("(pg_current_xact_id()::text)::bigint")),
     sa.CheckConstraint("outcome IN ('applied', 'rejected', 'no_op')", name="outcome"),
     Index(
-        "ix_command_log_retired",
+        "ix_journal_retired",
         "interaction_id",
         postgresql_where=sa.text("retired_version IS NOT NULL"),
     ),
+    Index("ix_journal_window", "xid", "position", postgresql_where=sa.text("events > 0")),
     postgresql_partition_by="RANGE (logged_at)",
-)
-
-outbox: Final = sa.Table(
-    "outbox",
-    metadata,
-    # Names expected by Debezium's outbox event router.
-    _id("id"),
-    Column("aggregatetype", Text, nullable=False),
-    Column("aggregateid", Text, nullable=False),
-    Column("type", Text, nullable=False),
-    Column("payload", JSON, nullable=False),
-    Column("position", BigInteger, Identity(always=True), nullable=False),
-    # The 64-bit transaction id (it never wraps): the relay reads only below the oldest running transaction.
-    Column("xid", BigInteger, nullable=False, server_default=sa.text("(pg_current_xact_id()::text)::bigint")),
-    *_scope(),
-    Column("headers", JSON, nullable=False),
-    _instant("created_at", server_default=sa.text("now()")),
-    Index("ix_outbox_window", "xid", "position"),
-    postgresql_partition_by="RANGE (created_at)",
 )
 
 consumed_offsets: Final = sa.Table(

@@ -1,4 +1,4 @@
-"""Lag per role: records to apply, outbox rows to publish, interactions to mark as due."""
+"""Lag per role: records to apply, events to publish, interactions to mark as due."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from runtime.settings import Settings
 from schemas.topics import COMMANDS
 from sinks.backlog import first_unpublished
 from sinks.consumed_offsets import PartitionProgress, partition_progress
-from sinks.outbox_reader import OutboxPosition
+from sinks.journal_reader import JournalPosition
 from streams.partition_ends import PartitionEnds, committed_offsets, partition_ends, partition_numbers
 
 _ANSWER_SECONDS: Final = 5.0
@@ -25,7 +25,7 @@ _ANSWER_SECONDS: Final = 5.0
 class PendingWork:
     """First pending piece of work of a stage, in one partition.
 
-    :param key: the partition number, or ``outbox``.
+    :param key: the partition number, or ``journal``.
     :param position: position of the stage there; any other value means progress.
     :param place: partition and offset, in words.
     :param seconds: lower bound of the waiting time, by the servers' clocks.
@@ -174,8 +174,8 @@ class _Found:
     appended_at: float
 
 
-def unpublished_events(connection: Connection, position: OutboxPosition) -> Iterator[PendingWork]:
-    """Find the first outbox row that is not published as an event.
+def unpublished_events(connection: Connection, position: JournalPosition) -> Iterator[PendingWork]:
+    """Find the first journal row that is not published as an event.
 
     :param position: the relay's position.
     """
@@ -183,19 +183,19 @@ def unpublished_events(connection: Connection, position: OutboxPosition) -> Iter
     if row is None:
         return
     if row.blocked_by is None:
-        cause = f"Events wait in the outbox from position {row.position} on"
+        cause = f"Events wait in the journal from position {row.position} on"
         advice = "If a relay runs, its log says why; see 'A stage that stands still' in docs/operations.md."
     else:
         cause = (
-            f"Events wait in the outbox from position {row.position} on for the end of a database"
+            f"Events wait in the journal from position {row.position} on for the end of a database"
             f" transaction: {row.blocked_by}"
         )
         advice = "End that transaction: events are published in the order of transactions."
     yield PendingWork(
         "events",
-        "outbox",
+        "journal",
         position,
-        f"outbox position {row.position}",
+        f"journal position {row.position}",
         row.seconds,
         cause,
         advice,

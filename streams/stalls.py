@@ -10,7 +10,7 @@ from runtime.health import Stall
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from sinks.due import server_time
-from sinks.outbox_reader import OutboxPosition
+from sinks.journal_reader import JournalPosition
 from streams.pending_work import BacklogProbe, PendingWork, unpublished_events
 from streams.relay.checkpoint import read_checkpoint
 from streams.relay.relay import SHARD
@@ -55,5 +55,5 @@ def _pending(settings: Settings, connection: Connection, probe: BacklogProbe) ->
     yield from probe.unpublished(stored, numbers, now)
     checkpoint = read_checkpoint(settings, SHARD)
     yield from unpublished_events(
-        connection, checkpoint.position if checkpoint is not None else OutboxPosition()
+        connection, checkpoint.position if checkpoint is not None else JournalPosition()
     )

@@ -1,7 +1,7 @@
 """Watchdogs: report a role that makes no progress although it has work and its servers answer, then end it.
 
 Progress is measured from outside: the end of the log against the watermark, the watermark against the
-published results, the outbox against the relay's position. A stage can send heartbeats and still make no
+published results, the journal against the relay's position. A stage can send heartbeats and still make no
 progress (a partition that stays paused, a client that never delivers). Time in which a server does not answer
 does not count: a restart would not help.
 """
@@ -24,7 +24,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from schemas.topics import COMMANDS
 from sinks.due import server_time
-from sinks.outbox_reader import OutboxPosition
+from sinks.journal_reader import JournalPosition
 from streams.heartbeat import Heartbeat
 from streams.pending_work import BacklogProbe, PendingWork, unpublished_events
 from streams.stall_detector import StallDetector
@@ -82,7 +82,7 @@ class ApplierWatchdog:
 
 
 class RelayWatchdog:
-    """Watches the position of a leading relay against the outbox.
+    """Watches the position of a leading relay against the journal.
 
     :param position: returns the relay's position; ``None`` while another process leads.
     """
@@ -90,7 +90,7 @@ class RelayWatchdog:
     def __init__(
         self,
         settings: Settings,
-        position: Callable[[], OutboxPosition | None],
+        position: Callable[[], JournalPosition | None],
         heartbeat: Heartbeat,
         stop: threading.Event,
         health: Health,

@@ -1,4 +1,4 @@
-"""The status of a command, from the command log."""
+"""The status of a command, from the journal."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, Final
 
 from api.queries.scope import Connection, Scope, fetch
 from domain.log_identity import logged_id
+from domain.results import outcome_of
+from sinks.columns import ENTRY, entry_of
 
-_SQL: Final = """
-SELECT command_id, command_type, entity_id::text AS entity_id, interaction_id::text AS interaction_id,
-       outcome, result, actor_id, appended_at
-FROM command_log
-WHERE tenant_id = %(tenant)s AND organization_id = %(organization)s AND command_id = %(command)s
-"""
+_SQL: Final = f"""
+SELECT {ENTRY} FROM journal j
+WHERE j.tenant_id = %(tenant)s AND j.organization_id = %(organization)s AND j.command_id = %(command)s
+"""  # noqa: S608 - our own column names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandStatus:
-    """One row of the command log.
+    """One row of the journal.
 
     :param outcome: ``applied``, ``rejected`` or ``no_op``.
     :param result: as it was published (``schemas.outcomes.FirstOutcome``).
@@ -37,9 +37,21 @@ class CommandStatus:
 
 
 async def command_status(connection: Connection, scope: Scope, command_id: str) -> CommandStatus | None:
-    """The status of one command of this scope; ``None`` if the log does not contain it.
+    """The status of one command of this scope; ``None`` if the journal does not contain it.
 
     :param command_id: without NUL, which Postgres does not accept in a parameter.
     """
     rows = await fetch(connection, _SQL, {**scope.parameters(), "command": logged_id(command_id)})
-    return CommandStatus(**{**rows[0], "command_id": command_id}) if rows else None
+    if not rows:
+        return None
+    entry = entry_of(list(rows[0].values()))
+    return CommandStatus(
+        command_id=entry.given_id,
+        command_type=entry.command_type,
+        entity_id=entry.entity_id,
+        interaction_id=entry.interaction_id,
+        outcome=entry.outcome,
+        result=outcome_of(entry),
+        actor_id=entry.actor_id,
+        appended_at=entry.appended_at,
+    )

@@ -39,7 +39,7 @@ _FILTERS: Final[dict[View, str]] = {
 }
 _HIDDEN: Final = """
   NOT EXISTS (SELECT 1 FROM customer_interactions x WHERE x.id = {id})
-  AND NOT EXISTS (SELECT 1 FROM command_log r
+  AND NOT EXISTS (SELECT 1 FROM journal r
                   WHERE r.interaction_id = {id} AND r.retired_version IS NOT NULL)
 """
 # Hazard: psycopg fails on infinity and on years outside Python's range, which would fail the whole list.

@@ -14,14 +14,14 @@ def _take(samples: Samples) -> Figure:
         ("small_per_second", samples.series("growth", "few_rate")),
         large_interactions=last["many"],
         small_interactions=last["few"],
-        log_and_outbox="10 × as many rows next to the large tables",
+        journal="10 × as many rows next to the large tables",
         work="half creates, a quarter completions, a quarter reschedules, through SQL only",
     )
 
 
 METRIC = Metric(
     id="P11",
-    title="10 million interactions (quick run: 1 million), 10 × log and outbox ÷ 100 thousand",
+    title="10 million interactions (quick run: 1 million), 10 × journal ÷ 100 thousand",
     floor=0.80,
     aim=0.95,
     scenarios=("growth",),

@@ -13,9 +13,9 @@ def _take(samples: Samples) -> Figure:
     return ratio_of(
         ("drained_commands_per_second", samples.series("end_to_end", "drain_commands")),
         ("end_to_end_per_second", samples.series("end_to_end", "rate")),
-        outbox_rows_per_second=round(median(samples.series("end_to_end", "drain_rows")), 1),
-        outbox_rows_per_command=round(median(samples.series("end_to_end", "rows_per_command")), 3),
-        kafka_records_per_outbox_row=2,
+        events_per_second=round(median(samples.series("end_to_end", "drain_events")), 1),
+        events_per_command=round(median(samples.series("end_to_end", "events_per_command")), 3),
+        kafka_records_per_event=2,
     )
 
 

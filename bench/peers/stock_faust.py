@@ -17,6 +17,7 @@ from domain.decide import decide
 from domain.decision import Decision
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
+from domain.results import result_of
 from domain.unit_of_work import UnitOfWork
 from runtime.postgres import make_engine
 from runtime.settings import Settings, load_settings
@@ -28,23 +29,23 @@ from sinks import tables
 from sinks.columns import (
     ENTITY,
     INTERACTION,
-    OUTBOX,
+    JOURNAL,
     entity_of,
     entity_row,
     interaction_of,
     interaction_row,
+    journal_row,
 )
-from sinks.outbox import outbox_rows
 
-_E, _I, _L = tables.entities, tables.interactions, tables.command_log
+_E, _I, _J = tables.entities, tables.interactions, tables.journal
 _COLUMNS: Final = [_I.c[name] for name in INTERACTION]
 _ENTITY: Final[sa.BindParameter[str]] = sa.bindparam("entity")
 
 # Built once, so that SQLAlchemy compiles each statement once.
-_KNOWN: Final = sa.select(_L.c.outcome).where(
-    _L.c.tenant_id == sa.bindparam("tenant"),
-    _L.c.organization_id == sa.bindparam("organization"),
-    _L.c.command_id == sa.bindparam("command"),
+_KNOWN: Final = sa.select(_J.c.outcome).where(
+    _J.c.tenant_id == sa.bindparam("tenant"),
+    _J.c.organization_id == sa.bindparam("organization"),
+    _J.c.command_id == sa.bindparam("command"),
 )
 _LOCKED: Final = (
     sa.select(*(_E.c[name] for name in ENTITY)).where(_E.c.id == _ENTITY).with_for_update(key_share=True)
@@ -104,36 +105,13 @@ def _store(connection: sa.Connection, work: UnitOfWork, decision: Decision) -> N
     for interaction in changed:
         values = _named(INTERACTION, interaction_row(interaction))
         connection.execute(_UPDATE_INTERACTION, {**values, "wanted": interaction.id})
-    command = decision.command
-    tenant, organization, command_id = log_identity(command)
-    entry = {
-        "tenant_id": tenant,
-        "organization_id": organization,
-        "command_id": command_id,
-        "command_type": command.envelope.type or "unknown",
-        "entity_id": command.envelope.entity_id,
-        "interaction_id": decision.interaction_id,
-        "partition": command.record.partition,
-        "offset": command.record.offset,
-        "fingerprint": command.fingerprint,
-        "outcome": decision.outcome,
-        "result": decision.result,
-        "undo": decision.undo,
-        "entity_version": decision.entity_version,
-        "appended_at": command.appended_at,
-    }
-    connection.execute(sa.insert(_L), entry)
-    for row in outbox_rows(decision):
-        connection.execute(sa.insert(tables.outbox), _plain(_named(OUTBOX, row)))
+    entry = _named(JOURNAL, journal_row(decision.entry))
+    # SQLAlchemy serializes JSON columns itself.
+    connection.execute(sa.insert(_J), {**entry, "facts": orjson.loads(entry["facts"])})
 
 
 def _named(columns: tuple[str, ...], row: tuple[Any, ...]) -> dict[str, Any]:
     return dict(zip(columns, row, strict=True))
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Parse the JSON columns: SQLAlchemy serializes them itself."""
-    return {**row, "payload": orjson.loads(row["payload"]), "headers": orjson.loads(row["headers"])}
 
 
 def make_app(settings: Settings, folder: str) -> faust.App:
@@ -170,7 +148,7 @@ def make_app(settings: Settings, folder: str) -> faust.App:
             )
             decision = apply(engine, decode_record(record, _no_avro))
             if decision is not None:
-                await results.send(key=message.key, value=orjson.dumps(decision.result))
+                await results.send(key=message.key, value=orjson.dumps(result_of(decision)))
 
     return app
 

@@ -1,4 +1,4 @@
-"""End to end with one applier; then the relay's drain of its outbox; then the same commands again."""
+"""End to end with one applier; then the relay's drain of its events; then the same commands again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SILENCE: Final = 20.0
 
 
 def end_to_end(bench: Bench) -> Sample:
-    """Commands per second for the first time and repeated, and the relay's drain of their outbox rows until
+    """Commands per second for the first time and repeated, and the relay's drain of their events until
     a ``read_committed`` consumer has them all.
 
     The relay is the leader before the backlog is published, and paused until its turn.
@@ -34,26 +34,26 @@ def end_to_end(bench: Bench) -> Sample:
         connect(settings, application_name="interactions-bench", autocommit=True) as connection,
     ):
 
-        def rows() -> int:
-            found = connection.execute("SELECT count(*) FROM outbox").fetchone()
+        def events_stored() -> int:
+            found = connection.execute("SELECT coalesce(sum(events), 0) FROM journal").fetchone()
             return int(found[0]) if found else 0
 
         events = reader(settings, [EVENTS])
         try:
             drive(settings, [applier], warm)
-            before = rows()
+            before = events_stored()
             if count_records(events, before, _SILENCE) != before:
                 raise RuntimeError("the relay did not publish the warm-up")
             relay.freeze()
             checkpoints = checkpoint(bench.servers)
             first = drive(settings, [applier], measured)
-            outbox = rows() - before
+            waiting = events_stored() - before
             began = time.perf_counter()
             relay.thaw()
-            seen = count_records(events, outbox, _SILENCE)
+            seen = count_records(events, waiting, _SILENCE)
             drained = time.perf_counter() - began
-            if seen != outbox:
-                raise RuntimeError(f"the relay published {seen} of {outbox} events")
+            if seen != waiting:
+                raise RuntimeError(f"the relay published {seen} of {waiting} events")
         finally:
             events.close()
         again = drive(settings, [applier], measured)
@@ -64,9 +64,9 @@ def end_to_end(bench: Bench) -> Sample:
         "applied_rate": count / first.applied_seconds,
         "repeated_rate": count / again.seconds,
         "processor_us": first.processor_us,
-        "drain_rows": outbox / drained,
+        "drain_events": waiting / drained,
         "drain_commands": count / drained,
-        "rows_per_command": outbox / count,
+        "events_per_command": waiting / count,
         "relay_rss": relay_memory["rss"],
         "checkpoints": checkpoints,
         **first.memory,

@@ -67,7 +67,7 @@ def _rate(bench: Bench, settings: Settings, stored: StoredTables, rows: int) -> 
         apply_batches(connection, settings, commands, sizes.batch_size)
         seconds = time.perf_counter() - began
         outcomes = connection.execute(
-            "SELECT count(*) FROM command_log WHERE command_id LIKE %s AND outcome = 'applied'",
+            "SELECT count(*) FROM journal WHERE command_id LIKE %s AND outcome = 'applied'",
             (f"{seed}-%",),
         ).fetchone()
     if outcomes is None or outcomes[0] != len(messages):

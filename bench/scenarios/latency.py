@@ -24,10 +24,12 @@ from bench.samples import Sample
 from bench.scenarios.flow import drive
 from bench.servers import checkpoint
 from bench.workload import Message, creates, entity_ids
+from domain.events import events_of
 from runtime.kafka import make_admin, make_producer, take_batch
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS, EVENTS, RESULTS
+from sinks.columns import ENTRY, entry_of
 
 _POLL: Final = 0.001
 
@@ -46,14 +48,14 @@ def capacity(bench: Bench) -> Sample:
         events = reader(settings, [EVENTS])
         try:
             drive(settings, [applier], warm)
-            before = _rows(connection)
+            before = _events(connection)
             count_records(events, before, 20.0)
             checkpoint(bench.servers)
             began = time.perf_counter()
             flow = drive(settings, [applier], measured)
             publishing = time.perf_counter() - began - flow.seconds
-            outbox = _rows(connection) - before
-            if count_records(events, outbox, 20.0) != outbox:
+            waiting = _events(connection) - before
+            if count_records(events, waiting, 20.0) != waiting:
                 raise RuntimeError("the relay did not publish everything")
             seconds = time.perf_counter() - began - publishing
         finally:
@@ -82,7 +84,7 @@ def _paced(bench: Bench, share: float) -> Sample:
         connect(settings, application_name="interactions-bench", autocommit=True) as connection,
     ):
         drive(settings, [applier], creates(sizes.warm_up, entity_ids(sizes.entities), "warm"))
-        before = _rows(connection)
+        before = _events(connection)
         events = reader(settings, [EVENTS])
         published = count_records(events, before, 20.0)
         events.close()
@@ -94,7 +96,7 @@ def _paced(bench: Bench, share: float) -> Sample:
         readers = _Readers(settings)
         readers.start()
         intended, late = _send(settings, messages, pace)
-        readers.finish(count, lambda: _rows(connection) - before)
+        readers.finish(count, lambda: _events(connection) - before)
         outcome = [readers.results[name] - moment for name, moment in intended.items()]
         latencies = _after_commit(connection, readers.events)
     # The first second warms caches; every sample leaves it out.
@@ -186,10 +188,15 @@ def _send(
 def _after_commit(connection: Connection, readable: dict[str, float]) -> list[float]:
     """Seconds from the commit that wrote each event until it was readable."""
     rows = connection.execute(
-        "SELECT id::text, extract(epoch FROM pg_xact_commit_timestamp((xid % 4294967296)::text::xid))::float8"
-        " FROM outbox"
+        "SELECT extract(epoch FROM pg_xact_commit_timestamp((j.xid % 4294967296)::text::xid))::float8,"
+        f" {ENTRY} FROM journal j WHERE j.events > 0"
     )
-    return [readable[row[0]] - row[1] for row in rows if row[0] in readable]
+    return [
+        readable[event.id] - committed
+        for committed, *row in rows
+        for event in events_of(entry_of(row))
+        if event.id in readable
+    ]
 
 
 def _commit_seconds(connection: Connection, count: int = 300) -> float:
@@ -235,8 +242,8 @@ def _transaction_seconds(settings: Settings, count: int = 200) -> list[float]:
     return taken
 
 
-def _rows(connection: Connection) -> int:
-    found = connection.execute("SELECT count(*) FROM outbox").fetchone()
+def _events(connection: Connection) -> int:
+    found = connection.execute("SELECT coalesce(sum(events), 0) FROM journal").fetchone()
     return int(found[0]) if found else 0
 
 

@@ -46,7 +46,7 @@ def stock_faust(bench: Bench) -> Sample:
     ):
 
         def applied() -> int:
-            found = connection.execute("SELECT count(*) FROM command_log").fetchone()
+            found = connection.execute("SELECT count(*) FROM journal").fetchone()
             return int(found[0]) if found else 0
 
         publish(settings, messages[:warm])

@@ -15,19 +15,18 @@ from bench.servers import checkpoint
 from bench.workload import creates, decode, entity_ids
 from runtime.postgres import Connection, connect
 from schemas.topics import COMMANDS
-from sinks.columns import INTERACTION, LOG, OUTBOX
+from sinks.columns import INTERACTION, JOURNAL
 
 _TABLES: Final = (
     # Table, columns, and the order in which the rows were written.
     ("customer_interactions", INTERACTION, "created_at, id"),
-    ("command_log", LOG, '"offset", partition'),
-    ("outbox", OUTBOX, "position"),
+    ("journal", JOURNAL, "position"),
 )
 
 
 def sql_only(bench: Bench) -> Sample:
     """Commands per second: first time, redelivered, and repeated under new offsets; and COPY of the same rows
-    of log, outbox and interactions, in transactions of the same size, on one connection each."""
+    of journal and interactions, in transactions of the same size, on one connection each."""
     sizes = bench.sizes
     messages = creates(sizes.commands, entity_ids(sizes.entities), "sql")
     with fresh_database(bench.servers) as settings:
@@ -68,7 +67,6 @@ def sql_only(bench: Bench) -> Sample:
         "server_us": server / count * 1e6,
         "copy_server_us": copy_server / count * 1e6,
         "rows": sum(row[0] for row in written if row),
-        "outbox_rows": written[2][0] if written[2] else 0,
         "checkpoints": checkpoints,
     }
 
@@ -120,7 +118,7 @@ def _rows(connection: Connection, size: int) -> list[dict[str, bytes]]:
         query = f"COPY (SELECT {_names(columns)} FROM {table} ORDER BY {order}) TO STDOUT"
         with connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
             lines = [bytes(line) for line in copy]
-        commands = connection.execute("SELECT count(*) FROM command_log").fetchone()
+        commands = connection.execute("SELECT count(*) FROM journal").fetchone()
         assert commands is not None
         count = -(-commands[0] // size)
         share = -(-len(lines) // count)

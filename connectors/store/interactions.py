@@ -84,9 +84,9 @@ class CommandFate:
 def command_fates(
     connection: Connection, tenant_id: str, organization_id: str, command_ids: Sequence[str]
 ) -> dict[str, CommandFate]:
-    """Outcomes by command id; commands that are not in the command log yet are absent."""
+    """Outcomes by command id; commands that are not in the journal yet are absent."""
     rows = connection.execute(
-        "SELECT command_id, outcome, result -> 'problem' ->> 'code' FROM command_log"
+        "SELECT command_id, outcome, coalesce(facts, result) -> 'problem' ->> 'code' FROM journal"
         " WHERE tenant_id = %s AND organization_id = %s AND command_id = ANY(%s)",
         (tenant_id, organization_id, list(command_ids)),
     )

@@ -213,7 +213,7 @@ class Publisher:
             raise Unpublishable(place, "result", 0, error) from error
         self._produce(producer, result, (place, "result"))
         if isinstance(command, Refused) and command.undecodable:
-            problem = decision.result.get("problem") or {}
+            problem = decision.entry.facts.problem or {}
             letter = dead_letter(command, problem.get("detail"), small=self._refusals.is_small(place))
             self._produce(producer, letter, (place, "dead letter"))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from domain.decision import Decision
+from domain.results import result_of
 from schemas.cloudevent_headers import AVRO, event_headers
 from schemas.identity import derive_id
 from schemas.outcomes import RESULT_TYPE
@@ -25,7 +26,7 @@ def result_value(decision: Decision, encode: EncodeResult) -> bytes:
     record = decision.command.record
     return encode(
         {
-            **decision.result,
+            **result_of(decision),
             "commandTopic": record.topic,
             "commandPartition": record.partition,
             "commandOffset": record.offset,
@@ -35,9 +36,10 @@ def result_value(decision: Decision, encode: EncodeResult) -> bytes:
 
 def bare_value(decision: Decision, encode: EncodeResult) -> bytes:
     """Encode a result whose details cannot be published: the outcome, and a warning that they are missing."""
-    problem = decision.result.get("problem")
+    result = result_of(decision)
+    problem = result["problem"]
     bare = {
-        **decision.result,
+        **result,
         "nextInteraction": None,
         "undoToken": None,
         "warnings": [{"code": "result_incomplete", "field": None, "detail": _INCOMPLETE}],

@@ -167,7 +167,7 @@ def _warn_of_unknown(decision: Decision) -> None:
     """Log an update of an unknown interaction, which never creates one; without customer text."""
     if decision.outcome != "rejected":
         return
-    problem = decision.result.get("problem") or {}
+    problem = decision.entry.facts.problem or {}
     envelope = decision.command.envelope
     if problem.get("code") == "interaction_not_found":
         _log.warning(

@@ -10,18 +10,18 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from runtime.kafka import make_consumer, take_batch
 from runtime.settings import Settings
 from schemas.topics import RELAY_POSITION
-from sinks.outbox_reader import OutboxPosition
+from sinks.journal_reader import JournalPosition
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """An outbox position and the epoch of the database cluster that it belongs to."""
+    """A position in the journal and the epoch of the database cluster that it belongs to."""
 
     epoch: str
-    position: OutboxPosition
+    position: JournalPosition
 
 
-def encode_checkpoint(epoch: str, position: OutboxPosition) -> bytes:
+def encode_checkpoint(epoch: str, position: JournalPosition) -> bytes:
     """Encode the value of a checkpoint record."""
     return orjson.dumps(
         {
@@ -29,6 +29,7 @@ def encode_checkpoint(epoch: str, position: OutboxPosition) -> bytes:
             "xidFloor": position.floor,
             "xidCeiling": position.ceiling,
             "position": position.position,
+            "relabeled": position.relabeled,
         }
     )
 
@@ -56,7 +57,12 @@ def read_checkpoint(settings: Settings, shard: str) -> Checkpoint | None:
                     stored = orjson.loads(value)
                     found = Checkpoint(
                         stored["epoch"],
-                        OutboxPosition(stored["xidFloor"], stored["xidCeiling"], stored["position"]),
+                        JournalPosition(
+                            stored["xidFloor"],
+                            stored["xidCeiling"],
+                            stored["position"],
+                            stored.get("relabeled", 0),
+                        ),
                     )
     finally:
         consumer.close()

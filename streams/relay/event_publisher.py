@@ -1,4 +1,4 @@
-"""Publish outbox rows and the relay's checkpoint in one Kafka transaction."""
+"""Publish journal entries and the relay's checkpoint in one Kafka transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runtime.kafka import FLUSHED_LINGER_MS, make_producer
 from runtime.settings import Settings
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import RELAY_POSITION
-from sinks.outbox_reader import OutboxPosition, OutboxRow
+from sinks.journal_reader import Chunk
 from streams.heartbeat import Heartbeat
 from streams.relay.checkpoint import encode_checkpoint
 from streams.relay.records import Encode, records_of
@@ -47,19 +47,18 @@ class EventPublisher:
         producer.init_transactions(_TIMEOUT)
         return producer
 
-    def publish(self, epoch: str, rows: list[OutboxRow], position: OutboxPosition) -> None:
-        """Publish the records of the rows together with the checkpoint, in one transaction.
+    def publish(self, epoch: str, chunk: Chunk) -> None:
+        """Publish the records of the entries together with the checkpoint, in one transaction.
 
-        :param position: the relay's position after these rows.
         :raises KafkaException: the broker refuses, or the producer is fenced.
         """
         producer = next(self._producers)
         producer.begin_transaction()
         try:
-            for row in rows:
-                for record in records_of(row, self._encode):
+            for entry in chunk.entries:
+                for record in records_of(entry, self._encode):
                     self._produce(producer, record)
-            checkpoint = encode_checkpoint(epoch, position)
+            checkpoint = encode_checkpoint(epoch, chunk.end)
             self._produce(producer, OutgoingRecord(RELAY_POSITION, self._shard, checkpoint))
             producer.flush(_TIMEOUT)
             crash_points.reach("relay-after-send-before-commit")

@@ -1,4 +1,4 @@
-"""The relay: outbox → topics, each event exactly once and in order for ``read_committed`` consumers.
+"""The relay: journal → topics, each event exactly once and in order for ``read_committed`` consumers.
 
 Each chunk of a window is published in one Kafka transaction together with the relay's checkpoint. After a
 crash, events sent without their checkpoint were never visible, and events sent with it are not sent again.
@@ -20,15 +20,15 @@ from runtime.backoff import Backoff
 from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
-from sinks.leader_lock import try_lead
-from sinks.notify import OUTBOX_CHANNEL
-from sinks.outbox_reader import (
-    OutboxPosition,
+from sinks.journal_reader import (
+    JournalPosition,
     cluster_epoch,
     read_window,
     save_checkpoint,
     snapshot_xmin,
 )
+from sinks.leader_lock import try_lead
+from sinks.notify import JOURNAL_CHANNEL
 from streams.heartbeat import Heartbeat
 from streams.relay.checkpoint import read_checkpoint
 from streams.relay.event_publisher import EventPublisher
@@ -45,7 +45,7 @@ _EXCUSED_SECONDS: Final = 10.0
 
 
 class Relay:
-    """Publishes the outbox until asked to stop."""
+    """Publishes the journal until asked to stop."""
 
     def __init__(
         self, settings: Settings, encode: Encode, heartbeat: Heartbeat, stop: threading.Event
@@ -56,9 +56,9 @@ class Relay:
         self._stop = stop
         self._saved_at = 0.0
         self._unsaved = False
-        self._position: OutboxPosition | None = None
+        self._position: JournalPosition | None = None
 
-    def position(self) -> OutboxPosition | None:
+    def position(self) -> JournalPosition | None:
         """Return the current position; ``None`` while this process does not lead."""
         return self._position
 
@@ -103,7 +103,7 @@ class Relay:
         publisher = EventPublisher(self._settings, SHARD, self._encode, self._heartbeat)
         epoch = cluster_epoch(connection)
         position = self._resume(connection, epoch)
-        connection.execute(f"LISTEN {OUTBOX_CHANNEL}")
+        connection.execute(f"LISTEN {JOURNAL_CHANNEL}")
         _log.info("relay.leading", shard=SHARD, floor=position.floor, position=position.position)
         latest = 0.0
         while not self._stop.is_set():
@@ -116,35 +116,34 @@ class Relay:
                     self._save_checkpoint(connection, epoch, position)
                     self._wait(connection)
                     continue
-                position = OutboxPosition(position.floor, ceiling, 0)
+                position = JournalPosition(position.floor, ceiling, 0)
             published = 0
             began = time.monotonic()
-            for rows in read_window(connection, position, self._settings.batch_size):
+            # The last chunk also counts as inside the window; after a restart the window is then empty.
+            for chunk in read_window(connection, position, self._settings.batch_size):
                 crash_points.reach("relay-after-read")
-                # The last chunk also counts as inside the window; after a restart the window is then empty.
-                position = OutboxPosition(position.floor, position.ceiling, rows[-1].position)
-                publisher.publish(epoch, rows, position)
-                self._position = position
-                published += len(rows)
+                publisher.publish(epoch, chunk)
+                self._position = position = chunk.end
+                published += len(chunk.entries)
                 self._unsaved = True
                 if self._stop.is_set():
                     break
             else:
                 assert position.ceiling is not None
-                position = OutboxPosition(position.ceiling)
+                position = JournalPosition(position.ceiling)
             if published:
                 latest = began
             self._save_checkpoint(connection, epoch, position)
             if published == 0:
                 self._wait(connection)
 
-    def _resume(self, connection: Connection, epoch: str) -> OutboxPosition:
+    def _resume(self, connection: Connection, epoch: str) -> JournalPosition:
         stored = read_checkpoint(self._settings, SHARD)
         if stored is None:
-            return OutboxPosition()
+            return JournalPosition()
         if stored.epoch != epoch or stored.position.floor > snapshot_xmin(connection):
             raise Stop(
-                "this database is not the one whose outbox was published so far (restored from a backup, or"
+                "this database is not the one whose journal was published so far (restored from a backup, or"
                 " another cluster). Publishing from it would lose or duplicate events; nothing was published."
                 " See 'After restoring the database' in docs/operations.md"
             )
@@ -155,7 +154,7 @@ class Relay:
         for _ in connection.notifies(timeout=0.2, stop_after=1):
             pass
 
-    def _save_checkpoint(self, connection: Connection, epoch: str, position: OutboxPosition) -> None:
+    def _save_checkpoint(self, connection: Connection, epoch: str, position: JournalPosition) -> None:
         now = time.monotonic()
         if self._unsaved and now - self._saved_at >= _CHECKPOINT_SECONDS:
             save_checkpoint(connection, SHARD, epoch, position)

@@ -50,7 +50,7 @@ def test_changes_go_round_once(started: TrelloWorld) -> None:
     world.at_rest()
     assert world.simulator.writes == writes, "a provider's change is not written back to it"
     origin = world.one(
-        "SELECT DISTINCT sync_origin FROM command_log WHERE interaction_id = %s AND sync_origin IS NOT NULL",
+        "SELECT DISTINCT sync_origin FROM journal WHERE interaction_id = %s AND sync_origin IS NOT NULL",
         identity,
     )
     assert origin == (world.integration,)
@@ -320,8 +320,7 @@ def test_secrets_are_nowhere_to_be_seen(started: TrelloWorld) -> None:
         "integration_warnings",
         "webhook_receipts",
         "job_checkpoints",
-        "outbox",
-        "command_log",
+        "journal",
     ):
         rows = world.one(f"SELECT string_agg(row::text, ' ') FROM {table} row")
         places[table] = str(rows)

@@ -105,7 +105,7 @@ def test_a_second_owner_waits_for_the_partition(
     assert outcomes == {"zombie": ["applied"] * 5, "owner": ["applied"] * 5}
     with psycopg.connect(database) as watcher:
         ids = [command.envelope.id for command in commands]
-        logged = watcher.execute("SELECT count(*) FROM command_log WHERE command_id = ANY(%s)", (ids,))
+        logged = watcher.execute("SELECT count(*) FROM journal WHERE command_id = ANY(%s)", (ids,))
         assert logged.fetchone() == (5,)
 
 

@@ -13,10 +13,10 @@ from domain.decide import fold
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
-from sinks.outbox import outbox_rows
-from sinks.store import _log_row
+from sinks.columns import entry_of, journal_row
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
+from streams.relay.records import records_of
 from tests.harness.examples import scaled
 from tests.harness.fuzz import Fuzz
 from tests.harness.memory_registry import MemoryRegistry
@@ -46,13 +46,12 @@ def test_no_record_stalls_decoder_or_rules() -> None:
         for decision in decisions:
             seen[decision.outcome] += 1
             # Every output of the decision can be encoded.
-            orjson.dumps(decision.result)
             result_record(decision, orjson.dumps)
             if decision.logged:
-                assert b"\x00" not in b"".join(
-                    part.encode() for part in _log_row(decision) if isinstance(part, str)
-                )
-            outbox_rows(decision)
+                row = journal_row(decision.entry)
+                assert b"\x00" not in b"".join(part.encode() for part in row if isinstance(part, str))
+                assert entry_of([*row[:18], None, None]) == decision.entry
+                list(records_of(decision.entry, lambda _, value: orjson.dumps(value)))
             if isinstance(decision.command, Refused):
                 dead_letter(decision.command)
     assert sum(seen.values()) == _RECORDS

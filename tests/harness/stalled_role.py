@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from cli.main import main
-from sinks import outbox_reader
+from sinks import journal_reader
 from streams.applier.consumer import Reader
 from streams.relay import relay
 from streams.relay.event_publisher import EventPublisher
@@ -29,7 +29,7 @@ def _stall_reader() -> None:
 
 
 def _stall_relay() -> None:
-    publish, xmin = EventPublisher.publish, outbox_reader.snapshot_xmin
+    publish, xmin = EventPublisher.publish, journal_reader.snapshot_xmin
     published: list[bool] = []
 
     def noting(self: EventPublisher, *arguments: Any) -> None:

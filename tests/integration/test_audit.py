@@ -91,9 +91,9 @@ def test_a_drifted_projection_is_named(settled: Settings) -> None:
 def test_a_lost_log_row_is_named(settled: Settings) -> None:
     with connect(settled, application_name="interactions-tests") as connection:
         # Undone by hand after the audit; the rows are kept in a side table meanwhile.
-        connection.execute("CREATE TABLE kept AS SELECT * FROM command_log WHERE outcome = 'applied' LIMIT 1")
+        connection.execute("CREATE TABLE kept AS SELECT * FROM journal WHERE outcome = 'applied' LIMIT 1")
         connection.execute(
-            "DELETE FROM command_log l USING kept k"
+            "DELETE FROM journal l USING kept k"
             " WHERE l.command_id = k.command_id AND l.tenant_id = k.tenant_id"
         )
         connection.commit()
@@ -104,7 +104,7 @@ def test_a_lost_log_row_is_named(settled: Settings) -> None:
         broken = _broken(settled)
         assert row[0] in {found.get("commandId") for found in broken["A1"]}
     finally:
-        _execute(settled, "INSERT INTO command_log SELECT * FROM kept")
+        _execute(settled, "INSERT INTO journal SELECT * FROM kept")
         _execute(settled, "DROP TABLE kept")
     assert _broken(settled) == {}
 

@@ -1,4 +1,4 @@
-"""Batch transactions on a real Postgres: schema, fencing, poison, outbox windows."""
+"""Batch transactions on a real Postgres: schema, fencing, poison, journal windows."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from schemas.decode import decode_record
 from schemas.errors import Retry, Stop
 from schemas.topics import DEAD_LETTERS
 from sinks.batch import BatchSink
+from sinks.journal_reader import JournalPosition, read_window, snapshot_xmin
 from sinks.migrate import check
 from sinks.monthly_partitions import ensure_partitions
-from sinks.outbox_reader import OutboxPosition, read_window, snapshot_xmin
 from streams.applier.apply import Applier
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running, wait_until
@@ -41,11 +41,7 @@ def test_migrations_lead_to_the_tables_in_code(fresh_database: Settings) -> None
 def test_partitions_are_created_once_and_ahead_of_time(fresh_database: Settings) -> None:
     with connect(fresh_database, application_name="test") as connection:
         made = ensure_partitions(connection, date(2031, 12, 31))
-        assert made == [
-            f"{table}_y{month}"
-            for table in ("command_log", "outbox")
-            for month in ("2031m11", "2031m12", "2032m01", "2032m02")
-        ]
+        assert made == [f"journal_y{month}" for month in ("2031m11", "2031m12", "2032m01", "2032m02")]
         assert ensure_partitions(connection, date(2031, 12, 31)) == []
     assert check(fresh_database) == []
 
@@ -56,8 +52,7 @@ def test_an_applier_alone_creates_the_partitions_of_a_new_month(fresh_settings: 
         tables = [
             name
             for (name,) in connection.execute(
-                "SELECT inhrelid::regclass::text FROM pg_inherits"
-                " WHERE inhparent IN ('command_log'::regclass, 'outbox'::regclass)"
+                "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'journal'::regclass"
             ).fetchall()
         ]
         for name in tables:
@@ -121,12 +116,10 @@ def test_a_repeated_batch_repeats_its_outcomes_and_writes_nothing(connection: Co
     log.append(event("interaction.create", entity, {"interactionType": "call"}))
     log.append(event("interaction.create", entity, {"interactionType": "call", "nope": True}))
     assert log.apply(0, 3) == ["applied", "applied", "rejected"]
-    before = [_count(connection, table) for table in ("customer_interactions", "outbox", "command_log")]
+    before = [_count(connection, table) for table in ("customer_interactions", "journal")]
     assert log.apply(0, 3) == ["applied", "applied", "rejected"]
     assert log.apply(1, 2) == ["applied"]
-    assert before == [
-        _count(connection, table) for table in ("customer_interactions", "outbox", "command_log")
-    ]
+    assert before == [_count(connection, table) for table in ("customer_interactions", "journal")]
 
 
 def test_a_stale_owner_cannot_write(connection: Connection) -> None:
@@ -136,7 +129,7 @@ def test_a_stale_owner_cannot_write(connection: Connection) -> None:
     log.apply(0, 1)
     with pytest.raises(Stop, match="above the watermark"):
         log.apply(3, 4)
-    assert _count(connection, "command_log") == 1
+    assert _count(connection, "journal") == 1
 
 
 def test_a_former_owner_that_hangs_inside_a_copy_is_ended(
@@ -164,8 +157,7 @@ def _hang_in_copy(zombie: Connection, log: Log) -> None:
 def test_a_batch_that_fails_halfway_leaves_nothing(connection: Connection) -> None:
     log, entity = Log(connection), new_id()
     log.append(event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}))
-    connection.execute("ALTER TABLE outbox ADD CONSTRAINT never CHECK (false) NOT VALID")
-    connection.execute("ALTER TABLE command_log RENAME COLUMN outcome TO gone")
+    connection.execute("ALTER TABLE journal RENAME COLUMN outcome TO gone")
     connection.commit()
     with pytest.raises(Stop, match="db upgrade"):
         log.apply(0, 1)
@@ -206,23 +198,23 @@ def test_poison_is_isolated_and_can_be_replayed(fresh_settings: Settings) -> Non
         assert_clean(fresh_settings)
 
 
-def _write_outbox(connection: Connection, key: str) -> None:
+def _write_entry(connection: Connection, key: str) -> None:
     connection.execute(
-        "INSERT INTO outbox"
-        " (id, aggregatetype, aggregateid, type, payload, tenant_id, organization_id, headers) VALUES"
-        " (gen_random_uuid(), 'interaction', %s, 't', '{}', gen_random_uuid(), gen_random_uuid(), '{}')",
+        'INSERT INTO journal (tenant_id, organization_id, command_id, command_type, partition, "offset",'
+        " fingerprint, outcome, appended_at, facts, events) VALUES (gen_random_uuid(), gen_random_uuid(), %s,"
+        " 't', 0, 0, '', 'applied', now(), '{}', 1)",
         (key,),
     )
 
 
-def _window(connection: Connection, at: OutboxPosition) -> tuple[list[str], OutboxPosition]:
+def _window(connection: Connection, at: JournalPosition) -> tuple[list[str], JournalPosition]:
     ceiling = snapshot_xmin(connection)
     keys = [
-        row.aggregateid
-        for rows in read_window(connection, OutboxPosition(at.floor, ceiling, 0), 2)
-        for row in rows
+        entry.command_id
+        for chunk in read_window(connection, JournalPosition(at.floor, ceiling, 0), 2)
+        for entry in chunk.entries
     ]
-    return keys, OutboxPosition(ceiling)
+    return keys, JournalPosition(ceiling)
 
 
 def test_a_row_that_commits_late_is_not_skipped(fresh_database: Settings) -> None:
@@ -231,9 +223,9 @@ def test_a_row_that_commits_late_is_not_skipped(fresh_database: Settings) -> Non
         connect(fresh_database, application_name="b") as fast,
         connect(fresh_database, application_name="r", autocommit=True) as reader,
     ):
-        at = OutboxPosition(snapshot_xmin(reader))
-        _write_outbox(slow, "early position, late commit")
-        _write_outbox(fast, "late position, early commit")
+        at = JournalPosition(snapshot_xmin(reader))
+        _write_entry(slow, "early position, late commit")
+        _write_entry(fast, "late position, early commit")
         fast.commit()
         nothing, later = _window(reader, at)
         assert nothing == []
@@ -249,11 +241,11 @@ def test_changes_of_one_row_are_published_in_order_whatever_their_xids(fresh_dat
         connect(fresh_database, application_name="b") as second,
         connect(fresh_database, application_name="r", autocommit=True) as reader,
     ):
-        at = OutboxPosition(snapshot_xmin(reader))
+        at = JournalPosition(snapshot_xmin(reader))
         first.execute("SELECT pg_current_xact_id()")  # starts early, changes late
-        _write_outbox(second, "first change")
+        _write_entry(second, "first change")
         second.commit()
-        _write_outbox(first, "second change")
+        _write_entry(first, "second change")
         first.commit()
         wait_until(lambda: _window(reader, at)[0] == ["first change", "second change"], 30)
 
@@ -278,10 +270,10 @@ def test_a_command_id_is_unique_within_a_month(connection: Connection) -> None:
     log.apply(0, 1)
     with pytest.raises(psycopg.errors.UniqueViolation), connection.transaction():
         connection.execute(
-            "INSERT INTO command_log (tenant_id, organization_id, command_id, command_type, partition,"
-            ' "offset", fingerprint, outcome, result, appended_at)'
+            "INSERT INTO journal (tenant_id, organization_id, command_id, command_type, partition,"
+            ' "offset", fingerprint, outcome, facts, appended_at)'
             " SELECT tenant_id, organization_id, command_id, command_type, partition + 1,"
-            ' "offset", fingerprint, outcome, result, appended_at FROM command_log'
+            ' "offset", fingerprint, outcome, facts, appended_at FROM journal'
         )
 
 

@@ -13,7 +13,7 @@ from runtime.settings import Settings
 from sinks.bulk_insert import BulkInsert
 
 pytestmark = pytest.mark.integration
-_COLUMNS = ("id", "title", "priority", "due_phase", "version", "scheduled_at", "result", "fingerprint")
+_COLUMNS = ("id", "title", "priority", "due_phase", "version", "scheduled_at", "facts", "fingerprint")
 _TEXTS = [
     "",
     " ",
@@ -54,7 +54,7 @@ def test_insert_and_copy_store_the_same(fresh_database: Settings) -> None:
         for name in ("copied", "inserted"):
             connection.execute(
                 f"CREATE TEMP TABLE {name} (id uuid, title text, priority integer, due_phase smallint,"
-                " version bigint, scheduled_at timestamptz, result jsonb, fingerprint bytea)".encode()
+                " version bigint, scheduled_at timestamptz, facts jsonb, fingerprint bytea)".encode()
             )
             rows = BulkInsert(name, _COLUMNS)
             (rows.copy if name == "copied" else rows.insert)(connection, iter(_rows()))

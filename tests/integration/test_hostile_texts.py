@@ -134,11 +134,10 @@ def test_documents_and_names_are_stored_unchanged(desk: _Desk) -> None:
         command_id=command,
     )
     row = desk.connection.execute(
-        "SELECT l.result->>'commandId', o.payload->'after'->>'title', o.headers->>'ce_causationid',"
-        " e.display_name"
-        " FROM command_log l JOIN customer_entities e ON e.id = l.entity_id"
-        " JOIN outbox o ON o.payload->>'id' = %s WHERE l.command_id = %s",
+        "SELECT j.command_id, j.facts -> 'after' ->> 'title', e.display_name"
+        " FROM journal j JOIN customer_entities e ON e.id = j.entity_id"
+        " WHERE j.interaction_id = %s AND j.command_id = %s",
         (identity, command),
     ).fetchall()
     desk.connection.commit()
-    assert row == [(command, text, command, text)]
+    assert row == [(command, text, text)]

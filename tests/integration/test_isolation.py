@@ -11,6 +11,7 @@ import pytest
 
 from domain import decide
 from domain.decision import Decision
+from domain.results import result_of
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.command import Command, Record, Refused
@@ -102,15 +103,15 @@ class Log:
         decisions = self.apply(commands)
         assert [n for n, outcome in enumerate(self.outcomes(decisions)) if outcome != "applied"] == [bad]
         again = self.apply(commands)
-        assert [decision.result for decision in again] == [decision.result for decision in decisions]
+        assert [result_of(decision) for decision in again] == [result_of(decision) for decision in decisions]
         record = commands[bad].record
         for decision in (decisions[bad], again[bad]):
             assert isinstance(decision.command, Refused)
             assert decision.command.undecodable, "it gets a dead letter, also after a restart"
-            assert decision.result["problem"]["code"] == "internal_error"
-            assert f"reference 0:{record.offset}" in decision.result["problem"]["detail"]
+            assert result_of(decision)["problem"]["code"] == "internal_error"
+            assert f"reference 0:{record.offset}" in result_of(decision)["problem"]["detail"]
         rows = self.connection.execute(
-            "SELECT outcome FROM command_log WHERE command_id = %s", (f"dead:{self.topic}:0:{record.offset}",)
+            "SELECT outcome FROM journal WHERE command_id = %s", (f"dead:{self.topic}:0:{record.offset}",)
         ).fetchall()
         self.connection.commit()
         assert rows == [("rejected",)]
@@ -118,9 +119,9 @@ class Log:
 
 
 def _with(command: Command, **attributes: str) -> Command:
-    members = {name: getattr(command, name) for name in command.__slots__}
+    members = {name: getattr(command, name) for name in command.__struct_fields__}
     envelope = command.envelope
-    changed = {name: getattr(envelope, name) for name in envelope.__slots__}
+    changed = {name: getattr(envelope, name) for name in envelope.__struct_fields__}
     return Command(**{**members, "envelope": type(envelope)(**{**changed, **attributes})})
 
 
@@ -159,8 +160,8 @@ def test_a_rule_that_breaks_on_one_command(
     log, bad = Log(connection), size // 2
     breaking = {"interactionType": "call", "title": "breaks"}
     made = log.check(log.batch(size, bad, lambda given: _instead(log, given, breaking)), bad)
-    assert "KeyError" in made.result["problem"]["detail"]
-    assert "private" not in str(made.result)
+    assert "KeyError" in result_of(made)["problem"]["detail"]
+    assert "private" not in str(result_of(made))
 
 
 @pytest.mark.parametrize("size", [_FEW, _MANY])
@@ -203,8 +204,8 @@ def test_a_row_that_the_server_refuses(
     log, bad = Log(connection), size // 2
     data = {"interactionType": "call", "title": "bad"}
     made = log.check(log.batch(size, bad, lambda given: _instead(log, given, data)), bad)
-    assert f"SQLSTATE {state}" in made.result["problem"]["detail"]
-    assert "private" not in str(made.result)
+    assert f"SQLSTATE {state}" in result_of(made)["problem"]["detail"]
+    assert "private" not in str(result_of(made))
 
 
 @pytest.mark.parametrize("size", [1, _FEW, _MANY])
@@ -233,7 +234,7 @@ def test_when_every_command_fails_the_process_ends(
     row = connection.execute("SELECT entity_version FROM customer_entities WHERE id = %s", (log.entity,))
     assert row.fetchone() == (1,), "nothing of the batch is stored"
     rejected = connection.execute(
-        "SELECT count(*) FROM command_log WHERE entity_id = %s AND outcome = 'rejected'", (log.entity,)
+        "SELECT count(*) FROM journal WHERE entity_id = %s AND outcome = 'rejected'", (log.entity,)
     )
     assert rejected.fetchone() == (0,)
     connection.commit()
@@ -241,11 +242,11 @@ def test_when_every_command_fails_the_process_ends(
 
 def test_an_outdated_schema_is_not_blamed_on_a_command(connection: Connection) -> None:
     log = Log(connection)
-    connection.execute("ALTER TABLE outbox RENAME COLUMN headers TO gone")
+    connection.execute("ALTER TABLE journal RENAME COLUMN facts TO gone")
     connection.commit()
     try:
         with pytest.raises(Stop, match="interactions db upgrade"):
             log.apply([log.command() for _ in range(_MANY)])
     finally:
-        connection.execute("ALTER TABLE outbox RENAME COLUMN gone TO headers")
+        connection.execute("ALTER TABLE journal RENAME COLUMN gone TO facts")
         connection.commit()

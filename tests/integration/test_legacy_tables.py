@@ -89,6 +89,6 @@ def test_flags_are_stored_with_the_batch(connection: Connection) -> None:
     )
     assert sorted(rows) == sorted([(TENANT, ORGANIZATION, flag, False), (other, ORGANIZATION, flag, True)])
     logged = connection.execute(
-        "SELECT outcome FROM command_log WHERE command_type = 'customers.feature_flag.set'"
+        "SELECT outcome FROM journal WHERE command_type = 'customers.feature_flag.set'"
     ).fetchall()
     assert len(logged) == 4

@@ -54,7 +54,7 @@ def test_a_relay_without_input_ends_and_its_successor_continues(fresh_settings: 
             places = publish(settings, history(seed=4, commands=60, entities=30))
             wait_for_results(settings, places, 60)
             assert stalled.wait_for_exit() == 2
-            assert "the relay is stuck. Events wait in the outbox from position" in stalled.log
+            assert "the relay is stuck. Events wait in the journal from position" in stalled.log
         assert left() > 0
         with running(settings, "relay"):
             wait_until(lambda: left() == 0, 30)

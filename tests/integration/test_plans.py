@@ -18,21 +18,20 @@ _STATEMENTS = {
     f"{module.__name__}.{name}": text
     for module in (read_set_queries, batch)
     for name, text in vars(module).items()
-    if name.endswith("_SQL")
-    and re.search(r"\b(FROM|JOIN) (customer_|command_log|consumed_|interaction_)", text)
+    if name.endswith("_SQL") and re.search(r"\b(FROM|JOIN) (customer_|journal|consumed_|interaction_)", text)
 }
 
 
 def test_the_statements_cover_every_table() -> None:
     texts = " ".join(_STATEMENTS.values())
     for table in (
-        "command_log",
         "consumed_offsets",
         "customer_deals",
         "customer_entities",
         "customer_interactions",
         "interaction_dictionaries",
         "interaction_types",
+        "journal",
     ):
         assert table in texts
 

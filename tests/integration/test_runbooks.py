@@ -78,10 +78,10 @@ def test_after_a_backup_was_restored(fresh_settings: Settings, restored: Setting
         wait_until(lambda: _watermarks(restored) == _watermarks(fresh_settings), 60)
         assert "applier.offsets_ahead_of_database" in applier.log
     assert _rows(restored) == _rows(fresh_settings)
-    # The relay cannot know which events are in both outbox and topic, and stops for a decision.
+    # The relay cannot know which events are in both journal and topic, and stops for a decision.
     with running(restored, "relay") as relay:
         assert relay.wait_for_exit() == 2
-        assert "this database is not the one whose outbox was published so far" in relay.log
+        assert "this database is not the one whose journal was published so far" in relay.log
     once = Counter(record.headers["ce_id"] for record in read_topic(restored, EVENTS))
     assert set(once.values()) == {1}
 

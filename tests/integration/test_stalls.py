@@ -47,13 +47,13 @@ def _applied(settings: Settings, partition: int, offset: int) -> None:
         )
 
 
-def _outbox_row(settings: Settings) -> None:
+def _journal_row(settings: Settings) -> None:
     with connect(settings, application_name="test", autocommit=True) as connection:
         connection.execute(
-            "INSERT INTO outbox (id, aggregatetype, aggregateid, type, payload, headers, tenant_id,"
-            " organization_id)"
-            " VALUES (%s, 'interaction', 'a', 'customers.interaction.created', '{}', '{}', %s, %s)",
-            (new_id(), TENANT, ORGANIZATION),
+            'INSERT INTO journal (tenant_id, organization_id, command_id, command_type, partition, "offset",'
+            " fingerprint, outcome, appended_at, facts, events)"
+            " VALUES (%s, %s, %s, 'customers.interaction.create', 0, 0, '', 'applied', now(), '{}', 1)",
+            (TENANT, ORGANIZATION, new_id()),
         )
 
 
@@ -73,7 +73,7 @@ def test_each_stage_is_named_with_its_place(impatient: Settings) -> None:
     producer.produce(settings.topic(COMMANDS), key=b"a", value=orjson.dumps({}), partition=2)
     producer.flush(30)
     publish(settings, [Raw(b"a", b"x", (), 2) for _ in range(4)])
-    _outbox_row(settings)
+    _journal_row(settings)
 
     found = _stalls(settings, 4)
     assert set(found) == {"applied", "results", "consumed", "events"}
@@ -83,7 +83,7 @@ def test_each_stage_is_named_with_its_place(impatient: Settings) -> None:
     assert "offset 0 of partition 1 is applied, but its result is not published" in found["results"].reason
     assert found["consumed"].place == "partition 2, offset 0"
     assert "open transaction holds back partition 2 from offset 0 on: up to 5" in found["consumed"].reason
-    assert found["events"].place == "outbox position 1"
+    assert found["events"].place == "journal position 1"
     assert all(stall.reason.count("\n") == 0 and stall.seconds > 0 for stall in found.values())
     assert lag_by_role(settings)["applier"] == 1 + 5, "the commands behind an open transaction count"
 
@@ -94,6 +94,6 @@ def test_each_stage_is_named_with_its_place(impatient: Settings) -> None:
 def test_events_that_wait_for_a_transaction_name_its_session(impatient: Settings) -> None:
     with connect(impatient, application_name="a long report") as blocking:
         blocking.execute("SELECT pg_current_xact_id()")
-        _outbox_row(impatient)
+        _journal_row(impatient)
         reason = _stalls(impatient, 1)["events"].reason
     assert "for the end of a database transaction: of a long report (process" in reason

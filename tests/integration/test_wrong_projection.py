@@ -61,8 +61,8 @@ def test_a_create_does_not_repeat_a_wrong_next_interaction(
         )
         connection.commit()
         decisions = apply(*(create(scheduledAt="2031-03-01T09:00:00Z") for _ in range(size)))
-        assert decisions[0].result["nextInteraction"]["interactionId"] == early
-        assert [event.type for event in decisions[0].events][1:] == ["customers.next_interaction.updated"]
+        assert decisions[0].facts.next.interaction_id == early
+        assert decisions[0].facts.next_changed
         row = connection.execute(
             "SELECT next_interaction_ref_id::text, last_interaction_ref_id::text FROM customer_entities"
             " WHERE id = %s",

@@ -13,6 +13,8 @@ import orjson
 from connectors.service.command_sender import command_record
 from connectors.sync.inbound_commands import InboundCommand
 from domain.decision import Decision
+from domain.events import events_of
+from domain.undo_image import undo_token
 from runtime.postgres import Connection
 from schemas.cloudevent_headers import JSON, event_headers
 from schemas.command import Record
@@ -115,12 +117,13 @@ class Desk:
         batch, self.queue = self.queue, []
         decisions = self._core.apply(batch, self._clock())
         for decision in decisions:
-            for event in decision.events:
+            for event in events_of(decision.entry) if decision.logged else ():
                 self.events.append((event.type, event.payload))
                 if "changedFields" in event.payload:
                     self.changes[event.payload["id"]].append(
                         (event.payload["syncOrigin"], tuple(event.payload["changedFields"]))
                     )
-            if decision.outcome == "applied" and decision.result["undoToken"]:
-                self.tokens[decision.interaction_id or ""].append(decision.result["undoToken"])
+            if decision.outcome == "applied" and decision.facts.undoable:
+                token = undo_token(decision.entry.given_id)
+                self.tokens[decision.entry.interaction_id or ""].append(token)
         return decisions

@@ -76,7 +76,7 @@ def test_clients_of_servers_are_made_in_runtime_alone() -> None:
     "text",
     [
         'run("SELECT id FROM customer")',
-        'x = "insert"\ny = """DELETE\n FROM outbox"""',
+        'x = "insert"\ny = """DELETE\n FROM journal"""',
         'f"UPDATE t SET a = {b}"',
     ],
 )

@@ -80,17 +80,17 @@ def watermark_too_far() -> None:
     batch._ADVANCE_SQL = far
 
 
-@mutant("the command log is not checked for earlier commands")
+@mutant("the journal is not checked for earlier commands")
 def log_lookup_dropped() -> None:
     from sinks import load
 
-    real = load._read_log
+    real = load._read_journal
 
-    def take_log(world: Any, rows: Any) -> None:
+    def read_journal(world: Any, rows: Any) -> None:
         real(world, rows)
-        world.log.clear()
+        world.journal.clear()
 
-    load._read_log = take_log
+    load._read_journal = read_journal
 
 
 @mutant("the partition's lock is not taken", f"{_FENCE}::test_a_second_owner_waits_for_the_partition")
@@ -193,12 +193,12 @@ def dead_letter_dropped() -> None:
 def relabel_skipped() -> None:
     from sinks import store
 
-    store.relabel_rows = lambda _connection, _decision: []
+    store.with_relabeled = lambda _connection, decision: decision.entry
 
 
-@mutant("only the first event of a command reaches the outbox")
+@mutant("only the first event of a command is published")
 def second_event_dropped() -> None:
-    from sinks import store
+    from streams.relay import records
 
-    real = store.outbox_rows
-    store.outbox_rows = lambda decision: real(decision)[:1]
+    real = records.events_of
+    records.events_of = lambda entry: real(entry)[:1]

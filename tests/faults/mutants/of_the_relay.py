@@ -11,6 +11,7 @@ from typing import Any
 
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import EVENTS, RELAY_POSITION
+from sinks.journal_reader import Chunk
 from tests.faults.mutants.catalogue import RELAY_KILLED, RELAY_RESTARTED, mutant
 
 
@@ -33,13 +34,13 @@ def xmin_filter_dropped() -> None:
     crash_points.reach = slowly
 
 
-@mutant("the outbox is read in the order of transactions, not of positions")
+@mutant("the journal is read in the order of transactions, not of positions")
 def order_by_transaction() -> None:
-    from sinks import outbox_reader
+    from sinks import journal_reader
 
-    wrong = outbox_reader._ROWS_SQL.replace("ORDER BY position", "ORDER BY xid, id")
-    assert wrong != outbox_reader._ROWS_SQL
-    outbox_reader._ROWS_SQL = wrong
+    wrong = journal_reader._ROWS_SQL.replace("ORDER BY j.position", "ORDER BY j.xid, j.fingerprint")
+    assert wrong != journal_reader._ROWS_SQL
+    journal_reader._ROWS_SQL = wrong
 
 
 @mutant("the position is committed before the events it covers", RELAY_KILLED)
@@ -50,14 +51,14 @@ def position_before_delivery() -> None:
 
     real = EventPublisher.publish
 
-    def publish(self: EventPublisher, epoch: str, rows: Any, position: Any) -> None:
+    def publish(self: EventPublisher, epoch: str, chunk: Chunk) -> None:
         producer = next(self._producers)
         producer.begin_transaction()
-        checkpoint = encode_checkpoint(epoch, position)
+        checkpoint = encode_checkpoint(epoch, chunk.end)
         self._produce(producer, OutgoingRecord(RELAY_POSITION, SHARD, checkpoint))
         producer.flush(30)
         self._commit(producer)
-        real(self, epoch, rows, position)
+        real(self, epoch, chunk)
 
     EventPublisher.publish = publish
 
@@ -66,7 +67,7 @@ def _records(change: Any) -> None:
     from streams.relay import event_publisher
 
     real = event_publisher.records_of
-    event_publisher.records_of = lambda row, encode: change(real(row, encode))
+    event_publisher.records_of = lambda entry, encode: change(list(real(entry, encode)))
 
 
 @mutant("the position is never stored", RELAY_RESTARTED)
@@ -114,7 +115,8 @@ def first_row_left_out() -> None:
     real = relay.read_window
 
     def read_window(*arguments: Any) -> Any:
-        for number, rows in enumerate(real(*arguments)):
-            yield rows[1:] if number == 0 and len(rows) > 1 else rows
+        for number, chunk in enumerate(real(*arguments)):
+            skipped = number == 0 and len(chunk.entries) > 1
+            yield replace(chunk, entries=chunk.entries[1:]) if skipped else chunk
 
     relay.read_window = read_window

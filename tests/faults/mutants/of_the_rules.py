@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
+
+from msgspec.structs import replace
 
 from tests.faults.mutants.catalogue import mutant
 
@@ -42,7 +43,13 @@ def undo_without_event() -> None:
     from domain import undo
 
     real = undo.apply_transition
-    undo.apply_transition = lambda *a, **k: dataclasses.replace(real(*a, **k), events=())
+
+    def without_event(*arguments: Any, **named: Any) -> Any:
+        decision = real(*arguments, **named)
+        facts = replace(decision.facts, event=None, next_changed=False)
+        return replace(decision, entry=replace(decision.entry, facts=facts))
+
+    undo.apply_transition = without_event
 
 
 @mutant("an undo does not check for later changes")
@@ -62,9 +69,7 @@ def duplicate_applied_again() -> None:
         decision = real(command, entry)
         if decision.outcome != "duplicate":
             return decision
-        return dataclasses.replace(
-            decision, outcome="applied", result={**decision.result, "outcome": "applied", "first": None}
-        )
+        return replace(decision, first=None, entry=replace(decision.entry, outcome="applied"))
 
     decide.repeated = repeated
 
@@ -83,8 +88,7 @@ def last_write_wins_ignored() -> None:
 def version_not_incremented() -> None:
     from domain import update
 
-    real = update.evolve
-    update.evolve = lambda row, changes: real(row, {**changes, "version": row.version})
+    update.replace = lambda row, **changes: replace(row, **{**changes, "version": row.version})
 
 
 @mutant("a change does not increment the customer's version")
@@ -92,7 +96,7 @@ def entity_version_not_incremented() -> None:
     from domain import projection
 
     real = projection.with_projection
-    projection.with_projection = lambda stored, *rest: dataclasses.replace(
+    projection.with_projection = lambda stored, *rest: replace(
         real(stored, *rest), entity_version=stored.entity_version
     )
 
@@ -101,8 +105,7 @@ def entity_version_not_incremented() -> None:
 def due_without_mark() -> None:
     from domain import due
 
-    real = due.evolve
-    due.evolve = lambda row, _changes: real(row, {})
+    due.replace = lambda row, **_changes: row
 
 
 @mutant("a rejected command is not logged")

@@ -12,13 +12,13 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import orjson
+from msgspec.structs import replace
 
 from audit import history as audit_history
 from audit.history import Cut, History, RelayPosition
 from domain.decide import fold
 from domain.decision import Decision
-from domain.log_identity import log_identity
-from domain.recompute import relabel_command_id
+from domain.journal import Facts, JournalEntry, published_count
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
@@ -26,8 +26,6 @@ from schemas.errors import Reject
 from schemas.outgoing_record import Headers, OutgoingRecord
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
 from sinks.columns import DEAL, ENTITY, INTERACTION, deal_row, entity_row, interaction_row
-from sinks.outbox import outbox_rows
-from sinks.outbox_reader import OutboxRow
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
 from streams.relay.records import records_of
@@ -48,7 +46,7 @@ class Machine:
     """``send`` commands, ``settle`` them, take the ``history``; any list may be tampered with."""
 
     def __init__(self, partitions: int = 3, relayed: int | None = None) -> None:
-        """:param relayed: outbox rows that the relay publishes before it stops; all by default."""
+        """:param relayed: journal rows that the relay publishes before it stops; all by default."""
         self.partitions = partitions
         self.relayed = relayed
         self.work = UnitOfWork()
@@ -56,8 +54,7 @@ class Machine:
             name: []
             for name in (COMMANDS, RESULTS, EVENTS, DEAD_LETTERS, INTERACTION_STATE, NEXT_INTERACTION_STATE)
         }
-        self.log: list[dict[str, Any]] = []
-        self.outbox: list[dict[str, Any]] = []
+        self.journal: list[dict[str, Any]] = []
         self.watermark: dict[int, int] = {}
         self.now = START
         self.cut = Cut(group=GROUP, commands=COMMANDS)
@@ -129,7 +126,7 @@ class Machine:
     # --- the pipeline -----------------------------------------------------------------------------
 
     def settle(self) -> Machine:
-        """Apply, answer and publish everything sent so far, including commands from the outbox."""
+        """Apply, answer and publish everything sent so far, including commands from the relay."""
         while self._settled < len(self.topics[COMMANDS]):
             record = self.topics[COMMANDS][self._settled]
             self._settled += 1
@@ -143,71 +140,45 @@ class Machine:
         return self
 
     def _store(self, decision: Decision) -> None:
-        if decision.logged:
-            command = decision.command
-            tenant, organization, identity = log_identity(command)
-            self.log.append(
-                {
-                    "tenant_id": tenant,
-                    "organization_id": organization,
-                    "command_id": identity,
-                    "entity_id": command.envelope.entity_id,
-                    "partition": command.record.partition,
-                    "offset": command.record.offset,
-                    "outcome": decision.outcome,
-                    "entity_version": decision.entity_version,
-                    "logged_at": self.now,
-                }
-            )
-        for row in outbox_rows(decision) if decision.events else []:
-            self._publish(row)
+        if not decision.logged:
+            return
+        entry = decision.entry
         if decision.relabeled is not None:
-            self._relabel(decision)
-
-    def _relabel(self, decision: Decision) -> None:
-        envelope = decision.command.envelope
-        assert envelope.tenant_id is not None
-        assert envelope.organization_id is not None
-        assert envelope.id is not None
-        shown = {
-            row.entity_id
-            for row in self.work.interactions.values()
-            if row.interaction_type == decision.relabeled and row.tenant_id == envelope.tenant_id
-        }
-        for entity in sorted(shown):
-            identity = relabel_command_id(envelope.tenant_id, envelope.organization_id, envelope.id, entity)
-            headers = {
-                "ce_specversion": "1.0",
-                "ce_source": "/tests",
-                "ce_id": identity,
-                "ce_type": "customers.interaction.recompute_next",
-                "ce_tenantid": envelope.tenant_id,
-                "ce_organizationid": envelope.organization_id,
-                "ce_entityid": entity,
-                "ce_causationid": envelope.id,
+            shown = {
+                row.entity_id
+                for row in self.work.interactions.values()
+                if row.interaction_type == decision.relabeled and row.tenant_id == entry.tenant_id
             }
-            scope = (envelope.tenant_id, envelope.organization_id)
-            text = orjson.dumps(headers).decode()
-            self._publish((identity, "command", entity, headers["ce_type"], "{}", *scope, text))
+            entry = replace(entry, facts=replace(decision.facts, relabeled=tuple(sorted(shown))))
+        self._write(entry)
 
-    def _publish(self, row: tuple[Any, ...]) -> None:
-        identity, aggregate, entity, kind, payload, _, _, headers = row
-        position = len(self.outbox) + 1
-        self.outbox.append(
+    def _write(self, entry: JournalEntry) -> None:
+        facts = entry.facts
+        assert isinstance(facts, Facts)
+        position = len(self.journal) + 1
+        self.journal.append(
             {
-                "id": identity,
-                "aggregatetype": aggregate,
-                "aggregateid": entity,
-                "type": kind,
+                "tenant_id": entry.tenant_id,
+                "organization_id": entry.organization_id,
+                "command_id": entry.command_id,
+                "entity_id": entry.entity_id,
+                "partition": entry.partition,
+                "offset": entry.offset,
+                "outcome": entry.outcome,
+                "entity_version": entry.entity_version,
+                "logged_at": self.now,
                 "position": position,
                 "xid": 1000 + position,
-                "created_at": self.now,
+                "events": published_count(facts),
+                "has_facts": True,
+                "event": facts.event,
+                "next_changed": facts.next_changed,
+                "relabeled": list(facts.relabeled) or None,
             }
         )
         if self.relayed is not None and position > self.relayed:
             return
-        outgoing = OutboxRow(position, identity, aggregate, entity, kind, payload, headers)
-        for record in records_of(outgoing, _as_json):
+        for record in records_of(entry, _as_json):
             if record.topic == COMMANDS:
                 self.now += timedelta(seconds=1)
             self._publish_record(record)
@@ -256,8 +227,7 @@ class Machine:
                     }
                     for tenant, organization, flag, enabled, _ in work.changed_flags()
                 ],
-                "command_log": self.log,
-                "outbox": self.outbox,
+                "journal": self.journal,
                 "consumed_offsets": [
                     {
                         "consumer_group": GROUP,
@@ -282,7 +252,7 @@ class Machine:
             for topic, records in self.topics.items()
         }
         cut.committed = cut.committed or dict(self.watermark)
-        reached = len(self.outbox) + 1 if self.relayed is None else self.relayed
+        reached = len(self.journal) + 1 if self.relayed is None else self.relayed
         cut.relay = cut.relay or RelayPosition(1000, 10**6, reached)
         return History(
             cut=cut,

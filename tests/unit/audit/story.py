@@ -12,7 +12,7 @@ OTHER_TENANT = make_id("other tenant")
 
 
 def run_story(relayed: int | None = None) -> Machine:
-    """Send and settle the story; the relay stops after ``relayed`` rows of the outbox."""
+    """Send and settle the story; the relay stops after ``relayed`` rows of the journal."""
     m = Machine(relayed=relayed)
     for entity, name in ((ANNA, "Anna"), (BODO, "Bodo")):
         m.send("entity.upsert", {"id": entity, "kind": "person", "displayName": name}, entity=entity)

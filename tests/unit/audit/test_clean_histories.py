@@ -69,7 +69,7 @@ def test_a_dead_letter_leaves_its_id_to_a_command_that_can_be_undone() -> None:
     machine.append(record.key, broken)
     machine.send("interaction.undo", {"commandId": "made"}, entity=anna)
     assert violations(audit(machine.settle().history())) == []
-    assert machine.log[-1]["outcome"] == "applied"
+    assert machine.journal[-1]["outcome"] == "applied"
 
 
 def test_changes_that_name_nothing_and_versions_of_deals_are_read_alike() -> None:
@@ -100,7 +100,7 @@ def test_changes_that_name_nothing_and_versions_of_deals_are_read_alike() -> Non
     for kind, data, entity, outcome in sent:
         machine.send(kind, data, entity=entity)
         machine.settle()
-        assert machine.log[-1]["outcome"] == outcome, (kind, data)
+        assert machine.journal[-1]["outcome"] == outcome, (kind, data)
     assert violations(audit(machine.history())) == []
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from domain.decision import Decision
-from tests.unit.domain.commands import ADA, BOB, EVE, FOREIGN, ORGANIZATION, at, deal_id, interaction_id
+from domain.results import result_of
+from tests.unit.domain.commands import (
+    ADA,
+    BOB,
+    EVE,
+    FOREIGN,
+    ORGANIZATION,
+    at,
+    deal_id,
+    events_of,
+    interaction_id,
+)
 from tests.unit.domain.comparison import Comparison
 from tests.unit.domain.store import Store
 
@@ -72,8 +83,8 @@ class Author:
         if quickly:
             self.both.publisher.minutes -= 1  # in the same instant as the command before
         decision = self.publish_for(entity, "interaction.create", data)
-        if decision.interaction_id is not None:
-            self.ids.append(decision.interaction_id)
+        if decision.entry.interaction_id is not None:
+            self.ids.append(decision.entry.interaction_id)
 
     def update(
         self,
@@ -148,9 +159,13 @@ class Author:
         for start in range(0, len(self.both.commands), size):
             decisions += store.execute(self.both.commands[start : start + size])
         for split, whole in zip(decisions, self.both.decisions, strict=True):
-            assert split.result == whole.result
-            assert split.events == whole.events
-            assert (split.undo, split.logged, split.relabeled) == (whole.undo, whole.logged, whole.relabeled)
+            assert result_of(split) == result_of(whole)
+            assert events_of(split) == events_of(whole)
+            assert (split.entry, split.logged, split.relabeled) == (
+                whole.entry,
+                whole.logged,
+                whole.relabeled,
+            )
         work = self.both.publisher.work
         assert store.interactions == work.interactions
         assert store.entities == work.entities

@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import orjson
+from msgspec.structs import replace
 
+from domain import events
 from domain.decide import decide
 from domain.decision import Decision
+from domain.events import Event
+from domain.journal import Facts, JournalEntry
 from domain.model import Interaction
+from domain.results import result_of
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
@@ -40,6 +46,16 @@ def at(minutes: float) -> str:
 
 def never_avro(value: bytes) -> tuple[str, dict[str, Any]]:
     raise AssertionError("these tests publish JSON")
+
+
+def stored(entry: JournalEntry) -> JournalEntry:
+    """The entry as it is read back: its facts are stored in JSON."""
+    return replace(entry, facts=msgspec.json.decode(msgspec.json.encode(entry.facts), type=Facts))
+
+
+def events_of(decision: Decision) -> tuple[Event, ...]:
+    """Events that the relay publishes for a decision."""
+    return events.events_of(stored(decision.entry)) if decision.logged else ()
 
 
 class Publisher:
@@ -108,16 +124,18 @@ class Publisher:
     def applied(self, kind: str, data: dict[str, Any] | None = None, **options: Any) -> Decision:
         """Send a command that must be applied."""
         decision = self.send(kind, data, **options)
-        assert decision.outcome == "applied", decision.result["problem"] or decision.result["warnings"]
+        assert decision.outcome == "applied", (
+            result_of(decision)["problem"] or result_of(decision)["warnings"]
+        )
         return decision
 
     def refused(self, code: str, kind: str, data: dict[str, Any] | None = None, **options: Any) -> Decision:
         """Send a command that must be rejected with this code and change nothing."""
         decision = self.send(kind, data, **options)
-        assert decision.outcome == "rejected", decision.result
-        assert decision.result["problem"]["code"] == code
-        assert not decision.events
-        assert (decision.interaction, decision.removed, decision.entity) == (None, None, None)
+        assert decision.outcome == "rejected", result_of(decision)
+        assert result_of(decision)["problem"]["code"] == code
+        assert not events_of(decision)
+        assert (decision.facts.before, decision.facts.after, decision.entity) == (None, None, None)
         return decision
 
     def customer(self, entity: str = ADA, organization: str = ORGANIZATION) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 from pydantic.alias_generators import to_snake
 
 from domain.decision import Decision
+from domain.results import result_of
 from schemas.command import Command, Refused
 from schemas.events import EVENT_TYPES
 from schemas.outcomes import Result
-from tests.unit.domain.commands import TENANT, Publisher
+from tests.unit.domain.commands import TENANT, Publisher, events_of
 from tests.unit.domain.simple_model import FIELDS, Model, Row
 
 
@@ -22,9 +23,9 @@ def check_shape(decision: Decision) -> None:
         "commandPartition": record.partition,
         "commandOffset": record.offset,
     }
-    value = {**decision.result, **place}
+    value = {**result_of(decision), **place}
     assert Result.model_validate(value).model_dump(by_alias=True) == value
-    for event in decision.events:
+    for event in events_of(decision):
         assert (
             EVENT_TYPES[event.type].model_validate(event.payload).model_dump(by_alias=True) == event.payload
         )
@@ -65,13 +66,13 @@ class Comparison:
         return decision
 
     def compare(self, decision: Decision, fate: Row) -> None:
-        result = decision.result
+        result = result_of(decision)
         seen = {
             "outcome": result["outcome"],
             "code": (result["problem"] or {}).get("code"),
             "version": result["version"],
             "entityVersion": result["entityVersion"],
-            "events": [(event.type, event.payload["reason"]) for event in decision.events],
+            "events": [(event.type, event.payload["reason"]) for event in events_of(decision)],
             "warnings": [warning["field"] for warning in result["warnings"]],
             "relabeled": decision.relabeled,
         }

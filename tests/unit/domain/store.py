@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
-
-import orjson
 
 from domain.decide import fold
 from domain.decision import Decision
+from domain.journal import JournalEntry, deleted_version
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
-from domain.model import Deal, Dictionary, Entity, Interaction, LogEntry
+from domain.model import Deal, Dictionary, Entity, Interaction
 from domain.read_set import may_reorder
 from domain.undo import target_command_id
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionCreate, InteractionRecomputeNext, InteractionUndo
+from tests.unit.domain.commands import stored
 
 
 class Store:
@@ -29,7 +28,7 @@ class Store:
         self.interactions: dict[str, Interaction] = {}
         self.deals: dict[str, Deal] = {}
         self.dictionaries: dict[tuple[str, str], Dictionary] = {}
-        self.log: dict[tuple[str, str, str], LogEntry] = {}
+        self.journal: dict[tuple[str, str, str], JournalEntry] = {}
         self.most_loaded = 0
 
     def execute(self, commands: Sequence[Command | Refused]) -> list[Decision]:
@@ -47,12 +46,12 @@ class Store:
                 target = target_command_id(command.payload)
                 wanted.append((*wanted[0][:2], target or ""))
             for identity in wanted:
-                if identity in self.log:
-                    work.log[identity] = self.log[identity]
+                if identity in self.journal:
+                    work.journal[identity] = self.journal[identity]
         fresh = [
             command
             for command in commands
-            if isinstance(command, Command) and log_identity(command) not in work.log
+            if isinstance(command, Command) and log_identity(command) not in work.journal
         ]
         named: set[str] = set()
         for command in fresh:
@@ -68,7 +67,7 @@ class Store:
             if isinstance(payload, InteractionCreate):
                 named.add(created_id(command))
             if isinstance(payload, InteractionUndo):
-                entry = work.log.get((*scope, target_command_id(payload) or ""))
+                entry = work.journal.get((*scope, target_command_id(payload) or ""))
                 named.add((entry.interaction_id if entry else None) or "")
         rows = [self.interactions[name] for name in named if name in self.interactions]
         moving = Counter(command.envelope.entity_id for command in fresh if may_reorder(command))
@@ -89,12 +88,12 @@ class Store:
         return work
 
     def deleted_versions(self, absent: set[str]) -> dict[str, int]:
-        """Last versions of deleted interactions, from the undo images of their deletions."""
+        """Last versions of deleted interactions."""
         versions: dict[str, int] = {}
-        for entry in self.log.values():
-            if entry.interaction_id in absent and entry.undo and entry.undo["after_version"] is None:
-                last = max(versions.get(entry.interaction_id, 0), entry.undo["last_version"])
-                versions[entry.interaction_id] = last
+        for entry in self.journal.values():
+            last = deleted_version(entry)
+            if entry.interaction_id in absent and last is not None:
+                versions[entry.interaction_id] = max(versions.get(entry.interaction_id, 0), last)
         return versions
 
     def first_planned(self, entity: str) -> list[Interaction]:
@@ -155,11 +154,6 @@ class Store:
                 self.keep(log_identity(decision.command), work)
 
     def keep(self, identity: tuple[str, str, str], work: UnitOfWork) -> None:
-        """Store a row of the command log, with a round trip of its JSON columns."""
-        assert identity not in self.log
-        entry = work.log[identity]
-        self.log[identity] = replace(
-            entry,
-            result=orjson.loads(orjson.dumps(entry.result)),
-            undo=orjson.loads(orjson.dumps(entry.undo)),
-        )
+        """Store an entry, with a round trip of its facts through JSON."""
+        assert identity not in self.journal
+        self.journal[identity] = stored(work.journal[identity])

@@ -9,8 +9,19 @@ import pytest
 from domain.decision import Decision
 from domain.default_types import DEFAULT_TYPES
 from domain.model import Dictionary, TypeEntry
+from domain.results import result_of
 from schemas.type_codes import normalize_interaction_type
-from tests.unit.domain.commands import ADA, BOB, FOREIGN, ORGANIZATION, TENANT, Publisher, at, interaction_id
+from tests.unit.domain.commands import (
+    ADA,
+    BOB,
+    FOREIGN,
+    ORGANIZATION,
+    TENANT,
+    Publisher,
+    at,
+    events_of,
+    interaction_id,
+)
 
 SCOPE = (TENANT, ORGANIZATION)
 
@@ -55,7 +66,7 @@ def test_a_default_that_the_scope_has_no_row_of_is_written_when_used(log: Publis
 def test_an_unknown_type_is_added_with_defaults(log: Publisher) -> None:
     decision = create(log, "Site  Visit-2")
     assert decision.type_entry == TypeEntry(code="site_visit_2", label="Site visit 2")
-    assert decision.result["nextInteraction"]["name"] == "Site visit 2"
+    assert result_of(decision)["nextInteraction"]["name"] == "Site visit 2"
     assert create(log, "site_visit_2").type_entry is None
 
 
@@ -66,7 +77,7 @@ def test_a_strict_dictionary_refuses_unknown_types(log: Publisher, kind: str) ->
     assert log.work.changed_strictness() == [(*SCOPE, True)]
     data = {"interactionType": "demo", **({"id": interaction_id(1)} if kind == "update" else {})}
     refused = log.refused("unknown_interaction_type", f"interaction.{kind}", data)
-    assert refused.result["problem"]["status"] == 422
+    assert result_of(refused)["problem"]["status"] == 422
     assert refused.type_entry is None
     assert create(log, "email").outcome == "applied"
     upsert(log, "demo")
@@ -82,7 +93,7 @@ def test_a_dictionary_is_one_scope_s_own(log: Publisher) -> None:
     assert log.send("interaction.create", data, entity=BOB, organization=FOREIGN).outcome == "applied"
     data = {"interactionType": "call", "scheduledAt": at(1)}
     decision = log.send("interaction.create", data, entity=BOB, organization=FOREIGN)
-    assert decision.result["nextInteraction"]["name"] == "Call"
+    assert result_of(decision)["nextInteraction"]["name"] == "Call"
 
 
 @pytest.mark.parametrize(
@@ -100,15 +111,17 @@ def test_a_changed_look_asks_for_a_refresh(
     log: Publisher, change: dict[str, Any], relabeled: str | None
 ) -> None:
     decision = upsert(log, "call", **change)
-    assert (decision.outcome, decision.relabeled, decision.events) == ("applied", relabeled, ())
+    assert (decision.outcome, decision.relabeled, events_of(decision)) == ("applied", relabeled, ())
 
 
 def test_a_changed_dictionary_invalidates_whatever_shows_a_type(log: Publisher) -> None:
     list_tag = f"customers:interaction:list:{TENANT}:{ORGANIZATION}"
     types_tag = f"customers:interaction-types:{TENANT}:{ORGANIZATION}"
-    assert upsert(log, "call", label="Ring").result["invalidates"] == [list_tag, types_tag]
-    assert types_tag in log.plan(1, interactionType="site visit").result["invalidates"], "it adds the type"
-    assert types_tag not in log.plan(2, interactionType="site visit").result["invalidates"]
+    assert result_of(upsert(log, "call", label="Ring"))["invalidates"] == [list_tag, types_tag]
+    assert types_tag in result_of(log.plan(1, interactionType="site visit"))["invalidates"], (
+        "it adds the type"
+    )
+    assert types_tag not in result_of(log.plan(2, interactionType="site visit"))["invalidates"]
 
 
 def test_fields_not_given_keep_their_value(log: Publisher) -> None:
@@ -130,7 +143,7 @@ def test_a_new_label_shows_at_the_next_repair(log: Publisher) -> None:
     assert before is not None
     assert before.name == "Call"
     decision = log.applied("interaction.recompute_next")
-    assert decision.result["nextInteraction"]["name"] == "Ring"
+    assert result_of(decision)["nextInteraction"]["name"] == "Ring"
 
 
 def test_a_version_cannot_be_expected_of_an_entry(log: Publisher) -> None:
@@ -138,5 +151,5 @@ def test_a_version_cannot_be_expected_of_an_entry(log: Publisher) -> None:
     for known in ("call", "demo"):
         upsert(log, "demo", label="Demo")
         refused = upsert(log, known, label="x", expectedVersion=0)
-        assert refused.result["problem"]["code"] == "version_conflict", "0: there is no such entry yet"
+        assert result_of(refused)["problem"]["code"] == "version_conflict", "0: there is no such entry yet"
     assert upsert(log, "brew", label="x", expectedVersion=0).outcome == "applied"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from domain.decision import Decision
 from domain.model import Interaction
+from domain.results import result_of
+from domain.undo_image import undo_image
 from schemas.command import Command
-from tests.unit.domain.commands import ADA, Publisher, at, interaction_id
+from tests.unit.domain.commands import ADA, Publisher, at, events_of, interaction_id
 
 ONE = {"id": interaction_id(1)}
 
@@ -38,14 +40,14 @@ def test_due_then_overdue_each_once(planned: Publisher) -> None:
 def test_an_announcement(planned: Publisher, phase: str, number: int, overdue: int) -> None:
     before = row(planned)
     decision = mark(planned, phase)
-    (event,) = decision.events
+    (event,) = events_of(decision)
     assert (event.type, event.payload["reason"]) == (f"customers.interaction.{phase}", phase)
     assert event.payload["before"] == event.payload["after"]
     assert event.payload["changedFields"] == []
     assert (row(planned).due_phase, row(planned).version) == (number, before.version)
     assert row(planned).updated_at == before.updated_at
     assert planned.work.entities[ADA].overdue_count == overdue
-    assert decision.undo is None
+    assert undo_image(decision.entry) is None
 
 
 def test_overdue_may_come_first(planned: Publisher) -> None:
@@ -56,8 +58,8 @@ def test_overdue_may_come_first(planned: Publisher) -> None:
 def test_what_is_not_planned_is_not_announced(planned: Publisher, verb: str) -> None:
     planned.applied(f"interaction.{verb}", ONE)
     decision = mark(planned, "due")
-    assert (decision.outcome, decision.events) == ("no_op", ())
-    assert decision.result["warnings"][0]["code"] == "not_armed"
+    assert (decision.outcome, events_of(decision)) == ("no_op", ())
+    assert result_of(decision)["warnings"][0]["code"] == "not_armed"
 
 
 def test_a_timer_of_an_older_schedule_does_nothing(planned: Publisher) -> None:
@@ -109,6 +111,6 @@ def test_a_moment_that_has_not_come_is_not_announced(log: Publisher, scheduled: 
     assert isinstance(command, Command)
     early = replace(command, payload=command.payload.model_copy(update={"id": interaction_id(1)}))
     decision = log.execute(early)
-    assert (decision.outcome, decision.events) == ("no_op", ())
-    assert decision.result["warnings"][0]["code"] == "not_armed"
+    assert (decision.outcome, events_of(decision)) == ("no_op", ())
+    assert result_of(decision)["warnings"][0]["code"] == "not_armed"
     assert row(log).due_phase == 0

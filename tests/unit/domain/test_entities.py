@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.results import result_of
 from tests.unit.domain.commands import ADA, BOB, Publisher, deal_id
 
 
@@ -34,7 +35,7 @@ def test_an_upsert_keeps_the_projection(log: Publisher) -> None:
 
 def test_the_same_again_is_no_change(log: Publisher) -> None:
     decision = log.send("entity.upsert", upsert())
-    assert (decision.outcome, decision.result["entityVersion"]) == ("no_op", 1)
+    assert (decision.outcome, result_of(decision)["entityVersion"]) == ("no_op", 1)
 
 
 def test_a_deal_is_added_changed_and_told_again(log: Publisher) -> None:
@@ -70,7 +71,7 @@ def test_a_deal_has_versions(log: Publisher) -> None:
     deal = {"id": deal_id(1)}
     log.refused("version_conflict", "deal.upsert", {**deal, "title": "Deal", "expectedVersion": 1})
     made = log.applied("deal.upsert", {**deal, "title": "Deal", "expectedVersion": 0})
-    assert (made.result["version"], log.work.deals[deal_id(1)].version) == (1, 1)
+    assert (result_of(made)["version"], log.work.deals[deal_id(1)].version) == (1, 1)
     log.refused("version_conflict", "deal.upsert", {**deal, "title": "Deal", "expectedVersion": 0})
     log.applied("deal.upsert", {**deal, "status": "open", "expectedVersion": 1})
     log.refused("version_conflict", "deal.upsert", {**deal, "title": "Late", "expectedVersion": 1})

@@ -9,6 +9,8 @@ import pytest
 
 from domain.decide import fold
 from domain.decision import Decision
+from domain.events import events_of
+from domain.results import result_of
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Record, Refused
 from schemas.decode import decode_record
@@ -47,8 +49,8 @@ def test_setting_a_flag_is_applied_once_and_then_changes_nothing() -> None:
     work = UnitOfWork()
     decisions = run(work, *(command(n, {"flag": SYNC, "enabled": on}) for n, on in enumerate((True, True))))
     assert [decision.outcome for decision in decisions] == ["applied", "no_op"]
-    assert decisions[0].result["invalidates"] == [f"customers:feature-flags:{TENANT}"]
-    assert decisions[0].events == ()
+    assert result_of(decisions[0])["invalidates"] == [f"customers:feature-flags:{TENANT}"]
+    assert events_of(decisions[0].entry) == ()
     (row,) = work.changed_flags()
     assert row[:4] == (TENANT, ORGANIZATION, SYNC, True)
 
@@ -100,4 +102,4 @@ def test_the_key_must_be_the_tenant() -> None:
 
 def test_a_flag_has_no_version_to_expect() -> None:
     (decision,) = run(UnitOfWork(), command(1, {"flag": SYNC, "enabled": True, "expectedVersion": 1}))
-    assert decision.result["problem"]["code"] == "expected_version_not_supported"
+    assert result_of(decision)["problem"]["code"] == "expected_version_not_supported"

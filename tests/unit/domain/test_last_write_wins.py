@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from domain.decision import Decision
-from tests.unit.domain.commands import START, Publisher, at, interaction_id
+from domain.results import result_of
+from tests.unit.domain.commands import START, Publisher, at, events_of, interaction_id
 
 ONE = {"id": interaction_id(1)}
 
@@ -23,7 +24,7 @@ def planned(log: Publisher) -> Publisher:
 
 
 def superseded(decision: Decision) -> list[str]:
-    warnings = decision.result["warnings"]
+    warnings = result_of(decision)["warnings"]
     assert {warning["code"] for warning in warnings} <= {"superseded"}
     return [warning["field"] for warning in warnings]
 
@@ -37,7 +38,7 @@ def scheduled(log: Publisher) -> float:
 def test_an_older_change_is_dropped_with_a_warning_and_no_event(planned: Publisher) -> None:
     before = planned.work.interactions[interaction_id(1)]
     decision = planned.send("interaction.update", {**ONE, "scheduledAt": at(99), "sourceTimestamp": at(9.9)})
-    assert (decision.outcome, decision.events, superseded(decision)) == ("no_op", (), ["scheduledAt"])
+    assert (decision.outcome, events_of(decision), superseded(decision)) == ("no_op", (), ["scheduledAt"])
     assert planned.work.interactions[interaction_id(1)] is before
 
 

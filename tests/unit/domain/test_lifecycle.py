@@ -8,8 +8,19 @@ from typing import Any
 import pytest
 
 from domain.model import Interaction
+from domain.results import result_of
 from schemas.identity import derive_id
-from tests.unit.domain.commands import ADA, BOB, ORGANIZATION, START, TENANT, Publisher, at, interaction_id
+from tests.unit.domain.commands import (
+    ADA,
+    BOB,
+    ORGANIZATION,
+    START,
+    TENANT,
+    Publisher,
+    at,
+    events_of,
+    interaction_id,
+)
 
 ONE = {"id": interaction_id(1)}
 PATHS: dict[str, list[str]] = {"planned": [], "done": ["complete"], "canceled": ["cancel"]}
@@ -41,15 +52,15 @@ def test_create_takes_its_status_as_given_else_from_occurred_at(
     log: Publisher, given: dict[str, Any], status: str, occurred: str | None
 ) -> None:
     decision = log.plan(1, **given)
-    payload = decision.events[0].payload
+    payload = events_of(decision)[0].payload
     assert (payload["after"]["status"], payload["after"]["occurredAt"]) == (status, occurred)
-    assert decision.events[0].type == "customers.interaction.created"
+    assert events_of(decision)[0].type == "customers.interaction.created"
     assert payload["before"] is None
 
 
 def test_create_without_an_id_derives_it_from_the_command(log: Publisher) -> None:
     decision = log.applied("interaction.create", {"interactionType": "call"}, command_id="retry-me")
-    assert decision.interaction_id == derive_id("interaction", TENANT, ORGANIZATION, "retry-me")
+    assert decision.entry.interaction_id == derive_id("interaction", TENANT, ORGANIZATION, "retry-me")
 
 
 def test_create_dates_everything_by_the_log(log: Publisher) -> None:
@@ -80,7 +91,7 @@ def test_create_under_an_id_in_use_is_refused(log: Publisher) -> None:
 def test_create_under_the_id_of_a_deleted_interaction_goes_on_with_its_versions(log: Publisher) -> None:
     log.plan(1)
     log.applied("interaction.delete", ONE)
-    assert log.plan(1).result["version"] == 3
+    assert result_of(log.plan(1))["version"] == 3
     assert row(log).schedule_version == 3
 
 
@@ -98,7 +109,7 @@ def test_an_illegal_turn_is_refused_by_its_name(log: Publisher, status: str, ver
     bring(log, status)
     before = row(log)
     decision = log.refused(code, f"interaction.{verb}", ONE)
-    assert decision.result["problem"]["status"] == 409
+    assert result_of(decision)["problem"]["status"] == 409
     assert row(log) is before
 
 
@@ -118,8 +129,8 @@ def test_a_legal_turn_changes_the_status_and_says_so_once(
     version = row(log).version
     decision = log.applied(f"interaction.{verb}", ONE)
     assert row(log).status == after
-    assert row(log).version == version + 1 == decision.result["version"]
-    lifecycle = [item for item in decision.events if item.ordinal == 0]
+    assert row(log).version == version + 1 == result_of(decision)["version"]
+    lifecycle = [item for item in events_of(decision) if item.ordinal == 0]
     assert [item.type for item in lifecycle] == [f"customers.interaction.{event}"]
     assert "status" in lifecycle[0].payload["changedFields"]
 
@@ -142,8 +153,10 @@ def test_an_update_changes_fields_and_status_as_one(
     version = row(log).version
     decision = log.applied("interaction.update", {**ONE, "title": "Both", "status": wanted})
     assert (row(log).status, row(log).title, row(log).version) == (wanted, "Both", version + 1)
-    assert [item.type for item in decision.events if item.ordinal == 0] == [f"customers.interaction.{event}"]
-    payload = decision.events[0].payload
+    assert [item.type for item in events_of(decision) if item.ordinal == 0] == [
+        f"customers.interaction.{event}"
+    ]
+    payload = events_of(decision)[0].payload
     assert (payload["reason"], payload["after"]["occurredAt"]) == (event, occurred)
     assert {"status", "title"} <= set(payload["changedFields"])
     log.applied("interaction.undo", {"commandId": decision.command.envelope.id})
@@ -165,7 +178,7 @@ def test_an_update_to_the_stored_status_changes_nothing_of_it(log: Publisher) ->
     before = row(log)
     assert log.send("interaction.update", {**ONE, "status": "done"}).outcome == "no_op"
     decision = log.applied("interaction.update", {**ONE, "status": "done", "title": "Known"})
-    assert decision.events[0].type == "customers.interaction.updated"
+    assert events_of(decision)[0].type == "customers.interaction.updated"
     assert (row(log).occurred_at, row(log).status_as_of) == (before.occurred_at, before.status_as_of)
 
 
@@ -206,7 +219,7 @@ def test_delete_removes_the_row_from_any_status_and_has_a_version_of_its_own(
     version = row(log).version
     decision = log.applied("interaction.delete", ONE)
     assert interaction_id(1) not in log.work.interactions
-    event = decision.events[0]
+    event = events_of(decision)[0]
     assert (event.type, event.payload["version"]) == ("customers.interaction.deleted", version + 1)
     assert event.payload["after"] is None
     assert event.payload["before"]["status"] == status
@@ -216,7 +229,7 @@ def test_delete_removes_the_row_from_any_status_and_has_a_version_of_its_own(
 def test_an_unknown_interaction_is_refused_and_no_row_made(log: Publisher, verb: str) -> None:
     data = {**ONE, "title": "x"} if verb == "update" else ONE
     decision = log.refused("interaction_not_found", f"interaction.{verb}", data)
-    assert decision.result["problem"]["status"] == 404
+    assert result_of(decision)["problem"]["status"] == 404
     assert decision.logged
     assert log.work.changed_interactions() == ([], [], [])
 
@@ -233,7 +246,7 @@ def test_update_changes_what_it_names_and_nothing_else(log: Publisher) -> None:
     decision = log.applied("interaction.update", {**ONE, "title": "New", "priority": 3})
     after = row(log)
     assert (after.title, after.body, after.priority) == ("New", "Kept", 3)
-    assert decision.events[0].payload["changedFields"] == ["title", "priority"]
+    assert events_of(decision)[0].payload["changedFields"] == ["title", "priority"]
 
 
 def test_update_empties_by_null_and_by_clear(log: Publisher) -> None:
@@ -253,8 +266,8 @@ def test_update_to_the_same_values_is_no_change(log: Publisher) -> None:
     log.plan(1, 60, title="Same")
     entity = log.work.entities[ADA]
     decision = log.send("interaction.update", {**ONE, "title": "Same", "scheduledAt": at(60)})
-    assert (decision.outcome, decision.events) == ("no_op", ())
-    assert decision.result["version"] == 1
+    assert (decision.outcome, events_of(decision)) == ("no_op", ())
+    assert result_of(decision)["version"] == 1
     assert log.work.entities[ADA] is entity
 
 

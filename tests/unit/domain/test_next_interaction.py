@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from domain.model import Entity, NextInteraction
 from domain.next_interaction import InteractionIndex, next_key
+from domain.results import result_of
 from schemas.identity import derive_id
-from tests.unit.domain.commands import ADA, ORGANIZATION, START, TENANT, Publisher, at, interaction_id
+from tests.unit.domain.commands import (
+    ADA,
+    ORGANIZATION,
+    START,
+    TENANT,
+    Publisher,
+    at,
+    events_of,
+    interaction_id,
+)
 
 #: (number, scheduled, priority, created), in the expected order.
 ORDERED = [
@@ -67,12 +77,14 @@ def test_each_command_moves_the_projection_with_its_reason(log: Publisher) -> No
     seen = []
     for kind, data in steps:
         decision = log.applied(kind, data, command_id=kind)
-        moved = decision.events[1]
+        moved = events_of(decision)[1]
         assert (moved.type, moved.ordinal) == ("customers.next_interaction.updated", 1)
         seen.append((moved.payload["reason"], log.next_number))
-        assert moved.payload["next"] == decision.result["nextInteraction"]
+        assert moved.payload["next"] == result_of(decision)["nextInteraction"]
         assert (
-            moved.payload["entityVersion"] == decision.result["entityVersion"] == entity(log).entity_version
+            moved.payload["entityVersion"]
+            == result_of(decision)["entityVersion"]
+            == entity(log).entity_version
         )
     assert seen == [
         ("created", 2),
@@ -87,12 +99,12 @@ def test_each_command_moves_the_projection_with_its_reason(log: Publisher) -> No
 
 def test_a_change_that_does_not_move_it_is_not_announced(log: Publisher) -> None:
     log.plan(1, 60)
-    assert len(log.plan(2, 70).events) == 1
-    assert len(log.applied("interaction.update", {"id": interaction_id(1), "body": "x"}).events) == 1
+    assert len(events_of(log.plan(2, 70))) == 1
+    assert len(events_of(log.applied("interaction.update", {"id": interaction_id(1), "body": "x"}))) == 1
     # The title is not shown while the type has a label; an icon or colour of its own is.
-    assert len(log.applied("interaction.update", {"id": interaction_id(1), "title": "x"}).events) == 1
+    assert len(events_of(log.applied("interaction.update", {"id": interaction_id(1), "title": "x"}))) == 1
     assert (
-        len(log.applied("interaction.update", {"id": interaction_id(1), "appearanceIcon": "star"}).events)
+        len(events_of(log.applied("interaction.update", {"id": interaction_id(1), "appearanceIcon": "star"})))
         == 2
     )
 
@@ -154,7 +166,7 @@ def test_counts(log: Publisher) -> None:
 
 
 def spoil(log: Publisher, **stored: object) -> None:
-    log.work.entities[ADA] = replace(entity(log), **stored)  # type: ignore[arg-type]
+    log.work.entities[ADA] = replace(entity(log), **stored)
 
 
 def test_any_applied_command_puts_a_wrong_projection_right(log: Publisher) -> None:
@@ -163,7 +175,7 @@ def test_any_applied_command_puts_a_wrong_projection_right(log: Publisher) -> No
     spoil(log, next=None, last=None)
     decision = log.plan(2, 70)
     assert entity(log).next == right
-    assert decision.events[1].payload["previous"] is None
+    assert events_of(decision)[1].payload["previous"] is None
 
 
 def test_recompute_repairs_next_last_and_counts(log: Publisher) -> None:
@@ -176,7 +188,7 @@ def test_recompute_repairs_next_last_and_counts(log: Publisher) -> None:
     assert replace(entity(log), entity_version=0, updated_at=START) == replace(
         right, entity_version=0, updated_at=START
     )
-    assert [(event.type, event.payload["reason"]) for event in decision.events] == [
+    assert [(event.type, event.payload["reason"]) for event in events_of(decision)] == [
         ("customers.next_interaction.updated", "recompute")
     ]
     assert entity(log).entity_version == right.entity_version + 1
@@ -186,7 +198,7 @@ def test_recompute_of_counts_alone_has_no_event(log: Publisher) -> None:
     log.plan(1, 60)
     log.work.recounts[ADA] = (5, 0, 0)
     decision = log.applied("interaction.recompute_next")
-    assert (decision.events, entity(log).open_count) == ((), 5)
+    assert (events_of(decision), entity(log).open_count) == ((), 5)
 
 
 def test_recompute_counts_what_the_batch_changed_before_it(log: Publisher) -> None:
@@ -204,7 +216,7 @@ def test_recompute_of_a_right_projection_is_no_change(log: Publisher) -> None:
     log.plan(1, 60)
     log.work.recounts[ADA] = (1, 0, 0)
     decision = log.send("interaction.recompute_next")
-    assert (decision.outcome, decision.events, decision.entity) == ("no_op", (), None)
+    assert (decision.outcome, events_of(decision), decision.entity) == ("no_op", (), None)
 
 
 def test_a_recompute_that_follows_a_relabeling_says_so(log: Publisher) -> None:
@@ -212,7 +224,7 @@ def test_a_recompute_that_follows_a_relabeling_says_so(log: Publisher) -> None:
     spoil(log, next=None)
     command_id = derive_id("relabel", TENANT, ORGANIZATION, "cause", ADA)
     decision = log.applied("interaction.recompute_next", command_id=command_id, causationid="cause")
-    assert decision.events[0].payload["reason"] == "relabeled"
+    assert events_of(decision)[0].payload["reason"] == "relabeled"
 
 
 def test_a_plan_answers_for_a_change_without_making_it(log: Publisher) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from domain.results import result_of
 from schemas import cache_tags
 from schemas.events import EVENT_TYPES, InteractionSnapshot
 from schemas.identity import NAMESPACE, derive_id
 from schemas.instants import format_instant, parse_instant
-from tests.unit.domain.commands import ADA, ORGANIZATION, TENANT, Publisher, at, interaction_id
+from tests.unit.domain.commands import ADA, ORGANIZATION, TENANT, Publisher, at, events_of, interaction_id
 from tests.unit.domain.comparison import check_shape
 
 ONE = {"id": interaction_id(1)}
@@ -35,8 +36,8 @@ def test_every_lifecycle_event_type_is_published_and_in_the_catalogue(log: Publi
         command_id = f"{kind}{len(seen)}" if kind != "interaction.cancel" else kind
         decision = log.applied(kind, data, command_id=command_id)
         check_shape(decision)
-        assert [event.ordinal for event in decision.events] == [0, 1][: len(decision.events)]
-        seen |= {event.type for event in decision.events}
+        assert [event.ordinal for event in events_of(decision)] == [0, 1][: len(events_of(decision))]
+        seen |= {event.type for event in events_of(decision)}
     assert seen == set(EVENT_TYPES)
 
 
@@ -48,7 +49,7 @@ def test_an_event_names_its_cause(log: Publisher) -> None:
         syncorigin="trello",
         actorid="user-1",
     )
-    (event,) = decision.events
+    (event,) = events_of(decision)
     wanted = {
         "id": interaction_id(1),
         "entityId": ADA,
@@ -72,7 +73,7 @@ def test_an_event_names_its_cause(log: Publisher) -> None:
 
 
 def test_a_snapshot_of_another_shape_is_refused(log: Publisher) -> None:
-    after = log.plan(1).events[0].payload["after"]
+    after = events_of(log.plan(1))[0].payload["after"]
     InteractionSnapshot.model_validate(after)
     for wrong in ({**after, "extra": 1}, {**after, "createdAt": "2026-03-02"}, {**after, "version": "1"}):
         with pytest.raises(ValidationError):
@@ -83,11 +84,11 @@ def test_a_result_invalidates_what_shows_otherwise(log: Publisher) -> None:
     entity_tag = cache_tags.interactions_of_entity(ADA)
     list_tag = cache_tags.interaction_list(TENANT, ORGANIZATION)
     next_tag = cache_tags.next_interaction_of_entity(ADA)
-    assert log.plan(1, 60).result["invalidates"] == [entity_tag, list_tag, next_tag]
+    assert result_of(log.plan(1, 60))["invalidates"] == [entity_tag, list_tag, next_tag]
     update = log.applied("interaction.update", {**ONE, "body": "x"})
-    assert update.result["invalidates"] == [entity_tag, list_tag]
-    assert log.send("interaction.update", {**ONE, "body": "x"}).result["invalidates"] == []
-    assert log.send("interaction.reopen", ONE).result["invalidates"] == []
+    assert result_of(update)["invalidates"] == [entity_tag, list_tag]
+    assert result_of(log.send("interaction.update", {**ONE, "body": "x"}))["invalidates"] == []
+    assert result_of(log.send("interaction.reopen", ONE))["invalidates"] == []
 
 
 def test_the_texts_of_cache_tags() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from domain.results import result_of
 from tests.unit.domain.commands import ADA, BOB, FOREIGN, Publisher, deal_id, interaction_id
 
 ONE = {"id": interaction_id(1)}
@@ -31,7 +32,7 @@ def test_a_foreign_interaction_is_answered_like_an_unknown_one(
     for identity in (interaction_id(1), interaction_id(99)):
         named = {"id": identity, **data, **version}
         refused = both.refused("interaction_not_found", f"interaction.{verb}", named, **STRANGER)
-        problems.append(refused.result["problem"])
+        problems.append(result_of(refused)["problem"])
     assert problems[0] == problems[1]
     # Also for a publisher that names the right entity from the wrong organization.
     both.refused("interaction_not_found", f"interaction.{verb}", {**ONE, **data}, organization=FOREIGN)

@@ -16,7 +16,7 @@ def stored(log: Publisher) -> Publisher:
     fresh.offset, fresh.minutes = log.offset, log.minutes
     fresh.work.entities.update(store.entities)
     fresh.work.dictionaries.update(store.dictionaries)
-    fresh.work.log.update(log.work.log)
+    fresh.work.journal.update(log.work.journal)
     for row in store.interactions.values():
         fresh.work.load_interaction(row)
     return fresh

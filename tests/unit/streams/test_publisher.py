@@ -202,7 +202,8 @@ def test_a_dead_letter_that_is_refused_goes_out_without_its_value(at_once: bool)
 def test_a_result_that_is_refused_goes_out_without_its_details() -> None:
     client = Picky(1_500)
     decision = _dead(0, 10)
-    decision.result["problem"]["detail"] = "d" * 5_000
+    assert decision.facts.problem is not None
+    decision.facts.problem["detail"] = "d" * 5_000
     assert _real(InFlight(), client)._publish([Batch(0, (), {0: 0}, {0: 1}, [decision])])
     (value,) = [orjson.loads(value) for topic, value in client.values if topic == "results"]
     assert (value["outcome"], value["commandOffset"]) == ("rejected", 0)

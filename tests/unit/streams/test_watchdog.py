@@ -9,7 +9,7 @@ import pytest
 
 from runtime.health import Health
 from runtime.settings import Settings
-from sinks.outbox_reader import OutboxPosition
+from sinks.journal_reader import JournalPosition
 from streams.heartbeat import Heartbeat
 from streams.pending_work import PendingWork
 from streams.stall_detector import StallDetector
@@ -103,7 +103,7 @@ def test_probes_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("streams.watchdog.make_admin", Client)
     monkeypatch.setattr("streams.watchdog.unpublished_events", lambda *_: [_pending("events")])
-    watchdog = RelayWatchdog(Settings(), OutboxPosition, Heartbeat(), threading.Event(), Health())
+    watchdog = RelayWatchdog(Settings(), JournalPosition, Heartbeat(), threading.Event(), Health())
     connection: Any = None
     for _ in range(3):
         watchdog._pending(connection)

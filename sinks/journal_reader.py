@@ -1,4 +1,4 @@
-"""Read the outbox without missing or reordering a row: windows of transaction ids, in position order.
+"""Read the journal without missing or reordering a row: windows of transaction ids, in position order.
 
 A sequence value is drawn before its commit, so "position above the last one" skips rows that commit
 late. Only rows of finished transactions are read (``xid`` below the snapshot's ``xmin``). Inside a
@@ -10,43 +10,44 @@ a bound in between could separate such a pair.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
+from msgspec import structs
+
+from domain.journal import Facts, JournalEntry
 from runtime.postgres import Connection
+from sinks.columns import ENTRY, entry_of
 
-_ROWS_SQL: Final = """
-SELECT position, id, aggregatetype, aggregateid, type, payload::text, headers::text
-FROM outbox WHERE xid >= %s AND xid < %s AND position > %s ORDER BY position
-"""
+_ROWS_SQL: Final = f"""
+SELECT j.position, {ENTRY} FROM journal j
+WHERE j.xid >= %s AND j.xid < %s AND j.position > %s AND j.events > 0 ORDER BY j.position
+"""  # noqa: S608 - our own column names
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxPosition:
-    """Position of a relay in the outbox.
+class JournalPosition:
+    """Position of a relay in the journal.
 
     :param floor: every row with a smaller transaction id is published.
     :param ceiling: end of the window that is being published; ``None`` between windows.
     :param position: inside that window, every row up to this position is published.
+    :param relabeled: of the row after it, the commands of so many relabeled entities are published.
     """
 
     floor: int = 0
     ceiling: int | None = None
     position: int = 0
+    relabeled: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxRow:
-    """One outbox row as stored; ``payload`` and ``headers`` are JSON texts."""
+class Chunk:
+    """Entries to publish together, and the relay's position after them."""
 
-    position: int
-    id: str
-    aggregatetype: str
-    aggregateid: str
-    type: str
-    payload: str
-    headers: str
+    entries: list[JournalEntry]
+    end: JournalPosition
 
 
 def snapshot_xmin(connection: Connection) -> int:
@@ -56,17 +57,45 @@ def snapshot_xmin(connection: Connection) -> int:
     return int(row[0])
 
 
-def read_window(connection: Connection, start: OutboxPosition, chunk: int) -> Iterator[list[OutboxRow]]:
+def read_window(connection: Connection, start: JournalPosition, size: int) -> Iterator[Chunk]:
     """Yield the unpublished rows of the window of ``start`` (``ceiling`` must be set), chunk by chunk.
 
     The window is sorted once and read through a server-side cursor: a long backlog costs one sort.
+
+    :param size: rows per chunk, and relabeled entities.
     """
     assert start.ceiling is not None
-    with connection.transaction(), connection.cursor("outbox_window") as cursor:
-        cursor.itersize = chunk
+    at = start
+    with connection.transaction(), connection.cursor("journal_window") as cursor:
+        cursor.itersize = size
         cursor.execute(_ROWS_SQL, (start.floor, start.ceiling, start.position))
-        while rows := cursor.fetchmany(chunk):
-            yield [OutboxRow(*row) for row in rows]
+        while rows := cursor.fetchmany(size):
+            for chunk in _chunks(rows, at, size):
+                at = chunk.end
+                yield chunk
+
+
+def _chunks(rows: Iterable[tuple[Any, ...]], at: JournalPosition, size: int) -> Iterator[Chunk]:
+    """Put rows into one chunk, but one that relabels many entities into several of its own."""
+    entries: list[JournalEntry] = []
+    for row in rows:
+        position, entry = row[0], entry_of(row[1:])
+        if not isinstance(entry.facts, Facts) or not entry.facts.relabeled:
+            entries.append(entry)
+            at = replace(at, position=position, relabeled=0)
+            continue
+        if entries:
+            yield Chunk(entries, at)
+            entries = []
+        affected = entry.facts.relabeled
+        for first in range(at.relabeled, len(affected), size):
+            part = structs.replace(entry.facts, relabeled=affected[first : first + size])
+            at = replace(at, position=position - 1, relabeled=first + size)
+            if at.relabeled >= len(affected):
+                at = replace(at, position=position, relabeled=0)
+            yield Chunk([structs.replace(entry, facts=part)], at)
+    if entries:
+        yield Chunk(entries, at)
 
 
 def cluster_epoch(connection: Connection) -> str:
@@ -84,7 +113,7 @@ def cluster_epoch(connection: Connection) -> str:
     return str(row[0])
 
 
-def save_checkpoint(connection: Connection, shard: str, epoch: str, position: OutboxPosition) -> None:
+def save_checkpoint(connection: Connection, shard: str, epoch: str, position: JournalPosition) -> None:
     """Store the relay's position in the database: a hint for operators and for dropping old partitions."""
     connection.execute(
         "INSERT INTO relay_positions (shard, epoch, xid_floor, position) VALUES (%s, %s, %s, %s)"

@@ -1,0 +1,127 @@
+"""Compare what the journal says is to be published with what is published (A9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+from audit.derived_ids import derived
+from audit.event_pass import EVENTS, NEXT, Events
+from audit.findings import Report
+from audit.history import History, Row
+from audit.instants import micros
+
+
+class Publications:
+    """State of the publications that other checks need.
+
+    :ivar waiting: hashes of the ids of events that the relay has not yet published.
+    :ivar entities: ids of entities whose state topics or labels may therefore lag.
+    :ivar commands: commands published by the relay: entity, and whether it has passed them.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: set[int] = set()
+        self.entities: set[str] = set()
+        self.commands: dict[str, tuple[str, bool]] = {}
+
+
+class _Reach:
+    """Reach of the journal: it says what was published since the start of its oldest month.
+
+    An older version published from a table of its own, so that rows of its time do not say it.
+    """
+
+    def __init__(self) -> None:
+        self._oldest: datetime | None = None
+        self._has_older_rows: bool = False
+
+    def add(self, row: Row) -> None:
+        if not row["has_facts"]:
+            self._has_older_rows = True
+        elif self._oldest is None or row["logged_at"] < self._oldest:
+            self._oldest = row["logged_at"]
+
+    def since(self) -> int | None:
+        """In µs; ``None`` when there is no row."""
+        if self._oldest is None or self._has_older_rows:
+            return micros(self._oldest)
+        return micros(self._oldest.replace(day=1, hour=0, minute=0, second=0, microsecond=0))
+
+
+_RELABEL: Final = "relabel"
+
+
+def read_publications(history: History, events: Events, report: Report) -> Publications:
+    """Check A9: what the relay has passed is published; rows it has not reached are lag."""
+    a9, publications, reached = report.checks["A9"], Publications(), history.cut.relay
+    unexplained, reach = set(events.ids), _Reach()
+    for row in history.rows("journal"):
+        reach.add(row)
+        if not row["events"]:
+            continue
+        where = {"table": "journal", "commandId": row["command_id"], "position": row["position"]}
+        passed = reached is not None and reached.passed(row["xid"], row["position"])
+        due = list(_due_events(row))
+        relabeled = row["relabeled"] or ()
+        a9.checked += row["events"]
+        if len(due) + len(relabeled) != row["events"]:
+            a9.fail("a row does not count the records that follow from its facts", **where)
+        if not passed:
+            a9.lag += row["events"]
+            publications.entities.update((row["entity_id"], *relabeled))
+        scope = (row["tenant_id"], row["organization_id"])
+        command = row["command_id"].removeprefix(" ")
+        for entity in relabeled:
+            publications.commands[derived(_RELABEL, *scope, command, entity)] = (entity, passed)
+        for kind in due:
+            event_id = derived("event", *scope, command, kind)
+            key = hash(event_id)
+            if key in unexplained:
+                unexplained.discard(key)
+            elif not passed:
+                publications.waiting.add(key)
+            elif key in events.ids:
+                a9.fail("two rows of the journal have the same event", id=event_id, **where)
+            elif events.oldest is None or (micros(row["logged_at"]) or 0) > events.oldest:
+                a9.fail(
+                    "the relay has passed an event that is not published",
+                    id=event_id,
+                    type=kind,
+                    entityId=row["entity_id"],
+                    **where,
+                )
+    if a9.lag:
+        report.behind("events", a9.lag)
+    if unexplained:
+        _report_unmatched(history, unexplained, reach.since(), report)
+    return publications
+
+
+def _due_events(row: Row) -> Iterator[str]:
+    """Types of the events that follow from a row's facts."""
+    if row["event"] is not None:
+        yield row["event"]
+    if row["next_changed"]:
+        yield NEXT
+
+
+def _report_unmatched(history: History, unexplained: set[int], since: int | None, report: Report) -> None:
+    """Report events that the journal does not explain, as far back as it says."""
+    older = 0
+    for record in history.records(EVENTS):
+        headers = {name: (value or b"").decode("utf-8", "replace") for name, value in record.headers}
+        event_id = headers.get("ce_id", "")
+        if hash(event_id) not in unexplained:
+            continue
+        try:
+            appended = micros(headers.get("ce_time")) or 0
+        except ValueError:
+            appended = record.timestamp_ms * 1000
+        if since is None or appended < since:
+            older += 1
+            continue
+        report.checks["A9"].fail("an event is published that is not in the journal", record, eventId=event_id)
+    if older:
+        report.note(f"{older} events are older than the journal: their publication is not checked")

@@ -1,0 +1,176 @@
+"""The journal: one entry per decided command, from which its result, its events and its undo follow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import Struct
+
+from domain.log_identity import given_id, log_identity
+from domain.model import Interaction, NextInteraction, Outcome
+from schemas.command import Command, Refused
+
+
+class ReadAttributes(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Attributes of a refused record, as far as they could be read."""
+
+    command_id: str | None = None
+    command_type: str | None = None
+    tenant_id: str | None = None
+    organization_id: str | None = None
+
+
+class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Facts of a decision: the findings and the change, as stored in JSON.
+
+    :param event: type of the lifecycle event, when an interaction changed.
+    :param reason: reason that the events give for the change.
+    :param before: the interaction before the change, ``None`` if there was none; likewise ``after``.
+    :param version: version of the interaction or deal after the command; a deletion has its own.
+    :param undoable: the change can be undone.
+    :param next: the entity's next interaction after the command; ``previous``: before it, if it changed.
+    :param next_changed: the next interaction changed.
+    :param projection_changed: what views show of the entity's projection changed.
+    :param new_type: code of the type that the command added to the dictionary.
+    :param warnings: warnings to the publisher (``schemas.outcomes.OutcomeWarning``).
+    :param problem: reason for the rejection (``schemas.outcomes.Problem``).
+    :param read: attributes of a record that is not a valid command.
+    :param relabeled: entities that show the old label of a type, and need ``recompute_next``.
+    """
+
+    event: str | None = None
+    reason: str | None = None
+    before: Interaction | None = None
+    after: Interaction | None = None
+    version: int | None = None
+    undoable: bool = False
+    previous: NextInteraction | None = None
+    next: NextInteraction | None = None
+    next_changed: bool = False
+    projection_changed: bool = False
+    new_type: str | None = None
+    warnings: tuple[dict[str, Any], ...] = ()
+    problem: dict[str, Any] | None = None
+    read: ReadAttributes | None = None
+    relabeled: tuple[str, ...] = ()
+
+
+class OldFacts(Struct, frozen=True, kw_only=True):
+    """Contents of a row from before the journal: the result itself, and an image for undo.
+
+    Such rows end with their month.
+    """
+
+    result: dict[str, Any]
+    undo: dict[str, Any] | None
+
+    @property
+    def relabeled(self) -> tuple[str, ...]:
+        """Entities that need ``recompute_next``: their commands were published from the outbox."""
+        return ()
+
+    @property
+    def version(self) -> int | None:
+        """Version of the interaction or deal after the command."""
+        version: int | None = self.result["version"]
+        return version
+
+    @property
+    def problem(self) -> dict[str, Any] | None:
+        """Reason for the rejection."""
+        problem: dict[str, Any] | None = self.result["problem"]
+        return problem
+
+
+class JournalEntry(Struct, frozen=True, kw_only=True):
+    """One row of the journal.
+
+    :param command_id: id in the journal (``domain.log_identity``).
+    :param entity_version: version of the entity after the command.
+    """
+
+    tenant_id: str
+    organization_id: str
+    command_id: str
+    command_type: str
+    entity_id: str | None
+    interaction_id: str | None
+    partition: int
+    offset: int
+    fingerprint: bytes
+    outcome: Outcome
+    entity_version: int | None
+    actor_id: str | None
+    sync_origin: str | None
+    correlation_id: str | None
+    traceparent: str | None
+    source_timestamp: datetime | None
+    appended_at: datetime
+    facts: Facts | OldFacts
+
+    @property
+    def given_id(self) -> str:
+        """The command's own id."""
+        return given_id(self.command_id)
+
+
+NOTHING: Final = Facts()
+_LONGEST_TYPE: Final = 200
+
+
+def make_entry(
+    command: Command | Refused,
+    outcome: Outcome,
+    facts: Facts = NOTHING,
+    *,
+    interaction_id: str | None = None,
+    entity_version: int | None = None,
+) -> JournalEntry:
+    """Build the entry of a decided command or refused record."""
+    envelope, record = command.envelope, command.record
+    tenant_id, organization_id, command_id = log_identity(command)
+    return JournalEntry(
+        tenant_id=tenant_id,
+        organization_id=organization_id,
+        command_id=command_id,
+        command_type=(envelope.type or "unknown")[:_LONGEST_TYPE],
+        entity_id=envelope.entity_id,
+        interaction_id=interaction_id,
+        partition=record.partition,
+        offset=record.offset,
+        fingerprint=command.fingerprint,
+        outcome=outcome,
+        entity_version=entity_version,
+        actor_id=envelope.actor_id,
+        sync_origin=envelope.sync_origin,
+        correlation_id=envelope.correlation_id,
+        traceparent=envelope.traceparent,
+        source_timestamp=command.source_timestamp if isinstance(command, Command) else None,
+        appended_at=command.appended_at,
+        facts=facts,
+    )
+
+
+def read_attributes(record: Refused) -> ReadAttributes:
+    """Attributes of a refused record for its facts."""
+    envelope = record.envelope
+    return ReadAttributes(
+        command_id=envelope.id,
+        command_type=envelope.type,
+        tenant_id=envelope.tenant_id,
+        organization_id=envelope.organization_id,
+    )
+
+
+def deleted_version(entry: JournalEntry) -> int | None:
+    """Last version of the interaction that the command deleted; ``None`` when it deleted none."""
+    facts = entry.facts
+    if isinstance(facts, OldFacts) or facts.before is None or facts.after is not None:
+        return None
+    return facts.version
+
+
+def published_count(facts: Facts) -> int:
+    """Number of records that the relay publishes for an entry, state records not counted."""
+    return (facts.event is not None) + facts.next_changed + len(facts.relabeled)

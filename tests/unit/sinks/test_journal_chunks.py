@@ -1,0 +1,64 @@
+"""Chunks of a journal window: wherever a relay stops, it continues with the next record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.journal import Facts, JournalEntry
+from sinks.columns import entry_of, journal_row
+from sinks.journal_reader import JournalPosition, _chunks
+
+_SCOPE = "00000000-0000-4000-8000-000000000001"
+_SIZE = 3
+
+
+def _row(position: int, relabeled: int) -> tuple[Any, ...]:
+    """Row of the window's query: an event, or commands for so many relabeled entities."""
+    entities = tuple(f"entity-{position}-{number}" for number in range(relabeled))
+    entry = JournalEntry(
+        tenant_id=_SCOPE,
+        organization_id=_SCOPE,
+        command_id=f"command-{position}",
+        command_type="t",
+        entity_id=_SCOPE,
+        interaction_id=None,
+        partition=0,
+        offset=position,
+        fingerprint=b"",
+        outcome="applied",
+        entity_version=None,
+        actor_id=None,
+        sync_origin=None,
+        correlation_id=None,
+        traceparent=None,
+        source_timestamp=None,
+        appended_at=datetime(2026, 3, 2, tzinfo=UTC),
+        facts=Facts(event=None if relabeled else "created", relabeled=entities),
+    )
+    assert entry_of([*journal_row(entry)[:18], None, None]) == entry
+    return (position, *journal_row(entry)[:18], None, None)
+
+
+def _records(entries: list[JournalEntry]) -> list[str]:
+    return [name for entry in entries for name in (entry.facts.relabeled or (entry.command_id,))]
+
+
+@given(st.lists(st.integers(0, 10), max_size=8))
+def test_a_relay_that_stops_after_any_chunk_continues_behind_it(relabeled: list[int]) -> None:
+    rows = [_row(10 * number, count) for number, count in enumerate(relabeled, 1)]
+    expected = _records([entry_of(row[1:]) for row in rows])
+    chunks = list(_chunks(rows, JournalPosition(5, 9), _SIZE))
+    published: list[str] = []
+    for chunk in chunks:
+        published += _records(chunk.entries)
+        end = chunk.end
+        assert (end.floor, end.ceiling) == (5, 9)
+        rest = [row for row in rows if row[0] > end.position]
+        behind = [name for later in _chunks(rest, end, _SIZE) for name in _records(later.entries)]
+        assert published + behind == expected
+    assert published == expected
+    assert all(len(entry.facts.relabeled) <= _SIZE for chunk in chunks for entry in chunk.entries)
