@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
+
+from pydantic.alias_generators import to_camel
 
 from api.instants import instant_text
 from api.principal import Principal
 from api.queries.integrations import Enrichment, integrations_of_async
+from api.queries.interaction_columns import SNAPSHOT
 from api.queries.scope import Connection, Row
+
+_MEMBERS: Final = {to_camel(name): name for name in SNAPSHOT}
+_INSTANTS: Final = tuple(name for name in _MEMBERS if name.endswith("At"))
 
 
 def interaction_item(row: Row) -> dict[str, Any]:
@@ -16,32 +22,16 @@ def interaction_item(row: Row) -> dict[str, Any]:
 
     :param row: the columns of the table, with ids as text and ``deal_title``.
     """
+    members = {name: row[column] for name, column in _MEMBERS.items()}
+    for name in _INSTANTS:
+        members[name] = instant_text(members[name])
     return {
-        "id": row["id"],
-        "entityId": row["entity_id"],
-        "dealId": row["deal_id"],
-        "interactionType": row["interaction_type"],
-        "title": row["title"],
-        "body": row["body"],
-        "status": row["status"],
-        "scheduledAt": instant_text(row["scheduled_at"]),
-        "occurredAt": instant_text(row["occurred_at"]),
-        "priority": row["priority"],
-        "authorUserId": row["author_user_id"],
-        "ownerUserId": row["owner_user_id"],
-        "appearanceIcon": row["appearance_icon"],
-        "appearanceColor": row["appearance_color"],
-        "source": row["source"],
-        "organizationId": row["organization_id"],
-        "tenantId": row["tenant_id"],
-        "createdAt": instant_text(row["created_at"]),
-        "updatedAt": instant_text(row["updated_at"]),
+        **members,
         "authorName": None,
         "authorEmail": None,
         "dealTitle": row["deal_title"],
         "customValues": None,
         "interactionTypeLabel": row.get("type_label"),
-        "version": row["version"],
     }
 
 

@@ -128,7 +128,8 @@ _COMMON: Final[dict[str, Field]] = {
     "syncOrigin": (_short, True),
     "_syncOrigin": (_short, True),
 }
-_DETAILS: Final[dict[str, Field]] = {
+#: Fields of an interaction that can be edited, each of which can be cleared.
+DETAILS: Final[dict[str, Field]] = {
     "title": (_text(500), True),
     "body": (_text(10_000), True),
     "scheduledAt": (read_instant, True),
@@ -164,7 +165,7 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
     },
     "feature_flag.set": {"flag": (_feature, False), "enabled": (_flag, False)},
     "interaction.create": {
-        **_DETAILS,
+        **DETAILS,
         "id": (read_uuid, True),
         "interactionType": (_type, False),
         "status": (_STATUS, True),
@@ -173,7 +174,7 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
     },
     "interaction.update": {
         **_ID,
-        **_DETAILS,
+        **DETAILS,
         "interactionType": (_type, False),
         "status": (_STATUS, False),
         "clear": (_names, False),
@@ -201,7 +202,7 @@ REQUIRED: Final[dict[str, tuple[str, ...]]] = {
 }
 CLEARABLE: Final[dict[str, frozenset[str]]] = {
     "entity.upsert": frozenset({"primaryEmail", "primaryPhone", "ownerUserId"}),
-    "interaction.update": frozenset(_DETAILS),
+    "interaction.update": frozenset(DETAILS),
 }
 
 

@@ -12,7 +12,7 @@ _LONG: Final = 48
 
 
 class Interaction(NamedTuple):
-    """One interaction. The first twenty fields are the API's shape; instants are in µs."""
+    """One interaction. The fields before ``schedule_version`` are the API's shape; instants are in µs."""
 
     id: str
     entity: str
@@ -41,20 +41,35 @@ class Interaction(NamedTuple):
     occurred_as_of: int
 
 
-COLUMNS: Final = (
-    "id", "entity_id", "deal_id", "interaction_type", "title", "body", "status", "scheduled_at",
-    "occurred_at", "priority", "author_user_id", "owner_user_id", "appearance_icon", "appearance_color",
-    "source", "organization_id", "tenant_id", "version", "created_at", "updated_at", "schedule_version",
-    "due_phase", "status_as_of", "scheduled_as_of", "occurred_as_of",
-)  # fmt: skip
-MEMBERS: Final = (
-    "id", "entityId", "dealId", "interactionType", "title", "body", "status", "scheduledAt",
-    "occurredAt", "priority", "authorUserId", "ownerUserId", "appearanceIcon", "appearanceColor",
-    "source", "organizationId", "tenantId", "version", "createdAt", "updatedAt",
-)  # fmt: skip
-SHAPE: Final = len(MEMBERS)
-_INSTANTS: Final = frozenset({7, 8, 18, 19, 22, 23, 24})
-_TEXTS: Final = frozenset({4, 5})
+#: Fields that are named otherwise than their columns.
+_RENAMED: Final = {
+    "entity": "entity_id",
+    "deal": "deal_id",
+    "type": "interaction_type",
+    "scheduled": "scheduled_at",
+    "occurred": "occurred_at",
+    "author": "author_user_id",
+    "owner": "owner_user_id",
+    "icon": "appearance_icon",
+    "color": "appearance_color",
+    "organization": "organization_id",
+    "tenant": "tenant_id",
+    "created": "created_at",
+    "updated": "updated_at",
+}
+
+
+def _camel(column: str) -> str:
+    first, *rest = column.split("_")
+    return first + "".join(part.capitalize() for part in rest)
+
+
+COLUMNS: Final = tuple(_RENAMED.get(name, name) for name in Interaction._fields)
+SHAPE: Final = COLUMNS.index("schedule_version")
+#: Names in events and commands → fields.
+MEMBERS: Final = {_camel(COLUMNS[at]): name for at, name in enumerate(Interaction._fields[:SHAPE])}
+_INSTANTS: Final = frozenset(at for at, name in enumerate(COLUMNS) if name.endswith(("_at", "_as_of")))
+_TEXTS: Final = frozenset({COLUMNS.index("title"), COLUMNS.index("body")})
 
 
 def short(text: str | None) -> str | None:
@@ -70,7 +85,7 @@ def from_row(row: Mapping[str, Any]) -> Interaction:
 
 
 def from_shape(value: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Build the first twenty fields from ``before``, ``after`` or a state value."""
+    """Build the fields of the API's shape from ``before``, ``after`` or a state value."""
     return tuple(_value(at, value.get(name)) for at, name in enumerate(MEMBERS))
 
 

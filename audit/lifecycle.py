@@ -5,27 +5,15 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from audit.command_fields import DETAILS
 from audit.derived_ids import derived
 from audit.entity_state import EntityState
 from audit.envelope import Parsed
 from audit.expected import Expected, no_op, rejected
 from audit.instants import FIVE_MINUTES
-from audit.interaction_tuple import Interaction, short
+from audit.interaction_tuple import MEMBERS, Interaction, short
 
-_FIELDS: Final = {
-    "interactionType": "type",
-    "title": "title",
-    "body": "body",
-    "scheduledAt": "scheduled",
-    "occurredAt": "occurred",
-    "priority": "priority",
-    "dealId": "deal",
-    "authorUserId": "author",
-    "ownerUserId": "owner",
-    "appearanceIcon": "icon",
-    "appearanceColor": "color",
-    "source": "source",
-}
+_FIELDS: Final = {name: MEMBERS[name] for name in ("interactionType", "source", *DETAILS)}
 _OPTIONAL: Final = tuple(name for name in _FIELDS.values() if name != "type")
 #: The three last-write-wins fields and the timestamp of each.
 _AS_OF: Final = {"status": "status_as_of", "scheduled": "scheduled_as_of", "occurred": "occurred_as_of"}

@@ -9,16 +9,14 @@ import psycopg
 from psycopg.rows import dict_row
 
 from audit.history import Row
+from audit.interaction_tuple import COLUMNS
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.errors import Stop
 
-_INTERACTIONS: Final = """
-    id::text, entity_id::text, deal_id::text, interaction_type, title, body, status, scheduled_at,
-    occurred_at, priority, author_user_id::text, owner_user_id::text, appearance_icon, appearance_color,
-    source, organization_id::text, tenant_id::text, version, created_at, updated_at, schedule_version,
-    due_phase, status_as_of, scheduled_as_of, occurred_as_of
-"""
+_INTERACTIONS: Final = ", ".join(
+    f"{name}::text" if name == "id" or name.endswith("_id") else name for name in COLUMNS
+)
 _ENTITIES: Final = """
     id::text, tenant_id::text, organization_id::text, kind, display_name, primary_email, primary_phone,
     owner_user_id::text, entity_version, next_interaction_at, next_interaction_name,

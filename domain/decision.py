@@ -5,34 +5,30 @@ from __future__ import annotations
 from msgspec import Struct
 
 from domain.journal import Facts, JournalEntry
-from domain.model import Deal, Entity, Outcome, TypeEntry
+from domain.model import Outcome
+from domain.record_set import Record
 from schemas.command import Command, Refused
 
 
 class Decision(Struct, frozen=True, kw_only=True):
     """Outcome of one command, with the changes to store.
 
-    :param entry: outcome and facts. The interaction to store or delete is part of the facts.
+    :param entry: outcome and facts.
     :param first: for a ``duplicate``: the entry of the command's first record.
     :param logged: the entry is stored. False for ``duplicate``, an idempotency conflict, ``validateOnly``,
         and a record that was already applied.
-    :param entity: entity to store; likewise ``deal``.
-    :param type_entry: dictionary entry to store; ``strict``: new strictness of the dictionary.
+    :param writes: rows to insert or update; ``removes``: rows to delete.
     :param relabeled: code of a type whose label, icon or colour changed: entities that show it need
         ``recompute_next``.
-    :param flag: feature flag of the tenant and its new value.
     """
 
     command: Command | Refused
     entry: JournalEntry
     first: JournalEntry | None = None
     logged: bool = True
-    entity: Entity | None = None
-    deal: Deal | None = None
-    type_entry: TypeEntry | None = None
-    strict: bool | None = None
+    writes: tuple[Record, ...] = ()
+    removes: tuple[Record, ...] = ()
     relabeled: str | None = None
-    flag: tuple[str, bool] | None = None
 
     @property
     def outcome(self) -> Outcome:

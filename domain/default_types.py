@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from domain.model import TypeEntry
 
-DEFAULT_TYPES: Final[dict[str, TypeEntry]] = {
+
+class DefaultType(NamedTuple):
+    """A type that every dictionary includes."""
+
+    code: str
+    label: str
+    icon: str
+    color: str
+    actionable: bool = True
+
+
+DEFAULT_TYPES: Final = {
     entry.code: entry
     for entry in (
-        TypeEntry(code="call", label="Call", icon="phone", color="#2563EB"),
-        TypeEntry(code="email", label="Email", icon="mail", color="#0891B2"),
-        TypeEntry(code="meeting", label="Meeting", icon="users", color="#7C3AED"),
-        TypeEntry(code="task", label="Task", icon="check-square", color="#D97706"),
-        TypeEntry(code="follow_up", label="Follow-up", icon="corner-up-right", color="#DB2777"),
-        TypeEntry(code="visit", label="Visit", icon="map-pin", color="#059669"),
-        TypeEntry(code="message", label="Message", icon="message-circle", color="#65A30D", actionable=False),
-        TypeEntry(code="note", label="Note", icon="file-text", color="#6B7280", actionable=False),
+        DefaultType("call", "Call", "phone", "#2563EB"),
+        DefaultType("email", "Email", "mail", "#0891B2"),
+        DefaultType("meeting", "Meeting", "users", "#7C3AED"),
+        DefaultType("task", "Task", "check-square", "#D97706"),
+        DefaultType("follow_up", "Follow-up", "corner-up-right", "#DB2777"),
+        DefaultType("visit", "Visit", "map-pin", "#059669"),
+        DefaultType("message", "Message", "message-circle", "#65A30D", actionable=False),
+        DefaultType("note", "Note", "file-text", "#6B7280", actionable=False),
     )
 }
+
+
+@lru_cache(maxsize=1024)
+def default_types(tenant_id: str, organization_id: str) -> Mapping[str, TypeEntry]:
+    """Default types as entries of a dictionary, by code."""
+    return {code: TypeEntry(tenant_id, organization_id, *entry) for code, entry in DEFAULT_TYPES.items()}

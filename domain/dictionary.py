@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.decision import Decision
 from domain.journal import make_entry
-from domain.model import TypeEntry
+from domain.model import Dictionary, TypeEntry
 from domain.outcome import no_op
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
@@ -21,16 +21,15 @@ def resolve_type(work: UnitOfWork, command: Command, code: str) -> TypeEntry | N
     scope = command.envelope.tenant_id, command.envelope.organization_id
     entry = work.type_entry(scope, code)
     if entry is None:
-        if work.dictionaries[scope].strict if scope in work.dictionaries else False:
+        if work.is_strict(scope):
             raise Reject(
                 "unknown_interaction_type",
                 "the strict dictionary does not have this type; add it with interaction_type.upsert first",
                 pointer="/interactionType",
                 status=422,
             )
-        return TypeEntry(code=code, label=default_label(code))
-    dictionary = work.dictionaries.get(scope)
-    if dictionary is not None and code not in dictionary.entries:
+        return TypeEntry(*scope, code, default_label(code))
+    if scope in work.scopes and entry.key not in work.types:
         return entry  # a default type without a row in this scope yet
     return None
 
@@ -56,7 +55,6 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
             pointer="/expectedVersion",
         )
     scope = command.envelope.tenant_id, command.envelope.organization_id
-    dictionary = work.dictionaries.get(scope)
     known = work.type_entry(scope, payload.interaction_type)
     if command.expected_version == 0 and known is not None:
         raise Reject(
@@ -65,19 +63,23 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
             pointer="/expectedVersion",
             status=409,
         )
-    old = known or TypeEntry(code=payload.interaction_type, label=default_label(payload.interaction_type))
+    code = payload.interaction_type
+    old = known or TypeEntry(*scope, code, default_label(code))
     given = payload.model_fields_set
     new = TypeEntry(
-        code=old.code,
+        *scope,
+        code,
         label=payload.label if payload.label is not None else old.label,
         icon=payload.icon if "icon" in given else old.icon,
         color=payload.color if "color" in given else old.color,
         actionable=payload.actionable if payload.actionable is not None else old.actionable,
     )
-    was_strict = dictionary is not None and dictionary.strict
-    strict = payload.strict if payload.strict is not None and payload.strict != was_strict else None
-    entry = new if known is None or new != known else None
-    if entry is None and strict is None:
+    writes: list[TypeEntry | Dictionary] = []
+    if new != known:
+        writes.append(new)
+    if payload.strict is not None and payload.strict != work.is_strict(scope):
+        writes.append(Dictionary(*scope, payload.strict))
+    if not writes:
         return no_op(command, None, None)
     appearance_changed = known is not None and (new.label, new.icon, new.color) != (
         known.label,
@@ -87,7 +89,6 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
     return Decision(
         command=command,
         entry=make_entry(command, "applied"),
-        type_entry=entry,
-        strict=strict,
+        writes=tuple(writes),
         relabeled=new.code if appearance_changed else None,
     )

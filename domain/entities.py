@@ -49,7 +49,7 @@ def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> 
     return Decision(
         command=command,
         entry=make_entry(command, "applied", Facts(next=entity.next), entity_version=entity.entity_version),
-        entity=entity,
+        writes=(entity,),
     )
 
 
@@ -96,7 +96,7 @@ def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Deci
             Facts(version=deal.version, next=entity.next),
             entity_version=entity.entity_version,
         ),
-        deal=deal,
+        writes=(deal,),
     )
 
 

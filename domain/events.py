@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from operator import attrgetter
+from typing import Any, Final
 
 from msgspec import Struct
+from pydantic.alias_generators import to_camel
 
 from domain.journal import Facts, JournalEntry
 from domain.model import Interaction, NextInteraction
-from schemas.events import NEXT_INTERACTION_UPDATED
+from schemas.events import NEXT_INTERACTION_UPDATED, InteractionSnapshot
 from schemas.identity import derive_id
 from schemas.instants import format_instant
 
@@ -41,31 +43,18 @@ def events_of(entry: JournalEntry) -> tuple[Event, ...]:
     return tuple(events)
 
 
+_MEMBERS: Final = tuple(to_camel(name) for name in InteractionSnapshot.model_fields)
+_VALUES: Final = attrgetter(*InteractionSnapshot.model_fields)
+_INSTANTS: Final = tuple(name for name in _MEMBERS if name.endswith("At"))
+
+
 def snapshot(row: Interaction) -> dict[str, Any]:
     """Interaction in its API form (``schemas.events.InteractionSnapshot``)."""
-    scheduled_at, occurred_at = row.scheduled_at, row.occurred_at
-    return {
-        "id": row.id,
-        "entityId": row.entity_id,
-        "dealId": row.deal_id,
-        "interactionType": row.interaction_type,
-        "title": row.title,
-        "body": row.body,
-        "status": row.status,
-        "scheduledAt": format_instant(scheduled_at) if scheduled_at is not None else None,
-        "occurredAt": format_instant(occurred_at) if occurred_at is not None else None,
-        "priority": row.priority,
-        "authorUserId": row.author_user_id,
-        "ownerUserId": row.owner_user_id,
-        "appearanceIcon": row.appearance_icon,
-        "appearanceColor": row.appearance_color,
-        "source": row.source,
-        "organizationId": row.organization_id,
-        "tenantId": row.tenant_id,
-        "version": row.version,
-        "createdAt": format_instant(row.created_at),
-        "updatedAt": format_instant(row.updated_at),
-    }
+    members = dict(zip(_MEMBERS, _VALUES(row), strict=True))
+    for name in _INSTANTS:
+        if members[name] is not None:
+            members[name] = format_instant(members[name])
+    return members
 
 
 def next_snapshot(projection: NextInteraction | None) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.decision import Decision
 from domain.journal import make_entry
+from domain.model import FlagValue
 from domain.outcome import no_op
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
@@ -22,11 +23,11 @@ def set_flag(work: UnitOfWork, command: Command, payload: FeatureFlagSet) -> Dec
         raise Reject(
             "expected_version_not_supported", "a feature flag has no version", pointer="/expectedVersion"
         )
-    tenant = command.envelope.tenant_id
-    if work.flags.get((tenant, payload.flag)) == payload.enabled:
+    envelope = command.envelope
+    stored = work.flags.get((envelope.tenant_id, payload.flag))
+    if stored is not None and stored.enabled == payload.enabled:
         return no_op(command, None, None)
-    return Decision(
-        command=command,
-        entry=make_entry(command, "applied"),
-        flag=(payload.flag, payload.enabled),
+    value = FlagValue(
+        envelope.tenant_id, envelope.organization_id, payload.flag, payload.enabled, command.appended_at
     )
+    return Decision(command=command, entry=make_entry(command, "applied"), writes=(value,))

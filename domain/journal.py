@@ -83,7 +83,7 @@ class OldFacts(Struct, frozen=True, kw_only=True):
         return problem
 
 
-class JournalEntry(Struct, frozen=True, kw_only=True):
+class JournalEntry(Struct, frozen=True):
     """One row of the journal.
 
     :param command_id: id in the journal (``domain.log_identity``).

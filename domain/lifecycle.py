@@ -26,6 +26,7 @@ from schemas.command import Command
 from schemas.errors import Reject
 from schemas.events import CANCELED, COMPLETED, CREATED, DELETED, REOPENED
 from schemas.identity import derive_id
+from schemas.interaction_fields import EDITABLE
 from schemas.payloads import (
     InteractionCancel,
     InteractionComplete,
@@ -90,6 +91,8 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
         occurred_at = source_timestamp
     # Invariant: a version of an id is never assigned twice, also across a deletion.
     version = work.deleted_versions.get(identity, 0) + 1
+    fields = {name: getattr(payload, name) for name in EDITABLE}
+    fields["occurred_at"] = occurred_at
     row = Interaction(
         id=identity,
         tenant_id=entity.tenant_id,
@@ -97,16 +100,6 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
         entity_id=entity.id,
         interaction_type=payload.interaction_type,
         status=status,
-        deal_id=payload.deal_id,
-        title=payload.title,
-        body=payload.body,
-        scheduled_at=payload.scheduled_at,
-        occurred_at=occurred_at,
-        priority=payload.priority,
-        author_user_id=payload.author_user_id,
-        owner_user_id=payload.owner_user_id,
-        appearance_icon=payload.appearance_icon,
-        appearance_color=payload.appearance_color,
         source=payload.source,
         version=version,
         schedule_version=version,
@@ -115,6 +108,7 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
         occurred_as_of=source_timestamp,
         created_at=min(payload.created_at, now) if payload.created_at is not None else now,
         updated_at=now,
+        **fields,
     )
     return apply_transition(
         work,

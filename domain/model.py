@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
 
 Outcome = Literal["applied", "rejected", "duplicate", "no_op"]
 
 
-class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Interaction(Struct, frozen=True, omit_defaults=True, gc=False):
     """One row of ``customer_interactions`` (spec "CustomerInteraction").
 
     :param version: 1 when created; incremented by every applied change, including the deletion.
@@ -28,6 +27,11 @@ class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     entity_id: str
     interaction_type: str
     status: str
+    status_as_of: datetime
+    scheduled_as_of: datetime
+    occurred_as_of: datetime
+    created_at: datetime
+    updated_at: datetime
     deal_id: str | None = None
     title: str | None = None
     body: str | None = None
@@ -42,14 +46,14 @@ class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     version: int = 1
     schedule_version: int = 1
     due_phase: int = 0
-    status_as_of: datetime
-    scheduled_as_of: datetime
-    occurred_as_of: datetime
-    created_at: datetime
-    updated_at: datetime
+
+    @property
+    def key(self) -> str:
+        """Key of the record among those of its kind."""
+        return self.id
 
 
-class NextInteraction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class NextInteraction(Struct, frozen=True, omit_defaults=True, gc=False):
     """Projection columns ``next_interaction_*`` of one entity."""
 
     interaction_id: str
@@ -59,7 +63,7 @@ class NextInteraction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     color: str | None
 
 
-class LastInteraction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class LastInteraction(Struct, frozen=True, omit_defaults=True, gc=False):
     """Projection columns ``last_interaction_*``: the done interaction that occurred last."""
 
     interaction_id: str
@@ -67,7 +71,7 @@ class LastInteraction(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=
     name: str
 
 
-class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Entity(Struct, frozen=True, omit_defaults=True, gc=False):
     """One row of ``customer_entities``: a person or company, and its projection.
 
     :param entity_version: incremented by every applied command on the entity or its interactions.
@@ -80,20 +84,25 @@ class Entity(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     organization_id: str
     kind: str
     display_name: str
+    created_at: datetime
+    updated_at: datetime
     primary_email: str | None = None
     primary_phone: str | None = None
     owner_user_id: str | None = None
     entity_version: int = 1
-    next: NextInteraction | None = None
-    last: LastInteraction | None = None
     open_count: int = 0
     overdue_count: int = 0
     done_count: int = 0
-    created_at: datetime
-    updated_at: datetime
+    next: NextInteraction | None = None
+    last: LastInteraction | None = None
+
+    @property
+    def key(self) -> str:
+        """Key of the record among those of its kind."""
+        return self.id
 
 
-class Deal(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class Deal(Struct, frozen=True, omit_defaults=True, gc=False):
     """One row of ``customer_deals``.
 
     :param version: incremented by every applied change of the deal.
@@ -104,28 +113,74 @@ class Deal(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     organization_id: str
     entity_id: str
     title: str
-    status: str | None = None
-    version: int = 1
     created_at: datetime
     updated_at: datetime
+    status: str | None = None
+    version: int = 1
+
+    @property
+    def key(self) -> str:
+        """Key of the record among those of its kind."""
+        return self.id
 
 
-class TypeEntry(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One row of ``interaction_types``, without its tenant and organization."""
+class TypeEntry(Struct, frozen=True, omit_defaults=True, gc=False):
+    """One row of ``interaction_types``: an entry of the dictionary of a tenant and organization."""
 
+    tenant_id: str
+    organization_id: str
     code: str
     label: str
     icon: str | None = None
     color: str | None = None
     actionable: bool = True
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """Key of the record among those of its kind."""
+        return self.tenant_id, self.organization_id, self.code
 
-@dataclass(slots=True)
-class Dictionary:
-    """The interaction types of one tenant and organization.
+
+class Dictionary(Struct, frozen=True, gc=False):
+    """One row of ``interaction_dictionaries``.
 
     :param strict: reject unknown types instead of adding them.
     """
 
-    strict: bool = False
-    entries: dict[str, TypeEntry] = field(default_factory=dict)
+    tenant_id: str
+    organization_id: str
+    strict: bool
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Key of the record among those of its kind."""
+        return self.tenant_id, self.organization_id
+
+
+class FlagValue(Struct, frozen=True, gc=False):
+    """One row of ``feature_flags``.
+
+    :param organization_id: the organization from which the flag was set last; it applies to the whole tenant.
+    """
+
+    tenant_id: str
+    organization_id: str
+    flag: str
+    enabled: bool
+    updated_at: datetime
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Key of the record among those of its kind."""
+        return self.tenant_id, self.flag
+
+
+#: Kinds of stored records, in the order of foreign keys.
+KINDS: Final = (
+    Entity,
+    Deal,
+    Interaction,
+    TypeEntry,
+    Dictionary,
+    FlagValue,
+)

@@ -47,7 +47,7 @@ def derive(
     work: UnitOfWork, stored: Entity, moved: str | None, after: Interaction | None, new_type: TypeEntry | None
 ) -> tuple[NextInteraction | None, LastInteraction | None]:
     """Derive the next and the last interaction once ``moved`` has become ``after``."""
-    index = work.index(stored.id)
+    index = work.interactions.index(stored.id)
     scope = stored.tenant_id, stored.organization_id
     next_interaction: NextInteraction | None = None
     last: LastInteraction | None = None

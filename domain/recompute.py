@@ -38,7 +38,7 @@ def recompute_next(work: UnitOfWork, command: Command, payload: InteractionRecom
         projection_changed=projection_changed(stored, entity),
     )
     entry = make_entry(command, "applied", facts, entity_version=entity.entity_version)
-    return Decision(command=command, entry=entry, entity=entity)
+    return Decision(command=command, entry=entry, writes=(entity,))
 
 
 def relabel_command_id(tenant_id: str, organization_id: str, cause: str, entity_id: str) -> str:

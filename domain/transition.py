@@ -53,7 +53,12 @@ def apply_transition(
         warnings=warnings,
     )
     entry = make_entry(command, "applied", facts, interaction_id=row.id, entity_version=entity.entity_version)
-    return Decision(command=command, entry=entry, entity=entity, type_entry=new_type)
+    return Decision(
+        command=command,
+        entry=entry,
+        writes=tuple(record for record in (after, entity, new_type) if record is not None),
+        removes=(row,) if after is None else (),
+    )
 
 
 def projection_changed(stored: Entity, entity: Entity) -> bool:

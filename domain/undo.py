@@ -25,24 +25,11 @@ from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import Reject
 from schemas.events import CREATED, DELETED, REVERTED
+from schemas.interaction_fields import EDITABLE
 from schemas.payloads import InteractionUndo
 
 #: Fields that users and providers can change, and that undo therefore restores.
-RESTORED_FIELDS: Final = (
-    "interaction_type",
-    "status",
-    "deal_id",
-    "title",
-    "body",
-    "scheduled_at",
-    "occurred_at",
-    "priority",
-    "author_user_id",
-    "owner_user_id",
-    "appearance_icon",
-    "appearance_color",
-    "source",
-)
+RESTORED_FIELDS: Final = ("interaction_type", "status", *EDITABLE, "source")
 
 
 def target_command_id(payload: InteractionUndo) -> str | None:

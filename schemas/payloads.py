@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from schemas.flags import FlagName
+from schemas.interaction_fields import EDITABLE, InteractionFields
 from schemas.values import (
-    Body,
     Color,
     CommandId,
     Email,
@@ -23,7 +23,6 @@ from schemas.values import (
     InteractionType,
     Label,
     Name,
-    Priority,
     ShortText,
     Status,
     Title,
@@ -143,7 +142,7 @@ class FeatureFlagSet(Payload):
     enabled: Flag
 
 
-class InteractionCreate(Payload):
+class InteractionCreate(InteractionFields, Payload):
     """Plan an interaction, or record one that took place (``status: done``, or ``occurredAt`` alone).
 
     ``createdAt`` is for interactions imported from another system; a time in the future counts as now.
@@ -151,57 +150,22 @@ class InteractionCreate(Payload):
 
     id: UuidText | None = None
     interaction_type: InteractionType
-    title: Title | None = None
-    body: Body | None = None
     status: Status | None = None
-    scheduled_at: Instant | None = None
-    occurred_at: Instant | None = None
-    priority: Priority | None = None
-    deal_id: UuidText | None = None
-    author_user_id: UuidText | None = None
-    owner_user_id: UuidText | None = None
-    appearance_icon: ShortText | None = None
-    appearance_color: Color | None = None
     source: ShortText | None = None
     created_at: Instant | None = None
 
 
-class InteractionUpdate(Clearing):
+class InteractionUpdate(InteractionFields, Clearing):
     """Change the fields of an interaction, and its status if given; never creates one."""
 
-    mutable = frozenset(
-        {
-            "interaction_type",
-            "status",
-            "title",
-            "body",
-            "scheduled_at",
-            "occurred_at",
-            "priority",
-            "deal_id",
-            "author_user_id",
-            "owner_user_id",
-            "appearance_icon",
-            "appearance_color",
-        }
-    )
-    clearable = mutable - {"interaction_type", "status"}
+    mutable = frozenset({"interaction_type", "status", *EDITABLE})
+    clearable = frozenset(EDITABLE)
 
     id: UuidText
     # Declared without null, so that null is rejected: an interaction always has both. The defaults are never
     # used and are hidden from the schema, because generated clients would send them.
     interaction_type: Annotated[InteractionType, _DEFAULT_UNSEEN] = ""
     status: Annotated[Status, _DEFAULT_UNSEEN] = "planned"
-    title: Title | None = None
-    body: Body | None = None
-    scheduled_at: Instant | None = None
-    occurred_at: Instant | None = None
-    priority: Priority | None = None
-    deal_id: UuidText | None = None
-    author_user_id: UuidText | None = None
-    owner_user_id: UuidText | None = None
-    appearance_icon: ShortText | None = None
-    appearance_color: Color | None = None
 
 
 class InteractionComplete(Payload):

@@ -21,6 +21,11 @@ def number_array(values: Iterable[int | None]) -> str:
     return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
+def flag_array(values: Iterable[bool | None]) -> str:
+    """Array of booleans."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
 def instant_array(values: Iterable[Any]) -> str:
     """Array of timestamps (aware ``datetime``)."""
     return "{" + ",".join(["NULL" if value is None else format_instant(value) for value in values]) + "}"
@@ -54,6 +59,7 @@ ARRAYS: Final[dict[str, Callable[[Sequence[Any]], str]]] = {
     "integer": number_array,
     "bigint": number_array,
     "smallint": number_array,
+    "boolean": flag_array,
     "timestamptz": instant_array,
     "text": text_array,
     "json": text_array,

@@ -14,7 +14,6 @@ from typing import Any, Final
 from runtime.postgres import Connection
 from schemas.instants import format_instant
 from sinks.array_literals import ARRAYS, holds_any
-from sinks.column_types import column_type
 
 #: Rows per part: the server receives one part while the next is built.
 _PART: Final = 250
@@ -52,6 +51,7 @@ _WRITERS: Final[dict[str, Callable[[Any], Texts]]] = {
     "integer": _numbers,
     "bigint": _numbers,
     "smallint": _numbers,
+    "boolean": _numbers,
     "timestamptz": _instants,
     "text": _texts,
     "json": _texts,
@@ -63,11 +63,11 @@ class BulkInsert:
     """INSERT and COPY of rows into one table.
 
     :param table: name of the table.
-    :param columns: columns of the rows, in order.
+    :param columns: columns of the rows, in order; ``types``: their Postgres types.
     """
 
-    def __init__(self, table: str, columns: Sequence[str]) -> None:
-        types = [column_type(name) for name in columns]
+    def __init__(self, table: str, columns: Sequence[str], types: Sequence[str]) -> None:
+        self.table = table
         names = ", ".join(f'"{name}"' for name in columns)
         arrays = ", ".join(f"%s::{kind}[]" for kind in types)
         # Built from our own column names only, once, at import.

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from runtime.postgres import Connection
 from sinks.array_literals import ARRAYS
-from sinks.column_types import column_type
 
 _FIXED: Final = frozenset({"id", "tenant_id", "organization_id"})
 
@@ -16,11 +15,11 @@ class BulkUpdate:
     """UPDATE of rows by their id, within their tenant and organization.
 
     :param table: name of the table.
-    :param columns: columns of the rows, including ``id``, ``tenant_id`` and ``organization_id``.
+    :param columns: columns of the rows, including ``id``, ``tenant_id`` and ``organization_id``; ``types``:
+        their Postgres types.
     """
 
-    def __init__(self, table: str, columns: Sequence[str]) -> None:
-        types = [column_type(name) for name in columns]
+    def __init__(self, table: str, columns: Sequence[str], types: Sequence[str]) -> None:
         assignments = ", ".join(f"{name} = r.{name}" for name in columns if name not in _FIXED)
         arrays = ", ".join(f"%s::{kind}[]" for kind in types)
         # Built from our own column names only, once, at import.

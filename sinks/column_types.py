@@ -1,37 +1,18 @@
-"""Postgres types of the columns that the applier writes, by column name."""
+"""Postgres types of the columns that the applier writes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-_NAMED: Final = {
-    "partition": "integer",
-    "offset": "bigint",
-    "priority": "integer",
-    "version": "bigint",
-    "schedule_version": "bigint",
-    "retired_version": "bigint",
-    "due_phase": "smallint",
-    "entity_version": "bigint",
-    "open_count": "integer",
-    "overdue_count": "integer",
-    "done_count": "integer",
-    "fingerprint": "bytea",
-    "events": "integer",
-    "facts": "json",
-    # Named like ids, but texts that publishers choose.
-    "command_id": "text",
-    "actor_id": "text",
-    "correlation_id": "text",
-}
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+
+_DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
+_SHORT: Final = {"timestamp with time zone": "timestamptz"}
 
 
-def column_type(column: str) -> str:
-    """Return the type of a column: ``uuid``, ``text``, ``timestamptz``, …"""
-    if column in _NAMED:
-        return _NAMED[column]
-    if column.endswith(("_at", "_as_of", "_timestamp")):
-        return "timestamptz"
-    if column == "id" or column.endswith("_id"):
-        return "uuid"
-    return "text"
+def column_types(table: sa.Table, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the types of columns: ``uuid``, ``text``, ``timestamptz``, …"""
+    names = [table.c[name].type.compile(dialect=_DIALECT).lower() for name in columns]
+    return tuple(_SHORT.get(name, name) for name in names)

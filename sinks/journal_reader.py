@@ -18,7 +18,7 @@ from msgspec import structs
 
 from domain.journal import Facts, JournalEntry
 from runtime.postgres import Connection
-from sinks.columns import ENTRY, entry_of
+from sinks.journal_rows import ENTRY, entry_of
 
 _ROWS_SQL: Final = f"""
 SELECT j.position, {ENTRY} FROM journal j

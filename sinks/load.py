@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from domain.log_identity import log_identity
@@ -11,13 +12,14 @@ from domain.unit_of_work import UnitOfWork
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.payloads import FeatureFlagSet, InteractionUndo
-from sinks.columns import deal_of, entity_of, entry_of, interaction_of
+from sinks.journal_rows import entry_of
 from sinks.pipelined import pipelined
 from sinks.read_set_queries import Cursor, ReadSetQueries, request_journal
+from sinks.records import DEALS, ENTITIES, FLAGS, INTERACTIONS
 
-_FLAGS_SQL: Final = """
-SELECT tenant_id, flag, enabled FROM feature_flags WHERE tenant_id = ANY(%b::text[]::uuid[])
-"""
+_FLAGS_SQL: Final = f"""
+SELECT {FLAGS.selection("f")} FROM feature_flags f WHERE f.tenant_id = ANY(%b::text[]::uuid[])
+"""  # noqa: S608 - our own column names
 
 
 class Prefetch:
@@ -91,35 +93,29 @@ def _load_flags(connection: Connection, work: UnitOfWork, commands: Iterable[Com
         command.envelope.tenant_id for command in commands if isinstance(command.payload, FeatureFlagSet)
     }
     if tenants:
-        for tenant, flag, enabled in connection.execute(_FLAGS_SQL, (sorted(tenants),)):
-            work.flags[tenant, flag] = enabled
+        for row in connection.execute(_FLAGS_SQL, (sorted(tenants),)):
+            work.flags.load(FLAGS.of(row))
 
 
 def _read(work: UnitOfWork, queries: ReadSetQueries) -> None:
-    _read_dictionaries(work, queries.dictionaries)
+    for tenant, organization, strict, code, label, icon, color, actionable in queries.dictionaries:
+        scope = tenant, organization
+        if strict is not None:
+            work.scopes.add(scope)
+            work.dictionaries.load(Dictionary(*scope, strict))
+        if code is not None:
+            work.scopes.add(scope)
+            work.types.load(TypeEntry(*scope, code, label, icon, color, actionable))
     for row in queries.entities:
-        work.entities[row[0]] = entity_of(row)
-    for row in queries.interactions:
-        work.load_interaction(interaction_of(row))
-    for row in queries.candidates:
+        work.entities.load(ENTITIES.of(row))
+    for row in chain(queries.interactions, queries.candidates):
         if row[0] not in work.interactions:
-            work.load_interaction(interaction_of(row))
+            work.interactions.load(INTERACTIONS.of(row))
     for row in queries.deleted_versions:
         if row[0] not in work.interactions:
             work.deleted_versions[row[0]] = row[1]
     for row in queries.deals:
-        work.deals[row[0]] = deal_of(row)
+        work.deals.load(DEALS.of(row))
     work.recounts.update(dict.fromkeys(queries.recounted, (0, 0, 0)))
     for row in queries.counts:
         work.recounts[row[0]] = (row[1], row[2], row[3])
-
-
-def _read_dictionaries(work: UnitOfWork, rows: Cursor) -> None:
-    for tenant, organization, strict, code, label, icon, color, actionable in rows:
-        if strict is None and code is None:
-            continue  # no dictionary of its own: the defaults apply
-        dictionary = work.dictionaries.setdefault((tenant, organization), Dictionary(strict=bool(strict)))
-        if code is not None:
-            dictionary.entries[code] = TypeEntry(
-                code=code, label=label, icon=icon, color=color, actionable=actionable
-            )

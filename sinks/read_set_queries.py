@@ -18,14 +18,15 @@ from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
 from sinks.array_literals import number_array, plain_array, text_array
-from sinks.columns import DEAL, ENTITY, ENTRY, INTERACTION
+from sinks.journal_rows import ENTRY
 from sinks.pipelined import pipelined
+from sinks.records import DEALS, ENTITIES, INTERACTIONS
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 Journal = Mapping[tuple[str, str, str], JournalEntry]
 DICTIONARY_LOCK: Final = 0x1A7E0002
 
-_I: Final = ", ".join(f"i.{name}" for name in INTERACTION)
+_I: Final = INTERACTIONS.selection("i")
 
 _JOURNAL_SQL: Final = f"""
 SELECT {ENTRY} FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS w (tenant, organization, command)
@@ -33,8 +34,8 @@ JOIN journal j ON j.tenant_id = w.tenant AND j.organization_id = w.organization 
 """  # noqa: S608 - our own column names
 
 _ENTITIES_SQL: Final = f"""
-SELECT {", ".join(ENTITY)} FROM customer_entities
-WHERE id = ANY(%s::uuid[]) ORDER BY id FOR NO KEY UPDATE
+SELECT {ENTITIES.selection("e")} FROM customer_entities e
+WHERE e.id = ANY(%s::uuid[]) ORDER BY e.id FOR NO KEY UPDATE
 """  # noqa: S608 - our own column names
 
 _INTERACTIONS_SQL: Final = f"SELECT {_I} FROM customer_interactions i WHERE i.id = ANY(%s::uuid[])"  # noqa: S608
@@ -57,7 +58,7 @@ SELECT {_I} FROM unnest(%s::uuid[], %s::int[]) AS w (entity, top), LATERAL (
 ) i
 """  # noqa: S608 - our own column names
 
-_DEALS_SQL: Final = f"SELECT {', '.join(DEAL)} FROM customer_deals WHERE id = ANY(%s::uuid[])"  # noqa: S608
+_DEALS_SQL: Final = f"SELECT {DEALS.selection('d')} FROM customer_deals d WHERE d.id = ANY(%s::uuid[])"  # noqa: S608
 
 _DICTIONARIES_SQL: Final = """
 SELECT w.tenant, w.organization, d.strict, t.code, t.label, t.icon, t.color, t.actionable

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final, get_args, get_type_hints
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import BYTEA, JSON, TIMESTAMP, UUID
+
+from domain.model import Interaction
+from schemas.interaction_fields import EDITABLE
 
 metadata: Final = sa.MetaData(
     naming_convention={
@@ -30,6 +35,23 @@ def _id(name: str, *args: object, nullable: bool = False, **options: object) -> 
 def _scope() -> tuple[Column[object], Column[object]]:
     # Tenant-isolation invariant: tenant and organization are on every row.
     return _id("tenant_id"), _id("organization_id")
+
+
+def _editable(value: type[Interaction], leave_out: set[str]) -> Iterator[Column[Any]]:
+    """Columns of the fields that people edit, by the types of the value's fields."""
+    hints = get_type_hints(value)
+    for name in EDITABLE:
+        kinds = set(get_args(hints[name]))
+        if name in leave_out:
+            continue
+        if datetime in kinds:
+            yield _instant(name, nullable=True)
+        elif int in kinds:
+            yield Column(name, Integer)
+        elif name.endswith("_id"):
+            yield _id(name, nullable=True)
+        else:
+            yield Column(name, Text)
 
 
 entities: Final = sa.Table(
@@ -89,16 +111,8 @@ interactions: Final = sa.Table(
     _id("entity_id", ForeignKey("customer_entities.id")),
     _id("deal_id", ForeignKey("customer_deals.id"), nullable=True),
     Column("interaction_type", Text, nullable=False),
-    Column("title", Text),
-    Column("body", Text),
     Column("status", Text, nullable=False),
-    _instant("scheduled_at", nullable=True),
-    _instant("occurred_at", nullable=True),
-    Column("priority", Integer),
-    _id("author_user_id", nullable=True),
-    _id("owner_user_id", nullable=True),
-    Column("appearance_icon", Text),
-    Column("appearance_color", Text),
+    *_editable(Interaction, leave_out={"deal_id"}),
     Column("source", Text),
     Column("version", BigInteger, nullable=False),
     Column("schedule_version", BigInteger, nullable=False),

@@ -9,7 +9,7 @@ from typing import Any, Final
 from api.queries.scope import Connection, Scope, fetch
 from domain.log_identity import logged_id
 from domain.results import outcome_of
-from sinks.columns import ENTRY, entry_of
+from sinks.journal_rows import ENTRY, entry_of
 
 _SQL: Final = f"""
 SELECT {ENTRY} FROM journal j

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from api.queries.interaction_columns import SELECTION
 from api.queries.keyset import After, Direction, order_sql
 from api.queries.scope import Connection, Row, Scope, fetch, like
 
@@ -30,13 +31,7 @@ _CONDITIONS: Final = {
     "latest": "coalesce(occurred_at, scheduled_at, created_at) <= %(latest)s",
     "search": "(title ILIKE %(search)s OR body ILIKE %(search)s)",
 }
-COLUMNS: Final = """
-i.id::text AS id, i.entity_id::text AS entity_id, i.deal_id::text AS deal_id, i.interaction_type, i.title,
-i.body, i.status, i.scheduled_at, i.occurred_at, i.priority, i.author_user_id::text AS author_user_id,
-i.owner_user_id::text AS owner_user_id, i.appearance_icon, i.appearance_color, i.source,
-i.organization_id::text AS organization_id, i.tenant_id::text AS tenant_id, i.version, i.created_at,
-i.updated_at, d.title AS deal_title, t.label AS type_label
-"""
+COLUMNS: Final = f"{SELECTION}, d.title AS deal_title, t.label AS type_label"
 JOINS: Final = """
 LEFT JOIN customer_deals d ON d.id = i.deal_id
   AND d.tenant_id = i.tenant_id AND d.organization_id = i.organization_id

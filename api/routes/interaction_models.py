@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from api.bodies import RequestBody
 from api.cursor import MAX_LENGTH
@@ -12,16 +13,14 @@ from api.problems import validation_failed
 from api.queries.interaction_list import Filters
 from api.response_models import Id, Mirrored, ResponseModel, Timestamp
 from schemas.errors import FieldError
+from schemas.events import InteractionSnapshot
+from schemas.interaction_fields import InteractionFields
 from schemas.type_codes import normalize_interaction_type
 from schemas.values import (
-    Body,
-    Color,
     Instant,
     InteractionType,
-    Priority,
     ShortText,
     Status,
-    Title,
     UuidText,
 )
 
@@ -89,42 +88,22 @@ def _parts(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(sorted({part.strip() for part in text.split(",")}))
 
 
-class InteractionCreateBody(RequestBody):
+class InteractionCreateBody(InteractionFields, RequestBody):
     """A new interaction. Give an ``id`` so that a retry cannot create it twice."""
 
     entity_id: UuidText
     interaction_type: InteractionType
     id: UuidText | None = None
-    title: Title | None = None
-    body: Body | None = None
     status: Status | None = None
-    scheduled_at: Instant | None = None
-    occurred_at: Instant | None = None
-    priority: Priority | None = None
-    deal_id: UuidText | None = None
-    author_user_id: UuidText | None = None
-    owner_user_id: UuidText | None = None
-    appearance_icon: ShortText | None = None
-    appearance_color: Color | None = None
     source: ShortText | None = None
 
 
-class InteractionUpdateBody(RequestBody):
+class InteractionUpdateBody(InteractionFields, RequestBody):
     """Changes of an interaction. Omitted fields keep their value; ``null`` clears a field."""
 
     id: UuidText
     # Declared without null, so that null is rejected: an interaction always has a type.
     interaction_type: InteractionType = ""
-    title: Title | None = None
-    body: Body | None = None
-    scheduled_at: Instant | None = None
-    occurred_at: Instant | None = None
-    priority: Priority | None = None
-    deal_id: UuidText | None = None
-    author_user_id: UuidText | None = None
-    owner_user_id: UuidText | None = None
-    appearance_icon: ShortText | None = None
-    appearance_color: Color | None = None
 
 
 class CompleteBody(RequestBody):
@@ -140,34 +119,32 @@ class IdBody(RequestBody):
     id: UuidText
 
 
-class Interaction(Mirrored):
+def _response_type(name: str, published: Any) -> Any:
+    """Type of a field of the snapshot in a response."""
+    formatted: Any = {"id": Id, "at": Timestamp}.get(name.rpartition("_")[2])
+    if name == "status":
+        formatted = Literal["planned", "done", "canceled"]
+    if formatted is None:
+        return published
+    return formatted | None if NoneType in get_args(published) else formatted
+
+
+#: Every field of the published snapshot, with instants and ids in the API's formats.
+_fields: dict[str, Any] = {
+    name: (_response_type(name, info.annotation), ...)
+    for name, info in InteractionSnapshot.model_fields.items()
+}
+_Snapshot: Any = create_model("_Snapshot", __base__=Mirrored, **_fields)
+
+
+class Interaction(_Snapshot):
     """An interaction. User names and custom values belong to other systems and are null."""
 
-    id: Id
-    entity_id: Id
-    deal_id: Id | None
-    interaction_type: str
-    title: str | None
-    body: str | None
-    status: Literal["planned", "done", "canceled"]
-    scheduled_at: Timestamp | None
-    occurred_at: Timestamp | None
-    priority: int | None
-    author_user_id: Id | None
-    owner_user_id: Id | None
-    appearance_icon: str | None
-    appearance_color: str | None
-    source: str | None
-    organization_id: Id
-    tenant_id: Id
-    created_at: Timestamp
-    updated_at: Timestamp
     author_name: None
     author_email: None
     deal_title: str | None
     custom_values: None
     interaction_type_label: str | None
-    version: int
 
 
 class InteractionPage(ResponseModel):

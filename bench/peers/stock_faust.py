@@ -26,19 +26,11 @@ from schemas.decode import decode_record
 from schemas.instants import format_instant
 from schemas.topics import COMMANDS, RESULTS
 from sinks import tables
-from sinks.columns import (
-    ENTITY,
-    INTERACTION,
-    JOURNAL,
-    entity_of,
-    entity_row,
-    interaction_of,
-    interaction_row,
-    journal_row,
-)
+from sinks.journal_rows import JOURNAL, journal_row
+from sinks.records import ENTITIES, INTERACTIONS
 
 _E, _I, _J = tables.entities, tables.interactions, tables.journal
-_COLUMNS: Final = [_I.c[name] for name in INTERACTION]
+_COLUMNS: Final = [_I.c[name] for name in INTERACTIONS.columns]
 _ENTITY: Final[sa.BindParameter[str]] = sa.bindparam("entity")
 
 # Built once, so that SQLAlchemy compiles each statement once.
@@ -48,7 +40,9 @@ _KNOWN: Final = sa.select(_J.c.outcome).where(
     _J.c.command_id == sa.bindparam("command"),
 )
 _LOCKED: Final = (
-    sa.select(*(_E.c[name] for name in ENTITY)).where(_E.c.id == _ENTITY).with_for_update(key_share=True)
+    sa.select(*(_E.c[name] for name in ENTITIES.columns))
+    .where(_E.c.id == _ENTITY)
+    .with_for_update(key_share=True)
 )
 _ROWS: Final = (
     sa.select(*_COLUMNS).where(_I.c.id == sa.bindparam("interaction")),
@@ -84,26 +78,27 @@ def apply(engine: sa.Engine, command: Command | Refused) -> Decision | None:
 def _load(connection: sa.Connection, work: UnitOfWork, command: Command) -> None:
     entity_id = command.envelope.entity_id
     for row in connection.execute(_LOCKED, {"entity": entity_id}):
-        work.entities[row[0]] = entity_of(tuple(row))
+        work.entities.load(ENTITIES.of(row))
     identity = getattr(command.payload, "id", None) or created_id(command)
     for query in _ROWS:
         for row in connection.execute(query, {"entity": entity_id, "interaction": identity}):
-            work.load_interaction(interaction_of(tuple(row)))
+            work.interactions.load(INTERACTIONS.of(row))
 
 
 def _store(connection: sa.Connection, work: UnitOfWork, decision: Decision) -> None:
-    inserted, updated = work.changed_entities()
-    for entity in inserted:
-        connection.execute(sa.insert(_E), _named(ENTITY, entity_row(entity)))
-    for entity in updated:
-        connection.execute(_ENTITY_CHANGE, {**_named(ENTITY, entity_row(entity)), "wanted": entity.id})
-    new, changed, deleted = work.changed_interactions()
-    for identity in deleted:
+    entities = work.entities.changes()
+    for entity in entities.inserted:
+        connection.execute(sa.insert(_E), _named(ENTITIES.columns, ENTITIES.row(entity)))
+    for entity in entities.updated:
+        values = _named(ENTITIES.columns, ENTITIES.row(entity))
+        connection.execute(_ENTITY_CHANGE, {**values, "wanted": entity.id})
+    interactions = work.interactions.changes()
+    for identity in interactions.deleted:
         connection.execute(sa.delete(_I).where(_I.c.id == identity))
-    for interaction in new:
-        connection.execute(sa.insert(_I), _named(INTERACTION, interaction_row(interaction)))
-    for interaction in changed:
-        values = _named(INTERACTION, interaction_row(interaction))
+    for interaction in interactions.inserted:
+        connection.execute(sa.insert(_I), _named(INTERACTIONS.columns, INTERACTIONS.row(interaction)))
+    for interaction in interactions.updated:
+        values = _named(INTERACTIONS.columns, INTERACTIONS.row(interaction))
         connection.execute(_UPDATE_INTERACTION, {**values, "wanted": interaction.id})
     entry = _named(JOURNAL, journal_row(decision.entry))
     # SQLAlchemy serializes JSON columns itself.

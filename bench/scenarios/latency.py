@@ -29,7 +29,7 @@ from runtime.kafka import make_admin, make_producer, take_batch
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS, EVENTS, RESULTS
-from sinks.columns import ENTRY, entry_of
+from sinks.journal_rows import ENTRY, entry_of
 
 _POLL: Final = 0.001
 

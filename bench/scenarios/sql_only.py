@@ -15,11 +15,12 @@ from bench.servers import checkpoint
 from bench.workload import creates, decode, entity_ids
 from runtime.postgres import Connection, connect
 from schemas.topics import COMMANDS
-from sinks.columns import INTERACTION, JOURNAL
+from sinks.journal_rows import JOURNAL
+from sinks.records import INTERACTIONS
 
 _TABLES: Final = (
     # Table, columns, and the order in which the rows were written.
-    ("customer_interactions", INTERACTION, "created_at, id"),
+    ("customer_interactions", INTERACTIONS.columns, "created_at, id"),
     ("journal", JOURNAL, "position"),
 )
 

@@ -13,7 +13,7 @@ from domain.decide import fold
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Record, Refused
 from schemas.decode import decode_record
-from sinks.columns import entry_of, journal_row
+from sinks.journal_rows import entry_of, journal_row
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
 from streams.relay.records import records_of

@@ -14,6 +14,7 @@ from sinks.bulk_insert import BulkInsert
 
 pytestmark = pytest.mark.integration
 _COLUMNS = ("id", "title", "priority", "due_phase", "version", "scheduled_at", "facts", "fingerprint")
+_TYPES = ("uuid", "text", "integer", "smallint", "bigint", "timestamptz", "json", "bytea")
 _TEXTS = [
     "",
     " ",
@@ -56,7 +57,7 @@ def test_insert_and_copy_store_the_same(fresh_database: Settings) -> None:
                 f"CREATE TEMP TABLE {name} (id uuid, title text, priority integer, due_phase smallint,"
                 " version bigint, scheduled_at timestamptz, facts jsonb, fingerprint bytea)".encode()
             )
-            rows = BulkInsert(name, _COLUMNS)
+            rows = BulkInsert(name, _COLUMNS, _TYPES)
             (rows.copy if name == "copied" else rows.insert)(connection, iter(_rows()))
             rows.insert(connection, iter([]))
             stored[name] = connection.execute(f"SELECT * FROM {name} ORDER BY id".encode()).fetchall()

@@ -13,7 +13,7 @@ from runtime.settings import Settings
 from sinks.bulk_update import BulkUpdate
 
 pytestmark = pytest.mark.integration
-ROWS = BulkUpdate("things", ("id", "tenant_id", "organization_id", "title"))
+ROWS = BulkUpdate("things", ("id", "tenant_id", "organization_id", "title"), ("uuid", "uuid", "uuid", "text"))
 
 
 def _id(number: int) -> str:

@@ -25,7 +25,7 @@ from schemas.decode import decode_record
 from schemas.errors import Reject
 from schemas.outgoing_record import Headers, OutgoingRecord
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
-from sinks.columns import DEAL, ENTITY, INTERACTION, deal_row, entity_row, interaction_row
+from sinks.records import RECORDS
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
 from streams.relay.records import records_of
@@ -35,6 +35,8 @@ GROUP = "appliers"
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 TENANT = "11111111-1111-4111-8111-111111111111"
 ORGANIZATION = "22222222-2222-4222-8222-222222222222"
+
+_TABLES = {record.insert.table: (kind, record) for kind, record in RECORDS.items()}
 
 
 def make_id(name: str) -> str:
@@ -191,42 +193,13 @@ class Machine:
         if self._tables is None:
             work = self.work
             self._tables = {
-                "customer_interactions": [
-                    dict(zip(INTERACTION, interaction_row(row), strict=True))
-                    for row in work.interactions.values()
-                ],
-                "customer_entities": [
-                    dict(zip(ENTITY, entity_row(row), strict=True)) for row in work.entities.values()
-                ],
-                "customer_deals": [
-                    dict(zip(DEAL, deal_row(row), strict=True)) for row in work.deals.values()
-                ],
-                "interaction_types": [
-                    {
-                        "tenant_id": tenant,
-                        "organization_id": organization,
-                        "code": code,
-                        "label": entry.label,
-                        "icon": entry.icon,
-                        "color": entry.color,
-                        "actionable": entry.actionable,
-                    }
-                    for (tenant, organization), dictionary in work.dictionaries.items()
-                    for code, entry in dictionary.entries.items()
-                ],
-                "interaction_dictionaries": [
-                    {"tenant_id": tenant, "organization_id": organization, "strict": dictionary.strict}
-                    for (tenant, organization), dictionary in work.dictionaries.items()
-                ],
-                "feature_flags": [
-                    {
-                        "tenant_id": tenant,
-                        "organization_id": organization,
-                        "flag": flag,
-                        "enabled": enabled,
-                    }
-                    for tenant, organization, flag, enabled, _ in work.changed_flags()
-                ],
+                **{
+                    table: [
+                        dict(zip(record.columns, record.row(row), strict=True))
+                        for row in work.sets[kind].values()
+                    ]
+                    for table, (kind, record) in _TABLES.items()
+                },
                 "journal": self.journal,
                 "consumed_offsets": [
                     {

@@ -135,7 +135,8 @@ class Publisher:
         assert decision.outcome == "rejected", result_of(decision)
         assert result_of(decision)["problem"]["code"] == code
         assert not events_of(decision)
-        assert (decision.facts.before, decision.facts.after, decision.entity) == (None, None, None)
+        assert (decision.facts.before, decision.facts.after) == (None, None)
+        assert (decision.writes, decision.removes) == ((), ())
         return decision
 
     def customer(self, entity: str = ADA, organization: str = ORGANIZATION) -> None:

@@ -11,7 +11,7 @@ from domain.decision import Decision
 from domain.journal import JournalEntry, deleted_version
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
-from domain.model import Deal, Dictionary, Entity, Interaction
+from domain.model import Deal, Dictionary, Entity, Interaction, TypeEntry
 from domain.read_set import may_reorder
 from domain.undo import target_command_id
 from domain.unit_of_work import UnitOfWork
@@ -24,10 +24,10 @@ class Store:
     """All rows; a batch loads the rows it names and the first ones of each order, as from the tables."""
 
     def __init__(self) -> None:
-        self.entities: dict[str, Entity] = {}
-        self.interactions: dict[str, Interaction] = {}
-        self.deals: dict[str, Deal] = {}
-        self.dictionaries: dict[tuple[str, str], Dictionary] = {}
+        self.tables: dict[type, dict[Any, Any]] = {kind: {} for kind in UnitOfWork().sets}
+        self.entities: dict[str, Entity] = self.tables[Entity]
+        self.interactions: dict[str, Interaction] = self.tables[Interaction]
+        self.deals: dict[str, Deal] = self.tables[Deal]
         self.journal: dict[tuple[str, str, str], JournalEntry] = {}
         self.most_loaded = 0
 
@@ -56,13 +56,15 @@ class Store:
         named: set[str] = set()
         for command in fresh:
             scope = command.envelope.tenant_id, command.envelope.organization_id
-            if scope in self.dictionaries:
-                kept = self.dictionaries[scope]
-                work.dictionaries[scope] = Dictionary(strict=kept.strict, entries=dict(kept.entries))
+            for kind in (TypeEntry, Dictionary):
+                for row in self.tables[kind].values():
+                    if (row.tenant_id, row.organization_id) == scope:
+                        work.sets[kind].load(row)
+                        work.scopes.add(scope)
             payload: Any = command.payload
             for name in (getattr(payload, "id", None), getattr(payload, "deal_id", None)):
                 if name in self.deals:
-                    work.deals[name] = self.deals[name]
+                    work.deals.load(self.deals[name])
             named.add(getattr(payload, "id", None) or "")
             if isinstance(payload, InteractionCreate):
                 named.add(created_id(command))
@@ -74,12 +76,13 @@ class Store:
         for entity, count in moving.items():
             rows += self.first_planned(entity)[: count + 1] + self.last_done(entity)[: count + 1]
         for entity in {command.envelope.entity_id for command in fresh} & set(self.entities):
-            stored = work.entities[entity] = self.entities[entity]
-            for shown in (stored.next, stored.last) if entity not in moving else ():
+            held = self.entities[entity]
+            work.entities.load(held)
+            for shown in (held.next, held.last) if entity not in moving else ():
                 if shown is not None:
                     rows.append(self.interactions[shown.interaction_id])
         for row in rows:
-            work.load_interaction(row)
+            work.interactions.load(row)
         self.most_loaded = max(self.most_loaded, len(work.interactions))
         work.deleted_versions.update(self.deleted_versions(named - set(self.interactions)))
         for command in fresh:
@@ -127,28 +130,13 @@ class Store:
         return len(planned), len(overdue), len([row for row in rows if row.status == "done"])
 
     def write(self, work: UnitOfWork, decisions: list[Decision]) -> None:
-        inserted, updated, deleted = work.changed_interactions()
-        for row in inserted:
-            assert row.id not in self.interactions
-            self.interactions[row.id] = row
-        for row in updated:
-            assert row.id in self.interactions
-            self.interactions[row.id] = row
-        for identity in deleted:
-            del self.interactions[identity]
-        new_entities, old_entities = work.changed_entities()
-        assert not {entity.id for entity in new_entities} & set(self.entities)
-        assert {entity.id for entity in old_entities} <= set(self.entities)
-        self.entities.update({entity.id: entity for entity in (*new_entities, *old_entities)})
-        new_deals, old_deals = work.changed_deals()
-        assert not {deal.id for deal in new_deals} & set(self.deals)
-        assert {deal.id for deal in old_deals} <= set(self.deals)
-        self.deals.update({deal.id: deal for deal in (*new_deals, *old_deals)})
-        for tenant, organization, entry in work.changed_types():
-            dictionary = self.dictionaries.setdefault((tenant, organization), Dictionary())
-            dictionary.entries[entry.code] = entry
-        for tenant, organization, strict in work.changed_strictness():
-            self.dictionaries.setdefault((tenant, organization), Dictionary()).strict = strict
+        for kind, records in work.sets.items():
+            table, changes = self.tables[kind], records.changes()
+            assert not {row.key for row in changes.inserted} & set(table)
+            assert {row.key for row in changes.updated} | set(changes.deleted) <= set(table)
+            table.update({row.key: row for row in (*changes.inserted, *changes.updated)})
+            for key in changes.deleted:
+                del table[key]
         for decision in decisions:
             if decision.logged:
                 self.keep(log_identity(decision.command), work)

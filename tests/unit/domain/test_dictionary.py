@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from domain.decision import Decision
-from domain.default_types import DEFAULT_TYPES
+from domain.default_types import DEFAULT_TYPES, default_types
 from domain.model import Dictionary, TypeEntry
+from domain.record_set import Changes
 from domain.results import result_of
 from schemas.type_codes import normalize_interaction_type
 from tests.unit.domain.commands import (
@@ -31,6 +32,11 @@ def upsert(log: Publisher, code: str, **change: Any) -> Decision:
     return log.send("interaction_type.upsert", data, entity=ORGANIZATION)
 
 
+def entries(decision: Decision) -> list[Any]:
+    """Dictionary entries that a decision writes."""
+    return [row for row in decision.writes if isinstance(row, TypeEntry)]
+
+
 def create(log: Publisher, code: str) -> Decision:
     return log.send("interaction.create", {"interactionType": code, "scheduledAt": at(60)})
 
@@ -46,39 +52,43 @@ def test_the_defaults_are_whole() -> None:
 
 
 def test_the_first_use_of_a_scope_writes_its_defaults_and_no_later_use(log: Publisher) -> None:
-    assert log.work.changed_types() == []
+    assert log.work.types.changes() == Changes()
     create(log, "call")
-    assert log.work.changed_types() == [(*SCOPE, entry) for entry in DEFAULT_TYPES.values()]
+    defaults = list(default_types(*SCOPE).values())
+    assert log.work.types.changes() == Changes(defaults)
     again = Publisher()
     again.customer()
-    again.work.dictionaries[SCOPE] = Dictionary(entries=dict(DEFAULT_TYPES))
+    again.work.scopes.add(SCOPE)
+    for entry in defaults:
+        again.work.types.load(entry)
     create(again, "call")
-    assert again.work.changed_types() == []
+    assert again.work.types.changes() == Changes()
 
 
 def test_a_default_that_the_scope_has_no_row_of_is_written_when_used(log: Publisher) -> None:
-    log.work.dictionaries[SCOPE] = Dictionary(strict=True)
+    log.work.scopes.add(SCOPE)
+    log.work.dictionaries.load(Dictionary(*SCOPE, strict=True))
     decision = create(log, "call")
     assert decision.outcome == "applied"
-    assert log.work.changed_types() == [(*SCOPE, DEFAULT_TYPES["call"])]
+    assert log.work.types.changes() == Changes([default_types(*SCOPE)["call"]])
 
 
 def test_an_unknown_type_is_added_with_defaults(log: Publisher) -> None:
     decision = create(log, "Site  Visit-2")
-    assert decision.type_entry == TypeEntry(code="site_visit_2", label="Site visit 2")
+    assert entries(decision) == [TypeEntry(*SCOPE, "site_visit_2", "Site visit 2")]
     assert result_of(decision)["nextInteraction"]["name"] == "Site visit 2"
-    assert create(log, "site_visit_2").type_entry is None
+    assert entries(create(log, "site_visit_2")) == []
 
 
 @pytest.mark.parametrize("kind", ["create", "update"])
 def test_a_strict_dictionary_refuses_unknown_types(log: Publisher, kind: str) -> None:
     log.plan(1)
-    assert upsert(log, "call", strict=True).strict is True
-    assert log.work.changed_strictness() == [(*SCOPE, True)]
+    upsert(log, "call", strict=True)
+    assert log.work.dictionaries.changes() == Changes([Dictionary(*SCOPE, strict=True)])
     data = {"interactionType": "demo", **({"id": interaction_id(1)} if kind == "update" else {})}
     refused = log.refused("unknown_interaction_type", f"interaction.{kind}", data)
     assert result_of(refused)["problem"]["status"] == 422
-    assert refused.type_entry is None
+    assert refused.writes == ()
     assert create(log, "email").outcome == "applied"
     upsert(log, "demo")
     assert create(log, "demo").outcome == "applied"
@@ -126,8 +136,8 @@ def test_a_changed_dictionary_invalidates_whatever_shows_a_type(log: Publisher) 
 
 def test_fields_not_given_keep_their_value(log: Publisher) -> None:
     upsert(log, "call", label="Ring")
-    entry = upsert(log, "call", icon="bell").type_entry
-    assert entry == TypeEntry(code="call", label="Ring", icon="bell", color="#2563EB", actionable=True)
+    decision = upsert(log, "call", icon="bell")
+    assert entries(decision) == [TypeEntry(*SCOPE, "call", "Ring", "bell", "#2563EB", actionable=True)]
 
 
 def test_an_upsert_that_changes_nothing(log: Publisher) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from domain.model import Entity
+from domain.record_set import Changes
 from domain.results import result_of
 from tests.unit.domain.commands import ADA, BOB, Publisher, deal_id
 
@@ -14,7 +16,7 @@ def test_a_new_customer_starts_at_version_1_with_nothing_planned(log: Publisher)
     entity = log.work.entities[ADA]
     assert (entity.entity_version, entity.next, entity.last) == (1, None, None)
     assert (entity.open_count, entity.overdue_count, entity.done_count) == (0, 0, 0)
-    assert log.work.changed_entities() == ([entity], [])
+    assert log.work.entities.changes() == Changes([entity])
 
 
 def test_fields_not_given_are_kept_and_null_empties(log: Publisher) -> None:
@@ -28,8 +30,8 @@ def test_fields_not_given_are_kept_and_null_empties(log: Publisher) -> None:
 def test_an_upsert_keeps_the_projection(log: Publisher) -> None:
     log.plan(1, 60)
     before = log.work.entities[ADA]
-    after = log.applied("entity.upsert", upsert(displayName="Grace")).entity
-    assert after is not None
+    (after,) = log.applied("entity.upsert", upsert(displayName="Grace")).writes
+    assert isinstance(after, Entity)
     assert (after.next, after.open_count) == (before.next, 1)
 
 
@@ -40,11 +42,11 @@ def test_the_same_again_is_no_change(log: Publisher) -> None:
 
 def test_a_deal_is_added_changed_and_told_again(log: Publisher) -> None:
     data = {"id": deal_id(1), "title": "Deal", "status": "open"}
-    assert log.applied("deal.upsert", data).deal == log.work.deals[deal_id(1)]
+    assert log.applied("deal.upsert", data).writes == (log.work.deals[deal_id(1)],)
     assert log.send("deal.upsert", {"id": deal_id(1), "title": "Deal"}).outcome == "no_op"
     log.applied("deal.upsert", {"id": deal_id(1), "title": "Deal", "status": None})
     assert log.work.deals[deal_id(1)].status is None
-    assert log.work.changed_deals() == ([log.work.deals[deal_id(1)]], [])
+    assert log.work.deals.changes() == Changes([log.work.deals[deal_id(1)]])
 
 
 def test_a_deal_needs_its_customer_and_stays_with_it(log: Publisher) -> None:

@@ -51,8 +51,8 @@ def test_setting_a_flag_is_applied_once_and_then_changes_nothing() -> None:
     assert [decision.outcome for decision in decisions] == ["applied", "no_op"]
     assert result_of(decisions[0])["invalidates"] == [f"customers:feature-flags:{TENANT}"]
     assert events_of(decisions[0].entry) == ()
-    (row,) = work.changed_flags()
-    assert row[:4] == (TENANT, ORGANIZATION, SYNC, True)
+    (row,) = work.flags.changes().inserted
+    assert (row.tenant_id, row.organization_id, row.flag, row.enabled) == (TENANT, ORGANIZATION, SYNC, True)
 
 
 def test_a_flag_that_was_never_set_is_set_even_to_its_default() -> None:
@@ -63,7 +63,7 @@ def test_a_flag_that_was_never_set_is_set_even_to_its_default() -> None:
 def test_underscores_name_the_same_flag() -> None:
     work = UnitOfWork()
     run(work, command(1, {"flag": SYNC.replace("-", "_"), "enabled": True}))
-    assert work.flags == {(TENANT, SYNC): True}
+    assert [(key, value.enabled) for key, value in work.flags.items()] == [((TENANT, SYNC), True)]
 
 
 def test_each_tenant_has_its_own() -> None:
@@ -76,7 +76,7 @@ def test_each_tenant_has_its_own() -> None:
 def test_only_validating_sets_nothing() -> None:
     work = UnitOfWork()
     (decision,) = run(work, command(1, {"flag": SYNC, "enabled": True, "validateOnly": True}))
-    assert (decision.outcome, decision.logged, work.flags) == ("applied", False, {})
+    assert (decision.outcome, decision.logged, list(work.flags)) == ("applied", False, [])
 
 
 @pytest.mark.parametrize(

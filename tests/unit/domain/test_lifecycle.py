@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.model import Interaction
+from domain.record_set import Changes
 from domain.results import result_of
 from schemas.identity import derive_id
 from tests.unit.domain.commands import (
@@ -231,7 +232,7 @@ def test_an_unknown_interaction_is_refused_and_no_row_made(log: Publisher, verb:
     decision = log.refused("interaction_not_found", f"interaction.{verb}", data)
     assert result_of(decision)["problem"]["status"] == 404
     assert decision.logged
-    assert log.work.changed_interactions() == ([], [], [])
+    assert log.work.interactions.changes() == Changes()
 
 
 @pytest.mark.parametrize("verb", ["update", "complete", "cancel", "reopen", "delete"])

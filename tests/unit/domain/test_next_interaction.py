@@ -126,7 +126,7 @@ def test_name_and_look_come_from_the_type_and_an_own_look_goes_before(log: Publi
 
 def test_without_an_entry_the_title_names_it_else_the_code(log: Publisher) -> None:
     log.plan(1, 60, title="Shown", interactionType="demo")
-    log.work.dictionaries[TENANT, ORGANIZATION].entries.clear()
+    log.work.types.clear()
     log.applied("interaction.recompute_next")
     shown = entity(log).next
     assert shown is not None
@@ -216,7 +216,7 @@ def test_recompute_of_a_right_projection_is_no_change(log: Publisher) -> None:
     log.plan(1, 60)
     log.work.recounts[ADA] = (1, 0, 0)
     decision = log.send("interaction.recompute_next")
-    assert (decision.outcome, events_of(decision), decision.entity) == ("no_op", (), None)
+    assert (decision.outcome, events_of(decision), decision.writes) == ("no_op", (), ())
 
 
 def test_a_recompute_that_follows_a_relabeling_says_so(log: Publisher) -> None:

@@ -12,7 +12,7 @@ _HOSTILE = ("a\n", "a\tb", "a\\", "\\.", "\\N", "a\r", '"', ",", "}", "{", "a,b"
 
 @pytest.mark.parametrize("text", _HOSTILE, ids=repr)
 def test_a_row_stays_one_line_of_its_columns(text: str) -> None:
-    rows = BulkInsert("t", ("tenant_id", "title", "result", "command_id"))
+    rows = BulkInsert("t", ("tenant_id", "title", "facts", "command_id"), ("uuid", "text", "json", "text"))
     made = rows.text([(text, text, text, text), (None, "next", "{}", "row")]).decode()
     lines = made.split("\n")
     assert lines[1:] == ["\\N\tnext\t{}\trow", ""]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.journal import Facts, JournalEntry
-from sinks.columns import entry_of, journal_row
 from sinks.journal_reader import JournalPosition, _chunks
+from sinks.journal_rows import entry_of, journal_row
 
 _SCOPE = "00000000-0000-4000-8000-000000000001"
 _SIZE = 3

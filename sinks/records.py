@@ -1,0 +1,161 @@
+"""Description of each kind of stored record: its table, and how rows become values and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
+from typing import Any, Final, Generic, TypeVar
+
+import sqlalchemy as sa
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from domain.model import (
+    Deal,
+    Dictionary,
+    Entity,
+    FlagValue,
+    Interaction,
+    LastInteraction,
+    NextInteraction,
+    TypeEntry,
+)
+from domain.record_set import Changes
+from runtime.postgres import Connection
+from sinks import tables
+from sinks.array_literals import plain_array
+from sinks.bulk_insert import BulkInsert
+from sinks.bulk_update import BulkUpdate
+from sinks.bulk_upsert import BulkUpsert
+from sinks.column_types import column_types
+
+Value = TypeVar("Value", bound=Struct)
+Row = Sequence[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A value inside a value, in columns of its own; it is absent when the first of them is null.
+
+    :param columns: columns of the table, in the order of the value's fields.
+    """
+
+    value: Callable[..., Any]
+    columns: tuple[str, ...]
+
+
+class StoredRecord(Generic[Value]):
+    """One kind of record. Its fields are columns of the same names, in any order.
+
+    :param parts: fields that are values in columns of their own: the last fields of the value.
+    :param shared: several appliers may write the same row at once: the last one wins.
+    :ivar columns: columns of a row, in the order of the value's fields.
+    """
+
+    def __init__(
+        self,
+        table: sa.Table,
+        value: type[Value],
+        parts: Mapping[str, Part] | None = None,
+        *,
+        shared: bool = False,
+    ) -> None:
+        self._value = value
+        self._parts = list((parts or {}).items())
+        fields: tuple[str, ...] = value.__struct_fields__
+        own = [name for name in fields if name not in dict(self._parts)]
+        self._own = len(own)
+        self.columns = (*own, *chain.from_iterable(part.columns for _, part in self._parts))
+        types = column_types(table, self.columns)
+        self.insert = BulkInsert(table.name, self.columns, types)
+        self._update = BulkUpdate(table.name, self.columns, types)
+        keys = [column.name for column in table.primary_key]
+        self._upsert = BulkUpsert(table.name, self.columns, types, keys) if shared else None
+        self._delete = f"DELETE FROM {table.name} WHERE id = ANY(%s::uuid[])"  # noqa: S608 - our own name
+        self._head = attrgetter(*own)
+
+    def row(self, value: Value) -> tuple[Any, ...]:
+        """Convert a value to a row in the order of ``columns``."""
+        if not self._parts:
+            return astuple(value)
+        row: tuple[Any, ...] = self._head(value)
+        for name, part in self._parts:
+            inner = getattr(value, name)
+            row += astuple(inner) if inner is not None else (None,) * len(part.columns)
+        return row
+
+    def of(self, row: Row) -> Value:
+        """Convert a row in the order of ``columns`` to a value."""
+        if not self._parts:
+            return self._value(*row)
+        inner, start = [], self._own
+        for _, part in self._parts:
+            end = start + len(part.columns)
+            inner.append(part.value(*row[start:end]) if row[start] is not None else None)
+            start = end
+        return self._value(*row[: self._own], *inner)
+
+    def selection(self, alias: str) -> str:
+        """Columns of a row for a SELECT from the table under this alias."""
+        return ", ".join(f"{alias}.{name}" for name in self.columns)
+
+    def insert_new(
+        self,
+        add: Callable[[BulkInsert, Connection, Iterable[tuple[Any, ...]]], None],
+        connection: Connection,
+        changes: Changes[Any],
+    ) -> None:
+        """Insert the new rows, in the given way; rows that others may insert too come with the changes."""
+        if self._upsert is None:
+            add(self.insert, connection, map(self.row, changes.inserted))
+
+    def delete(self, connection: Connection, changes: Changes[Any]) -> None:
+        """Delete the rows to delete."""
+        if changes.deleted:
+            connection.execute(self._delete, (plain_array(changes.deleted),))
+
+    def change(self, connection: Connection, changes: Changes[Any]) -> None:
+        """Write the changed rows."""
+        if self._upsert is None:
+            self._update.write(connection, [self.row(value) for value in changes.updated])
+        else:
+            # In key order: two appliers that write the same rows wait for each other without a deadlock.
+            values = sorted([*changes.inserted, *changes.updated], key=attrgetter("key"))
+            self._upsert.write(connection, [self.row(value) for value in values])
+
+
+INTERACTIONS: Final = StoredRecord(tables.interactions, Interaction)
+DEALS: Final = StoredRecord(tables.deals, Deal)
+ENTITIES: Final = StoredRecord(
+    tables.entities,
+    Entity,
+    {
+        "next": Part(
+            NextInteraction,
+            (
+                "next_interaction_ref_id",
+                "next_interaction_at",
+                "next_interaction_name",
+                "next_interaction_icon",
+                "next_interaction_color",
+            ),
+        ),
+        "last": Part(
+            LastInteraction, ("last_interaction_ref_id", "last_interaction_at", "last_interaction_name")
+        ),
+    },
+)
+
+FLAGS: Final = StoredRecord(tables.feature_flags, FlagValue, shared=True)
+
+#: By the kind of the value.
+RECORDS: Final[dict[type, StoredRecord[Any]]] = {
+    Entity: ENTITIES,
+    Deal: DEALS,
+    Interaction: INTERACTIONS,
+    TypeEntry: StoredRecord(tables.interaction_types, TypeEntry, shared=True),
+    Dictionary: StoredRecord(tables.interaction_dictionaries, Dictionary, shared=True),
+    FlagValue: FLAGS,
+}
