@@ -94,7 +94,7 @@ def test_stopped_integrations_are_reported_by_name(
     fresh_settings: Settings, monkeypatch: pytest.MonkeyPatch, bug: str, scripts: Mapping[str, Script]
 ) -> None:
     settings = fresh_settings
-    monkeypatch.setattr(sync_stalls, "PATIENCE", timedelta(seconds=10))
+    monkeypatch.setattr(sync_stalls, "STALL_AFTER", timedelta(seconds=10))
     found: dict[str, Stall] = {}
 
     def reported() -> bool:
