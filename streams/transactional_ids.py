@@ -36,6 +36,17 @@ class TransactionalIdLease:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class OwnTransactionalId:
+    """An id that belongs to one process at a time by other means."""
+
+    transactional_id: str
+
+    def held(self) -> bool:
+        """Return true: the id needs no lease."""
+        return True
+
+
 def lease_transactional_id(settings: Settings) -> TransactionalIdLease:
     """Lease the lowest free id.
 

@@ -6,45 +6,73 @@ and waits 20 ms. A transaction begins only after the outcome of the other client
 commit in the order of the results.
 
 A client that was fenced, or that does not return from a call (librdkafka issue 5456), is abandoned. Its
-successor, with the same transactional id, ends the open transaction. The group's offsets, which were part of
-that transaction, then show whether it was committed.
+successor, with the same transactional id, ends the open transaction. What was part of that transaction, the
+group's offsets of an applier or the checkpoint of a relay, then shows whether it was committed.
 """
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 
 from runtime.backoff import Backoff
-from runtime.bounded_call import within
+from runtime.bounded_call import CallTimeout, within
 from runtime.kafka import FLUSHED_LINGER_MS, make_admin, make_producer
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
-from streams.applier.dead_letter_records import MOST_LETTER_BYTES
 from streams.heartbeat import Heartbeat
-from streams.transactional_ids import TransactionalIdLease, lease_transactional_id
 
-_log = structlog.get_logger("applier")
 #: Timeout of one call; much longer than any call takes that returns at all.
 CALL_SECONDS: Final = 5.0
 _TRANSACTION_SECONDS: Final = 15.0
+_COMMIT_SECONDS: Final = 15.0
 #: Hanging clients that were abandoned; with more of them the process restarts.
 _MOST_ABANDONED: Final = 20
 
 
-class TransactionalProducer:
-    """Holds a transactional-id lease and its two clients.
+class Lease(Protocol):
+    """The right to use a transactional id."""
 
+    @property
+    def transactional_id(self) -> str:
+        """The id."""
+
+    def held(self) -> bool:
+        """Return whether the right is still held."""
+
+
+class TransactionalProducer:
+    """Holds a transactional id and its two clients.
+
+    :param role: names the log events; ``stage``: sends the heartbeats.
+    :param acquire: leases a transactional id; may raise ``Retry``.
+    :param most_bytes: size of the largest record, if it is larger than Kafka's default.
     :param stop: ends every wait.
     """
 
-    def __init__(self, settings: Settings, heartbeat: Heartbeat, stop: threading.Event) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        role: str,
+        stage: str,
+        acquire: Callable[[], Lease],
+        heartbeat: Heartbeat,
+        stop: threading.Event,
+        *,
+        most_bytes: int | None = None,
+    ) -> None:
         self._settings = settings
-        self._lease: TransactionalIdLease | None = None
+        self._role = role
+        self._log = structlog.get_logger(role)
+        self._stage = stage
+        self._acquire = acquire
+        self._most_bytes = most_bytes
+        self._lease: Lease | None = None
         self._heartbeat = heartbeat
         self._stop = stop
         self._abandoned = 0
@@ -60,47 +88,80 @@ class TransactionalProducer:
         """
         delays = Backoff(ceiling=1.0).delays()
         while None in self._clients:
-            self._heartbeat.beat("publisher")
+            self._heartbeat.beat(self._stage)
             try:
                 lease = self._held_lease()
                 number = self._clients.index(None)
                 self._clients[number] = self._initialized(_transactional_id(lease, number))
                 continue
             except Retry as refusal:  # a client hangs, or the database is unavailable
-                _log.warning("applier.producer_retry", reason=str(refusal))
+                self._log.warning(f"{self._role}.producer_retry", reason=str(refusal))
             except KafkaException as failure:
                 error = failure.args[0]
                 if not (error.retriable() or error.fatal()):
-                    raise Stop(f"the results producer cannot be initialized: {error.str()}") from failure
-                _log.warning("applier.producer_retry", reason=error.str(), code=error.name())
+                    raise Stop(
+                        f"the {self._role}'s producer cannot be initialized: {error.str()}"
+                    ) from failure
+                self._log.warning(f"{self._role}.producer_retry", reason=error.str(), code=error.name())
             if self._stop.wait(next(delays)):
                 return None
         return self._clients[self._turn]
 
-    def take_turns(self) -> None:
-        """Use the other client for the next transaction; call it after each commit."""
+    def commit(self, client: Producer) -> None:
+        """Commit the open transaction of the client whose turn it is, and give the turn to the other.
+
+        :raises CallTimeout: the outcome is unknown; the client must be replaced.
+        :raises KafkaException: nothing was committed.
+        """
+        deadline = time.monotonic() + _COMMIT_SECONDS
+        while True:
+            try:
+                bounded("commit", client.commit_transaction)
+                break
+            except KafkaException as failure:
+                # Hazard: the outcome of a timed-out commit is unknown. The same call resolves it, or what was
+                # part of the transaction does, once a successor of the client has ended it.
+                if not failure.args[0].retriable():
+                    raise
+                if time.monotonic() > deadline:
+                    raise CallTimeout("the commit of a transaction") from failure
+                self._heartbeat.beat(self._stage)
         self._turn = 1 - self._turn
 
-    def _held_lease(self) -> TransactionalIdLease:
+    def aborted(self, client: Producer) -> bool:
+        """Abort the open transaction; ``False`` when the client cannot, and must be replaced."""
+        try:
+            bounded("abort", client.abort_transaction)
+        except CallTimeout:
+            return False
+        except KafkaException as failure:
+            error = failure.args[0]
+            self._log.warning(f"{self._role}.abort_failed", reason=error.str(), code=error.name())
+            return False
+        return True
+
+    def close(self) -> None:
+        """Abandon both clients."""
+        for number in range(len(self._clients)):
+            self._abandon(number)
+
+    def _held_lease(self) -> Lease:
         # Hazard: if the database ended our session, the lease is lost and another process may hold it now.
         if self._lease is None or not self._lease.held():
-            self._lease = lease_transactional_id(self._settings)
-            for number in range(len(self._clients)):
-                self._abandon(number)
+            self._lease = self._acquire()
+            self.close()
         return self._lease
 
     def _initialized(self, transactional_id: str) -> Producer:
-        client = make_producer(
-            self._settings,
-            **{
-                "transactional.id": transactional_id,
-                # The open transaction of a killed owner hides later results from readers this long.
-                "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
-                "linger.ms": FLUSHED_LINGER_MS,
-                # A dead letter contains its record uncompressed.
-                "message.max.bytes": MOST_LETTER_BYTES + 64 * 1024,
-            },
-        )
+        options = {
+            "transactional.id": transactional_id,
+            # The open transaction of a killed owner hides later records from readers this long.
+            "transaction.timeout.ms": int(_TRANSACTION_SECONDS * 1000),
+            "linger.ms": FLUSHED_LINGER_MS,
+        }
+        if self._most_bytes is not None:
+            options["message.max.bytes"] = self._most_bytes
+        client = make_producer(self._settings, **options)
         try:
             bounded("init-transactions", client.init_transactions)
         except:  # also what is not an exception class (runtime.supervised_thread)
@@ -113,7 +174,7 @@ class TransactionalProducer:
 
         :raises Stop: too many hanging clients were abandoned.
         """
-        _log.warning("applier.producer_replaced", reason=reason)
+        self._log.warning(f"{self._role}.producer_replaced", reason=reason)
         self._abandoned += hanging
         if self._abandoned > _MOST_ABANDONED:
             raise Stop(f"{self._abandoned} Kafka clients hang; the process ends so that a new one takes over")
@@ -147,7 +208,7 @@ class TransactionalProducer:
         return {partition.partition: partition.offset for partition in found.topic_partitions}
 
 
-def _transactional_id(lease: TransactionalIdLease, number: int) -> str:
+def _transactional_id(lease: Lease, number: int) -> str:
     return lease.transactional_id if number == 0 else f"{lease.transactional_id}-b"
 
 

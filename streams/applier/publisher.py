@@ -21,14 +21,14 @@ from schemas.errors import Retry, Stop
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import COMMANDS, DEAD_LETTERS, RESULTS
 from streams.applier.batches import Batch, BatchQueue, InFlight, Place, place_of_command
-from streams.applier.dead_letter_records import dead_letter
+from streams.applier.dead_letter_records import MOST_LETTER_BYTES, dead_letter
 from streams.applier.result_records import EncodeResult, all_notified, bare_value, result_record
 from streams.applier.unpublishable import CONFIGURATION, Refusals, Unpublishable
 from streams.heartbeat import Heartbeat
+from streams.transactional_ids import lease_transactional_id
 from streams.transactional_producer import TransactionalProducer, bounded
 
 _log = structlog.get_logger("applier")
-_TIMEOUT: Final = 15.0
 #: Linger of a results transaction while every waiting gateway has its outcome by notice already.
 _LINGER_SECONDS: Final = 0.2
 #: Longest time that a topic may be missing or forbidden.
@@ -63,7 +63,16 @@ class Publisher:
         self._stop = stop
         self._commands = settings.topic(COMMANDS)
         self._topics = {topic: settings.topic(topic) for topic in (RESULTS, DEAD_LETTERS)}
-        self._producer = TransactionalProducer(settings, heartbeat, stop)
+        self._producer = TransactionalProducer(
+            settings,
+            "applier",
+            "publisher",
+            partial(lease_transactional_id, settings),
+            heartbeat,
+            stop,
+            # A dead letter contains its record uncompressed.
+            most_bytes=MOST_LETTER_BYTES + 64 * 1024,
+        )
         self._refusals = Refusals()
         self._unsure = False  # an earlier transaction may have been committed after all
 
@@ -121,12 +130,12 @@ class Publisher:
                 return True
             except Unpublishable as unpublishable:
                 self._refusals.note(unpublishable)
-                if not self._aborted(producer):
+                if not self._producer.aborted(producer):
                     self._producer.replace(
                         "a transaction with a refused record cannot be ended", hanging=False
                     )
             except _Void:
-                if not self._aborted(producer):
+                if not self._producer.aborted(producer):
                     self._producer.replace("a transaction that became void cannot be ended", hanging=False)
             except CallTimeout as hung:
                 self._unsure = True
@@ -138,7 +147,7 @@ class Publisher:
             except KafkaException as failure:
                 error = failure.args[0]
                 _log.warning("applier.publish_retry", reason=error.str(), code=error.name())
-                if error.fatal() or not self._aborted(producer):
+                if error.fatal() or not self._producer.aborted(producer):
                     self._unsure = True
                     self._producer.replace(error.str(), hanging=False)
                 if error.code() not in CONFIGURATION:
@@ -149,16 +158,6 @@ class Publisher:
                     raise Stop(f"results cannot be published: {error.str()}") from failure
                 if self._stop.wait(next(delays)) and not error.retriable():
                     return False
-        return True
-
-    def _aborted(self, producer: Producer) -> bool:
-        try:
-            bounded("abort", producer.abort_transaction)
-        except CallTimeout:
-            return False
-        except KafkaException as failure:
-            _log.warning("applier.abort_failed", reason=failure.args[0].str(), code=failure.args[0].name())
-            return False
         return True
 
     def _published(self, batches: list[Batch]) -> dict[int, int]:
@@ -196,9 +195,8 @@ class Publisher:
         )
         crash_points.reach("after-offsets-before-commit")
         self._heartbeat.beat("publisher")
-        self._commit(producer)
+        self._producer.commit(producer)
         self._unsure = False
-        self._producer.take_turns()
         self._in_flight.published.update(ends)
         self._refusals.settled(sum(len(batch.decisions) for batch in batches))
 
@@ -216,21 +214,6 @@ class Publisher:
             problem = decision.entry.facts.problem or {}
             letter = dead_letter(command, problem.get("detail"), small=self._refusals.is_small(place))
             self._produce(producer, letter, (place, "dead letter"))
-
-    def _commit(self, producer: Producer) -> None:
-        deadline = time.monotonic() + _TIMEOUT
-        while True:
-            try:
-                bounded("commit", producer.commit_transaction)
-                return
-            except KafkaException as failure:
-                # Hazard: the outcome of a timed-out commit is unknown. The same call resolves it, or the
-                # group's offsets do, once a successor of the client has ended the transaction.
-                if not failure.args[0].retriable():
-                    raise
-                if time.monotonic() > deadline:
-                    raise CallTimeout("the commit of a results transaction") from failure
-                self._heartbeat.beat("publisher")
 
     def _produce(self, producer: Producer, record: OutgoingRecord, about: tuple[Place, str]) -> None:
         topic = self._topics[record.topic]

@@ -100,7 +100,13 @@ class Relay:
 
     def _lead(self, connection: Connection) -> None:
         # Hazard: before the checkpoint is read (see EventPublisher).
-        publisher = EventPublisher(self._settings, SHARD, self._encode, self._heartbeat)
+        publisher = EventPublisher(self._settings, SHARD, self._encode, self._heartbeat, self._stop)
+        try:
+            self._publish(connection, publisher)
+        finally:
+            publisher.close()
+
+    def _publish(self, connection: Connection, publisher: EventPublisher) -> None:
         epoch = cluster_epoch(connection)
         position = self._resume(connection, epoch)
         connection.execute(f"LISTEN {JOURNAL_CHANNEL}")

@@ -52,12 +52,13 @@ def position_before_delivery() -> None:
     real = EventPublisher.publish
 
     def publish(self: EventPublisher, epoch: str, chunk: Chunk) -> None:
-        producer = next(self._producers)
+        producer = self._producer.open()
+        assert producer is not None
         producer.begin_transaction()
         checkpoint = encode_checkpoint(epoch, chunk.end)
         self._produce(producer, OutgoingRecord(RELAY_POSITION, SHARD, checkpoint))
         producer.flush(30)
-        self._commit(producer)
+        self._producer.commit(producer)
         real(self, epoch, chunk)
 
     EventPublisher.publish = publish

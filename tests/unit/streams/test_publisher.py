@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import orjson
 import pytest
@@ -60,14 +61,17 @@ class FakeProducer:
 
     def __init__(self, client: FakeClient, answers: Sequence[dict[int, int] | Retry] = ()) -> None:
         self._client = client
-        self.client_turns = 0
         self._answers = list(answers)
 
     def open(self) -> FakeClient:
         return self._client
 
-    def take_turns(self) -> None:
-        self.client_turns += 1
+    def commit(self, client: FakeClient) -> None:
+        client.commit_transaction(0.0)
+
+    def aborted(self, client: FakeClient) -> bool:
+        client.abort_transaction(0.0)
+        return True
 
     def published(self, *_: Any) -> dict[int, int]:
         answer = self._answers.pop(0)
@@ -133,7 +137,9 @@ def test_an_open_transaction_does_not_read_as_nothing_published(monkeypatch: pyt
             return {asked[0].group_id: found}
 
     monkeypatch.setattr(results_producer, "make_admin", lambda _: Admin())
-    producer = TransactionalProducer(Settings(), Heartbeat(), threading.Event())
+    producer = TransactionalProducer(
+        Settings(), "applier", "publisher", Mock(), Heartbeat(), threading.Event()
+    )
     with pytest.raises(Retry, match="partition 0"):
         producer.published("group", "commands", [0])
 

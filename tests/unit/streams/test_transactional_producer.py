@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 
+from runtime.bounded_call import CallTimeout
 from runtime.settings import Settings
 from streams import transactional_producer
 from streams.heartbeat import Heartbeat
@@ -19,8 +21,21 @@ class Client:
         self.id = transactional_id
         self.ready = False
 
+        self.calls: list[str] = []
+        self.failures: list[KafkaException] = []
+
     def init_transactions(self, _seconds: float) -> None:
         self.ready = True
+
+    def commit_transaction(self, _seconds: float) -> None:
+        self.calls.append("commit")
+        if self.failures:
+            raise self.failures.pop(0)
+
+    def abort_transaction(self, _seconds: float) -> None:
+        self.calls.append("abort")
+        if self.failures:
+            raise self.failures.pop(0)
 
 
 @dataclass
@@ -36,11 +51,6 @@ class FakeLease:
 def leases(monkeypatch: pytest.MonkeyPatch) -> list[FakeLease]:
     leased: list[FakeLease] = []
 
-    def lease(_settings: Settings) -> FakeLease:
-        leased.append(FakeLease(f"id-{len(leased)}"))
-        return leased[-1]
-
-    monkeypatch.setattr(transactional_producer, "lease_transactional_id", lease)
     monkeypatch.setattr(
         transactional_producer, "make_producer", lambda _, **options: Client(options["transactional.id"])
     )
@@ -49,7 +59,11 @@ def leases(monkeypatch: pytest.MonkeyPatch) -> list[FakeLease]:
 
 @pytest.fixture
 def producer(leases: list[FakeLease]) -> TransactionalProducer:
-    return TransactionalProducer(Settings(), Heartbeat(), threading.Event())
+    def acquire() -> FakeLease:
+        leases.append(FakeLease(f"id-{len(leases)}"))
+        return leases[-1]
+
+    return TransactionalProducer(Settings(), "applier", "publisher", acquire, Heartbeat(), threading.Event())
 
 
 def _open(producer: TransactionalProducer) -> Client:
@@ -57,6 +71,11 @@ def _open(producer: TransactionalProducer) -> Client:
     assert found.ready
     client: Client = found
     return client
+
+
+def _commit(producer: TransactionalProducer) -> None:
+    client: Any = producer.open()
+    producer.commit(client)
 
 
 def test_both_are_initialized_before_the_first_is_used(producer: TransactionalProducer) -> None:
@@ -70,18 +89,18 @@ def test_the_clients_alternate(producer: TransactionalProducer) -> None:
     ids = []
     for _ in range(4):
         ids.append(_open(producer).id)
-        producer.take_turns()
+        _commit(producer)
     assert ids == ["id-0", "id-0-b", "id-0", "id-0-b"]
 
 
 def test_only_the_client_whose_turn_it_is_is_replaced(producer: TransactionalProducer) -> None:
     first = _open(producer)
-    producer.take_turns()
+    _commit(producer)
     second = _open(producer)
     producer.replace("it broke", hanging=False)
     assert _open(producer) is not second
     assert _open(producer).id == second.id
-    producer.take_turns()
+    _commit(producer)
     assert _open(producer) is first
 
 
@@ -91,5 +110,37 @@ def test_no_client_outlives_the_lease(producer: TransactionalProducer, leases: l
     leases[0].mine = False
     producer.replace("the database ended our session", hanging=False)
     assert _open(producer).id == "id-1"
-    producer.take_turns()
+    _commit(producer)
     assert _open(producer).id == "id-1-b"
+
+
+def _failure(*, retriable: bool) -> KafkaException:
+    return KafkaException(KafkaError(KafkaError._TIMED_OUT, "timed out", False, retriable, False))
+
+
+def test_a_commit_of_unknown_outcome_is_asked_again(producer: TransactionalProducer) -> None:
+    client: Any = _open(producer)
+    client.failures = [_failure(retriable=True), _failure(retriable=True)]
+    producer.commit(client)
+    assert client.calls == ["commit"] * 3
+    assert _open(producer) is not client, "it is the other's turn"
+
+
+def test_a_commit_that_stays_unknown_gives_the_client_up(
+    producer: TransactionalProducer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactional_producer, "_COMMIT_SECONDS", 0.0)
+    client: Any = _open(producer)
+    client.failures = [_failure(retriable=True)]
+    with pytest.raises(CallTimeout):
+        producer.commit(client)
+
+
+def test_a_refused_commit_keeps_the_turn(producer: TransactionalProducer) -> None:
+    client: Any = producer.open()
+    client.failures = [_failure(retriable=False), _failure(retriable=False)]
+    with pytest.raises(KafkaException):
+        producer.commit(client)
+    assert _open(producer) == client
+    assert producer.aborted(client) is False
+    assert producer.aborted(client) is True
