@@ -27,6 +27,7 @@ from bench.metrics import (
     p11_table_size,
     p12_hot_keys,
     p13_memory,
+    p14_write_ahead_log,
 )
 from bench.scenarios.curves import batch_sizes, fan_out
 from bench.scenarios.end_to_end import end_to_end
@@ -34,8 +35,8 @@ from bench.scenarios.fairness import changes_alone, changes_beside_hostile
 from bench.scenarios.flow import hot_keys, poison, two_processes
 from bench.scenarios.gateway import confirmed_post, list_pages, open_streams, plain_post
 from bench.scenarios.growth import growth
-from bench.scenarios.latency import capacity, half_load, tenth_load
-from bench.scenarios.peers import debezium_sink, quix, stock_faust
+from bench.scenarios.latency import capacity, fixed_load
+from bench.scenarios.peers import debezium_sink, debezium_sink_two, quix, stock_faust
 from bench.scenarios.profile import profile
 from bench.scenarios.provider import writes_provider_down, writes_provider_up
 from bench.scenarios.sql_only import sql_only
@@ -63,12 +64,13 @@ GROUPS: Final = (
             "poison": poison,
             "stock_faust": stock_faust,
             "debezium_sink": debezium_sink,
+            "debezium_sink_two": debezium_sink_two,
             "quix": quix,
         },
         lambda sizes: sizes.rounds,
     ),
     Group({"capacity": capacity}, lambda sizes: sizes.latency_rounds),
-    Group({"half_load": half_load, "tenth_load": tenth_load}, lambda sizes: sizes.latency_rounds),
+    Group({"fixed_load": fixed_load}, lambda sizes: sizes.latency_rounds),
     Group(
         {
             "confirmed_post": confirmed_post,
@@ -88,14 +90,16 @@ GROUPS: Final = (
     Group({"profile": profile, "batch_sizes": batch_sizes, "fan_out": fan_out}, lambda _: 1),
 )
 
-#: Scenarios for the profile and the plots, in addition to those of the metrics.
-PROFILE_SCENARIOS: Final = ("profile", "batch_sizes", "fan_out", "growth")
+#: Scenarios for the profile, the plots and the capacity plan, in addition to those of the metrics.
+PROFILE_SCENARIOS: Final = ("profile", "batch_sizes", "fan_out", "growth", "capacity")
 
 METRICS: Final[tuple[Metric, ...]] = (
     p1_sql_only.METRIC,
     p2_end_to_end.METRIC,
     p3_row_by_row.METRIC,
-    p4_peers.METRIC,
+    p4_peers.RATE,
+    p4_peers.PROCESSOR_TIME,
+    p4_peers.PER_ROW,
     p5_duplicates.METRIC,
     p6_relay.METRIC,
     p7_event_latency.METRIC,
@@ -105,6 +109,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     p11_table_size.METRIC,
     p12_hot_keys.METRIC,
     p13_memory.METRIC,
+    p14_write_ahead_log.METRIC,
     g1_confirmed_post.P50,
     g1_confirmed_post.P99,
     g3_list_growth.METRIC,

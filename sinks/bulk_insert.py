@@ -71,7 +71,7 @@ class BulkInsert:
         names = ", ".join(f'"{name}"' for name in columns)
         arrays = ", ".join(f"%s::{kind}[]" for kind in types)
         # Built from our own column names only, once, at import.
-        self._copy = f"COPY {table} ({names}) FROM STDIN"
+        self.copy_statement = f"COPY {table} ({names}) FROM STDIN"
         self._insert = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
         self._writers = tuple(_WRITERS[kind] for kind in types)
         self._arrays = tuple(ARRAYS[kind] for kind in types)
@@ -95,7 +95,7 @@ class BulkInsert:
         part = list(islice(iterator, _PART))
         if not part:
             return
-        with connection.cursor() as cursor, cursor.copy(self._copy) as copy:
+        with connection.cursor() as cursor, cursor.copy(self.copy_statement) as copy:
             while part:
                 copy.write(self.text(part))
                 part = list(islice(iterator, _PART))

@@ -1,4 +1,4 @@
-"""P1: all effects through SQL only ÷ raw COPY of the same rows."""
+"""P1: all effects through SQL only ÷ raw COPY of a fixed reference row set."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def _take(samples: Samples) -> Figure:
         server_us_per_command=round(median(samples.series("sql_only", "server_us")), 1),
         copy_server_us_per_command=round(median(samples.series("sql_only", "copy_server_us")), 1),
         wal_bytes_per_command=round(median(samples.series("sql_only", "wal_bytes"))),
+        copied_wal_bytes_per_command=round(median(samples.series("sql_only", "copied_wal_bytes"))),
         disk_bytes_per_command=round(median(samples.series("sql_only", "disk_bytes"))),
         checkpoints=int(samples.series("sql_only", "checkpoints")[-1]),
         connections=1,
@@ -30,9 +31,9 @@ def _commands(samples: Samples) -> float:
 
 METRIC = Metric(
     id="P1",
-    title="all effects through SQL only ÷ raw COPY of the same rows",
+    title="all effects through SQL only ÷ raw COPY of a fixed reference row set",
     floor=0.60,
-    aim=0.80,
+    aim=0.70,
     scenarios=("sql_only",),
     take=_take,
 )

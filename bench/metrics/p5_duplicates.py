@@ -25,8 +25,8 @@ def _take(samples: Samples) -> Figure:
 METRIC = Metric(
     id="P5",
     title="redelivered (duplicate) commands ÷ first time",
-    floor=3.0,
-    aim=5.0,
+    floor=2.5,
+    aim=4.0,
     scenarios=("sql_only", "end_to_end"),
     take=_take,
 )

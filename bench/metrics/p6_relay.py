@@ -23,7 +23,7 @@ METRIC = Metric(
     id="P6",
     title="relay drain (transactional) ÷ effects, both in commands per second",
     floor=1.5,
-    aim=3.0,
+    aim=2.0,
     scenarios=("end_to_end",),
     take=_take,
 )

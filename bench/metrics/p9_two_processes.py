@@ -17,8 +17,8 @@ def _take(samples: Samples) -> Figure:
 METRIC = Metric(
     id="P9",
     title="two applier processes ÷ one (two cores, shared with the servers)",
-    floor=1.2,
-    aim=1.6,
+    floor=1.25,
+    aim=1.5,
     scenarios=("end_to_end", "two_processes"),
     take=_take,
 )

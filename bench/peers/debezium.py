@@ -39,7 +39,7 @@ def worker_settings(settings: Settings, offsets: Path, port: int) -> dict[str, s
     }
 
 
-def connector_settings(settings: Settings, topic: str) -> dict[str, str]:
+def connector_settings(settings: Settings, topic: str, tasks: int) -> dict[str, str]:
     """Properties of the sink: one ``unnest`` upsert per batch, after duplicates in it are reduced."""
     assert settings.database_url is not None
     address = conninfo_to_dict(settings.database_url.get_secret_value())
@@ -47,7 +47,7 @@ def connector_settings(settings: Settings, topic: str) -> dict[str, str]:
     return {
         "name": "peer-jdbc-sink",
         "connector.class": "io.debezium.connector.jdbc.JdbcSinkConnector",
-        "tasks.max": "1",
+        "tasks.max": str(tasks),
         "topics": topic,
         "connection.url": f"{url}?reWriteBatchedInserts=true",
         "connection.username": str(address["user"]),

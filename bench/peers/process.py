@@ -8,10 +8,22 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.processor_time import of_process, of_servers
+from runtime.settings import Settings
+
 _TIMEOUT: Final = 240.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Duration of a backlog, and processor seconds of the peer, Postgres and Kafka."""
+
+    seconds: float
+    processor_seconds: float
 
 
 class Peer:
@@ -32,14 +44,23 @@ class Peer:
                 raise RuntimeError(f"{what}: not reached: {self._log.read_text(errors='replace')[-1500:]}")
             time.sleep(0.03)
 
-    def timed(self, publish_backlog: Callable[[], None], condition: Callable[[], bool], what: str) -> float:
-        """Publish a backlog while the peer is paused; seconds from resuming it until the condition holds."""
+    def timed(
+        self,
+        settings: Settings,
+        publish_backlog: Callable[[], None],
+        condition: Callable[[], bool],
+        what: str,
+    ) -> Timing:
+        """Publish a backlog while the peer is paused, and time from resuming it until the condition holds."""
         self.freeze()
         publish_backlog()
-        began = time.perf_counter()
+        used, began = self._used(settings), time.perf_counter()
         self._process.send_signal(signal.SIGCONT)
         self.wait_until(condition, what)
-        return time.perf_counter() - began
+        return Timing(time.perf_counter() - began, self._used(settings) - used)
+
+    def _used(self, settings: Settings) -> float:
+        return of_process(self._process.pid) + of_servers(settings)
 
     def freeze(self) -> None:
         """Pause the process (SIGSTOP): it keeps its connections and responds to nothing."""

@@ -10,6 +10,7 @@ from typing import Final
 from bench.context import Bench
 from bench.deployment import fresh_deployment
 from bench.kafka_clients import PublishedResults, publish
+from bench.processor_time import of_servers
 from bench.roles import RoleProcess, running, wait_until
 from bench.samples import Sample
 from bench.servers import checkpoint
@@ -29,13 +30,14 @@ class Flow:
     :param seconds: from the start to the publication of the last result.
     :param applied_seconds: from the start to the last commit.
     :param memory: of the largest applier, in MiB.
-    :param processor_us: processor time per command, over all appliers.
+    :param processor_us: processor time per command, over all appliers; ``all_us``: with Postgres and Kafka.
     """
 
     seconds: float
     applied_seconds: float
     memory: dict[str, float]
     processor_us: float
+    all_us: float
 
 
 def drive(settings: Settings, processes: Sequence[RoleProcess], messages: Sequence[Message]) -> Flow:
@@ -47,6 +49,7 @@ def drive(settings: Settings, processes: Sequence[RoleProcess], messages: Sequen
     publish(settings, messages)
     wanted = before + len(messages)
     used = sum(process.processor_seconds() for process in processes)
+    by_servers = of_servers(settings)
     topic = settings.topic(COMMANDS)
     with connect(settings, application_name="interactions-bench", autocommit=True) as connection:
         began = time.perf_counter()
@@ -62,7 +65,9 @@ def drive(settings: Settings, processes: Sequence[RoleProcess], messages: Sequen
         seconds = time.perf_counter() - began
     memory = max((process.memory() for process in processes), key=lambda found: found["rss_peak"])
     used = sum(process.processor_seconds() for process in processes) - used
-    return Flow(seconds, applied, memory, used / len(messages) * 1e6)
+    by_servers = of_servers(settings) - by_servers
+    per_command = 1e6 / len(messages)
+    return Flow(seconds, applied, memory, used * per_command, (used + by_servers) * per_command)
 
 
 def sample(bench: Bench, messages: Sequence[Message], appliers: int = 1) -> Sample:
@@ -81,6 +86,7 @@ def sample(bench: Bench, messages: Sequence[Message], appliers: int = 1) -> Samp
     return {
         "rate": (len(messages) - warm) / flow.seconds,
         "processor_us": flow.processor_us,
+        "all_us": flow.all_us,
         "checkpoints": checkpoints,
         **flow.memory,
     }

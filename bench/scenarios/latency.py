@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from statistics import median
 from typing import Any, Final
 
 from confluent_kafka import Consumer, Producer
@@ -32,11 +31,12 @@ from schemas.topics import COMMANDS, EVENTS, RESULTS
 from sinks.journal_rows import ENTRY, entry_of
 
 _POLL: Final = 0.001
+_PER_SECOND: Final = 1_000
 
 
 def capacity(bench: Bench) -> Sample:
     """Commands per second that the whole pipeline sustains, applier and relay together, until results and
-    events are published. Half and tenth load are fractions of this rate."""
+    events are published."""
     sizes = bench.sizes
     messages = creates(sizes.commands + sizes.warm_up, entity_ids(sizes.entities), "capacity")
     warm, measured = messages[: sizes.warm_up], messages[sizes.warm_up :]
@@ -63,21 +63,11 @@ def capacity(bench: Bench) -> Sample:
         return {"rate": len(measured) / seconds, "relay_pss": relay.memory()["pss"]}
 
 
-def half_load(bench: Bench) -> Sample:
-    """Latencies at half of the pipeline's capacity."""
-    return _paced(bench, 0.5)
-
-
-def tenth_load(bench: Bench) -> Sample:
-    """Latencies at a tenth of the pipeline's capacity."""
-    return _paced(bench, 0.1)
-
-
-def _paced(bench: Bench, share: float) -> Sample:
+def fixed_load(bench: Bench) -> Sample:
+    """Latencies at 1,000 commands per second: the same load on every revision and machine."""
     sizes = bench.sizes
-    pace = median(bench.samples.series("capacity", "rate")) * share
-    count = int(pace * sizes.latency_seconds)
-    messages = creates(count, entity_ids(sizes.entities), f"paced-{share}")
+    count = int(_PER_SECOND * sizes.latency_seconds)
+    messages = creates(count, entity_ids(sizes.entities), "fixed")
     with (
         fresh_deployment(bench.servers) as settings,
         running(settings, ["applier", "relay"]) as (applier, _),
@@ -91,26 +81,23 @@ def _paced(bench: Bench, share: float) -> Sample:
         if published != before:
             raise RuntimeError(f"the relay published {published} of the warm-up's {before} events")
         checkpoint(bench.servers)
-        commit_p50, ack_p50 = _commit_seconds(connection), _ack_seconds(settings)
         transactions = _transaction_seconds(settings)
         readers = _Readers(settings)
         readers.start()
-        intended, late = _send(settings, messages, pace)
+        intended, late = _send(settings, messages, _PER_SECOND)
         readers.finish(count, lambda: _events(connection) - before)
         outcome = [readers.results[name] - moment for name, moment in intended.items()]
         latencies = _after_commit(connection, readers.events)
     # The first second warms caches; every sample leaves it out.
-    settled = int(pace * min(1.0, sizes.latency_seconds / 10))
+    settled = int(_PER_SECOND * min(1.0, sizes.latency_seconds / 10))
     return {
-        "pace": pace,
+        "pace": _PER_SECOND,
         "outcome_p50": percentile(outcome[settled:], 0.50),
         "outcome_p99": percentile(outcome[settled:], 0.99),
         "event_p50": percentile(latencies, 0.50),
         "event_p99": percentile(latencies, 0.99),
-        "commit_p50": commit_p50,
-        "ack_p50": ack_p50,
-        "kafka_transaction_p50": percentile(transactions, 0.50),
-        "kafka_transaction_p99": percentile(transactions, 0.99),
+        "transaction_p50": percentile(transactions, 0.50),
+        "transaction_p99": percentile(transactions, 0.99),
         "publisher_late_p99": percentile(late[settled:], 0.99),
         "samples": len(outcome),
     }
@@ -199,44 +186,20 @@ def _after_commit(connection: Connection, readable: dict[str, float]) -> list[fl
     ]
 
 
-def _commit_seconds(connection: Connection, count: int = 300) -> float:
-    """Median duration of one-row transactions on the idle server."""
-    connection.execute("CREATE TABLE bench_commit (moment timestamptz)")
-    taken = []
-    for _ in range(count):
-        began = time.perf_counter()
-        connection.execute("INSERT INTO bench_commit VALUES (now())")  # autocommit: one transaction
-        taken.append(time.perf_counter() - began)
-    return median(taken)
-
-
-def _ack_seconds(settings: Settings, count: int = 300) -> float:
-    """Median duration of single acknowledged records on the idle broker."""
-    producer = make_producer(settings, **{"linger.ms": 0})
-    topic = settings.topic("bench.acks")
-    admin = make_admin(settings)
-    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result()
-    producer.produce(topic, b"0")
-    producer.flush(30)
-    taken = []
-    for _ in range(count):
-        began = time.perf_counter()
-        producer.produce(topic, b"0")
-        producer.flush(10)
-        taken.append(time.perf_counter() - began)
-    return median(taken)
-
-
 def _transaction_seconds(settings: Settings, count: int = 200) -> list[float]:
-    """Durations of one-record Kafka transactions on the idle broker: a lower bound for the relay."""
+    """Durations of Kafka transactions on the idle broker, over as many partitions as the relay's."""
+    partitions = settings.topic_partitions + 2 * settings.state_partitions + 1
+    topic = settings.topic("bench.transactions")
+    admin = make_admin(settings)  # Hazard: without a reference it is closed before it answers.
+    admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result()
     producer = make_producer(settings, **{"linger.ms": 0, "transactional.id": settings.topic("bench")})
     producer.init_transactions(30)
-    topic = settings.topic("bench.acks")
     taken = []
     for _ in range(count):
         began = time.perf_counter()
         producer.begin_transaction()
-        producer.produce(topic, b"0")
+        for partition in range(partitions):
+            producer.produce(topic, b"0", partition=partition)
         producer.commit_transaction(30)
         taken.append(time.perf_counter() - began)
     return taken
@@ -247,4 +210,4 @@ def _events(connection: Connection) -> int:
     return int(found[0]) if found else 0
 
 
-__all__ = ["capacity", "half_load", "tenth_load"]
+__all__ = ["capacity", "fixed_load"]

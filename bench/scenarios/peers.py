@@ -1,4 +1,4 @@
-"""Peers, each timed on a backlog of the same size: warmed up first, with one writing connection."""
+"""Peers, each timed on a backlog of the same size: warmed up first, with one writing connection per task."""
 
 from __future__ import annotations
 
@@ -52,10 +52,13 @@ def stock_faust(bench: Bench) -> Sample:
         publish(settings, messages[:warm])
         process.wait_until(lambda: applied() >= warm, "the warm-up")
         checkpoint(bench.servers)
-        seconds = process.timed(
-            lambda: publish(settings, messages[warm:]), lambda: applied() >= len(messages), "the last command"
+        timing = process.timed(
+            settings,
+            lambda: publish(settings, messages[warm:]),
+            lambda: applied() >= len(messages),
+            "the last command",
         )
-    return {"rate": sizes.row_by_row / seconds}
+    return {"rate": sizes.row_by_row / timing.seconds}
 
 
 def quix(bench: Bench) -> Sample:
@@ -77,7 +80,16 @@ def quix(bench: Bench) -> Sample:
 
 
 def debezium_sink(bench: Bench) -> Sample:
-    """Rows per second of Debezium's JDBC sink."""
+    """Rows per second of Debezium's JDBC sink with one task."""
+    return _debezium(bench, tasks=1)
+
+
+def debezium_sink_two(bench: Bench) -> Sample:
+    """Rows per second of Debezium's JDBC sink with two tasks, on two connections."""
+    return _debezium(bench, tasks=2)
+
+
+def _debezium(bench: Bench, tasks: int) -> Sample:
     debezium.prepare(bench.progress)
 
     def run(settings: Settings, topic: str, folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -86,7 +98,7 @@ def debezium_sink(bench: Bench) -> Sample:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
         debezium.write_properties(worker, debezium.worker_settings(settings, folder / "offsets", port))
-        debezium.write_properties(connector, debezium.connector_settings(settings, topic))
+        debezium.write_properties(connector, debezium.connector_settings(settings, topic, tasks))
         arguments = [*debezium.command_line(folder, bench.progress), str(worker), str(connector)]
         return arguments, dict(os.environ)
 
@@ -121,13 +133,14 @@ def _rows_through(
                 publish_backlog, stored = _backlog(
                     settings, connection, topic, rows[warm:], "measured", sizes.partitions
                 )
-                seconds = process.timed(publish_backlog, stored, "the last row")
+                timing = process.timed(settings, publish_backlog, stored, "the last row")
                 found = connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone()
             if found is None or found[0] != len(rows) + 2 * sizes.partitions:
                 raise RuntimeError(f"{found} rows were stored, but {len(rows)} were sent")
     finally:
         admin.delete_topics([topic])[topic].result()
-    return {"rate": (len(rows) - warm) / seconds}
+    count = len(rows) - warm
+    return {"rate": count / timing.seconds, "all_us": timing.processor_seconds / count * 1e6}
 
 
 def _backlog(
@@ -172,4 +185,4 @@ def _quix_environment(progress: Callable[[str], None]) -> Path:
     return python
 
 
-__all__ = ["Peer", "debezium_sink", "quix", "stock_faust"]
+__all__ = ["Peer", "debezium_sink", "debezium_sink_two", "quix", "stock_faust"]

@@ -5,29 +5,28 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bench.context import Bench
 from bench.deployment import apply_batches, fresh_database, tune_gc
+from bench.reference_rows import TABLES, ReferenceRows
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import creates, decode, entity_ids
 from runtime.postgres import Connection, connect
 from schemas.topics import COMMANDS
-from sinks.journal_rows import JOURNAL
+from sinks.journal_rows import ENTRY, entry_of
 from sinks.records import INTERACTIONS
 
-_TABLES: Final = (
-    # Table, columns, and the order in which the rows were written.
-    ("customer_interactions", INTERACTIONS.columns, "created_at, id"),
-    ("journal", JOURNAL, "position"),
-)
+_NAMES: Final = INTERACTIONS.selection("i")
+_INTO_INTERACTIONS: Final = INTERACTIONS.insert.copy_statement.encode()
 
 
 def sql_only(bench: Bench) -> Sample:
-    """Commands per second: first time, redelivered, and repeated under new offsets; and COPY of the same rows
-    of journal and interactions, in transactions of the same size, on one connection each."""
+    """Commands per second: first time, redelivered, and repeated under new offsets; and COPY of the reference
+    rows of the same commands, in transactions of the same size, on one connection each."""
     sizes = bench.sizes
     messages = creates(sizes.commands, entity_ids(sizes.entities), "sql")
     with fresh_database(bench.servers) as settings:
@@ -52,22 +51,24 @@ def sql_only(bench: Bench) -> Sample:
             began = time.perf_counter()
             apply_batches(connection, settings, repeated, sizes.batch_size)
             repeated_seconds = time.perf_counter() - began
-            batches = _rows(connection, sizes.batch_size)
-            written = [connection.execute(f"SELECT count(*) FROM {t}").fetchone() for t, *_ in _TABLES]
+            batches = _reference(connection, sizes.batch_size)
+            rows, row_bytes = _stored(connection)
     count = len(messages)
-    copied, copy_server = _copied(bench, batches)
+    copied = _copied(bench, batches)
     return {
         "commands": count,
         "applied": count / applied,
         "redelivered": count / redelivered,
         "repeated": count / repeated_seconds,
-        "copied": count / copied,
+        "copied": count / copied.seconds,
+        "copied_wal_bytes": copied.wal_bytes / count,
         "wal_bytes": log / count,
         "disk_bytes": disk / count,
         "client_us": worked / count * 1e6,
         "server_us": server / count * 1e6,
-        "copy_server_us": copy_server / count * 1e6,
-        "rows": sum(row[0] for row in written if row),
+        "copy_server_us": copied.server_seconds / count * 1e6,
+        "rows": rows,
+        "row_bytes": row_bytes,
         "checkpoints": checkpoints,
     }
 
@@ -90,41 +91,50 @@ def _server_seconds(connection: Connection) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _copied(bench: Bench, batches: Sequence[dict[str, bytes]]) -> tuple[float, float]:
-    """Seconds to COPY the same rows as ready text, and the backend's processor seconds."""
+@dataclass(frozen=True, slots=True)
+class _Copied:
+    seconds: float
+    server_seconds: float
+    wal_bytes: float
+
+
+def _copied(bench: Bench, batches: Sequence[tuple[bytes, ReferenceRows]]) -> _Copied:
+    """COPY the reference rows as ready text."""
     with fresh_database(bench.servers) as settings:
+        with connect(settings, application_name="interactions-bench", autocommit=True) as connection:
+            connection.execute(TABLES.encode())
         checkpoint(bench.servers)
         with connect(settings, application_name="interactions-bench") as connection:
-            server = _server_seconds(connection)
+            server, (log, _) = _server_seconds(connection), _written(connection)
             began = time.perf_counter()
-            for batch in batches:
-                with connection.cursor() as cursor:
-                    for table, columns, _ in _TABLES:
-                        with cursor.copy(f"COPY {table} ({_names(columns)}) FROM STDIN".encode()) as copy:
-                            copy.write(batch[table])
+            for interactions, reference in batches:
+                with connection.cursor() as cursor, cursor.copy(_INTO_INTERACTIONS) as copy:
+                    copy.write(interactions)
+                reference.copy(connection)
                 connection.commit()
             seconds = time.perf_counter() - began
-            return seconds, _server_seconds(connection) - server
+            return _Copied(seconds, _server_seconds(connection) - server, _written(connection)[0] - log)
 
 
-def _names(columns: Sequence[str]) -> str:
-    return ", ".join(f'"{name}"' for name in columns)
+def _reference(connection: Connection, size: int) -> list[tuple[bytes, ReferenceRows]]:
+    """Interactions as stored, and reference rows of their commands: one item per batch."""
+    query = f"COPY (SELECT {_NAMES} FROM customer_interactions i ORDER BY created_at, id) TO STDOUT"
+    with connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
+        lines = [bytes(line) for line in copy]
+    found = connection.execute(f"SELECT {ENTRY} FROM journal j ORDER BY position".encode())
+    entries = [entry_of(row) for row in found]
+    starts = range(0, len(entries), size)
+    return [
+        (b"".join(lines[start : start + size]), ReferenceRows(entries[start : start + size]))
+        for start in starts
+    ]
 
 
-def _rows(connection: Connection, size: int) -> list[dict[str, bytes]]:
-    """Rows written, as COPY text: one dictionary by table per batch of commands."""
-    batches: list[dict[str, bytes]] = []
-    connection.execute("SET LOCAL work_mem = '256MB'")
-    for table, columns, order in _TABLES:
-        query = f"COPY (SELECT {_names(columns)} FROM {table} ORDER BY {order}) TO STDOUT"
-        with connection.cursor() as cursor, cursor.copy(query.encode()) as copy:
-            lines = [bytes(line) for line in copy]
-        commands = connection.execute("SELECT count(*) FROM journal").fetchone()
-        assert commands is not None
-        count = -(-commands[0] // size)
-        share = -(-len(lines) // count)
-        for number in range(count):
-            if len(batches) <= number:
-                batches.append({})
-            batches[number][table] = b"".join(lines[number * share : (number + 1) * share])
-    return batches
+def _stored(connection: Connection) -> tuple[int, float]:
+    """Rows written, and mean size of an interaction's row in bytes."""
+    found = connection.execute(
+        "SELECT (SELECT count(*) FROM journal) + count(*), avg(pg_column_size(i))"
+        " FROM customer_interactions i"
+    ).fetchone()
+    assert found is not None
+    return int(found[0]), float(found[1])

@@ -30,7 +30,8 @@ def _sql(applied: float, copied: float) -> dict[str, Any]:
     return {
         "applied": applied, "copied": copied, "redelivered": 4 * applied, "repeated": 2.5 * applied,
         "commands": 100, "rows": 350, "client_us": 20.0, "server_us": 60.0, "checkpoints": 3,
-        "copy_server_us": 50.0, "wal_bytes": 3000.0, "disk_bytes": 2000.0,
+        "copy_server_us": 50.0, "wal_bytes": 3000.0, "copied_wal_bytes": 4900.0, "disk_bytes": 2000.0,
+        "row_bytes": 700.0,
     }  # fmt: skip
 
 
@@ -38,10 +39,10 @@ def test_the_bounds_of_the_pipeline_stay_fixed() -> None:
     mine = [metric for metric in METRICS if metric.id.startswith("P")]
     bounds = {metric.id: (metric.floor, metric.aim, metric.upper) for metric in mine}
     assert bounds == {
-        "P1": (0.60, 0.80, False), "P2": (0.80, 0.95, False), "P3": (10, 18, False), "P4": (1.0, 2.0, False),
-        "P5": (3, 5, False), "P6": (1.5, 3, False), "P7": (10, 4, True), "P8": (3, 1.5, True),
-        "P9": (1.2, 1.6, False), "P10": (0.90, 0.97, False), "P11": (0.80, 0.95, False),
-        "P12": (0.7, 0.9, False), "P13": (200, 120, True),
+        "P1": (0.60, 0.70, False), "P2": (0.70, 0.80, False), "P3": (40, 60, False), "P4": (0.80, 1.0, False),
+        "P4c": (0.70, 0.85, False), "P4r": (1.5, 1.5, False), "P5": (2.5, 4, False), "P6": (1.5, 2, False),
+        "P7": (8, 4, True), "P8": (10, 5, True), "P9": (1.25, 1.5, False), "P10": (0.90, 0.97, False),
+        "P11": (0.80, 0.95, False), "P12": (0.7, 0.9, False), "P13": (200, 160, True), "P14": (5, 3.5, True),
     }  # fmt: skip
 
 
@@ -64,19 +65,41 @@ def test_a_scenario_that_failed_once_leaves_no_figure(samples: Samples) -> None:
 
 
 def test_a_peer_that_cannot_be_run_is_a_missed_floor(samples: Samples) -> None:
-    samples.add("end_to_end", {"rate": 1000.0})
+    samples.add("two_processes", {"rate": 1000.0, "all_us": 100.0})
     samples.add("quix", {"rate": 10.0})
-    samples.add("debezium_sink", {"error": "Stop: cannot be downloaded"})
+    samples.add("debezium_sink", {"rate": 10.0, "all_us": 10.0})
+    samples.add("debezium_sink_two", {"error": "Stop: cannot be downloaded"})
     assert BY_ID["P4"].figure(samples).value is None
+    assert BY_ID["P4c"].figure(samples).value is None
 
 
 def test_the_best_peer_counts(samples: Samples) -> None:
-    samples.add("end_to_end", {"rate": 1000.0})
-    samples.add("quix", {"rate": 800.0})
-    samples.add("debezium_sink", {"rate": 500.0})
+    samples.add("sql_only", _sql(100.0, 200.0))
+    samples.add("two_processes", {"rate": 1000.0, "all_us": 140.0})
+    samples.add("quix", {"rate": 900.0})
+    samples.add("debezium_sink", {"rate": 500.0, "all_us": 60.0})
+    samples.add("debezium_sink_two", {"rate": 800.0, "all_us": 70.0})
     figure = BY_ID["P4"].figure(samples)
     assert figure.value == pytest.approx(1.25)
-    assert figure.parts["best_peer"] == "quixstreams_postgresql_sink"
+    assert figure.parts["debezium_sink_two_per_second"] == 800.0
+    assert BY_ID["P4c"].figure(samples).value == pytest.approx(0.5)
+    assert BY_ID["P4r"].figure(samples).value == pytest.approx(70 / (140 / 3.5))
+
+
+def test_latencies_are_in_units_of_an_idle_transaction(samples: Samples) -> None:
+    run = {
+        "pace": 1000, "samples": 30, "publisher_late_p99": 0.001, "event_p50": 0.03, "event_p99": 0.06,
+        "outcome_p50": 0.05, "outcome_p99": 0.09, "transaction_p50": 0.01, "transaction_p99": 0.015,
+    }  # fmt: skip
+    samples.add("fixed_load", run)
+    assert BY_ID["P7"].figure(samples).value == pytest.approx(4.0)
+    assert BY_ID["P8"].figure(samples).value == pytest.approx(6.0)
+    assert BY_ID["P8"].figure(samples).parts["outcome_p99_ms"] == 90.0
+
+
+def test_the_log_is_measured_by_the_row(samples: Samples) -> None:
+    samples.add("sql_only", _sql(100.0, 200.0))
+    assert BY_ID["P14"].figure(samples).value == pytest.approx(3000 / 700)
 
 
 def test_the_slower_kind_of_duplicate_counts(samples: Samples) -> None:
@@ -125,9 +148,9 @@ def test_memory_is_the_highest_peak(samples: Samples) -> None:
 def test_the_entry_of_an_upper_bound_says_so() -> None:
     figure = Figure(12.34567, {"ms": 1})
     assert entry(BY_ID["P7"], figure) == {
-        "value": 12.3457, "floor": 10.0, "aim": 4.0, "parts": {"ms": 1}, "upper": True,
+        "value": 12.3457, "floor": 8.0, "aim": 4.0, "parts": {"ms": 1}, "upper": True,
     }  # fmt: skip
-    assert entry(BY_ID["P1"], Figure(None, {})) == {"value": None, "floor": 0.6, "aim": 0.8, "parts": {}}
+    assert entry(BY_ID["P1"], Figure(None, {})) == {"value": None, "floor": 0.6, "aim": 0.7, "parts": {}}
 
 
 def test_a_missed_floor_ends_with_one() -> None:
