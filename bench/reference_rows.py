@@ -71,8 +71,7 @@ class ReferenceRows:
     def copy(self, connection: Connection) -> None:
         """COPY the rows, inside the caller's transaction."""
         for rows, text in ((_LOG, self._log), (_OUTBOX, self._outbox)):
-            with connection.cursor() as cursor, cursor.copy(rows.copy_statement) as copy:
-                copy.write(text)
+            rows.copy_text(connection, text)
 
 
 def _log_row(entry: JournalEntry) -> tuple[Any, ...]:

@@ -64,15 +64,21 @@ class BulkInsert:
 
     :param table: name of the table.
     :param columns: columns of the rows, in order; ``types``: their Postgres types.
+    :param keys: columns of the primary key, for an INSERT that updates the rows that exist.
     """
 
-    def __init__(self, table: str, columns: Sequence[str], types: Sequence[str]) -> None:
+    def __init__(
+        self, table: str, columns: Sequence[str], types: Sequence[str], *, keys: Sequence[str] = ()
+    ) -> None:
         self.table = table
         names = ", ".join(f'"{name}"' for name in columns)
         arrays = ", ".join(f"%s::{kind}[]" for kind in types)
         # Built from our own column names only, once, at import.
-        self.copy_statement = f"COPY {table} ({names}) FROM STDIN"
+        self._copy = f"COPY {table} ({names}) FROM STDIN"
         self._insert = f"INSERT INTO {table} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608
+        if keys:
+            changed = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+            self._insert += f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changed}"
         self._writers = tuple(_WRITERS[kind] for kind in types)
         self._arrays = tuple(ARRAYS[kind] for kind in types)
 
@@ -95,10 +101,15 @@ class BulkInsert:
         part = list(islice(iterator, _PART))
         if not part:
             return
-        with connection.cursor() as cursor, cursor.copy(self.copy_statement) as copy:
+        with connection.cursor() as cursor, cursor.copy(self._copy) as copy:
             while part:
                 copy.write(self.text(part))
                 part = list(islice(iterator, _PART))
+
+    def copy_text(self, connection: Connection, text: bytes) -> None:
+        """Insert rows with COPY that are encoded already (see :meth:`text`)."""
+        with connection.cursor() as cursor, cursor.copy(self._copy) as copy:
+            copy.write(text)
 
     def text(self, rows: Sequence[tuple[Any, ...]]) -> bytes:
         """Encode the rows as lines of COPY text."""

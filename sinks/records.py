@@ -28,7 +28,6 @@ from sinks import tables
 from sinks.array_literals import plain_array
 from sinks.bulk_insert import BulkInsert
 from sinks.bulk_update import BulkUpdate
-from sinks.bulk_upsert import BulkUpsert
 from sinks.column_types import column_types
 
 Value = TypeVar("Value", bound=Struct)
@@ -62,17 +61,16 @@ class StoredRecord(Generic[Value]):
         *,
         shared: bool = False,
     ) -> None:
+        parts = parts or {}
         self._value = value
-        self._parts = list((parts or {}).items())
-        fields: tuple[str, ...] = value.__struct_fields__
-        own = [name for name in fields if name not in dict(self._parts)]
+        self._parts = list(parts.items())
+        own = [name for name in value.__struct_fields__ if name not in parts]
         self._own = len(own)
-        self.columns = (*own, *chain.from_iterable(part.columns for _, part in self._parts))
+        self.columns = (*own, *chain.from_iterable(part.columns for part in parts.values()))
         types = column_types(table, self.columns)
-        self.insert = BulkInsert(table.name, self.columns, types)
-        self._update = BulkUpdate(table.name, self.columns, types)
         keys = [column.name for column in table.primary_key]
-        self._upsert = BulkUpsert(table.name, self.columns, types, keys) if shared else None
+        self.insert = BulkInsert(table.name, self.columns, types, keys=keys if shared else ())
+        self._update = None if shared else BulkUpdate(table.name, self.columns, types)
         self._delete = f"DELETE FROM {table.name} WHERE id = ANY(%s::uuid[])"  # noqa: S608 - our own name
         self._head = attrgetter(*own)
 
@@ -108,7 +106,7 @@ class StoredRecord(Generic[Value]):
         changes: Changes[Any],
     ) -> None:
         """Insert the new rows, in the given way; rows that others may insert too come with the changes."""
-        if self._upsert is None:
+        if self._update is not None:
             add(self.insert, connection, map(self.row, changes.inserted))
 
     def delete(self, connection: Connection, changes: Changes[Any]) -> None:
@@ -118,12 +116,12 @@ class StoredRecord(Generic[Value]):
 
     def change(self, connection: Connection, changes: Changes[Any]) -> None:
         """Write the changed rows."""
-        if self._upsert is None:
+        if self._update is not None:
             self._update.write(connection, [self.row(value) for value in changes.updated])
         else:
             # In key order: two appliers that write the same rows wait for each other without a deadlock.
             values = sorted([*changes.inserted, *changes.updated], key=attrgetter("key"))
-            self._upsert.write(connection, [self.row(value) for value in values])
+            self.insert.insert(connection, map(self.row, values))
 
 
 INTERACTIONS: Final = StoredRecord(tables.interactions, Interaction)

@@ -21,7 +21,6 @@ from sinks.journal_rows import ENTRY, entry_of
 from sinks.records import INTERACTIONS
 
 _NAMES: Final = INTERACTIONS.selection("i")
-_INTO_INTERACTIONS: Final = INTERACTIONS.insert.copy_statement.encode()
 
 
 def sql_only(bench: Bench) -> Sample:
@@ -108,8 +107,7 @@ def _copied(bench: Bench, batches: Sequence[tuple[bytes, ReferenceRows]]) -> _Co
             server, (log, _) = _server_seconds(connection), _written(connection)
             began = time.perf_counter()
             for interactions, reference in batches:
-                with connection.cursor() as cursor, cursor.copy(_INTO_INTERACTIONS) as copy:
-                    copy.write(interactions)
+                INTERACTIONS.insert.copy_text(connection, interactions)
                 reference.copy(connection)
                 connection.commit()
             seconds = time.perf_counter() - began
