@@ -10,7 +10,20 @@ from msgspec import Struct
 Outcome = Literal["applied", "rejected", "duplicate", "no_op"]
 
 
-class Interaction(Struct, frozen=True, omit_defaults=True, gc=False):
+class Identified(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Record with an id that is unique over all tenants."""
+
+    id: str
+    tenant_id: str
+    organization_id: str
+
+    @property
+    def key(self) -> str:
+        """Key of the record among those of its kind."""
+        return self.id
+
+
+class Interaction(Identified, frozen=True, omit_defaults=True, gc=False):
     """One row of ``customer_interactions`` (spec "CustomerInteraction").
 
     :param version: 1 when created; incremented by every applied change, including the deletion.
@@ -21,9 +34,6 @@ class Interaction(Struct, frozen=True, omit_defaults=True, gc=False):
         ``scheduled_as_of`` and ``occurred_as_of`` (last-write-wins, spec "Conflict policy").
     """
 
-    id: str
-    tenant_id: str
-    organization_id: str
     entity_id: str
     interaction_type: str
     status: str
@@ -47,11 +57,6 @@ class Interaction(Struct, frozen=True, omit_defaults=True, gc=False):
     schedule_version: int = 1
     due_phase: int = 0
 
-    @property
-    def key(self) -> str:
-        """Key of the record among those of its kind."""
-        return self.id
-
 
 class NextInteraction(Struct, frozen=True, omit_defaults=True, gc=False):
     """Projection columns ``next_interaction_*`` of one entity."""
@@ -71,7 +76,7 @@ class LastInteraction(Struct, frozen=True, omit_defaults=True, gc=False):
     name: str
 
 
-class Entity(Struct, frozen=True, omit_defaults=True, gc=False):
+class Entity(Identified, frozen=True, omit_defaults=True, gc=False):
     """One row of ``customer_entities``: a person or company, and its projection.
 
     :param entity_version: incremented by every applied command on the entity or its interactions.
@@ -79,9 +84,6 @@ class Entity(Struct, frozen=True, omit_defaults=True, gc=False):
         published; ``done_count``: done interactions.
     """
 
-    id: str
-    tenant_id: str
-    organization_id: str
     kind: str
     display_name: str
     created_at: datetime
@@ -96,32 +98,19 @@ class Entity(Struct, frozen=True, omit_defaults=True, gc=False):
     next: NextInteraction | None = None
     last: LastInteraction | None = None
 
-    @property
-    def key(self) -> str:
-        """Key of the record among those of its kind."""
-        return self.id
 
-
-class Deal(Struct, frozen=True, omit_defaults=True, gc=False):
+class Deal(Identified, frozen=True, omit_defaults=True, gc=False):
     """One row of ``customer_deals``.
 
     :param version: incremented by every applied change of the deal.
     """
 
-    id: str
-    tenant_id: str
-    organization_id: str
     entity_id: str
     title: str
     created_at: datetime
     updated_at: datetime
     status: str | None = None
     version: int = 1
-
-    @property
-    def key(self) -> str:
-        """Key of the record among those of its kind."""
-        return self.id
 
 
 class TypeEntry(Struct, frozen=True, omit_defaults=True, gc=False):

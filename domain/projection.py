@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
+from domain.journal import Facts
 from domain.model import Entity, Interaction, LastInteraction, NextInteraction, TypeEntry
 from domain.next_interaction import last_projection, next_projection
 from domain.unit_of_work import UnitOfWork
@@ -87,6 +89,27 @@ def with_projection(
         done_count=counts[2],
         created_at=stored.created_at,
         updated_at=now,
+    )
+
+
+def projection_facts(stored: Entity, entity: Entity, **others: Any) -> Facts:
+    """Facts of a command that made ``entity`` of the stored one.
+
+    :param others: further facts.
+    """
+    next_changed = entity.next != stored.next
+    return Facts(
+        previous=stored.next if next_changed else None,
+        next=entity.next,
+        next_changed=next_changed,
+        projection_changed=(
+            next_changed
+            or entity.open_count != stored.open_count
+            or entity.done_count != stored.done_count
+            or entity.overdue_count != stored.overdue_count
+            or entity.last != stored.last
+        ),
+        **others,
     )
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from domain.decision import Decision
-from domain.journal import Facts, make_entry
+from domain.journal import make_entry
 from domain.lookup import require_entity
 from domain.model import Entity
 from domain.outcome import check_version, no_op
-from domain.projection import derive, with_projection
-from domain.transition import projection_changed
+from domain.projection import derive, projection_facts, with_projection
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.identity import derive_id
@@ -29,14 +28,8 @@ def recompute_next(work: UnitOfWork, command: Command, payload: InteractionRecom
     if (next_interaction, last, counts) == (stored.next, stored.last, kept):
         return no_op(command, stored, None)
     entity = with_projection(stored, next_interaction, last, counts, command.appended_at)
-    next_changed = entity.next != stored.next
-    facts = Facts(
-        reason="relabeled" if _follows_relabel(command, stored) else "recompute",
-        previous=stored.next if next_changed else None,
-        next=entity.next,
-        next_changed=next_changed,
-        projection_changed=projection_changed(stored, entity),
-    )
+    reason = "relabeled" if _follows_relabel(command, stored) else "recompute"
+    facts = projection_facts(stored, entity, reason=reason)
     entry = make_entry(command, "applied", facts, entity_version=entity.entity_version)
     return Decision(command=command, entry=entry, writes=(entity,))
 

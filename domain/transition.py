@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from domain.decision import Decision
-from domain.journal import Facts, make_entry
+from domain.journal import make_entry
 from domain.model import Entity, Interaction, TypeEntry
-from domain.projection import entity_after
+from domain.projection import entity_after, projection_facts
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 
@@ -37,18 +37,15 @@ def apply_transition(
     entity = entity_after(
         work, stored, before=before, after=after, new_type=new_type, now=command.appended_at
     )
-    next_changed = entity.next != stored.next
-    facts = Facts(
+    facts = projection_facts(
+        stored,
+        entity,
         event=event_type,
         reason=reason,
         before=before,
         after=after,
         version=version,
         undoable=undoable,
-        previous=stored.next if next_changed else None,
-        next=entity.next,
-        next_changed=next_changed,
-        projection_changed=projection_changed(stored, entity),
         new_type=new_type.code if new_type is not None else None,
         warnings=warnings,
     )
@@ -58,15 +55,4 @@ def apply_transition(
         entry=entry,
         writes=tuple(record for record in (after, entity, new_type) if record is not None),
         removes=(row,) if after is None else (),
-    )
-
-
-def projection_changed(stored: Entity, entity: Entity) -> bool:
-    """Return whether anything changed that views show of the projection."""
-    return (
-        entity.open_count != stored.open_count
-        or entity.done_count != stored.done_count
-        or entity.overdue_count != stored.overdue_count
-        or entity.next != stored.next
-        or entity.last != stored.last
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.decision import Decision
 from domain.default_types import default_types
-from domain.journal import JournalEntry
+from domain.journal import JournalEntry, deleted_version
 from domain.model import KINDS, Deal, Dictionary, Entity, FlagValue, Interaction, TypeEntry
 from domain.record_set import InteractionSet, RecordSet
 
@@ -58,8 +58,9 @@ class UnitOfWork:
         self.journal[entry.tenant_id, entry.organization_id, entry.command_id] = entry
         for row in decision.removes:
             self.sets[type(row)].remove(row)
-            assert decision.facts.version is not None
-            self.deleted_versions[row.key] = decision.facts.version
+            version = deleted_version(entry)
+            if isinstance(row, Interaction) and version is not None:
+                self.deleted_versions[row.id] = version
         for row in decision.writes:
             if isinstance(row, _OF_A_DICTIONARY):
                 self._begin_dictionary((entry.tenant_id, entry.organization_id))
