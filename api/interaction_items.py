@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
-
-from pydantic.alias_generators import to_camel
+from typing import Any
 
 from api.instants import instant_text
 from api.principal import Principal
 from api.queries.integrations import Enrichment, integrations_of_async
-from api.queries.interaction_columns import SNAPSHOT
 from api.queries.scope import Connection, Row
-
-_MEMBERS: Final = {to_camel(name): name for name in SNAPSHOT}
-_INSTANTS: Final = tuple(name for name in _MEMBERS if name.endswith("At"))
+from schemas.events import SNAPSHOT, SNAPSHOT_INSTANTS
 
 
 def interaction_item(row: Row) -> dict[str, Any]:
@@ -22,8 +17,8 @@ def interaction_item(row: Row) -> dict[str, Any]:
 
     :param row: the columns of the table, with ids as text and ``deal_title``.
     """
-    members = {name: row[column] for name, column in _MEMBERS.items()}
-    for name in _INSTANTS:
+    members = {name: row[column] for name, column in SNAPSHOT.items()}
+    for name in SNAPSHOT_INSTANTS:
         members[name] = instant_text(members[name])
     return {
         **members,

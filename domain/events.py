@@ -6,11 +6,10 @@ from operator import attrgetter
 from typing import Any, Final
 
 from msgspec import Struct
-from pydantic.alias_generators import to_camel
 
 from domain.journal import Facts, JournalEntry
 from domain.model import Interaction, NextInteraction
-from schemas.events import NEXT_INTERACTION_UPDATED, InteractionSnapshot
+from schemas.events import NEXT_INTERACTION_UPDATED, SNAPSHOT, SNAPSHOT_INSTANTS
 from schemas.identity import derive_id
 from schemas.instants import format_instant
 
@@ -43,15 +42,13 @@ def events_of(entry: JournalEntry) -> tuple[Event, ...]:
     return tuple(events)
 
 
-_MEMBERS: Final = tuple(to_camel(name) for name in InteractionSnapshot.model_fields)
-_VALUES: Final = attrgetter(*InteractionSnapshot.model_fields)
-_INSTANTS: Final = tuple(name for name in _MEMBERS if name.endswith("At"))
+_VALUES: Final = attrgetter(*SNAPSHOT.values())
 
 
 def snapshot(row: Interaction) -> dict[str, Any]:
     """Interaction in its API form (``schemas.events.InteractionSnapshot``)."""
-    members = dict(zip(_MEMBERS, _VALUES(row), strict=True))
-    for name in _INSTANTS:
+    members = dict(zip(SNAPSHOT, _VALUES(row), strict=True))
+    for name in SNAPSHOT_INSTANTS:
         if members[name] is not None:
             members[name] = format_instant(members[name])
     return members

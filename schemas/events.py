@@ -52,6 +52,11 @@ class InteractionSnapshot(Published):
     updated_at: InstantText
 
 
+#: Members of a snapshot → its fields; and those that are instants.
+SNAPSHOT: Final = {to_camel(name): name for name in InteractionSnapshot.model_fields}
+SNAPSHOT_INSTANTS: Final = tuple(member for member, name in SNAPSHOT.items() if name.endswith("_at"))
+
+
 class NextInteractionSnapshot(Published):
     """Next interaction of one entity: its nearest planned interaction."""
 

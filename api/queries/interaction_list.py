@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from api.queries.interaction_columns import SELECTION
 from api.queries.keyset import After, Direction, order_sql
 from api.queries.scope import Connection, Row, Scope, fetch, like
+from schemas.events import SNAPSHOT
 
 #: Sort field → its column, the type of its values, and whether they can be NULL.
 SORTS: Final[dict[str, tuple[str, type, bool]]] = {
@@ -31,7 +31,16 @@ _CONDITIONS: Final = {
     "latest": "coalesce(occurred_at, scheduled_at, created_at) <= %(latest)s",
     "search": "(title ILIKE %(search)s OR body ILIKE %(search)s)",
 }
-COLUMNS: Final = f"{SELECTION}, d.title AS deal_title, t.label AS type_label"
+
+
+def _selected(name: str) -> str:
+    return f"i.{name}::text AS {name}" if name == "id" or name.endswith("_id") else f"i.{name}"
+
+
+#: Columns of the published snapshot, with ids as text, and names from the tables that a row refers to.
+COLUMNS: Final = ", ".join(
+    (*map(_selected, SNAPSHOT.values()), "d.title AS deal_title", "t.label AS type_label")
+)
 JOINS: Final = """
 LEFT JOIN customer_deals d ON d.id = i.deal_id
   AND d.tenant_id = i.tenant_id AND d.organization_id = i.organization_id
