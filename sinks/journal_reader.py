@@ -78,24 +78,25 @@ def read_window(connection: Connection, start: JournalPosition, size: int) -> It
 def _chunks(rows: Iterable[tuple[Any, ...]], at: JournalPosition, size: int) -> Iterator[Chunk]:
     """Put rows into one chunk, but one that relabels many entities into several of its own."""
     entries: list[JournalEntry] = []
+    done, published = at.position, at.relabeled
     for row in rows:
         position, entry = row[0], entry_of(row[1:])
         if not isinstance(entry.facts, Facts) or not entry.facts.relabeled:
             entries.append(entry)
-            at = replace(at, position=position, relabeled=0)
-            continue
-        if entries:
-            yield Chunk(entries, at)
-            entries = []
-        affected = entry.facts.relabeled
-        for first in range(at.relabeled, len(affected), size):
-            part = structs.replace(entry.facts, relabeled=affected[first : first + size])
-            at = replace(at, position=position - 1, relabeled=first + size)
-            if at.relabeled >= len(affected):
-                at = replace(at, position=position, relabeled=0)
-            yield Chunk([structs.replace(entry, facts=part)], at)
+        else:
+            if entries:
+                yield Chunk(entries, replace(at, position=done, relabeled=0))
+                entries = []
+            affected = entry.facts.relabeled
+            for first in range(published, len(affected), size):
+                part = structs.replace(entry.facts, relabeled=affected[first : first + size])
+                ended = first + size >= len(affected)
+                reached = (position, 0) if ended else (position - 1, first + size)
+                end = replace(at, position=reached[0], relabeled=reached[1])
+                yield Chunk([structs.replace(entry, facts=part)], end)
+        done, published = position, 0
     if entries:
-        yield Chunk(entries, at)
+        yield Chunk(entries, replace(at, position=done, relabeled=0))
 
 
 def cluster_epoch(connection: Connection) -> str:

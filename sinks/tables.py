@@ -37,14 +37,14 @@ def _scope() -> tuple[Column[object], Column[object]]:
     return _id("tenant_id"), _id("organization_id")
 
 
-def _editable(value: type[Interaction], leave_out: set[str]) -> Iterator[Column[Any]]:
-    """Columns of the fields that people edit, by the types of the value's fields."""
-    hints = get_type_hints(value)
+def _editable() -> Iterator[Column[Any]]:
+    """Columns of the fields of an interaction that people edit, by their types."""
+    hints = get_type_hints(Interaction)
     for name in EDITABLE:
         kinds = set(get_args(hints[name]))
-        if name in leave_out:
-            continue
-        if datetime in kinds:
+        if name == "deal_id":
+            yield _id(name, ForeignKey("customer_deals.id"), nullable=True)
+        elif datetime in kinds:
             yield _instant(name, nullable=True)
         elif int in kinds:
             yield Column(name, Integer)
@@ -109,10 +109,9 @@ interactions: Final = sa.Table(
     _id("organization_id"),
     _id("tenant_id"),
     _id("entity_id", ForeignKey("customer_entities.id")),
-    _id("deal_id", ForeignKey("customer_deals.id"), nullable=True),
     Column("interaction_type", Text, nullable=False),
     Column("status", Text, nullable=False),
-    *_editable(Interaction, leave_out={"deal_id"}),
+    *_editable(),
     Column("source", Text),
     Column("version", BigInteger, nullable=False),
     Column("schedule_version", BigInteger, nullable=False),
