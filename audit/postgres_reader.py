@@ -26,9 +26,12 @@ _ENTITIES: Final = """
 _DEALS: Final = "id::text, tenant_id::text, organization_id::text, entity_id::text, title, status, created_at"
 _JOURNAL: Final = """
     tenant_id::text, organization_id::text, command_id, entity_id::text, partition, "offset", outcome,
-    entity_version, logged_at, position, xid, events, facts IS NOT NULL AS has_facts,
-    facts ->> 'event' AS event, facts ->> 'next_changed' IS NOT NULL AS next_changed,
-    facts -> 'relabeled' AS relabeled
+    entity_version, logged_at
+"""
+_PUBLICATIONS: Final = """
+    tenant_id::text, organization_id::text, command_id, entity_id::text, logged_at, position, xid, events,
+    facts IS NOT NULL AS has_facts, facts ->> 'event' AS event,
+    facts ->> 'next_changed' IS NOT NULL AS next_changed, facts -> 'relabeled' AS relabeled
 """
 _SELECT: Final[dict[str, str]] = {
     "customer_interactions": _INTERACTIONS,
@@ -38,8 +41,11 @@ _SELECT: Final[dict[str, str]] = {
     "interaction_dictionaries": "tenant_id::text, organization_id::text, strict",
     "feature_flags": "tenant_id::text, organization_id::text, flag, enabled",
     "journal": _JOURNAL,
+    # What the journal says is to be published: only this pass takes the facts apart.
+    "publications": _PUBLICATIONS,
     "consumed_offsets": "consumer_group, topic, partition, next_offset, results_offset",
 }
+_STORED_IN: Final = {"publications": "journal"}
 TABLES: Final = tuple(_SELECT)
 _BATCH: Final = 10_000
 
@@ -64,7 +70,8 @@ class PostgresReader:
 
     def rows(self, table: str) -> Iterator[Row]:
         """Every row of a table; ids are strings, instants are aware datetimes."""
-        query = f"SELECT {_SELECT[table]} FROM {table}"  # noqa: S608 - names of this file only
+        stored_in = _STORED_IN.get(table, table)
+        query = f"SELECT {_SELECT[table]} FROM {stored_in}"  # noqa: S608 - names of this file only
         try:
             with self._connection.cursor(f"audit_{table}", row_factory=dict_row) as cursor:
                 cursor.itersize = _BATCH

@@ -57,7 +57,7 @@ def read_publications(history: History, events: Events, report: Report) -> Publi
     """Check A9: what the relay has passed is published; rows it has not reached are lag."""
     a9, publications, reached = report.checks["A9"], Publications(), history.cut.relay
     unexplained, reach = set(events.ids), _Reach()
-    for row in history.rows("journal"):
+    for row in history.rows("publications"):
         reach.add(row)
         if not row["events"]:
             continue

@@ -201,6 +201,7 @@ class Machine:
                     for table, (kind, record) in _TABLES.items()
                 },
                 "journal": self.journal,
+                "publications": self.journal,
                 "consumed_offsets": [
                     {
                         "consumer_group": GROUP,
