@@ -25,9 +25,9 @@ from api.mutation_guards import MutationGuards, load_mutation_guards
 from api.openapi_document import describe
 from api.rate_limit import RateLimiter
 from api.read_pool import ReadPool
+from api.reply_record import ReplyRecord
 from api.request_middleware import RequestMiddleware
 from api.result_consumer import ResultConsumer
-from api.result_record import ResultRecord
 from api.routes import MODULES
 from api.services import Services
 from api.sse_broadcaster import SseBroadcaster
@@ -159,10 +159,10 @@ class _ResultDispatcher:
         self._broadcaster = broadcaster
         self._loop = loop
 
-    def on_results(self, records: list[ResultRecord]) -> None:
+    def on_results(self, records: list[ReplyRecord]) -> None:
         self._commands.on_results([record for record in records if record.fresh])
         self._loop.call_soon_threadsafe(self._broadcaster.on_results, records)
 
-    def on_integration_events(self, records: list[ResultRecord]) -> None:
+    def on_integration_events(self, records: list[ReplyRecord]) -> None:
         self._decisions.on_results(records)
         self._loop.call_soon_threadsafe(self._broadcaster.on_results, records)

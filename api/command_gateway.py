@@ -16,13 +16,14 @@ from api.principal import Principal
 from api.problems import UnknownOutcome
 from api.queries.command_status import command_status
 from api.read_pool import ReadPool
-from api.result_record import ResultRecord
+from api.reply_record import ReplyRecord
 from schemas.avro_codec import AvroDecoder
 from schemas.cloudevent_headers import JSON, event_headers
 from schemas.errors import FieldError, InteractionsError, Reject, Retry
 from schemas.identity import derive_id, escaped
-from schemas.outgoing_record import Headers
+from schemas.outgoing_record import OutgoingRecord
 from schemas.sources import GATEWAY
+from schemas.topics import COMMANDS
 
 _log = structlog.get_logger("gateway")
 #: Part of the timeout that is reserved for the lookup in the command log: this share, at most these seconds.
@@ -128,8 +129,7 @@ class CommandGateway:
 
     async def _request(self, command: CommandRequest) -> dict[str, Any]:
         def send(correlation_id: str, on_delivery: DeliveryCallback) -> None:
-            value, headers = orjson.dumps(command.data), _headers(command, correlation_id)
-            self._sender.send(command.entity_id, value, headers, on_delivery)
+            self._sender.send(_record(command, correlation_id), on_delivery)
 
         try:
             result = await self._replies.request(send)
@@ -148,13 +148,13 @@ class CommandGateway:
             raise UnknownOutcome(command.id)
         return status.result
 
-    def on_results(self, records: Iterable[ResultRecord]) -> None:
+    def on_results(self, records: Iterable[ReplyRecord]) -> None:
         """Resolve the pending requests of these results. Callable from any thread."""
         for record in records:
             if self._replies.is_pending(record.correlation_id):
                 self._replies.resolve(record.correlation_id, self._decode(record))
 
-    def _decode(self, record: ResultRecord) -> dict[str, Any] | None:
+    def _decode(self, record: ReplyRecord) -> dict[str, Any] | None:
         try:
             return self._decoder.decode(record.value)[1]
         except InteractionsError as error:
@@ -208,9 +208,9 @@ class Rejection(Reject):
         self.current_version: int | None = problem.get("currentVersion")
 
 
-def _headers(command: CommandRequest, correlation_id: str) -> Headers:
+def _record(command: CommandRequest, correlation_id: str) -> OutgoingRecord:
     principal, expected = command.principal, command.expected_version
-    return event_headers(
+    headers = event_headers(
         JSON,
         id=command.id,
         source=GATEWAY,
@@ -224,3 +224,4 @@ def _headers(command: CommandRequest, correlation_id: str) -> Headers:
         expectedversion=str(expected) if expected is not None else None,
         traceparent=structlog.contextvars.get_contextvars().get("traceparent"),
     )
+    return OutgoingRecord(COMMANDS, command.entity_id, orjson.dumps(command.data), headers)

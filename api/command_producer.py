@@ -13,8 +13,7 @@ from runtime.kafka import make_producer
 from runtime.settings import Settings
 from runtime.supervised_thread import end_process, supervised
 from schemas.errors import Reject, Retry
-from schemas.outgoing_record import Headers
-from schemas.topics import COMMANDS
+from schemas.outgoing_record import OutgoingRecord
 
 _log = structlog.get_logger("command_sender")
 #: Called once per record: with ``None`` once all in-sync replicas have it, otherwise with the failure.
@@ -60,18 +59,10 @@ class CommandSender:
             self._thread.join(5.0)
         self._producer.flush(self._timeout)
 
-    def send(
-        self,
-        key: str,
-        value: bytes,
-        headers: Headers,
-        on_delivery: DeliveryCallback,
-        topic: str = COMMANDS,
-    ) -> None:
+    def send(self, record: OutgoingRecord, on_delivery: DeliveryCallback) -> None:
         """Queue one record.
 
         :param on_delivery: called in another thread, with ``Retry`` or ``Reject`` if delivery failed.
-        :param topic: name in the catalogue.
         :raises Retry: the producer queue is full because the broker accepts nothing.
         :raises Reject: the record can never be written (too large).
         """
@@ -84,10 +75,10 @@ class CommandSender:
         with self._lock:
             try:
                 self._producer.produce(
-                    self._settings.topic(topic),
-                    key=key.encode(),
-                    value=value,
-                    headers=headers,
+                    self._settings.topic(record.topic),
+                    key=record.key,
+                    value=record.value,
+                    headers=record.headers,
                     on_delivery=delivered,
                 )
             except BufferError:

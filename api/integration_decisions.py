@@ -12,7 +12,7 @@ from api.integration_event_consumer import CHANGED, DECIDED
 from api.pending_replies import PendingReplies, Reply, Sender
 from api.principal import Principal
 from api.problems import DecisionPending
-from api.result_record import ResultRecord
+from api.reply_record import ReplyRecord
 from schemas.cloudevent_headers import JSON, event_headers
 from schemas.errors import FieldError, Reject
 from schemas.integration_decisions import (
@@ -25,7 +25,7 @@ from schemas.integration_decisions import (
     WarningsDecision,
 )
 from schemas.integration_events import IntegrationChanged, WarningsDecided
-from schemas.outgoing_record import Headers
+from schemas.outgoing_record import OutgoingRecord
 from schemas.sources import GATEWAY
 from schemas.topics import INTEGRATION_DECISIONS
 
@@ -71,7 +71,7 @@ class DecisionGateway:
             raise Reject(code, detail, status=400 if errors else 409, errors=errors)
         return reply
 
-    def on_results(self, records: Iterable[ResultRecord]) -> None:
+    def on_results(self, records: Iterable[ReplyRecord]) -> None:
         """Resolve the pending decisions of these records. Callable from any thread."""
         for record in records:
             correlation_id = record.correlation_id
@@ -91,9 +91,7 @@ class DecisionGateway:
         replies.require_connected()
 
         def send(correlation_id: str, on_delivery: DeliveryCallback) -> None:
-            value = decision.model_dump_json(by_alias=True).encode()
-            headers = _headers(principal, kind, correlation_id)
-            self._sender.send(decision.integration_id, value, headers, on_delivery, INTEGRATION_DECISIONS)
+            self._sender.send(_record(principal, kind, decision, correlation_id), on_delivery)
 
         try:
             return await replies.request(send)
@@ -101,8 +99,9 @@ class DecisionGateway:
             raise DecisionPending from None
 
 
-def _headers(principal: Principal, kind: str, correlation_id: str) -> Headers:
-    return event_headers(
+def _record(principal: Principal, kind: str, decision: Decision, correlation_id: str) -> OutgoingRecord:
+    value = decision.model_dump_json(by_alias=True).encode()
+    headers = event_headers(
         JSON,
         id=correlation_id,
         source=GATEWAY,
@@ -112,3 +111,4 @@ def _headers(principal: Principal, kind: str, correlation_id: str) -> Headers:
         correlationid=correlation_id,
         actorid=principal.subject,
     )
+    return OutgoingRecord(INTEGRATION_DECISIONS, decision.integration_id, value, headers)

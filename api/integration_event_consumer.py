@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from api.result_consumer import ResultConsumer
+from schemas.incoming_record import IncomingRecord
 from schemas.integration_events import PREFIX
 from schemas.topics import INTEGRATION_EVENTS
 
@@ -17,10 +17,10 @@ DECIDED: Final = "decided"
 CHANGED: Final = "changed"
 _OUTCOMES: Final = {
     # These events report what has happened already, so streams treat them as applied.
-    f"{PREFIX}mapping_changed".encode(): "applied",
-    f"{PREFIX}state_changed".encode(): "applied",
-    f"{PREFIX}decided".encode(): DECIDED,
-    f"{PREFIX}changed".encode(): CHANGED,
+    f"{PREFIX}mapping_changed": "applied",
+    f"{PREFIX}state_changed": "applied",
+    f"{PREFIX}decided": DECIDED,
+    f"{PREFIX}changed": CHANGED,
 }
 
 
@@ -31,5 +31,5 @@ class IntegrationEventConsumer(ResultConsumer):
     first_partition = FIRST_PARTITION
 
     @staticmethod
-    def outcome_of(headers: Mapping[str, bytes]) -> str | None:
-        return _OUTCOMES.get(headers.get("ce_type", b""))
+    def outcome_of(record: IncomingRecord) -> str | None:
+        return _OUTCOMES.get(record.header("ce_type") or "")

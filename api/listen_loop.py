@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from api.command_gateway import CommandGateway
-from api.result_record import ResultRecord
+from api.reply_record import ReplyRecord
 from runtime.settings import Settings
 from schemas.errors import Retry
 from sinks.notify import outcomes
@@ -25,7 +25,7 @@ async def listen_for_outcomes(settings: Settings, commands: CommandGateway) -> N
     while True:
         try:
             async for notice in outcomes(settings):
-                record = ResultRecord(correlation_id=notice.correlation_id, value=notice.value)
+                record = ReplyRecord(correlation_id=notice.correlation_id, value=notice.value)
                 commands.on_results([record])
         except Retry as failure:
             _log.warning("gateway.notices_unavailable", reason=str(failure))

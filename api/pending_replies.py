@@ -9,8 +9,7 @@ from uuid import uuid4
 
 from api.command_producer import DeliveryCallback
 from schemas.errors import Retry
-from schemas.outgoing_record import Headers
-from schemas.topics import COMMANDS
+from schemas.outgoing_record import OutgoingRecord
 
 Reply = TypeVar("Reply")
 
@@ -18,15 +17,8 @@ Reply = TypeVar("Reply")
 class Sender(Protocol):
     """Queues records for the broker (``api.command_producer``)."""
 
-    def send(
-        self,
-        key: str,
-        value: bytes,
-        headers: Headers,
-        on_delivery: DeliveryCallback,
-        topic: str = COMMANDS,
-    ) -> None:
-        """Queue one record for a topic."""
+    def send(self, record: OutgoingRecord, on_delivery: DeliveryCallback) -> None:
+        """Queue one record."""
         ...
 
 

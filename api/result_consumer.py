@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 
-from api.result_record import ResultRecord
-from runtime.kafka import headers_of, make_consumer, take_batch
+from api.reply_record import ReplyRecord
 from runtime.settings import Settings
 from runtime.supervised_thread import end_process, supervised
-from schemas.errors import InteractionsError, Stop
+from runtime.topic_tail import TopicTail
+from schemas.errors import InteractionsError
+from schemas.incoming_record import IncomingRecord
 from schemas.topics import RESULTS
 
 _log = structlog.get_logger("outcome_listener")
-_BROKER_TIMEOUT_SECONDS: Final = 5.0
 _REFRESH_SECONDS: Final = 30.0
 _RETRY_SECONDS: Final = 0.5
 
 #: Receives records in the consumer's thread, in offset order per partition.
-RecordsCallback = Callable[[list[ResultRecord]], None]
+RecordsCallback = Callable[[list[ReplyRecord]], None]
 
 
 class ResultConsumer:
@@ -43,9 +42,8 @@ class ResultConsumer:
 
     def __init__(self, settings: Settings, *, backlog: int = 0) -> None:
         self._settings = settings
-        self._topic = settings.topic(self.topic)
         self._backlog = backlog
-        self._on_results: RecordsCallback = lambda _records: None
+        self._on_records: RecordsCallback = lambda _records: None
         self._stop = threading.Event()
         name = f"consumer of {self.topic}"
         self._thread = supervised(name, self._run, stopping=self._stop.is_set, failed=end_process(name))
@@ -59,9 +57,9 @@ class ResultConsumer:
         """True once every later record of the topic will be read."""
         return self._ready.is_set()
 
-    def start(self, on_results: RecordsCallback) -> None:
+    def start(self, on_records: RecordsCallback) -> None:
         """Start the thread; :meth:`connected` reports when it reads."""
-        self._on_results = on_results
+        self._on_records = on_records
         self._thread.start()
 
     def close(self) -> None:
@@ -71,45 +69,32 @@ class ResultConsumer:
             self._thread.join(10.0)
 
     def _run(self) -> None:
-        consumer = make_consumer(
-            self._settings,
-            f"interactions-gateway-{os.getpid()}",
-            **{
-                "isolation.level": "read_uncommitted",
-                "auto.offset.reset": "latest",
-                "enable.auto.offset.store": False,
-                "fetch.wait.max.ms": 100,
-                "allow.auto.create.topics": False,
-            },
-        )
-        try:
+        options = {"auto.offset.reset": "latest", "fetch.wait.max.ms": 100}
+        with TopicTail(
+            self._settings, self.topic, committed=False, on_error=_log_error, options=options
+        ) as tail:
             refresh_at = 0.0
             while not self._stop.is_set():
                 if time.monotonic() >= refresh_at:
-                    refreshed = self._assign_new_partitions(consumer)
+                    refreshed = self._assign_new_partitions(tail)
                     refresh_at = time.monotonic() + (_REFRESH_SECONDS if refreshed else _RETRY_SECONDS)
-                self._poll(consumer)
-        finally:
-            consumer.close()
+                records = [it for record in tail.take(0.25) if (it := self._reply_in(record)) is not None]
+                if records:
+                    self._on_records(records)
 
-    def _assign_new_partitions(self, consumer: Consumer) -> bool:
+    def _assign_new_partitions(self, tail: TopicTail) -> bool:
         """Assign the partitions that are not assigned yet; False if the topic could not be read."""
         try:
-            metadata = consumer.list_topics(self._topic, timeout=_BROKER_TIMEOUT_SECONDS).topics[self._topic]
-            if metadata.error is not None or not metadata.partitions:
-                raise Stop(f"the topic {self._topic} does not exist")
-            numbers = {self.first_partition + partition for partition in metadata.partitions}
-            assigned = []
-            for number in sorted(numbers - set(self.ends)):
-                position = TopicPartition(self._topic, number - self.first_partition)
-                low, end = consumer.get_watermark_offsets(position, timeout=_BROKER_TIMEOUT_SECONDS)
+            first = self.first_partition
+            added = [partition for partition in tail.partitions() if first + partition not in self.ends]
+            bounds = {partition: tail.bounds(partition) for partition in added}
+            if self._ready.is_set():
                 # A partition that was added while we consume is read from its first record.
-                added_later = self._ready.is_set()
-                self.starts[number] = position.offset = low if added_later else max(low, end - self._backlog)
-                self.ends[number] = low if added_later else end
-                assigned.append(position)
-            if assigned:
-                consumer.incremental_assign(assigned)
+                bounds = {partition: (low, low) for partition, (low, _) in bounds.items()}
+            starts = {partition: max(low, end - self._backlog) for partition, (low, end) in bounds.items()}
+            tail.add(starts)
+            self.starts |= {first + partition: start for partition, start in starts.items()}
+            self.ends |= {first + partition: end for partition, (_, end) in bounds.items()}
         except (KafkaException, InteractionsError) as failure:
             if not self._ready.is_set():
                 _log.warning("gateway.results_unavailable", reason=str(failure))
@@ -118,40 +103,27 @@ class ResultConsumer:
         self._ready.set()
         return True
 
-    def _poll(self, consumer: Consumer) -> None:
-        messages = take_batch(consumer, 1000, 0.25)
-        records = [record for message in messages if (record := self._record_of(message)) is not None]
-        if records:
-            self._on_results(records)
-
-    def _record_of(self, message: Message) -> ResultRecord | None:
-        error = message.error()
-        if error is not None:
-            if error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001
-                _log.warning("gateway.results_interrupted", reason=error.name())
-            return None
-        raw = headers_of(message) or []
-        headers = {name: value for name, value in raw if isinstance(value, bytes)}
-        outcome = self.outcome_of(headers)
+    def _reply_in(self, record: IncomingRecord) -> ReplyRecord | None:
+        outcome = self.outcome_of(record)
         if outcome is None:
             return None
-        partition, offset = self.first_partition + int(message.partition() or 0), int(message.offset() or 0)
-        return ResultRecord(
-            correlation_id=_text(headers.get("ce_correlationid")),
-            value=message.value() or b"",
+        partition = self.first_partition + record.partition
+        return ReplyRecord(
+            correlation_id=record.header("ce_correlationid"),
+            value=record.value or b"",
             outcome=outcome,
-            tenant_id=_text(headers.get("ce_tenantid")),
-            organization_id=_text(headers.get("ce_organizationid")),
+            tenant_id=record.header("ce_tenantid"),
+            organization_id=record.header("ce_organizationid"),
             partition=partition,
-            offset=offset,
-            fresh=offset >= self.ends.get(partition, 0),
+            offset=record.offset,
+            fresh=record.offset >= self.ends.get(partition, 0),
         )
 
     @staticmethod
-    def outcome_of(headers: Mapping[str, bytes]) -> str | None:
+    def outcome_of(record: IncomingRecord) -> str | None:
         """The outcome that a record reports; ``None`` skips the record."""
-        return _text(headers.get("ce_outcome"))
+        return record.header("ce_outcome")
 
 
-def _text(value: bytes | None) -> str | None:
-    return value.decode(errors="replace") if value is not None else None
+def _log_error(error: KafkaError) -> None:
+    _log.warning("gateway.results_interrupted", reason=error.name())

@@ -14,7 +14,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from api.integration_event_consumer import FIRST_PARTITION
-from api.result_record import ResultRecord
+from api.reply_record import ReplyRecord
 from schemas.avro_codec import AvroDecoder
 from schemas.cache_tags import feature_flags
 from schemas.errors import InteractionsError, Reject
@@ -79,12 +79,12 @@ class SseBroadcaster:
         self._backlog = backlog
         self._max_clients = max_clients
         self._subscriptions: dict[ScopeKey, set[Subscription]] = {}
-        self._kept: dict[int, deque[ResultRecord]] = {}
+        self._kept: dict[int, deque[ReplyRecord]] = {}
         self._floors: dict[int, int] = {}
         self._ends: dict[int, int] = {}
         self.clients = 0
 
-    def on_results(self, records: list[ResultRecord]) -> None:
+    def on_results(self, records: list[ReplyRecord]) -> None:
         """Keep the records and queue their changes. Must be called in the event loop's thread."""
         for record in records:
             kept = self._kept.setdefault(record.partition, deque())
@@ -95,7 +95,7 @@ class SseBroadcaster:
             if self._subscriptions and record.outcome == "applied":
                 self._broadcast(record)
 
-    def _broadcast(self, record: ResultRecord) -> None:
+    def _broadcast(self, record: ReplyRecord) -> None:
         tenant_id = record.tenant_id or ""
         if not any(scope[0] == tenant_id for scope in self._subscriptions):
             return
@@ -106,7 +106,7 @@ class SseBroadcaster:
                 for subscription in subscriptions:
                     _enqueue(subscription, change)
 
-    def _changes(self, record: ResultRecord) -> dict[ScopeKey, Change]:
+    def _changes(self, record: ReplyRecord) -> dict[ScopeKey, Change]:
         """Scope → its change. A change of a whole tenant has an empty organization."""
         result = self._result(record)
         tags = result.get("invalidates") or []
@@ -120,7 +120,7 @@ class SseBroadcaster:
             changes[scope[0], ""] = Change(record.partition, record.offset, data)
         return changes
 
-    def _result(self, record: ResultRecord) -> dict[str, Any]:
+    def _result(self, record: ReplyRecord) -> dict[str, Any]:
         try:
             if record.partition >= FIRST_PARTITION:
                 event = _INVALIDATING.validate_json(record.value)

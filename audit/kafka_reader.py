@@ -10,7 +10,8 @@ import orjson
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from audit.history import Offsets, Record, RelayPosition
-from runtime.kafka import headers_of, make_admin, make_consumer, take_batch
+from runtime.incoming_records import headers_of
+from runtime.kafka import make_admin, make_consumer, take_batch
 from runtime.settings import Settings
 from schemas.errors import Stop
 from schemas.topics import COMMANDS, RELAY_POSITION

@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from schemas.command import Command, Record, Refused
+from schemas.command import Command, Refused
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 
 TENANT: Final = "11111111-1111-4111-8111-111111111111"
 ORGANIZATION: Final = "22222222-2222-4222-8222-222222222222"
@@ -144,7 +145,7 @@ def decode(
     commands = []
     for message in messages:
         partition = zlib.crc32(message.key) % partitions
-        record = Record(topic, partition, ends[partition], now, message.key, message.value, ())
+        record = IncomingRecord(topic, partition, ends[partition], now, message.key, message.value, ())
         ends[partition] += 1
         commands.append(decode_record(record, _no_avro))
     return commands

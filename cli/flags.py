@@ -79,7 +79,7 @@ def set_flag(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
 ) -> None:
     """Turn a flag on or off."""
-    from cli.publish.input_lines import HEADERS, OutgoingRecord
+    from cli.publish.input_lines import check_line
 
     if value not in _VALUES:
         raise typer.BadParameter("must be on or off", param_hint="VALUE")
@@ -98,9 +98,8 @@ def set_flag(
         "entityid": str(tenant),
         "data": {"flag": name, "enabled": _VALUES[value]},
     }
-    record = OutgoingRecord(1, str(tenant).encode(), json.dumps(event).encode(), HEADERS, command_id)
     with publishing(load_settings(), timeout=timeout) as publisher:
-        report = publisher.run(ListSource([record]))
+        report = publisher.run(ListSource(filter(None, [check_line(1, json.dumps(event).encode())])))
     if as_json:
         sys.stdout.write(json.dumps({"commandId": command_id, **report.to_json()}) + "\n")
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import socket
-from operator import methodcaller
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer
@@ -80,9 +79,6 @@ def make_consumer(settings: Settings, group_id: str, **overrides: Any) -> Consum
     return Consumer(client_config(settings, **{**defaults, **overrides}))
 
 
-_call_headers = methodcaller("headers")
-
-
 def take_batch(consumer: Consumer, most: int, seconds: float) -> list[Message]:
     """Wait for one record, then take those that have arrived with it.
 
@@ -95,19 +91,6 @@ def take_batch(consumer: Consumer, most: int, seconds: float) -> list[Message]:
     if messages and most > 1:
         messages += consumer.consume(most - 1, 0)
     return messages
-
-
-def headers_of(message: Message) -> list[tuple[str, bytes | None]] | None:
-    """Headers of a record; ``None`` when a name is not UTF-8, in which case the client returns no headers.
-
-    Hazard: confluent-kafka 2.16 then sets an exception and also returns a list with a null pointer. An
-    ordinary call can let both pass to the code after it; ``methodcaller`` checks. Call it once per message.
-    """
-    try:
-        found: Any = _call_headers(message)
-    except (SystemError, UnicodeDecodeError):
-        return None
-    return found or []
 
 
 def unavailable_reason(settings: Settings, timeout: float = 2.0) -> str | None:

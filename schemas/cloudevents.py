@@ -15,8 +15,9 @@ from typing import Any, Final
 import orjson
 
 from schemas.cloudevent_headers import HEADER_OF
-from schemas.command import MAX_KEY_BYTES, MAX_VALUE_BYTES, Envelope, PartialEnvelope, Record
+from schemas.command import MAX_KEY_BYTES, MAX_VALUE_BYTES, Envelope, PartialEnvelope
 from schemas.errors import FieldError, Reject
+from schemas.incoming_record import IncomingRecord
 from schemas.payloads import canonical_type
 from schemas.unique_members import pointer_of, repeated_member
 from schemas.values import UUID_PATTERN, attribute_text
@@ -42,7 +43,7 @@ class Undecodable(Reject):
     """The record's envelope or data cannot be read."""
 
 
-def open_event(record: Record, attributes: dict[str, Any]) -> dict[str, Any] | bytes:
+def open_event(record: IncomingRecord, attributes: dict[str, Any]) -> dict[str, Any] | bytes:
     """Unwrap a record: fill in ``attributes``, return the data.
 
     :param attributes: filled as far as it can be read, also when the record is refused: the result needs it.

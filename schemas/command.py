@@ -9,30 +9,12 @@ from typing import Final
 from msgspec import Struct
 
 from schemas.errors import Reject
+from schemas.incoming_record import IncomingRecord
 from schemas.payloads import Payload
 
 #: Size limits of a record's value and key, in uncompressed bytes: a hundred times the largest command.
 MAX_VALUE_BYTES: Final = 4 * 1024 * 1024
 MAX_KEY_BYTES: Final = 64 * 1024
-
-
-class Record(Struct, frozen=True, gc=False):
-    """One record as delivered by Kafka.
-
-    :param timestamp_ms: append time of the broker, milliseconds since 1970.
-    :param left_out: omitted parts: ``headers`` (unreadable by the client), ``key`` or ``value`` (too large).
-    :param size: size of the value in bytes, even if it was omitted.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes | None
-    headers: tuple[tuple[str, bytes | None], ...]
-    left_out: tuple[str, ...] = ()
-    size: int = 0
 
 
 class Envelope(Struct, frozen=True, kw_only=True, gc=False):
@@ -62,7 +44,7 @@ class Command(Struct, frozen=True, kw_only=True):
 
     envelope: Envelope
     payload: Payload
-    record: Record
+    record: IncomingRecord
     appended_at: datetime
     source_timestamp: datetime
     expected_version: int | None
@@ -79,7 +61,7 @@ class Refused:
         dead-letter topic, and its command id stays unused, for a replay.
     """
 
-    record: Record
+    record: IncomingRecord
     envelope: PartialEnvelope
     rejection: Reject
     appended_at: datetime

@@ -9,8 +9,9 @@ from typing import Any, Final
 import orjson
 from pydantic import ValidationError
 
-from schemas.command import Command, Envelope, Record
+from schemas.command import Command, Envelope
 from schemas.errors import FieldError, Reject
+from schemas.incoming_record import IncomingRecord
 from schemas.instants import from_epoch_ms, parse_instant
 from schemas.payloads import PAYLOADS, EntityUpsert, FeatureFlagSet, InteractionTypeUpsert
 from schemas.validation import field_errors
@@ -19,7 +20,7 @@ FUTURE_TOLERANCE_SECONDS: Final = 300
 
 
 def validate_command(
-    record: Record, envelope: Envelope, attributes: dict[str, Any], data: dict[str, Any]
+    record: IncomingRecord, envelope: Envelope, attributes: dict[str, Any], data: dict[str, Any]
 ) -> Command:
     """Build the command from an unwrapped record.
 

@@ -19,9 +19,10 @@ from schemas.cloudevents import (
     read_envelope,
     repeated_name,
 )
-from schemas.command import Command, Envelope, PartialEnvelope, Record, Refused
+from schemas.command import Command, Envelope, PartialEnvelope, Refused
 from schemas.command_validation import fingerprint_of, validate_command
 from schemas.errors import Reject
+from schemas.incoming_record import IncomingRecord
 from schemas.instants import from_epoch_ms
 from schemas.unique_members import repeated_member
 
@@ -29,7 +30,7 @@ from schemas.unique_members import repeated_member
 DecodeAvro = Callable[[bytes], tuple[str, dict[str, Any]]]
 
 
-def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
+def decode_record(record: IncomingRecord, decode_avro: DecodeAvro) -> Command | Refused:
     """Decode and validate one record of the commands topic.
 
     :param decode_avro: decodes the Confluent wire format; it may raise ``Reject`` or ``Retry``.
@@ -56,7 +57,7 @@ def decode_record(record: Record, decode_avro: DecodeAvro) -> Command | Refused:
         )
 
 
-def refuse_unread(record: Record, rejection: Reject, *, bare: bool = False) -> Refused:
+def refuse_unread(record: IncomingRecord, rejection: Reject, *, bare: bool = False) -> Refused:
     """Refuse a record that the decoder could not process, with the attributes that can still be read.
 
     :param bare: do not read the record at all.

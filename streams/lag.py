@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from confluent_kafka import Consumer, TopicPartition
-
-from runtime.kafka import make_admin, make_consumer
+from runtime.kafka import make_admin
 from runtime.postgres import connect
 from runtime.settings import Settings
+from runtime.topic_tail import TopicTail
 from schemas.topics import COMMANDS
 from sinks.backlog import unmarked, unpublished
 from sinks.consumed_offsets import watermarks
 from streams.partition_ends import partition_ends, partition_numbers
 from streams.relay.relay import SHARD
 
-_SECONDS: Final = 5.0
 #: An offset difference up to this may consist of transaction markers only and is checked record by record.
 _FEW: Final = 64
 
@@ -23,7 +21,7 @@ _FEW: Final = 64
 def lag_by_role(settings: Settings) -> dict[str, int | None]:
     """Count the pending work per role; all zero when the pipeline is idle.
 
-    :raises Retry: the database cannot be reached.
+    :raises Retry: the database cannot be reached, or the broker does not answer.
     """
     topic = settings.topic(COMMANDS)
     with connect(settings, application_name="interactions-lag", autocommit=True) as connection:
@@ -36,24 +34,13 @@ def lag_by_role(settings: Settings) -> dict[str, int | None]:
 
 def _unapplied(settings: Settings, applied: dict[int, int]) -> int:
     topic, admin = settings.topic(COMMANDS), make_admin(settings)
-    consumer = make_consumer(settings, "interactions-lag", **{"enable.partition.eof": True})
-    try:
-        lag = 0
+    lag = 0
+    with TopicTail(settings, COMMANDS) as tail:
         for number, ends in partition_ends(admin, topic, partition_numbers(admin, topic)).items():
             start = max(ends.low, applied.get(number, 0))
             readable = max(0, ends.stable - start)
-            if 0 < readable <= _FEW and not _holds_record(consumer, TopicPartition(topic, number, start)):
+            if 0 < readable <= _FEW and tail.first(number, start) is None:
                 readable = 0
             # Records behind an open transaction count too, although they cannot be read yet.
             lag += readable + ends.high - max(ends.stable, start)
-        return lag
-    finally:
-        consumer.close()
-
-
-def _holds_record(consumer: Consumer, start: TopicPartition) -> bool:
-    """Return whether a record follows; transaction markers take up offsets too."""
-    consumer.assign([start])
-    message = consumer.poll(_SECONDS)
-    consumer.unassign()
-    return message is None or message.error() is None
+    return lag

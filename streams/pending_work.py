@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
-
-from confluent_kafka import Consumer, TopicPartition
 
 from runtime.health import Stall
-from runtime.kafka import make_admin, make_consumer
+from runtime.kafka import make_admin
 from runtime.postgres import Connection
 from runtime.settings import Settings
+from runtime.topic_tail import TopicTail
 from schemas.topics import COMMANDS
 from sinks.backlog import first_unpublished
 from sinks.consumed_offsets import PartitionProgress, partition_progress
 from sinks.journal_reader import JournalPosition
 from streams.partition_ends import PartitionEnds, committed_offsets, partition_ends, partition_numbers
-
-_ANSWER_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +52,8 @@ class BacklogProbe:
         self._settings = settings
         self._topic = settings.topic(COMMANDS)
         self._admin = make_admin(settings)
-        end = {"enable.partition.eof": True}
-        self._committed: Consumer = make_consumer(settings, "interactions-liveness", **end)
-        self._all: Consumer = make_consumer(
-            settings, "interactions-liveness", **{**end, "isolation.level": "read_uncommitted"}
-        )
+        self._committed = TopicTail(settings, COMMANDS)
+        self._all = TopicTail(settings, COMMANDS, committed=False)
 
     def close(self) -> None:
         """Close the clients."""
@@ -89,14 +82,14 @@ class BacklogProbe:
         for number, ends in partition_ends(self._admin, self._topic, list(numbers)).items():
             progress = stored.get(number, PartitionProgress())
             start = max(ends.low, progress.next_offset)
-            found = self._first(self._committed, number, start) if start < ends.stable else None
+            found = self._committed.first(number, start) if start < ends.stable else None
             if found is not None:
                 yield PendingWork(
                     "applied",
                     str(number),
                     progress.next_offset,
                     f"partition {number}, offset {found.offset}",
-                    min(progress.idle_seconds, now - found.appended_at),
+                    min(progress.idle_seconds, now - found.timestamp_ms / 1000),
                     f"The command at offset {found.offset} of partition {number} is not applied",
                     "If an applier runs, its log says why; see 'A stage that stands still' in"
                     " docs/operations.md.",
@@ -105,14 +98,14 @@ class BacklogProbe:
                 yield from self._held_back(number, ends, now)
 
     def _held_back(self, number: int, ends: PartitionEnds, now: float) -> Iterator[PendingWork]:
-        first = self._first(self._all, number, ends.stable)
+        first = self._all.first(number, ends.stable)
         if first is not None:
             yield PendingWork(
                 "consumed",
                 str(number),
                 ends.stable,
                 f"partition {number}, offset {ends.stable}",
-                now - first.appended_at,
+                now - first.timestamp_ms / 1000,
                 f"A publisher's open transaction holds back partition {number} from offset {ends.stable} on:"
                 f" up to {ends.high - ends.stable} commands behind it cannot be read",
                 "It ends when that publisher is started again, or with its transaction timeout: after at most"
@@ -137,41 +130,19 @@ class BacklogProbe:
             published = max(progress.results_offset, committed.get(number, 0))
             if published >= progress.next_offset:
                 continue
-            found = self._first(self._committed, number, published)
+            found = self._committed.first(number, published)
             if found is not None and found.offset < progress.next_offset:
                 yield PendingWork(
                     "results",
                     str(number),
                     published,
                     f"partition {number}, offset {found.offset}",
-                    now - found.appended_at,
+                    now - found.timestamp_ms / 1000,
                     f"The command at offset {found.offset} of partition {number} is applied, but its result"
                     " is not published",
                     "Its change is safe, but callers that wait for the result do not receive it. The"
                     " applier's log says what the broker refuses.",
                 )
-
-    def _first(self, consumer: Consumer, number: int, offset: int) -> _Found | None:
-        """Return the first record at or after an offset; transaction markers are not records.
-
-        :raises KafkaException: the broker does not answer.
-        """
-        consumer.assign([TopicPartition(self._topic, number, offset)])
-        try:
-            message = consumer.poll(_ANSWER_SECONDS)
-        finally:
-            consumer.unassign()
-        if message is None or message.error() is not None:
-            return None
-        return _Found(int(message.offset() or 0), message.timestamp()[1] / 1000)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Offset and append time of a record (seconds since the epoch, the broker's clock)."""
-
-    offset: int
-    appended_at: float
 
 
 def unpublished_events(connection: Connection, position: JournalPosition) -> Iterator[PendingWork]:

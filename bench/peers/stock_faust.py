@@ -21,8 +21,9 @@ from domain.results import result_of
 from domain.unit_of_work import UnitOfWork
 from runtime.postgres import make_engine
 from runtime.settings import Settings, load_settings
-from schemas.command import Command, Record, Refused
+from schemas.command import Command, Refused
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from schemas.instants import format_instant
 from schemas.topics import COMMANDS, RESULTS
 from sinks import tables
@@ -132,7 +133,7 @@ def make_app(settings: Settings, folder: str) -> faust.App:
     async def applier(stream: Any) -> None:
         async for event in stream.events():
             message = event.message
-            record = Record(
+            record = IncomingRecord(
                 message.topic,
                 message.partition,
                 message.offset,

@@ -21,8 +21,9 @@ from bench.workload import creates, entity_ids
 from runtime.kafka import FLUSHED_LINGER_MS, make_consumer, make_producer
 from runtime.postgres import connect
 from runtime.settings import Settings
-from schemas.command import Command, Record, Refused
+from schemas.command import Command, Refused
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from schemas.topics import COMMANDS, RESULTS
 from streams.applier import apply as applier
 from streams.applier.result_records import result_record
@@ -106,7 +107,7 @@ def profile(bench: Bench) -> Sample:
     return {"us": {name: seconds / count * 1e6 for name, seconds in microseconds.items()}, "commands": count}
 
 
-def _consume(settings: Settings, count: int, clock: _Clock) -> list[Record]:
+def _consume(settings: Settings, count: int, clock: _Clock) -> list[IncomingRecord]:
     consumer = make_consumer(settings, "interactions-bench-profile")
     consumer.subscribe([settings.topic(COMMANDS)])
     try:
@@ -122,8 +123,8 @@ def _consume(settings: Settings, count: int, clock: _Clock) -> list[Record]:
     return records
 
 
-def _record(message: Any) -> Record:
-    return Record(
+def _record(message: Any) -> IncomingRecord:
+    return IncomingRecord(
         message.topic(),
         message.partition(),
         message.offset(),
@@ -134,7 +135,7 @@ def _record(message: Any) -> Record:
     )
 
 
-def _decode(records: list[Record], clock: _Clock) -> list[Command | Refused]:
+def _decode(records: list[IncomingRecord], clock: _Clock) -> list[Command | Refused]:
     with clock.stage("parse"):
         for record in records:
             orjson.loads(record.value or b"")

@@ -13,12 +13,12 @@ from rich.markup import escape
 
 from cli.console import console, table
 from cli.dead_letters.dead_letter import DeadLetter, read_dead_letter, replay, replays_of
-from cli.publish.input_lines import OutgoingRecord, Unsendable
+from cli.kafka_clients import reading
+from cli.publish.input_lines import InputCommand, Unsendable
 from cli.publish.publishing import ListSource, publishing
 from cli.publish.report_view import show_report
 from cli.relative_times import relative
 from cli.topics.record_view import RecordView, make_decoder
-from cli.topics.topic_reader import reading
 from runtime.settings import Settings, load_settings
 from schemas.errors import Reject
 from schemas.topics import COMMANDS, DEAD_LETTERS
@@ -168,7 +168,7 @@ def _replayed(
     max_tries: int,
     topic: str,
     every: bool,
-) -> OutgoingRecord | Unsendable:
+) -> InputCommand | Unsendable:
     """The record to send; with ``--all`` a dead letter that cannot be replayed is reported and skipped.
 
     :raises Reject: without ``--all``.
@@ -184,9 +184,9 @@ def _replayed(
 
 def _read_all(settings: Settings) -> list[DeadLetter]:
     """Every retained dead letter, oldest first."""
-    with reading(settings, DEAD_LETTERS) as reader:
+    with reading(settings, DEAD_LETTERS) as tail:
         dead_letters = [
-            dead_letter for record in reader.to_end() if (dead_letter := read_dead_letter(record)) is not None
+            dead_letter for record in tail.to_end() if (dead_letter := read_dead_letter(record)) is not None
         ]
     return sorted(dead_letters, key=lambda dead_letter: dead_letter.record.timestamp_ms)
 

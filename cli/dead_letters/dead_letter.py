@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cli.publish.input_lines import OutgoingRecord
-from cli.topics.topic_reader import TopicRecord
+from cli.publish.input_lines import InputCommand
 from schemas.errors import Reject
+from schemas.incoming_record import IncomingRecord
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import COMMANDS
 
 #: Location of the original record, copied from replay to replay.
 ORIGIN_HEADERS: Final = ("dl_original_topic", "dl_original_partition", "dl_original_offset")
@@ -32,7 +34,7 @@ class DeadLetter:
     :param left_out: parts of the record that could not be kept: ``headers``, ``key``, ``value``.
     """
 
-    record: TopicRecord
+    record: IncomingRecord
     id: str
     failed_at: Location
     original: Location
@@ -55,7 +57,7 @@ class DeadLetter:
         }
 
 
-def read_dead_letter(record: TopicRecord) -> DeadLetter | None:
+def read_dead_letter(record: IncomingRecord) -> DeadLetter | None:
     """Parse a record of the dead-letters topic; ``None`` when its headers are not those of a dead letter."""
     try:
         failed_at = _location(record, ("dl_topic", "dl_partition", "dl_offset"))
@@ -73,7 +75,7 @@ def read_dead_letter(record: TopicRecord) -> DeadLetter | None:
         replays=_count(record.header(REPLAY_COUNT)),
         error_class=record.header("dl_error_class") or "unknown",
         reason=record.header("dl_reason") or "no reason recorded",
-        left_out=tuple(filter(None, (record.header("dl_left_out") or "").split(","))),
+        left_out=(*filter(None, (record.header("dl_left_out") or "").split(",")), *record.left_out),
     )
 
 
@@ -89,7 +91,7 @@ def replays_of(original: Location, dead_letters: Iterable[DeadLetter]) -> int:
 
 def replay(
     dead_letter: DeadLetter, *, number: int, replays: int, max_tries: int, commands_topic: str
-) -> OutgoingRecord:
+) -> InputCommand:
     """Build the replay of a dead letter: same key, value and headers, and so the same event id.
 
     :param number: position in this run, from 1.
@@ -124,10 +126,11 @@ def replay(
     headers += [(name, str(part)) for name, part in zip(ORIGIN_HEADERS, dead_letter.original, strict=True)]
     headers.append((REPLAY_COUNT, str(replays + 1)))
     command_id = dead_letter.record.header("ce_id")
-    return OutgoingRecord(number, dead_letter.record.key, dead_letter.record.value, headers, command_id)
+    record = OutgoingRecord(COMMANDS, dead_letter.record.key, dead_letter.record.value, headers)
+    return InputCommand(number, command_id, record)
 
 
-def _location(record: TopicRecord, names: tuple[str, str, str]) -> Location:
+def _location(record: IncomingRecord, names: tuple[str, str, str]) -> Location:
     topic, partition, offset = (record.header(name) for name in names)
     if topic is None or partition is None or offset is None:
         raise ValueError("a header is missing")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cli.publish.input_lines import OutgoingRecord, Unsendable, check_line
+from cli.publish.input_lines import InputCommand, Unsendable, check_line
 from cli.publish.publishing import ListSource, publishing
 from cli.publish.report import Report
 from cli.publish.report_view import progress_bar
@@ -37,6 +37,6 @@ def publish_week(settings: Settings, dictionaries: Sequence[Sample], week: Seque
     return first.plus(second)
 
 
-def _publish(settings: Settings, lines: list[OutgoingRecord | Unsendable]) -> Report:
+def _publish(settings: Settings, lines: list[InputCommand | Unsendable]) -> Report:
     with publishing(settings, timeout=_SECONDS, max_shown=len(lines)) as publisher:
         return publisher.run(ListSource(lines))

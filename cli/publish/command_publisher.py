@@ -9,9 +9,10 @@ from typing import Any, Final, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from cli.publish.input_lines import OutgoingRecord, Unsendable
+from cli.publish.input_lines import InputCommand, Unsendable
 from cli.publish.report import Rejection, Report
 from cli.publish.result_reader import ResultRecord
+from runtime.produce import produce
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
 
@@ -41,7 +42,7 @@ class RecordSource(Protocol):
     def at_end(self) -> bool:
         """The source is exhausted."""
 
-    def take(self, maximum: int, timeout: float) -> list[OutgoingRecord | Unsendable]:
+    def take(self, maximum: int, timeout: float) -> list[InputCommand | Unsendable]:
         """Available records, at most ``maximum``; waits up to ``timeout`` seconds for the first."""
 
 
@@ -84,7 +85,7 @@ class CommandPublisher:
         self._topic = topic
         self._on_progress = on_progress
         #: line → record that the broker has not acknowledged.
-        self._unacknowledged: dict[int, OutgoingRecord] = {}
+        self._unacknowledged: dict[int, InputCommand] = {}
         self._unacknowledged_ids: Counter[str | None] = Counter()
         #: (partition, offset) → line that is acknowledged and has no result yet.
         self._awaiting_result: dict[tuple[int, int], int] = {}
@@ -151,33 +152,26 @@ class CommandPublisher:
             else:
                 self._produce(item)
 
-    def _produce(self, item: OutgoingRecord) -> None:
+    def _produce(self, item: InputCommand) -> None:
         self._unacknowledged[item.number] = item
         self._unacknowledged_ids[item.command_id] += 1
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             self._on_delivery(item, error, message)
 
-        while True:
-            try:
-                self._producer.produce(
-                    self._topic, key=item.key, value=item.value, headers=item.headers, on_delivery=delivered
-                )
-            except BufferError:
-                self._producer.poll(_WAIT_SECONDS)  # the producer queue is full: let it drain
-                continue
-            except KafkaException as failure:
-                self._acknowledge(item)
-                self._fail(item, failure.args[0])
-            return
+        try:
+            produce(self._producer, self._topic, item.record, delivered)
+        except KafkaException as failure:
+            self._acknowledge(item)
+            self._fail(item, failure.args[0])
 
-    def _acknowledge(self, item: OutgoingRecord) -> None:
+    def _acknowledge(self, item: InputCommand) -> None:
         del self._unacknowledged[item.number]
         self._unacknowledged_ids[item.command_id] -= 1
         if not self._unacknowledged_ids[item.command_id]:
             del self._unacknowledged_ids[item.command_id]
 
-    def _on_delivery(self, item: OutgoingRecord, error: KafkaError | None, message: Message) -> None:
+    def _on_delivery(self, item: InputCommand, error: KafkaError | None, message: Message) -> None:
         if item.number not in self._unacknowledged:
             return  # already counted as unknown
         self._acknowledge(item)
@@ -196,7 +190,7 @@ class CommandPublisher:
         if not self._unacknowledged:
             self._early_results.clear()
 
-    def _fail(self, item: OutgoingRecord, error: KafkaError) -> None:
+    def _fail(self, item: InputCommand, error: KafkaError) -> None:
         if error.code() in _NEVER_WRITTEN:
             code = error.name().lower().strip("_")
             self._report.add_unsendable(Unsendable(item.number, code, f"Kafka refused it: {error.str()}"))

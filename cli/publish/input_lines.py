@@ -12,24 +12,25 @@ from typing import BinaryIO, Final
 
 import orjson
 
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import COMMANDS
+
 _CHUNK: Final = 1 << 18
 _QUEUED_CHUNKS: Final = 8
 _BOM: Final = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingRecord:
-    """One record to send.
+class InputCommand:
+    """One command to send.
 
     :param number: line number in the input, from 1.
     :param command_id: CloudEvents ``id``, if present.
     """
 
     number: int
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, str | bytes | None]]
     command_id: str | None
+    record: OutgoingRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,10 @@ class Unsendable:
     detail: str
 
 
-HEADERS: Final[list[tuple[str, str | bytes | None]]] = [("content-type", b"application/cloudevents+json")]
+_HEADERS: Final[dict[str, str | bytes | None]] = {"content-type": "application/cloudevents+json"}
 
 
-def check_line(number: int, raw: bytes) -> OutgoingRecord | Unsendable | None:
+def check_line(number: int, raw: bytes) -> InputCommand | Unsendable | None:
     """Parse a line into the record to send; ``None`` for an empty line.
 
     Only a line that is not JSON or has no key is refused here. The applier validates everything else, so
@@ -63,9 +64,8 @@ def check_line(number: int, raw: bytes) -> OutgoingRecord | Unsendable | None:
     if not isinstance(key, str) or not key:
         return Unsendable(number, "no_entityid", "entityid is missing; it is the record key")
     command_id = event.get("id")
-    return OutgoingRecord(
-        number, key.encode(), line, HEADERS, command_id if isinstance(command_id, str) else None
-    )
+    record = OutgoingRecord(COMMANDS, key.encode(), line, _HEADERS)
+    return InputCommand(number, command_id if isinstance(command_id, str) else None, record)
 
 
 def count_lines(path: Path) -> int:

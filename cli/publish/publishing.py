@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import BinaryIO
 
-from cli.kafka_clients import make_reader, make_silent_producer
+from cli.kafka_clients import make_silent_producer, make_silent_tail
 from cli.publish.command_publisher import CommandPublisher, ReadProblem
-from cli.publish.input_lines import LineReader, OutgoingRecord, Unsendable, check_line
+from cli.publish.input_lines import InputCommand, LineReader, Unsendable, check_line
 from cli.publish.problem_reader import problem_reader
 from cli.publish.report import Report
 from cli.publish.result_reader import ResultReader
@@ -28,7 +28,7 @@ class LineSource:
         """The stream is exhausted."""
         return self._reader.at_end
 
-    def take(self, maximum: int, timeout: float) -> list[OutgoingRecord | Unsendable]:
+    def take(self, maximum: int, timeout: float) -> list[InputCommand | Unsendable]:
         """Available lines, without the empty ones; waits up to ``timeout`` seconds for the first."""
         lines = self._reader.take(maximum, timeout)
         return [item for number, raw in lines if (item := check_line(number, raw)) is not None]
@@ -37,11 +37,11 @@ class LineSource:
 class ListSource:
     """Records that are in memory."""
 
-    def __init__(self, records: Iterable[OutgoingRecord | Unsendable]) -> None:
+    def __init__(self, records: Iterable[InputCommand | Unsendable]) -> None:
         self._records = iter(records)
         self.at_end = False
 
-    def take(self, maximum: int, timeout: float) -> list[OutgoingRecord | Unsendable]:  # noqa: ARG002
+    def take(self, maximum: int, timeout: float) -> list[InputCommand | Unsendable]:  # noqa: ARG002
         """The next records."""
         taken = list(islice(self._records, maximum))
         self.at_end = len(taken) < maximum
@@ -65,9 +65,8 @@ def publishing(
     :raises Retry: Kafka is unavailable.
     :raises Stop: a topic is missing.
     """
-    consumer = make_reader(settings, "publish")
-    try:
-        results = ResultReader(consumer, settings.topic(RESULTS)) if wait else None
+    with make_silent_tail(settings, RESULTS) as tail:
+        results = ResultReader(tail) if wait else None
         read_problem: ReadProblem = problem_reader(settings) if wait else lambda _: None
         yield CommandPublisher(
             make_silent_producer(settings),
@@ -78,5 +77,3 @@ def publishing(
             topic=settings.topic(COMMANDS),
             on_progress=on_progress,
         )
-    finally:
-        consumer.close()

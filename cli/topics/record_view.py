@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 
 from cli.relative_times import clock
-from cli.topics.topic_reader import TopicRecord
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import InteractionsError
+from schemas.incoming_record import IncomingRecord
 from schemas.topics import DEAD_LETTERS
 
 
@@ -35,7 +35,7 @@ class RecordView:
     def __init__(self, decoder: AvroDecoder) -> None:
         self._decoder = decoder
 
-    def value_of(self, record: TopicRecord) -> Any:
+    def value_of(self, record: IncomingRecord) -> Any:
         """The decoded value; ``None`` for a tombstone, ``{"undecodable": …}`` if not Avro or JSON."""
         value = record.value
         if value is None:
@@ -50,16 +50,16 @@ class RecordView:
         except orjson.JSONDecodeError:
             return {"undecodable": "neither JSON nor Avro", "base64": base64.b64encode(value).decode()}
 
-    def type_of(self, record: TopicRecord) -> str | None:
+    def type_of(self, record: IncomingRecord) -> str | None:
         """The CloudEvents type, from the headers or the structured event."""
         return self._attribute(record, "type")
 
-    def entity_of(self, record: TopicRecord) -> str | None:
+    def entity_of(self, record: IncomingRecord) -> str | None:
         """The entity id: the CloudEvents attribute, otherwise the record key."""
         key = record.key.decode(errors="replace") if record.key is not None else None
         return self._attribute(record, "entityid") or key
 
-    def to_json(self, record: TopicRecord) -> dict[str, Any]:
+    def to_json(self, record: IncomingRecord) -> dict[str, Any]:
         """Location, key, headers and value; bytes that are not UTF-8 become replacement characters."""
         return {
             "topic": record.topic,
@@ -74,7 +74,7 @@ class RecordView:
             "value": self.value_of(record),
         }
 
-    def to_line(self, record: TopicRecord) -> str:
+    def to_line(self, record: IncomingRecord) -> str:
         """One line: time, location, type, entity and key facts. Never a title, body or name."""
         parts = [
             clock(record.timestamp_ms),
@@ -89,7 +89,7 @@ class RecordView:
         value = self.value_of(record)
         return "  ".join([*parts, *_facts(record, value if isinstance(value, Mapping) else {})])
 
-    def _attribute(self, record: TopicRecord, name: str) -> str | None:
+    def _attribute(self, record: IncomingRecord, name: str) -> str | None:
         found = record.header(f"ce_{name}")
         if found is not None:
             return found
@@ -106,12 +106,12 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "�" for character in text[:100])
 
 
-def _dead_letter_facts(record: TopicRecord) -> list[str]:
+def _dead_letter_facts(record: IncomingRecord) -> list[str]:
     names = ("dl_error_class", "dl_topic", "dl_partition", "dl_offset", "dl_attempt")
     return [f"{name[3:]}={printable(record.header(name) or '?')}" for name in names]
 
 
-def _facts(record: TopicRecord, value: Mapping[str, Any]) -> list[str]:
+def _facts(record: IncomingRecord, value: Mapping[str, Any]) -> list[str]:
     """Key facts of a result, an event or a command."""
     facts: list[str] = []
     outcome = record.header("ce_outcome")

@@ -12,9 +12,11 @@ from typing import Annotated, Final
 
 import typer
 
+from cli.kafka_clients import reading
 from cli.topics.record_view import RecordView, make_decoder
-from cli.topics.topic_reader import TopicRecord, reading
 from runtime.settings import load_settings
+from runtime.topic_tail import TopicTail
+from schemas.incoming_record import IncomingRecord
 from schemas.topics import (
     COMMANDS,
     DEAD_LETTERS,
@@ -96,17 +98,17 @@ def tail(
     settings = load_settings()
     view = RecordView(make_decoder(settings))
 
-    def wanted(record: TopicRecord) -> bool:
+    def wanted(record: IncomingRecord) -> bool:
         return (entity is None or view.entity_of(record) == entity) and (
             record_type is None or view.type_of(record) == record_type
         )
 
-    with reading(settings, TOPIC_OF[stream]) as reader:
-        records: Iterator[TopicRecord]
+    with reading(settings, TOPIC_OF[stream]) as topic:
+        records: Iterator[IncomingRecord]
         if follow:
-            records = filter(wanted, reader.follow(from_beginning=from_beginning))
+            records = filter(wanted, _follow(topic, from_beginning=from_beginning))
         else:
-            records = filter(wanted, reader.to_end())
+            records = filter(wanted, topic.to_end())
             if not from_beginning:
                 records = iter(_newest(records, limit or _LAST))
         try:
@@ -120,9 +122,17 @@ def tail(
             raise typer.Exit(130 if not follow else 0) from None
 
 
-def _newest(records: Iterator[TopicRecord], count: int) -> list[TopicRecord]:
+def _follow(topic: TopicTail, *, from_beginning: bool) -> Iterator[IncomingRecord]:
+    """Records from the current end, or from the beginning; never ends."""
+    bounds = {partition: topic.bounds(partition) for partition in topic.partitions()}
+    topic.add({partition: begin if from_beginning else end for partition, (begin, end) in bounds.items()})
+    while True:
+        yield from topic.take()
+
+
+def _newest(records: Iterator[IncomingRecord], count: int) -> list[IncomingRecord]:
     """The newest records across partitions; partitions are in order, but interleaved arbitrarily."""
-    kept: dict[int, deque[TopicRecord]] = {}
+    kept: dict[int, deque[IncomingRecord]] = {}
     for record in records:
         kept.setdefault(record.partition, deque(maxlen=count)).append(record)
     everything = [record for partition in kept.values() for record in partition]

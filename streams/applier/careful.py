@@ -15,12 +15,12 @@ from typing import Final, cast
 import structlog
 from confluent_kafka import Message
 
+from runtime.incoming_records import bare_record, read_record
 from runtime.settings import Settings
 from schemas.command import Refused
 from schemas.decode import refuse_unread
 from schemas.errors import Retry, Stop
 from sinks.applier_attempts import Attempt, Attempts
-from streams.applier.incoming import bare_record, read_record
 from streams.applier.isolated_records import isolation, log_isolated
 
 _log = structlog.get_logger("applier")

@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from runtime import crash_points
 from runtime.backoff import Backoff
+from runtime.incoming_records import place_of
 from runtime.kafka import make_consumer, take_batch
 from runtime.settings import Settings
 from schemas.command import Command, Refused
@@ -22,7 +23,6 @@ from streams.applier import ownership
 from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.careful import Careful
 from streams.applier.decoding import Decoding
-from streams.applier.incoming import place_of
 from streams.applier.ownership import Ownership
 from streams.applier.start_offsets import StartOffsets
 from streams.heartbeat import Heartbeat

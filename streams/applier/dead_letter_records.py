@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from schemas.command import MAX_VALUE_BYTES, Record, Refused
+from schemas.command import MAX_VALUE_BYTES, Refused
+from schemas.incoming_record import IncomingRecord
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import DEAD_LETTERS
 
@@ -50,7 +51,7 @@ def dead_letter(command: Refused, reason: str | None = None, *, small: bool = Fa
     return OutgoingRecord(DEAD_LETTERS, key, value, made)
 
 
-def _replays(record: Record) -> int:
+def _replays(record: IncomingRecord) -> int:
     """Number of replays of the record; a header that is not a small number counts as none."""
     count = 0
     for name, value in record.headers:
@@ -63,5 +64,5 @@ def _bytes_of(headers: Sequence[tuple[str, bytes | None]]) -> int:
     return sum(len(name.encode()) + len(value or b"") for name, value in headers)
 
 
-def _size(record: Record) -> int:
+def _size(record: IncomingRecord) -> int:
     return record.size or len(record.value or b"")

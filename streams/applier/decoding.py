@@ -11,10 +11,11 @@ import structlog
 from confluent_kafka import Message
 
 from runtime.backoff import Backoff
-from schemas.command import Command, Record, Refused
+from runtime.incoming_records import bare_record, read_record
+from schemas.command import Command, Refused
 from schemas.decode import DecodeAvro, decode_record, refuse_unread
 from schemas.errors import Reject, Retry
-from streams.applier.incoming import bare_record, read_record
+from schemas.incoming_record import IncomingRecord
 from streams.applier.isolated_records import isolation, log_isolated
 from streams.applier.isolation_limit import IsolationLimit
 
@@ -65,7 +66,7 @@ class Decoding:
                 return command
         raise AssertionError
 
-    def _patiently(self, record: Record) -> Command | Refused:
+    def _patiently(self, record: IncomingRecord) -> Command | Refused:
         schema = (record.value or b"")[_SCHEMA]
         if self._given_up and self._given_up.get(schema, 0.0) > time.monotonic():
             return _unavailable(record)
@@ -86,7 +87,7 @@ class Decoding:
                 _log.warning("applier.registry_unavailable", reason=str(error))
                 self._wait(next(delays))
 
-    def _isolate(self, record: Record, error: Exception) -> Refused:
+    def _isolate(self, record: IncomingRecord, error: Exception) -> Refused:
         self._limit.passed(self._good)
         self._good = 0
         self._limit.isolate(error)
@@ -94,7 +95,7 @@ class Decoding:
         return refuse_unread(record, isolation(record, error))
 
 
-def _unavailable(record: Record) -> Refused:
+def _unavailable(record: IncomingRecord) -> Refused:
     return refuse_unread(
         record,
         Reject(

@@ -8,18 +8,19 @@ from typing import Final
 import structlog
 
 from runtime.postgres import sqlstate_of
-from schemas.command import Command, PartialEnvelope, Record, Refused
+from schemas.command import Command, PartialEnvelope, Refused
 from schemas.errors import Reject
+from schemas.incoming_record import IncomingRecord
 
 _log = structlog.get_logger("applier")
 
 
-def reference(record: Record) -> str:
+def reference(record: IncomingRecord) -> str:
     """Name of an isolated record in its result, its dead letter and the log: ``partition:offset``."""
     return f"{record.partition}:{record.offset}"
 
 
-def isolation(record: Record, error: BaseException | None) -> Reject:
+def isolation(record: IncomingRecord, error: BaseException | None) -> Reject:
     """Make the rejection of a record on which the pipeline failed.
 
     It names the class of the error and the SQLSTATE, never its message, which may quote customer text.
@@ -37,7 +38,7 @@ def isolation(record: Record, error: BaseException | None) -> Reject:
     )
 
 
-def log_isolated(record: Record, stage: str, error: BaseException | None) -> None:
+def log_isolated(record: IncomingRecord, stage: str, error: BaseException | None) -> None:
     """Log an isolated record: its place, and the class of the error."""
     _log.error(
         "applier.isolated",

@@ -15,6 +15,7 @@ from domain.decision import Decision
 from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.bounded_call import CallTimeout
+from runtime.produce import produce
 from runtime.settings import Settings
 from schemas.command import Refused
 from schemas.errors import Retry, Stop
@@ -60,6 +61,7 @@ class Publisher:
         self._in_flight = in_flight
         self._applied = applied
         self._heartbeat = heartbeat
+        self._beat = partial(heartbeat.beat, "publisher")
         self._stop = stop
         self._commands = settings.topic(COMMANDS)
         self._topics = {topic: settings.topic(topic) for topic in (RESULTS, DEAD_LETTERS)}
@@ -87,7 +89,7 @@ class Publisher:
             batches = self._applied.take(0.25)
             if not batches:
                 continue
-            self._heartbeat.beat("publisher")
+            self._beat()
             batches += self._linger(batches)
             try:
                 if not self._publish(batches):
@@ -120,7 +122,7 @@ class Publisher:
         delays = Backoff(first=0.05, ceiling=1.0).delays()
         refused_since: float | None = None
         while current := [batch for batch in batches if self._in_flight.current(batch)]:
-            self._heartbeat.beat("publisher")
+            self._beat()
             producer = self._producer.open()
             if producer is None:
                 return False  # the next owner publishes from the group's offsets
@@ -184,7 +186,7 @@ class Publisher:
         self._refusals.check()
         crash_points.reach("after-results-before-offsets")
         offsets = [TopicPartition(self._commands, partition, end) for partition, end in ends.items()]
-        self._heartbeat.beat("publisher")
+        self._beat()
         membership = self._in_flight.membership
         if not all(self._in_flight.current(batch) for batch in batches):
             # Hazard: with the partitions lost and won back, the newest membership is valid and the batch is
@@ -194,7 +196,7 @@ class Publisher:
             "send-offsets", lambda limit: producer.send_offsets_to_transaction(offsets, membership, limit)
         )
         crash_points.reach("after-offsets-before-commit")
-        self._heartbeat.beat("publisher")
+        self._beat()
         self._producer.commit(producer)
         self._unsure = False
         self._in_flight.published.update(ends)
@@ -219,17 +221,9 @@ class Publisher:
         topic = self._topics[record.topic]
         size = len(record.value or b"")
         delivered = partial(self._refusals.delivered, *about, size)
-        while True:
-            try:
-                producer.produce(
-                    topic, value=record.value, key=record.key, headers=record.headers, on_delivery=delivered
-                )
-                return
-            except BufferError:
-                self._heartbeat.beat("publisher")
-                producer.poll(0.1)
-            except KafkaException as failure:
-                delivered(failure.args[0], None)
-                return
-            except (TypeError, ValueError) as error:  # the client cannot write it
-                raise Unpublishable(*about, size, error) from error
+        try:
+            produce(producer, topic, record, delivered, waiting=self._beat)
+        except KafkaException as failure:
+            delivered(failure.args[0], None)
+        except (TypeError, ValueError) as error:  # the client cannot write it
+            raise Unpublishable(*about, size, error) from error

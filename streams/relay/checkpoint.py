@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import orjson
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from runtime.kafka import make_consumer, take_batch
 from runtime.settings import Settings
+from runtime.topic_tail import TopicTail
 from schemas.topics import RELAY_POSITION
 from sinks.journal_reader import JournalPosition
 
@@ -37,32 +36,21 @@ def encode_checkpoint(epoch: str, position: JournalPosition) -> bytes:
 def read_checkpoint(settings: Settings, shard: str) -> Checkpoint | None:
     """Read the last committed checkpoint of a shard; ``None`` when it has never published.
 
+    :raises KafkaException, Retry: the broker does not answer.
+
     Hazard: call it after ``init_transactions``. Only then is no transaction of a former leader open.
     """
-    consumer = make_consumer(settings, "interactions-relay-position", **{"enable.partition.eof": True})
     found: Checkpoint | None = None
-    try:
-        consumer.assign([TopicPartition(settings.topic(RELAY_POSITION), 0, 0)])
-        while True:
-            for message in take_batch(consumer, 1000, 0.1):
-                error = message.error()
-                if error is not None:
-                    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - a public constant
-                        return found
-                    if error.code() != KafkaError.OFFSET_OUT_OF_RANGE:
-                        raise KafkaException(error)
-                    continue
-                value = message.value()
-                if message.key() == shard.encode() and value is not None:
-                    stored = orjson.loads(value)
-                    found = Checkpoint(
-                        stored["epoch"],
-                        JournalPosition(
-                            stored["xidFloor"],
-                            stored["xidCeiling"],
-                            stored["position"],
-                            stored.get("relabeled", 0),
-                        ),
-                    )
-    finally:
-        consumer.close()
+    with TopicTail(settings, RELAY_POSITION) as tail:
+        for record in tail.to_end():
+            if record.key == shard.encode() and record.value is not None:
+                found = _decode_checkpoint(record.value)
+    return found
+
+
+def _decode_checkpoint(value: bytes) -> Checkpoint:
+    stored = orjson.loads(value)
+    position = JournalPosition(
+        stored["xidFloor"], stored["xidCeiling"], stored["position"], stored.get("relabeled", 0)
+    )
+    return Checkpoint(stored["epoch"], position)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from confluent_kafka import Producer
 
 from runtime import crash_points
 from runtime.bounded_call import CallTimeout
+from runtime.produce import produce
 from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.outgoing_record import OutgoingRecord
@@ -33,6 +35,7 @@ class EventPublisher:
         self._settings = settings
         self._shard = shard
         self._encode = encode
+        self._beat = partial(heartbeat.beat, "relay")
         identity = OwnTransactionalId(f"{settings.topic_prefix}interactions-relay-{shard}")
         self._producer = TransactionalProducer(settings, "relay", "relay", lambda: identity, heartbeat, stop)
         self._producer.open()
@@ -68,10 +71,4 @@ class EventPublisher:
         self._producer.close()
 
     def _produce(self, producer: Producer, record: OutgoingRecord) -> None:
-        topic = self._settings.topic(record.topic)
-        while True:
-            try:
-                producer.produce(topic, value=record.value, key=record.key, headers=record.headers)
-                return
-            except BufferError:
-                producer.poll(0.1)
+        produce(producer, self._settings.topic(record.topic), record, waiting=self._beat)

@@ -18,11 +18,13 @@ from confluent_kafka import KafkaException, Producer
 from runtime.backoff import Backoff
 from runtime.kafka import make_producer
 from runtime.postgres import Connection, Outage, connect
+from runtime.produce import produce
 from runtime.settings import Settings
 from schemas.cloudevent_headers import JSON, event_headers
 from schemas.errors import Retry
 from schemas.identity import derive_id
 from schemas.instants import format_instant
+from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import COMMANDS
 from sinks.due import DueInteraction, due_interactions, server_time
 from sinks.leader_lock import try_lead
@@ -104,22 +106,28 @@ class Timers:
         command_id = derive_id(phase, item.tenant_id, item.interaction_id, str(item.schedule_version))
         if command_id in self._sent:
             return 0
-        producer.produce(
-            self._settings.topic(COMMANDS),
-            key=item.entity_id,
-            value=orjson.dumps(
-                {"id": item.interaction_id, "scheduleVersion": item.schedule_version, "phase": phase}
-            ),
-            headers=event_headers(
-                JSON,
-                id=command_id,
-                source="/customers/interactions/timers",
-                type=_TYPE,
-                time=format_instant(now),
-                tenantid=item.tenant_id,
-                organizationid=item.organization_id,
-                entityid=item.entity_id,
-            ),
-        )
+        record = _mark_due(item, phase, command_id, now)
+        produce(producer, self._settings.topic(record.topic), record, waiting=self._wait_for_room)
         self._sent[command_id] = time.monotonic()
         return 1
+
+    def _wait_for_room(self) -> None:
+        self._heartbeat.beat("timers")
+        if self._stop.is_set():
+            raise Retry("the timers are asked to stop")
+
+
+def _mark_due(item: DueInteraction, phase: str, command_id: str, now: datetime) -> OutgoingRecord:
+    """Build the command that marks an interaction as due or overdue."""
+    data = {"id": item.interaction_id, "scheduleVersion": item.schedule_version, "phase": phase}
+    headers = event_headers(
+        JSON,
+        id=command_id,
+        source="/customers/interactions/timers",
+        type=_TYPE,
+        time=format_instant(now),
+        tenantid=item.tenant_id,
+        organizationid=item.organization_id,
+        entityid=item.entity_id,
+    )
+    return OutgoingRecord(COMMANDS, item.entity_id, orjson.dumps(data), headers)

@@ -9,7 +9,7 @@ import pytest
 from schemas import asyncapi
 from schemas.cloudevent_headers import AVRO, HEADER_OF, JSON, event_headers
 from schemas.cloudevents import open_event
-from schemas.command import Record
+from schemas.incoming_record import IncomingRecord
 from tests.harness.outgoing import raw_headers
 
 
@@ -31,7 +31,7 @@ def test_an_attribute_outside_the_contract_is_refused() -> None:
 
 def test_the_decoder_reads_every_attribute_back() -> None:
     values = {name: f"value of {name}" for name in HEADER_OF if name != "specversion"}
-    record = Record("commands", 0, 0, 0, b"key", b"{}", raw_headers(event_headers(JSON, **values)))
+    record = IncomingRecord("commands", 0, 0, 0, b"key", b"{}", raw_headers(event_headers(JSON, **values)))
     attributes: dict[str, Any] = {}
     open_event(record, attributes)
     assert attributes == {**values, "specversion": "1.0"}

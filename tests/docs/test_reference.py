@@ -11,10 +11,11 @@ import pytest
 from domain.default_types import DEFAULT_TYPES
 from domain.lifecycle import ILLEGAL
 from runtime.settings import Settings
-from schemas.command import Command, Record
+from schemas.command import Command
 from schemas.decode import decode_record
 from schemas.events import EVENT_TYPES, InteractionSnapshot, Published
 from schemas.flags import DEFAULTS as FLAGS
+from schemas.incoming_record import IncomingRecord
 from schemas.integration_events import INTEGRATION_EVENT_TYPES
 from schemas.outcomes import Result
 from schemas.payloads import PAYLOADS, FeatureFlagSet, InteractionTypeUpsert, Payload
@@ -68,7 +69,7 @@ def test_each_command_has_an_example() -> None:
 
 def decode(event: dict[str, object]) -> object:
     value = json.dumps(event).encode()
-    record = Record("commands", 0, 0, 1_900_000_000_000, str(event["entityid"]).encode(), value, ())
+    record = IncomingRecord("commands", 0, 0, 1_900_000_000_000, str(event["entityid"]).encode(), value, ())
 
     def no_avro(value: bytes) -> tuple[str, dict[str, object]]:
         raise AssertionError("the examples are JSON")

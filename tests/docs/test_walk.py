@@ -15,8 +15,8 @@ import pytest
 
 from runtime.postgres import connect
 from runtime.settings import Settings
-from schemas.command import Record
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from sinks.batch import BatchSink
 from streams.applier.apply import Applier
 from tests.harness.wire import event, new_id
@@ -68,7 +68,7 @@ def test_a_create_passes_the_stops_in_their_order(fresh_settings: Settings) -> N
         applier = Applier(BatchSink(connection, consumer_group="walk", topic="commands"))
         for offset, message in enumerate(messages):
             now = int(time.time() * 1000)
-            record = Record("commands", 0, offset, now, entity.encode(), orjson.dumps(message), ())
+            record = IncomingRecord("commands", 0, offset, now, entity.encode(), orjson.dumps(message), ())
             passed.clear()
             sys.setprofile(enter)
             try:

@@ -13,9 +13,10 @@ import psycopg
 import pytest
 
 from runtime import crash_points
-from schemas.command import Command, Record, Refused
+from schemas.command import Command, Refused
 from schemas.decode import decode_record
 from schemas.errors import Reject, Retry, Stop
+from schemas.incoming_record import IncomingRecord
 from sinks.batch import BatchSink
 from sinks.consumed_offsets import advance_past_markers, partition_progress, save_results_offsets
 from sinks.read_set_queries import DICTIONARY_LOCK, hash_scope
@@ -49,7 +50,9 @@ def _commands(count: int) -> list[Command | Refused]:
     messages += [event("interaction.create", entity, {"interactionType": "call"}) for _ in range(count - 1)]
     now = int(time.time() * 1000)
     return [
-        decode_record(Record(_TOPIC, 0, at, now, entity.encode(), orjson.dumps(message), ()), _no_avro)
+        decode_record(
+            IncomingRecord(_TOPIC, 0, at, now, entity.encode(), orjson.dumps(message), ()), _no_avro
+        )
         for at, message in enumerate(messages)
     ]
 

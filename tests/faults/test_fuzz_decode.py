@@ -11,8 +11,9 @@ import pytest
 
 from domain.decide import fold
 from domain.unit_of_work import UnitOfWork
-from schemas.command import Record, Refused
+from schemas.command import Refused
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from sinks.journal_rows import entry_of, journal_row
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
@@ -39,7 +40,7 @@ def test_no_record_stalls_decoder_or_rules() -> None:
         commands = []
         for offset in range(start, min(start + _BATCH, _RECORDS)):
             raw = fuzz.record()
-            record = Record("fuzz", 0, offset, now + offset, raw.key, raw.value, raw.headers)
+            record = IncomingRecord("fuzz", 0, offset, now + offset, raw.key, raw.value, raw.headers)
             commands.append(decode_record(record, decode_avro))
         decisions = fold(work, commands)
         assert [decision.command for decision in decisions] == commands
@@ -63,7 +64,7 @@ def test_deeply_nested_data_is_rejected(depth: int) -> None:
     """The JSON reader accepts 1,024 levels, the writer only 254."""
     message = event("interaction.create", new_id(), {"interactionType": "call", "title": "DEEP"})
     value = orjson.dumps(message).replace(b'"DEEP"', b'{"a":' * depth + b"1" + b"}" * depth)
-    record = Record("fuzz", 0, 0, 1_800_000_000_000, message["entityid"].encode(), value, ())
+    record = IncomingRecord("fuzz", 0, 0, 1_800_000_000_000, message["entityid"].encode(), value, ())
     (decision,) = fold(UnitOfWork(), [decode_record(record, MemoryRegistry(()).decoder().decode_command)])
     assert decision.outcome == "rejected"
     result_record(decision, orjson.dumps)

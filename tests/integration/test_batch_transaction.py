@@ -15,9 +15,9 @@ from psycopg import sql
 
 from runtime.postgres import connect
 from runtime.settings import Settings
-from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.errors import Retry, Stop
+from schemas.incoming_record import IncomingRecord
 from schemas.topics import DEAD_LETTERS
 from sinks.batch import BatchSink
 from sinks.journal_reader import JournalPosition, read_window, snapshot_xmin
@@ -72,10 +72,10 @@ class Log:
 
     def __init__(self, connection: Connection) -> None:
         self.transaction = Applier(BatchSink(connection, consumer_group="test", topic="commands"))
-        self.records: list[Record] = []
+        self.records: list[IncomingRecord] = []
 
     def append(self, message: dict[str, Any]) -> int:
-        record = Record(
+        record = IncomingRecord(
             topic="commands",
             partition=0,
             offset=len(self.records),
@@ -289,7 +289,7 @@ def test_two_appliers_that_race_on_one_command_id(fresh_database: Settings) -> N
     def work(partition: int) -> None:
         with connect(fresh_database, application_name="test") as connection:
             transaction = Applier(BatchSink(connection, consumer_group="test", topic="commands"))
-            record = Record(
+            record = IncomingRecord(
                 "commands", partition, 0, 1_700_000_000_000, entity.encode(), orjson.dumps(message), ()
             )
             barrier.wait()

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
-from schemas.command import Record
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from sinks.batch import BatchSink
 from streams.applier.apply import Applier
 from tests.harness.examples import scaled
@@ -67,7 +67,7 @@ class _Desk:
         start, batch = self._offset, []
         for kind, data in commands:
             message = event(kind, self.entity, data, **attributes)
-            record = Record(
+            record = IncomingRecord(
                 topic="commands", partition=0, offset=self._offset, timestamp_ms=int(time.time() * 1000),
                 key=self.entity.encode(), value=orjson.dumps(message), headers=(),
             )  # fmt: skip

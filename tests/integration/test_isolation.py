@@ -14,9 +14,10 @@ from domain.decision import Decision
 from domain.results import result_of
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
-from schemas.command import Command, Record, Refused
+from schemas.command import Command, Refused
 from schemas.decode import decode_record
 from schemas.errors import Stop
+from schemas.incoming_record import IncomingRecord
 from sinks.batch import BatchSink
 from streams.applier.apply import Applier
 from streams.applier.result_records import EncodeResult
@@ -82,7 +83,9 @@ class Log:
     def command(self, kind: str = "interaction.create", data: dict[str, Any] | None = None) -> Any:
         message = event(kind, self.entity, data or {"interactionType": "call"})
         now = int(time.time() * 1000)
-        record = Record(self.topic, 0, self.next, now, self.entity.encode(), orjson.dumps(message), ())
+        record = IncomingRecord(
+            self.topic, 0, self.next, now, self.entity.encode(), orjson.dumps(message), ()
+        )
         self.next += 1
         return decode_record(record, _no_avro)
 

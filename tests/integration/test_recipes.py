@@ -33,7 +33,7 @@ from audit import command_fields, interaction_tuple
 from domain.events import events_of
 from runtime.postgres import connect
 from runtime.settings import load_settings
-from schemas.command import Record
+from schemas.incoming_record import IncomingRecord
 from schemas.decode import decode_record
 from sinks import migrate
 from sinks.batch import BatchSink
@@ -52,7 +52,7 @@ records = []
 def command(kind, data):
     event = {"specversion": "1.0", "id": f"c{len(records)}", "type": f"customers.{kind}", "source": "/t",
              "tenantid": SCOPE, "organizationid": SCOPE, "entityid": ADA, "data": data}
-    records.append(Record("c", 0, len(records), 1772438400000, ADA.encode(), orjson.dumps(event), ()))
+    records.append(IncomingRecord("c", 0, len(records), 1772438400000, ADA.encode(), orjson.dumps(event), ()))
 command("entity.upsert", {"id": ADA, "kind": "person", "displayName": "Ada"})
 command("interaction.create", {"id": ONE, "interactionType": "visit", "location": "Room 5"})
 command("interaction.update", {"id": ONE, "location": None})

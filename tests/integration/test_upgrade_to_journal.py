@@ -18,9 +18,9 @@ from domain.decision import Decision
 from domain.results import result_of
 from runtime.postgres import Connection, connect, make_engine
 from runtime.settings import Settings
-from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.errors import Stop
+from schemas.incoming_record import IncomingRecord
 from sinks import migrate
 from sinks.batch import BatchSink
 from sinks.journal_reader import JournalPosition, read_window, snapshot_xmin
@@ -103,17 +103,17 @@ class _Applier:
             value = b"no JSON" if stored["value"] is None else orjson.dumps(stored["value"])
             offset = stored["offset"] + (self.end if again else 0)
             key = stored["key"].encode()
-            records.append(Record("commands", 0, offset, stored["timestamp_ms"], key, value, ()))
+            records.append(IncomingRecord("commands", 0, offset, stored["timestamp_ms"], key, value, ()))
         return self._apply(records)
 
     def send(self, kind: str, data: dict[str, Any]) -> Decision:
         message = event(kind, _ADA, data)
         stamp = int(datetime.now(UTC).timestamp() * 1000)
-        record = Record("commands", 0, self.end, stamp, _ADA.encode(), orjson.dumps(message), ())
+        record = IncomingRecord("commands", 0, self.end, stamp, _ADA.encode(), orjson.dumps(message), ())
         self.end += 1
         return self._apply([record])[0]
 
-    def _apply(self, records: list[Record]) -> list[Decision]:
+    def _apply(self, records: list[IncomingRecord]) -> list[Decision]:
         commands = [decode_record(record, _no_avro) for record in records]
         return self._applier.apply(commands, {0: records[0].offset}, {})
 

@@ -10,8 +10,8 @@ import pytest
 
 from runtime.postgres import connect
 from runtime.settings import Settings
-from schemas.command import Record
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from sinks.batch import BatchSink
 from streams.applier.apply import Applier
 from tests.harness.wire import event, new_id
@@ -39,7 +39,7 @@ def test_a_create_does_not_repeat_a_wrong_next_interaction(
             first, commands = offset, []
             for message in messages:
                 value, now = orjson.dumps(message), int(time.time() * 1000)
-                record = Record("commands", 0, offset, now, entity.encode(), value, ())
+                record = IncomingRecord("commands", 0, offset, now, entity.encode(), value, ())
                 commands.append(decode_record(record, _no_avro))
                 offset += 1
             return transaction.apply(commands, {0: first}, {})

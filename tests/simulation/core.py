@@ -17,8 +17,8 @@ from domain.events import events_of
 from domain.undo_image import undo_token
 from runtime.postgres import Connection
 from schemas.cloudevent_headers import JSON, event_headers
-from schemas.command import Record
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import COMMANDS
@@ -49,7 +49,7 @@ class Core:
         """Append records to the log and apply them as one batch."""
         start, commands = self.position, []
         for sent in records:
-            record = Record(
+            record = IncomingRecord(
                 TOPIC,
                 0,
                 self.position,

@@ -10,8 +10,9 @@ import orjson
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.command import Record, Refused
+from schemas.command import Refused
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from schemas.integration_decisions import WarningId
 from schemas.type_codes import normalize_interaction_type
 from schemas.values import Color, UuidText
@@ -36,7 +37,7 @@ def test_a_scope_id_with_a_tail_is_refused(name: str, tail: str, binary: bool) -
     if binary:
         headers = tuple((f"ce_{key}", text.encode()) for key, text in message.items() if key != "data")
         value = orjson.dumps(message["data"])
-    record = Record("commands", 0, 0, 1_800_000_000_000, message["entityid"].encode(), value, headers)
+    record = IncomingRecord("commands", 0, 0, 1_800_000_000_000, message["entityid"].encode(), value, headers)
     refused = decode_record(record, _no_avro)
     assert isinstance(refused, Refused)
     assert refused.undecodable

@@ -84,7 +84,7 @@ def breakage_not_isolated() -> None:
     from streams.applier.decoding import Decoding
 
     def decode(self: Decoding, message: Any) -> Any:
-        from streams.applier.incoming import read_record
+        from runtime.incoming_records import read_record
 
         return self._patiently(read_record(message))
 

@@ -17,12 +17,11 @@ from api.command_gateway import CommandGateway, CommandRequest, Rejection, keyed
 from api.command_producer import DeliveryCallback
 from api.principal import Principal
 from api.problems import UnknownOutcome
-from api.result_record import ResultRecord
+from api.reply_record import ReplyRecord
 from api.write_responses import write_response
 from schemas.errors import Reject, Retry
 from schemas.identity import derive_id
-from schemas.outgoing_record import Headers
-from schemas.topics import COMMANDS
+from schemas.outgoing_record import OutgoingRecord
 
 WHO = Principal(tenant_id="t", organization_id="o", subject="s", features=frozenset())
 APPLIED: dict[str, Any] = {"outcome": "applied", "commandId": "c", "problem": None}
@@ -35,15 +34,8 @@ class Broker:
         self.sent: list[tuple[dict[str, str], DeliveryCallback]] = []
         self.arrived = asyncio.Event()
 
-    def send(
-        self,
-        key: str,
-        value: bytes,
-        headers: Headers,
-        on_delivery: DeliveryCallback,
-        topic: str = COMMANDS,
-    ) -> None:
-        self.sent.append(({name: str(text) for name, text in dict(headers).items()}, on_delivery))
+    def send(self, record: OutgoingRecord, on_delivery: DeliveryCallback) -> None:
+        self.sent.append(({name: str(text) for name, text in dict(record.headers).items()}, on_delivery))
         self.arrived.set()
 
 
@@ -86,7 +78,7 @@ class Scene:
     def answer(self, number: int = 0, correlation: str | None = None) -> None:
         headers = self.broker.sent[number][0]
         self.gateway.on_results([
-            ResultRecord(
+            ReplyRecord(
                 partition=0,
                 offset=1,
                 correlation_id=correlation or headers["ce_correlationid"],

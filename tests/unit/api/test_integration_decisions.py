@@ -15,12 +15,12 @@ from api.integration_decisions import DecisionGateway
 from api.integration_event_consumer import DECIDED
 from api.principal import Principal
 from api.problems import DecisionPending, response_of
-from api.result_record import ResultRecord
+from api.reply_record import ReplyRecord
 from schemas.errors import Retry
 from schemas.integration_decisions import WarningsDecision
 from schemas.integration_events import WarningsDecided
-from schemas.outgoing_record import Headers
-from schemas.topics import COMMANDS, INTEGRATION_DECISIONS
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import INTEGRATION_DECISIONS
 
 WHO = Principal(tenant_id="t", organization_id="o", subject="ada", features=frozenset())
 WARNING = "11111111-1111-4111-8111-111111111111"
@@ -42,8 +42,8 @@ REPLY = WarningsDecided.model_validate(
 )
 
 
-def _record(correlation: str, **more: Any) -> ResultRecord:
-    heard = ResultRecord(
+def _record(correlation: str, **more: Any) -> ReplyRecord:
+    heard = ReplyRecord(
         partition=100_000,
         offset=1,
         correlation_id=correlation,
@@ -63,23 +63,16 @@ class Broker:
     answer: Callable[[DecisionGateway, str], None]
     refuses: bool = False
     gateway: DecisionGateway | None = None
-    sent: list[tuple[str, bytes, dict[str, str | bytes], str]] = field(default_factory=list)
+    sent: list[OutgoingRecord] = field(default_factory=list)
 
-    def send(
-        self,
-        key: str,
-        value: bytes,
-        headers: Headers,
-        on_delivery: DeliveryCallback,
-        topic: str = COMMANDS,
-    ) -> None:
-        self.sent.append((key, value, dict[str, Any](headers), topic))
+    def send(self, record: OutgoingRecord, on_delivery: DeliveryCallback) -> None:
+        self.sent.append(record)
         if self.refuses:
             on_delivery(Retry("the broker did not accept it", after=2))
             return
         on_delivery(None)
         assert self.gateway is not None
-        self.answer(self.gateway, str(dict(headers)["ce_correlationid"]))
+        self.answer(self.gateway, str(dict(record.headers)["ce_correlationid"]))
 
 
 def _execute(broker: Broker, *, connected: bool = True, timeout: float = 5.0) -> WarningsDecided:
@@ -93,7 +86,8 @@ def _execute(broker: Broker, *, connected: bool = True, timeout: float = 5.0) ->
 def test_the_reply_of_the_connectors_is_returned() -> None:
     broker = Broker(lambda gateway, mine: gateway.on_results([_record("another's"), _record(mine)]))
     assert _execute(broker) == REPLY
-    [(key, value, headers, topic)] = broker.sent
+    [record] = broker.sent
+    key, value, headers, topic = record.key, record.value or b"", dict(record.headers), record.topic
     assert (key, topic) == ("board-1", INTEGRATION_DECISIONS)
     assert (headers["ce_tenantid"], headers["ce_organizationid"], headers["ce_actorid"]) == ("t", "o", "ada")
     assert WarningsDecision.model_validate_json(value) == DECISION

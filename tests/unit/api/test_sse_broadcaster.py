@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from api.integration_event_consumer import FIRST_PARTITION
-from api.result_record import ResultRecord
+from api.reply_record import ReplyRecord
 from api.sse_broadcaster import QUEUE_LENGTH, SseBroadcaster, Subscription, format_position, parse_position
 from schemas.cache_tags import feature_flags
 from schemas.errors import Reject
@@ -34,9 +34,9 @@ def _broadcaster(backlog: int = 10, max_clients: int = 10, start: int = 0, end: 
     )
 
 
-def _record(offset: int, scope: tuple[str, str] = OURS, outcome: str = "applied", *tags: str) -> ResultRecord:
+def _record(offset: int, scope: tuple[str, str] = OURS, outcome: str = "applied", *tags: str) -> ReplyRecord:
     result = {"invalidates": tags or (f"tag:{offset}",), "commandId": str(offset)}
-    return ResultRecord(
+    return ReplyRecord(
         partition=0,
         offset=offset,
         correlation_id=None,
@@ -104,7 +104,7 @@ def test_a_quiet_topic_has_a_position_too() -> None:
     assert (missed, again) == ([], False)
 
 
-def _mapping(offset: int, scope: tuple[str, str] = OURS, **extra: Any) -> ResultRecord:
+def _mapping(offset: int, scope: tuple[str, str] = OURS, **extra: Any) -> ReplyRecord:
     value = {"integrationId": "b", "provider": "trello", "interactionId": "i", "invalidates": [f"m:{offset}"]}
     heard = _record(offset, scope)
     return replace(heard, partition=FIRST_PARTITION, value=orjson.dumps(value | extra))

@@ -20,9 +20,10 @@ from domain.decide import fold
 from domain.decision import Decision
 from domain.journal import Facts, JournalEntry, published_count
 from domain.unit_of_work import UnitOfWork
-from schemas.command import Record, Refused
+from schemas.command import Refused
 from schemas.decode import decode_record
 from schemas.errors import Reject
+from schemas.incoming_record import IncomingRecord
 from schemas.outgoing_record import Headers, OutgoingRecord
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
 from sinks.records import RECORDS
@@ -132,7 +133,7 @@ class Machine:
         while self._settled < len(self.topics[COMMANDS]):
             record = self.topics[COMMANDS][self._settled]
             self._settled += 1
-            command = decode_record(Record(*record[:7]), _no_avro)
+            command = decode_record(IncomingRecord(*record[:7]), _no_avro)
             (decision,) = fold(self.work, [command])
             self._store(decision)
             self._publish_record(result_record(decision, orjson.dumps))

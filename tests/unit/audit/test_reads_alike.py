@@ -7,8 +7,9 @@ from collections import Counter
 from audit import history as audit_history
 from audit.cloudevent import DecodeNamed
 from audit.envelope import parse
-from schemas.command import Record, Refused
+from schemas.command import Refused
 from schemas.decode import DecodeAvro, decode_record
+from schemas.incoming_record import IncomingRecord
 from tests.harness.fuzz import Fuzz
 from tests.harness.memory_registry import MemoryRegistry
 from tests.harness.seed import SEED
@@ -20,7 +21,7 @@ _NOW = 1_800_000_000_000
 
 
 def _alike(raw: Raw, offset: int, ours_avro: DecodeAvro, theirs_avro: DecodeNamed) -> str:
-    ours = decode_record(Record("c", 0, offset, _NOW, raw.key, raw.value, raw.headers), ours_avro)
+    ours = decode_record(IncomingRecord("c", 0, offset, _NOW, raw.key, raw.value, raw.headers), ours_avro)
     theirs = parse(
         audit_history.Record("c", 0, offset, _NOW, raw.key, raw.value, tuple(raw.headers)), theirs_avro
     )

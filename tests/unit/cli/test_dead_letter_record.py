@@ -6,9 +6,9 @@ import pytest
 
 from cli.dead_letters.commands import _replayed
 from cli.dead_letters.dead_letter import DeadLetter, read_dead_letter, replay, replays_of
-from cli.publish.input_lines import OutgoingRecord, Unsendable
-from cli.topics.topic_reader import TopicRecord
+from cli.publish.input_lines import InputCommand, Unsendable
 from schemas.errors import Reject
+from schemas.incoming_record import IncomingRecord
 
 COMMANDS = "customers.interactions.commands"
 
@@ -28,15 +28,17 @@ def dead_letter(
         ("dl_error_class", b"undecodable"),
         ("dl_attempt", b"1"),
     ]
-    found = read_dead_letter(TopicRecord("dead-letters", 3, offset, 0, b"\x00key", b"\xffvalue", headers))
+    found = read_dead_letter(
+        IncomingRecord("dead-letters", 3, offset, 0, b"\x00key", b"\xffvalue", tuple(headers))
+    )
     assert found is not None
     return found
 
 
 def send(chosen: DeadLetter, replays: int = 0, max_tries: int = 3) -> dict[str, object]:
-    record = replay(chosen, number=1, replays=replays, max_tries=max_tries, commands_topic=COMMANDS)
-    assert (record.key, record.value, record.command_id) == (b"\x00key", b"\xffvalue", "c-1")
-    return {"headers": record.headers}
+    sent = replay(chosen, number=1, replays=replays, max_tries=max_tries, commands_topic=COMMANDS)
+    assert (sent.record.key, sent.record.value, sent.command_id) == (b"\x00key", b"\xffvalue", "c-1")
+    return {"headers": sent.record.headers}
 
 
 def test_a_replay_is_the_original_with_its_count_and_origin() -> None:
@@ -97,7 +99,9 @@ def test_a_forged_origin_does_not_open_another_topic() -> None:
 
 
 def test_a_record_without_a_place_is_no_letter() -> None:
-    record = TopicRecord("dead-letters", 0, 0, 0, None, None, [("dl_topic", b"x"), ("dl_partition", b"one")])
+    record = IncomingRecord(
+        "dead-letters", 0, 0, 0, None, None, (("dl_topic", b"x"), ("dl_partition", b"one"))
+    )
     assert read_dead_letter(record) is None
 
 
@@ -130,6 +134,6 @@ def test_with_all_one_that_cannot_be_replayed_is_reported_and_the_others_go_on()
     ]
     assert isinstance(made[0], Unsendable)
     assert (made[0].number, made[0].code) == (1, "replay_target")
-    assert isinstance(made[1], OutgoingRecord)
+    assert isinstance(made[1], InputCommand)
     with pytest.raises(Reject):
         _replayed(foreign, 1, [foreign], max_tries=3, topic=COMMANDS, every=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.publish.input_lines import LineReader, OutgoingRecord, Unsendable, check_line, count_lines
+from cli.publish.input_lines import InputCommand, LineReader, Unsendable, check_line, count_lines
 
 GOOD = b'{"id":"c-1","entityid":"e-1","data":{}}'
 
@@ -24,9 +24,9 @@ def read_all(stream: object) -> list[tuple[int, bytes]]:
 
 def test_a_good_line_is_sent_byte_for_byte_under_its_entity_id() -> None:
     item = check_line(4, b"  " + GOOD + b"\r\n")
-    assert isinstance(item, OutgoingRecord)
-    assert (item.number, item.key, item.value, item.command_id) == (4, b"e-1", GOOD, "c-1")
-    assert item.headers == [("content-type", b"application/cloudevents+json")]
+    assert isinstance(item, InputCommand)
+    assert (item.number, item.record.key, item.record.value, item.command_id) == (4, b"e-1", GOOD, "c-1")
+    assert item.record.headers == {"content-type": "application/cloudevents+json"}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_cannot_be_sent_is_named_without_its_content(raw: bytes, code: str)
 
 
 def test_a_wrong_command_with_a_key_is_for_the_applier_to_refuse() -> None:
-    assert isinstance(check_line(1, b'{"entityid":"e-1"}'), OutgoingRecord)
+    assert isinstance(check_line(1, b'{"entityid":"e-1"}'), InputCommand)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\n", b"  \r\n"])

@@ -12,11 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.publish.command_publisher import CommandPublisher
-from cli.publish.input_lines import OutgoingRecord, Unsendable
+from cli.publish.input_lines import InputCommand, Unsendable
 from cli.publish.publishing import ListSource
 from cli.publish.report import Report
 from cli.publish.result_reader import ResultRecord
 from schemas.errors import Retry
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import COMMANDS
 from tests.harness.examples import scaled
 
 
@@ -98,12 +100,15 @@ class Broker:
         return offset % 3, offset
 
 
-def records(count: int) -> list[OutgoingRecord | Unsendable]:
+def records(count: int) -> list[InputCommand | Unsendable]:
     # Seven command ids for all lines: each record has a result of its own, even if its id is repeated.
-    return [OutgoingRecord(n, b"k", str(n).encode(), [], f"c-{n % 7}") for n in range(1, count + 1)]
+    return [
+        InputCommand(n, f"c-{n % 7}", OutgoingRecord(COMMANDS, b"k", str(n).encode()))
+        for n in range(1, count + 1)
+    ]
 
 
-def publish(broker: Broker, items: list[OutgoingRecord | Unsendable], **options: Any) -> Report:
+def publish(broker: Broker, items: list[InputCommand | Unsendable], **options: Any) -> Report:
     report = Report(max_shown=3)
     wait = options.pop("wait", True)
     publisher = CommandPublisher(
@@ -126,7 +131,7 @@ def publish(broker: Broker, items: list[OutgoingRecord | Unsendable], **options:
     window=st.integers(1, 90),
 )
 def test_every_line_ends_in_exactly_one_count(fates: list[str], outcome_first: bool, window: int) -> None:
-    items: list[OutgoingRecord | Unsendable] = [
+    items: list[InputCommand | Unsendable] = [
         Unsendable(n, "not_json", "") if fate == "bad" else item
         for n, (fate, item) in enumerate(zip(fates, records(len(fates)), strict=True), 1)
     ]
@@ -197,7 +202,7 @@ def test_ctrl_c_tells_what_is_known_and_exits_130() -> None:
 
 def test_an_input_that_breaks_off_fails_and_what_was_sent_is_still_settled() -> None:
     class Broken(ListSource):
-        def take(self, maximum: int, timeout: float) -> list[OutgoingRecord | Unsendable]:
+        def take(self, maximum: int, timeout: float) -> list[InputCommand | Unsendable]:
             if self.broken:
                 raise OSError(5, "Input/output error")
             self.broken = True

@@ -6,8 +6,8 @@ import json
 
 from cli.topics.record_view import RecordView
 from cli.topics.tail import TOPIC_OF, Stream
-from cli.topics.topic_reader import TopicRecord
 from schemas.avro_codec import AvroDecoder
+from schemas.incoming_record import IncomingRecord
 from schemas.topics import BY_NAME
 
 VIEW = RecordView(AvroDecoder(lambda schema_id: None, text_instants=True))
@@ -19,8 +19,10 @@ COMMAND = {
 }
 
 
-def record(value: bytes | None, *headers: tuple[str, bytes | None], key: bytes | None = b"k") -> TopicRecord:
-    return TopicRecord("customers.interactions.commands", 2, 5, 1_772_442_900_123, key, value, list(headers))
+def record(
+    value: bytes | None, *headers: tuple[str, bytes | None], key: bytes | None = b"k"
+) -> IncomingRecord:
+    return IncomingRecord("customers.interactions.commands", 2, 5, 1_772_442_900_123, key, value, headers)
 
 
 def test_a_line_names_the_record_and_shows_no_text_of_the_customer() -> None:

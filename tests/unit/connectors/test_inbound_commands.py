@@ -10,8 +10,9 @@ import pytest
 from connectors.service.command_sender import command_record
 from connectors.sync.inbound_commands import InboundCommand, Origin, change_commands, create_command
 from connectors.sync.values import Agreed
-from schemas.command import Command, Record
+from schemas.command import Command
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from schemas.instants import format_instant
 from tests.harness.outgoing import raw_headers, raw_key
 
@@ -92,7 +93,7 @@ def test_the_applier_takes_what_is_sent() -> None:
         sent = command_record(command, NOW)
         milliseconds = int(NOW.timestamp() * 1000) + 9
         headers = raw_headers(sent.headers)
-        record = Record("commands", 0, 0, milliseconds, raw_key(sent), sent.value, headers)
+        record = IncomingRecord("commands", 0, 0, milliseconds, raw_key(sent), sent.value, headers)
         decoded = decode_record(record, _never)
         assert isinstance(decoded, Command), decoded
         assert decoded.envelope.sync_origin == "board-1"

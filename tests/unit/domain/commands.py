@@ -17,8 +17,9 @@ from domain.journal import Facts, JournalEntry
 from domain.model import Interaction
 from domain.results import result_of
 from domain.unit_of_work import UnitOfWork
-from schemas.command import Command, Record, Refused
+from schemas.command import Command, Refused
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from schemas.instants import format_instant
 
 TENANT = "10000000-0000-4000-8000-000000000001"
@@ -96,7 +97,7 @@ class Publisher:
             self._wait_for(self.work.interactions.get((data or {}).get("id", "")))
         instant = START + timedelta(minutes=self.minutes)
         self.minutes += 1
-        record = Record(
+        record = IncomingRecord(
             "commands",
             0,
             offset,

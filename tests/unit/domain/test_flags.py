@@ -12,8 +12,9 @@ from domain.decision import Decision
 from domain.events import events_of
 from domain.results import result_of
 from domain.unit_of_work import UnitOfWork
-from schemas.command import Command, Record, Refused
+from schemas.command import Command, Refused
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 
 TENANT = "10000000-0000-4000-8000-000000000001"
 OTHER = "10000000-0000-4000-8000-000000000002"
@@ -31,7 +32,7 @@ def command(number: int, data: dict[str, Any], *, tenant: str = TENANT, key: str
         "entityid": key or tenant,
         "data": data,
     }
-    record = Record(
+    record = IncomingRecord(
         "commands", 0, number, 1_900_000_000_000, (key or tenant).encode(), orjson.dumps(event), ()
     )
 

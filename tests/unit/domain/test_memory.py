@@ -8,8 +8,9 @@ import orjson
 
 from domain.decide import fold
 from domain.unit_of_work import UnitOfWork
-from schemas.command import Command, Record, Refused
+from schemas.command import Command, Refused
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from tests.harness.histories import history
 from tests.unit.domain.commands import never_avro
 
@@ -20,7 +21,9 @@ def _batch() -> None:
         if offset % 10 == 0:
             message = {**message, "data": {**message["data"], "nobody": "knows this"}}  # noqa: PLW2901
         value = orjson.dumps(message) if offset % 11 else b"\x80 no command"
-        record = Record("commands", 0, offset, 1_767_225_600_000, message["entityid"].encode(), value, ())
+        record = IncomingRecord(
+            "commands", 0, offset, 1_767_225_600_000, message["entityid"].encode(), value, ()
+        )
         commands.append(decode_record(record, never_avro))
     decisions = fold(UnitOfWork(), commands)
     refused = [command for command in commands if isinstance(command, Refused)]

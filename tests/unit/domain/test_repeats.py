@@ -9,8 +9,9 @@ from domain.decision import Decision
 from domain.log_identity import NO_SCOPE, log_identity
 from domain.results import result_of
 from domain.unit_of_work import UnitOfWork
-from schemas.command import Record, Refused
+from schemas.command import Refused
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from tests.unit.domain.commands import (
     ADA,
     ORGANIZATION,
@@ -88,7 +89,7 @@ def test_an_invalid_command_is_refused_and_logged_under_its_own_id(log: Publishe
 
 @pytest.mark.parametrize("value", [b"\xff", None, b"{}", orjson.dumps({"id": "x", "type": "y"})])
 def test_an_undecodable_record_stands_under_its_place_in_the_log(value: bytes | None) -> None:
-    record = Record("commands", 3, 7, 0, ADA.encode(), value, ())
+    record = IncomingRecord("commands", 3, 7, 0, ADA.encode(), value, ())
     refused = decode_record(record, never_avro)
     assert isinstance(refused, Refused)
     assert log_identity(refused) == (NO_SCOPE, NO_SCOPE, "dead:commands:3:7")
@@ -105,7 +106,7 @@ def test_an_id_like_the_place_of_an_undecodable_record_is_a_commands_own(log: Pu
     first = log.applied("interaction.create", CALL, command_id=identity)
     assert result_of(first)["commandId"] == identity
     scope = (("ce_id", b"x"), ("ce_tenantid", TENANT.encode()), ("ce_organizationid", ORGANIZATION.encode()))
-    record = Record("commands", 0, log.offset, 0, ADA.encode(), b"not JSON", scope)
+    record = IncomingRecord("commands", 0, log.offset, 0, ADA.encode(), b"not JSON", scope)
     dead = log.execute(decode_record(record, never_avro))
     assert (dead.outcome, dead.logged) == ("rejected", True)
     assert log.send("interaction.create", CALL, command_id=identity).outcome == "duplicate"
@@ -138,7 +139,7 @@ def test_an_undecodable_record_leaves_its_own_id_free(log: Publisher) -> None:
         "entityid": ADA,
     }
     headers = tuple((f"ce_{name}", value.encode()) for name, value in attributes.items())
-    record = Record("commands", 0, 99, 0, ADA.encode(), b"not JSON", headers)
+    record = IncomingRecord("commands", 0, 99, 0, ADA.encode(), b"not JSON", headers)
     broken = log.execute(decode_record(record, never_avro))
     assert (broken.outcome, result_of(broken)["commandId"]) == ("rejected", "repaired-later")
     assert (TENANT, ORGANIZATION, "repaired-later") not in log.work.journal

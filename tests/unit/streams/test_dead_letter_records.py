@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from schemas.command import MAX_VALUE_BYTES, Record, Refused
+from schemas.command import MAX_VALUE_BYTES, Refused
 from schemas.decode import decode_record
+from schemas.incoming_record import IncomingRecord
 from schemas.outgoing_record import OutgoingRecord
 from streams.applier.dead_letter_records import (
     MOST_LETTER_BYTES,
@@ -27,7 +28,7 @@ def _letter(
     key: bytes | None = b"key",
     **options: Any,
 ) -> OutgoingRecord:
-    record = Record("commands", 3, 17, 1_800_000_000_000, key, value, headers, **options)
+    record = IncomingRecord("commands", 3, 17, 1_800_000_000_000, key, value, headers, **options)
     refused = decode_record(record, _no_avro)
     assert isinstance(refused, Refused)
     return dead_letter(refused)

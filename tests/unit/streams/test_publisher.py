@@ -16,9 +16,9 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 from domain.decide import fold
 from domain.unit_of_work import UnitOfWork
 from runtime.settings import Settings
-from schemas.command import Record
 from schemas.decode import decode_record
 from schemas.errors import Retry, Stop
+from schemas.incoming_record import IncomingRecord
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import RESULTS
 from streams import transactional_producer as results_producer
@@ -185,7 +185,7 @@ class Picky(FakeClient):
 
 
 def _dead(offset: int, size: int) -> Any:
-    record = Record("commands", 0, offset, 1_800_000_000_000, b"key", b"x" * size, ())
+    record = IncomingRecord("commands", 0, offset, 1_800_000_000_000, b"key", b"x" * size, ())
     return fold(UnitOfWork(), [decode_record(record, lambda _: ("", {}))])[0]
 
 

@@ -1,4 +1,4 @@
-"""One result as the gateway receives it, from the results topic or by NOTIFY."""
+"""A reply to a request of the gateway, from a topic or by NOTIFY."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResultRecord:
+class ReplyRecord:
     """One result or integration event. Its value is still encoded.
 
     A NOTIFY carries the correlation id and the value only. It has no position.
