@@ -14,11 +14,12 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.incoming_records import place_of
-from runtime.kafka import make_consumer, take_batch
+from runtime.kafka import make_consumer
 from runtime.settings import Settings
 from schemas.command import Command, Refused
 from schemas.decode import DecodeAvro
 from schemas.errors import Retry, Stop
+from schemas.topics import COMMANDS
 from streams.applier import ownership
 from streams.applier.batches import Batch, BatchQueue, InFlight
 from streams.applier.careful import Careful
@@ -115,7 +116,15 @@ class Reader:
 
     def _poll(self) -> list[Message]:
         # No linger between an idle applier and its first command: wait for one, take what else is there.
-        messages = take_batch(self.consumer, self._settings.batch_size, 0.25)
+        messages = self.consumer.consume(1, 0.25)
+        if messages and self._settings.batch_size > 1:
+            # Hazard: a rebalance in the second call makes the first message void, which the client, having
+            # returned it, cannot discard.
+            number = cast("int", messages[0].partition())
+            assignment = self._ownership.assignments.get(number)
+            more = self.consumer.consume(self._settings.batch_size - 1, 0)
+            still = assignment == self._ownership.assignments.get(number)
+            messages = [*messages, *more] if still else more
         self._ownership.raise_failure()
         self._in_flight.membership = self.consumer.consumer_group_metadata()
         return [message for message in messages if not self._at_end(message)]
@@ -131,22 +140,24 @@ class Reader:
     def _deliver(self, messages: list[Message]) -> None:
         """Decode and queue the messages: at once, but in small groups where a partition needs care."""
         generation, careful = self._in_flight.generation, set(self._careful.partitions)
+        assignments = dict(self._ownership.assignments)
         if not careful:
-            self._take(messages)
+            self._take(messages, assignments)
             return
         others: list[Message] = []
         suspected: list[Message] = []
         for message in messages:
             suspect = message.error() is None and message.partition() in careful
             (suspected if suspect else others).append(message)
-        self._take(others)
+        self._take(others, assignments)
         for group in self._careful.groups(suspected):
             self._land()
             if self._in_flight.generation != generation:
+                self._seek_back(assignments)
                 return
             refused = self._noted(partial(self._careful.take_in_hand, group))
             try:
-                self._take(group, refused)
+                self._take(group, assignments, refused)
                 # Nothing else is in flight: whatever ends the process now is in this group.
                 self._land()
             except BaseException:
@@ -157,6 +168,20 @@ class Reader:
                 self._noted(partial(self._careful.finished, group, isolated=refused is not None))
             elif not self._in_flight.failed:
                 self._careful.given_up(group)
+
+    def _seek_back(self, assignments: dict[int, int]) -> None:
+        """Read what was not taken once more, from the partitions that are still owned.
+
+        Hazard: the consumer is past it. An end that it has reached is not the end of what was taken, and the
+        next batch would begin behind the gap.
+        """
+        self._ownership.forget_ends()
+        if self._stop.is_set() or self._in_flight.failed:
+            return
+        topic = self._settings.topic(COMMANDS)
+        for number, position in self._ownership.positions.items():
+            if assignments.get(number) == self._ownership.assignments[number]:
+                self.consumer.seek(TopicPartition(topic, number, position))
 
     def _land(self) -> None:
         """Wait until nothing is in flight."""
@@ -176,12 +201,16 @@ class Reader:
                 self._heartbeat.excuse("reader", _EXCUSED_SECONDS)
                 self._idle(next(delays))
 
-    def _take(self, messages: list[Message], refused: Refused | None = None) -> None:
+    def _take(
+        self, messages: list[Message], assignments: dict[int, int], refused: Refused | None = None
+    ) -> None:
         """Decode the messages and queue them as one batch.
 
+        :param assignments: under which they were read; decoding may wait, and a partition be lost meanwhile.
         :param refused: the decision on the only message, when it is isolated.
         """
         generation, positions = self._in_flight.generation, self._ownership.positions
+        current = self._ownership.assignments
         starts: dict[int, int] = {}
         commands: list[Command | Refused] = []
         for message in messages:
@@ -191,12 +220,19 @@ class Reader:
                 continue
             partition, offset = cast("tuple[int, int]", (message.partition(), message.offset()))
             position = positions.get(partition)
-            if position is None or offset < position:
+            if position is None or offset < position or current[partition] != assignments.get(partition):
                 continue  # of an ownership that has ended
+            command = refused or self._decoding.decode(message)
+            if current.get(partition) != assignments[partition]:
+                continue
             starts.setdefault(partition, position)
-            commands.append(refused or self._decoding.decode(message))
+            commands.append(command)
             positions[partition] = offset + 1
         crash_points.reach("after-decode")
+        void = {partition for partition in starts if current.get(partition) != assignments[partition]}
+        if void:
+            starts = {partition: start for partition, start in starts.items() if partition not in void}
+            commands = [command for command in commands if command.record.partition not in void]
         if commands:
             ends = {partition: positions[partition] for partition in starts}
             self._enqueue(Batch(generation=generation, commands=commands, starts=starts, ends=ends))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Final
 
 import structlog
@@ -50,8 +51,11 @@ class Ownership:
         self._drain = drain
         self._gave_up = False
         self._ends: dict[int, int] = {}
-        #: Partition → the offset after the last record that was read.
+        #: Partition → the offset after the last record that was taken.
         self.positions: dict[int, int] = {}
+        #: Partition → its assignment. Records read under an earlier one are void.
+        self.assignments: dict[int, int] = {}
+        self._numbers = count()
         #: The failure of a callback, for :meth:`raise_failure`.
         self.failure: BaseException | None = None
 
@@ -87,10 +91,15 @@ class Ownership:
         """Note that the consumer reached the end of a partition."""
         self._ends[number] = offset
 
+    def forget_ends(self) -> None:
+        """Discard the ends that were reached: records before them were not taken."""
+        self._ends.clear()
+
     def note_tails(self) -> None:
         """Pass the ends that were reached to the upkeep: only markers lie between position and end.
 
-        Hazard: only when all records before the ends are in the positions.
+        Hazard: only when all records before the ends are in the positions. The watermark moves to the end,
+        and records between the two would never be applied.
         """
         for number, end in self._ends.items():
             position = self.positions.get(number)
@@ -111,6 +120,7 @@ class Ownership:
         starts = []
         for number, start in found.items():
             self.positions[number] = start.offset
+            self.assignments[number] = next(self._numbers)
             self._in_flight.published[number] = start.published
             starts.append(TopicPartition(self._topic, number, start.offset))
         self._careful.assigned(
@@ -150,6 +160,7 @@ class Ownership:
         self._careful.revoked(numbers)
         for number in numbers:
             self.positions.pop(number, None)
+            self.assignments.pop(number, None)
             self._upkeep.tails.pop(number, None)
             self._ends.pop(number, None)
             self._in_flight.published.pop(number, None)

@@ -113,11 +113,9 @@ def main(
                     )
         except (NoProgressError, AssertionError) as stuck:
             failure = str(stuck)
-            keep = record.parent / f"logs-{seed}"
-            keep.mkdir(exist_ok=True)
-            for log in Path(logs).glob("*.log"):
-                (keep / log.name).write_bytes(log.read_bytes()[-2_000_000:])
-            console.print(f"[red]{failure}[/red]\nrole logs: {keep}")
+            console.print(f"[red]{failure}[/red]")
+        if failure or not all(check.clean for check in checks):
+            _keep(Path(logs), record.parent / f"logs-{seed}")
     signal.signal(signal.SIGINT, before)
     how = f"Seed {seed}, {pace:g} commands per second" + (", ended early" if asked or deadline else "")
     if failure:
@@ -127,6 +125,14 @@ def main(
         replace_part("chaos", text)
     console.print(text, markup=False)
     sys.exit(1 if failure or not all(check.clean for check in checks) else 0)
+
+
+def _keep(logs: Path, place: Path) -> None:
+    """Copy the ends of the roles' logs."""
+    place.mkdir(exist_ok=True)
+    for log in logs.glob("*.log"):
+        (place / log.name).write_bytes(log.read_bytes()[-20_000_000:])
+    console.print(f"role logs: {place}")
 
 
 def _order(seed: int, faults: int, only: list[str] | None) -> list[str]:

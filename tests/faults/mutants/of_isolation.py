@@ -100,3 +100,14 @@ def carried_out_isolated() -> None:
 
     real = Careful.assigned
     Careful.assigned = lambda self, starts, _applied: real(self, starts, {})
+
+
+@mutant(
+    "the watermark passes records that became void before they were applied",
+    "test:tests/unit/streams/test_void_records.py"
+    "::test_an_end_behind_records_that_were_not_taken_is_not_noted[True]",
+)
+def void_records_passed() -> None:
+    from streams.applier.ownership import Ownership
+
+    Ownership.forget_ends = lambda self: None

@@ -21,7 +21,7 @@ def deadline_for_each_operation() -> None:
 
 @mutant(
     "a pause that a provider asks for has no end",
-    f"{_UNIT}/test_bounded_transport.py::test_retry_after_is_read_in_both_forms_and_capped",
+    f"{_UNIT}/test_bounded_transport.py::test_retry_after_is_read_in_both_forms",
 )
 def retry_after_without_end() -> None:
     from connectors.sdk import http_errors

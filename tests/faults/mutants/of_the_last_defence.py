@@ -18,7 +18,7 @@ _LETTERS = (
     "::test_a_count_that_is_no_small_number_counts_as_never"
 )
 _READER = "test:tests/unit/streams/test_hand_over.py::test_a_failed_callback_ends_the_reader"
-_TAIL = "test:tests/unit/streams/test_upkeep.py::test_the_marker_that_ends_a_partition_is_passed_over"
+_TAIL = "test:tests/unit/streams/test_upkeep.py::test_the_watermark_advances_past_a_trailing_transaction_marker"
 _PAUSES = "test:tests/unit/connectors/test_bounded_transport.py::test_retry_after_is_read_in_both_forms"
 
 
