@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from schemas.command import Command
-from schemas.payloads import (
-    DealUpsert,
-    EntityUpsert,
-    FeatureFlagSet,
-    InteractionCreate,
-    InteractionTypeUpsert,
-)
+from schemas.payloads import CREATE, DEAL_UPSERT, ENTITY_UPSERT, FLAG_SET, TYPE_UPSERT
 
-_NOT_ON_INTERACTIONS = (EntityUpsert, DealUpsert, InteractionTypeUpsert, FeatureFlagSet)
-_WITHOUT_REORDER = (InteractionCreate, *_NOT_ON_INTERACTIONS)
+_NOT_ON_INTERACTIONS = frozenset({ENTITY_UPSERT, DEAL_UPSERT, TYPE_UPSERT, FLAG_SET})
+_WITHOUT_REORDER = _NOT_ON_INTERACTIONS | {CREATE}
 
 
 def may_reorder(command: Command) -> bool:
@@ -21,9 +15,9 @@ def may_reorder(command: Command) -> bool:
     A create only needs the first stored interaction of each order to compare with. A batch with *m* commands
     that may reorder needs the first *m* + 1 of each order.
     """
-    return not isinstance(command.payload, _WITHOUT_REORDER)
+    return command.envelope.type not in _WITHOUT_REORDER
 
 
 def may_change_projection(command: Command) -> bool:
     """Return whether the command may change its entity's next or last interaction."""
-    return not isinstance(command.payload, _NOT_ON_INTERACTIONS)
+    return command.envelope.type not in _NOT_ON_INTERACTIONS

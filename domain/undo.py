@@ -7,7 +7,7 @@ it has its own version, event and journal entry, so it can itself be undone.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from msgspec.structs import replace
 
@@ -32,8 +32,9 @@ from schemas.payloads import InteractionUndo
 RESTORED_FIELDS: Final = ("interaction_type", "status", *EDITABLE, "source")
 
 
-def target_command_id(payload: InteractionUndo) -> str | None:
-    """``command_id`` in the journal of the command to undo; ``None`` when the token is invalid."""
+def target_command_id(command: Command) -> str | None:
+    """``command_id`` in the journal of the command that an undo names; ``None`` when its token is invalid."""
+    payload = cast("InteractionUndo", command.payload)
     identity = payload.command_id
     if payload.undo_token is not None:
         identity = command_id_of(payload.undo_token)
@@ -93,7 +94,7 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
 
 def _target(work: UnitOfWork, command: Command, payload: InteractionUndo) -> JournalEntry:
     envelope = command.envelope
-    identity = target_command_id(payload)
+    identity = target_command_id(command)
     entry = work.journal.get((envelope.tenant_id, envelope.organization_id, identity)) if identity else None
     if entry is None or entry.entity_id != envelope.entity_id:
         pointer = "/undoToken" if payload.undo_token is not None else "/commandId"

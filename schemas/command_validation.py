@@ -13,7 +13,8 @@ from schemas.command import Command, Envelope
 from schemas.errors import FieldError, Reject
 from schemas.incoming_record import IncomingRecord
 from schemas.instants import from_epoch_ms, parse_instant
-from schemas.payloads import PAYLOADS, EntityUpsert, FeatureFlagSet, InteractionTypeUpsert
+from schemas.payload_values import accept_payload, payload_value
+from schemas.payloads import ENTITY_UPSERT, FLAG_SET, PAYLOADS, TYPE_UPSERT
 from schemas.validation import field_errors
 
 FUTURE_TOLERANCE_SECONDS: Final = 300
@@ -47,10 +48,12 @@ def validate_command(
                 pointer="/_syncOrigin",
             )
         data = {"syncOrigin" if name == "_syncOrigin" else name: value for name, value in data.items()}
-    try:
-        payload = model.model_validate(data)
-    except ValidationError as error:
-        raise _validation(error) from None
+    payload = accept_payload(envelope.type, data)
+    if payload is None:
+        try:
+            payload = payload_value(envelope.type, model.model_validate(data))
+        except ValidationError as error:
+            raise _validation(error) from None
     _check_entity(envelope, payload)
     appended_at = from_epoch_ms(record.timestamp_ms)
     source_timestamp = payload.source_timestamp
@@ -108,15 +111,15 @@ def _check_entity(envelope: Envelope, payload: Any) -> None:
         raise Reject(
             "entity_mismatch", "entityId differs from the CloudEvents attribute entityid", pointer="/entityId"
         )
-    if isinstance(payload, EntityUpsert) and payload.id != envelope.entity_id:
+    if envelope.type == ENTITY_UPSERT and payload.id != envelope.entity_id:
         raise Reject("entity_mismatch", "id must equal the CloudEvents attribute entityid", pointer="/id")
-    if isinstance(payload, InteractionTypeUpsert) and envelope.entity_id != envelope.organization_id:
+    if envelope.type == TYPE_UPSERT and envelope.entity_id != envelope.organization_id:
         raise Reject(
             "entity_mismatch",
             "a dictionary entry belongs to the organization: entityid and the record key must be its id",
             errors=(FieldError("entity_mismatch", "must be the organization id", attribute="entityid"),),
         )
-    if isinstance(payload, FeatureFlagSet) and envelope.entity_id != envelope.tenant_id:
+    if envelope.type == FLAG_SET and envelope.entity_id != envelope.tenant_id:
         raise Reject(
             "entity_mismatch",
             "a feature flag belongs to the tenant: entityid and the record key must be its id",

@@ -15,12 +15,11 @@ from schemas.cloudevents import (
     Undecodable,
     json_object,
     open_event,
-    partial_envelope,
-    read_envelope,
     repeated_name,
 )
 from schemas.command import Command, Envelope, PartialEnvelope, Refused
 from schemas.command_validation import fingerprint_of, validate_command
+from schemas.envelope import accept_envelope, partial_envelope, read_envelope
 from schemas.errors import Reject
 from schemas.incoming_record import IncomingRecord
 from schemas.instants import from_epoch_ms
@@ -42,7 +41,7 @@ def decode_record(record: IncomingRecord, decode_avro: DecodeAvro) -> Command | 
     envelope: Envelope | None = None
     try:
         content = open_event(record, attributes)
-        envelope = read_envelope(attributes)
+        envelope = accept_envelope(attributes) or read_envelope(attributes)
         data = _data(content, envelope.type, decode_avro) if isinstance(content, bytes) else content
         return validate_command(record, envelope, attributes, data)
     except Reject as rejection:

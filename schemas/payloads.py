@@ -52,6 +52,8 @@ class Payload(BaseModel):
     #: Fields required for a new row and optional in a change. Avro, which cannot omit a string, always
     #: requires them.
     required_when_new: ClassVar[frozenset[str]] = frozenset()
+    #: For the rules, a field that is not given differs from its default.
+    partial: ClassVar[bool] = False
 
     entity_id: UuidText | None = None
     source_timestamp: Instant | None = None
@@ -72,6 +74,8 @@ class Payload(BaseModel):
 class Clearing(Payload):
     """Base of payloads whose optional fields can be cleared by name."""
 
+    partial = True
+
     clear: tuple[str, ...] = ()
 
     @model_validator(mode="after")
@@ -83,7 +87,7 @@ class Clearing(Payload):
         return self
 
     def changes(self) -> dict[str, Any]:
-        changes = super().changes()
+        changes = Payload.changes(self)
         if self.clear:
             wanted = set(self.clear)
             changes.update({name: None for name in self.clearable if to_camel(name) in wanted})
@@ -117,6 +121,7 @@ class DealUpsert(Payload):
 
     mutable = frozenset({"title", "status"})
     required_when_new = frozenset({"title"})
+    partial = True
 
     id: UuidText
     # Declared without null, so that null is rejected: a deal always has a title.
@@ -126,6 +131,8 @@ class DealUpsert(Payload):
 
 class InteractionTypeUpsert(Payload):
     """Add or change an interaction type; ``strict`` makes the whole dictionary strict or open."""
+
+    partial = True
 
     interaction_type: InteractionType
     label: Label | None = None
@@ -220,19 +227,27 @@ class InteractionMarkDue(Payload):
 
 PREFIX: Final = "customers."
 
+ENTITY_UPSERT: Final = "customers.entity.upsert"
+DEAL_UPSERT: Final = "customers.deal.upsert"
+TYPE_UPSERT: Final = "customers.interaction_type.upsert"
+FLAG_SET: Final = "customers.feature_flag.set"
+CREATE: Final = "customers.interaction.create"
+UNDO: Final = "customers.interaction.undo"
+RECOMPUTE_NEXT: Final = "customers.interaction.recompute_next"
+
 PAYLOADS: Final[dict[str, type[Payload]]] = {
-    "customers.entity.upsert": EntityUpsert,
-    "customers.deal.upsert": DealUpsert,
-    "customers.interaction_type.upsert": InteractionTypeUpsert,
-    "customers.feature_flag.set": FeatureFlagSet,
-    "customers.interaction.create": InteractionCreate,
+    ENTITY_UPSERT: EntityUpsert,
+    DEAL_UPSERT: DealUpsert,
+    TYPE_UPSERT: InteractionTypeUpsert,
+    FLAG_SET: FeatureFlagSet,
+    CREATE: InteractionCreate,
     "customers.interaction.update": InteractionUpdate,
     "customers.interaction.complete": InteractionComplete,
     "customers.interaction.cancel": InteractionCancel,
     "customers.interaction.reopen": InteractionReopen,
     "customers.interaction.delete": InteractionDelete,
-    "customers.interaction.undo": InteractionUndo,
-    "customers.interaction.recompute_next": InteractionRecomputeNext,
+    UNDO: InteractionUndo,
+    RECOMPUTE_NEXT: InteractionRecomputeNext,
     "customers.interaction.mark_due": InteractionMarkDue,
 }
 

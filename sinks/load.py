@@ -11,7 +11,7 @@ from domain.model import Dictionary, TypeEntry
 from domain.unit_of_work import UnitOfWork
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
-from schemas.payloads import FeatureFlagSet, InteractionUndo
+from schemas.payloads import FLAG_SET, UNDO
 from sinks.journal_rows import entry_of
 from sinks.pipelined import pipelined
 from sinks.read_set_queries import Cursor, ReadSetQueries, request_journal
@@ -39,7 +39,7 @@ class Prefetch:
         """Send the queries; inside the batch transaction, after its partition locks."""
         decoded = [command for command in commands if isinstance(command, Command)]
         # Only the journal knows which rows an undo needs.
-        known = decoded and not any(isinstance(command.payload, InteractionUndo) for command in decoded)
+        known = decoded and not any(command.envelope.type == UNDO for command in decoded)
         with pipelined(connection):
             self._journal = request_journal(connection, commands)
             if self._whole and known:
@@ -89,9 +89,7 @@ def _read_journal(work: UnitOfWork, rows: Iterable[tuple[Any, ...]]) -> None:
 
 def _load_flags(connection: Connection, work: UnitOfWork, commands: Iterable[Command]) -> None:
     """Load the flags of tenants whose flags the commands set; no query when there are none."""
-    tenants = {
-        command.envelope.tenant_id for command in commands if isinstance(command.payload, FeatureFlagSet)
-    }
+    tenants = {command.envelope.tenant_id for command in commands if command.envelope.type == FLAG_SET}
     if tenants:
         for row in connection.execute(_FLAGS_SQL, (sorted(tenants),)):
             work.flags.load(FLAGS.of(row))

@@ -16,7 +16,7 @@ from domain.undo import target_command_id
 from domain.undo_image import undo_image
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
-from schemas.payloads import InteractionRecomputeNext, InteractionTypeUpsert, InteractionUndo
+from schemas.payloads import CREATE, DEAL_UPSERT, ENTITY_UPSERT, RECOMPUTE_NEXT, TYPE_UPSERT, UNDO
 from sinks.array_literals import number_array, plain_array, text_array
 from sinks.journal_rows import ENTRY
 from sinks.pipelined import pipelined
@@ -96,9 +96,7 @@ class ReadSetQueries:
         entities = sorted({command.envelope.entity_id for command in commands})
         interactions, deals = _referenced_ids(commands, journal)
         self.recounted = {
-            command.envelope.entity_id
-            for command in commands
-            if isinstance(command.payload, InteractionRecomputeNext)
+            command.envelope.entity_id for command in commands if command.envelope.type == RECOMPUTE_NEXT
         }
         self.candidates: Iterable[tuple[Any, ...]] = ()
         with pipelined(connection):
@@ -119,8 +117,8 @@ def request_journal(connection: Connection, commands: Sequence[Command | Refused
     wanted: dict[tuple[str, str, str], None] = {}
     for command in commands:
         wanted[log_identity(command)] = None
-        if isinstance(command, Command) and isinstance(command.payload, InteractionUndo):
-            target = target_command_id(command.payload)
+        if isinstance(command, Command) and command.envelope.type == UNDO:
+            target = target_command_id(command)
             if target is not None:
                 wanted[command.envelope.tenant_id, command.envelope.organization_id, target] = None
     tenants, organizations, ids = zip(*wanted, strict=True)
@@ -133,7 +131,7 @@ def _request_dictionaries(connection: Connection, commands: Iterable[Command]) -
     scopes: dict[tuple[str, str], bool] = {}
     for command in commands:
         scope = command.envelope.tenant_id, command.envelope.organization_id
-        scopes[scope] = scopes.get(scope, False) or isinstance(command.payload, InteractionTypeUpsert)
+        scopes[scope] = scopes.get(scope, False) or command.envelope.type == TYPE_UPSERT
     # A label change must not overtake a projection that was computed with the old label and is not committed
     # yet. Readers of a dictionary hold its lock shared, a writer exclusive, in a fixed order.
     locks: dict[int, bool] = {}
@@ -165,8 +163,8 @@ def _referenced_ids(commands: Sequence[Command], journal: Journal) -> tuple[set[
     deals: set[str] = set()
     for command in commands:
         payload = command.payload
-        if isinstance(payload, InteractionUndo):
-            target = target_command_id(payload)
+        if command.envelope.type == UNDO:
+            target = target_command_id(command)
             scope = command.envelope.tenant_id, command.envelope.organization_id
             entry = journal.get((*scope, target)) if target is not None else None
             if entry is not None and entry.interaction_id is not None:
@@ -176,11 +174,11 @@ def _referenced_ids(commands: Sequence[Command], journal: Journal) -> tuple[set[
                     deals.add(image.before.deal_id)
             continue
         target_id = getattr(payload, "id", None)
-        if command.envelope.type == "customers.deal.upsert":
+        if command.envelope.type == DEAL_UPSERT:
             deals.add(target_id)  # type: ignore[arg-type]
-        elif target_id is not None and command.envelope.type != "customers.entity.upsert":
+        elif target_id is not None and command.envelope.type != ENTITY_UPSERT:
             interactions.add(target_id)
-        elif command.envelope.type == "customers.interaction.create":
+        elif command.envelope.type == CREATE:
             interactions.add(created_id(command))
         if getattr(payload, "deal_id", None) is not None:
             deals.add(payload.deal_id)  # type: ignore[attr-defined]

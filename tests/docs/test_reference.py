@@ -109,7 +109,7 @@ def codes_in_the_code() -> set[str]:
         for path in (ROOT / room).rglob("*.py")
     )
     called = re.findall(
-        r"\b(?:Reject|Undecodable|_attribute)\(\s*(?:\w+, |\"specversion\", )?\"([a-z_]+)\"", text
+        r"\b(?:Reject|Undecodable|attribute_error)\(\s*(?:\w+, |\"specversion\", )?\"([a-z_]+)\"", text
     )
     return set(called) | {code for code, _ in ILLEGAL.values()} | {"version_conflict"}
 

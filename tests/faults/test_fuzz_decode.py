@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from typing import Any
 
 import orjson
 import pytest
 
 from domain.decide import fold
 from domain.unit_of_work import UnitOfWork
-from schemas.command import Refused
+from schemas import command_validation, decode
+from schemas.command import Command, Refused
 from schemas.decode import decode_record
 from schemas.incoming_record import IncomingRecord
+from schemas.payload_values import accept_payload
 from sinks.journal_rows import entry_of, journal_row
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
@@ -57,6 +60,41 @@ def test_no_record_stalls_decoder_or_rules() -> None:
                 dead_letter(decision.command)
     assert sum(seen.values()) == _RECORDS
     assert min(seen[name] for name in ("applied", "rejected", "duplicate", "no_op")) > _RECORDS // 1000, seen
+
+
+@pytest.mark.random
+def test_fast_acceptance_agrees_with_the_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Data that msgspec accepts is accepted by the models too, with equal values; only they refuse."""
+    print(f"repeat with INTERACTIONS_CHAOS_SEED={SEED}")
+    fuzz, accepted = Fuzz(SEED + 1), Counter[str]()
+    decode_avro = MemoryRegistry(writer_schemas()).decoder().decode_command
+    records = [
+        IncomingRecord("fuzz", 0, offset, 1_800_000_000_000, raw.key, raw.value, raw.headers)
+        for offset in range(_RECORDS)
+        for raw in [fuzz.record()]
+    ]
+
+    def counted(command_type: str, data: dict[str, Any]) -> Any:
+        payload = accept_payload(command_type, data)
+        accepted[command_type] += payload is not None
+        return payload
+
+    monkeypatch.setattr(command_validation, "accept_payload", counted)
+    fast = [_comparable(decode_record(record, decode_avro)) for record in records]
+    monkeypatch.setattr(command_validation, "accept_payload", lambda *_: None)
+    monkeypatch.setattr(decode, "accept_envelope", lambda _: None)
+    for record, found in zip(records, fast, strict=True):
+        assert _comparable(decode_record(record, decode_avro)) == found, record.offset
+    assert accepted["customers.interaction.create"] > _RECORDS // 100, accepted
+    assert accepted["customers.interaction.update"] > _RECORDS // 1000, accepted
+
+
+def _comparable(decoded: Command | Refused) -> object:
+    if isinstance(decoded, Command):
+        return decoded
+    rejection = decoded.rejection
+    found = rejection.code, rejection.detail, rejection.errors
+    return decoded.envelope, found, decoded.undecodable, decoded.fingerprint
 
 
 @pytest.mark.parametrize("depth", [200, 260, 900, 5000])

@@ -64,6 +64,29 @@ _STRANGE: Final[tuple[Any, ...]] = (
 )
 
 
+#: Small changes of a text, at the edges of patterns and limits.
+_BENDS: Final = (
+    lambda text: text + "\n",
+    lambda text: text + "\r",
+    lambda text: " " + text,
+    lambda text: text + "\u00a0",
+    lambda text: text + "\x7f",
+    lambda text: text + "\x00",
+    lambda text: text + '"',
+    str.upper,
+    str.title,
+    *(lambda text, size=size: (text * 500)[:size] for size in (0, 100, 101, 200, 201, 300, 320, 500, 501)),
+)
+
+
+def _bend(members: dict[str, Any], chance: random.Random) -> None:
+    """Change one text of an object a little."""
+    texts = [name for name, value in members.items() if isinstance(value, str)]
+    if texts:
+        name = chance.choice(texts)
+        members[name] = chance.choice(_BENDS)(members[name])
+
+
 def _nested(depth: int) -> dict[str, Any]:
     nested: dict[str, Any] = {}
     for _ in range(depth):
@@ -208,7 +231,9 @@ class Fuzz:
         for _ in range(chance.randint(1, 3)):
             how = chance.random()
             data = message.get("data")
-            if how < 0.01 and isinstance(data, dict):
+            if how < 0.1 and isinstance(data, dict):
+                _bend(data if chance.random() < 0.8 else message, chance)
+            elif how < 0.11 and isinstance(data, dict):
                 data[chance.choice(_FIELDS)] = json.loads(chance.choice(_DEEP))
             elif how < 0.5 and isinstance(data, dict):
                 data[chance.choice(_FIELDS)] = copy.deepcopy(chance.choice(_STRANGE))

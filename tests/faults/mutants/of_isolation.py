@@ -17,11 +17,11 @@ _CLI = "test:tests/unit/cli/test_dead_letter_record.py"
 
 @mutant("a scope id may end in a line feed", _PATTERNS)
 def pattern_ends_early() -> None:
-    from schemas import cloudevents
+    from schemas import envelope
 
     # Both checks that a scope id passes: either alone refuses the line feed.
-    cloudevents.attribute_text = lambda text: text
-    cloudevents._is_scope_id = lambda text: cloudevents._UUID.match(text) is not None and text == text.lower()
+    envelope.attribute_text = lambda text: text
+    envelope._is_scope_id = lambda text: envelope._UUID.match(text) is not None and text == text.lower()
 
 
 @mutant("ids are not escaped in COPY text", _COPY)

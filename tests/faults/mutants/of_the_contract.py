@@ -36,12 +36,12 @@ def lenient_flags() -> None:
 
 @mutant("an id may end with a line feed", _FUZZ)
 def line_feed_after_an_id() -> None:
-    from schemas import cloudevents
+    from schemas import envelope
 
-    loose = re.compile(f"^{cloudevents._UUID.pattern.strip('^$')}$")
-    cloudevents.attribute_text = lambda text: text
-    cloudevents._is_scope_id = lambda text: loose.match(text) is not None and text == text.lower()
-    cloudevents._is_id = lambda texts, name: name in texts and loose.match(texts[name]) is not None
+    loose = re.compile(f"^{envelope._UUID.pattern.strip('^$')}$")
+    envelope.attribute_text = lambda text: text
+    envelope._is_scope_id = lambda text: loose.match(text) is not None and text == text.lower()
+    envelope._is_id = lambda texts, name: name in texts and loose.match(texts[name]) is not None
 
 
 @mutant("a duplicate name in a JSON object is ignored", _FUZZ)

@@ -16,7 +16,7 @@ from domain.read_set import may_reorder
 from domain.undo import target_command_id
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Refused
-from schemas.payloads import InteractionCreate, InteractionRecomputeNext, InteractionUndo
+from schemas.payloads import CREATE, RECOMPUTE_NEXT, UNDO
 from tests.unit.domain.commands import stored
 
 
@@ -42,8 +42,8 @@ class Store:
         work = UnitOfWork()
         for command in commands:
             wanted = [log_identity(command)]
-            if isinstance(command, Command) and isinstance(command.payload, InteractionUndo):
-                target = target_command_id(command.payload)
+            if isinstance(command, Command) and command.envelope.type == UNDO:
+                target = target_command_id(command)
                 wanted.append((*wanted[0][:2], target or ""))
             for identity in wanted:
                 if identity in self.journal:
@@ -66,10 +66,10 @@ class Store:
                 if name in self.deals:
                     work.deals.load(self.deals[name])
             named.add(getattr(payload, "id", None) or "")
-            if isinstance(payload, InteractionCreate):
+            if command.envelope.type == CREATE:
                 named.add(created_id(command))
-            if isinstance(payload, InteractionUndo):
-                entry = work.journal.get((*scope, target_command_id(payload) or ""))
+            if command.envelope.type == UNDO:
+                entry = work.journal.get((*scope, target_command_id(command) or ""))
                 named.add((entry.interaction_id if entry else None) or "")
         rows = [self.interactions[name] for name in named if name in self.interactions]
         moving = Counter(command.envelope.entity_id for command in fresh if may_reorder(command))
@@ -86,7 +86,7 @@ class Store:
         self.most_loaded = max(self.most_loaded, len(work.interactions))
         work.deleted_versions.update(self.deleted_versions(named - set(self.interactions)))
         for command in fresh:
-            if isinstance(command.payload, InteractionRecomputeNext):
+            if command.envelope.type == RECOMPUTE_NEXT:
                 work.recounts[command.envelope.entity_id] = self.counts(command.envelope.entity_id)
         return work
 

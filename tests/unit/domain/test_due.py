@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -109,7 +109,7 @@ def test_a_moment_that_has_not_come_is_not_announced(log: Publisher, scheduled: 
         "interaction.mark_due", {"id": interaction_id(2), "scheduleVersion": 1, "phase": "due"}
     )
     assert isinstance(command, Command)
-    early = replace(command, payload=command.payload.model_copy(update={"id": interaction_id(1)}))
+    early = replace(command, payload=replace(cast("Any", command.payload), id=interaction_id(1)))
     decision = log.execute(early)
     assert (decision.outcome, events_of(decision)) == ("no_op", ())
     assert result_of(decision)["warnings"][0]["code"] == "not_armed"

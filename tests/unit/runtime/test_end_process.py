@@ -29,7 +29,7 @@ def test_a_failed_listener_ends_its_process(
     def fails(*_: object, **__: object) -> None:
         raise Stop("no such property")
 
-    monkeypatch.setattr(result_consumer, "make_consumer", fails)
+    monkeypatch.setattr(result_consumer, "TopicTail", fails)
     consumer = ResultConsumer(Settings())
     consumer.start(lambda _: None)
     consumer._thread.join(10)
