@@ -54,7 +54,8 @@ class Cut:
     :param begin: oldest retained offset, by catalog name of the topic and partition.
     :param end: first offset past the cut, likewise.
     :param committed: the group's committed offsets on the commands topic; results exist below them.
-    :param relay: the relay's position; ``None`` if it never published.
+    :param relay: up to where the relay has published events; ``None`` if it never has.
+    :param states: up to where it has published states.
     """
 
     group: str
@@ -63,6 +64,7 @@ class Cut:
     end: dict[str, Offsets] = field(default_factory=dict)
     committed: Offsets = field(default_factory=dict)
     relay: RelayPosition | None = None
+    states: RelayPosition | None = None
 
     def is_truncated(self, topic: str) -> bool:
         """Return whether retention has removed the oldest records of a topic."""

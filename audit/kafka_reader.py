@@ -76,16 +76,16 @@ class KafkaReader:
             consumer.close()
         return {place.partition: place.offset for place in found if place.offset >= 0}
 
-    def relay_position(self) -> RelayPosition | None:
-        """Last position published by the relay."""
+    def relay_positions(self) -> dict[str, RelayPosition]:
+        """Last positions published by the relay, by key: ``0`` for events, ``states`` for states."""
         begin, end = self.bounds(RELAY_POSITION)
-        last = None
+        found = {}
         for record in self.records(RELAY_POSITION, begin, end):
-            last = record.value or last
-        if last is None:
-            return None
-        value = orjson.loads(last)
-        return RelayPosition(value["xidFloor"], value["xidCeiling"], value["position"])
+            if record.value is not None:
+                value = orjson.loads(record.value)
+                position = RelayPosition(value["xidFloor"], value["xidCeiling"], value["position"])
+                found[(record.key or b"").decode()] = position
+        return found
 
     def records(self, topic: str, begin: Offsets, end: Offsets) -> Iterator[Record]:
         """Read every committed record in ``[begin, end)``, each partition in offset order.

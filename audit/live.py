@@ -42,7 +42,10 @@ def live_history(settings: Settings, track: Track[Record] | None = None) -> Iter
     with servers_reachable(), closing(KafkaReader(settings)) as kafka:
         cut = Cut(group=settings.consumer_group, commands=settings.topic(COMMANDS))
         cut.committed = kafka.committed()
-        cut.relay = kafka.relay_position()
+        positions = kafka.relay_positions()
+        cut.relay = positions.get("0")
+        # An earlier version published states with the events.
+        cut.states = positions.get("states", cut.relay)
         for topic in _OUTPUTS:
             cut.begin[topic], cut.end[topic] = kafka.bounds(topic)
         with closing(PostgresReader(settings)) as postgres:

@@ -70,6 +70,8 @@ def read_publications(history: History, events: Events, report: Report) -> Publi
             a9.fail("a row does not count the records that follow from its facts", **where)
         if not passed:
             a9.lag += row["events"]
+        states = history.cut.states
+        if not passed or states is None or not states.passed(row["xid"], row["position"]):
             publications.entities.update((row["entity_id"], *relabeled))
         scope = (row["tenant_id"], row["organization_id"])
         command = row["command_id"].removeprefix(" ")

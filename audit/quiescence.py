@@ -45,7 +45,8 @@ def _is_quiescent(settings: Settings, kafka: KafkaReader) -> bool:
     with connect(settings, application_name="interactions-audit-wait", autocommit=True) as connection:
         names = (settings.consumer_group, settings.topic(COMMANDS))
         watermark: dict[int, int] = dict(connection.execute(_WATERMARK, names).fetchall())
-        relay = kafka.relay_position() or RelayPosition(0, None, 0)
+        positions = kafka.relay_positions()
+        relay = positions.get("states") or positions.get("0") or RelayPosition(0, None, 0)
         waiting = connection.execute(_WAITING, relay._asdict()).fetchone()
     if waiting is None or waiting[0]:
         return False

@@ -22,8 +22,10 @@ from sinks.journal_rows import ENTRY, entry_of
 
 _ROWS_SQL: Final = f"""
 SELECT j.position, {ENTRY} FROM journal j
-WHERE j.xid >= %s AND j.xid < %s AND j.position > %s AND j.events > 0 ORDER BY j.position
+WHERE j.xid >= %s AND j.xid < %s AND j.position > %s AND j.position <= %s AND j.events > 0
+ORDER BY j.position
 """  # noqa: S608 - our own column names
+_LAST: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +59,38 @@ def snapshot_xmin(connection: Connection) -> int:
     return int(row[0])
 
 
-def read_window(connection: Connection, start: JournalPosition, size: int) -> Iterator[Chunk]:
+def read_between(
+    connection: Connection, start: JournalPosition, end: JournalPosition, size: int
+) -> Iterator[Chunk]:
+    """Yield the rows that are published at ``end`` and were not at ``start``, chunk by chunk."""
+    if start.ceiling is not None and (start.floor, start.ceiling) == (end.floor, end.ceiling):
+        yield from read_window(connection, start, size, end.position)
+        return
+    floor = start.floor
+    if start.ceiling is not None:
+        yield from read_window(connection, start, size)
+        floor = start.ceiling
+    if floor < end.floor:
+        yield from read_window(connection, JournalPosition(floor, end.floor), size)
+    if end.ceiling is not None:
+        yield from read_window(connection, JournalPosition(end.floor, end.ceiling), size, end.position)
+
+
+def read_window(
+    connection: Connection, start: JournalPosition, size: int, last: int = _LAST
+) -> Iterator[Chunk]:
     """Yield the unpublished rows of the window of ``start`` (``ceiling`` must be set), chunk by chunk.
 
     The window is sorted once and read through a server-side cursor: a long backlog costs one sort.
 
     :param size: rows per chunk, and relabeled entities.
+    :param last: position of the last row.
     """
     assert start.ceiling is not None
     at = start
     with connection.transaction(), connection.cursor("journal_window") as cursor:
         cursor.itersize = size
-        cursor.execute(_ROWS_SQL, (start.floor, start.ceiling, start.position))
+        cursor.execute(_ROWS_SQL, (start.floor, start.ceiling, start.position, last))
         while rows := cursor.fetchmany(size):
             for chunk in _chunks(rows, at, size):
                 at = chunk.end

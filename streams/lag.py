@@ -12,7 +12,7 @@ from schemas.topics import COMMANDS
 from sinks.backlog import unmarked, unpublished
 from sinks.consumed_offsets import watermarks
 from streams.partition_ends import partition_ends, partition_numbers
-from streams.relay.relay import SHARD
+from streams.relay.checkpoint import EVENTS_SHARD
 
 #: An offset difference up to this may consist of transaction markers only and is checked record by record.
 _FEW: Final = 64
@@ -27,7 +27,7 @@ def lag_by_role(settings: Settings) -> dict[str, int | None]:
     with connect(settings, application_name="interactions-lag", autocommit=True) as connection:
         return {
             "applier": _unapplied(settings, watermarks(connection, settings.consumer_group, topic)),
-            "relay": unpublished(connection, SHARD),
+            "relay": unpublished(connection, EVENTS_SHARD),
             "timers": unmarked(connection, settings.overdue_after_seconds),
         }
 

@@ -12,8 +12,7 @@ from runtime.settings import Settings
 from sinks.due import server_time
 from sinks.journal_reader import JournalPosition
 from streams.pending_work import BacklogProbe, PendingWork, unpublished_events
-from streams.relay.checkpoint import read_checkpoint
-from streams.relay.relay import SHARD
+from streams.relay.checkpoint import EVENTS_SHARD, STATES_SHARD, read_checkpoints
 
 #: Between two probes of what seems stalled: a backlog that is being worked off moves meanwhile.
 _AGAIN_SECONDS: Final = 2.0
@@ -53,7 +52,8 @@ def _pending(settings: Settings, connection: Connection, probe: BacklogProbe) ->
     now = server_time(connection).timestamp()
     yield from probe.unapplied(stored, numbers, now)
     yield from probe.unpublished(stored, numbers, now)
-    checkpoint = read_checkpoint(settings, SHARD)
+    checkpoints = read_checkpoints(settings)
+    checkpoint = checkpoints.get(STATES_SHARD) or checkpoints.get(EVENTS_SHARD)
     yield from unpublished_events(
         connection, checkpoint.position if checkpoint is not None else JournalPosition()
     )

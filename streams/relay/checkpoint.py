@@ -1,8 +1,9 @@
-"""The relay's checkpoint on Kafka, written in the same transaction as the events that it covers."""
+"""The relay's checkpoints on Kafka, each written in the same transaction as the records that it covers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
 
@@ -10,6 +11,10 @@ from runtime.settings import Settings
 from runtime.topic_tail import TopicTail
 from schemas.topics import RELAY_POSITION
 from sinks.journal_reader import JournalPosition
+
+#: Record keys: the checkpoint of the events, and that of the states, which is the same or earlier.
+EVENTS_SHARD: Final = "0"
+STATES_SHARD: Final = "states"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +25,12 @@ class Checkpoint:
     position: JournalPosition
 
 
-def encode_checkpoint(epoch: str, position: JournalPosition) -> bytes:
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
     """Encode the value of a checkpoint record."""
+    position = checkpoint.position
     return orjson.dumps(
         {
-            "epoch": epoch,
+            "epoch": checkpoint.epoch,
             "xidFloor": position.floor,
             "xidCeiling": position.ceiling,
             "position": position.position,
@@ -33,18 +39,20 @@ def encode_checkpoint(epoch: str, position: JournalPosition) -> bytes:
     )
 
 
-def read_checkpoint(settings: Settings, shard: str) -> Checkpoint | None:
-    """Read the last committed checkpoint of a shard; ``None`` when it has never published.
+def read_checkpoints(settings: Settings) -> dict[str, Checkpoint]:
+    """Read the last committed checkpoint per shard; none when the relay has never published.
+
+    Of a version that published the states with the events, only the checkpoint of the events exists.
 
     :raises KafkaException, Retry: the broker does not answer.
 
     Hazard: call it after ``init_transactions``. Only then is no transaction of a former leader open.
     """
-    found: Checkpoint | None = None
+    found: dict[str, Checkpoint] = {}
     with TopicTail(settings, RELAY_POSITION) as tail:
         for record in tail.to_end():
-            if record.key == shard.encode() and record.value is not None:
-                found = _decode_checkpoint(record.value)
+            if record.key is not None and record.value is not None:
+                found[record.key.decode()] = _decode_checkpoint(record.value)
     return found
 
 

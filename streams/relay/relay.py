@@ -1,7 +1,8 @@
 """The relay: journal → topics, each event exactly once and in order for ``read_committed`` consumers.
 
-Each chunk of a window is published in one Kafka transaction together with the relay's checkpoint. After a
-crash, events sent without their checkpoint were never visible, and events sent with it are not sent again.
+The events of each chunk of a window are published in one Kafka transaction together with a checkpoint. After
+a crash, events sent without their checkpoint were never visible, and events sent with it are not sent again.
+States follow in transactions of their own, with a checkpoint of their own (``streams.relay.states``).
 One leader per shard: a session-level advisory lock in Postgres elects it, and the ``transactional.id`` fences
 a former leader that resumes.
 """
@@ -15,6 +16,7 @@ from typing import Final
 import structlog
 from confluent_kafka import KafkaException
 
+from domain.events import events_of
 from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.postgres import Connection, Outage, connect
@@ -23,6 +25,7 @@ from schemas.errors import Retry, Stop
 from sinks.journal_reader import (
     JournalPosition,
     cluster_epoch,
+    read_between,
     read_window,
     save_checkpoint,
     snapshot_xmin,
@@ -30,16 +33,17 @@ from sinks.journal_reader import (
 from sinks.leader_lock import try_lead
 from sinks.notify import JOURNAL_CHANNEL
 from streams.heartbeat import Heartbeat
-from streams.relay.checkpoint import read_checkpoint
-from streams.relay.event_publisher import EventPublisher
-from streams.relay.records import Encode
+from streams.relay.checkpoint import EVENTS_SHARD, STATES_SHARD, Checkpoint, read_checkpoints
+from streams.relay.publisher import RelayPublisher
+from streams.relay.records import Encode, event_records
+from streams.relay.states import PendingStates
 
 _log = structlog.get_logger("relay")
-SHARD: Final = "0"
 _CHECKPOINT_SECONDS: Final = 0.5
-#: Minimum time between the starts of two windows: for the broker a transaction of one event costs as much as
-#: one of many.
-_WINDOW_SECONDS: Final = 0.1
+#: Pause after a window, as a share of its duration, and at least: for the broker a transaction of one event
+#: costs as much as one of many.
+_PAUSE_SHARE: Final = 0.3
+_LEAST_PAUSE_SECONDS: Final = 0.02
 #: Longer than any delay between two attempts.
 _EXCUSED_SECONDS: Final = 10.0
 
@@ -59,7 +63,7 @@ class Relay:
         self._position: JournalPosition | None = None
 
     def position(self) -> JournalPosition | None:
-        """Return the current position; ``None`` while this process does not lead."""
+        """Return up to where events and states are published; ``None`` while this process does not lead."""
         return self._position
 
     def run(self) -> None:
@@ -89,7 +93,7 @@ class Relay:
     def _session(self) -> None:
         connection = connect(self._settings, application_name="interactions-relay", autocommit=True)
         try:
-            while not try_lead(connection, SHARD):
+            while not try_lead(connection, EVENTS_SHARD):
                 self._heartbeat.beat("relay")
                 if self._stop.wait(0.5):
                     return
@@ -99,27 +103,39 @@ class Relay:
             connection.close()
 
     def _lead(self, connection: Connection) -> None:
-        # Hazard: before the checkpoint is read (see EventPublisher).
-        publisher = EventPublisher(self._settings, SHARD, self._encode, self._heartbeat, self._stop)
+        # Hazard: before the checkpoints are read (see RelayPublisher).
+        publisher = RelayPublisher(self._settings, self._heartbeat, self._stop)
         try:
             self._publish(connection, publisher)
         finally:
             publisher.close()
 
-    def _publish(self, connection: Connection, publisher: EventPublisher) -> None:
+    def _publish(self, connection: Connection, publisher: RelayPublisher) -> None:
         epoch = cluster_epoch(connection)
-        position = self._resume(connection, epoch)
+        position, behind = self._resume(connection, epoch)
+        if behind is None:
+            behind = position
+            # Hazard: before the first events, or a crash would leave no trace of the states that follow.
+            publisher.publish((), STATES_SHARD, Checkpoint(epoch, behind))
+        self._position = behind
+        states = PendingStates()
+        for chunk in read_between(connection, behind, position, self._settings.batch_size):
+            for entry in chunk.entries:
+                states.add(entry, events_of(entry))
         connection.execute(f"LISTEN {JOURNAL_CHANNEL}")
-        _log.info("relay.leading", shard=SHARD, floor=position.floor, position=position.position)
-        latest = 0.0
+        _log.info("relay.leading", shard=EVENTS_SHARD, floor=position.floor, position=position.position)
+        resume_at = 0.0
         while not self._stop.is_set():
             self._heartbeat.beat("relay")
-            self._position = position
+            if states.due():
+                self._publish_states(publisher, states, Checkpoint(epoch, position))
+            if not states:
+                self._position = position
+                self._save_checkpoint(connection, epoch, position)
             if position.ceiling is None:
-                self._stop.wait(max(0.0, latest + _WINDOW_SECONDS - time.monotonic()))
+                self._stop.wait(max(0.0, resume_at - time.monotonic()))
                 ceiling = snapshot_xmin(connection)
                 if ceiling <= position.floor:
-                    self._save_checkpoint(connection, epoch, position)
                     self._wait(connection)
                     continue
                 position = JournalPosition(position.floor, ceiling, 0)
@@ -128,32 +144,49 @@ class Relay:
             # The last chunk also counts as inside the window; after a restart the window is then empty.
             for chunk in read_window(connection, position, self._settings.batch_size):
                 crash_points.reach("relay-after-read")
-                publisher.publish(epoch, chunk)
-                self._position = position = chunk.end
-                published += len(chunk.entries)
-                self._unsaved = True
+                changes = [(entry, events_of(entry)) for entry in chunk.entries]
+                records = (it for change in changes for it in event_records(*change, self._encode))
+                publisher.publish(records, EVENTS_SHARD, Checkpoint(epoch, chunk.end))
+                position = chunk.end
+                published += len(changes)
+                for change in changes:
+                    states.add(*change)
+                if states.due():
+                    self._publish_states(publisher, states, Checkpoint(epoch, position))
                 if self._stop.is_set():
                     break
             else:
                 assert position.ceiling is not None
                 position = JournalPosition(position.ceiling)
             if published:
-                latest = began
-            self._save_checkpoint(connection, epoch, position)
-            if published == 0:
+                self._unsaved = True
+                ended = time.monotonic()
+                resume_at = ended + max(_LEAST_PAUSE_SECONDS, _PAUSE_SHARE * (ended - began))
+            else:
                 self._wait(connection)
 
-    def _resume(self, connection: Connection, epoch: str) -> JournalPosition:
-        stored = read_checkpoint(self._settings, SHARD)
-        if stored is None:
-            return JournalPosition()
-        if stored.epoch != epoch or stored.position.floor > snapshot_xmin(connection):
-            raise Stop(
-                "this database is not the one whose journal was published so far (restored from a backup, or"
-                " another cluster). Publishing from it would lose or duplicate events; nothing was published."
-                " See 'After restoring the database' in docs/operations.md"
-            )
-        return stored.position
+    def _publish_states(
+        self, publisher: RelayPublisher, states: PendingStates, checkpoint: Checkpoint
+    ) -> None:
+        publisher.publish(states.records(self._encode), STATES_SHARD, checkpoint)
+        states.clear()
+
+    def _resume(self, connection: Connection, epoch: str) -> tuple[JournalPosition, JournalPosition | None]:
+        """Read where events and states go on; ``None`` if states were never published apart from events.
+
+        :raises Stop: the checkpoints are those of another database.
+        """
+        stored = read_checkpoints(self._settings)
+        newest = snapshot_xmin(connection)
+        for checkpoint in stored.values():
+            if checkpoint.epoch != epoch or checkpoint.position.floor > newest:
+                raise Stop(
+                    "this database is not the one whose journal was published so far (restored from a backup,"
+                    " or another cluster). Publishing from it would lose or duplicate events; nothing was"
+                    " published. See 'After restoring the database' in docs/operations.md"
+                )
+        events, states = stored.get(EVENTS_SHARD), stored.get(STATES_SHARD)
+        return events.position if events else JournalPosition(), states.position if states else None
 
     def _wait(self, connection: Connection) -> None:
         """Wait for the next commit's NOTIFY, at most 0.2 s: the notification is only a hint."""
@@ -163,5 +196,5 @@ class Relay:
     def _save_checkpoint(self, connection: Connection, epoch: str, position: JournalPosition) -> None:
         now = time.monotonic()
         if self._unsaved and now - self._saved_at >= _CHECKPOINT_SECONDS:
-            save_checkpoint(connection, SHARD, epoch, position)
+            save_checkpoint(connection, EVENTS_SHARD, epoch, position)
             self._saved_at, self._unsaved = now, False

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from domain.decide import fold
+from domain.events import events_of
 from domain.unit_of_work import UnitOfWork
 from schemas import command_validation, decode
 from schemas.command import Command, Refused
@@ -20,7 +21,7 @@ from schemas.payload_values import accept_payload
 from sinks.journal_rows import entry_of, journal_row
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
-from streams.relay.records import records_of
+from streams.relay.records import event_records
 from tests.harness.examples import scaled
 from tests.harness.fuzz import Fuzz
 from tests.harness.memory_registry import MemoryRegistry
@@ -55,7 +56,8 @@ def test_no_record_stalls_decoder_or_rules() -> None:
                 row = journal_row(decision.entry)
                 assert b"\x00" not in b"".join(part.encode() for part in row if isinstance(part, str))
                 assert entry_of([*row[:18], None, None]) == decision.entry
-                list(records_of(decision.entry, lambda _, value: orjson.dumps(value)))
+                events = events_of(decision.entry)
+                list(event_records(decision.entry, events, lambda _, value: orjson.dumps(value)))
             if isinstance(decision.command, Refused):
                 dead_letter(decision.command)
     assert sum(seen.values()) == _RECORDS

@@ -13,7 +13,7 @@ from cli.main import main
 from sinks import journal_reader
 from streams.applier.consumer import Reader
 from streams.relay import relay
-from streams.relay.event_publisher import EventPublisher
+from streams.relay.publisher import RelayPublisher
 
 
 def _stall_reader() -> None:
@@ -29,14 +29,14 @@ def _stall_reader() -> None:
 
 
 def _stall_relay() -> None:
-    publish, xmin = EventPublisher.publish, journal_reader.snapshot_xmin
+    publish, xmin = RelayPublisher.publish, journal_reader.snapshot_xmin
     published: list[bool] = []
 
-    def noting(self: EventPublisher, *arguments: Any) -> None:
+    def noting(self: RelayPublisher, *arguments: Any) -> None:
         publish(self, *arguments)
         published.append(True)
 
-    EventPublisher.publish = noting  # type: ignore[method-assign, assignment]
+    RelayPublisher.publish = noting  # type: ignore[method-assign, assignment]
     vars(relay)["snapshot_xmin"] = lambda connection: 0 if published else xmin(connection)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -20,7 +22,7 @@ from schemas.errors import Retry, Stop
 from schemas.incoming_record import IncomingRecord
 from schemas.topics import DEAD_LETTERS
 from sinks.batch import BatchSink
-from sinks.journal_reader import JournalPosition, read_window, snapshot_xmin
+from sinks.journal_reader import JournalPosition, read_between, read_window, snapshot_xmin
 from sinks.migrate import check
 from sinks.monthly_partitions import ensure_partitions
 from streams.applier.apply import Applier
@@ -309,3 +311,39 @@ def test_two_appliers_that_race_on_one_command_id(fresh_database: Settings) -> N
     for thread in threads:
         thread.join(60)
     assert sorted(outcomes_seen) == ["applied", "duplicate"]
+
+
+def test_the_rows_between_two_positions_are_read_once(fresh_database: Settings) -> None:
+    """For every pair of positions: between windows, in one window, in two."""
+    with (
+        connect(fresh_database, application_name="w") as writer,
+        connect(fresh_database, application_name="r", autocommit=True) as reader,
+    ):
+        rows: list[tuple[int, int, str]] = []
+        for number in range(6):
+            _write_entry(writer, f"row-{number}")
+            writer.commit()
+        query = "SELECT xid, position, command_id FROM journal ORDER BY position"
+        rows = [(row[0], row[1], row[2]) for row in reader.execute(query)]
+        bounds = [rows[0][0], rows[2][0], rows[4][0], rows[5][0] + 1]
+        places = [JournalPosition(bounds[0])]
+        for floor, ceiling in pairwise(bounds):
+            window = JournalPosition(floor, ceiling)
+            places += [
+                window,
+                *(replace(window, position=at) for xid, at, _ in rows if floor <= xid < ceiling),
+            ]
+            places.append(JournalPosition(ceiling))
+
+        def published(place: JournalPosition) -> set[str]:
+            return {
+                key
+                for xid, at, key in rows
+                if xid < place.floor
+                or (place.ceiling is not None and xid < place.ceiling and at <= place.position)
+            }
+
+        for first, start in enumerate(places):
+            for end in places[first:]:
+                found = [e.command_id for chunk in read_between(reader, start, end, 2) for e in chunk.entries]
+                assert found == sorted(published(end) - published(start)), (start, end)

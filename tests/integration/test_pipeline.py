@@ -57,10 +57,17 @@ def test_the_lifecycle_of_one_interaction(pipeline: Settings) -> None:
     assert refused["problem"]["code"] == "undo_unsafe"
     outcomes(pipeline, [event("interaction.delete", entity, {"id": interaction})])
     _events_of(pipeline, entity, expected=8)
-    state = [r for r in read_topic(pipeline, INTERACTION_STATE) if r.key == interaction.encode()]
-    assert state[-1].value is None, "a deleted interaction leaves a tombstone"
-    following = [r for r in read_topic(pipeline, NEXT_INTERACTION_STATE) if r.key == entity.encode()]
-    assert following[-1].value is None
+    # A deleted interaction leaves a tombstone.
+    _ends_with_a_tombstone(pipeline, INTERACTION_STATE, interaction)
+    _ends_with_a_tombstone(pipeline, NEXT_INTERACTION_STATE, entity)
+
+
+def _ends_with_a_tombstone(settings: Settings, topic: str, key: str) -> None:
+    def shown() -> bool:
+        states = [r for r in read_topic(settings, topic) if r.key == key.encode()]
+        return bool(states) and states[-1].value is None
+
+    wait_until(shown, 10, lambda: f"the tombstone of {key} in {topic}")
 
 
 def _events_of(settings: Settings, entity: str, expected: int) -> list:  # type: ignore[type-arg]

@@ -11,7 +11,6 @@ from typing import Any
 
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import EVENTS, RELAY_POSITION
-from sinks.journal_reader import Chunk
 from tests.faults.mutants.catalogue import RELAY_KILLED, RELAY_RESTARTED, mutant
 
 
@@ -45,48 +44,43 @@ def order_by_transaction() -> None:
 
 @mutant("the position is committed before the events it covers", RELAY_KILLED)
 def position_before_delivery() -> None:
-    from streams.relay.checkpoint import encode_checkpoint
-    from streams.relay.event_publisher import EventPublisher
-    from streams.relay.relay import SHARD
+    from streams.relay.publisher import RelayPublisher
 
-    real = EventPublisher.publish
+    real = RelayPublisher.publish
 
-    def publish(self: EventPublisher, epoch: str, chunk: Chunk) -> None:
-        producer = self._producer.open()
-        assert producer is not None
-        producer.begin_transaction()
-        checkpoint = encode_checkpoint(epoch, chunk.end)
-        self._produce(producer, OutgoingRecord(RELAY_POSITION, SHARD, checkpoint))
-        producer.flush(30)
-        self._producer.commit(producer)
-        real(self, epoch, chunk)
+    def publish(self: RelayPublisher, records: Any, shard: str, checkpoint: Any) -> None:
+        real(self, (), shard, checkpoint)
+        real(self, records, shard, checkpoint)
 
-    EventPublisher.publish = publish
+    RelayPublisher.publish = publish
 
 
 def _records(change: Any) -> None:
-    from streams.relay import event_publisher
+    from streams.relay import relay
 
-    real = event_publisher.records_of
-    event_publisher.records_of = lambda entry, encode: change(list(real(entry, encode)))
+    real = relay.event_records
+    relay.event_records = lambda *arguments: change(list(real(*arguments)))
 
 
 @mutant("the position is never stored", RELAY_RESTARTED)
 def position_never_stored() -> None:
-    from streams.relay.event_publisher import EventPublisher
+    from streams.relay.publisher import RelayPublisher
 
-    real = EventPublisher._produce
+    real = RelayPublisher._produce
 
-    def produce(self: EventPublisher, producer: Any, record: OutgoingRecord) -> None:
+    def produce(self: RelayPublisher, producer: Any, record: OutgoingRecord) -> None:
         if record.topic != RELAY_POSITION:
             real(self, producer, record)
 
-    EventPublisher._produce = produce
+    RelayPublisher._produce = produce
 
 
 @mutant("no tombstone for deleted interactions")
 def tombstone_skipped() -> None:
-    _records(lambda records: [record for record in records if record.value is not None])
+    from streams.relay.states import PendingStates
+
+    real = PendingStates.records
+    PendingStates.records = lambda self, encode: (it for it in real(self, encode) if it.value is not None)
 
 
 @mutant("events are keyed by interaction, not by customer")

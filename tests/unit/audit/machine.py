@@ -18,6 +18,7 @@ from audit import history as audit_history
 from audit.history import Cut, History, RelayPosition
 from domain.decide import fold
 from domain.decision import Decision
+from domain.events import events_of
 from domain.journal import Facts, JournalEntry, published_count
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Refused
@@ -29,7 +30,8 @@ from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NE
 from sinks.records import RECORDS
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
-from streams.relay.records import records_of
+from streams.relay.records import event_records
+from streams.relay.states import PendingStates
 from tests.harness.outgoing import raw_headers, raw_key
 
 GROUP = "appliers"
@@ -52,6 +54,8 @@ class Machine:
         """:param relayed: journal rows that the relay publishes before it stops; all by default."""
         self.partitions = partitions
         self.relayed = relayed
+        #: Up to where states are published; by default as far as events.
+        self.states: RelayPosition | None = None
         self.work = UnitOfWork()
         self.topics: dict[str, list[audit_history.Record]] = {
             name: []
@@ -181,7 +185,9 @@ class Machine:
         )
         if self.relayed is not None and position > self.relayed:
             return
-        for record in records_of(entry, _as_json):
+        events, states = events_of(entry), PendingStates()
+        states.add(entry, events)
+        for record in (*event_records(entry, events, _as_json), *states.records(_as_json)):
             if record.topic == COMMANDS:
                 self.now += timedelta(seconds=1)
             self._publish_record(record)
@@ -229,6 +235,7 @@ class Machine:
         cut.committed = cut.committed or dict(self.watermark)
         reached = len(self.journal) + 1 if self.relayed is None else self.relayed
         cut.relay = cut.relay or RelayPosition(1000, 10**6, reached)
+        cut.states = self.states or cut.relay
         return History(
             cut=cut,
             topics={topic: lambda held=records: list(held) for topic, records in self.topics.items()},  # type: ignore[misc]

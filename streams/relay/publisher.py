@@ -1,8 +1,9 @@
-"""Publish journal entries and the relay's checkpoint in one Kafka transaction."""
+"""Publish records and the relay's checkpoint in one Kafka transaction."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from functools import partial
 
 from confluent_kafka import Producer
@@ -14,34 +15,28 @@ from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import RELAY_POSITION
-from sinks.journal_reader import Chunk
 from streams.heartbeat import Heartbeat
-from streams.relay.checkpoint import encode_checkpoint
-from streams.relay.records import Encode, records_of
+from streams.relay.checkpoint import EVENTS_SHARD, Checkpoint, encode_checkpoint
 from streams.transactional_ids import OwnTransactionalId
 from streams.transactional_producer import TransactionalProducer, bounded
 
 
-class EventPublisher:
+class RelayPublisher:
     """Publishes through one transactional producer, from which a former leader is fenced.
 
     Hazard: make it before the checkpoint is read. A former leader may have a transaction open under either
     transactional id, and can still write as long as one of its ids is not fenced.
     """
 
-    def __init__(
-        self, settings: Settings, shard: str, encode: Encode, heartbeat: Heartbeat, stop: threading.Event
-    ) -> None:
+    def __init__(self, settings: Settings, heartbeat: Heartbeat, stop: threading.Event) -> None:
         self._settings = settings
-        self._shard = shard
-        self._encode = encode
         self._beat = partial(heartbeat.beat, "relay")
-        identity = OwnTransactionalId(f"{settings.topic_prefix}interactions-relay-{shard}")
+        identity = OwnTransactionalId(f"{settings.topic_prefix}interactions-relay-{EVENTS_SHARD}")
         self._producer = TransactionalProducer(settings, "relay", "relay", lambda: identity, heartbeat, stop)
         self._producer.open()
 
-    def publish(self, epoch: str, chunk: Chunk) -> None:
-        """Publish the records of the entries together with the checkpoint, in one transaction.
+    def publish(self, records: Iterable[OutgoingRecord], shard: str, checkpoint: Checkpoint) -> None:
+        """Publish records together with the checkpoint that covers them, in one transaction.
 
         :raises Retry: it is unknown whether they are published, as the checkpoint will show.
         :raises KafkaException: the broker refuses, or the producer is fenced.
@@ -51,11 +46,9 @@ class EventPublisher:
             raise Retry("the relay is asked to stop")
         producer.begin_transaction()
         try:
-            for entry in chunk.entries:
-                for record in records_of(entry, self._encode):
-                    self._produce(producer, record)
-            checkpoint = encode_checkpoint(epoch, chunk.end)
-            self._produce(producer, OutgoingRecord(RELAY_POSITION, self._shard, checkpoint))
+            for record in records:
+                self._produce(producer, record)
+            self._produce(producer, OutgoingRecord(RELAY_POSITION, shard, encode_checkpoint(checkpoint)))
             bounded("flush", producer.flush)
             crash_points.reach("relay-after-send-before-commit")
             self._producer.commit(producer)
