@@ -29,31 +29,34 @@ class PendingStates:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._changes: dict[tuple[str, str | None], tuple[JournalEntry, Event]] = {}
-        self._since = 0.0
+        #: Time of the first entry that the topics' checkpoint does not cover yet.
+        self._since: float | None = None
 
     def add(self, entry: JournalEntry, events: tuple[Event, ...]) -> None:
         """Note what an entry changes."""
+        if self._since is None:
+            self._since = self._clock()
         for event in events:
             if event.type in (DUE, OVERDUE):
                 continue  # the interaction's state is the same
-            if not self._changes:
-                self._since = self._clock()
             topic = NEXT_INTERACTION_STATE if event.ordinal == 1 else INTERACTION_STATE
             self._changes[topic, event.subject] = entry, event
 
     def due(self) -> bool:
         """Report whether the states must be published now."""
-        count = len(self._changes)
-        return count >= _MOST or (count > 0 and self._clock() - self._since >= INTERVAL_SECONDS)
+        late = self._since is not None and self._clock() - self._since >= INTERVAL_SECONDS
+        return late or len(self._changes) >= _MOST
 
     def records(self, encode: Encode) -> Iterator[OutgoingRecord]:
         """Build the records."""
         for (topic, _), (entry, event) in self._changes.items():
             yield state_record(topic, entry, event, encode)
 
-    def __len__(self) -> int:
-        return len(self._changes)
+    def __bool__(self) -> bool:
+        """Report whether entries wait: also those that change no state move the checkpoint."""
+        return self._since is not None
 
     def clear(self) -> None:
         """Forget the changes: they are published."""
+        self._since = None
         self._changes.clear()

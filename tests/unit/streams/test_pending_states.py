@@ -64,6 +64,17 @@ def test_they_are_due_an_interval_after_the_first_change() -> None:
     assert not pending.due(), "the interval starts with the first change after a publication"
 
 
+def test_an_entry_without_a_state_moves_the_checkpoint_too() -> None:
+    clock = Clock()
+    pending = PendingStates(clock)
+    _add(pending, Change(DUE, "a"))
+    assert pending
+    clock.now += INTERVAL_SECONDS
+    assert pending.due()
+    pending.clear()
+    assert not pending
+
+
 def test_many_are_due_at_once(monkeypatch: Any) -> None:
     monkeypatch.setattr(states, "_MOST", 3)
     pending = PendingStates(Clock())
