@@ -13,6 +13,7 @@ from cli.main import main
 from sinks import journal_reader
 from streams.applier.consumer import Reader
 from streams.relay import relay
+from streams.relay.checkpoint import EVENTS_SHARD
 from streams.relay.publisher import RelayPublisher
 
 
@@ -32,11 +33,12 @@ def _stall_relay() -> None:
     publish, xmin = RelayPublisher.publish, journal_reader.snapshot_xmin
     published: list[bool] = []
 
-    def noting(self: RelayPublisher, *arguments: Any) -> None:
-        publish(self, *arguments)
-        published.append(True)
+    def noting(self: RelayPublisher, records: Any, shard: str, checkpoint: Any) -> None:
+        publish(self, records, shard, checkpoint)
+        if shard == EVENTS_SHARD:
+            published.append(True)
 
-    RelayPublisher.publish = noting  # type: ignore[method-assign, assignment]
+    RelayPublisher.publish = noting  # type: ignore[method-assign]
     vars(relay)["snapshot_xmin"] = lambda connection: 0 if published else xmin(connection)
 
 

@@ -16,6 +16,7 @@ from runtime.kafka import make_consumer
 from runtime.readiness import READY_FILE_VARIABLE, has_announced
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
+from streams.lag import lag_by_role
 from tests.faults.mutants import catalogue
 from tests.harness.audit import run_audit
 from tests.harness.histories import history
@@ -28,6 +29,7 @@ Message = dict[str, Any] | Raw
 _OTHER_TENANT: Final = "99999999-9999-4999-8999-999999999999"
 #: Time limit for a mutated pipeline to publish all results; many never do.
 _TIMEOUT: Final = 25.0
+_STATES_SECONDS: Final = 10
 
 
 @contextlib.contextmanager
@@ -101,6 +103,12 @@ def _messages() -> list[Message]:
     return [*rule_cases(), *history(31, 350, entities=12)]
 
 
+def _deletion(messages: Sequence[Message]) -> Message:
+    """Delete an interaction of the rule cases that still exists."""
+    created = next(it for it in messages if isinstance(it, dict) and it["type"].endswith(".create"))
+    return event("interaction.delete", created["entityid"], {"id": created["data"]["id"]})
+
+
 def _relabel() -> Message:
     label = f"Ring {new_id()[:8]}"
     return event("interaction_type.upsert", ORGANIZATION, {"interactionType": "call", "label": label})
@@ -131,9 +139,12 @@ def _plain(settings: Settings, mutant: str) -> Found:
     messages = _messages()
     with mutated(settings, mutant, "applier"), mutated(settings, mutant, "relay"):
         _await_answers(settings, publish(settings, messages))
+        with contextlib.suppress(AssertionError):
+            # States show the last change only: what is deleted next must have been shown before.
+            wait_until(lambda: lag_by_role(settings)["relay"] == 0, _STATES_SECONDS)
         # Repeat in a later batch, so that in-batch state cannot hide a lost look-up. The relabel must follow
         # all other changes of a customer; in the same batch it might come first.
-        _await_answers(settings, publish(settings, [*messages[:20], _relabel()]))
+        _await_answers(settings, publish(settings, [*messages[:20], _deletion(messages), _relabel()]))
         return _verdict(settings)
 
 
