@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from audit.audit_inputs import AuditInputs
 from audit.derived_ids import derived
 from audit.entity_state import EntityState
 from audit.envelope import Parsed
-from audit.event_pass import BITS, NEXT_BIT
+from audit.event_pass import BITS, NEXT_BIT, RECORD_BITS
 from audit.expected import Expected
 from audit.instants import show
 from audit.results_pass import Recorded
+
+_MAY_ADD_TYPES: Final = frozenset({"interaction.create", "interaction.update", "interaction_type.upsert"})
+_TYPE_BITS: Final = sum(bit for name, bit in BITS.items() if ".interaction_type." in name)
 
 
 def check_effects(
@@ -50,6 +55,10 @@ def _check_events(inputs: AuditInputs, command: Parsed, expected: Expected, numb
     a4 = inputs.report.checks["A4"]
     wanted = BITS[f"customers.interaction.{expected.event}"] if expected.event else 0
     seen = inputs.ledger.events[number]
+    if expected.record:
+        wanted |= BITS[f"customers.{expected.record}"]
+    if command.kind in _MAY_ADD_TYPES:
+        wanted |= seen & _TYPE_BITS  # what the dictionary had, other partitions decide
     if expected.next is None:
         wanted |= seen & NEXT_BIT  # only its name, icon or color may have changed, which depends on labels
     elif expected.next:
@@ -68,6 +77,9 @@ def _may_lack(inputs: AuditInputs, command: Parsed, name: str) -> bool:
     if hash(event_id) in inputs.publications.waiting:
         inputs.report.checks["A4"].lag += 1
         return True
+    first = inputs.publications.first_record
+    if BITS[name] & RECORD_BITS and (first is None or command.now < first):
+        return True  # an earlier version published no such events
     oldest = inputs.events.oldest
     return oldest is not None and command.now <= oldest
 

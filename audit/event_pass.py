@@ -11,18 +11,22 @@ from audit.history import History, Record
 from audit.instants import micros
 from audit.interaction_tuple import from_shape
 from audit.ledger import Ledger
+from audit.record_images import KINDS, image_of_shape, key_of_shape
 
 EVENTS: Final = "customers.interactions.events"
 _LIFECYCLE: Final = (
     "created", "updated", "completed", "canceled", "reopened", "deleted", "reverted", "due", "overdue",
 )  # fmt: skip
 NEXT: Final = "customers.next_interaction.updated"
-#: One bit per event type; a command has at most one lifecycle event and one projection event.
+_RECORDS: Final = tuple(f"customers.{kind}.{verb}" for kind in KINDS for verb in ("created", "updated"))
+#: One bit per event type; a command has at most one lifecycle event, one projection event and one of a
+#: customer, deal or interaction type.
 BITS: Final[dict[str, int]] = {
-    **{f"customers.interaction.{name}": 1 << at for at, name in enumerate(_LIFECYCLE)},
-    NEXT: 1 << len(_LIFECYCLE),
+    name: 1 << at
+    for at, name in enumerate((*(f"customers.interaction.{name}" for name in _LIFECYCLE), NEXT, *_RECORDS))
 }
 NEXT_BIT: Final = BITS[NEXT]
+RECORD_BITS: Final = sum(BITS[name] for name in _RECORDS)
 _TIMER: Final = frozenset({"customers.interaction.due", "customers.interaction.overdue"})
 
 
@@ -51,6 +55,8 @@ class Events:
         self._deleted: set[int] = set()
         self._returned: list[tuple[str, int, Record]] = []
         self.next: dict[str, int] = {}
+        #: Kind and key of a customer, deal or dictionary entry → its image after its last event.
+        self.records: dict[tuple[str, str], int] = {}
         self.sequence: dict[str, int] = {}
         self.oldest: int | None = None
 
@@ -99,7 +105,9 @@ def read_events(history: History, ledger: Ledger, report: Report) -> Events:
             command, entity = value["commandId"], value["entityId"]
             _once(record, headers, value, bit, events, ledger, report)
             _order(record, headers, value, bit, events, report)
-            if bit == NEXT_BIT:
+            if bit & RECORD_BITS:
+                _record_chain(record, headers["ce_type"], value, events, report)
+            elif bit == NEXT_BIT:
                 _next_chain(record, value, events, truncated, report)
             else:
                 _chain(record, headers["ce_type"], value, events, truncated, report)
@@ -150,6 +158,11 @@ def _once(
         return
     if ledger.outcome_of(number) != "applied":
         a5.fail(f"an event of a command that was {ledger.outcome_of(number)}", record, commandId=command)
+    if "interaction_type" in headers["ce_type"]:
+        if value["entityId"] != organization:
+            a4.fail("an event of a type is not of its organization", record, commandId=command)
+        ledger.events[number] |= bit
+        return
     if ledger.version(number) != value["entityVersion"]:
         a4.fail("an event's entityVersion is not the log's", record, commandId=command)
     if ledger.entity[number] != hash(value["entityId"]):
@@ -166,6 +179,10 @@ def _order(
     report: Report,
 ) -> None:
     a4, entity = report.checks["A4"], value["entityId"]
+    if bit & RECORD_BITS and not headers["ce_type"].startswith("customers.entity."):
+        if "ce_sequence" in headers:
+            a4.fail("an event that nothing counts has a ce_sequence", record, entityId=entity)
+        return
     sequence = int(headers["ce_sequence"])
     if (
         sequence != value["entityVersion"] * 10 + (1 if bit == NEXT_BIT else 0)
@@ -198,6 +215,24 @@ def _next_chain(
     if value.get("nextInteractionId") != (value["next"]["interactionId"] if value.get("next") else None):
         a4.fail("nextInteractionId is not the id of next", record, **where)
     events.next[entity] = following
+
+
+def _record_chain(
+    record: Record, event_type: str, value: Mapping[str, Any], events: Events, report: Report
+) -> None:
+    """Check the events of a customer, deal or type: each begins where the one before it ended."""
+    a4, (_, kind, verb) = report.checks["A4"], event_type.split(".")
+    before, after = value.get("before"), value["after"]
+    where = {"id": value["id"], "entityId": value["entityId"], "commandId": value["commandId"]}
+    if (before is None) != (verb == "created"):
+        a4.fail("before does not fit the type of the event", record, **where)
+    key, image = (kind, key_of_shape(kind, after)), image_of_shape(kind, after)
+    known = events.records.get(key)
+    # Commands of two partitions may add the same type at once.
+    twice = kind == "interaction_type" and before is None and known == image
+    if known is not None and not twice and (before is None or image_of_shape(kind, before) != known):
+        a4.fail("before is not the after of the event before", record, **where)
+    events.records[key] = image
 
 
 def _chain(

@@ -34,6 +34,7 @@ class Expected:
     :param event: last word of the lifecycle event's type.
     :param before, after: the interaction; ``after`` of a deletion is ``None``.
     :param version: version of the interaction, or of its deletion, after the command.
+    :param record: type of the event of a customer or deal, without ``customers.``.
     :param entity, deal, entry: new field values of the entity, deal or dictionary entry.
     :param flag: a feature flag and its new value.
     :param bumps: the entity's version is incremented; ``None``: the contract leaves it open.
@@ -49,6 +50,7 @@ class Expected:
     before: Interaction | None = None
     after: Interaction | None = None
     version: int | None = None
+    record: str | None = None
     entity: dict[str, Any] | None = None
     deal: dict[str, Any] | None = None
     entry: dict[str, Any] | None = None

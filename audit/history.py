@@ -56,6 +56,7 @@ class Cut:
     :param committed: the group's committed offsets on the commands topic; results exist below them.
     :param relay: up to where the relay has published events; ``None`` if it never has.
     :param states: up to where it has published states.
+    :param stored: it has published the customers, deals and types of before their state topics existed.
     """
 
     group: str
@@ -65,6 +66,7 @@ class Cut:
     committed: Offsets = field(default_factory=dict)
     relay: RelayPosition | None = None
     states: RelayPosition | None = None
+    stored: bool = True
 
     def is_truncated(self, topic: str) -> bool:
         """Return whether retention has removed the oldest records of a topic."""

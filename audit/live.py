@@ -17,16 +17,20 @@ from runtime.settings import Settings
 from schemas.topics import (
     COMMANDS,
     DEAD_LETTERS,
+    DEAL_STATE,
+    ENTITY_STATE,
     EVENTS,
     INTERACTION_STATE,
     NEXT_INTERACTION_STATE,
     RESULTS,
+    TYPE_STATE,
 )
 
 Item = TypeVar("Item", Record, Row)
 #: Progress hook: ``(name, items, total) -> items``.
 Track = Callable[[str, Iterable[Item], int], Iterable[Item]]
-_OUTPUTS: Final = (RESULTS, EVENTS, DEAD_LETTERS, INTERACTION_STATE, NEXT_INTERACTION_STATE)
+_STATES: Final = (INTERACTION_STATE, NEXT_INTERACTION_STATE, ENTITY_STATE, DEAL_STATE, TYPE_STATE)
+_OUTPUTS: Final = (RESULTS, EVENTS, DEAD_LETTERS, *_STATES)
 
 
 @contextmanager
@@ -46,6 +50,7 @@ def live_history(settings: Settings, track: Track[Record] | None = None) -> Iter
         cut.relay = positions.get("0")
         # An earlier version published states with the events.
         cut.states = positions.get("states", cut.relay)
+        cut.stored = "stored" in positions
         for topic in _OUTPUTS:
             cut.begin[topic], cut.end[topic] = kafka.bounds(topic)
         with closing(PostgresReader(settings)) as postgres:

@@ -23,15 +23,21 @@ _ENTITIES: Final = """
     next_interaction_ref_id::text, next_interaction_icon, next_interaction_color, last_interaction_at,
     last_interaction_name, last_interaction_ref_id::text, open_count, overdue_count, done_count, created_at
 """
-_DEALS: Final = "id::text, tenant_id::text, organization_id::text, entity_id::text, title, status, created_at"
+_DEALS: Final = (
+    "id::text, tenant_id::text, organization_id::text, entity_id::text, title, status, version, created_at"
+)
 _JOURNAL: Final = """
     tenant_id::text, organization_id::text, command_id, entity_id::text, partition, "offset", outcome,
     entity_version, logged_at
 """
 _PUBLICATIONS: Final = """
-    tenant_id::text, organization_id::text, command_id, entity_id::text, logged_at, position, xid, events,
-    facts IS NOT NULL AS has_facts, facts ->> 'event' AS event,
-    facts ->> 'next_changed' IS NOT NULL AS next_changed, facts -> 'relabeled' AS relabeled
+    tenant_id::text, organization_id::text, command_id, entity_id::text, logged_at, appended_at, position,
+    xid, events, facts IS NOT NULL AS has_facts, facts ->> 'event' AS event,
+    facts ->> 'next_changed' IS NOT NULL AS next_changed,
+    facts ->> 'projection_changed' IS NOT NULL AS projection_changed,
+    facts ->> 'states_only' IS NOT NULL AS states_only,
+    facts -> 'record' ->> 'kind' AS record_kind, facts -> 'record' ->> 'id' AS record_id,
+    facts -> 'record' -> 'before' IS NULL AS record_is_new, facts -> 'relabeled' AS relabeled
 """
 _SELECT: Final[dict[str, str]] = {
     "customer_interactions": _INTERACTIONS,

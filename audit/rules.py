@@ -155,11 +155,13 @@ class Model:
             if "displayName" not in data:
                 return rejected("validation_failed", "id_not_available")
             fields: dict[str, Any] = {**dict.fromkeys(_ENTITY), "kind": data["kind"], **given}
-            return Expected("applied", entity=fields, cross=frozenset({"id_not_available"}))
+            return Expected(
+                "applied", record="entity.created", entity=fields, cross=frozenset({"id_not_available"})
+            )
         changed = {name: value for name, value in given.items() if state.fields.get(name) != value}
         if state.fields.get("kind") != data["kind"]:
             changed["kind"] = data["kind"]
-        return Expected("applied", entity=changed) if changed else no_op()
+        return Expected("applied", record="entity.updated", entity=changed) if changed else no_op()
 
     def _deal(self, state: EntityState, command: Parsed) -> Expected:
         data = command.data or {}
@@ -172,6 +174,7 @@ class Model:
             deal = {"id": data["id"], "status": None, **given}
             return Expected(
                 "applied",
+                record="deal.created",
                 deal=deal,
                 bumps=None,
                 cross=cross | {"id_not_available", "deal_not_found", "entity_mismatch"},
@@ -179,7 +182,8 @@ class Model:
         changed = {name: value for name, value in given.items() if known.get(name) != value}
         if not changed:
             return Expected("no_op", bumps=False, cross=cross)
-        return Expected("applied", deal={"id": data["id"], **changed}, bumps=None, cross=cross)
+        deal = {"id": data["id"], **changed}
+        return Expected("applied", record="deal.updated", deal=deal, bumps=None, cross=cross)
 
     def _type(self, command: Parsed) -> Expected:
         data = command.data or {}

@@ -15,6 +15,7 @@ from domain.journal import Facts, JournalEntry
 from domain.results import outcome_of
 from runtime.postgres import Connection
 from schemas.cloudevent_headers import event_headers
+from schemas.events import NEXT_INTERACTION_UPDATED
 from schemas.instants import format_instant
 from schemas.sources import PIPELINE
 from sinks.bulk_insert import BulkInsert
@@ -94,6 +95,8 @@ def _log_row(entry: JournalEntry) -> tuple[Any, ...]:
 def _outbox_rows(entry: JournalEntry) -> list[tuple[Any, ...]]:
     rows = []
     for event in events_of(entry):
+        if event.sequence is None:
+            continue  # revision eba76ec published no events of interaction types
         headers = event_headers(
             None,
             source=PIPELINE,
@@ -106,11 +109,12 @@ def _outbox_rows(entry: JournalEntry) -> list[tuple[Any, ...]]:
             id=event.id,
             type=event.type,
             subject=event.subject,
-            sequence=f"{(entry.entity_version or 0) * 10 + event.ordinal:020d}",
+            sequence=f"{event.sequence:020d}",
         )
         rows.append(
             (
-                event.id, ("interaction", "next-interaction")[event.ordinal], entry.entity_id, event.type,
+                event.id, "next-interaction" if event.type == NEXT_INTERACTION_UPDATED else "interaction",
+                entry.entity_id, event.type,
                 orjson.dumps(event.payload).decode(), entry.tenant_id, entry.organization_id,
                 orjson.dumps(headers).decode(),
             )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from domain.decision import Decision
-from domain.journal import make_entry
+from domain.journal import Facts, make_entry
 from domain.model import Dictionary, TypeEntry
 from domain.outcome import no_op
+from domain.record_changes import type_change
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import Reject
@@ -75,8 +76,10 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
         actionable=payload.actionable if payload.actionable is not None else old.actionable,
     )
     writes: list[TypeEntry | Dictionary] = []
+    record = None
     if new != known:
         writes.append(new)
+        record = type_change(work.types.get(new.key), new)
     if payload.strict is not None and payload.strict != work.is_strict(scope):
         writes.append(Dictionary(*scope, payload.strict))
     if not writes:
@@ -88,7 +91,7 @@ def upsert_type(work: UnitOfWork, command: Command, payload: InteractionTypeUpse
     )
     return Decision(
         command=command,
-        entry=make_entry(command, "applied"),
+        entry=make_entry(command, "applied", Facts(record=record, states_only=record is None)),
         writes=tuple(writes),
         relabeled=new.code if appearance_changed else None,
     )

@@ -11,6 +11,7 @@ from domain.journal import Facts, make_entry
 from domain.lookup import check_id_available, require_entity
 from domain.model import Deal, Entity
 from domain.outcome import check_version, no_op
+from domain.record_changes import deal_change, entity_change
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import FieldError, Reject
@@ -48,7 +49,12 @@ def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> 
         )
     return Decision(
         command=command,
-        entry=make_entry(command, "applied", Facts(next=entity.next), entity_version=entity.entity_version),
+        entry=make_entry(
+            command,
+            "applied",
+            Facts(next=entity.next, record=entity_change(stored, entity)),
+            entity_version=entity.entity_version,
+        ),
         writes=(entity,),
     )
 
@@ -93,7 +99,7 @@ def upsert_deal(work: UnitOfWork, command: Command, payload: DealUpsert) -> Deci
         entry=make_entry(
             command,
             "applied",
-            Facts(version=deal.version, next=entity.next),
+            Facts(version=deal.version, next=entity.next, record=deal_change(stored, deal)),
             entity_version=entity.entity_version,
         ),
         writes=(deal,),

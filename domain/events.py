@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 
-from domain.journal import Facts, JournalEntry
-from domain.model import Interaction, NextInteraction
-from schemas.events import NEXT_INTERACTION_UPDATED, SNAPSHOT, SNAPSHOT_INSTANTS
+from domain.journal import Facts, JournalEntry, RecordChange
+from domain.snapshots import interaction_snapshot, next_snapshot
+from schemas.events import NEXT_INTERACTION_UPDATED
 from schemas.identity import derive_id
 from schemas.instants import format_instant
 
@@ -17,13 +16,15 @@ from schemas.instants import format_instant
 class Event(Struct, frozen=True, kw_only=True):
     """One event of a command.
 
-    :param ordinal: 0 for the lifecycle event, 1 for ``customers.next_interaction.updated``.
-    :param subject: id of the interaction, or of the entity whose next interaction changed.
+    :param key: record key: the entity, or the organization of an interaction type.
+    :param sequence: increases with each event of the entity; ``None`` where nothing counts the changes.
+    :param subject: id of what changed.
     """
 
     id: str
     type: str
-    ordinal: int
+    key: str
+    sequence: int | None
     subject: str
     payload: dict[str, Any]
 
@@ -36,35 +37,16 @@ def events_of(entry: JournalEntry) -> tuple[Event, ...]:
     events = []
     if facts.event is not None:
         payload = _lifecycle_payload(entry, facts)
-        events.append(_event(entry, facts.event, 0, payload))
+        events.append(_event(entry, facts.event, _sequence(entry, 0), payload))
     if facts.next_changed:
-        events.append(_event(entry, NEXT_INTERACTION_UPDATED, 1, _next_payload(entry, facts)))
+        payload = _next_payload(entry, facts)
+        events.append(_event(entry, NEXT_INTERACTION_UPDATED, _sequence(entry, 1), payload))
+    record = facts.record
+    if record is not None:
+        kind = f"customers.{record.kind}.{'created' if record.before is None else 'updated'}"
+        sequence = _sequence(entry, 0) if record.kind == "entity" else None
+        events.append(_event(entry, kind, sequence, _record_payload(entry, record)))
     return tuple(events)
-
-
-_VALUES: Final = attrgetter(*SNAPSHOT.values())
-
-
-def snapshot(row: Interaction) -> dict[str, Any]:
-    """Interaction in its API form (``schemas.events.InteractionSnapshot``)."""
-    members = dict(zip(SNAPSHOT, _VALUES(row), strict=True))
-    for name in SNAPSHOT_INSTANTS:
-        if members[name] is not None:
-            members[name] = format_instant(members[name])
-    return members
-
-
-def next_snapshot(projection: NextInteraction | None) -> dict[str, Any] | None:
-    """Next interaction in its API form (``schemas.events.NextInteractionSnapshot``)."""
-    if projection is None:
-        return None
-    return {
-        "interactionId": projection.interaction_id,
-        "at": format_instant(projection.at),
-        "name": projection.name,
-        "icon": projection.icon,
-        "color": projection.color,
-    }
 
 
 def _lifecycle_payload(entry: JournalEntry, facts: Facts) -> dict[str, Any]:
@@ -73,11 +55,8 @@ def _lifecycle_payload(entry: JournalEntry, facts: Facts) -> dict[str, Any]:
     row = after if after is not None else before
     assert row is not None
     assert entry.source_timestamp is not None
-    old = snapshot(before) if before is not None else None
-    new = snapshot(after) if after is not None else None
-    changed = []
-    if old is not None and new is not None:
-        changed = [name for name in old if old[name] != new[name] and name not in ("version", "updatedAt")]
+    old = interaction_snapshot(before) if before is not None else None
+    new = interaction_snapshot(after) if after is not None else None
     return {
         "id": row.id,
         "entityId": row.entity_id,
@@ -97,7 +76,7 @@ def _lifecycle_payload(entry: JournalEntry, facts: Facts) -> dict[str, Any]:
         "occurredAt": format_instant(row.occurred_at) if row.occurred_at is not None else None,
         "before": old,
         "after": new,
-        "changedFields": changed,
+        "changedFields": _changed_fields(old, new),
     }
 
 
@@ -119,6 +98,44 @@ def _next_payload(entry: JournalEntry, facts: Facts) -> dict[str, Any]:
     }
 
 
-def _event(entry: JournalEntry, event_type: str, ordinal: int, payload: dict[str, Any]) -> Event:
+def _record_payload(entry: JournalEntry, record: RecordChange) -> dict[str, Any]:
+    """Value of an event of a customer, deal or interaction type (``schemas.events.RecordEvent``)."""
+    assert entry.source_timestamp is not None
+    of_type = record.kind == "interaction_type"
+    return {
+        "id": record.id,
+        "entityId": entry.organization_id if of_type else entry.entity_id,
+        "tenantId": entry.tenant_id,
+        "organizationId": entry.organization_id,
+        "entityVersion": None if of_type else entry.entity_version,
+        "commandId": entry.given_id,
+        "syncOrigin": entry.sync_origin,
+        "actorId": entry.actor_id,
+        "recordedAt": format_instant(entry.appended_at),
+        "sourceTimestamp": format_instant(entry.source_timestamp),
+        "before": record.before,
+        "after": record.after,
+        "changedFields": _changed_fields(record.before, record.after),
+    }
+
+
+def _changed_fields(old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:
+    if old is None or new is None:
+        return []
+    return [name for name in old if old[name] != new[name] and name not in ("version", "updatedAt")]
+
+
+def _sequence(entry: JournalEntry, ordinal: int) -> int:
+    return (entry.entity_version or 0) * 10 + ordinal
+
+
+def _event(entry: JournalEntry, event_type: str, sequence: int | None, payload: dict[str, Any]) -> Event:
     identity = derive_id("event", entry.tenant_id, entry.organization_id, entry.given_id, event_type)
-    return Event(id=identity, type=event_type, ordinal=ordinal, subject=payload["id"], payload=payload)
+    return Event(
+        id=identity,
+        type=event_type,
+        key=payload["entityId"],
+        sequence=sequence,
+        subject=payload["id"],
+        payload=payload,
+    )

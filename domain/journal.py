@@ -21,6 +21,20 @@ class ReadAttributes(Struct, frozen=True, kw_only=True, omit_defaults=True):
     organization_id: str | None = None
 
 
+class RecordChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record other than an interaction that a command added or changed.
+
+    :param kind: as in ``schemas.events.RECORD_EVENTS``.
+    :param id: id of the record; a code for an interaction type.
+    :param before: the record in its published form; ``None`` if it is new.
+    """
+
+    kind: str
+    id: str
+    before: dict[str, Any] | None = None
+    after: dict[str, Any]
+
+
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Facts of a decision: the findings and the change, as stored in JSON.
 
@@ -32,6 +46,8 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param next: the entity's next interaction after the command; ``previous``: before it, if it changed.
     :param next_changed: the next interaction changed.
     :param projection_changed: what views show of the entity's projection changed.
+    :param record: the customer, deal or interaction type that changed.
+    :param states_only: the command stored default types; no event follows, but states do.
     :param new_type: code of the type that the command added to the dictionary.
     :param warnings: warnings to the publisher (``schemas.outcomes.OutcomeWarning``).
     :param problem: reason for the rejection (``schemas.outcomes.Problem``).
@@ -49,6 +65,8 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next: NextInteraction | None = None
     next_changed: bool = False
     projection_changed: bool = False
+    record: RecordChange | None = None
+    states_only: bool = False
     new_type: str | None = None
     warnings: tuple[dict[str, Any], ...] = ()
     problem: dict[str, Any] | None = None
@@ -172,5 +190,9 @@ def deleted_version(entry: JournalEntry) -> int | None:
 
 
 def published_count(facts: Facts) -> int:
-    """Number of records that the relay publishes for an entry, state records not counted."""
-    return (facts.event is not None) + facts.next_changed + len(facts.relabeled)
+    """Number of records that the relay publishes for an entry, state records not counted.
+
+    An entry that changes nothing but states counts 1, so that the relay reads it.
+    """
+    count = (facts.event is not None) + facts.next_changed + (facts.record is not None) + len(facts.relabeled)
+    return count or int(facts.projection_changed or facts.states_only)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from domain.decision import Decision
-from domain.events import next_snapshot
 from domain.journal import Facts, JournalEntry, OldFacts
+from domain.snapshots import next_snapshot
 from domain.undo_image import undo_token
 from schemas import cache_tags
 from schemas.command import Command

@@ -8,6 +8,7 @@ from domain.decision import Decision
 from domain.journal import make_entry
 from domain.model import Entity, Interaction, TypeEntry
 from domain.projection import entity_after, projection_facts
+from domain.record_changes import type_change
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 
@@ -47,6 +48,7 @@ def apply_transition(
         version=version,
         undoable=undoable,
         new_type=new_type.code if new_type is not None else None,
+        record=type_change(None, new_type) if new_type is not None else None,
         warnings=warnings,
     )
     entry = make_entry(command, "applied", facts, interaction_id=row.id, entity_version=entity.entity_version)

@@ -83,6 +83,8 @@ _TRAIT_OF: Final = {
     topics.INTEGRATION_EVENTS: "integrationCloudEvent",
     topics.INTEGRATION_DECISIONS: "decisionCloudEvent",
 }
+#: Their records show rows as they are, not what one command did.
+_WITHOUT_CAUSE: Final = frozenset({topics.ENTITY_STATE, topics.DEAL_STATE, topics.TYPE_STATE})
 #: Topic name → (message name → model) of every value, Avro or JSON.
 _VALUES: Final[dict[str, dict[str, type[BaseModel]]]] = {
     **RECORDS,
@@ -182,11 +184,12 @@ def _message(topic: str, name: str, model: type[BaseModel]) -> Node:
             "bindings": {"kafka": key},
         }
     command = topic == topics.COMMANDS
+    cause = {"correlationId": _ref("components", "correlationIds", "commandId" if command else "causedBy")}
     return {
         **shown,
         "contentType": "application/json" if command else "application/avro",
         "traits": [_ref("components", "messageTraits", "cloudEvent")],
-        "correlationId": _ref("components", "correlationIds", "commandId" if command else "causedBy"),
+        **(cause if topic not in _WITHOUT_CAUSE else {}),
         "bindings": {
             "kafka": {
                 **key,

@@ -23,15 +23,25 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from schemas import topics
-from schemas.events import EVENT_TYPES, InteractionSnapshot, NextInteractionState
+from schemas.events import (
+    EVENT_TYPES,
+    DealSnapshot,
+    EntityState,
+    InteractionSnapshot,
+    InteractionTypeSnapshot,
+    NextInteractionState,
+)
 from schemas.outcomes import RESULT_TYPE, Result
 from schemas.payloads import PAYLOADS, Payload
 
 Schema = dict[str, Any]
 
-#: Full names of the records on the two state topics.
+#: Full names of the records on the state topics.
 INTERACTION_STATE: Final = "customers.interaction.state"
 NEXT_INTERACTION_STATE: Final = "customers.next_interaction.state"
+ENTITY_STATE: Final = "customers.entity.state"
+DEAL_STATE: Final = "customers.deal.state"
+TYPE_STATE: Final = "customers.interaction_type.state"
 
 #: Namespace of nested records.
 PARTS: Final = "customers.records"
@@ -43,6 +53,9 @@ RECORDS: Final[dict[str, dict[str, type[BaseModel]]]] = {
     topics.EVENTS: dict(EVENT_TYPES),
     topics.INTERACTION_STATE: {INTERACTION_STATE: InteractionSnapshot},
     topics.NEXT_INTERACTION_STATE: {NEXT_INTERACTION_STATE: NextInteractionState},
+    topics.ENTITY_STATE: {ENTITY_STATE: EntityState},
+    topics.DEAL_STATE: {DEAL_STATE: DealSnapshot},
+    topics.TYPE_STATE: {TYPE_STATE: InteractionTypeSnapshot},
 }
 _MODELS: Final = {name: model for models in RECORDS.values() for name, model in models.items()}
 

@@ -57,6 +57,47 @@ SNAPSHOT: Final = {to_camel(name): name for name in InteractionSnapshot.model_fi
 SNAPSHOT_INSTANTS: Final = tuple(member for member, name in SNAPSHOT.items() if name.endswith("_at"))
 
 
+class EntitySnapshot(Published):
+    """Person or company, without its projection."""
+
+    id: str
+    kind: str
+    display_name: str
+    primary_email: str | None = None
+    primary_phone: str | None = None
+    owner_user_id: str | None = None
+    organization_id: str
+    tenant_id: str
+    created_at: InstantText
+    updated_at: InstantText
+
+
+class DealSnapshot(Published):
+    """Deal of one entity; the value of its state topic."""
+
+    id: str
+    entity_id: str
+    title: str
+    status: str | None = None
+    organization_id: str
+    tenant_id: str
+    version: int
+    created_at: InstantText
+    updated_at: InstantText
+
+
+class InteractionTypeSnapshot(Published):
+    """Entry of the dictionary of one tenant and organization; the value of its state topic."""
+
+    code: str
+    label: str
+    icon: str | None = None
+    color: str | None = None
+    actionable: bool
+    organization_id: str
+    tenant_id: str
+
+
 class NextInteractionSnapshot(Published):
     """Next interaction of one entity: its nearest planned interaction."""
 
@@ -130,6 +171,73 @@ class NextInteractionState(Published):
     next: NextInteractionSnapshot | None = None
 
 
+class LastInteractionSnapshot(Published):
+    """The done interaction of one entity that occurred last."""
+
+    interaction_id: str
+    at: InstantText
+    name: str
+
+
+class EntityState(EntitySnapshot):
+    """Value of the compacted topic of customers: the person or company with its projection.
+
+    ``openCount`` is the number of planned interactions, ``overdueCount`` that of those whose ``overdue``
+    event was published, ``doneCount`` that of done ones.
+    """
+
+    entity_version: int
+    next: NextInteractionSnapshot | None = None
+    last: LastInteractionSnapshot | None = None
+    open_count: int
+    overdue_count: int
+    done_count: int
+
+
+class RecordEvent(Published):
+    """Fields common to the changes of customers, deals and interaction types.
+
+    ``changedFields`` lists the fields that differ, without ``version`` and ``updatedAt``; it is empty when
+    the record is new.
+    """
+
+    id: str
+    entity_id: str
+    tenant_id: str
+    organization_id: str
+    entity_version: int | None = None
+    command_id: str
+    sync_origin: str | None = None
+    actor_id: str | None = None
+    recorded_at: InstantText
+    source_timestamp: InstantText
+    changed_fields: list[str]
+
+
+class EntityEvent(RecordEvent):
+    """A person or company is new or changed; ``before`` is null when it is new."""
+
+    before: EntitySnapshot | None = None
+    after: EntitySnapshot
+
+
+class DealEvent(RecordEvent):
+    """A deal is new or changed; ``before`` is null when it is new."""
+
+    before: DealSnapshot | None = None
+    after: DealSnapshot
+
+
+class InteractionTypeEvent(RecordEvent):
+    """An entry of a dictionary is new or changed; ``before`` is null when it is new.
+
+    ``id`` is the code. ``entityId`` is the organization, which is the record key.
+    """
+
+    before: InteractionTypeSnapshot | None = None
+    after: InteractionTypeSnapshot
+
+
 CREATED: Final = "customers.interaction.created"
 UPDATED: Final = "customers.interaction.updated"
 COMPLETED: Final = "customers.interaction.completed"
@@ -140,6 +248,13 @@ REVERTED: Final = "customers.interaction.reverted"
 DUE: Final = "customers.interaction.due"
 OVERDUE: Final = "customers.interaction.overdue"
 NEXT_INTERACTION_UPDATED: Final = "customers.next_interaction.updated"
+
+#: Kind of record → model of its events, of type ``customers.<kind>.created`` and ``.updated``.
+RECORD_EVENTS: Final[dict[str, type[RecordEvent]]] = {
+    "entity": EntityEvent,
+    "deal": DealEvent,
+    "interaction_type": InteractionTypeEvent,
+}
 
 #: Event type → model of its value.
 EVENT_TYPES: Final[dict[str, type[Published]]] = {
@@ -153,4 +268,9 @@ EVENT_TYPES: Final[dict[str, type[Published]]] = {
     DUE: InteractionEvent,
     OVERDUE: InteractionEvent,
     NEXT_INTERACTION_UPDATED: NextInteractionUpdated,
+    **{
+        f"customers.{kind}.{verb}": model
+        for kind, model in RECORD_EVENTS.items()
+        for verb in ("created", "updated")
+    },
 }

@@ -12,6 +12,9 @@ RESULTS: Final = "customers.interactions.results"
 EVENTS: Final = "customers.interactions.events"
 INTERACTION_STATE: Final = "customers.interactions.state"
 NEXT_INTERACTION_STATE: Final = "customers.next-interaction.state"
+ENTITY_STATE: Final = "customers.entities.state"
+DEAL_STATE: Final = "customers.deals.state"
+TYPE_STATE: Final = "customers.interaction-types.state"
 INTEGRATION_EVENTS: Final = "customers.integrations.events"
 INTEGRATION_DECISIONS: Final = "customers.integrations.decisions"
 DEAD_LETTERS: Final = "customers.interactions.dead-letters"
@@ -60,7 +63,12 @@ TOPICS: Final[tuple[Topic, ...]] = (
         config=_kept(14),
         partitions="results_partitions",
     ),
-    Topic(name=EVENTS, key="entity id", value="lifecycle and next-interaction events", config=_kept(30)),
+    Topic(
+        name=EVENTS,
+        key="entity id; organization id for interaction types",
+        value="changes of interactions, next interactions, customers, deals and interaction types",
+        config=_kept(30),
+    ),
     Topic(
         name=INTERACTION_STATE,
         key="interaction id",
@@ -72,6 +80,27 @@ TOPICS: Final[tuple[Topic, ...]] = (
         name=NEXT_INTERACTION_STATE,
         key="entity id",
         value="the current next interaction; a tombstone when there is none",
+        config={"cleanup.policy": "compact"},
+        partitions="state_partitions",
+    ),
+    Topic(
+        name=ENTITY_STATE,
+        key="entity id",
+        value="the current customer with next and last interaction and counts",
+        config={"cleanup.policy": "compact"},
+        partitions="state_partitions",
+    ),
+    Topic(
+        name=DEAL_STATE,
+        key="deal id",
+        value="the current deal",
+        config={"cleanup.policy": "compact"},
+        partitions="state_partitions",
+    ),
+    Topic(
+        name=TYPE_STATE,
+        key="tenant id, organization id and code, separated by slashes",
+        value="the current entry of the dictionary",
         config={"cleanup.policy": "compact"},
         partitions="state_partitions",
     ),

@@ -146,6 +146,7 @@ ENTITIES: Final = StoredRecord(
     },
 )
 
+TYPES: Final = StoredRecord(tables.interaction_types, TypeEntry, shared=True)
 FLAGS: Final = StoredRecord(tables.feature_flags, FlagValue, shared=True)
 
 #: By the kind of the value.
@@ -153,7 +154,7 @@ RECORDS: Final[dict[type, StoredRecord[Any]]] = {
     Entity: ENTITIES,
     Deal: DEALS,
     Interaction: INTERACTIONS,
-    TypeEntry: StoredRecord(tables.interaction_types, TypeEntry, shared=True),
+    TypeEntry: TYPES,
     Dictionary: StoredRecord(tables.interaction_dictionaries, Dictionary, shared=True),
     FlagValue: FLAGS,
 }

@@ -14,7 +14,7 @@ from runtime.logs import configure_logging
 from runtime.settings import Settings
 from runtime.topics import require_topics
 from schemas.errors import Stop
-from schemas.topics import EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
+from schemas.topics import EVENTS, RESULTS
 from streams.app import STALL_SECONDS, Stage, StageService, run_app
 from streams.applier.batches import BatchQueue, InFlight
 from streams.applier.consumer import Reader
@@ -23,6 +23,7 @@ from streams.applier.writer import Writer
 from streams.codec import make_codec
 from streams.heartbeat import Heartbeat
 from streams.relay.relay import Relay
+from streams.relay.states import STATE_TOPICS
 from streams.timers.timers import Timers
 from streams.upkeep import Upkeep
 from streams.watchdog import ApplierWatchdog, RelayWatchdog
@@ -66,7 +67,7 @@ def _abandoning(in_flight: InFlight, run: Stage) -> Stage:
 
 def relay_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
     """Stages of the relay: the relay itself and its stall detection."""
-    codec = make_codec(settings, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE)
+    codec = make_codec(settings, EVENTS, *STATE_TOPICS)
     relay = Relay(settings, codec.encode, heartbeat, stop)
     liveness = RelayWatchdog(settings, relay.position, heartbeat, stop, health)
     return [("relay", relay.run), ("liveness", liveness.run)]

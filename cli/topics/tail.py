@@ -20,6 +20,8 @@ from schemas.incoming_record import IncomingRecord
 from schemas.topics import (
     COMMANDS,
     DEAD_LETTERS,
+    DEAL_STATE,
+    ENTITY_STATE,
     EVENTS,
     INTEGRATION_DECISIONS,
     INTEGRATION_EVENTS,
@@ -27,6 +29,7 @@ from schemas.topics import (
     NEXT_INTERACTION_STATE,
     RELAY_POSITION,
     RESULTS,
+    TYPE_STATE,
 )
 
 _HELP = (
@@ -56,6 +59,9 @@ class Stream(StrEnum):
     commands = "commands"
     interaction_state = "interaction-state"
     next_interaction_state = "next-interaction-state"
+    customer_state = "customer-state"
+    deal_state = "deal-state"
+    type_state = "type-state"
     integration_events = "integration-events"
     integration_decisions = "integration-decisions"
     dead_letters = "dead-letters"
@@ -68,6 +74,9 @@ TOPIC_OF: Final = {
     Stream.commands: COMMANDS,
     Stream.interaction_state: INTERACTION_STATE,
     Stream.next_interaction_state: NEXT_INTERACTION_STATE,
+    Stream.customer_state: ENTITY_STATE,
+    Stream.deal_state: DEAL_STATE,
+    Stream.type_state: TYPE_STATE,
     Stream.integration_events: INTEGRATION_EVENTS,
     Stream.integration_decisions: INTEGRATION_DECISIONS,
     Stream.dead_letters: DEAD_LETTERS,

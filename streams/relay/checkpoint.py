@@ -15,6 +15,8 @@ from sinks.journal_reader import JournalPosition
 #: Record keys: the checkpoint of the events, and that of the states, which is the same or earlier.
 EVENTS_SHARD: Final = "0"
 STATES_SHARD: Final = "states"
+#: Written once the rows of before the topics of customers, deals and types existed are published.
+STORED_SHARD: Final = "stored"
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,10 @@ class RelayPublisher:
         self._producer = TransactionalProducer(settings, "relay", "relay", lambda: identity, heartbeat, stop)
         self._producer.open()
 
-    def publish(self, records: Iterable[OutgoingRecord], shard: str, checkpoint: Checkpoint) -> None:
+    def publish(self, records: Iterable[OutgoingRecord], shard: str | None, checkpoint: Checkpoint) -> None:
         """Publish records together with the checkpoint that covers them, in one transaction.
+
+        :param shard: whose checkpoint it is; ``None`` publishes no checkpoint.
 
         :raises Retry: it is unknown whether they are published, as the checkpoint will show.
         :raises KafkaException: the broker refuses, or the producer is fenced.
@@ -48,7 +50,9 @@ class RelayPublisher:
         try:
             for record in records:
                 self._produce(producer, record)
-            self._produce(producer, OutgoingRecord(RELAY_POSITION, shard, encode_checkpoint(checkpoint)))
+            if shard is not None:
+                value = encode_checkpoint(checkpoint)
+                self._produce(producer, OutgoingRecord(RELAY_POSITION, shard, value))
             bounded("flush", producer.flush)
             crash_points.reach("relay-after-send-before-commit")
             self._producer.commit(producer)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
 from typing import Any, Final
 
 from domain.events import Event
 from domain.journal import JournalEntry
+from domain.model import Deal, Entity, TypeEntry
 from domain.recompute import relabel_command_id
+from domain.snapshots import deal_snapshot, entity_state, type_snapshot
+from schemas.avro_schemas import DEAL_STATE as DEAL_STATE_TYPE
+from schemas.avro_schemas import ENTITY_STATE as ENTITY_STATE_TYPE
 from schemas.avro_schemas import INTERACTION_STATE as INTERACTION_STATE_TYPE
 from schemas.avro_schemas import NEXT_INTERACTION_STATE as NEXT_STATE_TYPE
+from schemas.avro_schemas import TYPE_STATE as TYPE_STATE_TYPE
 from schemas.cloudevent_headers import AVRO, JSON, event_headers
+from schemas.identity import derive_id, escaped
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord
 from schemas.sources import PIPELINE
-from schemas.topics import COMMANDS, EVENTS, NEXT_INTERACTION_STATE
+from schemas.topics import COMMANDS, DEAL_STATE, ENTITY_STATE, EVENTS, NEXT_INTERACTION_STATE, TYPE_STATE
 
 #: ``(model name, data) -> Confluent Avro``.
 Encode = Callable[[str, dict[str, Any]], bytes]
@@ -25,7 +32,7 @@ def event_records(entry: JournalEntry, events: Iterable[Event], encode: Encode) 
     """Yield the events and commands of an entry, in order."""
     for event in events:
         headers = _headers(entry, event, event.type)
-        yield OutgoingRecord(EVENTS, entry.entity_id, encode(event.type, event.payload), headers)
+        yield OutgoingRecord(EVENTS, event.key, encode(event.type, event.payload), headers)
     # The commands go through the commands topic, so that each projection is written in its own partition's
     # order by its single writer (ordering and single-writer invariants).
     for entity_id in entry.facts.relabeled:
@@ -46,6 +53,41 @@ def state_record(topic: str, entry: JournalEntry, event: Event, encode: Encode) 
     return OutgoingRecord(topic, event.subject, value, _headers(entry, event, kind))
 
 
+def stored_record(row: Entity | Deal | TypeEntry, encode: Encode) -> OutgoingRecord:
+    """Build the state of a customer, deal or interaction type from its row."""
+    version: int | None
+    if isinstance(row, Entity):
+        topic, kind, key, entity, state = ENTITY_STATE, ENTITY_STATE_TYPE, row.id, row.id, entity_state(row)
+        version = row.entity_version
+    elif isinstance(row, Deal):
+        topic, kind, key, entity, state = (
+            DEAL_STATE,
+            DEAL_STATE_TYPE,
+            row.id,
+            row.entity_id,
+            deal_snapshot(row),
+        )
+        version = row.version
+    else:
+        topic, kind, key, entity = TYPE_STATE, TYPE_STATE_TYPE, "/".join(row.key), row.organization_id
+        state, version = type_snapshot(row), None
+    value = encode(kind, state)
+    headers = event_headers(
+        AVRO,
+        source=PIPELINE,
+        # The same state always has the same id.
+        id=derive_id("state", topic, escaped(key), blake2b(value, digest_size=16).hexdigest()),
+        type=kind,
+        time=state.get("updatedAt"),
+        tenantid=row.tenant_id,
+        organizationid=row.organization_id,
+        entityid=entity,
+        subject=key,
+        sequence=f"{version:020d}" if version is not None else None,
+    )
+    return OutgoingRecord(topic, key, value, headers)
+
+
 def _headers(entry: JournalEntry, event: Event, kind: str) -> dict[str, str | bytes | None]:
     return event_headers(
         AVRO,
@@ -53,7 +95,7 @@ def _headers(entry: JournalEntry, event: Event, kind: str) -> dict[str, str | by
         time=format_instant(entry.appended_at),
         tenantid=entry.tenant_id,
         organizationid=entry.organization_id,
-        entityid=entry.entity_id,
+        entityid=event.key,
         causationid=entry.given_id,
         correlationid=entry.correlation_id or entry.given_id,
         syncorigin=entry.sync_origin,
@@ -62,7 +104,7 @@ def _headers(entry: JournalEntry, event: Event, kind: str) -> dict[str, str | by
         id=event.id,
         type=kind,
         subject=event.subject,
-        sequence=f"{(entry.entity_version or 0) * 10 + event.ordinal:020d}",
+        sequence=f"{event.sequence:020d}" if event.sequence is not None else None,
     )
 
 

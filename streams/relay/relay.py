@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import structlog
@@ -32,10 +33,11 @@ from sinks.journal_reader import (
 )
 from sinks.leader_lock import try_lead
 from sinks.notify import JOURNAL_CHANNEL
+from sinks.stored_states import Stored, StoredStates
 from streams.heartbeat import Heartbeat
-from streams.relay.checkpoint import EVENTS_SHARD, STATES_SHARD, Checkpoint, read_checkpoints
+from streams.relay.checkpoint import EVENTS_SHARD, STATES_SHARD, STORED_SHARD, Checkpoint, read_checkpoints
 from streams.relay.publisher import RelayPublisher
-from streams.relay.records import Encode, event_records
+from streams.relay.records import Encode, event_records, stored_record
 from streams.relay.states import PendingStates
 
 _log = structlog.get_logger("relay")
@@ -112,23 +114,25 @@ class Relay:
 
     def _publish(self, connection: Connection, publisher: RelayPublisher) -> None:
         epoch = cluster_epoch(connection)
-        position, behind = self._resume(connection, epoch)
+        stored = read_checkpoints(self._settings)
+        position, behind = self._resume(connection, epoch, stored)
+        rows = StoredStates(connection)
+        older = rows.pages(self._settings.batch_size) if STORED_SHARD not in stored else None
         if behind is None:
             behind = position
             # Hazard: before the first events, or a crash would leave no trace of the states that follow.
             publisher.publish((), STATES_SHARD, Checkpoint(epoch, behind))
         self._position = behind
-        states = PendingStates()
-        for chunk in read_between(connection, behind, position, self._settings.batch_size):
-            for entry in chunk.entries:
-                states.add(entry, events_of(entry))
+        states = self._states_between(connection, behind, position)
         connection.execute(f"LISTEN {JOURNAL_CHANNEL}")
         _log.info("relay.leading", shard=EVENTS_SHARD, floor=position.floor, position=position.position)
         resume_at = 0.0
         while not self._stop.is_set():
             self._heartbeat.beat("relay")
             if states.due():
-                self._publish_states(publisher, states, Checkpoint(epoch, position))
+                self._publish_states(publisher, states, rows, Checkpoint(epoch, position))
+            if older is not None:
+                older = self._publish_older(publisher, older, Checkpoint(epoch, position))
             if not states:
                 self._position = position
                 self._save_checkpoint(connection, epoch, position)
@@ -152,7 +156,7 @@ class Relay:
                 for change in changes:
                     states.add(*change)
                 if states.due():
-                    self._publish_states(publisher, states, Checkpoint(epoch, position))
+                    self._publish_states(publisher, states, rows, Checkpoint(epoch, position))
                 if self._stop.is_set():
                     break
             else:
@@ -165,18 +169,42 @@ class Relay:
             else:
                 self._wait(connection)
 
+    def _states_between(
+        self, connection: Connection, behind: JournalPosition, position: JournalPosition
+    ) -> PendingStates:
+        states = PendingStates()
+        for chunk in read_between(connection, behind, position, self._settings.batch_size):
+            for entry in chunk.entries:
+                states.add(entry, events_of(entry))
+        return states
+
     def _publish_states(
-        self, publisher: RelayPublisher, states: PendingStates, checkpoint: Checkpoint
+        self, publisher: RelayPublisher, states: PendingStates, rows: StoredStates, checkpoint: Checkpoint
     ) -> None:
-        publisher.publish(states.records(self._encode), STATES_SHARD, checkpoint)
+        publisher.publish(states.records(self._encode, rows), STATES_SHARD, checkpoint)
         states.clear()
 
-    def _resume(self, connection: Connection, epoch: str) -> tuple[JournalPosition, JournalPosition | None]:
+    def _publish_older(
+        self, publisher: RelayPublisher, pages: Iterator[list[Stored]], checkpoint: Checkpoint
+    ) -> Iterator[list[Stored]] | None:
+        """Publish one page of rows that were stored before their state topics existed; ``None`` at the end.
+
+        Between two pages events go on. A relay that takes over begins from the first page.
+        """
+        page = next(pages, None)
+        if page is None:
+            publisher.publish((), STORED_SHARD, checkpoint)
+            return None
+        publisher.publish((stored_record(row, self._encode) for row in page), None, checkpoint)
+        return pages
+
+    def _resume(
+        self, connection: Connection, epoch: str, stored: Mapping[str, Checkpoint]
+    ) -> tuple[JournalPosition, JournalPosition | None]:
         """Read where events and states go on; ``None`` if states were never published apart from events.
 
         :raises Stop: the checkpoints are those of another database.
         """
-        stored = read_checkpoints(self._settings)
         newest = snapshot_xmin(connection)
         for checkpoint in stored.values():
             if checkpoint.epoch != epoch or checkpoint.position.floor > newest:

@@ -2,25 +2,46 @@
 
 Each partition of a state topic makes a Kafka transaction dearer, and readers of such a topic want the last
 value only. States are therefore published at most twice per second, apart from the events.
+
+The state of an interaction is that of its last event. Those of customers, deals and interaction types are
+read from the tables: they may be newer than the last event that is published, never older.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Protocol
 
 from domain.events import Event
-from domain.journal import JournalEntry
-from schemas.events import DUE, OVERDUE
+from domain.journal import Facts, JournalEntry
+from domain.model import Deal, Entity, TypeEntry
+from schemas.events import DUE, NEXT_INTERACTION_UPDATED, OVERDUE
 from schemas.outgoing_record import OutgoingRecord
-from schemas.topics import INTERACTION_STATE, NEXT_INTERACTION_STATE
-from streams.relay.records import Encode, state_record
+from schemas.topics import DEAL_STATE, ENTITY_STATE, INTERACTION_STATE, NEXT_INTERACTION_STATE, TYPE_STATE
+from streams.relay.records import Encode, state_record, stored_record
 
+#: The topics that this module's records are for.
+STATE_TOPICS: Final = (INTERACTION_STATE, NEXT_INTERACTION_STATE, ENTITY_STATE, DEAL_STATE, TYPE_STATE)
 #: Longest time from an event to its state.
 INTERVAL_SECONDS: Final = 0.5
 #: States that are published before the interval ends; bounds memory while a backlog is published.
 _MOST: Final = 5_000
+#: Events that leave the interaction as it is.
+_WITHOUT_STATE: Final = frozenset({DUE, OVERDUE})
+
+
+class Rows(Protocol):
+    """Reads rows as they are now (``sinks.stored_states``)."""
+
+    def entities(self, ids: Iterable[str]) -> list[Entity]:
+        """Read customers by id."""
+
+    def deals(self, ids: Iterable[str]) -> list[Deal]:
+        """Read deals by id."""
+
+    def types(self, scopes: Iterable[tuple[str, str]]) -> list[TypeEntry]:
+        """Read the dictionaries of tenants and organizations."""
 
 
 class PendingStates:
@@ -28,7 +49,13 @@ class PendingStates:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._changes: dict[tuple[str, str | None], tuple[JournalEntry, Event]] = {}
+        self._changes: dict[tuple[str, str], tuple[JournalEntry, Event]] = {}
+        # In the order of their first change.
+        self._entities: dict[str, None] = {}
+        self._deals: dict[str, None] = {}
+        self._types: dict[tuple[str, str], None] = {}
+        #: Tenants and organizations with an entry since this relay leads.
+        self._scopes: set[tuple[str, str]] = set()
         #: Time of the first entry that the topics' checkpoint does not cover yet.
         self._since: float | None = None
 
@@ -37,26 +64,52 @@ class PendingStates:
         if self._since is None:
             self._since = self._clock()
         for event in events:
-            if event.type in (DUE, OVERDUE):
-                continue  # the interaction's state is the same
-            topic = NEXT_INTERACTION_STATE if event.ordinal == 1 else INTERACTION_STATE
-            self._changes[topic, event.subject] = entry, event
+            if event.type == NEXT_INTERACTION_UPDATED:
+                self._changes[NEXT_INTERACTION_STATE, event.subject] = entry, event
+            elif event.type.startswith("customers.interaction.") and event.type not in _WITHOUT_STATE:
+                self._changes[INTERACTION_STATE, event.subject] = entry, event
+        if entry.entity_id is not None and entry.entity_version is not None:
+            self._entities[entry.entity_id] = None
+        facts = entry.facts
+        if not isinstance(facts, Facts):
+            return
+        if facts.record is not None and facts.record.kind == "deal":
+            self._deals[facts.record.id] = None
+        scope = entry.tenant_id, entry.organization_id
+        changes_types = facts.record is not None and facts.record.kind == "interaction_type"
+        # The first use of a dictionary also stores the default types.
+        if changes_types or facts.states_only or scope not in self._scopes:
+            self._scopes.add(scope)
+            self._types[scope] = None
 
     def due(self) -> bool:
         """Report whether the states must be published now."""
         late = self._since is not None and self._clock() - self._since >= INTERVAL_SECONDS
-        return late or len(self._changes) >= _MOST
+        return late or len(self) >= _MOST
 
-    def records(self, encode: Encode) -> Iterator[OutgoingRecord]:
-        """Build the records."""
+    def records(self, encode: Encode, rows: Rows) -> Iterator[OutgoingRecord]:
+        """Build the records.
+
+        :param rows: is read now.
+        """
         for (topic, _), (entry, event) in self._changes.items():
             yield state_record(topic, entry, event, encode)
+        for entity in rows.entities(self._entities) if self._entities else ():
+            yield stored_record(entity, encode)
+        for deal in rows.deals(self._deals) if self._deals else ():
+            yield stored_record(deal, encode)
+        for entry_of_type in rows.types(self._types) if self._types else ():
+            yield stored_record(entry_of_type, encode)
 
     def __bool__(self) -> bool:
         """Report whether entries wait: also those that change no state move the checkpoint."""
         return self._since is not None
 
+    def __len__(self) -> int:
+        return len(self._changes) + len(self._entities) + len(self._deals) + len(self._types)
+
     def clear(self) -> None:
         """Forget the changes: they are published."""
         self._since = None
-        self._changes.clear()
+        for changes in (self._changes, self._entities, self._deals, self._types):
+            changes.clear()

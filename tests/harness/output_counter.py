@@ -85,6 +85,8 @@ class OutputCounter:
         identity = headers["ce_id"]
         self._doubled += identity in self._seen
         self._seen.add(identity)
+        if "ce_sequence" not in headers:
+            return  # of a deal or an interaction type: nothing counts its changes
         entity, sequence = headers["ce_entityid"], int(headers["ce_sequence"])
         self._inverted += sequence <= self._sequence.get(entity, -1)
         self._sequence[entity] = max(sequence, self._sequence.get(entity, -1))

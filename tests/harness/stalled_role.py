@@ -33,7 +33,7 @@ def _stall_relay() -> None:
     publish, xmin = RelayPublisher.publish, journal_reader.snapshot_xmin
     published: list[bool] = []
 
-    def noting(self: RelayPublisher, records: Any, shard: str, checkpoint: Any) -> None:
+    def noting(self: RelayPublisher, records: Any, shard: str | None, checkpoint: Any) -> None:
         publish(self, records, shard, checkpoint)
         if shard == EVENTS_SHARD:
             published.append(True)

@@ -22,7 +22,8 @@ from runtime.settings import Settings
 from runtime.topic_states import topic_states
 from runtime.topics import check_topics, ensure_topics, existing_topics, require_topics, topic_configs
 from schemas.errors import Retry, Stop
-from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS, TOPICS
+from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, RESULTS, TOPICS
+from streams.relay.states import STATE_TOPICS
 from tests.harness.roles import wait_until
 
 
@@ -130,7 +131,8 @@ def test_topics_of_an_older_deployment_keep_their_partitions(fresh_settings: Set
     assert check_topics(fresh_settings) == []
     chosen = fresh_settings.model_copy(update={"results_partitions": 2, "state_partitions": 6})
     found = {finding.topic for finding in check_topics(chosen)}
-    assert found == {fresh_settings.topic(RESULTS), fresh_settings.topic(NEXT_INTERACTION_STATE)}
+    others = (name for name in STATE_TOPICS if name != INTERACTION_STATE)
+    assert found == {fresh_settings.topic(name) for name in (RESULTS, *others)}
 
 
 def test_states_count_records(fresh_settings: Settings) -> None:

@@ -80,7 +80,9 @@ def tombstone_skipped() -> None:
     from streams.relay.states import PendingStates
 
     real = PendingStates.records
-    PendingStates.records = lambda self, encode: (it for it in real(self, encode) if it.value is not None)
+    PendingStates.records = lambda self, encode, rows: (
+        it for it in real(self, encode, rows) if it.value is not None
+    )
 
 
 @mutant("events are keyed by interaction, not by customer")

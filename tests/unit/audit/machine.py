@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -20,13 +21,24 @@ from domain.decide import fold
 from domain.decision import Decision
 from domain.events import events_of
 from domain.journal import Facts, JournalEntry, published_count
+from domain.model import Deal, Entity, TypeEntry
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Refused
 from schemas.decode import decode_record
 from schemas.errors import Reject
 from schemas.incoming_record import IncomingRecord
 from schemas.outgoing_record import Headers, OutgoingRecord
-from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
+from schemas.topics import (
+    COMMANDS,
+    DEAD_LETTERS,
+    DEAL_STATE,
+    ENTITY_STATE,
+    EVENTS,
+    INTERACTION_STATE,
+    NEXT_INTERACTION_STATE,
+    RESULTS,
+    TYPE_STATE,
+)
 from sinks.records import RECORDS
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
@@ -47,6 +59,26 @@ def make_id(name: str) -> str:
     return str(uuid5(UUID(int=7), name))
 
 
+STATES = INTERACTION_STATE, NEXT_INTERACTION_STATE, ENTITY_STATE, DEAL_STATE, TYPE_STATE
+
+
+class _Rows:
+    """The rows of a unit of work, as the relay reads them from the tables."""
+
+    def __init__(self, work: UnitOfWork) -> None:
+        self._work = work
+
+    def entities(self, ids: Iterable[str]) -> list[Entity]:
+        return [self._work.entities[key] for key in ids]
+
+    def deals(self, ids: Iterable[str]) -> list[Deal]:
+        return [self._work.deals[key] for key in ids]
+
+    def types(self, scopes: Iterable[tuple[str, str]]) -> list[TypeEntry]:
+        wanted = set(scopes)
+        return [row for row in self._work.types.values() if (row.tenant_id, row.organization_id) in wanted]
+
+
 class Machine:
     """``send`` commands, ``settle`` them, take the ``history``; any list may be tampered with."""
 
@@ -58,8 +90,7 @@ class Machine:
         self.states: RelayPosition | None = None
         self.work = UnitOfWork()
         self.topics: dict[str, list[audit_history.Record]] = {
-            name: []
-            for name in (COMMANDS, RESULTS, EVENTS, DEAD_LETTERS, INTERACTION_STATE, NEXT_INTERACTION_STATE)
+            name: [] for name in (COMMANDS, RESULTS, EVENTS, DEAD_LETTERS, *STATES)
         }
         self.journal: list[dict[str, Any]] = []
         self.watermark: dict[int, int] = {}
@@ -180,6 +211,12 @@ class Machine:
                 "has_facts": True,
                 "event": facts.event,
                 "next_changed": facts.next_changed,
+                "projection_changed": facts.projection_changed,
+                "states_only": facts.states_only,
+                "record_kind": facts.record.kind if facts.record is not None else None,
+                "record_id": facts.record.id if facts.record is not None else None,
+                "record_is_new": facts.record is None or facts.record.before is None,
+                "appended_at": entry.appended_at,
                 "relabeled": list(facts.relabeled) or None,
             }
         )
@@ -187,7 +224,7 @@ class Machine:
             return
         events, states = events_of(entry), PendingStates()
         states.add(entry, events)
-        for record in (*event_records(entry, events, _as_json), *states.records(_as_json)):
+        for record in (*event_records(entry, events, _as_json), *states.records(_as_json, _Rows(self.work))):
             if record.topic == COMMANDS:
                 self.now += timedelta(seconds=1)
             self._publish_record(record)

@@ -12,7 +12,17 @@ import pytest
 from audit.findings import Report
 from audit.history import RelayPosition
 from audit.run import audit
-from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, INTERACTION_STATE, NEXT_INTERACTION_STATE, RESULTS
+from schemas.topics import (
+    COMMANDS,
+    DEAD_LETTERS,
+    DEAL_STATE,
+    ENTITY_STATE,
+    EVENTS,
+    INTERACTION_STATE,
+    NEXT_INTERACTION_STATE,
+    RESULTS,
+    TYPE_STATE,
+)
 from tests.unit.audit.machine import Machine, make_id
 from tests.unit.audit.story import ANNA, BODO, CALL, DEAL, LOGGED, MAIL, OTHER_TENANT, run_story
 
@@ -352,6 +362,45 @@ def _state_is_not_the_row(m: Machine) -> None:
 
 
 @breaks("A8")
+def _customer_is_not_the_row(m: Machine) -> None:
+    at = max(i for i, r in enumerate(m.topics[ENTITY_STATE]) if r.key == ANNA.encode())
+    m.change(ENTITY_STATE, at, openCount=77)
+
+
+@breaks("A8")
+def _deal_never_shown(m: Machine) -> None:
+    m.topics[DEAL_STATE] = []
+
+
+@breaks("A8")
+def _type_never_shown(m: Machine) -> None:
+    code = m.topics[TYPE_STATE][-1].key
+    m.topics[TYPE_STATE] = [r for r in m.topics[TYPE_STATE] if r.key != code]
+
+
+@breaks("A9")
+def _event_of_a_customer_lost(m: Machine) -> None:
+    del m.topics[EVENTS][m.find(EVENTS, ce_type="customers.entity.created")]
+
+
+@breaks("A4")
+def _event_of_a_deal_lost_with_its_fact(m: Machine) -> None:
+    at = m.find(EVENTS, ce_type="customers.deal.created")
+    cause = dict(m.topics[EVENTS][at].headers)["ce_causationid"]
+    del m.topics[EVENTS][at]
+    row = log_of(m, (cause or b"").decode())
+    row["record_kind"] = None
+    row["events"] -= 1
+
+
+@breaks("A4")
+def _event_shows_another_deal(m: Machine) -> None:
+    at = m.find(EVENTS, ce_type="customers.deal.created")
+    after = orjson.loads(m.topics[EVENTS][at].value or b"")["after"]
+    m.change(EVENTS, at, after={**after, "title": "Another"})
+
+
+@breaks("A8")
 def _next_tombstone_missing(m: Machine) -> None:
     records = m.topics[NEXT_INTERACTION_STATE]
     at = max(i for i, r in enumerate(records) if r.key == BODO.encode())
@@ -461,6 +510,7 @@ def test_unpublished_rows_are_lag_and_not_a_violation() -> None:
     del machine.topics[EVENTS][-2:]
     machine.topics[INTERACTION_STATE].pop()
     machine.topics[NEXT_INTERACTION_STATE].pop()
+    machine.topics[ENTITY_STATE].pop()
     machine.cut.relay = RelayPosition(1000, 10**6, len(machine.journal) - 1)
     report = audit(machine.history())
     assert failed(report) == set()
@@ -479,6 +529,7 @@ def test_states_may_lag_behind_the_events() -> None:
     machine.settle()
     machine.topics[INTERACTION_STATE].pop()
     machine.topics[NEXT_INTERACTION_STATE].pop()
+    machine.topics[ENTITY_STATE].pop()
     machine.states = RelayPosition(1000, 10**6, len(machine.journal) - 1)
     assert failed(audit(machine.history())) == set()
     machine.states = None

@@ -31,6 +31,11 @@ def check_shape(decision: Decision) -> None:
         )
 
 
+def _without_time(record: Row | None) -> Row | None:
+    """Without ``updatedAt``, which interactions of a customer change too."""
+    return {**record, "updatedAt": None} if record is not None else None
+
+
 class Comparison:
     """The rules, the simple model, and the commands so far."""
 
@@ -39,6 +44,8 @@ class Comparison:
         self.model = Model()
         self.commands: list[Command | Refused] = []
         self.decisions: list[Decision] = []
+        #: Customers, deals and types by kind, organization and id, as the last event shows them.
+        self.shown: dict[tuple[str, str, str], Any] = {}
 
     def step(self, kind: str, data: Row, **options: Any) -> Decision:
         command = self.publisher.make(kind, data, **options)
@@ -72,14 +79,32 @@ class Comparison:
             "code": (result["problem"] or {}).get("code"),
             "version": result["version"],
             "entityVersion": result["entityVersion"],
-            "events": [(event.type, event.payload["reason"]) for event in events_of(decision)],
+            "events": [
+                (event.type, event.payload["reason"])
+                for event in events_of(decision)
+                if "reason" in event.payload
+            ],
             "warnings": [warning["field"] for warning in result["warnings"]],
             "relabeled": decision.relabeled,
         }
         assert seen == fate
         check_shape(decision)
+        self.compare_records(decision)
         self.compare_rows()
         self.compare_entities()
+
+    def compare_records(self, decision: Decision) -> None:
+        """Events of customers, deals and types: each begins where the one before it ended."""
+        for event in events_of(decision):
+            if "reason" in event.payload:
+                continue
+            _, kind, verb = event.type.split(".")
+            key = kind, event.payload["organizationId"], event.subject
+            before = _without_time(event.payload["before"])
+            assert verb == ("created" if before is None else "updated")
+            # The default types are stored before the first command.
+            assert before == self.shown.get(key, before if kind == "interaction_type" else None)
+            self.shown[key] = _without_time(event.payload["after"])
 
     def compare_rows(self) -> None:
         rows = self.publisher.work.interactions

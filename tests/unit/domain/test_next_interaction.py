@@ -78,7 +78,8 @@ def test_each_command_moves_the_projection_with_its_reason(log: Publisher) -> No
     for kind, data in steps:
         decision = log.applied(kind, data, command_id=kind)
         moved = events_of(decision)[1]
-        assert (moved.type, moved.ordinal) == ("customers.next_interaction.updated", 1)
+        assert moved.type == "customers.next_interaction.updated"
+        assert moved.sequence == 10 * moved.payload["entityVersion"] + 1
         seen.append((moved.payload["reason"], log.next_number))
         assert moved.payload["next"] == result_of(decision)["nextInteraction"]
         assert (

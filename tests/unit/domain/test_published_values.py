@@ -36,9 +36,52 @@ def test_every_lifecycle_event_type_is_published_and_in_the_catalogue(log: Publi
         command_id = f"{kind}{len(seen)}" if kind != "interaction.cancel" else kind
         decision = log.applied(kind, data, command_id=command_id)
         check_shape(decision)
-        assert [event.ordinal for event in events_of(decision)] == [0, 1][: len(events_of(decision))]
+        sequences = [event.sequence for event in events_of(decision) if event.sequence is not None]
+        assert sequences == [
+            10 * result_of(decision)["entityVersion"] + place for place in range(len(sequences))
+        ]
         seen |= {event.type for event in events_of(decision)}
+    bob, deal = interaction_id(70), interaction_id(50)
+    for kind, data, entity in (
+        ("entity.upsert", {"id": bob, "kind": "person", "displayName": "Bob"}, bob),
+        ("entity.upsert", {"id": bob, "kind": "company"}, bob),
+        ("deal.upsert", {"id": deal, "title": "Renewal"}, ADA),
+        ("deal.upsert", {"id": deal, "status": "won"}, ADA),
+        ("interaction_type.upsert", {"interactionType": "inspection", "label": "Inspection"}, ORGANIZATION),
+        ("interaction_type.upsert", {"interactionType": "inspection", "label": "On site"}, ORGANIZATION),
+    ):
+        decision = log.applied(kind, data, entity=entity)
+        check_shape(decision)
+        (event,) = events_of(decision)
+        assert (event.key, event.payload["entityId"]) == (entity, entity)
+        seen.add(event.type)
     assert seen == set(EVENT_TYPES)
+
+
+def test_a_type_that_a_command_adds_has_an_event_under_the_organization(log: Publisher) -> None:
+    decision = log.applied("interaction.create", {**ONE, "interactionType": "site visit"})
+    *_, event = events_of(decision)
+    assert (event.type, event.key) == ("customers.interaction_type.created", ORGANIZATION)
+    assert event.payload["after"] == {
+        "code": "site_visit",
+        "label": "Site visit",
+        "icon": None,
+        "color": None,
+        "actionable": True,
+        "organizationId": ORGANIZATION,
+        "tenantId": TENANT,
+    }
+    again = log.applied("interaction.create", {"interactionType": "site visit"})
+    assert [event.type for event in events_of(again)] == ["customers.interaction.created"]
+
+
+def test_a_changed_record_names_its_fields(log: Publisher) -> None:
+    decision = log.applied("entity.upsert", {"id": ADA, "kind": "person", "primaryEmail": "ada@example.com"})
+    (event,) = events_of(decision)
+    assert event.type == "customers.entity.updated"
+    assert event.payload["changedFields"] == ["primaryEmail"]
+    assert event.payload["before"]["primaryEmail"] is None
+    assert event.sequence == 10 * event.payload["entityVersion"]
 
 
 def test_an_event_names_its_cause(log: Publisher) -> None:

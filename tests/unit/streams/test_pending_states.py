@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
+from domain.journal import Facts, JournalEntry, RecordChange
+from domain.model import Deal, Entity, TypeEntry
 from schemas.events import CREATED, DUE, NEXT_INTERACTION_UPDATED, UPDATED
 from schemas.topics import INTERACTION_STATE, NEXT_INTERACTION_STATE
 from streams.relay import states
@@ -17,30 +21,70 @@ class Clock:
         return self.now
 
 
+class NoRows:
+    """Tables without rows; remembers what was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[Any]] = []
+
+    def entities(self, ids: Iterable[str]) -> list[Entity]:
+        self.asked.append(list(ids))
+        return []
+
+    def deals(self, ids: Iterable[str]) -> list[Deal]:
+        self.asked.append(list(ids))
+        return []
+
+    def types(self, scopes: Iterable[tuple[str, str]]) -> list[TypeEntry]:
+        self.asked.append(list(scopes))
+        return []
+
+
 class Change:
     """Stands for an entry with one event."""
 
     def __init__(self, kind: str, subject: str) -> None:
         self.type, self.subject = kind, subject
-        self.ordinal = int(kind == NEXT_INTERACTION_UPDATED)
+
+
+def _entry(number: int = 0, entity: str | None = None, record: RecordChange | None = None) -> JournalEntry:
+    return JournalEntry(
+        tenant_id="t",
+        organization_id="o",
+        command_id=f"c-{number}",
+        command_type="x",
+        entity_id=entity,
+        interaction_id=None,
+        partition=0,
+        offset=number,
+        fingerprint=b"",
+        outcome="applied",
+        entity_version=1 if entity is not None else None,
+        actor_id=None,
+        sync_origin=None,
+        correlation_id=None,
+        traceparent=None,
+        source_timestamp=None,
+        appended_at=datetime(2026, 3, 2, tzinfo=UTC),
+        facts=Facts(record=record),
+    )
 
 
 def _add(pending: PendingStates, *changes: Change) -> None:
     for number, change in enumerate(changes):
-        entry: Any = number
         events: Any = (change,)
-        pending.add(entry, events)
+        pending.add(_entry(number), events)
 
 
 def test_the_last_change_of_each_key_is_kept(monkeypatch: Any) -> None:
     made: list[tuple[str, int, str]] = []
     monkeypatch.setattr(
-        states, "state_record", lambda topic, entry, event, _: made.append((topic, entry, event.type))
+        states, "state_record", lambda topic, entry, event, _: made.append((topic, entry.offset, event.type))
     )
     pending = PendingStates(Clock())
     changes = Change(CREATED, "a"), Change(NEXT_INTERACTION_UPDATED, "c"), Change(UPDATED, "a")
     _add(pending, *changes, Change(CREATED, "b"), Change(DUE, "b"))
-    list(pending.records(lambda *_: b""))
+    list(pending.records(lambda *_: b"", NoRows()))
     assert made == [
         (INTERACTION_STATE, 2, UPDATED),
         (NEXT_INTERACTION_STATE, 1, NEXT_INTERACTION_UPDATED),
@@ -68,17 +112,28 @@ def test_an_entry_without_a_state_moves_the_checkpoint_too() -> None:
     clock = Clock()
     pending = PendingStates(clock)
     _add(pending, Change(DUE, "a"))
-    assert pending
+    pending.clear()
+    _add(pending, Change(DUE, "a"))
+    assert (len(pending), bool(pending)) == (0, True)
     clock.now += INTERVAL_SECONDS
     assert pending.due()
-    pending.clear()
-    assert not pending
 
 
 def test_many_are_due_at_once(monkeypatch: Any) -> None:
-    monkeypatch.setattr(states, "_MOST", 3)
+    monkeypatch.setattr(states, "_MOST", 4)  # the dictionary of their organization counts too
     pending = PendingStates(Clock())
     _add(pending, *(Change(CREATED, name) for name in "aab"))
     assert not pending.due()
     _add(pending, Change(CREATED, "c"))
     assert pending.due()
+
+
+def test_rows_that_changed_are_read_once_each() -> None:
+    pending, rows = PendingStates(Clock()), NoRows()
+    for entity in ("a", "b", "a"):
+        pending.add(_entry(entity=entity), ())
+    pending.add(_entry(entity="b", record=RecordChange(kind="deal", id="d", after={})), ())
+    pending.add(_entry(record=RecordChange(kind="interaction_type", id="call", after={})), ())
+    assert len(pending) == 4, "two customers, a deal, and the dictionary of their organization"
+    assert list(pending.records(lambda *_: b"", rows)) == []
+    assert rows.asked == [["a", "b"], ["d"], [("t", "o")]]
