@@ -183,6 +183,7 @@ class Relay:
     ) -> None:
         publisher.publish(states.records(self._encode, rows), STATES_SHARD, checkpoint)
         states.clear()
+        self._position = checkpoint.position  # in a long window too: the watchdog looks for progress
 
     def _publish_older(
         self, publisher: RelayPublisher, pages: Iterator[list[Stored]], checkpoint: Checkpoint
