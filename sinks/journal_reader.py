@@ -111,7 +111,12 @@ def _chunks(rows: Iterable[tuple[Any, ...]], at: JournalPosition, size: int) -> 
                 entries = []
             affected = entry.facts.relabeled
             for first in range(published, len(affected), size):
-                part = structs.replace(entry.facts, relabeled=affected[first : first + size])
+                part = structs.replace(
+                    entry.facts,
+                    relabeled=affected[first : first + size],
+                    # Hazard: the event of the changed type belongs to the first part alone.
+                    record=entry.facts.record if first == 0 else None,
+                )
                 ended = first + size >= len(affected)
                 reached = (position, 0) if ended else (position - 1, first + size)
                 end = replace(at, position=reached[0], relabeled=reached[1])

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.journal import Facts, JournalEntry
+from domain.journal import Facts, JournalEntry, RecordChange
 from sinks.journal_reader import JournalPosition, _chunks
 from sinks.journal_rows import entry_of, journal_row
 
@@ -37,14 +37,25 @@ def _row(position: int, relabeled: int) -> tuple[Any, ...]:
         traceparent=None,
         source_timestamp=None,
         appended_at=datetime(2026, 3, 2, tzinfo=UTC),
-        facts=Facts(event=None if relabeled else "created", relabeled=entities),
+        facts=Facts(
+            event=None if relabeled else "created",
+            record=RecordChange(kind="interaction_type", id="call", after={}) if relabeled else None,
+            relabeled=entities,
+        ),
     )
     assert entry_of([*journal_row(entry)[:18], None, None]) == entry
     return (position, *journal_row(entry)[:18], None, None)
 
 
 def _records(entries: list[JournalEntry]) -> list[str]:
-    return [name for entry in entries for name in (entry.facts.relabeled or (entry.command_id,))]
+    """Names of what is published: the event of a changed type, and its commands; or the event of an entry."""
+    names: list[str] = []
+    for entry in entries:
+        assert isinstance(entry.facts, Facts)
+        if entry.facts.record is not None:
+            names.append(f"{entry.command_id} of a type")
+        names += entry.facts.relabeled or (() if entry.facts.record else (entry.command_id,))
+    return names
 
 
 @given(st.lists(st.integers(0, 10), max_size=8))
