@@ -14,23 +14,12 @@ from audit.postgres_reader import TABLES, PostgresReader
 from audit.servers_reachable import servers_reachable
 from runtime.registry import make_registry
 from runtime.settings import Settings
-from schemas.topics import (
-    COMMANDS,
-    DEAD_LETTERS,
-    DEAL_STATE,
-    ENTITY_STATE,
-    EVENTS,
-    INTERACTION_STATE,
-    NEXT_INTERACTION_STATE,
-    RESULTS,
-    TYPE_STATE,
-)
+from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, RESULTS, STATE_TOPICS
 
 Item = TypeVar("Item", Record, Row)
 #: Progress hook: ``(name, items, total) -> items``.
 Track = Callable[[str, Iterable[Item], int], Iterable[Item]]
-_STATES: Final = (INTERACTION_STATE, NEXT_INTERACTION_STATE, ENTITY_STATE, DEAL_STATE, TYPE_STATE)
-_OUTPUTS: Final = (RESULTS, EVENTS, DEAD_LETTERS, *_STATES)
+_OUTPUTS: Final = (RESULTS, EVENTS, DEAD_LETTERS, *STATE_TOPICS)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ _PUBLICATIONS: Final = """
     facts ->> 'next_changed' IS NOT NULL AS next_changed,
     facts ->> 'projection_changed' IS NOT NULL AS projection_changed,
     facts ->> 'states_only' IS NOT NULL AS states_only,
-    facts -> 'record' ->> 'kind' AS record_kind, facts -> 'record' ->> 'id' AS record_id,
+    facts -> 'record' ->> 'kind' AS record_kind,
     facts -> 'record' -> 'before' IS NULL AS record_is_new, facts -> 'relabeled' AS relabeled
 """
 _SELECT: Final[dict[str, str]] = {
@@ -47,7 +47,7 @@ _SELECT: Final[dict[str, str]] = {
     "interaction_dictionaries": "tenant_id::text, organization_id::text, strict",
     "feature_flags": "tenant_id::text, organization_id::text, flag, enabled",
     "journal": _JOURNAL,
-    # What the journal says is to be published: only this pass takes the facts apart.
+    # The pass that compares publications is the only one that parses the facts, most of a row.
     "publications": _PUBLICATIONS,
     "consumed_offsets": "consumer_group, topic, partition, next_offset, results_offset",
 }

@@ -97,18 +97,24 @@ def owner_of_row(kind: str, row: Row) -> str:
     return str(row["entity_id"] if kind == "deal" else row["id"])
 
 
-def projected_image_of_shape(shape: Mapping[str, Any]) -> int:
-    """Hash the state of a customer: the record, next and last interaction, and counts."""
-    parts: list[Any] = [image_of_shape("entity", shape)]
+def state_of_shape(kind: str, shape: Mapping[str, Any]) -> int:
+    """Hash a state: the record; of a customer also next and last interaction, and counts."""
+    image = image_of_shape(kind, shape)
+    if kind != "entity":
+        return image
+    parts: list[Any] = [image]
     for _, part, member in _PROJECTION:
         value = (shape.get(part) or {}).get(member)
         parts.append(micros(value) if member == "at" else value)
     return hash((*parts, *(shape[name] for name in _COUNTS.values())))
 
 
-def projected_image_of_row(row: Row) -> int:
-    """Hash a customer's row, as its state is hashed."""
-    parts: list[Any] = [image_of_row("entity", row)]
+def state_of_row(kind: str, row: Row) -> int:
+    """Hash a row, as its state is hashed."""
+    image = image_of_row(kind, row)
+    if kind != "entity":
+        return image
+    parts: list[Any] = [image]
     for column, _, member in _PROJECTION:
         parts.append(micros(row[column]) if member == "at" else row[column])
     return hash((*parts, *(row[name] for name in _COUNTS)))

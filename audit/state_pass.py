@@ -10,7 +10,7 @@ from audit.findings import Check, Report
 from audit.history import History, Record
 from audit.interaction_tuple import from_shape
 from audit.publication_pass import Publications
-from audit.record_images import image_of_shape, key_of_shape, owner_of_shape, projected_image_of_shape
+from audit.record_images import key_of_shape, owner_of_shape, state_of_shape
 from audit.tables_pass import Tables
 
 INTERACTIONS: Final = "customers.interactions.state"
@@ -85,10 +85,8 @@ def _image(history: History, topic: str, record: Record, key: str, report: Repor
         identity = value["id" if topic == INTERACTIONS else "entityId"]
     if key != identity:
         report.checks["A8"].fail("a state's key is not the id of its value", record, key=key)
-    if kind == "entity":
-        return projected_image_of_shape(value), key
     if kind is not None:
-        return image_of_shape(kind, value), owner_of_shape(kind, value)
+        return state_of_shape(kind, value), owner_of_shape(kind, value)
     if topic == INTERACTIONS:
         return hash(from_shape(value)), value["entityId"]
     return next_image(value.get("next")), value["entityId"]

@@ -11,7 +11,7 @@ from audit.fold import Fold
 from audit.history import History, Row
 from audit.instants import micros
 from audit.interaction_tuple import SHAPE, Interaction, differences, from_row
-from audit.record_images import KINDS, image_of_row, key_of_row, owner_of_row, projected_image_of_row
+from audit.record_images import KINDS, image_of_row, key_of_row, owner_of_row, state_of_row
 
 _ENTITY: Final = {
     "kind": "kind",
@@ -71,7 +71,7 @@ class Tables:
         self.owners: dict[str, str] = {}
         self.next: dict[str, int] = {}
         self.versions: dict[str, int] = {}
-        #: Kind → key → image of a customer (with its projection), deal or dictionary entry.
+        #: Kind → key → image of the state of a customer, deal or dictionary entry.
         self.records: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
         self.record_owners: dict[str, str] = {}
         self.dictionary: dict[tuple[str, str, str], Entry] = {}
@@ -90,7 +90,6 @@ def read_tables(history: History, fold: Fold, events: Events, report: Report) ->
     for row in history.rows("customer_entities"):
         _entity(row, tables, fold, events, report)
         _record("entity", row, tables, events, fold, report)
-        tables.records["entity"][row["id"]] = projected_image_of_row(row)
     for row in history.rows("customer_deals"):
         _deal(row, fold, report)
         _record("deal", row, tables, events, fold, report)
@@ -100,15 +99,14 @@ def read_tables(history: History, fold: Fold, events: Events, report: Report) ->
 
 def _record(kind: str, row: Row, tables: Tables, events: Events, fold: Fold, report: Report) -> None:
     """Compare a customer, deal or dictionary entry with its last event, if it has one."""
-    key, image = key_of_row(kind, row), image_of_row(kind, row)
-    tables.records[kind][key] = image
-    owner = owner_of_row(kind, row)
+    key, owner = key_of_row(kind, row), owner_of_row(kind, row)
+    tables.records[kind][key] = state_of_row(kind, row)
     tables.record_owners[key] = owner
     shown = events.records.get((kind, key))
     if shown is None or owner in fold.inputs.publications.entities:
         return
     report.checks["A4"].checked += 1
-    if shown != image:
+    if shown != image_of_row(kind, row):
         report.checks["A4"].fail("the row is not the after of its last event", kind=kind, key=key)
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final
 
-from pydantic.alias_generators import to_camel
-
 from domain.model import Deal, Entity, NextInteraction, TypeEntry
 from schemas.events import (
     DealSnapshot,
@@ -15,15 +13,16 @@ from schemas.events import (
     InteractionSnapshot,
     InteractionTypeSnapshot,
     Published,
+    instants_of,
+    members_of,
 )
 from schemas.instants import format_instant
 
 
 def _maker(model: type[Published]) -> Callable[[Any], dict[str, Any]]:
     """Make the function that converts a record with the model's fields."""
-    members = [to_camel(name) for name in model.model_fields]
-    instants = [to_camel(name) for name in model.model_fields if name.endswith("_at")]
-    values = attrgetter(*model.model_fields)
+    members, instants = members_of(model), instants_of(model)
+    values = attrgetter(*members.values())
 
     def snapshot(record: Any) -> dict[str, Any]:
         made = dict(zip(members, values(record), strict=True))

@@ -52,9 +52,18 @@ class InteractionSnapshot(Published):
     updated_at: InstantText
 
 
-#: Members of a snapshot → its fields; and those that are instants.
-SNAPSHOT: Final = {to_camel(name): name for name in InteractionSnapshot.model_fields}
-SNAPSHOT_INSTANTS: Final = tuple(member for member, name in SNAPSHOT.items() if name.endswith("_at"))
+def members_of(model: type[Published]) -> dict[str, str]:
+    """Map the members of a value to the model's fields."""
+    return {to_camel(name): name for name in model.model_fields}
+
+
+def instants_of(model: type[Published]) -> tuple[str, ...]:
+    """Return the members of a value that are instants."""
+    return tuple(member for member, name in members_of(model).items() if name.endswith("_at"))
+
+
+SNAPSHOT: Final = members_of(InteractionSnapshot)
+SNAPSHOT_INSTANTS: Final = instants_of(InteractionSnapshot)
 
 
 class EntitySnapshot(Published):

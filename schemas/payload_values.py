@@ -13,10 +13,11 @@ from msgspec import Struct
 from pydantic.alias_generators import to_camel
 
 from schemas.msgspec_types import Conversion, msgspec_type
-from schemas.payloads import PAYLOADS, InteractionUndo, Payload
+from schemas.payloads import PAYLOADS, Payload
 
-#: Models with a rule over several fields, which msgspec does not know.
-_WITH_RULES: Final = frozenset({InteractionUndo})
+#: Rules over several fields are unknown to msgspec. That of ``Clearing`` is about ``clear``, whose type has
+#: no translation, so no given value is accepted.
+_CHECKED_ANYWAY: Final = frozenset({"_known_names"})
 
 
 class _Value(Struct, kw_only=True, gc=False):
@@ -26,6 +27,8 @@ class _Value(Struct, kw_only=True, gc=False):
     #: Name in ``data`` → name in Python.
     names: ClassVar[dict[str, str]]
     conversions: ClassVar[tuple[tuple[str, Conversion], ...]]
+    #: The model has validators besides those of the types of its fields.
+    has_rules: ClassVar[bool]
 
     #: Fields that the publisher gave, by Python name; as pydantic calls it.
     model_fields_set: frozenset[str] = msgspec.field(default=frozenset(), name="")
@@ -37,7 +40,7 @@ def accept_payload(command_type: str, data: dict[str, Any]) -> Payload | None:
     :param command_type: a known type.
     """
     kind = _VALUES[command_type]
-    if kind.model in _WITH_RULES:
+    if kind.has_rules:
         return None
     try:
         payload = msgspec.convert(data, kind)
@@ -66,6 +69,7 @@ def payload_value(command_type: str, model: Payload) -> Payload:
 def _value_class(model: type[Payload]) -> type[_Value]:
     fields: list[Any] = []
     conversions = []
+    rules = model.__pydantic_decorators__
     for name, field in model.model_fields.items():
         kind, conversion = msgspec_type(field.annotation, field.metadata)
         if conversion is not None:
@@ -86,6 +90,7 @@ def _value_class(model: type[Payload]) -> type[_Value]:
             "model": model,
             "names": {to_camel(name): name for name in model.model_fields},
             "conversions": tuple(conversions),
+            "has_rules": bool(rules.field_validators or rules.model_validators.keys() - _CHECKED_ANYWAY),
         },
     )
     return cast("type[_Value]", made)

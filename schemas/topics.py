@@ -47,6 +47,19 @@ def _kept(days: int) -> dict[str, str]:
     return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS)}
 
 
+def _state(name: str, *, key: str, value: str) -> Topic:
+    return Topic(
+        name=name,
+        key=key,
+        value=value,
+        config={"cleanup.policy": "compact"},
+        partitions="state_partitions",
+    )
+
+
+#: Compacted topics with the current state.
+STATE_TOPICS: Final = (INTERACTION_STATE, NEXT_INTERACTION_STATE, ENTITY_STATE, DEAL_STATE, TYPE_STATE)
+
 TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         name=COMMANDS,
@@ -69,40 +82,24 @@ TOPICS: Final[tuple[Topic, ...]] = (
         value="changes of interactions, next interactions, customers, deals and interaction types",
         config=_kept(30),
     ),
-    Topic(
-        name=INTERACTION_STATE,
+    _state(
+        INTERACTION_STATE,
         key="interaction id",
         value="the current interaction; a tombstone once it is deleted",
-        config={"cleanup.policy": "compact"},
-        partitions="state_partitions",
     ),
-    Topic(
-        name=NEXT_INTERACTION_STATE,
+    _state(
+        NEXT_INTERACTION_STATE,
         key="entity id",
         value="the current next interaction; a tombstone when there is none",
-        config={"cleanup.policy": "compact"},
-        partitions="state_partitions",
     ),
-    Topic(
-        name=ENTITY_STATE,
-        key="entity id",
-        value="the current customer with next and last interaction and counts",
-        config={"cleanup.policy": "compact"},
-        partitions="state_partitions",
+    _state(
+        ENTITY_STATE, key="entity id", value="the current customer with next and last interaction and counts"
     ),
-    Topic(
-        name=DEAL_STATE,
-        key="deal id",
-        value="the current deal",
-        config={"cleanup.policy": "compact"},
-        partitions="state_partitions",
-    ),
-    Topic(
-        name=TYPE_STATE,
+    _state(DEAL_STATE, key="deal id", value="the current deal"),
+    _state(
+        TYPE_STATE,
         key="tenant id, organization id and code, separated by slashes",
         value="the current entry of the dictionary",
-        config={"cleanup.policy": "compact"},
-        partitions="state_partitions",
     ),
     Topic(
         name=INTEGRATION_EVENTS,

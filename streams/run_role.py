@@ -14,7 +14,7 @@ from runtime.logs import configure_logging
 from runtime.settings import Settings
 from runtime.topics import require_topics
 from schemas.errors import Stop
-from schemas.topics import EVENTS, RESULTS
+from schemas.topics import EVENTS, RESULTS, STATE_TOPICS
 from streams.app import STALL_SECONDS, Stage, StageService, run_app
 from streams.applier.batches import BatchQueue, InFlight
 from streams.applier.consumer import Reader
@@ -23,7 +23,6 @@ from streams.applier.writer import Writer
 from streams.codec import make_codec
 from streams.heartbeat import Heartbeat
 from streams.relay.relay import Relay
-from streams.relay.states import STATE_TOPICS
 from streams.timers.timers import Timers
 from streams.upkeep import Upkeep
 from streams.watchdog import ApplierWatchdog, RelayWatchdog

@@ -57,20 +57,15 @@ def stored_record(row: Entity | Deal | TypeEntry, encode: Encode) -> OutgoingRec
     """Build the state of a customer, deal or interaction type from its row."""
     version: int | None
     if isinstance(row, Entity):
-        topic, kind, key, entity, state = ENTITY_STATE, ENTITY_STATE_TYPE, row.id, row.id, entity_state(row)
-        version = row.entity_version
+        place = ENTITY_STATE, ENTITY_STATE_TYPE, row.id, row.id
+        state, version = entity_state(row), row.entity_version
     elif isinstance(row, Deal):
-        topic, kind, key, entity, state = (
-            DEAL_STATE,
-            DEAL_STATE_TYPE,
-            row.id,
-            row.entity_id,
-            deal_snapshot(row),
-        )
-        version = row.version
+        place = DEAL_STATE, DEAL_STATE_TYPE, row.id, row.entity_id
+        state, version = deal_snapshot(row), row.version
     else:
-        topic, kind, key, entity = TYPE_STATE, TYPE_STATE_TYPE, "/".join(row.key), row.organization_id
+        place = TYPE_STATE, TYPE_STATE_TYPE, "/".join(row.key), row.organization_id
         state, version = type_snapshot(row), None
+    topic, kind, key, entity = place
     value = encode(kind, state)
     headers = event_headers(
         AVRO,

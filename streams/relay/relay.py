@@ -133,7 +133,7 @@ class Relay:
                 self._publish_states(publisher, states, rows, Checkpoint(epoch, position))
             if older is not None:
                 older = self._publish_older(publisher, older, Checkpoint(epoch, position))
-            if not states:
+            if not states.waiting:
                 self._position = position
                 self._save_checkpoint(connection, epoch, position)
             if position.ceiling is None:

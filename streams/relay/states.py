@@ -18,11 +18,9 @@ from domain.journal import Facts, JournalEntry
 from domain.model import Deal, Entity, TypeEntry
 from schemas.events import DUE, NEXT_INTERACTION_UPDATED, OVERDUE
 from schemas.outgoing_record import OutgoingRecord
-from schemas.topics import DEAL_STATE, ENTITY_STATE, INTERACTION_STATE, NEXT_INTERACTION_STATE, TYPE_STATE
+from schemas.topics import INTERACTION_STATE, NEXT_INTERACTION_STATE
 from streams.relay.records import Encode, state_record, stored_record
 
-#: The topics that this module's records are for.
-STATE_TOPICS: Final = (INTERACTION_STATE, NEXT_INTERACTION_STATE, ENTITY_STATE, DEAL_STATE, TYPE_STATE)
 #: Longest time from an event to its state.
 INTERVAL_SECONDS: Final = 0.5
 #: States that are published before the interval ends; bounds memory while a backlog is published.
@@ -101,7 +99,8 @@ class PendingStates:
         for entry_of_type in rows.types(self._types) if self._types else ():
             yield stored_record(entry_of_type, encode)
 
-    def __bool__(self) -> bool:
+    @property
+    def waiting(self) -> bool:
         """Report whether entries wait: also those that change no state move the checkpoint."""
         return self._since is not None
 

@@ -22,8 +22,7 @@ from runtime.settings import Settings
 from runtime.topic_states import topic_states
 from runtime.topics import check_topics, ensure_topics, existing_topics, require_topics, topic_configs
 from schemas.errors import Retry, Stop
-from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, RESULTS, TOPICS
-from streams.relay.states import STATE_TOPICS
+from schemas.topics import COMMANDS, EVENTS, INTERACTION_STATE, RESULTS, STATE_TOPICS, TOPICS
 from tests.harness.roles import wait_until
 
 

@@ -28,17 +28,7 @@ from schemas.decode import decode_record
 from schemas.errors import Reject
 from schemas.incoming_record import IncomingRecord
 from schemas.outgoing_record import Headers, OutgoingRecord
-from schemas.topics import (
-    COMMANDS,
-    DEAD_LETTERS,
-    DEAL_STATE,
-    ENTITY_STATE,
-    EVENTS,
-    INTERACTION_STATE,
-    NEXT_INTERACTION_STATE,
-    RESULTS,
-    TYPE_STATE,
-)
+from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, RESULTS, STATE_TOPICS
 from sinks.records import RECORDS
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
@@ -57,9 +47,6 @@ _TABLES = {record.insert.table: (kind, record) for kind, record in RECORDS.items
 def make_id(name: str) -> str:
     """Derive a UUID from a readable name."""
     return str(uuid5(UUID(int=7), name))
-
-
-STATES = INTERACTION_STATE, NEXT_INTERACTION_STATE, ENTITY_STATE, DEAL_STATE, TYPE_STATE
 
 
 class _Rows:
@@ -90,7 +77,7 @@ class Machine:
         self.states: RelayPosition | None = None
         self.work = UnitOfWork()
         self.topics: dict[str, list[audit_history.Record]] = {
-            name: [] for name in (COMMANDS, RESULTS, EVENTS, DEAD_LETTERS, *STATES)
+            name: [] for name in (COMMANDS, RESULTS, EVENTS, DEAD_LETTERS, *STATE_TOPICS)
         }
         self.journal: list[dict[str, Any]] = []
         self.watermark: dict[int, int] = {}
@@ -214,7 +201,6 @@ class Machine:
                 "projection_changed": facts.projection_changed,
                 "states_only": facts.states_only,
                 "record_kind": facts.record.kind if facts.record is not None else None,
-                "record_id": facts.record.id if facts.record is not None else None,
                 "record_is_new": facts.record is None or facts.record.before is None,
                 "appended_at": entry.appended_at,
                 "relabeled": list(facts.relabeled) or None,

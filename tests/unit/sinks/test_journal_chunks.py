@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given
@@ -11,32 +10,17 @@ from hypothesis import strategies as st
 from domain.journal import Facts, JournalEntry, RecordChange
 from sinks.journal_reader import JournalPosition, _chunks
 from sinks.journal_rows import entry_of, journal_row
+from tests.harness.journal_entries import some_entry
 
-_SCOPE = "00000000-0000-4000-8000-000000000001"
 _SIZE = 3
 
 
 def _row(position: int, relabeled: int) -> tuple[Any, ...]:
     """Row of the window's query: an event, or commands for so many relabeled entities."""
     entities = tuple(f"entity-{position}-{number}" for number in range(relabeled))
-    entry = JournalEntry(
-        tenant_id=_SCOPE,
-        organization_id=_SCOPE,
+    entry = some_entry(
         command_id=f"command-{position}",
-        command_type="t",
-        entity_id=_SCOPE,
-        interaction_id=None,
-        partition=0,
         offset=position,
-        fingerprint=b"",
-        outcome="applied",
-        entity_version=None,
-        actor_id=None,
-        sync_origin=None,
-        correlation_id=None,
-        traceparent=None,
-        source_timestamp=None,
-        appended_at=datetime(2026, 3, 2, tzinfo=UTC),
         facts=Facts(
             event=None if relabeled else "created",
             record=RecordChange(kind="interaction_type", id="call", after={}) if relabeled else None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from domain.journal import Facts, JournalEntry, RecordChange
@@ -12,6 +11,7 @@ from schemas.events import CREATED, DUE, NEXT_INTERACTION_UPDATED, UPDATED
 from schemas.topics import INTERACTION_STATE, NEXT_INTERACTION_STATE
 from streams.relay import states
 from streams.relay.states import INTERVAL_SECONDS, PendingStates
+from tests.harness.journal_entries import some_entry
 
 
 class Clock:
@@ -48,24 +48,12 @@ class Change:
 
 
 def _entry(number: int = 0, entity: str | None = None, record: RecordChange | None = None) -> JournalEntry:
-    return JournalEntry(
+    return some_entry(
         tenant_id="t",
         organization_id="o",
-        command_id=f"c-{number}",
-        command_type="x",
-        entity_id=entity,
-        interaction_id=None,
-        partition=0,
         offset=number,
-        fingerprint=b"",
-        outcome="applied",
+        entity_id=entity,
         entity_version=1 if entity is not None else None,
-        actor_id=None,
-        sync_origin=None,
-        correlation_id=None,
-        traceparent=None,
-        source_timestamp=None,
-        appended_at=datetime(2026, 3, 2, tzinfo=UTC),
         facts=Facts(record=record),
     )
 
@@ -114,7 +102,7 @@ def test_an_entry_without_a_state_moves_the_checkpoint_too() -> None:
     _add(pending, Change(DUE, "a"))
     pending.clear()
     _add(pending, Change(DUE, "a"))
-    assert (len(pending), bool(pending)) == (0, True)
+    assert (len(pending), pending.waiting) == (0, True)
     clock.now += INTERVAL_SECONDS
     assert pending.due()
 
