@@ -1,7 +1,7 @@
 """Retry delays of the project: exponential backoff with a ceiling and jitter.
 
-Every retry loop takes its delays from here. The loops differ in what they do while they wait (pause
-partitions, send heartbeats, watch a stop flag), so they stay with their callers.
+The retry loop is ``runtime.outages``. The applier's writer and publisher, whose next attempt differs from the
+one that failed, and the decoder, which gives up a single record, have loops of their own.
 """
 
 from __future__ import annotations

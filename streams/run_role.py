@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from runtime.codec import make_codec
 from runtime.health import Health
 from runtime.health_server import HealthServer
 from runtime.logs import configure_logging
@@ -20,7 +21,6 @@ from streams.applier.batches import BatchQueue, InFlight
 from streams.applier.consumer import Reader
 from streams.applier.publisher import Publisher
 from streams.applier.writer import Writer
-from streams.codec import make_codec
 from streams.heartbeat import Heartbeat
 from streams.relay.relay import Relay
 from streams.timers.timers import Timers

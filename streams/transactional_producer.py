@@ -23,6 +23,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, Produc
 from runtime.backoff import Backoff
 from runtime.bounded_call import CallTimeout, within
 from runtime.kafka import FLUSHED_LINGER_MS, make_admin, make_producer
+from runtime.outages import AskedToStopError, describe, through_outages
 from runtime.settings import Settings
 from schemas.errors import Retry, Stop
 from streams.heartbeat import Heartbeat
@@ -31,6 +32,7 @@ from streams.heartbeat import Heartbeat
 CALL_SECONDS: Final = 5.0
 _TRANSACTION_SECONDS: Final = 15.0
 _COMMIT_SECONDS: Final = 15.0
+_RETRIES: Final = Backoff(ceiling=1.0)
 #: Hanging clients that were abandoned; with more of them the process restarts.
 _MOST_ABANDONED: Final = 20
 
@@ -86,26 +88,26 @@ class TransactionalProducer:
 
         :raises Stop: the broker refuses permanently.
         """
-        delays = Backoff(ceiling=1.0).delays()
-        while None in self._clients:
-            self._heartbeat.beat(self._stage)
+        if None in self._clients:
             try:
-                lease = self._held_lease()
-                number = self._clients.index(None)
-                self._clients[number] = self._initialized(_transactional_id(lease, number))
-                continue
-            except Retry as refusal:  # a client hangs, or the database is unavailable
-                self._log.warning(f"{self._role}.producer_retry", reason=str(refusal))
-            except KafkaException as failure:
-                error = failure.args[0]
-                if not (error.retriable() or error.fatal()):
-                    raise Stop(
-                        f"the {self._role}'s producer cannot be initialized: {error.str()}"
-                    ) from failure
-                self._log.warning(f"{self._role}.producer_retry", reason=error.str(), code=error.name())
-            if self._stop.wait(next(delays)):
+                through_outages(self._initialize, self._note_outage, self._stop.wait, _RETRIES)
+            except AskedToStopError:
                 return None
         return self._clients[self._turn]
+
+    def _initialize(self) -> None:
+        while None in self._clients:
+            self._heartbeat.beat(self._stage)
+            lease = self._held_lease()
+            number = self._clients.index(None)
+            self._clients[number] = self._initialized(_transactional_id(lease, number))
+
+    def _note_outage(self, error: Exception, _seconds: float) -> None:
+        if isinstance(error, KafkaException):
+            cause = error.args[0]
+            if not (cause.retriable() or cause.fatal()):
+                raise Stop(f"the {self._role}'s producer cannot be initialized: {cause.str()}") from error
+        self._log.warning(f"{self._role}.producer_retry", reason=describe(error))
 
     def commit(self, client: Producer) -> None:
         """Commit the open transaction of the client whose turn it is, and give the turn to the other.

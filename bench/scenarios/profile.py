@@ -18,6 +18,7 @@ from bench.kafka_clients import publish
 from bench.samples import Sample
 from bench.servers import checkpoint
 from bench.workload import creates, entity_ids
+from runtime.codec import make_codec
 from runtime.kafka import FLUSHED_LINGER_MS, make_consumer, make_producer
 from runtime.postgres import connect
 from runtime.settings import Settings
@@ -27,7 +28,6 @@ from schemas.incoming_record import IncomingRecord
 from schemas.topics import COMMANDS, RESULTS
 from streams.applier import apply as applier
 from streams.applier.result_records import result_record
-from streams.codec import make_codec
 
 
 class _Clock:

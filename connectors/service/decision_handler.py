@@ -84,7 +84,7 @@ class DecisionHandler:
 
         A record that is not a decision is logged and skipped.
 
-        :raises Stop: the role is stopping; the decision was not executed.
+        :raises AskedToStopError: the role is stopping; the decision was not executed.
         """
         for headers, value in messages:
             self._connection.run(lambda connection, h=headers, v=value: self._decide(connection, h, v))  # type: ignore[misc]

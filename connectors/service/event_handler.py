@@ -39,7 +39,7 @@ class EventHandler:
         """Mark the items that the events concern; return once committed, retrying through outages.
 
         :raises Reject: a value is not one of our events, so another publisher writes to this topic.
-        :raises Stop: the role is stopping; the marks were not written.
+        :raises AskedToStopError: the role is stopping; the marks were not written.
         """
         self._connection.run(lambda connection: self._mark(connection, values))
 

@@ -8,10 +8,9 @@ from typing import TypeVar
 
 import structlog
 
-from runtime.backoff import Backoff
+from runtime.outages import describe, through_outages
 from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
-from schemas.errors import Retry, Stop
 
 _log = structlog.get_logger("connectors")
 Done = TypeVar("Done")
@@ -34,26 +33,22 @@ class RetryingConnection:
         """Run ``work``, and again after each outage or ``Retry``; it must be safe to repeat.
 
         :param work: called with an autocommit connection.
-        :raises Stop: the role is stopping; the work was not done.
+        :raises AskedToStopError: the role is stopping; the work was not done.
         """
-        delays = Backoff(ceiling=10.0).delays()
-        while True:
-            try:
-                if self._connection is None:
-                    self._connection = connect(
-                        self._settings, application_name="interactions-connectors-agent", autocommit=True
-                    )
-                return work(self._connection)
-            except Outage as error:
-                self.close()
-                self._wait(error, type(error).__name__, next(delays))
-            except Retry as error:
-                self._wait(error, str(error), next(delays))
 
-    def _wait(self, error: Exception, reason: str, seconds: float) -> None:
-        _log.warning("connectors.agent_waits", agent=self._name, reason=reason)
-        if self._stop.wait(seconds):
-            raise Stop("the role is stopping; the work was not done") from error
+        def attempt() -> Done:
+            if self._connection is None:
+                self._connection = connect(
+                    self._settings, application_name="interactions-connectors-agent", autocommit=True
+                )
+            return work(self._connection)
+
+        return through_outages(attempt, self._note, self._stop.wait)
+
+    def _note(self, error: Exception, _seconds: float) -> None:
+        _log.warning("connectors.retry", thread=self._name, reason=describe(error))
+        if isinstance(error, Outage):
+            self.close()
 
     def close(self) -> None:
         """Close the connection."""

@@ -9,11 +9,10 @@ from typing import Final
 import structlog
 
 from connectors.service.fair_share import FairShare
-from runtime.backoff import Backoff
-from runtime.postgres import Connection, Outage, connect
+from runtime.outages import describe, sessions
+from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from runtime.supervised_thread import Failed, join_all, supervised
-from schemas.errors import Retry
 
 _log = structlog.get_logger("connectors")
 _IDLE_SECONDS: Final = 0.25
@@ -53,13 +52,11 @@ class RoleThreads:
     def start_connected(self, name: str, run: Callable[[Connection], None]) -> None:
         """Start a thread that calls ``run`` with a connection, and again after each outage."""
 
-        def keep_running() -> None:
-            delays = Backoff(ceiling=10.0).delays()
-            while not self._stopping.is_set():
-                if not self._run_once(run):
-                    self._stopping.wait(next(delays))
+        def session() -> None:
+            with self._connect() as connection:
+                run(connection)
 
-        self.start(name, keep_running)
+        self._start_sessions(name, session)
 
     def start_pool(self, name: str, share: FairShare, pass_over: PassOver) -> None:
         """Start the regular and standby threads of one kind of work."""
@@ -69,34 +66,29 @@ class RoleThreads:
                 if not pass_over(connection):
                     self._work.wait(_IDLE_SECONDS)
 
-        def run_standby(connection: Connection) -> None:
-            while not self._stopping.is_set() and share.saturated:
-                if not pass_over(connection):
-                    self._work.wait(_IDLE_SECONDS)
-
         def stand_by() -> None:
             # A standby thread holds a connection only while all regular threads are busy.
             while not self._stopping.wait(_IDLE_SECONDS):
                 if share.saturated:
-                    self._run_once(run_standby)
+                    with self._connect() as connection:
+                        while not self._stopping.is_set() and share.saturated:
+                            if not pass_over(connection):
+                                self._work.wait(_IDLE_SECONDS)
 
         for number in range(share.regular):
             self.start_connected(f"{name}-{number}", run_regular)
         for number in range(share.standby):
-            self.start(f"{name}-standby-{number}", stand_by)
+            self._start_sessions(f"{name}-standby-{number}", stand_by)
 
     async def join(self, seconds: float) -> None:
         """Wait for all threads to end, at most ``seconds`` in total."""
         await join_all(self._threads, seconds)
 
-    def _run_once(self, run: Callable[[Connection], None]) -> bool:
-        """Run with a new connection; ``False`` if the database is unavailable."""
-        try:
-            with connect(
-                self._settings, application_name="interactions-connectors", autocommit=True
-            ) as connection:
-                run(connection)
-        except (Outage, Retry) as error:
-            _log.warning("connectors.database_away", reason=type(error).__name__)
-            return False
-        return True
+    def _start_sessions(self, name: str, session: Callable[[], None]) -> None:
+        def note_outage(error: Exception, _seconds: float) -> None:
+            _log.warning("connectors.retry", thread=name, reason=describe(error))
+
+        self.start(name, lambda: sessions(session, note_outage, self._stopping.wait))
+
+    def _connect(self) -> Connection:
+        return connect(self._settings, application_name="interactions-connectors", autocommit=True)

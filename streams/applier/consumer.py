@@ -15,10 +15,11 @@ from runtime import crash_points
 from runtime.backoff import Backoff
 from runtime.incoming_records import place_of
 from runtime.kafka import make_consumer
+from runtime.outages import through_outages
 from runtime.settings import Settings
 from schemas.command import Command, Refused
 from schemas.decode import DecodeAvro
-from schemas.errors import Retry, Stop
+from schemas.errors import Stop
 from schemas.topics import COMMANDS
 from streams.applier import ownership
 from streams.applier.batches import Batch, BatchQueue, InFlight
@@ -33,6 +34,7 @@ _log = structlog.get_logger("applier")
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - a public constant
 #: Longer than any pause between two tries.
 _EXCUSED_SECONDS: Final = 10.0
+_RETRIES: Final = Backoff(ceiling=2.0)
 Noted = TypeVar("Noted")
 
 
@@ -190,16 +192,17 @@ class Reader:
 
     def _noted(self, note: Callable[[], Noted]) -> Noted:
         """Store a crash mark; retry while the database is unavailable."""
-        delays = Backoff(ceiling=2.0).delays()
-        while True:
-            try:
-                return note()
-            except Retry as error:
-                if self._stop.is_set():
-                    raise
-                _log.warning("applier.retry", reason=str(error))
-                self._heartbeat.excuse("reader", _EXCUSED_SECONDS)
-                self._idle(next(delays))
+
+        def log(error: Exception, _seconds: float) -> None:
+            _log.warning("applier.retry", reason=str(error))
+            self._heartbeat.excuse("reader", _EXCUSED_SECONDS)
+
+        def idle(seconds: float) -> bool:
+            if not self._stop.is_set():
+                self._idle(seconds)
+            return self._stop.is_set()
+
+        return through_outages(note, log, idle, _RETRIES)
 
     def _take(
         self, messages: list[Message], assignments: dict[int, int], refused: Refused | None = None

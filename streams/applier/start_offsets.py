@@ -12,8 +12,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime.backoff import Backoff
 from runtime.kafka import make_admin
+from runtime.outages import describe, through_outages
 from runtime.settings import Settings
-from schemas.errors import Retry, Stop
+from schemas.errors import Stop
 from schemas.topics import COMMANDS
 from sinks.consumed_offsets import StoredOffsets, begin_partitions, read_stored_offsets
 from streams.heartbeat import Heartbeat
@@ -24,6 +25,7 @@ _log = structlog.get_logger("applier")
 _REQUEST_SECONDS: Final = 10.0
 #: Longer than any pause between two tries.
 _EXCUSED_SECONDS: Final = 10.0
+_RETRIES: Final = Backoff(ceiling=2.0)
 #: Errors that pass: for partitions that were just added, and for offsets in an open transaction.
 _PASSES: Final = frozenset(
     {
@@ -129,7 +131,7 @@ class StartOffsets:
     def find(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> dict[int, Start]:
         """Find the start of each partition.
 
-        :raises Retry: the process was asked to stop before a server answered.
+        :raises AskedToStopError: the process was asked to stop before a server answered.
         :raises Stop: see :func:`start_offset`.
         :raises KafkaException: the broker refuses for good.
         """
@@ -162,22 +164,22 @@ class StartOffsets:
         an open transaction that holds the group's offsets must not end the process: each of its successors
         would end the same way.
         """
-        delays = Backoff(ceiling=2.0).delays()
-        while True:
-            self._heartbeat.beat("reader")
-            try:
-                return request()
-            except Retry as refusal:
-                reason = str(refusal)
-            except KafkaException as failure:
-                error = failure.args[0]
-                if not error.retriable() and error.code() not in _PASSES:
-                    raise
-                reason = f"{error.name()}: {error.str()}"
-            _log.warning("applier.retry", waits_for=what, reason=reason)
+
+        def note(error: Exception, _seconds: float) -> None:
+            if isinstance(error, KafkaException) and not _passes(error.args[0]):
+                raise error
+            _log.warning("applier.retry", waits_for=what, reason=describe(error))
             self._heartbeat.excuse("reader", _REQUEST_SECONDS + _EXCUSED_SECONDS)
-            if self._stop.wait(next(delays)):
-                raise Retry(f"asked to stop while the {what} could not be read: {reason}")
+
+        def attempt() -> Found:
+            self._heartbeat.beat("reader")
+            return request()
+
+        return through_outages(attempt, note, self._stop.wait, _RETRIES)
+
+
+def _passes(error: KafkaError) -> bool:
+    return error.retriable() or error.code() in _PASSES
 
 
 def _committed(consumer: Consumer, partitions: Sequence[TopicPartition]) -> dict[int, int]:

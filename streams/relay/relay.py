@@ -20,9 +20,10 @@ from confluent_kafka import KafkaException
 from domain.events import events_of
 from runtime import crash_points
 from runtime.backoff import Backoff
-from runtime.postgres import Connection, Outage, connect
+from runtime.outages import describe, sessions
+from runtime.postgres import Connection, connect
 from runtime.settings import Settings
-from schemas.errors import Retry, Stop
+from schemas.errors import Stop
 from sinks.journal_reader import (
     JournalPosition,
     cluster_epoch,
@@ -48,6 +49,7 @@ _PAUSE_SHARE: Final = 0.3
 _LEAST_PAUSE_SECONDS: Final = 0.02
 #: Longer than any delay between two attempts.
 _EXCUSED_SECONDS: Final = 10.0
+_RETRIES: Final = Backoff(ceiling=5.0)
 
 
 class Relay:
@@ -73,26 +75,18 @@ class Relay:
 
         :raises Stop: another leader has fenced this one, or the database is not the one published from.
         """
-        delays = Backoff(first=0.1, ceiling=5.0).delays()
-        while not self._stop.is_set():
-            self._heartbeat.beat("relay")
-            try:
-                self._session()
-            except (Retry, Outage) as error:
-                _log.warning("relay.retry", reason=type(error).__name__)
-                self._heartbeat.excuse("relay", _EXCUSED_SECONDS)
-            except KafkaException as failure:
-                cause = failure.args[0]
-                if cause.fatal():
-                    raise Stop(f"the relay's producer is fenced or broken: {cause.str()}") from failure
-                _log.warning("relay.retry", reason=cause.str(), code=cause.name())
-            else:
-                delays = Backoff(first=0.1, ceiling=5.0).delays()
-                continue
-            self._stop.wait(next(delays))
+        sessions(self._session, self._note_outage, self._stop.wait, _RETRIES)
         self._heartbeat.rest("relay")
 
+    def _note_outage(self, error: Exception, _seconds: float) -> None:
+        if not isinstance(error, KafkaException):
+            self._heartbeat.excuse("relay", _EXCUSED_SECONDS)
+        elif error.args[0].fatal():
+            raise Stop(f"the relay's producer is fenced or broken: {error.args[0].str()}") from error
+        _log.warning("relay.retry", reason=describe(error))
+
     def _session(self) -> None:
+        self._heartbeat.beat("relay")
         connection = connect(self._settings, application_name="interactions-relay", autocommit=True)
         try:
             while not try_lead(connection, EVENTS_SHARD):

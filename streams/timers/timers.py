@@ -13,15 +13,14 @@ from typing import Final
 
 import orjson
 import structlog
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Producer
 
-from runtime.backoff import Backoff
 from runtime.kafka import make_producer
-from runtime.postgres import Connection, Outage, connect
+from runtime.outages import AskedToStopError, describe, sessions
+from runtime.postgres import Connection, connect
 from runtime.produce import produce
 from runtime.settings import Settings
 from schemas.cloudevent_headers import JSON, event_headers
-from schemas.errors import Retry
 from schemas.identity import derive_id
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord
@@ -55,18 +54,15 @@ class Timers:
 
     def run(self) -> None:
         """Poll until asked to stop; start over after an outage."""
-        delays = Backoff(ceiling=10.0).delays()
-        while not self._stop.is_set():
-            self._heartbeat.beat("timers")
-            try:
-                self._session()
-            except (Retry, Outage, KafkaException) as error:
-                _log.warning("timers.retry", reason=type(error).__name__)
-                self._heartbeat.excuse("timers", _EXCUSED_SECONDS)
-                self._stop.wait(next(delays))
+        sessions(self._session, self._note_outage, self._stop.wait)
         self._heartbeat.rest("timers")
 
+    def _note_outage(self, error: Exception, _seconds: float) -> None:
+        _log.warning("timers.retry", reason=describe(error))
+        self._heartbeat.excuse("timers", _EXCUSED_SECONDS)
+
     def _session(self) -> None:
+        self._heartbeat.beat("timers")
         with connect(self._settings, application_name="interactions-timers", autocommit=True) as connection:
             while not try_lead(connection, "timers"):  # only one process leads
                 self._heartbeat.beat("timers")
@@ -114,7 +110,7 @@ class Timers:
     def _wait_for_room(self) -> None:
         self._heartbeat.beat("timers")
         if self._stop.is_set():
-            raise Retry("the timers are asked to stop")
+            raise AskedToStopError("the timers are asked to stop")
 
 
 def _mark_due(item: DueInteraction, phase: str, command_id: str, now: datetime) -> OutgoingRecord:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+import threading
 from typing import Any
 
 import structlog
 
-from runtime.backoff import Backoff
+from runtime.outages import through_outages
 from runtime.registry_fetch import make_fetch
 from runtime.schema_registration import known_ids
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder, AvroEncoder
-from schemas.errors import Retry
 from schemas.outcomes import RESULT_TYPE
 
 _log = structlog.get_logger("worker")
@@ -41,14 +39,9 @@ def make_codec(settings: Settings, *topics: str) -> Codec:
     :param topics: those whose records the process encodes.
     :raises Stop: the registry answers, but the contract's schemas are not registered.
     """
-    return Codec(AvroEncoder(_ids(settings, topics)), AvroDecoder(make_fetch(settings)))
+    ids = through_outages(lambda: known_ids(settings, topics), _note_outage, threading.Event().wait)
+    return Codec(AvroEncoder(ids), AvroDecoder(make_fetch(settings)))
 
 
-def _ids(settings: Settings, topics: Sequence[str]) -> dict[str, int]:
-    delays = Backoff(ceiling=5.0).delays()
-    while True:
-        try:
-            return known_ids(settings, topics)
-        except Retry as error:
-            _log.warning("worker.registry_unavailable", reason=str(error))
-            time.sleep(next(delays))
+def _note_outage(error: Exception, _seconds: float) -> None:
+    _log.warning("worker.registry_unavailable", reason=str(error))
