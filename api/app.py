@@ -129,7 +129,10 @@ def _make_services(
             timeout=gateway.outcome_timeout_seconds,
         ),
         decisions=DecisionGateway(
-            sender, connected=integration_events.connected, timeout=gateway.outcome_timeout_seconds
+            sender,
+            decoder,
+            connected=integration_events.connected,
+            timeout=gateway.outcome_timeout_seconds,
         ),
         results=results,
         integration_events=integration_events,

@@ -8,13 +8,14 @@ import structlog
 from pydantic import ValidationError
 
 from api.command_producer import DeliveryCallback
-from api.integration_event_consumer import CHANGED, DECIDED
+from api.integration_event_consumer import CHANGED, DECIDED, decode_event
 from api.pending_replies import PendingReplies, Reply, Sender
 from api.principal import Principal
 from api.problems import DecisionPending
 from api.reply_record import ReplyRecord
+from schemas.avro_codec import AvroDecoder
 from schemas.cloudevent_headers import JSON, event_headers
-from schemas.errors import FieldError, Reject
+from schemas.errors import FieldError, InteractionsError, Reject
 from schemas.integration_decisions import (
     CHANGE,
     DECIDE,
@@ -39,8 +40,11 @@ class DecisionGateway:
     :param timeout: seconds to wait for a reply.
     """
 
-    def __init__(self, sender: Sender, *, connected: Callable[[], bool], timeout: float) -> None:
+    def __init__(
+        self, sender: Sender, decoder: AvroDecoder, *, connected: Callable[[], bool], timeout: float
+    ) -> None:
         self._sender = sender
+        self._decoder = decoder
         self._decided: PendingReplies[WarningsDecided] = PendingReplies(connected=connected, timeout=timeout)
         self._changed: PendingReplies[IntegrationChanged] = PendingReplies(
             connected=connected, timeout=timeout
@@ -77,12 +81,12 @@ class DecisionGateway:
             correlation_id = record.correlation_id
             try:
                 if record.outcome == DECIDED and self._decided.is_pending(correlation_id):
-                    decided = WarningsDecided.model_validate_json(record.value)
+                    decided = WarningsDecided.model_validate(decode_event(record.value, self._decoder))
                     self._decided.resolve(correlation_id, decided)
                 elif record.outcome == CHANGED and self._changed.is_pending(correlation_id):
-                    changed = IntegrationChanged.model_validate_json(record.value)
+                    changed = IntegrationChanged.model_validate(decode_event(record.value, self._decoder))
                     self._changed.resolve(correlation_id, changed)
-            except ValidationError as error:
+            except (InteractionsError, ValidationError) as error:
                 _log.warning("gateway.result_unreadable", reason=type(error).__name__)
 
     async def _request(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
+
+import orjson
 
 from api.result_consumer import ResultConsumer
+from schemas.avro_codec import AvroDecoder
+from schemas.errors import Reject
 from schemas.incoming_record import IncomingRecord
 from schemas.integration_events import PREFIX
 from schemas.topics import INTEGRATION_EVENTS
@@ -24,8 +28,22 @@ _OUTCOMES: Final = {
 }
 
 
+def decode_event(value: bytes, decoder: AvroDecoder) -> dict[str, Any]:
+    """Decode the value of an integration event. Those of earlier versions are JSON.
+
+    :raises InteractionsError: it is neither, or its schema is unavailable.
+    """
+    if value.startswith(b"{"):
+        try:
+            members: dict[str, Any] = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            raise Reject("undecodable", "the value is not JSON") from None
+        return members
+    return decoder.decode(value)[1]
+
+
 class IntegrationEventConsumer(ResultConsumer):
-    """Consumer of the integration events that change views or reply to decisions. Their values are JSON."""
+    """Consumer of the integration events that change views or reply to decisions."""
 
     topic = INTEGRATION_EVENTS
     first_partition = FIRST_PARTITION

@@ -12,7 +12,7 @@ class ReplyRecord:
     A NOTIFY carries the correlation id and the value only. It has no position.
 
     :param correlation_id: the ``ce_correlationid`` of the command; matches a reply to its request.
-    :param value: Confluent Avro (results topic, NOTIFY) or JSON (integration events topic).
+    :param value: Confluent Avro, or JSON for integration events of earlier versions.
     :param outcome: the ``ce_outcome`` header, such as ``applied``.
     :param partition: of the topic, plus the consumer's ``first_partition``. With ``offset`` it is a position
         in an event stream.

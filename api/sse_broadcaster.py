@@ -11,14 +11,12 @@ from typing import Any, Final
 
 import orjson
 import structlog
-from pydantic import TypeAdapter, ValidationError
 
-from api.integration_event_consumer import FIRST_PARTITION
+from api.integration_event_consumer import FIRST_PARTITION, decode_event
 from api.reply_record import ReplyRecord
 from schemas.avro_codec import AvroDecoder
 from schemas.cache_tags import feature_flags
 from schemas.errors import InteractionsError, Reject
-from schemas.integration_events import MappingChanged, StateChanged
 
 _log = structlog.get_logger("gateway")
 #: Most events queued per client. A client further behind is told to reload, and its stream ends.
@@ -26,7 +24,6 @@ QUEUE_LENGTH: Final = 256
 _POSITION: Final = re.compile(r"\d{1,6}-\d{1,19}(\.\d{1,6}-\d{1,19}){0,511}")
 #: Members of a result that a stream sends beside its tags.
 _SENT_MEMBERS: Final = ("commandId", "commandType", "entityId", "interactionId", "version")
-_INVALIDATING: Final = TypeAdapter[MappingChanged | StateChanged](MappingChanged | StateChanged)
 _TENANT_TAG_PREFIX: Final = feature_flags("")
 
 ScopeKey = tuple[str, str]
@@ -123,14 +120,10 @@ class SseBroadcaster:
     def _result(self, record: ReplyRecord) -> dict[str, Any]:
         try:
             if record.partition >= FIRST_PARTITION:
-                event = _INVALIDATING.validate_json(record.value)
-                interaction_id = getattr(event, "interaction_id", None)
-                return {"invalidates": event.invalidates, "interactionId": interaction_id}
+                return decode_event(record.value, self._decoder)
             return self._decoder.decode(record.value)[1]
-        except (InteractionsError, ValidationError) as error:
-            # Hazard: the text of a ValidationError contains the value. Log its type only.
-            reason = str(error) if isinstance(error, InteractionsError) else type(error).__name__
-            _log.warning("gateway.result_unreadable", reason=reason)
+        except InteractionsError as error:
+            _log.warning("gateway.result_unreadable", reason=str(error))
             return {}
 
     def subscribe(

@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 from schemas import topics
 from schemas.avro_schemas import RECORDS
 from schemas.integration_decisions import DECISION_TYPES
-from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
+from schemas.integration_events import PREFIX
 from schemas.topics import TOPICS, Topic
 
 Node = dict[str, Any]
@@ -27,7 +27,7 @@ CONTRACT_VERSION: Final = "0.1.0"
 _DESCRIPTION: Final = (
     "Commands in; exactly one result per command and ordered events out. Records are CloudEvents 1.0: the"
     " attributes are ce_* headers (binary mode), or the value of a command is one JSON CloudEvent (structured"
-    " mode). Values are Avro in the Confluent wire format. Commands can also be JSON; events and decisions of"
+    " mode). Values are Avro in the Confluent wire format. Commands can also be JSON; decisions on"
     " integrations always are. The subject of a schema is <topic>-<message name> (TopicRecordNameStrategy),"
     " its compatibility FULL_TRANSITIVE."
 )
@@ -84,11 +84,12 @@ _TRAIT_OF: Final = {
     topics.INTEGRATION_DECISIONS: "decisionCloudEvent",
 }
 #: Their records show rows as they are, not what one command did.
-_WITHOUT_CAUSE: Final = frozenset({topics.ENTITY_STATE, topics.DEAL_STATE, topics.TYPE_STATE})
+_WITHOUT_CAUSE: Final = frozenset(
+    {topics.ENTITY_STATE, topics.DEAL_STATE, topics.TYPE_STATE, topics.INTEGRATION_EVENTS}
+)
 #: Topic name → (message name → model) of every value, Avro or JSON.
 _VALUES: Final[dict[str, dict[str, type[BaseModel]]]] = {
     **RECORDS,
-    topics.INTEGRATION_EVENTS: dict(INTEGRATION_EVENT_TYPES),
     topics.INTEGRATION_DECISIONS: dict(DECISION_TYPES),
 }
 #: Request topic → the topic of its replies, and the reply messages.
@@ -176,19 +177,15 @@ def _message(topic: str, name: str, model: type[BaseModel]) -> Node:
         "key": {"type": "string", "description": topics.BY_NAME[topic].key},
         "bindingVersion": "0.5.0",
     }
-    if topic in _TRAIT_OF:
-        return {
-            **shown,
-            "contentType": "application/json",
-            "traits": [_ref("components", "messageTraits", _TRAIT_OF[topic])],
-            "bindings": {"kafka": key},
-        }
+    traits = [_ref("components", "messageTraits", _TRAIT_OF.get(topic, "cloudEvent"))]
+    if topic not in RECORDS:
+        return {**shown, "contentType": "application/json", "traits": traits, "bindings": {"kafka": key}}
     command = topic == topics.COMMANDS
     cause = {"correlationId": _ref("components", "correlationIds", "commandId" if command else "causedBy")}
     return {
         **shown,
         "contentType": "application/json" if command else "application/avro",
-        "traits": [_ref("components", "messageTraits", "cloudEvent")],
+        "traits": traits,
         **(cause if topic not in _WITHOUT_CAUSE else {}),
         "bindings": {
             "kafka": {

@@ -21,6 +21,9 @@ from schemas.instants import format_instant
 #: registry is unavailable, ``Reject`` when the id belongs to a schema that is not Avro.
 FetchSchema = Callable[[int], str | None]
 
+#: ``(full name, value in its JSON form) -> bytes``; see :meth:`AvroEncoder.encode`.
+Encode = Callable[[str, dict[str, Any]], bytes]
+
 HEADER_SIZE: Final = 5
 #: Seconds for which an unknown id is cached.
 UNKNOWN_SECONDS: Final = 5.0

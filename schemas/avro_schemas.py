@@ -31,6 +31,7 @@ from schemas.events import (
     InteractionTypeSnapshot,
     NextInteractionState,
 )
+from schemas.integration_events import INTEGRATION_EVENT_TYPES
 from schemas.outcomes import RESULT_TYPE, Result
 from schemas.payloads import PAYLOADS, Payload
 
@@ -56,6 +57,7 @@ RECORDS: Final[dict[str, dict[str, type[BaseModel]]]] = {
     topics.ENTITY_STATE: {ENTITY_STATE: EntityState},
     topics.DEAL_STATE: {DEAL_STATE: DealSnapshot},
     topics.TYPE_STATE: {TYPE_STATE: InteractionTypeSnapshot},
+    topics.INTEGRATION_EVENTS: dict(INTEGRATION_EVENT_TYPES),
 }
 _MODELS: Final = {name: model for models in RECORDS.values() for name, model in models.items()}
 
@@ -120,7 +122,7 @@ def _field(name: str, node: Schema, required: bool, parts: Schema, written: set[
         if required:
             return {"name": name, "type": avro}
         if node.get("type") in ("boolean", "array"):
-            return {"name": name, "type": avro, "default": node["default"]}
+            return {"name": name, "type": avro, "default": node.get("default", [])}
     return {"name": name, "type": ["null", avro], "default": None}
 
 

@@ -1,4 +1,4 @@
-"""Values of the integration events topic (JSON, camelCase): ids and cache tags, without customer text.
+"""Values of the integration events topic (Avro): ids and cache tags, without customer text.
 
 The events are hints; the tables of the connectors are authoritative.
 """

@@ -104,7 +104,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         name=INTEGRATION_EVENTS,
         key="entity id; integration id if the event is not about a customer",
-        value="mappings, warnings, state and health of integrations (CloudEvents, JSON)",
+        value="mappings, warnings, state and health of integrations",
         config=_kept(30),
     ),
     Topic(

@@ -11,7 +11,8 @@ from cli.connectors.common import Id, database, get_integration, print_json
 from cli.connectors.options import secret_box
 from cli.console import console
 from runtime.settings import load_settings
-from schemas.errors import Stop
+from schemas.errors import InteractionsError, Stop
+from schemas.topics import INTEGRATION_EVENTS
 
 HELP = (
     "Remove an integration: its settings, secrets, mappings, warnings and pending work.\n\n"
@@ -28,10 +29,12 @@ def remove(
 ) -> None:
     """Remove an integration; its mirrors stay at the provider."""
     from connectors.producer import AcknowledgedSender
-    from connectors.service.integration_events import Announcer
+    from connectors.service.integration_events import IntegrationEvents
     from connectors.service.removal import Removal, removed_data
     from connectors.store.mappings import count_mappings
     from runtime.connector_settings import read_connector_settings
+    from runtime.schema_registration import known_ids
+    from schemas.avro_codec import AvroEncoder
 
     settings = load_settings()
     with database() as connection:
@@ -48,8 +51,12 @@ def remove(
     if mirrors is None:
         raise Stop(f"{identity} has just been removed by another session.")
     webhook = removal.delete_webhook()
-    announce = Announcer(AcknowledgedSender(settings))
-    announce("state_changed", integration, None, removed_data(integration))
+    try:
+        encode = AvroEncoder(known_ids(settings, (INTEGRATION_EVENTS,))).encode
+        events = IntegrationEvents(AcknowledgedSender(settings).send, encode)
+        events.announce("state_changed", integration, None, removed_data(integration))
+    except InteractionsError as error:
+        typer.echo(f"Open pages do not show the removal until they are reloaded: {error}", err=True)
     if as_json:
         print_json({"id": identity, "mirrorsLeft": mirrors, "webhook": webhook})
         return

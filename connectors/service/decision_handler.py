@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 
 from connectors.service.integration_changes import IntegrationChanges
-from connectors.service.integration_events import event_record
+from connectors.service.integration_events import IntegrationEvents
 from connectors.service.open_session import utc_now
 from connectors.service.removal import removed_data
 from connectors.service.retrying_connection import RetryingConnection
@@ -41,7 +41,6 @@ _NEEDED: Final = ("ce_tenantid", "ce_organizationid", "ce_actorid", "ce_correlat
 Headers = Mapping[str, bytes | None]
 #: Headers and value of a record.
 Message = tuple[Headers, bytes | None]
-Send = Callable[[Sequence[OutgoingRecord]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +61,20 @@ class _Request:
 class DecisionHandler:
     """Handle decision records. Owns one connection; use it from one thread at a time.
 
-    :param send: publishes the outcome of a decision; raises ``Retry`` while the broker is unavailable.
+    :param events: publishes the outcome of a decision.
     :param wake: set after a decision was executed.
     """
 
     def __init__(
         self,
         settings: Settings,
-        send: Send,
+        events: IntegrationEvents,
         stop: threading.Event,
         wake: threading.Event,
         connectors: ConnectorSettings | None = None,
     ) -> None:
         self._connection = RetryingConnection(settings, "decide", stop)
-        self._send = send
+        self._events = events
         self._wake = wake
         self._changes = IntegrationChanges(settings, connectors or ConnectorSettings())
 
@@ -110,7 +109,7 @@ class DecisionHandler:
             _log.error("connectors.decision_elsewhere", tenant_id=request.scope[0])
         elif isinstance(decision, IntegrationChange):
             outcome = self._changes.change(connection, integration, decision)
-            self._send([event_record("changed", integration, None, outcome, request.correlation_id)])
+            self._answer("changed", integration, outcome, request)
         else:
             self._decide_warnings(connection, integration, request, decision)
 
@@ -122,8 +121,8 @@ class DecisionHandler:
         decision: IntegrationRemoval,
     ) -> None:
         def publish(former: Integration, outcome: dict[str, Any]) -> None:
-            answer = event_record("changed", former, None, outcome, request.correlation_id)
-            self._send([event_record("state_changed", former, None, removed_data(former)), answer])
+            removal = self._events.record("state_changed", former, None, removed_data(former))
+            self._answer("changed", former, outcome, request, before=[removal])
 
         if integration is not None:
             found = integration
@@ -146,7 +145,7 @@ class DecisionHandler:
         outcome = {"resolution": decision.resolution, "taken": sorted(taken), "left": left}
         # A retry or a chosen side changes the mirror's status, or detaches it.
         changed = [
-            event_record(
+            self._events.record(
                 "mapping_changed",
                 integration,
                 warning.entity_id,
@@ -155,8 +154,21 @@ class DecisionHandler:
             for warning in decided
             if warning.interaction_id is not None and decision.resolution != "dismissed"
         ]
-        self._send([event_record("decided", integration, None, outcome, request.correlation_id), *changed])
+        self._answer("decided", integration, outcome, request, after=changed)
         self._wake.set()
+
+    def _answer(
+        self,
+        kind: str,
+        integration: Integration,
+        outcome: dict[str, Any],
+        request: _Request,
+        *,
+        before: Sequence[OutgoingRecord] = (),
+        after: Sequence[OutgoingRecord] = (),
+    ) -> None:
+        answer = self._events.record(kind, integration, None, outcome, request.correlation_id)
+        self._events.send([*before, answer, *after])
 
     def _taken(
         self,

@@ -17,19 +17,23 @@ from connectors.service.event_consumer import make_app
 from connectors.service.event_handler import EventHandler
 from connectors.service.fair_share import FairShare
 from connectors.service.health import RoleHealth
+from connectors.service.integration_events import IntegrationEvents
 from connectors.service.maintenance import has_due, run_maintenance
 from connectors.service.registry import IntegrationRegistry
 from connectors.service.threads import RoleThreads
 from connectors.service.webhook_app import WebhookApp
 from connectors.service.webhook_server import WebhookServer
 from connectors.sync.worker import Worker
+from runtime.codec import make_codec
 from runtime.connector_settings import ConnectorSettings, read_connector_settings
 from runtime.faust_worker import run_worker
 from runtime.logs import configure_logging
 from runtime.postgres import Connection
 from runtime.readiness import announce_ready
 from runtime.settings import Settings
+from schemas.avro_codec import Encode
 from schemas.errors import Stop
+from schemas.topics import INTEGRATION_EVENTS
 
 _log = structlog.get_logger("connectors")
 _REFRESH_SECONDS: Final = 1.0
@@ -43,7 +47,9 @@ class ConnectorsService(Service):
     :ivar failure: first error that ended a thread.
     """
 
-    def __init__(self, settings: Settings, connectors: ConnectorSettings, **options: Any) -> None:
+    def __init__(
+        self, settings: Settings, connectors: ConnectorSettings, encode: Encode, **options: Any
+    ) -> None:
         super().__init__(**options)
         self._connectors = connectors
         self.failure: BaseException | None = None
@@ -53,9 +59,11 @@ class ConnectorsService(Service):
         self._items = FairShare(connectors.workers, max(1, connectors.workers // 2))
         self._maintenance = FairShare(connectors.workers, 1)
         self.health = RoleHealth(settings, connectors, (self._items, self._maintenance))
-        self.registry = IntegrationRegistry(settings, connectors, self.work.set)
+        sender = AcknowledgedSender(settings)
+        events = IntegrationEvents(sender.send, encode)
+        self.registry = IntegrationRegistry(settings, connectors, sender, events, self.work.set)
         self._threads = RoleThreads(settings, self.stopping, self.work, self._note_failure)
-        app = WebhookApp(settings, self.registry, connectors.public_url, self.work.set, self.health)
+        app = WebhookApp(settings, self.registry, events, connectors.public_url, self.work.set, self.health)
         self._server = WebhookServer(app, connectors.host, connectors.port)
 
     async def on_start(self) -> None:
@@ -147,10 +155,15 @@ def run_connectors(settings: Settings) -> None:
     """
     configure_logging(settings)
     connectors = read_connector_settings()
-    service = ConnectorsService(settings, connectors)
+    encode = make_codec(settings, INTEGRATION_EVENTS).encode
+    service = ConnectorsService(settings, connectors, encode)
     events = EventHandler(settings, service.stopping, service.work)
     decisions = DecisionHandler(
-        settings, AcknowledgedSender(settings).send, service.stopping, service.work, connectors
+        settings,
+        IntegrationEvents(AcknowledgedSender(settings).send, encode),
+        service.stopping,
+        service.work,
+        connectors,
     )
     try:
         run_worker(

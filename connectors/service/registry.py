@@ -13,7 +13,7 @@ import structlog
 
 from connectors.producer import AcknowledgedSender
 from connectors.service.command_sender import command_sender
-from connectors.service.integration_events import Announcer
+from connectors.service.integration_events import IntegrationEvents
 from connectors.service.open_session import OpenedSession, open_session, utc_now
 from connectors.store.integrations import Integration, list_integrations, set_health
 from connectors.sync.circuit_breaker import CircuitBreaker
@@ -86,6 +86,7 @@ class _Failure:
 class IntegrationRegistry:
     """Open, reopen and close provider sessions as the integrations table changes.
 
+    :param sender: publishes the commands of the sessions, ``events`` their events.
     :param wake: called when there may be new work.
     :param clock: monotonic seconds.
     """
@@ -94,6 +95,8 @@ class IntegrationRegistry:
         self,
         settings: Settings,
         connectors: ConnectorSettings,
+        sender: AcknowledgedSender,
+        events: IntegrationEvents,
         wake: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -101,9 +104,8 @@ class IntegrationRegistry:
         self._settings = settings
         self._connectors = connectors
         self._wake = wake
-        self._sender = AcknowledgedSender(settings)
-        self.announcer = Announcer(self._sender)
-        self.sender = self._sender
+        self._sender = sender
+        self._events = events
         self._lock = threading.Lock()
         self._entries: dict[str, Entry] = {}
         self._failed: dict[str, _Failure] = {}
@@ -187,7 +189,7 @@ class IntegrationRegistry:
             integration,
             self._secrets(),
             command_sender(self._sender, utc_now),
-            announce=self.announcer,
+            announce=self._events.announce,
             public_url=self._connectors.public_url,
             lease_seconds=self._connectors.lease_seconds,
             exchange_seconds=self._connectors.exchange_seconds,

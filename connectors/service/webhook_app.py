@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from connectors.sdk.addresses import is_public
 from connectors.sdk.remote import RemoteChange
 from connectors.service.health import RoleHealth
-from connectors.service.integration_events import event_record
+from connectors.service.integration_events import IntegrationEvents
 from connectors.service.open_session import callback_url
 from connectors.service.registry import IntegrationRegistry
 from connectors.service.webhook_receiver import Receipt, receive_webhook
@@ -51,12 +51,14 @@ class WebhookApp:
         self,
         settings: Settings,
         registry: IntegrationRegistry,
+        events: IntegrationEvents,
         public_url: str | None,
         wake: Callable[[], None],
         health: RoleHealth,
     ) -> None:
         self._settings = settings
         self._registry = registry
+        self._events = events
         self._public_url = public_url
         self._wake = wake
         self._health = health
@@ -119,9 +121,9 @@ class WebhookApp:
             return receive_webhook(session, connection, headers, body, url, self._acknowledge)
 
     def _acknowledge(self, session: Session, fresh: list[tuple[RemoteChange, str]]) -> None:
-        self._registry.sender.send(
+        self._events.send(
             [
-                event_record(
+                self._events.record(
                     "change_received",
                     session.integration,
                     None,

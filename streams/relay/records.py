@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 from domain.events import Event
 from domain.journal import JournalEntry
 from domain.model import Deal, Entity, TypeEntry
 from domain.recompute import relabel_command_id
 from domain.snapshots import deal_snapshot, entity_state, type_snapshot
+from schemas.avro_codec import Encode
 from schemas.avro_schemas import DEAL_STATE as DEAL_STATE_TYPE
 from schemas.avro_schemas import ENTITY_STATE as ENTITY_STATE_TYPE
 from schemas.avro_schemas import INTERACTION_STATE as INTERACTION_STATE_TYPE
@@ -23,8 +24,6 @@ from schemas.outgoing_record import OutgoingRecord
 from schemas.sources import PIPELINE
 from schemas.topics import COMMANDS, DEAL_STATE, ENTITY_STATE, EVENTS, NEXT_INTERACTION_STATE, TYPE_STATE
 
-#: ``(model name, data) -> Confluent Avro``.
-Encode = Callable[[str, dict[str, Any]], bytes]
 _RECOMPUTE: Final = "customers.interaction.recompute_next"
 
 

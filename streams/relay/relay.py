@@ -23,6 +23,7 @@ from runtime.backoff import Backoff
 from runtime.outages import describe, sessions
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
+from schemas.avro_codec import Encode
 from schemas.errors import Stop
 from sinks.journal_reader import (
     JournalPosition,
@@ -38,7 +39,7 @@ from sinks.stored_states import Stored, StoredStates
 from streams.heartbeat import Heartbeat
 from streams.relay.checkpoint import EVENTS_SHARD, STATES_SHARD, STORED_SHARD, Checkpoint, read_checkpoints
 from streams.relay.publisher import RelayPublisher
-from streams.relay.records import Encode, event_records, stored_record
+from streams.relay.records import event_records, stored_record
 from streams.relay.states import PendingStates
 
 _log = structlog.get_logger("relay")

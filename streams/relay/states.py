@@ -16,10 +16,11 @@ from typing import Final, Protocol
 from domain.events import Event
 from domain.journal import Facts, JournalEntry
 from domain.model import Deal, Entity, TypeEntry
+from schemas.avro_codec import Encode
 from schemas.events import DUE, NEXT_INTERACTION_UPDATED, OVERDUE
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import INTERACTION_STATE, NEXT_INTERACTION_STATE
-from streams.relay.records import Encode, state_record, stored_record
+from streams.relay.records import state_record, stored_record
 
 #: Longest time from an event to its state.
 INTERVAL_SECONDS: Final = 0.5

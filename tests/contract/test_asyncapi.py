@@ -108,13 +108,13 @@ def test_what_is_asked_is_received_and_answered() -> None:
     assert answers == [f"#/components/messages/{PREFIX}{kind}" for kind in ("decided", "changed")]
 
 
-def test_events_of_integrations_are_json_and_may_be_of_no_customer() -> None:
+def test_events_of_integrations_are_avro_and_may_be_of_no_customer() -> None:
     channel = DOCUMENT["channels"][INTEGRATION_EVENTS]
     assert channel["messages"].keys() == INTEGRATION_EVENT_TYPES.keys()
     for reference in channel["messages"].values():
         message = _resolve(reference["$ref"])
-        assert message["contentType"] == "application/json"
-        assert message["bindings"]["kafka"].keys() == {"key", "bindingVersion"}, "no Avro schema is looked up"
+        assert message["contentType"] == "application/avro"
+        assert message["bindings"]["kafka"]["schemaIdLocation"] == "payload"
         headers = _resolve(message["traits"][0]["$ref"])["headers"]
         assert "ce_entityid" not in headers["required"]
         assert {"ce_type", "ce_tenantid", "ce_organizationid"} <= set(headers["required"])
@@ -123,8 +123,5 @@ def test_events_of_integrations_are_json_and_may_be_of_no_customer() -> None:
 
 
 def test_no_name_occurs_twice() -> None:
-    names = [name for records in RECORDS.values() for name in records] + [
-        *INTEGRATION_EVENT_TYPES,
-        *DECISION_TYPES,
-    ]
+    names = [name for records in RECORDS.values() for name in records] + [*DECISION_TYPES]
     assert len(names) == len(set(names)) == len(document()["components"]["messages"])

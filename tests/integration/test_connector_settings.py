@@ -13,14 +13,15 @@ from unittest import mock
 
 import orjson
 import pytest
-from pydantic import SecretStr
 from typer.testing import CliRunner
 
 from cli.main import make_app
 from connectors import providers
+from connectors.producer import AcknowledgedSender
 from connectors.service import maintenance
 from connectors.service.catalogue import declaration
 from connectors.service.event_handler import EventHandler
+from connectors.service.integration_events import IntegrationEvents
 from connectors.service.integration_settings import refuse_taken_remote
 from connectors.service.maintenance import run_maintenance
 from connectors.service.registry import Entry, IntegrationRegistry
@@ -46,6 +47,7 @@ from runtime.settings import Settings
 from schemas.errors import Reject, Retry, Stop
 from schemas.flags import EXTERNAL_SYNC
 from tests.harness.integrations import a_warning
+from tests.harness.memory_registry import MemoryRegistry
 from tests.harness.roles import environment, wait_until
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 
@@ -57,6 +59,13 @@ def _key(name: str) -> str:
 
 
 _OLD, _NEW = _key("old"), _key("new")
+
+
+def _registry(settings: Settings, key: str, **more: Any) -> IntegrationRegistry:
+    sender = AcknowledgedSender(settings)
+    events = IntegrationEvents(sender.send, MemoryRegistry.encoder().encode)
+    connectors = ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": key})
+    return IntegrationRegistry(settings, connectors, sender, events, **more)
 
 
 @pytest.fixture
@@ -136,9 +145,7 @@ def test_what_the_provider_does_not_accept_changes_nothing(
 def test_the_state_is_followed_while_a_new_key_waits_for_the_restart(
     fresh_database: Settings, connection: Connection, run: Any
 ) -> None:
-    registry = IntegrationRegistry(
-        fresh_database, ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD})
-    )
+    registry = _registry(fresh_database, _OLD)
     set_state(connection, "calendar-1", "active", None)
     try:
         registry.refresh(connection)
@@ -158,7 +165,7 @@ def test_a_link_that_cannot_be_opened_says_why(
     fresh_database: Settings, connection: Connection, run: Any
 ) -> None:
     set_health(connection, "calendar-1", True, "fine", read_now(connection))
-    registry = IntegrationRegistry(fresh_database, ConnectorSettings(secrets_key=SecretStr(_NEW)))
+    registry = _registry(fresh_database, _NEW)
     try:
         registry.refresh(connection)
     finally:
@@ -172,11 +179,7 @@ def test_content_that_cannot_be_opened_is_reported_and_tried_again(
     fresh_database: Settings, connection: Connection, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    registry = IntegrationRegistry(
-        fresh_database,
-        ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
-        clock=lambda: now,
-    )
+    registry = _registry(fresh_database, _OLD, clock=lambda: now)
     set_state(connection, "calendar-1", "active", None)
     connection.execute(
         "INSERT INTO feature_flags (tenant_id, organization_id, flag, enabled, updated_at)"
@@ -228,11 +231,7 @@ def test_a_provider_that_is_added_later_is_found_without_a_restart(
     now = 0.0
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path)])
     connection.execute("UPDATE integrations SET provider = 'later', state = 'active'")
-    registry = IntegrationRegistry(
-        fresh_database,
-        ConnectorSettings.model_validate({"INTERACTIONS_SECRETS_KEY": _OLD}),
-        clock=lambda: now,
-    )
+    registry = _registry(fresh_database, _OLD, clock=lambda: now)
     try:
         registry.refresh(connection)
         assert registry.get("calendar-1") is None

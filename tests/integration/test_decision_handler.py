@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from connectors.service.decision_handler import DecisionHandler
+from connectors.service.integration_events import IntegrationEvents
 from connectors.store.integrations import insert_integration, read_integration
 from connectors.store.warnings import SyncWarning, list_warnings, raise_warning
 from runtime.postgres import Connection, connect
@@ -19,9 +20,11 @@ from schemas.instants import format_instant
 from schemas.integration_decisions import CHANGE, DECIDE, REMOVE
 from schemas.outgoing_record import OutgoingRecord
 from tests.harness.integrations import a_warning, an_integration
+from tests.harness.memory_registry import MemoryRegistry
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 
 pytestmark = pytest.mark.integration
+REGISTRY = MemoryRegistry.of_the_contract()
 
 
 class Topic:
@@ -43,7 +46,8 @@ class Topic:
         for record in records:
             kind = dict(record.headers)["ce_type"]
             kept = self.changed if kind == "customers.integration.mapping_changed" else self.told
-            kept.append(orjson.loads(record.value or b""))
+            event = REGISTRY.decoder().decode(record.value or b"")[1]
+            kept.append({name: value for name, value in event.items() if value not in (None, [])})
 
 
 @pytest.fixture
@@ -60,7 +64,8 @@ def topic() -> Topic:
 
 @pytest.fixture
 def decider(fresh_database: Settings, topic: Topic, connection: Connection) -> Iterator[DecisionHandler]:
-    found = DecisionHandler(fresh_database, topic.send, threading.Event(), threading.Event())
+    events = IntegrationEvents(topic.send, REGISTRY.encoder().encode)
+    found = DecisionHandler(fresh_database, events, threading.Event(), threading.Event())
     yield found
     found.close()
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from connectors.sdk.remote import RemoteChange
-from connectors.service.integration_events import event_record
+from connectors.service.integration_events import IntegrationEvents
 from connectors.store.integrations import Integration, insert_integration
 from connectors.store.interactions import InteractionState, read_interaction
 from connectors.store.ledger_marks import mark_local
@@ -29,6 +29,7 @@ from runtime.postgres import Connection
 from schemas.errors import Retry
 from schemas.instants import format_instant
 from tests.harness.integrations import an_integration
+from tests.harness.memory_registry import MemoryRegistry
 from tests.simulation.board import Board, BoardProvider, Thing, declaration_of
 from tests.simulation.core import Core, Desk
 
@@ -39,9 +40,12 @@ class Crash(BaseException):
     """The process dies at this point."""
 
 
+_EVENTS = IntegrationEvents(lambda _: None, MemoryRegistry.encoder().encode)
+
+
 def _tell(kind: str, integration: Integration, entity_id: str | None, data: dict[str, Any]) -> None:
     """Discard the event, but check that it matches the contract."""
-    event_record(kind, integration, entity_id, data)
+    _EVENTS.record(kind, integration, entity_id, data)
 
 
 @dataclass

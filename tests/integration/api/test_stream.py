@@ -13,9 +13,11 @@ import httpx2
 import pytest
 
 from connectors.producer import AcknowledgedSender
-from connectors.service.integration_events import event_record
+from connectors.service.integration_events import IntegrationEvents
+from runtime.codec import make_codec
 from runtime.settings import Settings
 from schemas import cache_tags
+from schemas.topics import INTEGRATION_EVENTS
 from tests.harness.gateway import Gateway, serving
 from tests.harness.integrations import an_integration
 from tests.harness.roles import wait_until
@@ -145,7 +147,9 @@ def test_a_changed_mapping_reaches_the_stream_and_its_backlog(
 ) -> None:
     """Spec, "Cache Policy": a mapping's upsert invalidates its tag and the list and detail tags."""
     board = an_integration("board-1", TENANT, ORGANIZATION, provider="trello")
-    sender, made = AcknowledgedSender(pipeline), [new_id() for _ in range(3)]
+    encode = make_codec(pipeline, INTEGRATION_EVENTS).encode
+    events = IntegrationEvents(AcknowledgedSender(pipeline).send, encode)
+    made = [new_id() for _ in range(3)]
 
     def tell(identity: str) -> None:
         tags = [
@@ -154,7 +158,7 @@ def test_a_changed_mapping_reaches_the_stream_and_its_backlog(
             cache_tags.interactions_of_entity(customer),
         ]
         data = {"interactionId": identity, "invalidates": tags}
-        sender.send([event_record("mapping_changed", board, customer, data)])
+        events.announce("mapping_changed", board, customer, data)
 
     tag = cache_tags.interaction_mapping(board.id, TENANT, ORGANIZATION)
     with (
@@ -169,7 +173,7 @@ def test_a_changed_mapping_reaches_the_stream_and_its_backlog(
         change = seen.wait_for("invalidate", tag)
         assert change["interactionId"] == made[0]
         assert set(change["tags"]) > {tag, cache_tags.interactions_of_entity(customer)}
-        sender.send([event_record("health_changed", board, None, {"healthy": False})])
+        events.announce("health_changed", board, None, {"healthy": False})
         position = seen.last_id
         assert [name for name, _ in strange.events] == ["ready"]
     for identity in made[1:]:

@@ -18,10 +18,13 @@ from api.problems import DecisionPending, response_of
 from api.reply_record import ReplyRecord
 from schemas.errors import Retry
 from schemas.integration_decisions import WarningsDecision
-from schemas.integration_events import WarningsDecided
+from schemas.integration_events import PREFIX, WarningsDecided
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import INTEGRATION_DECISIONS
+from tests.harness.memory_registry import MemoryRegistry
 
+REGISTRY = MemoryRegistry.of_the_contract()
+DECODER = REGISTRY.decoder()
 WHO = Principal(tenant_id="t", organization_id="o", subject="ada", features=frozenset())
 WARNING = "11111111-1111-4111-8111-111111111111"
 DECISION = WarningsDecision.model_validate(
@@ -50,7 +53,7 @@ def _record(correlation: str, **more: Any) -> ReplyRecord:
         tenant_id="t",
         organization_id="o",
         outcome=DECIDED,
-        value=REPLY.model_dump_json(by_alias=True).encode(),
+        value=REGISTRY.encoder().encode(f"{PREFIX}decided", REPLY.model_dump(by_alias=True)),
         fresh=True,
     )
     return replace(heard, **more)
@@ -77,7 +80,7 @@ class Broker:
 
 def _execute(broker: Broker, *, connected: bool = True, timeout: float = 5.0) -> WarningsDecided:
     async def run() -> WarningsDecided:
-        broker.gateway = DecisionGateway(broker, connected=lambda: connected, timeout=timeout)
+        broker.gateway = DecisionGateway(broker, DECODER, connected=lambda: connected, timeout=timeout)
         return await broker.gateway.execute(WHO, DECISION)
 
     return asyncio.run(run())
@@ -105,6 +108,12 @@ def test_the_reply_of_the_connectors_is_returned() -> None:
 def test_without_its_own_reply_the_outcome_is_pending(answer: Any) -> None:
     with pytest.raises(DecisionPending):
         _execute(Broker(answer), timeout=0.2)
+
+
+def test_a_reply_of_an_earlier_version_is_read_as_json() -> None:
+    value = REPLY.model_dump_json(by_alias=True).encode()
+    broker = Broker(lambda gateway, mine: gateway.on_results([_record(mine, value=value)]))
+    assert _execute(broker) == REPLY
 
 
 def test_a_delivery_failure_is_raised_at_once() -> None:

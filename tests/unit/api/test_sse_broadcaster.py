@@ -18,10 +18,12 @@ OURS = ("t", "o")
 
 
 class Decoder:
-    """Values are results as JSON."""
+    """Values of results are JSON after the zero byte of Avro."""
 
     def decode(self, value: bytes) -> tuple[str, dict[str, Any]]:
-        return "result", orjson.loads(value)
+        if not value.startswith(b"\x00"):
+            raise Reject("undecodable", "not Avro")
+        return "result", orjson.loads(value[1:])
 
 
 def _broadcaster(backlog: int = 10, max_clients: int = 10, start: int = 0, end: int = 0) -> SseBroadcaster:
@@ -43,7 +45,7 @@ def _record(offset: int, scope: tuple[str, str] = OURS, outcome: str = "applied"
         tenant_id=scope[0],
         organization_id=scope[1],
         outcome=outcome,
-        value=orjson.dumps(result),
+        value=b"\x00" + orjson.dumps(result),
         fresh=True,
     )
 
@@ -107,7 +109,12 @@ def test_a_quiet_topic_has_a_position_too() -> None:
 def _mapping(offset: int, scope: tuple[str, str] = OURS, **extra: Any) -> ReplyRecord:
     value = {"integrationId": "b", "provider": "trello", "interactionId": "i", "invalidates": [f"m:{offset}"]}
     heard = _record(offset, scope)
-    return replace(heard, partition=FIRST_PARTITION, value=orjson.dumps(value | extra))
+    return replace(heard, partition=FIRST_PARTITION, value=b"\x00" + orjson.dumps(value | extra))
+
+
+def _json(record: ReplyRecord) -> ReplyRecord:
+    """The record as an earlier version published it."""
+    return replace(record, value=record.value[1:])
 
 
 def test_mapping_changes_are_scoped_and_have_their_own_partitions() -> None:
@@ -123,9 +130,8 @@ def test_mapping_changes_are_scoped_and_have_their_own_partitions() -> None:
         change = ours.queue.get_nowait()
         assert change is not None
         data.append(orjson.loads(change.data))
-    assert [entry["tags"] for entry in data] == [["tag:0"], ["m:0"], ["m:3"]], (
-        "unreadable records are skipped"
-    )
+    assert [entry["tags"] for entry in data] == [["tag:0"], ["m:0"], ["m:1"], ["m:3"]]
+    assert "Ada" not in str(data), "ids and tags only"
     assert data[1] == {"tags": ["m:0"], "interactionId": "i"}
     assert _offsets(theirs) == [2]
     _, missed, again = broadcaster.subscribe(OURS, format_position({0: 0, FIRST_PARTITION: 1}))
@@ -136,12 +142,22 @@ def test_mapping_changes_are_scoped_and_have_their_own_partitions() -> None:
     assert again, "a position without the partitions of integration events"
 
 
+def test_an_unreadable_event_is_skipped_and_one_in_json_is_read() -> None:
+    starts: dict[int, int] = {FIRST_PARTITION: 0}
+    broadcaster = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, max_clients=9)  # type: ignore[arg-type]
+    ours, _, _ = broadcaster.subscribe(OURS, None)
+    broken_json = replace(_mapping(1), value=b"{")
+    broadcaster.on_results([replace(_mapping(0), value=b"\x01"), broken_json, _json(_mapping(2))])
+    assert _offsets(ours) == [2]
+
+
 def test_a_stopped_integration_invalidates_its_tags() -> None:
     starts: dict[int, int] = {0: 0, FIRST_PARTITION: 0}
     broadcaster = SseBroadcaster(Decoder(), starts=starts, ends=starts, backlog=3, max_clients=9)  # type: ignore[arg-type]
     ours, _, _ = broadcaster.subscribe(OURS, None)
     stopped = {"integrationId": "b", "provider": "trello", "state": "disabled", "invalidates": ["m"]}
-    broadcaster.on_results([replace(_record(0), partition=FIRST_PARTITION, value=orjson.dumps(stopped))])
+    value = b"\x00" + orjson.dumps(stopped)
+    broadcaster.on_results([replace(_record(0), partition=FIRST_PARTITION, value=value)])
     change = ours.queue.get_nowait()
     assert change is not None
     assert orjson.loads(change.data)["tags"] == ["m"]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 import pytest
 from pydantic import ValidationError
 
-from connectors.service.integration_events import event_record
+from connectors.service.integration_events import IntegrationEvents
 from schemas.integration_events import INTEGRATION_EVENT_TYPES, PREFIX
 from schemas.topics import INTEGRATION_EVENTS
+from tests.harness.memory_registry import MemoryRegistry
 from tests.unit.connectors.test_change_marks import integration
 
+REGISTRY = MemoryRegistry.of_the_contract()
+event_record = IntegrationEvents(lambda _: None, REGISTRY.encoder().encode).record
 DATA: dict[str, dict[str, Any]] = {
     "change_received": {"eventId": "e", "externalId": "x", "outcome": "marked"},
     "mapping_changed": {"interactionId": "i", "invalidates": ["tag"]},
@@ -32,12 +34,12 @@ def test_a_record_carries_scope_and_value(kind: str) -> None:
     assert (record.topic, record.key) == (INTEGRATION_EVENTS, "ada")
     assert headers["ce_type"] == f"customers.integration.{kind}"
     assert (headers["ce_tenantid"], headers["ce_organizationid"], headers["ce_entityid"]) == ("t", "o", "ada")
-    assert headers["content-type"] == "application/json"
-    assert orjson.loads(record.value or b"") == {
-        "integrationId": "board-1",
-        "provider": "board",
-        **DATA[kind],
-    }
+    assert headers["content-type"] == "application/avro"
+    name, value = REGISTRY.decoder().decode(record.value or b"")
+    assert name == headers["ce_type"]
+    expected = {"integrationId": "board-1", "provider": "board", **DATA[kind]}
+    assert {member: value[member] for member in expected} == expected
+    assert not any(value[member] for member in value.keys() - expected.keys())
 
 
 def test_every_type_of_the_contract_is_told() -> None:

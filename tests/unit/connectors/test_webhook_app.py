@@ -15,11 +15,16 @@ from connectors.service import health as role_health
 from connectors.service import webhook_app
 from connectors.service.fair_share import FairShare
 from connectors.service.health import RoleHealth
+from connectors.service.integration_events import IntegrationEvents
 from connectors.service.process import ConnectorsService
 from connectors.service.webhook_app import WebhookApp
 from runtime.connector_settings import ConnectorSettings
 from runtime.readiness import READY_FILE_VARIABLE, announced_url
 from runtime.settings import Settings
+from tests.harness.memory_registry import MemoryRegistry
+
+ENCODE = MemoryRegistry.encoder().encode
+EVENTS = IntegrationEvents(lambda _: None, ENCODE)
 
 
 class Address:
@@ -36,7 +41,7 @@ class Address:
             enabled=True, opened=SimpleNamespace(session=SimpleNamespace(declaration=declaration))
         )
         registry: Any = SimpleNamespace(get=lambda name: entry if name == "board-1" else None)
-        self.app = WebhookApp(Settings(), registry, None, lambda: None, self.health)
+        self.app = WebhookApp(Settings(), registry, EVENTS, None, lambda: None, self.health)
 
     def refresh(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(role_health, "sync_stalls", lambda *_: [])
@@ -102,7 +107,7 @@ def test_a_database_that_does_not_answer_is_no_reason_for_a_restart(address: Add
 
 
 def test_the_watchdog_ends_a_stuck_role(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
-    service = ConnectorsService(Settings(), ConnectorSettings())
+    service = ConnectorsService(Settings(), ConnectorSettings(), ENCODE)
     ended: list[BaseException] = []
 
     async def crash(reason: BaseException) -> None:
@@ -121,7 +126,7 @@ def test_the_watchdog_ends_a_stuck_role(address: Address, monkeypatch: pytest.Mo
 
 def test_the_role_announces_where_it_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv(READY_FILE_VARIABLE, str(tmp_path / "ready"))
-    service: Any = ConnectorsService(Settings(), ConnectorSettings(host="0.0.0.0", port=0))
+    service: Any = ConnectorsService(Settings(), ConnectorSettings(host="0.0.0.0", port=0), ENCODE)
     service._server._server, service._server.port = SimpleNamespace(started=True), 4321
 
     async def nothing(_: object) -> None:
