@@ -18,6 +18,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.instants import format_instant
 from schemas.integration_decisions import CHANGE, DECIDE, REMOVE
+from schemas.integration_events import INTEGRATION_EVENT_TYPES
 from schemas.outgoing_record import OutgoingRecord
 from tests.harness.integrations import a_warning, an_integration
 from tests.harness.memory_registry import MemoryRegistry
@@ -46,8 +47,9 @@ class Topic:
         for record in records:
             kind = dict(record.headers)["ce_type"]
             kept = self.changed if kind == "customers.integration.mapping_changed" else self.told
-            event = REGISTRY.decoder().decode(record.value or b"")[1]
-            kept.append({name: value for name, value in event.items() if value not in (None, [])})
+            name, members = REGISTRY.decoder().decode(record.value or b"")
+            event = INTEGRATION_EVENT_TYPES[name].model_validate(members)
+            kept.append(event.model_dump(by_alias=True, exclude_defaults=True))
 
 
 @pytest.fixture
