@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+from domain import drafts, signals
 from domain.decision import Decision
 from domain.dictionary import upsert_type
 from domain.due import mark_due
 from domain.entities import upsert_deal, upsert_entity
+from domain.fix import fix
 from domain.flags import set_flag
 from domain.lifecycle import cancel, complete, create, delete, reopen
 from domain.log_identity import log_identity
@@ -28,6 +30,7 @@ HANDLERS: Final[dict[str, Callable[[UnitOfWork, Command, Any], Decision]]] = {
     "customers.feature_flag.set": set_flag,
     "customers.interaction.create": create,
     "customers.interaction.update": update,
+    "customers.interaction.fix": fix,
     "customers.interaction.complete": complete,
     "customers.interaction.cancel": cancel,
     "customers.interaction.reopen": reopen,
@@ -35,6 +38,17 @@ HANDLERS: Final[dict[str, Callable[[UnitOfWork, Command, Any], Decision]]] = {
     "customers.interaction.undo": undo,
     "customers.interaction.recompute_next": recompute_next,
     "customers.interaction.mark_due": mark_due,
+    "customers.signal.record": signals.record,
+    "customers.signal.update": signals.update,
+    "customers.signal.resolve": signals.resolve,
+    "customers.signal.attach_draft": signals.attach_draft,
+    "customers.signal.fail_draft": signals.fail_draft,
+    "customers.signal.skip": signals.skip,
+    "customers.signal.reopen": signals.reopen,
+    "customers.draft.update": drafts.update,
+    "customers.draft.mark_sent": drafts.mark_sent,
+    "customers.draft.delete": drafts.delete,
+    "customers.draft.restore": drafts.restore,
 }
 
 

@@ -15,7 +15,8 @@ from domain.record_changes import deal_change, entity_change
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import FieldError, Reject
-from schemas.payloads import DealUpsert, EntityUpsert, Payload
+from schemas.payload_base import Payload
+from schemas.payloads import DealUpsert, EntityUpsert
 
 
 def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> Decision:

@@ -6,10 +6,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from domain.journal import Facts, JournalEntry, RecordChange
-from domain.snapshots import interaction_snapshot, next_snapshot
+from domain.journal import Facts, JournalEntry, RecordChange, RowChange
+from domain.model import Draft, Signal
+from domain.snapshots import draft_snapshot, interaction_snapshot, next_snapshot, signal_snapshot
 from schemas.events import NEXT_INTERACTION_UPDATED
-from schemas.identity import derive_id
+from schemas.identity import derive_id, escaped
 from schemas.instants import format_instant
 
 
@@ -46,6 +47,11 @@ def events_of(entry: JournalEntry) -> tuple[Event, ...]:
         kind = f"customers.{record.kind}.{'created' if record.before is None else 'updated'}"
         sequence = _sequence(entry, 0) if record.kind == "entity" else None
         events.append(_event(entry, kind, sequence, _record_payload(entry, record)))
+    events += [
+        _child_event(entry, facts, change, change.event)
+        for change in facts.changes
+        if change.event is not None
+    ]
     return tuple(events)
 
 
@@ -117,6 +123,49 @@ def _record_payload(entry: JournalEntry, record: RecordChange) -> dict[str, Any]
         "after": record.after,
         "changedFields": _changed_fields(record.before, record.after),
     }
+
+
+def _child_event(entry: JournalEntry, facts: Facts, change: RowChange, event_type: str) -> Event:
+    """Build the event of a signal or draft (``schemas.signal_events``).
+
+    A command may change several of them, so the id contains theirs.
+    """
+    row = change.row
+    assert isinstance(row, Signal | Draft)
+    assert entry.source_timestamp is not None
+    snapshot = signal_snapshot if isinstance(row, Signal) else draft_snapshot
+    old = snapshot(change.before) if change.before is not None else None
+    new = snapshot(change.after) if change.after is not None else None
+    payload = {
+        "id": row.id,
+        "interactionId": row.interaction_id,
+        "entityId": row.entity_id,
+        "tenantId": row.tenant_id,
+        "organizationId": row.organization_id,
+        "version": entry.entity_version,
+        "entityVersion": entry.entity_version,
+        "commandId": entry.given_id,
+        "reason": facts.reason,
+        "syncOrigin": entry.sync_origin,
+        "actorId": entry.actor_id,
+        "recordedAt": format_instant(entry.appended_at),
+        "sourceTimestamp": format_instant(entry.source_timestamp),
+        "before": old,
+        "after": new,
+        "changedFields": _changed_fields(old, new),
+    }
+    if isinstance(row, Draft):
+        payload["signalId"] = row.signal_id
+    return Event(
+        id=derive_id(
+            "event", entry.tenant_id, entry.organization_id, escaped(entry.given_id), event_type, row.id
+        ),
+        type=event_type,
+        key=row.entity_id,
+        sequence=None,
+        subject=row.id,
+        payload=payload,
+    )
 
 
 def _changed_fields(old: dict[str, Any] | None, new: dict[str, Any] | None) -> list[str]:

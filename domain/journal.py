@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from domain.log_identity import given_id, log_identity
-from domain.model import Interaction, NextInteraction, Outcome
+from domain.model import Draft, Interaction, NextInteraction, Outcome, Signal, SignalOutcome
 from schemas.command import Command, Refused
 
 
@@ -35,18 +35,39 @@ class RecordChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
     after: dict[str, Any]
 
 
+class RowChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A signal, draft or outcome that a command added, changed or removed.
+
+    :param event: type of the event; ``None`` for an outcome, which is part of its signal's events.
+    """
+
+    event: str | None = None
+    before: Signal | Draft | SignalOutcome | None = None
+    after: Signal | Draft | SignalOutcome | None = None
+
+    @property
+    def row(self) -> Signal | Draft | SignalOutcome:
+        """The row after the change, or before its removal."""
+        row = self.after if self.after is not None else self.before
+        assert row is not None
+        return row
+
+
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Facts of a decision: the findings and the change, as stored in JSON.
 
     :param event: type of the lifecycle event, when an interaction changed.
     :param reason: reason that the events give for the change.
     :param before: the interaction before the change, ``None`` if there was none; likewise ``after``.
-    :param version: version of the interaction or deal after the command; a deletion has its own.
+    :param version: version of the interaction, deal, signal or draft after the command; a deletion has its
+        own.
     :param undoable: the change can be undone.
     :param next: the entity's next interaction after the command; ``previous``: before it, if it changed.
     :param next_changed: the next interaction changed.
     :param projection_changed: what views show of the entity's projection changed.
     :param record: the customer, deal or interaction type that changed.
+    :param changes: signals, drafts and outcomes that changed.
+    :param signal_id: the signal that the command was about; likewise ``draft_id``.
     :param states_only: the command stored default types; no event follows, but states do.
     :param new_type: code of the type that the command added to the dictionary.
     :param warnings: warnings to the publisher (``schemas.outcomes.OutcomeWarning``).
@@ -66,6 +87,9 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     next_changed: bool = False
     projection_changed: bool = False
     record: RecordChange | None = None
+    changes: tuple[RowChange, ...] = ()
+    signal_id: str | None = None
+    draft_id: str | None = None
     states_only: bool = False
     new_type: str | None = None
     warnings: tuple[dict[str, Any], ...] = ()
@@ -195,4 +219,5 @@ def published_count(facts: Facts) -> int:
     An entry that changes nothing but states counts 1, so that the relay reads it.
     """
     count = (facts.event is not None) + facts.next_changed + (facts.record is not None) + len(facts.relabeled)
+    count += sum(change.event is not None for change in facts.changes)
     return count or int(facts.projection_changed or facts.states_only)

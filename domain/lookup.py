@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from domain.model import Deal, Entity, Interaction
+from domain.model import Deal, Draft, Entity, Interaction, Signal
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import Reject
 
 
-def in_scope(row: Entity | Interaction | Deal, command: Command) -> bool:
+def in_scope(row: Entity | Interaction | Deal | Signal | Draft, command: Command) -> bool:
     """Return whether the row belongs to the command's tenant and organization."""
     envelope = command.envelope
     return row.tenant_id == envelope.tenant_id and row.organization_id == envelope.organization_id
@@ -36,14 +36,42 @@ def require_interaction(work: UnitOfWork, command: Command, identity: str) -> In
         raise Reject(
             "interaction_not_found", "there is no interaction with this id", pointer="/id", status=404
         )
+    _check_entity(row, command, "interaction", "/id")
+    return row
+
+
+def require_signal(work: UnitOfWork, command: Command, identity: str, pointer: str = "/id") -> Signal:
+    """Look up a signal of the command's entity.
+
+    :raises Reject: ``signal_not_found``, also for a signal of another scope; ``entity_mismatch``.
+    """
+    row = work.signals.get(identity)
+    if row is None or not in_scope(row, command):
+        raise Reject("signal_not_found", "there is no signal with this id", pointer=pointer, status=404)
+    _check_entity(row, command, "signal", pointer)
+    return row
+
+
+def require_draft(work: UnitOfWork, command: Command, identity: str) -> Draft:
+    """Look up a draft of the command's entity.
+
+    :raises Reject: ``draft_not_found``, also for a draft of another scope; ``entity_mismatch``.
+    """
+    row = work.drafts.get(identity)
+    if row is None or not in_scope(row, command):
+        raise Reject("draft_not_found", "there is no draft with this id", pointer="/id", status=404)
+    _check_entity(row, command, "draft", "/id")
+    return row
+
+
+def _check_entity(row: Interaction | Signal | Draft, command: Command, name: str, pointer: str) -> None:
     if row.entity_id != command.envelope.entity_id:
         raise Reject(
             "entity_mismatch",
-            "the interaction belongs to another entity; use that entity's id as entityid and record key",
-            pointer="/id",
+            f"the {name} belongs to another entity; use that entity's id as entityid and record key",
+            pointer=pointer,
             status=409,
         )
-    return row
 
 
 def check_deal(work: UnitOfWork, command: Command, deal_id: str | None) -> None:
@@ -62,7 +90,7 @@ def check_deal(work: UnitOfWork, command: Command, deal_id: str | None) -> None:
         )
 
 
-def check_id_available(row: Entity | Interaction | Deal, command: Command) -> None:
+def check_id_available(row: Entity | Interaction | Deal | Signal, command: Command) -> None:
     """Check that the row that already has the requested id belongs to the command's scope.
 
     :raises Reject: ``id_not_available``; it does not reveal that another scope uses the id.

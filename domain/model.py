@@ -113,6 +113,87 @@ class Deal(Identified, frozen=True, omit_defaults=True, gc=False):
     version: int = 1
 
 
+class Signal(Identified, frozen=True, omit_defaults=True, gc=False, tag="signal"):
+    """One row of ``signals``: something that an interaction revealed and that asks for an action.
+
+    :param person_id: the person to contact; ``None``: the customer.
+    :param resolved_by: the user who last resolved it; ``channel``, ``instruction`` and ``language``: as given
+        then.
+    :param resolution: version that the last ``resolve`` left; identifies the resolution.
+    :param failure: code of the reason why the last resolution failed.
+    :param version: the entity's version after the last change of the signal: it only increases, even if the
+        signal is deleted and restored.
+    """
+
+    interaction_id: str
+    entity_id: str
+    kind: str
+    title: str
+    status: str
+    detected_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    body: str | None = None
+    person_id: str | None = None
+    confidence: int | None = None
+    channel: str | None = None
+    instruction: str | None = None
+    language: str | None = None
+    resolution: int | None = None
+    resolved_by: str | None = None
+    draft_id: str | None = None
+    resolved_at: datetime | None = None
+    failure: str | None = None
+    failure_detail: str | None = None
+
+
+class Draft(Identified, frozen=True, omit_defaults=True, gc=False, tag="draft"):
+    """One row of ``generated_drafts``: a message for a person to edit and send.
+
+    :param user_id: the user who resolved the signal.
+    :param writer: the writer of the text; ``template_id``, ``model`` and ``prompt_hash``: its provenance.
+    :param version: as that of a signal.
+    """
+
+    signal_id: str
+    interaction_id: str
+    entity_id: str
+    person_id: str
+    channel: str
+    body: str
+    language: str
+    status: str
+    writer: str
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    user_id: str | None = None
+    subject: str | None = None
+    template_id: str | None = None
+    model: str | None = None
+    prompt_hash: str | None = None
+    sent_at: datetime | None = None
+
+
+class SignalOutcome(Identified, frozen=True, omit_defaults=True, gc=False, tag="outcome"):
+    """One row of ``signal_outcomes``: an entry of the history of a signal.
+
+    :param outcome: ``resolved``, ``failed``, ``skipped``, ``reopened`` or ``reverted``.
+    :param detail: the reason, if one was given.
+    """
+
+    signal_id: str
+    interaction_id: str
+    entity_id: str
+    outcome: str
+    command_id: str
+    created_at: datetime
+    detail: str | None = None
+    draft_id: str | None = None
+    actor_id: str | None = None
+
+
 class TypeEntry(Struct, frozen=True, omit_defaults=True, gc=False):
     """One row of ``interaction_types``: an entry of the dictionary of a tenant and organization."""
 
@@ -169,6 +250,9 @@ KINDS: Final = (
     Entity,
     Deal,
     Interaction,
+    Signal,
+    Draft,
+    SignalOutcome,
     TypeEntry,
     Dictionary,
     FlagValue,

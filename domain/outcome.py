@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec import Struct
+
 from domain.decision import Decision
 from domain.journal import Facts, JournalEntry, make_entry, read_attributes
-from domain.model import Entity, Interaction
+from domain.model import Draft, Entity, Interaction, Signal
 from schemas.command import Command, Refused
 from schemas.errors import Reject
 
@@ -38,13 +40,14 @@ def check_version(expected: int | None, current: int) -> None:
 
 def rejected(command: Command | Refused, rejection: Reject, *, logged: bool = True) -> Decision:
     """Reject a command that breaks a rule, or a record that could not be decoded."""
-    interaction_id = getattr(command.payload, "id", None) if isinstance(command, Command) else None
-    if command.envelope.type in _NOT_ON_INTERACTIONS:
-        interaction_id = None
+    named = _named_rows(command) if isinstance(command, Command) else _Named()
     facts = Facts(
-        problem=problem(rejection), read=read_attributes(command) if isinstance(command, Refused) else None
+        problem=problem(rejection),
+        read=read_attributes(command) if isinstance(command, Refused) else None,
+        signal_id=named.signal_id,
+        draft_id=named.draft_id,
     )
-    entry = make_entry(command, "rejected", facts, interaction_id=interaction_id)
+    entry = make_entry(command, "rejected", facts, interaction_id=named.interaction_id)
     return Decision(command=command, entry=entry, logged=logged)
 
 
@@ -67,6 +70,24 @@ def no_op(
     return Decision(command=command, entry=entry)
 
 
+def no_op_on_signal(command: Command, entity: Entity, signal: Signal) -> Decision:
+    """Acknowledge a command that does not change its signal."""
+    facts = Facts(version=signal.version, next=entity.next, signal_id=signal.id, draft_id=signal.draft_id)
+    return _no_op_on_row(command, entity, signal.interaction_id, facts)
+
+
+def no_op_on_draft(command: Command, entity: Entity, draft: Draft) -> Decision:
+    """Acknowledge a command that does not change its draft."""
+    facts = Facts(version=draft.version, next=entity.next, signal_id=draft.signal_id, draft_id=draft.id)
+    return _no_op_on_row(command, entity, draft.interaction_id, facts)
+
+
+def _no_op_on_row(command: Command, entity: Entity, interaction_id: str, facts: Facts) -> Decision:
+    version = entity.entity_version
+    entry = make_entry(command, "no_op", facts, interaction_id=interaction_id, entity_version=version)
+    return Decision(command=command, entry=entry)
+
+
 def repeated(command: Command | Refused, first: JournalEntry) -> Decision:
     """Answer a command id that is already in the journal: a redelivery, a duplicate, or a conflict."""
     record = command.record
@@ -84,7 +105,11 @@ def repeated(command: Command | Refused, first: JournalEntry) -> Decision:
     entry = make_entry(
         command,
         "duplicate",
-        Facts(version=first.facts.version),
+        Facts(
+            version=first.facts.version,
+            signal_id=getattr(first.facts, "signal_id", None),
+            draft_id=getattr(first.facts, "draft_id", None),
+        ),
         interaction_id=first.interaction_id,
         entity_version=first.entity_version,
     )
@@ -107,4 +132,17 @@ def warning(code: str, detail: str, field: str | None = None) -> dict[str, Any]:
     return {"code": code, "field": field, "detail": detail}
 
 
-_NOT_ON_INTERACTIONS = frozenset({"customers.entity.upsert", "customers.deal.upsert"})
+class _Named(Struct):
+    interaction_id: str | None = None
+    signal_id: str | None = None
+    draft_id: str | None = None
+
+
+def _named_rows(command: Command) -> _Named:
+    """Ids of the interaction, signal or draft that a command names."""
+    identity, kind = getattr(command.payload, "id", None), command.envelope.type.split(".")[1]
+    if kind == "interaction":
+        return _Named(interaction_id=identity)
+    if kind == "signal":
+        return _Named(getattr(command.payload, "interaction_id", None), identity)
+    return _Named(draft_id=identity) if kind == "draft" else _Named()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from schemas.command import Command
 from schemas.payloads import CREATE, DEAL_UPSERT, ENTITY_UPSERT, FLAG_SET, TYPE_UPSERT
+from schemas.signal_payloads import DRAFT_PAYLOADS, SIGNAL_PAYLOADS
 
-_NOT_ON_INTERACTIONS = frozenset({ENTITY_UPSERT, DEAL_UPSERT, TYPE_UPSERT, FLAG_SET})
+_NOT_ON_INTERACTIONS = frozenset(
+    {ENTITY_UPSERT, DEAL_UPSERT, TYPE_UPSERT, FLAG_SET, *SIGNAL_PAYLOADS, *DRAFT_PAYLOADS}
+)
 _WITHOUT_REORDER = _NOT_ON_INTERACTIONS | {CREATE}
 
 

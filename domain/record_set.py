@@ -18,7 +18,16 @@ class Record(Protocol):
         """Key of the record among those of its kind."""
 
 
+class ChildRecord(Record, Protocol):
+    """A stored record of an interaction."""
+
+    @property
+    def interaction_id(self) -> str:
+        """Id of the interaction."""
+
+
 Value = TypeVar("Value", bound=Record)
+Child = TypeVar("Child", bound=ChildRecord)
 
 
 @dataclass(slots=True)
@@ -52,6 +61,10 @@ class RecordSet(dict[Any, Value]):
         """Delete a row."""
         self._was_stored.setdefault(row.key, True)
         del self[row.key]
+
+    def has_changes(self) -> bool:
+        """Return whether the batch writes or deletes a row."""
+        return bool(self._was_stored)
 
     def changes(self) -> Changes[Value]:
         """Changes of the batch, in the order of the first change of each row."""
@@ -95,3 +108,27 @@ class InteractionSet(RecordSet[Interaction]):
     def remove(self, row: Interaction) -> None:
         self.index(row.entity_id).remove(self[row.id])
         super().remove(row)
+
+
+class OfInteractions(RecordSet[Child]):
+    """Signals, drafts or outcomes, also by their interaction."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._keys: dict[str, dict[str, None]] = {}
+
+    def of(self, interaction_id: str) -> list[Child]:
+        """List the rows of an interaction, in order of their ids."""
+        return [self[key] for key in sorted(self._keys.get(interaction_id, ()))]
+
+    def load(self, row: Child) -> None:
+        super().load(row)
+        self._keys.setdefault(row.interaction_id, {})[row.key] = None
+
+    def put(self, row: Child) -> None:
+        super().put(row)
+        self._keys.setdefault(row.interaction_id, {})[row.key] = None
+
+    def remove(self, row: Child) -> None:
+        super().remove(row)
+        del self._keys[row.interaction_id][row.key]

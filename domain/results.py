@@ -6,6 +6,7 @@ from typing import Any
 
 from domain.decision import Decision
 from domain.journal import Facts, JournalEntry, OldFacts
+from domain.model import Draft, Signal
 from domain.snapshots import next_snapshot
 from domain.undo_image import undo_token
 from schemas import cache_tags
@@ -37,6 +38,8 @@ def outcome_of(entry: JournalEntry) -> dict[str, Any]:
         "organizationId": entry.organization_id,
         "entityId": entry.entity_id,
         "interactionId": entry.interaction_id,
+        "signalId": facts.signal_id,
+        "draftId": facts.draft_id,
         "version": facts.version,
         "entityVersion": entry.entity_version,
         "nextInteraction": next_snapshot(facts.next),
@@ -66,6 +69,9 @@ def _invalidates(entry: JournalEntry, facts: Facts) -> tuple[str, ...]:
         return (cache_tags.feature_flags(tenant_id),)
     if entry.command_type == "customers.interaction_type.upsert":
         return cache_tags.of_relabel(tenant_id, organization_id)
+    children = _invalidated_children(facts) if facts.changes else ()
+    if facts.event is None and children:
+        return children
     the_list = cache_tags.interaction_list(tenant_id, organization_id)
     if entry.command_type == "customers.entity.upsert":
         return cache_tags.next_interaction_of_entity(entity_id), the_list
@@ -74,4 +80,18 @@ def _invalidates(entry: JournalEntry, facts: Facts) -> tuple[str, ...]:
         tags.append(cache_tags.next_interaction_of_entity(entity_id))
     if facts.new_type is not None:
         tags.append(cache_tags.interaction_types(tenant_id, organization_id))
+    return (*tags, *children)
+
+
+def _invalidated_children(facts: Facts) -> tuple[str, ...]:
+    """Cache tags of the views that show the signals and drafts that changed."""
+    tags: dict[str, None] = {}
+    for change in facts.changes:
+        row = change.row
+        if isinstance(row, Signal):
+            tags.update(
+                dict.fromkeys(cache_tags.of_signal(row.tenant_id, row.organization_id, row.interaction_id))
+            )
+        elif isinstance(row, Draft):
+            tags.update(dict.fromkeys(cache_tags.of_draft(row.tenant_id, row.organization_id, row.signal_id)))
     return tuple(tags)

@@ -17,6 +17,7 @@ from schemas.events import (
     members_of,
 )
 from schemas.instants import format_instant
+from schemas.signal_events import DraftSnapshot, SignalSnapshot
 
 
 def _maker(model: type[Published]) -> Callable[[Any], dict[str, Any]]:
@@ -37,6 +38,8 @@ def _maker(model: type[Published]) -> Callable[[Any], dict[str, Any]]:
 interaction_snapshot: Final = _maker(InteractionSnapshot)
 entity_snapshot: Final[Callable[[Entity], dict[str, Any]]] = _maker(EntitySnapshot)
 deal_snapshot: Final[Callable[[Deal], dict[str, Any]]] = _maker(DealSnapshot)
+signal_snapshot: Final = _maker(SignalSnapshot)
+draft_snapshot: Final = _maker(DraftSnapshot)
 type_snapshot: Final[Callable[[TypeEntry], dict[str, Any]]] = _maker(InteractionTypeSnapshot)
 
 

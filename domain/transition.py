@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from domain.decision import Decision
-from domain.journal import make_entry
+from domain.journal import RowChange, make_entry
 from domain.model import Entity, Interaction, TypeEntry
 from domain.projection import entity_after, projection_facts
 from domain.record_changes import type_change
+from domain.row_changes import removal_of_signals, removed, written
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 
@@ -26,18 +27,23 @@ def apply_transition(
     warnings: tuple[dict[str, Any], ...] = (),
     new_type: TypeEntry | None = None,
     undoable: bool = True,
+    changes: tuple[RowChange, ...] = (),
 ) -> Decision:
     """Build the decision that turns ``before`` into ``after``; ``None`` stands for no row.
 
     :param stored: the entity before the change.
     :param version: version of the interaction after the change; a deletion has its own.
     :param new_type: dictionary entry that the command adds.
+    :param changes: signals, drafts and outcomes that change with it. Those of a removed interaction are
+        removed in any case.
     """
     row = after if after is not None else before
     assert row is not None
     entity = entity_after(
         work, stored, before=before, after=after, new_type=new_type, now=command.appended_at
     )
+    if after is None:
+        changes = removal_of_signals(work, row.id)
     facts = projection_facts(
         stored,
         entity,
@@ -49,12 +55,13 @@ def apply_transition(
         undoable=undoable,
         new_type=new_type.code if new_type is not None else None,
         record=type_change(None, new_type) if new_type is not None else None,
+        changes=changes,
         warnings=warnings,
     )
     entry = make_entry(command, "applied", facts, interaction_id=row.id, entity_version=entity.entity_version)
     return Decision(
         command=command,
         entry=entry,
-        writes=tuple(record for record in (after, entity, new_type) if record is not None),
-        removes=(row,) if after is None else (),
+        writes=(*(record for record in (after, entity, new_type) if record is not None), *written(changes)),
+        removes=(*removed(changes), row) if after is None else removed(changes),
     )

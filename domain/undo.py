@@ -13,12 +13,13 @@ from msgspec.structs import replace
 
 from domain.decision import Decision
 from domain.due import reset_timers
-from domain.journal import JournalEntry
+from domain.journal import Facts, JournalEntry, RowChange
 from domain.log_identity import logged_id
 from domain.lookup import in_scope, require_entity
 from domain.merge import LAST_WRITE_WINS
 from domain.model import Interaction
 from domain.outcome import check_version
+from domain.row_undo import check_unchanged, reverted, undo_rows
 from domain.transition import apply_transition
 from domain.undo_image import UndoImage, command_id_of, undo_image
 from domain.unit_of_work import UnitOfWork
@@ -48,6 +49,10 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
         no undo), ``undo_unsafe`` (the interaction has changed since), ``version_conflict``.
     """
     entry = _target(work, command, payload)
+    facts = entry.facts
+    done = facts.changes if isinstance(facts, Facts) and facts.undoable else ()
+    if done and isinstance(facts, Facts) and facts.event is None:
+        return undo_rows(work, command, require_entity(work, command), entry)
     image = undo_image(entry)
     if entry.outcome != "applied" or image is None or entry.interaction_id is None:
         raise Reject(
@@ -69,6 +74,7 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
     )
     if image.before is None:
         assert current is not None
+        _check_no_signals_since(work, command, current, done)
         return apply_transition(
             work,
             command,
@@ -89,7 +95,21 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
         event_type=CREATED if current is None else REVERTED,
         reason="undo",
         version=version,
+        changes=reverted(work, command, entity, done),
     )
+
+
+def _check_no_signals_since(
+    work: UnitOfWork, command: Command, current: Interaction, done: tuple[RowChange, ...]
+) -> None:
+    """Check that an interaction to remove has no other signals than those that its command restored.
+
+    :raises Reject: ``undo_unsafe``.
+    """
+    check_unchanged(work, command, done)
+    left = {change.row.id for change in done}
+    if any(row.id not in left for row in (*work.signals.of(current.id), *work.drafts.of(current.id))):
+        raise Reject("undo_unsafe", "signals of the interaction have been recorded since", status=409)
 
 
 def _target(work: UnitOfWork, command: Command, payload: InteractionUndo) -> JournalEntry:

@@ -7,8 +7,19 @@ from typing import Any
 from domain.decision import Decision
 from domain.default_types import default_types
 from domain.journal import JournalEntry, deleted_version
-from domain.model import KINDS, Deal, Dictionary, Entity, FlagValue, Interaction, TypeEntry
-from domain.record_set import InteractionSet, RecordSet
+from domain.model import (
+    KINDS,
+    Deal,
+    Dictionary,
+    Draft,
+    Entity,
+    FlagValue,
+    Interaction,
+    Signal,
+    SignalOutcome,
+    TypeEntry,
+)
+from domain.record_set import InteractionSet, OfInteractions, RecordSet
 
 Scope = tuple[str, str]
 _OF_A_DICTIONARY = (Interaction, TypeEntry, Dictionary)
@@ -30,6 +41,10 @@ class UnitOfWork:
         self.interactions = InteractionSet()
         self.sets: dict[type, RecordSet[Any]] = {kind: RecordSet() for kind in KINDS}
         self.sets[Interaction] = self.interactions
+        self.signals: OfInteractions[Signal] = OfInteractions()
+        self.drafts: OfInteractions[Draft] = OfInteractions()
+        self.outcomes: OfInteractions[SignalOutcome] = OfInteractions()
+        self.sets.update({Signal: self.signals, Draft: self.drafts, SignalOutcome: self.outcomes})
         self.entities: RecordSet[Entity] = self.sets[Entity]
         self.deals: RecordSet[Deal] = self.sets[Deal]
         self.types: RecordSet[TypeEntry] = self.sets[TypeEntry]

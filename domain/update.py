@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.decision import Decision
@@ -16,7 +17,7 @@ from domain.dictionary import resolve_type
 from domain.due import reset_timers
 from domain.lookup import check_deal, require_entity, require_interaction
 from domain.merge import merge
-from domain.model import Interaction
+from domain.model import Interaction, TypeEntry
 from domain.outcome import check_version, no_op, warning
 from domain.transition import apply_transition
 from domain.unit_of_work import UnitOfWork
@@ -41,11 +42,45 @@ def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> De
     row = require_interaction(work, command, payload.id)
     entity = require_entity(work, command)
     check_version(command.expected_version, row.version)
+    planned = planned_update(work, command, row, payload)
+    if planned.after is None:
+        return no_op(command, entity, row, *planned.warnings)
+    return apply_transition(
+        work,
+        command,
+        entity,
+        before=row,
+        after=planned.after,
+        event_type=planned.event_type,
+        reason=planned.reason,
+        version=planned.after.version,
+        warnings=planned.warnings,
+        new_type=planned.new_type,
+    )
+
+
+class PlannedUpdate(Struct, frozen=True):
+    """The row after an update; ``None`` when nothing changes."""
+
+    after: Interaction | None
+    event_type: str
+    reason: str
+    warnings: tuple[dict[str, Any], ...]
+    new_type: TypeEntry | None
+
+
+def planned_update(
+    work: UnitOfWork, command: Command, row: Interaction, payload: InteractionUpdate
+) -> PlannedUpdate:
+    """Work out the row after an update.
+
+    :raises Reject: ``deal_not_found``, ``deal_of_other_entity``, ``unknown_interaction_type``.
+    """
     wanted, implied_warnings = _with_implied_occurred_at(row, payload.changes(), command)
     changes, warnings = merge(row, wanted, command.source_timestamp)
     warnings += implied_warnings
     if not changes:
-        return no_op(command, entity, row, *warnings)
+        return PlannedUpdate(None, UPDATED, "updated", warnings, None)
     check_deal(work, command, changes.get("deal_id"))
     new_type = (
         resolve_type(work, command, changes["interaction_type"]) if "interaction_type" in changes else None
@@ -56,18 +91,7 @@ def update(work: UnitOfWork, command: Command, payload: InteractionUpdate) -> De
     if "scheduled_at" in changes or changes.get("status") == "planned":
         reset_timers(changes, version)
     event_type, reason = _STATUS_EVENTS[changes["status"]] if "status" in changes else (UPDATED, "updated")
-    return apply_transition(
-        work,
-        command,
-        entity,
-        before=row,
-        after=replace(row, **changes),
-        event_type=event_type,
-        reason=reason,
-        version=version,
-        warnings=warnings,
-        new_type=new_type,
-    )
+    return PlannedUpdate(replace(row, **changes), event_type, reason, warnings, new_type)
 
 
 def _with_implied_occurred_at(

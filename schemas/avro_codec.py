@@ -103,7 +103,7 @@ class AvroDecoder:
     def decode_command(self, value: bytes) -> tuple[str, dict[str, Any]]:
         """Decode a command: as ``decode``, without null members, because null means "not given" there."""
         fullname, members = self.decode(value)
-        return fullname, {name: member for name, member in members.items() if member is not None}
+        return fullname, _without_nulls(members)
 
     def _learn(self, schema_id: int) -> tuple[str, Any] | Reject:
         now = time.monotonic()
@@ -131,6 +131,16 @@ def _usable(schema_id: int, text: str) -> tuple[str, Any] | Reject:
     except Exception as error:  # noqa: BLE001 - as above: the schema may be hostile
         reason = str(error) if isinstance(error, UnusableSchemaError) else type(error).__name__
         return Reject("unusable_schema", f"schema {schema_id} cannot be used for decoding: {reason}")
+
+
+def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: [_without_nulls(item) if isinstance(item, dict) else item for item in member]
+        if isinstance(member, list)
+        else member
+        for name, member in members.items()
+        if member is not None
+    }
 
 
 def _with_text_instants(value: Any) -> Any:

@@ -23,8 +23,8 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 
 from schemas import topics
+from schemas.event_types import EVENT_TYPES
 from schemas.events import (
-    EVENT_TYPES,
     DealSnapshot,
     EntityState,
     InteractionSnapshot,
@@ -33,7 +33,9 @@ from schemas.events import (
 )
 from schemas.integration_events import INTEGRATION_EVENT_TYPES
 from schemas.outcomes import RESULT_TYPE, Result
-from schemas.payloads import PAYLOADS, Payload
+from schemas.payload_base import Payload
+from schemas.payloads import PAYLOADS
+from schemas.signal_events import DraftSnapshot, SignalSnapshot
 
 Schema = dict[str, Any]
 
@@ -43,6 +45,8 @@ NEXT_INTERACTION_STATE: Final = "customers.next_interaction.state"
 ENTITY_STATE: Final = "customers.entity.state"
 DEAL_STATE: Final = "customers.deal.state"
 TYPE_STATE: Final = "customers.interaction_type.state"
+SIGNAL_STATE: Final = "customers.signal.state"
+DRAFT_STATE: Final = "customers.draft.state"
 
 #: Namespace of nested records.
 PARTS: Final = "customers.records"
@@ -57,6 +61,8 @@ RECORDS: Final[dict[str, dict[str, type[BaseModel]]]] = {
     topics.ENTITY_STATE: {ENTITY_STATE: EntityState},
     topics.DEAL_STATE: {DEAL_STATE: DealSnapshot},
     topics.TYPE_STATE: {TYPE_STATE: InteractionTypeSnapshot},
+    topics.SIGNAL_STATE: {SIGNAL_STATE: SignalSnapshot},
+    topics.DRAFT_STATE: {DRAFT_STATE: DraftSnapshot},
     topics.INTEGRATION_EVENTS: dict(INTEGRATION_EVENT_TYPES),
 }
 _MODELS: Final = {name: model for models in RECORDS.values() for name, model in models.items()}

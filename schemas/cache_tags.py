@@ -37,6 +37,36 @@ def interaction_mapping(integration_id: str, tenant_id: str, organization_id: st
     return f"integrations:interaction-mapping:{integration_id}:{tenant_id}:{organization_id}"
 
 
+def signal_list(tenant_id: str, organization_id: str) -> str:
+    """Tag of all signal lists of one tenant and organization."""
+    return f"customers:signal:list:{tenant_id}:{organization_id}"
+
+
+def signals_of_interaction(interaction_id: str) -> str:
+    """Tag of all views of one interaction's signals."""
+    return f"customers:signal:interaction:{interaction_id}"
+
+
+def draft_list(tenant_id: str, organization_id: str) -> str:
+    """Tag of all draft lists of one tenant and organization."""
+    return f"customers:draft:list:{tenant_id}:{organization_id}"
+
+
+def drafts_of_signal(signal_id: str) -> str:
+    """Tag of all views of one signal's drafts."""
+    return f"customers:draft:signal:{signal_id}"
+
+
+def of_signal(tenant_id: str, organization_id: str, interaction_id: str) -> tuple[str, ...]:
+    """Tags that any change of a signal invalidates."""
+    return signals_of_interaction(interaction_id), signal_list(tenant_id, organization_id)
+
+
+def of_draft(tenant_id: str, organization_id: str, signal_id: str) -> tuple[str, ...]:
+    """Tags that any change of a draft invalidates."""
+    return drafts_of_signal(signal_id), draft_list(tenant_id, organization_id)
+
+
 def of_relabel(tenant_id: str, organization_id: str) -> tuple[str, ...]:
     """Tags that a dictionary change invalidates; projections are updated by separate commands."""
     return interaction_list(tenant_id, organization_id), interaction_types(tenant_id, organization_id)

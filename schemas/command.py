@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from schemas.errors import Reject
 from schemas.incoming_record import IncomingRecord
-from schemas.payloads import Payload
+from schemas.payload_base import Payload
 
 #: Size limits of a record's value and key, in uncompressed bytes: a hundred times the largest command.
 MAX_VALUE_BYTES: Final = 4 * 1024 * 1024

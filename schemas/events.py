@@ -264,22 +264,3 @@ RECORD_EVENTS: Final[dict[str, type[RecordEvent]]] = {
     "deal": DealEvent,
     "interaction_type": InteractionTypeEvent,
 }
-
-#: Event type → model of its value.
-EVENT_TYPES: Final[dict[str, type[Published]]] = {
-    CREATED: InteractionEvent,
-    UPDATED: InteractionEvent,
-    COMPLETED: InteractionEvent,
-    CANCELED: InteractionEvent,
-    REOPENED: InteractionEvent,
-    DELETED: InteractionEvent,
-    REVERTED: InteractionEvent,
-    DUE: InteractionEvent,
-    OVERDUE: InteractionEvent,
-    NEXT_INTERACTION_UPDATED: NextInteractionUpdated,
-    **{
-        f"customers.{kind}.{verb}": model
-        for kind, model in RECORD_EVENTS.items()
-        for verb in ("created", "updated")
-    },
-}

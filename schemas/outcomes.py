@@ -47,7 +47,7 @@ class Problem(Published):
 class FirstOutcome(Published):
     """Outcome of a command when it was first decided.
 
-    ``version`` is the version of the interaction or deal, ``entityVersion`` that of the entity.
+    ``version`` is that of the interaction, deal, signal or draft, ``entityVersion`` that of the entity.
     ``invalidates`` lists cache tags (``schemas.cache_tags``). ``undoToken`` is set when the command can be
     undone. ``recordedAt`` is the time at which the broker appended the command.
     """
@@ -59,6 +59,8 @@ class FirstOutcome(Published):
     organization_id: str | None = None
     entity_id: str | None = None
     interaction_id: str | None = None
+    signal_id: str | None = None
+    draft_id: str | None = None
     version: int | None = None
     entity_version: int | None = None
     next_interaction: NextInteractionSnapshot | None = None

@@ -13,7 +13,8 @@ from msgspec import Struct
 from pydantic.alias_generators import to_camel
 
 from schemas.msgspec_types import Conversion, msgspec_type
-from schemas.payloads import PAYLOADS, Payload
+from schemas.payload_base import Payload
+from schemas.payloads import PAYLOADS
 
 #: Rules over several fields are unknown to msgspec. That of ``Clearing`` is about ``clear``, whose type has
 #: no translation, so no given value is accepted.
@@ -23,7 +24,7 @@ _CHECKED_ANYWAY: Final = frozenset({"_known_names"})
 class _Value(Struct, kw_only=True, gc=False):
     """Base of the structs. The type checker sees the model instead (see :func:`accept_payload`)."""
 
-    model: ClassVar[type[Payload]]
+    payload_model: ClassVar[type[Payload]]
     #: Name in ``data`` → name in Python.
     names: ClassVar[dict[str, str]]
     conversions: ClassVar[tuple[tuple[str, Conversion], ...]]
@@ -51,7 +52,7 @@ def accept_payload(command_type: str, data: dict[str, Any]) -> Payload | None:
         for value in data.values():
             if value.__class__ is str and "\x00" in value:
                 return None
-        if kind.model.partial:
+        if kind.payload_model.partial:
             payload.model_fields_set = frozenset([kind.names[name] for name in data])
     except (msgspec.ValidationError, ValueError):
         return None
@@ -87,7 +88,7 @@ def _value_class(model: type[Payload]) -> type[_Value]:
         namespace={
             **methods,
             "required_when_new": model.required_when_new,
-            "model": model,
+            "payload_model": model,
             "names": {to_camel(name): name for name in model.model_fields},
             "conversions": tuple(conversions),
             "has_rules": bool(rules.field_validators or rules.model_validators.keys() - _CHECKED_ANYWAY),

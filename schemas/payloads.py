@@ -1,18 +1,15 @@
-"""Models of the ``data`` of each command type: closed, with camelCase names (spec "API Contracts").
-
-JSON distinguishes "not given" from ``null`` (clear the field). Avro cannot: there ``null`` means "not given",
-and ``clear`` lists the fields to clear. JSON publishers can use ``clear`` as well.
-"""
+"""Models of the ``data`` of each command type."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, model_validator
 
 from schemas.flags import FlagName
 from schemas.interaction_fields import EDITABLE, InteractionFields
+from schemas.payload_base import DEFAULT_UNSEEN, Clearing, Payload
+from schemas.signal_payloads import DRAFT_PAYLOADS, MAX_SIGNALS, SIGNAL_PAYLOADS, SignalFix
 from schemas.values import (
     Color,
     CommandId,
@@ -29,69 +26,6 @@ from schemas.values import (
     UndoToken,
     UuidText,
 )
-
-
-def _without_default(schema: dict[str, Any]) -> None:
-    schema.pop("default", None)
-
-
-_DEFAULT_UNSEEN: Final = Field(json_schema_extra=_without_default)
-
-
-class Payload(BaseModel):
-    """Fields common to the data of all commands."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=False, strict=False
-    )
-
-    #: Fields that a command of this type may change, by their Python names.
-    mutable: ClassVar[frozenset[str]] = frozenset()
-    #: Mutable fields that can be cleared.
-    clearable: ClassVar[frozenset[str]] = frozenset()
-    #: Fields required for a new row and optional in a change. Avro, which cannot omit a string, always
-    #: requires them.
-    required_when_new: ClassVar[frozenset[str]] = frozenset()
-    #: For the rules, a field that is not given differs from its default.
-    partial: ClassVar[bool] = False
-
-    entity_id: UuidText | None = None
-    source_timestamp: Instant | None = None
-    validate_only: Flag = False
-    expected_version: Annotated[int, Field(ge=0, le=2**63 - 1, strict=True)] | None = None
-    sync_origin: ShortText | None = None
-
-    def changes(self) -> dict[str, Any]:
-        """Mutable fields that the publisher set, by Python name; ``None`` clears a field."""
-        given = self.model_fields_set
-        return {name: getattr(self, name) for name in self.mutable if name in given}
-
-    def missing_when_new(self) -> list[str]:
-        """Required fields of a new row that are missing, by their names in ``data``."""
-        return sorted(to_camel(name) for name in self.required_when_new - self.model_fields_set)
-
-
-class Clearing(Payload):
-    """Base of payloads whose optional fields can be cleared by name."""
-
-    partial = True
-
-    clear: tuple[str, ...] = ()
-
-    @model_validator(mode="after")
-    def _known_names(self) -> Clearing:
-        names = {to_camel(name) for name in self.clearable} if self.clear else set()
-        for name in self.clear:
-            if name not in names:
-                raise ValueError(f"clear can only list {', '.join(sorted(names))}")
-        return self
-
-    def changes(self) -> dict[str, Any]:
-        changes = Payload.changes(self)
-        if self.clear:
-            wanted = set(self.clear)
-            changes.update({name: None for name in self.clearable if to_camel(name) in wanted})
-        return changes
 
 
 class EntityUpsert(Clearing):
@@ -171,8 +105,14 @@ class InteractionUpdate(InteractionFields, Clearing):
     id: UuidText
     # Declared without null, so that null is rejected: an interaction always has both. The defaults are never
     # used and are hidden from the schema, because generated clients would send them.
-    interaction_type: Annotated[InteractionType, _DEFAULT_UNSEEN] = ""
-    status: Annotated[Status, _DEFAULT_UNSEEN] = "planned"
+    interaction_type: Annotated[InteractionType, DEFAULT_UNSEEN] = ""
+    status: Annotated[Status, DEFAULT_UNSEEN] = "planned"
+
+
+class InteractionFix(InteractionUpdate):
+    """Change an interaction and its signals: all of it or nothing."""
+
+    signals: Annotated[tuple[SignalFix, ...], Field(max_length=MAX_SIGNALS)] = ()
 
 
 class InteractionComplete(Payload):
@@ -232,6 +172,8 @@ DEAL_UPSERT: Final = "customers.deal.upsert"
 TYPE_UPSERT: Final = "customers.interaction_type.upsert"
 FLAG_SET: Final = "customers.feature_flag.set"
 CREATE: Final = "customers.interaction.create"
+FIX: Final = "customers.interaction.fix"
+DELETE: Final = "customers.interaction.delete"
 UNDO: Final = "customers.interaction.undo"
 RECOMPUTE_NEXT: Final = "customers.interaction.recompute_next"
 
@@ -242,13 +184,16 @@ PAYLOADS: Final[dict[str, type[Payload]]] = {
     FLAG_SET: FeatureFlagSet,
     CREATE: InteractionCreate,
     "customers.interaction.update": InteractionUpdate,
+    FIX: InteractionFix,
     "customers.interaction.complete": InteractionComplete,
     "customers.interaction.cancel": InteractionCancel,
     "customers.interaction.reopen": InteractionReopen,
-    "customers.interaction.delete": InteractionDelete,
+    DELETE: InteractionDelete,
     UNDO: InteractionUndo,
     RECOMPUTE_NEXT: InteractionRecomputeNext,
     "customers.interaction.mark_due": InteractionMarkDue,
+    **SIGNAL_PAYLOADS,
+    **DRAFT_PAYLOADS,
 }
 
 

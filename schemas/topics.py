@@ -15,6 +15,8 @@ NEXT_INTERACTION_STATE: Final = "customers.next-interaction.state"
 ENTITY_STATE: Final = "customers.entities.state"
 DEAL_STATE: Final = "customers.deals.state"
 TYPE_STATE: Final = "customers.interaction-types.state"
+SIGNAL_STATE: Final = "customers.signals.state"
+DRAFT_STATE: Final = "customers.drafts.state"
 INTEGRATION_EVENTS: Final = "customers.integrations.events"
 INTEGRATION_DECISIONS: Final = "customers.integrations.decisions"
 DEAD_LETTERS: Final = "customers.interactions.dead-letters"
@@ -58,7 +60,15 @@ def _state(name: str, *, key: str, value: str) -> Topic:
 
 
 #: Compacted topics with the current state.
-STATE_TOPICS: Final = (INTERACTION_STATE, NEXT_INTERACTION_STATE, ENTITY_STATE, DEAL_STATE, TYPE_STATE)
+STATE_TOPICS: Final = (
+    INTERACTION_STATE,
+    NEXT_INTERACTION_STATE,
+    ENTITY_STATE,
+    DEAL_STATE,
+    TYPE_STATE,
+    SIGNAL_STATE,
+    DRAFT_STATE,
+)
 
 TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
@@ -79,7 +89,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         name=EVENTS,
         key="entity id; organization id for interaction types",
-        value="changes of interactions, next interactions, customers, deals and interaction types",
+        value="changes of interactions, next interactions, customers, deals, types, signals and drafts",
         config=_kept(30),
     ),
     _state(
@@ -101,6 +111,8 @@ TOPICS: Final[tuple[Topic, ...]] = (
         key="tenant id, organization id and code, separated by slashes",
         value="the current entry of the dictionary",
     ),
+    _state(SIGNAL_STATE, key="signal id", value="the current signal; a tombstone once it is deleted"),
+    _state(DRAFT_STATE, key="draft id", value="the current draft; a tombstone once its signal is deleted"),
     Topic(
         name=INTEGRATION_EVENTS,
         key="entity id; integration id if the event is not about a customer",

@@ -15,7 +15,7 @@ from schemas.payloads import FLAG_SET, UNDO
 from sinks.journal_rows import entry_of
 from sinks.pipelined import pipelined
 from sinks.read_set_queries import Cursor, ReadSetQueries, request_journal
-from sinks.records import DEALS, ENTITIES, FLAGS, INTERACTIONS
+from sinks.records import DEALS, DRAFTS, ENTITIES, FLAGS, INTERACTIONS, OUTCOMES, SIGNALS
 
 _FLAGS_SQL: Final = f"""
 SELECT {FLAGS.selection("f")} FROM feature_flags f WHERE f.tenant_id = ANY(%b::text[]::uuid[])
@@ -114,6 +114,12 @@ def _read(work: UnitOfWork, queries: ReadSetQueries) -> None:
             work.deleted_versions[row[0]] = row[1]
     for row in queries.deals:
         work.deals.load(DEALS.of(row))
+    for row in queries.signals:
+        work.signals.load(SIGNALS.of(row))
+    for row in queries.drafts:
+        work.drafts.load(DRAFTS.of(row))
+    for row in queries.outcomes:
+        work.outcomes.load(OUTCOMES.of(row))
     work.recounts.update(dict.fromkeys(queries.recounted, (0, 0, 0)))
     for row in queries.counts:
         work.recounts[row[0]] = (row[1], row[2], row[3])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import psycopg
@@ -12,15 +13,26 @@ from domain.journal import JournalEntry
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.read_set import may_change_projection, may_reorder
+from domain.signals import recorded_id
 from domain.undo import target_command_id
 from domain.undo_image import undo_image
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
-from schemas.payloads import CREATE, DEAL_UPSERT, ENTITY_UPSERT, RECOMPUTE_NEXT, TYPE_UPSERT, UNDO
+from schemas.payloads import (
+    CREATE,
+    DEAL_UPSERT,
+    DELETE,
+    ENTITY_UPSERT,
+    FIX,
+    RECOMPUTE_NEXT,
+    TYPE_UPSERT,
+    UNDO,
+)
+from schemas.signal_payloads import DRAFT_PAYLOADS, SIGNAL_PAYLOADS, SIGNAL_RECORD
 from sinks.array_literals import number_array, plain_array, text_array
 from sinks.journal_rows import ENTRY
 from sinks.pipelined import pipelined
-from sinks.records import DEALS, ENTITIES, INTERACTIONS
+from sinks.records import DEALS, DRAFTS, ENTITIES, INTERACTIONS, OUTCOMES, SIGNALS
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 Journal = Mapping[tuple[str, str, str], JournalEntry]
@@ -60,6 +72,23 @@ SELECT {_I} FROM unnest(%s::uuid[], %s::int[]) AS w (entity, top), LATERAL (
 
 _DEALS_SQL: Final = f"SELECT {DEALS.selection('d')} FROM customer_deals d WHERE d.id = ANY(%s::uuid[])"  # noqa: S608
 
+# A signal that is named by a command, and all signals of an interaction that is deleted.
+_SIGNALS_SQL: Final = f"""
+SELECT {SIGNALS.selection("s")} FROM signals s WHERE s.id = ANY(%s::uuid[])
+UNION
+SELECT {SIGNALS.selection("s")} FROM signals s WHERE s.interaction_id = ANY(%s::uuid[])
+"""  # noqa: S608 - our own column names
+
+_DRAFTS_SQL: Final = f"""
+SELECT {DRAFTS.selection("d")} FROM generated_drafts d WHERE d.id = ANY(%s::uuid[])
+UNION
+SELECT {DRAFTS.selection("d")} FROM generated_drafts d WHERE d.interaction_id = ANY(%s::uuid[])
+"""  # noqa: S608 - our own column names
+
+_OUTCOMES_SQL: Final = f"""
+SELECT {OUTCOMES.selection("o")} FROM signal_outcomes o WHERE o.interaction_id = ANY(%s::uuid[])
+"""  # noqa: S608 - our own column names
+
 _DICTIONARIES_SQL: Final = """
 SELECT w.tenant, w.organization, d.strict, t.code, t.label, t.icon, t.color, t.actionable
 FROM unnest(%b::text[], %b::text[]) AS w (tenant, organization)
@@ -94,7 +123,7 @@ class ReadSetQueries:
         )
         candidates.update(command.envelope.entity_id for command in commands if may_reorder(command))
         entities = sorted({command.envelope.entity_id for command in commands})
-        interactions, deals = _referenced_ids(commands, journal)
+        needed = _referenced(commands, journal)
         self.recounted = {
             command.envelope.entity_id for command in commands if command.envelope.type == RECOMPUTE_NEXT
         }
@@ -103,12 +132,15 @@ class ReadSetQueries:
             self.dictionaries = _request_dictionaries(connection, commands)
             self.entities = connection.execute(_ENTITIES_SQL, (plain_array(entities),))
             # Hazard: after the entities, which are locked by then; each query has its own snapshot.
-            self.interactions = _request(connection, _INTERACTIONS_SQL, interactions)
+            self.interactions = _request(connection, _INTERACTIONS_SQL, needed.interactions)
             if candidates:
                 movers, limits = plain_array(candidates), number_array(candidates.values())
                 self.candidates = connection.execute(_CANDIDATES_SQL, (movers, limits, movers, limits))
-            self.deleted_versions = _request(connection, _RETIRED_SQL, interactions)
-            self.deals = _request(connection, _DEALS_SQL, deals)
+            self.deleted_versions = _request(connection, _RETIRED_SQL, needed.interactions)
+            self.deals = _request(connection, _DEALS_SQL, needed.deals)
+            self.signals = _request_children(connection, _SIGNALS_SQL, needed.signals, needed.with_signals)
+            self.drafts = _request_children(connection, _DRAFTS_SQL, needed.drafts, needed.with_drafts)
+            self.outcomes = _request(connection, _OUTCOMES_SQL, needed.with_drafts)
             self.counts = _request(connection, _RECOUNT_SQL, self.recounted)
 
 
@@ -157,32 +189,71 @@ def hash_scope(tenant_id: str, organization_id: str) -> int:
     return value - (1 << 32) if value >= 1 << 31 else value
 
 
-def _referenced_ids(commands: Sequence[Command], journal: Journal) -> tuple[set[str], set[str]]:
-    """Return ids of interactions and deals that the commands, or the commands they undo, refer to."""
-    interactions: set[str] = set()
-    deals: set[str] = set()
+@dataclass(slots=True)
+class _Referenced:
+    """Ids that commands, or the commands they undo, refer to.
+
+    :ivar with_signals: interactions whose signals are all needed; ``with_drafts``: also drafts and outcomes.
+    """
+
+    interactions: set[str] = field(default_factory=set)
+    deals: set[str] = field(default_factory=set)
+    signals: set[str] = field(default_factory=set)
+    drafts: set[str] = field(default_factory=set)
+    with_signals: set[str] = field(default_factory=set)
+    with_drafts: set[str] = field(default_factory=set)
+
+
+def _referenced(commands: Sequence[Command], journal: Journal) -> _Referenced:
+    found = _Referenced()
     for command in commands:
-        payload = command.payload
-        if command.envelope.type == UNDO:
-            target = target_command_id(command)
-            scope = command.envelope.tenant_id, command.envelope.organization_id
-            entry = journal.get((*scope, target)) if target is not None else None
-            if entry is not None and entry.interaction_id is not None:
-                interactions.add(entry.interaction_id)
-                image = undo_image(entry)
-                if image is not None and image.before is not None and image.before.deal_id is not None:
-                    deals.add(image.before.deal_id)
-            continue
+        kind, payload = command.envelope.type, command.payload
         target_id = getattr(payload, "id", None)
-        if command.envelope.type == DEAL_UPSERT:
-            deals.add(target_id)  # type: ignore[arg-type]
-        elif target_id is not None and command.envelope.type != ENTITY_UPSERT:
-            interactions.add(target_id)
-        elif command.envelope.type == CREATE:
-            interactions.add(created_id(command))
+        if kind == UNDO:
+            _add_undone(found, command, journal)
+        elif kind in SIGNAL_PAYLOADS:
+            found.signals.add(target_id if target_id is not None else recorded_id(command))
+            if kind == SIGNAL_RECORD:
+                found.interactions.add(payload.interaction_id)  # type: ignore[attr-defined]
+                found.with_signals.add(payload.interaction_id)  # type: ignore[attr-defined]
+        elif kind in DRAFT_PAYLOADS:
+            found.drafts.add(target_id)  # type: ignore[arg-type]
+        elif kind == DEAL_UPSERT:
+            found.deals.add(target_id)  # type: ignore[arg-type]
+        elif target_id is not None and kind != ENTITY_UPSERT:
+            found.interactions.add(target_id)
+        elif kind == CREATE:
+            found.interactions.add(created_id(command))
+        if kind == DELETE:
+            found.with_signals.add(target_id)  # type: ignore[arg-type]
+            found.with_drafts.add(target_id)  # type: ignore[arg-type]
+        elif kind == FIX:
+            found.signals.update(fix.id for fix in payload.signals)  # type: ignore[attr-defined]
         if getattr(payload, "deal_id", None) is not None:
-            deals.add(payload.deal_id)  # type: ignore[attr-defined]
-    return interactions, deals
+            found.deals.add(payload.deal_id)  # type: ignore[attr-defined]
+    return found
+
+
+def _add_undone(found: _Referenced, command: Command, journal: Journal) -> None:
+    target = target_command_id(command)
+    scope = command.envelope.tenant_id, command.envelope.organization_id
+    entry = journal.get((*scope, target)) if target is not None else None
+    if entry is None or entry.interaction_id is None:
+        return
+    for ids in (found.interactions, found.with_signals, found.with_drafts):
+        ids.add(entry.interaction_id)
+    image = undo_image(entry)
+    if image is not None and image.before is not None and image.before.deal_id is not None:
+        found.deals.add(image.before.deal_id)
+
+
+def _request_children(
+    connection: Connection, statement: str, ids: set[str], interactions: set[str]
+) -> Iterable[tuple[Any, ...]]:
+    """Query rows by id and by interaction; send nothing without either."""
+    if not ids and not interactions:
+        return ()
+    return connection.execute(statement, (plain_array(ids), plain_array(interactions)))
 
 
 def _request(connection: Connection, statement: str, ids: set[str]) -> Iterable[tuple[Any, ...]]:

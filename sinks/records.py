@@ -15,11 +15,14 @@ from msgspec.structs import astuple
 from domain.model import (
     Deal,
     Dictionary,
+    Draft,
     Entity,
     FlagValue,
     Interaction,
     LastInteraction,
     NextInteraction,
+    Signal,
+    SignalOutcome,
     TypeEntry,
 )
 from domain.record_set import Changes
@@ -146,6 +149,9 @@ ENTITIES: Final = StoredRecord(
     },
 )
 
+SIGNALS: Final = StoredRecord(tables.signals, Signal)
+DRAFTS: Final = StoredRecord(tables.drafts, Draft)
+OUTCOMES: Final = StoredRecord(tables.signal_outcomes, SignalOutcome)
 TYPES: Final = StoredRecord(tables.interaction_types, TypeEntry, shared=True)
 FLAGS: Final = StoredRecord(tables.feature_flags, FlagValue, shared=True)
 
@@ -154,6 +160,9 @@ RECORDS: Final[dict[type, StoredRecord[Any]]] = {
     Entity: ENTITIES,
     Deal: DEALS,
     Interaction: INTERACTIONS,
+    Signal: SIGNALS,
+    Draft: DRAFTS,
+    SignalOutcome: OUTCOMES,
     TypeEntry: TYPES,
     Dictionary: StoredRecord(tables.interaction_dictionaries, Dictionary, shared=True),
     FlagValue: FLAGS,

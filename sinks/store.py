@@ -32,6 +32,10 @@ def store(connection: Connection, work: UnitOfWork, decisions: Sequence[Decision
             record.change(connection, changed)
         for record, changed in reversed(changes):
             record.delete(connection, changed)
+        if work.signals.has_changes() or work.drafts.has_changes():
+            # Here rather than at the commit, so that a violation is that of the command that caused it.
+            connection.execute("SET CONSTRAINTS fk_signals_draft IMMEDIATE")
+            connection.execute("SET CONSTRAINTS fk_signals_draft DEFERRED")
     entries = [with_relabeled(connection, decision) for decision in decisions if decision.logged]
     # Lazily: rows are built while the server receives the ones before.
     add(NEW_ENTRIES, connection, map(journal_row, entries))

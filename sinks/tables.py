@@ -149,6 +149,117 @@ interactions: Final = sa.Table(
     postgresql_with={"fillfactor": 90},
 )
 
+signals: Final = sa.Table(
+    "signals",
+    metadata,
+    _id("id", primary_key=True),
+    *_scope(),
+    # Of the same tenant and organization: a trigger of the migration checks it.
+    _id("interaction_id", ForeignKey("customer_interactions.id")),
+    _id("entity_id", ForeignKey("customer_entities.id")),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text),
+    _id("person_id", nullable=True),
+    Column("confidence", Integer),
+    Column("status", Text, nullable=False),
+    _instant("detected_at"),
+    Column("channel", Text),
+    Column("instruction", Text),
+    Column("language", Text),
+    Column("resolution", BigInteger),
+    Column("resolved_by", Text),
+    # Deferred, because the draft refers to the signal too.
+    _id(
+        "draft_id",
+        ForeignKey(
+            "generated_drafts.id",
+            name="fk_signals_draft",
+            use_alter=True,
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        nullable=True,
+    ),
+    _instant("resolved_at", nullable=True),
+    Column("failure", Text),
+    Column("failure_detail", Text),
+    Column("version", BigInteger, nullable=False),
+    _instant("created_at"),
+    _instant("updated_at"),
+    sa.CheckConstraint("status IN ('open', 'resolving', 'resolved', 'skipped')", name="status"),
+    # Every resolved signal has a draft.
+    sa.CheckConstraint("(status = 'resolved') = (draft_id IS NOT NULL)", name="draft"),
+    sa.UniqueConstraint("id", "tenant_id", "organization_id", "interaction_id", name="uq_signals_scope"),
+    Index("ix_signals_interaction", "interaction_id"),
+    Index("ix_signals_list", "tenant_id", "organization_id", "status", "detected_at", "id"),
+    Index("ix_signals_entity", "entity_id"),
+    Index("ix_signals_resolving", "updated_at", postgresql_where=sa.text("status = 'resolving'")),
+)
+
+_SIGNAL_SCOPE: Final = ("signal_id", "tenant_id", "organization_id", "interaction_id")
+
+
+def _of_a_signal(table: str) -> sa.ForeignKeyConstraint:
+    """Foreign key to a signal of the same tenant, organization and interaction."""
+    columns = ("id", *_SIGNAL_SCOPE[1:])
+    return sa.ForeignKeyConstraint(
+        _SIGNAL_SCOPE, [f"signals.{name}" for name in columns], name=f"fk_{table}_signal"
+    )
+
+
+drafts: Final = sa.Table(
+    "generated_drafts",
+    metadata,
+    _id("id", primary_key=True),
+    *_scope(),
+    _id("signal_id"),
+    _id("interaction_id"),
+    _id("entity_id", ForeignKey("customer_entities.id")),
+    _id("person_id"),
+    Column("user_id", Text),
+    Column("channel", Text, nullable=False),
+    Column("subject", Text),
+    Column("body", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("writer", Text, nullable=False),
+    Column("template_id", Text),
+    Column("model", Text),
+    Column("prompt_hash", Text),
+    _instant("sent_at", nullable=True),
+    Column("version", BigInteger, nullable=False),
+    _instant("created_at"),
+    _instant("updated_at"),
+    _of_a_signal("generated_drafts"),
+    sa.CheckConstraint("status IN ('draft', 'sent', 'deleted')", name="status"),
+    Index("ix_generated_drafts_signal", "signal_id"),
+    Index("ix_generated_drafts_interaction", "interaction_id"),
+    Index("ix_generated_drafts_list", "tenant_id", "organization_id", "status", "created_at", "id"),
+)
+
+signal_outcomes: Final = sa.Table(
+    "signal_outcomes",
+    metadata,
+    _id("id", primary_key=True),
+    *_scope(),
+    _id("signal_id"),
+    _id("interaction_id"),
+    _id("entity_id", ForeignKey("customer_entities.id")),
+    Column("outcome", Text, nullable=False),
+    Column("detail", Text),
+    _id("draft_id", nullable=True),
+    Column("actor_id", Text),
+    Column("command_id", Text, nullable=False),
+    _instant("created_at"),
+    _of_a_signal("signal_outcomes"),
+    sa.CheckConstraint(
+        "outcome IN ('resolved', 'failed', 'skipped', 'reopened', 'reverted')", name="outcome"
+    ),
+    Index("ix_signal_outcomes_signal", "signal_id", "created_at"),
+    Index("ix_signal_outcomes_interaction", "interaction_id"),
+)
+
 interaction_types: Final = sa.Table(
     "interaction_types",
     metadata,

@@ -21,6 +21,7 @@ from schemas.topics import (
     COMMANDS,
     DEAD_LETTERS,
     DEAL_STATE,
+    DRAFT_STATE,
     ENTITY_STATE,
     EVENTS,
     INTEGRATION_DECISIONS,
@@ -29,6 +30,7 @@ from schemas.topics import (
     NEXT_INTERACTION_STATE,
     RELAY_POSITION,
     RESULTS,
+    SIGNAL_STATE,
     TYPE_STATE,
 )
 
@@ -62,6 +64,8 @@ class Stream(StrEnum):
     customer_state = "customer-state"
     deal_state = "deal-state"
     type_state = "type-state"
+    signal_state = "signal-state"
+    draft_state = "draft-state"
     integration_events = "integration-events"
     integration_decisions = "integration-decisions"
     dead_letters = "dead-letters"
@@ -77,6 +81,8 @@ TOPIC_OF: Final = {
     Stream.customer_state: ENTITY_STATE,
     Stream.deal_state: DEAL_STATE,
     Stream.type_state: TYPE_STATE,
+    Stream.signal_state: SIGNAL_STATE,
+    Stream.draft_state: DRAFT_STATE,
     Stream.integration_events: INTEGRATION_EVENTS,
     Stream.integration_decisions: INTEGRATION_DECISIONS,
     Stream.dead_letters: DEAD_LETTERS,

@@ -13,17 +13,35 @@ from domain.recompute import relabel_command_id
 from domain.snapshots import deal_snapshot, entity_state, type_snapshot
 from schemas.avro_codec import Encode
 from schemas.avro_schemas import DEAL_STATE as DEAL_STATE_TYPE
+from schemas.avro_schemas import DRAFT_STATE as DRAFT_STATE_TYPE
 from schemas.avro_schemas import ENTITY_STATE as ENTITY_STATE_TYPE
 from schemas.avro_schemas import INTERACTION_STATE as INTERACTION_STATE_TYPE
 from schemas.avro_schemas import NEXT_INTERACTION_STATE as NEXT_STATE_TYPE
+from schemas.avro_schemas import SIGNAL_STATE as SIGNAL_STATE_TYPE
 from schemas.avro_schemas import TYPE_STATE as TYPE_STATE_TYPE
 from schemas.cloudevent_headers import AVRO, JSON, event_headers
 from schemas.identity import derive_id, escaped
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord
 from schemas.sources import PIPELINE
-from schemas.topics import COMMANDS, DEAL_STATE, ENTITY_STATE, EVENTS, NEXT_INTERACTION_STATE, TYPE_STATE
+from schemas.topics import (
+    COMMANDS,
+    DEAL_STATE,
+    DRAFT_STATE,
+    ENTITY_STATE,
+    EVENTS,
+    INTERACTION_STATE,
+    NEXT_INTERACTION_STATE,
+    SIGNAL_STATE,
+    TYPE_STATE,
+)
 
+#: Topics whose states are the last events' images → type of the state.
+_KIND_OF: Final = {
+    INTERACTION_STATE: INTERACTION_STATE_TYPE,
+    SIGNAL_STATE: SIGNAL_STATE_TYPE,
+    DRAFT_STATE: DRAFT_STATE_TYPE,
+}
 _RECOMPUTE: Final = "customers.interaction.recompute_next"
 
 
@@ -47,7 +65,7 @@ def state_record(topic: str, entry: JournalEntry, event: Event, encode: Encode) 
             names = ("entityId", "tenantId", "organizationId", "entityVersion", "next")
             state = {name: payload[name] for name in names}
     else:
-        kind, state = INTERACTION_STATE_TYPE, payload["after"]
+        kind, state = _KIND_OF[topic], payload["after"]
     value = encode(kind, state) if state is not None else None
     return OutgoingRecord(topic, event.subject, value, _headers(entry, event, kind))
 

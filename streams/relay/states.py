@@ -3,8 +3,9 @@
 Each partition of a state topic makes a Kafka transaction dearer, and readers of such a topic want the last
 value only. States are therefore published at most twice per second, apart from the events.
 
-The state of an interaction is that of its last event. Those of customers, deals and interaction types are
-read from the tables: they may be newer than the last event that is published, never older.
+The state of an interaction, signal or draft is that of its last event. Those of customers, deals and
+interaction types are read from the tables: they may be newer than the last event that is published, never
+older.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from domain.model import Deal, Entity, TypeEntry
 from schemas.avro_codec import Encode
 from schemas.events import DUE, NEXT_INTERACTION_UPDATED, OVERDUE
 from schemas.outgoing_record import OutgoingRecord
-from schemas.topics import INTERACTION_STATE, NEXT_INTERACTION_STATE
+from schemas.signal_events import DRAFT_EVENTS, SIGNAL_EVENTS
+from schemas.topics import DRAFT_STATE, INTERACTION_STATE, NEXT_INTERACTION_STATE, SIGNAL_STATE
 from streams.relay.records import state_record, stored_record
 
 #: Longest time from an event to its state.
@@ -67,6 +69,10 @@ class PendingStates:
                 self._changes[NEXT_INTERACTION_STATE, event.subject] = entry, event
             elif event.type.startswith("customers.interaction.") and event.type not in _WITHOUT_STATE:
                 self._changes[INTERACTION_STATE, event.subject] = entry, event
+            elif event.type in SIGNAL_EVENTS:
+                self._changes[SIGNAL_STATE, event.subject] = entry, event
+            elif event.type in DRAFT_EVENTS:
+                self._changes[DRAFT_STATE, event.subject] = entry, event
         if entry.entity_id is not None and entry.entity_version is not None:
             self._entities[entry.entity_id] = None
         facts = entry.facts

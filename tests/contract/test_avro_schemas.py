@@ -20,7 +20,7 @@ from schemas.avro_schemas import (
     render,
     subject,
 )
-from schemas.events import EVENT_TYPES
+from schemas.event_types import EVENT_TYPES
 from schemas.payloads import PAYLOADS
 from tests.contract.avro_values import completed, sample, with_datetimes
 from tests.contract.release import RELEASED

@@ -13,12 +13,14 @@ from domain.lifecycle import ILLEGAL
 from runtime.settings import Settings
 from schemas.command import Command
 from schemas.decode import decode_record
-from schemas.events import EVENT_TYPES, InteractionSnapshot, Published
+from schemas.event_types import EVENT_TYPES
+from schemas.events import InteractionSnapshot, Published
 from schemas.flags import DEFAULTS as FLAGS
 from schemas.incoming_record import IncomingRecord
 from schemas.integration_events import INTEGRATION_EVENT_TYPES
 from schemas.outcomes import Result
-from schemas.payloads import PAYLOADS, FeatureFlagSet, InteractionTypeUpsert, Payload
+from schemas.payload_base import Payload
+from schemas.payloads import PAYLOADS, FeatureFlagSet, InteractionTypeUpsert
 from schemas.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]

@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_snake
 from domain.decision import Decision
 from domain.results import result_of
 from schemas.command import Command, Refused
-from schemas.events import EVENT_TYPES
+from schemas.event_types import EVENT_TYPES
 from schemas.outcomes import Result
 from tests.unit.domain.commands import TENANT, Publisher, events_of
 from tests.unit.domain.simple_model import FIELDS, Model, Row

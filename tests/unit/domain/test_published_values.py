@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from domain.results import result_of
 from schemas import cache_tags
-from schemas.events import EVENT_TYPES, InteractionSnapshot
+from schemas.event_types import EVENT_TYPES
+from schemas.events import InteractionSnapshot
 from schemas.identity import NAMESPACE, derive_id
 from schemas.instants import format_instant, parse_instant
 from tests.unit.domain.commands import ADA, ORGANIZATION, TENANT, Publisher, at, events_of, interaction_id
