@@ -90,12 +90,12 @@ class Log:
         return record.offset
 
     def apply(self, first: int, end: int, start: int | None = None) -> list[str]:
-        commands = [decode_record(record, _no_avro) for record in self.records[first:end]]
+        commands = [decode_record(record, no_avro) for record in self.records[first:end]]
         decisions = self.transaction.apply(commands, {0: first if start is None else start}, {})
         return [decision.outcome for decision in decisions]
 
 
-def _no_avro(_: bytes) -> tuple[str, dict[str, Any]]:
+def no_avro(_: bytes) -> tuple[str, dict[str, Any]]:
     raise AssertionError("no Avro here")
 
 
@@ -297,7 +297,7 @@ def test_two_appliers_that_race_on_one_command_id(fresh_database: Settings) -> N
             barrier.wait()
             while True:
                 try:
-                    (decision,) = transaction.apply([decode_record(record, _no_avro)], {partition: 0}, {})
+                    (decision,) = transaction.apply([decode_record(record, no_avro)], {partition: 0}, {})
                 except Exception as error:
                     if type(error).__name__ != "Retry":
                         raise

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from domain.decision import Decision
 from domain.results import result_of
 from schemas import cache_tags
 from schemas.event_types import EVENT_TYPES
@@ -56,7 +57,42 @@ def test_every_lifecycle_event_type_is_published_and_in_the_catalogue(log: Publi
         (event,) = events_of(decision)
         assert (event.key, event.payload["entityId"]) == (entity, entity)
         seen.add(event.type)
+    seen |= _events_of_signals(log)
     assert seen == set(EVENT_TYPES)
+
+
+def _events_of_signals(log: Publisher) -> set[str]:
+    """Every change of a signal and a draft; return the types of their events."""
+    call, signal = interaction_id(80), interaction_id(81)
+    log.applied("interaction.create", {"id": call, "interactionType": "call"})
+    draft, seen = "", set[str]()
+
+    def applied(kind: str, data: dict[str, Any], command_id: str | None = None) -> Decision:
+        decision = log.applied(kind, data, command_id=command_id)
+        check_shape(decision)
+        seen.update(event.type for event in events_of(decision))
+        return decision
+
+    applied("signal.record", {"id": signal, "interactionId": call, "kind": "risk", "title": "May leave"}, "r")
+    applied("signal.update", {"id": signal, "title": "May leave soon", "confidence": 40}, "u")
+    applied("interaction.undo", {"commandId": "u"})
+    applied("signal.skip", {"id": signal, "reason": "later"})
+    applied("signal.reopen", {"id": signal})
+    for kind, data in (
+        ("signal.fail_draft", {"code": "writer_timeout", "detail": "No answer"}),
+        ("signal.attach_draft", {"body": "Dear Ada", "writer": "openai_compatible", "model": "m"}),
+    ):
+        resolved = applied("signal.resolve", {"id": signal, "channel": "text", "instruction": "short"})
+        resolution = result_of(resolved)["version"]
+        decision = applied(kind, {"id": signal, "resolution": resolution, **data})
+        draft = str(result_of(decision)["draftId"])
+    applied("draft.update", {"id": draft, "body": "Hello Ada"}, "d")
+    applied("interaction.undo", {"commandId": "d"})
+    applied("draft.delete", {"id": draft})
+    applied("draft.restore", {"id": draft})
+    applied("draft.mark_sent", {"id": draft})
+    applied("interaction.delete", {"id": call})
+    return seen
 
 
 def test_a_type_that_a_command_adds_has_an_event_under_the_organization(log: Publisher) -> None:
