@@ -281,10 +281,11 @@ def test_mirrors_are_shown_while_the_flag_is_on(started: TrelloWorld) -> None:
     with connect(world.settings, application_name="tests", autocommit=True) as connection:
 
         def shown() -> dict[str, Any]:
-            return integrations_of(connection, TENANT, ORGANIZATION, [identity])[identity][world.integration]
+            mirrors = integrations_of(connection, TENANT, ORGANIZATION, [identity])
+            return mirrors.get(identity, {}).get(world.integration, {})
 
-        # The board reports our own write, which is then read again.
-        wait_until(lambda: shown()["syncStatus"] == "synced", 60, lambda: str(shown()))
+        # The mirror is stored after its card, and the board reports our own write, which is then read again.
+        wait_until(lambda: shown().get("syncStatus") == "synced", 60, lambda: str(shown()))
         assert shown()["externalId"] == card["id"]
         assert shown()["externalUrl"].startswith("https://trello.com/")
         assert shown()["lastSyncedAt"]

@@ -17,14 +17,14 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.decode import decode_record
 from schemas.identity import derive_id
-from sinks.records import DRAFTS, INTERACTIONS, OUTCOMES, SIGNALS
+from sinks.records import DRAFTS, INTERACTIONS, OUTCOMES, SIGNALS, StoredRecord
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
 from tests.integration.test_batch_transaction import Log, no_avro
 
 pytestmark = pytest.mark.integration
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-TABLES = {
+TABLES: dict[str, tuple[type, StoredRecord[Any]]] = {
     "customer_interactions": (Interaction, INTERACTIONS),
     "signals": (Signal, SIGNALS),
     "generated_drafts": (Draft, DRAFTS),
@@ -146,7 +146,8 @@ def _row_counts(settings: Settings, writer: Connection) -> Counter[tuple[str, st
     counts: Counter[tuple[str, str]] = Counter()
     with connect(settings, application_name="counts", autocommit=True) as own:
         for name, *numbers in own.execute(
-            "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = ANY(%s)",
+            "SELECT relname, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
+            " WHERE relname = ANY(%s)",
             (list(TABLES),),
         ).fetchall():
             for change, number in zip(("inserted", "updated", "deleted"), numbers, strict=True):

@@ -126,7 +126,7 @@ def test_topics_of_an_older_deployment_keep_their_partitions(fresh_settings: Set
     admin = make_admin(fresh_settings)
     for future in admin.create_partitions([NewPartitions(name, 6) for name in names]).values():
         future.result()
-    wait_until(lambda: all(existing_topics(admin)[name] == 6 for name in names), 30)
+    wait_until(lambda: all(existing_topics(admin).get(name) == 6 for name in names), 30)
     assert check_topics(fresh_settings) == []
     chosen = fresh_settings.model_copy(update={"results_partitions": 2, "state_partitions": 6})
     found = {finding.topic for finding in check_topics(chosen)}
