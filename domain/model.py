@@ -119,7 +119,8 @@ class Signal(Identified, frozen=True, omit_defaults=True, gc=False, tag="signal"
     :param person_id: the person to contact; ``None``: the customer.
     :param resolved_by: the user who last resolved it; ``channel``, ``instruction`` and ``language``: as given
         then.
-    :param resolution: version that the last ``resolve`` left; identifies the resolution.
+    :param resolution: version that the last ``resolve`` left; identifies the resolution. ``requested_at``: its
+        time.
     :param failure: code of the reason why the last resolution failed.
     :param version: the entity's version after the last change of the signal: it only increases, even if the
         signal is deleted and restored.
@@ -141,6 +142,7 @@ class Signal(Identified, frozen=True, omit_defaults=True, gc=False, tag="signal"
     instruction: str | None = None
     language: str | None = None
     resolution: int | None = None
+    requested_at: datetime | None = None
     resolved_by: str | None = None
     draft_id: str | None = None
     resolved_at: datetime | None = None

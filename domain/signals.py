@@ -162,6 +162,7 @@ def resolve(work: UnitOfWork, command: Command, payload: SignalResolve) -> Decis
         "language": payload.language,
         "resolved_by": command.envelope.actor_id,
         "resolution": version_after(entity),
+        "requested_at": command.appended_at,
     }
     after = _changed(command, entity, signal, wanted)
     return _decide(command, entity, signal, after, event=SIGNAL_RESOLVING, reason="resolving")

@@ -64,6 +64,10 @@ class Settings(BaseSettings):
     topic_replication_factor: int = Field(default=1, ge=1)
     batch_size: int = Field(default=1000, ge=1, description="Maximum records per transaction of the applier.")
     overdue_after_seconds: int = Field(default=3600, ge=0)
+    resolution_deadline_seconds: int = Field(
+        default=600, ge=1, description="Time after which a draft that was not written counts as failed."
+    )
+    drafts_workers: int = Field(default=4, ge=1, le=64, description="Drafts that a role writes at once.")
     stuck_after_seconds: float = Field(
         default=120.0, gt=0, description="Time without progress after which a role that has work exits."
     )

@@ -10,8 +10,9 @@ from schemas.events import InstantText, Published
 class SignalSnapshot(Published):
     """Signal in its published form; the value of its state topic.
 
-    ``resolution`` is the version that the last ``signal.resolve`` left. ``personId`` is null if the customer
-    itself is the person to contact. ``failure`` is the code of the reason why the last resolution failed.
+    ``resolution`` is the version that the last ``signal.resolve`` left, ``requestedAt`` its time. ``personId``
+    is null if the customer itself is the person to contact. ``failure`` is the code of the reason why the
+    last resolution failed.
     """
 
     id: str
@@ -28,6 +29,7 @@ class SignalSnapshot(Published):
     instruction: str | None = None
     language: str | None = None
     resolution: int | None = None
+    requested_at: InstantText | None = None
     resolved_by: str | None = None
     draft_id: str | None = None
     resolved_at: InstantText | None = None

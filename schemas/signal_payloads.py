@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from schemas.identity import derive_id, escaped
 from schemas.payload_base import DEFAULT_UNSEEN, Clearing, ClearingByName, Payload
 from schemas.values import Body, Instant, InteractionType, Label, Priority, ShortText, Title, UuidText, no_nul
 
@@ -141,6 +142,14 @@ class SignalFix(ClearingByName):
     body: Body | None = None
     person_id: UuidText | None = None
     confidence: Priority | None = None
+
+
+def answer_correlation(tenant_id: str, organization_id: str, command_id: str) -> str:
+    """Correlation id of the answer to a ``signal.resolve``: of its ``attach_draft`` or ``fail_draft``.
+
+    A client that sent the resolution can wait for the result with this id.
+    """
+    return derive_id("draft-answer", tenant_id, organization_id, escaped(command_id))
 
 
 SIGNAL_RECORD: Final = "customers.signal.record"

@@ -1,4 +1,4 @@
-"""Queue of the timers: planned interactions that are due or overdue and not marked so yet."""
+"""Queues of the timers: interactions that are due or overdue, and resolutions past their deadline."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from runtime.postgres import Connection
 _SQL: Final = """
 SELECT id, tenant_id, organization_id, entity_id, schedule_version FROM customer_interactions
 WHERE status = 'planned' AND due_phase = %s AND scheduled_at <= %s ORDER BY scheduled_at LIMIT %s
+"""
+_LATE_SQL: Final = """
+SELECT id, tenant_id, organization_id, entity_id, resolution FROM signals
+WHERE status = 'resolving' AND requested_at <= %s ORDER BY requested_at LIMIT %s
 """
 
 
@@ -41,3 +45,20 @@ def due_interactions(
     """
     rows = connection.execute(_SQL, (0 if phase == "due" else 1, before, limit))
     return [DueInteraction(str(row[0]), str(row[1]), str(row[2]), str(row[3]), int(row[4])) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class LateResolution:
+    """A signal whose draft was not written in time."""
+
+    signal_id: str
+    tenant_id: str
+    organization_id: str
+    entity_id: str
+    resolution: int
+
+
+def late_resolutions(connection: Connection, before: datetime, limit: int) -> list[LateResolution]:
+    """Return the signals that are being resolved since ``before`` or longer, the oldest first."""
+    rows = connection.execute(_LATE_SQL, (before, limit))
+    return [LateResolution(str(row[0]), str(row[1]), str(row[2]), str(row[3]), int(row[4])) for row in rows]

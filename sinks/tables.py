@@ -168,6 +168,7 @@ signals: Final = sa.Table(
     Column("instruction", Text),
     Column("language", Text),
     Column("resolution", BigInteger),
+    _instant("requested_at", nullable=True),
     Column("resolved_by", Text),
     # Deferred, because the draft refers to the signal too.
     _id(
@@ -194,7 +195,7 @@ signals: Final = sa.Table(
     Index("ix_signals_interaction", "interaction_id"),
     Index("ix_signals_list", "tenant_id", "organization_id", "status", "detected_at", "id"),
     Index("ix_signals_entity", "entity_id"),
-    Index("ix_signals_resolving", "updated_at", postgresql_where=sa.text("status = 'resolving'")),
+    Index("ix_signals_resolving", "requested_at", postgresql_where=sa.text("status = 'resolving'")),
 )
 
 _SIGNAL_SCOPE: Final = ("signal_id", "tenant_id", "organization_id", "interaction_id")

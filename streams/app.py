@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import faust
 import structlog
@@ -25,6 +25,9 @@ from runtime.readiness import announce_ready
 from runtime.settings import Settings
 from runtime.supervised_thread import join_all, supervised
 from streams.heartbeat import Heartbeat
+
+if TYPE_CHECKING:
+    from runtime.faust_agents import Agent
 
 _log = structlog.get_logger("worker")
 
@@ -146,9 +149,20 @@ def make_app(settings: Settings, service: StageService, directory: Path) -> faus
     return app
 
 
-def run_app(settings: Settings, service: StageService) -> None:
+def run_app(role: str, settings: Settings, service: StageService, agents: list[Agent]) -> None:
     """Run the worker until SIGTERM or SIGINT.
 
+    :param agents: of a role that reacts to events; others need none of Faust's consumers.
     :raises Stop: a stage failed; its reason is in the log and in the message.
     """
-    run_worker(lambda directory: make_app(settings, service, directory), service, "the worker")
+
+    def make(directory: Path) -> faust.App:
+        if agents:
+            from runtime.faust_agents import (
+                make_agents_app,  # the Kafka client of Faust, for these roles only
+            )
+
+            return make_agents_app(role, settings, service, agents, directory)
+        return make_app(settings, service, directory)
+
+    run_worker(make, service, "the worker")

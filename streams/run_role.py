@@ -6,7 +6,7 @@ import gc
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from runtime.codec import make_codec
 from runtime.health import Health
@@ -27,7 +27,11 @@ from streams.timers.timers import Timers
 from streams.upkeep import Upkeep
 from streams.watchdog import ApplierWatchdog, RelayWatchdog
 
+if TYPE_CHECKING:
+    from runtime.faust_agents import Agent
+
 Stages = list[tuple[str, Stage]]
+DRAFTS: Final = "drafts"
 
 
 def applier_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
@@ -77,6 +81,20 @@ def timers_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Even
     return [("timers", Timers(settings, heartbeat, stop).run)]
 
 
+def drafts_parts(
+    settings: Settings, heartbeat: Heartbeat, stop: threading.Event
+) -> tuple[Stages, list[Agent]]:
+    """Stages of the drafts role, and the agent that writes the drafts."""
+    from runtime.faust_agents import Agent
+    from streams.drafts.drafting import Drafting
+    from streams.drafts.writers.registry import make_writer
+    from streams.drafts.writers.settings import WriterSettings, read_drafts_settings
+
+    writer = make_writer(read_drafts_settings(WriterSettings))
+    drafting = Drafting(settings, writer, heartbeat, stop)
+    return [("drafts", drafting.run)], [Agent(EVENTS, "drafts.write", drafting.take)]
+
+
 ROLES: Final[dict[str, Callable[[Settings, Heartbeat, threading.Event, Health], Stages]]] = {
     "applier": applier_stages,
     "relay": relay_stages,
@@ -89,8 +107,8 @@ def run_role(role: str, settings: Settings) -> None:
 
     :raises Stop: the role is unknown, a topic is missing or wrongly set, or the role failed.
     """
-    if role not in ROLES:
-        raise Stop(f"unknown role {role!r}; the roles are {', '.join(ROLES)}")
+    if role not in (*ROLES, DRAFTS):
+        raise Stop(f"unknown role {role!r}; the roles are {', '.join((*ROLES, DRAFTS))}")
     configure_logging(settings)
     require_topics(settings)
     # A batch makes some hundred thousand objects without cycles; scanning them finds nothing.
@@ -98,10 +116,15 @@ def run_role(role: str, settings: Settings) -> None:
     gc.set_threshold(100_000, 20, 50)
     heartbeat, stop = Heartbeat(), threading.Event()
     health = Health(partial(_problems, heartbeat))
-    service = StageService(role, ROLES[role](settings, heartbeat, stop, health), heartbeat, stop)
+    agents: list[Agent] = []
+    if role == DRAFTS:
+        stages, agents = drafts_parts(settings, heartbeat, stop)
+    else:
+        stages = ROLES[role](settings, heartbeat, stop, health)
+    service = StageService(role, stages, heartbeat, stop)
     server = HealthServer(settings, role, health, service.why_dead, stop)
     service.answer_at(server.url, server.serve)
-    run_app(settings, service)
+    run_app(role, settings, service, agents)
 
 
 def _problems(heartbeat: Heartbeat) -> list[str]:

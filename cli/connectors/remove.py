@@ -28,10 +28,10 @@ def remove(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON; needs --yes.")] = False,
 ) -> None:
     """Remove an integration; its mirrors stay at the provider."""
-    from connectors.producer import AcknowledgedSender
     from connectors.service.integration_events import IntegrationEvents
     from connectors.service.removal import Removal, removed_data
     from connectors.store.mappings import count_mappings
+    from runtime.acknowledged_sender import AcknowledgedSender
     from runtime.connector_settings import read_connector_settings
     from runtime.schema_registration import known_ids
     from schemas.avro_codec import AvroEncoder

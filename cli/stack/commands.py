@@ -29,7 +29,7 @@ UP_EXAMPLES = """
 
   interactions up --roles applier=2,relay    two appliers and a relay only
 
-  interactions up --roles applier,relay,timers,gateway,connectors    with the connectors
+  interactions up --roles applier,relay,timers,drafts,gateway,connectors    with the connectors
 
   interactions up --roles none               servers only
 

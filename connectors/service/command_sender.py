@@ -7,8 +7,8 @@ from datetime import datetime
 
 import orjson
 
-from connectors.producer import AcknowledgedSender
 from connectors.sync.inbound_commands import InboundCommand, SendCommands
+from runtime.acknowledged_sender import AcknowledgedSender
 from schemas.cloudevent_headers import JSON, event_headers
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord

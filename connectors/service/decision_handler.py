@@ -15,7 +15,6 @@ from connectors.service.integration_changes import IntegrationChanges
 from connectors.service.integration_events import IntegrationEvents
 from connectors.service.open_session import utc_now
 from connectors.service.removal import removed_data
-from connectors.service.retrying_connection import RetryingConnection
 from connectors.store.integrations import Integration, read_integration
 from connectors.store.removal import read_removed
 from connectors.store.warnings import SyncWarning, lock_warnings
@@ -23,6 +22,7 @@ from connectors.sync.mirror_events import mapping_changed
 from connectors.sync.resolution import resolve
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
+from runtime.retrying_connection import RetryingConnection
 from runtime.settings import Settings
 from schemas.instants import parse_instant
 from schemas.integration_decisions import (
@@ -73,7 +73,7 @@ class DecisionHandler:
         wake: threading.Event,
         connectors: ConnectorSettings | None = None,
     ) -> None:
-        self._connection = RetryingConnection(settings, "decide", stop)
+        self._connection = RetryingConnection(settings, "connectors", "decide", stop)
         self._events = events
         self._wake = wake
         self._changes = IntegrationChanges(settings, connectors or ConnectorSettings())

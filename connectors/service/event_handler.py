@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Final
 
 from connectors.service.open_session import utc_now
-from connectors.service.retrying_connection import RetryingConnection
 from connectors.store.integrations import Integration, list_integrations
 from connectors.store.ledger_marks import LocalMark, mark_local
 from connectors.sync.change_marks import marks_for_event
 from runtime.postgres import Connection
 from runtime.registry_fetch import make_fetch
+from runtime.retrying_connection import RetryingConnection
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import Retry
@@ -29,7 +29,7 @@ class EventHandler:
     """
 
     def __init__(self, settings: Settings, stop: threading.Event, wake: threading.Event) -> None:
-        self._connection = RetryingConnection(settings, "mark", stop)
+        self._connection = RetryingConnection(settings, "connectors", "mark", stop)
         self._wake = wake
         self._decode = AvroDecoder(make_fetch(settings), text_instants=True).decode
         self._integrations: list[Integration] = []

@@ -11,7 +11,6 @@ from typing import Any, Final
 import structlog
 from mode import Service
 
-from connectors.producer import AcknowledgedSender
 from connectors.service.decision_handler import DecisionHandler
 from connectors.service.event_consumer import make_app
 from connectors.service.event_handler import EventHandler
@@ -24,6 +23,7 @@ from connectors.service.threads import RoleThreads
 from connectors.service.webhook_app import WebhookApp
 from connectors.service.webhook_server import WebhookServer
 from connectors.sync.worker import Worker
+from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.codec import make_codec
 from runtime.connector_settings import ConnectorSettings, read_connector_settings
 from runtime.faust_worker import run_worker

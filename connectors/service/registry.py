@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import structlog
 
-from connectors.producer import AcknowledgedSender
 from connectors.service.command_sender import command_sender
 from connectors.service.integration_events import IntegrationEvents
 from connectors.service.open_session import OpenedSession, open_session, utc_now
 from connectors.store.integrations import Integration, list_integrations, set_health
 from connectors.sync.circuit_breaker import CircuitBreaker
+from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
 from runtime.secret_box import SecretBox, load_secret_box

@@ -1,4 +1,4 @@
-"""The timers: publish a command for each interaction that has become due or overdue.
+"""The timers: publish a command for each interaction that is due or overdue, and for each late draft.
 
 Timers write nothing to the database. The applier decides, in the order of the entity's other commands,
 whether the schedule still applies, and marks it. So ``due`` and ``overdue`` are published once per schedule.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -24,14 +24,15 @@ from schemas.cloudevent_headers import JSON, event_headers
 from schemas.identity import derive_id
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord
+from schemas.signal_payloads import SIGNAL_FAIL_DRAFT
 from schemas.topics import COMMANDS
-from sinks.due import DueInteraction, due_interactions, server_time
+from sinks.due import DueInteraction, LateResolution, due_interactions, late_resolutions, server_time
 from sinks.leader_lock import try_lead
 from sinks.monthly_partitions import ensure_partitions
 from streams.heartbeat import Heartbeat
 
 _log = structlog.get_logger("timers")
-_TYPE: Final = "customers.interaction.mark_due"
+_MARK_DUE: Final = "customers.interaction.mark_due"
 _PAGE: Final = 1000
 _TICK_SECONDS: Final = 1.0
 _REPEAT_SECONDS: Final = 60.0
@@ -86,7 +87,10 @@ class Timers:
         sent = 0
         for phase, before in (("due", now), ("overdue", overdue_before)):
             for item in due_interactions(connection, phase, before, _PAGE):
-                sent += self._send(producer, item, phase, now)
+                sent += self._send(producer, _mark_due(item, phase, now))
+        late = now - timedelta(seconds=self._settings.resolution_deadline_seconds)
+        for resolution in late_resolutions(connection, late, _PAGE):
+            sent += self._send(producer, _fail_draft(resolution, now))
         if not sent:
             return
         left = producer.flush(_FLUSH_SECONDS)
@@ -98,11 +102,10 @@ class Timers:
     def _forget_sent_before(self, moment: float) -> None:
         self._sent = {command_id: at for command_id, at in self._sent.items() if at > moment}
 
-    def _send(self, producer: Producer, item: DueInteraction, phase: str, now: datetime) -> int:
-        command_id = derive_id(phase, item.tenant_id, item.interaction_id, str(item.schedule_version))
+    def _send(self, producer: Producer, record: OutgoingRecord) -> int:
+        command_id = str(dict(record.headers)["ce_id"])
         if command_id in self._sent:
             return 0
-        record = _mark_due(item, phase, command_id, now)
         produce(producer, self._settings.topic(record.topic), record, waiting=self._wait_for_room)
         self._sent[command_id] = time.monotonic()
         return 1
@@ -113,14 +116,33 @@ class Timers:
             raise AskedToStopError("the timers are asked to stop")
 
 
-def _mark_due(item: DueInteraction, phase: str, command_id: str, now: datetime) -> OutgoingRecord:
+def _mark_due(item: DueInteraction, phase: str, now: datetime) -> OutgoingRecord:
     """Build the command that marks an interaction as due or overdue."""
+    command_id = derive_id(phase, item.tenant_id, item.interaction_id, str(item.schedule_version))
     data = {"id": item.interaction_id, "scheduleVersion": item.schedule_version, "phase": phase}
+    return _command(_MARK_DUE, command_id, item, data, now)
+
+
+def _fail_draft(late: LateResolution, now: datetime) -> OutgoingRecord:
+    """Build the command that ends a resolution without a draft."""
+    command_id = derive_id("late-draft", late.tenant_id, late.signal_id, str(late.resolution))
+    data = {
+        "id": late.signal_id,
+        "resolution": late.resolution,
+        "code": "deadline_exceeded",
+        "detail": "No draft was written in time. Resolve the signal again.",
+    }
+    return _command(SIGNAL_FAIL_DRAFT, command_id, late, data, now)
+
+
+def _command(
+    kind: str, command_id: str, item: DueInteraction | LateResolution, data: dict[str, Any], now: datetime
+) -> OutgoingRecord:
     headers = event_headers(
         JSON,
         id=command_id,
         source="/customers/interactions/timers",
-        type=_TYPE,
+        type=kind,
         time=format_instant(now),
         tenantid=item.tenant_id,
         organizationid=item.organization_id,

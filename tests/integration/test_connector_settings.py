@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from cli.main import make_app
 from connectors import providers
-from connectors.producer import AcknowledgedSender
 from connectors.service import maintenance
 from connectors.service.catalogue import declaration
 from connectors.service.event_handler import EventHandler
@@ -40,6 +39,7 @@ from connectors.store.mappings import Mapping, upsert_mapping
 from connectors.store.removal import remove_integration
 from connectors.store.stalls import note_poll
 from connectors.store.warnings import raise_warning
+from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection, connect
 from runtime.secret_box import Sealed, make_secret_box

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("instruction", sa.Text(), nullable=True),
         sa.Column("language", sa.Text(), nullable=True),
         sa.Column("resolution", sa.BigInteger(), nullable=True),
+        sa.Column("requested_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
         sa.Column("resolved_by", sa.Text(), nullable=True),
         sa.Column("draft_id", sa.UUID(as_uuid=False), nullable=True),
         sa.Column("resolved_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
@@ -69,7 +70,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_signals_resolving",
         "signals",
-        ["updated_at"],
+        ["requested_at"],
         unique=False,
         postgresql_where=sa.text("status = 'resolving'"),
     )

@@ -12,8 +12,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from connectors.producer import AcknowledgedSender
 from connectors.service.integration_events import IntegrationEvents
+from runtime.acknowledged_sender import AcknowledgedSender
 from runtime.codec import make_codec
 from runtime.settings import Settings
 from schemas import cache_tags

@@ -12,19 +12,20 @@ from runtime.outages import describe, through_outages
 from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 
-_log = structlog.get_logger("connectors")
 Done = TypeVar("Done")
 
 
 class RetryingConnection:
     """Connection for one thread at a time; a broken connection is replaced.
 
-    :param name: agent name for the log.
+    :param role: names the session and the log events; ``thread`` is for the log.
     :param stop: ends every wait.
     """
 
-    def __init__(self, settings: Settings, name: str, stop: threading.Event) -> None:
-        self._name = name
+    def __init__(self, settings: Settings, role: str, thread: str, stop: threading.Event) -> None:
+        self._role = role
+        self._thread = thread
+        self._log = structlog.get_logger(role)
         self._settings = settings
         self._stop = stop
         self._connection: Connection | None = None
@@ -39,14 +40,14 @@ class RetryingConnection:
         def attempt() -> Done:
             if self._connection is None:
                 self._connection = connect(
-                    self._settings, application_name="interactions-connectors-agent", autocommit=True
+                    self._settings, application_name=f"interactions-{self._role}-agent", autocommit=True
                 )
             return work(self._connection)
 
         return through_outages(attempt, self._note, self._stop.wait)
 
     def _note(self, error: Exception, _seconds: float) -> None:
-        _log.warning("connectors.retry", thread=self._name, reason=describe(error))
+        self._log.warning(f"{self._role}.retry", thread=self._thread, reason=describe(error))
         if isinstance(error, Outage):
             self.close()
 
