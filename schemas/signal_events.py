@@ -10,9 +10,9 @@ from schemas.events import InstantText, Published
 class SignalSnapshot(Published):
     """Signal in its published form; the value of its state topic.
 
-    ``resolution`` is the version that the last ``signal.resolve`` left, ``requestedAt`` its time. ``personId``
-    is null if the customer itself is the person to contact. ``failure`` is the code of the reason why the
-    last resolution failed.
+    ``resolution`` is the version that the last ``signal.resolve`` left, ``requestedAt`` its time.
+    ``personId`` is null if the customer itself is the person to contact. ``failure`` is the code of the
+    reason why the last resolution failed.
     """
 
     id: str
