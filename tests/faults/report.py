@@ -31,12 +31,24 @@ def replace_part(name: str, text: str, document: Path = DOCUMENT) -> None:
     document.write_text(f"{before}{begin}\n{text.strip()}\n{end}{after}")
 
 
+def _revision() -> str:
+    """Return the revision; a table that another tool has just written does not make it dirty."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+        ).stdout.strip()
+
+    changed = git(
+        "status", "--porcelain", "--untracked-files=no", "--", ".", f":!{DOCUMENT.relative_to(ROOT)}"
+    )
+    return git("describe", "--always") + ("-dirty" if changed else "")
+
+
 def circumstances() -> str:
     """Date, machine and versions on one line."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
+    commit = _revision()
     return (
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC · {os.cpu_count()} cores, {memory:.0f} GiB,"
         f" Linux {platform.release().split('-')[0]} · Python {platform.python_version()},"
