@@ -29,4 +29,8 @@ class RequestBody(BaseModel):
 
 
 def _json(value: Any) -> Any:
+    if isinstance(value, RequestBody):
+        return value.data()
+    if isinstance(value, tuple):
+        return [_json(item) for item in value]
     return format_instant(value) if isinstance(value, datetime) else value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import uuid4
@@ -99,8 +101,9 @@ class CommandGateway:
         self._decoder = decoder
         self._reads = reads
         self._lookup_seconds = min(_LOOKUP_SECONDS, timeout * _LOOKUP_SHARE)
+        self._seconds = timeout - self._lookup_seconds
         self._replies: PendingReplies[dict[str, Any] | None] = PendingReplies(
-            connected=connected, timeout=timeout - self._lookup_seconds
+            connected=connected, timeout=self._seconds
         )
         self._in_flight: set[tuple[str, str, str]] = set()
 
@@ -117,15 +120,35 @@ class CommandGateway:
         self._replies.require_connected()
         identity = command.principal.tenant_id, command.principal.organization_id, command.id
         if identity in self._in_flight:
-            raise Reject(
-                "in_flight", "A request with this Idempotency-Key is still being executed.", status=409
-            )
+            raise _in_flight()
         self._in_flight.add(identity)
         try:
             result = await self._request(command)
         finally:
             self._in_flight.discard(identity)
         return _first_result(result)
+
+    @contextmanager
+    def answer(self, correlation_id: str) -> Iterator[Callable[[], Awaitable[None]]]:
+        """Watch for the result of a later command that answers the one executed in this block.
+
+        The block gets a function that waits for the result. It returns once the result is committed, or when
+        the timeout that began with the block is over: read the rows to learn which.
+
+        :param correlation_id: of the answering command.
+        :raises Reject: a request with the same command is still being executed (``in_flight``).
+        """
+        if self._replies.is_pending(correlation_id):
+            raise _in_flight()
+        deadline = asyncio.get_running_loop().time() + self._seconds
+        with self._replies.expected(correlation_id) as reply:
+
+            async def wait() -> None:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(deadline):
+                        await reply
+
+            yield wait
 
     async def _request(self, command: CommandRequest) -> dict[str, Any]:
         def send(correlation_id: str, on_delivery: DeliveryCallback) -> None:
@@ -160,6 +183,11 @@ class CommandGateway:
         except InteractionsError as error:
             _log.warning("gateway.result_unreadable", reason=str(error))
             return None
+
+
+def _in_flight() -> Reject:
+    text = "A request with this Idempotency-Key is still being executed."
+    return Reject("in_flight", text, status=409)
 
 
 def _first_result(result: dict[str, Any]) -> dict[str, Any]:

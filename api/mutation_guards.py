@@ -28,14 +28,16 @@ _STATUS_OF: Final = {"complete": "done", "cancel": "canceled", "reopen": "planne
 class Mutation:
     """A write that is about to be made, or that was committed.
 
-    :param action: ``create``, ``update``, ``complete``, ``cancel``, ``reopen``, ``delete`` or ``undo`` of an
-        interaction; ``upsert`` of a customer, a deal or a type; ``set`` of a flag; ``decide`` on warnings;
-        ``set`` and ``delete`` of an integration, with the names of the settings but not their values.
-    :param resource_kind: ``customers.interaction``, ``customers.entity``, ``customers.deal``,
-        ``customers.interaction_type``, ``customers.feature_flag``,
+    :param action: ``create``, ``update``, ``fix``, ``complete``, ``cancel``, ``reopen``, ``delete`` or
+        ``undo`` of an interaction; ``record``, ``update``, ``resolve``, ``skip`` or ``reopen`` of a signal;
+        ``update``, ``mark_sent``, ``delete`` or ``restore`` of a draft; ``upsert`` of a customer, a deal or a
+        type; ``set`` of a flag; ``decide`` on warnings; ``set`` and ``delete`` of an integration, with the
+        names of the settings but not their values.
+    :param resource_kind: ``customers.interaction``, ``customers.signal``, ``customers.draft``,
+        ``customers.entity``, ``customers.deal``, ``customers.interaction_type``, ``customers.feature_flag``,
         ``integrations.warning`` or ``integrations.integration``.
     :param resource_id: id of the resource; code of a type, name of a flag, or integration of warnings.
-        ``None`` for a new interaction whose id is derived.
+        ``None`` for a new interaction or signal whose id is derived.
     :param entity_id: the customer, if the write concerns one.
     :param command_id: the same for a repeated request.
     :param data: the validated body. It contains no secrets but may contain customer text: never log it.

@@ -7,7 +7,10 @@ from typing import Any, Final
 from api.preconditions import LOCK_HEADER
 
 _DEPRECATED_PATHS: Final = ("/api/customers/activities", "/api/customers/todos")
-_STATUS_CHANGES: Final = ("/complete", "/cancel", "/reopen")
+#: Ends of the paths of writes by POST that change a row with a version.
+_ACTIONS: Final = (
+    "/complete", "/cancel", "/reopen", "/fix", "/resolve", "/skip", "/mark-sent", "/restore"
+)  # fmt: skip
 #: Writes of resources without a version.
 _UNVERSIONED: Final = ("/api/customers/interaction-types", "/api/customers/flags")
 
@@ -73,7 +76,7 @@ def _request_headers(path: str, method: str) -> list[dict[str, Any]]:
     if path.endswith(("/decide", "/integrations/{integration}")):
         return []
     found: list[dict[str, Any]] = []
-    changes = method in ("PUT", "DELETE") or path.endswith(_STATUS_CHANGES)
+    changes = method in ("PUT", "DELETE") or path.endswith(_ACTIONS)
     if changes and path not in _UNVERSIONED:
         found += _CONDITIONS
     if method == "POST" or path not in _DEPRECATED_PATHS:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 from uuid import uuid4
 
@@ -50,21 +51,30 @@ class PendingReplies(Generic[Reply]):
         :raises Retry: the broker did not accept the record (503).
         :raises TimeoutError: the record was sent, and no reply came in time.
         """
-        loop = asyncio.get_running_loop()
         correlation_id = str(uuid4())
-        future: asyncio.Future[Reply] = loop.create_future()
-        self._pending[correlation_id] = future
+        with self.expected(correlation_id) as future:
+            loop = future.get_loop()
 
-        def on_delivery(failure: Exception | None) -> None:
-            if failure is not None:
-                loop.call_soon_threadsafe(_fail, future, failure)
+            def on_delivery(failure: Exception | None) -> None:
+                if failure is not None:
+                    loop.call_soon_threadsafe(_fail, future, failure)
 
-        try:
             send(correlation_id, on_delivery)
             async with asyncio.timeout(self._timeout):
                 return await future
+
+    @contextmanager
+    def expected(self, correlation_id: str) -> Iterator[asyncio.Future[Reply]]:
+        """Receive the reply with a correlation id, for the length of a block.
+
+        :param correlation_id: of one block at a time.
+        """
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._pending[correlation_id] = future
+        try:
+            yield future
         finally:
-            self._pending.pop(correlation_id, None)
+            del self._pending[correlation_id]
 
     def is_pending(self, correlation_id: str | None) -> bool:
         """Report whether a request with this correlation id is waiting for its reply."""

@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from fastapi import Request
 
-from api.command_gateway import CommandGateway, CommandRequest, Rejection, keyed_command_id
+from api.command_gateway import keyed_command_id
 from api.instants import instant_text
 from api.principal import Principal
 from api.problems import LegacyError
 from api.queries.command_status import CommandStatus, command_status
-from api.queries.interaction_head import Head, head_of
 from api.queries.scope import Connection
-from api.services import Services
 from schemas.errors import FieldError, Reject
 from schemas.instants import parse_instant
 
@@ -129,80 +127,6 @@ def record_modified(expected: datetime, current: datetime | None) -> Reject:
     )
 
 
-async def change(
-    services: Services,
-    request: Request,
-    principal: Principal,
-    kind: str,
-    interaction_id: str,
-    data: dict[str, Any],
-) -> dict[str, Any]:
-    """Execute a command on an existing interaction under the preconditions of the request.
-
-    The preconditions become the command's expected version, which the applier checks in the transaction
-    that writes. A repeated request (same key) is not checked again: it gets its first result.
-
-    :param kind: the command type without ``customers.``.
-    :raises Reject: no such interaction (404), a precondition failed (409, 412), or the applier rejected
-        the command.
-    """
-    preconditions = preconditions_of(request)
-    route = f"{request.method} {request.url.path}"
-    head, status = await _current_state(
-        services, principal, interaction_id, preconditions.idempotency_key, route
-    )
-    expected: int | None = None
-    if status is None:
-        if head is None:
-            if preconditions.updated_at is not None:
-                raise record_modified(preconditions.updated_at, None)
-            raise not_found()
-        expected = expected_version(preconditions, head.version, head.updated_at)
-    entity_id = status.entity_id if status is not None and status.entity_id is not None else None
-    if entity_id is None:
-        if head is None:
-            raise not_found()
-        entity_id = head.entity_id
-    command = CommandRequest(
-        principal=principal,
-        kind=kind,
-        entity_id=entity_id,
-        data=data,
-        idempotency_key=preconditions.idempotency_key,
-        route=route,
-        expected_version=expected,
-    )
-    return await _execute(services, command, preconditions, interaction_id)
-
-
-async def _execute(
-    services: Services, command: CommandRequest, preconditions: Preconditions, interaction_id: str
-) -> dict[str, Any]:
-    commands: CommandGateway = services.commands
-    try:
-        return await commands.execute(command)
-    except Rejection as rejection:
-        if rejection.code == "interaction_not_found" and preconditions.updated_at is not None:
-            raise record_modified(preconditions.updated_at, None) from None
-        if rejection.code != "version_conflict":
-            raise
-        if preconditions.updated_at is None:
-            raise precondition_failed() from None
-        async with services.reads.connection() as connection:
-            now = await head_of(connection, command.principal.scope, interaction_id)
-        raise record_modified(preconditions.updated_at, now.updated_at if now is not None else None) from None
-
-
-async def _current_state(
-    services: Services, principal: Principal, interaction_id: str, key: str | None, route: str
-) -> tuple[Head | None, CommandStatus | None]:
-    async with services.reads.connection() as connection:
-        status = await status_of_key(connection, principal, route, key)
-        if status is not None and status.entity_id is not None:
-            return None, status
-        return await head_of(connection, principal.scope, interaction_id), status
-
-
 def expected_version(preconditions: Preconditions, version: int, updated_at: datetime) -> int | None:
     """The version that the applier must find, derived from the preconditions and the stored row.
 
@@ -231,8 +155,3 @@ async def status_of_key(
     if key is None:
         return None
     return await command_status(connection, principal.scope, keyed_command_id(principal, route, key))
-
-
-def not_found() -> Reject:
-    """404. An id of another tenant and an unused id get the same response."""
-    return Reject("interaction_not_found", "There is no interaction with this id.", status=404)

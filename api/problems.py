@@ -25,6 +25,10 @@ _TITLES: Final = {
     405: ("method_not_allowed", "This address does not support this method."),
     415: ("unsupported_media_type", "Send the body with the header Content-Type: application/json."),
 }
+_UNKNOWN: Final = (
+    "The command was sent and its outcome is not known yet. Request commandUrl for it,"
+    " or repeat the request with the same Idempotency-Key."
+)
 
 
 class UnknownOutcome(InteractionsError):
@@ -33,12 +37,24 @@ class UnknownOutcome(InteractionsError):
     :param command_id: id under which its status can be requested.
     """
 
-    def __init__(self, command_id: str) -> None:
-        super().__init__(
-            "The command was sent and its outcome is not known yet. Request commandUrl for it,"
-            " or repeat the request with the same Idempotency-Key."
-        )
+    def __init__(self, command_id: str, detail: str = _UNKNOWN) -> None:
+        super().__init__(detail)
         self.command_id = command_id
+
+
+class DraftPending(UnknownOutcome):
+    """A signal is being resolved, and neither a draft nor a failure is stored yet (504).
+
+    :param signal_id: the signal, which shows both.
+    """
+
+    def __init__(self, command_id: str, signal_id: str) -> None:
+        super().__init__(
+            command_id,
+            "The signal is being resolved; no draft is stored yet. Read the signal for the draft or the"
+            " failure, or repeat the request with the same Idempotency-Key.",
+        )
+        self.signal_id = signal_id
 
 
 class DecisionPending(InteractionsError):
@@ -108,6 +124,7 @@ def response_of(failure: InteractionsError) -> Response:
     """The response to an error of this project."""
     if isinstance(failure, UnknownOutcome):
         url = command_url(failure.command_id)
+        members = {"signalId": failure.signal_id} if isinstance(failure, DraftPending) else {}
         return problem_response(
             504,
             "outcome_unknown",
@@ -115,6 +132,7 @@ def response_of(failure: InteractionsError) -> Response:
             headers={"Location": url, "Retry-After": "2"},
             commandId=failure.command_id,
             commandUrl=url,
+            **members,
         )
     if isinstance(failure, DecisionPending):
         return problem_response(504, "outcome_unknown", str(failure), headers={"Retry-After": "2"})

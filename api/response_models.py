@@ -6,10 +6,13 @@ response against its model, so a changed member shows as a change of the documen
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from schemas.events import Published
 
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Id = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
@@ -74,3 +77,23 @@ def responses_of(model: type[ResponseModel], **further: str) -> dict[int | str, 
         int(status.removeprefix("status_")): {"description": text} for status, text in further.items()
     }
     return {200: {"model": model}, **others}
+
+
+def snapshot_fields(snapshot: type[Published], **formats: Any) -> dict[str, Any]:
+    """Field definitions of a published snapshot, with instants and ids in the API's formats.
+
+    :param formats: field → its type in a response, if the name does not determine it.
+    """
+    return {
+        name: (_response_type(info.annotation, formats.get(name, _FORMATS.get(name.rpartition("_")[2]))), ...)
+        for name, info in snapshot.model_fields.items()
+    }
+
+
+_FORMATS: dict[str, Any] = {"id": Id, "at": Timestamp}
+
+
+def _response_type(published: Any, formatted: Any) -> Any:
+    if formatted is None:
+        return published
+    return formatted | None if NoneType in get_args(published) else formatted

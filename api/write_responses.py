@@ -19,12 +19,25 @@ _LABELS: Final = {
     "interaction.cancel": "Cancel interaction",
     "interaction.reopen": "Reopen interaction",
     "interaction.delete": "Delete interaction",
+    "interaction.fix": "Fix interaction",
     "interaction.undo": "Undo",
+    "signal.record": "Record signal",
+    "signal.update": "Update signal",
+    "signal.resolve": "Resolve signal",
+    "signal.attach_draft": "Resolve signal",
+    "signal.skip": "Skip signal",
+    "signal.reopen": "Reopen signal",
+    "draft.update": "Update draft",
+    "draft.mark_sent": "Mark draft as sent",
+    "draft.delete": "Delete draft",
+    "draft.restore": "Restore draft",
 }
+#: Resources of operations besides interactions, by their names in command types.
+_RESOURCES: Final = ("signal", "draft")
 
 
 def write_response(result: dict[str, Any], body: dict[str, Any], status: int = 200) -> Response:
-    """The response to a success. Call it with a result of ``CommandGateway.execute`` only.
+    """The response to a success. Call it with a result of ``CommandGateway.execute``, or with committed rows.
 
     ``partial`` names the fields that were not written because the stored value is newer. ``warnings``
     explains them, like every other warning of the result.
@@ -51,13 +64,15 @@ def etag(version: int) -> str:
 def operation_header(result: dict[str, Any]) -> str:
     """``omop:`` followed by percent-encoded JSON of the operation and its undo token."""
     kind = str(result["commandType"]).removeprefix("customers.")
+    named = kind.partition(".")[0]
+    resource = named if named in _RESOURCES else "interaction"
     operation = {
         "id": result["commandId"],
         "undoToken": result["undoToken"],
         "commandId": result["commandType"],
         "actionLabel": _LABELS.get(kind),
-        "resourceKind": "customers.interaction",
-        "resourceId": result["interactionId"],
+        "resourceKind": f"customers.{resource}",
+        "resourceId": result[f"{resource}Id"],
         "executedAt": result["recordedAt"],
     }
     return "omop:" + quote(orjson.dumps(operation).decode(), safe=_UNESCAPED)

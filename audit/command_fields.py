@@ -26,7 +26,9 @@ def read_uuid(value: Any) -> str:
     raise InvalidField("not a UUID")
 
 
-def _text(longest: int, shortest: int = 0) -> Callable[[Any], str]:
+def text(longest: int, shortest: int = 0) -> Callable[[Any], str]:
+    """Make the parser of a text within limits, in characters."""
+
     def read(value: Any) -> str:
         if not isinstance(value, str) or not shortest <= len(value) <= longest or "\x00" in value:
             raise InvalidField("not text within its length limits")
@@ -62,13 +64,16 @@ def _command_id(value: Any) -> str:
     raise InvalidField("not a command id")
 
 
-def _flag(value: Any) -> bool:
+def read_flag(value: Any) -> bool:
+    """Parse ``true`` or ``false``."""
     if isinstance(value, bool):
         return value
     raise InvalidField("not true or false")
 
 
-def _whole(least: int, most: int) -> Callable[[Any], int]:
+def whole(least: int, most: int) -> Callable[[Any], int]:
+    """Make the parser of an integer within limits."""
+
     def read(value: Any) -> int:
         if type(value) is int and least <= value <= most:
             return value
@@ -77,7 +82,9 @@ def _whole(least: int, most: int) -> Callable[[Any], int]:
     return read
 
 
-def _one_of(*names: str) -> Callable[[Any], str]:
+def one_of(*names: str) -> Callable[[Any], str]:
+    """Make the parser of one of some names."""
+
     def read(value: Any) -> str:
         if isinstance(value, str) and value in names:
             return value
@@ -92,10 +99,11 @@ def _color(value: Any) -> str:
     raise InvalidField("not a colour #RRGGBB")
 
 
-def _type(value: Any) -> str:
+def read_code(value: Any) -> str:
+    """Normalize an interaction type, or the kind of a signal, to its code."""
     code = type_code(value) if isinstance(value, str) and 0 < len(value) <= 100 else None
     if code is None:
-        raise InvalidField("not an interaction type")
+        raise InvalidField("not a type")
     return code
 
 
@@ -106,7 +114,8 @@ def _feature(value: Any) -> str:
     return name
 
 
-def _names(value: Any) -> tuple[str, ...]:
+def read_names(value: Any) -> tuple[str, ...]:
+    """Parse a list of field names."""
     if isinstance(value, list) and all(isinstance(name, str) for name in value):
         return tuple(value)
     raise InvalidField("not a list of field names")
@@ -115,59 +124,51 @@ def _names(value: Any) -> tuple[str, ...]:
 FLAGS: Final = frozenset(
     f"customers.interactions.{name}" for name in ("unified", "legacy-adapters", "external-sync")
 )
-_short = _text(100)
-_undo_token = _text(1100, 1)
-_big = 2**63 - 1
+_short = text(100)
+_undo_token = text(1100, 1)
+BIG = 2**63 - 1
 Field = tuple[Callable[[Any], Any], bool]  # parser, nullable
 
-_COMMON: Final[dict[str, Field]] = {
-    "entityId": (read_uuid, True),
-    "sourceTimestamp": (read_instant, True),
-    "validateOnly": (_flag, False),
-    "expectedVersion": (_whole(0, _big), True),
-    "syncOrigin": (_short, True),
-    "_syncOrigin": (_short, True),
-}
 #: Fields of an interaction that can be edited, each of which can be cleared.
 DETAILS: Final[dict[str, Field]] = {
-    "title": (_text(500), True),
-    "body": (_text(10_000), True),
+    "title": (text(500), True),
+    "body": (text(10_000), True),
     "scheduledAt": (read_instant, True),
     "occurredAt": (read_instant, True),
-    "priority": (_whole(0, 100), True),
+    "priority": (whole(0, 100), True),
     "dealId": (read_uuid, True),
     "authorUserId": (read_uuid, True),
     "ownerUserId": (read_uuid, True),
     "appearanceIcon": (_short, True),
     "appearanceColor": (_color, True),
 }
-_STATUS: Final = _one_of("planned", "done", "canceled")
+_STATUS: Final = one_of("planned", "done", "canceled")
 _ID: Final[dict[str, Field]] = {"id": (read_uuid, False)}
 
 FIELDS: Final[dict[str, dict[str, Field]]] = {
     "entity.upsert": {
         **_ID,
-        "kind": (_one_of("person", "company"), False),
-        "displayName": (_text(300, 1), False),
-        "primaryEmail": (_text(320), True),
+        "kind": (one_of("person", "company"), False),
+        "displayName": (text(300, 1), False),
+        "primaryEmail": (text(320), True),
         "primaryPhone": (_short, True),
         "ownerUserId": (read_uuid, True),
-        "clear": (_names, False),
+        "clear": (read_names, False),
     },
-    "deal.upsert": {**_ID, "title": (_text(500), False), "status": (_short, True)},
+    "deal.upsert": {**_ID, "title": (text(500), False), "status": (_short, True)},
     "interaction_type.upsert": {
-        "interactionType": (_type, False),
-        "label": (_text(100, 1), True),
+        "interactionType": (read_code, False),
+        "label": (text(100, 1), True),
         "icon": (_short, True),
         "color": (_color, True),
-        "actionable": (_flag, True),
-        "strict": (_flag, True),
+        "actionable": (read_flag, True),
+        "strict": (read_flag, True),
     },
-    "feature_flag.set": {"flag": (_feature, False), "enabled": (_flag, False)},
+    "feature_flag.set": {"flag": (_feature, False), "enabled": (read_flag, False)},
     "interaction.create": {
         **DETAILS,
         "id": (read_uuid, True),
-        "interactionType": (_type, False),
+        "interactionType": (read_code, False),
         "status": (_STATUS, True),
         "source": (_short, True),
         "createdAt": (read_instant, True),
@@ -175,9 +176,9 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
     "interaction.update": {
         **_ID,
         **DETAILS,
-        "interactionType": (_type, False),
+        "interactionType": (read_code, False),
         "status": (_STATUS, False),
-        "clear": (_names, False),
+        "clear": (read_names, False),
     },
     "interaction.complete": {**_ID, "occurredAt": (read_instant, True)},
     "interaction.cancel": _ID,
@@ -187,8 +188,8 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
     "interaction.recompute_next": {},
     "interaction.mark_due": {
         **_ID,
-        "scheduleVersion": (_whole(1, _big), False),
-        "phase": (_one_of("due", "overdue"), False),
+        "scheduleVersion": (whole(1, BIG), False),
+        "phase": (one_of("due", "overdue"), False),
     },
 }
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
@@ -204,41 +205,3 @@ CLEARABLE: Final[dict[str, frozenset[str]]] = {
     "entity.upsert": frozenset({"primaryEmail", "primaryPhone", "ownerUserId"}),
     "interaction.update": frozenset(DETAILS),
 }
-
-
-def read_data(kind: str, data: dict[str, Any], *, null_means_absent: bool) -> dict[str, Any]:
-    """Validate and normalize the given fields (instants in µs, ids in lower case).
-
-    :param null_means_absent: Avro: ``null`` means not given; JSON: ``null`` clears the field.
-    :raises InvalidField: the data violates the contract; the message names the field.
-    """
-    fields = FIELDS[kind]
-    given: dict[str, Any] = {}
-    if "_syncOrigin" in data and "syncOrigin" in data:
-        raise InvalidField("_syncOrigin and syncOrigin are the same field")
-    for name, value in data.items():
-        if value is None and null_means_absent:
-            continue  # also for fields that only a newer schema version has
-        field = fields.get(name) or _COMMON.get(name)
-        if field is None:
-            raise InvalidField(f"unknown field {name!r}")
-        read, nullable = field
-        if value is None:
-            if not nullable:
-                raise InvalidField(f"{name} must not be null")
-            given[name] = None
-            continue
-        try:
-            given[name] = read(value)
-        except InvalidField as error:
-            raise InvalidField(f"{name}: {error}") from None
-    for name in REQUIRED.get(kind, ()):
-        if name not in given:
-            raise InvalidField(f"{name} is required")
-    for name in given.pop("clear", ()):
-        if name not in CLEARABLE[kind]:
-            raise InvalidField(f"{name!r} cannot be cleared")
-        given[name] = None
-    if kind == "interaction.undo" and (given.get("undoToken") is None) == (given.get("commandId") is None):
-        raise InvalidField("exactly one of undoToken and commandId is required")
-    return given

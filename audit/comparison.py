@@ -13,20 +13,27 @@ from audit.findings import position_of
 from audit.results_pass import Recorded
 
 _STRICT: Final = "unknown_interaction_type"
+#: Rejections because another entity holds an id → what is wrong if none does.
+_CONTESTED: Final = {
+    "undo_unsafe": "an undo was refused as unsafe though nothing changed since",
+    "signal_exists": "a signal was refused as existing though there is none",
+    "id_not_available": "an id was refused as not available though it is not in use",
+}
 
 
 class Comparison:
     """Compare outcomes; keep the rejections that can be judged only at the end of the history.
 
     :ivar doubtful: a command rejected for an unknown type, by tenant and organization.
-    :ivar contested: undos of a deletion that were refused because another entity holds the id.
+    :ivar contested: commands refused because another entity holds one of the ids, and what is wrong
+        otherwise.
     """
 
     def __init__(self, inputs: AuditInputs) -> None:
         self._inputs = inputs
         self._a2 = inputs.report.checks["A2"]
         self.doubtful: dict[tuple[str, str], dict[str, object]] = {}
-        self.contested: list[tuple[str, Parsed]] = []
+        self.contested: list[tuple[frozenset[str], str, Parsed]] = []
 
     def agrees(
         self,
@@ -76,8 +83,9 @@ class Comparison:
             if recorded.code == _STRICT:
                 scope = (command.tenant, command.organization)
                 self.doubtful.setdefault(scope, {**position_of(record), **named(command)})
-            elif recorded.code == "undo_unsafe" and expected.interaction is not None:
-                self.contested.append((expected.interaction, command))
+            elif recorded.code in _CONTESTED and command.kind in ("interaction.undo", "signal.record"):
+                ids = {change.row.id for change in expected.changes} | {expected.interaction}
+                self.contested.append((frozenset(filter(None, ids)), _CONTESTED[recorded.code], command))
             return True
         if (record.partition, record.offset) in self._inputs.dead_letters:
             self._inputs.report.note("Postgres refused some commands; each has its dead letter")

@@ -1,4 +1,4 @@
-"""Entity state built by the fold: fields, interactions, deals and the next interaction."""
+"""Entity state built by the fold: fields, interactions, deals, signals and the next interaction."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audit.interaction_tuple import Interaction
+from audit.signals.children import NO_CHILDREN, Change, Children
 
 Key = tuple[int, int, int, str]
 
@@ -29,6 +30,7 @@ class EntityState:
     :param partial: its first commands are no longer retained, so its state cannot be derived.
     :param diverged: a recorded outcome contradicts the rules; later differences are only consequences.
     :param gone: last known version of each deleted interaction.
+    :param children: signals, drafts and outcomes.
     """
 
     id: str
@@ -42,6 +44,7 @@ class EntityState:
     gone: dict[str, int] = field(default_factory=dict)
     partial: bool = False
     diverged: bool = False
+    children: Children = NO_CHILDREN
     _plans: list[Key] = field(default_factory=list)
 
     def put(self, row: Interaction) -> None:
@@ -55,6 +58,12 @@ class EntityState:
         """Delete an interaction; the deletion has ``version``."""
         del self.rows[interaction]
         self.gone[interaction] = version
+
+    def apply(self, changes: tuple[Change, ...]) -> None:
+        """Change signals, drafts and outcomes."""
+        if changes and self.children is NO_CHILDREN:
+            self.children = Children()
+        self.children.apply(changes)
 
     def next(self) -> Interaction | None:
         """Next interaction; stale heap entries are dropped on the way."""

@@ -9,7 +9,8 @@ from typing import Any, Final
 import orjson
 
 from audit.cloudevent import CloudEvent, DecodeNamed, headers_of, is_binary, read_event
-from audit.command_fields import FIELDS, LOWER_UUID, InvalidField, is_attribute_text, read_data, read_instant
+from audit.command_data import COMMANDS, read_data
+from audit.command_fields import LOWER_UUID, InvalidField, is_attribute_text, read_instant
 from audit.history import Record
 from audit.instants import FIVE_MINUTES
 
@@ -30,6 +31,7 @@ class Parsed:
     :param refusal: reason for which the contract refuses it; ``None`` for a valid command.
     :param undecodable: True: must be a dead letter; False: must not be; ``None``: the contract leaves
         it open, but log, result and dead letter must agree.
+    :param actor: user on whose behalf it was sent.
     :param dry_run: the record has ``validateOnly: true``, even if the rest is invalid.
     :param content: hash of the data as sent.
     :param meaning: hash of the data after normalization.
@@ -47,6 +49,7 @@ class Parsed:
     content: int = 0
     meaning: int = 0
     expected_version: int | None = None
+    actor: str | None = None
     dry_run: bool = False
 
     @property
@@ -89,7 +92,7 @@ def parse(record: Record, decode: DecodeNamed) -> Parsed:
         parsed.undecodable = None
     elif event.schema is not None and event.schema != _canonical(attributes["type"]):
         parsed.refusal = "the Avro schema is not the type named in the envelope"
-    elif parsed.kind not in FIELDS:
+    elif parsed.kind not in COMMANDS:
         parsed.refusal = "unknown type"
         parsed.undecodable = False
     else:
@@ -186,6 +189,7 @@ def _fill(parsed: Parsed, attributes: dict[str, Any]) -> None:
     parsed.kind = kind.removeprefix(_PREFIX) if kind.startswith(_PREFIX) else ""
     parsed.tenant, parsed.organization = text("tenantid"), text("organizationid")
     parsed.entity = text("entityid")
+    parsed.actor = text("actorid") if "actorid" in attributes else None
 
 
 def _canonical(kind: str) -> str:

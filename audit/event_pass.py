@@ -12,6 +12,8 @@ from audit.instants import micros
 from audit.interaction_tuple import from_shape
 from audit.ledger import Ledger
 from audit.record_images import KINDS, image_of_shape, key_of_shape
+from audit.signals import child_events
+from audit.signals.child_events import ChildEvents
 
 EVENTS: Final = "customers.interactions.events"
 _LIFECYCLE: Final = (
@@ -27,6 +29,9 @@ BITS: Final[dict[str, int]] = {
 }
 NEXT_BIT: Final = BITS[NEXT]
 RECORD_BITS: Final = sum(BITS[name] for name in _RECORDS)
+#: Types of events after which an interaction, signal or draft is gone, or is new.
+_GONE: Final = child_events.GONE | {"customers.interaction.deleted"}
+_NEW: Final = child_events.NEW | {"customers.interaction.created"}
 _TIMER: Final = frozenset({"customers.interaction.due", "customers.interaction.overdue"})
 
 
@@ -46,6 +51,7 @@ class Events:
     :ivar last_events: last event by interaction and entity id. A deleted id may reappear under another
         entity, and there is no order across the partitions of two entities.
     :ivar next: hash of the last ``next`` by entity id.
+    :ivar children: events of signals and drafts.
     :ivar oldest: if retention has truncated the topic: time in µs before which events may be missing.
     """
 
@@ -58,11 +64,22 @@ class Events:
         #: Kind and key of a customer, deal or dictionary entry → its image after its last event.
         self.records: dict[tuple[str, str], int] = {}
         self.sequence: dict[str, int] = {}
+        self.children = ChildEvents()
+        #: Hash of kind, id and entity of a row that is gone → version of its removal.
+        self.removed: dict[int, int] = {}
         self.oldest: int | None = None
 
     def deleted(self, interaction: str, version: int) -> None:
         """Record a deletion."""
         self._deleted.add(hash((interaction, version)))
+
+    def note_removal(self, event_type: str, value: Mapping[str, Any]) -> None:
+        """Note that an interaction, signal or draft is gone, or back."""
+        key = row_key(event_type.split(".")[1], value["id"], value["entityId"])
+        if event_type in _GONE:
+            self.removed[key] = value["version"]
+        elif event_type in _NEW:
+            self.removed.pop(key, None)
 
     def returned(self, interaction: str, version: int, record: Record) -> None:
         """Record an interaction that appears with a version above 1 and no earlier event of its entity."""
@@ -75,6 +92,11 @@ class Events:
             for interaction, version, record in self._returned
             if hash((interaction, version - 1)) not in self._deleted
         ]
+
+
+def row_key(kind: str, identity: str, entity: str) -> int:
+    """Hash an interaction, signal or draft: a deleted id may reappear under another entity."""
+    return hash((kind, identity, entity))
 
 
 def next_image(value: Mapping[str, Any] | None) -> int:
@@ -100,17 +122,22 @@ def read_events(history: History, ledger: Ledger, report: Report) -> Events:
         a4.checked += 1
         try:
             value = history.decode(record.value or b"")
-            bit = BITS[headers["ce_type"]]
+            kind = headers["ce_type"]
+            # None for an event of a signal or draft, of which a command may have several.
+            bit = None if kind in child_events.TYPES else BITS[kind]
             scope = (value["tenantId"], value["organizationId"])
             command, entity = value["commandId"], value["entityId"]
             _once(record, headers, value, bit, events, ledger, report)
             _order(record, headers, value, bit, events, report)
-            if bit & RECORD_BITS:
-                _record_chain(record, headers["ce_type"], value, events, report)
+            if bit is None:
+                events.children.chain(record, kind, value, a4, truncated=truncated)
+            elif bit & RECORD_BITS:
+                _record_chain(record, kind, value, events, report)
             elif bit == NEXT_BIT:
                 _next_chain(record, value, events, truncated, report)
             else:
-                _chain(record, headers["ce_type"], value, events, truncated, report)
+                _chain(record, kind, value, events, truncated, report)
+            events.note_removal(kind, value)
         except (KeyError, ValueError, TypeError) as error:
             a4.fail(f"an event cannot be read: {type(error).__name__} {error}", record)
             continue
@@ -136,50 +163,55 @@ def _once(
     record: Record,
     headers: Mapping[str, str],
     value: Mapping[str, Any],
-    bit: int,
+    bit: int | None,
     events: Events,
     ledger: Ledger,
     report: Report,
 ) -> None:
     a4, a5 = report.checks["A4"], report.checks["A5"]
     tenant, organization, command = value["tenantId"], value["organizationId"], value["commandId"]
-    event_id = headers["ce_id"]
-    if event_id != derived("event", tenant, organization, command, headers["ce_type"]):
+    event_id, kind = headers["ce_id"], headers["ce_type"]
+    due = (
+        derived("event", tenant, organization, command, kind)
+        if bit is not None
+        else child_events.event_id(tenant, organization, command, kind, value["id"])
+    )
+    if event_id != due:
         a4.fail("an event's id does not follow from its command and type", record, commandId=command)
-    key = hash(event_id)
+    key, number = hash(event_id), ledger.find(tenant, organization, command)
     if key in events.ids:
         a4.fail("an event is published twice", record, commandId=command, eventId=event_id)
+    elif bit is None:
+        events.children.add(key, number, value, child_events.TYPES[kind])
     events.ids.add(key)
     a5.checked += 1
-    number = ledger.find(tenant, organization, command)
     if number is None:
         if ledger.first_month is None or record.timestamp_ms * 1000 >= ledger.first_month:
             a5.fail("an event of a command that is not in the log", record, commandId=command)
         return
     if ledger.outcome_of(number) != "applied":
         a5.fail(f"an event of a command that was {ledger.outcome_of(number)}", record, commandId=command)
-    if "interaction_type" in headers["ce_type"]:
+    ledger.events[number] |= bit or 0
+    if "interaction_type" in kind:
         if value["entityId"] != organization:
             a4.fail("an event of a type is not of its organization", record, commandId=command)
-        ledger.events[number] |= bit
         return
     if ledger.version(number) != value["entityVersion"]:
         a4.fail("an event's entityVersion is not the log's", record, commandId=command)
     if ledger.entity[number] != hash(value["entityId"]):
         a4.fail("an event is of another entity than its log row", record, commandId=command)
-    ledger.events[number] |= bit
 
 
 def _order(
     record: Record,
     headers: Mapping[str, str],
     value: Mapping[str, Any],
-    bit: int,
+    bit: int | None,
     events: Events,
     report: Report,
 ) -> None:
     a4, entity = report.checks["A4"], value["entityId"]
-    if bit & RECORD_BITS and not headers["ce_type"].startswith("customers.entity."):
+    if bit is None or (bit & RECORD_BITS and not headers["ce_type"].startswith("customers.entity.")):
         if "ce_sequence" in headers:
             a4.fail("an event that nothing counts has a ce_sequence", record, entityId=entity)
         return

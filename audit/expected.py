@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from audit.interaction_tuple import Interaction
+from audit.signals.children import Change
 
 #: Rejection codes that are compared; for all others only the outcome is.
 COMPARED_CODES: Final = frozenset(
@@ -22,6 +23,20 @@ COMPARED_CODES: Final = frozenset(
         "interaction_not_found",
         "id_not_available",
         "idempotency_conflict",
+        "signal_not_found",
+        "signal_exists",
+        "too_many_signals",
+        "person_required",
+        "signal_skipped",
+        "signal_resolving",
+        "signal_resolved",
+        "not_resolving",
+        "blank_draft",
+        "draft_not_found",
+        "draft_sent",
+        "draft_deleted",
+        "signal_of_other_interaction",
+        "repeated_signal",
     }
 )
 
@@ -33,7 +48,10 @@ class Expected:
     :param code: rejection code.
     :param event: last word of the lifecycle event's type.
     :param before, after: the interaction; ``after`` of a deletion is ``None``.
-    :param version: version of the interaction, or of its deletion, after the command.
+    :param version: version of the interaction, or of its deletion, after the command; of a command on a
+        signal or draft: that of the row.
+    :param changes: signals, drafts and outcomes that change.
+    :param signal, draft: ids of the signal and the draft that the result names.
     :param record: type of the event of a customer or deal, without ``customers.``.
     :param entity, deal, entry: new field values of the entity, deal or dictionary entry.
     :param flag: a feature flag and its new value.
@@ -50,6 +68,9 @@ class Expected:
     before: Interaction | None = None
     after: Interaction | None = None
     version: int | None = None
+    changes: tuple[Change, ...] = ()
+    signal: str | None = None
+    draft: str | None = None
     record: str | None = None
     entity: dict[str, Any] | None = None
     deal: dict[str, Any] | None = None

@@ -92,6 +92,11 @@ INVARIANTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("A8", "state topics", "their compacted view equals the tables; tombstones for what is gone"),
     ("A9", "journal published", "every event of the journal is published once, and nothing else is"),
     ("A10", "scope", "tenant and organization agree on command, log, row, event and result"),
+    ("A11", "resolved with a draft", "every resolved signal has its draft; sent and deleted drafts count"),
+    ("A12", "draft as resolved", "a draft has tenant, organization, user and person of its resolution"),
+    ("A13", "no orphans", "no signal without its interaction, no draft or outcome without its signal"),
+    ("A14", "applied with a row", "every row that a result reports as saved exists, or was removed since"),
+    ("A15", "resolution deadline", "no signal is being resolved for longer than the deadline"),
 )
 
 

@@ -10,16 +10,22 @@ from audit.comparison import Comparison
 from audit.dead_letter_check import check_dead_letter, check_strays
 from audit.dead_letters import COMMANDS
 from audit.derived_ids import command_key, dead_id
-from audit.effects_check import check_effects, named
+from audit.effects_check import check_effects, check_named, named
 from audit.entity_state import EntityState
 from audit.envelope import Parsed, parse
 from audit.history import Record
-from audit.lifecycle import UndoImage
 from audit.results_pass import Recorded
 from audit.rules import Model, undo_target
+from audit.undo import UndoImage
 
 _UNDOABLE: Final = frozenset(
-    f"interaction.{verb}" for verb in ("create", "update", "complete", "cancel", "reopen", "delete", "undo")
+    {
+        *(f"interaction.{verb}" for verb in ("create", "update", "fix", "complete", "cancel", "reopen")),
+        *("interaction.delete", "interaction.undo"),
+        *(f"signal.{verb}" for verb in ("record", "update", "resolve", "attach_draft", "fail_draft")),
+        *("signal.skip", "signal.reopen"),
+        *(f"draft.{verb}" for verb in ("update", "mark_sent", "delete", "restore")),
+    }
 )
 #: Keyed by organization or tenant: the first one still on the topic need not be the first ever.
 _OF_NO_ENTITY: Final = ("interaction_type.upsert", "feature_flag.set")
@@ -41,6 +47,8 @@ class Fold:
     :ivar model: state derived from the commands; complete after ``run``.
     :ivar recomputes: ids of the recompute commands on the topic.
     :ivar unrepaired: entities whose recompute command is not applied yet.
+    :ivar pending: entities with a command that is not applied yet.
+    :ivar newest: append time of the newest command, in µs.
     """
 
     def __init__(self, inputs: AuditInputs) -> None:
@@ -48,6 +56,8 @@ class Fold:
         self.model = Model()
         self.recomputes: set[str] = set()
         self.unrepaired: set[str] = set()
+        self.pending: set[str] = set()
+        self.newest = 0
         self._history, self._report, self._ledger = inputs.history, inputs.report, inputs.ledger
         self._a1, self._a2, self._a6, self._a10 = (
             inputs.report.checks[name] for name in ("A1", "A2", "A6", "A10")
@@ -67,10 +77,12 @@ class Fold:
                     self._targets.add(target)
         for record in self._history.records(COMMANDS):
             command = parse(record, self._history.decode_named)
+            self.newest = max(self.newest, command.now)
             if record.offset < self.inputs.watermark.get(record.partition, 0):
                 self._read(command)
             else:
                 self._report.behind("commands")
+                self.pending.add(command.entity)
                 if command.kind == _RECOMPUTE:
                     self.recomputes.add(command.id)
                     self.unrepaired.add(command.entity)
@@ -195,6 +207,7 @@ class Fold:
             state = self.model.entities.get(command.entity)
             expected = self.model.decide(command)
             self._comparison.agrees(command, recorded, expected, state, logged=False)
+            check_named(self.inputs, command, recorded, expected)
 
     def _unlogged(self, command: Parsed, recorded: Recorded | None) -> None:
         if not self._log_may_lack(command):
@@ -261,12 +274,12 @@ class Fold:
             return
         expected = self.model.decide(command)
         applied = self._comparison.agrees(command, recorded, expected, state, logged=True)
+        check_named(self.inputs, command, recorded, expected)
         image = None
         if applied:
             self.model.commit(command, expected, recorded.entity_version, recorded.version)
-            if expected.interaction is not None and command.kind in _UNDOABLE:
-                left = expected.after.version if expected.after else None
-                image = UndoImage(command.entity, expected.interaction, expected.before, left, available=True)
+            if command.kind in _UNDOABLE:
+                image = UndoImage(command.entity, expected)
             state = self.model.entities[command.entity] if expected.of_entity else None
             check_effects(self.inputs, command, recorded, expected, number, state)
         elif expected.entry is not None and recorded.outcome == "no_op":
@@ -337,12 +350,11 @@ class Fold:
         for scope, where in self._comparison.doubtful.items():
             if scope not in self.model.ever_strict and not self.inputs.commands_truncated:
                 self._a2.fail("an unknown type was rejected though the dictionary was never closed", **where)
-        for identity, command in self._comparison.contested:
+        for ids, what, command in self._comparison.contested:
             if not self.inputs.commands_truncated and not self.model.was_under_other_entity(
-                identity, command.entity
+                ids, command.entity
             ):
-                what = "an undo was refused as unsafe though nothing changed since"
-                self._a2.fail(what, command.record, id=identity, **named(command))
+                self._a2.fail(what, command.record, id=min(ids), **named(command))
         for identity, command in self.model.unexplained():
             if not self.inputs.commands_truncated:
                 what = "an interaction was made with a version that no deletion left"

@@ -56,6 +56,8 @@ class Cut:
     :param committed: the group's committed offsets on the commands topic; results exist below them.
     :param relay: up to where the relay has published events; ``None`` if it never has.
     :param states: up to where it has published states.
+    :param now: time of the tables' snapshot in µs; ``None``: that of the newest command.
+    :param resolution_seconds: longest time of a resolution: more than the deadline of the timers.
     :param stored: it has published the customers, deals and types of before their state topics existed.
     """
 
@@ -66,6 +68,8 @@ class Cut:
     committed: Offsets = field(default_factory=dict)
     relay: RelayPosition | None = None
     states: RelayPosition | None = None
+    now: int | None = None
+    resolution_seconds: float = 15 * 60
     stored: bool = True
 
     def is_truncated(self, topic: str) -> bool:

@@ -59,7 +59,8 @@ _RENAMED: Final = {
 }
 
 
-def _camel(column: str) -> str:
+def camel(column: str) -> str:
+    """Name of a column in events and commands."""
     first, *rest = column.split("_")
     return first + "".join(part.capitalize() for part in rest)
 
@@ -67,7 +68,7 @@ def _camel(column: str) -> str:
 COLUMNS: Final = tuple(_RENAMED.get(name, name) for name in Interaction._fields)
 SHAPE: Final = COLUMNS.index("schedule_version")
 #: Names in events and commands → fields.
-MEMBERS: Final = {_camel(COLUMNS[at]): name for at, name in enumerate(Interaction._fields[:SHAPE])}
+MEMBERS: Final = {camel(COLUMNS[at]): name for at, name in enumerate(Interaction._fields[:SHAPE])}
 _INSTANTS: Final = frozenset(at for at, name in enumerate(COLUMNS) if name.endswith(("_at", "_as_of")))
 _TEXTS: Final = frozenset({COLUMNS.index("title"), COLUMNS.index("body")})
 

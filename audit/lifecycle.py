@@ -1,5 +1,5 @@
-"""Interaction rules, reimplemented from the contract (spec "Commands & Events", "Conflict policy",
-"Undo policy"): pure, one function per command type."""
+"""Interaction rules, reimplemented from the contract (spec "Commands & Events", "Conflict policy"): pure,
+one function per command type."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from audit.envelope import Parsed
 from audit.expected import Expected, no_op, rejected
 from audit.instants import FIVE_MINUTES
 from audit.interaction_tuple import MEMBERS, Interaction, short
+from audit.signals.children import Change, removal
 
 _FIELDS: Final = {name: MEMBERS[name] for name in ("interactionType", "source", *DETAILS)}
 _OPTIONAL: Final = tuple(name for name in _FIELDS.values() if name != "type")
 #: The three last-write-wins fields and the timestamp of each.
-_AS_OF: Final = {"status": "status_as_of", "scheduled": "scheduled_as_of", "occurred": "occurred_as_of"}
+AS_OF: Final = {"status": "status_as_of", "scheduled": "scheduled_as_of", "occurred": "occurred_as_of"}
 _PHASES: Final = {"due": 1, "overdue": 2}
 _STRICT: Final = "unknown_interaction_type"
 
@@ -73,12 +74,12 @@ def create(state: EntityState, command: Parsed) -> Expected:
         **{name: fields.get(name) for name in _OPTIONAL},
     )
     cross = _foreign(state, fields) | ({"id_not_available", "interaction_exists"} if given else set())
-    return _change(None, after, "created", cross=frozenset(cross))
+    return change(None, after, "created", cross=frozenset(cross))
 
 
 def update(state: EntityState, command: Parsed) -> Expected:
     """Change fields and status; an older source timestamp loses on the last-write-wins fields."""
-    row, refusal = _target(state, command)
+    row, refusal = target(state, command)
     if row is None:
         return refusal
     data = command.data or {}
@@ -100,7 +101,7 @@ def update(state: EntityState, command: Parsed) -> Expected:
 
 def complete(state: EntityState, command: Parsed) -> Expected:
     """planned → done."""
-    row, refusal = _target(state, command)
+    row, refusal = target(state, command)
     if row is None:
         return refusal
     if command.made < row.status_as_of:
@@ -118,7 +119,7 @@ def complete(state: EntityState, command: Parsed) -> Expected:
 
 def cancel(state: EntityState, command: Parsed) -> Expected:
     """planned → canceled."""
-    row, refusal = _target(state, command)
+    row, refusal = target(state, command)
     if row is None:
         return refusal
     if command.made < row.status_as_of:
@@ -130,7 +131,7 @@ def cancel(state: EntityState, command: Parsed) -> Expected:
 
 def reopen(state: EntityState, command: Parsed) -> Expected:
     """done or canceled → planned; clears the occurrence."""
-    row, refusal = _target(state, command)
+    row, refusal = target(state, command)
     if row is None:
         return refusal
     if command.made < row.status_as_of:
@@ -141,11 +142,11 @@ def reopen(state: EntityState, command: Parsed) -> Expected:
 
 
 def delete(state: EntityState, command: Parsed) -> Expected:
-    """Delete the interaction; the deletion takes a version of its own."""
-    row, refusal = _target(state, command)
+    """Delete the interaction and its signals; the deletion takes a version of its own."""
+    row, refusal = target(state, command)
     if row is None:
         return refusal
-    return _change(row, None, "deleted")
+    return change(row, None, "deleted", changes=removal(state.children.of(row.id)))
 
 
 def mark_due(state: EntityState, command: Parsed) -> Expected:
@@ -159,62 +160,13 @@ def mark_due(state: EntityState, command: Parsed) -> Expected:
         return no_op()
     if row.scheduled is None or row.scheduled > command.now + FIVE_MINUTES:
         return no_op()
-    expected = _change(row, row._replace(due_phase=phase), data["phase"])
+    expected = change(row, row._replace(due_phase=phase), data["phase"])
     expected.version = row.version
     return expected
 
 
-class UndoImage:
-    """Undo image: the state before a command, and the version that it left.
-
-    :param left: version after the command; ``None`` if it deleted the interaction.
-    :param available: the command changed an interaction.
-    """
-
-    __slots__ = ("available", "before", "entity", "interaction", "left")
-
-    def __init__(
-        self, entity: str, interaction: str = "", before: Interaction | None = None,
-        left: int | None = None, *, available: bool = False,
-    ) -> None:  # fmt: skip
-        self.entity, self.interaction, self.before = entity, interaction, before
-        self.left, self.available = left, available
-
-
-def undo(state: EntityState, command: Parsed, image: UndoImage | None) -> Expected:
-    """Undo one command, if the interaction has not changed since."""
-    if image is None or image.entity != state.id:
-        return rejected("undo_not_found")
-    if not image.available:
-        return rejected("undo_not_available")
-    row = state.rows.get(image.interaction)
-    if (row.version if row else None) != image.left:
-        return rejected("undo_unsafe", "version_conflict")
-    if command.expected_version is not None and command.expected_version != (row.version if row else 0):
-        return rejected("version_conflict")
-    before = image.before
-    if before is None:
-        return _change(row, None, "deleted")
-    if row is None:
-        last = state.gone.get(image.interaction, before.version)
-        version = last + 1
-        # Restored: its timers are reset, its fields keep their timestamps.
-        after = before._replace(version=version, updated=command.now, schedule_version=version, due_phase=0)
-        # Refused if the id was reused by another entity in the meantime.
-        return _change(None, after, "created", cross=frozenset({"undo_unsafe"}))
-    version = row.version + 1
-    changed: dict[str, Any] = {"version": version, "updated": command.now}
-    for name, as_of in _AS_OF.items():
-        held = getattr(row, as_of)
-        changed[as_of] = held if getattr(row, name) == getattr(before, name) else max(held, command.made)
-    if row.scheduled != before.scheduled or (before.status == "planned" and row.status != "planned"):
-        changed |= {"schedule_version": version, "due_phase": 0}
-    else:
-        changed |= {"schedule_version": row.schedule_version, "due_phase": row.due_phase}
-    return _change(row, before._replace(**changed), "reverted")
-
-
-def _target(state: EntityState, command: Parsed) -> tuple[Interaction | None, Expected]:
+def target(state: EntityState, command: Parsed) -> tuple[Interaction | None, Expected]:
+    """Find the interaction of a command; ``None`` and the rejection if it cannot be changed."""
     row = state.rows.get((command.data or {})["id"])
     if row is None:
         return None, rejected("interaction_not_found", "entity_mismatch")
@@ -235,7 +187,7 @@ def _merge(
     kept = {
         name: value
         for name, value in fields.items()
-        if name not in _AS_OF or made >= getattr(row, _AS_OF[name])
+        if name not in AS_OF or made >= getattr(row, AS_OF[name])
     }
     if all(getattr(row, name) == value for name, value in kept.items()):
         expected = no_op()
@@ -243,22 +195,27 @@ def _merge(
         return expected
     changed: dict[str, Any] = {**kept, "version": row.version + 1, "updated": command.now}
     # A field set to its present value is not changed and keeps its timestamp.
-    changed |= {_AS_OF[name]: made for name in kept if name in _AS_OF and getattr(row, name) != kept[name]}
+    changed |= {AS_OF[name]: made for name in kept if name in AS_OF and getattr(row, name) != kept[name]}
     armed = kept.get("scheduled", row.scheduled) != row.scheduled or (
         kept.get("status") == "planned" and row.status != "planned"
     )
     if armed:
         changed |= {"schedule_version": row.version + 1, "due_phase": 0}
-    return _change(row, row._replace(**changed), event, cross=cross)
+    return change(row, row._replace(**changed), event, cross=cross)
 
 
-def _change(
+def change(
     before: Interaction | None,
     after: Interaction | None,
     event: str,
     *,
     cross: frozenset[str] = frozenset(),
+    changes: tuple[Change, ...] = (),
 ) -> Expected:
+    """Expect a change of an interaction, and of its signals with it.
+
+    :param event: last word of the lifecycle event's type.
+    """
     shown = after or before
     return Expected(
         "applied",
@@ -268,4 +225,5 @@ def _change(
         after=after,
         version=after.version if after else (before.version + 1 if before else None),
         cross=cross,
+        changes=changes,
     )

@@ -19,6 +19,8 @@ from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, RESULTS, STATE_TOPICS
 Item = TypeVar("Item", Record, Row)
 #: Progress hook: ``(name, items, total) -> items``.
 Track = Callable[[str, Iterable[Item], int], Iterable[Item]]
+#: Longest time from the deadline of a resolution until the command that ends it is applied.
+_ANSWER_SECONDS: Final = 5 * 60
 _OUTPUTS: Final = (RESULTS, EVENTS, DEAD_LETTERS, *STATE_TOPICS)
 
 
@@ -40,9 +42,11 @@ def live_history(settings: Settings, track: Track[Record] | None = None) -> Iter
         # An earlier version published states with the events.
         cut.states = positions.get("states", cut.relay)
         cut.stored = "stored" in positions
+        cut.resolution_seconds = settings.resolution_deadline_seconds + _ANSWER_SECONDS
         for topic in _OUTPUTS:
             cut.begin[topic], cut.end[topic] = kafka.bounds(topic)
         with closing(PostgresReader(settings)) as postgres:
+            cut.now = postgres.now()
             cut.begin[COMMANDS], cut.end[COMMANDS] = kafka.bounds(COMMANDS)
             values = AvroValues(make_registry(settings))
             yield History(

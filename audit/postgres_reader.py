@@ -9,7 +9,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from audit.history import Row
+from audit.instants import micros
 from audit.interaction_tuple import COLUMNS
+from audit.signals.rows import Draft, Outcome, Signal
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.errors import Stop
@@ -37,12 +39,21 @@ _PUBLICATIONS: Final = """
     facts ->> 'projection_changed' IS NOT NULL AS projection_changed,
     facts ->> 'states_only' IS NOT NULL AS states_only,
     facts -> 'record' ->> 'kind' AS record_kind,
-    facts -> 'record' -> 'before' IS NULL AS record_is_new, facts -> 'relabeled' AS relabeled
+    facts -> 'record' -> 'before' IS NULL AS record_is_new, facts -> 'relabeled' AS relabeled,
+    (SELECT array_agg(ARRAY[c ->> 'event', coalesce(c -> 'after', c -> 'before') ->> 'id'])
+     FROM json_array_elements(facts -> 'changes') c WHERE c ->> 'event' IS NOT NULL) AS changed
 """
+_SIGNALS, _DRAFTS, _OUTCOMES = (
+    ", ".join(f"{name}::text" if name == "id" or name.endswith("_id") else name for name in kind._fields)
+    for kind in (Signal, Draft, Outcome)
+)
 _SELECT: Final[dict[str, str]] = {
     "customer_interactions": _INTERACTIONS,
     "customer_entities": _ENTITIES,
     "customer_deals": _DEALS,
+    "signals": _SIGNALS,
+    "generated_drafts": _DRAFTS,
+    "signal_outcomes": _OUTCOMES,
     "interaction_types": "tenant_id::text, organization_id::text, code, label, icon, color, actionable",
     "interaction_dictionaries": "tenant_id::text, organization_id::text, strict",
     "feature_flags": "tenant_id::text, organization_id::text, flag, enabled",
@@ -69,6 +80,11 @@ class PostgresReader:
         self._connection.read_only = True
         self._connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         self._connection.execute("SELECT 1 FROM pg_snapshot_xmin(pg_current_snapshot())")
+
+    def now(self) -> int:
+        """Time of the snapshot in µs, by the database's clock."""
+        row = self._connection.execute("SELECT now()").fetchone()
+        return micros(row[0] if row else None) or 0
 
     def close(self) -> None:
         """End the snapshot."""

@@ -11,6 +11,7 @@ from audit.event_pass import EVENTS, NEXT, Events
 from audit.findings import Report
 from audit.history import History, Row
 from audit.instants import micros
+from audit.signals import child_events
 
 
 class Publications:
@@ -88,8 +89,7 @@ def read_publications(history: History, events: Events, report: Report) -> Publi
         command = row["command_id"].removeprefix(" ")
         for entity in relabeled:
             publications.commands[derived(_RELABEL, *scope, command, entity)] = (entity, passed)
-        for kind in due:
-            event_id = derived("event", *scope, command, kind)
+        for kind, event_id in due:
             key = hash(event_id)
             if key in unexplained:
                 unexplained.discard(key)
@@ -112,14 +112,20 @@ def read_publications(history: History, events: Events, report: Report) -> Publi
     return publications
 
 
-def _due_events(row: Row) -> Iterator[str]:
-    """Types of the events that follow from a row's facts."""
+def _due_events(row: Row) -> Iterator[tuple[str, str]]:
+    """Types and ids of the events that follow from a row's facts."""
+    origin = row["tenant_id"], row["organization_id"], row["command_id"].removeprefix(" ")
+    kinds = []
     if row["event"] is not None:
-        yield row["event"]
+        kinds.append(row["event"])
     if row["next_changed"]:
-        yield NEXT
+        kinds.append(NEXT)
     if row["record_kind"] is not None:
-        yield f"customers.{row['record_kind']}.{'created' if row['record_is_new'] else 'updated'}"
+        kinds.append(f"customers.{row['record_kind']}.{'created' if row['record_is_new'] else 'updated'}")
+    for kind in kinds:
+        yield kind, derived("event", *origin, kind)
+    for kind, identity in row["changed"] or ():
+        yield kind, child_events.event_id(*origin, kind, identity)
 
 
 def _report_unmatched(history: History, unexplained: set[int], since: int | None, report: Report) -> None:

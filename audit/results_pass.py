@@ -12,6 +12,8 @@ from audit.findings import Report
 from audit.history import History, Offsets, Record
 from audit.instants import micros
 from audit.ledger import OUTCOMES
+from audit.saved_rows import SavedRows
+from audit.signals.tags import is_child_tag
 
 RESULTS: Final = "customers.interactions.results"
 RESULT_TYPE: Final = "customers.interaction.result"
@@ -27,6 +29,8 @@ class Recorded(NamedTuple):
     :param command: hash of the command id.
     :param scope: hash of tenant, organization and entity id.
     :param next: hash of the next interaction's id and instant; 0 for none.
+    :param signal, draft: ids of the signal and the draft that it names.
+    :param child_tags: hash of the cache tags of signals and drafts; ``has_other_tags``: there are more.
     """
 
     outcome: str
@@ -36,12 +40,17 @@ class Recorded(NamedTuple):
     command: int = 0
     scope: int = 0
     next: int = 0
+    signal: str | None = None
+    draft: str | None = None
+    child_tags: int = 0
+    has_other_tags: bool = False
     validate_only: bool = False
 
 
 class Results:
     """Outcomes by partition and offset of the command's record.
 
+    :ivar saved: rows that results report as saved.
     :ivar oldest: if retention has truncated the topic: time in µs before which outcomes may be missing.
     """
 
@@ -53,6 +62,7 @@ class Results:
         }
         self._read = {partition: bytearray(len(slots)) for partition, slots in self._at.items()}
         self.rows: list[Recorded] = []
+        self.saved = SavedRows()
         self.oldest: int | None = None
 
     def __len__(self) -> int:
@@ -106,6 +116,7 @@ def read_results(history: History, watermark: Offsets, report: Report) -> Result
             != derived("result", value["commandTopic"], str(partition), str(offset)).encode()
         ):
             a1.fail("a result's id does not follow from its command's place", record)
+        results.saved.note(record, value)
         if offset < results.begin.get(partition, 0):
             continue  # its command is no longer retained
         slots, at = results.slot(partition, offset)
@@ -128,6 +139,8 @@ def read_results(history: History, watermark: Offsets, report: Report) -> Result
 def recorded(value: dict[str, Any]) -> Recorded:
     """Extract the compared parts of a result's value."""
     problem, following = value.get("problem"), value.get("nextInteraction")
+    tags = value.get("invalidates") or ()
+    of_children = frozenset(tag for tag in tags if is_child_tag(tag))
     if isinstance(problem, str):
         problem = orjson.loads(problem)
     return Recorded(
@@ -138,6 +151,10 @@ def recorded(value: dict[str, Any]) -> Recorded:
         command=hash(value["commandId"]),
         scope=hash((value.get("tenantId"), value.get("organizationId"), value.get("entityId"))),
         next=0 if following is None else hash((following["interactionId"], micros(following["at"]))),
+        signal=value.get("signalId"),
+        draft=value.get("draftId"),
+        child_tags=hash(of_children),
+        has_other_tags=len(of_children) < len(tags),
         validate_only=bool(value.get("validateOnly")),
     )
 

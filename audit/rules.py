@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, Final
 
 from audit import lifecycle
@@ -11,16 +11,31 @@ from audit.entity_state import EntityState
 from audit.envelope import Parsed
 from audit.expected import Expected, no_op, rejected
 from audit.interaction_tuple import Interaction
-from audit.lifecycle import UndoImage
+from audit.signals import answer_rules, draft_rules, signal_rules
+from audit.signals.fix_rule import fix
+from audit.signals.resolutions import Resolutions
+from audit.undo import UndoImage, undo
 
-_LIFECYCLE: Final[dict[str, Callable[[EntityState, Parsed], Expected]]] = {
+_RULES: Final[dict[str, Callable[[EntityState, Parsed], Expected]]] = {
     "interaction.create": lifecycle.create,
     "interaction.update": lifecycle.update,
+    "interaction.fix": fix,
     "interaction.complete": lifecycle.complete,
     "interaction.cancel": lifecycle.cancel,
     "interaction.reopen": lifecycle.reopen,
     "interaction.delete": lifecycle.delete,
     "interaction.mark_due": lifecycle.mark_due,
+    "signal.record": signal_rules.record,
+    "signal.update": signal_rules.update,
+    "signal.resolve": signal_rules.resolve,
+    "signal.attach_draft": answer_rules.attach_draft,
+    "signal.fail_draft": answer_rules.fail_draft,
+    "signal.skip": signal_rules.skip,
+    "signal.reopen": signal_rules.reopen,
+    "draft.update": draft_rules.update,
+    "draft.mark_sent": draft_rules.mark_sent,
+    "draft.delete": draft_rules.delete,
+    "draft.restore": draft_rules.restore,
 }
 _ENTITY: Final = ("displayName", "primaryEmail", "primaryPhone", "ownerUserId")
 _ENTRY: Final = ("label", "icon", "color", "actionable")
@@ -42,6 +57,7 @@ class Model:
     :ivar ever_strict: scopes whose dictionary is, or once was, strict.
     :ivar flags: last value of each feature flag and the organization that set it, by tenant and name.
     :ivar images: undo images of undo targets, by command key.
+    :ivar resolutions: for whom each draft was requested.
     """
 
     def __init__(self) -> None:
@@ -52,6 +68,7 @@ class Model:
         self.flags: dict[tuple[str, str], tuple[bool, str]] = {}
         self.used: set[tuple[str, str, str]] = set()
         self.images: dict[int, UndoImage] = {}
+        self.resolutions = Resolutions()
         #: Deletions, and interactions that reuse an id deleted by another entity, as recorded.
         self.deleted: set[int] = set()
         self.returned: list[tuple[str, int, Parsed]] = []
@@ -80,8 +97,8 @@ class Model:
             return Expected("no_op", bumps=False, either=("applied",), cross=frozenset({"version_conflict"}))
         if command.kind == "interaction.undo":
             key = undo_target(command)
-            return lifecycle.undo(state, command, None if key is None else self.images.get(key))
-        return _LIFECYCLE[command.kind](state, command)
+            return undo(state, command, None if key is None else self.images.get(key))
+        return _RULES[command.kind](state, command)
 
     def commit(
         self, command: Parsed, expected: Expected, entity_version: int | None, version: int | None = None
@@ -117,6 +134,8 @@ class Model:
         elif expected.before is not None:
             state.remove(expected.before.id, expected.version or 0)
             self.deleted.add(hash((expected.before.id, expected.version)))
+        state.apply(expected.changes)
+        self.resolutions.note(expected.changes)
         grown = state.version + 1
         if expected.bumps or (expected.bumps is None and entity_version == grown):
             state.version = grown
@@ -130,12 +149,13 @@ class Model:
             if hash((identity, version - 1)) not in self.deleted
         ]
 
-    def was_under_other_entity(self, interaction: str, entity: str) -> bool:
-        """Return whether another entity has, or had, an interaction with this id."""
+    def was_under_other_entity(self, ids: Set[str], entity: str) -> bool:
+        """Return whether another entity has, or had, an interaction or signal with one of these ids."""
         return any(
-            interaction in state.rows or interaction in state.gone
+            not ids.isdisjoint(held)
             for state in self.entities.values()
             if state.id != entity
+            for held in (state.rows, state.gone, state.children.signals, state.children.gone)
         )
 
     def _restore(self, command: Parsed, expected: Expected, version: int) -> None:

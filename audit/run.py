@@ -13,6 +13,7 @@ from audit.history import History
 from audit.ledger import read_ledger
 from audit.publication_pass import read_publications
 from audit.results_pass import RESULTS, read_results
+from audit.signals.tables_pass import read_child_tables
 from audit.state_pass import check_states
 from audit.tables_pass import read_tables
 from audit.watermark_pass import read_watermark
@@ -40,6 +41,8 @@ def audit(history: History) -> Report:
     fold = Fold(inputs)
     fold.run()
     tables = read_tables(history, fold, events, report)
+    read_child_tables(history, tables, fold, events, report)
+    inputs.results.saved.check_missing(events, inputs.publications, report.checks["A14"])
     check_dictionary(history, tables, fold, report)
     check_flags(history, fold, report)
     check_states(history, tables, inputs.publications, report)
@@ -49,6 +52,8 @@ def audit(history: History) -> Report:
         "events": len(events.ids),
         "interactions": len(tables.shapes),
         "entities": len(tables.versions),
+        "signals": len(tables.signals),
+        "drafts": len(tables.drafts),
         "deadLetters": len(inputs.dead_letters),
     }
     return report

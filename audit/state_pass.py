@@ -11,10 +11,14 @@ from audit.history import History, Record
 from audit.interaction_tuple import from_shape
 from audit.publication_pass import Publications
 from audit.record_images import key_of_shape, owner_of_shape, state_of_shape
+from audit.signals import rows as child_rows
+from audit.signals.rows import Draft, Signal
 from audit.tables_pass import Tables
 
 INTERACTIONS: Final = "customers.interactions.state"
 NEXT: Final = "customers.next-interaction.state"
+SIGNALS: Final = "customers.signals.state"
+DRAFTS: Final = "customers.drafts.state"
 #: Topic → kind of record.
 _RECORDS: Final = {
     "customers.entities.state": "entity",
@@ -27,6 +31,8 @@ def check_states(history: History, tables: Tables, publications: Publications, r
     """Check the topics as a consumer sees them after compaction."""
     _check(history, INTERACTIONS, tables.shapes, tables.owners, publications, report)
     _check(history, NEXT, tables.next, {}, publications, report)
+    for topic, images in ((SIGNALS, tables.signals), (DRAFTS, tables.drafts)):
+        _check(history, topic, images, tables.child_owners, publications, report)
     if not history.cut.stored:
         report.note(
             "the relay is still publishing stored customers, deals and types: their states are not checked"
@@ -78,17 +84,18 @@ def _image(history: History, topic: str, record: Record, key: str, report: Repor
     for header, member in (("ce_tenantid", "tenantId"), ("ce_organizationid", "organizationId")):
         if header in headers and headers[header] != value[member]:
             a10.fail(f"a state's {header} is not its value's {member}", record, key=key)
-    kind = _RECORDS.get(topic)
-    if kind is not None:
-        identity = key_of_shape(kind, value)
-    else:
-        identity = value["id" if topic == INTERACTIONS else "entityId"]
+    kind, own = _RECORDS.get(topic), value["entityId"] if topic == NEXT else value.get("id")
+    identity = own if kind is None else key_of_shape(kind, value)
     if key != identity:
         report.checks["A8"].fail("a state's key is not the id of its value", record, key=key)
     if kind is not None:
         return state_of_shape(kind, value), owner_of_shape(kind, value)
     if topic == INTERACTIONS:
         return hash(from_shape(value)), value["entityId"]
+    if topic == SIGNALS:
+        return hash(child_rows.from_shape(Signal, value)), value["entityId"]
+    if topic == DRAFTS:
+        return hash(child_rows.from_shape(Draft, value)), value["entityId"]
     return next_image(value.get("next")), value["entityId"]
 
 

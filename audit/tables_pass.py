@@ -64,12 +64,18 @@ class Tables:
 
     :ivar shapes: hash of each interaction, by id.
     :ivar next: hash of each entity's next interaction, if any.
+    :ivar signals, drafts: hash of each row, by id; ``child_owners``: customer of each.
+    :ivar scopes: tenant and organization of each customer.
     """
 
     def __init__(self) -> None:
         self.shapes: dict[str, int] = {}
         self.owners: dict[str, str] = {}
         self.next: dict[str, int] = {}
+        self.signals: dict[str, int] = {}
+        self.drafts: dict[str, int] = {}
+        self.child_owners: dict[str, str] = {}
+        self.scopes: dict[str, tuple[str, str]] = {}
         self.versions: dict[str, int] = {}
         #: Kind → key → image of the state of a customer, deal or dictionary entry.
         self.records: dict[str, dict[str, int]] = {kind: {} for kind in KINDS}
@@ -117,6 +123,8 @@ def _interaction(row: Row, tables: Tables, fold: Fold, events: Events, report: R
     image = hash(tuple(theirs[:SHAPE]))
     tables.shapes[theirs.id] = image
     tables.owners[theirs.id] = theirs.entity
+    found = fold.inputs.results.saved.found
+    found("interaction", theirs.id, theirs.entity, theirs.version, report.checks["A14"])
     tables.recounts.setdefault(theirs.entity, Recount()).add(theirs)
     link = events.last_events.get((theirs.id, theirs.entity))
     if theirs.entity not in fold.inputs.publications.entities and (link is not None or events.oldest is None):
@@ -171,6 +179,7 @@ def _entity(row: Row, tables: Tables, fold: Fold, events: Events, report: Report
     at = found["next_interaction_at"]
     following = 0 if at is None else hash(tuple(found[name] for name in _NEXT))
     tables.versions[row["id"]] = row["entity_version"]
+    tables.scopes[row["id"]] = row["tenant_id"], row["organization_id"]
     if following:
         tables.next[row["id"]] = following
     if row["id"] not in fold.inputs.publications.entities and (

@@ -119,8 +119,8 @@ class Signal(Identified, frozen=True, omit_defaults=True, gc=False, tag="signal"
     :param person_id: the person to contact; ``None``: the customer.
     :param resolved_by: the user who last resolved it; ``channel``, ``instruction`` and ``language``: as given
         then.
-    :param resolution: version that the last ``resolve`` left; identifies the resolution. ``requested_at``: its
-        time.
+    :param resolution: version that the last ``resolve`` left; identifies the resolution.
+    :param requested_at: time of the last ``resolve``.
     :param failure: code of the reason why the last resolution failed.
     :param version: the entity's version after the last change of the signal: it only increases, even if the
         signal is deleted and restored.

@@ -15,15 +15,18 @@ from runtime.gateway_settings import GatewaySettings
 SUCCESSOR = "/api/customers/interactions"
 
 
-def deprecation_headers(settings: GatewaySettings) -> dict[str, str]:
-    """``Deprecation`` (a structured field's date), ``Sunset`` (an HTTP date) and ``Link``."""
+def deprecation_headers(settings: GatewaySettings, successor: str = SUCCESSOR) -> dict[str, str]:
+    """``Deprecation`` (a structured field's date), ``Sunset`` (an HTTP date) and ``Link``.
+
+    :param successor: path of the route that replaces the deprecated one.
+    """
     page = settings.migration_url
     return {
         "Deprecation": f"@{int(settings.deprecated_at.timestamp())}",
         "Sunset": format_datetime(settings.sunset_at.astimezone(UTC), usegmt=True),
         "Link": f'<{page}>; rel="deprecation"; type="text/html", '
         f'<{page}>; rel="sunset"; type="text/html", '
-        f'<{SUCCESSOR}>; rel="successor-version"',
+        f'<{successor}>; rel="successor-version"',
     }
 
 

@@ -21,7 +21,7 @@ from api.preconditions import Preconditions, precondition_failed, preconditions_
 from api.principal import Principal
 from api.problems import LegacyError, validation_failed
 from api.queries.adapter_targets import Target, find_target
-from api.queries.interaction_head import head_of
+from api.queries.row_head import head_of
 from api.services import Services
 from schemas.errors import FieldError, Reject
 from schemas.validation import field_errors

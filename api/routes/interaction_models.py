@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import NoneType
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
@@ -11,7 +10,8 @@ from api.bodies import RequestBody
 from api.cursor import MAX_LENGTH
 from api.problems import validation_failed
 from api.queries.interaction_list import Filters
-from api.response_models import Id, Mirrored, ResponseModel, Timestamp
+from api.query_lists import one_or_more, parts_of
+from api.response_models import Mirrored, ResponseModel, snapshot_fields
 from schemas.errors import FieldError
 from schemas.events import InteractionSnapshot
 from schemas.interaction_fields import InteractionFields
@@ -25,13 +25,6 @@ from schemas.values import (
 )
 
 
-def _statuses(text: str) -> str:
-    for part in text.split(","):
-        if part.strip() not in ("planned", "done", "canceled"):
-            raise ValueError("must be planned, done or canceled, or several of them separated by commas")
-    return text
-
-
 def _types(text: str) -> str:
     return ",".join(normalize_interaction_type(part) for part in text.split(","))
 
@@ -43,7 +36,9 @@ class InteractionQuery(BaseModel):
 
     entityId: UuidText | None = None  # noqa: N815 - a query parameter's name
     dealId: UuidText | None = None  # noqa: N815
-    status: Annotated[str, Field(max_length=100), AfterValidator(_statuses)] | None = None
+    status: Annotated[str, Field(max_length=100), AfterValidator(one_or_more(*get_args(Status)))] | None = (
+        None
+    )
     interactionType: Annotated[str, Field(max_length=1000), AfterValidator(_types)] | None = None  # noqa: N815
     ownerUserId: UuidText | None = None  # noqa: N815
     from_: Instant | None = Field(default=None, alias="from")
@@ -76,16 +71,12 @@ class InteractionQuery(BaseModel):
             entity_id=self.entityId,
             deal_id=self.dealId,
             owner_user_id=self.ownerUserId,
-            statuses=_parts(self.status),
-            interaction_types=_parts(self.interactionType),
+            statuses=parts_of(self.status),
+            interaction_types=parts_of(self.interactionType),
             earliest=self.from_,
             latest=self.to,
             search=self.search,
         )
-
-
-def _parts(text: str | None) -> tuple[str, ...] | None:
-    return None if text is None else tuple(sorted({part.strip() for part in text.split(",")}))
 
 
 class InteractionCreateBody(InteractionFields, RequestBody):
@@ -119,21 +110,7 @@ class IdBody(RequestBody):
     id: UuidText
 
 
-def _response_type(name: str, published: Any) -> Any:
-    """Type of a field of the snapshot in a response."""
-    formatted: Any = {"id": Id, "at": Timestamp}.get(name.rpartition("_")[2])
-    if name == "status":
-        formatted = Literal["planned", "done", "canceled"]
-    if formatted is None:
-        return published
-    return formatted | None if NoneType in get_args(published) else formatted
-
-
-#: Every field of the published snapshot, with instants and ids in the API's formats.
-_fields: dict[str, Any] = {
-    name: (_response_type(name, info.annotation), ...)
-    for name, info in InteractionSnapshot.model_fields.items()
-}
+_fields: dict[str, Any] = snapshot_fields(InteractionSnapshot, status=Status)
 _Snapshot: Any = create_model("_Snapshot", __base__=Mirrored, **_fields)
 
 

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Final
 from fastapi import Query, Request, Response
 
 from api.authorization import authorized_router, require_features
+from api.changes import change, not_found
 from api.command_gateway import CommandRequest
 from api.conditional_reads import NOT_MODIFIED, extras_of_interaction, validator
 from api.cursor import make_cursor, read_cursor
 from api.interaction_items import enriched, interaction_item, mirrors_of
-from api.preconditions import change, not_found, preconditions_of
+from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
 from api.response_models import Created, Done, responses_of

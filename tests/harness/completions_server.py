@@ -40,7 +40,7 @@ class Received:
 
     @property
     def wants_subject(self) -> bool:
-        """Whether the schema of the answer has a subject."""
+        """True if the schema of the answer has a subject."""
         schema = self.fields["response_format"]["json_schema"]["schema"]
         return "subject" in schema["properties"]
 
@@ -155,7 +155,7 @@ class CompletionsServer:
         self._arrivals: queue.SimpleQueue[Received] = queue.SimpleQueue()
         self._problems: list[dict[str, Any]] = []
         self._loop = asyncio.new_event_loop()
-        self._loop.set_exception_handler(lambda _, context: self._problems.append(context))
+        self._loop.set_exception_handler(self._note)
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name="completions", daemon=True)
@@ -188,6 +188,10 @@ class CompletionsServer:
             yield
         finally:
             self.script, self.default = before
+
+    def _note(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if not isinstance(context.get("exception"), asyncio.CancelledError):  # a reply to a client that left
+            self._problems.append(context)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

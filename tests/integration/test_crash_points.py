@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,7 @@ from schemas.topics import EVENTS
 from tests.harness.audit import assert_clean
 from tests.harness.histories import history
 from tests.harness.roles import running
+from tests.harness.signal_story import Story
 from tests.harness.topic_reader import read_topic
 from tests.harness.wire import publish, wait_for_results
 
@@ -43,6 +47,23 @@ def _armed(point: str) -> dict[str, str]:
     return {"INTERACTIONS_TEST_BUILD": "1", "INTERACTIONS_CRASH_POINT": point}
 
 
+def _commands(seed: int) -> Iterator[dict[str, Any]]:
+    """A history, with customers whose signals go through every change among it."""
+    stories = [Story(f"{seed}-{number}") for number in range(10)]
+    for story in stories:
+        story.everything()
+    signals = (
+        message
+        for messages in zip(*(story.messages for story in stories), strict=True)
+        for message in messages
+    )
+    for number, message in enumerate(history(seed=seed, commands=400)):
+        yield message
+        if number >= 150:
+            yield from islice(signals, 1)
+    yield from signals
+
+
 def _assert_events_once(settings: Settings) -> None:
     seen = Counter(record.headers["ce_id"] for record in read_topic(settings, EVENTS))
     assert seen, "no event came out"
@@ -56,7 +77,7 @@ def test_killed_appliers(fresh_settings: Settings, points: tuple[str, ...]) -> N
     settings = fresh_settings.model_copy(update={"batch_size": 100})
     places: list[tuple[int, int]] = []
     for number, point in enumerate(points):
-        places += publish(settings, history(seed=number, commands=600))
+        places += publish(settings, _commands(number))
         with running(settings, "applier", **_armed(point)) as victim:
             assert victim.wait_for_exit() == -signal.SIGKILL, point
             assert f"crash point {point.partition(':')[0]} reached" in victim.log
@@ -72,7 +93,7 @@ def test_killed_relays(fresh_settings: Settings, points: tuple[str, ...]) -> Non
     settings = fresh_settings.model_copy(update={"batch_size": 100})
     with running(settings, "applier"):
         for number, point in enumerate(points):
-            wait_for_results(settings, publish(settings, history(seed=number, commands=600)))
+            wait_for_results(settings, publish(settings, _commands(number)))
             with running(settings, "relay", **_armed(point)) as victim:
                 assert victim.wait_for_exit() == -signal.SIGKILL, point
         with running(settings, "relay"):

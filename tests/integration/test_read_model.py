@@ -301,6 +301,8 @@ def test_events_whose_states_are_not_published_yet_are_not_lost(
         run(settings, file)
         assert_equal(settings, file, EVENT_TABLES)
         with running(settings, "relay"):
+            # Something to publish: only then does a relay store its position in the database.
+            wait_for_results(settings, publish(settings, newcomer("Another")))
             wait_until_at_rest(settings)
         run(settings, file)
         assert_equal(settings, file)
@@ -323,8 +325,8 @@ def test_records_that_were_deleted_before_they_were_read_are_reported(
     for _ in range(3):
         producer.produce(settings.topic(EVENTS), b"{}", b"key", partition=1)
     assert producer.flush(20) == 0
-    offset = TopicPartition(settings.topic(EVENTS), 1, 2)
-    make_admin(settings).delete_records([offset])[offset].result()
+    admin, offset = make_admin(settings), TopicPartition(settings.topic(EVENTS), 1, 2)
+    admin.delete_records([offset])[offset].result()
     with pytest.raises(SystemExit, match="have been deleted"):
         read_here(settings, file)
 

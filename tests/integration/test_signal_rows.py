@@ -16,9 +16,9 @@ from domain.unit_of_work import UnitOfWork
 from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.decode import decode_record
-from schemas.identity import derive_id
 from sinks.records import DRAFTS, INTERACTIONS, OUTCOMES, SIGNALS, StoredRecord
-from tests.harness.wire import ORGANIZATION, TENANT, event, new_id
+from tests.harness.signal_story import Story
+from tests.harness.wire import event
 from tests.integration.test_batch_transaction import Log, no_avro
 
 pytestmark = pytest.mark.integration
@@ -36,50 +36,6 @@ TABLES: dict[str, tuple[type, StoredRecord[Any]]] = {
 def connection(fresh_database: Settings) -> Iterator[Connection]:
     with connect(fresh_database, application_name="test") as opened:
         yield opened
-
-
-class Story:
-    """Commands of one customer; ``resolution`` is predicted from the number of applied commands."""
-
-    def __init__(self) -> None:
-        self.ada, self.call = new_id(), new_id()
-        self.signals = [new_id() for _ in range(3)]
-        self.messages: list[dict[str, Any]] = []
-        self.version = 0
-        self.add("entity.upsert", {"id": self.ada, "kind": "person", "displayName": "Ada"})
-        self.add("interaction.create", {"id": self.call, "interactionType": "call", "title": "Offer"})
-        for identity in self.signals:
-            data = {"interactionId": self.call, "kind": "promise", "title": "Send it"}
-            self.add("signal.record", {"id": identity, **data})
-
-    def add(self, kind: str, data: dict[str, Any], command_id: str | None = None) -> None:
-        self.version += 1
-        self.messages.append(event(kind, self.ada, data, command_id=command_id, actorid="ann"))
-
-    def resolve(self, identity: str, command_id: str | None = None) -> str:
-        """Resolve with a draft; return the draft's id."""
-        self.add("signal.resolve", {"id": identity, "channel": "email"})
-        resolution = self.version
-        data = {"id": identity, "resolution": resolution, "body": "Dear Ada", "writer": "template"}
-        self.add("signal.attach_draft", data, command_id)
-        return derive_id("draft", TENANT, ORGANIZATION, identity, str(resolution))
-
-    def everything(self) -> None:
-        """Every kind of change, deletion and undo."""
-        first, second, third = self.signals
-        draft = self.resolve(first)
-        self.add("draft.update", {"id": draft, "body": "Hello Ada"})
-        self.add("signal.skip", {"id": second})
-        self.add("signal.resolve", {"id": third, "channel": "call"})
-        self.add("signal.fail_draft", {"id": third, "resolution": self.version, "code": "writer_timeout"})
-        self.add("interaction.delete", {"id": self.call}, "gone")
-        self.add("interaction.undo", {"commandId": "gone"})
-        self.resolve(third, "attached")
-        self.add("interaction.undo", {"commandId": "attached"})
-        self.resolve(third)
-        fixes = [{"id": first, "title": "Sent"}, {"id": second, "kind": "question"}]
-        self.add("interaction.fix", {"id": self.call, "occurredAt": "2026-01-05T09:00:00Z", "signals": fixes})
-        self.add("draft.mark_sent", {"id": draft})
 
 
 def apply(connection: Connection, story: Story, size: int) -> Log:

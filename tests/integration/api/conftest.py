@@ -10,6 +10,8 @@ import pytest
 from runtime.settings import Settings
 from tests.harness.gateway import Gateway, new_customer, serving
 from tests.harness.roles import running
+from tests.harness.wire import new_id
+from tests.integration.api.signal_desk import Desk
 from tests.stack_fixtures import own_world
 
 
@@ -46,3 +48,35 @@ def customer(pipeline: Settings, gateway: Gateway) -> str:
     """A customer that the tests of a module share."""
     with gateway.client() as found:
         return new_customer(found, pipeline)
+
+
+@pytest.fixture(scope="session")
+def signals_world(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
+    """A pipeline that publishes events, which the drafts role reads."""
+    with (
+        own_world(embedded_stack, template_database) as settings,
+        running(settings, "applier"),
+        running(settings, "relay"),
+    ):
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def drafts_gateway(signals_world: Settings) -> Iterator[Gateway]:
+    """A gateway in front of a pipeline with the drafts role."""
+    with (
+        running(signals_world, "drafts"),
+        serving(
+            signals_world,
+            INTERACTIONS_API_OUTCOME_TIMEOUT_SECONDS="60",
+            INTERACTIONS_API_SHOW_STATEMENTS="true",
+        ) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def desk(signals_world: Settings, drafts_gateway: Gateway) -> Iterator[Desk]:
+    """A user with every feature, in a tenant of the test."""
+    with drafts_gateway.client(tenant=new_id(), organization=new_id()) as client:
+        yield Desk(client, signals_world, drafts_gateway)

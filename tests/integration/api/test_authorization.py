@@ -17,6 +17,7 @@ from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
 from tests.harness.gateway import ALL_FEATURES, SECRET, Gateway, token
 from tests.harness.wire import ORGANIZATION, TENANT, event, new_id, outcomes
+from tests.integration.api.signal_desk import attach_draft
 
 pytestmark = pytest.mark.integration
 
@@ -59,7 +60,7 @@ WRONG_TOKENS = {
 @pytest.fixture(scope="module")
 def known(pipeline: Settings, gateway: Gateway) -> dict[str, str]:
     """One id of each resource in the tests' tenant."""
-    ids = {name: new_id() for name in ("person", "company", "deal", "interaction")}
+    ids = {name: new_id() for name in ("person", "company", "deal", "interaction", "signal")}
     person, deal = ids["person"], ids["deal"]
     results = outcomes(
         pipeline,
@@ -84,6 +85,7 @@ def known(pipeline: Settings, gateway: Gateway) -> dict[str, str]:
         ],
     )
     assert [result["outcome"] for result in results] == ["applied"] * 4
+    ids["draft"] = attach_draft(pipeline, person, ids["interaction"], ids["signal"], title="Hidden title")
     ids["command"] = results[3]["commandId"]
     ids["undo"] = results[3]["undoToken"]
     return ids
@@ -156,6 +158,8 @@ def _fill(path: str, ids: dict[str, str]) -> str:
         ("{command_id}", ids["command"]),
         ("{interaction_id}", ids["interaction"]),
         ("{deal_id}", ids["deal"]),
+        ("{signal_id}", ids["signal"]),
+        ("{draft_id}", ids["draft"]),
         ("{company_id}", ids["company"]),
     ):
         path = path.replace(part, value)
@@ -203,6 +207,9 @@ def _value(name: str, schema: dict[str, Any], path: str, ids: dict[str, str]) ->
         return ids["deal"]
     if name in ("entityId", "customerId"):
         return ids["person"]
+    for kind in ("interaction", "signal", "draft"):
+        if name == f"{kind}Id" or (name == "id" and f"{kind}s" in path):
+            return ids[kind]
     if name == "id" or name.endswith("Id"):
         kind = "person" if "people" in path else "company" if "companies" in path else "interaction"
         return ids[kind]

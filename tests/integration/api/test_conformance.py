@@ -14,6 +14,7 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+from pydantic.alias_generators import to_camel
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
@@ -28,6 +29,7 @@ from api.openapi import current_document
 from runtime.settings import Settings
 from tests.harness.gateway import ALL_FEATURES, Gateway, token
 from tests.harness.wire import event, new_id, outcomes
+from tests.integration.api.signal_desk import attach_draft
 
 pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -50,7 +52,8 @@ CHECKS = [
 def world(pipeline: Settings, gateway: Gateway) -> Iterator[dict[str, Any]]:
     """A separate tenant, because these requests write arbitrary data."""
     scope: dict[str, Any] = {"tenant": new_id(), "organization": new_id()}
-    ids = {name: new_id() for name in ("entityId", "dealId", "id")}
+    ids = {name: new_id() for name in ("entityId", "dealId", "id", "signalId")}
+    ids["interactionId"] = ids["id"]
     entity = ids["entityId"]
     made = [
         event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "Erika"}, **scope),
@@ -58,6 +61,7 @@ def world(pipeline: Settings, gateway: Gateway) -> Iterator[dict[str, Any]]:
         event("interaction.create", entity, {"id": ids["id"], "interactionType": "call"}, **scope),
     ]
     assert {result["outcome"] for result in outcomes(pipeline, made)} == {"applied"}
+    ids["draftId"] = attach_draft(pipeline, entity, ids["id"], ids["signalId"], **scope)
     bearer = token(features=(*ALL_FEATURES, "*"), **scope)
     with requests.Session() as session:
         yield {
@@ -106,10 +110,16 @@ def test_answers_are_documented(name: str, world: dict[str, Any]) -> None:
 
 def _name_what_there_is(case: Case[Any], ids: dict[str, str]) -> None:
     """Replace ids by ids of existing rows, so that requests get past the lookups."""
+    path = case.operation.path
+    own = next((ids[f"{kind}Id"] for kind in ("signal", "draft") if f"/{kind}s" in path), ids["id"])
+    if "generated-drafts" in path:
+        own = ids["draftId"]
     for part in (case.body, case.query, case.path_parameters):
         if isinstance(part, dict):
             for name in part:
-                if name in ids:
+                if name == "id":
+                    part[name] = own
+                elif name in ids:
                     part[name] = ids[name]
                 elif name.endswith("_id") and name != "command_id":
-                    part[name] = ids["id"] if name == "interaction_id" else ids["entityId"]
+                    part[name] = ids.get(to_camel(name), ids["entityId"])

@@ -17,13 +17,15 @@ from runtime.settings import Settings
 from tests.harness.gateway import Gateway, serving
 from tests.harness.roles import wait_until
 from tests.harness.wire import event, new_id, outcomes
+from tests.integration.api.signal_desk import attach_draft
 
 pytestmark = pytest.mark.integration
 
 EXAMPLE = Path(__file__).parents[3] / "examples/mutation_guard"
-INTERACTIONS, ACTIVITIES, TODOS = (
-    f"/api/customers/{name}" for name in ("interactions", "activities", "todos")
+INTERACTIONS, ACTIVITIES, TODOS, SIGNALS, DRAFTS = (
+    f"/api/customers/{name}" for name in ("interactions", "activities", "todos", "signals", "drafts")
 )
+OLD_DRAFTS = "/api/generated-drafts"
 UNDO = "/api/audit_logs/audit-logs/actions/undo"
 #: Writes that concern no customer. The example allows them.
 _OF_NOBODY = {
@@ -63,7 +65,7 @@ def guarded(pipeline: Settings, held: str, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture(scope="module")
 def ids(pipeline: Settings, held: str) -> dict[str, str]:
     """Rows of the held customer, created by commands on the topic, which bypass the gateway."""
-    made = {name: new_id() for name in ("interaction", "task", "deal", "command")}
+    made = {name: new_id() for name in ("interaction", "task", "deal", "command", "signal")}
     (person, *others) = outcomes(
         pipeline,
         [
@@ -79,13 +81,15 @@ def ids(pipeline: Settings, held: str) -> dict[str, str]:
         ],
     )
     assert {result["outcome"] for result in (person, *others)} == {"applied"}
-    return {**made, "token": others[-1]["undoToken"]}
+    draft = attach_draft(pipeline, held, made["task"], made["signal"])
+    return {**made, "token": others[-1]["undoToken"], "draft": draft}
 
 
 def test_every_write_about_a_held_customer_is_refused(
     guarded: Gateway, pipeline: Settings, held: str, ids: dict[str, str]
 ) -> None:
     one, deal = {"id": ids["interaction"]}, {"id": ids["deal"], "title": "New", "entityId": held}
+    signal, draft = {"id": ids["signal"]}, {"id": ids["draft"]}
     company = new_id()
     writes: list[tuple[str, str, dict[str, Any]]] = [
         ("POST", INTERACTIONS, {"entityId": held, "interactionType": "call"}),
@@ -94,6 +98,23 @@ def test_every_write_about_a_held_customer_is_refused(
         ("POST", f"{INTERACTIONS}/cancel", one),
         ("POST", f"{INTERACTIONS}/reopen", one),
         ("DELETE", f"{INTERACTIONS}?id={ids['interaction']}", {}),
+        ("POST", f"{INTERACTIONS}/fix", one),
+        ("POST", SIGNALS, {"interactionId": ids["interaction"], "kind": "risk", "title": "New"}),
+        ("PUT", SIGNALS, {**signal, "title": "New"}),
+        ("POST", f"{SIGNALS}/resolve", {**signal, "channel": "text"}),
+        ("POST", f"{SIGNALS}/skip", signal),
+        ("POST", f"{SIGNALS}/reopen", signal),
+        *(
+            write
+            for path in (DRAFTS, OLD_DRAFTS)
+            for write in (
+                ("PUT", path, {**draft, "body": "New"}),
+                ("POST", f"{path}/mark-sent", draft),
+                ("POST", f"{path}/restore", draft),
+                ("DELETE", f"{path}?id={ids['draft']}", {}),
+            )
+        ),
+        ("DELETE", f"{OLD_DRAFTS}/{ids['draft']}", {}),
         ("POST", ACTIVITIES, {"entityId": held, "activityType": "call"}),
         ("PUT", ACTIVITIES, {**one, "subject": "New", "occurredAt": "2026-03-01"}),
         ("DELETE", ACTIVITIES, one),
@@ -125,5 +146,7 @@ def test_every_write_about_a_held_customer_is_refused(
         for method in route.methods or ()
         if method not in ("GET", "HEAD") and requirement_of(route) is not None
     }
-    tried = {f"{method} {path.partition('?')[0]}" for method, path, _ in writes}
+    tried = {
+        f"{method} {path.partition('?')[0].replace(ids['draft'], '{draft_id}')}" for method, path, _ in writes
+    }
     assert routes - tried - _OF_NOBODY == {"PUT /api/customers/companies", f"POST {UNDO}"}

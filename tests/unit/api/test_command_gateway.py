@@ -255,3 +255,36 @@ def test_a_partly_superseded_write_names_the_fields() -> None:
     assert body["partial"] == ["scheduledAt"]
     assert body["warnings"][0]["field"] == "scheduledAt"
     assert orjson.loads(bytes(write_response(APPLIED, {"ok": True}).body)) == {"ok": True}
+
+
+def test_the_answer_to_a_command_is_watched_by_its_correlation_id() -> None:
+    async def story() -> None:
+        scene = Scene()
+        with scene.gateway.answer("answer") as answered:
+            with pytest.raises(Reject, match="still being executed"), scene.gateway.answer("answer"):
+                pass
+            task = asyncio.create_task(scene.gateway.execute(_command()))
+            await scene.broker.arrived.wait()
+            scene.answer(correlation="answer")  # before the result of the command itself
+            scene.answer()
+            assert await task == APPLIED
+            async with asyncio.timeout(1):
+                await answered()
+        with scene.gateway.answer("answer"):
+            pass
+
+    _run(story)
+
+
+def test_the_wait_for_an_answer_ends_with_the_timeout() -> None:
+    async def story() -> None:
+        scene = Scene(timeout=0.01)
+        with scene.gateway.answer("answer") as answered:
+            with pytest.raises(UnknownOutcome):
+                await scene.gateway.execute(_command())
+            async with asyncio.timeout(1):
+                await answered()
+            scene.answer(correlation="answer")  # late: the wait is over
+            await asyncio.sleep(0)
+
+    _run(story)

@@ -100,6 +100,7 @@ class Machine:
         tenant: str = TENANT,
         organization: str = ORGANIZATION,
         partition: int | None = None,
+        actor: str | None = None,
     ) -> str:
         """Append one structured command; returns its id."""
         self._commands += 1
@@ -112,6 +113,7 @@ class Machine:
             "tenantid": tenant,
             "organizationid": organization,
             "entityid": entity,
+            "actorid": actor,
             "data": data,
         }
         self.append(entity.encode(), orjson.dumps(event), partition=partition)
@@ -204,6 +206,7 @@ class Machine:
                 "record_is_new": facts.record is None or facts.record.before is None,
                 "appended_at": entry.appended_at,
                 "relabeled": list(facts.relabeled) or None,
+                "changed": [(change.event, change.row.id) for change in facts.changes if change.event],
             }
         )
         if self.relayed is not None and position > self.relayed:

@@ -1,9 +1,10 @@
-"""One small history that covers types, deals, undo, rejections, timers and poison records."""
+"""One small history that covers types, deals, signals, undo, rejections, timers and poison records."""
 
 from __future__ import annotations
 
 from schemas.topics import COMMANDS
 from tests.unit.audit.machine import ORGANIZATION, TENANT, Machine, make_id
+from tests.unit.audit.signal_story import tell_signals
 
 ANNA, BODO = make_id("anna"), make_id("bodo")
 CALL, MAIL, VISIT, LOGGED = (make_id(name) for name in ("call", "mail", "visit", "logged"))
@@ -14,6 +15,7 @@ OTHER_TENANT = make_id("other tenant")
 def run_story(relayed: int | None = None) -> Machine:
     """Send and settle the story; the relay stops after ``relayed`` rows of the journal."""
     m = Machine(relayed=relayed)
+    tell_signals(m)
     for entity, name in ((ANNA, "Anna"), (BODO, "Bodo")):
         m.send("entity.upsert", {"id": entity, "kind": "person", "displayName": name}, entity=entity)
     m.send("deal.upsert", {"id": DEAL, "title": "Roof"}, entity=ANNA)

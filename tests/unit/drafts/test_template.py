@@ -14,7 +14,14 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from streams.drafts.writers import template
-from streams.drafts.writers.conformance import FULL, TYPES, WriterConformance, WriterHarness
+from streams.drafts.writers.conformance import (
+    EMPTY,
+    FULL,
+    TYPES,
+    WriterConformance,
+    WriterHarness,
+    assert_valid,
+)
 from streams.drafts.writers.interface import LIMITS, Channel, DraftRequest, Language, WrittenDraft
 from streams.drafts.writers.template import KINDS, TemplateWriter
 
@@ -60,7 +67,11 @@ def test_the_email_of_a_promise() -> None:
 
 def test_the_text_message_of_a_question_in_german() -> None:
     draft = write(
-        channel="text", language="de", signal_kind="question", signal_title="Wann liefern Sie?", sender_name=None
+        channel="text",
+        language="de",
+        signal_kind="question",
+        signal_title="Wann liefern Sie?",
+        sender_name=None,
     )
     assert draft.template_id == "text/de/question@1"
     assert draft.body == (
@@ -126,6 +137,14 @@ def test_the_longest_facts_fit_without_being_cut_off(channel: Channel, language:
         assert draft.subject is None or (limits.subject is not None and len(draft.subject) < limits.subject)
         ends = {"call": ".", "email": "…", "text": "?.…"}[channel]
         assert draft.body[-1] in ends, "the end of the template is there"
+
+
+@pytest.mark.parametrize(("channel", "language"), PAIRS)
+def test_any_missing_fact_leaves_a_complete_text(channel: Channel, language: Language) -> None:
+    for kind, (name, value) in product(ALL_KINDS, EMPTY.items()):
+        request = dataclasses.replace(FULL, channel=channel, language=language, signal_kind=kind)
+        request = dataclasses.replace(request, **{name: value})
+        assert_valid(TemplateWriter().write(request), request, "template")
 
 
 def test_a_long_title_ends_at_a_word() -> None:

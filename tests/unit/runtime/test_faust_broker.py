@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from mode import Service
 from pydantic import SecretStr
 
-from connectors.faust_broker import faust_broker
 from connectors.service.event_consumer import make_app
+from runtime.faust_broker import faust_broker
 from runtime.settings import Settings
 from schemas.errors import Stop
 

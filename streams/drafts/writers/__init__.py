@@ -1,0 +1,1 @@
+"""Writers of drafts, one module each; a module with a ``DECLARATION`` is a writer (``registry``)."""

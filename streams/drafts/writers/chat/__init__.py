@@ -1,0 +1,1 @@
+"""Client of a chat-completions service: bounded exchanges, retries, a budget and failures in words."""

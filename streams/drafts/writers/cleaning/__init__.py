@@ -1,0 +1,1 @@
+"""Cleaning of customer text and model text: characters, length, markup and addresses."""
