@@ -10,7 +10,7 @@ from runtime.postgres import Connection
 
 _SQL: Final = """
 SELECT s.tenant_id::text, s.organization_id::text, s.entity_id::text, s.kind, s.title, s.body, s.channel,
-       s.language, s.instruction, p.display_name, i.interaction_type, i.title, i.occurred_at, i.scheduled_at,
+       s.language, s.instruction, p.display_name, i.interaction_type, i.title, i.occurred_at,
        CASE WHEN e.next_interaction_at > clock_timestamp() THEN e.next_interaction_at END
 FROM signals s
 JOIN customer_interactions i ON i.id = s.interaction_id
@@ -43,7 +43,6 @@ class DraftFacts:
     interaction_type: str
     interaction_title: str | None
     occurred_at: datetime | None
-    scheduled_at: datetime | None
     next_at: datetime | None
 
 

@@ -48,11 +48,12 @@ class Reader:
     def bootstrap(self, overlap: timedelta) -> None:
         """Read the states, and note where the events begin that the states do not include.
 
-        States are published after the events that they include, by the same producer. So the states include
-        every event that is older than the newest record of a state topic, and may lack any that is younger.
+        One producer publishes events and states. Whenever it publishes states, they include every event that
+        it has published before. So the states include every event that is older than the newest state, and
+        may lack any other.
 
-        :param overlap: how far clocks of the product's hosts may differ. Events that are read although the
-            states include them change nothing.
+        :param overlap: tolerated difference between the clocks of the product's hosts. Events that are read
+            although the states include them change nothing.
         :raises Stopped: see ``read``.
         """
         if not self._model.positions([EVENTS]):

@@ -17,7 +17,7 @@ import structlog
 
 from runtime import crash_points
 from runtime.acknowledged_sender import AcknowledgedSender
-from runtime.outages import describe, through_outages
+from runtime.outages import AskedToStopError, describe, through_outages
 from runtime.registry_fetch import make_fetch
 from runtime.retrying_connection import RetryingConnection
 from runtime.settings import Settings
@@ -109,6 +109,9 @@ class Drafting:
         try:
             draft = self._writer.write(_request(signal_id, facts, facts.person_name))
         except WritingFailedError as failure:
+            if failure.code == "writer_closed":
+                # The event is read once more by the next process.
+                raise AskedToStopError("asked to stop while a draft was written") from failure
             _log.warning("drafts.failed", signal_id=signal_id, code=failure.code)
             return SIGNAL_FAIL_DRAFT, {**data, "code": failure.code, "detail": failure.detail}
         except Exception as error:  # noqa: BLE001 - a defective writer must not stop other signals
@@ -149,7 +152,7 @@ def _request(signal_id: str, facts: DraftFacts, person_name: str) -> DraftReques
         person_name=person_name,
         interaction_type=facts.interaction_type,
         interaction_title=facts.interaction_title,
-        interaction_at=facts.occurred_at or facts.scheduled_at,
+        interaction_at=facts.occurred_at,
         next_at=facts.next_at,
         sender_name=None,
     )

@@ -109,7 +109,7 @@ def contradicts(m: Machine, kind: str, data: dict[str, Any], entity: str) -> boo
 
     - An undo restores a signal whose interaction is gone, or a row whose id another customer uses.
     - The result of an undo of a fix of signals alone has the interaction's version of then.
-    - A draft cannot be attached when nobody is left to contact.
+    - A draft cannot be attached without a person to contact.
     """
     work = m.work
     if kind == "signal.attach_draft":

@@ -17,6 +17,8 @@ DROPPED: Final = make_id("dropped")
 #: Recorded without an id.
 IDEA: Final = derive_id("signal", TENANT, ORGANIZATION, "record-idea")
 STRANGER: Final = make_id("another tenant")
+#: Before the first command.
+EARLIER: Final = "2026-03-02T07:59:00Z"
 
 
 class Teller:
@@ -123,7 +125,7 @@ def _drafts(t: Teller) -> None:
     t.applied(
         "draft.update", {"id": first, "body": "Dear Cara, here are two.", "subject": None}, "edit-draft"
     )
-    t.applied("draft.mark_sent", {"id": first}, "send-draft")
+    t.applied("draft.mark_sent", {"id": first, "sourceTimestamp": EARLIER}, "send-draft")
     t.applied("signal.reopen", {"id": PROMISE}, "reopen-promise")
     resolution = t.resolving(PROMISE, "bob", language="de")
     t.applied("signal.attach_draft", written(PROMISE, resolution), "attach-second")
@@ -135,7 +137,7 @@ def _drafts(t: Teller) -> None:
 
 def _answers(t: Teller) -> None:
     """Failures, skips, and a signal that is recorded without an id."""
-    t.signal(QUESTION, TALK)
+    t.signal(QUESTION, TALK, sourceTimestamp=EARLIER)
     resolution = t.resolving(QUESTION, "ann")
     failure = {"id": QUESTION, "resolution": resolution, "code": "writer_timeout", "detail": "No answer"}
     t.applied("signal.fail_draft", failure, "fail-question")

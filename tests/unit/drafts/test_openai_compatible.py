@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
@@ -33,6 +34,8 @@ from tests.harness.completions_server import (
 )
 
 KEY = "sk-secret-key"
+#: An answer that is complete for a parser.
+WHOLE = '{"subject": "Your quote", "body": "Hello Ada, "}'
 
 
 def settings(service: CompletionsServer, **changes: object) -> OpenAiCompatibleSettings:
@@ -50,15 +53,18 @@ class ModelHarness(WriterHarness):
 
     def __init__(self, service: CompletionsServer) -> None:
         self.service = service
-        self.writer = OpenAiCompatibleWriter(settings(service))
+        self.writer = OpenAiCompatibleWriter(settings(service, deadline_seconds=20))
 
     def faults(self) -> list[AbstractContextManager[None]]:
+        echo = f"Ada Lovelace cannot use {KEY} for onboarding".encode()
         replies: tuple[Reply, ...] = (
-            respond(500, {"retry-after": "3600"}),
-            respond(429, {"retry-after": "3600"}),
-            respond(401),
-            respond(302, {"location": "https://elsewhere.example/"}),
-            respond(200, {"content-type": "text/html"}, b"<html>"),
+            respond(500, {"retry-after": "3600"}, echo),
+            respond(429, {"retry-after": "3600"}, echo),
+            respond(400, body=echo),
+            respond(401, body=echo),
+            respond(302, {"location": "https://elsewhere.example/Lovelace"}, echo),
+            respond(200, {"content-type": "text/html"}, echo),
+            respond(200, body=echo),
             completion(None, refusal="I cannot write about Ada Lovelace."),
             completion("The revised quote for Ada Lovelace is not JSON."),
             completion('{"body": "Onboarding, Ada Lovelace", "subject": 1}'),
@@ -107,7 +113,7 @@ def impatient(service: CompletionsServer) -> Iterator[OpenAiCompatibleWriter]:
 def failed(writer: OpenAiCompatibleWriter) -> WritingFailedError:
     with pytest.raises(WritingFailedError) as caught:
         writer.write(FULL)
-    assert KEY not in caught.value.detail
+    assert KEY not in "".join(traceback.format_exception(caught.value))
     return caught.value
 
 
@@ -268,6 +274,7 @@ def test_a_response_that_is_not_a_completion_fails(harness: ModelHarness, reply:
         ),
         (completion("[" * 100_000), "writer_invalid_answer", "not a JSON object"),
         (completion('{"body": "cut', finish_reason="length"), "writer_truncated", "it was cut off"),
+        (completion(WHOLE, finish_reason="length"), "writer_truncated", "it was cut off"),
     ],
 )
 def test_a_useless_answer_is_repaired_once_and_then_fails(

@@ -25,9 +25,9 @@ _HTML: Final[tuple[_Rule, ...]] = (
 )
 _MARKDOWN: Final[tuple[_Rule, ...]] = (
     (re.compile(r"\\([\\`*_{}\[\]()#+.!>~-])"), r"\1"),
-    (re.compile(r"^[ ]*(?:```|~~~).*$", re.MULTILINE), ""),
-    (re.compile(r"^[ ]*([-*_=])(?:[ ]*\1){2,}[ ]*$", re.MULTILINE), ""),
-    (re.compile(r"^[ ]*\[[^\[\]\n]+\]:[ ]+\S.*$", re.MULTILINE), ""),
+    (re.compile(r"^[ ]*(?:```|~~~).*", re.MULTILINE), ""),
+    (re.compile(r"^[ ]*([-*_=])(?:[ ]*\1){2,}[ ]*(?=\n|\Z)", re.MULTILINE), ""),
+    (re.compile(r"^[ ]*\[[^\[\]\n]+\]:[ ]+\S.*", re.MULTILINE), ""),
     (re.compile(r"^[ ]*>+[ ]?", re.MULTILINE), ""),
     (re.compile(r"^[ ]*#{1,6}[ ]+", re.MULTILINE), ""),
     (re.compile(r"^([ ]*)[*+•][ ]+", re.MULTILINE), r"\1- "),
