@@ -54,7 +54,7 @@ class Teller:
     def interaction(self, identity: str) -> None:
         """Create an interaction."""
         data = {"id": identity, "interactionType": "meeting", "scheduledAt": "2026-03-05T09:00:00Z"}
-        self.applied("interaction.create", data)
+        self.applied("interaction.create", data, f"create-{identity}")
 
     def signal(self, identity: str, interaction: str, **data: Any) -> None:
         """Record a signal."""
@@ -163,13 +163,15 @@ def _deletions(t: Teller) -> None:
     t.applied("interaction.undo", {"commandId": "delete-gone"}, "restore-gone")
     t.applied("interaction.undo", {"commandId": "restore-gone"}, "delete-gone-twice")
     t.applied("interaction.undo", {"commandId": "delete-gone-twice"}, "restore-gone-twice")
+    t.applied("signal.update", {"id": KEPT, "confidence": 70})
+    t.refused("interaction.undo", {"commandId": "restore-gone-twice"})
     t.signal(DROPPED, LOST)
     t.drafted(DROPPED, "bob")
     t.applied("interaction.delete", {"id": LOST}, "delete-lost")
 
 
 def _fixes(t: Teller) -> None:
-    """A fix of both, of signals alone, and their undo."""
+    """A fix of both, of signals alone, and their undo, which is refused once a signal has changed."""
     signals = [
         {"id": PROMISE, "title": "Send three offers"},
         {"id": QUESTION, "clear": ["body"], "kind": "Risk"},
@@ -181,6 +183,9 @@ def _fixes(t: Teller) -> None:
     t.applied("interaction.fix", {"id": TALK, "signals": [{"id": PROMISE, "confidence": 90}]}, "fix-signals")
     t.applied("interaction.undo", {"commandId": "fix-signals"}, "undo-fix-signals")
     t.applied("interaction.undo", {"commandId": "undo-fix-signals"}, "redo-fix-signals")
+    t.applied("interaction.fix", both, "fix-later")
+    t.applied("signal.update", {"id": PROMISE, "title": "Send four offers"})
+    t.refused("interaction.undo", {"commandId": "fix-later"})
 
 
 def _rejections(t: Teller) -> None:
@@ -194,6 +199,7 @@ def _rejections(t: Teller) -> None:
     t.refused("signal.skip", {"id": PROMISE}, tenant=STRANGER)
     t.refused("signal.skip", {"id": PROMISE, "why": "x"})
     t.refused("interaction.undo", {"commandId": "update-promise"}, command_id="undo-too-late")
+    t.refused("interaction.undo", {"commandId": f"create-{CHAT}"})
     stranger, again = {"id": make_id("no signal"), "title": "x"}, {"id": PROMISE, "title": "y"}
     half = {"id": TALK, "title": "Half", "signals": [again, stranger]}
     t.refused("interaction.fix", half, command_id="fix-half")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-import random
 from collections import Counter
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -57,20 +56,29 @@ STRANGE: tuple[Any, ...] = (
 )
 
 
-def _data(chance: random.Random, kind: str) -> dict[str, Any]:
-    """Valid data, most often with one odd value: strange, missing or unknown."""
-    fields = [name for name in COMMANDS[kind] if name in GOOD]
-    data = {name: copy.deepcopy(GOOD[name]) for name in fields if chance.random() < 0.8}
-    place = data
-    if data.get("signals") and chance.random() < 0.5:
-        place = data["signals"][0]
-        place.update({name: GOOD[name] for name in ("kind", "body", "personId") if chance.random() < 0.4})
-        if chance.random() < 0.1:
-            data["signals"] = [place] * chance.choice((2, 100, 101))
-    if chance.random() < 0.5:
-        name = chance.choice([*place, "nope", "expectedVersion", "subject"])
-        place[name] = copy.deepcopy(chance.choice(STRANGE))
-    return data
+def _variants(kind: str) -> Iterator[dict[str, Any]]:
+    """Valid data, and data with one field that is missing, strange or unknown."""
+    good = {name: GOOD[name] for name in COMMANDS[kind] if name in GOOD}
+    if kind == "draft.update":
+        good["clear"] = ["subject"]
+    yield good
+    yield {name: value for name, value in good.items() if name != "clear"}
+    for name in (*good, "nope", "expectedVersion"):
+        yield {other: value for other, value in good.items() if other != name}
+        yield from ({**good, name: value} for value in STRANGE)
+    for item in _items() if "signals" in good else ():
+        yield {**good, "signals": [item]}
+    for count in (0, 2, 100, 101) if "signals" in good else ():
+        yield {**good, "signals": good["signals"] * count}
+
+
+def _items() -> Iterator[dict[str, Any]]:
+    """Changes of one signal within a fix, likewise."""
+    good = {name: GOOD[name] for name in ("id", "kind", "title", "body", "personId", "confidence")}
+    yield good
+    for name in (*good, "clear", "nope", "entityId"):
+        yield {other: value for other, value in good.items() if other != name}
+        yield from ({**good, name: value} for value in STRANGE)
 
 
 def _snake(name: str) -> str:
@@ -101,29 +109,29 @@ def _agree(ours: Command | Refused, theirs: Any) -> bool:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_json_is_read_alike(kind: str) -> None:
-    chance, seen = random.Random(kind), Counter[bool]()
-    for offset in range(400):
+    seen = Counter[bool]()
+    for offset, data in enumerate(_variants(kind)):
         event = {
             "specversion": "1.0", "id": f"c{offset}", "type": f"customers.{kind}", "source": "/t",
             "tenantid": TENANT, "organizationid": ORGANIZATION, "entityid": ENTITY,
-            "actorid": chance.choice(("ann", None, "")), "data": _data(chance, kind),
+            "actorid": ("ann", None, "")[offset % 3], "data": data,
         }  # fmt: skip
         value = orjson.dumps(event)
         ours = decode_record(IncomingRecord("c", 0, offset, NOW, ENTITY.encode(), value, ()), _no_avro)
         record = audit_history.Record("c", 0, offset, NOW, ENTITY.encode(), value, ())
         seen[_agree(ours, parse(record, _no_named_avro))] += 1
-    assert min(seen[True], seen[False]) > 10, seen
+    assert min(seen[True], seen[False]) > 1, seen
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_avro_is_read_alike(kind: str) -> None:
-    chance, seen, registry = random.Random(kind), Counter[bool](), MemoryRegistry.of_the_contract()
+    seen, registry = Counter[bool](), MemoryRegistry.of_the_contract()
     decoder, values, encoder = registry.decoder(), registry.values(), registry.encoder()
     members = [field["name"] for field in avro_schemas()[f"customers.{kind}"]["fields"]]
-    for offset in range(200):
-        data = {name: value for name, value in _data(chance, kind).items() if name in members}
+    for offset, data in enumerate(_variants(kind)):
+        known = {name: value for name, value in data.items() if name in members}
         try:
-            value = encoder.encode(f"customers.{kind}", data)
+            value = encoder.encode(f"customers.{kind}", known)
         except Exception:  # noqa: BLE001 - what the schema cannot hold
             continue
         names = {"id": f"c{offset}", "type": f"customers.{kind}", "source": "/t", "tenantid": TENANT,
@@ -137,7 +145,7 @@ def test_avro_is_read_alike(kind: str) -> None:
         )
         record = audit_history.Record("c", 0, offset, NOW, ENTITY.encode(), value, headers)
         seen[_agree(ours, parse(record, values.decode_named))] += 1
-    assert seen[True] > 10, seen
+    assert seen[True] > 1, seen
 
 
 def _no_avro(value: bytes) -> tuple[str, dict[str, Any]]:

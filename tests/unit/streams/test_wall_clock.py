@@ -8,8 +8,8 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[3]
 _PACKAGES = ("schemas", "domain", "sinks", "streams")
-#: Views for operators, partitions created months ahead, and exchanges with a service, whose Retry-After may be a
-#: date, may use the machine's clock.
+#: Views for operators, partitions created months ahead, and exchanges with a service (a Retry-After may be a
+#: date) may use the machine's clock.
 _ALLOWED = {
     "sinks/backlog.py",
     "sinks/monthly_partitions.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.topics import EVENTS
 from tests.unit.audit.machine import Machine, make_id
 from tests.unit.audit.planting import DRAFTS, OUTCOMES, SIGNALS, Plants, image, row_of
-from tests.unit.audit.signal_story import PROMISE, RISK, STRANGER, WAITING
+from tests.unit.audit.signal_story import PROMISE, QUESTION, RISK, STRANGER, WAITING
 
 PLANTS = Plants()
 
@@ -40,11 +40,10 @@ def _signal_lost(m: Machine) -> None:
     m.tables[SIGNALS].remove(row_of(m, SIGNALS, WAITING))
 
 
-@PLANTS.add("A2", "differs from the fold in title, version", "A4", "A8")
+@PLANTS.add("A2", "differs from the fold in kind, version", "A4", "A8")
 def _fix_without_one_of_its_signals(m: Machine) -> None:
-    before = image(m, m.find(EVENTS, ce_causationid="undo-fix-signals"), "before")
-    row = row_of(m, SIGNALS, PROMISE)
-    row["title"], row["version"] = "Half a fix", before["version"] - 1
+    before = image(m, m.find(EVENTS, ce_causationid="fix-later", ce_subject=QUESTION), "before")
+    row_of(m, SIGNALS, QUESTION).update(kind=before["kind"], version=before["version"])
 
 
 @PLANTS.add("A5", "an outcome that no applied command made")
