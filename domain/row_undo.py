@@ -35,8 +35,11 @@ def undo_rows(work: UnitOfWork, command: Command, entity: Entity, entry: Journal
     assert isinstance(facts, Facts)
     assert interaction_id is not None
     first = next(change.row for change in facts.changes if not isinstance(change.row, SignalOutcome))
-    current = work.sets[type(first)].get(first.id)
+    current = _current(work, command, first)
     check_version(command.expected_version, current.version if current is not None else 0)
+    interaction = work.interactions.get(interaction_id)
+    if interaction is None or not in_scope(interaction, command) or interaction.entity_id != entity.id:
+        raise Reject("undo_unsafe", "the interaction has since been deleted", status=409)
     return change_rows(
         command,
         entity,
@@ -45,8 +48,8 @@ def undo_rows(work: UnitOfWork, command: Command, entity: Entity, entry: Journal
         interaction_id=interaction_id,
         signal_id=facts.signal_id,
         draft_id=facts.draft_id,
-        # Of a fix, which is about the interaction.
-        version=facts.version if facts.signal_id is None else None,
+        # The result of a fix is about the interaction.
+        version=interaction.version if facts.signal_id is None else None,
     )
 
 
@@ -82,14 +85,19 @@ def check_unchanged(work: UnitOfWork, command: Command, done: Rows) -> None:
         if isinstance(row, SignalOutcome):
             continue
         assert not isinstance(after, SignalOutcome)
-        current = work.sets[type(row)].get(row.id)
-        if current is not None and not in_scope(current, command):
-            current = None
-        name = "draft" if isinstance(row, Draft) else "signal"
-        if (current.version if current is not None else None) != (
-            after.version if after is not None else None
-        ):
+        current, name = _current(work, command, row), "draft" if isinstance(row, Draft) else "signal"
+        if current is None and work.sets[type(row)].get(row.id) is not None:
+            raise Reject("undo_unsafe", f"the id of the {name} is in use elsewhere", status=409)
+        if current != after:
             raise Reject("undo_unsafe", f"the {name} has since changed", status=409)
+
+
+def _current(work: UnitOfWork, command: Command, row: Signal | Draft) -> Signal | Draft | None:
+    """Return the row as it is now; ``None`` if this customer has none."""
+    found: Signal | Draft | None = work.sets[type(row)].get(row.id)
+    if found is None or not in_scope(found, command) or found.entity_id != command.envelope.entity_id:
+        return None
+    return found
 
 
 def _reverted_draft(work: UnitOfWork, command: Command, entity: Entity, change: RowChange) -> RowChange:
@@ -112,7 +120,8 @@ def _reverted_signal(
         return removal_of_signal(work, current)
     assert isinstance(before, Signal)
     # The draft of a resolution that ended is no longer being written.
-    status = "open" if before.status == "resolving" else before.status
+    ended = current is None or (current.status, current.resolution) != ("resolving", before.resolution)
+    status = "open" if before.status == "resolving" and ended else before.status
     after = replace(before, status=status, version=version_after(entity), updated_at=command.appended_at)
     event = SIGNAL_REVERTED if current is not None else SIGNAL_RECORDED
     restored = RowChange(event=event, before=current, after=after)

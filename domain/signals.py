@@ -148,12 +148,7 @@ def resolve(work: UnitOfWork, command: Command, payload: SignalResolve) -> Decis
     if signal.status == "skipped":
         raise Reject("signal_skipped", "the signal is skipped; reopen it first", pointer="/id", status=409)
     if recipient(signal, entity) is None:
-        raise Reject(
-            "person_required",
-            "the signal has no person to contact; set its personId with signal.update first",
-            pointer="/personId",
-            status=409,
-        )
+        raise _person_required()
     wanted = {
         **_UNRESOLVED,
         "status": "resolving",
@@ -175,6 +170,15 @@ def recipient(signal: Signal, entity: Entity) -> str | None:
     return entity.id if entity.kind == "person" else None
 
 
+def _person_required() -> Reject:
+    return Reject(
+        "person_required",
+        "the signal has no person to contact; set its personId with signal.update first",
+        pointer="/personId",
+        status=409,
+    )
+
+
 def drafted_id(signal: Signal, resolution: int) -> str:
     """Id of the draft of one resolution, so the same for every attempt to write it."""
     return derive_id("draft", signal.tenant_id, signal.organization_id, signal.id, str(resolution))
@@ -185,7 +189,8 @@ def attach_draft(work: UnitOfWork, command: Command, payload: SignalAttachDraft)
 
     Scope, customer, person, user, channel and language come from the stored rows, never from the writer.
 
-    :raises Reject: ``signal_not_found``, ``entity_mismatch``, ``not_resolving``, ``blank_draft``.
+    :raises Reject: ``signal_not_found``, ``entity_mismatch``, ``not_resolving``, ``blank_draft``,
+        ``person_required`` (the person was removed meanwhile).
     """
     entity, signal = _require(work, command, payload.id)
     identity = drafted_id(signal, payload.resolution)
@@ -194,7 +199,8 @@ def attach_draft(work: UnitOfWork, command: Command, payload: SignalAttachDraft)
     _check_resolving(signal, payload.resolution)
     check_not_blank(payload.body)
     person_id = recipient(signal, entity)
-    assert person_id is not None
+    if person_id is None:
+        raise _person_required()
     assert signal.channel is not None
     assert signal.language is not None
     draft = Draft(

@@ -17,6 +17,7 @@ JOIN customer_interactions i ON i.id = s.interaction_id
 JOIN customer_entities e ON e.id = s.entity_id
 LEFT JOIN customer_entities p ON p.id = coalesce(s.person_id, s.entity_id)
   AND p.tenant_id = s.tenant_id AND p.organization_id = s.organization_id
+  AND (s.person_id IS NOT NULL OR p.kind = 'person')
 WHERE s.id = %s AND s.tenant_id = %s AND s.organization_id = %s
   AND s.status = 'resolving' AND s.resolution = %s
 """

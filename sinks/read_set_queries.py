@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import psycopg
 
-from domain.journal import JournalEntry
+from domain.journal import Facts, JournalEntry
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
+from domain.model import Draft, Signal
 from domain.read_set import may_change_projection, may_reorder
 from domain.signals import recorded_id
 from domain.undo import target_command_id
@@ -242,6 +243,12 @@ def _add_undone(found: _Referenced, command: Command, journal: Journal) -> None:
         return
     for ids in (found.interactions, found.with_signals, found.with_drafts):
         ids.add(entry.interaction_id)
+    # By id too: another customer may use the id of a row that was deleted.
+    for change in entry.facts.changes if isinstance(entry.facts, Facts) else ():
+        if isinstance(change.row, Signal):
+            found.signals.add(change.row.id)
+        elif isinstance(change.row, Draft):
+            found.drafts.add(change.row.id)
     image = undo_image(entry)
     if image is not None and image.before is not None and image.before.deal_id is not None:
         found.deals.add(image.before.deal_id)

@@ -81,7 +81,8 @@ def _signal(state: EntityState, command: Parsed, identity: str, before: Child | 
         of = state.children.of(present.interaction_id)
         return removal(row for row in of if identity in (row.id, getattr(row, "signal_id", None)))
     # The draft of a resolution that ended is no longer being written.
-    status = "open" if before.status == "resolving" else before.status
+    runs = present is not None and (present.status, present.resolution) == ("resolving", before.resolution)
+    status = "open" if before.status == "resolving" and not runs else before.status
     after = before._replace(status=status, version=state.version + 1, updated_at=command.now)
     if present is None:
         return (Change("signal.recorded", None, after),)

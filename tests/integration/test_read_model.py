@@ -166,7 +166,7 @@ class Example:
         """Wait until the program has printed a text so many times."""
         wait_until(
             lambda: self.log.count(text) >= times,
-            60,
+            120,
             lambda: f"{text!r} {times} times (exit {self._process.poll()}):\n{self.log[-3000:]}",
         )
 

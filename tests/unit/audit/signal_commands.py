@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from domain.journal import Facts
-from domain.signals import recipient
-from tests.unit.audit.machine import ORGANIZATION, TENANT, Machine, make_id
+from tests.unit.audit.machine import Machine, make_id
 
 ENTITIES = tuple(make_id(f"customer-{n}") for n in range(3))
 _WEIGHTS = {
@@ -102,35 +100,6 @@ def _data(chance: random.Random, m: Machine, kind: str, owner: str) -> dict[str,
         return {**required, **_fields(chance), **named}
     signal = _signal(chance, m, owner, *_STATUSES.get(kind, ()))
     return {"id": signal, **_signal_data(chance, m, kind, signal)}
-
-
-def contradicts(m: Machine, kind: str, data: dict[str, Any], entity: str) -> bool:
-    """Return whether the product's rules contradict the contract for a command, now that all is settled.
-
-    - An undo restores a signal whose interaction is gone, or a row whose id another customer uses.
-    - The result of an undo of a fix of signals alone has the interaction's version of then.
-    - A draft cannot be attached without a person to contact.
-    """
-    work = m.work
-    if kind == "signal.attach_draft":
-        signal = work.signals.get(data["id"])
-        return signal is not None and recipient(signal, work.entities[signal.entity_id]) is None
-    if kind != "interaction.undo":
-        return False
-    entry = work.journal.get((TENANT, ORGANIZATION, data["commandId"]))
-    if entry is None or not isinstance(entry.facts, Facts) or not entry.facts.changes:
-        return False
-    facts, rows = entry.facts, [change.row for change in entry.facts.changes]
-    if any(
-        (held := work.sets[type(row)].get(row.id)) is not None and held.entity_id != entity for row in rows
-    ):
-        return True
-    if facts.event is not None:
-        return False
-    interaction = work.interactions.get(rows[0].interaction_id)
-    if interaction is None or interaction.entity_id != entity:
-        return True
-    return facts.signal_id is None and interaction.version != facts.version
 
 
 def _interaction(chance: random.Random, m: Machine, owner: str) -> str:

@@ -17,7 +17,7 @@ from audit.run import audit
 from schemas.topics import RESULTS
 from tests.harness.examples import scaled
 from tests.unit.audit.machine import Machine, make_id
-from tests.unit.audit.signal_commands import ENTITIES, contradicts, signal_command
+from tests.unit.audit.signal_commands import ENTITIES, signal_command
 from tests.unit.audit.test_clean_histories import violations
 
 SIGNAL_CODES = {code for code in COMPARED_CODES if "signal" in code or "draft" in code} | {
@@ -41,8 +41,6 @@ def random_history(seed: int, length: int) -> Machine:
                 data = {**data, "syncOrigin": "other"}
         if kind in ("interaction.undo", "signal.attach_draft"):
             machine.settle()
-            if contradicts(machine, kind, data, entity):
-                continue
         actor = chance.choice(["ann", "bob", None])
         machine.send(kind, data, entity=entity, command_id=identity, actor=actor)
         known.append((kind, data, entity, identity))
@@ -76,7 +74,7 @@ def test_long_random_histories_are_clean(seed: int) -> None:
 
 def test_the_histories_reach_every_outcome() -> None:
     seen = Counter[tuple[str, str]]()
-    for seed in range(12):
+    for seed in range(20):
         seen += outcomes(random_history(seed, 300))
     kinds = {kind for kind in COMMANDS if kind.startswith(("signal.", "draft."))} | {"interaction.fix"}
     assert {kind for kind in kinds if seen[kind, "applied"] < 5} == set()

@@ -450,3 +450,50 @@ def test_a_dry_run_changes_nothing(ada: Publisher) -> None:
         {"interactionId": CALL, "kind": "promise", "title": "x", "validateOnly": True},
     )
     assert (decision.outcome, dict(ada.work.signals)) == ("applied", {})
+
+
+def test_a_signal_does_not_come_back_without_its_interaction(ada: Publisher) -> None:
+    data = {"id": signal_id(1), "interactionId": CALL, "kind": "promise", "title": "x"}
+    ada.applied("signal.record", data, command_id="new")
+    ada.applied("interaction.undo", {"commandId": "new"}, command_id="gone")
+    ada.applied("interaction.delete", {"id": CALL})
+    ada.refused("undo_unsafe", "interaction.undo", {"commandId": "gone"})
+
+
+def test_an_id_that_another_customer_uses_is_not_taken_back(ada: Publisher) -> None:
+    ada.customer(ACME)
+    other = interaction_id(9)
+    ada.applied("interaction.create", {"id": other, "interactionType": "call"}, entity=ACME)
+    data = {"id": signal_id(1), "interactionId": CALL, "kind": "promise", "title": "Ada's"}
+    ada.applied("signal.record", data, command_id="new")
+    ada.applied("interaction.undo", {"commandId": "new"}, command_id="gone")
+    theirs = {"id": signal_id(1), "interactionId": other, "kind": "promise", "title": "Acme's"}
+    ada.applied("signal.record", theirs, entity=ACME)
+    ada.refused("undo_unsafe", "interaction.undo", {"commandId": "gone"})
+    assert signal(ada).title == "Acme's"
+
+
+def test_a_draft_needs_a_person_when_it_is_attached_too(ada: Publisher) -> None:
+    recorded(ada)
+    resolution = resolving(ada)
+    ada.applied("entity.upsert", {"id": ADA, "kind": "company"})
+    ada.refused("person_required", "signal.attach_draft", written(resolution))
+    assert not ada.work.drafts
+
+
+def test_undoing_an_edit_does_not_end_the_resolution(ada: Publisher) -> None:
+    recorded(ada)
+    resolution = resolving(ada)
+    ada.applied("signal.update", {"id": signal_id(1), "title": "Other"}, command_id="edit")
+    ada.applied("interaction.undo", {"commandId": "edit"})
+    assert (signal(ada).status, signal(ada).title) == ("resolving", "Send the offer")
+    ada.applied("signal.attach_draft", written(resolution))
+
+
+def test_the_result_of_an_undone_fix_has_the_interactions_version(ada: Publisher) -> None:
+    recorded(ada)
+    fix = {"id": CALL, "signals": [{"id": signal_id(1), "body": "by Monday"}]}
+    ada.applied("interaction.fix", fix, command_id="fix")
+    ada.applied("interaction.update", {"id": CALL, "title": "Later"})
+    decision = ada.applied("interaction.undo", {"commandId": "fix"})
+    assert result_of(decision)["version"] == ada.work.interactions[CALL].version == 2
