@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from domain.decision import Decision
 from domain.journal import Facts, JournalEntry, RowChange
 from domain.lookup import in_scope
-from domain.model import Draft, Entity, Signal, SignalOutcome
+from domain.model import Draft, Entity, Interaction, Signal, SignalOutcome
 from domain.outcome import check_version
 from domain.row_changes import change_rows, outcome_of_signal, removal_of_signal, version_after
 from domain.unit_of_work import UnitOfWork
@@ -38,8 +38,9 @@ def undo_rows(work: UnitOfWork, command: Command, entity: Entity, entry: Journal
     current = _current(work, command, first)
     check_version(command.expected_version, current.version if current is not None else 0)
     interaction = work.interactions.get(interaction_id)
-    if interaction is None or not in_scope(interaction, command) or interaction.entity_id != entity.id:
-        raise Reject("undo_unsafe", "the interaction has since been deleted", status=409)
+    if any(change.after is None and isinstance(change.row, Signal) for change in facts.changes):
+        # A stored signal has its interaction, which need not be loaded; one that comes back needs it.
+        _check_present(interaction, command)
     return change_rows(
         command,
         entity,
@@ -49,8 +50,14 @@ def undo_rows(work: UnitOfWork, command: Command, entity: Entity, entry: Journal
         signal_id=facts.signal_id,
         draft_id=facts.draft_id,
         # The result of a fix is about the interaction.
-        version=interaction.version if facts.signal_id is None else None,
+        version=interaction.version if facts.signal_id is None and interaction is not None else None,
     )
+
+
+def _check_present(interaction: Interaction | None, command: Command) -> None:
+    owner = command.envelope.entity_id
+    if interaction is None or not in_scope(interaction, command) or interaction.entity_id != owner:
+        raise Reject("undo_unsafe", "the interaction has since been deleted", status=409)
 
 
 def reverted(work: UnitOfWork, command: Command, entity: Entity, done: Rows) -> tuple[RowChange, ...]:
