@@ -15,7 +15,7 @@ from domain.lookup import require_draft, require_entity
 from domain.model import Draft, Entity
 from domain.outcome import check_version, no_op_on_draft
 from domain.row_changes import change_rows, version_after
-from domain.signals import check_not_blank
+from domain.signals import changed_fields, check_not_blank
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import Reject
@@ -32,7 +32,7 @@ def update(work: UnitOfWork, command: Command, payload: DraftUpdate) -> Decision
     entity, draft = _require(work, command, payload.id)
     _check_unsent(draft)
     _check_not_deleted(draft)
-    changes = {name: value for name, value in payload.changes().items() if getattr(draft, name) != value}
+    changes = changed_fields(draft, payload.changes())
     if not changes:
         return no_op_on_draft(command, entity, draft)
     if "body" in changes:

@@ -219,5 +219,6 @@ def published_count(facts: Facts) -> int:
     An entry that changes nothing but states counts 1, so that the relay reads it.
     """
     count = (facts.event is not None) + facts.next_changed + (facts.record is not None) + len(facts.relabeled)
-    count += sum(change.event is not None for change in facts.changes)
+    if facts.changes:
+        count += sum(change.event is not None for change in facts.changes)
     return count or int(facts.projection_changed or facts.states_only)

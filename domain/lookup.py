@@ -25,7 +25,9 @@ def require_entity(work: UnitOfWork, command: Command) -> Entity:
     return entity
 
 
-def require_interaction(work: UnitOfWork, command: Command, identity: str) -> Interaction:
+def require_interaction(
+    work: UnitOfWork, command: Command, identity: str, pointer: str = "/id"
+) -> Interaction:
     """Look up an interaction of the command's entity.
 
     :raises Reject: ``interaction_not_found``, also for an interaction of another scope;
@@ -34,9 +36,9 @@ def require_interaction(work: UnitOfWork, command: Command, identity: str) -> In
     row = work.interactions.get(identity)
     if row is None or not in_scope(row, command):
         raise Reject(
-            "interaction_not_found", "there is no interaction with this id", pointer="/id", status=404
+            "interaction_not_found", "there is no interaction with this id", pointer=pointer, status=404
         )
-    _check_entity(row, command, "interaction", "/id")
+    _check_entity(row, command, "interaction", pointer)
     return row
 
 

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from domain.decision import Decision
 from domain.journal import RowChange
-from domain.lookup import check_id_available, in_scope, require_entity, require_signal
+from domain.lookup import check_id_available, require_entity, require_interaction, require_signal
 from domain.model import Draft, Entity, Signal
 from domain.outcome import check_version, no_op_on_signal
 from domain.row_changes import change_rows, outcome_of_signal, version_after
@@ -65,21 +65,7 @@ def record(work: UnitOfWork, command: Command, payload: SignalRecord) -> Decisio
         ``id_not_available``, ``too_many_signals``, ``version_conflict`` (only 0 can be expected).
     """
     entity = require_entity(work, command)
-    interaction = work.interactions.get(payload.interaction_id)
-    if interaction is None or not in_scope(interaction, command):
-        raise Reject(
-            "interaction_not_found",
-            "there is no interaction with this id",
-            pointer="/interactionId",
-            status=404,
-        )
-    if interaction.entity_id != entity.id:
-        raise Reject(
-            "entity_mismatch",
-            "the interaction belongs to another entity; use that entity's id as entityid and record key",
-            pointer="/interactionId",
-            status=409,
-        )
+    interaction = require_interaction(work, command, payload.interaction_id, "/interactionId")
     identity = payload.id if payload.id is not None else recorded_id(command)
     existing = work.signals.get(identity)
     if existing is not None:
@@ -131,9 +117,9 @@ def update(work: UnitOfWork, command: Command, payload: SignalUpdate) -> Decisio
     return _decide(command, entity, signal, after, event=SIGNAL_UPDATED, reason="updated")
 
 
-def changed_fields(signal: Signal, wanted: dict[str, Any]) -> dict[str, Any]:
+def changed_fields(row: Signal | Draft, wanted: dict[str, Any]) -> dict[str, Any]:
     """Keep the requested values that differ from the stored ones."""
-    return {name: value for name, value in wanted.items() if getattr(signal, name) != value}
+    return {name: value for name, value in wanted.items() if getattr(row, name) != value}
 
 
 def resolve(work: UnitOfWork, command: Command, payload: SignalResolve) -> Decision:

@@ -20,7 +20,7 @@ _FIELDS: Final = {
     "personId": "person_id",
     "confidence": "confidence",
 }
-#: What a new resolution, a skip and a reopening clear.
+#: Fields that a new resolution, a skip and a reopening clear.
 CLEARED: Final[dict[str, Any]] = dict.fromkeys(("draft_id", "resolved_at", "failure", "failure_detail"))
 
 

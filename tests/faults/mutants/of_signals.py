@@ -110,7 +110,7 @@ def fix_split_in_two() -> None:
 
 
 @mutant(
-    "undo brings back a signal that waits for a draft that nobody writes",
+    "undo restores a resolution that has ended, so the signal waits for its draft forever",
     f"{_RULES}::test_deleting_an_interaction_leaves_no_residue_and_undo_restores_all_of_it",
 )
 def resolving_for_ever() -> None:
