@@ -6,14 +6,13 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx2
 
 from connectors.sdk.bounded_transport import DeadlineExceeded, ResponseTooLarge
 from connectors.sdk.same_origin import origin_text
+from runtime.retry_after import retry_after as requested_pause
 from schemas.errors import NeedsAuth, Retry
 
 #: Longest pause that a provider can request, in seconds; caps ``Retry-After``.
@@ -69,19 +68,9 @@ def host_of(answer: httpx2.Response) -> str:
 
 
 def retry_after(answer: httpx2.Response) -> float | None:
-    """``Retry-After`` in seconds (RFC 9110 section 10.2.3), at most ``LONGEST_PAUSE``.
-
-    A date is relative to the response's own ``Date``, so that clock skew does no harm.
-    """
-    given = answer.headers.get("retry-after", "").strip()
-    if given.isascii() and given.isdigit():
-        digits = given.lstrip("0")[:5]
-        return bounded_pause(float(digits or 0))
-    until = _http_date(given)
-    if until is None:
-        return None
-    now = _http_date(answer.headers.get("date", "")) or datetime.now(UTC)
-    return bounded_pause((until - now).total_seconds())
+    """Pause that a response requests, in seconds, at most ``LONGEST_PAUSE``; ``None`` if it requests none."""
+    requested = requested_pause(answer.headers)
+    return bounded_pause(requested) if requested is not None else None
 
 
 def bounded_pause(seconds: float | None) -> float:
@@ -89,14 +78,6 @@ def bounded_pause(seconds: float | None) -> float:
     if seconds is None or not seconds > 0:  # also for NaN
         return 0.0
     return min(float(seconds), LONGEST_PAUSE)
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _host(request: httpx2.Request) -> str:

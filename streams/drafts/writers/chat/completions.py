@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import orjson
 import structlog
 
 from runtime.backoff import Backoff
+from runtime.retry_after import retry_after
 from streams.drafts.writers.chat.bounded_exchange import (
     BoundedExchange,
     ClosedError,
@@ -70,7 +69,7 @@ class Completions:
             if isinstance(answer, Response) and answer.status < 500 and answer.status not in _TRANSIENT:
                 return read_completion(answer)
             happened = f"The writing service {answer if isinstance(answer, str) else _status(answer)}."
-            requested = None if isinstance(answer, str) else retry_after(answer)
+            requested = None if isinstance(answer, str) else retry_after(answer.headers)
             seconds = pause if requested is None else requested
             if time.monotonic() + seconds + least > end:
                 raise failure("writer_unavailable", happened, after=requested)
@@ -101,29 +100,6 @@ class Completions:
             raise failure("writer_closed", _CLOSING) from None
         except ExchangeError as error:
             return f"is not reachable ({error})"
-
-
-def retry_after(answer: Response) -> float | None:
-    """``Retry-After`` in seconds (RFC 9110 section 10.2.3), ``None`` without a valid one.
-
-    A date is relative to the response's own ``Date``, so that clock skew does no harm.
-    """
-    given = answer.headers.get("retry-after", "").strip()
-    if given.isascii() and given.isdigit():
-        return float(given.lstrip("0")[:9] or 0)
-    until = _http_date(given)
-    if until is None:
-        return None
-    now = _http_date(answer.headers.get("date", "")) or datetime.now(UTC)
-    return max(0.0, (until - now).total_seconds())
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _status(answer: Response) -> str:
