@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from schemas.errors import Stop
+from runtime.settings import invalid_settings
 
 CONNECTORS_PREFIX = "INTERACTIONS_CONNECTORS_"
 
@@ -48,8 +48,4 @@ def read_connector_settings() -> ConnectorSettings:
     try:
         return ConnectorSettings()
     except ValidationError as error:
-        lines = [
-            f"  {CONNECTORS_PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        ]
-        raise Stop("Invalid settings:\n" + "\n".join(lines)) from None
+        raise invalid_settings(CONNECTORS_PREFIX, error) from None

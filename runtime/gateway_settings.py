@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runtime.settings import invalid_settings
 from schemas.errors import Stop
 
 API_PREFIX = "INTERACTIONS_API_"
@@ -86,11 +87,7 @@ def read_gateway_settings(**overrides: Any) -> GatewaySettings:
     try:
         settings = GatewaySettings(**overrides)
     except ValidationError as error:
-        lines = [
-            f"  {API_PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        ]
-        raise Stop("Invalid settings:\n" + "\n".join(lines)) from None
+        raise invalid_settings(API_PREFIX, error) from None
     if settings.sunset_at < settings.deprecated_at:
         # RFC 9745, section 4: the sunset date must not be earlier than the deprecation date.
         raise Stop(f"{API_PREFIX}SUNSET_AT is before {API_PREFIX}DEPRECATED_AT.")

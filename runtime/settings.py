@@ -92,6 +92,18 @@ class Settings(BaseSettings):
         return self.topic_prefix + name
 
 
+def invalid_settings(prefix: str, error: ValidationError) -> Stop:
+    """Build the error that names each invalid variable, without its value.
+
+    :param prefix: of the variables.
+    """
+    lines = [
+        f"  {prefix}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
+        for problem in error.errors(include_input=False, include_url=False)
+    ]
+    return Stop("Invalid settings:\n" + "\n".join(lines))
+
+
 def read_settings(**overrides: Any) -> Settings:
     """Read the settings from the environment only; server addresses can be unset.
 
@@ -100,11 +112,7 @@ def read_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [
-            f"  {ENV_PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        ]
-        raise Stop("Invalid settings:\n" + "\n".join(lines)) from None
+        raise invalid_settings(ENV_PREFIX, error) from None
 
 
 def load_settings(**overrides: Any) -> Settings:

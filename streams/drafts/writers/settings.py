@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from schemas.errors import Stop
+from runtime.settings import invalid_settings
 
 DRAFTS_PREFIX = "INTERACTIONS_DRAFTS_"
 
@@ -37,8 +37,4 @@ def read_drafts_settings(of: type[Read], **overrides: Any) -> Read:
     try:
         return of(**overrides)
     except ValidationError as error:
-        lines = [
-            f"  {DRAFTS_PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}"
-            for problem in error.errors(include_input=False, include_url=False)
-        ]
-        raise Stop("Invalid settings:\n" + "\n".join(lines)) from None
+        raise invalid_settings(DRAFTS_PREFIX, error) from None
