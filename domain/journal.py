@@ -113,6 +113,18 @@ class OldFacts(Struct, frozen=True, kw_only=True):
         return ()
 
     @property
+    def changes(self) -> tuple[RowChange, ...]:
+        """Signals, drafts and outcomes that changed: there were none yet."""
+        return ()
+
+    @property
+    def signal_id(self) -> str | None:
+        """The signal that the command was about; likewise ``draft_id``."""
+        return None
+
+    draft_id = signal_id
+
+    @property
     def version(self) -> int | None:
         """Version of the interaction or deal after the command."""
         version: int | None = self.result["version"]

@@ -107,8 +107,8 @@ def repeated(command: Command | Refused, first: JournalEntry) -> Decision:
         "duplicate",
         Facts(
             version=first.facts.version,
-            signal_id=getattr(first.facts, "signal_id", None),
-            draft_id=getattr(first.facts, "draft_id", None),
+            signal_id=first.facts.signal_id,
+            draft_id=first.facts.draft_id,
         ),
         interaction_id=first.interaction_id,
         entity_version=first.entity_version,

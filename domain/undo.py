@@ -50,7 +50,7 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
     """
     entry = _target(work, command, payload)
     facts = entry.facts
-    done = facts.changes if isinstance(facts, Facts) and facts.undoable else ()
+    done = facts.changes
     if done and isinstance(facts, Facts) and facts.event is None:
         return undo_rows(work, command, require_entity(work, command), entry)
     image = undo_image(entry)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import psycopg
 
-from domain.journal import Facts, JournalEntry
+from domain.journal import JournalEntry
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
 from domain.model import Draft, Signal
@@ -244,7 +244,7 @@ def _add_undone(found: _Referenced, command: Command, journal: Journal) -> None:
     for ids in (found.interactions, found.with_signals, found.with_drafts):
         ids.add(entry.interaction_id)
     # By id too: another customer may use the id of a row that was deleted.
-    for change in entry.facts.changes if isinstance(entry.facts, Facts) else ():
+    for change in entry.facts.changes:
         if isinstance(change.row, Signal):
             found.signals.add(change.row.id)
         elif isinstance(change.row, Draft):
