@@ -16,7 +16,7 @@ from tests.harness.histories import history
 from tests.harness.roles import running, wait_until
 from tests.harness.tcp_proxy import TcpProxy
 from tests.harness.topic_reader import read_topic
-from tests.harness.wire import publish, wait_for_results
+from tests.harness.wire import event, new_id, outcomes, publish, wait_for_results
 
 pytestmark = pytest.mark.integration
 _STUCK = {"INTERACTIONS_STUCK_AFTER_SECONDS": "2"}
@@ -82,3 +82,23 @@ def test_an_outage_longer_than_the_patience_ends_no_role(fresh_settings: Setting
             assert applier.process.poll() is None
             assert relay.process.poll() is None
             assert "liveness.stuck" not in applier.log + relay.log
+
+
+def test_a_relay_that_takes_over_stores_its_position_without_new_events(fresh_settings: Settings) -> None:
+    settings = fresh_settings
+    with running(settings, "applier"), running(settings, "relay"):
+        customer = new_id()
+        data = {"id": customer, "kind": "person", "displayName": "Ada"}
+        outcomes(settings, [event("entity.upsert", customer, data)])
+        wait_until(lambda: _stored_position(settings) > 0, 30)
+    with connect(settings, application_name="test", autocommit=True) as connection:
+        # As if the former leader had been killed after its last publication, before it stored the position.
+        connection.execute("UPDATE relay_positions SET xid_floor = 0, position = 0")
+    with running(settings, "relay"):
+        wait_until(lambda: _stored_position(settings) > 0, 30)
+
+
+def _stored_position(settings: Settings) -> int:
+    with connect(settings, application_name="test", autocommit=True) as connection:
+        row = connection.execute("SELECT max(xid_floor) FROM relay_positions").fetchone()
+    return int(row[0] or 0) if row else 0
