@@ -91,19 +91,28 @@ def make_tables(
 
 
 def _drop_indexes(connection: Connection) -> list[str]:
-    """Drop the interactions' indexes, primary key included; returns the statements that recreate them."""
+    """Drop the interactions' indexes, primary key included, and the foreign keys that refer to them.
+
+    Returns the statements that recreate them.
+    """
+    foreign = connection.execute(
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE confrelid = 'customer_interactions'::regclass AND contype = 'f'"
+    ).fetchall()
+    for table, constraint, _ in foreign:
+        connection.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}".encode())
     found = connection.execute(
         "SELECT i.indexrelid::regclass::text, pg_get_indexdef(i.indexrelid), c.conname,"
         " pg_get_constraintdef(c.oid)"
         " FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u')"
         " WHERE i.indrelid = 'customer_interactions'::regclass"
     ).fetchall()
-    again = []
+    dropped = []
     for name, definition, constraint, rule in found:
         if constraint is None:
             connection.execute(f"DROP INDEX {name}".encode())
-            again.append(definition)
+            dropped.append(definition)
         else:
             connection.execute(f"ALTER TABLE customer_interactions DROP CONSTRAINT {constraint}".encode())
-            again.append(f"ALTER TABLE customer_interactions ADD CONSTRAINT {constraint} {rule}")
-    return again
+            dropped.append(f"ALTER TABLE customer_interactions ADD CONSTRAINT {constraint} {rule}")
+    return dropped + [f"ALTER TABLE {table} ADD CONSTRAINT {name} {rule}" for table, name, rule in foreign]
