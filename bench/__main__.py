@@ -119,12 +119,17 @@ def _keep(
     )
     page.replace_part("metrics", page.conditions(machine, versions) + "\n\n" + page.table(figures))
     try:
-        page.replace_part("profile", page.profile_table(samples.all("profile")[-1]["us"]))
+        page.replace_part("profile", _profile_table(samples))
         drawn = plots.draw(samples)
         page.replace_part("growth", page.pictures(drawn))
         page.replace_part("plan", plan_table(samples, os.cpu_count() or 1))
     except MissingSample as reason:
         console.print(f"The profile, a plot or the capacity plan was not written: {reason}")
+
+
+def _profile_table(samples: Samples) -> str:
+    creates, mixed = (samples.all(name)[-1]["us"] for name in ("profile", "profile_mixed"))
+    return page.profile_table(creates, mixed)
 
 
 def report(figures: list[tuple[Metric, Figure]], console: Console) -> int:

@@ -37,7 +37,7 @@ from bench.scenarios.gateway import confirmed_post, list_pages, open_streams, pl
 from bench.scenarios.growth import growth
 from bench.scenarios.latency import capacity, fixed_load
 from bench.scenarios.peers import debezium_sink, debezium_sink_two, quix, stock_faust
-from bench.scenarios.profile import profile
+from bench.scenarios.profile import profile, profile_mixed
 from bench.scenarios.provider import writes_provider_down, writes_provider_up
 from bench.scenarios.sql_only import sql_only
 from bench.sizes import Sizes
@@ -87,11 +87,19 @@ GROUPS: Final = (
         lambda sizes: sizes.latency_rounds,
     ),
     Group({"growth": growth}, lambda sizes: sizes.growth_rounds),
-    Group({"profile": profile, "batch_sizes": batch_sizes, "fan_out": fan_out}, lambda _: 1),
+    Group(
+        {
+            "profile": profile,
+            "profile_mixed": profile_mixed,
+            "batch_sizes": batch_sizes,
+            "fan_out": fan_out,
+        },
+        lambda _: 1,
+    ),
 )
 
 #: Scenarios for the profile, the plots and the capacity plan, in addition to those of the metrics.
-PROFILE_SCENARIOS: Final = ("profile", "batch_sizes", "fan_out", "growth", "capacity")
+PROFILE_SCENARIOS: Final = ("profile", "profile_mixed", "batch_sizes", "fan_out", "growth", "capacity")
 
 METRICS: Final[tuple[Metric, ...]] = (
     p1_sql_only.METRIC,

@@ -1,4 +1,4 @@
-"""Generate a realistic week of several hundred customers' interactions, as commands in JSON Lines.
+"""Generate a realistic week of several hundred customers' interactions and signals, as JSON Lines.
 
 The output is deterministic for a seed, a size and an end of the week:
 
@@ -26,6 +26,7 @@ from examples.week.mistakes import make_mistakes, unknown_type_in_strict_diction
 from examples.week.sample import Sample, new_id
 
 _FIRST_TENANT_SHARE = 0.6
+_PERSON_SHARE = 0.2
 
 
 def week_samples(seed: int, customers: int, now: datetime) -> Iterator[Sample]:
@@ -46,9 +47,11 @@ def week_samples(seed: int, customers: int, now: datetime) -> Iterator[Sample]:
     everyone = []
     for number in range(customers):
         scope = first if number < customers * _FIRST_TENANT_SHARE else second
-        customer = Customer(random.Random(rng.getrandbits(64)), scope, now, owners[scope])
+        person = number == 0 or rng.random() < _PERSON_SHARE
+        customer = Customer(random.Random(rng.getrandbits(64)), scope, now, owners[scope], person)
         customer.generate_week()
         everyone.append(customer)
+    everyone[0].promise()
     make_mistakes(rng, everyone, sum(len(customer.samples) for customer in everyone))
     unknown_type_in_strict_dictionary(everyone[-1])
     yield from merge(*(customer.samples for customer in everyone), key=lambda sample: sample.made_at)

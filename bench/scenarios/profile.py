@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any
 from unittest import mock
@@ -13,11 +13,13 @@ import orjson
 
 import sinks.batch
 from bench.context import Bench
-from bench.deployment import apply_batches, fresh_deployment, tune_gc
+from bench.deployment import CUSTOMERS, apply_batches, fresh_deployment, tune_gc
 from bench.kafka_clients import publish
 from bench.samples import Sample
+from bench.scenarios.growth import stored_tables
 from bench.servers import checkpoint
-from bench.workload import creates, entity_ids
+from bench.tables import PER_CUSTOMER
+from bench.workload import Message, creates, entity_ids, mixed
 from runtime.codec import make_codec
 from runtime.kafka import FLUSHED_LINGER_MS, make_consumer, make_producer
 from runtime.postgres import connect
@@ -55,15 +57,27 @@ class _Clock:
 
 
 def profile(bench: Bench) -> Sample:
+    """Profile creates."""
+    sizes = bench.sizes
+    return _profile(bench, CUSTOMERS, creates(sizes.growth_commands, entity_ids(sizes.entities), "profile"))
+
+
+def profile_mixed(bench: Bench) -> Sample:
+    """Profile the work of P11 (half creates, the rest completions and reschedules) on its small tables."""
+    sizes = bench.sizes
+    few = stored_tables(bench, sizes.few_rows, sizes.logged_rows)
+    customers = sizes.few_rows // PER_CUSTOMER
+    return _profile(bench, few.name, mixed(sizes.growth_commands, customers, "profile", set()))
+
+
+def _profile(bench: Bench, template: str, messages: Sequence[Message]) -> Sample:
     """Microseconds per command: consume, decode, validate, load, decide, encode and send, commit, results.
 
     ``waiting`` is the part of load and store that the client spends waiting for Postgres.
     """
-    sizes = bench.sizes
-    count = sizes.growth_commands
-    clock = _Clock()
-    with fresh_deployment(bench.servers) as settings:
-        publish(settings, creates(count, entity_ids(sizes.entities), "profile"))
+    sizes, count, clock = bench.sizes, len(messages), _Clock()
+    with fresh_deployment(bench.servers, template) as settings:
+        publish(settings, messages)
         records = _consume(settings, count, clock)
         commands = _decode(records, clock)
         tune_gc()

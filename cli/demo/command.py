@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _HELP = (
     "Start everything in a temporary folder, publish a realistic week of interactions for several hundred "
-    "customers (some commands are invalid on purpose), and show the outcomes, the next interactions and "
-    "the audit.\n\n"
+    "customers (some commands are invalid on purpose), and show the outcomes, the next interactions, a "
+    "resolved signal with its draft, and the audit.\n\n"
     "On a terminal the stack stays up until Ctrl-C, with suggestions for what to try. Otherwise the demo "
     "ends by itself, with exit status 0 only if every command had its expected outcome and the audit "
     "found no violations. The temporary folder is deleted."
@@ -68,7 +68,7 @@ def demo(
     good: bool | None = None
     try:
         launch_stack(home, default_roles(), ephemeral=True, stop_with_parent=True, progress=progress_line)
-        good = _show(load_settings(), dictionaries, week)
+        good = _show(load_settings(), home, dictionaries, week)
         tenant, organization = (week[0].event[name] for name in ("tenantid", "organizationid"))
         shown = gateway_shows(home, tenant, organization)
         good = good and shown > 0
@@ -85,12 +85,13 @@ def demo(
     raise typer.Exit(130 if good is None else int(not good))
 
 
-def _show(settings: Settings, dictionaries: list[Sample], week: list[Sample]) -> bool:
+def _show(settings: Settings, home: Path, dictionaries: list[Sample], week: list[Sample]) -> bool:
     """Publish the week and show the results; true if everything is as expected."""
     from audit.quiescence import wait_for_quiescence
     from audit.report_view import show
     from cli.audit_command import run_audit
     from cli.demo.outcome_check import check_outcomes
+    from cli.demo.resolution import invariant_line, show_resolution
     from cli.demo.week import publish_week
     from cli.next_query import next_interactions
 
@@ -106,8 +107,10 @@ def _show(settings: Settings, dictionaries: list[Sample], week: list[Sample]) ->
     rested = wait_for_quiescence(settings, _REST_SECONDS)
     now = datetime.now(UTC)
     out.print(next_table(next_interactions(settings, now=now, limit=15), now))
+    show_resolution(out, home, week)
     audit = run_audit(settings)
     show(audit, out, 10)
+    out.print(invariant_line(audit))
     if not rested:
         out.print(f"The pipeline was not idle after {_REST_SECONDS:g} s.")
     return audit.ok and rested and not wrong

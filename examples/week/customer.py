@@ -11,6 +11,7 @@ from typing import Any
 from examples.week.agenda import appointment
 from examples.week.business_names import business_name, desk_of, email_of
 from examples.week.sample import Sample, Scope, cloud_event, instant, new_id
+from examples.week.signals import open_promise, reveal
 from examples.week.working_hours import working_moment
 
 WEEK = timedelta(days=7)
@@ -31,12 +32,14 @@ class Customer:
     """Generates the samples of one customer, in the order in which they are made.
 
     :param now: end of the week; no command is made later.
+    :param person: a person, not a company.
     """
 
     rng: random.Random
     scope: Scope
     now: datetime
     owner_ids: list[str]
+    person: bool
     id: str = ""
     interactions: list[Known] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
@@ -72,11 +75,10 @@ class Customer:
 
     def _register(self, registered_at: datetime) -> None:
         business = business_name(self.rng)
-        person = self.rng.random() < 0.2
         data: dict[str, Any] = {
             "id": self.id,
-            "kind": "person" if person else "company",
-            "displayName": desk_of(self.rng, business) if person else business,
+            "kind": "person" if self.person else "company",
+            "displayName": desk_of(self.rng, business) if self.person else business,
             "primaryEmail": email_of(business),
         }
         if self.rng.random() < 0.6:
@@ -100,10 +102,7 @@ class Customer:
             weights=(26, 14, 20, 8, 5, 6, 5, 8, 10, 8),
         )[0]
         if story == "log":
-            known.status = "done"
-            self.send(
-                made_at, "interaction.create", {**data, "status": "done", "occurredAt": instant(made_at)}
-            )
+            self._log(known, made_at, data)
             return
         if story == "miss":
             at = working_moment(self.rng, made_at, self.now)
@@ -112,6 +111,21 @@ class Customer:
         self.send(made_at, "interaction.create", {**data, "scheduledAt": instant(at)})
         if story not in ("wait", "miss"):
             getattr(self, f"_{story}")(known, self.after(made_at))
+
+    def _log(self, known: Known, made_at: datetime, data: dict[str, Any]) -> None:
+        known.status = "done"
+        self.send(made_at, "interaction.create", {**data, "status": "done", "occurredAt": instant(made_at)})
+        if self.rng.random() < 0.5:
+            reveal(self, known.id, self.after(made_at))
+
+    def promise(self) -> None:
+        """Add a logged interaction whose promise is still open."""
+        made_at = self.after(self.samples[-1].made_at)
+        known = Known(new_id(self.rng), "done", changed_at=made_at)
+        self.interactions.append(known)
+        data = {"id": known.id, "interactionType": "call", "title": "Call about the price list"}
+        self.send(made_at, "interaction.create", {**data, "status": "done", "occurredAt": instant(made_at)})
+        open_promise(self, known.id, self.after(made_at))
 
     def _change(self, known: Known, made_at: datetime, kind: str, **data: Any) -> dict[str, Any]:
         known.version += 1

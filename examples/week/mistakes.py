@@ -92,6 +92,11 @@ def _unknown_undo(customer: Customer, moment: datetime, _: Customer) -> None:
     customer.send(moment, "interaction.undo", data, "rejected", "undo_not_found")
 
 
+def _unknown_signal(customer: Customer, moment: datetime, _: Customer) -> None:
+    data = {"id": new_id(customer.rng)}
+    customer.send(moment, "signal.skip", data, "rejected", "signal_not_found")
+
+
 KINDS: Final[dict[str, Kind]] = {
     "unknown field": _invalid(colour="red"),
     "text too long": _invalid(title="x" * 501),
@@ -114,6 +119,7 @@ KINDS: Final[dict[str, Kind]] = {
     "stale version": Kind(_stale_version, "planned"),
     "reused command id": Kind(_reused_command_id),
     "unknown undo": Kind(_unknown_undo),
+    "unknown signal": Kind(_unknown_signal),
 }
 SHARE: Final = 0.02
 

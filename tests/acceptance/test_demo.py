@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,8 @@ def test_the_demo_ends_by_itself_and_leaves_nothing_behind(temporary: Path) -> N
     assert "Every command has its expected outcome." in done.stdout
     assert "OVERDUE" in done.stdout
     assert "No violation." in done.stdout
+    assert "Signal “Send the price list” resolved by email" in done.stdout
+    assert re.search(r"Every resolved signal has its draft: ([1-9]\d*) of \1\.", done.stdout), done.stdout
     assert list(temporary.glob("interactions-*")) == []
     assert _processes_of(temporary) == []
 

@@ -40,7 +40,7 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
     }
     outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("INTERACTIONS_")}
     try:
-        launch_stack(home, "applier,relay,gateway", stop_with_parent=True)
+        launch_stack(home, "applier,relay,drafts,gateway", stop_with_parent=True)
         lines = 'eval "$(interactions env)"\n' + script_of(PAGE, at_least=6) + "\nexec interactions audit"
         done = subprocess.run(
             [bash, "-c", lines], env=variables, capture_output=True, text=True, check=False, timeout=200
@@ -57,6 +57,8 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
         '"code":"precondition_failed"',
         '"ok":true',
         '{"items":[]}',
+        '"status":"sent"',
+        '"status":"skipped"',
         "event: ready",
         "No violation.",
     ):

@@ -10,6 +10,7 @@ import pytest
 
 from examples.generate_week import generate, main, week_samples
 from examples.week.mistakes import KINDS
+from examples.week.signals import open_signal_of_a_person
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -31,6 +32,16 @@ def test_two_tenants_and_about_two_percent_of_mistakes() -> None:
     kinds = Counter(sample.event["type"].removeprefix("customers.interaction.") for sample in samples)
     for verb in ("create", "update", "complete", "cancel", "reopen", "delete", "undo"):
         assert kinds[verb] > 5, verb
+    for verb in ("record", "skip", "resolve"):
+        assert kinds[f"customers.signal.{verb}"] > 2, verb
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_signal_of_a_person_is_left_open(seed: int) -> None:
+    samples = list(week_samples(seed, 20, NOW))
+    left = open_signal_of_a_person(samples).event
+    of_it = [sample for sample in samples if sample.event["data"].get("id") == left["data"]["id"]]
+    assert [sample.event["type"] for sample in of_it] == ["customers.signal.record"]
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -1,0 +1,1 @@
+"""Random histories of signals and drafts, with crashes of the drafts role."""
