@@ -9,7 +9,7 @@ from typing import Any
 from tests.faults.mutants.catalogue import mutant
 
 _RULES = "test:tests/unit/domain/test_signals.py"
-_ROLE = "test:tests/integration/test_drafts_role.py"
+_HISTORIES = "test:tests/simulation/signals/test_signal_histories.py"
 
 
 @mutant(
@@ -64,18 +64,22 @@ def resolved_without_draft() -> None:
 
 @mutant(
     "a failure of the writer is swallowed",
-    f"{_ROLE}::test_a_writer_that_fails_leaves_the_signal_open_with_the_reason",
+    f"{_HISTORIES}::test_random_histories_of_signals_agree_with_the_model",
 )
 def failure_swallowed() -> None:
-    from runtime.acknowledged_sender import AcknowledgedSender
     from schemas.signal_payloads import SIGNAL_FAIL_DRAFT
+    from streams.drafts import answer
 
-    real = AcknowledgedSender.send
+    real = answer.answer
 
-    def send(self: Any, records: Any) -> None:
-        real(self, [record for record in records if dict(record.headers)["ce_type"] != SIGNAL_FAIL_DRAFT])
+    def swallow(event: Any, writer: Any, read: Any, send: Any) -> None:
+        def send_drafts(command: Any) -> None:
+            if dict(command.headers)["ce_type"] != SIGNAL_FAIL_DRAFT:
+                send(command)
 
-    AcknowledgedSender.send = send
+        real(event, writer, read, send_drafts)
+
+    answer.answer = swallow
 
 
 @mutant(

@@ -24,7 +24,7 @@ def rows_of(connection: Connection, tenant: str, organization: str) -> dict[Key,
     found: dict[Key, Row] = {}
     for table, text in _SQL.items():
         cursor = connection.execute(
-            f"{text} WHERE tenant_id = %s AND organization_id = %s",  # type: ignore[arg-type]
+            f"{text} WHERE tenant_id = %s AND organization_id = %s",
             (tenant, organization),
         )
         names = [column.name for column in cursor.description or ()]
