@@ -20,11 +20,12 @@ from tests.stack_fixtures import own_world
 console = Console()
 #: Mutants that run at once; they wait most of the time.
 _LANES = 2
+_NOT_CAUGHT = "**not caught**"
 
 
 def main(
     names: Annotated[list[str] | None, typer.Argument(help="Mutants to run; default: all.")] = None,
-    write: Annotated[bool, typer.Option(help="Write the table into docs/reliability.md.")] = True,
+    write: Annotated[bool, typer.Option(help="Write the rows into docs/reliability.md.")] = True,
     controls: Annotated[bool, typer.Option(help="First run every scenario without a bug.")] = True,
 ) -> None:
     """Run mutants, two at a time; exit 1 if one is not caught, or if a control is not clean."""
@@ -58,6 +59,8 @@ def main(
                 rows.append((name, found))
                 if write and not names:  # after each one, so that an interrupted run keeps its results
                     replace_part("mutants", _text(rows, dirty, controls), Path(DOCUMENT))
+    if write and names:
+        replace_part("mutants", _merged(rows), Path(DOCUMENT))
     missed = [name for name, found in rows if not found]
     console.print(f"{len(rows) - len(missed)} of {len(rows)} caught; missed: {missed or 'none'}; "
                   f"controls not clean: {list(dirty) or 'none'}")  # fmt: skip
@@ -76,11 +79,28 @@ def _text(rows: list[tuple[str, Found]], dirty: dict[str, Found], controls: bool
         "| mutant | bug | exposed by | caught by |",
         "|---|---|---|---|",
     ]
-    for name, found in rows:
-        entry = catalogue[name]
-        by = ", ".join(found) if found else "**not caught**"
-        lines.append(f"| `{name}` | {entry.bug} | {entry.exposed_by.rpartition('::')[2]} | {by} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(_row(name, found) for name, found in rows)])
+
+
+def _row(name: str, found: Found) -> str:
+    entry = load()[name]
+    by = ", ".join(found) if found else _NOT_CAUGHT
+    return f"| `{name}` | {entry.bug} | {entry.exposed_by.rpartition('::')[2]} | {by} |"
+
+
+def _merged(rows: list[tuple[str, Found]]) -> str:
+    """The table of the page with these rows replaced, and where they come from."""
+    page = Path(DOCUMENT).read_text()
+    lines = (
+        page.partition("<!-- begin mutants -->")[2].partition("<!-- end mutants -->")[0].strip().splitlines()
+    )
+    replaced = {name: _row(name, found) for name, found in rows}
+    lines = [replaced.get(line.split("`")[1], line) if line.startswith("| `") else line for line in lines]
+    shown = [line for line in lines if line.startswith("| `")]
+    caught = sum(_NOT_CAUGHT not in line for line in shown)
+    verdict = f"{caught} of {len(shown)} caught; " + lines[2].partition("; ")[2]
+    later = f"Of a later run: {', '.join(f'`{name}`' for name in replaced)} ({circumstances()})."
+    return "\n".join([lines[0], "", f"{verdict} {later}", *lines[3:]])
 
 
 if __name__ == "__main__":

@@ -188,7 +188,8 @@ def _relay(settings: Settings, mutant: str, **extra: str) -> Found:
 
 
 def _killed_relay(settings: Settings, mutant: str) -> Found:
-    point = "relay-after-send-before-commit:2"
+    # Behind the first checkpoints of the states and of the stored rows: with the first events.
+    point = "relay-after-send-before-commit:3"
     return _relay(settings, mutant, INTERACTIONS_TEST_BUILD="1", INTERACTIONS_CRASH_POINT=point)
 
 
