@@ -100,6 +100,7 @@ class Relay:
             connection.close()
 
     def _lead(self, connection: Connection) -> None:
+        self._unsaved = True  # the former leader may have ended before it stored its position
         # Hazard: before the checkpoints are read (see RelayPublisher).
         publisher = RelayPublisher(self._settings, self._heartbeat, self._stop)
         try:
@@ -118,7 +119,6 @@ class Relay:
             # Hazard: before the first events, or a crash would leave no trace of the states that follow.
             publisher.publish((), STATES_SHARD, Checkpoint(epoch, behind))
         self._position = behind
-        self._unsaved = True  # the former leader may have ended before it stored where it was
         states = self._states_between(connection, behind, position)
         connection.execute(f"LISTEN {JOURNAL_CHANNEL}")
         _log.info("relay.leading", shard=EVENTS_SHARD, floor=position.floor, position=position.position)
