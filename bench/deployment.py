@@ -22,8 +22,8 @@ from schemas.command import Command, Refused
 from schemas.topics import COMMANDS
 from sinks.batch import BatchSink
 from sinks.migrate import upgrade
+from sinks.query_plans import KEEP_PLANS
 from streams.applier.apply import Applier
-from streams.applier.writer import KEEP_PLANS
 
 EMPTY: Final = "bench_empty"
 CUSTOMERS: Final = "bench_customers"

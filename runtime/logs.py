@@ -70,6 +70,8 @@ def configure_logging(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     # Hazard: psycopg's warnings repeat server messages, which contain values of rows.
     logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+    # Hazard: those of the MCP SDK repeat arguments and results of tools.
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
     if settings.log_level != "debug":
         for library in TALKATIVE_LIBRARIES:
             logging.getLogger(library).setLevel(logging.WARNING)

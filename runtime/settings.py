@@ -68,6 +68,9 @@ class Settings(BaseSettings):
         default=600, ge=1, description="Time after which a draft that was not written counts as failed."
     )
     drafts_workers: int = Field(default=4, ge=1, le=64, description="Drafts that a role writes at once.")
+    watch_share: float = Field(
+        default=0.05, gt=0, le=1, description="Share of the time in which the watch reads rows in turn."
+    )
     stuck_after_seconds: float = Field(
         default=120.0, gt=0, description="Time without progress after which a role that has work exits."
     )

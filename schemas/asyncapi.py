@@ -85,7 +85,13 @@ _TRAIT_OF: Final = {
 }
 #: Their records show rows as they are, not what one command did.
 _WITHOUT_CAUSE: Final = frozenset(
-    {topics.ENTITY_STATE, topics.DEAL_STATE, topics.TYPE_STATE, topics.INTEGRATION_EVENTS}
+    {
+        topics.ENTITY_STATE,
+        topics.DEAL_STATE,
+        topics.TYPE_STATE,
+        topics.INTEGRATION_EVENTS,
+        topics.INTEGRITY_EVENTS,
+    }
 )
 #: Topic name → (message name → model) of every value, Avro or JSON.
 _VALUES: Final[dict[str, dict[str, type[BaseModel]]]] = {

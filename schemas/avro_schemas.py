@@ -32,6 +32,7 @@ from schemas.events import (
     NextInteractionState,
 )
 from schemas.integration_events import INTEGRATION_EVENT_TYPES
+from schemas.integrity_events import INTEGRITY_EVENT_TYPES
 from schemas.outcomes import RESULT_TYPE, Result
 from schemas.payload_base import Payload
 from schemas.payloads import PAYLOADS
@@ -64,6 +65,7 @@ RECORDS: Final[dict[str, dict[str, type[BaseModel]]]] = {
     topics.SIGNAL_STATE: {SIGNAL_STATE: SignalSnapshot},
     topics.DRAFT_STATE: {DRAFT_STATE: DraftSnapshot},
     topics.INTEGRATION_EVENTS: dict(INTEGRATION_EVENT_TYPES),
+    topics.INTEGRITY_EVENTS: dict(INTEGRITY_EVENT_TYPES),
 }
 _MODELS: Final = {name: model for models in RECORDS.values() for name, model in models.items()}
 

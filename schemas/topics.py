@@ -19,6 +19,7 @@ SIGNAL_STATE: Final = "customers.signals.state"
 DRAFT_STATE: Final = "customers.drafts.state"
 INTEGRATION_EVENTS: Final = "customers.integrations.events"
 INTEGRATION_DECISIONS: Final = "customers.integrations.decisions"
+INTEGRITY_EVENTS: Final = "customers.integrity.events"
 DEAD_LETTERS: Final = "customers.interactions.dead-letters"
 RELAY_POSITION: Final = "customers.interactions.relay-position"
 
@@ -124,6 +125,13 @@ TOPICS: Final[tuple[Topic, ...]] = (
         key="integration id",
         value="users' decisions on integrations and their warnings (CloudEvents, JSON)",
         config=_kept(14),
+    ),
+    Topic(
+        name=INTEGRITY_EVENTS,
+        key="entity id",
+        value="violations that the watch found in stored rows",
+        config=_kept(90),
+        partitions=1,
     ),
     Topic(
         name=DEAD_LETTERS,

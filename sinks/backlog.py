@@ -23,6 +23,9 @@ _OLDEST_TRANSACTION_SQL: Final = """
 SELECT application_name, pid, extract(epoch FROM now() - xact_start)::int FROM pg_stat_activity
 WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY age(backend_xid) DESC LIMIT 1
 """
+_UNWATCHED_SQL: Final = """
+SELECT (SELECT count(*) FROM journal j WHERE j.events > 0 AND j.xid >= w.xid_floor) FROM watch_progress w
+"""
 _DUE_SQL: Final = """
 SELECT count(*) FROM customer_interactions WHERE status = 'planned'
 AND ((due_phase = 0 AND scheduled_at <= %s) OR (due_phase = 1 AND scheduled_at <= %s))
@@ -32,6 +35,12 @@ AND ((due_phase = 0 AND scheduled_at <= %s) OR (due_phase = 1 AND scheduled_at <
 def unpublished(connection: Connection, shard: str) -> int:
     """Count the events above the relay's last stored position."""
     return _number(connection, _UNPUBLISHED_SQL, (shard,))
+
+
+def unwatched(connection: Connection) -> int | None:
+    """Count the journal entries that the watch has not compared with their rows; ``None`` without a watch."""
+    row = connection.execute(_UNWATCHED_SQL).fetchone()
+    return int(row[0]) if row is not None else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Lag per role: records to apply, events to publish, interactions to mark as due."""
+"""Lag per role: records to apply, events to publish, interactions to mark as due, entries to check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from runtime.topic_tail import TopicTail
 from schemas.topics import COMMANDS
-from sinks.backlog import unmarked, unpublished
+from sinks.backlog import unmarked, unpublished, unwatched
 from sinks.consumed_offsets import watermarks
 from streams.partition_ends import partition_ends, partition_numbers
 from streams.relay.checkpoint import EVENTS_SHARD
@@ -19,7 +19,7 @@ _FEW: Final = 64
 
 
 def lag_by_role(settings: Settings) -> dict[str, int | None]:
-    """Count the pending work per role; all zero when the pipeline is idle.
+    """Count the pending work per role; all zero when the pipeline is idle, and ``None`` without a watch.
 
     :raises Retry: the database cannot be reached, or the broker does not answer.
     """
@@ -29,6 +29,7 @@ def lag_by_role(settings: Settings) -> dict[str, int | None]:
             "applier": _unapplied(settings, watermarks(connection, settings.consumer_group, topic)),
             "relay": unpublished(connection, EVENTS_SHARD),
             "timers": unmarked(connection, settings.overdue_after_seconds),
+            "watch": unwatched(connection),
         }
 
 

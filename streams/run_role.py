@@ -15,7 +15,7 @@ from runtime.logs import configure_logging
 from runtime.settings import Settings
 from runtime.topics import require_topics
 from schemas.errors import Stop
-from schemas.topics import EVENTS, RESULTS, STATE_TOPICS
+from schemas.topics import EVENTS, INTEGRITY_EVENTS, RESULTS, STATE_TOPICS
 from streams.app import STALL_SECONDS, Stage, StageService, run_app
 from streams.applier.batches import BatchQueue, InFlight
 from streams.applier.consumer import Reader
@@ -25,6 +25,7 @@ from streams.heartbeat import Heartbeat
 from streams.relay.relay import Relay
 from streams.timers.timers import Timers
 from streams.upkeep import Upkeep
+from streams.watch.watch import Watch
 from streams.watchdog import ApplierWatchdog, RelayWatchdog
 
 if TYPE_CHECKING:
@@ -81,6 +82,12 @@ def timers_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Even
     return [("timers", Timers(settings, heartbeat, stop).run)]
 
 
+def watch_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, _health: Health) -> Stages:
+    """Stages of the watch: one thread."""
+    codec = make_codec(settings, INTEGRITY_EVENTS)
+    return [("watch", Watch(settings, codec.encode, heartbeat, stop).run)]
+
+
 def drafts_parts(
     settings: Settings, heartbeat: Heartbeat, stop: threading.Event
 ) -> tuple[Stages, list[Agent]]:
@@ -99,6 +106,7 @@ ROLES: Final[dict[str, Callable[[Settings, Heartbeat, threading.Event, Health], 
     "applier": applier_stages,
     "relay": relay_stages,
     "timers": timers_stages,
+    "watch": watch_stages,
 }
 
 

@@ -1,4 +1,4 @@
-"""`interactions status`: processes, their lag, and stalled work."""
+"""`interactions status`: processes, their lag, stalled work, and the integrity of the stored rows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
+from cli.stack.integrity import integrity_json, integrity_lines, is_problem, read_integrity
 from cli.stack.role_health import not_ready
 from cli.stack.view import process_table
 from runtime.health import Stall
@@ -24,14 +25,17 @@ EXAMPLES = """
 
   interactions status --json | jq '.stalls[].reason'
 
+  interactions status --json | jq .integrity
+
 [bold]Exit codes[/bold]
 
-  0 all processes are running and ready and no work is stalled, 1 otherwise, 2 no stack is running
+  0 all processes are running and ready, no work is stalled and no row is wrong, 1 otherwise, 2 no stack is
+  running
 
 [bold]Lag[/bold]
 
   applier: commands not applied yet, including those in open transactions; relay: events not published yet;
-  timers: due and overdue marks not published yet
+  timers: due and overdue marks not published yet; watch: journal entries not compared with their rows yet
 """
 
 
@@ -62,23 +66,35 @@ def register(app: typer.Typer) -> None:
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show each process of the stack (role, pid, state, lag), and stalled work."""
+    """Show each process of the stack (role, pid, state, lag), stalled work, and violations of integrity."""
     home = read_settings().home
     running = read_running_stack(home)
     if running is None:
         if as_json:
-            typer.echo(json.dumps({"processes": [], "stalls": []}))
+            typer.echo(json.dumps({"processes": [], "stalls": [], "integrity": None}))
         else:
             typer.echo(f"No stack is running in {home}. Start one with: interactions up --detach", err=True)
         raise typer.Exit(2)
-    lag, stalls = _lag(), _stalls()
+    lag, stalls, integrity = _lag(), _stalls(), read_integrity()
+    watched = any(process.role == "watch" for process in running.processes)
+    patience = read_settings().stalled_after_seconds
     unready = {process.name: not_ready(process) for process in running.processes}
     if as_json:
         found = [asdict(stall) for stall in stalls]
-        typer.echo(json.dumps({"processes": _rows(running, lag, unready), "stalls": found}))
+        shown = {
+            "processes": _rows(running, lag, unready),
+            "stalls": found,
+            "integrity": integrity_json(integrity),
+        }
+        typer.echo(json.dumps(shown))
     else:
         _show(running, lag, unready, stalls)
-    if any(process.state != "running" for process in running.processes) or any(unready.values()) or stalls:
+        console = Console(highlight=False, soft_wrap=True)
+        for line in integrity_lines(integrity, watched=watched, patience=patience):
+            console.print(line)
+    stopped = any(process.state != "running" for process in running.processes)
+    wrong = is_problem(integrity, watched=watched, patience=patience)
+    if stopped or any(unready.values()) or stalls or wrong:
         raise typer.Exit(1)
 
 

@@ -26,6 +26,7 @@ from schemas.topics import (
     EVENTS,
     INTEGRATION_DECISIONS,
     INTEGRATION_EVENTS,
+    INTEGRITY_EVENTS,
     INTERACTION_STATE,
     NEXT_INTERACTION_STATE,
     RELAY_POSITION,
@@ -68,6 +69,7 @@ class Stream(StrEnum):
     draft_state = "draft-state"
     integration_events = "integration-events"
     integration_decisions = "integration-decisions"
+    integrity_events = "integrity-events"
     dead_letters = "dead-letters"
     relay_position = "relay-position"
 
@@ -85,6 +87,7 @@ TOPIC_OF: Final = {
     Stream.draft_state: DRAFT_STATE,
     Stream.integration_events: INTEGRATION_EVENTS,
     Stream.integration_decisions: INTEGRATION_DECISIONS,
+    Stream.integrity_events: INTEGRITY_EVENTS,
     Stream.dead_letters: DEAD_LETTERS,
     Stream.relay_position: RELAY_POSITION,
 }

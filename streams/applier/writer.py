@@ -16,6 +16,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry
 from schemas.topics import COMMANDS
 from sinks.batch import BatchSink
+from sinks.query_plans import KEEP_PLANS
 from streams.applier.apply import Applier
 from streams.applier.batches import Batch, BatchQueue, InFlight, joined, place_of_command
 from streams.applier.result_records import EncodeResult
@@ -23,17 +24,6 @@ from streams.applier.result_values import ResultValues
 from streams.heartbeat import Heartbeat
 
 _log = structlog.get_logger("applier")
-
-#: Every statement has one good plan, by index, whatever the size of its arrays. Planning it for each batch
-#: costs as much as running it. Hazard: a cached plan may date from when a table, or the month's partition of
-#: one, was empty. Left to choose, it would scan the whole table until the next ANALYZE.
-KEEP_PLANS = (
-    "SET plan_cache_mode = force_generic_plan",
-    "SET enable_seqscan = off",
-    "SET enable_hashjoin = off",
-    "SET enable_mergejoin = off",
-    "SET enable_material = off",
-)
 
 # Bound how long a stalled applier can hold a partition lock or keep a transaction open across a month
 # boundary.

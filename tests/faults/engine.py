@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from runtime.postgres import connect
 from tests.faults.kinds import KINDS, Injection
 from tests.faults.lanes import FaultOutcome, Lanes
 from tests.faults.testbed import Testbed
@@ -124,6 +125,8 @@ class Engine:
                 break
             # The timers published more commands between quiescence and audit.
             broken = {"not at rest": [report["lagBy"], report["notes"]]}
+        if found := self._false_alarms():
+            broken["watch"] = found
         ends = load.acked_ends()
         wait_until(
             lambda: self.testbed.probe.caught_up(ends),
@@ -141,6 +144,14 @@ class Engine:
             audit=broken,
             seconds=time.monotonic() - began,
         )
+
+    def _false_alarms(self) -> list[Any]:
+        """List what the watch has reported so far, or that it did nothing: no fault damages a row."""
+        with connect(self.testbed.settings, application_name="faults", autocommit=True) as connection:
+            found = connection.execute("SELECT check_name, subject_id::text, what FROM integrity_violations")
+            alarms: list[Any] = [list(row) for row in found]
+            swept = connection.execute("SELECT FROM watch_progress WHERE complete_at IS NOT NULL").fetchone()
+        return alarms if swept is not None else [*alarms, "the watch has not completed a sweep"]
 
     def _inject(self, number: int, name: str) -> FaultOutcome:
         chance = random.Random(f"{self.seed}/{number}")

@@ -229,6 +229,8 @@ KINDS: Final[dict[str, Kind]] = {
     "timers: kill -9": Kind(_signal("timers", signal.SIGKILL), "none", "relay"),
     "timers: SIGTERM": Kind(_signal("timers", signal.SIGTERM), "none", "relay", 1),
     "timers: paused": Kind(_pause("timers"), "none", "relay"),
+    "watch: kill -9": Kind(_signal("watch", signal.SIGKILL), "none", "relay", 1),
+    "watch: paused": Kind(_pause("watch"), "none", "relay", 1),
     "postgres: immediate stop": Kind(_postgres_stop, "applier", "servers", 1),
     "postgres: backends terminated": Kind(_backends, "applier", "servers", 1),
     "postgres: connections cut": Kind(_network("postgres", "cut"), "applier", "servers", 1),

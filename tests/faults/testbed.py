@@ -75,7 +75,7 @@ def start_testbed(
                 ).geturl(),
             }
         )
-        roles = {"applier": appliers, "relay": 1, "timers": 1}
+        roles = {"applier": appliers, "relay": 1, "timers": 1, "watch": 1}
         supervisor = stack.enter_context(RoleSupervisor(through, logs, roles, clocks=clocks))
         probe = stack.enter_context(ProgressProbe(settings))
         load = stack.enter_context(Load(settings, seed, pace, commands, entities, relabels))

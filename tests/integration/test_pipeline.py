@@ -231,7 +231,7 @@ def test_history_is_clean_and_replaying_it_changes_nothing(fresh_settings: Setti
         assert {r.headers["ce_outcome"] for r in again} == {"duplicate"}
         assert _fingerprint(fresh_settings) == before
         assert_clean(fresh_settings)
-        at_rest = {"applier": 0, "relay": 0, "timers": 0}
+        at_rest = {"applier": 0, "relay": 0, "timers": 0, "watch": None}
         wait_until(
             lambda: lag_by_role(fresh_settings) == at_rest, 20, lambda: str(lag_by_role(fresh_settings))
         )

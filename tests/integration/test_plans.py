@@ -10,7 +10,7 @@ import pytest
 from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks import batch, read_set_queries
-from streams.applier.writer import KEEP_PLANS
+from sinks.query_plans import KEEP_PLANS
 
 pytestmark = pytest.mark.integration
 

@@ -295,7 +295,7 @@ def test_roles_run_and_a_killed_one_is_started_again_until_down(
     nothing = cli("status", "--json")
     assert (nothing.returncode, json.loads(nothing.stdout)) == (
         2,
-        {"processes": [], "stalls": []},
+        {"processes": [], "stalls": [], "integrity": None},
     )
 
 

@@ -1,0 +1,1 @@
+"""Continuous integrity checks: new journal entries against rows, and all rows in turn."""

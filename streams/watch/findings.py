@@ -1,0 +1,179 @@
+"""Findings: stored first, then logged and published once; checked from time to time until they are healed."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+import structlog
+
+from runtime import crash_points
+from runtime.outages import describe
+from runtime.postgres import Connection
+from schemas.avro_codec import Encode
+from schemas.cloudevent_headers import AVRO, event_headers
+from schemas.errors import Retry
+from schemas.identity import derive_id
+from schemas.instants import format_instant
+from schemas.integrity_events import INTEGRITY_VIOLATED, IntegrityViolated
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import INTEGRITY_EVENTS
+from sinks.integrity.journal_window import missing_rows
+from sinks.integrity.row_checks import ROW_CHECKS, broken_rows
+from sinks.integrity.violations import (
+    OpenViolation,
+    Violation,
+    held_violations,
+    note_checked,
+    note_published,
+    open_violations,
+)
+
+_log = structlog.get_logger("watch")
+#: Open violations per invariant that are stored; with more of them only the audit helps.
+MOST_OPEN: Final = 1000
+_RETRY_SECONDS: Final = 10.0
+_ROW_CHECKS: Final = {check.subject: check for check in ROW_CHECKS}
+
+
+class Findings:
+    """Open violations of the database.
+
+    :param send: publishes records and waits for Kafka; raises ``Retry`` while the broker is unavailable.
+    """
+
+    def __init__(
+        self, connection: Connection, send: Callable[[Sequence[OutgoingRecord]], None], encode: Encode
+    ) -> None:
+        self._connection = connection
+        self._send = send
+        self._encode = encode
+        self._logged: set[str] = set()
+        self._retry_at = 0.0
+        self.held = held_violations(connection)
+
+    def counts(self) -> dict[str, int]:
+        """Number of open violations per invariant."""
+        counts: dict[str, int] = defaultdict(int)
+        for it in self.held:
+            counts[it.violation.check] += 1
+        return counts
+
+    def add(self, found: Collection[Violation]) -> None:
+        """Store new violations, and publish them."""
+        known, counts, new = {it.violation.id for it in self.held}, self.counts(), []
+        for violation in found:
+            if violation.id not in known and counts[violation.check] < MOST_OPEN:
+                known.add(violation.id)
+                counts[violation.check] += 1
+                new.append(violation)
+        if new:
+            open_violations(self._connection, new)
+            self.held = held_violations(self._connection)
+            crash_points.reach("watch-after-table-before-event")
+            self.publish()
+
+    def publish(self) -> None:
+        """Log and publish the violations whose event is not acknowledged yet."""
+        waiting = [it for it in self.held if not it.published]
+        for it in waiting:
+            self._log_once(it)
+        if not waiting or time.monotonic() < self._retry_at:
+            return
+        try:
+            self._send([_record(it, self._encode) for it in waiting])
+        except Retry as error:
+            self._retry_at = time.monotonic() + _RETRY_SECONDS
+            _log.warning("watch.retry", reason=describe(error))
+            return
+        crash_points.reach("watch-after-event-before-mark")
+        for it in waiting:
+            note_published(self._connection, it)
+        self.held = held_violations(self._connection)
+
+    def check(self, late: Collection[str]) -> None:
+        """Check whether the open violations still hold, and mark the healed ones.
+
+        :param late: ids of the signals that are being resolved past their deadline.
+        """
+        if not self.held:
+            return
+        holding = self._holding(late)
+        healed = [it.violation for it in self.held if it.violation.id not in holding]
+        note_checked(self._connection, holding, [violation.id for violation in healed])
+        for violation in healed:
+            _log.info("watch.healed", **_identity(violation))
+        if healed:
+            self.held = held_violations(self._connection)
+
+    def _holding(self, late: Collection[str]) -> set[str]:
+        groups: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
+        for it in self.held:
+            violation = it.violation
+            groups[violation.check, violation.subject][violation.subject_id] = violation.id
+        holding: set[str] = set()
+        for (check, subject), ids in groups.items():
+            if check == "A14":
+                still = missing_rows(self._connection, subject, ids)
+            elif check == "A15":
+                still = ids.keys() & set(late)
+            else:
+                found = broken_rows(self._connection, _ROW_CHECKS[subject], list(ids))
+                still = {violation.subject_id for violation in found if violation.check == check}
+            holding.update(ids[identity] for identity in still)
+        return holding
+
+    def _log_once(self, held: OpenViolation) -> None:
+        identity = _event_id(held)
+        if identity not in self._logged:
+            self._logged.add(identity)
+            _log.error("watch.violated", what=held.violation.what, **_identity(held.violation))
+
+
+def _identity(violation: Violation) -> dict[str, str]:
+    return {
+        "violation": violation.id,
+        "check": violation.check,
+        "subject": violation.subject,
+        "subject_id": violation.subject_id,
+        "entity_id": violation.entity_id,
+        "tenant_id": violation.tenant_id,
+        "organization_id": violation.organization_id,
+    }
+
+
+def _event_id(held: OpenViolation) -> str:
+    """Id of the event: the same whenever this occurrence is published."""
+    return derive_id("violated", held.violation.id, format_instant(held.first_seen))
+
+
+def _record(held: OpenViolation, encode: Encode) -> OutgoingRecord:
+    violation, first_seen = held.violation, format_instant(held.first_seen)
+    headers = event_headers(
+        AVRO,
+        id=_event_id(held),
+        source="/customers/interactions/watch",
+        type=INTEGRITY_VIOLATED,
+        time=first_seen,
+        subject=violation.subject_id,
+        tenantid=violation.tenant_id,
+        organizationid=violation.organization_id,
+        entityid=violation.entity_id,
+    )
+    event = IntegrityViolated.model_validate(
+        {
+            "id": violation.id,
+            "check": violation.check,
+            "subject": violation.subject,
+            "subjectId": violation.subject_id,
+            "entityId": violation.entity_id,
+            "tenantId": violation.tenant_id,
+            "organizationId": violation.organization_id,
+            "what": violation.what,
+            "firstSeen": first_seen,
+        }
+    )
+    value = encode(INTEGRITY_VIOLATED, event.model_dump(by_alias=True))
+    return OutgoingRecord(INTEGRITY_EVENTS, violation.entity_id, value, headers)
