@@ -12,6 +12,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from api import problems
+from api.assistant.endpoint import AssistantEndpoint
 from api.authorization import check_all_authorized
 from api.body_limit import BodyLimitMiddleware
 from api.command_gateway import CommandGateway
@@ -47,12 +48,15 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
         authorization.
     """
     metrics = Metrics()
+    assistant = AssistantEndpoint(gateway)
     app = FastAPI(
         title=TITLE,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=partial(_lifespan, settings=settings, gateway=gateway, guards=load_mutation_guards()),
+        lifespan=partial(
+            _lifespan, settings=settings, gateway=gateway, guards=load_mutation_guards(), assistant=assistant
+        ),
         redirect_slashes=False,
     )
     app.state.metrics = metrics
@@ -62,6 +66,7 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
         app.router.routes.extend(module.router.routes)
         if hasattr(module, "extra_headers"):
             headers.update(module.extra_headers(gateway))
+    app.router.routes.extend(assistant.routes)
     problems.install_handlers(app)
     app.add_middleware(
         BodyLimitMiddleware, max_bytes=gateway.max_body_bytes, timeout=gateway.body_timeout_seconds
@@ -77,7 +82,12 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(
-    app: FastAPI, *, settings: Settings, gateway: GatewaySettings, guards: MutationGuards
+    app: FastAPI,
+    *,
+    settings: Settings,
+    gateway: GatewaySettings,
+    guards: MutationGuards,
+    assistant: AssistantEndpoint,
 ) -> AsyncIterator[None]:
     tokens = TokenVerifier(gateway)
     sender = CommandSender(settings, timeout=gateway.broker_timeout_seconds)
@@ -92,7 +102,8 @@ async def _lifespan(
     listen_loop = asyncio.create_task(listen_for_outcomes(settings, services.commands))
     app.state.services = services
     try:
-        yield
+        async with assistant.run(app):
+            yield
     finally:
         listen_loop.cancel()
         await asyncio.wait([listen_loop])

@@ -62,8 +62,9 @@ def run_gateway(settings: Settings) -> None:
     """
     configure_logging(settings)
     gateway = read_gateway_settings()
-    app = make_app(settings, gateway)
     with _listen(gateway) as listening:
+        # The default audience of the assistant's tools contains the port, which the system may have chosen.
+        app = make_app(settings, gateway.model_copy(update={"port": listening.getsockname()[1]}))
         config = uvicorn.Config(
             app,
             http=protocol_with_deadline(gateway.header_timeout_seconds),

@@ -32,6 +32,8 @@ _LABELS: Final = {
     "draft.delete": "Delete draft",
     "draft.restore": "Restore draft",
 }
+#: Start of an ``x-om-operation`` header; percent-encoded JSON follows.
+OPERATION_PREFIX: Final = "omop:"
 #: Resources of operations besides interactions, by their names in command types.
 _RESOURCES: Final = ("signal", "draft")
 
@@ -75,4 +77,4 @@ def operation_header(result: dict[str, Any]) -> str:
         "resourceId": result[f"{resource}Id"],
         "executedAt": result["recordedAt"],
     }
-    return "omop:" + quote(orjson.dumps(operation).decode(), safe=_UNESCAPED)
+    return OPERATION_PREFIX + quote(orjson.dumps(operation).decode(), safe=_UNESCAPED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,8 @@ _EXAMPLES = """
   interactions token --tenant "$TENANT" --organization "$ORGANIZATION"
 
   interactions token --tenant "$TENANT" --organization "$ORGANIZATION" --features customers.view
+
+  interactions token --tenant "$TENANT" --organization "$ORGANIZATION" --audience http://127.0.0.1:8080/mcp
 """
 ALL_FEATURES = (
     "customers.view,customers.create,customers.edit,customers.delete,customers.flags.manage,"
@@ -48,10 +51,15 @@ def token(
         typer.Option(help="Granted features, comma-separated; repeatable. Default: all."),
     ] = None,
     expires_in: Annotated[int, typer.Option(min=1, max=30 * 86400, help="Lifetime in seconds.")] = 43_200,
+    audience: Annotated[
+        list[str] | None,
+        typer.Option(help="Audience (aud); repeatable. The tools for assistants need their URL, …/mcp."),
+    ] = None,
 ) -> None:
     """Print a token."""
     granted = ALL_FEATURES if features is None else ",".join(features)
-    typer.echo(local_token(read_settings().home, tenant, organization, user, granted, expires_in))
+    home = read_settings().home
+    typer.echo(local_token(home, tenant, organization, user, granted, expires_in, audience or ()))
 
 
 def local_token(
@@ -61,10 +69,12 @@ def local_token(
     user: str = LOCAL_USER,
     features: str = ALL_FEATURES,
     expires_in: int = 43_200,
+    audience: Sequence[str] = (),
 ) -> str:
     """A token signed with the key of the stack that runs in ``home``.
 
     :param expires_in: seconds.
+    :param audience: resources for which the token is; the gateway's own routes require none by default.
     :raises Stop: no embedded stack runs there whose gateway trusts the stack's own key, or an id is
         malformed.
     """
@@ -87,7 +97,7 @@ def local_token(
     if running.api_key_file is None:
         raise Stop("The gateway trusts a different key: get tokens from your identity provider.")
     now = int(time.time())
-    claims = {
+    claims: dict[str, object] = {
         "sub": user,
         "tenantId": tenant.lower(),
         "organizationId": organization.lower(),
@@ -95,4 +105,6 @@ def local_token(
         "iat": now,
         "exp": now + expires_in,
     }
+    if audience:
+        claims["aud"] = list(audience)
     return jwt.encode(claims, Path(running.api_key_file).read_bytes().strip(), algorithm="HS256")

@@ -32,6 +32,11 @@ class GatewaySettings(BaseSettings):
     )
     jwt_issuer: str | None = None
     jwt_audience: str | None = None
+    mcp_resource: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^#?\s]+$",
+        description="Public URL of the tools for assistants, the audience that their tokens must name.",
+    )
 
     outcome_timeout_seconds: float = Field(default=10.0, gt=0, description="Wait for a result; then 504.")
     broker_timeout_seconds: float = Field(default=4.0, gt=0, description="Wait for Kafka; then 503.")

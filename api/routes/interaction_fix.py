@@ -19,7 +19,7 @@ from schemas.signal_payloads import MAX_SIGNALS
 from schemas.values import Status
 
 router = authorized_router("interactions")
-_PATH: Final = "/api/customers/interactions/fix"
+PATH: Final = "/api/customers/interactions/fix"
 _NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction or signal"}}
 
 
@@ -31,7 +31,7 @@ class InteractionFixBody(InteractionUpdateBody):
     signals: Annotated[tuple[SignalUpdateBody, ...], Field(max_length=MAX_SIGNALS)] = ()
 
 
-@router.post(_PATH, response_model=Done, responses=_NOT_FOUND)
+@router.post(PATH, response_model=Done, responses=_NOT_FOUND)
 async def fix_interaction(
     body: InteractionFixBody,
     request: Request,

@@ -23,7 +23,7 @@ from schemas.errors import Reject
 from schemas.signal_payloads import SIGNAL_ATTACH_DRAFT
 
 router = authorized_router("undo")
-_PATH: Final = "/api/audit_logs/audit-logs/actions/undo"
+PATH: Final = "/api/audit_logs/audit-logs/actions/undo"
 
 
 class UndoBody(RequestBody):
@@ -39,7 +39,7 @@ class Undone(ResponseModel):
     log_id: str
 
 
-@router.post(_PATH, responses=responses_of(Undone))
+@router.post(PATH, responses=responses_of(Undone))
 async def undo(
     body: UndoBody,
     request: Request,
@@ -62,7 +62,7 @@ async def undo(
         entity_id=status.entity_id,
         data={"undoToken": body.undo_token},
         idempotency_key=preconditions_of(request).idempotency_key,
-        route=f"POST {_PATH}",
+        route=f"POST {PATH}",
         resource_id=status.interaction_id,
     )
     try:

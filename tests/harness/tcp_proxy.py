@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import struct
 import threading
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 Mode = Literal["open", "cut", "slow", "silent"]
 _CHUNK: Final = 65536
@@ -38,7 +38,7 @@ class TcpProxy:
         self._started = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"proxy-{target}", daemon=True)
 
-    def __enter__(self) -> TcpProxy:
+    def __enter__(self) -> Self:
         self._thread.start()
         if not self._started.wait(10):
             raise RuntimeError("the proxy did not start")

@@ -27,7 +27,7 @@ def test_every_named_feature_is_granted(
 ) -> None:
     asked: list[str] = []
 
-    def made(home: Path, tenant: str, organization: str, user: str, features: str, seconds: int) -> str:
+    def made(home: Path, tenant: str, organization: str, user: str, features: str, *_: object) -> str:
         asked.append(features)
         return "token"
 

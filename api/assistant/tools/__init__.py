@@ -1,0 +1,1 @@
+"""Descriptions of the tools: names, arguments, requests. No I/O."""
