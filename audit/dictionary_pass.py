@@ -35,7 +35,7 @@ def check_dictionary(history: History, tables: Tables, fold: Fold, report: Repor
                 table="interaction_types",
                 code=code,
             )
-    for key in (model.types.keys() | model.used) - tables.dictionary.keys():
+    for key in model.used - tables.dictionary.keys():
         a2.fail(
             "a type is used or was set and is not in the dictionary",
             table="interaction_types",

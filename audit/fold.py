@@ -283,7 +283,7 @@ class Fold:
             state = self.model.entities[command.entity] if expected.of_entity else None
             check_effects(self.inputs, command, recorded, expected, number, state)
         elif expected.entry is not None and recorded.outcome == "no_op":
-            self.model.commit(command, expected, None)
+            self.model.note_entry(command, expected.entry)
         self._note_target(command, number, image)
 
     # --- history that retention may have removed ----------------------------------------------------

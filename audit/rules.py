@@ -112,6 +112,7 @@ class Model:
         scope = (command.tenant, command.organization)
         if expected.entry is not None:
             self._put_entry(scope, expected.entry)
+            self.used.add((*scope, expected.entry["code"]))
             return
         if expected.flag is not None:
             name, enabled = expected.flag
@@ -235,6 +236,10 @@ class Model:
         known = self.flags.get((command.tenant, data["flag"]))
         outcome = "no_op" if known is not None and known[0] == data["enabled"] else "applied"
         return Expected(outcome, flag=(data["flag"], data["enabled"]), bumps=False)
+
+    def note_entry(self, command: Parsed, entry: dict[str, Any]) -> None:
+        """Take over the values of an upsert that changed nothing; a default type needs no row for it."""
+        self._put_entry((command.tenant, command.organization), entry)
 
     def _put_entry(self, scope: Scope, entry: dict[str, Any]) -> None:
         known = self.types.setdefault((*scope, entry["code"]), {})

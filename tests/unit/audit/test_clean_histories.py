@@ -40,6 +40,12 @@ def test_an_empty_deployment_is_clean() -> None:
     assert violations(audit(Machine().history())) == []
 
 
+def test_an_upsert_that_repeats_a_default_type_leaves_no_row() -> None:
+    machine = Machine()
+    machine.send("interaction_type.upsert", {"interactionType": "call", "label": "Call"}, entity=ORGANIZATION)
+    assert violations(audit(machine.settle().history())) == []
+
+
 @pytest.mark.parametrize("refused", [{"interactionType": "call", "priority": 999}, {"id": make_id("none")}])
 def test_an_undo_may_pass_a_command_of_another_partition_that_never_applied(refused: dict[str, Any]) -> None:
     machine = Machine()
