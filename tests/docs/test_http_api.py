@@ -58,7 +58,6 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
         '"ok":true',
         '{"items":[]}',
         '"status":"sent"',
-        '"status":"skipped"',
         "event: ready",
         "No violation.",
     ):
