@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from audit.audit_inputs import AuditInputs
-from audit.derived_ids import derived
+from audit.derived_ids import command_key, derived
 from audit.entity_state import EntityState
 from audit.envelope import Parsed
 from audit.event_pass import BITS, NEXT_BIT, RECORD_BITS
@@ -137,6 +137,9 @@ def _may_lack(inputs: AuditInputs, command: Parsed, event_id: str, bit: int = 0)
     first = inputs.publications.first_record
     if bit & RECORD_BITS and (first is None or command.now < first):
         return True  # an earlier version published no such events
+    key = command_key(command.tenant, command.organization, command.id)
+    if bit & RECORD_BITS and key in inputs.publications.without_facts:
+        return True  # the earlier version applied it while older commands of other partitions waited
     oldest = inputs.events.oldest
     return oldest is not None and command.now <= oldest
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from audit.derived_ids import derived
+from audit.derived_ids import command_key, derived
 from audit.event_pass import EVENTS, NEXT, Events
 from audit.findings import Report
 from audit.history import History, Row
@@ -29,6 +29,8 @@ class Publications:
         self.commands: dict[str, tuple[str, bool]] = {}
         #: In µs: the first command that published the event of a customer, deal or type, as far as is known.
         self.first_record: int | None = None
+        #: Keys of commands that an earlier version logged, without facts.
+        self.without_facts: set[int] = set()
 
 
 class _Reach:
@@ -63,6 +65,9 @@ def read_publications(history: History, events: Events, report: Report) -> Publi
     unexplained, reach = set(events.ids), _Reach()
     for row in history.rows("publications"):
         reach.add(row)
+        scope, command = (row["tenant_id"], row["organization_id"]), row["command_id"].removeprefix(" ")
+        if not row["has_facts"]:
+            publications.without_facts.add(command_key(*scope, command))
         if not row["events"]:
             continue
         where = {"table": "journal", "commandId": row["command_id"], "position": row["position"]}
@@ -85,8 +90,6 @@ def read_publications(history: History, events: Events, report: Report) -> Publi
             appended = micros(row["appended_at"]) or 0
             first = publications.first_record
             publications.first_record = appended if first is None else min(first, appended)
-        scope = (row["tenant_id"], row["organization_id"])
-        command = row["command_id"].removeprefix(" ")
         for entity in relabeled:
             publications.commands[derived(_RELABEL, *scope, command, entity)] = (entity, passed)
         for kind, event_id in due:
