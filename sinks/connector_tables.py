@@ -6,25 +6,12 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Identity, Index, Integer, Text
-from sqlalchemy.dialects.postgresql import BYTEA, JSONB, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB
 
+from sinks.columns import id_column, instant, scope
 from sinks.tables import metadata
 
 ENTITY_TYPE: Final = "customers.interaction"
-
-
-def _instant(name: str, *, nullable: bool = False, default: bool = False) -> Column[Any]:
-    server_default = sa.text("now()") if default else None
-    return Column(name, TIMESTAMP(timezone=True), nullable=nullable, server_default=server_default)
-
-
-def _id(name: str, *, nullable: bool = False, primary_key: bool = False) -> Column[Any]:
-    return Column(name, UUID(as_uuid=False), nullable=nullable, primary_key=primary_key)
-
-
-def _scope() -> tuple[Column[Any], Column[Any]]:
-    # Tenant-isolation invariant: tenant and organization are on every row.
-    return _id("tenant_id"), _id("organization_id")
 
 
 def _integration(*, primary_key: bool = False) -> Column[Any]:
@@ -38,7 +25,7 @@ integrations: Final = sa.Table(
     metadata,
     # Unique across tenants: it is part of webhook addresses and of `syncOrigin`.
     Column("id", Text, primary_key=True),
-    *_scope(),
+    *scope(),
     Column("provider", Text, nullable=False),
     Column("settings", JSONB, nullable=False),
     Column("policy", JSONB, nullable=False),
@@ -49,9 +36,9 @@ integrations: Final = sa.Table(
     Column("state_reason", Text),
     Column("healthy", Boolean),
     Column("health_detail", Text),
-    _instant("health_at", nullable=True),
-    _instant("created_at", default=True),
-    _instant("updated_at", default=True),
+    instant("health_at", nullable=True),
+    instant("created_at", now=True),
+    instant("updated_at", now=True),
     sa.CheckConstraint(
         "state IN ('active', 'paused', 'needs_auth', 'needs_confirmation', 'disabled')", name="state"
     ),
@@ -63,8 +50,8 @@ mappings: Final = sa.Table(
     metadata,
     _integration(primary_key=True),
     Column("entity_type", Text, primary_key=True, server_default=ENTITY_TYPE),
-    _id("local_id", primary_key=True),
-    *_scope(),
+    id_column("local_id", primary_key=True),
+    *scope(),
     Column("external_id", Text, nullable=False),
     Column("external_url", Text),
     # Base of the three-way merge, per field: {"title": {"local": …, "remote": …}}.
@@ -76,9 +63,9 @@ mappings: Final = sa.Table(
     Column("archived", Boolean, nullable=False, server_default=sa.false()),
     # Permanently deleted at the provider: the interaction stays, without a mirror.
     Column("gone", Boolean, nullable=False, server_default=sa.false()),
-    _instant("last_synced_at", nullable=True),
-    _instant("created_at", default=True),
-    _instant("updated_at", default=True),
+    instant("last_synced_at", nullable=True),
+    instant("created_at", now=True),
+    instant("updated_at", now=True),
     sa.UniqueConstraint("integration_id", "entity_type", "external_id"),
     Index("ix_sync_external_id_mappings_local", "tenant_id", "organization_id", "local_id"),
 )
@@ -87,30 +74,30 @@ ledger: Final = sa.Table(
     "sync_ledger",
     metadata,
     _integration(primary_key=True),
-    _id("interaction_id", primary_key=True),
-    *_scope(),
-    _id("entity_id", nullable=True),
+    id_column("interaction_id", primary_key=True),
+    *scope(),
+    id_column("entity_id", nullable=True),
     # Level-triggered: work is due while wanted > done, or remote_mark > remote_done.
     Column("wanted_version", BigInteger, nullable=False, server_default="0"),
     Column("done_version", BigInteger, nullable=False, server_default="0"),
     Column("remote_mark", BigInteger, nullable=False, server_default="0"),
     Column("remote_done", BigInteger, nullable=False, server_default="0"),
     Column("remote_event_id", Text),
-    _instant("remote_changed_at", nullable=True),
+    instant("remote_changed_at", nullable=True),
     # Null: nothing to do.
-    _instant("next_attempt_at", nullable=True),
+    instant("next_attempt_at", nullable=True),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("parked", Boolean, nullable=False, server_default=sa.false()),
     Column("last_error", Text),
     Column("lease_owner", Text),
-    _instant("lease_until", nullable=True),
+    instant("lease_until", nullable=True),
     # A create with an unknown outcome: search for the marker before creating again.
     Column("intent_marker", Text),
     # Commands that were sent and whose outcome is unknown: {"commands": […], "values": {…}}.
     Column("pending", JSONB),
     # Number of pulls; keeps command ids unique across pulls.
     Column("pulls", BigInteger, nullable=False, server_default="0"),
-    _instant("updated_at", default=True),
+    instant("updated_at", now=True),
     Index(
         "ix_sync_ledger_due",
         "integration_id",
@@ -133,16 +120,16 @@ echo_log: Final = sa.Table(
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
     _integration(),
-    *_scope(),
-    _id("interaction_id"),
+    *scope(),
+    id_column("interaction_id"),
     # Unknown until a create returns.
     Column("external_id", Text),
     Column("content_hash", Text, nullable=False),
     # The fields that were written: {"title": {"local": …, "remote": …}}.
     Column("written", JSONB, nullable=False),
-    _instant("created_at", default=True),
-    _instant("expires_at"),
-    _instant("consumed_at", nullable=True),
+    instant("created_at", now=True),
+    instant("expires_at"),
+    instant("consumed_at", nullable=True),
     Index("ix_sync_echo_log_unit", "integration_id", "interaction_id"),
     Index("ix_sync_echo_log_expires", "expires_at"),
 )
@@ -150,11 +137,11 @@ echo_log: Final = sa.Table(
 warnings: Final = sa.Table(
     "integration_warnings",
     metadata,
-    _id("id", primary_key=True),
+    id_column("id", primary_key=True),
     _integration(),
-    *_scope(),
-    _id("interaction_id", nullable=True),
-    _id("entity_id", nullable=True),
+    *scope(),
+    id_column("interaction_id", nullable=True),
+    id_column("entity_id", nullable=True),
     Column("external_id", Text),
     Column("kind", Text, nullable=False),
     Column("field", Text),
@@ -164,9 +151,9 @@ warnings: Final = sa.Table(
     Column("state", Text, nullable=False, server_default="open"),
     Column("resolution", Text),
     Column("resolved_by", Text),
-    _instant("created_at", default=True),
-    _instant("updated_at", default=True),
-    _instant("resolved_at", nullable=True),
+    instant("created_at", now=True),
+    instant("updated_at", now=True),
+    instant("resolved_at", nullable=True),
     sa.CheckConstraint("state IN ('open', 'resolved')", name="state"),
     sa.CheckConstraint(
         "resolution IN ('take_local', 'take_remote', 'retry', 'settled', 'dismissed')", name="resolution"
@@ -190,12 +177,12 @@ webhook_receipts: Final = sa.Table(
     metadata,
     _integration(primary_key=True),
     Column("event_id", Text, primary_key=True),
-    *_scope(),
+    *scope(),
     Column("external_id", Text, nullable=False),
     # Null until Kafka acknowledges its commands; only then is a redelivery a duplicate.
-    _instant("processed_at", nullable=True),
+    instant("processed_at", nullable=True),
     Column("outcome", Text),
-    _instant("received_at", default=True),
+    instant("received_at", now=True),
     Index("ix_webhook_receipts_received", "received_at"),
 )
 
@@ -203,8 +190,8 @@ job_checkpoints: Final = sa.Table(
     "job_checkpoints",
     metadata,
     Column("job", Text, primary_key=True),
-    _id("tenant_id", primary_key=True),
-    _id("organization_id", primary_key=True),
+    id_column("tenant_id", primary_key=True),
+    id_column("organization_id", primary_key=True),
     Column("checkpoint", JSONB, nullable=False),
-    _instant("updated_at", default=True),
+    instant("updated_at", now=True),
 )

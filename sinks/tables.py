@@ -8,10 +8,11 @@ from typing import Any, Final, get_args, get_type_hints
 
 import sqlalchemy as sa
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, SmallInteger, Text
-from sqlalchemy.dialects.postgresql import BYTEA, JSON, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import BYTEA, JSON
 
 from domain.model import Interaction
 from schemas.interaction_fields import EDITABLE
+from sinks.columns import id_column, instant, scope
 
 metadata: Final = sa.MetaData(
     naming_convention={
@@ -24,32 +25,19 @@ metadata: Final = sa.MetaData(
 )
 
 
-def _instant(name: str, *, nullable: bool = False, **options: object) -> Column[object]:
-    return Column(name, TIMESTAMP(timezone=True), nullable=nullable, **options)  # type: ignore[arg-type]
-
-
-def _id(name: str, *args: object, nullable: bool = False, **options: object) -> Column[object]:
-    return Column(name, UUID(as_uuid=False), *args, nullable=nullable, **options)  # type: ignore[arg-type]
-
-
-def _scope() -> tuple[Column[object], Column[object]]:
-    # Tenant-isolation invariant: tenant and organization are on every row.
-    return _id("tenant_id"), _id("organization_id")
-
-
 def _editable() -> Iterator[Column[Any]]:
     """Columns of the fields of an interaction that people edit, by their types."""
     hints = get_type_hints(Interaction)
     for name in EDITABLE:
         kinds = set(get_args(hints[name]))
         if name == "deal_id":
-            yield _id(name, ForeignKey("customer_deals.id"), nullable=True)
+            yield id_column(name, ForeignKey("customer_deals.id"), nullable=True)
         elif datetime in kinds:
-            yield _instant(name, nullable=True)
+            yield instant(name, nullable=True)
         elif int in kinds:
             yield Column(name, Integer)
         elif name.endswith("_id"):
-            yield _id(name, nullable=True)
+            yield id_column(name, nullable=True)
         else:
             yield Column(name, Text)
 
@@ -57,28 +45,28 @@ def _editable() -> Iterator[Column[Any]]:
 entities: Final = sa.Table(
     "customer_entities",
     metadata,
-    _id("id", primary_key=True),
-    *_scope(),
+    id_column("id", primary_key=True),
+    *scope(),
     Column("kind", Text, nullable=False),
     Column("display_name", Text, nullable=False),
     Column("primary_email", Text),
     Column("primary_phone", Text),
-    _id("owner_user_id", nullable=True),
+    id_column("owner_user_id", nullable=True),
     Column("entity_version", BigInteger, nullable=False),
     # Derived and written by the applier only (spec "Projection table/columns").
-    _instant("next_interaction_at", nullable=True),
+    instant("next_interaction_at", nullable=True),
     Column("next_interaction_name", Text),
-    _id("next_interaction_ref_id", nullable=True),
+    id_column("next_interaction_ref_id", nullable=True),
     Column("next_interaction_icon", Text),
     Column("next_interaction_color", Text),
-    _instant("last_interaction_at", nullable=True),
+    instant("last_interaction_at", nullable=True),
     Column("last_interaction_name", Text),
-    _id("last_interaction_ref_id", nullable=True),
+    id_column("last_interaction_ref_id", nullable=True),
     Column("open_count", Integer, nullable=False),
     Column("overdue_count", Integer, nullable=False),
     Column("done_count", Integer, nullable=False),
-    _instant("created_at"),
-    _instant("updated_at"),
+    instant("created_at"),
+    instant("updated_at"),
     sa.CheckConstraint("kind IN ('person', 'company')", name="kind"),
     Index(
         "ix_customer_entities_next_interaction", "tenant_id", "organization_id", "next_interaction_at", "id"
@@ -90,25 +78,25 @@ entities: Final = sa.Table(
 deals: Final = sa.Table(
     "customer_deals",
     metadata,
-    _id("id", primary_key=True),
-    *_scope(),
-    _id("entity_id", ForeignKey("customer_entities.id")),
+    id_column("id", primary_key=True),
+    *scope(),
+    id_column("entity_id", ForeignKey("customer_entities.id")),
     Column("title", Text, nullable=False),
     Column("status", Text),
     # The default is for an applier of the previous version, which does not know the column.
     Column("version", BigInteger, nullable=False, server_default=sa.text("1")),
-    _instant("created_at"),
-    _instant("updated_at"),
+    instant("created_at"),
+    instant("updated_at"),
     Index("ix_customer_deals_entity", "entity_id"),
 )
 
 interactions: Final = sa.Table(
     "customer_interactions",
     metadata,
-    _id("id", primary_key=True),
-    _id("organization_id"),
-    _id("tenant_id"),
-    _id("entity_id", ForeignKey("customer_entities.id")),
+    id_column("id", primary_key=True),
+    id_column("organization_id"),
+    id_column("tenant_id"),
+    id_column("entity_id", ForeignKey("customer_entities.id")),
     Column("interaction_type", Text, nullable=False),
     Column("status", Text, nullable=False),
     *_editable(),
@@ -116,11 +104,11 @@ interactions: Final = sa.Table(
     Column("version", BigInteger, nullable=False),
     Column("schedule_version", BigInteger, nullable=False),
     Column("due_phase", SmallInteger, nullable=False),
-    _instant("status_as_of"),
-    _instant("scheduled_as_of"),
-    _instant("occurred_as_of"),
-    _instant("created_at"),
-    _instant("updated_at"),
+    instant("status_as_of"),
+    instant("scheduled_as_of"),
+    instant("occurred_as_of"),
+    instant("created_at"),
+    instant("updated_at"),
     sa.CheckConstraint("status IN ('planned', 'done', 'canceled')", name="status"),
     Index("ix_customer_interactions_entity", "entity_id", "status", "scheduled_at", "created_at"),
     # Ends with the id: the sort order of the default list's pages (api.queries.interaction_list).
@@ -152,26 +140,26 @@ interactions: Final = sa.Table(
 signals: Final = sa.Table(
     "signals",
     metadata,
-    _id("id", primary_key=True),
-    *_scope(),
+    id_column("id", primary_key=True),
+    *scope(),
     # Of the same tenant and organization: a trigger of the migration checks it.
-    _id("interaction_id", ForeignKey("customer_interactions.id")),
-    _id("entity_id", ForeignKey("customer_entities.id")),
+    id_column("interaction_id", ForeignKey("customer_interactions.id")),
+    id_column("entity_id", ForeignKey("customer_entities.id")),
     Column("kind", Text, nullable=False),
     Column("title", Text, nullable=False),
     Column("body", Text),
-    _id("person_id", nullable=True),
+    id_column("person_id", nullable=True),
     Column("confidence", Integer),
     Column("status", Text, nullable=False),
-    _instant("detected_at"),
+    instant("detected_at"),
     Column("channel", Text),
     Column("instruction", Text),
     Column("language", Text),
     Column("resolution", BigInteger),
-    _instant("requested_at", nullable=True),
+    instant("requested_at", nullable=True),
     Column("resolved_by", Text),
     # Deferred, because the draft refers to the signal too.
-    _id(
+    id_column(
         "draft_id",
         ForeignKey(
             "generated_drafts.id",
@@ -182,12 +170,12 @@ signals: Final = sa.Table(
         ),
         nullable=True,
     ),
-    _instant("resolved_at", nullable=True),
+    instant("resolved_at", nullable=True),
     Column("failure", Text),
     Column("failure_detail", Text),
     Column("version", BigInteger, nullable=False),
-    _instant("created_at"),
-    _instant("updated_at"),
+    instant("created_at"),
+    instant("updated_at"),
     sa.CheckConstraint("status IN ('open', 'resolving', 'resolved', 'skipped')", name="status"),
     # Every resolved signal has a draft.
     sa.CheckConstraint("(status = 'resolved') = (draft_id IS NOT NULL)", name="draft"),
@@ -212,12 +200,12 @@ def _of_a_signal(table: str) -> sa.ForeignKeyConstraint:
 drafts: Final = sa.Table(
     "generated_drafts",
     metadata,
-    _id("id", primary_key=True),
-    *_scope(),
-    _id("signal_id"),
-    _id("interaction_id"),
-    _id("entity_id", ForeignKey("customer_entities.id")),
-    _id("person_id"),
+    id_column("id", primary_key=True),
+    *scope(),
+    id_column("signal_id"),
+    id_column("interaction_id"),
+    id_column("entity_id", ForeignKey("customer_entities.id")),
+    id_column("person_id"),
     Column("user_id", Text),
     Column("channel", Text, nullable=False),
     Column("subject", Text),
@@ -228,10 +216,10 @@ drafts: Final = sa.Table(
     Column("template_id", Text),
     Column("model", Text),
     Column("prompt_hash", Text),
-    _instant("sent_at", nullable=True),
+    instant("sent_at", nullable=True),
     Column("version", BigInteger, nullable=False),
-    _instant("created_at"),
-    _instant("updated_at"),
+    instant("created_at"),
+    instant("updated_at"),
     _of_a_signal("generated_drafts"),
     sa.CheckConstraint("status IN ('draft', 'sent', 'deleted')", name="status"),
     Index("ix_generated_drafts_signal", "signal_id"),
@@ -242,17 +230,17 @@ drafts: Final = sa.Table(
 signal_outcomes: Final = sa.Table(
     "signal_outcomes",
     metadata,
-    _id("id", primary_key=True),
-    *_scope(),
-    _id("signal_id"),
-    _id("interaction_id"),
-    _id("entity_id", ForeignKey("customer_entities.id")),
+    id_column("id", primary_key=True),
+    *scope(),
+    id_column("signal_id"),
+    id_column("interaction_id"),
+    id_column("entity_id", ForeignKey("customer_entities.id")),
     Column("outcome", Text, nullable=False),
     Column("detail", Text),
-    _id("draft_id", nullable=True),
+    id_column("draft_id", nullable=True),
     Column("actor_id", Text),
     Column("command_id", Text, nullable=False),
-    _instant("created_at"),
+    instant("created_at"),
     _of_a_signal("signal_outcomes"),
     sa.CheckConstraint(
         "outcome IN ('resolved', 'failed', 'skipped', 'reopened', 'reverted')", name="outcome"
@@ -264,8 +252,8 @@ signal_outcomes: Final = sa.Table(
 interaction_types: Final = sa.Table(
     "interaction_types",
     metadata,
-    _id("tenant_id", primary_key=True),
-    _id("organization_id", primary_key=True),
+    id_column("tenant_id", primary_key=True),
+    id_column("organization_id", primary_key=True),
     Column("code", Text, primary_key=True),
     Column("label", Text, nullable=False),
     Column("icon", Text),
@@ -276,20 +264,20 @@ interaction_types: Final = sa.Table(
 interaction_dictionaries: Final = sa.Table(
     "interaction_dictionaries",
     metadata,
-    _id("tenant_id", primary_key=True),
-    _id("organization_id", primary_key=True),
+    id_column("tenant_id", primary_key=True),
+    id_column("organization_id", primary_key=True),
     Column("strict", Boolean, nullable=False),
 )
 
 feature_flags: Final = sa.Table(
     "feature_flags",
     metadata,
-    _id("tenant_id", primary_key=True),
+    id_column("tenant_id", primary_key=True),
     Column("flag", Text, primary_key=True),
     # The organization that set it last; the flag applies to the whole tenant.
-    _id("organization_id"),
+    id_column("organization_id"),
     Column("enabled", Boolean, nullable=False),
-    _instant("updated_at"),
+    instant("updated_at"),
 )
 
 journal_positions: Final = sa.Sequence("journal_positions", metadata=metadata, data_type=BigInteger)
@@ -300,13 +288,13 @@ journal: Final = sa.Table(
     # No primary key: across partitions it would have to include `logged_at`, which makes it useless. A
     # command id is unique within a month by the partition's own index (sinks.monthly_partitions), and across
     # months by the applier's look-up.
-    *_scope(),
+    *scope(),
     Column("command_id", Text, nullable=False),
     # The partition key.
-    _instant("logged_at", server_default=sa.text("now()")),
+    instant("logged_at", now=True),
     Column("command_type", Text, nullable=False),
-    _id("entity_id", nullable=True),
-    _id("interaction_id", nullable=True),
+    id_column("entity_id", nullable=True),
+    id_column("interaction_id", nullable=True),
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("fingerprint", BYTEA, nullable=False),
@@ -319,8 +307,8 @@ journal: Final = sa.Table(
     Column("retired_version", BigInteger),
     Column("actor_id", Text),
     Column("sync_origin", Text),
-    _instant("source_timestamp", nullable=True),
-    _instant("appended_at"),
+    instant("source_timestamp", nullable=True),
+    instant("appended_at"),
     Column("correlation_id", Text),
     Column("traceparent", Text),
     Column("facts", JSON),
@@ -351,7 +339,7 @@ consumed_offsets: Final = sa.Table(
     Column("results_offset", BigInteger, nullable=False),
     # Kafka's topic id: offsets mean nothing in another topic of the same name.
     Column("topic_id", Text),
-    _instant("updated_at", server_default=sa.text("now()")),
+    instant("updated_at", now=True),
     postgresql_with={"fillfactor": 50},
 )
 
@@ -369,7 +357,7 @@ applier_attempts: Final = sa.Table(
     Column("last_offset", BigInteger),
     Column("failures", Integer, nullable=False),
     Column("isolated", Integer, nullable=False),
-    _instant("updated_at", server_default=sa.text("now()")),
+    instant("updated_at", now=True),
 )
 
 relay_positions: Final = sa.Table(
@@ -379,6 +367,6 @@ relay_positions: Final = sa.Table(
     Column("epoch", Text, nullable=False),
     Column("xid_floor", BigInteger, nullable=False),
     Column("position", BigInteger, nullable=False),
-    _instant("updated_at", server_default=sa.text("now()")),
+    instant("updated_at", now=True),
     postgresql_with={"fillfactor": 50},
 )

@@ -1,4 +1,4 @@
-"""What logged interactions reveal: promises, questions and risks; some are skipped or resolved."""
+"""Signals of logged interactions: promises, questions and risks; some are skipped or resolved."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,9 +38,7 @@ class IntegrityReport:
 def integrity_report(connection: Connection) -> IntegrityReport:
     """Read the state of the integrity checks."""
     held = [it.violation for it in held_violations(connection)]
-    counts: dict[str, int] = {}
-    for violation in held:
-        counts[violation.check] = counts.get(violation.check, 0) + 1
+    counts = Counter(violation.check for violation in held)
     row = connection.execute(_SQL).fetchone()
     checked, idle, skipped = row if row is not None else (None, None, None)
     return IntegrityReport(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import asdict
 from typing import Final
 
 import structlog
+from pydantic.alias_generators import to_camel
 
 from runtime import crash_points
 from runtime.outages import describe
@@ -54,12 +56,9 @@ class Findings:
         self._retry_at = 0.0
         self.held = held_violations(connection)
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> Counter[str]:
         """Number of open violations per invariant."""
-        counts: dict[str, int] = defaultdict(int)
-        for it in self.held:
-            counts[it.violation.check] += 1
-        return counts
+        return Counter(it.violation.check for it in self.held)
 
     def add(self, found: Collection[Violation]) -> None:
         """Store new violations, and publish them."""
@@ -133,15 +132,9 @@ class Findings:
 
 
 def _identity(violation: Violation) -> dict[str, str]:
-    return {
-        "violation": violation.id,
-        "check": violation.check,
-        "subject": violation.subject,
-        "subject_id": violation.subject_id,
-        "entity_id": violation.entity_id,
-        "tenant_id": violation.tenant_id,
-        "organization_id": violation.organization_id,
-    }
+    named = asdict(violation)
+    del named["what"]  # logged once, when it is found
+    return {"violation": violation.id, **named}
 
 
 def _event_id(held: OpenViolation) -> str:
@@ -162,18 +155,7 @@ def _record(held: OpenViolation, encode: Encode) -> OutgoingRecord:
         organizationid=violation.organization_id,
         entityid=violation.entity_id,
     )
-    event = IntegrityViolated.model_validate(
-        {
-            "id": violation.id,
-            "check": violation.check,
-            "subject": violation.subject,
-            "subjectId": violation.subject_id,
-            "entityId": violation.entity_id,
-            "tenantId": violation.tenant_id,
-            "organizationId": violation.organization_id,
-            "what": violation.what,
-            "firstSeen": first_seen,
-        }
-    )
+    columns = {"id": violation.id, "first_seen": first_seen, **asdict(violation)}
+    event = IntegrityViolated.model_validate({to_camel(name): value for name, value in columns.items()})
     value = encode(INTEGRITY_VIOLATED, event.model_dump(by_alias=True))
     return OutgoingRecord(INTEGRITY_EVENTS, violation.entity_id, value, headers)
