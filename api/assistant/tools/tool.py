@@ -48,20 +48,7 @@ class ReadTool:
     @property
     def described(self) -> types.Tool:
         """The entry of the tool list."""
-        return types.Tool(
-            name=self.name,
-            title=self.title,
-            description=self.description,
-            input_schema=input_schema(self.arguments, defaults=True),
-            output_schema=self.result.model_json_schema(mode="serialization"),
-            annotations=types.ToolAnnotations(
-                title=self.title,
-                read_only_hint=True,
-                destructive_hint=False,
-                idempotent_hint=True,
-                open_world_hint=False,
-            ),
-        )
+        return _described(self, self.result, read_only=True, destructive=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,24 +85,28 @@ class WriteTool:
     @property
     def described(self) -> types.Tool:
         """The entry of the tool list."""
-        return types.Tool(
-            name=self.name,
-            title=self.title,
-            description=self.description,
-            input_schema=input_schema(self.arguments, defaults=False),
-            output_schema=WriteResult.model_json_schema(mode="serialization"),
-            annotations=types.ToolAnnotations(
-                title=self.title,
-                read_only_hint=False,
-                destructive_hint=self.destructive,
-                # The same arguments contain the same key, which is executed once.
-                idempotent_hint=True,
-                open_world_hint=False,
-            ),
-        )
+        return _described(self, WriteResult, read_only=False, destructive=self.destructive)
 
 
 Tool = ReadTool | WriteTool
+
+
+def _described(tool: Tool, result: type[BaseModel], *, read_only: bool, destructive: bool) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=input_schema(tool.arguments, defaults=read_only),
+        output_schema=result.model_json_schema(mode="serialization"),
+        annotations=types.ToolAnnotations(
+            title=tool.title,
+            read_only_hint=read_only,
+            destructive_hint=destructive,
+            # The same arguments of a change contain the same key, which is executed once.
+            idempotent_hint=True,
+            open_world_hint=False,
+        ),
+    )
 
 
 def row_of_command(entry: dict[str, Any]) -> tuple[str, str] | None:
