@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from examples.read_model.records import EVENTS, FOLLOWED_STATES, READ_ONCE, TABL
 from examples.read_model.tables import ReadModel
 from runtime.settings import Settings
 from tests.harness.marked_blocks import script_of
+from tests.harness.page_shell import run_lines
 from tests.harness.roles import environment, running
 
 ROOT = Path(__file__).parents[2]
@@ -26,22 +24,9 @@ PAGE = (ROOT / "docs/analytics.md").read_text()
 def test_the_commands_work_as_they_are_written(fresh_settings: Settings, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name, module in (("python", ""), ("interactions", "-m cli.main ")):
-        (tools / name).write_text(f'#!/bin/sh\nexec {sys.executable} {module}"$@"\n')
-        (tools / name).chmod(0o755)
-    bash = shutil.which("bash")
-    assert bash
     with running(fresh_settings, "applier"), running(fresh_settings, "relay"):
-        variables = environment(fresh_settings)
-        done = subprocess.run(
-            [bash, "-c", script_of(PAGE, at_least=1)],
-            env={**variables, "PATH": f"{tools}:{variables['PATH']}", "PYTHONPATH": str(ROOT)},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-        )
+        lines = script_of(PAGE, at_least=1)
+        done = run_lines(lines, environment(fresh_settings), tools, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for title in QUERIES:
         assert title in done.stdout

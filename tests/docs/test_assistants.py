@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 from pydantic import SecretStr
@@ -22,9 +18,8 @@ from api.authorization import api_routes, requirement_of
 from runtime.assistant_settings import MCP_PREFIX, AssistantSettings
 from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
-from stack.down import stop_stack
-from stack.launch import launch_stack
 from tests.harness.marked_blocks import script_of
+from tests.harness.page_shell import run_lines, stack_of
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/assistants.md").read_text()
@@ -73,32 +68,11 @@ def test_the_program_on_the_page_is_the_example() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_the_lines_work_as_they_are_written(tmp_path: Path) -> None:
-    curl, bash = shutil.which("curl"), shutil.which("bash")
-    if curl is None or bash is None:
+    if shutil.which("curl") is None or shutil.which("bash") is None:
         pytest.skip("there is no curl here")
-    outside: dict[str, Any] = {
-        name: os.environ.pop(name) for name in list(os.environ) if name.startswith("INTERACTIONS_")
-    }
-    home = Path(tempfile.mkdtemp(prefix="interactions-docs-"))
-    for name, arguments in (("interactions", " -m cli.main"), ("python", "")):
-        (tmp_path / name).write_text(f'#!/bin/sh\nexec {sys.executable}{arguments} "$@"\n')
-        (tmp_path / name).chmod(0o755)
-    variables = {
-        **os.environ,
-        "INTERACTIONS_HOME": str(home),
-        "PATH": f"{tmp_path}:{os.environ['PATH']}",
-        "PYTHONPATH": str(ROOT),
-    }
-    try:
-        launch_stack(home, "applier,gateway", stop_with_parent=True)
+    with stack_of("applier,gateway") as variables:
         lines = 'eval "$(interactions env)"\n' + script_of(PAGE, at_least=2)
-        done = subprocess.run(
-            [bash, "-c", lines], env=variables, capture_output=True, text=True, check=False, timeout=200
-        )
-    finally:
-        stop_stack(home)
-        shutil.rmtree(home)
-        os.environ.update(outside)
+        done = run_lines(lines, variables, tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for text in (
         "SAVED (applied)",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from runtime.settings import Settings
 from tests.harness.marked_blocks import script_of
+from tests.harness.page_shell import run_lines
 from tests.harness.roles import environment, running
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
@@ -24,23 +24,9 @@ GUIDE = (ROOT / "docs/getting-started.md").read_text()
 def test_the_guide_works_as_it_is_written(fresh_settings: Settings, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
-    (tools / "python").symlink_to(sys.executable)
-    interactions = tools / "interactions"
-    interactions.write_text(f'#!/bin/sh\nexec {sys.executable} -m cli.main "$@"\n')
-    interactions.chmod(0o755)
-    bash = shutil.which("bash")
-    assert bash
     with running(fresh_settings, "applier"), running(fresh_settings, "relay"):
-        variables = environment(fresh_settings)
-        done = subprocess.run(
-            [bash, "-c", script_of(GUIDE, at_least=5)],
-            env={**variables, "PATH": f"{tools}:{variables['PATH']}", "PYTHONPATH": str(ROOT)},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=200,
-        )
+        lines = script_of(GUIDE, at_least=5)
+        done = run_lines(lines, environment(fresh_settings), tools, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for text in (
         "Amber Mill Foods",

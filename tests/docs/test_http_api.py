@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import pytest
 
 from runtime.gateway_settings import GatewaySettings
-from stack.down import stop_stack
-from stack.launch import launch_stack
 from tests.harness.marked_blocks import script_of
+from tests.harness.page_shell import run_lines, stack_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(400)]
 
@@ -25,32 +20,13 @@ PAGE = (ROOT / "docs/http-api.md").read_text()
 
 @pytest.mark.long
 def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
-    curl, bash = shutil.which("curl"), shutil.which("bash")
-    if curl is None or bash is None:
+    if shutil.which("curl") is None or shutil.which("bash") is None:
         pytest.skip("there is no curl here")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("INTERACTIONS_")}
-    home = Path(tempfile.mkdtemp(prefix="interactions-docs-"))
-    (tmp_path / "interactions").write_text(f'#!/bin/sh\nexec {sys.executable} -m cli.main "$@"\n')
-    (tmp_path / "interactions").chmod(0o755)
-    variables = {
-        **environment,
-        "INTERACTIONS_HOME": str(home),
-        "PATH": f"{tmp_path}:{environment['PATH']}",
-        "PYTHONPATH": str(ROOT),
-    }
-    outside = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("INTERACTIONS_")}
-    try:
-        launch_stack(home, "applier,relay,drafts,gateway", stop_with_parent=True)
+    with stack_of("applier,relay,drafts,gateway") as variables:
         lines = 'eval "$(interactions env)"\n' + script_of(PAGE, at_least=6) + "\nexec interactions audit"
-        done = subprocess.run(
-            [bash, "-c", lines], env=variables, capture_output=True, text=True, check=False, timeout=200
-        )
-        key = home / "data" / "gateway.key"
+        done = run_lines(lines, variables, tmp_path)
+        key = Path(variables["INTERACTIONS_HOME"]) / "data" / "gateway.key"
         assert key.stat().st_mode & 0o777 == 0o600
-    finally:
-        stop_stack(home)
-        shutil.rmtree(home)
-        os.environ.update(outside)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     for text in (
         '"title":"Ring back"',
@@ -62,13 +38,7 @@ def test_the_curl_lines_work_as_they_are_written(tmp_path: Path) -> None:
         "No violation.",
     ):
         assert text in done.stdout, text
-    refused = subprocess.run(
-        [tmp_path / "interactions", "token", "--tenant", "1", "--organization", "2"],
-        env=variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    refused = run_lines("interactions token --tenant 1 --organization 2", variables, tmp_path)
     assert refused.returncode == 2, "no stack runs any more, and these are no ids"
 
 
