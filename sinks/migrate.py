@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 
 import sinks.connector_tables
 import sinks.integrity.tables
+import sinks.jobs.tables
 import sinks.legacy_tables  # noqa: F401 - their tables join the metadata
 from runtime.postgres import connect, make_engine
 from runtime.settings import Settings

@@ -22,6 +22,12 @@ _ROW = {
     " updated_at) VALUES (gen_random_uuid(), %s, %s, gen_random_uuid(), 'call', now(), now())",
     "customer_todo_links": "(id, organization_id, tenant_id, entity_id, todo_id, created_at)"
     " VALUES (gen_random_uuid(), %s, %s, gen_random_uuid(), gen_random_uuid(), now())",
+    "legacy_todos": "(organization_id, tenant_id, todo_source, id) VALUES (%s, %s, 'example:todo',"
+    " gen_random_uuid())",
+    "legacy_interactions": "(id, organization_id, tenant_id, entity_id, interaction_type, status, created_at,"
+    " updated_at) VALUES (gen_random_uuid(), %s, %s, gen_random_uuid(), 'call', 'open', now(), now())",
+    "legacy_external_links": "(organization_id, tenant_id, integration_id, legacy_id, external_id)"
+    " VALUES (%s, %s, 'trello', gen_random_uuid(), 'card')",
 }
 
 
@@ -43,7 +49,7 @@ def test_every_kind_of_write_is_refused_also_to_the_owner(connection: Connection
     with connection.transaction(), pytest.raises(psycopg.errors.RestrictViolation), connection.transaction():
         _insert(connection, table)
     for statement in (
-        f"UPDATE {table} SET created_at = now()",
+        f"UPDATE {table} SET tenant_id = gen_random_uuid()",
         f"DELETE FROM {table}",
         f"TRUNCATE {table}",
         f"INSERT INTO {table} SELECT * FROM {table}",

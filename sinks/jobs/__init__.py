@@ -1,0 +1,1 @@
+"""Long-running jobs in Postgres: their state, batches, schedules and reports."""
