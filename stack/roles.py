@@ -16,7 +16,7 @@ from stack.gateway_access import GatewayAccess
 from stack.home import Home
 from stack.server import Launch
 
-ROLES = ("applier", "relay", "timers", "drafts", "watch", "gateway", "connectors")
+ROLES = ("applier", "relay", "timers", "drafts", "watch", "jobs", "gateway", "connectors")
 
 
 def default_roles() -> str:
@@ -24,7 +24,7 @@ def default_roles() -> str:
 
     The connectors role is opt-in: it is of no use without integrations.
     """
-    return f"applier={min(2, os.cpu_count() or 1)},relay,timers,drafts,watch,gateway"
+    return f"applier={min(2, os.cpu_count() or 1)},relay,timers,drafts,watch,jobs,gateway"
 
 
 def parse_roles(text: str) -> dict[str, int]:

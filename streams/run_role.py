@@ -22,6 +22,8 @@ from streams.applier.consumer import Reader
 from streams.applier.publisher import Publisher
 from streams.applier.writer import Writer
 from streams.heartbeat import Heartbeat
+from streams.jobs.kinds import LANES
+from streams.jobs.lane import Lane
 from streams.relay.relay import Relay
 from streams.timers.timers import Timers
 from streams.upkeep import Upkeep
@@ -88,6 +90,11 @@ def watch_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event
     return [("watch", Watch(settings, codec.encode, heartbeat, stop).run)]
 
 
+def jobs_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, _health: Health) -> Stages:
+    """Stages of the jobs role: a thread per lane."""
+    return [(name, Lane(name, kinds, settings, heartbeat, stop).run) for name, kinds in LANES.items()]
+
+
 def drafts_parts(
     settings: Settings, heartbeat: Heartbeat, stop: threading.Event
 ) -> tuple[Stages, list[Agent]]:
@@ -107,6 +114,7 @@ ROLES: Final[dict[str, Callable[[Settings, Heartbeat, threading.Event, Health], 
     "relay": relay_stages,
     "timers": timers_stages,
     "watch": watch_stages,
+    "jobs": jobs_stages,
 }
 
 

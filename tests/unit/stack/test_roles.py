@@ -35,5 +35,5 @@ def test_two_appliers_run_where_there_are_two_cores(
     cores: int | None, appliers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
-    others = dict.fromkeys(("relay", "timers", "drafts", "watch", "gateway"), 1)
+    others = dict.fromkeys(("relay", "timers", "drafts", "watch", "jobs", "gateway"), 1)
     assert parse_roles(default_roles()) == {"applier": appliers, **others}

@@ -1,0 +1,98 @@
+"""Commands of a job: published, and waited for until the journal has the outcome of each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+
+from runtime.acknowledged_sender import AcknowledgedSender
+from runtime.postgres import Connection
+from runtime.settings import Settings
+from schemas.cloudevent_headers import JSON, event_headers
+from schemas.instants import format_instant
+from schemas.outgoing_record import OutgoingRecord
+from schemas.topics import COMMANDS
+from sinks.jobs.outcomes import Outcome, outcomes_of
+
+_SOURCE: Final = "/customers/interactions/jobs"
+_POLL_SECONDS: Final = 0.005
+_LONGEST_POLL: Final = 0.1
+#: Between two checks that the job may go on while it waits.
+_CHECK_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCommand:
+    """One command of a job.
+
+    :param command_id: the same whenever the job is repeated.
+    """
+
+    type: str
+    command_id: str
+    tenant_id: str
+    organization_id: str
+    entity_id: str
+    data: dict[str, Any]
+
+
+class CommandSender:
+    """Publishes commands and waits for their outcomes.
+
+    :param job_id: correlation id of the commands.
+    :param proceed: called while it waits; raises if the job may not go on.
+    """
+
+    def __init__(
+        self, settings: Settings, connection: Connection, job_id: str, proceed: Callable[[], None]
+    ) -> None:
+        self._sender = AcknowledgedSender(settings)
+        self._connection = connection
+        self._job_id = job_id
+        self._proceed = proceed
+
+    def run(self, commands: Sequence[JobCommand], *, actor: str | None = None) -> dict[str, Outcome]:
+        """Publish the commands, and return the outcome of each by its id once all are applied.
+
+        A command that was applied before, by this job or another, has the outcome it had then.
+
+        :raises Retry: Kafka did not acknowledge them; repeating them is safe.
+        """
+        if not commands:
+            return {}
+        self._sender.send([self._record(command, actor) for command in commands])
+        waiting = {c.command_id: (c.tenant_id, c.organization_id, c.command_id) for c in commands}
+        found: dict[str, Outcome] = {}
+        pause, checked_at = _POLL_SECONDS, time.monotonic()
+        while True:
+            new = outcomes_of(self._connection, waiting.values())
+            found |= new
+            for command_id in new:
+                waiting.pop(command_id, None)
+            if not waiting:
+                return found
+            pause = _POLL_SECONDS if new else min(pause * 1.5, _LONGEST_POLL)
+            time.sleep(pause)
+            if time.monotonic() - checked_at > _CHECK_SECONDS:
+                self._proceed()
+                checked_at = time.monotonic()
+
+    def _record(self, command: JobCommand, actor: str | None) -> OutgoingRecord:
+        headers = event_headers(
+            JSON,
+            id=command.command_id,
+            source=_SOURCE,
+            type=command.type,
+            time=format_instant(datetime.now(UTC)),
+            tenantid=command.tenant_id,
+            organizationid=command.organization_id,
+            entityid=command.entity_id,
+            correlationid=self._job_id,
+            **({"actorid": actor} if actor is not None else {}),
+        )
+        return OutgoingRecord(COMMANDS, command.entity_id, orjson.dumps(command.data), headers)
