@@ -155,6 +155,7 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
         "ownerUserId": (read_uuid, True),
         "clear": (read_names, False),
     },
+    "entity.erase": {**_ID, "mirrors": (one_of("delete", "leave"), False)},
     "deal.upsert": {**_ID, "title": (text(500), False), "status": (_short, True)},
     "interaction_type.upsert": {
         "interactionType": (read_code, False),
@@ -172,6 +173,7 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
         "status": (_STATUS, True),
         "source": (_short, True),
         "createdAt": (read_instant, True),
+        "updatedAt": (read_instant, True),
     },
     "interaction.update": {
         **_ID,
@@ -194,6 +196,7 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
 }
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {
     "entity.upsert": ("id", "kind"),
+    "entity.erase": ("id",),
     "deal.upsert": ("id",),
     "interaction_type.upsert": ("interactionType",),
     "feature_flag.set": ("flag", "enabled"),

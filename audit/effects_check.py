@@ -35,6 +35,8 @@ def check_effects(
     """
     if state is not None:
         _check_versions(inputs, command, recorded, expected, state)
+    elif expected.erases:
+        _check_last_version(inputs, command, recorded, expected)
     _check_events(inputs, command, expected, number)
     _check_child_events(inputs, command, expected, number)
     if recorded.command:
@@ -59,6 +61,12 @@ def check_named(inputs: AuditInputs, command: Parsed, recorded: Recorded, expect
     elif recorded.outcome == "no_op" and of_row and recorded.version != expected.version:
         what = f"version {recorded.version}, the rules say {expected.version}"
         a2.fail(what, command.record, **named(command))
+
+
+def _check_last_version(inputs: AuditInputs, command: Parsed, recorded: Recorded, expected: Expected) -> None:
+    if recorded.entity_version != expected.version:
+        what = f"entityVersion {recorded.entity_version}, the rules say {expected.version}"
+        inputs.report.checks["A2"].fail(what, command.record, **named(command))
 
 
 def _check_versions(
@@ -125,6 +133,14 @@ def _check_child_events(inputs: AuditInputs, command: Parsed, expected: Expected
 def _check_tags(inputs: AuditInputs, command: Parsed, recorded: Recorded, expected: Expected) -> None:
     """Check the cache tags of signals and drafts; those of interactions depend on labels."""
     alone = expected.event is None and bool(expected.changes)
+    if expected.erases:
+        lists = (
+            f"customers:{kind}:list:{command.tenant}:{command.organization}" for kind in ("signal", "draft")
+        )
+        if recorded.child_tags != hash(frozenset(lists)):
+            what = "a result's invalidates are not the tags of an erasure"
+            inputs.report.checks["A2"].fail(what, command.record, **named(command))
+        return
     if recorded.child_tags != hash(child_tags(expected.changes)) or (alone and recorded.has_other_tags):
         what = "a result's invalidates are not the tags of the signals and drafts that changed"
         inputs.report.checks["A2"].fail(what, command.record, **named(command))

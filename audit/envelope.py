@@ -116,7 +116,7 @@ def _check(parsed: Parsed, event: CloudEvent) -> None:
         (parsed.record.key == parsed.entity.encode(), "the record's key is not the entity id"),
         (given.get("entityId") in (None, parsed.entity), "entityId is not the entity of the envelope"),
         (
-            parsed.kind != "entity.upsert" or given["id"] == parsed.entity,
+            parsed.kind not in ("entity.upsert", "entity.erase") or given["id"] == parsed.entity,
             "id is not the envelope's entity",
         ),
         (

@@ -20,7 +20,11 @@ _LIFECYCLE: Final = (
     "created", "updated", "completed", "canceled", "reopened", "deleted", "reverted", "due", "overdue",
 )  # fmt: skip
 NEXT: Final = "customers.next_interaction.updated"
-_RECORDS: Final = tuple(f"customers.{kind}.{verb}" for kind in KINDS for verb in ("created", "updated"))
+ERASED: Final = "customers.entity.erased"
+_RECORDS: Final = (
+    *(f"customers.{kind}.{verb}" for kind in KINDS for verb in ("created", "updated")),
+    ERASED,
+)
 #: One bit per event type; a command has at most one lifecycle event, one projection event and one of a
 #: customer, deal or interaction type.
 BITS: Final[dict[str, int]] = {
@@ -67,6 +71,9 @@ class Events:
         self.children = ChildEvents()
         #: Hash of kind, id and entity of a row that is gone → version of its removal.
         self.removed: dict[int, int] = {}
+        #: Erased customers.
+        self.erased: set[str] = set()
+        self._deals: dict[str, set[str]] = {}
         self.oldest: int | None = None
 
     def deleted(self, interaction: str, version: int) -> None:
@@ -80,6 +87,25 @@ class Events:
             self.removed[key] = value["version"]
         elif event_type in _NEW:
             self.removed.pop(key, None)
+
+    def note_deal(self, deal: str, entity: str) -> None:
+        """Note the customer of a deal, with which it is erased."""
+        self._deals.setdefault(entity, set()).add(deal)
+
+    def erase(self, entity: str) -> None:
+        """End the chains of a customer that was erased: each row got a last version, as in a deletion."""
+        self.erased.add(entity)
+        self.next.pop(entity, None)
+        self.records.pop(("entity", entity), None)
+        for deal in self._deals.pop(entity, ()):
+            self.records.pop(("deal", deal), None)
+        for (interaction, owner), link in list(self.last_events.items()):
+            if owner == entity and link.after:
+                self.deleted(interaction, link.version + 1)
+                self.last_events[interaction, owner] = link._replace(after=0, version=link.version + 1)
+        for (row, owner), last in list(self.children.last.items()):
+            if owner == entity and last.after:
+                self.children.last[row, owner] = last._replace(after=0)
 
     def returned(self, interaction: str, version: int, record: Record) -> None:
         """Record an interaction that appears with a version above 1 and no earlier event of its entity."""
@@ -254,6 +280,11 @@ def _record_chain(
 ) -> None:
     """Check the events of a customer, deal or type: each begins where the one before it ended."""
     a4, (_, kind, verb) = report.checks["A4"], event_type.split(".")
+    if event_type == ERASED:
+        events.erase(value["entityId"])
+        return
+    if kind == "deal":
+        events.note_deal(value["id"], value["entityId"])
     before, after = value.get("before"), value["after"]
     where = {"id": value["id"], "entityId": value["entityId"], "commandId": value["commandId"]}
     if (before is None) != (verb == "created"):

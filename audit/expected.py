@@ -23,6 +23,7 @@ COMPARED_CODES: Final = frozenset(
         "interaction_not_found",
         "id_not_available",
         "idempotency_conflict",
+        "entity_erased",
         "signal_not_found",
         "signal_exists",
         "too_many_signals",
@@ -55,6 +56,7 @@ class Expected:
     :param record: type of the event of a customer or deal, without ``customers.``.
     :param entity, deal, entry: new field values of the entity, deal or dictionary entry.
     :param flag: a feature flag and its new value.
+    :param erases: the customer goes, with everything that belongs to it.
     :param bumps: the entity's version is incremented; ``None``: the contract leaves it open.
     :param cross: rejection codes that are also acceptable, because another partition's state decides.
     :param either: outcomes that are also acceptable, for the same reason.
@@ -76,6 +78,7 @@ class Expected:
     deal: dict[str, Any] | None = None
     entry: dict[str, Any] | None = None
     flag: tuple[str, bool] | None = None
+    erases: bool = False
     bumps: bool | None = True
     cross: frozenset[str] = frozenset()
     either: tuple[str, ...] = ()

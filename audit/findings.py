@@ -97,6 +97,7 @@ INVARIANTS: Final[tuple[tuple[str, str, str], ...]] = (
     ("A13", "no orphans", "no signal without its interaction, no draft or outcome without its signal"),
     ("A14", "applied with a row", "every row that a result reports as saved exists, or was removed since"),
     ("A15", "resolution deadline", "no signal is being resolved for longer than the deadline"),
+    ("A16", "erased for good", "no row and no journal payload of an erased customer remains"),
 )
 
 

@@ -30,6 +30,7 @@ _UNDOABLE: Final = frozenset(
 #: Keyed by organization or tenant: the first one still on the topic need not be the first ever.
 _OF_NO_ENTITY: Final = ("interaction_type.upsert", "feature_flag.set")
 _RECOMPUTE: Final = "interaction.recompute_next"
+_ERASE: Final = "entity.erase"
 
 
 @dataclass(slots=True)
@@ -267,6 +268,10 @@ class Fold:
         state = self.model.entities.get(command.entity)
         if state is None and self._predates_retention(command, recorded):
             state = self._mark_partial(command)
+        unknown = state is not None and (state.partial or state.diverged)
+        if unknown and command.kind == _ERASE and recorded.outcome == "applied":
+            # Of every customer, whatever is known about it, nothing may remain.
+            self.model.erase(command, recorded.entity_version)
         if (state is not None and state.partial) or self._type_predates_retention(command):
             self._a2.trusted += 1
             return
@@ -280,7 +285,7 @@ class Fold:
             self.model.commit(command, expected, recorded.entity_version, recorded.version)
             if command.kind in _UNDOABLE:
                 image = UndoImage(command.entity, expected)
-            state = self.model.entities[command.entity] if expected.of_entity else None
+            state = self.model.entities.get(command.entity) if expected.of_entity else None
             check_effects(self.inputs, command, recorded, expected, number, state)
         elif expected.entry is not None and recorded.outcome == "no_op":
             self.model.note_entry(command, expected.entry)
@@ -319,7 +324,8 @@ class Fold:
         """Return whether the fold holds all state that the command's outcome may depend on."""
         state = self.model.entities.get(command.entity)
         if state is None:
-            return not self._order_unknown(command) and self.inputs.begin(command.record.partition) == 0
+            begins = self.inputs.begin(command.record.partition) == 0 or command.entity in self.model.erased
+            return not self._order_unknown(command) and begins
         return not (self._order_unknown(command) or state.partial or state.diverged)
 
     def _log_may_lack(self, command: Parsed) -> bool:
@@ -328,6 +334,8 @@ class Fold:
     def _predates_retention(self, command: Parsed, recorded: Recorded) -> bool:
         """Return whether the entity existed before the oldest retained command."""
         if command.kind in _OF_NO_ENTITY or self.inputs.begin(command.record.partition) == 0:
+            return False
+        if command.entity in self.model.erased:
             return False
         return not (command.kind == "entity.upsert" and recorded.entity_version in (1, None))
 

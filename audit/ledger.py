@@ -33,7 +33,7 @@ class Ledger:
         self.entity = array("q")
         self.entity_version = array("q")
         #: Bits of the event types seen for the command (``audit.event_pass.BITS``).
-        self.events = array("H")
+        self.events = array("I")
         #: Content and meaning hashes of the command's first record, once it has been read.
         self.content = array("q")
         self.meaning = array("q")

@@ -49,11 +49,16 @@ def create(state: EntityState, command: Parsed) -> Expected:
         return rejected("id_not_available", "interaction_exists", "already_exists", "version_conflict")
     if command.expected_version not in (None, 0):
         return rejected("version_conflict", "interaction_exists", "id_not_available")
+    moved = (data.get("source") or "").startswith("migration:")
+    if data.get("updatedAt") is not None and not moved:
+        return rejected("history_not_allowed", "id_not_available", "interaction_exists")
     fields = _fields(data)
     made = command.made
     status = data.get("status") or ("done" if data.get("occurredAt") is not None else "planned")
     if status == "done" and fields.get("occurred") is None:
         fields["occurred"] = made
+    scheduled = fields.get("scheduled")
+    past = moved and status == "planned" and scheduled is not None and scheduled <= command.now
     # A reused id continues after the version of its deletion: no version is assigned twice.
     version = state.gone.get(interaction, 0) + 1
     after = Interaction(
@@ -64,9 +69,9 @@ def create(state: EntityState, command: Parsed) -> Expected:
         tenant=command.tenant,
         version=version,
         created=command.now if data.get("createdAt") is None else min(data["createdAt"], command.now),
-        updated=command.now,
+        updated=command.now if data.get("updatedAt") is None else min(data["updatedAt"], command.now),
         schedule_version=version,
-        due_phase=0,
+        due_phase=2 if past else 0,
         status_as_of=made,
         scheduled_as_of=made,
         occurred_as_of=made,

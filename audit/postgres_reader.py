@@ -40,6 +40,10 @@ _PUBLICATIONS: Final = """
     facts ->> 'states_only' IS NOT NULL AS states_only,
     facts -> 'record' ->> 'kind' AS record_kind,
     facts -> 'record' -> 'before' IS NULL AS record_is_new, facts -> 'relabeled' AS relabeled,
+    facts -> 'erased' IS NOT NULL AS erases, facts -> 'scrubbed' AS scrubbed,
+    (undo IS NOT NULL OR coalesce(result ->> 'nextInteraction', result ->> 'undoToken') IS NOT NULL
+     OR EXISTS (SELECT FROM json_object_keys(facts) AS k (name) WHERE k.name IN
+       ('before', 'after', 'previous', 'next', 'record', 'changes', 'undoable'))) AS has_payload,
     (SELECT array_agg(ARRAY[c ->> 'event', coalesce(c -> 'after', c -> 'before') ->> 'id'])
      FROM json_array_elements(facts -> 'changes') c WHERE c ->> 'event' IS NOT NULL) AS changed
 """
@@ -60,9 +64,30 @@ _SELECT: Final[dict[str, str]] = {
     "journal": _JOURNAL,
     # The pass that compares publications is the only one that parses the facts, most of a row.
     "publications": _PUBLICATIONS,
+    "erased_entities": "entity_id::text, tenant_id::text, organization_id::text, entity_version, cleaned_at",
+    # Rows of erased customers in tables that the fold does not know.
+    "erasure_leftovers": "place, entity_id::text, rows, due",
     "consumed_offsets": "consumer_group, topic, partition, next_offset, results_offset",
 }
-_STORED_IN: Final = {"publications": "journal"}
+_LEFTOVERS: Final = "({}) AS l".format(
+    " UNION ALL ".join(
+        f"SELECT '{table}' AS place, e.entity_id, count(*) AS rows, e.cleaned_at IS NOT NULL AS due"  # noqa: S608
+        f" FROM erased_entities e JOIN {table} t ON {condition} GROUP BY e.entity_id, e.cleaned_at"
+        for table, condition in (
+            ("customer_activities", "t.entity_id = e.entity_id"),
+            ("customer_todo_links", "t.entity_id = e.entity_id"),
+            ("legacy_interactions", "t.entity_id = e.entity_id"),
+            ("integration_warnings", "t.entity_id = e.entity_id"),
+            (
+                "sync_external_id_mappings",
+                "e.mirrors = 'leave' AND EXISTS (SELECT FROM erased_interactions i"  # noqa: ISC004
+                " WHERE i.entity_id = e.entity_id AND i.interaction_id = t.local_id)"
+                " AND NOT EXISTS (SELECT FROM customer_interactions c WHERE c.id = t.local_id)",
+            ),
+        )
+    )
+)
+_STORED_IN: Final = {"publications": "journal", "erasure_leftovers": _LEFTOVERS}
 TABLES: Final = tuple(_SELECT)
 _BATCH: Final = 10_000
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from audit.derived_ids import command_key, derived
-from audit.event_pass import EVENTS, NEXT, Events
+from audit.event_pass import ERASED, EVENTS, NEXT, Events
 from audit.findings import Report
 from audit.history import History, Row
 from audit.instants import micros
@@ -125,8 +125,17 @@ def _due_events(row: Row) -> Iterator[tuple[str, str]]:
         kinds.append(NEXT)
     if row["record_kind"] is not None:
         kinds.append(f"customers.{row['record_kind']}.{'created' if row['record_is_new'] else 'updated'}")
+    if row["erases"]:
+        kinds.append(ERASED)
     for kind in kinds:
         yield kind, derived("event", *origin, kind)
+    for kind, identity in row["scrubbed"] or ():
+        # Of an erased customer: the events that the row had, without what they showed.
+        of_child = kind in child_events.TYPES
+        yield (
+            kind,
+            child_events.event_id(*origin, kind, identity) if of_child else derived("event", *origin, kind),
+        )
     for kind, identity in row["changed"] or ():
         yield kind, child_events.event_id(*origin, kind, identity)
 

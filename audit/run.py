@@ -5,6 +5,7 @@ from __future__ import annotations
 from audit.audit_inputs import AuditInputs
 from audit.dead_letters import COMMANDS, read_dead_letters
 from audit.dictionary_pass import check_dictionary
+from audit.erasure_pass import check_erasures
 from audit.event_pass import EVENTS, read_events
 from audit.findings import Report
 from audit.flags_pass import check_flags
@@ -42,7 +43,8 @@ def audit(history: History) -> Report:
     fold.run()
     tables = read_tables(history, fold, events, report)
     read_child_tables(history, tables, fold, events, report)
-    inputs.results.saved.check_missing(events, inputs.publications, report.checks["A14"])
+    erased = check_erasures(history, fold, report)
+    inputs.results.saved.check_missing(events, inputs.publications, erased, report.checks["A14"])
     check_dictionary(history, tables, fold, report)
     check_flags(history, fold, report)
     check_states(history, tables, inputs.publications, report)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from audit.event_pass import Events, row_key
@@ -62,11 +62,16 @@ class SavedRows:
             what = f"a result reports version {saved.version} of a row that is at version {version}"
             a14.fail(what, **_place(saved), id=identity)
 
-    def check_missing(self, events: Events, publications: Publications, a14: Check) -> None:
-        """Check that a command removed each reported row that no table has."""
+    def check_missing(
+        self, events: Events, publications: Publications, erased: Collection[str], a14: Check
+    ) -> None:
+        """Check that a command removed each reported row that no table has.
+
+        :param erased: customers that were erased with all their rows.
+        """
         for key, saved in self._rows.items():
             a14.checked += 1
-            if events.removed.get(key, -1) >= saved.since:
+            if events.removed.get(key, -1) >= saved.since or saved.entity in erased:
                 continue
             if saved.entity in publications.entities:
                 a14.lag += 1  # its removal may not be published yet

@@ -119,6 +119,11 @@ class RoleProcess:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def kill(self) -> None:
+        """Kill the process (SIGKILL)."""
+        self._process.kill()
+        self._process.wait()
+
     def end(self) -> None:
         """Stop the process: SIGTERM, then SIGKILL."""
         with contextlib.suppress(ProcessLookupError):

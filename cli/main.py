@@ -31,6 +31,10 @@ MODULES: Final = {
     "flags": "flags",
     "connectors": "connectors.group",
     "new-connector": "connectors.new_connector",
+    "backfill": "backfill.commands",
+    "jobs": "jobs.commands",
+    "recompute": "recompute",
+    "retention": "retention",
     "db": "db",
     "doctor": "doctor.command",
 }

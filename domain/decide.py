@@ -10,10 +10,12 @@ from domain.decision import Decision
 from domain.dictionary import upsert_type
 from domain.due import mark_due
 from domain.entities import upsert_deal, upsert_entity
+from domain.erasure import erase_entity
 from domain.fix import fix
 from domain.flags import set_flag
 from domain.lifecycle import cancel, complete, create, delete, reopen
 from domain.log_identity import log_identity
+from domain.lookup import check_not_erased
 from domain.outcome import rejected, repeated
 from domain.recompute import recompute_next
 from domain.undo import undo
@@ -25,6 +27,7 @@ from schemas.errors import Reject
 #: Command type → its rule, called with the unit of work, the command and its data.
 HANDLERS: Final[dict[str, Callable[[UnitOfWork, Command, Any], Decision]]] = {
     "customers.entity.upsert": upsert_entity,
+    "customers.entity.erase": erase_entity,
     "customers.deal.upsert": upsert_deal,
     "customers.interaction_type.upsert": upsert_type,
     "customers.feature_flag.set": set_flag,
@@ -60,6 +63,7 @@ def decide(work: UnitOfWork, command: Command | Refused) -> Decision:
     if isinstance(command, Refused):
         return rejected(command, command.rejection)
     try:
+        check_not_erased(work, command)
         decision = HANDLERS[command.envelope.type](work, command, command.payload)
     except Reject as rejection:
         return rejected(command, rejection, logged=not command.validate_only)

@@ -18,7 +18,9 @@ from schemas.payloads import InteractionMarkDue
 
 #: Tolerated lead of the database's clock, which drives the timers, over the broker's.
 _MAX_CLOCK_SKEW: Final = timedelta(minutes=5)
-_PHASES: Final = {"due": (1, DUE), "overdue": (2, OVERDUE)}
+#: ``due_phase`` of an interaction whose ``overdue`` was announced.
+OVERDUE_PHASE: Final = 2
+_PHASES: Final = {"due": (1, DUE), "overdue": (OVERDUE_PHASE, OVERDUE)}
 
 
 def mark_due(work: UnitOfWork, command: Command, payload: InteractionMarkDue) -> Decision:

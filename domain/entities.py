@@ -27,6 +27,9 @@ def upsert_entity(work: UnitOfWork, command: Command, payload: EntityUpsert) -> 
     """
     stored = work.entities.get(payload.id)
     changes: dict[str, Any] = {**payload.changes(), "kind": payload.kind}
+    erased = work.erased.get(payload.id)
+    if erased is not None:
+        check_id_available(erased, command)
     if stored is None:
         check_version(command.expected_version, 0)
         _check_complete(payload)

@@ -6,10 +6,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from domain.journal import Facts, JournalEntry, RecordChange, RowChange
+from domain.journal import Erased, Facts, JournalEntry, RecordChange, RowChange
 from domain.model import Draft, Signal
 from domain.snapshots import draft_snapshot, interaction_snapshot, next_snapshot, signal_snapshot
-from schemas.events import NEXT_INTERACTION_UPDATED
+from schemas.events import ENTITY_ERASED, NEXT_INTERACTION_UPDATED
 from schemas.identity import derive_id, escaped
 from schemas.instants import format_instant
 
@@ -47,6 +47,9 @@ def events_of(entry: JournalEntry) -> tuple[Event, ...]:
         kind = f"customers.{record.kind}.{'created' if record.before is None else 'updated'}"
         sequence = _sequence(entry, 0) if record.kind == "entity" else None
         events.append(_event(entry, kind, sequence, _record_payload(entry, record)))
+    if facts.erased is not None:
+        payload = _erased_payload(entry, facts.erased)
+        events.append(_event(entry, ENTITY_ERASED, _sequence(entry, 0), payload))
     events += [
         _child_event(entry, facts, change, change.event)
         for change in facts.changes
@@ -122,6 +125,28 @@ def _record_payload(entry: JournalEntry, record: RecordChange) -> dict[str, Any]
         "before": record.before,
         "after": record.after,
         "changedFields": _changed_fields(record.before, record.after),
+    }
+
+
+def _erased_payload(entry: JournalEntry, erased: Erased) -> dict[str, Any]:
+    """Value of ``customers.entity.erased`` (``schemas.events.EntityErased``): counts, no ids of rows."""
+    assert entry.source_timestamp is not None
+    return {
+        "id": entry.entity_id,
+        "entityId": entry.entity_id,
+        "tenantId": entry.tenant_id,
+        "organizationId": entry.organization_id,
+        "entityVersion": entry.entity_version,
+        "commandId": entry.given_id,
+        "syncOrigin": entry.sync_origin,
+        "actorId": entry.actor_id,
+        "recordedAt": format_instant(entry.appended_at),
+        "sourceTimestamp": format_instant(entry.source_timestamp),
+        "mirrors": erased.mirrors,
+        "interactions": len(erased.interactions),
+        "deals": len(erased.deals),
+        "signals": len(erased.signals),
+        "drafts": len(erased.drafts),
     }
 
 

@@ -53,6 +53,21 @@ class RowChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return row
 
 
+class Erased(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Ids of the rows that went with an erased customer, for the tombstones of their states.
+
+    They are stored, and published nowhere.
+
+    :param mirrors: policy for the objects at providers.
+    """
+
+    mirrors: str
+    interactions: tuple[str, ...] = ()
+    deals: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
+    drafts: tuple[str, ...] = ()
+
+
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Facts of a decision: the findings and the change, as stored in JSON.
 
@@ -74,6 +89,9 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param problem: reason for the rejection (``schemas.outcomes.Problem``).
     :param read: attributes of a record that is not a valid command.
     :param relabeled: entities that show the old label of a type, and need ``recompute_next``.
+    :param erased: the rows that went with an erased customer.
+    :param scrubbed: the customer was erased later, and its texts were removed from these facts: type and
+        subject of each event that they had.
     """
 
     event: str | None = None
@@ -96,6 +114,8 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     problem: dict[str, Any] | None = None
     read: ReadAttributes | None = None
     relabeled: tuple[str, ...] = ()
+    erased: Erased | None = None
+    scrubbed: tuple[tuple[str, str], ...] | None = None
 
 
 class OldFacts(Struct, frozen=True, kw_only=True):
@@ -231,6 +251,7 @@ def published_count(facts: Facts) -> int:
     An entry that changes nothing but states counts 1, so that the relay reads it.
     """
     count = (facts.event is not None) + facts.next_changed + (facts.record is not None) + len(facts.relabeled)
+    count += facts.erased is not None
     if facts.changes:
         count += sum(change.event is not None for change in facts.changes)
     return count or int(facts.projection_changed or facts.states_only)

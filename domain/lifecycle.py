@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from domain.decision import Decision
 from domain.dictionary import resolve_type
-from domain.due import reset_timers
+from domain.due import OVERDUE_PHASE, reset_timers
 from domain.lookup import check_deal, check_id_available, require_entity, require_interaction
 from domain.merge import merge, superseded
 from domain.model import Interaction
@@ -35,6 +35,8 @@ from schemas.payloads import (
     InteractionReopen,
 )
 
+#: Beginning of the ``source`` of interactions that were moved from another system.
+MIGRATION_SOURCE: Final = "migration:"
 #: (current status, requested status) → code and detail of the rejection.
 ILLEGAL: Final = {
     ("done", "done"): ("already_done", "the interaction is already done"),
@@ -66,7 +68,7 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
 
     :raises Reject: ``entity_not_found``, ``interaction_exists``, ``id_not_available``,
         ``version_conflict`` (only 0 can be expected), ``deal_not_found``, ``deal_of_other_entity``,
-        ``unknown_interaction_type``.
+        ``unknown_interaction_type``, ``history_not_allowed``.
     """
     entity = require_entity(work, command)
     identity = payload.id if payload.id is not None else created_id(command)
@@ -80,6 +82,13 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
             status=409,
         )
     check_version(command.expected_version, 0)
+    migrated = (payload.source or "").startswith(MIGRATION_SOURCE)
+    if payload.updated_at is not None and not migrated:
+        raise Reject(
+            "history_not_allowed",
+            f"only an interaction whose source begins with {MIGRATION_SOURCE} has a given updatedAt",
+            pointer="/updatedAt",
+        )
     if payload.deal_id is not None:
         check_deal(work, command, payload.deal_id)
     new_type = resolve_type(work, command, payload.interaction_type)
@@ -89,6 +98,10 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
         status = "done" if occurred_at is not None else "planned"
     if status == "done" and occurred_at is None:
         occurred_at = source_timestamp
+    # The schedule of a migrated interaction that has passed was announced in the system it comes from.
+    past = (
+        migrated and status == "planned" and payload.scheduled_at is not None and payload.scheduled_at <= now
+    )
     # Invariant: a version of an id is never assigned twice, also across a deletion.
     version = work.deleted_versions.get(identity, 0) + 1
     fields = {name: getattr(payload, name) for name in EDITABLE}
@@ -107,7 +120,8 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
         scheduled_as_of=source_timestamp,
         occurred_as_of=source_timestamp,
         created_at=min(payload.created_at, now) if payload.created_at is not None else now,
-        updated_at=now,
+        updated_at=min(payload.updated_at, now) if payload.updated_at is not None else now,
+        due_phase=OVERDUE_PHASE if past else 0,
         **fields,
     )
     return apply_transition(

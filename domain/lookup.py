@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from domain.model import Deal, Draft, Entity, Interaction, Signal
+from domain.model import Deal, Draft, Entity, ErasedEntity, Interaction, Signal
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.errors import Reject
+from schemas.payloads import FLAG_SET, TYPE_UPSERT
+
+#: Commands on the organization or the tenant, whose id is their entity id.
+_ON_NO_ENTITY = frozenset({TYPE_UPSERT, FLAG_SET})
 
 
-def in_scope(row: Entity | Interaction | Deal | Signal | Draft, command: Command) -> bool:
+def in_scope(row: Entity | ErasedEntity | Interaction | Deal | Signal | Draft, command: Command) -> bool:
     """Return whether the row belongs to the command's tenant and organization."""
     envelope = command.envelope
     return row.tenant_id == envelope.tenant_id and row.organization_id == envelope.organization_id
+
+
+def check_not_erased(work: UnitOfWork, command: Command) -> None:
+    """Check that the command's entity was not erased.
+
+    An erased entity of another scope is unknown here, like any foreign id.
+
+    :raises Reject: ``entity_erased``.
+    """
+    erased = work.erased.get(command.envelope.entity_id)
+    if erased is None or command.envelope.type in _ON_NO_ENTITY or not in_scope(erased, command):
+        return
+    raise Reject(
+        "entity_erased",
+        "this customer was erased for good, and its id is never used again; nothing was stored",
+        status=410,
+    )
 
 
 def require_entity(work: UnitOfWork, command: Command) -> Entity:
@@ -92,7 +113,7 @@ def check_deal(work: UnitOfWork, command: Command, deal_id: str | None) -> None:
         )
 
 
-def check_id_available(row: Entity | Interaction | Deal | Signal, command: Command) -> None:
+def check_id_available(row: Entity | ErasedEntity | Interaction | Deal | Signal, command: Command) -> None:
     """Check that the row that already has the requested id belongs to the command's scope.
 
     :raises Reject: ``id_not_available``; it does not reveal that another scope uses the id.

@@ -196,6 +196,46 @@ class SignalOutcome(Identified, frozen=True, omit_defaults=True, gc=False, tag="
     actor_id: str | None = None
 
 
+class ErasedEntity(Struct, frozen=True, omit_defaults=True, gc=False):
+    """One row of ``erased_entities``: a customer that was erased; its id is never used again.
+
+    :param entity_version: the last version of the entity.
+    :param command_id: the command that erased it.
+    :param mirrors: policy for the objects at providers: ``delete`` or ``leave``.
+    """
+
+    entity_id: str
+    tenant_id: str
+    organization_id: str
+    entity_version: int
+    command_id: str
+    mirrors: str
+    erased_at: datetime
+
+    @property
+    def key(self) -> str:
+        """Key of the record among those of its kind."""
+        return self.entity_id
+
+
+class ErasedInteraction(Struct, frozen=True, gc=False):
+    """One row of ``erased_interactions``: an interaction that was erased with its customer.
+
+    :param version: its last version, that of its erasure; versions of the id continue from it.
+    """
+
+    interaction_id: str
+    tenant_id: str
+    organization_id: str
+    entity_id: str
+    version: int
+
+    @property
+    def key(self) -> str:
+        """Key of the record among those of its kind."""
+        return self.interaction_id
+
+
 class TypeEntry(Struct, frozen=True, omit_defaults=True, gc=False):
     """One row of ``interaction_types``: an entry of the dictionary of a tenant and organization."""
 
@@ -255,6 +295,8 @@ KINDS: Final = (
     Signal,
     Draft,
     SignalOutcome,
+    ErasedEntity,
+    ErasedInteraction,
     TypeEntry,
     Dictionary,
     FlagValue,

@@ -69,6 +69,8 @@ def _invalidates(entry: JournalEntry, facts: Facts) -> tuple[str, ...]:
         return (cache_tags.feature_flags(tenant_id),)
     if entry.command_type == "customers.interaction_type.upsert":
         return cache_tags.of_relabel(tenant_id, organization_id)
+    if facts.erased is not None:
+        return cache_tags.of_erasure(tenant_id, organization_id, entity_id)
     children = _invalidated_children(facts) if facts.changes else ()
     if facts.event is None and children:
         return children

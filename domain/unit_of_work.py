@@ -13,6 +13,8 @@ from domain.model import (
     Dictionary,
     Draft,
     Entity,
+    ErasedEntity,
+    ErasedInteraction,
     FlagValue,
     Interaction,
     Signal,
@@ -30,11 +32,13 @@ class UnitOfWork:
 
     :ivar sets: the records by their kind, in the order of foreign keys.
     :ivar scopes: tenants and organizations whose dictionary has rows; others have the default types only.
+    :ivar erased: erased customers among those that the batch refers to.
     :ivar journal: entries of the batch's own command ids and of the commands they undo.
     :ivar recounts: ``(open, overdue, done)`` counted from the stored rows, for the entities that the batch
         recomputes; kept up to date during the fold.
-    :ivar deleted_versions: last version of each deleted interaction that the batch refers to (by the id of a
-        create, or by an undo). Versions of that id continue from there.
+    :ivar deleted_versions: last version of each deleted or erased interaction that the batch refers to (by
+        the id of a create, or by an undo). Versions of that id continue from there.
+    :ivar unvalidated: tenants with legacy rows whose move is not validated, if the batch sets their flags.
     """
 
     def __init__(self) -> None:
@@ -49,11 +53,13 @@ class UnitOfWork:
         self.deals: RecordSet[Deal] = self.sets[Deal]
         self.types: RecordSet[TypeEntry] = self.sets[TypeEntry]
         self.dictionaries: RecordSet[Dictionary] = self.sets[Dictionary]
+        self.erased: RecordSet[ErasedEntity] = self.sets[ErasedEntity]
         self.flags: RecordSet[FlagValue] = self.sets[FlagValue]
         self.scopes: set[Scope] = set()
         self.journal: dict[tuple[str, str, str], JournalEntry] = {}
         self.recounts: dict[str, tuple[int, int, int]] = {}
         self.deleted_versions: dict[str, int] = {}
+        self.unvalidated: set[str] = set()
 
     def type_entry(self, scope: Scope, code: str) -> TypeEntry | None:
         """Look up a type in a scope's dictionary; every dictionary includes the default types."""
@@ -81,6 +87,8 @@ class UnitOfWork:
                 self._begin_dictionary((entry.tenant_id, entry.organization_id))
             elif isinstance(row, Entity) and row.id in self.recounts:
                 self._recount(row, decision)
+            elif isinstance(row, ErasedInteraction):
+                self.deleted_versions[row.interaction_id] = row.version
             self.sets[type(row)].put(row)
 
     def _begin_dictionary(self, scope: Scope) -> None:

@@ -71,6 +71,13 @@ class Settings(BaseSettings):
     watch_share: float = Field(
         default=0.05, gt=0, le=1, description="Share of the time in which the watch reads rows in turn."
     )
+    reconcile_every_seconds: float = Field(
+        default=900.0, ge=1, description="Period of the reconciler of projections."
+    )
+    reconcile_share: float = Field(
+        default=0.05, gt=0, le=1, description="Share of the time in which the reconciler reads rows."
+    )
+    retention_every_seconds: float = Field(default=86_400.0, ge=1, description="Period of the retention job.")
     stuck_after_seconds: float = Field(
         default=120.0, gt=0, description="Time without progress after which a role that has work exits."
     )

@@ -67,6 +67,20 @@ def of_draft(tenant_id: str, organization_id: str, signal_id: str) -> tuple[str,
     return drafts_of_signal(signal_id), draft_list(tenant_id, organization_id)
 
 
+def of_erasure(tenant_id: str, organization_id: str, entity_id: str) -> tuple[str, ...]:
+    """Tags that the erasure of a customer invalidates.
+
+    Hazard: not those of single interactions and signals, of which there may be any number.
+    """
+    return (
+        interactions_of_entity(entity_id),
+        next_interaction_of_entity(entity_id),
+        interaction_list(tenant_id, organization_id),
+        signal_list(tenant_id, organization_id),
+        draft_list(tenant_id, organization_id),
+    )
+
+
 def of_relabel(tenant_id: str, organization_id: str) -> tuple[str, ...]:
     """Tags that a dictionary change invalidates; projections are updated by separate commands."""
     return interaction_list(tenant_id, organization_id), interaction_types(tenant_id, organization_id)

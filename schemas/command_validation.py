@@ -14,7 +14,7 @@ from schemas.errors import FieldError, Reject
 from schemas.incoming_record import IncomingRecord
 from schemas.instants import from_epoch_ms, parse_instant
 from schemas.payload_values import accept_payload, payload_value
-from schemas.payloads import ENTITY_UPSERT, FLAG_SET, PAYLOADS, TYPE_UPSERT
+from schemas.payloads import ENTITY_ERASE, ENTITY_UPSERT, FLAG_SET, PAYLOADS, TYPE_UPSERT
 from schemas.validation import field_errors
 
 FUTURE_TOLERANCE_SECONDS: Final = 300
@@ -111,7 +111,7 @@ def _check_entity(envelope: Envelope, payload: Any) -> None:
         raise Reject(
             "entity_mismatch", "entityId differs from the CloudEvents attribute entityid", pointer="/entityId"
         )
-    if envelope.type == ENTITY_UPSERT and payload.id != envelope.entity_id:
+    if envelope.type in (ENTITY_UPSERT, ENTITY_ERASE) and payload.id != envelope.entity_id:
         raise Reject("entity_mismatch", "id must equal the CloudEvents attribute entityid", pointer="/id")
     if envelope.type == TYPE_UPSERT and envelope.entity_id != envelope.organization_id:
         raise Reject(

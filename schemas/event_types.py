@@ -10,12 +10,14 @@ from schemas.events import (
     CREATED,
     DELETED,
     DUE,
+    ENTITY_ERASED,
     NEXT_INTERACTION_UPDATED,
     OVERDUE,
     RECORD_EVENTS,
     REOPENED,
     REVERTED,
     UPDATED,
+    EntityErased,
     InteractionEvent,
     NextInteractionUpdated,
     Published,
@@ -38,5 +40,6 @@ EVENT_TYPES: Final[dict[str, type[Published]]] = {
         for kind, model in RECORD_EVENTS.items()
         for verb in ("created", "updated")
     },
+    ENTITY_ERASED: EntityErased,
     **CHILD_EVENT_TYPES,
 }

@@ -230,6 +230,30 @@ class EntityEvent(RecordEvent):
     after: EntitySnapshot
 
 
+class EntityErased(Published):
+    """A customer was erased with all its rows; ``id`` is the customer's, and is never used again.
+
+    The event counts what was erased and names nothing of it. ``mirrors`` says what happens to the objects at
+    providers: ``delete`` or ``leave``.
+    """
+
+    id: str
+    entity_id: str
+    tenant_id: str
+    organization_id: str
+    entity_version: int
+    command_id: str
+    sync_origin: str | None = None
+    actor_id: str | None = None
+    recorded_at: InstantText
+    source_timestamp: InstantText
+    mirrors: str
+    interactions: int
+    deals: int
+    signals: int
+    drafts: int
+
+
 class DealEvent(RecordEvent):
     """A deal is new or changed; ``before`` is null when it is new."""
 
@@ -257,6 +281,7 @@ REVERTED: Final = "customers.interaction.reverted"
 DUE: Final = "customers.interaction.due"
 OVERDUE: Final = "customers.interaction.overdue"
 NEXT_INTERACTION_UPDATED: Final = "customers.next_interaction.updated"
+ENTITY_ERASED: Final = "customers.entity.erased"
 
 #: Kind of record → model of its events, of type ``customers.<kind>.created`` and ``.updated``.
 RECORD_EVENTS: Final[dict[str, type[RecordEvent]]] = {

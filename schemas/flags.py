@@ -13,6 +13,9 @@ LEGACY_ADAPTERS: Final = "customers.interactions.legacy-adapters"
 #: Changes are synchronised to external providers.
 EXTERNAL_SYNC: Final = "customers.interactions.external-sync"
 
+#: Flags that a tenant with legacy rows can turn on only after their move is validated.
+NEED_VALIDATION: Final = frozenset({UNIFIED, EXTERNAL_SYNC})
+
 #: Flag → its default; ``None``: the default depends on the tenant's legacy rows.
 DEFAULTS: Final[dict[str, bool | None]] = {UNIFIED: None, LEGACY_ADAPTERS: True, EXTERNAL_SYNC: False}
 

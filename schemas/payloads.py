@@ -27,6 +27,9 @@ from schemas.values import (
     UuidText,
 )
 
+#: Policy for the objects of an erased customer at providers.
+Mirrors = Literal["delete", "leave"]
+
 
 class EntityUpsert(Clearing):
     """Add or change a person or company; omitted fields keep their value.
@@ -45,6 +48,16 @@ class EntityUpsert(Clearing):
     primary_email: Email | None = None
     primary_phone: ShortText | None = None
     owner_user_id: UuidText | None = None
+
+
+class EntityErase(Payload):
+    """Erase a customer with all rows for good; its id is never used again.
+
+    ``mirrors`` decides on the objects at providers: ``leave`` keeps them, ``delete`` deletes them.
+    """
+
+    id: UuidText
+    mirrors: Mirrors = "leave"
 
 
 class DealUpsert(Payload):
@@ -87,6 +100,7 @@ class InteractionCreate(InteractionFields, Payload):
     """Plan an interaction, or record one that took place (``status: done``, or ``occurredAt`` alone).
 
     ``createdAt`` is for interactions imported from another system; a time in the future counts as now.
+    ``updatedAt`` is for those whose ``source`` begins with ``migration:``. They announce no past schedule.
     """
 
     id: UuidText | None = None
@@ -94,6 +108,7 @@ class InteractionCreate(InteractionFields, Payload):
     status: Status | None = None
     source: ShortText | None = None
     created_at: Instant | None = None
+    updated_at: Instant | None = None
 
 
 class InteractionUpdate(InteractionFields, Clearing):
@@ -168,6 +183,7 @@ class InteractionMarkDue(Payload):
 PREFIX: Final = "customers."
 
 ENTITY_UPSERT: Final = "customers.entity.upsert"
+ENTITY_ERASE: Final = "customers.entity.erase"
 DEAL_UPSERT: Final = "customers.deal.upsert"
 TYPE_UPSERT: Final = "customers.interaction_type.upsert"
 FLAG_SET: Final = "customers.feature_flag.set"
@@ -179,6 +195,7 @@ RECOMPUTE_NEXT: Final = "customers.interaction.recompute_next"
 
 PAYLOADS: Final[dict[str, type[Payload]]] = {
     ENTITY_UPSERT: EntityUpsert,
+    ENTITY_ERASE: EntityErase,
     DEAL_UPSERT: DealUpsert,
     TYPE_UPSERT: InteractionTypeUpsert,
     FLAG_SET: FeatureFlagSet,

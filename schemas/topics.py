@@ -104,9 +104,11 @@ TOPICS: Final[tuple[Topic, ...]] = (
         value="the current next interaction; a tombstone when there is none",
     ),
     _state(
-        ENTITY_STATE, key="entity id", value="the current customer with next and last interaction and counts"
+        ENTITY_STATE,
+        key="entity id",
+        value="the current customer with next and last interaction and counts; a tombstone once it is erased",
     ),
-    _state(DEAL_STATE, key="deal id", value="the current deal"),
+    _state(DEAL_STATE, key="deal id", value="the current deal; a tombstone once its customer is erased"),
     _state(
         TYPE_STATE,
         key="tenant id, organization id and code, separated by slashes",

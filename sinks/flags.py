@@ -9,12 +9,24 @@ import psycopg
 
 from schemas.flags import DEFAULTS, UNIFIED
 
-# A tenant's legacy rows are frozen, so two index look-ups are enough.
-_SQL: Final = """
+
+def _has_legacy_rows(tenant: str) -> str:
+    # The legacy rows are frozen, so one index look-up per table is enough.
+    tables = ("customer_activities", "customer_todo_links", "legacy_interactions")
+    parts = [f"EXISTS (SELECT 1 FROM {table} WHERE tenant_id = {tenant})" for table in tables]  # noqa: S608
+    return f"({' OR '.join(parts)})"
+
+
+_SQL: Final = f"""
 SELECT (SELECT json_object_agg(flag, enabled) FROM feature_flags WHERE tenant_id = %(tenant)s),
-       EXISTS (SELECT 1 FROM customer_activities WHERE tenant_id = %(tenant)s)
-       OR EXISTS (SELECT 1 FROM customer_todo_links WHERE tenant_id = %(tenant)s)
-"""
+       {_has_legacy_rows("%(tenant)s")}
+"""  # noqa: S608 - constant texts
+#: Those tenants that have legacy rows whose move is not validated.
+UNVALIDATED_SQL: Final = f"""
+SELECT t.id::text FROM unnest(%b::text[]::uuid[]) AS t (id)
+WHERE {_has_legacy_rows("t.id")} AND NOT EXISTS (
+  SELECT 1 FROM tenant_migrations m WHERE m.tenant_id = t.id AND m.validated_at IS NOT NULL)
+"""  # noqa: S608 - constant texts
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,11 @@ from domain.unit_of_work import UnitOfWork
 from runtime.postgres import Connection
 from schemas.command import Command, Refused
 from schemas.payloads import FLAG_SET, UNDO
+from sinks.flags import UNVALIDATED_SQL
 from sinks.journal_rows import entry_of
 from sinks.pipelined import pipelined
-from sinks.read_set_queries import Cursor, ReadSetQueries, request_journal
-from sinks.records import DEALS, DRAFTS, ENTITIES, FLAGS, INTERACTIONS, OUTCOMES, SIGNALS
+from sinks.read_set_queries import Cursor, ReadSetQueries, request_erased, request_journal
+from sinks.records import DEALS, DRAFTS, ENTITIES, ERASED, FLAGS, INTERACTIONS, OUTCOMES, SIGNALS
 
 _FLAGS_SQL: Final = f"""
 SELECT {FLAGS.selection("f")} FROM feature_flags f WHERE f.tenant_id = ANY(%b::text[]::uuid[])
@@ -77,7 +78,10 @@ def load_read_set(
     if fresh:
         _load_flags(connection, work, fresh)
         queries = prefetch.queries if prefetch is not None else None
-        _read(work, queries or ReadSetQueries(connection, fresh, work.journal))
+        queries = queries or ReadSetQueries(connection, fresh, work.journal)
+        _read(work, queries)
+        for row in request_erased(connection, queries.named - work.entities.keys()):
+            work.erased.load(ERASED.of(row))
     return work
 
 
@@ -93,6 +97,8 @@ def _load_flags(connection: Connection, work: UnitOfWork, commands: Iterable[Com
     if tenants:
         for row in connection.execute(_FLAGS_SQL, (sorted(tenants),)):
             work.flags.load(FLAGS.of(row))
+        rows = connection.execute(UNVALIDATED_SQL, (sorted(tenants),))
+        work.unvalidated.update(tenant for (tenant,) in rows)
 
 
 def _read(work: UnitOfWork, queries: ReadSetQueries) -> None:
@@ -106,19 +112,20 @@ def _read(work: UnitOfWork, queries: ReadSetQueries) -> None:
             work.types.load(TypeEntry(*scope, code, label, icon, color, actionable))
     for row in queries.entities:
         work.entities.load(ENTITIES.of(row))
-    for row in chain(queries.interactions, queries.candidates):
+    of_erased = queries.of_erased
+    for row in chain(queries.interactions, queries.candidates, of_erased["interactions"]):
         if row[0] not in work.interactions:
             work.interactions.load(INTERACTIONS.of(row))
     for row in queries.deleted_versions:
         if row[0] not in work.interactions:
             work.deleted_versions[row[0]] = row[1]
-    for row in queries.deals:
+    for row in chain(queries.deals, of_erased["deals"]):
         work.deals.load(DEALS.of(row))
-    for row in queries.signals:
+    for row in chain(queries.signals, of_erased["signals"]):
         work.signals.load(SIGNALS.of(row))
-    for row in queries.drafts:
+    for row in chain(queries.drafts, of_erased["drafts"]):
         work.drafts.load(DRAFTS.of(row))
-    for row in queries.outcomes:
+    for row in chain(queries.outcomes, of_erased["outcomes"]):
         work.outcomes.load(OUTCOMES.of(row))
     work.recounts.update(dict.fromkeys(queries.recounted, (0, 0, 0)))
     for row in queries.counts:

@@ -23,8 +23,10 @@ from schemas.payloads import (
     CREATE,
     DEAL_UPSERT,
     DELETE,
+    ENTITY_ERASE,
     ENTITY_UPSERT,
     FIX,
+    FLAG_SET,
     RECOMPUTE_NEXT,
     TYPE_UPSERT,
     UNDO,
@@ -33,7 +35,7 @@ from schemas.signal_payloads import DRAFT_PAYLOADS, SIGNAL_PAYLOADS, SIGNAL_RECO
 from sinks.array_literals import number_array, plain_array, text_array
 from sinks.journal_rows import ENTRY
 from sinks.pipelined import pipelined
-from sinks.records import DEALS, DRAFTS, ENTITIES, INTERACTIONS, OUTCOMES, SIGNALS
+from sinks.records import DEALS, DRAFTS, ENTITIES, ERASED, INTERACTIONS, OUTCOMES, SIGNALS
 
 Cursor = psycopg.Cursor[tuple[Any, ...]]
 Journal = Mapping[tuple[str, str, str], JournalEntry]
@@ -90,6 +92,22 @@ _OUTCOMES_SQL: Final = f"""
 SELECT {OUTCOMES.selection("o")} FROM signal_outcomes o WHERE o.interaction_id = ANY(%s::uuid[])
 """  # noqa: S608 - our own column names
 
+# Everything of the customers that are erased. Hazard: with all their columns, in memory; a customer has
+# thousands of rows at most.
+_OF_ERASED: Final = {
+    name: f"SELECT {record.selection('r')} FROM {table} r WHERE r.entity_id = ANY(%s::uuid[])"  # noqa: S608
+    for name, record, table in (
+        ("interactions", INTERACTIONS, "customer_interactions"),
+        ("deals", DEALS, "customer_deals"),
+        ("signals", SIGNALS, "signals"),
+        ("drafts", DRAFTS, "generated_drafts"),
+        ("outcomes", OUTCOMES, "signal_outcomes"),
+    )
+}
+_ERASED_SQL: Final = f"""
+SELECT {ERASED.selection("e")} FROM erased_entities e WHERE e.entity_id = ANY(%s::uuid[])
+"""  # noqa: S608 - our own column names
+
 _DICTIONARIES_SQL: Final = """
 SELECT w.tenant, w.organization, d.strict, t.code, t.label, t.icon, t.color, t.actionable
 FROM unnest(%b::text[], %b::text[]) AS w (tenant, organization)
@@ -99,9 +117,16 @@ LEFT JOIN interaction_types t
   ON t.tenant_id = w.tenant::uuid AND t.organization_id = w.organization::uuid
 """
 
+# Also of the months that retention has dropped, and of erased customers.
 _RETIRED_SQL: Final = """
-SELECT interaction_id, max(retired_version) FROM journal
-WHERE interaction_id = ANY(%s::uuid[]) AND retired_version IS NOT NULL GROUP BY interaction_id
+SELECT d.interaction_id, max(d.retired_version) FROM (
+  SELECT interaction_id, retired_version FROM journal
+  WHERE interaction_id = ANY(%s::uuid[]) AND retired_version IS NOT NULL
+  UNION ALL
+  SELECT interaction_id, retired_version FROM dropped_deletions WHERE interaction_id = ANY(%s::uuid[])
+  UNION ALL
+  SELECT interaction_id, version FROM erased_interactions WHERE interaction_id = ANY(%s::uuid[])
+) d GROUP BY d.interaction_id
 """
 
 _RECOUNT_SQL: Final = """
@@ -129,6 +154,14 @@ class ReadSetQueries:
             command.envelope.entity_id for command in commands if command.envelope.type == RECOMPUTE_NEXT
         }
         self.candidates: Iterable[tuple[Any, ...]] = ()
+        erased = {command.envelope.entity_id for command in commands if command.envelope.type == ENTITY_ERASE}
+        self.named = {
+            command.envelope.entity_id
+            for command in commands
+            if command.envelope.type not in (TYPE_UPSERT, FLAG_SET)
+        }
+        #: Name of the set → all rows of the customers to erase.
+        self.of_erased: dict[str, Iterable[tuple[Any, ...]]] = {}
         with pipelined(connection):
             self.dictionaries = _request_dictionaries(connection, commands)
             self.entities = connection.execute(_ENTITIES_SQL, (plain_array(entities),))
@@ -137,12 +170,22 @@ class ReadSetQueries:
             if candidates:
                 movers, limits = plain_array(candidates), number_array(candidates.values())
                 self.candidates = connection.execute(_CANDIDATES_SQL, (movers, limits, movers, limits))
-            self.deleted_versions = _request(connection, _RETIRED_SQL, needed.interactions)
+            self.deleted_versions = _request(connection, _RETIRED_SQL, needed.interactions, times=3)
             self.deals = _request(connection, _DEALS_SQL, needed.deals)
             self.signals = _request_children(connection, _SIGNALS_SQL, needed.signals, needed.with_signals)
             self.drafts = _request_children(connection, _DRAFTS_SQL, needed.drafts, needed.with_drafts)
             self.outcomes = _request(connection, _OUTCOMES_SQL, needed.with_drafts)
             self.counts = _request(connection, _RECOUNT_SQL, self.recounted)
+            for name, statement in _OF_ERASED.items():
+                self.of_erased[name] = _request(connection, statement, erased)
+
+
+def request_erased(connection: Connection, missing: set[str]) -> Iterable[tuple[Any, ...]]:
+    """Query the erasures of customers that have no row.
+
+    Hazard: after the query of the rows, whose locks end when their erasure is committed.
+    """
+    return _request(connection, _ERASED_SQL, missing)
 
 
 def request_journal(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
@@ -221,7 +264,7 @@ def _referenced(commands: Sequence[Command], journal: Journal) -> _Referenced:
             found.drafts.add(target_id)  # type: ignore[arg-type]
         elif kind == DEAL_UPSERT:
             found.deals.add(target_id)  # type: ignore[arg-type]
-        elif target_id is not None and kind != ENTITY_UPSERT:
+        elif target_id is not None and kind not in (ENTITY_UPSERT, ENTITY_ERASE):
             found.interactions.add(target_id)
         elif kind == CREATE:
             found.interactions.add(created_id(command))
@@ -263,6 +306,11 @@ def _request_children(
     return connection.execute(statement, (plain_array(ids), plain_array(interactions)))
 
 
-def _request(connection: Connection, statement: str, ids: set[str]) -> Iterable[tuple[Any, ...]]:
-    """Query rows by id; send nothing without ids."""
-    return connection.execute(statement, (plain_array(ids),)) if ids else ()
+def _request(
+    connection: Connection, statement: str, ids: set[str], times: int = 1
+) -> Iterable[tuple[Any, ...]]:
+    """Query rows by id; send nothing without ids.
+
+    :param times: number of parameters of the statement, all with the ids.
+    """
+    return connection.execute(statement, (plain_array(ids),) * times) if ids else ()

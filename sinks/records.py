@@ -17,6 +17,8 @@ from domain.model import (
     Dictionary,
     Draft,
     Entity,
+    ErasedEntity,
+    ErasedInteraction,
     FlagValue,
     Interaction,
     LastInteraction,
@@ -32,6 +34,7 @@ from sinks.array_literals import plain_array
 from sinks.bulk_insert import BulkInsert
 from sinks.bulk_update import BulkUpdate
 from sinks.column_types import column_types
+from sinks.jobs.tables import erased_entities, erased_interactions
 
 Value = TypeVar("Value", bound=Struct)
 Row = Sequence[Any]
@@ -152,6 +155,7 @@ ENTITIES: Final = StoredRecord(
 SIGNALS: Final = StoredRecord(tables.signals, Signal)
 DRAFTS: Final = StoredRecord(tables.drafts, Draft)
 OUTCOMES: Final = StoredRecord(tables.signal_outcomes, SignalOutcome)
+ERASED: Final = StoredRecord(erased_entities, ErasedEntity)
 TYPES: Final = StoredRecord(tables.interaction_types, TypeEntry, shared=True)
 FLAGS: Final = StoredRecord(tables.feature_flags, FlagValue, shared=True)
 
@@ -163,6 +167,8 @@ RECORDS: Final[dict[type, StoredRecord[Any]]] = {
     Signal: SIGNALS,
     Draft: DRAFTS,
     SignalOutcome: OUTCOMES,
+    ErasedEntity: ERASED,
+    ErasedInteraction: StoredRecord(erased_interactions, ErasedInteraction),
     TypeEntry: TYPES,
     Dictionary: StoredRecord(tables.interaction_dictionaries, Dictionary, shared=True),
     FlagValue: FLAGS,

@@ -8,6 +8,7 @@ from domain.decision import Decision
 from domain.unit_of_work import UnitOfWork
 from runtime.postgres import Connection
 from sinks.bulk_insert import BulkInsert
+from sinks.erasure.job import enqueue_erasure
 from sinks.journal_rows import NEW_ENTRIES, journal_row
 from sinks.pipelined import pipelined
 from sinks.records import RECORDS
@@ -32,6 +33,8 @@ def store(connection: Connection, work: UnitOfWork, decisions: Sequence[Decision
             record.change(connection, changed)
         for record, changed in reversed(changes):
             record.delete(connection, changed)
+        for erased in work.erased.changes().inserted:
+            enqueue_erasure(connection, erased)
         if work.signals.has_changes() or work.drafts.has_changes():
             # Here rather than at the commit, so that a violation is that of the command that caused it.
             connection.execute("SET CONSTRAINTS fk_signals_draft IMMEDIATE")

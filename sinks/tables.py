@@ -120,6 +120,8 @@ interactions: Final = sa.Table(
         "scheduled_at",
         "id",
     ),
+    # For the deletion of a deal, and thus only where there is one.
+    Index("ix_customer_interactions_deal", "deal_id", postgresql_where=sa.text("deal_id IS NOT NULL")),
     Index("ix_customer_interactions_type", "tenant_id", "organization_id", "interaction_type"),
     # For the last interaction of an entity; the next index is the timers' queue.
     Index(
@@ -224,6 +226,7 @@ drafts: Final = sa.Table(
     sa.CheckConstraint("status IN ('draft', 'sent', 'deleted')", name="status"),
     Index("ix_generated_drafts_signal", "signal_id"),
     Index("ix_generated_drafts_interaction", "interaction_id"),
+    Index("ix_generated_drafts_entity", "entity_id"),
     Index("ix_generated_drafts_list", "tenant_id", "organization_id", "status", "created_at", "id"),
 )
 
@@ -247,6 +250,7 @@ signal_outcomes: Final = sa.Table(
     ),
     Index("ix_signal_outcomes_signal", "signal_id", "created_at"),
     Index("ix_signal_outcomes_interaction", "interaction_id"),
+    Index("ix_signal_outcomes_entity", "entity_id"),
 )
 
 interaction_types: Final = sa.Table(

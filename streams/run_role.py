@@ -24,6 +24,7 @@ from streams.applier.writer import Writer
 from streams.heartbeat import Heartbeat
 from streams.jobs.kinds import LANES
 from streams.jobs.lane import Lane
+from streams.jobs.scheduler import Scheduler
 from streams.relay.relay import Relay
 from streams.timers.timers import Timers
 from streams.upkeep import Upkeep
@@ -91,8 +92,14 @@ def watch_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event
 
 
 def jobs_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, _health: Health) -> Stages:
-    """Stages of the jobs role: a thread per lane."""
-    return [(name, Lane(name, kinds, settings, heartbeat, stop).run) for name, kinds in LANES.items()]
+    """Stages of the jobs role: a thread per lane; that of the scheduled jobs starts them, too."""
+    scheduler = Scheduler(settings)
+    scheduler.register_metrics()
+    ticks = {"scheduled": scheduler.tick}
+    return [
+        (name, Lane(name, kinds, settings, heartbeat, stop, ticks.get(name, lambda _: None)).run)
+        for name, kinds in LANES.items()
+    ]
 
 
 def drafts_parts(

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from api.adapters.old_dates import OldDate
 from api.problems import validation_failed
+from domain.legacy_rows import SEVERITIES
 from schemas.errors import FieldError
 from schemas.instants import parse_instant
 from schemas.values import InteractionType, ShortText, UuidText, no_nul
@@ -32,7 +33,6 @@ _Flag = Annotated[bool, Field(strict=True)]
 _Empty = Annotated[dict[str, Any], Field(max_length=0)]
 
 #: Severity → priority (0–100), used if no priority is given.
-SEVERITIES: Final = {"low": 25, "medium": 50, "high": 75, "critical": 100}
 #: Fields that forms send as empty text if they are not filled in.
 _FORM_FIELDS: Final = frozenset({"due_at", "severity", "priority"})
 

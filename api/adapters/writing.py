@@ -85,7 +85,7 @@ async def target_of(
     conditional = _check(preconditions, target.row)
     row = target.row
     if not target.moved:
-        await move(services, principal, row)
+        await move(services, principal, row["id"])
         moved = await _find(services, principal, row["id"], view, legacy=False)
         row = moved.row if moved is not None else row
     return TargetRow(row, row["version"] if conditional else None, preconditions)

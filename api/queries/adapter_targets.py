@@ -10,6 +10,14 @@ from api.queries.scope import Connection, Row, Scope, fetch
 
 _IDS: Final = ("id", "entity_id", "deal_id", "author_user_id", "owner_user_id", "todo_id")
 _SHOWN: Final = ", ".join(f"v.{name}::text AS {name}" if name in _IDS else f"v.{name}" for name in COLUMNS)
+# A todo of several links of one customer is one interaction: under the id of the first link, or of the todo.
+_OF_LINKS: Final = """
+SELECT unnest(ARRAY[f.id, l.todo_id]) FROM customer_todo_links l
+JOIN customer_todo_links f ON f.tenant_id = l.tenant_id AND f.organization_id = l.organization_id
+  AND f.todo_id = l.todo_id AND (f.entity_id = l.entity_id OR l.todo_id = %(id)s)
+WHERE l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s
+  AND (l.id = %(id)s OR l.todo_id = %(id)s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +42,17 @@ async def find_target(
 ) -> Target | None:
     """Find by the interaction's id or, in the legacy tables, by the id of the row or of the linked todo.
 
-    One statement. A linked todo that is moved already is found by the id of its link.
+    One statement. A linked todo that is moved already is found by the id of each of its links, also of a
+    repeated one.
 
     :param view: the list that must contain the row.
     """
     values: dict[str, Any] = {**scope.parameters(), "id": named}
-    link = (
-        " OR v.id = (SELECT l.id FROM customer_todo_links l WHERE l.todo_id = %(id)s"
-        " AND l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s ORDER BY l.id LIMIT 1)"
-        if view == "todos"
-        else ""
-    )
+    links = f" OR v.id IN ({_OF_LINKS})" if view == "todos" else ""
     rows = await fetch(
         connection,
         f"SELECT {_SHOWN} FROM ({view_sql(view, legacy=legacy)}) v"  # noqa: S608 - constant texts
-        f" WHERE v.id = %(id)s OR v.todo_id = %(id)s{link} ORDER BY v.id = %(id)s DESC LIMIT 1",
+        f" WHERE v.id = %(id)s OR v.todo_id = %(id)s{links} ORDER BY v.id = %(id)s DESC, v.id LIMIT 1",
         values,
     )
     if not rows:

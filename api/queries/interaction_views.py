@@ -1,21 +1,20 @@
 """The three views over interactions (all, activities, todos), with the legacy rows until they are moved.
 
 A legacy row is shown until an interaction has its id. If that interaction is deleted, the row stays hidden:
-the command log keeps the versions of deleted interactions.
+the journal keeps the versions of deleted interactions.
 """
 
 from __future__ import annotations
 
 from typing import Final, Literal
 
-from domain.legacy_rows import LEGACY_ACTIVITY
+from domain.legacy_rows import CANCELED, DONE, TASK
+from sinks.legacy_rows import MOVED, SHAPES, Kind, deleted
 
 View = Literal["interactions", "activities", "todos"]
 
-ACTIVITY_SOURCES: Final = ("adapter:activity", "migration:activity")
-TODO_SOURCES: Final = ("adapter:todo", "migration:todo_link")
+#: ``source`` of a link whose todo is not known.
 LEGACY_TODO: Final = "legacy:todo_link"
-TASK: Final = "task"
 #: ``todo_source`` of interactions; legacy links name another module.
 INTERACTION_TODO_SOURCE: Final = "customers:interaction"
 
@@ -37,39 +36,35 @@ _FILTERS: Final[dict[View, str]] = {
     "activities": f"({_ACTIVITY} OR (i.interaction_type <> 'task' AND NOT {_TODO}))",
     "todos": f"({_TODO} OR (NOT {_ACTIVITY} AND {_ACTIONABLE}))",
 }
-_HIDDEN: Final = """
-  NOT EXISTS (SELECT 1 FROM customer_interactions x WHERE x.id = {id})
-  AND NOT EXISTS (SELECT 1 FROM journal r
-                  WHERE r.interaction_id = {id} AND r.retired_version IS NOT NULL)
+# For people, a legacy row is shown as it will be moved; its priority only if it is a number.
+_LEGACY_COLUMNS: Final = f"""
+r.id::uuid, r.entity_id::uuid, r.deal_id::uuid, r.interaction_type,
+coalesce(r.title, CASE WHEN r.kind = 'todo' THEN 'Task from ' || r.todo_source END), r.body,
+CASE WHEN lower(trim(r.status)) IN {DONE} THEN 'done' WHEN lower(trim(r.status)) IN {CANCELED} THEN 'canceled'
+  ELSE 'planned' END,
+r.scheduled_at, r.occurred_at,
+CASE WHEN r.priority ~ '^[0-9]{{1,3}}$' THEN least(100, r.priority::integer) END,
+r.author_user_id::uuid, r.owner_user_id::uuid, r.appearance_icon, r.appearance_color,
+CASE WHEN r.found THEN 'legacy:' || r.kind ELSE '{LEGACY_TODO}' END, 0::bigint,
+coalesce(r.created_at, '1970-01-01Z'), coalesce(r.updated_at, '1970-01-01Z'),
+coalesce(r.todo_id::uuid, r.id::uuid), coalesce(r.todo_source, '{INTERACTION_TODO_SOURCE}')
 """
-# Hazard: psycopg fails on infinity and on years outside Python's range, which would fail the whole list.
-_SHOWABLE: Final = "CASE WHEN {0} BETWEEN '0001-01-03Z' AND '9999-12-29Z' THEN {0} END"
-_OCCURRED: Final = _SHOWABLE.format("l.occurred_at")
-_CREATED: Final = f"coalesce({_SHOWABLE.format('l.created_at')}, '1970-01-01Z')"
-_UPDATED: Final = f"coalesce({_SHOWABLE.format('l.updated_at')}, '1970-01-01Z')"
-_LEGACY_ACTIVITIES: Final = f"""
-SELECT l.id, l.entity_id, l.deal_id, l.activity_type, l.subject, l.body,
-       CASE WHEN l.occurred_at IS NULL THEN 'planned' ELSE 'done' END, NULL::timestamptz, {_OCCURRED},
-       NULL::integer, l.author_user_id, NULL::uuid, l.appearance_icon, l.appearance_color,
-       '{LEGACY_ACTIVITY}', 0::bigint, {_CREATED}, {_UPDATED}, l.id, '{INTERACTION_TODO_SOURCE}'
-FROM customer_activities l
-WHERE l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s
-  AND {_HIDDEN.format(id="l.id")}
-"""  # noqa: S608 - constant texts
-# A link stores the id and source of its todo only. The rest belongs to another module.
-_LEGACY_TODOS: Final = f"""
-SELECT l.id, l.entity_id, NULL::uuid, '{TASK}', 'Task from ' || l.todo_source, NULL::text, 'planned',
-       NULL::timestamptz, NULL::timestamptz, NULL::integer, l.created_by_user_id, NULL::uuid, NULL::text,
-       NULL::text, '{LEGACY_TODO}', 0::bigint, {_CREATED}, {_CREATED}, l.todo_id, l.todo_source
-FROM customer_todo_links l
-WHERE l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s
-  AND {_HIDDEN.format(id="l.id")} AND {_HIDDEN.format(id="l.todo_id")}
-"""  # noqa: S608 - constant texts
-_LEGACY: Final[dict[View, tuple[str, ...]]] = {
-    "interactions": (_LEGACY_ACTIVITIES, _LEGACY_TODOS),
-    "activities": (_LEGACY_ACTIVITIES,),
-    "todos": (_LEGACY_TODOS,),
+_LEGACY: Final[dict[View, tuple[tuple[Kind, str], ...]]] = {
+    "interactions": (("activity", "true"), ("todo", "true"), ("interaction", "true")),
+    "activities": (("activity", "true"), ("interaction", f"l.interaction_type <> '{TASK}'")),
+    "todos": (("todo", "true"), ("interaction", f"l.interaction_type = '{TASK}'")),
 }
+
+
+def _legacy_parts(view: View, *, of_entity: bool = False) -> list[str]:
+    """Subqueries of the legacy rows of a view that are neither moved nor hidden."""
+    scope = "l.tenant_id = %(tenant)s AND l.organization_id = %(organization)s"
+    entity = " AND l.entity_id = %(entity)s" if of_entity else ""
+    return [
+        f"SELECT {_LEGACY_COLUMNS} FROM ({SHAPES[kind]} WHERE {scope} AND {condition}{entity}) r"  # noqa: S608
+        f" WHERE NOT r.superseded AND NOT r.repeated AND NOT {MOVED} AND NOT {deleted('r.id::uuid')}"
+        for kind, condition in _LEGACY[view]
+    ]
 
 
 def view_sql(view: View, *, legacy: bool, of_entity: bool = False) -> str:
@@ -91,10 +86,10 @@ def view_sql(view: View, *, legacy: bool, of_entity: bool = False) -> str:
         + (" AND i.entity_id = %(entity)s" if of_entity else "")
     ]
     if legacy:
-        parts += [text + (" AND l.entity_id = %(entity)s" if of_entity else "") for text in _LEGACY[view]]
+        parts += _legacy_parts(view, of_entity=of_entity)
     return " UNION ALL ".join(f"({part})" for part in parts)
 
 
 def legacy_sql(view: View) -> str:
     """A subquery of the view's legacy rows, in the order of ``COLUMNS`` but without column names."""
-    return " UNION ALL ".join(_LEGACY[view])
+    return " UNION ALL ".join(_legacy_parts(view))

@@ -35,7 +35,9 @@ async def customer_todos(connection: Connection, scope: Scope, *, limit: int, le
     """
     parts = [f"(SELECT * FROM ({view_sql('todos', legacy=False)}) o WHERE o.status = 'planned'{_FIRST})"]  # noqa: S608
     if legacy:
-        parts.append(f"(SELECT * FROM ({legacy_sql('todos')}) o ({_COLUMNS}){_FIRST})")  # noqa: S608
+        parts.append(
+            f"(SELECT * FROM ({legacy_sql('todos')}) o ({_COLUMNS}) WHERE o.status = 'planned'{_FIRST})"  # noqa: S608 - constant texts
+        )
     statement = f"""
     SELECT v.id::text AS id, v.todo_id::text AS todo_id, v.todo_source, v.title, v.created_at,
            e.id::text AS entity_id, e.display_name, e.kind, e.owner_user_id::text AS owner_user_id

@@ -28,13 +28,14 @@ from api.routes.interaction_models import (
 )
 from api.services import Services, ServicesDep
 from api.write_responses import write_response
-from schemas.values import (
-    UUID_PATTERN,
-    UuidText,
-)
+from domain.lifecycle import MIGRATION_SOURCE
+from schemas.errors import Reject
+from schemas.values import UUID_PATTERN, UuidText
 
 router = authorized_router("interactions")
 PATH: Final = "/api/customers/interactions"
+#: Feature of callers that move interactions from another system.
+_MIGRATE: Final = "customers.interactions.migrate"
 _DESCENDING: Final = frozenset({"occurredAt", "createdAt", "updatedAt", "priority"})
 _NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction"}}
 
@@ -94,6 +95,13 @@ async def create_interaction(
     """Plan an interaction, or log one that took place: 201 after the commit."""
     data = body.data("entity_id")
     data.setdefault("source", "manual")
+    if (data["source"] or "").startswith(MIGRATION_SOURCE) and not principal.has(_MIGRATE):
+        raise Reject(
+            "missing_feature",
+            f"A source that begins with {MIGRATION_SOURCE} requires the feature {_MIGRATE}.",
+            pointer="/source",
+            status=403,
+        )
     if re.fullmatch(UUID_PATTERN, principal.subject):
         data.setdefault("authorUserId", principal.subject.lower())
     command = CommandRequest(

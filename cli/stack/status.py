@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from cli.stack.integrity import integrity_json, integrity_lines, is_problem, read_integrity
+from cli.stack.recurring import read_schedules, recurring_json, recurring_lines
 from cli.stack.role_health import not_ready
 from cli.stack.view import process_table
 from runtime.health import Stall
@@ -76,7 +77,10 @@ def status(
             typer.echo(f"No stack is running in {home}. Start one with: interactions up --detach", err=True)
         raise typer.Exit(2)
     lag, stalls, integrity = _lag(), _stalls(), read_integrity()
-    watched = any(process.role == "watch" for process in running.processes)
+    schedules = read_schedules()
+    watched, jobs_run = (
+        any(process.role == role for process in running.processes) for role in ("watch", "jobs")
+    )
     patience = read_settings().stalled_after_seconds
     unready = {process.name: not_ready(process) for process in running.processes}
     if as_json:
@@ -85,12 +89,15 @@ def status(
             "processes": _rows(running, lag, unready),
             "stalls": found,
             "integrity": integrity_json(integrity),
+            "projections": recurring_json(schedules),
         }
         typer.echo(json.dumps(shown))
     else:
         _show(running, lag, unready, stalls)
         console = Console(highlight=False, soft_wrap=True)
         for line in integrity_lines(integrity, watched=watched, patience=patience):
+            console.print(line)
+        for line in recurring_lines(schedules, jobs_run=jobs_run):
             console.print(line)
     stopped = any(process.state != "running" for process in running.processes)
     wrong = is_problem(integrity, watched=watched, patience=patience)

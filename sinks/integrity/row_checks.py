@@ -12,42 +12,15 @@ from datetime import datetime
 from typing import Final
 
 from runtime.postgres import Connection
+from sinks.integrity.projections import WRONG_PROJECTIONS
 from sinks.integrity.violations import Violation
 
 _ALL_NULL: Final = "00000000-0000-0000-0000-000000000000"
 
-# Names, icons and colours are left out: after a change of the dictionary they follow command by command.
-_CUSTOMERS_SQL: Final = """
+_CUSTOMERS_SQL: Final = f"""
 SELECT 'A3', 'customer', e.id::text, e.tenant_id::text, e.organization_id::text, e.id::text,
   w.columns || ' is not what the interactions give'
-FROM customer_entities e
-LEFT JOIN LATERAL (
-  SELECT i.id, i.scheduled_at FROM customer_interactions i
-  WHERE i.entity_id = e.id AND i.status = 'planned' AND i.scheduled_at IS NOT NULL
-  ORDER BY i.scheduled_at, i.priority DESC NULLS LAST, i.created_at, i.id LIMIT 1
-) n ON true
-LEFT JOIN LATERAL (
-  SELECT i.id, i.occurred_at FROM customer_interactions i
-  WHERE i.entity_id = e.id AND i.status = 'done' AND i.occurred_at IS NOT NULL
-  ORDER BY i.occurred_at DESC, i.created_at DESC, i.id DESC LIMIT 1
-) l ON true
-CROSS JOIN LATERAL (
-  SELECT count(*) FILTER (WHERE i.status = 'planned') AS planned,
-    count(*) FILTER (WHERE i.status = 'planned' AND i.due_phase = 2) AS overdue,
-    count(*) FILTER (WHERE i.status = 'done') AS done
-  FROM customer_interactions i WHERE i.entity_id = e.id
-) c
-CROSS JOIN LATERAL (
-  SELECT concat_ws(', ',
-    CASE WHEN e.next_interaction_ref_id IS DISTINCT FROM n.id THEN 'next_interaction_ref_id' END,
-    CASE WHEN e.next_interaction_at IS DISTINCT FROM n.scheduled_at THEN 'next_interaction_at' END,
-    CASE WHEN e.last_interaction_ref_id IS DISTINCT FROM l.id THEN 'last_interaction_ref_id' END,
-    CASE WHEN e.last_interaction_at IS DISTINCT FROM l.occurred_at THEN 'last_interaction_at' END,
-    CASE WHEN e.open_count <> c.planned THEN 'open_count' END,
-    CASE WHEN e.overdue_count <> c.overdue THEN 'overdue_count' END,
-    CASE WHEN e.done_count <> c.done THEN 'done_count' END) AS columns
-) w
-WHERE e.id = ANY(%s::uuid[]) AND w.columns <> ''
+{WRONG_PROJECTIONS}
 """
 _SIGNALS_SQL: Final = """
 SELECT v.check_name, 'signal', s.id::text, s.tenant_id::text, s.organization_id::text, s.entity_id::text,

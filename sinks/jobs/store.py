@@ -87,14 +87,31 @@ def find_job(connection: Connection, job_id: str) -> Job | None:
         return cursor.execute(f"SELECT {_COLUMNS} FROM jobs WHERE id = %s", (job_id,)).fetchone()  # noqa: S608
 
 
-def latest_job(connection: Connection, kinds: Collection[str], tenant_id: str | None) -> Job | None:
-    """Find the newest job of these kinds for a tenant, or for all tenants."""
+def latest_job(
+    connection: Connection,
+    kinds: Collection[str],
+    tenant_id: str | None,
+    settings: dict[str, Any] | None = None,
+) -> Job | None:
+    """Find the newest job of these kinds for a tenant, or for all tenants.
+
+    :param settings: those that it must have, among others.
+    """
     with connection.cursor(row_factory=class_row(Job)) as cursor:
         return cursor.execute(
             f"SELECT {_COLUMNS} FROM jobs WHERE kind = ANY(%s) AND tenant_id IS NOT DISTINCT FROM %s::uuid"  # noqa: S608
-            " ORDER BY created_at DESC, id LIMIT 1",
-            (list(kinds), tenant_id),
+            " AND settings @> %s ORDER BY created_at DESC, id LIMIT 1",
+            (list(kinds), tenant_id, Jsonb(settings or {})),
         ).fetchone()
+
+
+def last_report(connection: Connection, kind: str) -> dict[str, Any]:
+    """Return the report of the last completed job of a kind; empty if there is none."""
+    row = connection.execute(
+        "SELECT report FROM jobs WHERE kind = %s AND state = 'completed' ORDER BY finished_at DESC LIMIT 1",
+        (kind,),
+    ).fetchone()
+    return dict(row[0]) if row is not None else {}
 
 
 def list_jobs(connection: Connection, limit: int, states: Sequence[str] | None = None) -> list[Job]:

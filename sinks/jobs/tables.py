@@ -101,8 +101,31 @@ erased_entities: Final = sa.Table(
     Column("command_id", Text, nullable=False),
     # What is to happen to the mirrors at providers: delete or leave.
     Column("mirrors", Text, nullable=False),
-    # Interactions that were erased; until their mirrors are settled.
-    Column("mirrors_pending", Integer, nullable=False, server_default="0"),
     instant("erased_at"),
+    # Null until the job has removed what the batch transaction leaves: texts in the journal, other rows.
+    instant("cleaned_at", nullable=True),
     sa.CheckConstraint("mirrors IN ('delete', 'leave')", name="mirrors"),
+)
+
+erased_interactions: Final = sa.Table(
+    "erased_interactions",
+    metadata,
+    id_column("interaction_id", primary_key=True),
+    *scope(),
+    id_column("entity_id"),
+    # Versions continue from it if another customer uses the id.
+    Column("version", BigInteger, nullable=False),
+    Index("ix_erased_interactions_entity", "entity_id"),
+)
+
+dropped_deletions: Final = sa.Table(
+    "dropped_deletions",
+    metadata,
+    # Interactions that were deleted in a month of the journal which retention has dropped.
+    id_column("interaction_id", primary_key=True),
+    *scope(),
+    # Versions continue from it if the id is used once more.
+    Column("retired_version", BigInteger, nullable=False),
+    # Only deletions that took back a backfill: a legacy row with this id is shown.
+    Column("rolled_back", sa.Boolean, nullable=False),
 )

@@ -46,6 +46,7 @@ class CommandSender:
 
     :param job_id: correlation id of the commands.
     :param proceed: called while it waits; raises if the job may not go on.
+    :ivar waited: seconds from the acknowledgement of the last commands until all of them were applied.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class CommandSender:
         self._connection = connection
         self._job_id = job_id
         self._proceed = proceed
+        self.waited = 0.0
 
     def run(self, commands: Sequence[JobCommand], *, actor: str | None = None) -> dict[str, Outcome]:
         """Publish the commands, and return the outcome of each by its id once all are applied.
@@ -68,13 +70,15 @@ class CommandSender:
         self._sender.send([self._record(command, actor) for command in commands])
         waiting = {c.command_id: (c.tenant_id, c.organization_id, c.command_id) for c in commands}
         found: dict[str, Outcome] = {}
-        pause, checked_at = _POLL_SECONDS, time.monotonic()
+        began = checked_at = time.monotonic()
+        pause = _POLL_SECONDS
         while True:
             new = outcomes_of(self._connection, waiting.values())
             found |= new
             for command_id in new:
                 waiting.pop(command_id, None)
             if not waiting:
+                self.waited = time.monotonic() - began
                 return found
             pause = _POLL_SECONDS if new else min(pause * 1.5, _LONGEST_POLL)
             time.sleep(pause)

@@ -42,6 +42,12 @@ _KIND_OF: Final = {
     SIGNAL_STATE: SIGNAL_STATE_TYPE,
     DRAFT_STATE: DRAFT_STATE_TYPE,
 }
+#: The other topics of a customer's states.
+_OTHER_KINDS: Final = {
+    NEXT_INTERACTION_STATE: NEXT_STATE_TYPE,
+    ENTITY_STATE: ENTITY_STATE_TYPE,
+    DEAL_STATE: DEAL_STATE_TYPE,
+}
 _RECOMPUTE: Final = "customers.interaction.recompute_next"
 
 
@@ -68,6 +74,23 @@ def state_record(topic: str, entry: JournalEntry, event: Event, encode: Encode) 
         kind, state = _KIND_OF[topic], payload["after"]
     value = encode(kind, state) if state is not None else None
     return OutgoingRecord(topic, event.subject, value, _headers(entry, event, kind))
+
+
+def tombstone(topic: str, key: str, entry: JournalEntry) -> OutgoingRecord:
+    """Build the tombstone of a state that ended with the erasure of its customer."""
+    assert entry.entity_id is not None
+    event = Event(
+        id=derive_id(
+            "tombstone", topic, key, entry.tenant_id, entry.organization_id, escaped(entry.given_id)
+        ),
+        type=entry.command_type,
+        key=entry.entity_id,
+        sequence=None,
+        subject=key,
+        payload={},
+    )
+    kind = _KIND_OF.get(topic) or _OTHER_KINDS[topic]
+    return OutgoingRecord(topic, key, None, _headers(entry, event, kind))
 
 
 def stored_record(row: Entity | Deal | TypeEntry, encode: Encode) -> OutgoingRecord:

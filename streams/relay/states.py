@@ -15,14 +15,21 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 from domain.events import Event
-from domain.journal import Facts, JournalEntry
+from domain.journal import Erased, Facts, JournalEntry
 from domain.model import Deal, Entity, TypeEntry
 from schemas.avro_codec import Encode
 from schemas.events import DUE, NEXT_INTERACTION_UPDATED, OVERDUE
 from schemas.outgoing_record import OutgoingRecord
 from schemas.signal_events import DRAFT_EVENTS, SIGNAL_EVENTS
-from schemas.topics import DRAFT_STATE, INTERACTION_STATE, NEXT_INTERACTION_STATE, SIGNAL_STATE
-from streams.relay.records import state_record, stored_record
+from schemas.topics import (
+    DEAL_STATE,
+    DRAFT_STATE,
+    ENTITY_STATE,
+    INTERACTION_STATE,
+    NEXT_INTERACTION_STATE,
+    SIGNAL_STATE,
+)
+from streams.relay.records import state_record, stored_record, tombstone
 
 #: Longest time from an event to its state.
 INTERVAL_SECONDS: Final = 0.5
@@ -46,11 +53,14 @@ class Rows(Protocol):
 
 
 class PendingStates:
-    """The last change per key that the state topics do not show yet."""
+    """The last change per key that the state topics do not show yet.
+
+    A change without an event is the erasure of its customer: the state is a tombstone.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._changes: dict[tuple[str, str], tuple[JournalEntry, Event]] = {}
+        self._changes: dict[tuple[str, str], tuple[JournalEntry, Event | None]] = {}
         # In the order of their first change.
         self._entities: dict[str, None] = {}
         self._deals: dict[str, None] = {}
@@ -78,6 +88,8 @@ class PendingStates:
         facts = entry.facts
         if not isinstance(facts, Facts):
             return
+        if facts.erased is not None:
+            self._add_erasure(entry, facts.erased)
         if facts.record is not None and facts.record.kind == "deal":
             self._deals[facts.record.id] = None
         scope = entry.tenant_id, entry.organization_id
@@ -86,6 +98,24 @@ class PendingStates:
         if changes_types or facts.states_only or scope not in self._scopes:
             self._scopes.add(scope)
             self._types[scope] = None
+
+    def _add_erasure(self, entry: JournalEntry, erased: Erased) -> None:
+        """Note tombstones for the customer and all that went with it."""
+        assert entry.entity_id is not None
+        self._entities.pop(entry.entity_id, None)
+        for deal in erased.deals:
+            self._deals.pop(deal, None)
+        gone = {
+            INTERACTION_STATE: erased.interactions,
+            SIGNAL_STATE: erased.signals,
+            DRAFT_STATE: erased.drafts,
+            DEAL_STATE: erased.deals,
+            NEXT_INTERACTION_STATE: (entry.entity_id,),
+            ENTITY_STATE: (entry.entity_id,),
+        }
+        for topic, keys in gone.items():
+            for key in keys:
+                self._changes[topic, key] = entry, None
 
     def due(self) -> bool:
         """Report whether the states must be published now."""
@@ -97,8 +127,11 @@ class PendingStates:
 
         :param rows: is read now.
         """
-        for (topic, _), (entry, event) in self._changes.items():
-            yield state_record(topic, entry, event, encode)
+        for (topic, key), (entry, event) in self._changes.items():
+            if event is None:
+                yield tombstone(topic, key, entry)
+            else:
+                yield state_record(topic, entry, event, encode)
         for entity in rows.entities(self._entities) if self._entities else ():
             yield stored_record(entity, encode)
         for deal in rows.deals(self._deals) if self._deals else ():

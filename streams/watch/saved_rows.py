@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from domain.journal import Facts, JournalEntry
+from domain.journal import Erased, Facts, JournalEntry
 from domain.model import Draft, Signal, SignalOutcome
 from sinks.integrity.violations import Violation
 
@@ -71,7 +71,11 @@ def _mentioned(entry: JournalEntry) -> Iterator[tuple[tuple[str, str], bool]]:
     Of two for the same row the last one counts.
     """
     facts = entry.facts
-    if not isinstance(facts, Facts):
+    # What is left of an entry of an erased customer does not say which rows it removed.
+    if not isinstance(facts, Facts) or facts.scrubbed is not None:
+        return
+    if facts.erased is not None:
+        yield from _gone_with(entry, facts.erased)
         return
     if entry.entity_version is not None and entry.entity_id is not None:
         yield ("customer", entry.entity_id), True
@@ -86,3 +90,17 @@ def _mentioned(entry: JournalEntry) -> Iterator[tuple[tuple[str, str], bool]]:
         row = change.row
         if not isinstance(row, SignalOutcome):
             yield (_KINDS[type(row)], row.id), change.after is not None
+
+
+def _gone_with(entry: JournalEntry, erased: Erased) -> Iterator[tuple[tuple[str, str], bool]]:
+    """Yield the rows that went with an erased customer."""
+    assert entry.entity_id is not None
+    gone = {
+        "customer": (entry.entity_id,),
+        "interaction": erased.interactions,
+        "signal": erased.signals,
+        "draft": erased.drafts,
+    }
+    for kind, ids in gone.items():
+        for identity in ids:
+            yield (kind, identity), False

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
 
-from streams.drafts.writers.chat.bounded_exchange import BoundedExchange
+from streams.bounded_exchange import BoundedExchange
 from streams.drafts.writers.chat.completions import Completions
 from streams.drafts.writers.chat.daily_budget import Budget, DailyBudget
 from streams.drafts.writers.chat.failures import failure

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from api.adapters.legacy_moves import move_command
 from api.adapters.old_bodies import ActivityCreate, ActivityUpdate, TodoCreate, TodoUpdate
 from api.adapters.old_items import activity, old_instant, page, todo
 from api.adapters.translation import create_activity, create_todo, update_activity, update_todo
@@ -244,19 +243,6 @@ def test_a_todo_is_a_task() -> None:
 def test_done_and_not_done(status: str, done: bool, data: dict[str, Any]) -> None:
     (only,) = steps([update_todo(row(status=status), TodoUpdate.model_validate({"id": ID, "isDone": done}))])
     assert only == ("update", {"id": ID, **data})
-
-
-def test_a_move_has_one_command_id_however_often_it_is_tried() -> None:
-    data = {"id": ID, "interactionType": "call", "title": "Old"}
-
-    def identity(scope: Scope, **changes: Any) -> str | None:
-        return move_command(scope, ENTITY, "customers.interaction.create", {**data, **changes}).command_id
-
-    assert identity(SCOPE) == identity(SCOPE) is not None
-    assert identity(SCOPE) == move_command(SCOPE, ENTITY, "x", dict(reversed(data.items()))).command_id
-    assert identity(Scope(SCOPE.tenant_id, USER)) != identity(SCOPE)
-    # A command that was rejected under older rules does not block the one that today's rules derive.
-    assert identity(SCOPE, title="Mended") != identity(SCOPE)
 
 
 def test_the_items_that_old_clients_read() -> None:

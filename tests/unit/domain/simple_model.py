@@ -261,6 +261,9 @@ class Model:
             self.scoped(self.rows, c, key, "id_not_available")
             raise RejectedError("interaction_exists")
         self.expect(c, 0)
+        moved = str(data.get("source")).startswith("migration:")
+        if data.get("updatedAt") is not None and not moved:
+            raise RejectedError("history_not_allowed")
         self.deal_of(c, data.get("dealId"))
         self.admit(c, data["interactionType"])
         row: Row = {name: data.get(name) for name in FIELDS}
@@ -269,6 +272,7 @@ class Model:
         status = data.get("status") or ("done" if row["occurredAt"] else "planned")
         if status == "done" and row["occurredAt"] is None:
             row["occurredAt"] = c["source"]
+        past = row["scheduledAt"] is not None and row["scheduledAt"] <= c["now"]
         row.update(
             id=key,
             tenant=c["tenant"],
@@ -277,7 +281,7 @@ class Model:
             status=status,
             version=self.versions.get(key, 0) + 1,
             armed=self.versions.get(key, 0) + 1,
-            announced=0,
+            announced=2 if moved and status == "planned" and past else 0,
             createdAt=min(instant(data.get("createdAt")) or c["now"], c["now"]),
             asOf=dict.fromkeys(GUARDED, c["source"]),
         )

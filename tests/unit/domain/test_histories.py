@@ -28,8 +28,13 @@ optional: dict[str, st.SearchStrategy[Any]] = {
     "dealId": st.sampled_from([None, *map(deal_id, range(3))]),
 }
 statuses = st.sampled_from(["planned", "done", "canceled"])
+moved = {
+    "createdAt": maybe_instant,
+    "updatedAt": maybe_instant,
+    "source": st.sampled_from(["manual", "migration:activity"]),
+}
 created = st.fixed_dictionaries(
-    {"interactionType": types}, optional={**optional, "status": statuses, "createdAt": maybe_instant}
+    {"interactionType": types}, optional={**optional, "status": statuses, **moved}
 )
 updated = st.fixed_dictionaries({}, optional={**optional, "interactionType": types, "status": statuses})
 dictionary_changes = st.sampled_from(

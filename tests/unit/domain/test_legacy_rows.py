@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.legacy_rows import StoredFacts, create_data, placeholder, placeholder_id
+from domain.legacy_rows import (
+    Conversion,
+    StoredFacts,
+    command_id,
+    convert,
+    placeholder,
+    placeholder_ids,
+)
+from schemas.instants import format_instant
 from schemas.payloads import EntityUpsert, InteractionCreate
 
 ID = "40000000-0000-4000-8000-000000000001"
@@ -18,19 +26,29 @@ KNOWN = StoredFacts(customer_known=True, deal_known=True, types=None)
 
 
 def row(**changes: Any) -> dict[str, Any]:
-    """A legacy activity, with the columns of the views."""
+    """A legacy activity, in the shape of ``sinks.legacy_rows``."""
     base: dict[str, Any] = dict.fromkeys(
-        ("title", "body", "scheduled_at", "occurred_at", "priority", "deal_id", "author_user_id",
-         "appearance_icon", "appearance_color")
+        ("title", "body", "scheduled_at", "occurred_at", "priority", "severity", "deal_id", "author_user_id",
+         "owner_user_id", "appearance_icon", "appearance_color", "todo_id", "todo_source")
     )  # fmt: skip
-    base |= {"id": ID, "interaction_type": "call", "status": "planned", "source": "legacy:activity"}
+    base |= {"id": ID, "kind": "activity", "interaction_type": "call", "status": "planned", "found": True}
+    base |= {"unreadable": [], "dropped": []}
     return {**base, "created_at": NOW - timedelta(days=9), "updated_at": NOW - timedelta(days=1), **changes}
 
 
+def converted(facts: StoredFacts = KNOWN, **changes: Any) -> Conversion:
+    conversion = convert(row(**changes), facts, NOW)
+    InteractionCreate.model_validate(conversion.data)
+    return conversion
+
+
 def moved(facts: StoredFacts = KNOWN, **changes: Any) -> dict[str, Any]:
-    data = create_data(row(**changes), facts, NOW)
-    InteractionCreate.model_validate(data)
-    return data
+    return converted(facts, **changes).data
+
+
+def todo(**changes: Any) -> Conversion:
+    base = {"kind": "todo", "interaction_type": "task", "todo_id": ID, "todo_source": "example:todo"}
+    return converted(**{**base, **changes})
 
 
 def test_a_row_within_the_limits_is_kept_as_it_is() -> None:
@@ -42,13 +60,91 @@ def test_a_row_within_the_limits_is_kept_as_it_is() -> None:
         "occurred_at": NOW,
         "status": "done",
     }
-    assert moved(**given_row, appearance_color="#AAbb00", appearance_icon="phone") == {
-        "id": ID, "interactionType": "call", "title": "T", "body": "B", "status": "done", "occurredAt": NOW,
-        "dealId": deal, "appearanceIcon": "phone", "appearanceColor": "#AAbb00",
-        "source": "migration:activity", "createdAt": NOW - timedelta(days=9),
-        "sourceTimestamp": NOW - timedelta(days=1),
+    conversion = converted(**given_row, appearance_color="#AAbb00", appearance_icon="phone")
+    assert conversion.data == {
+        "id": ID, "interactionType": "call", "title": "T", "body": "B", "status": "done",
+        "occurredAt": format_instant(NOW), "dealId": deal, "appearanceIcon": "phone",
+        "appearanceColor": "#AAbb00", "source": "migration:activity",
+        "createdAt": format_instant(NOW - timedelta(days=9)),
+        "updatedAt": format_instant(NOW - timedelta(days=1)),
+        "sourceTimestamp": format_instant(NOW - timedelta(days=1)),
     }  # fmt: skip
-    assert moved(source="legacy:todo_link")["source"] == "migration:todo_link"
+    assert conversion.fates == dict.fromkeys(
+        ("interaction_type", "title", "body", "occurred_at", "deal_id", "appearance_icon", "appearance_color",
+         "created_at", "updated_at"), "copied"
+    )  # fmt: skip
+
+
+def test_a_todo_keeps_its_schedule_and_its_priority() -> None:
+    conversion = todo(title="T", body="B", scheduled_at=NOW, priority="70", severity="low")
+    assert conversion.data["source"] == "migration:todo_link"
+    assert (conversion.data["scheduledAt"], conversion.data["priority"]) == (format_instant(NOW), 70)
+    assert (conversion.fates["priority"], conversion.fates["severity"]) == ("copied", "dropped")
+    assert "interaction_type" not in conversion.fates
+
+
+@pytest.mark.parametrize(
+    ("given", "severity", "priority", "fate"),
+    [
+        ("5", None, 5, "copied"),
+        ("500", None, 100, "normalised"),
+        ("-3", None, 0, "normalised"),
+        (" 7 ", None, 7, "copied"),
+        ("High", None, 75, "normalised"),
+        ("urgent", None, 100, "normalised"),
+        ("some day", None, None, "dropped"),
+        ("1e9", "critical", 100, "dropped"),
+        (None, "Medium", 50, None),
+        ("", None, None, None),
+        ("9" * 30, None, None, "dropped"),
+    ],
+)
+def test_a_priority_is_a_number_or_a_word(
+    given: str | None, severity: str | None, priority: int | None, fate: str | None
+) -> None:
+    conversion = todo(priority=given, severity=severity)
+    assert (conversion.data.get("priority"), conversion.fates.get("priority")) == (priority, fate)
+
+
+def test_a_todo_that_is_not_found_is_a_task_with_its_id() -> None:
+    conversion = todo(found=False, author_user_id=ID)
+    assert conversion.data["title"] == "Task from example:todo"
+    assert conversion.data["body"] == f"Not found: todo {ID}"
+    assert (conversion.data["status"], conversion.fates["title"]) == ("planned", "defaulted")
+
+
+def test_a_done_row_without_a_time_occurred_with_its_last_change() -> None:
+    conversion = todo(title="T", status="done")
+    assert conversion.data["occurredAt"] == format_instant(NOW - timedelta(days=1))
+    assert conversion.fates["occurred_at"] == "defaulted"
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "fate"),
+    [("done", "done", "copied"), ("Completed", "done", "normalised"), ("cancelled", "canceled", "normalised"),
+     ("planned", "planned", "copied"), ("in_progress", "planned", "normalised")],
+)  # fmt: skip
+def test_a_status_of_another_system_is_mapped(given: str, status: str, fate: str) -> None:
+    conversion = converted(kind="interaction", status=given)
+    assert (conversion.data["status"], conversion.fates["status"]) == (status, fate)
+    assert conversion.data["source"] == "migration:interaction"
+
+
+def test_what_could_not_be_read_is_reported() -> None:
+    fates = converted(StoredFacts(customer_known=False, deal_known=False, types=None),
+                      unreadable=["occurred_at"], deal_id=ID, appearance_color="red").fates  # fmt: skip
+    assert fates["occurred_at"] == fates["deal_id"] == fates["appearance_color"] == "dropped"
+    assert fates["entity_id"] == "defaulted"
+
+
+def test_a_move_has_one_command_id_however_often_it_is_tried() -> None:
+    data = {"id": ID, "interactionType": "call", "title": "Old"}
+    first = command_id("t", "o", ID, data)
+    assert first == command_id("t", "o", ID, dict(reversed(data.items())))
+    # A command that was rejected under older rules does not block the one that today's rules derive.
+    assert (
+        len({first, command_id("t", "p", ID, data), command_id("t", "o", ID, {**data, "title": "New"})}) == 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,12 +213,24 @@ texts = st.none() | st.text(st.characters(exclude_characters="\x00", exclude_cat
     created_at=instants,
     updated_at=instants,
     types=st.none() | st.just(frozenset({"call", "note"})),
+    kind=st.sampled_from(["activity", "todo", "interaction"]),
+    found=st.booleans(),
+    status=st.text(max_size=9) | st.sampled_from(["done", "planned"]),
+    priority=st.none() | st.text(max_size=9) | st.integers().map(str),
+    severity=st.none() | st.text(max_size=9),
 )
 def test_any_row_can_be_moved(types: frozenset[str] | None, **changes: Any) -> None:
-    moved(StoredFacts(customer_known=False, deal_known=False, types=types), **changes)
+    kind = changes.pop("kind")
+    moved(
+        StoredFacts(customer_known=False, deal_known=False, types=types),
+        **changes,
+        kind=kind,
+        todo_id=ID,
+        todo_source="example:todo",
+    )
 
 
 def test_an_unknown_customer_has_a_placeholder() -> None:
     entity = "30000000-0000-4000-8000-000000000001"
     assert EntityUpsert.model_validate(placeholder(entity)).display_name == "Unknown customer 30000000"
-    assert EntityUpsert.model_validate(placeholder(placeholder_id("t", "o", entity))).id != entity
+    assert EntityUpsert.model_validate(placeholder(placeholder_ids("t", "o", entity)[1])).id != entity

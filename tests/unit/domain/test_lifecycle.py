@@ -83,6 +83,40 @@ def test_create_keeps_when_it_was_created_elsewhere(log: Publisher, given: float
     assert row(log).updated_at == START + timedelta(minutes=30)
 
 
+@pytest.mark.parametrize(("given", "kept"), [(10, 10), (30, 30), (31, 30)])
+def test_a_migrated_interaction_keeps_its_last_change(log: Publisher, given: float, kept: float) -> None:
+    log.minutes = 30
+    log.plan(1, updatedAt=at(given), source="migration:activity")
+    assert row(log).updated_at == START + timedelta(minutes=kept)
+
+
+@pytest.mark.parametrize("source", [{}, {"source": "manual"}, {"source": "migrations"}])
+def test_only_a_migrated_interaction_has_a_given_last_change(log: Publisher, source: dict[str, str]) -> None:
+    log.refused(
+        "history_not_allowed",
+        "interaction.create",
+        {**ONE, "interactionType": "call", "updatedAt": at(1), **source},
+    )
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "source", "phase"),
+    [
+        (29, "migration:todo_link", 2),
+        (30, "migration:todo_link", 2),
+        (31, "migration:todo_link", 0),
+        (29, "manual", 0),
+    ],
+)
+def test_a_migrated_interaction_announces_no_past_schedule(
+    log: Publisher, scheduled: float, source: str, phase: int
+) -> None:
+    log.minutes = 30
+    log.plan(1, scheduledAt=at(scheduled), source=source)
+    assert row(log).due_phase == phase
+    assert log.work.entities[row(log).entity_id].overdue_count == (phase == 2)
+
+
 def test_create_for_an_unknown_customer_is_refused(log: Publisher) -> None:
     log.refused("entity_not_found", "interaction.create", {"interactionType": "call"}, entity=BOB)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field, ValidationError
 
-from streams.drafts.writers.chat.bounded_exchange import Response
+from streams.bounded_exchange import Response
 from streams.drafts.writers.chat.failures import failure
 
 

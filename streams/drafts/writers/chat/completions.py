@@ -12,7 +12,7 @@ import structlog
 
 from runtime.backoff import Backoff
 from runtime.retry_after import retry_after
-from streams.drafts.writers.chat.bounded_exchange import (
+from streams.bounded_exchange import (
     BoundedExchange,
     ClosedError,
     ExchangeError,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from streams.drafts.writers.chat.bounded_exchange import (
+from streams.bounded_exchange import (
     BoundedExchange,
     ClosedError,
     ExchangeError,

@@ -1,0 +1,1 @@
+"""``interactions backfill``: move the legacy rows into interactions, check the result, take it back."""

@@ -1,0 +1,1 @@
+"""Jobs on the command line: list, show, follow and control them."""

@@ -1,0 +1,1 @@
+"""What remains of an erased customer after the batch transaction, and its removal."""

@@ -1,0 +1,1 @@
+"""Backfill: moves the legacy rows into interactions, by commands (spec "Migration plan")."""
