@@ -32,6 +32,7 @@ MODULES: Final = {
     "connectors": "connectors.group",
     "new-connector": "connectors.new_connector",
     "backfill": "backfill.commands",
+    "erase": "erase.command",
     "jobs": "jobs.commands",
     "recompute": "recompute",
     "retention": "retention",

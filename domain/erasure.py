@@ -13,6 +13,7 @@ from domain.outcome import check_version
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command
 from schemas.payloads import EntityErase
+from schemas.signal_events import CHILD_EVENT_TYPES
 
 
 def erase_entity(work: UnitOfWork, command: Command, payload: EntityErase) -> Decision:
@@ -80,5 +81,9 @@ def scrubbed(entry: JournalEntry) -> Facts:
         states_only=facts.states_only,
         problem=facts.problem,
         read=facts.read,
-        scrubbed=tuple((event.type, event.subject) for event in events_of(entry)),
+        scrubbed=tuple(
+            # The id of an event of a signal or draft contains that of the row.
+            (event.type, event.subject if event.type in CHILD_EVENT_TYPES else None)
+            for event in events_of(entry)
+        ),
     )

@@ -90,8 +90,8 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param read: attributes of a record that is not a valid command.
     :param relabeled: entities that show the old label of a type, and need ``recompute_next``.
     :param erased: the rows that went with an erased customer.
-    :param scrubbed: the customer was erased later, and its texts were removed from these facts: type and
-        subject of each event that they had.
+    :param scrubbed: the customer was erased later, and its texts were removed from these facts: type of
+        each event that they had, and id of the signal or draft if it was of one.
     """
 
     event: str | None = None
@@ -115,7 +115,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     read: ReadAttributes | None = None
     relabeled: tuple[str, ...] = ()
     erased: Erased | None = None
-    scrubbed: tuple[tuple[str, str], ...] | None = None
+    scrubbed: tuple[tuple[str, str | None], ...] | None = None
 
 
 class OldFacts(Struct, frozen=True, kw_only=True):

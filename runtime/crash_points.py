@@ -38,6 +38,8 @@ CONNECTOR_POINTS: Final = frozenset(
 DRAFTS_POINTS: Final = frozenset({"drafts-before-writing", "drafts-before-sending", "drafts-after-sending"})
 #: Crash points of the watch.
 WATCH_POINTS: Final = frozenset({"watch-after-table-before-event", "watch-after-event-before-mark"})
+#: Crash points of the jobs.
+JOBS_POINTS: Final = frozenset({"erase-after-page"})
 
 
 def _armed() -> tuple[str, int] | None:
@@ -46,7 +48,7 @@ def _armed() -> tuple[str, int] | None:
     name, _, nth = os.environ.get("INTERACTIONS_CRASH_POINT", "").partition(":")
     if not name:
         return None
-    known = POINTS | CONNECTOR_POINTS | DRAFTS_POINTS | WATCH_POINTS
+    known = POINTS | CONNECTOR_POINTS | DRAFTS_POINTS | WATCH_POINTS | JOBS_POINTS
     if name not in known:
         raise ValueError(f"unknown crash point {name!r}; known: {', '.join(sorted(known))}")
     return name, int(nth or 1)

@@ -160,6 +160,16 @@ def mark_validated(connection: Connection, tenant_id: str, job_id: str, began: d
     )
 
 
+def first_backfill(connection: Connection) -> datetime:
+    """Time of the first backfill; now, if there was none."""
+    row = connection.execute(
+        "SELECT coalesce(min(created_at), now()) FROM jobs WHERE kind = 'backfill'"
+    ).fetchone()
+    assert row is not None
+    moment: datetime = row[0]
+    return moment
+
+
 def strict_codes(connection: Connection, tenant_id: str) -> dict[str, frozenset[str]]:
     """Codes of the strict dictionaries of a tenant, by organization."""
     rows = connection.execute(

@@ -1,6 +1,6 @@
 """Comparison of legacy rows with the interactions that they became, in statements of their own.
 
-Only interactions that nobody has changed since can be compared by value; the others are counted.
+Only unchanged interactions can be compared by value; the others are counted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _KEPT_IDS: Final = 5
 
 
 class Account(NamedTuple):
-    """Where the legacy rows of one kind are.
+    """Account of the legacy rows of one kind.
 
     :param total: rows; ``by_reason``: those that need not or cannot be moved any more, and why.
     :param missing: ids of some of the rows that should be moved and are not.
@@ -83,7 +83,7 @@ class DayCount(NamedTuple):
 
 
 def days_and_types(connection: Connection, kind: Kind, tenant_id: str) -> list[DayCount]:
-    """Count the rows of a tenant that nobody has changed, by type and day on both sides."""
+    """Count the unchanged rows of a tenant, by type and day on both sides."""
     statement = _DAYS.format(shape=SHAPES[kind], untouched=_UNTOUCHED, legacy=_LEGACY_DAY, ours=_OUR_DAY)
     rows = connection.execute(statement, {"tenant": tenant_id, "source": SOURCES[kind]})
     return [DayCount(*row) for row in rows]
@@ -112,7 +112,7 @@ def sampled_rows(connection: Connection, kind: Kind, tenant_id: str, number: int
 
 
 def untouched(connection: Connection, kind: Kind, ids: list[str]) -> dict[str, dict[str, Any]]:
-    """The interactions of these legacy rows that nobody has changed, by id."""
+    """The unchanged interactions of these legacy rows, by id."""
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             _STORED.format(untouched=_UNTOUCHED), {"ids": ids, "source": SOURCES[kind]}

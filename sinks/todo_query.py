@@ -7,6 +7,11 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.rows import dict_row
+from pydantic import SecretStr
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from schemas.errors import Retry, Stop
 
 _SECONDS: Final = 10
 
@@ -16,23 +21,29 @@ class TodoQueryError(Exception):
 
 
 def query_todos(
-    url: str, query: str, tenant_id: str, organization_id: str, ids: Collection[str]
+    settings: Settings,
+    url: SecretStr,
+    query: str,
+    tenant_id: str,
+    organization_id: str,
+    ids: Collection[str],
 ) -> list[dict[str, Any]]:
     """Run the operator's query in a read-only transaction and return its rows by column name.
 
     :raises TodoQueryError: the database is unreachable, or refuses the query.
     """
     values = {"ids": list(ids), "tenant": tenant_id, "organization": organization_id}
+    other = settings.model_copy(update={"database_url": url})
     try:
         with (
-            psycopg.connect(
-                url, connect_timeout=_SECONDS, application_name="interactions-jobs"
-            ) as connection,
+            connect(other, application_name="interactions-jobs") as connection,
             connection.cursor(row_factory=dict_row) as cursor,
         ):
             connection.read_only = True
             cursor.execute(f"SET statement_timeout = '{_SECONDS}s'")
             return cursor.execute(query.encode(), values).fetchall()
+    except (Retry, Stop):
+        raise TodoQueryError("it is unreachable, or its URL is invalid") from None
     except psycopg.Error as error:
-        # Hazard: the message may repeat the URL with its password, or data of the other database.
+        # Hazard: the message may hold data of the other database.
         raise TodoQueryError(f"{type(error).__name__} {error.sqlstate or ''}".strip()) from None

@@ -66,7 +66,9 @@ def register(app: typer.Typer) -> None:
     group.command("check", help="Compare all legacy rows with their interactions, and validate the tenants.")(
         check
     )
-    group.command("rollback", help="Delete what one backfill created and nobody has changed since.")(rollback)
+    group.command("rollback", help="Delete what one backfill created, except what was changed since.")(
+        rollback
+    )
     app.add_typer(group)
 
 

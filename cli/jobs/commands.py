@@ -77,6 +77,7 @@ def list_all(
     state: Annotated[
         list[str] | None, typer.Option(help=f"Only jobs in this state: {', '.join(_STATES)}. Repeatable.")
     ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also completed runs of recurring jobs.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of jobs.")] = 20,
     as_json: AsJson = False,
 ) -> None:
@@ -86,9 +87,8 @@ def list_all(
     if unknown := sorted(set(state or ()) - set(_STATES)):
         raise typer.BadParameter(f"{unknown[0]} is not one of {', '.join(_STATES)}", param_hint="--state")
     with database() as connection:
-        found = [
-            (job, read_batches(connection, job.id)) for job in list_jobs(connection, limit, state or None)
-        ]
+        jobs = list_jobs(connection, limit, state or None, runs=everything or bool(state))
+        found = [(job, read_batches(connection, job.id)) for job in jobs]
     if as_json:
         for job, batches in found:
             sys.stdout.write(json.dumps(job_json(job, batches)) + "\n")
@@ -151,11 +151,13 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Run a recurring job now, and follow it. If it runs already, say since when; that is no error."""
+    from sinks.jobs.store import state_of
     from streams.jobs.scheduler import run_now
 
     settings = load_settings()
     with database() as connection:
         job_id, running = run_now(connection, settings, name)
+        paused = running is not None and state_of(connection, job_id) == "paused"
     if running is not None:
         if as_json:
             since = format_instant(running.started_at) if running.started_at else None
@@ -163,6 +165,8 @@ def run(
         else:
             since = relative(running.started_at, datetime.now(UTC)) if running.started_at else "now"
             console().print(f"{name} is already running, started {since}: job {job_id}.")
+            if paused:
+                console().print(f"It is paused. Continue it with: interactions jobs resume {job_id}")
         return
     if not detach:
         raise typer.Exit(follow_job(settings, job_id, as_json))

@@ -49,6 +49,9 @@ class Shelf(Provider):
     def archive(self, external_id: str) -> RemoteObject | Gone:
         return self._put(external_id, {"hidden": True})
 
+    def erase(self, external_id: str) -> None:
+        self._call("DELETE", f"/notes/{external_id}")
+
     def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
         return self._put(external_id, {**_fields(values), "hidden": False})
 
@@ -180,5 +183,5 @@ DECLARATION: Final = Declaration(
     hosts=lambda _settings: (),
     limits=(RateLimit(requests=20, seconds=1),),
     conditional_writes=True,
-    guarantees=("A note is never deleted: the note of a deleted interaction is hidden.",),
+    guarantees=("The note of a deleted interaction is hidden, and deleted only if its customer is erased.",),
 )

@@ -52,7 +52,7 @@ class Shelf(ThreadingHTTPServer):
 
 
 class NoteHandler(BaseHTTPRequestHandler):
-    """Handle GET, POST and PUT on ``/notes`` and ``/notes/{id}``."""
+    """Handle GET, POST, PUT and DELETE on ``/notes`` and ``/notes/{id}``."""
 
     server: Shelf
     protocol_version = "HTTP/1.1"
@@ -67,6 +67,10 @@ class NoteHandler(BaseHTTPRequestHandler):
 
     def do_PUT(self) -> None:
         """Change a note; ``If-Match`` is the revision that it must still have."""
+        self._answer()
+
+    def do_DELETE(self) -> None:
+        """Delete a note permanently."""
         self._answer()
 
     def log_message(self, *args: object) -> None:
@@ -96,6 +100,9 @@ class NoteHandler(BaseHTTPRequestHandler):
             return 404, {"error": "no such note"}
         if self.command == "GET":
             return 200, shelf.notes[identity]
+        if self.command == "DELETE":
+            shelf.remove(identity)
+            return 200, {}
         wanted = self.headers.get("if-match")
         if wanted is not None and wanted != str(shelf.notes[identity]["revision"]):
             return 412, {"error": "the note has another revision"}

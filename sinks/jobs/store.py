@@ -114,13 +114,19 @@ def last_report(connection: Connection, kind: str) -> dict[str, Any]:
     return dict(row[0]) if row is not None else {}
 
 
-def list_jobs(connection: Connection, limit: int, states: Sequence[str] | None = None) -> list[Job]:
-    """List jobs, newest first."""
+def list_jobs(
+    connection: Connection, limit: int, states: Sequence[str] | None = None, *, runs: bool = True
+) -> list[Job]:
+    """List jobs, newest first.
+
+    :param runs: include the completed runs of recurring jobs.
+    """
     with connection.cursor(row_factory=class_row(Job)) as cursor:
         return cursor.execute(
-            f"SELECT {_COLUMNS} FROM jobs WHERE %s::text[] IS NULL OR state = ANY(%s)"  # noqa: S608
-            " ORDER BY created_at DESC, id LIMIT %s",
-            (states, states, limit),
+            f"SELECT {_COLUMNS} FROM jobs WHERE (%(states)s::text[] IS NULL OR state = ANY(%(states)s))"  # noqa: S608
+            " AND (%(runs)s OR state <> 'completed' OR kind NOT IN (SELECT name FROM job_schedules))"
+            " ORDER BY created_at DESC, id LIMIT %(limit)s",
+            {"states": list(states) if states is not None else None, "runs": runs, "limit": limit},
         ).fetchall()
 
 

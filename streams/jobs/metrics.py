@@ -35,6 +35,8 @@ class ScheduleMetrics(Collector):
             "interactions_schedule_failed", "1 if the last run of recurring work failed", labels=["name"]
         )
         for schedule in self.schedules:
+            if ":" in schedule.name:
+                continue  # of an integration, which may be paused
             late.add_metric([schedule.name], 0.0 if schedule.running else max(0.0, schedule.late_seconds))
             failed.add_metric([schedule.name], float(schedule.outcome not in (None, "completed")))
         yield late

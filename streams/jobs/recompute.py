@@ -38,9 +38,11 @@ def recompute(context: JobContext) -> None:
             else:
                 counts["corrected" if outcome.outcome == "applied" else "alreadyRight"] += 1
         after = customers[-1].id
+        done = context.done + len(customers)
         context.save(
             cursor={"after": after},
-            done=context.done + len(customers),
+            done=done,
+            total=max(done, context.total or 0),  # customers may be new
             report={"customers": dict(counts), "rejected": dict(rejected)},
         )
         commands.pause()

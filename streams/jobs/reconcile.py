@@ -26,6 +26,8 @@ from streams.jobs.recompute import recompute_command
 _log = structlog.get_logger("jobs")
 KIND: Final = "reconcile"
 _PAGE: Final = 200
+#: So that a request to pause or cancel is noticed soon.
+_LONGEST_REST: Final = 30.0
 #: Drifts that a report describes; the log has all of them.
 _MOST_DESCRIBED: Final = 100
 _MOST_SUSPECTS: Final = 500
@@ -63,8 +65,9 @@ def reconcile(context: JobContext) -> None:
         drifts = _compare(connection, ids, cursor["known"], report)
         # Before the repair: after a crash in the middle of it, the rows would show no drift any more.
         cursor |= {"after": ids[-1], "drifts": [asdict(drift) for drift in drifts]}
-        context.save(cursor=cursor, done=context.done + len(ids), report=report)
-        context.wait((time.monotonic() - began) * rest)
+        done = context.done + len(ids)
+        context.save(cursor=cursor, done=done, total=max(done, context.total or 0), report=report)
+        context.wait(min((time.monotonic() - began) * rest, _LONGEST_REST))
 
 
 def _compare(

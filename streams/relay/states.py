@@ -65,7 +65,7 @@ class PendingStates:
         self._entities: dict[str, None] = {}
         self._deals: dict[str, None] = {}
         self._types: dict[tuple[str, str], None] = {}
-        #: Tenants and organizations with an entry since this relay leads.
+        #: Tenants and organizations with an interaction since this relay leads.
         self._scopes: set[tuple[str, str]] = set()
         #: Time of the first entry that the topics' checkpoint does not cover yet.
         self._since: float | None = None
@@ -94,8 +94,9 @@ class PendingStates:
             self._deals[facts.record.id] = None
         scope = entry.tenant_id, entry.organization_id
         changes_types = facts.record is not None and facts.record.kind == "interaction_type"
-        # The first use of a dictionary also stores the default types.
-        if changes_types or facts.states_only or scope not in self._scopes:
+        # The first interaction of a scope also stores the default types.
+        first = facts.after is not None and scope not in self._scopes
+        if changes_types or facts.states_only or first:
             self._scopes.add(scope)
             self._types[scope] = None
 

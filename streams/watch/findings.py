@@ -22,6 +22,7 @@ from schemas.instants import format_instant
 from schemas.integrity_events import INTEGRITY_VIOLATED, IntegrityViolated
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import INTEGRITY_EVENTS
+from sinks.erasure.erased import erased_among
 from sinks.integrity.journal_window import missing_rows
 from sinks.integrity.row_checks import ROW_CHECKS, broken_rows
 from sinks.integrity.violations import (
@@ -122,7 +123,9 @@ class Findings:
                 found = broken_rows(self._connection, _ROW_CHECKS[subject], list(ids))
                 still = {violation.subject_id for violation in found if violation.check == check}
             holding.update(ids[identity] for identity in still)
-        return holding
+        erased = erased_among(self._connection, {it.violation.entity_id for it in self.held})
+        # What is missing of an erased customer is meant to be.
+        return holding - {it.violation.id for it in self.held if it.violation.entity_id in erased}
 
     def _log_once(self, held: OpenViolation) -> None:
         identity = _event_id(held)

@@ -63,17 +63,33 @@ def unheard(office: Office, change: Callable[[], object]) -> None:
     office.desk.events.clear()
 
 
-def repaired(office: Office, expected: Drift) -> None:
+def compare(office: Office, grace: timedelta = timedelta(days=-1)) -> list[Drift]:
+    """Run the reconcilers of both mirrors.
+
+    :param grace: by default, no change is too young.
+    """
+    return [reconcile(it.session, office.connection, grace=grace) for it in office.mirrors]
+
+
+def repaired(office: Office, expected: Drift, **options: timedelta) -> None:
     """Run the reconcilers, which find this drift, and none afterwards."""
-    later = timedelta(days=-1)
-    assert [reconcile(it.session, office.connection, grace=later) for it in office.mirrors] == [expected] * 2
+    assert compare(office, **options) == [expected] * 2
     office.settle()
-    assert [reconcile(it.session, office.connection, grace=later) for it in office.mirrors] == [NONE] * 2
+    assert compare(office) == [NONE] * 2
 
 
 def test_no_drift_is_seen_where_there_is_none(office: Office) -> None:
     repaired(office, NONE)
     office.agree(title="Call Ada")
+
+
+def test_a_change_at_a_provider_is_no_drift(office: Office) -> None:
+    office.dav.edit(office.todo(), {"title": "Call Ada today"})
+    office.settle()
+    office.board.edit(office.card(), {"status": "done"})
+    office.settle()
+    repaired(office, NONE)
+    office.agree(title="Call Ada today", status="done")
 
 
 def test_a_missing_mirror_is_created(office: Office) -> None:
@@ -102,7 +118,8 @@ def test_an_orphaned_mirror_is_archived(office: Office) -> None:
 def test_an_untended_mirror_is_tended_again(office: Office) -> None:
     office.connection.execute("DELETE FROM sync_ledger WHERE tenant_id = %s", (office.desk.tenant,))
     office.dav.edit(office.todo(), {"title": "changed unseen"})
-    repaired(office, Drift(missed=0, orphaned=0, untended=1))
+    # The interaction is too young to be missed, as one whose event is on its way.
+    repaired(office, Drift(missed=0, orphaned=0, untended=1), grace=timedelta(days=1))
     office.agree(title="changed unseen")
 
 
@@ -123,8 +140,7 @@ def test_a_detached_mirror_is_reported_and_not_created_once_more(office: Office,
     here = office.here()
     assert here is not None
     assert here.values["status"] == "canceled", "as the policy says; the interaction stays"
-    later = timedelta(days=-1)
-    assert [reconcile(it.session, office.connection, grace=later) for it in office.mirrors] == [NONE] * 2
+    assert compare(office) == [NONE] * 2
     office.settle()
     assert harness.object_count() == 0
 

@@ -1,4 +1,4 @@
-"""Rollback of a backfill: deletes what one job created and nobody has changed since."""
+"""Rollback of a backfill: deletes what one job created and was not changed since."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def backfill(context: JobContext) -> None:
         context.save(total=sum(count_rows(context.connection, kind, context.job.tenant_id) for kind in kinds))
     if not dry and context.cursor is None:
         mark_changed(context.connection, tenants)
-    runner = BatchRunner(context, TodoSources(read_jobs_settings().todo_sources))
+    runner = BatchRunner(context, TodoSources(context.settings, read_jobs_settings().todo_sources))
     if context.cursor is not None:
         _retry_failed(context, runner)
     _move_all(context, runner, kinds)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 from pydantic.alias_generators import to_snake
 
+from runtime.settings import Settings
 from schemas.instants import parse_instant
 from schemas.values import UUID_PATTERN
 from sinks.todo_query import TodoQueryError, query_todos
@@ -28,7 +29,8 @@ class TodoSourceError(Exception):
 class TodoSources:
     """Sources by the name that links give them."""
 
-    def __init__(self, sources: Mapping[str, SqlTodos | HttpTodos]) -> None:
+    def __init__(self, settings: Settings, sources: Mapping[str, SqlTodos | HttpTodos]) -> None:
+        self._settings = settings
         self._sources = sources
 
     def __contains__(self, name: object) -> bool:
@@ -47,27 +49,30 @@ class TodoSources:
         found = []
         for (name, tenant_id, organization_id), ids in wanted.items():
             scope = {"tenant_id": tenant_id, "organization_id": organization_id, "todo_source": name}
-            for todo in _ask(self._sources[name], name, tenant_id, organization_id, sorted(ids)):
+            for todo in self._ask(name, tenant_id, organization_id, sorted(ids)):
                 row = _row(name, todo)
                 if row["id"] in ids:
                     found.append(row | scope)
         return found
 
-
-def _ask(
-    source: SqlTodos | HttpTodos, name: str, tenant_id: str, organization_id: str, ids: list[str]
-) -> list[Any]:
-    if isinstance(source, SqlTodos):
+    def _ask(self, name: str, tenant_id: str, organization_id: str, ids: list[str]) -> list[Any]:
+        source = self._sources[name]
+        if isinstance(source, HttpTodos):
+            scope = {"tenantId": tenant_id, "organizationId": organization_id}
+            return _post(source, {"source": name, **scope, "ids": ids})
         try:
-            return query_todos(source.url.get_secret_value(), source.query, tenant_id, organization_id, ids)
+            return query_todos(self._settings, source.url, source.query, tenant_id, organization_id, ids)
         except TodoQueryError as error:
             raise TodoSourceError(f"The database of the todo source {name} failed: {error}.") from None
+
+
+def _post(source: HttpTodos, body: dict[str, Any]) -> list[Any]:
+    """Send the ids to an HTTP service and return the items of its response."""
+    name = body["source"]
     token = {"Authorization": f"Bearer {source.token.get_secret_value()}"} if source.token else {}
-    exchange = BoundedExchange(
-        source.url, {"Content-Type": "application/json", **token}, max_bytes=_MAX_BYTES
-    )
-    body = {"source": name, "tenantId": tenant_id, "organizationId": organization_id, "ids": ids}
+    headers = {"Content-Type": "application/json", **token}
     try:
+        exchange = BoundedExchange(source.url, headers, max_bytes=_MAX_BYTES)
         response = exchange.post(orjson.dumps(body), source.seconds)
     except ExchangeError as error:
         raise TodoSourceError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain.decision import Decision
+from domain.model import ErasedEntity
 from domain.results import result_of
 from tests.unit.domain.commands import (
     ADA,
@@ -135,6 +136,9 @@ class Author:
         data = {"interactionType": code, **change}
         self.publish("interaction_type.upsert", data, entity=organization, organization=organization)
 
+    def erase(self, entity: str, *, expected: int | None = None) -> None:
+        self.publish_for(entity, "entity.erase", self.dated({"id": entity}, None, expected))
+
     def rename(self, entity: str, name: str, *, expected: int | None = None) -> None:
         data = self.dated({"id": entity, "kind": "person", "displayName": name}, None, expected)
         self.publish_for(entity, "entity.upsert", data)
@@ -170,4 +174,5 @@ class Author:
         assert store.interactions == work.interactions
         assert store.entities == work.entities
         assert store.deals == work.deals
+        assert store.tables[ErasedEntity] == work.erased
         return store

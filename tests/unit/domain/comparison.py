@@ -99,6 +99,13 @@ class Comparison:
             if "reason" in event.payload:
                 continue
             _, kind, verb = event.type.split(".")
+            if verb == "erased":
+                self.shown = {
+                    key: shown
+                    for key, shown in self.shown.items()
+                    if event.key not in (key[2], (shown or {}).get("entityId"))
+                }
+                continue
             key = kind, event.payload["organizationId"], event.subject
             before = _without_time(event.payload["before"])
             assert verb == ("created" if before is None else "updated")

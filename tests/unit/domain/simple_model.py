@@ -60,6 +60,8 @@ class Model:
         self.log: dict[tuple[str, str, str], Row] = {}
         # Commands that touched an interaction, in order: undo is safe if the last one is the command to undo.
         self.touched: dict[str, list[str]] = {}
+        # Scopes of erased customers.
+        self.erased: dict[str, tuple[str, str]] = {}
         # The last version of an interaction, even after its deletion.
         self.versions: dict[str, int] = {}
 
@@ -87,6 +89,7 @@ class Model:
         saved = copy.deepcopy(self.__dict__) if c["validate"] else None
         entry: Row = {"content": c["content"], "entity": c["entity"], "interaction": None, "before": None}
         try:
+            self.not_erased(c)
             getattr(self, c["type"].replace("customers.", "").replace(".", "_"))(c, fate, entry)
         except RejectedError as no:
             fate.update(outcome="rejected", code=str(no), version=None, entityVersion=None)
@@ -100,6 +103,15 @@ class Model:
         return fate
 
     # Rows and scopes
+
+    def not_erased(self, c: Row) -> None:
+        scope = self.erased.get(c["entity"])
+        if scope is None or c["type"] == "customers.interaction_type.upsert":
+            return
+        if scope == (c["tenant"], c["organization"]):
+            raise RejectedError("entity_erased")
+        if c["type"] == "customers.entity.upsert":
+            raise RejectedError("id_not_available")
 
     def scoped(self, table: dict[str, Row], c: Row, key: str, code: str) -> Row:
         row = table.get(key)
@@ -214,6 +226,18 @@ class Model:
         stored.update(kind=data["kind"], displayName=data["displayName"])
         stored["version"] += 1
         fate["entityVersion"] = stored["version"]
+
+    def entity_erase(self, c: Row, fate: Row, entry: Row) -> None:
+        entity = self.entity(c)
+        self.expect(c, entity["version"])
+        for key in [key for key, row in self.rows.items() if row["entityId"] == c["entity"]]:
+            del self.rows[key]
+            self.versions[key] += 1
+        for key in [key for key, row in self.deals.items() if row["entityId"] == c["entity"]]:
+            del self.deals[key]
+        del self.entities[c["entity"]]
+        self.erased[c["entity"]] = (c["tenant"], c["organization"])
+        fate["entityVersion"] = entity["version"] + 1
 
     def deal_upsert(self, c: Row, fate: Row, entry: Row) -> None:
         data = c["data"]

@@ -11,12 +11,12 @@ from domain.decision import Decision
 from domain.journal import JournalEntry, deleted_version
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
-from domain.model import Deal, Dictionary, Entity, Interaction, TypeEntry
+from domain.model import Deal, Dictionary, Entity, ErasedEntity, ErasedInteraction, Interaction, TypeEntry
 from domain.read_set import may_reorder
 from domain.undo import target_command_id
 from domain.unit_of_work import UnitOfWork
 from schemas.command import Command, Refused
-from schemas.payloads import CREATE, RECOMPUTE_NEXT, UNDO
+from schemas.payloads import CREATE, ENTITY_ERASE, RECOMPUTE_NEXT, UNDO
 from tests.unit.domain.commands import stored
 
 
@@ -81,6 +81,15 @@ class Store:
             for shown in (held.next, held.last) if entity not in moving else ():
                 if shown is not None:
                     rows.append(self.interactions[shown.interaction_id])
+        for command in fresh:
+            if command.envelope.type == ENTITY_ERASE:
+                for kind, table in self.tables.items():
+                    for row in table.values():
+                        if getattr(row, "entity_id", None) == command.envelope.entity_id:
+                            work.sets[kind].load(row)
+            erased = self.tables[ErasedEntity].get(command.envelope.entity_id)
+            if erased is not None:
+                work.erased.load(erased)
         for row in rows:
             work.interactions.load(row)
         self.most_loaded = max(self.most_loaded, len(work.interactions))
@@ -97,6 +106,10 @@ class Store:
             last = deleted_version(entry)
             if entry.interaction_id in absent and last is not None:
                 versions[entry.interaction_id] = max(versions.get(entry.interaction_id, 0), last)
+        for erased in self.tables[ErasedInteraction].values():
+            if erased.interaction_id in absent:
+                known = versions.get(erased.interaction_id, 0)
+                versions[erased.interaction_id] = max(known, erased.version)
         return versions
 
     def first_planned(self, entity: str) -> list[Interaction]:

@@ -103,6 +103,10 @@ class Histories(RuleBasedStateMachine):
     def rename(self, **options: Any) -> None:
         self.author.rename(**options)
 
+    @rule(entity=st.sampled_from([BOB, EVE]), expected=expected)
+    def erase(self, **options: Any) -> None:
+        self.author.erase(**options)
+
     @rule(back=few, altered=st.booleans())
     def repeat(self, **options: Any) -> None:
         self.author.repeat(**options)

@@ -49,6 +49,7 @@ def test_every_lifecycle_event_type_is_published_and_in_the_catalogue(log: Publi
         ("entity.upsert", {"id": bob, "kind": "company"}, bob),
         ("deal.upsert", {"id": deal, "title": "Renewal"}, ADA),
         ("deal.upsert", {"id": deal, "status": "won"}, ADA),
+        ("entity.erase", {"id": bob}, bob),
         ("interaction_type.upsert", {"interactionType": "inspection", "label": "Inspection"}, ORGANIZATION),
         ("interaction_type.upsert", {"interactionType": "inspection", "label": "On site"}, ORGANIZATION),
     ):

@@ -47,21 +47,28 @@ class Change:
         self.type, self.subject = kind, subject
 
 
-def _entry(number: int = 0, entity: str | None = None, record: RecordChange | None = None) -> JournalEntry:
+def _entry(
+    number: int = 0,
+    entity: str | None = None,
+    record: RecordChange | None = None,
+    *,
+    interaction: bool = False,
+) -> JournalEntry:
+    after: Any = object() if interaction else None
     return some_entry(
         tenant_id="t",
         organization_id="o",
         offset=number,
         entity_id=entity,
         entity_version=1 if entity is not None else None,
-        facts=Facts(record=record),
+        facts=Facts(record=record, after=after),
     )
 
 
 def _add(pending: PendingStates, *changes: Change) -> None:
     for number, change in enumerate(changes):
         events: Any = (change,)
-        pending.add(_entry(number), events)
+        pending.add(_entry(number, interaction=True), events)
 
 
 def test_the_last_change_of_each_key_is_kept(monkeypatch: Any) -> None:
@@ -119,9 +126,23 @@ def test_many_are_due_at_once(monkeypatch: Any) -> None:
 def test_rows_that_changed_are_read_once_each() -> None:
     pending, rows = PendingStates(Clock()), NoRows()
     for entity in ("a", "b", "a"):
-        pending.add(_entry(entity=entity), ())
+        pending.add(_entry(entity=entity, interaction=True), ())
     pending.add(_entry(entity="b", record=RecordChange(kind="deal", id="d", after={})), ())
     pending.add(_entry(record=RecordChange(kind="interaction_type", id="call", after={})), ())
     assert len(pending) == 4, "two customers, a deal, and the dictionary of their organization"
     assert list(pending.records(lambda *_: b"", rows)) == []
     assert rows.asked == [["a", "b"], ["d"], [("t", "o")]]
+
+
+def test_the_default_types_are_read_with_the_first_interaction_of_a_scope() -> None:
+    """A customer alone stores no types, however long before its first interaction it is published."""
+    pending, rows = PendingStates(Clock()), NoRows()
+    pending.add(_entry(entity="a"), ())
+    list(pending.records(lambda *_: b"", rows))
+    pending.clear()
+    assert rows.asked == [["a"]]
+    for _ in range(2):
+        pending.add(_entry(entity="a", interaction=True), ())
+        list(pending.records(lambda *_: b"", rows))
+        pending.clear()
+    assert rows.asked == [["a"], ["a"], [("t", "o")], ["a"]]

@@ -1,0 +1,1 @@
+"""``interactions erase``: erase a customer, and search for what remains."""
