@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.arithmetic import percentile
-from bench.deployment import fresh_deployment
+from bench.deployment import fresh_deployment, make_templates
 from bench.legacy.generate import generate
 from bench.migration.live_load import PACE, LiveLoad
 from bench.migration.page import write_page
 from bench.results import ROOT, machine
 from bench.roles import RoleProcess, environment, running, wait_until
 from bench.servers import durable_settings, own_servers
+from bench.sizes import QUICK
 from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks.jobs.store import Job, create_job, find_job
@@ -41,6 +42,7 @@ def main() -> None:
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="interactions-legacy-") as folder, own_servers(_say) as servers:
         conditions = machine(durable_settings(servers), quick=False)
+        make_templates(servers, QUICK)
         began = time.perf_counter()
         generate(Path(folder), activities=wanted.activities, todos=wanted.todos, seed=wanted.seed)
         figures: dict[str, Any] = {"generated_seconds": time.perf_counter() - began}

@@ -9,9 +9,12 @@ from __future__ import annotations
 from typing import Final
 
 #: Applier work per batch while other publishers send commands: about the latency that a batch adds to theirs.
-BUSY_SECONDS: Final = 0.02
+BUSY_SECONDS: Final = 0.05
 #: Applier work per batch while they do not.
-IDLE_SECONDS: Final = 0.25
+IDLE_SECONDS: Final = 0.5
+#: Bounds of a batch. A smaller one would mostly be the fixed cost of a batch.
+SMALLEST: Final = 50
+LARGEST: Final = 2000
 _GROW_BELOW: Final = 0.7
 _GROWTH: Final = 1.25
 _MOST_SHRINKING: Final = 0.5
@@ -26,7 +29,7 @@ class BatchSize:
     :param minimum: smallest batch, and the first one; ``maximum``: the largest.
     """
 
-    def __init__(self, minimum: int = 20, maximum: int = 2000) -> None:
+    def __init__(self, minimum: int = SMALLEST, maximum: int = LARGEST) -> None:
         assert 0 < minimum <= maximum
         self._minimum = minimum
         self._maximum = maximum

@@ -17,11 +17,13 @@ from schemas.cloudevent_headers import JSON, event_headers
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import COMMANDS
-from sinks.jobs.outcomes import Outcome, outcomes_of
+from sinks.jobs.outcomes import Outcome, consumed, outcomes_of
 
 _SOURCE: Final = "/customers/interactions/jobs"
-_POLL_SECONDS: Final = 0.005
+_POLL_SECONDS: Final = 0.003
 _LONGEST_POLL: Final = 0.1
+#: Between two looks at the journal while commands of others move the offsets, or transactions leave gaps.
+_LOOK_SECONDS: Final = 0.5
 #: Between two checks that the job may go on while it waits.
 _CHECK_SECONDS: Final = 1.0
 
@@ -52,6 +54,7 @@ class CommandSender:
     def __init__(
         self, settings: Settings, connection: Connection, job_id: str, proceed: Callable[[], None]
     ) -> None:
+        self._settings = settings
         self._sender = AcknowledgedSender(settings)
         self._connection = connection
         self._job_id = job_id
@@ -67,24 +70,33 @@ class CommandSender:
         """
         if not commands:
             return {}
+        applied = self._applied()
         self._sender.send([self._record(command, actor) for command in commands])
         waiting = {c.command_id: (c.tenant_id, c.organization_id, c.command_id) for c in commands}
         found: dict[str, Outcome] = {}
-        began = checked_at = time.monotonic()
-        pause = _POLL_SECONDS
+        began = checked_at = looked_at = time.monotonic()
+        pause, due = _POLL_SECONDS, applied + len(waiting)
         while True:
-            new = outcomes_of(self._connection, waiting.values())
-            found |= new
-            for command_id in new:
-                waiting.pop(command_id, None)
-            if not waiting:
-                self.waited = time.monotonic() - began
-                return found
-            pause = _POLL_SECONDS if new else min(pause * 1.5, _LONGEST_POLL)
+            now = time.monotonic()
+            # The offsets are cheap to read; the journal only once they say that all may be applied.
+            if self._applied() >= due or now - looked_at > _LOOK_SECONDS:
+                new = outcomes_of(self._connection, waiting.values())
+                found |= new
+                for command_id in new:
+                    waiting.pop(command_id, None)
+                if not waiting:
+                    self.waited = time.monotonic() - began
+                    return found
+                looked_at, due = now, due + len(waiting)
+                pause = _POLL_SECONDS if new else pause
             time.sleep(pause)
-            if time.monotonic() - checked_at > _CHECK_SECONDS:
+            pause = min(pause * 1.2, _LONGEST_POLL)
+            if now - checked_at > _CHECK_SECONDS:
                 self._proceed()
-                checked_at = time.monotonic()
+                checked_at = now
+
+    def _applied(self) -> int:
+        return consumed(self._connection, self._settings.consumer_group, self._settings.topic(COMMANDS))
 
     def _record(self, command: JobCommand, actor: str | None) -> OutgoingRecord:
         headers = event_headers(

@@ -73,12 +73,14 @@ def _release_mirrors(context: JobContext, customer: ErasedCustomer) -> None:
 
     Workers delete the objects; an unreachable provider does not hold up the job.
     """
-    while True:
+    busy, pending = True, 0
+    while busy:
         context.proceed()
+        # Before the rows are reduced: a worker that takes one later finds the interaction erased.
+        busy = customer.mirrors == "delete" and are_leased(context.connection, customer)
         pending = release_mirrors(context.connection, customer)
-        if customer.mirrors == "leave" or not are_leased(context.connection, customer):
-            break
-        context.wait(_POLL_SECONDS)
+        if busy:
+            context.wait(_POLL_SECONDS)
     context.save(report={**context.report, "mirrors": customer.mirrors, "mirrorsPending": pending})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.jobs.batch_size import BUSY_SECONDS, IDLE_SECONDS, BatchSize
+from streams.jobs.batch_size import BUSY_SECONDS, IDLE_SECONDS, LARGEST, SMALLEST, BatchSize
 
 _BOUNDS = st.tuples(st.integers(1, 500), st.integers(0, 5000)).map(lambda it: (it[0], it[0] + it[1]))
 _SECONDS = st.floats(0, 1e6)
@@ -27,7 +27,7 @@ def test_never_leaves_its_bounds(bounds: tuple[int, int], observed: list[tuple[f
 
 
 @given(
-    st.integers(20, 2000),
+    st.integers(SMALLEST, LARGEST),
     st.floats(0, 0.9),
     st.floats(1e-6, 1e-2),
     st.booleans(),
@@ -42,9 +42,9 @@ def test_converges_for_a_linear_cost(start: int, fixed_part: float, per_row: flo
     _run(size, 100, fixed, per_row, int(busy))
     reached = size.rows
     seconds = fixed + per_row * reached
-    assert seconds <= target or reached == 20
+    assert seconds <= target or reached == SMALLEST
     # One step of growth never overshoots, so the size stays where it is.
-    assert seconds >= 0.7 * target or reached == 2000 or fixed + per_row * 1.25 * reached > 0.7 * target
+    assert seconds >= 0.7 * target or reached == LARGEST or fixed + per_row * 1.25 * reached > 0.7 * target
     _run(size, 10, fixed, per_row, int(busy))
     assert size.rows == reached
 
@@ -58,7 +58,7 @@ def test_yields_to_live_commands_within_three_batches(per_row: float) -> None:
     _run(size, 1, 0.0, per_row, 1)
     assert size.pause > 0
     _run(size, 2, 0.0, per_row, 1)
-    assert size.rows <= max(20, before / 8, BUSY_SECONDS / per_row * 1.001)
+    assert size.rows <= max(SMALLEST, before / 8, BUSY_SECONDS / per_row * 1.001)
 
 
 @given(st.floats(1e-5, 1e-3))
@@ -68,7 +68,7 @@ def test_uses_the_spare_time_within_three_batches(per_row: float) -> None:
     before = size.rows
     _run(size, 3, 0.0, per_row, 0)
     assert size.pause == 0
-    assert size.rows > before or size.rows == 2000
+    assert size.rows > before or size.rows == LARGEST
 
 
 def test_one_batch_without_others_is_not_quiet_yet() -> None:
@@ -81,4 +81,4 @@ def test_one_batch_without_others_is_not_quiet_yet() -> None:
 def test_a_short_last_batch_does_not_make_the_next_one_larger() -> None:
     size = BatchSize()
     size.observe(3, 0.001, 0)
-    assert size.rows == 20
+    assert size.rows == SMALLEST
