@@ -166,6 +166,11 @@ def legacy_type(text: str, known: frozenset[str] | None) -> str:
     return _type(text, known)[0]
 
 
+def legacy_color(text: str | None) -> str | None:
+    """The colour that a legacy colour becomes; ``None`` for one that cannot be read."""
+    return _color(text)
+
+
 def _kept(column: str, given: Any, kept: Any, fates: dict[str, Fate]) -> Any:
     """Note the fate of a value, unless it has one, and return what is kept of it."""
     if given is not None and column not in fates:

@@ -32,7 +32,7 @@ _EXAMPLES = """
 
   interactions backfill check                            compare all legacy rows with their interactions
 
-  interactions backfill rollback 7c1f…                   take back what one job made
+  interactions backfill rollback 7c1f0a52-3f53-4a4f-9a43-50f6b2f2a001      take back what one job made
 """
 _HELP: Final = {
     "activities": "Move the rows of customer_activities.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import orjson
@@ -17,6 +16,7 @@ from schemas.cloudevent_headers import JSON, event_headers
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import COMMANDS
+from sinks.due import server_time
 from sinks.jobs.outcomes import Outcome, consumed, outcomes_of
 
 _SOURCE: Final = "/customers/interactions/jobs"
@@ -71,7 +71,8 @@ class CommandSender:
         if not commands:
             return {}
         applied = self._applied()
-        self._sender.send([self._record(command, actor) for command in commands])
+        sent_at = format_instant(server_time(self._connection))
+        self._sender.send([self._record(command, actor, sent_at) for command in commands])
         waiting = {c.command_id: (c.tenant_id, c.organization_id, c.command_id) for c in commands}
         found: dict[str, Outcome] = {}
         began = checked_at = looked_at = time.monotonic()
@@ -98,13 +99,13 @@ class CommandSender:
     def _applied(self) -> int:
         return consumed(self._connection, self._settings.consumer_group, self._settings.topic(COMMANDS))
 
-    def _record(self, command: JobCommand, actor: str | None) -> OutgoingRecord:
+    def _record(self, command: JobCommand, actor: str | None, sent_at: str) -> OutgoingRecord:
         headers = event_headers(
             JSON,
             id=command.command_id,
             source=_SOURCE,
             type=command.type,
-            time=format_instant(datetime.now(UTC)),
+            time=sent_at,
             tenantid=command.tenant_id,
             organizationid=command.organization_id,
             entityid=command.entity_id,

@@ -195,3 +195,31 @@ def test_a_bootstrap_that_waited_too_long_starts_over(tmp_path: Path, hours: int
         model.database.execute("UPDATE bootstrap SET started_at = now() - to_hours(1000)")
     with ReadModel(file) as model:
         assert titles(model) == kept
+
+
+def test_an_erased_customer_goes_with_everything(model: ReadModel) -> None:
+    other = {**interaction(1), "id": ENTITY, "entityId": ID}
+    kept = Record(topics.EVENTS, 1, ID, "customers.interaction.created", {**other, "after": other})
+    deal = {"id": "d", "entityId": ENTITY, **SCOPE, "title": "Roof", "version": 1}
+    customer = {"id": ENTITY, **SCOPE, "displayName": "Ada", "entityVersion": 3, "last": None}
+    erased = Record(topics.EVENTS, 9, ENTITY, "customers.entity.erased", {"id": ENTITY})
+    before = [
+        kept,
+        lifecycle_event(1, kind="created"),
+        next_event(2, "Call"),
+        Record(topics.DEAL_STATE, 0, "d", KIND[topics.DEAL_STATE], deal),
+        Record(topics.ENTITY_STATE, 0, ENTITY, KIND[topics.ENTITY_STATE], customer),
+    ]
+    for batches in ([before, [erased]], [[*before, erased]]):
+        for batch in batches:
+            model.apply([change for record in batch if (change := change_of(record)) is not None], {})
+        left = {
+            table: model.database.table(table).count("*").fetchall()[0][0]
+            for table in ("interaction_versions", "next_interaction_versions", "deals", "entities")
+        }
+        assert left == {
+            "interaction_versions": 1,
+            "next_interaction_versions": 0,
+            "deals": 0,
+            "entities": 0,
+        }

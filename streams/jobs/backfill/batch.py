@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from domain.legacy_rows import command_id, convert, placeholder, placeholder_ids
 from schemas.payloads import CREATE, ENTITY_UPSERT
 from sinks.backfill import FIRST_KEY, add_todos, legacy_page, map_links, type_codes
+from sinks.due import server_time
 from sinks.jobs.batches import Batch
 from sinks.legacy_rows import facts_of
 from streams.jobs.backfill.report import Report, count, note_fates, sample
@@ -73,7 +73,7 @@ class BatchRunner:
         rows = self._with_todos(batch, rows)
         fresh = [row for row in rows if not self._skip(report, kind, row)]
         self._codes.clear()  # a batch reads the dictionaries once
-        now = datetime.now(UTC)
+        now = server_time(self._connection)
         conversions = [convert(row, facts_of(row, self._codes_of(row)), now) for row in fresh]
         for row, conversion in zip(fresh, conversions, strict=True):
             note_fates(report, kind, row["id"], conversion.fates)

@@ -7,7 +7,7 @@ is validated: its flags can be turned on (``domain.flags``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from domain.legacy_rows import convert, legacy_type
@@ -123,7 +123,7 @@ def _days(report: Report, context: JobContext, kind: Kind, tenant: str, strict: 
 def _sample(report: Report, context: JobContext, kind: Kind, tenant: str, strict: Strict) -> None:
     rows = sampled_rows(context.connection, kind, tenant, SAMPLE)
     stored = untouched(context.connection, kind, [row["id"] for row in rows])
-    now, moved_at = datetime.now(UTC), first_backfill(context.connection)
+    now, moved_at = server_time(context.connection), first_backfill(context.connection)
     report[kind] |= {"sampled": len(stored), "changedSince": len(rows) - len(stored)}
     for row in rows:
         found = stored.get(row["id"])

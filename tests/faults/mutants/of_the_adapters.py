@@ -10,6 +10,8 @@ from tests.faults.mutants.catalogue import mutant
 
 _RULES = "test:tests/unit/domain/test_legacy_rows.py"
 _UPDATE = "test:tests/unit/domain/test_lifecycle.py::test_an_update_changes_fields_and_status_as_one"
+_PAST = "test:tests/unit/domain/test_lifecycle.py::test_a_migrated_interaction_announces_no_past_schedule"
+_UNVALIDATED = "test:tests/unit/domain/test_flags.py::test_legacy_rows_must_be_validated_first"
 _GUARDS = "test:tests/unit/api/test_mutation_guards.py::test_a_hook_that_refuses_stops_the_write"
 _GIVEN_UP = "test:tests/unit/connectors/test_mirror_events.py::test_a_mirror_that_is_given_up"
 
@@ -18,12 +20,36 @@ _GIVEN_UP = "test:tests/unit/connectors/test_mirror_events.py::test_a_mirror_tha
 def legacy_creation_forgotten() -> None:
     from domain import legacy_rows
 
-    real = legacy_rows.create_data
+    real = legacy_rows.convert
 
-    def create_data(*given: Any) -> dict[str, Any]:
-        return {name: value for name, value in real(*given).items() if name != "createdAt"}
+    def convert(*given: Any) -> Any:
+        conversion = real(*given)
+        conversion.data.pop("createdAt", None)
+        return conversion
 
-    legacy_rows.create_data = create_data
+    legacy_rows.convert = convert
+
+
+@mutant("a migrated interaction announces schedules of the past", _PAST)
+def past_schedules_announced() -> None:
+    from domain import lifecycle
+
+    lifecycle.MIGRATION_SOURCE = "nothing:"
+
+
+@mutant("a tenant whose legacy rows are not validated hides them", _UNVALIDATED)
+def unvalidated_rows_hidden() -> None:
+    from domain import flags
+
+    flags.NEED_VALIDATION = frozenset()
+
+
+@mutant("a rolled back row cannot be moved once more", f"{_RULES}::test_a_move_has_one_command_id")
+def rollback_for_good() -> None:
+    from domain import legacy_rows
+
+    real = legacy_rows.command_id
+    legacy_rows.command_id = lambda *given: real(*given[:4])
 
 
 @mutant("the type of a legacy row is sent unrepaired", f"{_RULES}::test_any_row_can_be_moved")

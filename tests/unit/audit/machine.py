@@ -19,6 +19,7 @@ from audit import history as audit_history
 from audit.history import Cut, History, RelayPosition
 from domain.decide import fold
 from domain.decision import Decision
+from domain.erasure import scrubbed
 from domain.events import events_of
 from domain.journal import Facts, JournalEntry, published_count
 from domain.model import Deal, Entity, TypeEntry
@@ -29,7 +30,7 @@ from schemas.errors import Reject
 from schemas.incoming_record import IncomingRecord
 from schemas.outgoing_record import Headers, OutgoingRecord
 from schemas.topics import COMMANDS, DEAD_LETTERS, EVENTS, RESULTS, STATE_TOPICS
-from sinks.records import RECORDS
+from sinks.records import ERASED, RECORDS
 from streams.applier.dead_letter_records import dead_letter
 from streams.applier.result_records import result_record
 from streams.relay.records import event_records
@@ -83,6 +84,8 @@ class Machine:
         self.watermark: dict[int, int] = {}
         self.now = START
         self.cut = Cut(group=GROUP, commands=COMMANDS)
+        self._entries: list[JournalEntry] = []
+        self._cleaned: set[str] = set()
         self._settled = 0
         self._ends: Counter[tuple[str, int]] = Counter()
         self._commands = 0
@@ -183,6 +186,7 @@ class Machine:
         facts = entry.facts
         assert isinstance(facts, Facts)
         position = len(self.journal) + 1
+        self._entries.append(entry)
         self.journal.append(
             {
                 "tenant_id": entry.tenant_id,
@@ -198,15 +202,8 @@ class Machine:
                 "xid": 1000 + position,
                 "events": published_count(facts),
                 "has_facts": True,
-                "event": facts.event,
-                "next_changed": facts.next_changed,
-                "projection_changed": facts.projection_changed,
-                "states_only": facts.states_only,
-                "record_kind": facts.record.kind if facts.record is not None else None,
-                "record_is_new": facts.record is None or facts.record.before is None,
                 "appended_at": entry.appended_at,
-                "relabeled": list(facts.relabeled) or None,
-                "changed": [(change.event, change.row.id) for change in facts.changes if change.event],
+                **_from_facts(facts),
             }
         )
         if self.relayed is not None and position > self.relayed:
@@ -217,6 +214,16 @@ class Machine:
             if record.topic == COMMANDS:
                 self.now += timedelta(seconds=1)
             self._publish_record(record)
+
+    def clean(self) -> Machine:
+        """Complete the erasures, as their jobs do."""
+        self._cleaned.update(self.work.erased)
+        for entry, row in zip(self._entries, self.journal, strict=True):
+            facts = entry.facts
+            assert isinstance(facts, Facts)
+            if entry.entity_id in self._cleaned and entry.outcome != "rejected" and facts.erased is None:
+                row.update(_from_facts(scrubbed(entry)))
+        return self
 
     # --- the history ------------------------------------------------------------------------------
 
@@ -233,6 +240,14 @@ class Machine:
                     ]
                     for table, (kind, record) in _TABLES.items()
                 },
+                "erased_entities": [
+                    {
+                        **dict(zip(ERASED.columns, ERASED.row(row), strict=True)),
+                        "cleaned_at": self.now if row.entity_id in self._cleaned else None,
+                    }
+                    for row in work.erased.values()
+                ],
+                "erasure_leftovers": [],
                 "journal": self.journal,
                 "publications": self.journal,
                 "consumed_offsets": [
@@ -282,6 +297,24 @@ class Machine:
         record = self.topics[topic][at]
         value = orjson.loads(record.value or b"{}")
         self.topics[topic][at] = record._replace(value=orjson.dumps({**value, **members}))
+
+
+def _from_facts(facts: Facts) -> dict[str, Any]:
+    """Columns that the auditor derives from the facts of a row."""
+    payload = facts.before, facts.after, facts.previous, facts.next, facts.record
+    return {
+        "event": facts.event,
+        "next_changed": facts.next_changed,
+        "projection_changed": facts.projection_changed,
+        "states_only": facts.states_only,
+        "record_kind": facts.record.kind if facts.record is not None else None,
+        "record_is_new": facts.record is None or facts.record.before is None,
+        "relabeled": list(facts.relabeled) or None,
+        "changed": [(change.event, change.row.id) for change in facts.changes if change.event],
+        "erases": facts.erased is not None,
+        "scrubbed": facts.scrubbed,
+        "has_payload": any(it is not None for it in payload) or bool(facts.changes) or facts.undoable,
+    }
 
 
 def _no_avro(value: bytes) -> tuple[str, dict[str, Any]]:

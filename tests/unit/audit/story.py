@@ -6,7 +6,7 @@ from schemas.topics import COMMANDS
 from tests.unit.audit.machine import ORGANIZATION, TENANT, Machine, make_id
 from tests.unit.audit.signal_story import tell_signals
 
-ANNA, BODO = make_id("anna"), make_id("bodo")
+ANNA, BODO, FRED = make_id("anna"), make_id("bodo"), make_id("fred")
 CALL, MAIL, VISIT, LOGGED = (make_id(name) for name in ("call", "mail", "visit", "logged"))
 DEAL = make_id("deal")
 OTHER_TENANT = make_id("other tenant")
@@ -96,4 +96,8 @@ def run_story(relayed: int | None = None) -> Machine:
             entity=TENANT,
         )
     m.send("feature_flag.set", {"flag": "customers.interactions.nope", "enabled": True}, entity=TENANT)
-    return m.settle()
+    m.send("entity.upsert", {"id": FRED, "kind": "person", "displayName": "Fred"}, entity=FRED)
+    m.send("interaction.create", {"interactionType": "call", "scheduledAt": at}, entity=FRED)
+    m.send("entity.erase", {"id": FRED}, entity=FRED, command_id="erase-fred")
+    m.send("interaction.create", {"interactionType": "call"}, entity=FRED)
+    return m.settle().clean()

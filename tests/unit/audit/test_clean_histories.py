@@ -163,6 +163,9 @@ def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any
         kind = {"interactionType": chance.choice(TYPES)}
         if aside.random() < 0.2:
             details["createdAt"] = _instant(aside)
+        if aside.random() < 0.2:
+            details["source"] = aside.choice(["migration:activity", "migration:todo_link", "manual"])
+            details["updatedAt"] = _instant(aside)
         return "interaction.create", {**chosen, **kind, **details, **maybe}, entity
     if verb == "update":
         if aside.random() < 0.3:

@@ -26,7 +26,7 @@ from schemas.topics import (
 from tests.unit.audit.machine import Machine, make_id
 from tests.unit.audit.planting import Tamper, failed, log_of, row_of
 from tests.unit.audit.signal_plants import PLANTS
-from tests.unit.audit.story import ANNA, BODO, CALL, DEAL, LOGGED, MAIL, OTHER_TENANT, run_story
+from tests.unit.audit.story import ANNA, BODO, CALL, DEAL, FRED, LOGGED, MAIL, OTHER_TENANT, run_story
 
 CASES: dict[str, tuple[str, Tamper]] = {}
 
@@ -449,6 +449,16 @@ def _result_of_another_scope(m: Machine) -> None:
 @breaks("A10")
 def _entity_in_another_scope(m: Machine) -> None:
     row_of(m, "customer_entities", BODO)["organization_id"] = OTHER_TENANT
+
+
+@breaks("A16")
+def _row_of_an_erased_customer(m: Machine) -> None:
+    m.tables["customer_interactions"].append({**row_of(m, "customer_interactions", CALL), "entity_id": FRED})
+
+
+@breaks("A16")
+def _payload_of_an_erased_customer(m: Machine) -> None:
+    next(row for row in m.journal if row["entity_id"] == FRED)["has_payload"] = True
 
 
 @pytest.mark.parametrize("case", sorted(CASES))

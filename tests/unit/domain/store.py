@@ -83,10 +83,10 @@ class Store:
                     rows.append(self.interactions[shown.interaction_id])
         for command in fresh:
             if command.envelope.type == ENTITY_ERASE:
-                for kind, table in self.tables.items():
+                for owned, table in self.tables.items():
                     for row in table.values():
                         if getattr(row, "entity_id", None) == command.envelope.entity_id:
-                            work.sets[kind].load(row)
+                            work.sets[owned].load(row)
             erased = self.tables[ErasedEntity].get(command.envelope.entity_id)
             if erased is not None:
                 work.erased.load(erased)

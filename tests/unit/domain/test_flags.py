@@ -74,6 +74,22 @@ def test_each_tenant_has_its_own() -> None:
     assert decision.outcome == "applied"
 
 
+@pytest.mark.parametrize("flag", [SYNC, "customers.interactions.unified"])
+def test_legacy_rows_must_be_validated_first(flag: str) -> None:
+    work = UnitOfWork()
+    work.unvalidated.add(TENANT)
+    refused, off, other = run(
+        work,
+        command(1, {"flag": flag, "enabled": True}),
+        command(2, {"flag": flag, "enabled": False}),
+        command(3, {"flag": flag, "enabled": True}, tenant=OTHER),
+    )
+    problem = result_of(refused)["problem"]
+    assert problem is not None
+    assert (problem["code"], problem["errors"][0]["pointer"]) == ("legacy_rows_not_validated", "/enabled")
+    assert (off.outcome, other.outcome) == ("applied", "applied")
+
+
 def test_only_validating_sets_nothing() -> None:
     work = UnitOfWork()
     (decision,) = run(work, command(1, {"flag": SYNC, "enabled": True, "validateOnly": True}))
