@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Applier work per batch while other publishers send commands: about the latency that a batch adds to theirs.
-BUSY_SECONDS: Final = 0.05
+#: Longest batch while other publishers send commands. Most of its time is the fixed cost of a batch, which
+#: delays no other command; its rows do.
+BUSY_SECONDS: Final = 0.15
+#: Rows of a batch meanwhile: about the latency that a batch adds to the commands of others.
+BUSY_ROWS: Final = 150
 #: Applier work per batch while they do not.
 IDLE_SECONDS: Final = 0.5
 #: Bounds of a batch. A smaller one would mostly be the fixed cost of a batch.
@@ -68,4 +71,5 @@ class BatchSize:
             wanted = max(self._rows * _MOST_SHRINKING, min(self._rows - 1, rows * target / seconds))
         elif seconds < target * _GROW_BELOW and rows >= self._rows:
             wanted = max(self._rows + 1, self._rows * _GROWTH)
-        self._rows = min(self._maximum, max(self._minimum, int(wanted)))
+        largest = min(self._maximum, max(self._minimum, BUSY_ROWS)) if self.busy else self._maximum
+        self._rows = min(largest, max(self._minimum, int(wanted)))

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
+from pydantic.alias_generators import to_camel
 
 from runtime.kafka import make_admin
 from runtime.postgres import Connection
@@ -79,6 +80,10 @@ class Removed:
     busy: list[str] = field(default_factory=list)
     deletions_kept: int = 0
     rows: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON form: camelCase names."""
+        return {to_camel(name): value for name, value in asdict(self).items()}
 
 
 def read_policies(settings: Settings) -> tuple[tuple[Policy, ...], dict[str, float]]:
@@ -167,7 +172,7 @@ def retention(context: JobContext) -> None:
         context.save(report={"elsewhere": True})
         return
     total = len(removed.months) + sum(removed.rows.values())
-    context.save(done=total, total=total, report=asdict(removed))
+    context.save(done=total, total=total, report=removed.to_json())
 
 
 def plan_json(plan: RetentionPlan) -> dict[str, Any]:

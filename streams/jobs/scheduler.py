@@ -68,14 +68,13 @@ class Scheduler:
     def tick(self, connection: Connection) -> None:
         """Note ended runs, and start those that are due."""
         for name, outcome in end_runs(connection).items():
-            (_log.info if outcome == "completed" else _log.error)(
-                "jobs.run_ended", name=name, outcome=outcome
-            )
+            note = _log.info if outcome == "completed" else _log.error
+            note("jobs.run_ended", schedule=name, outcome=outcome)
         for it in self._recurring:
             add_schedule(connection, it.name, it.first_after)
             job_id = str(uuid4())
             if start_run(connection, it.name, job_id, it.every, now=False) is None:
-                _log.info("jobs.run_started", name=it.name, job=job_id)
+                _log.info("jobs.run_started", schedule=it.name, job=job_id)
         self._metrics.schedules = list_schedules(connection)
 
     def register_metrics(self) -> None:

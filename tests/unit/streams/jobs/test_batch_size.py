@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.jobs.batch_size import BUSY_SECONDS, IDLE_SECONDS, LARGEST, SMALLEST, BatchSize
+from streams.jobs.batch_size import BUSY_ROWS, BUSY_SECONDS, IDLE_SECONDS, LARGEST, SMALLEST, BatchSize
 
 _BOUNDS = st.tuples(st.integers(1, 500), st.integers(0, 5000)).map(lambda it: (it[0], it[0] + it[1]))
 _SECONDS = st.floats(0, 1e6)
@@ -33,7 +33,7 @@ def test_never_leaves_its_bounds(bounds: tuple[int, int], observed: list[tuple[f
     st.booleans(),
 )
 def test_converges_for_a_linear_cost(start: int, fixed_part: float, per_row: float, busy: bool) -> None:
-    target = BUSY_SECONDS if busy else IDLE_SECONDS
+    target, largest = (BUSY_SECONDS, BUSY_ROWS) if busy else (IDLE_SECONDS, LARGEST)
     fixed = fixed_part * target
     size = BatchSize()
     while size.rows < start:
@@ -44,7 +44,8 @@ def test_converges_for_a_linear_cost(start: int, fixed_part: float, per_row: flo
     seconds = fixed + per_row * reached
     assert seconds <= target or reached == SMALLEST
     # One step of growth never overshoots, so the size stays where it is.
-    assert seconds >= 0.7 * target or reached == LARGEST or fixed + per_row * 1.25 * reached > 0.7 * target
+    grown = fixed + per_row * 1.25 * reached
+    assert seconds >= 0.7 * target or reached == largest or grown > 0.7 * target
     _run(size, 10, fixed, per_row, int(busy))
     assert size.rows == reached
 
@@ -58,6 +59,7 @@ def test_yields_to_live_commands_within_three_batches(per_row: float) -> None:
     _run(size, 1, 0.0, per_row, 1)
     assert size.pause > 0
     _run(size, 2, 0.0, per_row, 1)
+    assert size.rows <= BUSY_ROWS
     assert size.rows <= max(SMALLEST, before / 8, BUSY_SECONDS / per_row * 1.001)
 
 

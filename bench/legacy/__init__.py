@@ -1,0 +1,1 @@
+"""Generator of a large, dirty installation of the old model, as files for ``legacy import``."""
