@@ -117,7 +117,8 @@ class _Screen:
 
     def _text(self, job: Job, failed: int) -> str:
         (began, before), (ended, after) = self._seen[0], self._seen[-1]
-        parts = [f"{escape(job.kind)} {job.state}: {progress_text(job)}"]
+        progress = f": {progress_text(job)}" if job.done or job.total else ""
+        parts = [f"{escape(job.kind)} {job.state}{progress}"]
         if after > before:
             parts.append(f"{(after - before) / (ended - began):,.0f} rows/s")
         if job.remaining_seconds is not None:

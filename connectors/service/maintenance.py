@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
@@ -13,6 +13,7 @@ from connectors.sdk.http_errors import bounded_pause
 from connectors.sdk.remote import Health
 from connectors.service.registry import Entry
 from connectors.store.integrations import lock_unchanged, read_integration, set_health
+from connectors.store.schedules import SCHEDULED, note_begun, note_ended, seconds_until_due
 from connectors.store.stalls import note_poll
 from connectors.store.webhook_receipts import received_since
 from connectors.sync.failure_policy import close_integration, reason_of
@@ -55,8 +56,8 @@ def run_maintenance(entry: Entry, connection: Connection, scale: float, beat: Ca
         note_poll(connection, session.integration, due_at=session.now())
     for name, seconds, task in tasks:
         now = session.now()
-        if name not in entry.due and name == "look":
-            entry.due[name] = now + timedelta(seconds=seconds)
+        if name not in entry.due and name in SCHEDULED:
+            entry.due[name] = _first_due(entry, connection, name, seconds)
         if entry.due.get(name, now) > now:
             continue
         if name == "health" and entry.unusable is not None:
@@ -67,17 +68,33 @@ def run_maintenance(entry: Entry, connection: Connection, scale: float, beat: Ca
         worked = True
         if name == "poll":
             note_poll(connection, session.integration, due_at=now)
+        if name in SCHEDULED:
+            note_begun(connection, name, session.integration.id)
         error = _run(session, connection, task)
         rarity = _WITH_WEBHOOKS if name == "poll" and _webhooks_arrive(session, connection) else 1.0
         pause = seconds * rarity if error is None else _failed(entry, name, error, scale)
         if error is None:
             entry.failures.pop(name, None)
         entry.due[name] = session.now() + timedelta(seconds=pause)
+        if name in SCHEDULED:
+            note_ended(connection, name, session.integration.id, error, pause)
         if name == "poll":
             done_at = session.now() if error is None else None
             reason = None if error is None else reason_of(error)
             note_poll(connection, session.integration, entry.due[name], done_at=done_at, reason=reason)
     return worked
+
+
+def _first_due(entry: Entry, connection: Connection, name: str, seconds: float) -> datetime:
+    """Time at which a scheduled task is due first in this process; a missed one at once.
+
+    An integration that was started, resumed or changed is also reconciled at once. A full listing asks much
+    of a provider, so it waits for its time, which outlives restarts.
+    """
+    first_after = seconds if name == "look" else 0.0
+    remaining = seconds_until_due(connection, name, entry.integration.id, first_after)
+    now = entry.opened.session.now()
+    return now + timedelta(seconds=remaining) if name == "look" else now
 
 
 def has_due(entry: Entry) -> bool:

@@ -8,7 +8,8 @@ from typing import Final
 
 from runtime.postgres import Connection
 
-# Versions or whole interactions that the ledger has missed.
+# Versions or whole interactions that the ledger has missed. A change that came from the provider is not
+# wanted, because it must not go back, but it is done.
 _MISSED: Final = """
 INSERT INTO sync_ledger (integration_id, interaction_id, tenant_id, organization_id, entity_id,
   wanted_version, next_attempt_at)
@@ -17,7 +18,7 @@ FROM customer_interactions row
 LEFT JOIN sync_ledger known ON known.integration_id = %(integration)s AND known.interaction_id = row.id
 WHERE row.tenant_id = %(tenant)s AND row.organization_id = %(organization)s
   AND row.updated_at < %(before)s
-  AND (known.interaction_id IS NULL OR known.wanted_version < row.version)
+  AND (known.interaction_id IS NULL OR greatest(known.wanted_version, known.done_version) < row.version)
   AND (known.interaction_id IS NOT NULL OR row.status = 'planned' OR %(closed)s)
 LIMIT %(limit)s
 ON CONFLICT (integration_id, interaction_id) DO UPDATE SET wanted_version = excluded.wanted_version,

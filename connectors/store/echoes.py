@@ -87,12 +87,3 @@ def consume_item_echoes(
         " WHERE integration_id = %s AND interaction_id = %s AND consumed_at IS NULL",
         (now, integration_id, interaction_id),
     )
-
-
-def purge_echoes(connection: Connection, now: datetime, limit: int = 1000) -> int:
-    """Delete expired entries."""
-    done = connection.execute(
-        "DELETE FROM sync_echo_log WHERE id IN (SELECT id FROM sync_echo_log WHERE expires_at < %s LIMIT %s)",
-        (now, limit),
-    )
-    return done.rowcount

@@ -9,6 +9,7 @@ import psycopg
 from connectors.store.checkpoints import read_checkpoint, write_checkpoint
 from connectors.store.integrations import Integration
 from connectors.store.mappings import count_mappings
+from connectors.store.schedules import forget_schedules
 from runtime.postgres import Connection
 
 _OWNED: Final = (
@@ -91,6 +92,7 @@ def _remove(connection: Connection, integration: Integration) -> int | None:
         " AND job LIKE 'connectors.%%' AND split_part(job, ':', 2) = %s",
         (*scope, integration.id),
     )
+    forget_schedules(connection, integration.id)
     connection.execute("DELETE FROM integrations WHERE id = %(id)s", own)
     write_checkpoint(
         connection,

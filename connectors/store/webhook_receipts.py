@@ -45,13 +45,3 @@ def received_since(connection: Connection, integration_id: str, moment: datetime
         (integration_id, moment),
     ).fetchone()
     return row is not None and bool(row[0])
-
-
-def purge_receipts(connection: Connection, before: datetime, limit: int = 1000) -> int:
-    """Delete receipts of deliveries received before a time."""
-    done = connection.execute(
-        "DELETE FROM webhook_receipts WHERE (integration_id, event_id) IN"
-        " (SELECT integration_id, event_id FROM webhook_receipts WHERE received_at < %s LIMIT %s)",
-        (before, limit),
-    )
-    return done.rowcount

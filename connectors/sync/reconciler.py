@@ -10,8 +10,6 @@ import structlog
 
 from connectors.store.checkpoints import write_checkpoint
 from connectors.store.drift import Drift, mark_drift
-from connectors.store.echoes import purge_echoes
-from connectors.store.webhook_receipts import purge_receipts
 from connectors.sync.poller import PollResult, cursor_job, poll
 from connectors.sync.session import Session
 from runtime.postgres import Connection
@@ -19,7 +17,6 @@ from runtime.postgres import Connection
 _log = structlog.get_logger("connectors")
 #: Changes younger than this may still arrive as events.
 _GRACE: Final = timedelta(minutes=2)
-_RECEIPTS_KEPT: Final = timedelta(days=30)
 
 
 def reconcile(session: Session, connection: Connection, *, grace: timedelta = _GRACE) -> Drift:
@@ -38,8 +35,6 @@ def reconcile(session: Session, connection: Connection, *, grace: timedelta = _G
         before=now - grace,
         closed=session.declaration.mirrors_closed,
     )
-    purge_echoes(connection, now)
-    purge_receipts(connection, now - _RECEIPTS_KEPT)
     if drift.missed or drift.orphaned or drift.untended:
         _log.warning(
             "connectors.drift_repaired",
