@@ -16,6 +16,7 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks.legacy_tables import LEGACY_TABLES, lift_freeze
 from tests.harness.gateway import Gateway
+from tests.harness.legacy import plant
 from tests.harness.response_models import check_responses
 from tests.harness.roles import wait_until
 from tests.harness.wire import event, new_id, outcomes
@@ -432,3 +433,56 @@ def test_a_legacy_row_outside_the_limits_is_changed_and_deleted_like_any_other(
     for identity in ids.values():
         assert client.delete(ACTIVITIES, params={"id": identity}).status_code == 200
         assert one(client, ACTIVITIES, identity) is None
+
+
+def test_imported_rows_show_what_is_known_and_move_like_in_the_backfill(
+    of_another_tenant: tuple[httpx2.Client, str, str], pipeline: Settings
+) -> None:
+    client, tenant, organization = of_another_tenant
+    customers = [
+        client.post("/api/customers/people", json={"displayName": name}).json()["id"]
+        for name in ("Otto", "Ida")
+    ]
+    scope = {"tenant_id": tenant, "organization_id": organization}
+    todo, call = new_id(), new_id()
+    first, repeated = sorted((new_id(), new_id()))
+    plant(pipeline, "legacy_todos", **scope, id=todo, title="Send it", due_at="2027-03-01T09:00:00Z",
+          priority="high", description="by mail")  # fmt: skip
+    for link in (first, repeated):
+        plant(pipeline, "customer_todo_links", **scope, id=link, entity_id=customers[0], todo_id=todo)
+    shared = plant(pipeline, "customer_todo_links", **scope, entity_id=customers[1], todo_id=todo)
+    plant(pipeline, "legacy_interactions", **scope, id=call, entity_id=customers[0], title="Newer",
+          status="completed", occurred_at="2025-01-01T10:00:00Z")  # fmt: skip
+    plant(pipeline, "customer_activities", **scope, id=call, entity_id=customers[0], subject="Older")
+    wait_until(lambda: one(client, TODOS, first) is not None, 4.0, lambda: "the legacy rows show")
+    items = client.get(TODOS).json()["items"]
+    assert sorted(item["id"] for item in items) == sorted([first, shared])
+    item = one(client, TODOS, first)
+    assert item is not None
+    assert (item["todoTitle"], item["todoIsDone"], item["todoDescription"]) == ("Send it", False, "by mail")
+    assert item["todoDueAt"] == "2027-03-01T09:00:00.000Z"
+    activity = one(client, ACTIVITIES, call)
+    assert activity is not None
+    assert activity["subject"] == "Newer"
+
+    # By the id of the repeated link, and once more by that of the todo.
+    assert client.put(TODOS, json={"id": repeated, "title": "Sent"}).json() == {"ok": True}
+    moved = row(pipeline, first)
+    assert moved is not None
+    assert (moved["title"], moved["priority"], moved["source"]) == ("Sent", 75, "migration:todo_link")
+    assert row(pipeline, repeated) is None
+    assert client.put(TODOS, json={"id": repeated, "isDone": True}).json() == {"ok": True}
+    assert row(pipeline, first)["status"] == "done"  # type: ignore[index]
+    assert row(pipeline, shared) is None
+    assert client.put(ACTIVITIES, json={"id": call, "body": "Noted"}).json() == {"ok": True}
+    moved = row(pipeline, call)
+    assert moved is not None
+    assert (moved["title"], moved["status"], moved["source"]) == ("Newer", "done", "migration:interaction")
+
+
+def test_only_a_migrator_creates_interactions_of_the_past(gateway: Gateway, customer: str) -> None:
+    body = {"entityId": customer, "interactionType": "call", "source": "migration:crm"}
+    with gateway.client() as ordinary, gateway.client(features=["customers.*"]) as migrator:
+        refused = ordinary.post("/api/customers/interactions", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (403, "missing_feature")
+        assert migrator.post("/api/customers/interactions", json=body).status_code == 201
