@@ -31,6 +31,7 @@ MODULES: Final = {
     "flags": "flags",
     "connectors": "connectors.group",
     "new-connector": "connectors.new_connector",
+    "legacy": "legacy.commands",
     "backfill": "backfill.commands",
     "erase": "erase.command",
     "jobs": "jobs.commands",

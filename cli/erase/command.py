@@ -7,7 +7,7 @@ import sys
 import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import typer
 
@@ -18,7 +18,6 @@ from cli.erase.report import ErasureReport, report_lines
 from cli.publish.publishing import ListSource, publishing
 from runtime.settings import Settings, load_settings
 from schemas.errors import Reject, Retry
-from schemas.identity import derive_id
 from schemas.payloads import ENTITY_ERASE
 
 if TYPE_CHECKING:
@@ -122,8 +121,7 @@ def _publish(
     tenant_id, organization_id = scope
     event = {
         "specversion": "1.0",
-        # The same for every call with this policy, so that a repetition is a duplicate.
-        "id": derive_id("erase", tenant_id, organization_id, entity_id, mirrors),
+        "id": str(uuid4()),
         "type": ENTITY_ERASE,
         "source": "urn:customer-interactions:cli",
         "tenantid": tenant_id,
@@ -135,46 +133,45 @@ def _publish(
         published = publisher.run(ListSource(filter(None, [check_line(1, json.dumps(event).encode())])))
     for rejection in published.rejections:
         code, detail = rejection.problem.get("code"), rejection.problem.get("detail")
+        if code == "entity_erased":
+            continue  # by another call, meanwhile
         raise Reject(str(code), f"The command was rejected ({code}): {detail}. Nothing was erased.")
 
 
 def _complete(connection: Connection, erased: ErasedCustomer, timeout: float) -> ErasureReport:
     """Wait for the job and then for the providers, each at most ``timeout`` seconds."""
+    from sinks.erasure.job import continue_erasure, is_cleaned
     from sinks.erasure.mirrors import pending_mirrors
 
-    job = _await_job(connection, erased, timeout)
-    counts = {name: value for name, value in job.report.items() if isinstance(value, int)}
+    job_id = continue_erasure(connection, erased)
+    job = _await_job(connection, job_id, timeout)
+    counts = {name: value for name, value in (job.report if job else {}).items() if isinstance(value, int)}
     counts.pop("mirrorsPending", None)
+    cleaned = is_cleaned(connection, erased)
     deadline = time.monotonic() + timeout
     pending = pending_mirrors(connection, erased)
-    while pending and job.state == "completed" and time.monotonic() < deadline:
+    while pending and cleaned and time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
         pending = pending_mirrors(connection, erased)
     return ErasureReport(
         entity_id=erased.entity_id,
-        job_id=job.id,
-        job_state=job.state,
+        job_id=job_id,
+        job_state="completed" if cleaned else job.state if job else "gone",
         mirrors=erased.mirrors,
         counts=counts,
         mirrors_pending=pending,
     )
 
 
-def _await_job(connection: Connection, erased: ErasedCustomer, timeout: float) -> Job:
-    """Wait until the job ends.
-
-    :raises Reject: there is no such job.
-    """
+def _await_job(connection: Connection, job_id: str, timeout: float) -> Job | None:
+    """Wait until the job ends; ``None`` if retention has removed it."""
     from cli.jobs.follow import NO_ROLE
-    from sinks.erasure.job import job_of
-    from sinks.jobs.store import FINISHED, jobs_role_runs
+    from sinks.jobs.store import FINISHED, find_job, jobs_role_runs
 
     deadline, warned = time.monotonic() + timeout, False
     while True:
-        job = job_of(connection, erased)
-        if job is None:
-            raise Reject("not_found", "The job of this erasure is gone; was the database restored?")
-        if job.state in (*FINISHED, "paused") or time.monotonic() > deadline:
+        job = find_job(connection, job_id)
+        if job is None or job.state in (*FINISHED, "paused") or time.monotonic() > deadline:
             return job
         if not warned and not jobs_role_runs(connection):
             sys.stderr.write(f"{NO_ROLE}\n")

@@ -143,7 +143,7 @@ def _content(record: IncomingRecord) -> bytes:
 
 
 def _is_of_customer(content: bytes, needles: Needles) -> bool:
-    """Report whether a record belongs to the customer: it names it, or names nobody and is distinctive."""
+    """Report whether a record is the customer's: it names it, or has a distinctive text and no owner."""
     return needles.name_customer(content) or (
         b"entityid" not in content.lower() and any(term in content for term in needles.alone)
     )

@@ -215,6 +215,13 @@ class ProviderConformance:
             _assert_holds(harness, found, OTHER)
             assert found.marker == created.marker
 
+    def test_an_erased_object_does_not_exist_any_more(self, harness: ProviderHarness) -> None:
+        created = _create(harness)
+        for _ in range(2):
+            harness.provider.erase(created.external_id)
+        if "read" in harness.declaration.features:
+            assert isinstance(harness.provider.read(created.external_id), Gone)
+
     def test_a_permanently_deleted_object_is_gone(self, harness: ProviderHarness) -> None:
         _require(harness, "read")
         created = _create(harness)

@@ -88,6 +88,13 @@ class Provider(ABC):
     def archive(self, external_id: str) -> RemoteObject | Gone:
         """Hide the object reversibly, because its interaction was deleted. Idempotent."""
 
+    def erase(self, external_id: str) -> None:
+        """Delete the object for good, because its customer was erased. Idempotent.
+
+        By default it is archived. Override it where an archived object still exists at the provider.
+        """
+        self.archive(external_id)
+
     @abstractmethod
     def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
         """Restore an archived object under the same id, with these values. Idempotent."""

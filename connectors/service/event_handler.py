@@ -8,15 +8,17 @@ from collections.abc import Sequence
 from typing import Final
 
 from connectors.service.open_session import utc_now
+from connectors.store.erasure import release_erased
 from connectors.store.integrations import Integration, list_integrations
 from connectors.store.ledger_marks import LocalMark, mark_local
-from connectors.sync.change_marks import marks_for_event
+from connectors.sync.change_marks import erased_customer, marks_for_event
 from runtime.postgres import Connection
 from runtime.registry_fetch import make_fetch
 from runtime.retrying_connection import RetryingConnection
 from runtime.settings import Settings
 from schemas.avro_codec import AvroDecoder
 from schemas.errors import Retry
+from sinks.erasure.erased import ErasedCustomer
 
 #: Cache time of the integrations table. The initial plan of a new integration covers events missed meanwhile.
 _CACHE_SECONDS: Final = 1.0
@@ -54,11 +56,17 @@ class EventHandler:
         if not self._integrations:
             return
         marks: list[LocalMark] = []
+        erased: list[ErasedCustomer] = []
         for value in values:
             if value is not None:
-                marks += marks_for_event(*self._decode(value), self._integrations)
+                event = self._decode(value)
+                marks += marks_for_event(*event, self._integrations)
+                if (customer := erased_customer(*event)) is not None:
+                    erased.append(customer)
         try:
             marked = mark_local(connection, marks, utc_now())
+            # After the marks: those of an erased customer came before its erasure.
+            marked += release_erased(connection, erased)
         except Retry:
             self._read_at = float("-inf")
             raise

@@ -8,6 +8,7 @@ from typing import Any, Final
 from connectors.store.integrations import Integration
 from connectors.store.ledger_marks import LocalMark
 from schemas import events
+from sinks.erasure.erased import ErasedCustomer
 
 #: Events that can make a mirror stale; `due` and `overdue` change no mirrored field.
 MIRRORED_EVENTS: Final = frozenset(
@@ -21,6 +22,21 @@ MIRRORED_EVENTS: Final = frozenset(
         events.REVERTED,
     }
 )
+
+
+def erased_customer(event_type: str, payload: Mapping[str, Any]) -> ErasedCustomer | None:
+    """Read the erased customer from an event; ``None`` for any other event.
+
+    :param payload: ``schemas.events.EntityErased`` as a dict.
+    """
+    if event_type != events.ENTITY_ERASED:
+        return None
+    return ErasedCustomer(
+        entity_id=payload["entityId"],
+        tenant_id=payload["tenantId"],
+        organization_id=payload["organizationId"],
+        mirrors=payload["mirrors"],
+    )
 
 
 def marks_for_event(

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from connectors.sdk.remote import Gone, RemoteObject
+from connectors.store.erasure import erasure_of_item
 from connectors.store.interactions import InteractionState, read_interaction
 from connectors.store.ledger import SyncItem, finish, give_back
 from connectors.store.ledger_intents import set_intent
@@ -20,6 +21,7 @@ from connectors.store.warnings import close_warnings_of_kind
 from connectors.sync import inbound, outbound
 from connectors.sync.conflicts import OpenConflicts
 from connectors.sync.context import LeaseLost, SyncContext
+from connectors.sync.erasure import erase_mirror
 from connectors.sync.mass_change_guard import MassChange, pause_integration
 from connectors.sync.merge import LocalSide, Merge, RemoteSide, merge
 from connectors.sync.missing import confirm_gone, read_confirmed
@@ -69,6 +71,9 @@ def _sync(context: SyncContext) -> None:
     session, item = context.session, context.item
     mapping = mapping_of(context.connection, item.integration_id, item.interaction_id)
     subject = read_interaction(context.connection, item.tenant_id, item.organization_id, item.interaction_id)
+    if subject is None and (policy := erasure_of_item(context.connection, item)) is not None:
+        erase_mirror(context, mapping, policy)
+        return
     if mapping is None and item.intent_marker is not None:
         mapping = outbound.find_made(context)
     if mapping is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from connectors.sdk.remote import RemoteChange
 from connectors.store.echoes import open_echoes
+from connectors.store.erasure import was_erased
 from connectors.store.ledger import is_blocked
 from connectors.store.ledger_intents import mark_open_intents
 from connectors.store.ledger_marks import RemoteMark, mark_remote
@@ -67,11 +68,15 @@ def _record(session: Session, connection: Connection, change: RemoteChange, reco
             mark_open_intents(connection, integration.id, None, now)
         if change.kind == "gone" or not session.policy.create_if_unmapped:
             return "unmapped"
+        local_id = imported_id(integration.id, change.external_id)
+        if was_erased(connection, integration.tenant_id, integration.organization_id, local_id):
+            # It stays at the provider, and must not bring back what was erased.
+            return "unmapped"
         mapping = await_import(
             connection,
             Mapping(
                 integration_id=integration.id,
-                local_id=imported_id(integration.id, change.external_id),
+                local_id=local_id,
                 tenant_id=integration.tenant_id,
                 organization_id=integration.organization_id,
                 external_id=change.external_id,

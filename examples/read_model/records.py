@@ -56,7 +56,13 @@ class Change(NamedTuple):
     row: Row | None
 
 
-def change_of(record: Record) -> Change | None:
+class Erasure(NamedTuple):
+    """The erasure of a customer, with everything that belongs to it."""
+
+    entity_id: str
+
+
+def change_of(record: Record) -> Change | Erasure | None:
     """Return the change that a record makes; ``None`` for an event that changes none of the tables."""
     if record.topic == EVENTS:
         return _change_of_event(record)
@@ -77,9 +83,11 @@ def change_of(record: Record) -> Change | None:
     return Change(table, record.key, row)
 
 
-def _change_of_event(event: Record) -> Change | None:
+def _change_of_event(event: Record) -> Change | Erasure | None:
     value = event.value
     assert value is not None, "events have no tombstones"
+    if event.type == "customers.entity.erased":
+        return Erasure(value["id"])
     if event.type == "customers.next_interaction.updated":
         return Change(TABLES[NEXT_STATE], value["id"], _next_row(value))
     if not event.type.startswith("customers.interaction."):

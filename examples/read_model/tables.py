@@ -10,7 +10,7 @@ from types import TracebackType
 
 import duckdb
 
-from .records import TABLES, Change, Row
+from .records import TABLES, Change, Erasure, Row
 
 #: Topic and partition → offset of the next record.
 Positions = Mapping[tuple[str, int], int]
@@ -22,6 +22,7 @@ _ROWS = "unnest(?::STRUCT({})[], recursive := true)"
 _SAVE_POSITIONS = "INSERT OR REPLACE INTO positions SELECT " + _ROWS.format(
     "topic VARCHAR, partition INTEGER, next_offset BIGINT"
 )
+_OF_CUSTOMERS = ("interaction_versions", "next_interaction_versions", "deals")
 #: Hazard: a tombstone leaves a compacted topic after ``delete.retention.ms``, 24 hours by default. A
 #: bootstrap that resumes later could keep a row whose deletion it can no longer see.
 _RESUMABLE = timedelta(hours=12)
@@ -70,17 +71,22 @@ class ReadModel:
         return {(topic, partition): offset for topic, partition, offset in found.fetchall()}
 
     def apply(
-        self, changes: Iterable[Change], positions: Positions, newest_state: datetime | None = None
+        self, changes: Iterable[Change | Erasure], positions: Positions, newest_state: datetime | None = None
     ) -> None:
         """Apply changes and store the offsets that follow them, in one transaction."""
         offsets = [
             {"topic": topic, "partition": partition, "next_offset": offset}
             for (topic, partition), offset in positions.items()
         ]
+        erased: list[str] = []
         with self._transaction():
-            for table, rows in _newest(changes).items():
+            for table, rows in _newest(_without_erasures(changes, erased)).items():
                 self._delete(table, [key for key, row in rows.items() if row is None])
                 self._upsert(table, [row for row in rows.values() if row is not None])
+            # It is the last event of a customer: everything before it in this batch goes, too.
+            for table in _OF_CUSTOMERS:
+                self._delete(table, erased, "entity_id")
+            self._delete("entities", erased)
             self.database.execute(_SAVE_POSITIONS, [offsets])
             if newest_state is not None:
                 update = "UPDATE bootstrap SET newest_state = greatest(newest_state, ?)"
@@ -100,8 +106,9 @@ class ReadModel:
                 [[{name: row.get(name) for name in columns} for row in rows]],
             )
 
-    def _delete(self, table: str, keys: list[str]) -> None:
-        key = next(iter(self._columns[table]))
+    def _delete(self, table: str, keys: list[str], column: str | None = None) -> None:
+        """Delete rows by their key, or by another column."""
+        key = column or next(iter(self._columns[table]))
         if keys:
             given = "SELECT unnest(?::VARCHAR[])"
             self.database.execute(f"DELETE FROM {table} WHERE {key} IN ({given})", [keys])  # noqa: S608
@@ -136,6 +143,15 @@ def _columns(database: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
         [table],
     )
     return dict(found.fetchall())
+
+
+def _without_erasures(changes: Iterable[Change | Erasure], erased: list[str]) -> Iterator[Change]:
+    """Yield the changes of rows, and add the erased customers to a list."""
+    for change in changes:
+        if isinstance(change, Erasure):
+            erased.append(change.entity_id)
+        else:
+            yield change
 
 
 def _newest(changes: Iterable[Change]) -> dict[str, dict[str, Row | None]]:

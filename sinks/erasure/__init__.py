@@ -1,1 +1,1 @@
-"""What remains of an erased customer after the batch transaction, and its removal."""
+"""Removal of the rests of an erased customer that the batch transaction leaves."""

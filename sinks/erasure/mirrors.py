@@ -46,18 +46,27 @@ _FREE_ITEM: Final = """
 NOT EXISTS (SELECT FROM sync_ledger l WHERE l.integration_id = r.integration_id
   AND l.interaction_id = r.{} AND l.lease_until >= now())
 """
+# A worker that holds the lease runs once more: its row wants a newer version.
+_DUE: Final = f"""
+UPDATE sync_ledger r SET wanted_version = wanted_version + 1, next_attempt_at = now(), attempts = 0,
+  parked = FALSE, pending = NULL, last_error = NULL
+WHERE {_LEDGER} AND (r.wanted_version <= r.done_version OR r.next_attempt_at IS NULL
+  OR r.pending IS NOT NULL OR r.parked)
+"""  # noqa: S608 - constant text
+_WITHOUT_TEXTS: Final = f"""
+UPDATE sync_external_id_mappings r SET base = '{{}}', extra = '{{}}', external_url = NULL
+WHERE {_ITEMS.format("local_id")} AND NOT r.gone AND {_FREE_ITEM.format("local_id")}
+"""  # noqa: S608 - constant text
+_ECHOES: Final = f"""
+DELETE FROM sync_echo_log r
+WHERE {_ITEMS.format("interaction_id")} AND {_FREE_ITEM.format("interaction_id")}
+"""  # noqa: S608 - constant text
 _REDUCE: Final = (
     f"DELETE FROM sync_ledger r WHERE {_LEDGER} AND {_FREE} AND NOT {_NAMES_OBJECT}",  # noqa: S608
-    # A worker that holds the lease runs once more: its row wants a newer version.
-    f"UPDATE sync_ledger r SET wanted_version = wanted_version + 1, next_attempt_at = now(), attempts = 0,"  # noqa: S608
-    " parked = FALSE, pending = NULL, last_error = NULL"
-    f" WHERE {_LEDGER} AND (r.wanted_version <= r.done_version OR r.next_attempt_at IS NULL"
-    " OR r.pending IS NOT NULL OR r.parked)",
-    f"UPDATE sync_external_id_mappings r SET base = '{{}}', extra = '{{}}', external_url = NULL"  # noqa: S608
-    f" WHERE {_ITEMS.format('local_id')} AND NOT r.gone AND {_FREE_ITEM.format('local_id')}",
+    _DUE,
+    _WITHOUT_TEXTS,
     f"DELETE FROM sync_external_id_mappings r WHERE {_ITEMS.format('local_id')} AND r.gone",  # noqa: S608
-    f"DELETE FROM sync_echo_log r WHERE {_ITEMS.format('interaction_id')}"  # noqa: S608
-    f" AND {_FREE_ITEM.format('interaction_id')}",
+    _ECHOES,
     f"DELETE FROM integration_warnings r WHERE {_WARNINGS}",  # noqa: S608
 )
 _BUSY_SQL: Final = f"SELECT count(*) FROM sync_ledger r WHERE {_LEDGER} AND r.lease_until >= now()"  # noqa: S608

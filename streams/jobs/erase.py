@@ -50,7 +50,7 @@ def _await_publication(context: JobContext, customer: ErasedCustomer) -> None:
     assert context.cursor is not None
     offsets = {int(number): offset for number, offset in context.cursor["offsets"].items()}
     command = customer.tenant_id, customer.organization_id, context.job.settings["commandId"]
-    while not (True and are_answered(connection, *source, offsets)):
+    while not (is_relayed(connection, *command) and are_answered(connection, *source, offsets)):
         context.proceed()
         context.wait(_POLL_SECONDS)
 

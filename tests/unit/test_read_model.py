@@ -174,7 +174,7 @@ def test_every_order_and_every_repetition_ends_in_the_greatest_version(
 
 def test_rows_and_offsets_are_stored_together(model: ReadModel) -> None:
     change = change_of(lifecycle_event(1))
-    assert change is not None
+    assert isinstance(change, Change)
     model.apply([change], {(topics.EVENTS, 2): 17})
     broken = Change(change.table, "other", {"id": "other", "version": 1, "deleted": None})
     with pytest.raises(duckdb.ConstraintException):

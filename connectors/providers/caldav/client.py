@@ -20,7 +20,7 @@ _MAX_REDIRECTS: Final = 5
 #: The body names a violated precondition (RFC 4918 section 16): this request is refused, not the account.
 _PRECONDITION: Final = re.compile(rb"<(?:\w+:)?error\b(?!.*need-privileges)", re.DOTALL)
 #: Requests about one to-do: a 403 may be about that to-do only.
-_ON_ONE_OBJECT: Final = frozenset({"GET", "PUT"})
+_ON_ONE_OBJECT: Final = frozenset({"GET", "PUT", "DELETE"})
 #: Meaning of a status for the calendar as a whole.
 _MEANINGS: Final = {
     400: "it does not understand the request",

@@ -74,6 +74,19 @@ class CalendarCollection:
             raise Reject("caldav_refused", f"The CalDAV server refused the to-do (HTTP {answer.status_code})")
         return answer
 
+    def delete(self, path: str) -> None:
+        """Delete a to-do; one that does not exist is deleted already.
+
+        :raises Reject: the server refused the deletion.
+        :raises NeedsAuth: the calendar is missing or read-only.
+        """
+        answer = self._client.send("DELETE", path, None, {})
+        if answer.status_code < 300 or answer.status_code in {404, 410}:
+            return
+        if answer.status_code == 403:
+            self._check_calendar_of(path, writing=True)
+        raise Reject("caldav_refused", f"The CalDAV server refused to delete (HTTP {answer.status_code})")
+
     def get(self, path: str) -> tuple[bytes, httpx2.Response] | None:
         """A to-do and its response; ``None`` if the server confirms that it was deleted."""
         found = self.fetch(path)

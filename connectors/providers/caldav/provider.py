@@ -81,6 +81,9 @@ class Caldav(Provider):
             return seen
         return self._replace(external_id, *found, TodoText(found[0], self._days).deleting())
 
+    def erase(self, external_id: str) -> None:
+        self._calendar.delete(external_id)
+
     def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
         found = self._calendar.get(external_id)
         if found is None:

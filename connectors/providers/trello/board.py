@@ -68,6 +68,10 @@ class Board:
         """Archive a card that was created just now."""
         return self.require("PUT", _card_path(external_id), {"closed": True})
 
+    def delete_card(self, external_id: str) -> None:
+        """Delete a card for good, with its history."""
+        self.call("DELETE", _card_path(external_id))
+
     def cards(self, before: str | None) -> tuple[list[dict[str, Any]], bool]:
         """One page of all cards, newest first, and whether there are more.
 

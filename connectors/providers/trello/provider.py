@@ -69,6 +69,10 @@ class Trello(Provider):
         desc = MarkedText(text.body, text.marker, deleted=True).text()
         return self._update(external_id, {"closed": True, "desc": desc})
 
+    def erase(self, external_id: str) -> None:
+        if not isinstance(self._board.card(external_id), Gone):
+            self._board.delete_card(external_id)
+
     def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
         card = self._board.card(external_id)
         if isinstance(card, Gone):

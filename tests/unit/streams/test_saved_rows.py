@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.journal import Facts, JournalEntry, OldFacts, RowChange
+from domain.journal import Erased, Facts, JournalEntry, OldFacts, RowChange
 from domain.model import Draft, Interaction, Signal, SignalOutcome
 from streams.watch.saved_rows import SavedRows
 
@@ -107,3 +107,20 @@ def test_an_entry_that_is_not_about_a_customer_names_no_row() -> None:
 def test_a_row_from_before_the_journal_says_nothing() -> None:
     old: dict[str, Any] = {"result": {}, "undo": None}
     assert _saved((1, _entry(OldFacts(**old)))) == {}
+
+
+def test_the_rows_of_an_erased_customer_are_gone() -> None:
+    erased = Erased(mirrors="leave", interactions=("call",), signals=("s",), drafts=("d",))
+    change = RowChange(event="customers.signal.recorded", after=_signal())
+    drafted = RowChange(event="customers.draft.created", after=_draft())
+    made = [
+        (1, _entry(Facts(event="customers.interaction.created", after=_interaction(), version=1))),
+        (2, _entry(Facts(changes=(change, drafted), signal_id="s", draft_id="d", version=2))),
+    ]
+    assert _saved(*made) == {"customer": ["ada"], "interaction": ["call"], "signal": ["s"], "draft": ["d"]}
+    assert _saved(*made, (3, _entry(Facts(erased=erased), interaction=None))) == {}
+
+
+def test_what_is_left_of_an_entry_of_an_erased_customer_says_nothing() -> None:
+    scrubbed = Facts(version=2, scrubbed=(("customers.interaction.deleted", None),))
+    assert _saved((1, _entry(scrubbed))) == {}
