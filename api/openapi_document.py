@@ -22,6 +22,7 @@ _ANY_AUTHORIZED: Final = {
 #: Further error statuses of every write.
 _ANY_WRITE: Final = {
     "409": "Conflict",
+    "410": "Customer erased",
     "412": "Version does not match If-Match",
     "415": "Body not declared as JSON",
     "422": "Idempotency-Key reused with other content",

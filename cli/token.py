@@ -31,7 +31,7 @@ _EXAMPLES = """
 """
 ALL_FEATURES = (
     "customers.view,customers.create,customers.edit,customers.delete,customers.flags.manage,"
-    "customers.integrations.manage,customers.jobs.view,audit_logs.undo_self"
+    "customers.integrations.manage,customers.migrate,customers.jobs.view,audit_logs.undo_self"
 )
 LOCAL_USER = "00000000-0000-4000-8000-000000000001"
 

@@ -35,7 +35,7 @@ from schemas.values import UUID_PATTERN, UuidText
 router = authorized_router("interactions")
 PATH: Final = "/api/customers/interactions"
 #: Feature of callers that move interactions from another system.
-_MIGRATE: Final = "customers.interactions.migrate"
+_MIGRATE: Final = "customers.migrate"
 _DESCENDING: Final = frozenset({"occurredAt", "createdAt", "updatedAt", "priority"})
 _NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction"}}
 

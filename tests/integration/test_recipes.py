@@ -175,7 +175,7 @@ def test_a_new_record_is_a_value_a_table_and_their_description(copy: Path) -> No
     path.write_text(f"{path.read_text('utf-8')}\n\n{table[1]}")
     path = copy / description[0]
     text = path.read_text("utf-8").replace(
-        "    Entity,\n    FlagValue,", "    Entity,\n    FlagValue,\n    Place,"
+        "    ErasedInteraction,\n    FlagValue,", "    ErasedInteraction,\n    FlagValue,\n    Place,"
     )
     start = "RECORDS: Final[dict[type, StoredRecord[Any]]] = {\n"
     assert start in text

@@ -292,7 +292,8 @@ def test_an_erasure_in_the_middle_of_a_stream(embedded_stack: Settings, template
         connect(settings, application_name="test", autocommit=True) as connection,
     ):
         with Load(settings, seed=11, pace=600, total=3000, entities=20) as load:
-            wait_until(lambda: len(load.recent) > 50, 60)
+            customers = "SELECT count(*) FROM customer_entities"
+            wait_until(lambda: (connection.execute(customers).fetchone() or (0,))[0] >= 5, 60)
             entities = connection.execute("SELECT id::text, tenant_id::text, organization_id::text FROM"
                                           " customer_entities LIMIT 5").fetchall()  # fmt: skip
             erasures = [
@@ -330,6 +331,33 @@ def test_the_command_line_shows_what_remains_until_when(world: Settings, databas
     assert "had been erased before" in repeated.stdout
 
 
+def test_a_canceled_job_is_continued_by_another_call(world: Settings, database: Connection) -> None:
+    customer = Customer()
+    applied(world, [*customer.messages, customer.erase()])
+    assert request_job(database, customer.job, "cancel")
+    scope = ["--entity", customer.ada, "--tenant", TENANT, "--organization", ORGANIZATION]
+    arguments = ["erase", *scope, "--yes", "--json", "--timeout", "1"]
+    stopped = run(arguments, environment(world), timeout=120)
+    assert (stopped.returncode, json.loads(stopped.stdout)["job"]["state"]) == (1, "waiting")
+    assert "No jobs role is running" in stopped.stderr
+    with running(world, "jobs"):
+        completed(database, customer)
+    assert run(arguments, environment(world), timeout=120).returncode == 0
+    left = "SELECT count(*) FROM journal WHERE entity_id = %s AND facts::text LIKE %s"
+    assert database.execute(left, (customer.ada, f"%{MARK}%")).fetchone() == (0,)
+
+
+def test_an_unknown_customer_is_rejected(world: Settings) -> None:
+    scope = ["--entity", new_id(), "--tenant", TENANT, "--organization", ORGANIZATION]
+    done = run(["erase", *scope, "--yes"], environment(world), timeout=120)
+    assert done.returncode == 1
+    assert "entity_not_found" in done.stderr
+
+
+def erased(connection: Connection) -> Any:
+    return connection.execute("SELECT count(*), count(cleaned_at) FROM erased_entities").fetchone()
+
+
 def test_the_command_line_finds_what_remains(world: Settings, database: Connection) -> None:
     customer = Customer()
     applied(world, customer.messages)
@@ -344,29 +372,3 @@ def test_the_command_line_finds_what_remains(world: Settings, database: Connecti
     assert done.returncode == 1, done.stdout
     assert "customer_interactions: 1 rows still have a text of the customer" in done.stdout
     assert MARK not in done.stdout + done.stderr
-
-
-def test_a_canceled_job_is_continued_by_another_call(world: Settings, database: Connection) -> None:
-    customer = Customer()
-    applied(world, [*customer.messages, customer.erase()])
-    assert request_job(database, customer.job, "cancel")
-    scope = ["--entity", customer.ada, "--tenant", TENANT, "--organization", ORGANIZATION]
-    arguments = ["erase", *scope, "--yes", "--json", "--timeout", "1"]
-    stopped = run(arguments, environment(world), timeout=120)
-    assert (stopped.returncode, json.loads(stopped.stdout)["job"]["state"]) == (1, "waiting")
-    assert "No jobs role is running" in stopped.stderr
-    with running(world, "jobs"):
-        completed(database, customer)
-    assert run(arguments, environment(world), timeout=120).returncode == 0
-    assert "journal" not in holding(database, MARK)
-
-
-def test_an_unknown_customer_is_rejected(world: Settings) -> None:
-    scope = ["--entity", new_id(), "--tenant", TENANT, "--organization", ORGANIZATION]
-    done = run(["erase", *scope, "--yes"], environment(world), timeout=120)
-    assert done.returncode == 1
-    assert "entity_not_found" in done.stderr
-
-
-def erased(connection: Connection) -> Any:
-    return connection.execute("SELECT count(*), count(cleaned_at) FROM erased_entities").fetchone()

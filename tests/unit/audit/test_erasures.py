@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -20,10 +21,12 @@ from schemas.topics import (
     RESULTS,
     SIGNAL_STATE,
 )
+from tests.harness.examples import first_of
 from tests.unit.audit.machine import ORGANIZATION, Machine, make_id
 from tests.unit.audit.planting import Tamper, failed, log_of
 from tests.unit.audit.signal_story import CARA
 from tests.unit.audit.story import ANNA, BODO, CALL, DEAL, MAIL, OTHER_TENANT, run_story
+from tests.unit.audit.test_clean_histories import ENTITIES, _command
 
 ERASE = "entity.erase"
 
@@ -191,3 +194,23 @@ def test_the_erasure_of_a_customer_that_predates_the_commands_is_known() -> None
     commands[:] = [r for r in commands if r.offset >= first.get(r.partition, 0)]
     report = audit(m.history())
     assert not report.checks["A16"].failed, report.checks["A16"].violations
+
+
+@pytest.mark.parametrize("seed", first_of(range(40), few=10))
+def test_random_histories_with_erasures_are_clean(seed: int) -> None:
+    chance = random.Random(seed)
+    m, sent = Machine(), list[str]()
+    for entity in ENTITIES:
+        m.send("entity.upsert", {"id": entity, "kind": "person", "displayName": "x"}, entity=entity)
+    for number in range(80):
+        kind, data, entity = _command(chance, sent)
+        if number > 20 and chance.random() < 0.04:
+            kind, data = "entity.erase", {"id": entity}
+        sent.append(m.send(kind, data, entity=entity))
+        if chance.random() < 0.3:
+            m.settle()
+    m.settle()
+    if chance.random() < 0.5:
+        m.clean()
+    report = audit(m.history())
+    assert not failed(report), [check.violations for check in report.checks.values() if check.failed]

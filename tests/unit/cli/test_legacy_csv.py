@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cli.legacy.csv_source import CsvSource
 from cli.legacy.source import BrokenRow, SourceRow, check_columns, ignored_columns
-from schemas.errors import Reject
+from schemas.errors import Stop
 
 _HEADER = "id,title"
 _CIPHERTEXT = "A" * 16 + ":c2VjcmV0:" + "B" * 22 + "==:v1"
@@ -101,9 +101,9 @@ def test_ciphertext_is_found_where_it_is_a_whole_value(tmp_path: Path) -> None:
     file = tmp_path / "todos.csv"
     file.write_text(f"id,title\n1,see {_CIPHERTEXT}\n")
     assert CsvSource(tmp_path).find_ciphertext() is None
-    # Across the border of two blocks.
-    file.write_text("id,title\n" + "1,x\n" * 262_140 + f"2,{_CIPHERTEXT}\n" + "1,x\n" * 9)
-    assert CsvSource(tmp_path).find_ciphertext() == "todos.title (todos.csv:262142)"
+    # Its end is on both sides of the border of two blocks.
+    file.write_text("id,title\n" + "1,x\n" * 262_131 + f"2,{_CIPHERTEXT}\n" + "1,x\n" * 9)
+    assert CsvSource(tmp_path).find_ciphertext() == "todos.title (todos.csv:262133)"
 
 
 def test_a_directory_is_described(tmp_path: Path) -> None:
@@ -115,16 +115,16 @@ def test_a_directory_is_described(tmp_path: Path) -> None:
     assert source.ignored == ("readme.txt",)
     check_columns(source)
     (tmp_path / "todos.csv").write_text("id,title\n")
-    with pytest.raises(Reject, match="todos has no column tenant_id and no column organization_id"):
+    with pytest.raises(Stop, match="todos has no column tenant_id and no column organization_id"):
         check_columns(CsvSource(tmp_path))
 
 
 def test_directories_that_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(Reject, match="none of the tables"):
+    with pytest.raises(Stop, match="none of the tables"):
         check_columns(CsvSource(tmp_path))
-    with pytest.raises(Reject, match="Cannot read the directory"):
+    with pytest.raises(Stop, match="Cannot read the directory"):
         CsvSource(tmp_path / "absent")
     (tmp_path / "todos.csv").write_text("id\n")
     (tmp_path / "todos.csv.gz").write_bytes(gzip.compress(b"id\n"))
-    with pytest.raises(Reject, match="two files"):
+    with pytest.raises(Stop, match="two files"):
         CsvSource(tmp_path)
