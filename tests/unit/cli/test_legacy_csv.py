@@ -64,6 +64,25 @@ def test_places_are_the_first_lines_of_the_records() -> None:
     assert titles(found)[4] == "c"
 
 
+@pytest.mark.parametrize(
+    ("content", "read", "broken"),
+    [
+        (b'1,"open\n2,b\n3,c\n', ["b", "c"], [2]),
+        (b'1,"open\n2,b\n3,"quoted"\n4,d\n', ["b", "quoted", "d"], [2]),
+        (b'1,a\n2,"open\n3,"two\nlines"\n4,d\n', ["a", "two\nlines", "d"], [3]),
+        (b'1,"open\n2,b","c"\n3,c\n', ["c"], [2, 3]),
+        (b'1,a\n2,"open at the end', ["a"], [3]),
+    ],
+)
+def test_a_quote_that_is_not_closed_costs_its_own_line_alone(
+    content: bytes, read: list[str], broken: list[int]
+) -> None:
+    found = rows(b"id,title\n" + content)
+    assert [row.values["title"] for row in found if isinstance(row, SourceRow)] == read
+    places = [row.place for row in found if isinstance(row, BrokenRow)]
+    assert places == [f"todos.csv:{line}" for line in broken]
+
+
 def test_repairs_belong_to_their_row() -> None:
     found = rows(b"id,title\n1,plain\n2,caf\xe9\n3,a\x00b\n4,plain\n")
     assert [(row.repaired, row.nul) for row in found if isinstance(row, SourceRow)] == [
@@ -104,6 +123,8 @@ def test_ciphertext_is_found_where_it_is_a_whole_value(tmp_path: Path) -> None:
     # Its end is on both sides of the border of two blocks.
     file.write_text("id,title\n" + "1,x\n" * 262_131 + f"2,{_CIPHERTEXT}\n" + "1,x\n" * 9)
     assert CsvSource(tmp_path).find_ciphertext() == "todos.title (todos.csv:262133)"
+    file.write_text("id,title\n" + "1,x\n" * 99 + f"2,{_CIPHERTEXT}\n" + "1,x\n" * 99, "utf-16")
+    assert CsvSource(tmp_path).find_ciphertext() == "todos.title (todos.csv:101)"
 
 
 def test_a_directory_is_described(tmp_path: Path) -> None:

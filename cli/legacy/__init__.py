@@ -1,0 +1,1 @@
+"""``interactions legacy``: bring an existing installation's rows in."""

@@ -1,0 +1,1 @@
+"""SQL of the import: reading another installation's database, and writing the frozen legacy tables."""
