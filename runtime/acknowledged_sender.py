@@ -20,11 +20,13 @@ class AcknowledgedSender:
     """Idempotent producer (``acks=all``, murmur2); calls are serialized.
 
     :param timeout: delivery timeout in seconds.
+    :param linger: time in seconds in which the client collects records for one request.
     """
 
-    def __init__(self, settings: Settings, *, timeout: float = _SECONDS) -> None:
+    def __init__(self, settings: Settings, *, timeout: float = _SECONDS, linger: float = 0.0) -> None:
         self._settings = settings
         self._timeout = timeout
+        self._linger = linger
         self._lock = threading.Lock()
         self._producer: Any = None
 
@@ -42,7 +44,7 @@ class AcknowledgedSender:
         with self._lock:
             producer = self._producer or make_producer(
                 self._settings,
-                **{"message.timeout.ms": int(self._timeout * 1000), "linger.ms": 0},
+                **{"message.timeout.ms": int(self._timeout * 1000), "linger.ms": self._linger * 1000},
             )
             self._producer = producer
             try:

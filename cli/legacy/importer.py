@@ -17,6 +17,7 @@ from runtime.postgres import Connection
 from runtime.settings import Settings
 from sinks.legacy_import import references
 from sinks.legacy_import.targets import TARGETS
+from sinks.legacy_import.withdrawal import StaysOut, withdraw
 from sinks.legacy_import.writer import OTHER_TENANT, ChunkCounts, LegacyWriter
 
 
@@ -32,6 +33,7 @@ class _Chunk:
     notes: list[list[str]] = field(default_factory=list)
     skipped: Counter[str] = field(default_factory=Counter)
     withheld: list[tuple[str, str, str]] = field(default_factory=list)
+    stays_out: list[StaysOut] = field(default_factory=list)
 
 
 class Importer:
@@ -67,6 +69,11 @@ class Importer:
         for rows in self._reader.chunks(name, self._reader.options.chunk_rows):
             chunk = self._converted(name, rows, convert)
             references.note_withheld(self._connection, chunk.withheld)
+            if chunk.stays_out and not self._reader.options.dry_run:
+                removed, moved = withdraw(self._connection, chunk.stays_out)
+                table = self._reader.report.tables[name]
+                table.withdrawn += removed
+                table.moved += moved
             self._count(name, chunk, writer.write(chunk.rows))
 
     def _converted(self, name: str, rows: list[SourceRow], convert: Convert) -> _Chunk:
@@ -86,7 +93,10 @@ class Importer:
                 continue
             chunk.skipped[converted] += 1
             if name == "customer_interactions":
-                chunk.withheld.append((values.identity("id"), values.identity("entity_id"), converted))
+                identity, entity = values.identity("id"), values.identity("entity_id")
+                chunk.withheld.append((identity, entity, converted))
+                scope = values.identity("tenant_id"), values.identity("organization_id")
+                chunk.stays_out.append(StaysOut(identity, entity, *scope))
         return chunk
 
     def _count(self, name: str, chunk: _Chunk, counts: ChunkCounts) -> None:

@@ -16,6 +16,8 @@ class TableReport:
 
     :param there: the source has the table.
     :param written: added or changed; in a dry run, what would be.
+    :param withdrawn: rows of an earlier import that were removed, because they are deleted or private at the
+        source by now; ``moved``: those of them that are interactions here, and stay.
     :param broken: rows that are not imported because of their form; each is in the list of faults.
     :param notes: counts of repairs, statuses (``status:…``) and values without a place here (``dropped:…``).
     :param ignored: columns that are there and not read.
@@ -26,6 +28,8 @@ class TableReport:
     written: int = 0
     unchanged: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
+    withdrawn: int = 0
+    moved: int = 0
     broken: int = 0
     notes: Counter[str] = field(default_factory=Counter)
     ignored: tuple[str, ...] = ()
@@ -38,6 +42,8 @@ class TableReport:
             "written": self.written,
             "unchanged": self.unchanged,
             "skipped": dict(sorted(self.skipped.items())),
+            "withdrawn": self.withdrawn,
+            "withdrawnAfterMove": self.moved,
             "broken": self.broken,
             "repaired": self.named(""),
             "statuses": self.named("status:"),

@@ -56,6 +56,10 @@ def show_report(console: Console, report: ImportReport) -> None:
             notes.add_row(name, f"skipped: {reason}", str(number))
         for note, number in sorted(each.notes.items()):
             notes.add_row(name, note.replace(":", ": "), str(number))
+        if each.withdrawn:
+            notes.add_row(name, "removed here: deleted or private at the source by now", str(each.withdrawn))
+        if each.moved:
+            notes.add_row(name, "of these, interactions here by now: delete them if need be", str(each.moved))
         for column in each.ignored:
             notes.add_row(name, f"column ignored: {column}", "")
     console.print(counts)

@@ -12,11 +12,11 @@ from typing import Final
 #: delays no other command; its rows do.
 BUSY_SECONDS: Final = 0.15
 #: Rows of a batch meanwhile: about the latency that a batch adds to the commands of others.
-BUSY_ROWS: Final = 150
+BUSY_ROWS: Final = 50
 #: Applier work per batch while they do not.
 IDLE_SECONDS: Final = 0.5
-#: Bounds of a batch. A smaller one would mostly be the fixed cost of a batch.
-SMALLEST: Final = 50
+#: Bounds of a batch.
+SMALLEST: Final = 20
 LARGEST: Final = 2000
 _GROW_BELOW: Final = 0.7
 _GROWTH: Final = 1.25

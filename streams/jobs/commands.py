@@ -22,6 +22,8 @@ from sinks.jobs.outcomes import Outcome, consumed, outcomes_of
 _SOURCE: Final = "/customers/interactions/jobs"
 _POLL_SECONDS: Final = 0.003
 _LONGEST_POLL: Final = 0.1
+#: A batch that arrives as one is applied in one transaction; one that trickles in is applied in several.
+_LINGER_SECONDS: Final = 0.01
 #: Between two looks at the journal while commands of others move the offsets, or transactions leave gaps.
 _LOOK_SECONDS: Final = 0.5
 #: Between two checks that the job may go on while it waits.
@@ -55,7 +57,7 @@ class CommandSender:
         self, settings: Settings, connection: Connection, job_id: str, proceed: Callable[[], None]
     ) -> None:
         self._settings = settings
-        self._sender = AcknowledgedSender(settings)
+        self._sender = AcknowledgedSender(settings, linger=_LINGER_SECONDS)
         self._connection = connection
         self._job_id = job_id
         self._proceed = proceed

@@ -191,6 +191,37 @@ def test_broken_values_are_repaired_and_broken_rows_listed(fresh_database: Setti
     assert "Caf" not in done.stdout + done.stderr
 
 
+def test_what_becomes_private_or_deleted_is_removed_here(fresh_database: Settings, tmp_path: Path) -> None:
+    kept, private, deleted, entity, other = (new_id() for _ in range(5))
+    first = [{"id": identity, "entity_id": entity} for identity in (kept, private, deleted)]
+    write_table(tmp_path, "customer_interactions", *first)
+    write_table(tmp_path, "customer_activities", {"id": private, "entity_id": entity})
+    write_table(
+        tmp_path,
+        "customer_todo_links",
+        {"entity_id": entity, "todo_id": deleted},
+        {"id": other, "entity_id": new_id(), "todo_id": deleted},
+    )
+    imported(fresh_database, tmp_path)
+    write_table(
+        tmp_path,
+        "customer_interactions",
+        {"id": kept, "entity_id": entity},
+        {"id": private, "entity_id": entity, "visibility": "private"},
+        {"id": deleted, "entity_id": entity, "deleted_at": "2024-03-01T00:00:00Z"},
+    )
+    planned, _ = imported(fresh_database, tmp_path, "--dry-run")
+    assert planned["tables"]["customer_interactions"]["withdrawn"] == 0
+    report, _ = imported(fresh_database, tmp_path)
+    table = report["tables"]["customer_interactions"]
+    assert (table["withdrawn"], table["withdrawnAfterMove"]) == (4, 0)
+    assert table["skipped"] == {"deleted": 1, "private": 1}
+    left = contents(fresh_database)
+    assert [row[0]["id"] for row in left["legacy_interactions"]] == [kept]
+    assert left["customer_activities"] == []
+    assert [row[0]["id"] for row in left["customer_todo_links"]] == [other]
+
+
 def test_an_id_of_another_tenant_is_left_alone(fresh_database: Settings, tmp_path: Path) -> None:
     theirs = plant(
         fresh_database, "customer_activities", entity_id=new_id(), tenant_id=_OTHER_TENANT, subject="Theirs"
