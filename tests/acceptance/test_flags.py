@@ -6,11 +6,13 @@ import pytest
 
 from runtime.postgres import connect
 from runtime.settings import Settings
+from sinks.backfill import mark_validated
+from sinks.due import server_time
 from sinks.legacy_tables import lift_freeze
 from tests.acceptance.test_publish import interactions, lines_of
 from tests.harness.audit import assert_clean
 from tests.harness.roles import running
-from tests.harness.wire import ORGANIZATION, TENANT
+from tests.harness.wire import ORGANIZATION, TENANT, new_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 UNIFIED, ADAPTERS, SYNC = (
@@ -37,6 +39,12 @@ def test_flags_are_listed_and_set(fresh_settings: Settings) -> None:
     assert listed(fresh_settings)[UNIFIED] == (False, False)
     scope = ("--tenant", TENANT, "--organization", ORGANIZATION)
     with running(fresh_settings, "applier"):
+        # Nor can they be hidden, before a parity check has passed.
+        refused = interactions(fresh_settings, "flags", "set", UNIFIED, "on", *scope)
+        assert refused.returncode == 1
+        assert "legacy_rows_not_validated" in refused.stdout
+        with connect(fresh_settings, application_name="test") as connection:
+            mark_validated(connection, TENANT, new_id(), server_time(connection))
         for flag, value in ((UNIFIED, "on"), (SYNC.replace("-", "_"), "on"), (ADAPTERS, "off")):
             done = interactions(fresh_settings, "flags", "set", flag, value, *scope)
             assert done.returncode == 0, done.stderr

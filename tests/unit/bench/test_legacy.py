@@ -8,12 +8,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from bench.legacy.generate import generate
+from bench.legacy.population import Population
 
 Rows = list[dict[str, str]]
 _ACTIVITIES, _TODOS = 12_000, 6_000
@@ -122,6 +124,15 @@ def test_customers_and_deals_are_unknown_or_anothers_as_often_as_counted(
     for row in (*activities, *links):
         if row["entity_id"] in entities:
             assert row["tenant_id"] == entities[row["entity_id"]]["tenant_id"]
+
+
+def test_a_deal_of_another_customer_is_never_the_customers_own() -> None:
+    population = Population(Random(3), activities=0)
+    owners = [customer for customer in population.customers if customer.deals]
+    assert len(owners) > 1
+    for customer in owners:
+        drawn = {population.deal_of_another(customer) for _ in range(200)}
+        assert drawn == {deal for owner in owners if owner is not customer for deal in owner.deals}
 
 
 def test_links_repeat_share_and_miss_todos_as_often_as_counted(
