@@ -136,6 +136,8 @@ def _backfill(settings: Settings) -> dict[str, Any]:
                 if job.state != "completed":
                     raise RuntimeError(f"the backfill is {job.state}: {job.reason}")
                 parity = _finished(settings, None, "parity")
+                if parity.state != "completed":
+                    raise RuntimeError(f"the parity check is {parity.state}: {parity.reason}")
                 again = _finished(
                     settings,
                     _start(

@@ -383,3 +383,16 @@ def test_an_update_in_the_future_counts_as_now(world: Settings) -> None:
     found = interaction(world, row)
     assert instant(found["created_at"]) <= datetime.now(UTC) >= instant(found["updated_at"])
     assert parity_of(world)["passed"]
+
+
+def test_a_row_without_any_readable_time_is_moved_and_compared(world: Settings) -> None:
+    lost = {"created_at": "0001-01-01T00:00:00Z", "updated_at": "infinity", "occurred_at": "-infinity"}
+    row = plant(world, "customer_activities", entity_id=customer(world), **lost)
+    job = run_job(world, "backfill", what="all")
+    assert job.state == "completed"
+    dropped = {field: fates.get("dropped") for field, fates in job.report["activity"]["fields"].items()}
+    assert [dropped[field] for field in ("created_at", "updated_at", "occurred_at")] == [1, 1, 1]
+    found = interaction(world, row)
+    assert found["status"] == "done"
+    assert instant(found["occurred_at"]) <= datetime.now(UTC)
+    assert parity_of(world)["passed"]
