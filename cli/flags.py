@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import sys
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import typer
 
 from cli.console import console, table
-from cli.publish.publishing import ListSource, publishing
 from cli.publish.report_view import show_report
+from cli.publish.single_command import publish_one
 from runtime.settings import load_settings
 from schemas.errors import Reject
 from schemas.flags import canonical_flag
+from schemas.payloads import FLAG_SET
 
 _EXAMPLES = """
 [bold]Examples[/bold]
@@ -79,27 +80,15 @@ def set_flag(
     as_json: Annotated[bool, typer.Option("--json", help="Print the outcome as one JSON object.")] = False,
 ) -> None:
     """Turn a flag on or off."""
-    from cli.publish.input_lines import check_line
-
     if value not in _VALUES:
         raise typer.BadParameter("must be on or off", param_hint="VALUE")
     try:
         name = canonical_flag(flag)
     except ValueError as error:
         raise Reject("unknown_flag", f"{flag} {error}") from None
-    command_id = str(uuid4())
-    event = {
-        "specversion": "1.0",
-        "id": command_id,
-        "type": "customers.feature_flag.set",
-        "source": "urn:customer-interactions:cli",
-        "tenantid": str(tenant),
-        "organizationid": str(organization),
-        "entityid": str(tenant),
-        "data": {"flag": name, "enabled": _VALUES[value]},
-    }
-    with publishing(load_settings(), timeout=timeout) as publisher:
-        report = publisher.run(ListSource(filter(None, [check_line(1, json.dumps(event).encode())])))
+    data = {"flag": name, "enabled": _VALUES[value]}
+    scope = str(tenant), str(organization)
+    command_id, report = publish_one(load_settings(), FLAG_SET, scope, str(tenant), data, timeout=timeout)
     if as_json:
         sys.stdout.write(json.dumps({"commandId": command_id, **report.to_json()}) + "\n")
     else:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import sys
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
 from cli.console import console
+from cli.jobs.create import create_once
 from cli.jobs.follow import follow_job
-from cli.publish.publishing import ListSource, publishing
 from cli.publish.report_view import show_report
+from cli.publish.single_command import publish_one
 from runtime.settings import Settings, load_settings
 from schemas.errors import Reject
 from schemas.payloads import RECOMPUTE_NEXT
@@ -59,20 +60,19 @@ def recompute(
     settings = load_settings()
     if entity is not None:
         raise typer.Exit(_recompute_one(settings, str(entity), timeout, as_json=as_json))
-    job_id, created = _job(settings, str(tenant) if tenant else None)
-    if not created:
+    job_id, state = create_once(settings, _KIND, str(tenant) if tenant else None, {})
+    if state is not None:
         Console(stderr=True, highlight=False).print(f"The job {job_id} does this already.")
     if not detach:
         raise typer.Exit(follow_job(settings, job_id, as_json))
     if as_json:
-        sys.stdout.write(json.dumps({"jobId": job_id, "created": created}) + "\n")
+        sys.stdout.write(json.dumps({"jobId": job_id, "created": state is None}) + "\n")
     else:
         console().print(f"Job {job_id}. Follow it with: interactions jobs show {job_id} --follow")
 
 
 def _recompute_one(settings: Settings, entity_id: str, timeout: float, *, as_json: bool) -> int:
     """Publish one command and wait for its result; returns the exit status."""
-    from cli.publish.input_lines import check_line
     from runtime.postgres import connect
     from sinks.jobs.customers import find_customer
 
@@ -80,35 +80,10 @@ def _recompute_one(settings: Settings, entity_id: str, timeout: float, *, as_jso
         customer = find_customer(connection, entity_id)
     if customer is None:
         raise Reject("entity_not_found", f"There is no customer {entity_id}. Nothing was sent.")
-    command_id = str(uuid4())
-    event = {
-        "specversion": "1.0",
-        "id": command_id,
-        "type": RECOMPUTE_NEXT,
-        "source": "urn:customer-interactions:cli",
-        "tenantid": customer.tenant_id,
-        "organizationid": customer.organization_id,
-        "entityid": customer.id,
-        "data": {},
-    }
-    with publishing(settings, timeout=timeout) as publisher:
-        report = publisher.run(ListSource(filter(None, [check_line(1, json.dumps(event).encode())])))
+    scope = customer.tenant_id, customer.organization_id
+    command_id, report = publish_one(settings, RECOMPUTE_NEXT, scope, customer.id, {}, timeout=timeout)
     if as_json:
         sys.stdout.write(json.dumps({"commandId": command_id, **report.to_json()}) + "\n")
     else:
         show_report(console(), report, timeout=timeout)
     return report.exit_code(allow_rejected=False)
-
-
-def _job(settings: Settings, tenant_id: str | None) -> tuple[str, bool]:
-    """Create the job, unless one for the same customers is not finished; returns its id."""
-    from runtime.postgres import connect
-    from sinks.jobs.store import FINISHED, create_job, latest_job
-
-    with connect(settings, application_name="interactions-cli", autocommit=True) as connection:
-        known = latest_job(connection, [_KIND], tenant_id)
-        if known is not None and known.state not in FINISHED:
-            return known.id, False
-        job_id = str(uuid4())
-        create_job(connection, job_id, _KIND, tenant_id=tenant_id, requested_by="cli")
-    return job_id, True

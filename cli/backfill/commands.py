@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import typer
 from rich.console import Console
 
 from cli.backfill.report_view import show_losses, show_parity
 from cli.console import console
+from cli.jobs.create import create_once
 from cli.jobs.follow import follow_job
 from runtime.settings import Settings, load_settings
 from schemas.errors import Reject
@@ -141,17 +142,10 @@ def _names(pairs: list[str]) -> dict[str, str]:
 
 def _create(settings: Settings, kind: str, tenant_id: str | None, wanted: dict[str, Any]) -> str:
     """Create a job, unless an unfinished one does the same; returns its id."""
-    from runtime.postgres import connect
-    from sinks.jobs.store import FINISHED, create_job, latest_job
-
-    with connect(settings, application_name="interactions-cli", autocommit=True) as connection:
-        known = latest_job(connection, [kind], tenant_id)
-        if known is not None and known.state not in FINISHED and known.settings == wanted:
-            notes = Console(stderr=True, highlight=False)
-            notes.print(f"The job {known.id} does this already; it is {known.state}.")
-            return known.id
-        job_id = str(uuid4())
-        create_job(connection, job_id, kind, tenant_id=tenant_id, settings=wanted, requested_by="cli")
+    job_id, state = create_once(settings, kind, tenant_id, wanted)
+    if state is not None:
+        notes = Console(stderr=True, highlight=False)
+        notes.print(f"The job {job_id} does this already; it is {state}.")
     return job_id
 
 

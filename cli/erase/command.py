@@ -7,7 +7,7 @@ import sys
 import time
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Final
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import typer
 
@@ -15,7 +15,7 @@ from cli.console import console
 from cli.erase.needles import Needles, make_needles
 from cli.erase.places import search_logs, search_tables, search_topics
 from cli.erase.report import ErasureReport, report_lines
-from cli.publish.publishing import ListSource, publishing
+from cli.publish.single_command import publish_one
 from runtime.settings import Settings, load_settings
 from schemas.errors import Reject, Retry
 from schemas.payloads import ENTITY_ERASE
@@ -116,21 +116,8 @@ def _publish(
 
     :raises Reject: it was rejected, and nothing was erased.
     """
-    from cli.publish.input_lines import check_line
-
-    tenant_id, organization_id = scope
-    event = {
-        "specversion": "1.0",
-        "id": str(uuid4()),
-        "type": ENTITY_ERASE,
-        "source": "urn:customer-interactions:cli",
-        "tenantid": tenant_id,
-        "organizationid": organization_id,
-        "entityid": entity_id,
-        "data": {"id": entity_id, "mirrors": mirrors},
-    }
-    with publishing(settings, timeout=timeout) as publisher:
-        published = publisher.run(ListSource(filter(None, [check_line(1, json.dumps(event).encode())])))
+    data = {"id": entity_id, "mirrors": mirrors}
+    _, published = publish_one(settings, ENTITY_ERASE, scope, entity_id, data, timeout=timeout)
     for rejection in published.rejections:
         code, detail = rejection.problem.get("code"), rejection.problem.get("detail")
         if code == "entity_erased":
