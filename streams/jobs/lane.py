@@ -15,10 +15,10 @@ from runtime.postgres import Connection, Outage, connect
 from runtime.settings import Settings
 from schemas.errors import Retry
 from sinks.jobs.store import Job, claim_job, finish_job
-from sinks.leader_lock import try_lead
 from streams.heartbeat import Heartbeat
 from streams.jobs.context import JobContext, JobFailedError, JobInterruptedError, JobPausedError
 from streams.jobs.kinds import Run
+from streams.leadership import wait_to_lead
 
 _log = structlog.get_logger("jobs")
 _IDLE_SECONDS: Final = 1.0
@@ -59,10 +59,8 @@ class Lane:
     def _session(self) -> None:
         self._heartbeat.beat(self._stage)
         with connect(self._settings, application_name="interactions-jobs", autocommit=True) as connection:
-            while not try_lead(connection, self._stage):
-                self._heartbeat.beat(self._stage)
-                if self._stop.wait(_IDLE_SECONDS):
-                    return
+            if not wait_to_lead(connection, self._stage, self._heartbeat, self._stage, self._stop):
+                return
             while not self._stop.is_set():
                 self._heartbeat.beat(self._stage)
                 self._tick(connection)

@@ -33,10 +33,10 @@ from sinks.journal_reader import (
     save_checkpoint,
     snapshot_xmin,
 )
-from sinks.leader_lock import try_lead
 from sinks.notify import JOURNAL_CHANNEL
 from sinks.stored_states import Stored, StoredStates
 from streams.heartbeat import Heartbeat
+from streams.leadership import wait_to_lead
 from streams.relay.checkpoint import EVENTS_SHARD, STATES_SHARD, STORED_SHARD, Checkpoint, read_checkpoints
 from streams.relay.publisher import RelayPublisher
 from streams.relay.records import event_records, stored_record
@@ -90,11 +90,8 @@ class Relay:
         self._heartbeat.beat("relay")
         connection = connect(self._settings, application_name="interactions-relay", autocommit=True)
         try:
-            while not try_lead(connection, EVENTS_SHARD):
-                self._heartbeat.beat("relay")
-                if self._stop.wait(0.5):
-                    return
-            self._lead(connection)
+            if wait_to_lead(connection, EVENTS_SHARD, self._heartbeat, "relay", self._stop, every=0.5):
+                self._lead(connection)
         finally:
             self._position = None
             connection.close()

@@ -27,9 +27,9 @@ from schemas.outgoing_record import OutgoingRecord
 from schemas.signal_payloads import SIGNAL_FAIL_DRAFT
 from schemas.topics import COMMANDS
 from sinks.due import DueInteraction, LateResolution, due_interactions, late_resolutions, server_time
-from sinks.leader_lock import try_lead
 from sinks.monthly_partitions import ensure_partitions
 from streams.heartbeat import Heartbeat
+from streams.leadership import wait_to_lead
 
 _log = structlog.get_logger("timers")
 _MARK_DUE: Final = "customers.interaction.mark_due"
@@ -65,10 +65,8 @@ class Timers:
     def _session(self) -> None:
         self._heartbeat.beat("timers")
         with connect(self._settings, application_name="interactions-timers", autocommit=True) as connection:
-            while not try_lead(connection, "timers"):  # only one process leads
-                self._heartbeat.beat("timers")
-                if self._stop.wait(1.0):
-                    return
+            if not wait_to_lead(connection, "timers", self._heartbeat, "timers", self._stop):
+                return
             producer = make_producer(self._settings)
             ensured_at: datetime | None = None
             while not self._stop.is_set():

@@ -18,9 +18,9 @@ from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from schemas.avro_codec import Encode
 from sinks.integrity.progress import load_progress, save_progress
-from sinks.leader_lock import try_lead
 from sinks.query_plans import KEEP_PLANS
 from streams.heartbeat import Heartbeat
+from streams.leadership import wait_to_lead
 from streams.watch.findings import Findings
 from streams.watch.late_answers import LateAnswers
 from streams.watch.metrics import WatchMetrics, WatchState
@@ -77,10 +77,8 @@ class Watch:
     def _session(self) -> None:
         self._heartbeat.beat(_STAGE)
         with connect(self._settings, application_name="interactions-watch", autocommit=True) as connection:
-            while not try_lead(connection, "watch"):
-                self._heartbeat.beat(_STAGE)
-                if self._stop.wait(1.0):
-                    return
+            if not wait_to_lead(connection, "watch", self._heartbeat, _STAGE, self._stop):
+                return
             for setting in _SESSION:
                 connection.execute(setting)
             try:
