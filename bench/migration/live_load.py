@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from itertools import count
 from typing import Any, Final
 
 from bench.kafka_clients import reader
-from bench.workload import creates, entity_ids
+from bench.workload import Message, creates, entity_ids
 from runtime.kafka import make_producer, take_batch
 from runtime.settings import Settings
 from schemas.topics import COMMANDS, RESULTS
@@ -15,7 +17,6 @@ from schemas.topics import COMMANDS, RESULTS
 #: Live commands per second.
 PACE: Final = 50
 _CUSTOMERS: Final = 1000
-_LONGEST: Final = 4 * 3600
 
 
 class LiveLoad:
@@ -23,7 +24,7 @@ class LiveLoad:
 
     def __init__(self, settings: Settings, label: str) -> None:
         self._settings = settings
-        self._messages = creates(PACE * _LONGEST // 60, entity_ids(_CUSTOMERS), label)
+        self._label = label
         self._over = threading.Event()
         self._sent: dict[str, float] = {}
         self._received: dict[str, float] = {}
@@ -51,7 +52,7 @@ class LiveLoad:
         producer: Any = make_producer(self._settings, **{"linger.ms": 0})
         topic = self._settings.topic(COMMANDS)
         began = time.time() + 0.2
-        for number, message in enumerate(self._messages):
+        for number, message in enumerate(self._messages()):
             moment = began + number / PACE
             while (left := moment - time.time()) > 0:
                 producer.poll(0)
@@ -62,6 +63,12 @@ class LiveLoad:
             self._sent[name] = moment
             producer.produce(topic, key=message.key, value=message.value)
         producer.flush(30)
+
+    def _messages(self) -> Iterator[Message]:
+        """Commands without end, a minute's worth at a time."""
+        customers = entity_ids(_CUSTOMERS)
+        for minute in count():
+            yield from creates(60 * PACE, customers, f"{self._label}-{minute}")
 
     def _receive(self) -> None:
         while not self._over.is_set() or len(self._received.keys() & self._sent.keys()) < len(self._sent):
