@@ -11,11 +11,9 @@ from psycopg.types.json import Jsonb
 
 from domain.default_types import DEFAULT_TYPES
 from runtime.postgres import Connection
+from schemas.flags import EXTERNAL_SYNC
 from sinks.legacy_rows import CODES_SQL, TABLES, Kind, legacy_rows_sql
 from sinks.legacy_tables import lift_freeze
-
-#: Before every key of a legacy table.
-FIRST_KEY: Final = "00000000-0000-0000-0000-000000000000"
 
 _OF_TENANT: Final = "(%(tenant)s::uuid IS NULL OR l.tenant_id = %(tenant)s)"
 _PAGE: Final = f"""
@@ -133,9 +131,9 @@ def syncing_tenants(connection: Connection, tenants: Collection[str]) -> list[st
     """Those tenants whose changes are synchronised to external providers now."""
     rows = connection.execute(
         "SELECT f.tenant_id::text FROM feature_flags f WHERE f.enabled"
-        " AND f.flag = 'customers.interactions.external-sync' AND f.tenant_id = ANY(%s::uuid[])"
+        " AND f.flag = %s AND f.tenant_id = ANY(%s::uuid[])"
         " AND EXISTS (SELECT 1 FROM integrations g WHERE g.tenant_id = f.tenant_id) ORDER BY 1",
-        (list(tenants),),
+        (EXTERNAL_SYNC, list(tenants)),
     )
     return [row[0] for row in rows]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import Column
 from sqlalchemy.dialects.postgresql import TIMESTAMP, UUID
+
+#: Before every UUID, in the order of Postgres: where a keyset begins.
+LEAST_ID: Final = "00000000-0000-0000-0000-000000000000"
 
 
 def instant(name: str, *, nullable: bool = False, now: bool = False) -> Column[Any]:

@@ -21,6 +21,8 @@ TABLES: Final[dict[Kind, str]] = {
 }
 #: Actor of the commands that take a backfill back.
 ROLLBACK_ACTOR: Final = "backfill-rollback"
+#: Facts for which a row is not moved, in the order in which they are tested.
+NOT_TO_MOVE: Final = ("erased", "superseded", "repeated", "moved", "deleted")
 # Hazard: psycopg fails on infinity and on years outside Python's range, which would fail the whole page.
 _READABLE: Final = "{0} BETWEEN '0001-01-03Z' AND '9999-12-29Z'"
 

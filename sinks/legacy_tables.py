@@ -110,6 +110,8 @@ external_links: Final = sa.Table(
     id_column("legacy_id", primary_key=True),
     Column("external_id", Text, nullable=False),
     Column("external_url", Text),
+    # For the backfill, which looks up the links of each batch.
+    Index("ix_legacy_external_links_row", "legacy_id"),
 )
 
 LEGACY_TABLES: Final = (

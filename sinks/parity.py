@@ -12,10 +12,9 @@ from psycopg.rows import dict_row
 
 from domain.legacy_rows import DONE, SOURCES
 from runtime.postgres import Connection
-from sinks.legacy_rows import SHAPES, Kind, generation, legacy_rows_sql
+from sinks.legacy_rows import NOT_TO_MOVE, SHAPES, Kind, generation, legacy_rows_sql
 
 _TENANT: Final = "l.tenant_id = %(tenant)s"
-_REASONS: Final = ("erased", "superseded", "repeated", "moved", "deleted")
 _KEPT_IDS: Final = 5
 
 
@@ -35,7 +34,7 @@ class Account(NamedTuple):
 def account_for(connection: Connection, kind: Kind, tenant_id: str) -> Account:
     """Count the legacy rows of a tenant by what became of them."""
     conditions, earlier = [], "true"
-    for reason in _REASONS:
+    for reason in NOT_TO_MOVE:
         conditions.append(f"count(*) FILTER (WHERE {earlier} AND r.{reason})")
         earlier += f" AND NOT r.{reason}"
     row = connection.execute(
@@ -45,7 +44,7 @@ def account_for(connection: Connection, kind: Kind, tenant_id: str) -> Account:
         {"tenant": tenant_id},
     ).fetchone()
     assert row is not None
-    return Account(row[0], dict(zip(_REASONS, row[1:-2], strict=True)), row[-2], row[-1] or [])
+    return Account(row[0], dict(zip(NOT_TO_MOVE, row[1:-2], strict=True)), row[-2], row[-1] or [])
 
 
 _UNTOUCHED: Final = f"""

@@ -11,6 +11,7 @@ from psycopg.types.string import TextLoader
 from domain.model import Deal, Entity, TypeEntry
 from runtime.postgres import Connection
 from sinks.array_literals import plain_array
+from sinks.columns import LEAST_ID
 from sinks.records import DEALS, ENTITIES, TYPES
 
 _ENTITIES: Final = f"SELECT {ENTITIES.selection('r')} FROM customer_entities r"  # noqa: S608 - our own names
@@ -26,7 +27,6 @@ _AFTER_CODE: Final = (
     " WHERE (r.tenant_id, r.organization_id, r.code) > (%s, %s, %s)"
     " ORDER BY r.tenant_id, r.organization_id, r.code LIMIT %s"
 )
-_LEAST_ID: Final = "00000000-0000-0000-0000-000000000000"
 Stored = Entity | Deal | TypeEntry
 
 
@@ -55,9 +55,9 @@ class StoredStates:
         ids = ((_ENTITIES, ENTITIES.of), (_DEALS, DEALS.of))
         for query, of in ids:
             read = partial(self._read, query + _AFTER_ID, of=of)
-            yield from self._pages(read, (_LEAST_ID,), lambda row: (row.id,), size)
+            yield from self._pages(read, (LEAST_ID,), lambda row: (row.id,), size)
         read = partial(self._read, _TYPES + _AFTER_CODE, of=TYPES.of)
-        yield from self._pages(read, (_LEAST_ID, _LEAST_ID, ""), lambda row: row.key, size)
+        yield from self._pages(read, (LEAST_ID, LEAST_ID, ""), lambda row: row.key, size)
 
     def _pages(
         self,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from runtime.postgres import Connection
+from sinks.columns import LEAST_ID
 
 _COLUMNS: Final = (
     "id::text, tenant_id::text, organization_id::text, entity_id::text, interaction_type, title, body,"
@@ -57,7 +58,7 @@ def interaction_pages(
     connection: Connection, tenant_id: str, organization_id: str, page: int = 1000
 ) -> Iterator[list[InteractionState]]:
     """Iterate over all interactions of a tenant and organization, in pages ordered by id."""
-    after = "00000000-0000-0000-0000-000000000000"
+    after = LEAST_ID
     while True:
         rows = connection.execute(
             f"SELECT {_COLUMNS} FROM customer_interactions"  # noqa: S608 - constant text

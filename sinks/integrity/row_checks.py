@@ -12,10 +12,9 @@ from datetime import datetime
 from typing import Final
 
 from runtime.postgres import Connection
+from sinks.columns import LEAST_ID
 from sinks.integrity.projections import WRONG_PROJECTIONS
 from sinks.integrity.violations import Violation
-
-_ALL_NULL: Final = "00000000-0000-0000-0000-000000000000"
 
 _CUSTOMERS_SQL: Final = f"""
 SELECT 'A3', 'customer', e.id::text, e.tenant_id::text, e.organization_id::text, e.id::text,
@@ -95,7 +94,7 @@ ROW_CHECKS: Final = (CUSTOMERS, SIGNALS, DRAFTS, OUTCOMES)
 
 def next_page(connection: Connection, check: RowCheck, after: str | None, size: int) -> list[str]:
     """Return the next ids of the table in order; fewer than ``size`` at its end."""
-    rows = connection.execute(check.page_sql, (after or _ALL_NULL, size))
+    rows = connection.execute(check.page_sql, (after or LEAST_ID, size))
     return [row[0] for row in rows]
 
 

@@ -69,6 +69,15 @@ def failed_batches(connection: Connection, job_id: str, limit: int = 1000) -> li
         ).fetchall()
 
 
+def count_failed(connection: Connection, job_id: str) -> int:
+    """Count the failed batches of a job, from their own index."""
+    row = connection.execute(
+        "SELECT count(*) FROM job_batches WHERE job_id = %s AND state = 'failed'", (job_id,)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def batch_counts(connection: Connection, job_id: str) -> tuple[int, int]:
     """Count the batches of a job: all, and the failed ones."""
     row = connection.execute(

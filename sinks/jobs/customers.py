@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from runtime.postgres import Connection
+from sinks.columns import LEAST_ID
 
-_NIL: Final = "00000000-0000-0000-0000-000000000000"
 _SCOPE: Final = "(%(tenant)s::uuid IS NULL OR tenant_id = %(tenant)s::uuid)"
 _PAGE_SQL: Final = f"""
 SELECT id::text, tenant_id::text, organization_id::text FROM customer_entities
@@ -34,7 +34,7 @@ def customers_after(
     :param after: last id of the page before.
     :param tenant_id: of this tenant only.
     """
-    given = {"after": after or _NIL, "limit": limit, "tenant": tenant_id}
+    given = {"after": after or LEAST_ID, "limit": limit, "tenant": tenant_id}
     return [Customer(*row) for row in connection.execute(_PAGE_SQL, given)]
 
 

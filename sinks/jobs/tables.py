@@ -99,7 +99,7 @@ erased_entities: Final = sa.Table(
     # Last version of the entity: kept, so that its version is never assigned twice.
     Column("entity_version", BigInteger, nullable=False),
     Column("command_id", Text, nullable=False),
-    # What is to happen to the mirrors at providers: delete or leave.
+    # Policy for the mirrors at providers: delete or leave.
     Column("mirrors", Text, nullable=False),
     instant("erased_at"),
     # Null until the job has removed what the batch transaction leaves: texts in the journal, other rows.

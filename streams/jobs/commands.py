@@ -72,7 +72,7 @@ class CommandSender:
         """
         if not commands:
             return {}
-        applied = self._applied()
+        applied = self.applied()
         sent_at = format_instant(server_time(self._connection))
         self._sender.send([self._record(command, actor, sent_at) for command in commands])
         waiting = {c.command_id: (c.tenant_id, c.organization_id, c.command_id) for c in commands}
@@ -82,7 +82,7 @@ class CommandSender:
         while True:
             now = time.monotonic()
             # The offsets are cheap to read; the journal only once they say that all may be applied.
-            if self._applied() >= due or now - looked_at > _LOOK_SECONDS:
+            if self.applied() >= due or now - looked_at > _LOOK_SECONDS:
                 new = outcomes_of(self._connection, waiting.values())
                 found |= new
                 for command_id in new:
@@ -98,7 +98,8 @@ class CommandSender:
                 self._proceed()
                 checked_at = now
 
-    def _applied(self) -> int:
+    def applied(self) -> int:
+        """Number of records that the applier has applied so far, those of other publishers included."""
         return consumed(self._connection, self._settings.consumer_group, self._settings.topic(COMMANDS))
 
     def _record(self, command: JobCommand, actor: str | None, sent_at: str) -> OutgoingRecord:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from schemas.topics import COMMANDS
-from sinks.jobs.outcomes import Outcome, consumed
+from sinks.jobs.outcomes import Outcome
 from streams.jobs.batch_size import BatchSize
 from streams.jobs.commands import JobCommand
 from streams.jobs.context import JobContext
@@ -28,10 +27,10 @@ class PacedCommands:
 
         :raises Retry: Kafka did not acknowledge them; repeating them is safe.
         """
-        before = self._applied()
+        before = self._context.commands.applied()
         outcomes = self._context.commands.run(commands, actor=actor)
         if commands:
-            others = self._applied() - before - len(commands)
+            others = self._context.commands.applied() - before - len(commands)
             self._size.observe(len(commands), self._context.commands.waited, max(0, others))
         return outcomes
 
@@ -39,7 +38,3 @@ class PacedCommands:
         """Leave the applier to live commands for as long as the last batch took, if there are any."""
         if self._size.pause:
             self._context.wait(self._size.pause)
-
-    def _applied(self) -> int:
-        settings = self._context.settings
-        return consumed(self._context.connection, settings.consumer_group, settings.topic(COMMANDS))

@@ -124,7 +124,7 @@ class Findings:
                 still = {violation.subject_id for violation in found if violation.check == check}
             holding.update(ids[identity] for identity in still)
         erased = erased_among(self._connection, {it.violation.entity_id for it in self.held})
-        # What is missing of an erased customer is meant to be.
+        # Rows of an erased customer are missing on purpose.
         return holding - {it.violation.id for it in self.held if it.violation.entity_id in erased}
 
     def _log_once(self, held: OpenViolation) -> None:

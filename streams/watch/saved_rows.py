@@ -71,7 +71,7 @@ def _mentioned(entry: JournalEntry) -> Iterator[tuple[tuple[str, str], bool]]:
     Of two for the same row the last one counts.
     """
     facts = entry.facts
-    # What is left of an entry of an erased customer does not say which rows it removed.
+    # A scrubbed entry of an erased customer no longer names the rows that it removed.
     if not isinstance(facts, Facts) or facts.scrubbed is not None:
         return
     if facts.erased is not None:

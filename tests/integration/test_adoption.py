@@ -13,7 +13,8 @@ from runtime.postgres import connect, make_engine
 from runtime.settings import Settings
 from schemas.errors import Stop
 from sinks import migrate
-from sinks.backfill import FIRST_KEY, legacy_page
+from sinks.backfill import legacy_page
+from sinks.columns import LEAST_ID
 from tests.harness.legacy import plant
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 from tests.stack_fixtures import own_database
@@ -161,7 +162,7 @@ def test_rows_and_extra_columns_stay_and_the_rows_can_be_moved(empty: Settings) 
     assert migrate.check(empty) == []
     assert _all(empty, "SELECT to_jsonb(a) FROM customer_activities a ORDER BY id") == before
     with connect(empty, application_name="test") as connection:
-        page = legacy_page(connection, "activity", TENANT, after=FIRST_KEY, limit=10)
+        page = legacy_page(connection, "activity", TENANT, after=LEAST_ID, limit=10)
         assert [row["id"] for row in page] == sorted(ids)
         with pytest.raises(psycopg.errors.RestrictViolation):
             connection.execute("DELETE FROM customer_activities")

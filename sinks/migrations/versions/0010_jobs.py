@@ -117,6 +117,7 @@ def upgrade() -> None:
             name=op.f("pk_legacy_external_links"),
         ),
     )
+    op.create_index("ix_legacy_external_links_row", "legacy_external_links", ["legacy_id"], unique=False)
     op.create_table(
         "legacy_interactions",
         sa.Column("id", sa.UUID(as_uuid=False), nullable=False),
@@ -242,6 +243,7 @@ def downgrade() -> None:
     op.drop_table("legacy_todos")
     op.drop_index("ix_legacy_interactions_scope", table_name="legacy_interactions")
     op.drop_table("legacy_interactions")
+    op.drop_index("ix_legacy_external_links_row", table_name="legacy_external_links")
     op.drop_table("legacy_external_links")
     op.drop_index("ix_jobs_tenant", table_name="jobs")
     op.drop_index(

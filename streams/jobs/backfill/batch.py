@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from domain.legacy_rows import command_id, convert, placeholder, placeholder_ids
 from schemas.payloads import CREATE, ENTITY_UPSERT
-from sinks.backfill import FIRST_KEY, add_todos, legacy_page, map_links, type_codes
+from sinks.backfill import add_todos, legacy_page, map_links, type_codes
+from sinks.columns import LEAST_ID
 from sinks.due import server_time
 from sinks.jobs.batches import Batch
-from sinks.legacy_rows import facts_of
+from sinks.legacy_rows import NOT_TO_MOVE, facts_of
 from streams.jobs.backfill.report import Report, count, note_fates, sample
 from streams.jobs.backfill.todo_sources import TodoSources
 from streams.jobs.commands import JobCommand
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
-#: Reasons why a row is not moved, in the order in which they are tested.
-_SKIPPED: Final = ("erased", "superseded", "repeated", "moved", "deleted")
 #: Rejections that mean that another command has moved the row, or created the placeholder.
 _EXISTS: Final = frozenset({"interaction_exists", "version_conflict"})
 _MOST_CODES: Final = 5
@@ -109,13 +108,13 @@ class BatchRunner:
         if not unknown:
             return rows
         add_todos(self._connection, self._sources.fetch(unknown))
-        return self.read(batch.source, batch.after_key or FIRST_KEY, last=batch.last_key, limit=batch.rows)
+        return self.read(batch.source, batch.after_key or LEAST_ID, last=batch.last_key, limit=batch.rows)
 
     def _skip(self, report: Report, kind: str, row: Row) -> bool:
         count(report, kind, "rows")
         if row["shared"]:
             count(report, kind, "shared")
-        reason = next((name for name in _SKIPPED if row[name]), None)
+        reason = next((name for name in NOT_TO_MOVE if row[name]), None)
         if reason is not None:
             count(report, kind, reason)
             if reason != "moved":

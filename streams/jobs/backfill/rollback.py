@@ -6,7 +6,8 @@ from typing import Final
 
 from schemas.identity import derive_id
 from schemas.payloads import DELETE
-from sinks.backfill import FIRST_KEY, forget_unsynced_mappings, list_created, mark_changed, next_created
+from sinks.backfill import forget_unsynced_mappings, list_created, mark_changed, next_created
+from sinks.columns import LEAST_ID
 from sinks.legacy_rows import ROLLBACK_ACTOR
 from streams.jobs.backfill.report import count, sample
 from streams.jobs.commands import JobCommand
@@ -30,7 +31,7 @@ def rollback(context: JobContext) -> None:
         context.save(total=total)
         mark_changed(connection, tenants)
     paced = PacedCommands(context)
-    after = (context.cursor or {}).get("after", FIRST_KEY)
+    after = (context.cursor or {}).get("after", LEAST_ID)
     report = context.report
     while rows := next_created(connection, after, paced.rows):
         context.proceed()

@@ -6,8 +6,9 @@ import time
 from typing import Any, Final
 
 from schemas.identity import derive_id
-from sinks.backfill import FIRST_KEY, count_rows, legacy_tenants, mark_changed, syncing_tenants
-from sinks.jobs.batches import Batch, batch_counts, failed_batches, record_batch
+from sinks.backfill import count_rows, legacy_tenants, mark_changed, syncing_tenants
+from sinks.columns import LEAST_ID
+from sinks.jobs.batches import Batch, count_failed, failed_batches, record_batch
 from sinks.jobs.store import create_job
 from sinks.legacy_rows import KINDS, Kind
 from streams.jobs.backfill.batch import BatchFailedError, BatchRunner, Row
@@ -64,7 +65,7 @@ def backfill(context: JobContext) -> None:
 
 
 def _move_all(context: JobContext, runner: BatchRunner, kinds: tuple[Kind, ...]) -> None:
-    position: dict[str, Any] = context.cursor or {"kind": kinds[0], "after": FIRST_KEY, "number": 0}
+    position: dict[str, Any] = context.cursor or {"kind": kinds[0], "after": LEAST_ID, "number": 0}
     while position["kind"] is not None:
         context.proceed()
         kind, after, number = position["kind"], position["after"], position["number"]
@@ -76,11 +77,11 @@ def _move_all(context: JobContext, runner: BatchRunner, kinds: tuple[Kind, ...])
             )
             position = {"kind": kind, "after": batch.last_key, "number": batch.number}
             _run(context, runner, batch, rows, began, cursor=position, done=context.done + len(rows))
-            _check_share(context)
+            _check_share(context, batch.number)
             runner.pause()
         else:
             following = kinds[kinds.index(kind) + 1 :]
-            position = {"kind": following[0] if following else None, "after": FIRST_KEY, "number": number}
+            position = {"kind": following[0] if following else None, "after": LEAST_ID, "number": number}
             context.save(cursor=position)
 
 
@@ -89,9 +90,9 @@ def _retry_failed(context: JobContext, runner: BatchRunner) -> int:
     for batch in failed_batches(context.connection, context.job.id):
         context.proceed()
         began = time.monotonic()
-        rows = runner.read(batch.source, batch.after_key or FIRST_KEY, last=batch.last_key, limit=batch.rows)
+        rows = runner.read(batch.source, batch.after_key or LEAST_ID, last=batch.last_key, limit=batch.rows)
         _run(context, runner, batch, rows, began)
-    return batch_counts(context.connection, context.job.id)[1]
+    return count_failed(context.connection, context.job.id)
 
 
 def _run(
@@ -116,8 +117,8 @@ def _run(
         context.save(**progress, report=merge(context.report, report))
 
 
-def _check_share(context: JobContext) -> None:
-    batches, failed = batch_counts(context.connection, context.job.id)
+def _check_share(context: JobContext, batches: int) -> None:
+    failed = count_failed(context.connection, context.job.id)
     if batches >= _ENOUGH_BATCHES and failed > batches * _FAILED_SHARE:
         raise JobPausedError(
             f"{failed} of {batches} batches failed, more than {_FAILED_SHARE:.0%}. Look at their reasons,"

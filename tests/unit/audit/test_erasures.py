@@ -119,7 +119,7 @@ def _erasure_of_another_version(m: Machine) -> None:
 
 @breaks("A16")
 def _erasure_that_no_command_made(m: Machine) -> None:
-    m.tables["erased_entities"].append({**m.tables["erased_entities"][0], "entity_id": make_id("nobody")})
+    m.tables["erased_entities"].append({**m.tables["erased_entities"][0], "entity_id": make_id("stranger")})
 
 
 def _without_last(m: Machine, topic: str, key: str) -> None:
