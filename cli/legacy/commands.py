@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
@@ -113,8 +113,9 @@ def _run(settings: Settings, given: str, options: Options, max_shown: int) -> Im
         check_columns(source)
         if (place := source.find_ciphertext()) is not None:
             raise encrypted(place)
+        # Closed only: its own block would end with a statement, which an interrupted connection cannot send.
         connection = resources.enter_context(
-            connect(settings, application_name="interactions-import", autocommit=True)
+            closing(connect(settings, application_name="interactions-import", autocommit=True))
         )
         if not try_lead(connection, "legacy-import"):
             raise Retry("Another import is running. Nothing was imported; repeat it when that one has ended.")

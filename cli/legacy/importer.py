@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from cli.interrupts import interrupts_held
 from cli.legacy import legacy_tables
 from cli.legacy.chunks import ChunkReader, repairs
 from cli.legacy.customer_rows import CustomerRows
@@ -67,14 +68,15 @@ class Importer:
         """Copy a table into its legacy table."""
         writer = LegacyWriter(self._connection, TARGETS[name], dry_run=self._reader.options.dry_run)
         for rows in self._reader.chunks(name, self._reader.options.chunk_rows):
-            chunk = self._converted(name, rows, convert)
-            references.note_withheld(self._connection, chunk.withheld)
-            if chunk.stays_out and not self._reader.options.dry_run:
-                removed, moved = withdraw(self._connection, chunk.stays_out)
-                table = self._reader.report.tables[name]
-                table.withdrawn += removed
-                table.moved += moved
-            self._count(name, chunk, writer.write(chunk.rows))
+            with interrupts_held():
+                chunk = self._converted(name, rows, convert)
+                references.note_withheld(self._connection, chunk.withheld)
+                if chunk.stays_out and not self._reader.options.dry_run:
+                    removed, moved = withdraw(self._connection, chunk.stays_out)
+                    table = self._reader.report.tables[name]
+                    table.withdrawn += removed
+                    table.moved += moved
+                self._count(name, chunk, writer.write(chunk.rows))
 
     def _converted(self, name: str, rows: list[SourceRow], convert: Convert) -> _Chunk:
         chunk = _Chunk()

@@ -6,7 +6,7 @@ One read-only transaction sees all tables as of one moment. Server-side cursors 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import psycopg
@@ -125,7 +125,7 @@ def open_mercato(settings: Settings, url: str, tenant: str | None) -> Iterator[O
             "--from postgres: needs a libpq URL of the form postgresql://user@host:5432/name."
             " Nothing was imported.",
         ) from None
-    with connection:
+    with closing(connection):  # an interrupted connection cannot send the statement that ends its own block
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.execute("SET datestyle = 'ISO'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -335,22 +336,24 @@ def test_an_import_that_is_killed_is_completed_by_the_next(fresh_database: Setti
 
 
 def test_an_interrupted_import_reports_what_it_did(fresh_database: Settings, tmp_path: Path) -> None:
-    customer = new_id()
-    write_table(tmp_path, "customer_activities", *({"entity_id": customer} for _ in range(6_000)))
-    command = ["legacy", "import", "--from", f"csv:{tmp_path}", "--chunk-rows", "50", "--json"]
-    output = tmp_path.parent / "interrupted.log"
-    process = start(command, environment(fresh_database), output=output)
-
     def stored() -> int:
         count: int = rows_of(fresh_database, "SELECT count(*) FROM customer_activities")[0][0]
         return count
 
-    wait_until(lambda: stored() > 0, 60.0)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
-    report = json.loads(output.read_text().splitlines()[-1])
-    assert report["interrupted"]
-    assert report["tables"]["customer_activities"]["written"] == stored() < 6_000
+    for moment in range(8):  # within a statement, between statements, after the commit
+        write_table(tmp_path, "customer_activities", *({"entity_id": new_id()} for _ in range(6_000)))
+        command = ["legacy", "import", "--from", f"csv:{tmp_path}", "--chunk-rows", "50", "--json"]
+        output = tmp_path.parent / f"interrupted-{moment}.log"
+        before = stored()
+        process = start(command, environment(fresh_database), output=output)
+        wait_until(lambda: stored() > before, 60.0)  # noqa: B023 - called in this round only
+        time.sleep(0.005 * moment)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130, output.read_text()
+        report = json.loads(output.read_text().splitlines()[-1])
+        assert report["interrupted"]
+        written = report["tables"]["customer_activities"]["written"]
+        assert written == stored() - before < 6_000
 
 
 def test_encrypted_files_are_refused_before_anything_is_written(
