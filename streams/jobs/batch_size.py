@@ -13,6 +13,8 @@ from typing import Final
 BUSY_SECONDS: Final = 0.15
 #: Rows of a batch meanwhile: about the latency that a batch adds to the commands of others.
 BUSY_ROWS: Final = 50
+#: Share of the time that batches take meanwhile; the rest is pauses.
+BUSY_SHARE: Final = 0.1
 #: Applier work per batch while they do not.
 IDLE_SECONDS: Final = 0.5
 #: Bounds of a batch.
@@ -52,8 +54,8 @@ class BatchSize:
 
     @property
     def pause(self) -> float:
-        """Seconds to wait before the next batch: while others publish, as long as the last batch took."""
-        return min(self._seconds, _LONGEST_PAUSE) if self.busy else 0.0
+        """Seconds to wait before the next batch: none unless others publish."""
+        return min(self._seconds * (1 / BUSY_SHARE - 1), _LONGEST_PAUSE) if self.busy else 0.0
 
     def observe(self, rows: int, seconds: float, others: int) -> None:
         """Adapt to the outcome of a batch.

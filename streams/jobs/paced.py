@@ -35,6 +35,6 @@ class PacedCommands:
         return outcomes
 
     def pause(self) -> None:
-        """Leave the applier to live commands for as long as the last batch took, if there are any."""
+        """Leave the applier to live commands, if there are any."""
         if self._size.pause:
             self._context.wait(self._size.pause)
