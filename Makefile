@@ -16,7 +16,7 @@ NEW_SEED := INTERACTIONS_CHAOS_SEED=$${INTERACTIONS_CHAOS_SEED:-$$(date +%s)}
 # Roles start often in tests: they are compiled once, whatever the caller's environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup demo up down test test-long pythons contract release-check release-freeze faults chaos simulate recovery soak fuzz mutants bench lint format
+.PHONY: help setup demo up down test test-long pythons contract release-check release-freeze faults chaos simulate recovery soak fuzz mutants screenshots bench lint format
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ simulate: $(STAMP) ## Run a thousand random histories of two-way sync (a few min
 
 mutants: $(STAMP) ## Check that every seeded bug is caught
 	@$(BIN)/python -m tests.faults.mutants.check
+
+screenshots: $(STAMP) ## Take the pictures of the pages in docs/pictures (needs Chromium)
+	@$(BIN)/python -m bench.screenshots
 
 bench: $(STAMP) ## Run the benchmarks against Postgres and the peers (QUICK=1: ten minutes; ONLY=P1,P5)
 	@$(BIN)/python -m bench $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(RESUME),--resume)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import ChainMap
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
@@ -17,6 +17,8 @@ from api.authorization import check_all_authorized
 from api.body_limit import BodyLimitMiddleware
 from api.command_gateway import CommandGateway
 from api.command_producer import CommandSender
+from api.dead_letters.decisions import DeadLetterDecisions
+from api.dead_letters.reader import DeadLetterReader
 from api.guarded_commands import GuardedCommandGateway
 from api.integration_decisions import DecisionGateway
 from api.integration_event_consumer import IntegrationEventConsumer
@@ -24,6 +26,8 @@ from api.listen_loop import listen_for_outcomes
 from api.metrics import Metrics
 from api.mutation_guards import MutationGuards, load_mutation_guards
 from api.openapi_document import describe
+from api.operations.sampler import OperationsSampler
+from api.operations.samples import Samples
 from api.rate_limit import RateLimiter
 from api.read_pool import ReadPool
 from api.reply_record import ReplyRecord
@@ -41,9 +45,12 @@ from schemas.avro_codec import AvroDecoder
 TITLE: Final = "Customer interactions"
 
 
-def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
+def make_app(
+    settings: Settings, gateway: GatewaySettings, extend: Callable[[FastAPI], None] | None = None
+) -> FastAPI:
     """Create the application. Its clients open on startup and close on shutdown.
 
+    :param extend: adds routes of another package, before the check that each declares its authorization.
     :raises Stop: a setting is missing, a mutation guard cannot be loaded, or a route declares no
         authorization.
     """
@@ -67,6 +74,8 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
         if hasattr(module, "extra_headers"):
             headers.update(module.extra_headers(gateway))
     app.router.routes.extend(assistant.routes)
+    if extend is not None:
+        extend(app)
     problems.install_handlers(app)
     app.add_middleware(
         BodyLimitMiddleware, max_bytes=gateway.max_body_bytes, timeout=gateway.body_timeout_seconds
@@ -93,12 +102,17 @@ async def _lifespan(
     sender = CommandSender(settings, timeout=gateway.broker_timeout_seconds)
     services = _make_services(settings, gateway, guards, tokens, sender)
     results = _ResultDispatcher(
-        services.commands, services.decisions, services.broadcaster, asyncio.get_running_loop()
+        services.commands,
+        services.decisions,
+        services.broadcaster,
+        services.sampler.samples,
+        asyncio.get_running_loop(),
     )
     await services.reads.open()
     sender.start()
     services.results.start(results.on_results)
     services.integration_events.start(results.on_integration_events)
+    services.sampler.start()
     listen_loop = asyncio.create_task(listen_for_outcomes(settings, services.commands))
     app.state.services = services
     try:
@@ -110,6 +124,8 @@ async def _lifespan(
         services.broadcaster.close()
         await asyncio.to_thread(services.results.close)
         await asyncio.to_thread(services.integration_events.close)
+        await asyncio.to_thread(services.dead_letters.close)
+        await asyncio.to_thread(services.sampler.close)
         await asyncio.to_thread(sender.close)
         await services.reads.close()
 
@@ -125,6 +141,7 @@ def _make_services(
     decoder = AvroDecoder(make_fetch(settings), text_instants=True)
     results = ResultConsumer(settings, backlog=gateway.stream_backlog)
     integration_events = IntegrationEventConsumer(settings, backlog=gateway.stream_backlog)
+    dead_letters = DeadLetterReader(settings)
     return Services(
         settings=settings,
         gateway=gateway,
@@ -154,6 +171,9 @@ def _make_services(
             backlog=gateway.stream_backlog,
             max_clients=gateway.stream_clients,
         ),
+        dead_letters=dead_letters,
+        letter_decisions=DeadLetterDecisions(settings, sender, dead_letters),
+        sampler=OperationsSampler(settings),
         mutation_guards=guards,
     )
 
@@ -166,15 +186,19 @@ class _ResultDispatcher:
         commands: CommandGateway,
         decisions: DecisionGateway,
         broadcaster: SseBroadcaster,
+        samples: Samples,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._commands = commands
         self._decisions = decisions
         self._broadcaster = broadcaster
+        self._samples = samples
         self._loop = loop
 
     def on_results(self, records: list[ReplyRecord]) -> None:
-        self._commands.on_results([record for record in records if record.fresh])
+        fresh = [record for record in records if record.fresh]
+        self._commands.on_results(fresh)
+        self._samples.count(record.outcome for record in fresh if record.outcome is not None)
         self._loop.call_soon_threadsafe(self._broadcaster.on_results, records)
 
     def on_integration_events(self, records: list[ReplyRecord]) -> None:

@@ -90,13 +90,17 @@ class AuthorizedRoute(APIRoute):
     """A route that checks its requirement first, then what FastAPI ignores in a request.
 
     A deprecated route accepts any query parameter, as it always has.
+
+    :cvar strict_query: refuse query parameters that the route does not declare.
     """
+
+    strict_query = True
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler behind the checks."""
         handle = super().get_route_handler()
         requirement = requirement_of(self)
-        known = None if self.deprecated else query_parameters(self)
+        known = None if self.deprecated or not self.strict_query else query_parameters(self)
 
         async def authorized(request: Request) -> Response:
             if requirement is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import structlog
 from pydantic import ValidationError
@@ -17,11 +18,12 @@ from schemas.avro_codec import AvroDecoder
 from schemas.cloudevent_headers import JSON, event_headers
 from schemas.errors import FieldError, InteractionsError, Reject
 from schemas.integration_decisions import (
-    CHANGE,
     DECIDE,
-    REMOVE,
+    DECISION_TYPES,
     Decision,
+    IntegrationAddition,
     IntegrationChange,
+    IntegrationOperation,
     IntegrationRemoval,
     WarningsDecision,
 )
@@ -31,6 +33,7 @@ from schemas.sources import GATEWAY
 from schemas.topics import INTEGRATION_DECISIONS
 
 _log = structlog.get_logger("gateway")
+_KINDS: Final = {model: kind for kind, model in DECISION_TYPES.items()}
 
 
 class DecisionGateway:
@@ -59,16 +62,17 @@ class DecisionGateway:
         return await self._request(self._decided, principal, DECIDE, decision)
 
     async def change(
-        self, principal: Principal, decision: IntegrationChange | IntegrationRemoval
+        self,
+        principal: Principal,
+        decision: IntegrationAddition | IntegrationChange | IntegrationRemoval | IntegrationOperation,
     ) -> IntegrationChanged:
-        """Publish a change or removal and return its outcome once the connectors have committed it.
+        """Publish a decision on an integration and return its outcome once the connectors have executed it.
 
         :raises Reject: the connectors refused it (400 with fields, otherwise 409).
         :raises Retry: the broker did not accept it (503).
         :raises DecisionPending: it was sent, and no reply arrived in time (504).
         """
-        kind = CHANGE if isinstance(decision, IntegrationChange) else REMOVE
-        reply = await self._request(self._changed, principal, kind, decision)
+        reply = await self._request(self._changed, principal, _KINDS[type(decision)], decision)
         if reply.outcome == "refused":
             errors = tuple(FieldError(error.code, error.detail, error.pointer) for error in reply.errors)
             code, detail = reply.code or "refused", reply.detail or "The connectors refused the change."

@@ -31,11 +31,13 @@ class Mutation:
     :param action: ``create``, ``update``, ``fix``, ``complete``, ``cancel``, ``reopen``, ``delete`` or
         ``undo`` of an interaction; ``record``, ``update``, ``resolve``, ``skip`` or ``reopen`` of a signal;
         ``update``, ``mark_sent``, ``delete`` or ``restore`` of a draft; ``upsert`` of a customer, a deal or a
-        type; ``set`` of a flag; ``decide`` on warnings; ``set`` and ``delete`` of an integration, with the
-        names of the settings but not their values.
+        type; ``set`` of a flag; ``decide`` on warnings; ``create``, ``set`` and ``delete`` of an integration,
+        with the names of the settings but not their values; ``pause``, ``resume``, ``retry``, ``plan``,
+        ``start`` and ``test`` of one; ``replayed``, ``discarded``, ``archived`` and ``reopened`` of dead
+        letters.
     :param resource_kind: ``customers.interaction``, ``customers.signal``, ``customers.draft``,
         ``customers.entity``, ``customers.deal``, ``customers.interaction_type``, ``customers.feature_flag``,
-        ``integrations.warning`` or ``integrations.integration``.
+        ``customers.dead_letter``, ``integrations.warning`` or ``integrations.integration``.
     :param resource_id: id of the resource; code of a type, name of a flag, or integration of warnings.
         ``None`` for a new interaction or signal whose id is derived.
     :param entity_id: the customer, if the write concerns one.

@@ -78,7 +78,7 @@ class ReadPool:
         deadline = loop.time() + seconds
         try:
             async with self._pool.connection(min(_CHECKOUT_SECONDS, seconds)) as connection:
-                timer = loop.call_at(deadline, _hang_up, connection)
+                timer = loop.call_at(deadline, hang_up, connection)
                 try:
                     yield connection
                 finally:
@@ -91,7 +91,7 @@ class ReadPool:
             raise Retry("The database does not respond; retry.", after=2) from None
 
 
-def _hang_up(connection: AsyncConnection) -> None:
+def hang_up(connection: AsyncConnection) -> None:
     """Unblock a read from an unresponsive server by closing its socket; the pool drops the connection.
 
     Hazard: cancelling the task instead sends a cancel request to the server and waits for its response.

@@ -68,6 +68,15 @@ class Done(BaseModel):
     warnings: list[Warned] = []
 
 
+class Completed(Done):
+    """The completion is committed, with the next interaction if the request planned one.
+
+    ``plannedInteractionId`` is the id of that interaction. Without one, the member is absent.
+    """
+
+    planned_interaction_id: Annotated[Id | None, Field(alias="plannedInteractionId")] = None
+
+
 def responses_of(model: type[ResponseModel], **further: str) -> dict[int | str, dict[str, Any]]:
     """The ``responses`` of a route: the model of its 200, and descriptions of further statuses.
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import structlog
 import uvicorn
 from fastapi import FastAPI
 
-from api.app import make_app
 from api.http_protocol import protocol_with_deadline
 from runtime.gateway_settings import GatewaySettings, read_gateway_settings
 from runtime.logs import configure_logging
@@ -55,9 +54,10 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-def run_gateway(settings: Settings) -> None:
+def run_gateway(settings: Settings, make_app: Callable[[Settings, GatewaySettings], FastAPI]) -> None:
     """Run one gateway process.
 
+    :param make_app: creates the application.
     :raises Stop: a setting is invalid, the port is in use, or a thread failed.
     """
     configure_logging(settings)

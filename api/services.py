@@ -8,9 +8,12 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from api.command_gateway import CommandGateway
+from api.dead_letters.decisions import DeadLetterDecisions
+from api.dead_letters.reader import DeadLetterReader
 from api.integration_decisions import DecisionGateway
 from api.integration_event_consumer import IntegrationEventConsumer
 from api.mutation_guards import MutationGuards
+from api.operations.sampler import OperationsSampler
 from api.rate_limit import RateLimiter
 from api.read_pool import ReadPool
 from api.result_consumer import ResultConsumer
@@ -27,6 +30,7 @@ class Services:
     :param reads: read-only database connections.
     :param commands: the only way to change an interaction (single-writer invariant).
     :param decisions: the only way to change integrations and their warnings.
+    :param dead_letters: index of the dead letters; ``letter_decisions`` executes decisions on them.
     :param broadcaster: fan-out of changes to event streams.
     :param cache: values that a module keeps between requests, under a key of its own.
     """
@@ -41,6 +45,9 @@ class Services:
     results: ResultConsumer
     integration_events: IntegrationEventConsumer
     broadcaster: SseBroadcaster
+    dead_letters: DeadLetterReader
+    letter_decisions: DeadLetterDecisions
+    sampler: OperationsSampler
     mutation_guards: MutationGuards
     cache: dict[str, Any] = field(default_factory=dict)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import Request, Response
@@ -38,10 +39,28 @@ async def resolve_signal(
     :raises DraftPending: neither a draft nor a failure is stored in time, or the rows cannot be read (504).
     """
     command = await command_of(services, request, principal, "signal.resolve", signal_id, data, SIGNAL)
-    correlation = answer_correlation(principal.tenant_id, principal.organization_id, command.id)
+    row, result = await draft_of_resolution(
+        services, command, signal_id, lambda: execute_change(services, request, command, signal_id, SIGNAL)
+    )
+    return _response(row, result)
+
+
+async def draft_of_resolution(
+    services: Services,
+    command: CommandRequest,
+    signal_id: str,
+    execute: Callable[[], Awaitable[dict[str, Any]]],
+) -> tuple[Row, dict[str, Any]]:
+    """Execute a ``signal.resolve`` and wait for its draft.
+
+    :param execute: executes the command.
+    :return: the row of ``resolution_of`` with its draft, and the result of the command.
+    :raises InteractionsError: as ``resolve_signal``.
+    """
+    correlation = answer_correlation(command.principal.tenant_id, command.principal.organization_id, command.id)
     # Watch first: the drafts role may answer before the result of `signal.resolve` arrives.
     with services.commands.answer(correlation) as answered:
-        result = await execute_change(services, request, command, signal_id, SIGNAL)
+        result = await execute()
         row = await _read(services, command, signal_id, result)
         if _is_pending(row) and result["outcome"] == "applied":
             await answered()
@@ -50,7 +69,7 @@ async def resolve_signal(
         raise DraftPending(command.id, signal_id)
     if row is None or row["id"] is None:
         raise _without_draft(row)
-    return _response(row, result)
+    return row, result
 
 
 async def _read(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import jwt
@@ -19,7 +19,7 @@ from schemas.values import UUID_PATTERN
 _log = structlog.get_logger("gateway")
 _UUID: Final = re.compile(UUID_PATTERN)
 _LEEWAY_SECONDS: Final = 10
-_ASYMMETRIC: Final = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
+ASYMMETRIC: Final = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
 _MAX_FEATURES: Final = 1000
 #: A verified token is cached for this time or until it expires. The identity provider's keys are cached
 #: longer.
@@ -88,7 +88,7 @@ class TokenVerifier:
             raise NeedsAuth("The token has expired; get a new one.") from None
         except _UNREADABLE:
             raise NeedsAuth("The token is invalid.") from None
-        principal = _principal(claims)
+        principal = principal_of(claims)
         if len(self._cache) >= _MAX_CACHED:
             self._cache.clear()
         self._cache[token] = (
@@ -104,7 +104,7 @@ class TokenVerifier:
             key, algorithms = self._secret, ["HS256"]
         elif self._keys is not None:
             key = (await self._key_of(self._keys, header.get("kid"))).key
-            algorithms = _ASYMMETRIC
+            algorithms = ASYMMETRIC
         else:
             raise jwt.InvalidAlgorithmError("algorithm not accepted")
         return jwt.decode(
@@ -155,17 +155,21 @@ def _unavailable(error: Exception) -> Retry:
     )
 
 
-def _principal(claims: dict[str, Any]) -> Principal:
+def principal_of(claims: Mapping[str, Any]) -> Principal:
+    """Read the caller's identity from verified claims.
+
+    :raises NeedsAuth: a claim is missing or malformed.
+    """
     for name in ("tenantId", "organizationId"):
         if not isinstance(claims.get(name), str) or not _UUID.fullmatch(claims[name]):
             raise NeedsAuth(f"The token's claim {name} is missing or not a UUID.")
     features = claims.get("features", [])
     if not isinstance(features, list) or len(features) > _MAX_FEATURES:
         raise NeedsAuth(f"The token's claim features must be a list of at most {_MAX_FEATURES} names.")
-    subject = claims["sub"]
+    subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= 100 or not _storable(subject):
         raise NeedsAuth("The token's claim sub must be a text of 1 to 100 characters.")
-    expires_at = claims["exp"]
+    expires_at = claims.get("exp")
     # RFC 7519, section 2: a NumericDate is a JSON number.
     if isinstance(expires_at, bool) or not isinstance(expires_at, int | float) or expires_at >= _YEAR_10000:
         raise NeedsAuth("The token's claim exp must be a number of seconds before the year 10000.")

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from audit import command_fields
 from audit.command_fields import BIG, Field, InvalidField, read_flag, read_instant, read_uuid, text, whole
+from audit.next_step_fields import WITH_NEXT_STEP
 from audit.signals import fields
 from audit.typed_fields import read_fields
 
@@ -20,7 +21,12 @@ _COMMON: Final[dict[str, Field]] = {
 }
 #: Command type without ``customers.`` → its fields.
 COMMANDS: Final[dict[str, dict[str, Field]]] = {
-    kind: {**_COMMON, **own} for kind, own in (*command_fields.FIELDS.items(), *fields.FIELDS.items())
+    kind: {**_COMMON, **own}
+    for kind, own in (
+        *command_fields.FIELDS.items(),
+        *WITH_NEXT_STEP.items(),
+        *fields.FIELDS.items(),
+    )
 }
 _REQUIRED: Final = {**command_fields.REQUIRED, **fields.REQUIRED}
 _CLEARABLE: Final = {**command_fields.CLEARABLE, **fields.CLEARABLE}
@@ -48,11 +54,13 @@ def read_data(kind: str, data: dict[str, Any], *, null_means_absent: bool) -> di
 
 
 def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
-    """Drop nulls, also in the objects of a list."""
-    return {
-        name: [_without_nulls(item) if isinstance(item, dict) else item for item in value]
-        if isinstance(value, list)
-        else value
-        for name, value in members.items()
-        if value is not None
-    }
+    """Drop nulls, also in the objects of a list and in an object."""
+    return {name: _inside(value) for name, value in members.items() if value is not None}
+
+
+def _inside(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _without_nulls(value)
+    if isinstance(value, list):
+        return [_without_nulls(item) if isinstance(item, dict) else item for item in value]
+    return value

@@ -133,6 +133,7 @@ Field = tuple[Callable[[Any], Any], bool]  # parser, nullable
 DETAILS: Final[dict[str, Field]] = {
     "title": (text(500), True),
     "body": (text(10_000), True),
+    "feedback": (text(10_000), True),
     "scheduledAt": (read_instant, True),
     "occurredAt": (read_instant, True),
     "priority": (whole(0, 100), True),
@@ -182,7 +183,11 @@ FIELDS: Final[dict[str, dict[str, Field]]] = {
         "status": (_STATUS, False),
         "clear": (read_names, False),
     },
-    "interaction.complete": {**_ID, "occurredAt": (read_instant, True)},
+    "interaction.complete": {
+        **_ID,
+        "occurredAt": DETAILS["occurredAt"],
+        "feedback": DETAILS["feedback"],
+    },
     "interaction.cancel": _ID,
     "interaction.reopen": _ID,
     "interaction.delete": _ID,

@@ -80,6 +80,9 @@ class Comparison:
         """Return whether another partition's state, or Postgres itself, explains a rejection."""
         record = command.record
         if recorded.code in expected.cross:
+            step = expected.step
+            if recorded.code == "id_not_available" and command.kind == "interaction.complete" and step:
+                self.contested.append((frozenset({step.id}), _CONTESTED["id_not_available"], command))
             if recorded.code == _STRICT:
                 scope = (command.tenant, command.organization)
                 self.doubtful.setdefault(scope, {**position_of(record), **named(command)})

@@ -16,7 +16,10 @@ from audit.signals import child_events
 from audit.signals.tags import child_tags
 
 _MAY_ADD_TYPES: Final = frozenset(
-    {"interaction.create", "interaction.update", "interaction.fix", "interaction_type.upsert"}
+    {
+        *("interaction.create", "interaction.update", "interaction.fix", "interaction.complete"),
+        "interaction_type.upsert",
+    }
 )
 _TYPE_BITS: Final = sum(bit for name, bit in BITS.items() if ".interaction_type." in name)
 
@@ -44,13 +47,15 @@ def check_effects(
 
 
 def check_named(inputs: AuditInputs, command: Parsed, recorded: Recorded, expected: Expected) -> None:
-    """Check that the result of an applied or unnecessary command names its signal, draft and version."""
+    """Check that the result of an applied or unnecessary command names its rows and version."""
     if not recorded.command or recorded.outcome != expected.outcome or recorded.outcome == "rejected":
         return
-    a2 = inputs.report.checks["A2"]
+    a2, step = inputs.report.checks["A2"], expected.step
+    planned = step.id if step is not None and step.after is not None else None
     for what, said, due in (
         ("signalId", recorded.signal, expected.signal),
         ("draftId", recorded.draft, expected.draft),
+        ("plannedInteractionId", recorded.planned, planned),
     ):
         if said != due:
             a2.fail(f"{what} {said or 'missing'}, the rules say {due or 'none'}", command.record,
@@ -89,6 +94,8 @@ def _check_versions(
 def _check_events(inputs: AuditInputs, command: Parsed, expected: Expected, number: int) -> None:
     a4 = inputs.report.checks["A4"]
     wanted = BITS[f"customers.interaction.{expected.event}"] if expected.event else 0
+    if expected.step is not None:
+        wanted |= BITS[f"customers.interaction.{expected.step.event}"]
     seen = inputs.ledger.events[number]
     if expected.record:
         wanted |= BITS[f"customers.{expected.record}"]

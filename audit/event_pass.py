@@ -25,13 +25,14 @@ _RECORDS: Final = (
     *(f"customers.{kind}.{verb}" for kind in KINDS for verb in ("created", "updated")),
     ERASED,
 )
-#: One bit per event type; a command has at most one lifecycle event, one projection event and one of a
-#: customer, deal or interaction type.
+#: One bit per event type; a command has at most one lifecycle event, one of its next step (of another type),
+#: one projection event and one of a customer, deal or interaction type.
 BITS: Final[dict[str, int]] = {
     name: 1 << at
     for at, name in enumerate((*(f"customers.interaction.{name}" for name in _LIFECYCLE), NEXT, *_RECORDS))
 }
 NEXT_BIT: Final = BITS[NEXT]
+_STEP_BITS: Final = BITS["customers.interaction.created"] | BITS["customers.interaction.deleted"]
 RECORD_BITS: Final = sum(BITS[name] for name in _RECORDS)
 #: Types of events after which an interaction, signal or draft is gone, or is new.
 _GONE: Final = child_events.GONE | {"customers.interaction.deleted"}
@@ -242,10 +243,8 @@ def _order(
             a4.fail("an event that nothing counts has a ce_sequence", record, entityId=entity)
         return
     sequence = int(headers["ce_sequence"])
-    if (
-        sequence != value["entityVersion"] * 10 + (1 if bit == NEXT_BIT else 0)
-        or len(headers["ce_sequence"]) != 20
-    ):
+    ordinal = sequence - value["entityVersion"] * 10
+    if ordinal not in _ordinals(bit, value) or len(headers["ce_sequence"]) != 20:
         a4.fail("an event's ce_sequence does not follow from its entityVersion", record, entityId=entity)
     before = events.sequence.get(entity)
     if before is not None and sequence <= before:
@@ -253,6 +252,15 @@ def _order(
             f"an event comes after {before}, which is not lower", record, entityId=entity, sequence=sequence
         )
     events.sequence[entity] = sequence
+
+
+def _ordinals(bit: int, value: Mapping[str, Any]) -> tuple[int, ...]:
+    """Places that an event may have among those of its command: one of a next step comes second."""
+    if bit == NEXT_BIT:
+        return (1, 2) if value["reason"] in ("completed", "undo") else (1,)
+    if bit == BITS["customers.interaction.created"] and value["reason"] == "completed":
+        return (1,)
+    return (0, 1) if bit & _STEP_BITS and value["reason"] == "undo" else (0,)
 
 
 def _next_chain(

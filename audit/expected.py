@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from audit.interaction_tuple import Interaction
 from audit.signals.children import Change
@@ -42,6 +42,25 @@ COMPARED_CODES: Final = frozenset(
 )
 
 
+class Step(NamedTuple):
+    """Change of the next step of a completed interaction.
+
+    :param event: last word of the lifecycle event's type.
+    :param version: version after the change, or of the deletion.
+    """
+
+    event: str
+    before: Interaction | None
+    after: Interaction | None
+    version: int
+
+    @property
+    def id(self) -> str:
+        """Id of the next step."""
+        row = self.after or self.before
+        return row.id if row else ""
+
+
 @dataclass(slots=True)
 class Expected:
     """Expected outcome and effects of one command.
@@ -51,6 +70,7 @@ class Expected:
     :param before, after: the interaction; ``after`` of a deletion is ``None``.
     :param version: version of the interaction, or of its deletion, after the command; of a command on a
         signal or draft: that of the row.
+    :param step: change of the next step.
     :param changes: signals, drafts and outcomes that change.
     :param signal, draft: ids of the signal and the draft that the result names.
     :param record: type of the event of a customer or deal, without ``customers.``.
@@ -70,6 +90,7 @@ class Expected:
     before: Interaction | None = None
     after: Interaction | None = None
     version: int | None = None
+    step: Step | None = None
     changes: tuple[Change, ...] = ()
     signal: str | None = None
     draft: str | None = None

@@ -20,6 +20,7 @@ class Interaction(NamedTuple):
     type: str
     title: str | None
     body: str | None
+    feedback: str | None
     status: str
     scheduled: int | None
     occurred: int | None
@@ -70,7 +71,7 @@ SHAPE: Final = COLUMNS.index("schedule_version")
 #: Names in events and commands → fields.
 MEMBERS: Final = {camel(COLUMNS[at]): name for at, name in enumerate(Interaction._fields[:SHAPE])}
 _INSTANTS: Final = frozenset(at for at, name in enumerate(COLUMNS) if name.endswith(("_at", "_as_of")))
-_TEXTS: Final = frozenset({COLUMNS.index("title"), COLUMNS.index("body")})
+_TEXTS: Final = frozenset(COLUMNS.index(name) for name in ("title", "body", "feedback"))
 
 
 def short(text: str | None) -> str | None:

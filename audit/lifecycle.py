@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from audit import next_step
 from audit.command_fields import DETAILS
 from audit.derived_ids import derived
 from audit.entity_state import EntityState
@@ -24,7 +25,7 @@ _STRICT: Final = "unknown_interaction_type"
 
 def _fields(data: dict[str, Any]) -> dict[str, Any]:
     found = {ours: data[theirs] for theirs, ours in _FIELDS.items() if theirs in data}
-    for name in ("title", "body"):
+    for name in ("title", "body", "feedback"):
         if name in found:
             found[name] = short(found[name])
     return found
@@ -113,13 +114,14 @@ def complete(state: EntityState, command: Parsed) -> Expected:
         return no_op()
     if row.status != "planned":
         return rejected("already_done" if row.status == "done" else "complete_canceled")
-    occurred = (command.data or {}).get("occurredAt")
-    return _merge(
-        row,
-        {"status": "done", "occurred": command.made if occurred is None else occurred},
-        command,
-        "completed",
-    )
+    data = command.data or {}
+    occurred, feedback = data.get("occurredAt"), data.get("feedback")
+    fields = {"status": "done", "occurred": command.made if occurred is None else occurred}
+    if feedback is not None:
+        fields["feedback"] = short(feedback)
+    expected = _merge(row, fields, command, "completed")
+    planned = data.get("next")
+    return expected if planned is None else next_step.plan(state, command, planned, expected)
 
 
 def cancel(state: EntityState, command: Parsed) -> Expected:

@@ -35,6 +35,7 @@ _JOURNAL: Final = """
 _PUBLICATIONS: Final = """
     tenant_id::text, organization_id::text, command_id, entity_id::text, logged_at, appended_at, position,
     xid, events, facts IS NOT NULL AS has_facts, facts ->> 'event' AS event,
+    facts -> 'step' ->> 'event' AS step_event,
     facts ->> 'next_changed' IS NOT NULL AS next_changed,
     facts ->> 'projection_changed' IS NOT NULL AS projection_changed,
     facts ->> 'states_only' IS NOT NULL AS states_only,
@@ -43,7 +44,7 @@ _PUBLICATIONS: Final = """
     facts -> 'erased' IS NOT NULL AS erases, facts -> 'scrubbed' AS scrubbed,
     (undo IS NOT NULL OR coalesce(result ->> 'nextInteraction', result ->> 'undoToken') IS NOT NULL
      OR EXISTS (SELECT FROM json_object_keys(facts) AS k (name) WHERE k.name IN
-       ('before', 'after', 'previous', 'next', 'record', 'changes', 'undoable'))) AS has_payload,
+       ('before', 'after', 'step', 'previous', 'next', 'record', 'changes', 'undoable'))) AS has_payload,
     (SELECT array_agg(ARRAY[c ->> 'event', coalesce(c -> 'after', c -> 'before') ->> 'id'])
      FROM json_array_elements(facts -> 'changes') c WHERE c ->> 'event' IS NOT NULL) AS changed
 """

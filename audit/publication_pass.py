@@ -121,6 +121,8 @@ def _due_events(row: Row) -> Iterator[tuple[str, str]]:
     kinds = []
     if row["event"] is not None:
         kinds.append(row["event"])
+    if row["step_event"] is not None:
+        kinds.append(row["step_event"])
     if row["next_changed"]:
         kinds.append(NEXT)
     if row["record_kind"] is not None:

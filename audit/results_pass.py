@@ -29,7 +29,7 @@ class Recorded(NamedTuple):
     :param command: hash of the command id.
     :param scope: hash of tenant, organization and entity id.
     :param next: hash of the next interaction's id and instant; 0 for none.
-    :param signal, draft: ids of the signal and the draft that it names.
+    :param signal, draft, planned: ids of the signal, the draft and the next step that it names.
     :param child_tags: hash of the cache tags of signals and drafts; ``has_other_tags``: there are more.
     """
 
@@ -42,6 +42,7 @@ class Recorded(NamedTuple):
     next: int = 0
     signal: str | None = None
     draft: str | None = None
+    planned: str | None = None
     child_tags: int = 0
     has_other_tags: bool = False
     validate_only: bool = False
@@ -153,6 +154,7 @@ def recorded(value: dict[str, Any]) -> Recorded:
         next=0 if following is None else hash((following["interactionId"], micros(following["at"]))),
         signal=value.get("signalId"),
         draft=value.get("draftId"),
+        planned=value.get("plannedInteractionId"),
         child_tags=hash(of_children),
         has_other_tags=len(of_children) < len(tags),
         validate_only=bool(value.get("validateOnly")),

@@ -9,7 +9,7 @@ from audit import lifecycle
 from audit.derived_ids import command_key, undone_command
 from audit.entity_state import EntityState
 from audit.envelope import Parsed
-from audit.expected import Expected, no_op, rejected
+from audit.expected import Expected, Step, no_op, rejected
 from audit.interaction_tuple import Interaction
 from audit.signals import answer_rules, draft_rules, signal_rules
 from audit.signals.fix_rule import fix
@@ -151,12 +151,22 @@ class Model:
         elif expected.before is not None:
             state.remove(expected.before.id, expected.version or 0)
             self.deleted.add(hash((expected.before.id, expected.version)))
+        if expected.step is not None:
+            self._put_step(state, scope, expected.step)
         state.apply(expected.changes)
         self.resolutions.note(expected.changes)
         grown = state.version + 1
         if expected.bumps or (expected.bumps is None and entity_version == grown):
             state.version = grown
         expected.next = _next_changed(nearest, state.next())
+
+    def _put_step(self, state: EntityState, scope: Scope, step: Step) -> None:
+        if step.after is not None:
+            state.put(step.after)
+            self.used.add((*scope, step.after.type))
+        else:
+            state.remove(step.id, step.version)
+            self.deleted.add(hash((step.id, step.version)))
 
     def erase(self, command: Parsed, entity_version: int | None) -> None:
         """Drop a customer with everything that belongs to it.

@@ -90,6 +90,7 @@ def _reported(value: Mapping[str, Any]) -> Iterator[tuple[str, str | None, int, 
     version, entity_version = value.get("version") or 0, value.get("entityVersion") or 0
     if kind == "interaction" and not (signal or draft):
         yield "interaction", value.get("interactionId"), version, version
+        yield "interaction", value.get("plannedInteractionId"), 1, 1
     # An undo may have removed what it names, and changed only one of the two.
     yield "signal", signal, version if kind == "signal" else 0, entity_version
     yield "draft", draft, version if kind == "draft" or verb == "attach_draft" else 0, entity_version

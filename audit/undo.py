@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from audit import next_step
 from audit.entity_state import EntityState
 from audit.envelope import Parsed
 from audit.expected import Expected, rejected
@@ -44,6 +45,9 @@ def _undo_interaction(state: EntityState, command: Parsed, done: Expected, inter
         return rejected("version_conflict")
     if not are_unchanged(state, done.changes):
         return rejected("undo_unsafe")
+    step = done.step
+    if step is not None and not next_step.is_unchanged(state, step):
+        return rejected("undo_unsafe")
     if before is None:
         if has_others(state, interaction, done.changes):
             return rejected("undo_unsafe")
@@ -55,7 +59,12 @@ def _undo_interaction(state: EntityState, command: Parsed, done: Expected, inter
         after = before._replace(version=version, updated=command.now, schedule_version=version, due_phase=0)
         # Refused if an id was reused by another entity in the meantime.
         return change(None, after, "created", cross=frozenset({"undo_unsafe"}), changes=changes)
-    return change(row, _restored(row, before, command), "reverted", changes=changes)
+    expected = change(row, _restored(row, before, command), "reverted", changes=changes)
+    if step is not None:
+        expected.step = next_step.reverted(state, command, step)
+        # Refused if the id was reused by another entity in the meantime.
+        expected.cross = frozenset({"undo_unsafe"} if step.after is None else ())
+    return expected
 
 
 def _restored(row: Interaction, before: Interaction, command: Parsed) -> Interaction:

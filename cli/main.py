@@ -27,6 +27,7 @@ MODULES: Final = {
     "dead-letters": "dead_letters.commands",
     "topics": "topics.command",
     "token": "token",
+    "open": "open_command",
     "mcp": "mcp",
     "flags": "flags",
     "connectors": "connectors.group",

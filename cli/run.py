@@ -32,9 +32,10 @@ def run(role: Annotated[str, typer.Argument(help=f"One of: {', '.join(ROLES)}.")
     settings: Settings = load_settings()
     configure_logging(settings)
     if role == "gateway":
+        from web.app import make_app
         from api.serve import run_gateway
 
-        run_gateway(settings)
+        run_gateway(settings, make_app)
         return
     if role == "connectors":
         from connectors.service.process import run_connectors

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,8 @@ _EXAMPLES = """
 """
 ALL_FEATURES = (
     "customers.view,customers.create,customers.edit,customers.delete,customers.flags.manage,"
-    "customers.integrations.manage,customers.migrate,customers.jobs.view,audit_logs.undo_self"
+    "customers.integrations.manage,customers.migrate,customers.jobs.view,customers.dead_letters.view,"
+    "customers.dead_letters.manage,customers.operations.view,deployment.operate,audit_logs.undo_self"
 )
 LOCAL_USER = "00000000-0000-4000-8000-000000000001"
 
@@ -78,15 +80,47 @@ def local_token(
     :raises Stop: no embedded stack runs there whose gateway trusts the stack's own key, or an id is
         malformed.
     """
-    import re
-
     import jwt
+
+    claims = {**local_identity(tenant, organization, user, features), **_times(expires_in)}
+    if audience:
+        claims["aud"] = list(audience)
+    return jwt.encode(claims, signing_stack(home).key, algorithm="HS256")
+
+
+def local_identity(tenant: str, organization: str, user: str, features: str) -> dict[str, object]:
+    """Claims about a local user.
+
+    :raises Stop: an id is malformed.
+    """
+    import re
 
     for name, value in (("--tenant", tenant), ("--organization", organization)):
         if not re.fullmatch(UUID_PATTERN, value):
             raise Stop(f"{name} must be a UUID such as 11111111-1111-4111-8111-111111111111.")
     if not 0 < len(user) <= 100:
         raise Stop("--user must have 1 to 100 characters; the gateway accepts no token without a user.")
+    return {
+        "sub": user,
+        "tenantId": tenant.lower(),
+        "organizationId": organization.lower(),
+        "features": [name.strip() for name in features.split(",") if name.strip()],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SigningStack:
+    """Gateway of a running stack that trusts the stack's own key."""
+
+    api_url: str
+    key: bytes
+
+
+def signing_stack(home: Path) -> SigningStack:
+    """Find the stack that runs in ``home``.
+
+    :raises Stop: no embedded stack runs there whose gateway trusts the stack's own key.
+    """
     running = read_running_stack(home)
     if running is None:
         raise Stop(f"No stack is running in {home}. Start one with: interactions up --detach")
@@ -96,15 +130,9 @@ def local_token(
         raise Stop("The stack runs without a gateway. Start it with the role `gateway`.")
     if running.api_key_file is None:
         raise Stop("The gateway trusts a different key: get tokens from your identity provider.")
+    return SigningStack(running.api_url, Path(running.api_key_file).read_bytes().strip())
+
+
+def _times(expires_in: int) -> dict[str, object]:
     now = int(time.time())
-    claims: dict[str, object] = {
-        "sub": user,
-        "tenantId": tenant.lower(),
-        "organizationId": organization.lower(),
-        "features": [name.strip() for name in features.split(",") if name.strip()],
-        "iat": now,
-        "exp": now + expires_in,
-    }
-    if audience:
-        claims["aud"] = list(audience)
-    return jwt.encode(claims, Path(running.api_key_file).read_bytes().strip(), algorithm="HS256")
+    return {"iat": now, "exp": now + expires_in}

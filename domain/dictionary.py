@@ -13,7 +13,9 @@ from schemas.errors import Reject
 from schemas.payloads import InteractionTypeUpsert
 
 
-def resolve_type(work: UnitOfWork, command: Command, code: str) -> TypeEntry | None:
+def resolve_type(
+    work: UnitOfWork, command: Command, code: str, pointer: str = "/interactionType"
+) -> TypeEntry | None:
     """Resolve an interaction type in the command's dictionary.
 
     :returns: the entry that the command must add, or ``None`` when the dictionary has the type.
@@ -26,7 +28,7 @@ def resolve_type(work: UnitOfWork, command: Command, code: str) -> TypeEntry | N
             raise Reject(
                 "unknown_interaction_type",
                 "the strict dictionary does not have this type; add it with interaction_type.upsert first",
-                pointer="/interactionType",
+                pointer=pointer,
                 status=422,
             )
         return TypeEntry(*scope, code, default_label(code))

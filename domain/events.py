@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from domain.journal import Erased, Facts, JournalEntry, RecordChange, RowChange
+from domain.journal import Erased, Facts, JournalEntry, RecordChange, RowChange, StepChange
 from domain.model import Draft, Signal
 from domain.snapshots import draft_snapshot, interaction_snapshot, next_snapshot, signal_snapshot
 from schemas.events import ENTITY_ERASED, NEXT_INTERACTION_UPDATED
@@ -37,11 +37,16 @@ def events_of(entry: JournalEntry) -> tuple[Event, ...]:
         return ()  # published from the outbox, before there was a journal
     events = []
     if facts.event is not None:
-        payload = _lifecycle_payload(entry, facts)
+        payload = _lifecycle_payload(entry, facts.reason, facts)
         events.append(_event(entry, facts.event, _sequence(entry, 0), payload))
+    step = facts.step
+    if step is not None:
+        payload = _lifecycle_payload(entry, facts.reason, step)
+        events.append(_event(entry, step.event, _sequence(entry, 1), payload))
     if facts.next_changed:
         payload = _next_payload(entry, facts)
-        events.append(_event(entry, NEXT_INTERACTION_UPDATED, _sequence(entry, 1), payload))
+        ordinal = 1 if step is None else 2
+        events.append(_event(entry, NEXT_INTERACTION_UPDATED, _sequence(entry, ordinal), payload))
     record = facts.record
     if record is not None:
         kind = f"customers.{record.kind}.{'created' if record.before is None else 'updated'}"
@@ -58,9 +63,9 @@ def events_of(entry: JournalEntry) -> tuple[Event, ...]:
     return tuple(events)
 
 
-def _lifecycle_payload(entry: JournalEntry, facts: Facts) -> dict[str, Any]:
+def _lifecycle_payload(entry: JournalEntry, reason: str | None, change: Facts | StepChange) -> dict[str, Any]:
     """Value of a lifecycle event (``schemas.events.InteractionEvent``)."""
-    before, after = facts.before, facts.after
+    before, after = change.before, change.after
     row = after if after is not None else before
     assert row is not None
     assert entry.source_timestamp is not None
@@ -74,10 +79,10 @@ def _lifecycle_payload(entry: JournalEntry, facts: Facts) -> dict[str, Any]:
         "interactionType": row.interaction_type,
         "status": row.status,
         "source": row.source,
-        "version": facts.version,
+        "version": change.version,
         "entityVersion": entry.entity_version,
         "commandId": entry.given_id,
-        "reason": facts.reason,
+        "reason": reason,
         "syncOrigin": entry.sync_origin,
         "actorId": entry.actor_id,
         "recordedAt": format_instant(entry.appended_at),

@@ -53,6 +53,26 @@ class RowChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return row
 
 
+class StepChange(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A next step that a completion planned, or that an undo removed or restored.
+
+    :param event: type of its lifecycle event.
+    :param version: version of the interaction after the change; a deletion has its own.
+    """
+
+    event: str
+    before: Interaction | None = None
+    after: Interaction | None = None
+    version: int
+
+    @property
+    def row(self) -> Interaction:
+        """The interaction after the change, or before its removal."""
+        row = self.after if self.after is not None else self.before
+        assert row is not None
+        return row
+
+
 class Erased(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Ids of the rows that went with an erased customer, for the tombstones of their states.
 
@@ -76,6 +96,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     :param before: the interaction before the change, ``None`` if there was none; likewise ``after``.
     :param version: version of the interaction, deal, signal or draft after the command; a deletion has its
         own.
+    :param step: the next step, which changed in the same command.
     :param undoable: the change can be undone.
     :param next: the entity's next interaction after the command; ``previous``: before it, if it changed.
     :param next_changed: the next interaction changed.
@@ -99,6 +120,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     before: Interaction | None = None
     after: Interaction | None = None
     version: int | None = None
+    step: StepChange | None = None
     undoable: bool = False
     previous: NextInteraction | None = None
     next: NextInteraction | None = None
@@ -136,6 +158,10 @@ class OldFacts(Struct, frozen=True, kw_only=True):
     def changes(self) -> tuple[RowChange, ...]:
         """Signals, drafts and outcomes that changed: there were none yet."""
         return ()
+
+    @property
+    def step(self) -> None:
+        """The next step: no command could plan one yet."""
 
     @property
     def signal_id(self) -> str | None:
@@ -251,7 +277,7 @@ def published_count(facts: Facts) -> int:
     An entry that changes nothing but states counts 1, so that the relay reads it.
     """
     count = (facts.event is not None) + facts.next_changed + (facts.record is not None) + len(facts.relabeled)
-    count += facts.erased is not None
+    count += (facts.erased is not None) + (facts.step is not None)
     if facts.changes:
         count += sum(change.event is not None for change in facts.changes)
     return count or int(facts.projection_changed or facts.states_only)

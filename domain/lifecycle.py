@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from domain import next_step
 from domain.decision import Decision
 from domain.dictionary import resolve_type
 from domain.due import OVERDUE_PHASE, reset_timers
@@ -27,6 +28,7 @@ from schemas.errors import Reject
 from schemas.events import CANCELED, COMPLETED, CREATED, DELETED, REOPENED
 from schemas.identity import derive_id
 from schemas.interaction_fields import EDITABLE
+from schemas.next_step import NextStep
 from schemas.payloads import (
     InteractionCancel,
     InteractionComplete,
@@ -138,13 +140,18 @@ def create(work: UnitOfWork, command: Command, payload: InteractionCreate) -> De
 
 
 def complete(work: UnitOfWork, command: Command, payload: InteractionComplete) -> Decision:
-    """planned → done; ``occurredAt`` defaults to the source timestamp.
+    """planned → done; ``occurredAt`` defaults to the source timestamp. Plan the next step, if one is given.
 
-    :raises Reject: ``already_done``, ``complete_canceled``, and those of ``_change_status``.
+    :raises Reject: ``already_done``, ``complete_canceled``, those of ``_change_status``, and those of
+        ``domain.next_step.plan``.
     """
     occurred_at = payload.occurred_at if payload.occurred_at is not None else command.source_timestamp
     wanted = {"status": "done", "occurred_at": occurred_at}
-    return _change_status(work, command, payload.id, wanted, event_type=COMPLETED, reason="completed")
+    if payload.feedback is not None:
+        wanted["feedback"] = payload.feedback
+    return _change_status(
+        work, command, payload.id, wanted, event_type=COMPLETED, reason="completed", following=payload.next
+    )
 
 
 def cancel(work: UnitOfWork, command: Command, payload: InteractionCancel) -> Decision:
@@ -193,10 +200,12 @@ def _change_status(
     *,
     event_type: str,
     reason: str,
+    following: NextStep | None = None,
 ) -> Decision:
     """Change the status, together with the fields that depend on it.
 
-    :param wanted: new values by field: ``status`` and, where it changes too, ``occurred_at``.
+    :param wanted: new values by field: ``status`` and those that change with it.
+    :param following: next step to plan.
     :raises Reject: ``interaction_not_found``, ``entity_mismatch``, ``version_conflict``, or the code of an
         illegal transition (``ILLEGAL``).
     """
@@ -215,14 +224,20 @@ def _change_status(
     changes["updated_at"] = command.appended_at
     if wanted["status"] == "planned":
         reset_timers(changes, version)
+    after = replace(row, **changes)
+    step, new_type = (
+        next_step.plan(work, command, after, following) if following is not None else (None, None)
+    )
     return apply_transition(
         work,
         command,
         entity,
         before=row,
-        after=replace(row, **changes),
+        after=after,
         event_type=event_type,
         reason=reason,
         version=version,
         warnings=warnings,
+        new_type=new_type,
+        step=step,
     )

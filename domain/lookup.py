@@ -97,7 +97,7 @@ def _check_entity(row: Interaction | Signal | Draft, command: Command, name: str
         )
 
 
-def check_deal(work: UnitOfWork, command: Command, deal_id: str | None) -> None:
+def check_deal(work: UnitOfWork, command: Command, deal_id: str | None, pointer: str = "/dealId") -> None:
     """Check that the deal, if one is given, belongs to the command's entity.
 
     :raises Reject: ``deal_not_found``, also for a deal of another scope; ``deal_of_other_entity``.
@@ -106,10 +106,10 @@ def check_deal(work: UnitOfWork, command: Command, deal_id: str | None) -> None:
         return
     deal = work.deals.get(deal_id)
     if deal is None or not in_scope(deal, command):
-        raise Reject("deal_not_found", "there is no deal with this id", pointer="/dealId", status=404)
+        raise Reject("deal_not_found", "there is no deal with this id", pointer=pointer, status=404)
     if deal.entity_id != command.envelope.entity_id:
         raise Reject(
-            "deal_of_other_entity", "the deal belongs to another entity", pointer="/dealId", status=409
+            "deal_of_other_entity", "the deal belongs to another entity", pointer=pointer, status=409
         )
 
 

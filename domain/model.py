@@ -45,6 +45,7 @@ class Interaction(Identified, frozen=True, omit_defaults=True, gc=False):
     deal_id: str | None = None
     title: str | None = None
     body: str | None = None
+    feedback: str | None = None
     scheduled_at: datetime | None = None
     occurred_at: datetime | None = None
     priority: int | None = None
@@ -236,6 +237,24 @@ class ErasedInteraction(Struct, frozen=True, gc=False):
         return self.interaction_id
 
 
+class RetiredInteraction(Struct, frozen=True, gc=False):
+    """One row of ``dropped_deletions``: a next step that the undo of its completion deleted.
+
+    :param retired_version: version of its deletion; versions of the id continue from it.
+    """
+
+    interaction_id: str
+    tenant_id: str
+    organization_id: str
+    retired_version: int
+    rolled_back: bool = False
+
+    @property
+    def key(self) -> str:
+        """Key of the record among those of its kind."""
+        return self.interaction_id
+
+
 class TypeEntry(Struct, frozen=True, omit_defaults=True, gc=False):
     """One row of ``interaction_types``: an entry of the dictionary of a tenant and organization."""
 
@@ -297,6 +316,7 @@ KINDS: Final = (
     SignalOutcome,
     ErasedEntity,
     ErasedInteraction,
+    RetiredInteraction,
     TypeEntry,
     Dictionary,
     FlagValue,

@@ -2,12 +2,13 @@
 
 ``InteractionIndex`` holds loaded interactions of one entity in derivation order. It need not hold all of
 them: for an entity with ``m`` commands in the batch, the first ``m + 1`` of each order suffice. Each command
-moves at most one interaction, so the first one that was not moved is always loaded.
+moves at most one stored interaction of each order, so the first one that was not moved is always loaded.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -68,32 +69,31 @@ class InteractionIndex:
         if done is not None:
             del self.done[bisect_left(self.done, done)]
 
-    def next_after(self, moved: str | None, after: Interaction | None) -> str | None:
-        """Id of the next interaction once ``moved`` has become ``after`` (``None``: it is deleted)."""
-        best = _unmoved(self.planned, 0, 1, moved)
-        if after is not None:
-            key = next_key(after)
+    def next_after(self, moved: Sequence[str], after: Iterable[Interaction]) -> str | None:
+        """Id of the next interaction once those in ``moved`` are gone, and those in ``after`` are there."""
+        best = _unmoved(self.planned, moved)
+        for row in after:
+            key = next_key(row)
             if key is not None and (best is None or key < best):
-                return after.id
+                best = key
         return best[3] if best is not None else None
 
-    def last_after(self, moved: str | None, after: Interaction | None) -> str | None:
-        """Id of the last interaction once ``moved`` has become ``after`` (``None``: it is deleted)."""
-        best = _unmoved(self.done, -1, -2, moved)
-        if after is not None:
-            key = last_key(after)
+    def last_after(self, moved: Sequence[str], after: Iterable[Interaction]) -> str | None:
+        """Id of the last interaction once those in ``moved`` are gone, and those in ``after`` are there."""
+        best = _unmoved(reversed(self.done), moved)
+        for row in after:
+            key = last_key(row)
             if key is not None and (best is None or key > best):
-                return after.id
+                best = key
         return best[2] if best is not None else None
 
 
-def _unmoved(keys: list[Key], first: int, second: int, moved: str | None) -> Key | None:
-    """The key at ``first``, or at ``second`` when the first belongs to the moved interaction."""
-    if not keys:
-        return None
-    if keys[first][-1] != moved:
-        return keys[first]
-    return keys[second] if len(keys) > 1 else None
+def _unmoved(keys: Iterable[Key], moved: Sequence[str]) -> Key | None:
+    """The first key that does not belong to a moved interaction."""
+    for key in keys:
+        if key[-1] not in moved:
+            return key
+    return None
 
 
 def next_projection(row: Interaction, entry: TypeEntry | None) -> NextInteraction:

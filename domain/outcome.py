@@ -109,6 +109,7 @@ def repeated(command: Command | Refused, first: JournalEntry) -> Decision:
             version=first.facts.version,
             signal_id=first.facts.signal_id,
             draft_id=first.facts.draft_id,
+            step=first.facts.step,
         ),
         interaction_id=first.interaction_id,
         entity_version=first.entity_version,

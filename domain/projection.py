@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,53 +16,66 @@ def entity_after(
     work: UnitOfWork,
     stored: Entity,
     *,
-    before: Interaction | None,
-    after: Interaction | None,
+    changed: Sequence[tuple[Interaction | None, Interaction | None]],
     new_type: TypeEntry | None,
     now: datetime,
 ) -> Entity:
-    """Project the entity after ``before`` has become ``after``, with its version incremented.
+    """Project the entity after interactions have changed, with its version incremented.
 
     Next and last are derived from the loaded rows, so a wrong stored projection is corrected by the next
     command that may change it (``domain.read_set``).
 
+    :param changed: each interaction before and after its change; ``None`` stands for no row.
     :param new_type: dictionary entry that the same command adds.
     """
-    moved = before.id if before is not None else None
-    next_interaction, last = derive(work, stored, moved, after, new_type)
+    moved = [before.id for before, _ in changed if before is not None]
+    afters = [after for _, after in changed if after is not None]
+    next_interaction, last = derive(work, stored, moved, afters, new_type)
     opened, overdue, done = stored.open_count, stored.overdue_count, stored.done_count
-    if before is not None:
-        if before.status == "planned":
-            opened -= 1
-            overdue -= before.due_phase == 2
-        elif before.status == "done":
-            done -= 1
-    if after is not None:
-        if after.status == "planned":
-            opened += 1
-            overdue += after.due_phase == 2
-        elif after.status == "done":
-            done += 1
+    for before, after in changed:
+        if before is not None:
+            if before.status == "planned":
+                opened -= 1
+                overdue -= before.due_phase == 2
+            elif before.status == "done":
+                done -= 1
+        if after is not None:
+            if after.status == "planned":
+                opened += 1
+                overdue += after.due_phase == 2
+            elif after.status == "done":
+                done += 1
     return with_projection(stored, next_interaction, last, (opened, overdue, done), now)
 
 
 def derive(
-    work: UnitOfWork, stored: Entity, moved: str | None, after: Interaction | None, new_type: TypeEntry | None
+    work: UnitOfWork,
+    stored: Entity,
+    moved: Sequence[str],
+    afters: Sequence[Interaction],
+    new_type: TypeEntry | None,
 ) -> tuple[NextInteraction | None, LastInteraction | None]:
-    """Derive the next and the last interaction once ``moved`` has become ``after``."""
+    """Derive the next and the last interaction once those in ``moved`` have become those in ``afters``."""
     index = work.interactions.index(stored.id)
     scope = stored.tenant_id, stored.organization_id
     next_interaction: NextInteraction | None = None
     last: LastInteraction | None = None
-    identity = index.next_after(moved, after)
+    identity = index.next_after(moved, afters)
     if identity is not None:
-        row = after if after is not None and after.id == identity else work.interactions[identity]
+        row = _row(work, afters, identity)
         next_interaction = next_projection(row, _entry(work, scope, row, new_type))
-    identity = index.last_after(moved, after)
+    identity = index.last_after(moved, afters)
     if identity is not None:
-        row = after if after is not None and after.id == identity else work.interactions[identity]
+        row = _row(work, afters, identity)
         last = last_projection(row, _entry(work, scope, row, new_type))
     return next_interaction, last
+
+
+def _row(work: UnitOfWork, afters: Sequence[Interaction], identity: str) -> Interaction:
+    for row in afters:
+        if row.id == identity:
+            return row
+    return work.interactions[identity]
 
 
 def with_projection(

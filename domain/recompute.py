@@ -22,7 +22,7 @@ def recompute_next(work: UnitOfWork, command: Command, payload: InteractionRecom
     del payload
     stored = require_entity(work, command)
     check_version(command.expected_version, stored.entity_version)
-    next_interaction, last = derive(work, stored, None, None, None)
+    next_interaction, last = derive(work, stored, (), (), None)
     kept = stored.open_count, stored.overdue_count, stored.done_count
     counts = work.recounts.get(stored.id, kept)
     if (next_interaction, last, counts) == (stored.next, stored.last, kept):

@@ -43,6 +43,7 @@ def outcome_of(entry: JournalEntry) -> dict[str, Any]:
         "version": facts.version,
         "entityVersion": entry.entity_version,
         "nextInteraction": next_snapshot(facts.next),
+        "plannedInteractionId": _planned(facts),
         "undoToken": undo_token(given_id) if facts.undoable else None,
         "invalidates": list(_invalidates(entry, facts)) if applied else [],
         "warnings": list(facts.warnings),
@@ -59,6 +60,12 @@ def outcome_of(entry: JournalEntry) -> dict[str, Any]:
         if read.command_id is not None:
             value["commandId"] = read.command_id
     return value
+
+
+def _planned(facts: Facts) -> str | None:
+    """Id of the next step that the command planned, or that an undo restored."""
+    step = facts.step
+    return step.after.id if step is not None and step.after is not None else None
 
 
 def _invalidates(entry: JournalEntry, facts: Facts) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from domain.decision import Decision
 from domain.due import reset_timers
-from domain.journal import Facts, JournalEntry, RowChange
+from domain.journal import Facts, JournalEntry, RowChange, StepChange
 from domain.log_identity import logged_id
 from domain.lookup import in_scope, require_entity
 from domain.merge import LAST_WRITE_WINS
@@ -46,7 +46,7 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
     """Undo one applied command of this entity.
 
     :raises Reject: ``undo_not_found``, ``undo_not_available`` (the command was not applied, or its type has
-        no undo), ``undo_unsafe`` (the interaction has changed since), ``version_conflict``.
+        no undo), ``undo_unsafe`` (the interaction or its next step has changed since), ``version_conflict``.
     """
     entry = _target(work, command, payload)
     facts = entry.facts
@@ -67,6 +67,7 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
     else:
         check_version(command.expected_version, 0)
     _check_safe(command, current, image)
+    step = _reverted_step(work, command, entry)
     version = 1 + (
         current.version
         if current is not None
@@ -96,7 +97,34 @@ def undo(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Decisi
         reason="undo",
         version=version,
         changes=reverted(work, command, entity, done),
+        step=step,
     )
+
+
+def _reverted_step(work: UnitOfWork, command: Command, entry: JournalEntry) -> StepChange | None:
+    """Take the next step back, or restore the one that the undone undo took back.
+
+    :raises Reject: ``undo_unsafe``.
+    """
+    step = entry.facts.step
+    if step is None:
+        return None
+    row = step.row
+    current = work.interactions.get(row.id)
+    image = UndoImage(
+        before=step.before,
+        after_version=step.version if step.after is not None else None,
+        last_version=step.version,
+        created_at=row.created_at,
+    )
+    _check_safe(command, current, image, "the next step")
+    if step.before is None:
+        assert current is not None
+        _check_no_signals_since(work, command, current, ())
+        return StepChange(event=DELETED, before=current, version=current.version + 1)
+    version = 1 + max(step.version, work.deleted_versions.get(row.id, 0))
+    restored = _restored(command, None, step.before, version)
+    return StepChange(event=CREATED, after=restored, version=version)
 
 
 def _check_no_signals_since(
@@ -122,19 +150,21 @@ def _target(work: UnitOfWork, command: Command, payload: InteractionUndo) -> Jou
     return entry
 
 
-def _check_safe(command: Command, current: Interaction | None, image: UndoImage) -> None:
+def _check_safe(
+    command: Command, current: Interaction | None, image: UndoImage, name: str = "the interaction"
+) -> None:
     after_version = image.after_version
     if after_version is None:
         if current is None:
             return
         detail = "another interaction has since been created with this id"
     elif current is None or not in_scope(current, command):
-        detail = f"the interaction has since been deleted; the command left version {after_version}"
+        detail = f"{name} has since been deleted; the command left version {after_version}"
     elif current.created_at != image.created_at:
-        detail = "the interaction has since been deleted, and another one was created with its id"
+        detail = f"{name} has since been deleted, and another one was created with its id"
     elif current.version != after_version:
         detail = (
-            f"the interaction has since changed: it is at version {current.version}, the command left"
+            f"{name} has since changed: it is at version {current.version}, the command left"
             f" version {after_version}"
         )
     else:

@@ -17,6 +17,7 @@ from domain.model import (
     ErasedInteraction,
     FlagValue,
     Interaction,
+    RetiredInteraction,
     Signal,
     SignalOutcome,
     TypeEntry,
@@ -89,6 +90,8 @@ class UnitOfWork:
                 self._recount(row, decision)
             elif isinstance(row, ErasedInteraction):
                 self.deleted_versions[row.interaction_id] = row.version
+            elif isinstance(row, RetiredInteraction):
+                self.deleted_versions[row.interaction_id] = row.retired_version
             self.sets[type(row)].put(row)
 
     def _begin_dictionary(self, scope: Scope) -> None:

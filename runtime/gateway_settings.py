@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -38,6 +40,29 @@ class GatewaySettings(BaseSettings):
         description="Public URL of the tools for assistants, the audience that their tokens must name.",
     )
 
+    public_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/#?\s]+/?$",
+        description="Address of the pages in the browser, without a path.",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^#?\s]+$",
+        description="Issuer of the OpenID Connect provider at which people sign in to the pages.",
+    )
+    oidc_client_id: str | None = Field(default=None, description="Id of the pages at this provider.")
+    oidc_client_secret: SecretStr | None = Field(default=None, description="Their secret at this provider.")
+    oidc_client_secret_file: Path | None = Field(default=None, description="File with this secret.")
+    local_sign_in: bool = Field(
+        default=False, description="Accept links of `interactions open`. On a loopback address only."
+    )
+    session_idle_seconds: float = Field(
+        default=8 * 3600, gt=0, description="A session of the pages ends after this time without a request."
+    )
+    session_absolute_seconds: float = Field(
+        default=24 * 3600, gt=0, le=31 * 86400, description="A session of the pages ends after this time."
+    )
+
     outcome_timeout_seconds: float = Field(default=10.0, gt=0, description="Wait for a result; then 504.")
     broker_timeout_seconds: float = Field(default=4.0, gt=0, description="Wait for Kafka; then 503.")
     read_timeout_seconds: float = Field(default=10.0, gt=0, description="Statement timeout of reads.")
@@ -68,20 +93,32 @@ class GatewaySettings(BaseSettings):
 
         :raises Stop: its file cannot be read, or the secret is too short to be safe (RFC 7518, section 3.2).
         """
-        if self.jwt_secret is not None:
-            found = self.jwt_secret.get_secret_value().encode()
-        elif self.jwt_secret_file is not None:
-            try:
-                found = self.jwt_secret_file.read_bytes().strip()
-            except OSError as error:
-                raise Stop(
-                    f"{API_PREFIX}JWT_SECRET_FILE: {self.jwt_secret_file} cannot be read: {error.strerror}"
-                ) from None
-        else:
-            return None
-        if len(found) < 32:
+        found = _secret_of(self.jwt_secret, self.jwt_secret_file, "JWT_SECRET_FILE")
+        if found is not None and len(found) < 32:
             raise Stop(f"{API_PREFIX}JWT_SECRET must have at least 32 bytes (HS256, RFC 7518 section 3.2).")
         return found
+
+    def oidc_secret(self) -> str | None:
+        """Return the pages' secret at the identity provider, if one is set.
+
+        :raises Stop: its file cannot be read, or the secret is not UTF-8 text.
+        """
+        found = _secret_of(self.oidc_client_secret, self.oidc_client_secret_file, "OIDC_CLIENT_SECRET_FILE")
+        try:
+            return found.decode() or None if found is not None else None
+        except UnicodeDecodeError:
+            raise Stop(f"{API_PREFIX}OIDC_CLIENT_SECRET_FILE is not UTF-8 text.") from None
+
+
+def _secret_of(value: SecretStr | None, file: Path | None, name: str) -> bytes | None:
+    if value is not None:
+        return value.get_secret_value().encode()
+    if file is None:
+        return None
+    try:
+        return file.read_bytes().strip()
+    except OSError as error:
+        raise Stop(f"{API_PREFIX}{name}: {file} cannot be read: {error.strerror}") from None
 
 
 def read_gateway_settings(**overrides: Any) -> GatewaySettings:
@@ -96,4 +133,48 @@ def read_gateway_settings(**overrides: Any) -> GatewaySettings:
     if settings.sunset_at < settings.deprecated_at:
         # RFC 9745, section 4: the sunset date must not be earlier than the deprecation date.
         raise Stop(f"{API_PREFIX}SUNSET_AT is before {API_PREFIX}DEPRECATED_AT.")
+    check_sign_in(settings)
     return settings
+
+
+def check_sign_in(settings: GatewaySettings) -> None:
+    """Check the ways to sign in to the pages.
+
+    :raises Stop: local sign-in would be reachable from other machines, or OpenID Connect is half configured.
+    """
+    if settings.local_sign_in and not is_loopback(settings.host):
+        raise Stop(
+            f"{API_PREFIX}LOCAL_SIGN_IN lets every user of this machine sign in, but {API_PREFIX}HOST is"
+            f" {settings.host}. Set it to 127.0.0.1, or configure {API_PREFIX}OIDC_ISSUER instead."
+        )
+    if settings.local_sign_in and settings.secret() is None:
+        raise Stop(
+            f"{API_PREFIX}LOCAL_SIGN_IN needs {API_PREFIX}JWT_SECRET (or _FILE), which signs its links."
+        )
+    oidc = {
+        "OIDC_ISSUER": settings.oidc_issuer,
+        "OIDC_CLIENT_ID": settings.oidc_client_id,
+        "OIDC_CLIENT_SECRET": settings.oidc_secret(),
+    }
+    missing = [name for name, value in {**oidc, "PUBLIC_URL": settings.public_url}.items() if not value]
+    if any(oidc.values()) and missing:
+        names = ", ".join(f"{API_PREFIX}{name}" for name in missing)
+        raise Stop(f"Sign-in by OpenID Connect is incomplete. Also set {names}.")
+    public = urlsplit(settings.public_url or "https://")
+    if public.scheme != "https" and not is_loopback(public.hostname or ""):
+        raise Stop(
+            f"{API_PREFIX}PUBLIC_URL must begin with https://. Browsers keep the cookie of a session over TLS"
+            " only."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Report whether a host name or address can only mean this machine."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address.is_loopback or (mapped is not None and mapped.is_loopback)

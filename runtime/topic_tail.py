@@ -131,13 +131,9 @@ class TopicTail:
             for record in records:
                 if record.offset < ends.get(record.partition, 0):
                     yield record
-            # The position also moves past what is not returned: transaction markers and aborted records.
-            positions = self._consumer.position([TopicPartition(self.name, number) for number in ends])
-            ended = [
-                it for it in positions if it.offset != OFFSET_INVALID and it.offset >= ends[it.partition]
-            ]
-            for position in ended:
-                del ends[position.partition]
+            ended = self.reached(ends)
+            for partition in ended:
+                del ends[partition]
             if records or ended:
                 last_progress = time.monotonic()
             elif time.monotonic() - last_progress > _STALL_SECONDS:
@@ -145,6 +141,16 @@ class TopicTail:
                     f"Cannot read {self.name} to its end: no record arrived for {_STALL_SECONDS:g} seconds."
                     " A transaction may be open, or the broker may be unavailable; retry."
                 )
+
+    def reached(self, ends: Mapping[int, int]) -> list[int]:
+        """Return the partitions that were read up to these offsets; each must have been added."""
+        # The position also moves past what is not returned: transaction markers and aborted records.
+        positions = self._consumer.position([TopicPartition(self.name, number) for number in ends])
+        return [
+            it.partition
+            for it in positions
+            if it.offset != OFFSET_INVALID and it.offset >= ends[it.partition]
+        ]
 
     def first(self, partition: int, offset: int) -> IncomingRecord | None:
         """Return the first record at or after an offset, if there is one (no transaction marker).

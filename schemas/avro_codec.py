@@ -134,13 +134,15 @@ def _usable(schema_id: int, text: str) -> tuple[str, Any] | Reject:
 
 
 def _without_nulls(members: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: [_without_nulls(item) if isinstance(item, dict) else item for item in member]
-        if isinstance(member, list)
-        else member
-        for name, member in members.items()
-        if member is not None
-    }
+    return {name: _without_nulls_inside(member) for name, member in members.items() if member is not None}
+
+
+def _without_nulls_inside(member: Any) -> Any:
+    if isinstance(member, dict):
+        return _without_nulls(member)
+    if isinstance(member, list):
+        return [_without_nulls(item) if isinstance(item, dict) else item for item in member]
+    return member
 
 
 def _with_text_instants(value: Any) -> Any:

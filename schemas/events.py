@@ -36,6 +36,7 @@ class InteractionSnapshot(Published):
     interaction_type: str
     title: str | None = None
     body: str | None = None
+    feedback: str | None = None
     status: str
     scheduled_at: InstantText | None = None
     occurred_at: InstantText | None = None

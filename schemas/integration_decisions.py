@@ -60,6 +60,39 @@ class IntegrationRemoval(Published):
     integration_id: str
 
 
+class IntegrationAddition(Published):
+    """New integration. It waits for confirmation of its first sync.
+
+    ``content`` is ``IntegrationValues`` as JSON, encrypted like that of an ``IntegrationChange``.
+    """
+
+    integration_id: str
+    provider: str
+    key_id: str
+    content: str
+
+
+#: ``plan`` previews the first sync, ``start`` confirms it, ``test`` checks that the provider answers.
+Operation = Literal["pause", "resume", "retry", "plan", "start", "test"]
+#: Ledger rows with work: not tried yet, failed and due later, given up.
+Unfinished = Literal["waiting", "failing", "blocked"]
+MAX_RETRIED: Final = 1_000
+
+
+class IntegrationOperation(Published):
+    """Operation on one integration.
+
+    ``interactions`` and ``only`` belong to ``retry``: the named ledger rows, or all those in one state, or
+    all with work. ``acceptMassChange`` belongs to ``start``: the deletions at the provider are intended.
+    """
+
+    integration_id: str
+    operation: Operation
+    interactions: list[WarningId] = Field(default_factory=list, max_length=MAX_RETRIED)
+    only: Unfinished | None = None
+    accept_mass_change: bool = False
+
+
 #: Scalar JSON values, and the lists of a policy.
 Value = str | bool | int | float | list[str] | None
 
@@ -76,10 +109,16 @@ class IntegrationValues(Published):
 DECIDE: Final = "customers.integration.decide"
 CHANGE: Final = "customers.integration.change"
 REMOVE: Final = "customers.integration.remove"
-Decision = WarningsDecision | IntegrationChange | IntegrationRemoval
+ADD: Final = "customers.integration.add"
+OPERATE: Final = "customers.integration.operate"
+Decision = (
+    WarningsDecision | IntegrationChange | IntegrationRemoval | IntegrationAddition | IntegrationOperation
+)
 #: Message type → model of its value.
 DECISION_TYPES: Final[dict[str, type[Decision]]] = {
     DECIDE: WarningsDecision,
     CHANGE: IntegrationChange,
     REMOVE: IntegrationRemoval,
+    ADD: IntegrationAddition,
+    OPERATE: IntegrationOperation,
 }

@@ -60,24 +60,26 @@ class FieldProblem(Published):
 
 
 class IntegrationChanged(IntegrationEvent):
-    """Outcome of a change or removal of the integration; ``code`` and ``detail`` give the reason if refused.
+    """Outcome of an addition, change, removal or operation.
 
+    ``code`` and ``detail`` give the reason if it was refused; ``detail`` is also the result of a test.
     ``state`` is the state of the integration. ``mirrorsLeft`` is the number of mirrors that stay at the
-    provider.
+    provider. ``rows`` is the number of ledger rows that an operation has made due.
     """
 
-    outcome: Literal["changed", "removed", "refused"]
+    outcome: Literal["changed", "removed", "refused", "added", "done"]
     state: str | None = None
     mirrors_left: int | None = None
     code: str | None = None
     detail: str | None = None
     errors: list[FieldProblem] = Field(default_factory=list)
+    rows: int | None = None
 
 
 class StateChanged(IntegrationEvent):
-    """The integration stopped by itself or was removed; ``invalidates`` lists the cache tags of its views."""
+    """The integration was stopped, started or removed; ``invalidates`` lists the cache tags of its views."""
 
-    state: Literal["needs_auth", "disabled", "needs_confirmation", "removed"]
+    state: Literal["active", "paused", "needs_auth", "disabled", "needs_confirmation", "removed"]
     invalidates: list[str] = Field(default_factory=list)
 
 

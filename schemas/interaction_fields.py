@@ -14,6 +14,7 @@ class InteractionFields(BaseModel):
 
     title: Title | None = None
     body: Body | None = None
+    feedback: Body | None = None
     scheduled_at: Instant | None = None
     occurred_at: Instant | None = None
     priority: Priority | None = None

@@ -49,7 +49,8 @@ class FirstOutcome(Published):
 
     ``version`` is that of the interaction, deal, signal or draft, ``entityVersion`` that of the entity.
     ``invalidates`` lists cache tags (``schemas.cache_tags``). ``undoToken`` is set when the command can be
-    undone. ``recordedAt`` is the time at which the broker appended the command.
+    undone. ``recordedAt`` is the time at which the broker appended the command. ``plannedInteractionId`` is
+    the next step that the command planned.
     """
 
     command_id: str
@@ -64,6 +65,7 @@ class FirstOutcome(Published):
     version: int | None = None
     entity_version: int | None = None
     next_interaction: NextInteractionSnapshot | None = None
+    planned_interaction_id: str | None = None
     undo_token: str | None = None
     invalidates: list[str]
     warnings: list[OutcomeWarning]

@@ -8,9 +8,11 @@ from pydantic import Field, model_validator
 
 from schemas.flags import FlagName
 from schemas.interaction_fields import EDITABLE, InteractionFields
+from schemas.next_step import NextStep
 from schemas.payload_base import DEFAULT_UNSEEN, Clearing, Payload
 from schemas.signal_payloads import DRAFT_PAYLOADS, MAX_SIGNALS, SIGNAL_PAYLOADS, SignalFix
 from schemas.values import (
+    Body,
     Color,
     CommandId,
     Email,
@@ -131,10 +133,12 @@ class InteractionFix(InteractionUpdate):
 
 
 class InteractionComplete(Payload):
-    """planned → done."""
+    """planned → done, with the feedback that was given, and the next step planned by the same command."""
 
     id: UuidText
     occurred_at: Instant | None = None
+    feedback: Body | None = None
+    next: NextStep | None = None
 
 
 class InteractionCancel(Payload):
@@ -189,6 +193,7 @@ TYPE_UPSERT: Final = "customers.interaction_type.upsert"
 FLAG_SET: Final = "customers.feature_flag.set"
 CREATE: Final = "customers.interaction.create"
 FIX: Final = "customers.interaction.fix"
+COMPLETE: Final = "customers.interaction.complete"
 DELETE: Final = "customers.interaction.delete"
 UNDO: Final = "customers.interaction.undo"
 RECOMPUTE_NEXT: Final = "customers.interaction.recompute_next"
@@ -202,7 +207,7 @@ PAYLOADS: Final[dict[str, type[Payload]]] = {
     CREATE: InteractionCreate,
     "customers.interaction.update": InteractionUpdate,
     FIX: InteractionFix,
-    "customers.interaction.complete": InteractionComplete,
+    COMPLETE: InteractionComplete,
     "customers.interaction.cancel": InteractionCancel,
     "customers.interaction.reopen": InteractionReopen,
     DELETE: InteractionDelete,

@@ -14,8 +14,15 @@ from schemas.command import Command, Refused
 from schemas.payloads import FLAG_SET, UNDO
 from sinks.flags import UNVALIDATED_SQL
 from sinks.journal_rows import entry_of
+from sinks.next_step_ids import next_step_ids
 from sinks.pipelined import pipelined
-from sinks.read_set_queries import Cursor, ReadSetQueries, request_erased, request_journal
+from sinks.read_set_queries import (
+    Cursor,
+    ReadSetQueries,
+    request_erased,
+    request_interactions,
+    request_journal,
+)
 from sinks.records import DEALS, DRAFTS, ENTITIES, ERASED, FLAGS, INTERACTIONS, OUTCOMES, SIGNALS
 
 _FLAGS_SQL: Final = f"""
@@ -80,6 +87,7 @@ def load_read_set(
         queries = prefetch.queries if prefetch is not None else None
         queries = queries or ReadSetQueries(connection, fresh, work.journal)
         _read(work, queries)
+        _read_next_steps(connection, work, fresh)
         for row in request_erased(connection, queries.named - work.entities.keys()):
             work.erased.load(ERASED.of(row))
     return work
@@ -99,6 +107,18 @@ def _load_flags(connection: Connection, work: UnitOfWork, commands: Iterable[Com
             work.flags.load(FLAGS.of(row))
         rows = connection.execute(UNVALIDATED_SQL, (sorted(tenants),))
         work.unvalidated.update(tenant for (tenant,) in rows)
+
+
+def _read_next_steps(connection: Connection, work: UnitOfWork, commands: Sequence[Command]) -> None:
+    """Load what already has the ids that next steps may get; no query when none is planned."""
+    ids = next_step_ids(work, commands) - work.interactions.keys()
+    if ids:
+        rows, deleted_versions = request_interactions(connection, ids)
+        for row in rows:
+            work.interactions.load(INTERACTIONS.of(row))
+        for identity, version in deleted_versions:
+            if identity not in work.interactions:
+                work.deleted_versions[identity] = version
 
 
 def _read(work: UnitOfWork, queries: ReadSetQueries) -> None:

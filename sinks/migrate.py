@@ -15,7 +15,8 @@ from alembic.script import ScriptDirectory
 
 import sinks.connector_tables
 import sinks.integrity.tables
-import sinks.jobs.tables  # noqa: F401 - their tables join the metadata
+import sinks.jobs.tables
+import sinks.web_session_tables  # noqa: F401 - their tables join the metadata
 from runtime.postgres import connect, make_engine
 from runtime.settings import Settings
 from schemas.errors import Stop

@@ -188,6 +188,15 @@ def request_erased(connection: Connection, missing: set[str]) -> Iterable[tuple[
     return _request(connection, _ERASED_SQL, missing)
 
 
+def request_interactions(
+    connection: Connection, ids: set[str]
+) -> tuple[Iterable[tuple[Any, ...]], Iterable[tuple[Any, ...]]]:
+    """Query interactions by id, and the last versions of those that were deleted."""
+    with pipelined(connection):
+        rows = _request(connection, _INTERACTIONS_SQL, ids)
+        return rows, _request(connection, _RETIRED_SQL, ids, times=3)
+
+
 def request_journal(connection: Connection, commands: Sequence[Command | Refused]) -> Cursor:
     """Query the entries of the commands themselves and of the commands that they undo."""
     wanted: dict[tuple[str, str, str], None] = {}
@@ -273,8 +282,10 @@ def _referenced(commands: Sequence[Command], journal: Journal) -> _Referenced:
             found.with_drafts.add(target_id)  # type: ignore[arg-type]
         elif kind == FIX:
             found.signals.update(fix.id for fix in payload.signals)  # type: ignore[attr-defined]
-        if getattr(payload, "deal_id", None) is not None:
-            found.deals.add(payload.deal_id)  # type: ignore[attr-defined]
+        for planned in (payload, getattr(payload, "next", None)):
+            deal = getattr(planned, "deal_id", None)
+            if deal is not None:
+                found.deals.add(deal)
     return found
 
 
@@ -284,8 +295,11 @@ def _add_undone(found: _Referenced, command: Command, journal: Journal) -> None:
     entry = journal.get((*scope, target)) if target is not None else None
     if entry is None or entry.interaction_id is None:
         return
+    step = entry.facts.step
     for ids in (found.interactions, found.with_signals, found.with_drafts):
         ids.add(entry.interaction_id)
+        if step is not None:
+            ids.add(step.row.id)
     # By id too: another customer may use the id of a row that was deleted.
     for change in entry.facts.changes:
         if isinstance(change.row, Signal):

@@ -23,6 +23,7 @@ from domain.model import (
     Interaction,
     LastInteraction,
     NextInteraction,
+    RetiredInteraction,
     Signal,
     SignalOutcome,
     TypeEntry,
@@ -34,7 +35,7 @@ from sinks.array_literals import plain_array
 from sinks.bulk_insert import BulkInsert
 from sinks.bulk_update import BulkUpdate
 from sinks.column_types import column_types
-from sinks.jobs.tables import erased_entities, erased_interactions
+from sinks.jobs.tables import dropped_deletions, erased_entities, erased_interactions
 
 Value = TypeVar("Value", bound=Struct)
 Row = Sequence[Any]
@@ -169,6 +170,7 @@ RECORDS: Final[dict[type, StoredRecord[Any]]] = {
     SignalOutcome: OUTCOMES,
     ErasedEntity: ERASED,
     ErasedInteraction: StoredRecord(erased_interactions, ErasedInteraction),
+    RetiredInteraction: StoredRecord(dropped_deletions, RetiredInteraction, shared=True),
     TypeEntry: TYPES,
     Dictionary: StoredRecord(tables.interaction_dictionaries, Dictionary, shared=True),
     FlagValue: FLAGS,

@@ -33,7 +33,11 @@ class GatewayAccess:
         found = {f"{API_PREFIX}PORT": str(self.port if number == 1 else 0)}
         if self.key_file is not None:
             # Hazard: a process that can read the key file can sign in as any user. Loopback only.
-            found |= {f"{API_PREFIX}JWT_SECRET_FILE": str(self.key_file), f"{API_PREFIX}HOST": "127.0.0.1"}
+            found |= {
+                f"{API_PREFIX}JWT_SECRET_FILE": str(self.key_file),
+                f"{API_PREFIX}HOST": "127.0.0.1",
+                f"{API_PREFIX}LOCAL_SIGN_IN": "true",
+            }
         return found
 
 

@@ -49,14 +49,8 @@ async def rows_of_page(
     connection: Connection, scope: Scope, table: ListedTable, page: StatusPage
 ) -> tuple[list[Row], bool]:
     """The rows of one page, and whether more follow. Rows have the columns of the table and ``sort_key``."""
-    given = {name: value for name, value in page.filters.items() if value is not None}
-    parameters = {
-        **scope.parameters(),
-        **{name: list(value) if isinstance(value, tuple) else value for name, value in given.items()},
-        "rows": page.limit + 1,
-    }
-    conditions = ["tenant_id = %(tenant)s", "organization_id = %(organization)s"]
-    conditions += [table.conditions[name] for name in given]
+    conditions, parameters = _where(scope, table, page.filters)
+    parameters["rows"] = page.limit + 1
     if page.after is not None:
         parameters |= {"after_key": page.after.key, "after_id": page.after.id}
         sign = ">" if page.direction == "asc" else "<"
@@ -80,6 +74,26 @@ async def rows_of_page(
     return rows[: page.limit], len(rows) > page.limit
 
 
+async def count_of_statuses(
+    connection: Connection,
+    scope: Scope,
+    table: ListedTable,
+    statuses: tuple[str, ...],
+    filters: Mapping[str, Any],
+) -> int:
+    """Number of rows that the pages with these statuses and filters list.
+
+    Give it only statuses of unfinished rows, whose number the work of people bounds.
+    """
+    conditions, parameters = _where(scope, table, filters)
+    statement = (
+        f"SELECT count(*) AS rows FROM {table.name}"  # noqa: S608 - constant texts
+        f" WHERE {' AND '.join(conditions)} AND status = ANY(%(statuses)s)"
+    )
+    (row,) = await fetch(connection, statement, {**parameters, "statuses": list(statuses)})
+    return int(row["rows"])
+
+
 async def row_by_id(connection: Connection, scope: Scope, table: ListedTable, row_id: str) -> Row | None:
     """One row; ``None`` if this scope does not contain it."""
     statement = f"""
@@ -96,6 +110,16 @@ def columns_of(snapshot: type[Published], alias: str = "r") -> str:
         f"{alias}.{name}::text AS {name}" if name == "id" or name.endswith("_id") else f"{alias}.{name}"
         for name in snapshot.model_fields
     )
+
+
+def _where(scope: Scope, table: ListedTable, filters: Mapping[str, Any]) -> tuple[list[str], dict[str, Any]]:
+    given = {name: value for name, value in filters.items() if value is not None}
+    parameters: dict[str, Any] = {
+        **scope.parameters(),
+        **{name: list(value) if isinstance(value, tuple) else value for name, value in given.items()},
+    }
+    conditions = ["tenant_id = %(tenant)s", "organization_id = %(organization)s"]
+    return conditions + [table.conditions[name] for name in given], parameters
 
 
 def _fixed_statuses(table: ListedTable, page: StatusPage) -> Sequence[tuple[str, ...]]:

@@ -1,11 +1,11 @@
-"""``/api/customers/integrations/{integration}``: change or remove an integration."""
+"""``/api/customers/integrations``: add, change or remove an integration."""
 
 from __future__ import annotations
 
 import base64
+from secrets import token_hex
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import Path
 from pydantic import Field, StringConstraints
 
 from api.authorization import authorized_router, require_features
@@ -14,18 +14,21 @@ from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.queries.integrations import has_integration
 from api.response_models import ResponseModel, responses_of
+from api.routes.integration_views import MANAGE, MISSING, PATH, IntegrationId
 from api.services import Services, ServicesDep
 from runtime.connector_settings import read_connector_settings
 from runtime.secret_box import load_secret_box
 from schemas.errors import Reject, Stop
-from schemas.integration_decisions import IntegrationChange, IntegrationRemoval, IntegrationValues
+from schemas.integration_decisions import (
+    IntegrationAddition,
+    IntegrationChange,
+    IntegrationRemoval,
+    IntegrationValues,
+)
 
 router = authorized_router("integrations")
-_PATH: Final = "/api/customers/integrations/{integration}"
-_MISSING: Final = "Your organization has no such integration."
-_MANAGE: Final = "customers.integrations.manage"
-
-_IntegrationId = Annotated[str, Path(max_length=200, pattern=r"^[^\x00]*$")]
+_PATH: Final = PATH + "/{integration}"
+_Provider = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=50)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 _Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=10_000)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -39,6 +42,20 @@ class IntegrationBody(RequestBody):
     settings: dict[_Name, _Value] = Field(default_factory=dict, max_length=50)
     policy: dict[_Name, _Value] = Field(default_factory=dict, max_length=50)
     secrets: dict[_Name, _Secret] = Field(default_factory=dict, max_length=50)
+
+
+class NewIntegrationBody(IntegrationBody):
+    """An integration to add. `secrets` are encrypted before they leave the gateway."""
+
+    provider: _Provider
+
+
+class IntegrationAdded(ResponseModel):
+    """The integration was added. It syncs nothing until its first sync is confirmed."""
+
+    ok: Literal[True]
+    id: str
+    state: str
 
 
 class IntegrationChangeDone(ResponseModel):
@@ -55,12 +72,31 @@ class IntegrationRemoved(ResponseModel):
     mirrors_left: int
 
 
-@router.patch(_PATH, responses=responses_of(IntegrationChangeDone, status_404=_MISSING))
+@router.post(PATH, responses=responses_of(IntegrationAdded, status_409="It would conflict with another."))
+async def add_integration(
+    body: NewIntegrationBody, services: ServicesDep, principal: Principal = require_features(MANAGE)
+) -> dict[str, Any]:
+    """Add an integration. Then test its connection, preview its plan, and start it with `sync`.
+
+    The response comes once the connectors have checked and stored it.
+    """
+    identity = f"{body.provider.replace('_', '-')}-{token_hex(4)}"
+    names = {part: sorted(getattr(body, part)) for part in ("settings", "policy", "secrets")}
+    sealed = _sealed(identity, body)
+    wanted = IntegrationAddition(**sealed.model_dump(by_alias=True), provider=body.provider)
+    mutation = _mutation(principal, "create", identity, {"provider": body.provider, **names})
+    await services.mutation_guards.run_before(mutation)
+    done = await services.decisions.change(principal, wanted)
+    await services.mutation_guards.run_after(mutation, {"state": done.state})
+    return {"ok": True, "id": identity, "state": done.state}
+
+
+@router.patch(_PATH, responses=responses_of(IntegrationChangeDone, status_404=MISSING))
 async def change_integration(
-    integration: _IntegrationId,
+    integration: IntegrationId,
     body: IntegrationBody,
     services: ServicesDep,
-    principal: Principal = require_features(_MANAGE),
+    principal: Principal = require_features(MANAGE),
 ) -> dict[str, Any]:
     """Change settings, policy and secrets of an integration, for example an expired password.
 
@@ -79,9 +115,9 @@ async def change_integration(
     return {"ok": True, "state": done.state}
 
 
-@router.delete(_PATH, responses=responses_of(IntegrationRemoved, status_404=_MISSING))
+@router.delete(_PATH, responses=responses_of(IntegrationRemoved, status_404=MISSING))
 async def remove_integration(
-    integration: _IntegrationId, services: ServicesDep, principal: Principal = require_features(_MANAGE)
+    integration: IntegrationId, services: ServicesDep, principal: Principal = require_features(MANAGE)
 ) -> dict[str, Any]:
     """Remove an integration with its secrets, mappings and warnings. Its mirrors remain at the provider.
 
@@ -98,7 +134,7 @@ async def remove_integration(
 async def _require(services: Services, principal: Principal, integration: str) -> None:
     async with services.reads.connection() as connection:
         if not await has_integration(connection, principal.scope, integration):
-            raise Reject("not_found", "Your organization has no such integration.", status=404)
+            raise Reject("not_found", MISSING, status=404)
 
 
 def _sealed(integration: str, body: IntegrationBody) -> IntegrationChange:

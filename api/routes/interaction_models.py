@@ -15,8 +15,10 @@ from api.response_models import Mirrored, ResponseModel, snapshot_fields
 from schemas.errors import FieldError
 from schemas.events import InteractionSnapshot
 from schemas.interaction_fields import InteractionFields
+from schemas.next_step import NextStep
 from schemas.type_codes import normalize_interaction_type
 from schemas.values import (
+    Body,
     Instant,
     InteractionType,
     ShortText,
@@ -97,11 +99,28 @@ class InteractionUpdateBody(InteractionFields, RequestBody):
     interaction_type: InteractionType = ""
 
 
-class CompleteBody(RequestBody):
-    """The id of the completed interaction, and the time at which it took place (by default now)."""
+class CompletionBody(RequestBody):
+    """The id of the completed interaction, and the time at which it took place (by default now).
+
+    ``feedback`` is stored with it.
+    """
 
     id: UuidText
     occurred_at: Instant | None = None
+    feedback: Body | None = None
+
+
+class NextStepBody(NextStep, RequestBody):
+    """The interaction to plan."""
+
+
+class CompleteBody(CompletionBody):
+    """A completion. ``next`` plans the next interaction of the same customer.
+
+    Both are stored, or neither. Undo takes both back.
+    """
+
+    next: NextStepBody | None = None
 
 
 class IdBody(RequestBody):

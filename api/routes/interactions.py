@@ -16,7 +16,7 @@ from api.interaction_items import enriched, interaction_item, mirrors_of
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.interaction_list import SORTS, Filters, Page, interaction_by_id, interaction_page
-from api.response_models import Created, Done, responses_of
+from api.response_models import Completed, Created, Done, responses_of
 from api.routes.interaction_models import (
     CompleteBody,
     IdBody,
@@ -36,6 +36,8 @@ router = authorized_router("interactions")
 PATH: Final = "/api/customers/interactions"
 #: Feature of callers that move interactions from another system.
 _MIGRATE: Final = "customers.migrate"
+#: Feature of callers that plan interactions.
+_CREATE: Final = "customers.create"
 _DESCENDING: Final = frozenset({"occurredAt", "createdAt", "updatedAt", "priority"})
 _NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "No such interaction"}}
 
@@ -140,15 +142,29 @@ async def delete_interaction(
     return write_response(result, {"ok": True})
 
 
-@router.post(PATH + "/complete", response_model=Done, responses=_NOT_FOUND)
+@router.post(PATH + "/complete", response_model=Completed, responses=_NOT_FOUND)
 async def complete_interaction(
     body: CompleteBody,
     request: Request,
     services: ServicesDep,
     principal: Principal = require_features("customers.edit"),
 ) -> Response:
-    """planned → done."""
-    return await _change_status(services, request, principal, "complete", body.id, body.data())
+    """planned → done. ``next`` plans the next interaction and requires the feature ``customers.create``."""
+    data = body.data()
+    if body.next is not None:
+        if not principal.has(_CREATE):
+            raise Reject(
+                "missing_feature",
+                f"Planning the next interaction requires the feature {_CREATE}. Nothing was completed.",
+                pointer="/next",
+                status=403,
+            )
+        if re.fullmatch(UUID_PATTERN, principal.subject):
+            data["next"].setdefault("authorUserId", principal.subject.lower())
+    result = await change(services, request, principal, "interaction.complete", body.id, data)
+    planned = result.get("plannedInteractionId")
+    shown = {"ok": True} if planned is None else {"ok": True, "plannedInteractionId": planned}
+    return write_response(result, shown)
 
 
 @router.post(PATH + "/cancel", response_model=Done, responses=_NOT_FOUND)

@@ -10,17 +10,16 @@ from pydantic import Field
 from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
 from api.command_gateway import CommandRequest
+from api.own_commands import is_own
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.problems import LegacyError
-from api.queries.command_status import CommandStatus, command_status
-from api.queries.drafts import user_of_draft
+from api.queries.command_status import command_status
 from api.response_models import ResponseModel, responses_of
-from api.services import Services, ServicesDep
+from api.services import ServicesDep
 from api.write_responses import write_response
 from domain.undo_image import command_id_of
 from schemas.errors import Reject
-from schemas.signal_payloads import SIGNAL_ATTACH_DRAFT
 
 router = authorized_router("undo")
 PATH: Final = "/api/audit_logs/audit-logs/actions/undo"
@@ -52,9 +51,10 @@ async def undo(
         raise _not_available()
     async with services.reads.connection() as connection:
         status = await command_status(connection, principal.scope, command_id)
+        own = status is not None and await is_own(connection, principal, status)
     if status is None or status.entity_id is None:
         raise _not_available()
-    if not principal.has("audit_logs.undo_tenant") and not await _is_own(services, principal, status):
+    if not principal.has("audit_logs.undo_tenant") and not own:
         raise _not_available()
     command = CommandRequest(
         principal=principal,
@@ -71,15 +71,6 @@ async def undo(
         raise _not_available() from None
     response: Response = write_response(result, {"ok": True, "logId": result["commandId"]})
     return response
-
-
-async def _is_own(services: Services, principal: Principal, status: CommandStatus) -> bool:
-    """True for a command of the caller, and for the draft that the drafts role wrote for the caller."""
-    draft_id = status.result.get("draftId")
-    if status.command_type != SIGNAL_ATTACH_DRAFT or draft_id is None:
-        return status.actor_id == principal.subject
-    async with services.reads.connection() as connection:
-        return await user_of_draft(connection, principal.scope, draft_id) == principal.subject
 
 
 def _not_available() -> Reject:

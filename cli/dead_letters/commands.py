@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from cli.console import console, table
-from cli.dead_letters.dead_letter import DeadLetter, read_dead_letter, replay, replays_of
+from cli.dead_letters.dead_letter import replay
 from cli.kafka_clients import reading
 from cli.publish.input_lines import InputCommand, Unsendable
 from cli.publish.publishing import ListSource, publishing
 from cli.publish.report_view import show_report
 from cli.relative_times import relative
 from cli.topics.record_view import RecordView, make_decoder
+from runtime.dead_letters import DeadLetter, read_dead_letter, replays_of
 from runtime.settings import Settings, load_settings
 from schemas.errors import Reject
 from schemas.topics import COMMANDS, DEAD_LETTERS

@@ -16,6 +16,7 @@ from rich.console import Console
 from cli.console import console
 from cli.demo.gateway import curl_line, gateway_shows, gateway_url
 from cli.next_interactions import next_table
+from cli.open_command import sign_in_link
 from cli.publish.report_view import show_report
 from cli.stack.view import progress_line
 from runtime.gateway_settings import API_PREFIX
@@ -156,7 +157,10 @@ Everything is running. In another terminal, in this folder, try:
   {show_as} audit
   {show_as} status
 
-Ctrl-C here stops everything and deletes {home}.""",
+Ctrl-C here stops everything and deletes {home}.
+
+The pages, signed in (the link works once, within a minute; `interactions open` makes another):
+{sign_in_link(home, tenant, organization)}""",
         markup=False,
         soft_wrap=True,
     )

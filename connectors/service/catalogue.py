@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from contextlib import suppress
 from functools import cache
 
 from connectors import providers
@@ -28,6 +29,15 @@ def declaration(name: str) -> Declaration:
     if name not in installed:
         raise Stop(f"there is no provider {name!r}; there are {', '.join(installed) or 'none'}")
     return _load(name)
+
+
+def usable_declarations() -> dict[str, Declaration]:
+    """Declaration of every provider whose module can be loaded; a defective one is left out."""
+    found = {}
+    for name in _installed():
+        with suppress(Stop):
+            found[name] = _load(name)
+    return found
 
 
 def _installed() -> list[str]:

@@ -13,7 +13,9 @@ import structlog
 
 from connectors.service.integration_changes import IntegrationChanges
 from connectors.service.integration_events import IntegrationEvents
+from connectors.service.integration_operations import Outcome, new_state, operate, refused
 from connectors.service.open_session import utc_now
+from connectors.service.provider_operations import ProviderOperations
 from connectors.service.removal import removed_data
 from connectors.store.integrations import Integration, read_integration
 from connectors.store.removal import read_removed
@@ -28,7 +30,9 @@ from schemas.instants import parse_instant
 from schemas.integration_decisions import (
     DECISION_TYPES,
     Decision,
+    IntegrationAddition,
     IntegrationChange,
+    IntegrationOperation,
     IntegrationRemoval,
     Resolution,
     WarningsDecision,
@@ -63,6 +67,7 @@ class DecisionHandler:
 
     :param events: publishes the outcome of a decision.
     :param wake: set after a decision was executed.
+    :param operations: executes the operations that contact a provider.
     """
 
     def __init__(
@@ -72,11 +77,14 @@ class DecisionHandler:
         stop: threading.Event,
         wake: threading.Event,
         connectors: ConnectorSettings | None = None,
+        operations: ProviderOperations | None = None,
     ) -> None:
         self._connection = RetryingConnection(settings, "connectors", "decide", stop)
         self._events = events
         self._wake = wake
-        self._changes = IntegrationChanges(settings, connectors or ConnectorSettings())
+        chosen = connectors or ConnectorSettings()
+        self._changes = IntegrationChanges(settings, chosen)
+        self._operations = operations or ProviderOperations(settings, chosen, stop)
 
     def __call__(self, messages: Sequence[Message]) -> None:
         """Execute the decisions; return once they are committed and their outcomes are published.
@@ -105,11 +113,17 @@ class DecisionHandler:
             integration = None
         if isinstance(decision, IntegrationRemoval):
             self._remove(connection, integration, request, decision)
+        elif isinstance(decision, IntegrationAddition):
+            added, outcome = self._changes.add(connection, request.scope, decision)
+            self._answer("changed", added, outcome, request)
+            self._wake.set()
         elif integration is None:
             _log.error("connectors.decision_elsewhere", tenant_id=request.scope[0])
         elif isinstance(decision, IntegrationChange):
             outcome = self._changes.change(connection, integration, decision)
             self._answer("changed", integration, outcome, request)
+        elif isinstance(decision, IntegrationOperation):
+            self._operate(connection, integration, request, decision)
         else:
             self._decide_warnings(connection, integration, request, decision)
 
@@ -135,6 +149,30 @@ class DecisionHandler:
             return
         former, mirrors = removed
         publish(former, {"outcome": "removed", "mirrorsLeft": mirrors})
+
+    def _operate(
+        self,
+        connection: Connection,
+        integration: Integration,
+        request: _Request,
+        decision: IntegrationOperation,
+    ) -> None:
+        """Execute an operation; one that contacts the provider is answered later, from another thread."""
+
+        def answer(current: Integration, outcome: Outcome) -> None:
+            changed = outcome.get("state") if decision.operation in ("pause", "resume", "start") else None
+            before = (
+                [self._events.record("state_changed", current, None, new_state(current, changed))]
+                if changed is not None
+                else []
+            )
+            self._answer("changed", current, outcome, request, before=before)
+            self._wake.set()
+
+        if decision.operation in ("pause", "resume", "retry"):
+            answer(integration, operate(connection, integration, decision))
+        elif not self._operations.submit(integration, decision, answer):
+            answer(integration, refused("busy", "Too many operations are waiting. Nothing was done; retry."))
 
     def _decide_warnings(
         self, connection: Connection, integration: Integration, request: _Request, decision: WarningsDecision

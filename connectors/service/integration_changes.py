@@ -1,4 +1,4 @@
-"""Apply changes and removals of integrations that were requested over HTTP."""
+"""Add, change and remove integrations as requested over HTTP."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from pydantic import ValidationError
@@ -20,20 +20,28 @@ from connectors.service.integration_settings import (
     validated,
 )
 from connectors.service.removal import Removal
-from connectors.store.integrations import Integration, lock_integration, read_integration, set_settings
+from connectors.store.integrations import (
+    Integration,
+    insert_integration,
+    lock_integration,
+    read_integration,
+    set_settings,
+)
 from connectors.sync.policy import Policy
 from runtime.connector_settings import ConnectorSettings
 from runtime.postgres import Connection
 from runtime.secret_box import Sealed, SecretBox, load_secret_box
 from runtime.settings import Settings
 from schemas.errors import FieldError, Reject, Stop
-from schemas.integration_decisions import IntegrationChange, IntegrationValues
+from schemas.integration_decisions import IntegrationAddition, IntegrationChange, IntegrationValues
 
 _log = structlog.get_logger("connectors")
+#: Reason for the state of an integration that was added over HTTP.
+_NEW: Final = "the first sync needs confirmation: preview its plan, then start it"
 
 
 class IntegrationChanges:
-    """Change and remove integrations; outcomes are members of ``IntegrationChanged``."""
+    """Add, change and remove integrations; outcomes are members of ``IntegrationChanged``."""
 
     def __init__(self, settings: Settings, connectors: ConnectorSettings) -> None:
         self._settings = settings
@@ -50,12 +58,41 @@ class IntegrationChanges:
                 lock_integration(connection, integration.id)
                 current = read_integration(connection, integration.id) or integration
                 set_settings(connection, _changed(connection, box, current, values))
-        except Reject as refusal:
-            errors = [problem.to_json() for problem in refusal.errors]
-            return {"outcome": "refused", "code": refusal.code, "detail": str(refusal), "errors": errors}
-        except Stop as error:
-            return {"outcome": "refused", "code": "not_opened", "detail": str(error)}
+        except (Reject, Stop) as error:
+            return _refusal(error)
         return {"outcome": "changed", "state": current.state}
+
+    def add(
+        self, connection: Connection, scope: tuple[str, str], wanted: IntegrationAddition
+    ) -> tuple[Integration, dict[str, Any]]:
+        """Add an integration that waits for confirmation of its first sync.
+
+        :return: the integration, or what it would have been, and the outcome.
+        """
+        new = Integration(
+            id=wanted.integration_id,
+            tenant_id=scope[0],
+            organization_id=scope[1],
+            provider=wanted.provider,
+            settings={},
+            policy={},
+            secrets=b"",
+            secrets_key_id="",
+            state="needs_confirmation",
+            state_reason=_NEW,
+        )
+        try:
+            box = load_secret_box(self._connectors)
+            values = _values(box, wanted)
+            sealed = box.seal(new.id, {})
+            empty = replace(new, secrets=sealed.content, secrets_key_id=sealed.key_id)
+            with connection.transaction():
+                if not insert_integration(connection, empty):
+                    return new, _taken(read_integration(connection, new.id), new)
+                set_settings(connection, _changed(connection, box, empty, values, new=True))
+        except (Reject, Stop) as error:
+            return new, _refusal(error)
+        return new, {"outcome": "added", "state": new.state}
 
     def remove(
         self, connection: Connection, integration: Integration, publish: Callable[[dict[str, Any]], None]
@@ -76,7 +113,26 @@ class IntegrationChanges:
         )
 
 
-def _values(box: SecretBox, wanted: IntegrationChange) -> IntegrationValues:
+def _refusal(error: Reject | Stop) -> dict[str, Any]:
+    """Outcome of a change that was not made."""
+    if isinstance(error, Stop):
+        return {"outcome": "refused", "code": "not_opened", "detail": str(error)}
+    errors = [problem.to_json() for problem in error.errors]
+    return {"outcome": "refused", "code": error.code, "detail": str(error), "errors": errors}
+
+
+def _taken(found: Integration | None, new: Integration) -> dict[str, Any]:
+    """Outcome of an addition whose id exists: it was added before, unless it belongs to others."""
+    if found is not None and (found.tenant_id, found.organization_id, found.provider) == (
+        new.tenant_id,
+        new.organization_id,
+        new.provider,
+    ):
+        return {"outcome": "added", "state": found.state}
+    return {"outcome": "refused", "code": "id_taken", "detail": "The id is taken. Nothing was added; retry."}
+
+
+def _values(box: SecretBox, wanted: IntegrationChange | IntegrationAddition) -> IntegrationValues:
     """Decrypt the values of a change.
 
     :raises Stop: the key is unknown here, or the values were not sealed for this integration.
@@ -92,10 +148,16 @@ def _values(box: SecretBox, wanted: IntegrationChange) -> IntegrationValues:
 
 
 def _changed(
-    connection: Connection, box: SecretBox, current: Integration, values: IntegrationValues
+    connection: Connection,
+    box: SecretBox,
+    current: Integration,
+    values: IntegrationValues,
+    *,
+    new: bool = False,
 ) -> Integration:
     """Merge the new values into the current row, and validate the result.
 
+    :param new: the integration is being added.
     :raises Reject: the provider does not accept a value, or another integration has the same remote.
     """
     declared = declaration(current.provider)
@@ -130,7 +192,7 @@ def _changed(
         secrets=sealed.content,
         secrets_key_id=sealed.key_id,
     )
-    if values.settings:
+    if values.settings or new:
         refuse_taken_remote(connection, declared, changed)
     return changed
 

@@ -18,6 +18,8 @@ from connectors.service.fair_share import FairShare
 from connectors.service.health import RoleHealth
 from connectors.service.integration_events import IntegrationEvents
 from connectors.service.maintenance import has_due, run_maintenance
+from connectors.service.provider_operations import ProviderOperations
+from connectors.service.published_declarations import publish_declarations
 from connectors.service.registry import IntegrationRegistry
 from connectors.service.threads import RoleThreads
 from connectors.service.webhook_app import WebhookApp
@@ -37,6 +39,8 @@ from schemas.topics import INTEGRATION_EVENTS
 
 _log = structlog.get_logger("connectors")
 _REFRESH_SECONDS: Final = 1.0
+#: Threads for operations that contact a provider: one slow provider leaves another thread free.
+_OPERATION_THREADS: Final = 2
 _JOIN_SECONDS: Final = 30.0
 _JOIN_AFTER_FAILURE_SECONDS: Final = 5.0
 
@@ -62,6 +66,7 @@ class ConnectorsService(Service):
         sender = AcknowledgedSender(settings)
         events = IntegrationEvents(sender.send, encode)
         self.registry = IntegrationRegistry(settings, connectors, sender, events, self.work.set)
+        self.operations = ProviderOperations(settings, connectors, self.stopping)
         self._threads = RoleThreads(settings, self.stopping, self.work, self._note_failure)
         app = WebhookApp(settings, self.registry, events, connectors.public_url, self.work.set, self.health)
         self._server = WebhookServer(app, connectors.host, connectors.port)
@@ -70,6 +75,8 @@ class ConnectorsService(Service):
         self._threads.start_connected("keeper", self._keep)
         self._threads.start_pool("worker", self._items, self._sync_items)
         self._threads.start_pool("maintenance", self._maintenance, self._maintain)
+        for number in range(_OPERATION_THREADS):
+            self._threads.start_connected(f"operation-{number}", self.operations.run)
         self._threads.start("webhooks", self._server.run)
 
     def _note_failure(self, error: BaseException) -> None:
@@ -77,6 +84,7 @@ class ConnectorsService(Service):
 
     def _keep(self, connection: Connection) -> None:
         """Follow the integrations table and hold leadership; both live on this connection."""
+        publish_declarations(connection)
         try:
             while not self.stopping.is_set():
                 self.registry.refresh(connection)
@@ -164,6 +172,7 @@ def run_connectors(settings: Settings) -> None:
         service.stopping,
         service.work,
         connectors,
+        service.operations,
     )
     try:
         run_worker(

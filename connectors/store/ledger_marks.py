@@ -11,6 +11,7 @@ from psycopg.errors import ForeignKeyViolation
 
 from runtime.postgres import Connection
 from schemas.errors import Retry
+from schemas.integration_decisions import Unfinished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,17 +125,24 @@ def mark_remote(connection: Connection, mark: RemoteMark, now: datetime) -> int:
 
 
 def retry_items(
-    connection: Connection, integration_id: str, interaction_ids: Sequence[str] | None, now: datetime
+    connection: Connection,
+    integration_id: str,
+    interaction_ids: Sequence[str] | None,
+    now: datetime,
+    only: Unfinished | None = None,
 ) -> int:
     """Make rows due immediately, with a read of the provider.
 
     :param interaction_ids: rows to retry; ``None`` for all that have failed or are due later.
+    :param only: of these, the rows in one state.
     """
     done = connection.execute(
         "UPDATE sync_ledger SET attempts = 0, parked = FALSE, remote_mark = remote_mark + 1,"
         " next_attempt_at = %(now)s, updated_at = now() WHERE integration_id = %(integration)s AND"
         " CASE WHEN %(ids)s::uuid[] IS NULL THEN parked OR attempts > 0 OR next_attempt_at > %(now)s"
-        " ELSE interaction_id = ANY(%(ids)s::uuid[]) END",
-        {"integration": integration_id, "ids": interaction_ids, "now": now},
+        " ELSE interaction_id = ANY(%(ids)s::uuid[]) END AND CASE %(only)s::text WHEN 'blocked' THEN parked"
+        " WHEN 'failing' THEN NOT parked AND next_attempt_at IS NOT NULL AND attempts > 0"
+        " WHEN 'waiting' THEN NOT parked AND next_attempt_at IS NOT NULL AND attempts = 0 ELSE TRUE END",
+        {"integration": integration_id, "ids": interaction_ids, "now": now, "only": only},
     )
     return done.rowcount

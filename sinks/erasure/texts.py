@@ -19,7 +19,7 @@ _OWNED: Final = (
     "{0}.entity_id = %(entity)s AND {0}.tenant_id = %(tenant)s AND {0}.organization_id = %(organization)s"
 )
 _COLUMNS: Final = {
-    "customer_interactions": "r.title, r.body",
+    "customer_interactions": "r.title, r.body, r.feedback",
     "customer_deals": "r.title",
     "signals": "r.title, r.body, r.instruction, r.failure_detail",
     "generated_drafts": "r.subject, r.body",

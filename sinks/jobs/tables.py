@@ -121,7 +121,8 @@ erased_interactions: Final = sa.Table(
 dropped_deletions: Final = sa.Table(
     "dropped_deletions",
     metadata,
-    # Interactions that were deleted in a month of the journal which retention has dropped.
+    # Interactions that were deleted in a month of the journal which retention has dropped, and next steps
+    # that were deleted by the undo of a completion, whose journal entry names the completed interaction.
     id_column("interaction_id", primary_key=True),
     *scope(),
     # Versions continue from it if the id is used once more.

@@ -18,6 +18,7 @@ MOST_LETTER_BYTES: Final = MOST_ORIGINAL_BYTES + 64 * 1024
 #: Largest key and headers that are kept although the value is not.
 _MOST_REST_BYTES: Final = 64 * 1024
 _MOST_REASON: Final = 1_000
+_MOST_PLACE: Final = 200
 _COUNT: Final = re.compile(rb"[0-9]{1,9}")
 
 
@@ -46,9 +47,20 @@ def dead_letter(command: Refused, reason: str | None = None, *, small: bool = Fa
         ("dl_error_class", command.rejection.code),
         ("dl_attempt", str(_replays(record) + 1)),
     ]
+    made += _first_error(command)
     if left_out:
         made += [("dl_left_out", ",".join(sorted(left_out))), ("dl_value_bytes", str(_size(record)))]
     return OutgoingRecord(DEAD_LETTERS, key, value, made)
+
+
+def _first_error(command: Refused) -> list[tuple[str, str | bytes | None]]:
+    """Code and place of the first field error, by which dead letters are grouped."""
+    if not command.rejection.errors:
+        return []
+    first = command.rejection.errors[0]
+    place = first.pointer or first.attribute
+    made: list[tuple[str, str | bytes | None]] = [("dl_error_code", first.code)]
+    return made if place is None else [*made, ("dl_error_pointer", place[:_MOST_PLACE])]
 
 
 def _replays(record: IncomingRecord) -> int:

@@ -81,6 +81,8 @@ def _mentioned(entry: JournalEntry) -> Iterator[tuple[tuple[str, str], bool]]:
         yield ("customer", entry.entity_id), True
     if entry.interaction_id is not None and facts.signal_id is None and facts.draft_id is None:
         yield ("interaction", entry.interaction_id), facts.after is not None or facts.before is None
+    if facts.step is not None:
+        yield ("interaction", facts.step.row.id), facts.step.after is not None
     # A result names them; what the changes say about the same row counts more.
     if facts.signal_id is not None:
         yield ("signal", facts.signal_id), True

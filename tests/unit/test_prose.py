@@ -21,6 +21,7 @@ CODE = (
     "streams",
     "connectors",
     "api",
+    "web",
     "stack",
     "audit",
     "cli",

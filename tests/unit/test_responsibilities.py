@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("schemas", "domain", "runtime", "sinks", "streams", "connectors", "api", "stack", "cli")
+PRODUCT = ("schemas", "domain", "runtime", "sinks", "streams", "connectors", "api", "web", "stack", "cli")
 
 SQL_OWNERS = (
     "sinks/",

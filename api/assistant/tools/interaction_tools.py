@@ -9,7 +9,7 @@ from api.assistant.tools.tool import WriteTool
 from api.bodies import RequestBody
 from api.routes import interaction_fix, interactions, undo
 from api.routes.interaction_fix import InteractionFixBody
-from api.routes.interaction_models import CompleteBody, IdBody, InteractionUpdateBody
+from api.routes.interaction_models import CompletionBody, IdBody, InteractionUpdateBody
 from api.routes.undo import UndoBody
 from schemas.interaction_fields import InteractionFields
 from schemas.values import InteractionType, Status, UuidText
@@ -34,7 +34,7 @@ class NextInteraction(InteractionFields, RequestBody):
     interaction_type: InteractionType
 
 
-class CompleteArguments(CompleteBody, ChangeArguments):
+class CompleteArguments(CompletionBody, ChangeArguments):
     """The completed interaction, and the one that follows it."""
 
     next: NextInteraction | None = None

@@ -59,7 +59,7 @@ def unstorable_subject_believed() -> None:
 def silent_database_awaited() -> None:
     from api import read_pool
 
-    read_pool._hang_up = lambda _connection: None
+    read_pool.hang_up = lambda _connection: None
 
 
 @mutant(

@@ -42,6 +42,19 @@ def order_by_transaction() -> None:
     journal_reader._ROWS_SQL = wrong
 
 
+@mutant("the next step of a completion has no event")
+def step_without_event() -> None:
+    from streams.relay import relay
+
+    real = relay.events_of
+
+    def without_step(entry: Any) -> Any:
+        step = entry.facts.step
+        return tuple(event for event in real(entry) if step is None or event.subject != step.row.id)
+
+    relay.events_of = without_step
+
+
 @mutant("the position is committed before the events it covers", RELAY_KILLED)
 def position_before_delivery() -> None:
     from runtime import crash_points

@@ -92,7 +92,7 @@ def rule_cases() -> list[Message]:
         deletion,
         on(two, "undo", {"commandId": deletion["id"]}),
         on(two, "create", {"interactionType": "call", "validateOnly": True}),
-        on(one, "complete", {"id": task}),
+        on(one, "complete", {"id": task, "next": {"interactionType": "call", "scheduledAt": late}}),
         Raw(b"no id", b"no command", (("note", b"kept"),)),
         Raw(None, None),
     ]

@@ -13,6 +13,7 @@ _QUICK = {
     "log-lookup-dropped": "A2",
     "tombstone-skipped": "A8",
     "undo-without-event": "A4",
+    "step-without-event": "A4",
     "tenant-filter-dropped": "A2",
     "partition-lock-dropped": "test_a_second_owner_waits_for_the_partition",
 }

@@ -36,7 +36,12 @@ pytestmark = [pytest.mark.integration, pytest.mark.long, pytest.mark.timeout(180
 CASES = int(os.environ.get("INTERACTIONS_CONTRACT_CASES", "6"))
 DOCUMENT = current_document()
 # A stream never ends.
-SCHEMA = schemathesis.openapi.from_dict(DOCUMENT).exclude(path="/api/customers/stream")
+# An addition needs the connectors and their key, which these servers lack.
+SCHEMA = (
+    schemathesis.openapi.from_dict(DOCUMENT)
+    .exclude(path="/api/customers/stream")
+    .exclude(path="/api/customers/integrations", method="POST")
+)
 _FOUND = [found.ok() for found in SCHEMA.get_all_operations() if isinstance(found, Ok)]
 OPERATIONS = {f"{operation.method.upper()} {operation.path}": operation for operation in _FOUND}
 CHECKS = [

@@ -37,6 +37,17 @@ _OF_NOBODY = {
     "POST /api/customers/integrations/{integration}/warnings/decide",
     "PATCH /api/customers/integrations/{integration}",
     "DELETE /api/customers/integrations/{integration}",
+    "POST /api/customers/integrations",
+    "POST /api/customers/integrations/{integration}/plan",
+    "POST /api/customers/integrations/{integration}/sync",
+    "POST /api/customers/integrations/{integration}/pause",
+    "POST /api/customers/integrations/{integration}/resume",
+    "POST /api/customers/integrations/{integration}/test-connection",
+    "POST /api/customers/integrations/{integration}/ledger/retry",
+    "POST /api/customers/dead-letters/replay",
+    "POST /api/customers/dead-letters/discard",
+    "POST /api/customers/dead-letters/archive",
+    "POST /api/customers/dead-letters/reopen",
 }
 
 

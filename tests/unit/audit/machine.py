@@ -301,9 +301,10 @@ class Machine:
 
 def _from_facts(facts: Facts) -> dict[str, Any]:
     """Columns that the auditor derives from the facts of a row."""
-    payload = facts.before, facts.after, facts.previous, facts.next, facts.record
+    payload = facts.before, facts.after, facts.step, facts.previous, facts.next, facts.record
     return {
         "event": facts.event,
+        "step_event": facts.step.event if facts.step is not None else None,
         "next_changed": facts.next_changed,
         "projection_changed": facts.projection_changed,
         "states_only": facts.states_only,

@@ -192,6 +192,11 @@ def _command(chance: random.Random, sent: list[str]) -> tuple[str, dict[str, Any
         return "feature_flag.set", flag, TENANT
     if verb == "recompute_next":
         return "interaction.recompute_next", {}, entity
+    if verb == "complete" and aside.random() < 0.5:
+        if aside.random() < 0.5:
+            maybe["feedback"] = aside.choice(["went well", "f" * 60])
+        following = {name: value for name, value in details.items() if name != "occurredAt"}
+        maybe["next"] = {"interactionType": aside.choice(TYPES), **following}
     return f"interaction.{verb}", {"id": interaction, **maybe}, entity
 
 

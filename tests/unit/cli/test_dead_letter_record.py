@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cli.dead_letters.commands import _replayed
-from cli.dead_letters.dead_letter import DeadLetter, read_dead_letter, replay, replays_of
+from cli.dead_letters.dead_letter import replay
 from cli.publish.input_lines import InputCommand, Unsendable
+from runtime.dead_letters import DeadLetter, read_dead_letter, replays_of
 from schemas.errors import Reject
 from schemas.incoming_record import IncomingRecord
 

@@ -108,12 +108,18 @@ class Author:
         source: int | None = None,
         expected: int | None = None,
         occurred: str | None = None,
+        feedback: str | None = None,
+        following: dict[str, Any] | None = None,
     ) -> None:
         identity, entity = self.target(pick)
         data = self.dated({"id": identity}, source, expected)
-        if verb == "complete" and occurred is not None:
-            data["occurredAt"] = occurred
-        self.publish_for(entity, f"interaction.{verb}", data)
+        if verb == "complete":
+            given = {"occurredAt": occurred, "feedback": feedback, "next": following}
+            data.update({name: value for name, value in given.items() if value is not None})
+        decision = self.publish_for(entity, f"interaction.{verb}", data)
+        step = decision.facts.step if decision.outcome == "applied" else None
+        if step is not None:
+            self.ids.append(step.row.id)
 
     def undo(self, back: int, *, source: int | None = None, expected: int | None = None) -> None:
         latest = self.both.commands[-1 - back % len(self.both.commands)]

@@ -27,6 +27,7 @@ FIELDS = (
     "interactionType",
     "title",
     "body",
+    "feedback",
     "scheduledAt",
     "occurredAt",
     "priority",
@@ -180,13 +181,15 @@ class Model:
         overdue = [row for row in planned if row["announced"] == 2]
         return next_interaction, last, (len(planned), len(overdue), len(done))
 
-    def touch(self, c: Row, fate: Row, reason: str, event: str | None) -> None:
+    def touch(self, c: Row, fate: Row, reason: str, event: str | None, step_event: str | None = None) -> None:
         """Apply a command to an entity: increment its version, recompute its projection."""
         entity = self.entities[c["entity"]]
         entity["version"] += 1
         fate["entityVersion"] = entity["version"]
         if event:
             fate["events"].append((f"customers.interaction.{event}", reason))
+        if step_event:
+            fate["events"].append((f"customers.interaction.{step_event}", reason))
         before = entity["next"]
         entity["next"], entity["last"], entity["counts"] = self.derived(entity)
         if entity["next"] != before:
@@ -322,7 +325,12 @@ class Model:
         entry["interaction"], entry["before"], entry["undoable"] = key, before, True
         entry["left_nothing"] = row is None
         self.touched.setdefault(key, []).append(c["id"])
-        self.touch(c, fate, reason, event)
+        step = entry.get("step")
+        if step is not None:
+            self.versions[step] = self.versions.get(step, 0) + 1
+            self.touched.setdefault(step, []).append(c["id"])
+        gone = step not in self.rows
+        self.touch(c, fate, reason, event, None if step is None else "deleted" if gone else "created")
 
     def interaction_update(self, c: Row, fate: Row, entry: Row) -> None:
         row = self.interaction(c)
@@ -374,7 +382,16 @@ class Model:
             row["armed"], row["announced"] = row["version"], 0
         self.settle(c, fate, entry, before, row["id"], reason, reason)
 
-    def turn(self, c: Row, fate: Row, entry: Row, status: str, changes: Row, reason: str) -> None:
+    def turn(
+        self,
+        c: Row,
+        fate: Row,
+        entry: Row,
+        status: str,
+        changes: Row,
+        reason: str,
+        following: Row | None = None,
+    ) -> None:
         row = self.interaction(c)
         self.expect(c, row["version"])
         if c["source"] < row["asOf"]["status"]:
@@ -392,12 +409,55 @@ class Model:
             raise RejectedError(names[row["status"], status])
         if "occurredAt" in changes and c["source"] < row["asOf"]["occurredAt"]:
             fate["warnings"].append("occurredAt")
-            changes = {}
+            del changes["occurredAt"]
+        if following is not None:
+            self.plan(c, entry, row, following)
         self.set(c, fate, entry, row, {"status": status, **changes}, reason)
 
     def interaction_complete(self, c: Row, fate: Row, entry: Row) -> None:
         occurred = instant(c["data"].get("occurredAt")) or c["source"]
-        self.turn(c, fate, entry, "done", {"occurredAt": occurred}, "completed")
+        changes = {"occurredAt": occurred}
+        if c["data"].get("feedback") is not None:
+            changes["feedback"] = c["data"]["feedback"]
+        self.turn(c, fate, entry, "done", changes, "completed", c["data"].get("next"))
+
+    def plan(self, c: Row, entry: Row, row: Row, following: Row) -> None:
+        name = f"next-step/{c['tenant']}/{c['organization']}/{row['id']}/{row['version'] + 1}"
+        key = str(uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, "urn:customer-interactions"), name))
+        if key in self.rows:
+            raise RejectedError("id_not_available")
+        self.deal_of(c, following.get("dealId"))
+        self.admit(c, following["interactionType"])
+        version = self.versions.get(key, 0) + 1
+        step = {field: following.get(field) for field in FIELDS}
+        step.update(
+            scheduledAt=instant(following.get("scheduledAt")),
+            id=key,
+            tenant=c["tenant"],
+            organization=c["organization"],
+            entityId=c["entity"],
+            status="planned",
+            version=version,
+            armed=version,
+            announced=0,
+            createdAt=c["now"],
+            asOf=dict.fromkeys(GUARDED, c["source"]),
+        )
+        self.rows[key] = step
+        entry["step"], entry["step_before"] = key, None
+
+    def take_back(self, c: Row, entry: Row, target: Row) -> None:
+        key, before = target["step"], target["step_before"]
+        row = self.rows.get(key)
+        left_nothing = before is not None and row is None
+        if self.touched[key][-1] != c["data"]["commandId"] and not left_nothing:
+            raise RejectedError("undo_unsafe")
+        entry["step"], entry["step_before"] = key, copy.deepcopy(row)
+        if before is None:
+            del self.rows[key]
+            return
+        version = self.versions[key] + 1
+        self.rows[key] = {**copy.deepcopy(before), "version": version, "armed": version, "announced": 0}
 
     def interaction_cancel(self, c: Row, fate: Row, entry: Row) -> None:
         self.turn(c, fate, entry, "canceled", {}, "canceled")
@@ -427,6 +487,8 @@ class Model:
         nothing_again = target["left_nothing"] and row is None
         if self.touched[key][-1] != c["data"]["commandId"] and not nothing_again:
             raise RejectedError("undo_unsafe")
+        if target.get("step") is not None:
+            self.take_back(c, entry, target)
         if before is None:
             assert row is not None
             self.remove(c, fate, entry, row, "undo")

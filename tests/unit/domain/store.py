@@ -11,7 +11,16 @@ from domain.decision import Decision
 from domain.journal import JournalEntry, deleted_version
 from domain.lifecycle import created_id
 from domain.log_identity import log_identity
-from domain.model import Deal, Dictionary, Entity, ErasedEntity, ErasedInteraction, Interaction, TypeEntry
+from domain.model import (
+    Deal,
+    Dictionary,
+    Entity,
+    ErasedEntity,
+    ErasedInteraction,
+    Interaction,
+    RetiredInteraction,
+    TypeEntry,
+)
 from domain.read_set import may_reorder
 from domain.undo import target_command_id
 from domain.unit_of_work import UnitOfWork
@@ -62,7 +71,8 @@ class Store:
                         work.sets[kind].load(row)
                         work.scopes.add(scope)
             payload: Any = command.payload
-            for name in (getattr(payload, "id", None), getattr(payload, "deal_id", None)):
+            following = getattr(getattr(payload, "next", None), "deal_id", None)
+            for name in (getattr(payload, "id", None), getattr(payload, "deal_id", None), following):
                 if name in self.deals:
                     work.deals.load(self.deals[name])
             named.add(getattr(payload, "id", None) or "")
@@ -71,6 +81,8 @@ class Store:
             if command.envelope.type == UNDO:
                 entry = work.journal.get((*scope, target_command_id(command) or ""))
                 named.add((entry.interaction_id if entry else None) or "")
+                if entry is not None and entry.facts.step is not None:
+                    named.add(entry.facts.step.row.id)
         rows = [self.interactions[name] for name in named if name in self.interactions]
         moving = Counter(command.envelope.entity_id for command in fresh if may_reorder(command))
         for entity, count in moving.items():
@@ -110,6 +122,10 @@ class Store:
             if erased.interaction_id in absent:
                 known = versions.get(erased.interaction_id, 0)
                 versions[erased.interaction_id] = max(known, erased.version)
+        for retired in self.tables[RetiredInteraction].values():
+            if retired.interaction_id in absent:
+                known = versions.get(retired.interaction_id, 0)
+                versions[retired.interaction_id] = max(known, retired.retired_version)
         return versions
 
     def first_planned(self, entity: str) -> list[Interaction]:
@@ -145,7 +161,8 @@ class Store:
     def write(self, work: UnitOfWork, decisions: list[Decision]) -> None:
         for kind, records in work.sets.items():
             table, changes = self.tables[kind], records.changes()
-            assert not {row.key for row in changes.inserted} & set(table)
+            if kind is not RetiredInteraction:  # not loaded, and stored over what is there
+                assert not {row.key for row in changes.inserted} & set(table)
             assert {row.key for row in changes.updated} | set(changes.deleted) <= set(table)
             table.update({row.key: row for row in (*changes.inserted, *changes.updated)})
             for key in changes.deleted:

@@ -36,6 +36,10 @@ moved = {
 created = st.fixed_dictionaries(
     {"interactionType": types}, optional={**optional, "status": statuses, **moved}
 )
+planned_next = st.fixed_dictionaries(
+    {"interactionType": types},
+    optional={name: values for name, values in optional.items() if name != "occurredAt"},
+)
 updated = st.fixed_dictionaries({}, optional={**optional, "interactionType": types, "status": statuses})
 dictionary_changes = st.sampled_from(
     [{"label": "Ring"}, {"icon": "bell"}, {"color": None}, {"strict": True}, {"strict": False}]
@@ -78,6 +82,8 @@ class Histories(RuleBasedStateMachine):
         source=source,
         expected=expected,
         occurred=maybe_instant,
+        feedback=st.sampled_from([None, "Wants an offer"]),
+        following=st.one_of(st.none(), planned_next),
     )
     def turn(self, **options: Any) -> None:
         self.author.turn(**options)

@@ -82,7 +82,12 @@ def write(author: Author, chance: Chance, commands: int, reach: int) -> None:
         elif verb == "turn":
             way = choose(["complete", "complete", "cancel", "reopen", "reopen", "delete"])
             occurred = choose([None, None, at(30), at(90)])
-            author.turn(integer(reach), way, source=chance.source(), occurred=occurred)
+            following = None
+            if way == "complete" and integer(2) == 0:
+                following = {"interactionType": choose(["call", "task"]), **chance.fields()}
+                for name in ("occurredAt", "status"):
+                    following.pop(name, None)
+            author.turn(integer(reach), way, source=chance.source(), occurred=occurred, following=following)
         elif verb == "undo":
             author.undo(integer(choose([1, 2, 6, 40])), source=chance.source(), expected=chance.expected())
         elif verb == "mark_due":

@@ -235,9 +235,9 @@ def test_a_plan_answers_for_a_change_without_making_it(log: Publisher) -> None:
     index = InteractionIndex()
     for row in log.work.interactions.values():
         index.add(row)
-    assert index.next_after(None, None) == interaction_id(1)
-    assert index.next_after(interaction_id(1), None) == interaction_id(2)
-    assert index.next_after(interaction_id(1), replace(first, status="done")) == interaction_id(2)
-    assert index.next_after(interaction_id(2), None) == interaction_id(1)
+    assert index.next_after((), ()) == interaction_id(1)
+    assert index.next_after([interaction_id(1)], ()) == interaction_id(2)
+    assert index.next_after([interaction_id(1)], [replace(first, status="done")]) == interaction_id(2)
+    assert index.next_after([interaction_id(2)], ()) == interaction_id(1)
     assert index.planned == sorted(key for row in log.work.interactions.values() if (key := next_key(row)))
-    assert InteractionIndex().next_after(None, None) is None
+    assert InteractionIndex().next_after((), ()) is None

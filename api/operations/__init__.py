@@ -1,0 +1,1 @@
+"""Figures of the running deployment, sampled in the gateway without counting rows."""

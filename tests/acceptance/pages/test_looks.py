@@ -1,0 +1,110 @@
+"""Every page is accessible, light, and fits a phone, in both colour schemes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from runtime.settings import Settings
+from tests.acceptance.pages.person import Person
+from tests.harness.gateway import Gateway
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
+
+#: Bytes of a page with everything that it loads, uncompressed.
+_AT_MOST = 150_000
+_WEIGHT = """
+[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+    .reduce((sum, it) => sum + it.decodedBodySize, 0)
+"""
+_SERIOUS = ("serious", "critical")
+
+
+class Office:
+    """A person with customers, and the addresses of the pages."""
+
+    def __init__(self, person: Person) -> None:
+        self.person = person
+        customer = person.new_customer("Donaudampfschifffahrtsgesellschaftskapitänswitwenrentenkasse " * 3)
+        person.new_customer("Muster AG", "company")
+        calls = [person.planned(customer, f"Call {number}", days=number - 4) for number in range(12)]
+        with person.client() as client:
+            assert (
+                client.post("/api/customers/interactions/complete", json={"id": calls[0]}).status_code == 200
+            )
+        self.paths = [
+            "/backend/dashboard",
+            "/backend/customer-tasks",
+            "/backend/customer-tasks?group=overdue",
+            "/backend/customers/people",
+            "/backend/customers/companies",
+            f"/backend/customers/people/{customer}",
+            f"/backend/customers/people/{customer}?tab=activities",
+            f"/backend/interactions/{calls[1]}",
+            "/backend/signals",
+            "/backend/drafts",
+            "/backend/settings",
+            "/backend/interactions/00000000-0000-4000-8000-000000000009",
+        ]
+
+
+@pytest.fixture(scope="module")
+def office(world: Settings, pages: Gateway, browser: Browser) -> Iterator[Office]:
+    with Person.signed_in(browser, pages, world) as person:
+        yield Office(person)
+
+
+def colleague(office: Office, browser: Browser, **options: Any) -> AbstractContextManager[Person]:
+    """A second browser profile of the same tenant."""
+    person = office.person
+    return Person.signed_in(
+        browser,
+        person.gateway,
+        person.settings,
+        tenant=person.tenant,
+        organization=person.organization,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_finding(office: Office, browser: Browser, scheme: str) -> None:
+    with colleague(office, browser, color_scheme=scheme) as person:
+        found = []
+        for path in office.paths:
+            person.page.goto(person.gateway.url + path)
+            for violation in Axe().run(person.page).response["violations"]:
+                if violation["impact"] in _SERIOUS:
+                    found += [(path, violation["id"], node["html"][:200]) for node in violation["nodes"]]
+        assert found == []
+
+
+def test_pages_fit_a_phone(office: Office, browser: Browser) -> None:
+    with colleague(office, browser, viewport={"width": 390, "height": 844}) as person:
+        wide = []
+        for path in office.paths:
+            person.page.goto(person.gateway.url + path)
+            if person.page.evaluate("document.documentElement.scrollWidth") > 390:
+                wide.append(path)
+        assert wide == []
+
+
+def test_pages_are_light(office: Office, browser: Browser) -> None:
+    person = office.person
+    customer = person.new_customer("Many tasks")
+    for number in range(60):
+        person.planned(customer, f"Task {number} with a title of a usual length", days=-number / 3)
+    heavy = {}
+    for path in office.paths:
+        with colleague(office, browser) as visitor:
+            visitor.page.goto(visitor.gateway.url + path)
+            visitor.page.wait_for_load_state("load")
+            size = visitor.page.evaluate(_WEIGHT)
+            if size > _AT_MOST:
+                heavy[path] = size
+    assert heavy == {}

@@ -1,0 +1,151 @@
+// Everything that the pages do beyond htmx: live updates, kept input, keys, and words about dates.
+"use strict";
+
+const main = () => document.getElementById("main");
+const offline = document.getElementById("offline");
+const clock = () => new Date().toTimeString().slice(0, 5);
+
+// --- Live: a change refetches the page, which is morphed in place -------------------------------------------
+let refreshing = null, wanted = false, lastSeen = clock();
+
+async function refresh() {
+  if (!main() || document.hidden) { wanted = true; return; }
+  if (refreshing) { wanted = true; return; }
+  wanted = false;
+  refreshing = htmx.ajax("GET", location.href, { target: "#main", select: "#main", swap: "outerMorph", headers: { "X-Refresh": "1" } });
+  try { await refreshing; } catch { fresh(false); } finally { refreshing = null; }
+  if (wanted) later();
+}
+let timer = 0;
+const later = () => { clearTimeout(timer); timer = setTimeout(refresh, 150); };
+
+function fresh(yes) {
+  if (yes) lastSeen = clock();
+  else if (offline.hidden) offline.textContent = offline.dataset.text.replace("@", lastSeen);
+  offline.hidden = yes;
+  document.body.classList.toggle("stale", !yes);
+}
+
+function listen(after) {
+  const url = document.body.dataset.stream + (after ? "?last_event_id=" + encodeURIComponent(after) : "");
+  const source = new EventSource(url);
+  let position = after;
+  const on = (name, act) => source.addEventListener(name, (event) => { position = event.lastEventId || position; act(event); });
+  on("ready", () => { const was = !offline.hidden; fresh(true); if (was) later(); });
+  on("invalidate", () => { fresh(true); later(); });
+  on("resync", () => { fresh(true); later(); });
+  on("expired", () => { source.close(); fresh(false); });
+  source.onerror = () => {
+    fresh(false);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(position), 2000 + Math.random() * 3000);
+  };
+  window.addEventListener("pagehide", () => source.close(), { once: true });
+}
+if (document.body.dataset.stream) {
+  listen(null);
+  window.addEventListener("focus", later);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) later(); });
+  window.addEventListener("pageshow", (event) => { if (event.persisted) { listen(null); later(); } });
+}
+
+// --- Input survives a failure and a reload; a committed answer removes it -----------------------------------
+const slot = (form) => "kept:" + form.dataset.keep;
+// A form that is being edited is not morphed (frame.html), so its version stays that of the text it began with.
+const kept = (form) => [...form.elements].filter((it) => it.name && (it.type !== "hidden" || "kept" in it.dataset) && it.tagName !== "BUTTON");
+const values = (form) => JSON.stringify(kept(form).map((it) => [it.name, it.value]));
+document.addEventListener("input", (event) => {
+  const form = event.target.form;
+  if (form?.dataset.keep) { form.dataset.dirty = ""; sessionStorage.setItem(slot(form), values(form)); }
+});
+function restore() {
+  for (const form of document.querySelectorAll("form[data-keep]")) {
+    const found = JSON.parse(sessionStorage.getItem(slot(form)) || "[]").map(([name, value]) => [form.elements.namedItem(name), value]);
+    if (!found.some(([field, value]) => field && field.type !== "hidden" && field.value !== value)) { sessionStorage.removeItem(slot(form)); continue; }
+    for (const [field, value] of found) if (field) { field.value = value; field.closest("details")?.setAttribute("open", ""); }
+    form.dispatchEvent(new Event("input", { bubbles: true }));
+    form.dataset.dirty = "";
+  }
+  words();
+}
+document.addEventListener("htmx:after:request", (event) => {
+  const { sourceElement: form, response } = event.detail.ctx;
+  if (!form?.matches?.("form") || response.status >= 400) return;
+  // The address names the outcome, so that a refresh shows it, too.
+  if (response.raw.redirected) history.replaceState(null, "", response.raw.url);
+  for (const it of document.querySelectorAll(".problem")) if (form.contains(it) || it.id === "problem") it.replaceChildren();
+  if (form.dataset.auto && values(form) !== form.sent) return;
+  for (const it of [form.closest("details"), ...form.querySelectorAll("details")]) it?.removeAttribute("open");
+  if (!form.dataset.keep) return;
+  sessionStorage.removeItem(slot(form));
+  delete form.dataset.dirty;
+  if (form.dataset.auto) for (const it of kept(form)) it.defaultValue = it.value;
+  form.reset();
+});
+document.addEventListener("htmx:before:request", (event) => {
+  const { sourceElement: form, request } = event.detail.ctx;
+  if (form?.matches?.("form[method=post]:not([data-auto])")) document.body.dispatchEvent(new Event("htmx:abort")); // a refresh must not overwrite the outcome
+  if (!form?.dataset?.auto) return;
+  form.sent = values(form); // a queued request sends what is in the form now
+  request.body = new URLSearchParams(new FormData(form, request.submitter));
+});
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) navigator.clipboard.writeText(document.querySelector(button.dataset.copy).value).then(() => { button.querySelector("[aria-live]").textContent = button.dataset.done; });
+});
+document.addEventListener("htmx:error", (event) => {
+  const form = event.detail.ctx?.sourceElement;
+  const place = form?.querySelector?.(".problem");
+  if (place) place.textContent = document.body.dataset.noAnswer;
+  else fresh(false);
+});
+
+// --- Words: is this date a plan or a log? ----------------------------------------------------------------
+function words() {
+  for (const input of document.querySelectorAll("input[data-past]")) {
+    const place = input.form.querySelector("[data-words]");
+    if (place) place.textContent = !input.value ? input.dataset.none : input.value <= input.dataset.now ? input.dataset.past : input.dataset.future;
+  }
+}
+document.addEventListener("input", words);
+document.addEventListener("htmx:after:swap", () => { words(); count(); });
+
+// --- The number of overdue tasks in the title ----------------------------------------------------------------
+function count() {
+  const late = Number(document.querySelector("[data-late]")?.dataset.late || 0);
+  document.title = (late ? `(${late}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+}
+
+// --- Keys, off while typing ----------------------------------------------------------------------------------
+const rows = () => [...document.querySelectorAll("[data-row]")];
+function step(by) {
+  const all = rows(), at = all.findIndex((row) => row.getAttribute("aria-current") === "true");
+  const next = all[Math.max(0, Math.min(all.length - 1, at + by))];
+  all[at]?.removeAttribute("aria-current");
+  next?.setAttribute("aria-current", "true");
+  next?.querySelector("a, summary, button")?.focus();
+}
+function act(name) {
+  const button = document.querySelector(`[data-row][aria-current=true] [data-act=${name}]`);
+  button?.click();
+  button?.closest("details")?.querySelector("button")?.focus();
+}
+const open = () => document.querySelector("[data-row][aria-current=true] a")?.click();
+const keys = {
+  j: () => step(1), k: () => step(-1), c: () => act("complete"), s: () => act("snooze"), n: open,
+  "/": () => document.querySelector("[data-key-target='/']")?.focus(), "?": () => document.getElementById("keys")?.showModal(),
+  Escape: () => document.querySelectorAll("details.menu[open]").forEach((it) => it.removeAttribute("open")),
+};
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.matches("input, textarea, select") && event.key !== "Escape";
+  if (typing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("keys") === "off") return;
+  if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
+});
+
+// --- The browser's zone, until the viewer chooses one ----------------------------------------------------
+if (!document.cookie.includes("interactions-zone=")) {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  document.cookie = `interactions-zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax; secure`;
+  if (document.body.dataset.zone && zone !== document.body.dataset.zone) refresh();
+}
+restore();
+count();

@@ -1,0 +1,47 @@
+"""A failed request as a person sees it: at the form that sent it, or as a page that keeps the input."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from fastapi import Request, Response
+from starlette.datastructures import UploadFile
+
+from api.problems import UnknownOutcome
+from schemas.errors import InteractionsError, Reject
+from web.rendering import plain_page
+from web.viewer import language_of_request
+
+#: ``form#id``, as the script sends it. Anything else is not used as a selector.
+_SOURCE: Final = re.compile(r"form#[A-Za-z][A-Za-z0-9_-]{0,100}")
+_HIDDEN: Final = frozenset({"csrf", "key", "back", "version"})
+
+
+async def failure_response(request: Request, error: InteractionsError, status: int) -> Response:
+    """The response to a failed request.
+
+    For the script: a message for the slot of the form that sent the request; the typed text is still in it.
+    For a browser without script: a page with the message and everything that was typed, to send once more.
+    """
+    words = language_of_request(request)
+    values: dict[str, Any] = {
+        "t": words.text,
+        "words": words,
+        "code": getattr(error, "code", type(error).__name__.lower()),
+        "detail": str(error),
+        "errors": error.errors if isinstance(error, Reject) else (),
+        "command": error.command_id if isinstance(error, UnknownOutcome) else None,
+        "method": request.method,
+        "sent": {},
+        "hidden": _HIDDEN,
+    }
+    if request.method == "POST":
+        form = await request.form()
+        values["sent"] = {name: value for name, value in form.items() if not isinstance(value, UploadFile)}
+    if request.headers.get("hx-request") == "true":
+        source = request.headers.get("hx-source", "")
+        slot = f"{source} .problem" if _SOURCE.fullmatch(source) else "#problem"
+        headers = {"HX-Retarget": slot, "HX-Reselect": ".message", "HX-Reswap": "innerHTML", "HX-Replace-Url": "false"}
+        return plain_page("fragments/problem.html", status=status, headers=headers, **values)
+    return plain_page("problem_page.html", status=status, action=request.url.path, **values)

@@ -1,0 +1,10 @@
+"""Routes of the pages, one module per page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from web.routes import customers, dashboard, drafts, interaction_page, interactions, settings, signals, tasks
+
+#: In the order of the route table: a fixed path comes before one with a parameter.
+MODULES: Final = (dashboard, tasks, customers, interactions, interaction_page, signals, drafts, settings)

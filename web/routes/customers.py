@@ -1,0 +1,166 @@
+"""``/backend/customers/people`` and ``/companies``: the list, and one customer with tasks and activities."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from fastapi import Request, Response
+
+from api.authorization import require_features
+from api.interaction_items import mirrors_of
+from api.principal import Principal
+from api.queries.customer_detail import deals_of, entity
+from api.queries.customers import CustomerQuery, customers
+from api.queries.explain import candidates
+from api.queries.interaction_list import Filters, Page, interaction_page
+from api.queries.keyset import After
+from api.queries.task_list import TaskFilters, task_counts
+from api.services import Services, ServicesDep
+from schemas.errors import Reject
+from schemas.values import UuidText
+from web.day import Due
+from web.dictionary import types_of
+from web.filters import text_filter, uuid_filter
+from web.notice import notice_of
+from web.page_route import page_router, target_of
+from web.rendering import query, render
+from web.snooze import default_time
+from web.viewer import Viewer, viewer_of
+
+router = page_router()
+KINDS: Final[dict[str, Literal["person", "company"]]] = {"people": "person", "companies": "company"}
+_PAGE: Final = 50
+#: Ended interactions on a customer's page; the rest is behind a link.
+_HISTORY: Final = 25
+_PLANNED: Final = 100
+_SHOWN: Final = ("open", "none")
+_VIEW: Final = require_features("customers.view")
+
+
+@router.get("/backend/customers/{kind}")
+async def customer_list(
+    kind: Literal["people", "companies"],
+    request: Request,
+    services: ServicesDep,
+    principal: Principal = _VIEW,
+) -> Response:
+    """Customers by their next interaction: overdue ones first, those without one last."""
+    viewer = viewer_of(request, principal)
+    search = text_filter(request.query_params.get("q"))
+    owner, shown = request.query_params.get("owner"), request.query_params.get("show")
+    wanted = CustomerQuery(
+        kind=KINDS[kind],
+        limit=_PAGE,
+        sort_field="nextInteractionAt",
+        sort_dir="asc",
+        now=viewer.days.now,
+        search=search,
+        owner_user_id=principal.subject if owner == "me" else uuid_filter(owner),
+        has_next={"open": True, "none": False}.get(shown or ""),
+        next_to=None,
+        after=_after(request),
+    )
+    async with services.reads.connection() as connection:
+        rows = await customers(connection, principal.scope, wanted)
+        notice = await notice_of(request, viewer, connection)
+    path = f"/backend/customers/{kind}"
+    kept = {"q": search, "owner": owner, "show": shown if shown in _SHOWN else None}
+    more = None
+    if len(rows) > _PAGE:
+        last = rows[_PAGE - 1]
+        moment = last["sort_value"]
+        more = query(path, **kept, after=moment.isoformat() if moment else "none", id=last["id"])
+    return render(
+        "customers.html",
+        viewer,
+        kind=kind,
+        rows=rows[:_PAGE],
+        more=more,
+        kept=kept,
+        notice=notice,
+        back=target_of(request),
+    )
+
+
+@router.get("/backend/customers/{kind}/{entity_id}")
+async def customer(
+    kind: Literal["people", "companies"],
+    entity_id: UuidText,
+    request: Request,
+    services: ServicesDep,
+    principal: Principal = _VIEW,
+) -> Response:
+    """One customer: what is planned, on top and never paged away, and what took place."""
+    viewer = viewer_of(request, principal)
+    values = await _detail(services, request, viewer, principal, entity_id, KINDS[kind])
+    async with services.reads.connection() as connection:
+        notice = await notice_of(request, viewer, connection)
+    return render(
+        "customer.html",
+        viewer,
+        kind=kind,
+        notice=notice,
+        back=target_of(request),
+        suggested=default_time(viewer.days),
+        **values,
+    )
+
+
+async def _detail(
+    services: Services, request: Request, viewer: Viewer, principal: Principal, entity_id: str, kind: str
+) -> dict[str, Any]:
+    tab = "activities" if request.query_params.get("tab") == "activities" else "tasks"
+    scope = principal.scope
+    async with services.reads.connection() as connection:
+        found = await entity(connection, scope, entity_id)
+        if found is None or found["kind"] != kind:
+            raise Reject("customer_not_found", "There is no customer with this id.", status=404)
+        types = await types_of(connection, scope)
+        codes = types.actionable if tab == "tasks" else None
+        planned, more_planned = await interaction_page(
+            connection,
+            scope,
+            Filters(entity_id=entity_id, statuses=("planned",), interaction_types=codes),
+            Page(sort="scheduledAt", direction="asc", limit=_PLANNED),
+        )
+        everything = request.query_params.get("history") == "all"
+        ended, more_ended = await interaction_page(
+            connection,
+            scope,
+            Filters(entity_id=entity_id, statuses=("done", "canceled"), interaction_types=codes),
+            Page(sort="updatedAt", direction="desc", limit=100 if everything else _HISTORY),
+        )
+        mirrors = await mirrors_of(connection, principal, [*planned, *ended])
+        deals = await deals_of(connection, scope, entity_id)
+        contenders, others = await candidates(connection, scope, entity_id, 5)
+        late = {Due.OVERDUE.value: viewer.days.ranges()[Due.OVERDUE]}
+        overdue = (await task_counts(connection, scope, TaskFilters(entity_id=entity_id), late))[Due.OVERDUE]
+    return {
+        "overdue": overdue,
+        "customer": found,
+        "tab": tab,
+        "types": types,
+        "planned": planned,
+        "more_planned": more_planned,
+        "ended": ended,
+        "more_ended": more_ended,
+        "mirrors": mirrors,
+        "deals": deals,
+        "contenders": contenders,
+        "others": others,
+    }
+
+
+def _after(request: Request) -> After | None:
+    identity = uuid_filter(request.query_params.get("id"))
+    given = request.query_params.get("after", "")
+    if identity is None:
+        return None
+    if given == "none":
+        return After(None, identity)
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        return None
+    return After(moment, identity) if moment.tzinfo is not None else None

@@ -1,0 +1,143 @@
+"""What a form sent: checked for its origin, and read field by field in the viewer's zone."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse
+
+from api.command_gateway import CommandRequest
+from api.principal import Principal
+from api.services import Services, services_of
+from schemas.errors import FieldError, Reject
+from schemas.instants import format_instant
+from schemas.values import UUID_PATTERN
+from web.page_route import local_path
+from web.protection import check_form_token
+from web.viewer import Viewer, viewer_of
+
+_UUID: Final = re.compile(UUID_PATTERN)
+_DONE: Final = re.compile(r"([?&])done=[^&#]*&?")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """:param fields: name → text of a form's field; the last one if the form has several of that name.
+    :param lists: name → all values.
+    """
+
+    request: Request
+    services: Services
+    viewer: Viewer
+    fields: dict[str, str]
+    lists: dict[str, list[str]]
+
+    def text(self, name: str) -> str | None:
+        """A text without blanks around it; ``None`` if nothing was typed."""
+        found = self.fields.get(name, "").replace("\r\n", "\n").strip()
+        return found or None
+
+    def instant(self, name: str) -> str | None:
+        """A local date and time of the viewer's zone, as the contract's instant.
+
+        :raises Reject: it is not a date and time.
+        """
+        found = self.text(name)
+        if found is None:
+            return None
+        try:
+            local = datetime.fromisoformat(found)
+        except ValueError:
+            raise _invalid(name, "This is not a date and time.") from None
+        if local.tzinfo is None:
+            local = local.replace(tzinfo=self.viewer.zone)
+        return format_instant(local.astimezone(UTC))
+
+    def integer(self, name: str) -> int | None:
+        """A whole number.
+
+        :raises Reject: it is not one.
+        """
+        found = self.text(name)
+        if found is None:
+            return None
+        if not re.fullmatch(r"-?[0-9]{1,9}", found):
+            raise _invalid(name, "This is not a whole number.")
+        return int(found)
+
+    def identity(self, name: str) -> str:
+        """An id.
+
+        :raises Reject: it is missing or no UUID.
+        """
+        found = (self.text(name) or "").lower()
+        if not _UUID.fullmatch(found):
+            raise _invalid(name, "This is not an id. Reload the page.")
+        return found
+
+    @property
+    def key(self) -> str:
+        """The form's own key: sending it twice has one effect."""
+        return self.text("key") or str(uuid4())
+
+    def back(self, done: str | None = None) -> RedirectResponse:
+        """Return to the page of the form.
+
+        :param done: id of the command whose outcome the page shows.
+        """
+        path = _DONE.sub(r"\1", local_path(self.text("back"), "/backend/customer-tasks")).rstrip("?&")
+        if done is not None:
+            path += ("&" if "?" in path else "?") + f"done={done}"
+        return RedirectResponse(path, 303)
+
+    async def execute(
+        self,
+        kind: str,
+        entity_id: str,
+        data: dict[str, Any],
+        *,
+        expected_version: int | None = None,
+        key: str | None = None,
+        resource_id: str | None = None,
+    ) -> dict[str, Any]:
+        """Execute a command; return its result once it is committed.
+
+        :param kind: the command type without ``customers.``.
+        :raises InteractionsError: it was rejected, could not be sent, or its outcome is unknown.
+        """
+        command = CommandRequest(
+            principal=self.viewer.principal,
+            kind=kind,
+            entity_id=entity_id,
+            data=data,
+            idempotency_key=key or self.key,
+            route=f"page {kind}",
+            expected_version=expected_version,
+            resource_id=resource_id,
+        )
+        return await self.services.commands.execute(command)
+
+
+async def submission_of(request: Request, principal: Principal) -> Submission:
+    """Read a form.
+
+    :raises Reject: it does not carry the token of the viewer's session (403).
+    """
+    viewer = viewer_of(request, principal)
+    form = await request.form()
+    lists: dict[str, list[str]] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            lists.setdefault(name, []).append(value)
+    fields = {name: values[-1] for name, values in lists.items()}
+    check_form_token(request.scope["interactions.session"], fields.get("csrf", ""))
+    return Submission(request, services_of(request), viewer, fields, lists)
+
+
+def _invalid(name: str, detail: str) -> Reject:
+    return Reject("invalid", detail, errors=(FieldError("invalid", detail, f"/{name}"),))
