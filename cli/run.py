@@ -32,8 +32,8 @@ def run(role: Annotated[str, typer.Argument(help=f"One of: {', '.join(ROLES)}.")
     settings: Settings = load_settings()
     configure_logging(settings)
     if role == "gateway":
-        from web.app import make_app
         from api.serve import run_gateway
+        from web.app import make_app
 
         run_gateway(settings, make_app)
         return

@@ -17,7 +17,7 @@ from runtime.gateway_settings import GatewaySettings
 from runtime.settings import Settings
 from web.protection import PageHeaders
 from web.routes import MODULES
-from web.sign_in import routes as sign_in
+from web.sign_in.routes import router as sign_in_router
 from web.sign_in.session_middleware import SessionMiddleware
 from web.sign_in.sessions import SessionStore
 
@@ -36,7 +36,7 @@ def make_app(settings: Settings, gateway: GatewaySettings) -> FastAPI:
         app.state.gateway = gateway
         for module in MODULES:
             app.router.routes.extend(module.router.routes)
-        app.router.routes.extend(sign_in.router.routes)
+        app.router.routes.extend(sign_in_router.routes)
         app.router.routes.append(Mount("/assets", _Assets(directory=str(files("web") / "assets"))))
 
     app = make_api(settings, gateway, extend)

@@ -42,6 +42,7 @@ async def failure_response(request: Request, error: InteractionsError, status: i
     if request.headers.get("hx-request") == "true":
         source = request.headers.get("hx-source", "")
         slot = f"{source} .problem" if _SOURCE.fullmatch(source) else "#problem"
-        headers = {"HX-Retarget": slot, "HX-Reselect": ".message", "HX-Reswap": "innerHTML", "HX-Replace-Url": "false"}
+        headers = {"HX-Retarget": slot, "HX-Reselect": ".message", "HX-Reswap": "innerHTML"}
+        headers["HX-Replace-Url"] = "false"
         return plain_page("fragments/problem.html", status=status, headers=headers, **values)
     return plain_page("problem_page.html", status=status, action=request.url.path, **values)

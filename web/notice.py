@@ -21,8 +21,7 @@ UNDO_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """:param kind: the command type without ``customers.``, which names the text.
-    """
+    """:param kind: the command type without ``customers.``, which names the text."""
 
     command_id: str
     kind: str

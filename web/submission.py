@@ -1,4 +1,4 @@
-"""What a form sent: checked for its origin, and read field by field in the viewer's zone."""
+"""The fields of a form: checked for their origin, and read one by one in the viewer's zone."""
 
 from __future__ import annotations
 

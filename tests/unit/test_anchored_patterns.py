@@ -19,7 +19,19 @@ from schemas.values import Color, UuidText
 from tests.harness.wire import event, new_id
 
 _ROOT = Path(__file__).parents[2]
-_PACKAGES = ("schemas", "domain", "runtime", "sinks", "streams", "connectors", "api", "web", "stack", "audit", "cli")
+_PACKAGES = (
+    "schemas",
+    "domain",
+    "runtime",
+    "sinks",
+    "streams",
+    "connectors",
+    "api",
+    "web",
+    "stack",
+    "audit",
+    "cli",
+)
 
 
 def _no_avro(_: bytes) -> Any:

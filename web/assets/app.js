@@ -147,5 +147,5 @@ if (!document.cookie.includes("interactions-zone=")) {
   document.cookie = `interactions-zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax; secure`;
   if (document.body.dataset.zone && zone !== document.body.dataset.zone) refresh();
 }
-restore();
+document.addEventListener("DOMContentLoaded", restore); // after htmx has seen the forms
 count();

@@ -91,7 +91,7 @@ async def act(
 
 
 def _completion(form: Submission) -> dict[str, Any]:
-    """What was said, and the next step if it has a title or a date."""
+    """The feedback, and the next step if it has a title or a date."""
     found: dict[str, Any] = {}
     if feedback := form.text("feedback"):
         found["feedback"] = feedback

@@ -77,7 +77,7 @@ async def tasks(
 
 def ranges_of(viewer: Viewer) -> dict[str, Range | None]:
     """Date ranges of the groups; the one without dates has none."""
-    return {**viewer.days.ranges(), Due.NO_DATE: None}
+    return {**{name.value: range_ for name, range_ in viewer.days.ranges().items()}, Due.NO_DATE.value: None}
 
 
 def _more(request: Request, name: Due, rows: list[Any], limit: int, group: Due | None) -> str | None:

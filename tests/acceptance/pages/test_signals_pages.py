@@ -33,9 +33,12 @@ def silent_world(browser: Browser, embedded_stack: Settings, template_database: 
 @pytest.fixture
 def waiting(silent_world: Settings, browser: Browser) -> Iterator[Person]:
     """Someone whose gateway waits two seconds for a draft."""
-    options = {"INTERACTIONS_API_LOCAL_SIGN_IN": "true", "INTERACTIONS_API_OUTCOME_TIMEOUT_SECONDS": "2"}
     with (
-        serving(silent_world, **options) as gateway,
+        serving(
+            silent_world,
+            INTERACTIONS_API_LOCAL_SIGN_IN="true",
+            INTERACTIONS_API_OUTCOME_TIMEOUT_SECONDS="2",
+        ) as gateway,
         Person.signed_in(browser, gateway, silent_world) as found,
     ):
         yield found
@@ -307,10 +310,10 @@ def test_hostile_texts_are_shown_as_text(person: Person, text: str) -> None:
     long = text + "z" * (10_000 - len(text))
     change_body(person, draft)(long)
     record(person, entity, text, body=text)
+    width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     for path in ("signals", f"signals/{signal}", "drafts", f"drafts/{draft}"):
         person.open(f"/backend/{path}")
-        assert "owned" not in person.page.title()
-        width = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert person.page.title() != "owned"
         assert person.page.evaluate(width) == 0
     expect(person.page.locator("textarea[name=body]")).to_have_value(long)
     person.page.set_viewport_size({"width": 390, "height": 844})

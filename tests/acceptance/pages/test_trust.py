@@ -34,8 +34,11 @@ def pipeline(browser: Browser, embedded_stack: Settings, template_database: str)
 @pytest.fixture
 def impatient(pipeline: Pipeline) -> Iterator[Gateway]:
     """A gateway that waits two seconds for an outcome."""
-    limits = {"INTERACTIONS_API_OUTCOME_TIMEOUT_SECONDS": "2", "INTERACTIONS_API_LOCAL_SIGN_IN": "true"}
-    with serving(pipeline.settings, **limits) as found:
+    with serving(
+        pipeline.settings,
+        INTERACTIONS_API_OUTCOME_TIMEOUT_SECONDS="2",
+        INTERACTIONS_API_LOCAL_SIGN_IN="true",
+    ) as found:
         yield found
 
 

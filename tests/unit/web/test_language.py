@@ -65,7 +65,7 @@ def test_the_languages_have_the_same_keys_and_values() -> None:
         return {
             str(it.id): [
                 {name for _, name, _, _ in string.Formatter().parse(text) if name}
-                for text in (it.string if isinstance(it.string, tuple | list) else [it.string])
+                for text in map(str, it.string if isinstance(it.string, tuple | list) else [it.string])
             ]
             for it in catalogue(code)
             if it.id
