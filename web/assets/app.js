@@ -60,10 +60,9 @@ document.addEventListener("input", (event) => {
 function restore() {
   for (const form of document.querySelectorAll("form[data-keep]")) {
     const found = JSON.parse(sessionStorage.getItem(slot(form)) || "[]").map(([name, value]) => [form.elements.namedItem(name), value]);
-    if (!found.some(([field, value]) => field && field.type !== "hidden" && field.value !== value)) { sessionStorage.removeItem(slot(form)); continue; }
+    if (!found.some(([field, value]) => field && field.type !== "hidden" && (field.defaultValue ?? field.value) !== value)) { sessionStorage.removeItem(slot(form)); continue; }
     for (const [field, value] of found) if (field) { field.value = value; field.closest("details")?.setAttribute("open", ""); }
-    form.dispatchEvent(new Event("input", { bubbles: true }));
-    form.dataset.dirty = "";
+    form.dataset.dirty = ""; form.dispatchEvent(new Event("input", { bubbles: true }));
   }
   words();
 }
@@ -71,7 +70,7 @@ document.addEventListener("htmx:after:request", (event) => {
   const { sourceElement: form, response } = event.detail.ctx;
   if (!form?.matches?.("form") || response.status >= 400) return;
   // The address names the outcome, so that a refresh shows it, too.
-  if (response.raw.redirected) history.replaceState(null, "", response.raw.url);
+  if (response.raw.redirected && !form.hasAttribute("hx-push-url")) history.replaceState(null, "", response.raw.url);
   for (const it of document.querySelectorAll(".problem")) if (form.contains(it) || it.id === "problem") it.replaceChildren();
   if (form.dataset.auto && values(form) !== form.sent) return;
   for (const it of [form.closest("details"), ...form.querySelectorAll("details")]) it?.removeAttribute("open");
@@ -147,5 +146,5 @@ if (!document.cookie.includes("interactions-zone=")) {
   document.cookie = `interactions-zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax; secure`;
   if (document.body.dataset.zone && zone !== document.body.dataset.zone) refresh();
 }
-document.addEventListener("DOMContentLoaded", restore); // after htmx has seen the forms
+setTimeout(restore); // after htmx has seen the forms
 count();
