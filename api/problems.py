@@ -25,6 +25,7 @@ _TITLES: Final = {
     405: ("method_not_allowed", "This address does not support this method."),
     415: ("unsupported_media_type", "Send the body with the header Content-Type: application/json."),
 }
+INTERNAL_ERROR: Final = "Internal error; it was logged."
 _UNKNOWN: Final = (
     "The command was sent and its outcome is not known yet. Request commandUrl for it,"
     " or repeat the request with the same Idempotency-Key."
@@ -198,6 +199,13 @@ def _allowed(request: Request) -> list[str]:
     return sorted(methods | ({"HEAD"} if "GET" in methods else set()))
 
 
+def log_unexpected(failure: Exception) -> None:
+    """Log an error that no code expects."""
+    # Hazard: the message and the locals may contain customer text. Log the type and the line only.
+    place = traceback.extract_tb(failure.__traceback__)[-1]
+    _log.error("gateway.failed", error=type(failure).__name__, place=f"{place.filename}:{place.lineno}")
+
+
 def install_handlers(app: FastAPI) -> None:
     """Turn every error of the app into a problem response that reveals no internals."""
 
@@ -226,7 +234,5 @@ def install_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(_request: Request, failure: Exception) -> Response:
-        # Hazard: the message and the locals may contain customer text. Log the type and the line only.
-        place = traceback.extract_tb(failure.__traceback__)[-1]
-        _log.error("gateway.failed", error=type(failure).__name__, place=f"{place.filename}:{place.lineno}")
-        return problem_response(500, "internal_error", "Internal error; it was logged.")
+        log_unexpected(failure)
+        return problem_response(500, "internal_error", INTERNAL_ERROR)

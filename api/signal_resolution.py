@@ -57,7 +57,8 @@ async def draft_of_resolution(
     :return: the row of ``resolution_of`` with its draft, and the result of the command.
     :raises InteractionsError: as ``resolve_signal``.
     """
-    correlation = answer_correlation(command.principal.tenant_id, command.principal.organization_id, command.id)
+    scope = command.principal.scope
+    correlation = answer_correlation(scope.tenant_id, scope.organization_id, command.id)
     # Watch first: the drafts role may answer before the result of `signal.resolve` arrives.
     with services.commands.answer(correlation) as answered:
         result = await execute()

@@ -7,18 +7,17 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 from urllib.parse import quote
 
-import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
+from starlette.exceptions import HTTPException
 
 from api.authorization import AuthorizedRoute
-from api.problems import UnknownOutcome
+from api.problems import INTERNAL_ERROR, UnknownOutcome, log_unexpected
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry
 from web.failure import failure_response
 from web.protection import check_same_origin
 
-_log = structlog.get_logger("gateway")
 _SAFE: Final = frozenset({"GET", "HEAD"})
 SIGN_IN: Final = "/signin"
 
@@ -49,8 +48,11 @@ class PageRoute(AuthorizedRoute):
                 return await failure_response(request, error, error.status)
             except RequestValidationError as error:
                 return await failure_response(request, Reject("invalid", str(error.errors()[0]["msg"])), 400)
-            except InteractionsError as error:
-                return await failure_response(request, error, 500)
+            except HTTPException:
+                raise
+            except Exception as error:  # noqa: BLE001 - a person gets a page, the log the place
+                log_unexpected(error)
+                return await failure_response(request, InteractionsError(INTERNAL_ERROR), 500)
 
         return page
 

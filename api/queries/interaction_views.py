@@ -21,8 +21,8 @@ INTERACTION_TODO_SOURCE: Final = "customers:interaction"
 #: Columns of every view, in this order.
 COLUMNS: Final = (
     "id", "entity_id", "deal_id", "interaction_type", "title", "body", "feedback", "status",
-    "scheduled_at", "occurred_at", "priority", "author_user_id", "owner_user_id", "appearance_icon", "appearance_color",
-    "source", "version", "created_at", "updated_at", "todo_id", "todo_source",
+    "scheduled_at", "occurred_at", "priority", "author_user_id", "owner_user_id", "appearance_icon",
+    "appearance_color", "source", "version", "created_at", "updated_at", "todo_id", "todo_source",
 )  # fmt: skip
 
 _INTERACTION_COLUMNS: Final = ", ".join(f"i.{name}" for name in COLUMNS[:-2])
@@ -40,7 +40,8 @@ _FILTERS: Final[dict[View, str]] = {
 _LEGACY_COLUMNS: Final = f"""
 r.id::uuid, r.entity_id::uuid, r.deal_id::uuid, r.interaction_type,
 coalesce(r.title, CASE WHEN r.kind = 'todo' THEN 'Task from ' || r.todo_source END), r.body,
-NULL::text, CASE WHEN lower(trim(r.status)) IN {DONE} THEN 'done' WHEN lower(trim(r.status)) IN {CANCELED} THEN 'canceled'
+NULL::text,
+CASE WHEN lower(trim(r.status)) IN {DONE} THEN 'done' WHEN lower(trim(r.status)) IN {CANCELED} THEN 'canceled'
   ELSE 'planned' END,
 r.scheduled_at, r.occurred_at,
 CASE WHEN r.priority ~ '^[0-9]{{1,3}}$' THEN least(100, r.priority::integer) END,

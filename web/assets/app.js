@@ -6,7 +6,7 @@ const offline = document.getElementById("offline");
 const clock = () => new Date().toTimeString().slice(0, 5);
 
 // --- Live: a change refetches the page, which is morphed in place -------------------------------------------
-let refreshing = null, wanted = false, lastSeen = clock();
+let refreshing = null, wanted = false, lastSeen = clock(), timer = 0;
 
 async function refresh() {
   if (!main() || document.hidden) { wanted = true; return; }
@@ -16,7 +16,6 @@ async function refresh() {
   try { await refreshing; } catch { fresh(false); } finally { refreshing = null; }
   if (wanted) later();
 }
-let timer = 0;
 const later = () => { clearTimeout(timer); timer = setTimeout(refresh, 150); };
 
 function fresh(yes) {
@@ -88,7 +87,8 @@ document.addEventListener("htmx:before:request", (event) => {
   request.body = new URLSearchParams(new FormData(form, request.submitter));
 });
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy]");
+  const button = event.target.closest("[data-copy]"), discard = event.target.closest("[data-discard]");
+  if (discard) { sessionStorage.removeItem(slot(discard.form)); location.reload(); }
   if (button) navigator.clipboard.writeText(document.querySelector(button.dataset.copy).value).then(() => { button.querySelector("[aria-live]").textContent = button.dataset.done; });
 });
 document.addEventListener("htmx:error", (event) => {

@@ -116,14 +116,16 @@ async def _snoozed(form: Submission, interaction_id: str, choice: str) -> str:
 async def edit(interaction_id: UuidText, request: Request, principal: Principal = _EDIT) -> Response:
     """Change the fields that the person changed, and no other, under the version that the form showed.
 
-    ``was-…`` holds the value that the form showed.
+    ``was-…`` holds the value that the form showed. After a conflict the person may decide for their own
+    values, which ``overwrite`` says.
     """
     form = await submission_of(request, principal)
     data: dict[str, Any] = {"id": interaction_id}
     for name, read in _EDITED.items():
         if name in form.fields and form.text(name) != form.text(f"was-{name}"):
             data[name] = read(form, name)
-    return await _change(form, "interaction.update", data, expected_version=form.integer("version"))
+    expected = None if form.text("overwrite") else form.integer("version")
+    return await _change(form, "interaction.update", data, expected_version=expected)
 
 
 @router.post("/backend/undo")

@@ -190,13 +190,18 @@ def test_a_newer_text_is_never_overwritten_by_itself(person: Person, choice: str
     )
     area.press_sequentially("x")
     wait_until(person, lambda: bool(held))
-    change_body(person, draft)("Theirs")
+    with person.client() as client:
+        theirs = {"id": draft, "subject": "Their subject", "body": "Theirs"}
+        assert client.put("/api/customers/drafts", json=theirs).status_code == 200
+    # The page refreshes by itself, except for the form that is being edited.
+    expect(person.page.locator("h1")).to_have_text("Their subject")
     held[0].continue_()
     problem = person.page.locator("form.draft .problem")
     expect(problem).to_contain_text("changed in the meantime")
     expect(problem).to_contain_text("Theirs")
-    area.press_sequentially("y")
-    expect(person.page.locator(".unsaved")).to_be_visible()
+    with person.page.expect_response(lambda response: response.request.method == "POST") as answered:
+        area.press_sequentially("y")
+    assert answered.value.status == 409
     assert stored_draft(person, draft)["body"] == "Theirs"
     # A reload keeps the typed text, and it is still not saved over the newer one.
     person.page.reload()

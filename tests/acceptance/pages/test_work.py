@@ -87,7 +87,8 @@ def test_editing_the_title_leaves_the_dates(person: Person) -> None:
     }
 
 
-def test_a_change_of_another_person_is_not_overwritten(person: Person) -> None:
+@pytest.mark.parametrize("choice", ["mine", "theirs"])
+def test_a_change_of_another_person_is_not_overwritten(person: Person, choice: str) -> None:
     call = person.planned(person.new_customer(), "Call", days=1)
     person.open(f"/backend/interactions/{call}")
     form = person.page.locator("form[id^=edit-]")
@@ -95,17 +96,27 @@ def test_a_change_of_another_person_is_not_overwritten(person: Person) -> None:
     form.get_by_label("Title").fill("Mine")
     with person.client() as client:
         assert (
-            client.put("/api/customers/interactions", json={"id": call, "title": "Theirs"}).status_code == 200
+            client.put(
+                "/api/customers/interactions", json={"id": call, "title": "Theirs", "body": "Untouched"}
+            ).status_code
+            == 200
         )
-    # The page refreshes by itself; what is typed stays.
-    expect(form.locator("input[name=was-title]")).to_have_attribute("value", "Theirs")
+    # The page refreshes by itself; what is typed stays, and so does the version that it was typed over.
+    expect(person.page.locator("h1")).to_have_text("Theirs")
     expect(form.get_by_label("Title")).to_have_value("Mine")
-    assert form.locator("input[name=version]").get_attribute("value") != version
-    # As if the refresh had not arrived yet.
-    person.page.evaluate("v => document.querySelector('form[id^=edit-] [name=version]').value = v", version)
+    expect(form.locator("input[name=version]")).to_have_attribute("value", version or "")
     form.get_by_role("button", name="Save").click()
     expect(form.locator(".problem")).to_contain_text("changed this in the meantime")
     assert person.stored(call)["title"] == "Theirs"
+    # The person decides.
+    if choice == "mine":
+        form.get_by_role("button", name="Save my values").click()
+    else:
+        form.get_by_role("button", name="Take the stored values").click()
+    expect(person.page.locator("h1")).to_have_text("Mine" if choice == "mine" else "Theirs")
+    expect(form.get_by_label("Title")).to_have_value("Mine" if choice == "mine" else "Theirs")
+    expect(form.locator(".problem")).to_be_empty()
+    assert person.stored(call)["body"] == "Untouched"
 
 
 def test_a_double_click_has_one_effect(person: Person) -> None:

@@ -48,3 +48,9 @@ def test_every_icon_of_a_template_is_in_the_sprite() -> None:
     sprite = set(re.findall(r'symbol id="([a-z-]+)"', (_WEB / "assets" / "icons.svg").read_text()))
     named = {name for file in _TEMPLATES for name in re.findall(r"icon\(\"([a-z-]+)\"\)", file.read_text())}
     assert named <= sprite
+
+
+def test_browsers_do_not_restore_hidden_fields() -> None:
+    # Hazard: after a reload they would hold the version and the key of the page before it.
+    hidden = re.compile(r'<input type="hidden"(?! autocomplete="off")')
+    assert [file.name for file in _TEMPLATES if hidden.search(file.read_text())] == []
