@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Final
 
-from fastapi import Header, Request, Response
+from fastapi import Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.authorization import authorized_router, bearer_of, require_features
@@ -41,11 +41,13 @@ async def stream(
     request: Request,
     services: ServicesDep,
     last_event_id: Annotated[str | None, Header()] = None,
+    position: Annotated[str | None, Query(alias="last_event_id", max_length=16_000)] = None,
     principal: Principal = require_features("customers.view", cookie=COOKIE),
 ) -> Response:
     """Cache tags of all changes in the caller's organization, from now on or from a position.
 
-    ``Last-Event-ID`` resumes where an earlier stream ended. If that would leave a gap, the event ``resync``
+    ``Last-Event-ID`` resumes where an earlier stream ended, and so does the query parameter
+    ``last_event_id``, for a script that opens an EventSource. If that would leave a gap, the event ``resync``
     tells the client to read everything again. When the token expires, the last event is ``expired``. A
     browser's EventSource cannot send a header; ``POST /api/customers/stream/cookie`` sets a cookie for it.
     """
@@ -56,7 +58,7 @@ async def stream(
     if HEAD in request.scope:
         return Response(media_type="text/event-stream", headers=_HEADERS)
     scope = principal.tenant_id, principal.organization_id
-    subscription, missed, reload = services.broadcaster.subscribe(scope, last_event_id)
+    subscription, missed, reload = services.broadcaster.subscribe(scope, last_event_id or position)
     ends = asyncio.get_running_loop().time() + max(0.0, principal.expires_at - time.time())
     events = _events(services.broadcaster, subscription, missed, reload=reload, ends=ends)
     return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)

@@ -33,10 +33,10 @@ function listen(after) {
   on("ready", () => { const was = !offline.hidden; fresh(true); if (was) later(); });
   on("invalidate", () => { fresh(true); later(); });
   on("resync", () => { fresh(true); later(); });
-  on("expired", () => { source.close(); fresh(false); });
+  on("expired", () => { source.close(); fresh(false); setTimeout(() => listen(position), 1000); }); // another tab may have prolonged the session
   source.onerror = () => {
     fresh(false);
-    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(position), 2000 + Math.random() * 3000);
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(position), 3000 + Math.random() * 4000);
   };
   window.addEventListener("pagehide", () => source.close(), { once: true });
 }

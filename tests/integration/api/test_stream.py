@@ -72,9 +72,12 @@ class Listening:
 
 
 @contextlib.contextmanager
-def listening(client: httpx2.Client, last_id: str | None = None) -> Iterator[Listening]:
-    headers = {"Last-Event-ID": last_id} if last_id is not None else {}
-    with client.stream("GET", PATH, headers=headers) as answer:
+def listening(
+    client: httpx2.Client, last_id: str | None = None, *, in_query: bool = False
+) -> Iterator[Listening]:
+    given = {} if last_id is None else {"last_event_id" if in_query else "Last-Event-ID": last_id}
+    headers, query = ({}, given) if in_query else (given, {})
+    with client.stream("GET", PATH, headers=headers, params=query) as answer:
         assert answer.status_code == 200, answer.read()
         assert answer.headers["content-type"].startswith("text/event-stream")
         found = Listening(answer)
@@ -122,8 +125,9 @@ def test_a_change_by_another_process_reaches_the_stream(
         assert [name for name, _ in strange.events] == ["ready"]
 
 
+@pytest.mark.parametrize("in_query", [False, True])
 def test_a_stream_resumes_at_its_position(
-    gateway: Gateway, second: Gateway, client: httpx2.Client, customer: str
+    gateway: Gateway, second: Gateway, client: httpx2.Client, customer: str, in_query: bool
 ) -> None:
     with gateway.client() as reader, listening(reader) as seen:
         seen.wait_for("ready")
@@ -131,7 +135,7 @@ def test_a_stream_resumes_at_its_position(
     assert position is not None
     body = {"entityId": customer, "interactionType": "call"}
     made = [client.post("/api/customers/interactions", json=body).json()["id"] for _ in range(3)]
-    with second.client() as reader, listening(reader, position) as seen:
+    with second.client() as reader, listening(reader, position, in_query=in_query) as seen:
         seen.wait_for("ready")
         # The responses may arrive before the results are on the topic, and so may "ready".
         wait_until(lambda: len(told(seen)) >= 3, 20, lambda: f"three changes among {seen.events}")
