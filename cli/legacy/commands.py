@@ -105,7 +105,7 @@ def _run(settings: Settings, given: str, options: Options, max_shown: int) -> Im
     from cli.legacy.report_view import progress_line
     from cli.legacy.source import REQUIRED, check_columns, ignored_columns
     from runtime.postgres import Outage, connect
-    from sinks.leader_lock import try_lead
+    from sinks.leader_lock import resign, try_lead
     from sinks.legacy_import.staging import create_staging
 
     with ExitStack() as resources:
@@ -117,7 +117,7 @@ def _run(settings: Settings, given: str, options: Options, max_shown: int) -> Im
         connection = resources.enter_context(
             closing(connect(settings, application_name="interactions-import", autocommit=True))
         )
-        if not try_lead(connection, "legacy-import"):
+        if not try_lead(connection, _DUTY):
             raise Retry("Another import is running. Nothing was imported; repeat it when that one has ended.")
         create_staging(connection)
         report = ImportReport(source.name, options.dry_run, max_shown, ignored_files=source.ignored)
@@ -136,6 +136,9 @@ def _run(settings: Settings, given: str, options: Options, max_shown: int) -> Im
             report.failure, report.unavailable = "the connection to Postgres was lost", True
         except InteractionsError as error:
             report.failure, report.unavailable = str(error), isinstance(error, Retry)
+        if not report.interrupted and not report.unavailable:
+            # A server releases the locks of a closed session a moment later; the next import may start at once.
+            resign(connection, _DUTY)
         report.seconds = time.monotonic() - started
     return report
 

@@ -9,13 +9,16 @@ from fastapi import Request, Response
 
 from api.authorization import require_features
 from api.principal import Principal
+from api.queries.customer_detail import entity
+from api.queries.interaction_list import interaction_by_id
 from api.queries.keyset import After
+from api.queries.scope import Connection, Row
 from api.queries.task_list import Range, TaskFilters, task_counts, task_page
 from api.services import ServicesDep
 from web.day import Due
 from web.dictionary import types_of
 from web.filters import text_filter, uuid_filter
-from web.notice import notice_of
+from web.notice import Notice, notice_of
 from web.page_route import page_router, target_of
 from web.rendering import query, render
 from web.viewer import Viewer, viewer_of
@@ -25,6 +28,7 @@ PATH: Final = "/backend/customer-tasks"
 #: Rows of a group on the page of all groups, and of a page of one group.
 _PREVIEW: Final = 8
 _PAGE: Final = 40
+_ENDING: Final = frozenset({"interaction.complete", "interaction.cancel"})
 
 
 @router.get(PATH)
@@ -60,11 +64,13 @@ async def tasks(
                 {"name": name, "rows": rows[:limit], "more": _more(request, name, rows, limit, group)}
             )
         notice = await notice_of(request, viewer, connection)
+        ended = await _just_ended(connection, principal, notice)
     kept = {k: request.query_params.get(k) for k in ("owner", "type", "customer", "q")}
     return render(
         "tasks.html",
         viewer,
         notice=notice,
+        ended=ended,
         back=target_of(request),
         groups=groups,
         counts=counts,
@@ -78,6 +84,17 @@ async def tasks(
 def ranges_of(viewer: Viewer) -> dict[str, Range | None]:
     """Date ranges of the groups; the one without dates has none."""
     return {**{name.value: range_ for name, range_ in viewer.days.ranges().items()}, Due.NO_DATE.value: None}
+
+
+async def _just_ended(connection: Connection, principal: Principal, notice: Notice | None) -> Row | None:
+    """The task that the viewer's last command ended: it stays in sight, with its way back."""
+    if notice is None or notice.interaction_id is None or notice.kind not in _ENDING:
+        return None
+    row = await interaction_by_id(connection, principal.scope, notice.interaction_id)
+    customer = await entity(connection, principal.scope, row["entity_id"]) if row is not None else None
+    if row is None or customer is None or row["status"] == "planned":
+        return None
+    return {**row, "entity_name": customer["display_name"], "entity_kind": customer["kind"]}
 
 
 def _more(request: Request, name: Due, rows: list[Any], limit: int, group: Due | None) -> str | None:

@@ -22,6 +22,9 @@ def test_complete_undo_and_snooze_from_the_list(person: Person) -> None:
     person.row(call).get_by_role("button", name="Complete").click()
     expect(person.page.locator(".notice")).to_contain_text("Marked as done.")
     assert person.stored(call)["status"] == "done"
+    # It stays in sight until the person goes elsewhere, and counts no more.
+    expect(person.row(call)).to_have_class(re.compile(r"\bended\b"))
+    expect(person.page.locator(".chip[data-count='0']")).to_have_count(6)
     person.page.locator(".notice").get_by_role("button", name="Undo").click()
     expect(person.page.locator(".notice")).to_contain_text("Taken back.")
     assert person.stored(call)["status"] == "planned"
@@ -215,7 +218,7 @@ def test_the_keyboard_is_enough(person: Person) -> None:
     person.page.keyboard.press("j")
     person.page.keyboard.press("j")
     person.page.keyboard.press("c")
-    expect(person.row(calls[1])).to_have_count(0)
+    expect(person.row(calls[1])).to_have_class(re.compile(r"\bended\b"))
     assert person.stored(calls[1])["status"] == "done"
     person.page.keyboard.press("?")
     expect(person.page.locator("#keys")).to_be_visible()
