@@ -39,6 +39,7 @@ _EXAMPLES = """
 
   interactions legacy import --from postgres:postgresql://reader@db:5432/mercato --json
 """
+_DUTY = "legacy-import"
 _CSV = "csv:"
 _POSTGRES = "postgres:"
 
