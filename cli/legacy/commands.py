@@ -138,7 +138,7 @@ def _run(settings: Settings, given: str, options: Options, max_shown: int) -> Im
         except InteractionsError as error:
             report.failure, report.unavailable = str(error), isinstance(error, Retry)
         if not report.interrupted and not report.unavailable:
-            # A server releases the locks of a closed session a moment later; the next import may start at once.
+            # The locks of a closed session are released a moment later; the next import may start at once.
             resign(connection, _DUTY)
         report.seconds = time.monotonic() - started
     return report
