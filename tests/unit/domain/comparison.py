@@ -14,6 +14,8 @@ from schemas.outcomes import Result
 from tests.unit.domain.commands import TENANT, Publisher, events_of
 from tests.unit.domain.simple_model import FIELDS, Model, Row
 
+_COLUMNS = {name: to_snake(name) for name in FIELDS}
+
 
 def check_shape(decision: Decision) -> None:
     """Check that every published value has exactly the members of its model."""
@@ -118,7 +120,7 @@ class Comparison:
         assert set(rows) == set(self.model.rows)
         for key, expected in self.model.rows.items():
             row = rows[key]
-            seen = {name: getattr(row, to_snake(name)) for name in FIELDS}
+            seen = {name: getattr(row, column) for name, column in _COLUMNS.items()}
             seen.update(
                 id=row.id,
                 tenant=row.tenant_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -11,6 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from tests.harness.examples import scaled
 from tests.unit.domain.author import Author
 from tests.unit.domain.commands import ADA, BOB, EVE, at, deal_id
+
+# All examples take minutes on a machine with other work.
+pytestmark = pytest.mark.timeout(900)
 
 people = st.sampled_from([ADA, ADA, ADA, BOB, EVE])
 types = st.sampled_from(["call", "task", "demo", "site_visit"])
