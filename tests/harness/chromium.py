@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome-stable")
+#: Milliseconds for which an expectation may become true, on a machine with other work.
+_PATIENCE: Final = 30_000
 #: Set where a missing browser is a failure, not a reason to skip.
 _REQUIRED: Final = "INTERACTIONS_TEST_BROWSER_REQUIRED"
 
@@ -32,6 +34,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(text)
     # Chromium's own sandbox refuses to run as root.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=path, args=arguments)
         yield browser

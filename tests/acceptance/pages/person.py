@@ -16,7 +16,7 @@ from tests.harness.gateway import ALL_FEATURES, SECRET, USER, Gateway
 from tests.harness.wire import event, new_id, outcomes
 from web.sign_in.local_ticket import make_ticket
 
-_SECONDS = 15_000
+_SECONDS = 30_000
 #: Failed requests that a test causes on purpose are reported by the browser in these words.
 _EXPECTED = ("Failed to load resource", "net::ERR_")
 

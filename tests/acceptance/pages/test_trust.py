@@ -72,7 +72,7 @@ def test_a_late_outcome_is_shown_as_it_arrives(pipeline: Pipeline, someone: Pers
         expect(someone.page.locator(".notice")).to_have_count(0)
     finally:
         pipeline.applier.process.send_signal(signal.SIGCONT)
-    expect(form.locator(".problem")).to_contain_text("It is saved.", timeout=30_000)
+    expect(form.locator(".problem")).to_contain_text("It is saved.", timeout=60_000)
     assert titles(someone) == ["Late"]
 
 
@@ -160,5 +160,5 @@ def test_the_live_connection_recovers(pipeline: Pipeline, browser: Browser) -> N
             ) as again:
                 someone.gateway = again
                 call = someone.planned(customer, "Meanwhile", days=-1)
-                expect(someone.row(call)).to_have_count(1, timeout=30_000)
-                expect(someone.page.locator("#offline")).to_be_hidden(timeout=30_000)
+                expect(someone.row(call)).to_have_count(1, timeout=60_000)
+                expect(someone.page.locator("#offline")).to_be_hidden(timeout=60_000)
