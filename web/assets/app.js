@@ -1,16 +1,14 @@
 // Everything that the pages do beyond htmx: live updates, kept input, keys, and words about dates.
 "use strict";
-
 const main = () => document.getElementById("main");
 const offline = document.getElementById("offline");
 const clock = () => new Date().toTimeString().slice(0, 5);
 
 // --- Live: a change refetches the page, which is morphed in place -------------------------------------------
-let refreshing = null, wanted = false, lastSeen = clock(), timer = 0;
+let refreshing = null, wanted = false, lastSeen = clock(), timer = 0, posting = 0;
 
 async function refresh() {
-  if (!main() || document.hidden) { wanted = true; return; }
-  if (refreshing) { wanted = true; return; }
+  if (!main() || document.hidden || refreshing || posting) { wanted = true; return; }
   wanted = false;
   refreshing = htmx.ajax("GET", location.href, { target: "#main", select: "#main", swap: "outerMorph", headers: { "X-Refresh": "1" } });
   try { await refreshing; } catch { fresh(false); } finally { refreshing = null; }
@@ -79,9 +77,11 @@ document.addEventListener("htmx:after:request", (event) => {
   if (form.dataset.auto) for (const it of kept(form)) it.defaultValue = it.value;
   form.reset();
 });
+const posts = "form[method=post]:not([data-auto])";
+document.addEventListener("htmx:finally:request", (event) => { if (event.detail.ctx.sourceElement?.matches?.(posts) && --posting === 0 && wanted) later(); });
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement: form, request } = event.detail.ctx;
-  if (form?.matches?.("form[method=post]:not([data-auto])")) document.body.dispatchEvent(new Event("htmx:abort")); // a refresh must not overwrite the outcome
+  if (form?.matches?.(posts)) { posting++; document.body.dispatchEvent(new Event("htmx:abort")); } // a refresh must not overwrite the outcome
   if (!form?.dataset?.auto) return;
   form.sent = values(form); // a queued request sends what is in the form now
   request.body = new URLSearchParams(new FormData(form, request.submitter));
