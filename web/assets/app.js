@@ -78,10 +78,10 @@ document.addEventListener("htmx:after:request", (event) => {
   form.reset();
 });
 const posts = "form[method=post]:not([data-auto])";
-document.addEventListener("htmx:finally:request", (event) => { if (event.detail.ctx.sourceElement?.matches?.(posts) && --posting === 0 && wanted) later(); });
+document.addEventListener("htmx:finally:request", (event) => { if (event.detail.ctx.posted && --posting === 0 && wanted) later(); });
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement: form, request } = event.detail.ctx;
-  if (form?.matches?.(posts)) { posting++; document.body.dispatchEvent(new Event("htmx:abort")); } // a refresh must not overwrite the outcome
+  if (form?.matches?.(posts)) { posting++; event.detail.ctx.posted = true; document.body.dispatchEvent(new Event("htmx:abort")); } // a refresh must not overwrite the outcome
   if (!form?.dataset?.auto) return;
   form.sent = values(form); // a queued request sends what is in the form now
   request.body = new URLSearchParams(new FormData(form, request.submitter));
