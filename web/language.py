@@ -12,7 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_datetime, format_time, format_timedelta
+from babel.dates import format_date, format_datetime, format_time
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -73,10 +73,6 @@ class Language:
     def exact(self, moment: datetime, zone: ZoneInfo) -> str:
         """Date, time with seconds, and zone: for titles and machines' readers."""
         return format_datetime(moment, "yyyy-MM-dd HH:mm:ss z", tzinfo=zone, locale=self._locale)
-
-    def ago(self, moment: datetime, now: datetime) -> str:
-        """The distance to now in words, such as “3 hours ago”."""
-        return format_timedelta(moment - now, add_direction=True, locale=self._locale)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,10 +10,9 @@ from fastapi import Request
 from api.own_commands import is_own
 from api.queries.command_status import command_status
 from api.queries.scope import Connection
-from schemas.values import UUID_PATTERN
+from web.filters import uuid_filter
 from web.viewer import Viewer
 
-_UUID: Final = re.compile(UUID_PATTERN)
 #: Seconds for which the bar is shown.
 UNDO_SECONDS: Final = 60
 
@@ -32,8 +30,8 @@ class Notice:
 
 async def notice_of(request: Request, viewer: Viewer, connection: Connection) -> Notice | None:
     """The notice that the address asks for, if it is the viewer's own and not old."""
-    command_id = request.query_params.get("done", "")
-    if not _UUID.fullmatch(command_id):
+    command_id = uuid_filter(request.query_params.get("done"))
+    if command_id is None:
         return None
     status = await command_status(connection, viewer.principal.scope, command_id)
     if status is None or not await is_own(connection, viewer.principal, status):

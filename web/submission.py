@@ -16,26 +16,23 @@ from api.principal import Principal
 from api.services import Services, services_of
 from schemas.errors import FieldError, Reject
 from schemas.instants import format_instant
-from schemas.values import UUID_PATTERN
+from web.filters import uuid_filter
 from web.page_route import local_path
 from web.protection import check_form_token
+from web.session import SESSION
 from web.viewer import Viewer, viewer_of
 
-_UUID: Final = re.compile(UUID_PATTERN)
 _DONE: Final = re.compile(r"([?&])done=[^&#]*&?")
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """:param fields: name → text of a form's field; the last one if the form has several of that name.
-    :param lists: name → all values.
-    """
+    """:param fields: name → text of a form's field; the last one if the form has several of that name."""
 
     request: Request
     services: Services
     viewer: Viewer
     fields: dict[str, str]
-    lists: dict[str, list[str]]
 
     def text(self, name: str) -> str | None:
         """A text without blanks around it; ``None`` if nothing was typed."""
@@ -75,8 +72,8 @@ class Submission:
 
         :raises Reject: it is missing or no UUID.
         """
-        found = (self.text(name) or "").lower()
-        if not _UUID.fullmatch(found):
+        found = uuid_filter(self.text(name))
+        if found is None:
             raise _invalid(name, "This is not an id. Reload the page.")
         return found
 
@@ -130,13 +127,9 @@ async def submission_of(request: Request, principal: Principal) -> Submission:
     """
     viewer = viewer_of(request, principal)
     form = await request.form()
-    lists: dict[str, list[str]] = {}
-    for name, value in form.multi_items():
-        if isinstance(value, str):
-            lists.setdefault(name, []).append(value)
-    fields = {name: values[-1] for name, values in lists.items()}
-    check_form_token(request.scope["interactions.session"], fields.get("csrf", ""))
-    return Submission(request, services_of(request), viewer, fields, lists)
+    fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    check_form_token(request.scope[SESSION], fields.get("csrf", ""))
+    return Submission(request, services_of(request), viewer, fields)
 
 
 def _invalid(name: str, detail: str) -> Reject:

@@ -13,6 +13,7 @@ from fastapi import Request
 from api.principal import Principal
 from web.day import Days, days_of
 from web.language import Language, preferred
+from web.session import SESSION
 
 #: Cookies of a browser's choices. They hold no secret, and scripts may read them.
 ZONE_COOKIE: Final = "interactions-zone"
@@ -58,7 +59,7 @@ def zones() -> list[str]:
 
 def viewer_of(request: Request, principal: Principal) -> Viewer:
     """The viewer of a signed-in request."""
-    session = request.scope["interactions.session"]
+    session = request.scope[SESSION]
     return Viewer(
         principal=principal,
         name=session.display_name or principal.subject,

@@ -17,7 +17,7 @@ from api.services import ServicesDep
 
 router = authorized_router("operations")
 VIEW: Final = "customers.operations.view"
-#: What each invariant means for people; the numbers are those of the audit.
+#: Meaning of each invariant for people, by its number in the audit.
 _MEANING: Final = {
     "A3": "Next interaction, last interaction or counts of a customer are wrong.",
     "A11": "A resolved signal has no draft, or an unresolved one names a draft.",

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final, Literal
 
 from fastapi import Request, Response
 
 from api.authorization import require_features
-from api.interaction_items import mirrors_of
 from api.principal import Principal
 from api.queries.customer_detail import deals_of, entity
 from api.queries.customers import CustomerQuery, customers
 from api.queries.explain import candidates
 from api.queries.interaction_list import Filters, Page, interaction_page
 from api.queries.keyset import After
+from api.queries.scope import Connection
 from api.queries.task_list import TaskFilters, task_counts
-from api.services import Services, ServicesDep
+from api.services import ServicesDep
 from schemas.errors import Reject
 from schemas.values import UuidText
 from web.day import Due
@@ -24,6 +23,7 @@ from web.dictionary import types_of
 from web.filters import text_filter, uuid_filter
 from web.notice import notice_of
 from web.page_route import page_router, target_of
+from web.paging import after_of
 from web.rendering import query, render
 from web.snooze import default_time
 from web.viewer import Viewer, viewer_of
@@ -58,7 +58,6 @@ async def customer_list(
         search=search,
         owner_user_id=principal.subject if owner == "me" else uuid_filter(owner),
         has_next={"open": True, "none": False}.get(shown or ""),
-        next_to=None,
         after=_after(request),
     )
     async with services.reads.connection() as connection:
@@ -93,8 +92,8 @@ async def customer(
 ) -> Response:
     """One customer: what is planned, on top and never paged away, and what took place."""
     viewer = viewer_of(request, principal)
-    values = await _detail(services, request, viewer, principal, entity_id, KINDS[kind])
     async with services.reads.connection() as connection:
+        values = await _detail(connection, request, viewer, entity_id, KINDS[kind])
         notice = await notice_of(request, viewer, connection)
     return render(
         "customer.html",
@@ -108,34 +107,32 @@ async def customer(
 
 
 async def _detail(
-    services: Services, request: Request, viewer: Viewer, principal: Principal, entity_id: str, kind: str
+    connection: Connection, request: Request, viewer: Viewer, entity_id: str, kind: str
 ) -> dict[str, Any]:
     tab = "activities" if request.query_params.get("tab") == "activities" else "tasks"
-    scope = principal.scope
-    async with services.reads.connection() as connection:
-        found = await entity(connection, scope, entity_id)
-        if found is None or found["kind"] != kind:
-            raise Reject("customer_not_found", "There is no customer with this id.", status=404)
-        types = await types_of(connection, scope)
-        codes = types.actionable if tab == "tasks" else None
-        planned, more_planned = await interaction_page(
-            connection,
-            scope,
-            Filters(entity_id=entity_id, statuses=("planned",), interaction_types=codes),
-            Page(sort="scheduledAt", direction="asc", limit=_PLANNED),
-        )
-        everything = request.query_params.get("history") == "all"
-        ended, more_ended = await interaction_page(
-            connection,
-            scope,
-            Filters(entity_id=entity_id, statuses=("done", "canceled"), interaction_types=codes),
-            Page(sort="updatedAt", direction="desc", limit=100 if everything else _HISTORY),
-        )
-        mirrors = await mirrors_of(connection, principal, [*planned, *ended])
-        deals = await deals_of(connection, scope, entity_id)
-        contenders, others = await candidates(connection, scope, entity_id, 5)
-        late = {Due.OVERDUE.value: viewer.days.ranges()[Due.OVERDUE]}
-        overdue = (await task_counts(connection, scope, TaskFilters(entity_id=entity_id), late))[Due.OVERDUE]
+    scope = viewer.principal.scope
+    found = await entity(connection, scope, entity_id)
+    if found is None or found["kind"] != kind:
+        raise Reject("customer_not_found", "There is no customer with this id.", status=404)
+    types = await types_of(connection, scope)
+    codes = types.actionable if tab == "tasks" else None
+    planned, more_planned = await interaction_page(
+        connection,
+        scope,
+        Filters(entity_id=entity_id, statuses=("planned",), interaction_types=codes),
+        Page(sort="scheduledAt", direction="asc", limit=_PLANNED),
+    )
+    everything = request.query_params.get("history") == "all"
+    ended, more_ended = await interaction_page(
+        connection,
+        scope,
+        Filters(entity_id=entity_id, statuses=("done", "canceled"), interaction_types=codes),
+        Page(sort="updatedAt", direction="desc", limit=100 if everything else _HISTORY),
+    )
+    deals = await deals_of(connection, scope, entity_id)
+    contenders, others = await candidates(connection, scope, entity_id, 5)
+    late = {Due.OVERDUE.value: viewer.days.ranges()[Due.OVERDUE]}
+    overdue = (await task_counts(connection, scope, TaskFilters(entity_id=entity_id), late))[Due.OVERDUE]
     return {
         "overdue": overdue,
         "customer": found,
@@ -145,7 +142,6 @@ async def _detail(
         "more_planned": more_planned,
         "ended": ended,
         "more_ended": more_ended,
-        "mirrors": mirrors,
         "deals": deals,
         "contenders": contenders,
         "others": others,
@@ -153,14 +149,8 @@ async def _detail(
 
 
 def _after(request: Request) -> After | None:
+    """The position of a page; customers without a next interaction come last, and their date is ``none``."""
     identity = uuid_filter(request.query_params.get("id"))
-    given = request.query_params.get("after", "")
-    if identity is None:
-        return None
-    if given == "none":
+    if request.query_params.get("after") == "none" and identity is not None:
         return After(None, identity)
-    try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
-        return None
-    return After(moment, identity) if moment.tzinfo is not None else None
+    return after_of(request)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from fastapi import Request, Response
 
@@ -11,7 +10,6 @@ from api.authorization import require_features
 from api.principal import Principal
 from api.queries.customer_detail import entity
 from api.queries.interaction_list import interaction_by_id
-from api.queries.keyset import After
 from api.queries.scope import Connection, Row
 from api.queries.task_list import Range, TaskFilters, task_counts, task_page
 from api.services import ServicesDep
@@ -20,6 +18,7 @@ from web.dictionary import types_of
 from web.filters import text_filter, uuid_filter
 from web.notice import Notice, notice_of
 from web.page_route import page_router, target_of
+from web.paging import after_of, last_of
 from web.rendering import query, render
 from web.viewer import Viewer, viewer_of
 
@@ -51,21 +50,23 @@ async def tasks(
         )
         ranges = ranges_of(viewer)
         counts = await task_counts(connection, principal.scope, filters, ranges)
+        kept = {name: request.query_params.get(name) for name in ("owner", "type", "customer", "q")}
         groups = []
         for name in Due:
             if counts[name] == 0 or group not in (None, name):
                 continue
-            after = _after(request) if group is not None else None
+            after = after_of(request) if group is not None else None
             limit = _PAGE if group is not None else _PREVIEW
             rows = await task_page(
                 connection, principal.scope, filters, ranges[name], limit=limit, after=after
             )
-            groups.append(
-                {"name": name, "rows": rows[:limit], "more": _more(request, name, rows, limit, group)}
-            )
+            more = None
+            if len(rows) > limit:
+                position = last_of(rows[:limit]) if group is not None else {}
+                more = query(PATH, group=name.value, **kept, **position)
+            groups.append({"name": name, "rows": rows[:limit], "more": more})
         notice = await notice_of(request, viewer, connection)
         ended = await _just_ended(connection, principal, notice)
-    kept = {k: request.query_params.get(k) for k in ("owner", "type", "customer", "q")}
     return render(
         "tasks.html",
         viewer,
@@ -95,23 +96,3 @@ async def _just_ended(connection: Connection, principal: Principal, notice: Noti
     if row is None or customer is None or row["status"] == "planned":
         return None
     return {**row, "entity_name": customer["display_name"], "entity_kind": customer["kind"]}
-
-
-def _more(request: Request, name: Due, rows: list[Any], limit: int, group: Due | None) -> str | None:
-    """Address of the rows that follow, if any do."""
-    if len(rows) <= limit:
-        return None
-    kept: dict[str, Any] = {k: request.query_params.get(k) for k in ("owner", "type", "customer", "q")}
-    if group is not None:
-        last = rows[limit - 1]
-        kept |= {"after": last["sort_key"].isoformat(), "id": last["id"]}
-    return query(PATH, group=name.value, **kept)
-
-
-def _after(request: Request) -> After | None:
-    try:
-        moment = datetime.fromisoformat(request.query_params.get("after", ""))
-    except ValueError:
-        return None
-    identity = uuid_filter(request.query_params.get("id"))
-    return After(moment, identity) if moment.tzinfo is not None and identity is not None else None
