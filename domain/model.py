@@ -222,6 +222,8 @@ class ErasedEntity(Struct, frozen=True, omit_defaults=True, gc=False):
 class ErasedInteraction(Struct, frozen=True, gc=False):
     """One row of ``erased_interactions``: an interaction that was erased with its customer.
 
+    An id that another customer used afterwards is erased with that customer too: the row names the last.
+
     :param version: its last version, that of its erasure; versions of the id continue from it.
     """
 

@@ -169,7 +169,7 @@ RECORDS: Final[dict[type, StoredRecord[Any]]] = {
     Draft: DRAFTS,
     SignalOutcome: OUTCOMES,
     ErasedEntity: ERASED,
-    ErasedInteraction: StoredRecord(erased_interactions, ErasedInteraction),
+    ErasedInteraction: StoredRecord(erased_interactions, ErasedInteraction, shared=True),
     RetiredInteraction: StoredRecord(dropped_deletions, RetiredInteraction, shared=True),
     TypeEntry: TYPES,
     Dictionary: StoredRecord(tables.interaction_dictionaries, Dictionary, shared=True),

@@ -45,7 +45,9 @@ SELECT j.interaction_id, j.tenant_id, j.organization_id, j.entity_id, max(j.reti
 FROM journal j WHERE {_OF_CUSTOMER} AND j.retired_version IS NOT NULL
   AND NOT EXISTS (SELECT FROM customer_interactions i WHERE i.id = j.interaction_id)
 GROUP BY j.interaction_id, j.tenant_id, j.organization_id, j.entity_id
-ON CONFLICT DO NOTHING
+ON CONFLICT (interaction_id) DO UPDATE SET tenant_id = excluded.tenant_id,
+  organization_id = excluded.organization_id, entity_id = excluded.entity_id, version = excluded.version
+  WHERE erased_interactions.version < excluded.version
 """  # noqa: S608 - constant text
 _encode: Final = msgspec.json.Encoder().encode
 

@@ -28,7 +28,9 @@ SELECT r.interaction_id, r.tenant_id, r.organization_id, r.entity_id, max(r.want
 FROM sync_ledger r WHERE {_SCOPE} AND r.entity_id = %(entity)s
   AND NOT EXISTS (SELECT FROM customer_interactions c WHERE c.id = r.interaction_id)
 GROUP BY r.interaction_id, r.tenant_id, r.organization_id, r.entity_id
-ON CONFLICT DO NOTHING
+ON CONFLICT (interaction_id) DO UPDATE SET tenant_id = excluded.tenant_id,
+  organization_id = excluded.organization_id, entity_id = excluded.entity_id, version = excluded.version
+  WHERE erased_interactions.version < excluded.version
 """  # noqa: S608 - constant text
 # Hazard: the ledger first, as the workers lock.
 _REMOVE: Final = (

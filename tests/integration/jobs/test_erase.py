@@ -90,15 +90,19 @@ def applied(settings: Settings, messages: list[dict[str, Any]]) -> list[dict[str
     return found
 
 
-def completed(connection: Connection, customer: Customer) -> None:
+def wait_for_job(connection: Connection, job_id: str) -> None:
     def ended() -> bool:
-        job = find_job(connection, customer.job)
+        job = find_job(connection, job_id)
         return job is not None and job.state in ("completed", "failed")
 
-    wait_until(ended, 60, lambda: str(find_job(connection, customer.job)))
-    job = find_job(connection, customer.job)
+    wait_until(ended, 60, lambda: str(find_job(connection, job_id)))
+    job = find_job(connection, job_id)
     assert job is not None
     assert job.state == "completed", job.reason
+
+
+def completed(connection: Connection, customer: Customer) -> None:
+    wait_for_job(connection, customer.job)
 
 
 def holding(connection: Connection, text: str) -> dict[str, int]:
@@ -186,6 +190,31 @@ def test_later_and_repeated_commands(world: Settings, database: Connection) -> N
     assert refused["problem"]["code"] == "entity_erased"
     assert repeated["outcome"] == "duplicate"
     assert rows_of(database, customer) == 0
+    assert_clean(world)
+
+
+def test_an_id_that_each_customer_used_is_erased_each_time(world: Settings, database: Connection) -> None:
+    reused, deleted = new_id(), new_id()
+    customers = [new_id(), new_id()]
+    for customer in customers:
+        person = {"id": customer, "kind": "person", "displayName": MARK}
+        story = [
+            event("entity.upsert", customer, person),
+            event("interaction.create", customer, {"id": reused, "interactionType": "call"}),
+            event("interaction.create", customer, {"id": deleted, "interactionType": "call"}),
+            event("interaction.delete", customer, {"id": deleted}),
+            event("entity.erase", customer, {"id": customer}, command_id=f"{customer}-erase"),
+        ]
+        applied(world, story)
+        with running(world, "jobs"):
+            job = erasure_job_id(TENANT, ORGANIZATION, f"{customer}-erase")
+            wait_for_job(database, job)
+    rows = database.execute(
+        "SELECT interaction_id::text, entity_id::text FROM erased_interactions"
+        " WHERE interaction_id = ANY(%s::uuid[])",
+        ([reused, deleted],),
+    )
+    assert dict(rows) == {reused: customers[-1], deleted: customers[-1]}
     assert_clean(world)
 
 

@@ -161,7 +161,7 @@ class Store:
     def write(self, work: UnitOfWork, decisions: list[Decision]) -> None:
         for kind, records in work.sets.items():
             table, changes = self.tables[kind], records.changes()
-            if kind is not RetiredInteraction:  # not loaded, and stored over what is there
+            if kind not in (RetiredInteraction, ErasedInteraction):  # not loaded: stored over what is there
                 assert not {row.key for row in changes.inserted} & set(table)
             assert {row.key for row in changes.updated} | set(changes.deleted) <= set(table)
             table.update({row.key: row for row in (*changes.inserted, *changes.updated)})

@@ -212,6 +212,22 @@ def test_versions_of_an_erased_interaction_continue_for_another_customer(full: P
     assert work.deleted_versions[CALL] == last + 1
 
 
+def test_an_id_is_erased_with_each_customer_that_used_it(full: Publisher) -> None:
+    store, log = Store(), Publisher()
+    for customer in (ADA, BOB):
+        person = {"id": customer, "kind": "person", "displayName": "Ada"}
+        create = {"id": CALL, "interactionType": "call"}
+        for kind, data in (
+            ("entity.upsert", person),
+            ("interaction.create", create),
+            ("entity.erase", {"id": customer}),
+        ):
+            (decision,) = store.execute([log.make(kind, data, entity=customer)])
+            assert decision.outcome == "applied"
+    (row,) = store.tables[ErasedInteraction].values()
+    assert (row.entity_id, row.version) == (BOB, 4)
+
+
 def test_scrubbed_facts_answer_a_duplicate_without_texts(full: Publisher) -> None:
     entries = [entry for entry in full.work.journal.values() if entry.entity_id == ADA]
     assert len(entries) > 5
