@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -18,6 +18,9 @@ _TYPES: Final[dict[str, Kind]] = {
     "array": "list",
     "list": "list",
 }
+
+
+_ACRONYMS: Final = {"url": "URL", "id": "ID", "api": "API"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +52,7 @@ def inputs_of(
     return [
         SettingInput(
             name=f"{'secrets' if field['secret'] else part}.{field['name']}",
-            label=field["name"].replace("_", " ").capitalize(),
+            label=_label(field["name"]),
             kind=_kind_of(field),
             value=_text(field, (stored or {}).get(field["name"])),
             default=_text(field, None),
@@ -82,6 +85,12 @@ def changes_of(form: Submission, part: Part, declared: Sequence[dict[str, Any]])
     return changed
 
 
+def _label(name: str) -> str:
+    """Words of a field's name, such as “Board ID”."""
+    words = [_ACRONYMS.get(word, word) for word in name.split("_")]
+    return " ".join(words)[:1].upper() + " ".join(words)[1:]
+
+
 def _kind_of(field: dict[str, Any]) -> Kind:
     if field["secret"]:
         return "secret"
@@ -100,16 +109,15 @@ def _text(field: dict[str, Any], stored: Any) -> str:
 
 
 def _value(field: dict[str, Any], name: str, text: str) -> Any:
-    read: Callable[[str], Any] = {
-        "boolean": lambda given: given == "true",
-        "integer": int,
-        "number": float,
-        "list": lambda given: [line.strip() for line in given.splitlines() if line.strip()],
-    }.get(_kind_of(field), str)
+    kind = _kind_of(field)
+    if kind == "boolean":
+        return text == "true"
+    if kind == "list":
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    if kind not in {"integer", "number"}:
+        return text
     try:
-        return read(text)
+        return int(text) if kind == "integer" else float(text)
     except ValueError:
-        detail = "This is not a number."
-        raise Reject(
-            "invalid", detail, errors=(FieldError("invalid", detail, "/" + name.replace(".", "/")),)
-        ) from None
+        error = FieldError("invalid", "This is not a number.", "/" + name.replace(".", "/"))
+        raise Reject("invalid_settings", "The settings are invalid.", errors=(error,)) from None

@@ -18,7 +18,7 @@ from api.routes.integration_views import MANAGE, MISSING, VIEW, IntegrationId
 from api.services import ServicesDep
 from schemas.errors import Reject
 from schemas.instants import parse_instant
-from schemas.integration_decisions import CHOICES, MAX_WARNINGS
+from schemas.integration_decisions import CHOICES
 from web.page_route import page_router, target_of
 from web.paging import after_of
 from web.receipt import receipt_of
@@ -29,7 +29,9 @@ from web.viewer import viewer_of
 router = page_router()
 PATH: Final = "/backend/integrations"
 TABS: Final = ("overview", "warnings", "ledger", "settings")
-_PAGE: Final = 50
+_PAGE: Final = 40
+#: A warning may hold two long texts.
+_WARNINGS: Final = 25
 #: Fields of interactions whose values are instants.
 _INSTANTS: Final = frozenset({"scheduled_at", "occurred_at"})
 
@@ -128,7 +130,7 @@ async def _warnings(
 ) -> dict[str, Any]:
     kind = kind if kind in CHOICES or kind == "superseded" else None
     rows = await open_warnings(
-        connection, principal.scope, integration=integration, kind=kind, limit=MAX_WARNINGS
+        connection, principal.scope, integration=integration, kind=kind, limit=_WARNINGS
     )
     items = [
         {

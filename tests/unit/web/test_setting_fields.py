@@ -61,6 +61,11 @@ def test_inputs_show_stored_values_and_defaults_but_no_secret() -> None:
     assert "must not be shown" not in str(shown)
 
 
+def test_labels_are_words() -> None:
+    [shown] = inputs_of("settings", [field("api_board_id")], None)
+    assert shown.label == "API board ID"
+
+
 def test_a_secret_is_required_only_for_a_new_integration() -> None:
     required = {
         new: {it.name for it in inputs_of("settings", _FIELDS, None if new else {}) if it.required}
