@@ -142,7 +142,10 @@ async def _warnings(
         }
         for row in rows
     ]
-    return {"items": items, "kind": kind, "kinds": [*CHOICES, "superseded"]}
+    kinds = [it for it in (*CHOICES, "superseded") if it == kind or any(row["kind"] == it for row in rows)]
+    if len(rows) == _WARNINGS:
+        kinds = [*CHOICES, "superseded"]  # the rows that are not listed may be of any kind
+    return {"items": items, "kind": kind, "kinds": kinds}
 
 
 async def _ledger(
