@@ -8,14 +8,16 @@ from typing import Any, Final
 from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 
-from api.problems import UnknownOutcome
+from api.problems import DecisionPending, UnknownOutcome
 from schemas.errors import InteractionsError, Reject
 from web.rendering import plain_page
 from web.viewer import language_of_request
 
 #: ``form#id``, as the script sends it. Anything else is not used as a selector.
 _SOURCE: Final = re.compile(r"form#[A-Za-z][A-Za-z0-9_-]{0,100}")
-_HIDDEN: Final = frozenset({"csrf", "key", "back", "version"})
+_HIDDEN: Final = frozenset({"csrf", "key", "back", "version", "do"})
+#: Prefix of the names of fields that hold a secret.
+SECRETS: Final = "secrets."
 
 
 async def failure_response(request: Request, error: InteractionsError, status: int) -> Response:
@@ -32,13 +34,20 @@ async def failure_response(request: Request, error: InteractionsError, status: i
         "detail": str(error),
         "errors": error.errors if isinstance(error, Reject) else (),
         "command": error.command_id if isinstance(error, UnknownOutcome) else None,
+        "pending": isinstance(error, DecisionPending),
         "method": request.method,
-        "sent": {},
+        "sent": (),
         "hidden": _HIDDEN,
+        "secrets": SECRETS,
     }
     if request.method == "POST":
         form = await request.form()
-        values["sent"] = {name: value for name, value in form.items() if not isinstance(value, UploadFile)}
+        # A secret is never sent back: the page asks for it once more.
+        values["sent"] = [
+            (name, "" if name.startswith(SECRETS) else value)
+            for name, value in form.multi_items()
+            if not isinstance(value, UploadFile)
+        ]
     if request.headers.get("hx-request") == "true":
         source = request.headers.get("hx-source", "")
         slot = f"{source} .problem" if _SOURCE.fullmatch(source) else "#problem"

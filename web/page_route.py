@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from api.authorization import AuthorizedRoute
-from api.problems import INTERNAL_ERROR, UnknownOutcome, log_unexpected
+from api.problems import INTERNAL_ERROR, DecisionPending, UnknownOutcome, log_unexpected
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry
 from web.failure import failure_response
 from web.protection import check_same_origin
@@ -40,7 +40,7 @@ class PageRoute(AuthorizedRoute):
                 if request.method in _SAFE and not is_fragment(request):
                     return RedirectResponse(f"{SIGN_IN}?next={quote(target_of(request), safe='')}", 303)
                 return await failure_response(request, error, 401)
-            except UnknownOutcome as error:
+            except (UnknownOutcome, DecisionPending) as error:
                 return await failure_response(request, error, 504)
             except Retry as error:
                 return await failure_response(request, error, 503)

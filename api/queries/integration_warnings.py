@@ -12,7 +12,10 @@ from schemas.flags import EXTERNAL_SYNC
 
 _SQL: Final = """
 SELECT id::text, integration_id, interaction_id::text, entity_id::text, external_id, kind, field, detail,
-  local_value, remote_value, resolution, created_at, updated_at
+  local_value, remote_value, resolution, created_at, updated_at,
+  (SELECT title FROM customer_interactions interaction
+    WHERE interaction.id = integration_warnings.interaction_id
+      AND interaction.tenant_id = %(tenant)s AND interaction.organization_id = %(organization)s) AS title
 FROM integration_warnings
 WHERE tenant_id = %(tenant)s AND organization_id = %(organization)s AND state = 'open'
   AND (%(integration)s::text IS NULL OR integration_id = %(integration)s)
@@ -44,6 +47,8 @@ async def open_warnings(
     connection: Connection, scope: Scope, *, integration: str | None, kind: str | None, limit: int
 ) -> list[Row]:
     """Open warnings as dicts of their columns (documented in ``connectors.store.warnings.SyncWarning``).
+
+    ``title`` is that of the interaction.
 
     :param integration: only of this integration; without NUL.
     :param kind: only of this kind.

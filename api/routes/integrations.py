@@ -80,7 +80,17 @@ async def add_integration(
 
     The response comes once the connectors have checked and stored it.
     """
-    identity = f"{body.provider.replace('_', '-')}-{token_hex(4)}"
+    return await add(services, principal, body, f"{body.provider.replace('_', '-')}-{token_hex(4)}")
+
+
+async def add(
+    services: Services, principal: Principal, body: NewIntegrationBody, identity: str
+) -> dict[str, Any]:
+    """Add an integration under an id, between the mutation guards. Repeating it with the same id is safe.
+
+    :raises Reject: the connectors refused it.
+    :raises DecisionPending: sent, and not executed in time (504).
+    """
     names = {part: sorted(getattr(body, part)) for part in ("settings", "policy", "secrets")}
     sealed = _sealed(identity, body)
     wanted = IntegrationAddition(**sealed.model_dump(by_alias=True), provider=body.provider)

@@ -48,7 +48,7 @@ if (document.body.dataset.stream) {
 // --- Input survives a failure and a reload; a committed answer removes it -----------------------------------
 const slot = (form) => "kept:" + form.dataset.keep;
 // A form that is being edited is not morphed (frame.html), so its version stays that of the text it began with.
-const kept = (form) => [...form.elements].filter((it) => it.name && (it.type !== "hidden" || "kept" in it.dataset) && it.tagName !== "BUTTON");
+const kept = (form) => [...form.elements].filter((it) => it.name && (it.type !== "hidden" || "kept" in it.dataset) && it.type !== "password" && it.tagName !== "BUTTON");
 const values = (form) => JSON.stringify(kept(form).map((it) => [it.name, it.value]));
 document.addEventListener("input", (event) => {
   const form = event.target.form;

@@ -4,7 +4,31 @@ from __future__ import annotations
 
 from typing import Final
 
-from web.routes import customers, dashboard, drafts, interaction_page, interactions, settings, signals, tasks
+from web.routes import (
+    customers,
+    dashboard,
+    drafts,
+    integration_actions,
+    integration_setup,
+    integrations,
+    interaction_page,
+    interactions,
+    settings,
+    signals,
+    tasks,
+)
 
 #: In the order of the route table: a fixed path comes before one with a parameter.
-MODULES: Final = (dashboard, tasks, customers, interactions, interaction_page, signals, drafts, settings)
+MODULES: Final = (
+    dashboard,
+    tasks,
+    customers,
+    interactions,
+    interaction_page,
+    signals,
+    drafts,
+    integration_setup,
+    integrations,
+    integration_actions,
+    settings,
+)

@@ -26,7 +26,7 @@ router = page_router()
 PATH: Final = "/backend/customer-tasks"
 #: Rows of a group on the page of all groups, and of a page of one group.
 _PREVIEW: Final = 8
-_PAGE: Final = 40
+_PAGE: Final = 36
 _ENDING: Final = frozenset({"interaction.complete", "interaction.cancel"})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,13 +25,20 @@ class Person:
     """:ivar faults: errors of the pages' scripts and violations of their policy; none is ever right."""
 
     def __init__(
-        self, page: Page, gateway: Gateway, settings: Settings, tenant: str, organization: str
+        self,
+        page: Page,
+        gateway: Gateway,
+        settings: Settings,
+        tenant: str,
+        organization: str,
+        features: Sequence[str] = ALL_FEATURES,
     ) -> None:
         self.page = page
         self.gateway = gateway
         self.settings = settings
         self.tenant = tenant
         self.organization = organization
+        self.features = features
         self.faults: list[str] = []
         page.set_default_timeout(_SECONDS)
         page.on("pageerror", lambda error: self.faults.append(str(error)))
@@ -48,12 +55,14 @@ class Person:
         tenant: str | None = None,
         organization: str | None = None,
         user: str = USER,
+        features: Sequence[str] = ALL_FEATURES,
         **options: Any,
     ) -> Iterator[Person]:
         """Open a browser profile and sign in; ``options`` are those of the profile."""
         options = {"timezone_id": "Europe/Berlin", "locale": "en-GB", **options}
         context = browser.new_context(**options)
-        person = cls(context.new_page(), gateway, settings, tenant or new_id(), organization or new_id())
+        scope = tenant or new_id(), organization or new_id()
+        person = cls(context.new_page(), gateway, settings, *scope, features)
         person.sign_in(user)
         try:
             yield person
@@ -66,7 +75,7 @@ class Person:
             "sub": user,
             "tenantId": self.tenant,
             "organizationId": self.organization,
-            "features": list(ALL_FEATURES),
+            "features": list(self.features),
             "exp": int(time.time()) + 3600,
             "name": "Erika Mustermann",
         }

@@ -11,8 +11,17 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from runtime.settings import Settings
+from tests.acceptance.pages.integration_desk import (
+    OPERATOR,
+    STATES,
+    new_board,
+    new_row,
+    new_warning,
+    switch_on,
+)
 from tests.acceptance.pages.person import Person
 from tests.harness.gateway import Gateway
+from tests.harness.wire import new_id
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -49,13 +58,29 @@ class Office:
             "/backend/signals",
             "/backend/drafts",
             "/backend/settings",
+            *self._integrations(calls[2:]),
             "/backend/interactions/00000000-0000-4000-8000-000000000009",
         ]
+
+    def _integrations(self, calls: list[str]) -> list[str]:
+        """Pages of an integration with more rows and warnings than a page lists."""
+        person = self.person
+        switch_on(person)
+        board = new_board(person, state="needs_auth", reason="the provider refused the credentials: 401")
+        for state, columns in STATES.items():
+            for call in calls if state == "blocked" else [new_id() for _ in range(12)]:
+                new_row(person, board, call, columns)
+        for call in [*calls, *(new_id() for _ in range(20))]:
+            new_warning(person, board, call)
+        new_warning(person, board, new_id(), kind="failed", field=None, detail="blocked after 9 attempts")
+        path = f"/backend/integrations/{board}"
+        tabs = [f"{path}?tab={tab}" for tab in ("warnings", "ledger", "settings")]
+        return ["/backend/integrations", path, *tabs, "/backend/integrations/add/caldav"]
 
 
 @pytest.fixture(scope="module")
 def office(world: Settings, pages: Gateway, browser: Browser) -> Iterator[Office]:
-    with Person.signed_in(browser, pages, world) as person:
+    with Person.signed_in(browser, pages, world, features=OPERATOR) as person:
         yield Office(person)
 
 
@@ -68,6 +93,7 @@ def colleague(office: Office, browser: Browser, **options: Any) -> AbstractConte
         person.settings,
         tenant=person.tenant,
         organization=person.organization,
+        features=OPERATOR,
         **options,
     )
 
