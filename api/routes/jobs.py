@@ -119,10 +119,7 @@ async def get_job(
 
 def _item(row: Row) -> dict[str, Any]:
     """JSON form of a row."""
-    done, total, seconds = row["done"], row["total"], row["active_seconds"]
-    rate = done / seconds if done and seconds else None
-    finished = row["state"] in ("completed", "failed", "canceled")
-    left = max(0, total - done) / rate if rate and total is not None and not finished else None
+    rate, left = pace_of(row)
     return {
         "id": row["id"],
         "kind": row["kind"],
@@ -130,8 +127,8 @@ def _item(row: Row) -> dict[str, Any]:
         "state": row["state"],
         "reason": row["reason"],
         "requestedBy": row["requested_by"],
-        "total": total,
-        "done": done,
+        "total": row["total"],
+        "done": row["done"],
         "rowsPerSecond": round(rate, 1) if rate is not None else None,
         "remainingSeconds": round(left, 1) if left is not None else None,
         "failedBatches": row["failed_batches"],
@@ -140,3 +137,11 @@ def _item(row: Row) -> dict[str, Any]:
         "finishedAt": instant_text(row["finished_at"]),
         "updatedAt": instant_text(row["updated_at"]),
     }
+
+
+def pace_of(row: Row) -> tuple[float | None, float | None]:
+    """Source rows per second of the time that a job ran, and the seconds that the rest will take."""
+    done, total, seconds = row["done"], row["total"], row["active_seconds"]
+    rate = done / seconds if done and seconds else None
+    finished = row["state"] in ("completed", "failed", "canceled")
+    return rate, max(0, total - done) / rate if rate and total is not None and not finished else None
