@@ -22,7 +22,7 @@ from schemas.values import UuidText
 
 router = authorized_router("jobs")
 _PATH: Final = "/api/customers/jobs"
-_VIEW: Final = "customers.jobs.view"
+VIEW: Final = "customers.jobs.view"
 _MISSING: Final = "Your tenant has no such job."
 _SORT: Final = ("createdAt", "desc")
 _MOST_FAILURES: Final = 100
@@ -83,7 +83,7 @@ async def list_jobs(
     kind: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")] = None,
     cursor: Annotated[str | None, Query(min_length=1, max_length=MAX_LENGTH)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
-    principal: Principal = require_features(_VIEW),
+    principal: Principal = require_features(VIEW),
 ) -> dict[str, Any]:
     """Jobs of the caller's tenant in keyset pages, newest first."""
     states = parts_of(state)
@@ -106,7 +106,7 @@ async def list_jobs(
 
 @router.get(_PATH + "/{job_id}", responses=responses_of(JobDetail, status_404=_MISSING))
 async def get_job(
-    job_id: UuidText, services: ServicesDep, principal: Principal = require_features(_VIEW)
+    job_id: UuidText, services: ServicesDep, principal: Principal = require_features(VIEW)
 ) -> dict[str, Any]:
     """One job of the caller's tenant, with its report."""
     async with services.reads.connection() as connection:

@@ -4,7 +4,29 @@ from __future__ import annotations
 
 from typing import Final
 
-from web.routes import customers, dashboard, drafts, interaction_page, interactions, settings, signals, tasks
+from web.routes import (
+    customers,
+    dashboard,
+    dead_letters,
+    drafts,
+    interaction_page,
+    interactions,
+    operations,
+    settings,
+    signals,
+    tasks,
+)
 
 #: In the order of the route table: a fixed path comes before one with a parameter.
-MODULES: Final = (dashboard, tasks, customers, interactions, interaction_page, signals, drafts, settings)
+MODULES: Final = (
+    dashboard,
+    tasks,
+    customers,
+    interactions,
+    interaction_page,
+    signals,
+    drafts,
+    operations,
+    dead_letters,
+    settings,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,25 +48,26 @@ class Person:
         tenant: str | None = None,
         organization: str | None = None,
         user: str = USER,
+        features: Sequence[str] = ALL_FEATURES,
         **options: Any,
     ) -> Iterator[Person]:
         """Open a browser profile and sign in; ``options`` are those of the profile."""
         options = {"timezone_id": "Europe/Berlin", "locale": "en-GB", **options}
         context = browser.new_context(**options)
         person = cls(context.new_page(), gateway, settings, tenant or new_id(), organization or new_id())
-        person.sign_in(user)
+        person.sign_in(user, features)
         try:
             yield person
         finally:
             context.close()
 
-    def sign_in(self, user: str = USER) -> None:
+    def sign_in(self, user: str = USER, features: Sequence[str] = ALL_FEATURES) -> None:
         """Follow a sign-in link."""
         identity = {
             "sub": user,
             "tenantId": self.tenant,
             "organizationId": self.organization,
-            "features": list(ALL_FEATURES),
+            "features": list(features),
             "exp": int(time.time()) + 3600,
             "name": "Erika Mustermann",
         }

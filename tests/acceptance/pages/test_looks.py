@@ -49,13 +49,15 @@ class Office:
             "/backend/signals",
             "/backend/drafts",
             "/backend/settings",
+            "/backend/operations",
+            "/backend/operations/dead-letters",
             "/backend/interactions/00000000-0000-4000-8000-000000000009",
         ]
 
 
 @pytest.fixture(scope="module")
 def office(world: Settings, pages: Gateway, browser: Browser) -> Iterator[Office]:
-    with Person.signed_in(browser, pages, world) as person:
+    with Person.signed_in(browser, pages, world, features=["*"]) as person:
         yield Office(person)
 
 
@@ -68,6 +70,7 @@ def colleague(office: Office, browser: Browser, **options: Any) -> AbstractConte
         person.settings,
         tenant=person.tenant,
         organization=person.organization,
+        features=["*"],
         **options,
     )
 
