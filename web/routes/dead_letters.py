@@ -55,6 +55,7 @@ async def dead_letters(
     viewer, visible = viewer_of(request, principal), visible_to(principal)
     state = _state_of(request.query_params.get("state"))
     group = _group_of(request.query_params.get("group"))
+    decided_at = request.query_params.get("decided", "")
     index = await services.dead_letters.current()
     found = index.matching(visible, state, group)
     return render(
@@ -72,7 +73,8 @@ async def dead_letters(
         most_replays=MOST_REPLAYS,
         moment=lambda milliseconds: datetime.fromtimestamp(milliseconds / 1000, UTC),
         newest=None if not services.dead_letters.truncated else NEWEST_PER_PARTITION,
-        decided=decided_since(index, visible, principal.subject, request.query_params.get("decided", "")),
+        decided=decided_since(index, visible, principal.subject, decided_at),
+        decided_at=decided_at,
     )
 
 
