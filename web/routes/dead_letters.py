@@ -106,7 +106,7 @@ async def _chosen(form: Submission, principal: Principal, state: LetterState) ->
     if form.text("all"):
         found = index.matching(visible, state, _group_of(form.text("group")))
     else:
-        ids = [one for one in form.lists.get("id", []) if _ID.fullmatch(one)]
+        ids = [one for one in form.lists.get("letter", []) if _ID.fullmatch(one)]
         found = [stated for stated in index.find(visible, ids) if stated.state == state]
     if not found:
         raise Reject("letters_decided", "These dead letters were decided since. Reload the page.", status=409)

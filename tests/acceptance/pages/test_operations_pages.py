@@ -96,7 +96,7 @@ def test_figures_lag_and_the_verdict(operator: Person) -> None:
     operator.new_customer()
     chart = page.locator("#chart-outcomes")
     # The page follows by itself.
-    expect(chart.locator("rect.bar-applied").last).to_be_attached(timeout=60_000)
+    expect(chart.locator(".bars .bar-applied").last).to_be_attached(timeout=60_000)
     chart.get_by_text("Show as table").click()
     expect(chart.locator("tbody tr").first).to_contain_text(re.compile(r"\d\d:\d\d"))
     bars = [text.partition(": ")[0] for text in chart.locator("g title").all_text_contents()]
