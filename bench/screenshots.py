@@ -42,6 +42,7 @@ _PAGES: Final[Mapping[str, tuple[str, str | None]]] = {
     "interaction": ("/backend/customer-tasks", "a.row-title"),
     "signals": ("/backend/signals", None),
     "drafts": ("/backend/drafts", None),
+    "operations": ("/backend/operations", None),
     "settings": ("/backend/settings", None),
 }
 

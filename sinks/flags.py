@@ -52,6 +52,12 @@ async def flags_of_async(connection: psycopg.AsyncConnection[Any], tenant_id: st
     return _flags(await cursor.fetchone())
 
 
+async def awaits_validation_async(connection: psycopg.AsyncConnection[Any], tenant_id: str) -> bool:
+    """Report whether a tenant has legacy rows whose move is not validated (``NEED_VALIDATION``)."""
+    cursor = await connection.execute(UNVALIDATED_SQL, ([tenant_id],))
+    return await cursor.fetchone() is not None
+
+
 def _flags(row: tuple[Any, ...] | None) -> dict[str, Flag]:
     chosen, has_legacy_rows = row if row is not None else (None, False)
     chosen = chosen or {}

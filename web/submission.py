@@ -27,12 +27,16 @@ _DONE: Final = re.compile(r"([?&])done=[^&#]*&?")
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """:param fields: name → text of a form's field; the last one if the form has several of that name."""
+    """
+    :param fields: name → text of a form's field; the last one if the form has several of that name.
+    :param lists: name → the texts of all fields of that name.
+    """
 
     request: Request
     services: Services
     viewer: Viewer
     fields: dict[str, str]
+    lists: dict[str, list[str]]
 
     def text(self, name: str) -> str | None:
         """A text without blanks around it; ``None`` if nothing was typed."""
@@ -127,9 +131,13 @@ async def submission_of(request: Request, principal: Principal) -> Submission:
     """
     viewer = viewer_of(request, principal)
     form = await request.form()
-    fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    lists: dict[str, list[str]] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            lists.setdefault(name, []).append(value)
+    fields = {name: values[-1] for name, values in lists.items()}
     check_form_token(request.scope[SESSION], fields.get("csrf", ""))
-    return Submission(request, services_of(request), viewer, fields)
+    return Submission(request, services_of(request), viewer, fields, lists)
 
 
 def _invalid(name: str, detail: str) -> Reject:

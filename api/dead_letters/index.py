@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -123,6 +123,12 @@ class DeadLetterIndex:
                 if stated.state == state and group in (None, stated.letter.group)
             ]
         return sorted(found, key=lambda stated: stated.letter.at_ms, reverse=True)
+
+    def counts(self, visible: Visibility) -> dict[LetterState, int]:
+        """Number of visible dead letters in each state."""
+        with self._lock:
+            found = Counter(stated.state for stated in self._visible(visible))
+        return {state: found[state] for state in STATES}
 
     def replays_of(self, original: Location) -> int:
         """Number of failed replays of an original."""

@@ -49,6 +49,11 @@ class DeadLetterReader:
             raise Retry("The dead letters are still being read. Retry in a few seconds.", after=3)
         return self.index
 
+    def ready_index(self) -> DeadLetterIndex | None:
+        """The index without waiting for it; ``None`` while :meth:`current` would wait."""
+        self._start()
+        return self.index if self._ready.is_set() else None
+
     def close(self) -> None:
         """Stop the thread, if it was started."""
         self._stop.set()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -11,10 +10,9 @@ from pydantic import Field, model_validator
 
 from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
-from api.dead_letters.decisions import DecidedLetters
-from api.dead_letters.index import LetterState, StatedLetter, Visibility
+from api.dead_letters.index import LetterState, StatedLetter
 from api.dead_letters.reader import NEWEST_PER_PARTITION
-from api.mutation_guards import Mutation
+from api.letter_groups import MANAGE, MOST_DECIDED, VIEW, LetterGroup, decide_letters, groups_of, visible_to
 from api.principal import Principal
 from api.response_models import ResponseModel, Timestamp, responses_of
 from api.services import Services, ServicesDep
@@ -24,13 +22,6 @@ from schemas.instants import format_instant
 
 router = authorized_router("dead letters")
 _PATH: Final = "/api/customers/dead-letters"
-VIEW: Final = "customers.dead_letters.view"
-MANAGE: Final = "customers.dead_letters.manage"
-#: Feature of the deployment's operators. It is not below ``customers``, so that a tenant's wildcard does not
-#: grant it.
-OPERATE: Final = "deployment.operate"
-#: Most dead letters that one request decides.
-MOST_DECIDED: Final = 500
 _LetterId = Annotated[str, Field(pattern=r"^[0-9]{1,9}:[0-9]{1,19}$")]
 _Group = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
@@ -143,12 +134,8 @@ async def list_groups(
     Records without a readable tenant and organization are shown to operators (`deployment.operate`) only.
     """
     index = await services.dead_letters.current()
-    groups: defaultdict[str, list[StatedLetter]] = defaultdict(list)
-    for stated in index.matching(_visible_to(principal), state):
-        groups[stated.letter.group].append(stated)
-    items = [_group(members) for members in groups.values()]
     return {
-        "items": sorted(items, key=lambda item: (-item["count"], item["group"])),
+        "items": [_group(group) for group in groups_of(index.matching(visible_to(principal), state))],
         "newestPerPartition": NEWEST_PER_PARTITION,
         "complete": not services.dead_letters.truncated,
     }
@@ -164,7 +151,7 @@ async def list_letters(
 ) -> dict[str, Any]:
     """Newest dead letters of a group: places, ids and reasons, without content."""
     index = await services.dead_letters.current()
-    found = index.matching(_visible_to(principal), state, group)
+    found = index.matching(visible_to(principal), state, group)
     if not found:
         raise Reject("not_found", "Your organization has no dead letters of this group.", status=404)
     return {"items": [_item(stated) for stated in found[:limit]], "count": len(found)}
@@ -209,20 +196,11 @@ async def reopen(
 async def _decide(
     services: Services, principal: Principal, body: DecideBody, decision: Decision
 ) -> dict[str, Any]:
-    index, visible = await services.dead_letters.current(), _visible_to(principal)
+    index, visible = await services.dead_letters.current(), visible_to(principal)
     found = index.find(visible, body.ids) if body.ids else index.matching(visible, body.state, body.group)
     chosen = found[:MOST_DECIDED]
     known = {stated.letter.id for stated in chosen}
-    mutation = Mutation(
-        principal=principal,
-        action=decision,
-        resource_kind="customers.dead_letter",
-        resource_id=None,
-        data={"ids": sorted(known)},
-    )
-    await services.mutation_guards.run_before(mutation)
-    outcome: DecidedLetters = await services.letter_decisions.decide(chosen, decision, by=principal.subject)
-    await services.mutation_guards.run_after(mutation, {"done": outcome.done})
+    outcome = await decide_letters(services, principal, chosen, decision)
     for missing in [one for one in dict.fromkeys(body.ids) if one not in known]:
         outcome.add_failure(missing, Reject("not_found", "There is no such dead letter.", status=404))
     return {
@@ -233,20 +211,16 @@ async def _decide(
     }
 
 
-def _visible_to(principal: Principal) -> Visibility:
-    return Visibility(principal.tenant_id, principal.organization_id, unscoped=principal.has(OPERATE))
-
-
-def _group(members: list[StatedLetter]) -> dict[str, Any]:
-    newest, oldest = members[0].letter, members[-1].letter
+def _group(group: LetterGroup) -> dict[str, Any]:
+    newest = group.newest
     return {
         "group": newest.group,
         "errorClass": newest.error_class,
         "code": newest.code,
         "pointer": newest.pointer,
         "reason": newest.reason,
-        "count": len(members),
-        "firstSeenAt": _instant(oldest.at_ms),
+        "count": group.count,
+        "firstSeenAt": _instant(group.first_ms),
         "lastSeenAt": _instant(newest.at_ms),
     }
 

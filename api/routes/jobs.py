@@ -22,7 +22,7 @@ from schemas.values import UuidText
 
 router = authorized_router("jobs")
 _PATH: Final = "/api/customers/jobs"
-_VIEW: Final = "customers.jobs.view"
+VIEW: Final = "customers.jobs.view"
 _MISSING: Final = "Your tenant has no such job."
 _SORT: Final = ("createdAt", "desc")
 _MOST_FAILURES: Final = 100
@@ -83,7 +83,7 @@ async def list_jobs(
     kind: Annotated[str | None, Query(max_length=100, pattern=r"^[^\x00]*$")] = None,
     cursor: Annotated[str | None, Query(min_length=1, max_length=MAX_LENGTH)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
-    principal: Principal = require_features(_VIEW),
+    principal: Principal = require_features(VIEW),
 ) -> dict[str, Any]:
     """Jobs of the caller's tenant in keyset pages, newest first."""
     states = parts_of(state)
@@ -106,7 +106,7 @@ async def list_jobs(
 
 @router.get(_PATH + "/{job_id}", responses=responses_of(JobDetail, status_404=_MISSING))
 async def get_job(
-    job_id: UuidText, services: ServicesDep, principal: Principal = require_features(_VIEW)
+    job_id: UuidText, services: ServicesDep, principal: Principal = require_features(VIEW)
 ) -> dict[str, Any]:
     """One job of the caller's tenant, with its report."""
     async with services.reads.connection() as connection:
@@ -119,10 +119,7 @@ async def get_job(
 
 def _item(row: Row) -> dict[str, Any]:
     """JSON form of a row."""
-    done, total, seconds = row["done"], row["total"], row["active_seconds"]
-    rate = done / seconds if done and seconds else None
-    finished = row["state"] in ("completed", "failed", "canceled")
-    left = max(0, total - done) / rate if rate and total is not None and not finished else None
+    rate, left = pace_of(row)
     return {
         "id": row["id"],
         "kind": row["kind"],
@@ -130,8 +127,8 @@ def _item(row: Row) -> dict[str, Any]:
         "state": row["state"],
         "reason": row["reason"],
         "requestedBy": row["requested_by"],
-        "total": total,
-        "done": done,
+        "total": row["total"],
+        "done": row["done"],
         "rowsPerSecond": round(rate, 1) if rate is not None else None,
         "remainingSeconds": round(left, 1) if left is not None else None,
         "failedBatches": row["failed_batches"],
@@ -140,3 +137,11 @@ def _item(row: Row) -> dict[str, Any]:
         "finishedAt": instant_text(row["finished_at"]),
         "updatedAt": instant_text(row["updated_at"]),
     }
+
+
+def pace_of(row: Row) -> tuple[float | None, float | None]:
+    """Source rows per second of the time that a job ran, and the seconds that the rest will take."""
+    done, total, seconds = row["done"], row["total"], row["active_seconds"]
+    rate = done / seconds if done and seconds else None
+    finished = row["state"] in ("completed", "failed", "canceled")
+    return rate, max(0, total - done) / rate if rate and total is not None and not finished else None

@@ -7,12 +7,12 @@ from typing import Any, Final, Literal
 
 from api.authorization import authorized_router, require_features
 from api.instants import instant_text
+from api.letter_groups import OPERATE
 from api.operations.samples import SAMPLE_SECONDS, Bucket, Sample, per_minute
 from api.principal import Principal
 from api.queries.operations import violations_by_check, watch_progress
 from api.queries.scope import Row
 from api.response_models import ResponseModel, Timestamp, responses_of
-from api.routes.dead_letters import OPERATE
 from api.services import ServicesDep
 
 router = authorized_router("operations")

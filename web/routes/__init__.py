@@ -7,12 +7,14 @@ from typing import Final
 from web.routes import (
     customers,
     dashboard,
+    dead_letters,
     drafts,
     integration_actions,
     integration_setup,
     integrations,
     interaction_page,
     interactions,
+    operations,
     settings,
     signals,
     tasks,
@@ -30,5 +32,7 @@ MODULES: Final = (
     integration_setup,
     integrations,
     integration_actions,
+    operations,
+    dead_letters,
     settings,
 )

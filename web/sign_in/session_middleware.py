@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +21,8 @@ from web.sign_in.sessions import SessionStore
 
 #: Interval at which an open stream checks that its session was not ended by another process.
 _CHECK_SECONDS: Final = 60.0
+#: Element that reloads a page at an interval, as htmx names it.
+POLL: Final = "div#poll"
 
 
 class SessionMiddleware:
@@ -40,7 +43,7 @@ class SessionMiddleware:
             await self._app(scope, receive, send)
             return
         try:
-            session = await self._store.find(value)
+            session = await self._store.find(value, use=not _is_poll(scope))
         except Retry as error:
             request = Request(scope, receive)
             page = is_page(scope["path"])
@@ -96,6 +99,11 @@ class SessionMiddleware:
                     return
             except Retry:
                 continue
+
+
+def _is_poll(scope: Scope) -> bool:
+    """Report whether the page made a request on its own, at an interval."""
+    return Headers(scope=scope).get("hx-source") == POLL
 
 
 def _cookie_of(scope: Scope) -> str | None:

@@ -96,9 +96,10 @@ class SessionStore:
             )
         return value if made else None
 
-    async def find(self, value: str) -> Session | None:
+    async def find(self, value: str, *, use: bool = True) -> Session | None:
         """Return the session of a cookie, and record that it was used.
 
+        :param use: false for a request that a page makes on its own: it does not delay the idle limit.
         :raises Retry: the database is unavailable.
         """
         key = _key(value)
@@ -107,12 +108,13 @@ class SessionStore:
             return known
         generation = self._generation
         async with self._connection() as connection:
-            row = await find_session(connection, key, idle_seconds=self._idle)
+            row = await find_session(connection, key, idle_seconds=self._idle, use=use)
         if row is None:
             self._cache.pop(key, None)
             return None
         session = _session(row)
-        if generation == self._generation:
+        # What is cached was used: the next request of the person need not record it.
+        if use and generation == self._generation:
             if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()
             self._cache[key] = self._clock() + _CACHE_SECONDS, session

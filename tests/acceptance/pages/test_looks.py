@@ -12,7 +12,6 @@ from playwright.sync_api import Browser
 
 from runtime.settings import Settings
 from tests.acceptance.pages.integration_desk import (
-    OPERATOR,
     STATES,
     new_board,
     new_row,
@@ -59,6 +58,8 @@ class Office:
             "/backend/drafts",
             "/backend/settings",
             *self._integrations(calls[2:]),
+            "/backend/operations",
+            "/backend/operations/dead-letters",
             "/backend/interactions/00000000-0000-4000-8000-000000000009",
         ]
 
@@ -80,7 +81,7 @@ class Office:
 
 @pytest.fixture(scope="module")
 def office(world: Settings, pages: Gateway, browser: Browser) -> Iterator[Office]:
-    with Person.signed_in(browser, pages, world, features=OPERATOR) as person:
+    with Person.signed_in(browser, pages, world, features=["*"]) as person:
         yield Office(person)
 
 
@@ -93,7 +94,7 @@ def colleague(office: Office, browser: Browser, **options: Any) -> AbstractConte
         person.settings,
         tenant=person.tenant,
         organization=person.organization,
-        features=OPERATOR,
+        features=["*"],
         **options,
     )
 

@@ -33,10 +33,12 @@ class Store(SessionStore):
         self._failure = failure
         self._waiting = {}
         self.looked_up = 0
+        self.used = 0
         self.left = True
 
-    async def find(self, value: str) -> Session | None:
+    async def find(self, value: str, *, use: bool = True) -> Session | None:
         self.looked_up += 1
+        self.used += use
         if self._failure is not None:
             raise self._failure
         return FOUND if value == "good" else None
@@ -114,6 +116,17 @@ def test_a_cookie_authorizes_pages_and_the_stream(method: str, path: str) -> Non
     app, _ = asyncio.run(serve(path, method=method))
     assert app.scope[HANDED_OVER] is FOUND.principal
     assert app.scope[SESSION] is FOUND
+
+
+@pytest.mark.parametrize(("source", "used"), [("div#poll", 0), ("form#poll", 1), ("body", 1), (None, 1)])
+def test_a_page_that_reloads_at_an_interval_does_not_use_the_session(source: str | None, used: int) -> None:
+    headers = {"cookie": "__Host-interactions=good"}
+    if source is not None:
+        headers["hx-source"] = source
+    store = Store()
+    app, _ = asyncio.run(serve("/backend/operations", headers=headers, store=store))
+    assert app.scope[SESSION] is FOUND
+    assert (store.looked_up, store.used) == (1, used)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ class Table:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.rows: dict[bytes, SessionRow] = {}
         self.lookups = 0
+        self.uses = 0
         self.found = asyncio.Event()
         self.hold: asyncio.Event | None = None
         monkeypatch.setattr(sessions, "create_session", self._create)
@@ -33,8 +34,11 @@ class Table:
         self.rows[key] = row
         return True
 
-    async def _find(self, _connection: Any, key: bytes, **_limits: Any) -> SessionRow | None:
+    async def _find(
+        self, _connection: Any, key: bytes, *, use: bool = True, **_limits: Any
+    ) -> SessionRow | None:
         self.lookups += 1
+        self.uses += use
         row = self.rows.get(key)
         self.found.set()
         if self.hold is not None:
@@ -120,5 +124,17 @@ def test_a_lookup_begun_before_a_sign_out_is_not_cached(monkeypatch: pytest.Monk
         table.hold.set()
         await lookup
         assert await store.find(value) is None
+
+    asyncio.run(run())
+
+
+def test_a_use_is_recorded_although_the_page_polled_just_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        table, store = Table(monkeypatch), Store()
+        value = await begin(store)
+        assert await store.find(value, use=False) is not None
+        assert table.uses == 0
+        assert await store.find(value) is not None
+        assert table.uses == 1
 
     asyncio.run(run())

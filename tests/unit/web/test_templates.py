@@ -54,3 +54,11 @@ def test_browsers_do_not_restore_hidden_fields() -> None:
     # Hazard: after a reload they would hold the version and the key of the page before it.
     hidden = re.compile(r'<input type="hidden"(?! autocomplete="off")')
     assert [file.name for file in _TEMPLATES if hidden.search(file.read_text())] == []
+
+
+def test_no_field_hides_a_property_of_its_form() -> None:
+    # Hazard: htmx names a form by its id, and a field named "id" would be found in its place.
+    hiding = re.compile(
+        r'<(?:input|button|select|textarea)[^>]* name="(?:id|action|method|reset|submit|elements)"'
+    )
+    assert [file.name for file in _TEMPLATES if hiding.search(file.read_text())] == []
