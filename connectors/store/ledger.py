@@ -58,6 +58,7 @@ WITH due AS (
   WHERE integration_id = %(integration)s AND next_attempt_at <= %(now)s
     AND (lease_until IS NULL OR lease_until < %(now)s)
     AND (%(only)s::uuid IS NULL OR interaction_id = %(only)s::uuid)
+    AND EXISTS (SELECT FROM integrations i WHERE i.id = %(integration)s AND i.state = 'active')
   ORDER BY next_attempt_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE sync_ledger SET lease_owner = %(owner)s, lease_until = %(until)s FROM due
@@ -77,6 +78,8 @@ def claim(
     only: str | None = None,
 ) -> list[SyncItem]:
     """Claim due rows exclusively for the duration of ``lease``.
+
+    None of an integration that is not active: once people were told that it is paused, nothing begins.
 
     :param only: claim only the row of this interaction.
     """

@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from connectors.store.integrations import insert_integration
+from connectors.store.integrations import insert_integration, set_state
 from connectors.store.ledger import SyncItem, claim, finish, renew
 from connectors.store.ledger_marks import LocalMark, mark_local
 from runtime.postgres import Connection, connect
@@ -54,6 +54,15 @@ def test_each_step_renews_the_lease(connection: Connection) -> None:
     assert renew(connection, item, "first", now=_START + timedelta(seconds=80), lease=_LEASE)
     assert _claim(connection, "second", 160) == [], "without the renewal, it would have expired at 90 s"
     assert _claim(connection, "second", 171) == [item]
+
+
+@pytest.mark.parametrize("state", ["paused", "needs_auth", "needs_confirmation"])
+def test_nothing_is_claimed_unless_the_integration_is_active(connection: Connection, state: str) -> None:
+    _due(connection)
+    set_state(connection, "board", state, "a reason")
+    assert _claim(connection, "first", 0) == []
+    set_state(connection, "board", "active", None)
+    assert len(_claim(connection, "first", 0)) == 1
 
 
 def test_a_lost_lease_can_be_neither_renewed_nor_finished(connection: Connection) -> None:
