@@ -12,13 +12,13 @@ from typing import Final
 #: delays no other command; its rows do.
 BUSY_SECONDS: Final = 0.15
 #: Rows of a batch meanwhile: about the latency that a batch adds to the commands of others.
-BUSY_ROWS: Final = 50
+BUSY_ROWS: Final = 20
 #: Share of the time that batches take meanwhile; the rest is pauses.
-BUSY_SHARE: Final = 0.1
+BUSY_SHARE: Final = 0.05
 #: Applier work per batch while they do not.
 IDLE_SECONDS: Final = 0.5
 #: Bounds of a batch.
-SMALLEST: Final = 20
+SMALLEST: Final = 10
 LARGEST: Final = 2000
 _GROW_BELOW: Final = 0.7
 _GROWTH: Final = 1.25

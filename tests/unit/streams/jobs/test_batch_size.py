@@ -86,7 +86,7 @@ def test_one_batch_without_others_is_not_quiet_yet() -> None:
     size = BatchSize()
     size.observe(20, 0.02, 5)
     size.observe(20, 0.02, 0)
-    assert size.pause == pytest.approx(0.18)  # a tenth of the time is the job's
+    assert size.pause == pytest.approx(0.38)  # a twentieth of the time is the job's
 
 
 def test_a_short_last_batch_does_not_make_the_next_one_larger() -> None:
