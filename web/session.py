@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import HTTPConnection
 
 from api.principal import Principal
+from schemas.errors import NeedsAuth
 
 #: Key of the ASGI scope. Only the session middleware sets it.
 SESSION: Final = "interactions.session"
@@ -31,3 +32,14 @@ def session_of(request: HTTPConnection) -> Session | None:
     """The session of a request, if its cookie names one."""
     found = request.scope.get(SESSION)
     return found if isinstance(found, Session) else None
+
+
+def signed_in(request: HTTPConnection) -> Session:
+    """The session of a request to a page.
+
+    :raises NeedsAuth: there is none, even if a token authorizes the request: pages are for people.
+    """
+    session = session_of(request)
+    if session is None:
+        raise NeedsAuth("Sign in to open this page.")
+    return session

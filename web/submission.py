@@ -19,7 +19,7 @@ from schemas.instants import format_instant
 from web.filters import uuid_filter
 from web.page_route import local_path
 from web.protection import check_form_token
-from web.session import SESSION
+from web.session import signed_in
 from web.viewer import Viewer, viewer_of
 
 _DONE: Final = re.compile(r"([?&])done=[^&#]*&?")
@@ -136,7 +136,7 @@ async def submission_of(request: Request, principal: Principal) -> Submission:
         if isinstance(value, str):
             lists.setdefault(name, []).append(value)
     fields = {name: values[-1] for name, values in lists.items()}
-    check_form_token(request.scope[SESSION], fields.get("csrf", ""))
+    check_form_token(signed_in(request), fields.get("csrf", ""))
     return Submission(request, services_of(request), viewer, fields, lists)
 
 

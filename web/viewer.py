@@ -13,7 +13,7 @@ from fastapi import Request
 from api.principal import Principal
 from web.day import Days, days_of
 from web.language import Language, preferred
-from web.session import SESSION
+from web.session import signed_in
 
 #: Cookies of a browser's choices. They hold no secret, and scripts may read them.
 ZONE_COOKIE: Final = "interactions-zone"
@@ -58,8 +58,11 @@ def zones() -> list[str]:
 
 
 def viewer_of(request: Request, principal: Principal) -> Viewer:
-    """The viewer of a signed-in request."""
-    session = request.scope[SESSION]
+    """The viewer of a signed-in request.
+
+    :raises NeedsAuth: the request has no session.
+    """
+    session = signed_in(request)
     return Viewer(
         principal=principal,
         name=session.display_name or principal.subject,

@@ -35,6 +35,7 @@ def say_ready(running: RunningStack, *, detached: bool = False) -> None:
     _err.print(f"Kafka {running.addresses.kafka_bootstrap_servers}   registry {registry}")
     if running.api_url is not None:
         _err.print(f"HTTP  {running.api_url}   token: [bold]interactions token --help[/bold]")
+        _err.print("Pages [bold]interactions open[/bold]")
     if detached:
         _err.print(
             'Ready. Next: [bold]eval "$(interactions env)"[/bold]. Stop with: [bold]interactions down[/bold]'

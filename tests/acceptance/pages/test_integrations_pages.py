@@ -194,6 +194,17 @@ def test_a_conflict_shows_both_values_and_is_decided(sync: Sync, operator: Perso
     expect(page.locator("main")).to_contain_text("No warning needs a decision.", timeout=30_000)
 
 
+def test_a_change_at_the_provider_appears_by_itself(sync: Sync, operator: Person) -> None:
+    _, calendar, [call] = synced(sync, operator, "By itself", ["Before"])
+    operator.open("/backend/customer-tasks")
+    expect(operator.row(call)).to_contain_text("Before")
+    [todo] = calendar.todos()
+    with todo.edit_icalendar_component() as component:
+        component["SUMMARY"] = "From the calendar"
+    todo.save()
+    expect(operator.row(call)).to_contain_text("From the calendar", timeout=60_000)
+
+
 def test_many_deletions_wait_for_a_person(sync: Sync, operator: Person) -> None:
     limits = {"most_deletions": 0, "most_deleted_share": 0}
     identity, calendar, [call] = synced(sync, operator, "Deleted", ["Call"], **limits)

@@ -13,6 +13,7 @@ from runtime.settings import Settings
 from tests.acceptance.pages.person import Person
 from tests.harness.gateway import Gateway, serving
 from tests.harness.roles import Role, running
+from tests.harness.tcp_proxy import TcpProxy
 from tests.stack_fixtures import own_world
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
@@ -102,6 +103,31 @@ def test_a_gateway_killed_between_click_and_outcome(pipeline: Pipeline, someone:
     expect(form.get_by_label("Title")).to_have_value("Typed with care")
     expect(someone.page.locator("#offline")).to_contain_text("Not live since")
     expect(someone.page.locator(".notice")).to_have_count(0)
+
+
+def test_a_frozen_broker(browser: Browser, pipeline: Pipeline) -> None:
+    address = str(pipeline.settings.kafka_bootstrap_servers)
+    with TcpProxy(int(address.rpartition(":")[2]), kafka=True) as proxy:
+        frozen = pipeline.settings.model_copy(update={"kafka_bootstrap_servers": f"127.0.0.1:{proxy.port}"})
+        with (
+            serving(
+                frozen,
+                INTERACTIONS_API_OUTCOME_TIMEOUT_SECONDS="2",
+                INTERACTIONS_API_LOCAL_SIGN_IN="true",
+            ) as gateway,
+            Person.signed_in(browser, gateway, pipeline.settings) as someone,
+        ):
+            form = begin_a_plan(someone, "Frozen")
+            proxy.silence()
+            form.get_by_role("button", name="Save").click()
+            expect(form.locator(".problem")).to_contain_text("Not known yet whether it is saved.")
+            expect(form.get_by_label("Title")).to_have_value("Frozen")
+            expect(someone.page.locator(".notice")).to_have_count(0)
+            proxy.heal()
+            # The form's key makes a repetition safe, also when the first one arrives late.
+            form.get_by_role("button", name="Save").click()
+            expect(someone.page.locator(".notice")).to_contain_text("Saved.", timeout=60_000)
+            assert titles(someone) == ["Frozen"]
 
 
 def test_a_session_that_ends_keeps_the_typed_text(someone: Person) -> None:

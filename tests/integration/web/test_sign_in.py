@@ -286,6 +286,15 @@ def test_a_cookie_authorizes_no_call_of_the_api(browser: Browser) -> None:
     assert browser.get("/signin/../api/customers/interactions").status_code == 401
 
 
+def test_a_token_of_the_api_opens_no_page(gateway: Gateway) -> None:
+    with gateway.client() as client:
+        page = client.get("/backend/dashboard", follow_redirects=False)
+        form = client.post("/backend/interactions", data={"do": "complete"})
+    assert page.status_code == 303
+    assert page.headers["location"] == "/signin?next=%2Fbackend%2Fdashboard"
+    assert form.status_code in (401, 403)
+
+
 def test_a_local_link_is_used_once(gateway: Gateway, world: Settings) -> None:
     browser, other = Browser(gateway.url), Browser(gateway.url)
     path = ticket_path()
