@@ -1,4 +1,4 @@
-"""``python -m bench.screenshots``: pictures of the pages over a generated week, for the documentation."""
+"""``python -m bench.screenshots``: pictures and costs of pages over a generated week, for the documentation."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Final
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.page_cost import cost_of, settle, write_costs
 from bench.results import ROOT
 from cli.demo.week import publish_week
 from cli.open_command import sign_in_link
@@ -48,7 +49,7 @@ _PAGES: Final[Mapping[str, tuple[str, str | None]]] = {
 
 
 def main() -> None:
-    """Start a stack with a week of data, and take every picture."""
+    """Start a stack with a week of data, take every picture, and measure every page."""
     path = chromium_path()
     if path is None:
         sys.exit("Chromium is not installed. On Debian, as root: apt-get install chromium")
@@ -63,6 +64,7 @@ def main() -> None:
             for name, options in _PROFILES.items():
                 link = sign_in_link(home, tenant, organization, name="Erika Mustermann")
                 _take_all(browser, name, options, link)
+            write_costs(_costs(browser, sign_in_link(home, tenant, organization)))
             browser.close()
     finally:
         stop_stack(home)
@@ -73,6 +75,23 @@ def _fill(settings: Settings) -> tuple[str, str]:
     week = list(week_samples(_SEED, _CUSTOMERS, now))
     publish_week(settings, list(dictionary_samples(_SEED, now)), week)
     return week[0].event["tenantid"], week[0].event["organizationid"]
+
+
+def _costs(browser: Browser, link: str) -> dict[str, tuple[int, float]]:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(link)
+    origin = page.url.partition("/backend")[0]
+    costs = {}
+    for name, (address, follow) in _PAGES.items():
+        page.goto(origin + address)
+        if follow is not None:
+            page.locator(follow).first.click()
+            page.wait_for_function("from => location.href !== from", arg=origin + address)
+        costs[name] = cost_of(context, page.url)
+        _say(f"{name}: {costs[name][0]:,} bytes, {costs[name][1] * 1000:.0f} ms of script")
+    context.close()
+    return costs
 
 
 def _take_all(browser: Browser, profile: str, options: Mapping[str, object], link: str) -> None:
@@ -89,8 +108,7 @@ def _take_all(browser: Browser, profile: str, options: Mapping[str, object], lin
 
 
 def _take(page: Page, file: Path) -> None:
-    page.wait_for_load_state("load")
-    page.wait_for_function("document.getElementById('offline').hidden")
+    settle(page)
     FOLDER.mkdir(parents=True, exist_ok=True)
     picture = Image.open(BytesIO(page.screenshot()))
     picture.quantize(128).save(file, optimize=True)
