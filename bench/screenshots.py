@@ -1,4 +1,4 @@
-"""``python -m bench.screenshots``: pictures and costs of pages over a generated week, for the documentation."""
+"""``python -m bench.screenshots``: pictures and costs of pages over a generated week, for the docs."""
 
 from __future__ import annotations
 
