@@ -54,11 +54,12 @@ SELECT partition, next_offset FROM consumed_offsets
 WHERE consumer_group = %s AND topic = %s AND partition = ANY(%s)
 """
 _ADVANCE_SQL: Final = """
-INSERT INTO consumed_offsets (consumer_group, topic, partition, next_offset, results_offset)
-SELECT %s, %s, w.partition, w.next_offset, w.results_offset
+INSERT INTO consumed_offsets (consumer_group, topic, partition, next_offset, results_offset, batch_seconds)
+SELECT %s, %s, w.partition, w.next_offset, w.results_offset,
+    extract(epoch FROM clock_timestamp() - transaction_timestamp())
 FROM unnest(%s::int[], %s::bigint[], %s::bigint[]) AS w (partition, next_offset, results_offset)
 ON CONFLICT (consumer_group, topic, partition) DO UPDATE
-SET next_offset = excluded.next_offset, updated_at = now(),
+SET next_offset = excluded.next_offset, updated_at = now(), batch_seconds = excluded.batch_seconds,
     results_offset = greatest(consumed_offsets.results_offset, excluded.results_offset)
 """
 

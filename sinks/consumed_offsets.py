@@ -37,7 +37,8 @@ WHERE consumer_group = %(group)s AND topic = %(topic)s AND partition = %(partiti
 """
 _PROGRESS: Final = """
 SELECT partition, next_offset, results_offset,
-    CASE WHEN next_offset = 0 THEN 'infinity' ELSE extract(epoch FROM now() - updated_at)::float8 END
+    CASE WHEN next_offset = 0 THEN 'infinity' ELSE extract(epoch FROM now() - updated_at)::float8 END,
+    coalesce(batch_seconds, 0)
 FROM consumed_offsets WHERE consumer_group = %s AND topic = %s
 """
 
@@ -125,14 +126,16 @@ class PartitionProgress:
     """Stored offsets of a partition, and since when they have not moved.
 
     :param idle_seconds: time since the watermark last moved; infinite when it never did.
+    :param batch_seconds: duration of the transaction that moved it; 0 if it is not known.
     """
 
     next_offset: int = 0
     results_offset: int = 0
     idle_seconds: float = float("inf")
+    batch_seconds: float = 0.0
 
 
 def partition_progress(connection: Connection, group: str, topic: str) -> dict[int, PartitionProgress]:
     """Return the progress of every partition with a row."""
     rows = connection.execute(_PROGRESS, (group, topic))
-    return {row[0]: PartitionProgress(row[1], row[2], float(row[3])) for row in rows}
+    return {row[0]: PartitionProgress(row[1], row[2], float(row[3]), row[4]) for row in rows}

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, get_args, get_type_hints
 
 import sqlalchemy as sa
-from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, SmallInteger, Text
+from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import BYTEA, JSON
 
 from domain.model import Interaction
@@ -344,6 +344,8 @@ consumed_offsets: Final = sa.Table(
     # Kafka's topic id: offsets mean nothing in another topic of the same name.
     Column("topic_id", Text),
     instant("updated_at", now=True),
+    # Duration of the last batch's transaction, until just before its commit.
+    Column("batch_seconds", Double),
     postgresql_with={"fillfactor": 50},
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import structlog
@@ -16,7 +17,7 @@ from runtime.supervised_thread import end_process, supervised
 from runtime.topic_tail import TopicTail
 from schemas.errors import Stop
 from schemas.topics import COMMANDS
-from sinks.consumed_offsets import partition_progress
+from sinks.consumed_offsets import PartitionProgress, partition_progress
 
 _log = structlog.get_logger("operations_sampler")
 
@@ -78,8 +79,9 @@ class OperationsSampler:
         partitions = {}
         for number in tail.partitions():
             low, end = tail.bounds(number)
-            applied = max(low, progress[number].next_offset if number in progress else 0)
-            partitions[number] = _lag_of(tail, number, applied, end)
+            stored = progress.get(number, PartitionProgress())
+            lag = _lag_of(tail, number, max(low, stored.next_offset), end)
+            partitions[number] = replace(lag, batch_seconds=stored.batch_seconds)
         relay_seconds, blocked_by = relay_lag(connection)
         return Sample(
             at=datetime.now(UTC),

@@ -20,16 +20,18 @@ OUTCOMES: Final[tuple[str, ...]] = get_args(OutcomeName)
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """Commands of one partition that are not applied yet.
+    """Commands of one partition that are not applied yet, and the last batch that was.
 
     :param applied: the watermark: every record below it is applied.
     :param records: offsets from the watermark to the end; transaction markers count too.
     :param seconds: age of the first command that is not applied; 0 if there is none.
+    :param batch_seconds: duration of the transaction that moved the watermark.
     """
 
     applied: int
     records: int
     seconds: float
+    batch_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class Bucket:
     lag_records: int = 0
     lag_seconds: float = 0.0
     relay_seconds: float = 0.0
+    batch_seconds: float = 0.0
 
 
 class Samples:
@@ -108,6 +111,8 @@ def per_minute(samples: Sequence[Sample]) -> list[Bucket]:
             known = before.partitions.get(number)
             if known is not None:
                 bucket.applied += max(0, lag.applied - known.applied)
+            if known is None or known.applied != lag.applied:
+                bucket.batch_seconds = max(bucket.batch_seconds, lag.batch_seconds)
         bucket.outcomes.update(
             {name: max(0, count - before.outcomes.get(name, 0)) for name, count in after.outcomes.items()}
         )

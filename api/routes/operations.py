@@ -38,7 +38,7 @@ class MinuteFigures(ResponseModel):
     """One minute. ``seconds`` is the part of it that was sampled.
 
     ``commandsPerSecond`` derives from the watermarks. ``outcomes`` counts the results that this gateway read.
-    Lags are the largest of the minute.
+    Lags are the largest of the minute; ``batchSeconds`` is the longest transaction that a sample saw.
     """
 
     at: Timestamp
@@ -48,6 +48,7 @@ class MinuteFigures(ResponseModel):
     lag_records: int
     lag_seconds: float
     relay_lag_seconds: float
+    batch_seconds: float
 
 
 class PartitionFigures(ResponseModel):
@@ -211,4 +212,5 @@ def _minute(bucket: Bucket) -> dict[str, Any]:
         "lagRecords": bucket.lag_records,
         "lagSeconds": round(bucket.lag_seconds, 1),
         "relayLagSeconds": round(bucket.relay_seconds, 1),
+        "batchSeconds": round(bucket.batch_seconds, 4),
     }

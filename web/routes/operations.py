@@ -78,7 +78,7 @@ async def operations(
 
 
 def charts_of(samples: list[Sample], now: datetime) -> list[Chart]:
-    """The charts of the page: rate, outcomes, lag and relay lag, per minute."""
+    """The charts of the page: rate, outcomes, lag, relay lag and batch times, per minute."""
     minutes = per_minute(samples)
     return [
         chart_of(
@@ -92,6 +92,7 @@ def charts_of(samples: list[Sample], now: datetime) -> list[Chart]:
         ),
         chart_of("lag", ("lag",), [(it.at, [it.lag_seconds]) for it in minutes], now),
         chart_of("relay", ("relay",), [(it.at, [it.relay_seconds]) for it in minutes], now),
+        chart_of("batch", ("batch",), [(it.at, [it.batch_seconds * 1000]) for it in minutes], now),
     ]
 
 

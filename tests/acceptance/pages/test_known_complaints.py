@@ -40,9 +40,9 @@ def test_what_is_overdue_never_vanishes_and_comes_first(person: Person) -> None:
 
 
 def test_rows_are_in_the_order_of_the_next_interaction(person: Person) -> None:
-    customer, at = person.new_customer(), {"scheduledAt": "2026-01-05T09:00:00Z"}
-    low = person.planned(customer, "Low", priority=1, **at)
-    high = person.planned(customer, "High", priority=90, **at)
+    customer, at = person.new_customer(), "2026-01-05T09:00:00Z"
+    low = person.planned(customer, "Low", priority=1, scheduledAt=at)
+    high = person.planned(customer, "High", priority=90, scheduledAt=at)
     later = person.planned(customer, "Later", priority=100, scheduledAt="2026-01-05T09:30:00Z")
     person.open("/backend/customer-tasks?group=overdue")
     assert ids_in_order(person.page.locator("[data-row]")) == [high, low, later]

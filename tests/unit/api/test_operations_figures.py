@@ -17,7 +17,9 @@ FRESH = {"checked_seconds": 90.0, "idle_seconds": 1.0, "skipped_at": None}
 def _sample(seconds: int, applied: dict[int, int], *, lag: int = 0, done: int = 0) -> Sample:
     return Sample(
         at=START + timedelta(seconds=seconds),
-        partitions={number: PartitionLag(offset, lag, lag / 10) for number, offset in applied.items()},
+        partitions={
+            number: PartitionLag(offset, lag, lag / 10, offset / 1000) for number, offset in applied.items()
+        },
         relay_seconds=lag / 20,
         blocked_by=None,
         outcomes={**dict.fromkeys(OUTCOMES, 0), "applied": done},
@@ -37,6 +39,8 @@ def test_rates_are_differences_of_watermarks() -> None:
     assert (second.seconds, second.applied, second.outcomes["applied"]) == (10.0, 1, 1)
     [minute, _] = figures(samples, None)["minutes"]
     assert (minute["commandsPerSecond"], minute["relayLagSeconds"]) == (3.0, 1.5)
+    # A partition whose watermark did not move had no batch: number 0 in the second minute.
+    assert (first.batch_seconds, second.batch_seconds, minute["batchSeconds"]) == (0.15, 0.9, 0.15)
 
 
 def test_a_watermark_that_goes_back_is_no_negative_rate() -> None:

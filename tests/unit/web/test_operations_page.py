@@ -28,7 +28,7 @@ def samples(seconds: int) -> list[Sample]:
     return [
         Sample(
             at=NOW - timedelta(seconds=ago),
-            partitions={n: PartitionLag((seconds - ago) * 157, 3_000 + n, 12.5) for n in range(6)},
+            partitions={n: PartitionLag((seconds - ago) * 157, 3_000 + n, 12.5, 0.0873) for n in range(6)},
             relay_seconds=1.4,
             blocked_by=None,
             outcomes={name: (seconds - ago) * (place + 1) * 31 for place, name in enumerate(OUTCOMES)},
@@ -71,13 +71,13 @@ def page(taken: list[Sample], code: str = "en", **changes: Any) -> str:
 @pytest.mark.parametrize("code", LANGUAGES)
 def test_a_full_hour_is_light(code: str) -> None:
     html = page(samples(3600), code)
-    assert html.count("<title>") == 1 + 4 * 60
+    assert html.count("<title>") == 1 + 5 * 60
     assert len(html.encode()) <= _AT_MOST
 
 
 def test_every_bar_has_a_row_of_the_table() -> None:
     html = page(samples(600))
-    for name in ("commands", "outcomes", "lag", "relay"):
+    for name in ("commands", "outcomes", "lag", "relay", "batch"):
         section = html.partition(f'id="chart-{name}"')[2].partition("</section>")[0]
         bars = re.findall(r"<title>(\d\d:\d\d): ", section)
         rows = re.findall(r'<th scope="row">(\d\d:\d\d)</th>', section)
