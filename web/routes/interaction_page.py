@@ -14,8 +14,10 @@ from api.queries.interaction_list import interaction_by_id
 from api.services import ServicesDep
 from schemas.values import UuidText
 from web.dictionary import types_of
+from web.history import history_of
 from web.notice import notice_of
 from web.page_route import is_fragment, local_path, page_router, target_of
+from web.paging import position_of
 from web.rendering import render
 from web.viewer import viewer_of
 
@@ -29,7 +31,7 @@ async def interaction(
     services: ServicesDep,
     principal: Principal = require_features("customers.view"),
 ) -> Response:
-    """One interaction with its form, its facts and its mirrors."""
+    """One interaction with its form, its facts, its mirrors and its history."""
     viewer = viewer_of(request, principal)
     async with services.reads.connection() as connection:
         row = await interaction_by_id(connection, principal.scope, interaction_id)
@@ -38,6 +40,7 @@ async def interaction(
             raise not_found()
         types = await types_of(connection, principal.scope)
         mirrors = await mirrors_of(connection, principal, [row])
+        history = await history_of(connection, principal, row, position_of(request))
         notice = await notice_of(request, viewer, connection)
     kind = "companies" if found["kind"] == "company" else "people"
     back = local_path(request.query_params.get("back"), f"/backend/customers/{kind}/{found['id']}")
@@ -51,6 +54,7 @@ async def interaction(
         customer=found,
         types=types,
         mirrors=mirrors.get(row["id"], {}),
+        history=history,
     )
 
 
