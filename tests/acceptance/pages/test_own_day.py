@@ -1,4 +1,4 @@
-"""What is due reaches people: a count on every page and in its title, and the progress of their day."""
+"""The count of due tasks on every page and in its title, and the progress of a person's day."""
 
 from __future__ import annotations
 
