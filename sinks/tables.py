@@ -136,6 +136,19 @@ interactions: Final = sa.Table(
         "scheduled_at",
         postgresql_where=sa.text("status = 'planned' AND due_phase < 2"),
     ),
+    # For the count of a user's tasks on every page, and of those done today. A row is in one of them at most.
+    Index(
+        "ix_customer_interactions_owner_planned",
+        "owner_user_id",
+        "scheduled_at",
+        postgresql_where=sa.text("status = 'planned' AND owner_user_id IS NOT NULL"),
+    ),
+    Index(
+        "ix_customer_interactions_owner_done",
+        "owner_user_id",
+        "status_as_of",
+        postgresql_where=sa.text("status = 'done' AND owner_user_id IS NOT NULL"),
+    ),
     postgresql_with={"fillfactor": 90},
 )
 
@@ -328,6 +341,13 @@ journal: Final = sa.Table(
         postgresql_where=sa.text("retired_version IS NOT NULL"),
     ),
     Index("ix_journal_window", "xid", "position", postgresql_where=sa.text("events > 0")),
+    # For the history of an interaction.
+    Index(
+        "ix_journal_history",
+        "interaction_id",
+        "position",
+        postgresql_where=sa.text("outcome = 'applied' AND interaction_id IS NOT NULL"),
+    ),
     postgresql_partition_by="RANGE (logged_at)",
 )
 

@@ -10,6 +10,7 @@ from starlette.datastructures import UploadFile
 
 from api.problems import DecisionPending, UnknownOutcome
 from schemas.errors import InteractionsError, Reject
+from web.edit_conflict import CHOICE, SEEN, EditConflict
 from web.rendering import plain_page
 from web.viewer import language_of_request
 
@@ -36,6 +37,8 @@ async def failure_response(request: Request, error: InteractionsError, status: i
         "command": error.command_id if isinstance(error, UnknownOutcome) else None,
         "pending": isinstance(error, DecisionPending),
         "method": request.method,
+        "conflict": error if isinstance(error, EditConflict) else None,
+        "script": request.headers.get("hx-request") == "true",
         "sent": (),
         "hidden": _HIDDEN,
         "secrets": SECRETS,
@@ -46,9 +49,10 @@ async def failure_response(request: Request, error: InteractionsError, status: i
         values["sent"] = [
             (name, "" if name.startswith(SECRETS) else value)
             for name, value in form.multi_items()
-            if not isinstance(value, UploadFile)
+            # The decisions about a conflict belong to the message, which shows them once more.
+            if not isinstance(value, UploadFile) and name != SEEN and not name.startswith(CHOICE)
         ]
-    if request.headers.get("hx-request") == "true":
+    if values["script"]:
         source = request.headers.get("hx-source", "")
         slot = f"{source} .problem" if _SOURCE.fullmatch(source) else "#problem"
         headers = {"HX-Retarget": slot, "HX-Reselect": ".message", "HX-Reswap": "innerHTML"}

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from schemas.values import UUID_PATTERN
+from sinks.columns import LEAST_ID
 
 _UUID: Final = re.compile(UUID_PATTERN)
 _LONGEST: Final = 200
@@ -14,6 +15,11 @@ _LONGEST: Final = 200
 def uuid_filter(given: str | None) -> str | None:
     """An id, or ``None``."""
     return given.lower() if given and _UUID.fullmatch(given) else None
+
+
+def owner_filter(given: str | None, viewer_id: str | None) -> str | None:
+    """An owner, ``me`` for the viewer, or ``None``. A viewer without a user id owns nothing."""
+    return (viewer_id or LEAST_ID) if given == "me" else uuid_filter(given)
 
 
 def text_filter(given: str | None) -> str | None:

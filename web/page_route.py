@@ -16,6 +16,7 @@ from api.authorization import AuthorizedRoute
 from api.problems import INTERNAL_ERROR, DecisionPending, UnknownOutcome, log_unexpected
 from schemas.errors import InteractionsError, NeedsAuth, Reject, Retry
 from web.failure import failure_response
+from web.own_day import note_due_count
 from web.protection import check_same_origin
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
@@ -35,6 +36,8 @@ class PageRoute(AuthorizedRoute):
             try:
                 if request.method not in _SAFE:
                     check_same_origin(request)
+                else:
+                    await note_due_count(request)
                 return await handle(request)
             except NeedsAuth as error:
                 if request.method in _SAFE and not is_fragment(request):

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Final
 
 from fastapi import Request
 
 from api.queries.keyset import After
 from api.queries.scope import Row
 from web.filters import uuid_filter
+
+_POSITION: Final = re.compile(r"[0-9]{1,18}")
+
+
+def position_of(request: Request) -> int | None:
+    """Position in the journal before which a page begins; ``None`` for the newest."""
+    given = request.query_params.get("before", "")
+    return int(given) if _POSITION.fullmatch(given) else None
 
 
 def after_of(request: Request) -> After | None:

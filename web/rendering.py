@@ -86,7 +86,7 @@ def query(path: str, **parameters: Any) -> str:
 
 @cache
 def _digest(name: str) -> str:
-    return hashlib.sha256((files("web") / "assets" / name).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256((files("web") / "assets" / name).read_bytes()).hexdigest()[:8]
 
 
 @cache

@@ -12,29 +12,46 @@ from fastapi import Request
 
 from api.principal import Principal
 from web.day import Days, days_of
+from web.filters import uuid_filter
 from web.language import Language, preferred
 from web.session import signed_in
 
 #: Cookies of a browser's choices. They hold no secret, and scripts may read them.
 ZONE_COOKIE: Final = "interactions-zone"
 LANGUAGE_COOKIE: Final = "interactions-language"
+#: Key of the ASGI scope with the number of the viewer's due and overdue tasks (``web.own_day``).
+DUE_COUNT: Final = "interactions.due_count"
 _ZONES: Final = frozenset(available_timezones())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Viewer:
-    """:param csrf: token that every form of the viewer's pages carries."""
+    """
+    :param csrf: token that every form of the viewer's pages carries.
+    :param due: number of the viewer's due and overdue tasks; ``None`` if it is not known.
+    """
 
     principal: Principal
     name: str
     csrf: str
     language: Language
     days: Days
+    due: int | None = None
+
+    @property
+    def user_id(self) -> str | None:
+        """The viewer as an owner of interactions; ``None`` if the subject is no UUID."""
+        return owner_id(self.principal)
 
     @property
     def zone(self) -> ZoneInfo:
         """The zone of all times on the page."""
         return self.days.zone
+
+
+def owner_id(principal: Principal) -> str | None:
+    """The id under which interactions can belong to a user; ``None`` if the subject is no UUID."""
+    return uuid_filter(principal.subject)
 
 
 def zone_of(request: Request) -> ZoneInfo:
@@ -69,4 +86,5 @@ def viewer_of(request: Request, principal: Principal) -> Viewer:
         csrf=session.csrf,
         language=language_of_request(request),
         days=days_of(datetime.now(UTC), zone_of(request)),
+        due=request.scope.get(DUE_COUNT),
     )

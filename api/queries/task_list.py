@@ -1,4 +1,4 @@
-"""The work list: planned interactions of all customers by date, and the counts of its groups.
+"""The work list: planned interactions of all customers by date, those done lately, and counts of both.
 
 Counts and pages share one WHERE clause, so that a count equals the list that it opens.
 """
@@ -30,6 +30,7 @@ class TaskFilters:
 
     :param interaction_types: the codes of the types that count as tasks.
     :param search: case-insensitive part of the title or of the customer's name.
+    :param done_since: interactions that were completed since then, instead of planned ones.
     """
 
     interaction_types: tuple[str, ...] | None = None
@@ -37,6 +38,7 @@ class TaskFilters:
     interaction_type: str | None = None
     entity_id: str | None = None
     search: str | None = None
+    done_since: datetime | None = None
 
 
 async def task_page(
@@ -48,7 +50,7 @@ async def task_page(
     limit: int,
     after: After | None = None,
 ) -> list[Row]:
-    """Planned interactions of a range by date, and one more than ``limit`` if more follow.
+    """Interactions of a range by date, and one more than ``limit`` if more follow.
 
     :param range_: ``None`` for those without a date, by creation.
     :param after: date (or creation) and id of the last row of the previous page.
@@ -73,8 +75,10 @@ async def task_page(
 async def task_counts(
     connection: Connection, scope: Scope, filters: TaskFilters, ranges: Mapping[str, Range | None]
 ) -> dict[str, int]:
-    """Number of planned interactions of each range. One statement."""
+    """Number of interactions of each range. One statement. A single range limits the rows that it reads."""
     conditions, values = _where(scope, filters)
+    if len(ranges) == 1:
+        conditions += _range(next(iter(ranges.values())), values)
     counted = []
     for number, (name, range_) in enumerate(ranges.items()):
         given: dict[str, Any] = {}
@@ -94,9 +98,13 @@ async def task_counts(
 
 def _where(scope: Scope, filters: TaskFilters) -> tuple[list[str], dict[str, Any]]:
     conditions = [
-        "i.tenant_id = %(tenant)s AND i.organization_id = %(organization)s AND i.status = 'planned'",
+        "i.tenant_id = %(tenant)s AND i.organization_id = %(organization)s",
+        "i.status = 'planned'" if filters.done_since is None else "i.status = 'done'",
     ]
     values: dict[str, Any] = dict(scope.parameters())
+    if filters.done_since is not None:
+        conditions.append("i.status_as_of >= %(done_since)s")
+        values["done_since"] = filters.done_since
     if filters.interaction_types is not None:
         conditions.append("i.interaction_type = ANY(%(types)s)")
         values["types"] = list(filters.interaction_types)

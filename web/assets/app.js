@@ -106,13 +106,7 @@ function words() {
   }
 }
 document.addEventListener("input", words);
-document.addEventListener("htmx:after:swap", () => { words(); count(); });
-
-// --- The number of overdue tasks in the title ----------------------------------------------------------------
-function count() {
-  const late = Number(document.querySelector("[data-late]")?.dataset.late || 0);
-  document.title = (late ? `(${late}) ` : "") + document.title.replace(/^\(\d+\) /, "");
-}
+document.addEventListener("htmx:after:swap", words);
 
 // --- Keys, off while typing ----------------------------------------------------------------------------------
 const rows = () => [...document.querySelectorAll("[data-row]")];
@@ -147,4 +141,3 @@ if (!document.cookie.includes("interactions-zone=")) {
   if (document.body.dataset.zone && zone !== document.body.dataset.zone) refresh();
 }
 setTimeout(restore); // after htmx has seen the forms
-count();

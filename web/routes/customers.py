@@ -13,6 +13,7 @@ from api.queries.customers import CustomerQuery, customers
 from api.queries.explain import candidates
 from api.queries.interaction_list import Filters, Page, interaction_page
 from api.queries.keyset import After
+from api.queries.people import people_seen
 from api.queries.scope import Connection
 from api.queries.task_list import TaskFilters, task_counts
 from api.services import ServicesDep
@@ -20,7 +21,8 @@ from schemas.errors import Reject
 from schemas.values import UuidText
 from web.day import Due
 from web.dictionary import types_of
-from web.filters import text_filter, uuid_filter
+from web.filters import owner_filter, text_filter, uuid_filter
+from web.mirrors import mirrors_by_row
 from web.notice import notice_of
 from web.page_route import page_router, target_of
 from web.paging import after_of
@@ -56,7 +58,7 @@ async def customer_list(
         sort_dir="asc",
         now=viewer.days.now,
         search=search,
-        owner_user_id=principal.subject if owner == "me" else uuid_filter(owner),
+        owner_user_id=owner_filter(owner, viewer.user_id),
         has_next={"open": True, "none": False}.get(shown or ""),
         after=_after(request),
     )
@@ -94,6 +96,7 @@ async def customer(
     viewer = viewer_of(request, principal)
     async with services.reads.connection() as connection:
         values = await _detail(connection, request, viewer, entity_id, KINDS[kind])
+        people = await people_seen(connection, principal.scope)
         notice = await notice_of(request, viewer, connection)
     return render(
         "customer.html",
@@ -102,6 +105,7 @@ async def customer(
         notice=notice,
         back=target_of(request),
         suggested=default_time(viewer.days),
+        people=people,
         **values,
     )
 
@@ -129,6 +133,7 @@ async def _detail(
         Filters(entity_id=entity_id, statuses=("done", "canceled"), interaction_types=codes),
         Page(sort="updatedAt", direction="desc", limit=100 if everything else _HISTORY),
     )
+    mirrors = await mirrors_by_row(connection, viewer.principal, [*planned, *ended])
     deals = await deals_of(connection, scope, entity_id)
     contenders, others = await candidates(connection, scope, entity_id, 5)
     late = {Due.OVERDUE.value: viewer.days.ranges()[Due.OVERDUE]}
@@ -142,6 +147,7 @@ async def _detail(
         "more_planned": more_planned,
         "ended": ended,
         "more_ended": more_ended,
+        "mirrors": mirrors,
         "deals": deals,
         "contenders": contenders,
         "others": others,

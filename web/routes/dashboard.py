@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse
 from api.authorization import require_features
 from api.principal import Principal
 from api.queries.drafts import DRAFTS
+from api.queries.people import people_seen
 from api.queries.signals import SIGNALS
 from api.queries.status_pages import count_of_statuses
 from api.queries.task_list import TaskFilters, task_counts, task_page
@@ -17,6 +18,7 @@ from api.queries.widgets import next_interactions
 from api.services import ServicesDep
 from web.dictionary import types_of
 from web.notice import notice_of
+from web.own_day import own_day
 from web.page_route import page_router, target_of
 from web.rendering import render
 from web.routes import drafts, signals
@@ -49,20 +51,24 @@ async def dashboard(request: Request, services: ServicesDep, principal: Principa
         types = await types_of(connection, principal.scope)
         filters = TaskFilters(interaction_types=types.actionable)
         counts = await task_counts(connection, principal.scope, filters, ranges_of(viewer))
+        day = await own_day(connection, viewer, types)
         todos = await task_page(connection, principal.scope, filters, (None, None), limit=_ROWS)
         rows = await next_interactions(
             connection, principal.scope, now=viewer.days.now, limit=_ROWS, include_past=True
         )
         waiting = await count_of_statuses(connection, principal.scope, SIGNALS, signals.TABS["waiting"], {})
         drafted = await count_of_statuses(connection, principal.scope, DRAFTS, drafts.TABS["waiting"], {})
+        people = await people_seen(connection, principal.scope)
         notice = await notice_of(request, viewer, connection)
     return render(
         "dashboard.html",
         viewer,
+        people=people,
         notice=notice,
         back=target_of(request),
         types=types,
         counts=counts,
+        day=day,
         signals=waiting,
         drafts=drafted,
         todos=todos[:_ROWS],

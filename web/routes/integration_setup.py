@@ -26,10 +26,11 @@ from api.routes.integrations import (
 from api.services import Services, ServicesDep
 from schemas.errors import FieldError, InteractionsError, Reject
 from schemas.integration_decisions import IntegrationOperation
+from web.mirrors import providers_of
 from web.page_route import page_router, target_of
 from web.receipt import make_receipt
 from web.rendering import render
-from web.routes.integrations import PATH, path_of, providers_of
+from web.routes.integrations import PATH, path_of
 from web.setting_fields import changes_of, inputs_of
 from web.submission import Submission, submission_of
 from web.viewer import viewer_of

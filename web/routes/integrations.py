@@ -19,6 +19,7 @@ from api.services import ServicesDep
 from schemas.errors import Reject
 from schemas.instants import parse_instant
 from schemas.integration_decisions import CHOICES
+from web.mirrors import providers_of
 from web.page_route import page_router, target_of
 from web.paging import after_of
 from web.receipt import receipt_of
@@ -113,11 +114,6 @@ async def integration(
 def path_of(integration: str) -> str:
     """Address of an integration's page."""
     return f"{PATH}/{quote(integration, safe='')}"
-
-
-def providers_of(stored: Row | None) -> dict[str, dict[str, Any]]:
-    """Name → declaration of the installed providers; empty before the connectors have run."""
-    return {it["name"]: it for it in stored["checkpoint"]["providers"]} if stored is not None else {}
 
 
 def _shown(row: Row) -> Row:

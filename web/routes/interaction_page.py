@@ -6,16 +6,19 @@ from fastapi import Request, Response
 
 from api.authorization import require_features
 from api.changes import not_found
-from api.interaction_items import mirrors_of
 from api.principal import Principal
 from api.queries.command_status import command_status
 from api.queries.customer_detail import entity
 from api.queries.interaction_list import interaction_by_id
+from api.queries.people import people_seen
 from api.services import ServicesDep
 from schemas.values import UuidText
 from web.dictionary import types_of
+from web.history import history_of
+from web.mirrors import mirrors_by_row
 from web.notice import notice_of
 from web.page_route import is_fragment, local_path, page_router, target_of
+from web.paging import position_of
 from web.rendering import render
 from web.viewer import viewer_of
 
@@ -29,7 +32,7 @@ async def interaction(
     services: ServicesDep,
     principal: Principal = require_features("customers.view"),
 ) -> Response:
-    """One interaction with its form, its facts and its mirrors."""
+    """One interaction with its form, its facts, its mirrors and its history."""
     viewer = viewer_of(request, principal)
     async with services.reads.connection() as connection:
         row = await interaction_by_id(connection, principal.scope, interaction_id)
@@ -37,20 +40,24 @@ async def interaction(
         if row is None or found is None:
             raise not_found()
         types = await types_of(connection, principal.scope)
-        mirrors = await mirrors_of(connection, principal, [row])
+        mirrors = await mirrors_by_row(connection, principal, [row])
+        history = await history_of(connection, principal, row, position_of(request))
+        people = await people_seen(connection, principal.scope)
         notice = await notice_of(request, viewer, connection)
     kind = "companies" if found["kind"] == "company" else "people"
     back = local_path(request.query_params.get("back"), f"/backend/customers/{kind}/{found['id']}")
     return render(
         "interaction.html",
         viewer,
+        people=people,
         notice=notice,
         back=back,
         here_path=target_of(request),
         row=row,
         customer=found,
         types=types,
-        mirrors=mirrors.get(row["id"], {}),
+        mirrors=mirrors.get(row["id"], []),
+        history=history,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -18,7 +17,9 @@ from api.queries.scope import Row
 from domain.undo_image import command_id_of
 from schemas.errors import FieldError, Reject
 from schemas.instants import format_instant
-from schemas.values import UUID_PATTERN, UuidText
+from schemas.values import UuidText
+from web.dictionary import types_of
+from web.edit_conflict import CHOICE, SEEN, EditConflict, conflict_of
 from web.page_route import page_router
 from web.snooze import Snooze, snoozed
 from web.submission import Submission, submission_of
@@ -39,6 +40,7 @@ _EDITED: Final = {
 _ACTIONS: Final = {
     "complete": ("interaction.complete", "customers.edit"),
     "snooze": ("interaction.update", "customers.edit"),
+    "assign": ("interaction.update", "customers.edit"),
     "cancel": ("interaction.cancel", "customers.edit"),
     "reopen": ("interaction.reopen", "customers.edit"),
     "delete": ("interaction.delete", "customers.delete"),
@@ -61,8 +63,7 @@ async def create(request: Request, principal: Principal = require_features("cust
         "source": "manual",
     }
     data |= {"occurredAt": moment, "status": "done"} if past else {"scheduledAt": moment}
-    if re.fullmatch(UUID_PATTERN, principal.subject):
-        data["authorUserId"] = principal.subject.lower()
+    data["authorUserId"] = form.viewer.user_id
     data = {name: value for name, value in data.items() if value is not None}
     result = await form.execute("interaction.create", form.identity("entityId"), data)
     return form.back(result["commandId"])
@@ -85,6 +86,8 @@ async def act(
         raise Reject("missing_feature", f"This requires the feature {feature}.", status=403)
     if name == "snooze":
         data["scheduledAt"] = await _snoozed(form, interaction_id, choice)
+    if name == "assign":
+        data["ownerUserId"] = principal.subject if choice == "me" else form.text("owner")
     if name == "complete":
         data |= _completion(form)
     return await _change(form, kind, data)
@@ -116,16 +119,36 @@ async def _snoozed(form: Submission, interaction_id: str, choice: str) -> str:
 async def edit(interaction_id: UuidText, request: Request, principal: Principal = _EDIT) -> Response:
     """Change the fields that the person changed, and no other, under the version that the form showed.
 
-    ``was-…`` holds the value that the form showed. After a conflict the person may decide for their own
-    values, which ``overwrite`` says.
+    ``was-…`` holds the value that the form showed. After a conflict the person decides field by field:
+    ``choose-…`` is ``mine`` or ``theirs``, about the version ``seen``.
     """
     form = await submission_of(request, principal)
     data: dict[str, Any] = {"id": interaction_id}
     for name, read in _EDITED.items():
-        if name in form.fields and form.text(name) != form.text(f"was-{name}"):
+        changed = name in form.fields and form.text(name) != form.text(f"was-{name}")
+        if changed and form.text(CHOICE + name) != "theirs":
             data[name] = read(form, name)
-    expected = None if form.text("overwrite") else form.integer("version")
-    return await _change(form, "interaction.update", data, expected_version=expected)
+    seen = form.integer(SEEN)
+    if seen is not None and len(data) == 1:
+        return form.back()
+    expected = form.integer("version") if seen is None else seen
+    try:
+        return await _change(form, "interaction.update", data, expected_version=expected)
+    except Reject as error:
+        if error.code != "version_conflict":
+            raise
+    raise await _conflict(form, interaction_id)
+
+
+async def _conflict(form: Submission, interaction_id: str) -> EditConflict:
+    viewer = form.viewer
+    async with form.services.reads.connection() as connection:
+        row = await interaction_by_id(connection, viewer.principal.scope, interaction_id)
+        types = await types_of(connection, viewer.principal.scope)
+    if row is None:
+        raise not_found()
+    names = [name for name in _EDITED if name in form.fields]
+    return conflict_of(viewer, types, row, names, form.text)
 
 
 @router.post("/backend/undo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from fastapi import Request, Response
@@ -10,13 +11,15 @@ from api.authorization import require_features
 from api.principal import Principal
 from api.queries.customer_detail import entity
 from api.queries.interaction_list import interaction_by_id
+from api.queries.people import people_seen
 from api.queries.scope import Connection, Row
 from api.queries.task_list import Range, TaskFilters, task_counts, task_page
 from api.services import ServicesDep
 from web.day import Due
 from web.dictionary import types_of
-from web.filters import text_filter, uuid_filter
+from web.filters import owner_filter, text_filter, uuid_filter
 from web.notice import Notice, notice_of
+from web.own_day import DONE, DUE, until_tonight
 from web.page_route import page_router, target_of
 from web.paging import after_of, last_of
 from web.rendering import query, render
@@ -25,8 +28,14 @@ from web.viewer import Viewer, viewer_of
 router = page_router()
 PATH: Final = "/backend/customer-tasks"
 #: Rows of a group on the page of all groups, and of a page of one group.
-_PREVIEW: Final = 8
-_PAGE: Final = 36
+_PREVIEW: Final = 5
+_PAGE: Final = 32
+#: Parameter ``group`` → the groups that are shown.
+_NAMES: Final[dict[str, tuple[str, ...]]] = {
+    **{name.value: (name.value,) for name in Due},
+    DUE: (Due.OVERDUE.value, Due.TODAY.value),
+    DONE: (DONE,),
+}
 _ENDING: Final = frozenset({"interaction.complete", "interaction.cancel"})
 
 
@@ -34,48 +43,58 @@ _ENDING: Final = frozenset({"interaction.complete", "interaction.cancel"})
 async def tasks(
     request: Request, services: ServicesDep, principal: Principal = require_features("customers.view")
 ) -> Response:
-    """All groups with their first rows, or one group in pages."""
+    """All groups with their first rows, one group in pages, what is due, or what was done today."""
     viewer = viewer_of(request, principal)
     chosen = request.query_params.get("group")
-    group = Due(chosen) if chosen in set(Due) else None
+    names = _NAMES.get(chosen or "")
     owner = request.query_params.get("owner")
     async with services.reads.connection() as connection:
         types = await types_of(connection, principal.scope)
         filters = TaskFilters(
             interaction_types=types.actionable,
-            owner_user_id=principal.subject if owner == "me" else uuid_filter(owner),
+            owner_user_id=owner_filter(owner, viewer.user_id),
             interaction_type=text_filter(request.query_params.get("type")),
             entity_id=uuid_filter(request.query_params.get("customer")),
             search=text_filter(request.query_params.get("q")),
         )
         ranges = ranges_of(viewer)
         counts = await task_counts(connection, principal.scope, filters, ranges)
+        done = replace(filters, done_since=viewer.days.today)
+        shown = dict(counts)
+        if chosen == DONE:
+            ranges = {DONE: until_tonight(viewer.days)}
+            shown = await task_counts(connection, principal.scope, done, ranges)
         kept = {name: request.query_params.get(name) for name in ("owner", "type", "customer", "q")}
         groups = []
-        for name in Due:
-            if counts[name] == 0 or group not in (None, name):
+        for name in names or ranges:
+            if shown[name] == 0:
                 continue
-            after = after_of(request) if group is not None else None
-            limit = _PAGE if group is not None else _PREVIEW
+            # A page of several groups begins with the first row of each.
+            after = after_of(request) if names == (name,) else None
+            limit = _PAGE if names else _PREVIEW
+            wanted = done if name == DONE else filters
             rows = await task_page(
-                connection, principal.scope, filters, ranges[name], limit=limit, after=after
+                connection, principal.scope, wanted, ranges[name], limit=limit, after=after
             )
             more = None
             if len(rows) > limit:
-                position = last_of(rows[:limit]) if group is not None else {}
-                more = query(PATH, group=name.value, **kept, **position)
-            groups.append({"name": name, "rows": rows[:limit], "more": more})
+                position = last_of(rows[:limit]) if names else {}
+                more = query(PATH, group=name, **kept, **position)
+            groups.append({"name": name, "rows": rows[:limit], "more": more, "count": shown[name]})
+        people = await people_seen(connection, principal.scope)
         notice = await notice_of(request, viewer, connection)
         ended = await _just_ended(connection, principal, notice)
     return render(
         "tasks.html",
         viewer,
+        people=people,
         notice=notice,
         ended=ended,
         back=target_of(request),
         groups=groups,
         counts=counts,
-        chosen=group,
+        chosen=chosen if names else None,
+        chosen_count=sum(shown[name] for name in names) if names else 0,
         kept=kept,
         types=types,
         total=sum(counts.values()),

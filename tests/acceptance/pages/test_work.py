@@ -109,17 +109,16 @@ def test_a_change_of_another_person_is_not_overwritten(person: Person, choice: s
     expect(form.get_by_label("Title")).to_have_value("Mine")
     expect(form.locator("input[name=version]")).to_have_attribute("value", version or "")
     form.get_by_role("button", name="Save").click()
-    expect(form.locator(".problem")).to_contain_text("changed this in the meantime")
+    expect(form.locator(".problem")).to_contain_text("this was changed in the meantime")
     assert person.stored(call)["title"] == "Theirs"
     # The person decides.
-    if choice == "mine":
-        form.get_by_role("button", name="Save my values").click()
-    else:
-        form.get_by_role("button", name="Take the stored values").click()
+    form.get_by_label("Take mine" if choice == "mine" else "Take theirs").check()
+    form.get_by_role("button", name="Save this").click()
     expect(person.page.locator("h1")).to_have_text("Mine" if choice == "mine" else "Theirs")
     expect(form.get_by_label("Title")).to_have_value("Mine" if choice == "mine" else "Theirs")
     expect(form.locator(".problem")).to_be_empty()
-    assert person.stored(call)["body"] == "Untouched"
+    stored = person.stored(call)
+    assert (stored["title"], stored["body"]) == ("Mine" if choice == "mine" else "Theirs", "Untouched")
 
 
 def test_a_double_click_has_one_effect(person: Person) -> None:
