@@ -15,6 +15,7 @@ from web.routes import (
     interaction_page,
     interactions,
     operations,
+    reference,
     settings,
     signals,
     tasks,
@@ -35,4 +36,5 @@ MODULES: Final = (
     operations,
     dead_letters,
     settings,
+    reference,
 )
