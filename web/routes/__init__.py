@@ -13,6 +13,7 @@ from web.routes import (
     integration_setup,
     integrations,
     interaction_page,
+    interaction_types,
     interactions,
     operations,
     reference,
@@ -36,5 +37,6 @@ MODULES: Final = (
     operations,
     dead_letters,
     settings,
+    interaction_types,
     reference,
 )
