@@ -182,8 +182,10 @@ def _shown(row: Mapping[str, Any]) -> dict[str, str]:
 
 def _given(form: Submission) -> dict[str, str]:
     """The fields of the form; a browser sends no radio button of a group without a chosen one."""
-    found = {name: form.text(name) or "" for name in _FIELDS if name in form.fields}
-    return {**found, "color": found["color"].lower()} if "color" in found else found
+    found: dict[str, str] = {name: form.text(name) or "" for name in _FIELDS if name in form.fields}
+    if "color" in found:
+        found["color"] = found["color"].lower()
+    return found
 
 
 def _values(texts: Mapping[str, str]) -> dict[str, Any]:
