@@ -53,7 +53,7 @@ class DigestItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestOwner:
-    """What one user has to do.
+    """Work of one user.
 
     :param owner_user_id: ``None`` for interactions without an owner.
     :param overdue: number of overdue interactions; ``today``: of those due today.
