@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from connectors.providers.webhook import DECLARATION, WebhookSettings
 from connectors.sdk.provider import ProviderContext
 from connectors.service.maintenance import run_maintenance
-from connectors.service.open_session import OpenedSession
+from connectors.service.open_session import OpenedSession, utc_now
 from connectors.service.registry import Entry
 from connectors.store.integrations import insert_integration
 from connectors.store.removal import remove_integration
@@ -64,10 +64,11 @@ class Desk:
     connection: Connection
     receiver: WebhookReceiver
     address: str
+    http: httpx2.Client
     clock: Clock = field(default_factory=Clock)
 
     def session(self, hour: int = 8, zone: str = "Europe/Berlin", **policy: Any) -> Session:
-        return a_session(self.address, self.clock, hour, zone, Policy(**policy))
+        return a_session(self.http, self.clock, hour, zone, Policy(**policy))
 
     def send(self, session: Session | None = None) -> bool:
         return send_due_digest(session or self.session(), self.connection)
@@ -101,14 +102,19 @@ class Desk:
         return str(row["id"])
 
 
-def a_session(address: str, now: Callable[[], datetime], hour: int, zone: str, policy: Policy) -> Session:
-    """A session of the webhook, whose requests reach the receiver."""
+def a_session(
+    http: httpx2.Client, now: Callable[[], datetime], hour: int, zone: str, policy: Policy
+) -> Session:
+    """A session of the webhook, whose requests reach the receiver, with signatures of the real time."""
     chosen = WebhookSettings(
         url="https://hooks.example/in", secret=SecretStr(SECRET), digest_hour=hour, digest_zone=zone
     )
-    http = httpx2.Client(transport=ToLoopback(address), timeout=10)
     context = ProviderContext(
-        integration_id=_INTEGRATION.id, http=http, now=now, callback_url=None, save_secrets=lambda **_: None
+        integration_id=_INTEGRATION.id,
+        http=http,
+        now=utc_now,
+        callback_url=None,
+        save_secrets=lambda **_: None,
     )
     return Session(
         integration=_INTEGRATION,
@@ -127,8 +133,11 @@ def deliver(settings: Settings, address: str, crash_point: str | None) -> None:
         from runtime import crash_points
 
         assert (crash_point, 1) == crash_points._ARMED
-    session = a_session(address, Clock(), 8, "Europe/Berlin", Policy())
-    with connect(settings, application_name="tests", autocommit=True) as connection:
+    with (
+        httpx2.Client(transport=ToLoopback(address), timeout=10) as http,
+        connect(settings, application_name="tests", autocommit=True) as connection,
+    ):
+        session = a_session(http, Clock(), 8, "Europe/Berlin", Policy())
         send_due_digest(session, connection)
 
 
@@ -160,13 +169,16 @@ def server() -> Iterator[tuple[Switch, str]]:
 def desk(settings: Settings, server: tuple[Switch, str]) -> Iterator[Desk]:
     receiver = WebhookReceiver()
     server[0].app = receiver.app()
-    with connect(settings, application_name="tests", autocommit=True) as connection:
+    with (
+        httpx2.Client(transport=ToLoopback(server[1]), timeout=10) as http,
+        connect(settings, application_name="tests", autocommit=True) as connection,
+    ):
         connection.execute(
             "TRUNCATE integrations, job_checkpoints, job_schedules, customer_entities,"
             " customer_interactions, interaction_types CASCADE"
         )
         assert insert_integration(connection, _INTEGRATION)
-        yield Desk(settings, connection, receiver, server[1])
+        yield Desk(settings, connection, receiver, server[1], http)
 
 
 def test_it_lists_what_is_overdue_and_due_today_by_owner(desk: Desk) -> None:
@@ -297,7 +309,8 @@ def test_a_process_killed_after_the_delivery_repeats_it_under_the_same_id(
 
 
 def _entry(session: Session) -> Entry:
-    opened = OpenedSession(session=session, client=httpx2.Client())
+    nothing: Any = None  # the sessions of a test share a client
+    opened = OpenedSession(session=session, client=nothing)
     return Entry(opened=opened, breaker=CircuitBreaker(session.now), integration=_INTEGRATION)
 
 

@@ -120,7 +120,7 @@ def test_another_person_s_change_appears_and_is_not_overwritten(person: Person, 
         expect(problem).to_contain_text("Someone else changed this")
         expect(problem).to_contain_text("now “Their mail”")
         assert types(person)["email"]["label"] == "Their mail"
-        problem.get_by_role("button", name="Keep mine").click()
+        problem.get_by_role("button", name="Save my values").click()
         expect(row.locator(".row-title")).to_have_text("My mail")
         expect(entry(other, "email").locator(".row-title")).to_have_text("My mail")
         assert types(person)["email"]["color"] == "#445566", "what only they changed stays"
