@@ -20,7 +20,20 @@ from api.services import services_of
 from schemas.errors import NeedsAuth, Reject, Stop
 
 #: Public routes: they reveal nothing about any tenant.
-OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/migration"})
+OPEN: Final = frozenset(
+    {
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
+        "/asyncapi.json",
+        "/docs/migration",
+        "/docs/api",
+        "/docs/api/{operation_id}",
+        "/docs/events",
+        "/docs/events/{name}",
+    }
+)
 _SCHEME: Final = "bearer "
 #: Key of the ASGI scope: the principal of a request that another part of this process makes for a caller
 #: whose token it has verified. Hazard: code that sets it can act as any user. No request from outside can.

@@ -34,6 +34,8 @@ CONNECTOR_POINTS: Final = frozenset(
         "connector-after-send-before-result",
     }
 )
+#: Crash points of the connectors that only integrations with a digest reach.
+DIGEST_POINTS: Final = frozenset({"connector-after-digest-before-note"})
 #: Crash points of the drafts role.
 DRAFTS_POINTS: Final = frozenset({"drafts-before-writing", "drafts-before-sending", "drafts-after-sending"})
 #: Crash points of the watch.
@@ -48,7 +50,7 @@ def _armed() -> tuple[str, int] | None:
     name, _, nth = os.environ.get("INTERACTIONS_CRASH_POINT", "").partition(":")
     if not name:
         return None
-    known = POINTS | CONNECTOR_POINTS | DRAFTS_POINTS | WATCH_POINTS | JOBS_POINTS
+    known = POINTS | CONNECTOR_POINTS | DIGEST_POINTS | DRAFTS_POINTS | WATCH_POINTS | JOBS_POINTS
     if name not in known:
         raise ValueError(f"unknown crash point {name!r}; known: {', '.join(sorted(known))}")
     return name, int(nth or 1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -140,6 +141,12 @@ def document() -> Node:
             "schemas": definitions["$defs"],
         },
     }
+
+
+@cache
+def current_document() -> Node:
+    """The document of this code, built once and not to be changed."""
+    return document()
 
 
 def _name(model: type[BaseModel]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 EARLIEST: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
@@ -83,3 +84,17 @@ def format_instant(instant: datetime) -> str:
         f"{instant.year}-{_TWO[instant.month]}-{_TWO[instant.day]}T{_TWO[instant.hour]}:"
         f"{_TWO[instant.minute]}:{_TWO[instant.second]}.{instant.microsecond:06}Z"
     )
+
+
+def begin_of_day(day: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a day, in UTC. Where the clock skips midnight, it is the end of the gap."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
+
+
+def days_around(now: datetime, zone: ZoneInfo) -> tuple[date, datetime, datetime]:
+    """The local date, and the first instants of that day and of the next one, in UTC.
+
+    What is planned for before the first of the two is overdue, for before the second due today.
+    """
+    day = now.astimezone(zone).date()
+    return day, begin_of_day(day, zone), begin_of_day(day + timedelta(days=1), zone)

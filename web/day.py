@@ -7,9 +7,11 @@ the day after the one it was planned for, so that a call of this morning is stil
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
+
+from schemas.instants import begin_of_day, days_around
 
 
 class Due(StrEnum):
@@ -65,19 +67,14 @@ class Days:
 
 def days_of(now: datetime, zone: ZoneInfo) -> Days:
     """The days around an instant in a zone."""
-    day = now.astimezone(zone).date()
+    day, today, tomorrow = days_around(now, zone)
     monday = day + timedelta(days=7 - day.weekday())
     return Days(
         now=now,
         zone=zone,
         date=day,
-        today=begin_of(day, zone),
-        tomorrow=begin_of(day + timedelta(days=1), zone),
-        after_tomorrow=begin_of(day + timedelta(days=2), zone),
-        next_week=begin_of(max(monday, day + timedelta(days=2)), zone),
+        today=today,
+        tomorrow=tomorrow,
+        after_tomorrow=begin_of_day(day + timedelta(days=2), zone),
+        next_week=begin_of_day(max(monday, day + timedelta(days=2)), zone),
     )
-
-
-def begin_of(day: date, zone: ZoneInfo) -> datetime:
-    """The first instant of a day, in UTC. Where the clock skips midnight, it is the end of the gap."""
-    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

@@ -13,9 +13,12 @@ from api.queries.scope import Connection, Row, Scope
 
 @dataclass(frozen=True, slots=True)
 class Types:
-    """:param rows: the dictionary, by label."""
+    """:param rows: the dictionary, by label.
+    :param strict: it rejects unknown types.
+    """
 
     rows: tuple[Row, ...]
+    strict: bool = False
 
     @property
     def actionable(self) -> tuple[str, ...]:
@@ -49,5 +52,5 @@ def symbols() -> frozenset[str]:
 
 async def types_of(connection: Connection, scope: Scope) -> Types:
     """Read the dictionary."""
-    rows, _ = await dictionary(connection, scope)
-    return Types(tuple(rows))
+    rows, strict = await dictionary(connection, scope)
+    return Types(tuple(rows), strict)

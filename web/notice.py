@@ -19,13 +19,16 @@ UNDO_SECONDS: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """:param kind: the command type without ``customers.``, which names the text."""
+    """:param kind: the command type without ``customers.``, which names the text.
+    :param undo_path: address of the form that takes the command back by its token.
+    """
 
     command_id: str
     kind: str
     outcome: str
     undo_token: str | None
     interaction_id: str | None
+    undo_path: str = "/backend/undo"
 
 
 async def notice_of(request: Request, viewer: Viewer, connection: Connection) -> Notice | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from api.queries.scope import Connection, Scope, fetch
+from domain.journal import Facts, RecordChange
 from domain.log_identity import logged_id
 from domain.results import outcome_of
 from sinks.journal_rows import ENTRY, entry_of
@@ -23,6 +24,7 @@ class CommandStatus:
 
     :param outcome: ``applied``, ``rejected`` or ``no_op``.
     :param result: as it was published (``schemas.outcomes.FirstOutcome``).
+    :param record: the customer, deal or interaction type that changed.
     :param appended_at: when the broker appended the command.
     """
 
@@ -34,6 +36,7 @@ class CommandStatus:
     result: dict[str, Any]
     actor_id: str | None
     appended_at: datetime
+    record: RecordChange | None = None
 
 
 async def command_status(connection: Connection, scope: Scope, command_id: str) -> CommandStatus | None:
@@ -54,4 +57,5 @@ async def command_status(connection: Connection, scope: Scope, command_id: str) 
         result=outcome_of(entry),
         actor_id=entry.actor_id,
         appended_at=entry.appended_at,
+        record=entry.facts.record if isinstance(entry.facts, Facts) else None,
     )

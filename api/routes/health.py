@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz``, ``/metrics`` and the OpenAPI document. They require no token."""
+"""``/healthz``, ``/readyz``, ``/metrics`` and the OpenAPI and AsyncAPI documents. They require no token."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from api.metrics import Metrics
 from api.queries.ready import is_ready
 from api.services import ServicesDep
+from schemas import asyncapi
 from schemas.errors import Retry
 
 router = APIRouter(tags=["health"])
@@ -53,3 +54,9 @@ async def openapi(request: Request) -> dict[str, Any]:
     """The OpenAPI document."""
     document: dict[str, Any] = request.app.openapi()
     return document
+
+
+@router.get("/asyncapi.json", include_in_schema=False)
+async def asyncapi_document() -> dict[str, Any]:
+    """The AsyncAPI document."""
+    return asyncapi.current_document()

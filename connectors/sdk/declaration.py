@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
+from connectors.sdk.digest import DigestTime
 from connectors.sdk.provider import FIELDS, Provider, ProviderContext
 
 Feature = Literal["read", "find", "poll", "webhooks"]
@@ -38,6 +39,10 @@ def unchanged(value: Any) -> Any:
 
 def shared_remote(_settings: Mapping[str, Any]) -> None:
     """Allow several integrations with one remote."""
+
+
+def no_digest(_settings: Any) -> None:
+    """Send no digest."""
 
 
 def replaced(_local: Any, remote: Any) -> Any:
@@ -100,6 +105,8 @@ class Declaration:
     :param poll_seconds: pause between polls without webhooks; ten times as long with webhooks.
     :param retry_seconds: pauses before each retry; an item that fails after the last one is blocked, with a
         warning. Empty: the engine's own backoff.
+    :param digest: time of a daily digest, from the settings, or ``None``. A provider that declares
+        it has ``send_digest``.
     :param guarantees: sentences for users on what the integration does and does not do.
     """
 
@@ -118,6 +125,7 @@ class Declaration:
     public_addresses_only: bool = False
     poll_seconds: float = 60.0
     retry_seconds: tuple[float, ...] = ()
+    digest: Callable[[Any], DigestTime | None] = no_digest
     guarantees: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

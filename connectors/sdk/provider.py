@@ -26,6 +26,7 @@ from typing import Any, Final, Protocol
 
 import httpx2
 
+from connectors.sdk.digest import Digest
 from connectors.sdk.remote import ChangePage, Gone, Health, Intent, RemoteChange, RemoteObject
 
 #: Fields of an interaction that can be mirrored, with the Python type of their values.
@@ -131,6 +132,13 @@ class Provider(ABC):
         :raises Reject: ``bad_signature`` (status 401), ``bad_webhook`` (status 400).
         """
         raise NotImplementedError("verify_and_parse_webhook")
+
+    def send_digest(self, digest: Digest) -> None:
+        """Deliver the digest of one date; called until it succeeds, or the date has passed.
+
+        A receiver must be able to recognize a repeated digest of the same date.
+        """
+        raise NotImplementedError("send_digest")
 
     def ensure_webhook(self) -> None:
         """Register the webhook at ``context.callback_url``, or check that it is still registered and active.

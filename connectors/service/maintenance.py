@@ -16,6 +16,7 @@ from connectors.store.integrations import lock_unchanged, read_integration, set_
 from connectors.store.schedules import SCHEDULED, note_begun, note_ended, seconds_until_due
 from connectors.store.stalls import note_poll
 from connectors.store.webhook_receipts import received_since
+from connectors.sync.digest import send_due_digest
 from connectors.sync.failure_policy import close_integration, reason_of
 from connectors.sync.poller import poll
 from connectors.sync.reconciler import reconcile, relist_provider
@@ -89,12 +90,13 @@ def _first_due(entry: Entry, connection: Connection, name: str, seconds: float) 
     """Time at which a scheduled task is due first in this process; a missed one at once.
 
     An integration that was started, resumed or changed is also reconciled at once. A full listing asks much
-    of a provider, so it waits for its time, which outlives restarts.
+    of a provider, so it waits for its time, which outlives restarts. A digest waits for its hour, which the
+    settings may have moved.
     """
-    first_after = seconds if name == "look" else 0.0
+    first_after = 0.0 if name == "reconcile" else seconds
     remaining = seconds_until_due(connection, name, entry.integration.id, first_after)
-    now = entry.opened.session.now()
-    return now + timedelta(seconds=remaining) if name == "look" else now
+    pause = {"look": remaining, "digest": min(remaining, seconds)}.get(name, 0.0)
+    return entry.opened.session.now() + timedelta(seconds=pause)
 
 
 def has_due(entry: Entry) -> bool:
@@ -141,6 +143,8 @@ def _tasks(session: Session, scale: float) -> list[Task]:
     if "poll" in features:
         tasks.append(("poll", session.declaration.poll_seconds * scale, poll))
         tasks.append(("look", _LOOK_SECONDS * scale, relist_provider))
+    if session.digest is not None:
+        tasks.append(("digest", session.digest.seconds_until_next(session.now()), send_due_digest))
     return tasks
 
 

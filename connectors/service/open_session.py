@@ -105,6 +105,7 @@ def open_session(
         announce=announce,
         webhooks_enabled=callback is not None,
         hosts=declared.hosts(chosen),
+        digest=declared.digest(chosen),
         lease=timedelta(seconds=lease_seconds),
         has_capacity=limiter.has_capacity,
         time_limit=deadline.turn,

@@ -12,7 +12,7 @@ from runtime.postgres import Connection
 from sinks.jobs.schedules import begin_own, end_own, remaining_seconds, remove_schedules
 
 #: Maintenance task → prefix of its schedule's name.
-SCHEDULED: Final = {"reconcile": "mappings:", "look": "look:"}
+SCHEDULED: Final = {"reconcile": "mappings:", "look": "look:", "digest": "digest:"}
 _ADD_SQL: Final = """
 INSERT INTO job_schedules (name, due_at) SELECT %s, now() + make_interval(secs => %s)
 FROM integrations WHERE id = %s ON CONFLICT DO NOTHING

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from connectors.sdk.declaration import Declaration
+from connectors.sdk.digest import DigestTime
 from connectors.sdk.provider import Provider
 from connectors.store.integrations import Integration
 from connectors.sync.inbound_commands import SendCommands
@@ -44,6 +45,7 @@ class Session:
 
     :param hosts: hosts of the provider's web pages; URLs elsewhere are not shown.
     :param webhooks_enabled: webhooks can arrive, because the deployment has a public URL.
+    :param digest: time of the daily digest; ``None`` for none.
     :param crash_point: called at named points where tests crash the process.
     :param has_capacity: tells if the provider's rate limits admit a number of requests now.
     :param time_limit: context manager that bounds the total seconds of all exchanges inside it.
@@ -61,6 +63,7 @@ class Session:
     announce: Announce = announce_nothing
     webhooks_enabled: bool = False
     hosts: tuple[str, ...] = ()
+    digest: DigestTime | None = None
     crash_point: Callable[[str], None] = reach
     has_capacity: Callable[[int], bool] = lambda _: True
     time_limit: Callable[[float], AbstractContextManager[None]] = lambda _: nullcontext()

@@ -9,6 +9,7 @@ import random
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx2
@@ -18,6 +19,7 @@ from pydantic import SecretStr, ValidationError
 from connectors.providers.webhook import DECLARATION, WebhookSettings
 from connectors.sdk.conformance import FULL, ProviderConformance, ProviderHarness
 from connectors.sdk.declaration import RateLimit
+from connectors.sdk.digest import Digest, DigestItem, DigestOwner
 from connectors.sdk.provider import Provider
 from connectors.sdk.remote import Intent, RemoteObject
 from connectors.service.http_client import make_client
@@ -318,3 +320,60 @@ def test_an_accepted_delivery_is_accepted_whatever_its_body(harness: WebhookHarn
     ):
         provider = DECLARATION.make(harness.settings, dataclasses.replace(harness.context, http=client))
         assert provider.create(INTENT).version is not None
+
+
+def _digest(owners: int, items: int, title: str) -> Digest:
+    """A digest with as many items per owner as the engine reads at most."""
+    moment = datetime(2026, 6, 9, 7, tzinfo=UTC)
+    item = DigestItem(
+        interaction_id="i" * 36,
+        entity_id="e" * 36,
+        interaction_type="call",
+        title=title,
+        scheduled_at=moment,
+        overdue=True,
+    )
+    each = [
+        DigestOwner(owner_user_id=f"{number:036}", overdue=items, today=0, items=[item] * items)
+        for number in range(owners)
+    ]
+    return Digest(
+        date=moment.date(),
+        zone="Europe/Berlin",
+        overdue=owners * items,
+        today=0,
+        owners=each,
+        owner_count=owners,
+    )
+
+
+def test_a_digest_has_one_id_per_date(harness: WebhookHarness) -> None:
+    digest = _digest(1, 1, "Call")
+    harness.provider.send_digest(digest)
+    harness.provider.send_digest(dataclasses.replace(digest, overdue=0, owners=[]))
+    harness.provider.send_digest(dataclasses.replace(digest, date=digest.date + timedelta(days=1)))
+    first, repeated, next_day = harness.receiver.received
+    assert first.id == repeated.id != next_day.id
+    assert first.event["type"] == "customers.interactions.digest"
+    assert first.event["data"]["owners"][0]["items"][0]["title"] == "Call"
+
+
+@pytest.mark.parametrize(
+    ("owners", "items", "title"), [(200, 20, "ü" * 500), (200, 0, ""), (3, 20, "x" * 500), (0, 0, "")]
+)
+def test_a_digest_fits_and_its_counts_are_those_of_all(
+    harness: WebhookHarness, owners: int, items: int, title: str
+) -> None:
+    harness.provider.send_digest(_digest(owners, items, title))
+    (told,) = harness.receiver.received
+    assert told.size <= 20_000
+    data = told.event["data"]
+    assert (data["overdue"], data["ownerCount"]) == (owners * items, owners)
+    assert bool(data["owners"]) == bool(owners)
+    assert "omittedFields" not in data
+
+
+@pytest.mark.parametrize("wrong", [{"digest_hour": 24}, {"digest_hour": -1}, {"digest_zone": "Berlin"}])
+def test_a_digest_needs_an_hour_and_a_zone_that_exist(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        WebhookSettings(url="https://hooks.example/in", secret=SecretStr(SECRET), **wrong)

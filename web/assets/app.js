@@ -48,7 +48,7 @@ if (document.body.dataset.stream) {
 // --- Input survives a failure and a reload; a committed answer removes it -----------------------------------
 const slot = (form) => "kept:" + form.dataset.keep;
 // A form that is being edited is not morphed (frame.html), so its version stays that of the text it began with.
-const kept = (form) => [...form.elements].filter((it) => it.name && (it.type !== "hidden" || "kept" in it.dataset) && it.type !== "password" && it.tagName !== "BUTTON");
+const kept = (form) => [...form.elements].filter((it) => it.name && (it.type !== "hidden" || "kept" in it.dataset) && it.type !== "password" && it.tagName !== "BUTTON" && (it.type !== "radio" || it.checked));
 const values = (form) => JSON.stringify(kept(form).map((it) => [it.name, it.value]));
 document.addEventListener("input", (event) => {
   const form = event.target.form;
@@ -58,7 +58,7 @@ function restore() {
   for (const form of document.querySelectorAll("form[data-keep]")) {
     const found = JSON.parse(sessionStorage.getItem(slot(form)) || "[]").map(([name, value]) => [form.elements.namedItem(name), value]);
     if (!found.some(([field, value]) => field && field.type !== "hidden" && (field.defaultValue ?? field.value) !== value)) { sessionStorage.removeItem(slot(form)); continue; }
-    for (const [field, value] of found) if (field) { field.value = value; field.closest("details")?.setAttribute("open", ""); }
+    for (const [field, value] of found) if (field) { field.value = value; field.closest?.("details")?.setAttribute("open", ""); }
     form.dataset.dirty = ""; form.dispatchEvent(new Event("input", { bubbles: true }));
   }
   words();

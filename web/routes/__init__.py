@@ -13,8 +13,10 @@ from web.routes import (
     integration_setup,
     integrations,
     interaction_page,
+    interaction_types,
     interactions,
     operations,
+    reference,
     settings,
     signals,
     tasks,
@@ -35,4 +37,6 @@ MODULES: Final = (
     operations,
     dead_letters,
     settings,
+    interaction_types,
+    reference,
 )

@@ -20,6 +20,7 @@ from web.language import LANGUAGES, language_of
 from web.notice import notice_of
 from web.page_route import page_router, target_of
 from web.rendering import render
+from web.routes.interaction_types import GREY, ICONS, forms_of, with_undo
 from web.submission import submission_of
 from web.viewer import LANGUAGE_COOKIE, ZONE_COOKIE, viewer_of, zones
 
@@ -38,7 +39,7 @@ async def settings(request: Request, services: ServicesDep, principal: Principal
     async with services.reads.connection() as connection:
         types = await types_of(connection, principal.scope)
         unvalidated = await awaits_validation_async(connection, principal.tenant_id)
-        notice = await notice_of(request, viewer, connection)
+        notice = await with_undo(connection, principal, await notice_of(request, viewer, connection))
     languages = [language_of(code) for code in LANGUAGES]
     names = sorted({*zones(), viewer.zone.key})
     return render(
@@ -47,6 +48,9 @@ async def settings(request: Request, services: ServicesDep, principal: Principal
         notice=notice,
         back=target_of(request),
         types=types,
+        type_forms={form.code: form for form in forms_of(types)},
+        new_type={"label": "", "icon": "star", "color": GREY, "actionable": "true"},
+        new_icons=ICONS,
         languages=languages,
         zones=names,
         flags=[{"flag": flag, "reason": _reason(flag, principal, unvalidated)} for flag in switches.values()],

@@ -63,6 +63,11 @@ class Office:
             "/backend/operations",
             "/backend/operations/dead-letters",
             "/backend/interactions/00000000-0000-4000-8000-000000000009",
+            "/docs/api",
+            "/docs/api/create_interaction_api_customers_interactions_post",
+            "/docs/api?q=nothing has this name",
+            "/docs/events",
+            "/docs/events/customers.interaction.updated",
         ]
 
     def _integrations(self, calls: list[str]) -> list[str]:

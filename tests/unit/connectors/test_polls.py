@@ -31,6 +31,7 @@ def test_the_pause_between_polls(
         provider=SimpleNamespace(ensure_webhook=lambda: None),
         time_limit=lambda _: nullcontext(),
         webhooks_enabled=webhooks_enabled,
+        digest=None,
         now=lambda: _NOW,
     )
     entry: Any = SimpleNamespace(

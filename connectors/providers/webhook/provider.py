@@ -1,4 +1,4 @@
-"""Outgoing webhooks in Standard Webhooks form: one signed POST per change of an interaction.
+"""Outgoing webhooks in Standard Webhooks form: one signed POST per change of an interaction, and one per day.
 
 Specification: github.com/standard-webhooks/standard-webhooks, spec/standard-webhooks.md. A retry has the same
 ``webhook-id``, so a receiver can deduplicate by id.
@@ -7,7 +7,6 @@ Specification: github.com/standard-webhooks/standard-webhooks, spec/standard-web
 from __future__ import annotations
 
 import base64
-import binascii
 import contextlib
 import hmac
 import threading
@@ -15,55 +14,29 @@ import uuid
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx2
 import orjson
-from pydantic import Field, SecretStr, field_validator
 
-from connectors.sdk.declaration import Declaration, MirroredField, ProviderSettings, RateLimit
+from connectors.providers.webhook.digest import digest_data
+from connectors.providers.webhook.settings import WebhookSettings, digest_time, key_of
+from connectors.sdk.declaration import Declaration, MirroredField, RateLimit
+from connectors.sdk.digest import Digest
 from connectors.sdk.http_errors import check_status, host_of, send_request
 from connectors.sdk.provider import FIELDS, Provider, ProviderContext
 from connectors.sdk.remote import Gone, Health, Intent, RemoteObject
 from schemas.errors import NeedsAuth, Retry, Stop
 from schemas.instants import format_instant
 
-_PREFIX: Final = "whsec_"
 _MINUTE, _HOUR = 60.0, 3600.0
 #: Retry schedule of the specification, in seconds.
 _SCHEDULE: Final = (5.0, 5 * _MINUTE, 30 * _MINUTE, *(n * _HOUR for n in (2, 5, 10, 14, 20, 24)))
 #: Maximum body size in bytes (recommended by the specification).
 _MAX_BODY: Final = 20_000
+#: Bytes that a digest leaves for the rest of the body.
+_ENVELOPE: Final = 200
 #: Bytes of a response body to read; a longer response closes the connection.
 _MAX_RESPONSE: Final = 64 * 1024
-
-
-class WebhookSettings(ProviderSettings):
-    """URL that receives the changes, and the signing secret."""
-
-    url: str = Field(description="https URL that receives the changes")
-    secret: SecretStr = Field(description="Signing secret: `whsec_` followed by 24 to 64 bytes in base64")
-    previous_secret: SecretStr | None = Field(
-        None, description="Previous secret, during a rotation: deliveries carry both signatures"
-    )
-    disable_after: int = Field(
-        100, ge=1, description="Disable the integration after this many consecutive failed deliveries"
-    )
-
-    @field_validator("url")
-    @classmethod
-    def _https(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or parts.username or parts.password:
-            raise ValueError("must begin with https:// and contain no credentials")
-        return url
-
-    @field_validator("secret", "previous_secret")
-    @classmethod
-    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None and not 24 <= len(_key(secret)) <= 64:
-            raise ValueError("must be `whsec_` followed by 24 to 64 bytes in base64")
-        return secret
 
 
 class Webhook(Provider):
@@ -72,7 +45,9 @@ class Webhook(Provider):
     def __init__(self, settings: WebhookSettings, context: ProviderContext) -> None:
         self._settings, self._context = settings, context
         self._failures, self._lock = 0, threading.Lock()
-        self._keys = [_key(each) for each in (settings.secret, settings.previous_secret) if each is not None]
+        self._keys = [
+            key_of(each) for each in (settings.secret, settings.previous_secret) if each is not None
+        ]
 
     def create(self, intent: Intent) -> RemoteObject:
         told = RemoteObject(external_id=intent.interaction_id, values=intent.values, marker=intent.marker)
@@ -89,6 +64,11 @@ class Webhook(Provider):
     def restore(self, external_id: str, values: Mapping[str, Any]) -> RemoteObject | Gone:
         told = RemoteObject(external_id=external_id, values=values)
         return self._told("restored", told, list(values), uuid.uuid4().hex)
+
+    def send_digest(self, digest: Digest) -> None:
+        said = f"{self._context.integration_id} digest {digest.date.isoformat()}"
+        identity = f"msg_{sha256(said.encode()).hexdigest()[:32]}"
+        self._post(identity, "customers.interactions.digest", digest_data(digest, _MAX_BODY - _ENVELOPE))
 
     def health(self) -> Health:
         return Health(ok=True, detail="Not checked: an endpoint can only be tested by sending a change")
@@ -171,13 +151,6 @@ def signatures(keys: list[bytes], headers: Mapping[str, str], body: bytes) -> st
     return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
 
 
-def _key(secret: SecretStr) -> bytes:
-    try:
-        return base64.b64decode(secret.get_secret_value().removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
-        return b""
-
-
 def _json(value: Any) -> Any:
     return format_instant(value) if hasattr(value, "tzinfo") else value
 
@@ -200,6 +173,7 @@ DECLARATION: Final = Declaration(
     mirrors_closed=True,
     public_addresses_only=True,
     retry_seconds=_SCHEDULE,
+    digest=digest_time,
     guarantees=(
         "Signed with HMAC-SHA256 (v1), by both secrets during a rotation.",
         "At least once: a retry has the same webhook-id, except that of a deletion or restoration.",
@@ -207,6 +181,7 @@ DECLARATION: Final = Declaration(
         "Hosts that resolve to private or loopback addresses are refused; redirects are not followed.",
         "Retried after 5 s, 5 min, 30 min, 2, 5, 10, 14, 20 and 24 hours, then blocked with a warning.",
         "A 410 disables the integration; so do 100 consecutive failures (`disable_after`).",
+        "With `digest_hour`, one digest per local date, under one webhook-id; made up that day if missed.",
         "A body over 20 kB omits the interaction's text and lists it in omittedFields.",
     ),
 )

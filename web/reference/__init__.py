@@ -1,0 +1,1 @@
+"""Views of the OpenAPI and AsyncAPI documents, as the reference pages show them."""
