@@ -17,6 +17,7 @@ from web.routes import (
     operations,
     settings,
     signals,
+    task_actions,
     tasks,
 )
 
@@ -24,6 +25,7 @@ from web.routes import (
 MODULES: Final = (
     dashboard,
     tasks,
+    task_actions,
     customers,
     interactions,
     interaction_page,

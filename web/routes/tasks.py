@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Response
 
@@ -13,6 +13,7 @@ from api.queries.interaction_list import interaction_by_id
 from api.queries.scope import Connection, Row
 from api.queries.task_list import Range, TaskFilters, task_counts, task_page
 from api.services import ServicesDep
+from web.bulk import bulk_of, results_of
 from web.day import Due
 from web.dictionary import types_of
 from web.filters import text_filter, uuid_filter
@@ -51,7 +52,7 @@ async def tasks(
         ranges = ranges_of(viewer)
         counts = await task_counts(connection, principal.scope, filters, ranges)
         kept = {name: request.query_params.get(name) for name in ("owner", "type", "customer", "q")}
-        groups = []
+        groups: list[dict[str, Any]] = []
         for name in Due:
             if counts[name] == 0 or group not in (None, name):
                 continue
@@ -67,11 +68,15 @@ async def tasks(
             groups.append({"name": name, "rows": rows[:limit], "more": more})
         notice = await notice_of(request, viewer, connection)
         ended = await _just_ended(connection, principal, notice)
+        results_found = await results_of(bulk_of(request.query_params.get("bulk")), viewer, connection)
     return render(
         "tasks.html",
         viewer,
         notice=notice,
         ended=ended,
+        results_found=results_found,
+        shown=[row["id"] for it in groups for row in it["rows"]],
+        matching=counts[group] if group is not None else sum(counts.values()),
         back=target_of(request),
         groups=groups,
         counts=counts,
