@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any, Final
 
 from api.queries.keyset import After, Direction, order_sql
-from api.queries.scope import Connection, Row, Scope, fetch, like
+from api.queries.scope import Connection, Row, Scope, fetch
 from schemas.events import SNAPSHOT
+from sinks.search_pattern import like
 
 #: Sort field → its column, the type of its values, and whether they can be NULL.
 SORTS: Final[dict[str, tuple[str, type, bool]]] = {

@@ -18,6 +18,7 @@ from web.routes import (
     settings,
     signals,
     task_actions,
+    task_jobs,
     tasks,
 )
 
@@ -25,6 +26,7 @@ from web.routes import (
 MODULES: Final = (
     dashboard,
     tasks,
+    task_jobs,
     task_actions,
     customers,
     interactions,

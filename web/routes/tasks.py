@@ -11,11 +11,12 @@ from api.principal import Principal
 from api.queries.customer_detail import entity
 from api.queries.interaction_list import interaction_by_id
 from api.queries.scope import Connection, Row
-from api.queries.task_list import Range, TaskFilters, task_counts, task_page
+from api.queries.task_list import task_counts, task_page
 from api.services import ServicesDep
+from sinks.task_filter import Range, TaskFilters
 from web.bulk import bulk_of, results_of
 from web.day import Due
-from web.dictionary import types_of
+from web.dictionary import Types, types_of
 from web.filters import text_filter, uuid_filter
 from web.notice import Notice, notice_of
 from web.page_route import page_router, target_of
@@ -37,21 +38,13 @@ async def tasks(
 ) -> Response:
     """All groups with their first rows, or one group in pages."""
     viewer = viewer_of(request, principal)
-    chosen = request.query_params.get("group")
-    group = Due(chosen) if chosen in set(Due) else None
-    owner = request.query_params.get("owner")
+    group = group_of(request)
     async with services.reads.connection() as connection:
         types = await types_of(connection, principal.scope)
-        filters = TaskFilters(
-            interaction_types=types.actionable,
-            owner_user_id=principal.subject if owner == "me" else uuid_filter(owner),
-            interaction_type=text_filter(request.query_params.get("type")),
-            entity_id=uuid_filter(request.query_params.get("customer")),
-            search=text_filter(request.query_params.get("q")),
-        )
+        filters = filters_of(request, principal, types)
         ranges = ranges_of(viewer)
         counts = await task_counts(connection, principal.scope, filters, ranges)
-        kept = {name: request.query_params.get(name) for name in ("owner", "type", "customer", "q")}
+        kept = kept_of(request)
         groups: list[dict[str, Any]] = []
         for name in Due:
             if counts[name] == 0 or group not in (None, name):
@@ -85,6 +78,29 @@ async def tasks(
         types=types,
         total=sum(counts.values()),
     )
+
+
+def group_of(request: Request) -> Due | None:
+    """The group that the address chooses."""
+    chosen = request.query_params.get("group")
+    return Due(chosen) if chosen in set(Due) else None
+
+
+def filters_of(request: Request, principal: Principal, types: Types) -> TaskFilters:
+    """The filters of the address."""
+    owner = request.query_params.get("owner")
+    return TaskFilters(
+        interaction_types=types.actionable,
+        owner_user_id=principal.subject if owner == "me" else uuid_filter(owner),
+        interaction_type=text_filter(request.query_params.get("type")),
+        entity_id=uuid_filter(request.query_params.get("customer")),
+        search=text_filter(request.query_params.get("q")),
+    )
+
+
+def kept_of(request: Request) -> dict[str, str | None]:
+    """Parameters of the filters, for the addresses on the page."""
+    return {name: request.query_params.get(name) for name in ("owner", "type", "customer", "q")}
 
 
 def ranges_of(viewer: Viewer) -> dict[str, Range | None]:
