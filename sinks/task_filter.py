@@ -15,6 +15,7 @@ _CONDITIONS: Final = {
     "owner_user_id": "i.owner_user_id = %(owner_user_id)s",
     "interaction_type": "i.interaction_type = %(interaction_type)s",
     "entity_id": "i.entity_id = %(entity_id)s",
+    "scheduled_until": "i.scheduled_as_of <= %(scheduled_until)s",
     "search": "(i.title ILIKE %(search)s OR e.display_name ILIKE %(search)s)",
 }
 #: Table of the statements, with the customer ``e`` if the filter needs it.
@@ -27,6 +28,7 @@ class TaskFilters:
     """``None`` does not filter.
 
     :param interaction_types: the codes of the types that count as tasks.
+    :param scheduled_until: leave out tasks whose date was set later.
     :param search: case-insensitive part of the title or of the customer's name.
     """
 
@@ -34,6 +36,7 @@ class TaskFilters:
     owner_user_id: str | None = None
     interaction_type: str | None = None
     entity_id: str | None = None
+    scheduled_until: datetime | None = None
     search: str | None = None
 
     @property
@@ -41,10 +44,16 @@ class TaskFilters:
         """FROM clause of a statement with these conditions."""
         return TASKS_WITH_CUSTOMERS if self.search else TASKS
 
-    def conditions(self, tenant_id: str, organization_id: str) -> tuple[list[str], dict[str, Any]]:
-        """Conditions on planned interactions ``i`` of one scope, and their parameters."""
+    def conditions(
+        self, tenant_id: str, organization_id: str, *, planned: bool = True
+    ) -> tuple[list[str], dict[str, Any]]:
+        """Conditions on interactions ``i`` of one scope, and their parameters.
+
+        :param planned: false for those that were completed or canceled.
+        """
         conditions = [
-            "i.tenant_id = %(tenant)s AND i.organization_id = %(organization)s AND i.status = 'planned'",
+            "i.tenant_id = %(tenant)s AND i.organization_id = %(organization)s",
+            "i.status = 'planned'" if planned else "i.status IN ('done', 'canceled')",
         ]
         values: dict[str, Any] = {"tenant": tenant_id, "organization": organization_id}
         if self.interaction_types is not None:
@@ -56,6 +65,10 @@ class TaskFilters:
                 values[name] = like(value) if name == "search" else value
                 conditions.append(condition)
         return conditions, values
+
+
+#: Filters of a job: it has its own limit of time.
+_IN_SETTINGS: Final = tuple(it.name for it in fields(TaskFilters) if it.name != "scheduled_until")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +92,13 @@ class TaskSelection:
     def as_settings(self) -> dict[str, Any]:
         """JSON form, for the settings of a job."""
         begin, end = (it.isoformat() if it is not None else None for it in self.range_)
-        return {"filters": asdict(self.filters), "dated": self.dated, "begin": begin, "end": end}
+        filters = {name: value for name, value in asdict(self.filters).items() if name in _IN_SETTINGS}
+        return {"filters": filters, "dated": self.dated, "begin": begin, "end": end}
 
 
 def selection_of(settings: Mapping[str, Any]) -> TaskSelection:
     """Inverse of ``TaskSelection.as_settings``."""
-    given = {it.name: settings["filters"].get(it.name) for it in fields(TaskFilters)}
+    given = {name: settings["filters"].get(name) for name in _IN_SETTINGS}
     types = given.pop("interaction_types")
     begin, end = (
         datetime.fromisoformat(settings[name]) if settings[name] else None for name in ("begin", "end")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
@@ -85,14 +86,15 @@ def query(path: str, **parameters: Any) -> str:
     return f"{path}?{urlencode(kept, doseq=True)}" if kept else path
 
 
-def with_parameter(path: str, name: str, value: str, *, drop: tuple[str, ...] = ()) -> str:
-    """A path of this site with one parameter set.
+def with_parameters(path: str, values: Mapping[str, str | None], *, drop: tuple[str, ...] = ()) -> str:
+    """A path of this site with parameters set; ``None`` leaves one out.
 
-    :param drop: parameters to leave out.
+    :param drop: further parameters to leave out.
     """
     parts = urlsplit(path)
-    kept = [it for it in parse_qsl(parts.query) if it[0] not in (name, *drop)]
-    return urlunsplit(parts._replace(query=urlencode([*kept, (name, value)])))
+    kept = [it for it in parse_qsl(parts.query) if it[0] not in values and it[0] not in drop]
+    added = [(name, value) for name, value in values.items() if value is not None]
+    return urlunsplit(parts._replace(query=urlencode([*kept, *added])))
 
 
 @cache

@@ -6,6 +6,7 @@ Counts and pages share one WHERE clause, so that a count equals the list that it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from api.queries.interaction_list import COLUMNS, JOINS
@@ -64,3 +65,32 @@ async def task_counts(
     """  # noqa: S608 - constant texts and names of groups
     (row,) = await fetch(connection, statement, values)
     return {name: row[name] for name in ranges}
+
+
+async def ended_between(
+    connection: Connection,
+    scope: Scope,
+    filters: TaskFilters,
+    range_: Range | None,
+    *,
+    since: datetime,
+    after: After | None,
+    until: After | None,
+) -> int:
+    """Number of interactions between two tasks that were completed or canceled since an instant.
+
+    :param after: date (or creation) and id of the task before; ``until`` likewise of the one behind.
+    """
+    conditions, values = filters.conditions(scope.tenant_id, scope.organization_id, planned=False)
+    column = "i.scheduled_at" if range_ is not None else "i.created_at"
+    conditions += [*range_conditions(range_, values), "i.updated_at > %(since)s"]
+    values["since"] = since
+    for name, operator, bound in (("after", ">", after), ("until", "<", until)):
+        if bound is not None:
+            conditions.append(
+                f"({column}, i.id) {operator} (%({name}_key)s::timestamptz, %({name}_id)s::uuid)"
+            )
+            values |= {f"{name}_key": bound.key, f"{name}_id": bound.id}
+    statement = f"SELECT count(*) AS n FROM {filters.tables} WHERE {' AND '.join(conditions)}"  # noqa: S608
+    (row,) = await fetch(connection, statement, values)
+    return int(row["n"])

@@ -19,6 +19,7 @@ from web.routes import (
     signals,
     task_actions,
     task_jobs,
+    task_run,
     tasks,
 )
 
@@ -26,6 +27,7 @@ from web.routes import (
 MODULES: Final = (
     dashboard,
     tasks,
+    task_run,
     task_jobs,
     task_actions,
     customers,

@@ -16,7 +16,7 @@ from schemas.instants import format_instant
 from web.bulk import ACTIONS, MOST, Bulk, BulkCommand, bulk_of, execute_all, results_of
 from web.filters import uuid_filter
 from web.page_route import local_path, page_router
-from web.rendering import with_parameter
+from web.rendering import with_parameters
 from web.routes.tasks import PATH
 from web.snooze import Snooze, snoozed
 from web.submission import Submission, submission_of
@@ -121,7 +121,7 @@ def _command(form: Submission, action: str, changes: dict[str, Any], row: Row) -
 def _to_results(form: Submission, bulk: Bulk) -> Response:
     """Return to the page of the form, whose address names the results."""
     path = local_path(form.text("back"), PATH)
-    return RedirectResponse(with_parameter(path, "bulk", bulk.text, drop=("done",)), 303)
+    return RedirectResponse(with_parameters(path, {"bulk": bulk.text}, drop=("done",)), 303)
 
 
 def _invalid(name: str, detail: str) -> Reject:
