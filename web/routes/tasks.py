@@ -21,14 +21,14 @@ from web.filters import text_filter, uuid_filter
 from web.notice import Notice, notice_of
 from web.page_route import page_router, target_of
 from web.paging import after_of, last_of
-from web.rendering import query, render
+from web.rendering import query, render, with_parameters
 from web.viewer import Viewer, viewer_of
 
 router = page_router()
 PATH: Final = "/backend/customer-tasks"
 #: Rows of a group on the page of all groups, and of a page of one group.
-_PREVIEW: Final = 8
-_PAGE: Final = 36
+_PREVIEW: Final = 5
+_PAGE: Final = 30
 _ENDING: Final = frozenset({"interaction.complete", "interaction.cancel"})
 
 
@@ -70,7 +70,9 @@ async def tasks(
         results_found=results_found,
         shown=[row["id"] for it in groups for row in it["rows"]],
         matching=counts[group] if group is not None else sum(counts.values()),
-        back=target_of(request),
+        address=target_of(request),
+        # Without the results, whose name is long and would be in every row.
+        back=with_parameters(target_of(request), {}, drop=("bulk",)),
         groups=groups,
         counts=counts,
         chosen=group,

@@ -73,7 +73,7 @@ class Office:
 
     def _bulk(self, call: str) -> str:
         """Results of a bulk action with one of each state: they weigh most."""
-        ids = (call, *(new_id() for _ in range(35)))
+        ids = (call, *(new_id() for _ in range(29)))
         return Bulk(action="complete", key=new_id(), interaction_ids=ids, unsent={call: "already_done"}).text
 
     def _job(self, call: str) -> str:
@@ -96,7 +96,8 @@ class Office:
                 "samples": {"already_done": [call, new_id()]},
             }
             connection.execute(
-                "UPDATE jobs SET state = 'running', done = 304, active_seconds = 2, report = %s WHERE id = %s",
+                "UPDATE jobs SET state = 'running', done = 304, active_seconds = 2, report = %s"
+                " WHERE id = %s",
                 (json.dumps(report), job_id),
             )
         return job_id
