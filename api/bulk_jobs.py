@@ -39,6 +39,13 @@ class BulkOrder:
     confirmed_at: datetime
 
 
+def bulk_job_id(principal: Principal, key: str) -> str:
+    """Id of the job that a form or request with this key creates."""
+    return derive_id(
+        "bulk-job", principal.tenant_id, principal.organization_id, escaped(principal.subject), escaped(key)
+    )
+
+
 async def start_bulk(services: Services, principal: Principal, order: BulkOrder, key: str) -> str:
     """Create the job, unless this key has created it before; return its id.
 
@@ -46,9 +53,7 @@ async def start_bulk(services: Services, principal: Principal, order: BulkOrder,
     :raises Reject: a mutation guard refused the action.
     :raises Retry: the database is unavailable. Nothing was started.
     """
-    job_id = derive_id(
-        "bulk-job", principal.tenant_id, principal.organization_id, escaped(principal.subject), escaped(key)
-    )
+    job_id = bulk_job_id(principal, key)
     settings = {
         "action": order.action,
         "selection": order.selection.as_settings(),

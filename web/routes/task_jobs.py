@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.authorization import require_features
-from api.bulk_jobs import BULK, BulkOrder, cancel_bulk, start_bulk
+from api.bulk_jobs import BULK, BulkOrder, bulk_job_id, cancel_bulk, start_bulk
 from api.principal import Principal
 from api.queries.interaction_list import interactions_by_id
 from api.queries.jobs import job_by_id
@@ -70,7 +70,14 @@ async def start(
     if "snooze" in changes:
         days = form.viewer.days
         changes = {"day": day_of(changes["snooze"], days).isoformat(), "zone": days.zone.key}
+    group = group_of(request)
+    job_id = bulk_job_id(principal, form.key)
+    shown = RedirectResponse(
+        query(f"{ALL}/{job_id}", group=group.value if group is not None else None, **kept_of(request)), 303
+    )
     async with services.reads.connection() as connection:
+        if await job_by_id(connection, principal.scope, job_id) is not None:
+            return shown  # the form was sent twice
         types = await types_of(connection, principal.scope)
         count, selection = await _matching(request, form.viewer, types, connection)
     if count != form.integer("count"):
@@ -83,11 +90,8 @@ async def start(
         changes=changes,
         confirmed_at=form.viewer.days.now,
     )
-    job_id = await start_bulk(services, principal, order, form.key)
-    group = group_of(request)
-    return RedirectResponse(
-        query(f"{ALL}/{job_id}", group=group.value if group is not None else None, **kept_of(request)), 303
-    )
+    await start_bulk(services, principal, order, form.key)
+    return shown
 
 
 @router.get(ALL + "/{job_id}")
