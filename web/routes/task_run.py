@@ -81,7 +81,10 @@ async def work(
             history, _ = await interaction_page(connection, principal.scope, ended, page)
     following = None
     if current is not None:
+        # Of the moment when it was opened: since then it may have a new date.
         key = request.query_params.get("key")
+        if key is None and row is not None:
+            key = (row["scheduled_at"] or row["created_at"]).isoformat()
         following = with_parameters(
             target_of(request),
             {"after": key, "id": current, "n": str(run.number + 1)},

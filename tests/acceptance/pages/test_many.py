@@ -167,6 +167,7 @@ def test_all_that_match_is_a_job(person: Person, world: Settings, pages: Gateway
     person.page.get_by_label("Mark as done").check()
     # The list changes before the confirmation: nothing starts.
     late = person.planned(customer, "A late one", days=2)
+    expect(person.page.locator("h1")).to_have_text("13 tasks match")
     person.page.evaluate("document.querySelector('#all input[name=count]').value = '12'")
     person.page.get_by_role("button", name="Do this to all").click()
     expect(person.page.locator("#all .problem")).to_contain_text("now 13 tasks match")

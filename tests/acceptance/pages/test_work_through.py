@@ -35,9 +35,11 @@ def test_each_action_opens_the_next(person: Person) -> None:
     expect(person.page.locator("aside")).to_contain_text("Agreed")
     stored = person.stored(calls[0])
     assert (stored["status"], stored["feedback"]) == ("done", "Agreed")
+    person.page.locator("[name=feedback]").fill("Was busy")
     person.page.locator("summary", has_text="Snooze").click()
     person.page.get_by_role("button", name="Tomorrow").click()
     expect(task).to_have_attribute("data-task", calls[2])
+    expect(person.page.locator("[name=feedback]")).to_have_value("")
     person.page.get_by_role("button", name="Cancel it").click()
     expect(task).to_have_attribute("data-task", calls[3])
     assert person.stored(calls[2])["status"] == "canceled"
@@ -52,6 +54,13 @@ def test_each_action_opens_the_next(person: Person) -> None:
     expect(person.page.locator("main")).to_contain_text("That was the last one")
     person.page.get_by_role("link", name="Back to the list").click()
     expect(person.page).to_have_url(re.compile(f"{_LIST}$"))
+    # What was typed before the snooze waits for its task.
+    person.page.get_by_role("link", name="Work through").click()
+    for call in calls[3:]:
+        expect(task).to_have_attribute("data-task", call)
+        person.page.get_by_role("link", name="Skip").click()
+    expect(task).to_have_attribute("data-task", calls[1])
+    expect(person.page.locator("[name=feedback]")).to_have_value("Was busy")
 
 
 def test_the_keyboard_is_enough(person: Person) -> None:
