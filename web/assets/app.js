@@ -104,7 +104,7 @@ document.addEventListener("htmx:after:swap", () => { words(); count(); });
 
 // --- Ticks: the common box follows the boxes of the rows, and they follow it ------------------------------
 document.addEventListener("change", ({ target }) => {
-  const all = document.querySelector("[data-all]"), each = [...document.querySelectorAll("[data-one]")];
+  const all = document.querySelector("[data-all]"), each = [...document.querySelectorAll("[name=taskId]")];
   if (target === all) for (const box of each) box.checked = all.checked;
   else if (all && each.includes(target)) all.checked = each.every((box) => box.checked);
 });

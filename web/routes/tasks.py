@@ -28,7 +28,7 @@ router = page_router()
 PATH: Final = "/backend/customer-tasks"
 #: Rows of a group on the page of all groups, and of a page of one group.
 _PREVIEW: Final = 5
-_PAGE: Final = 30
+_PAGE: Final = 28
 _ENDING: Final = frozenset({"interaction.complete", "interaction.cancel"})
 
 
