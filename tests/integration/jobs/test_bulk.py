@@ -26,8 +26,12 @@ _DAY = datetime(2031, 1, 1, 9, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def applied(embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
-    """A world with an applier."""
-    with own_world(embedded_stack, template_database) as settings, running(settings, "applier"):
+    """A world with an applier and a relay, without which no audit is clean."""
+    with (
+        own_world(embedded_stack, template_database) as settings,
+        running(settings, "applier"),
+        running(settings, "relay"),
+    ):
         yield settings
 
 

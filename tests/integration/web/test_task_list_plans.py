@@ -47,7 +47,7 @@ def stored(embedded_stack: Settings, template_database: str) -> Iterator[Setting
         with connect(settings, application_name="tests", autocommit=True) as connection:
             connection.execute("SET session_replication_role = replica")
             connection.execute(_FILL, {**_SCOPE.parameters(), "begin": _BEGIN, "tasks": _TASKS})
-            connection.execute("VACUUM ANALYZE customer_interactions")
+            connection.execute("VACUUM ANALYZE")
         yield settings
 
 
