@@ -18,9 +18,9 @@ from bench.roles import RoleProcess, running
 from bench.workload import ORGANIZATION, TENANT
 from runtime.settings import Settings
 
-_SECRET: Final = "the bench's own secret, long enough for HS256"
+SECRET: Final = "the bench's own secret, long enough for HS256"
 _VARIABLES: Final = {
-    "INTERACTIONS_API_JWT_SECRET": _SECRET,
+    "INTERACTIONS_API_JWT_SECRET": SECRET,
     "INTERACTIONS_API_RATE_PER_SECOND": "1000000",
     "INTERACTIONS_API_RATE_BURST": "1000000",
 }
@@ -43,15 +43,18 @@ def authorization() -> str:
         "features": ["*"],
         "exp": int(time.time()) + 86_400,
     }
-    return f"Bearer {jwt.encode(claims, _SECRET)}"
+    return f"Bearer {jwt.encode(claims, SECRET)}"
 
 
 @contextlib.contextmanager
-def gateway(settings: Settings, roles: Sequence[str] = ()) -> Iterator[tuple[str, RoleProcess]]:
-    """Run a gateway, and other roles if given, for the duration of a block; yields its URL and process."""
+def gateway(settings: Settings, roles: Sequence[str] = (), **extra: str) -> Iterator[tuple[str, RoleProcess]]:
+    """Run a gateway, and other roles if given, for the duration of a block; yields its URL and process.
+
+    :param extra: further environment variables.
+    """
     port = free_port()
     with (
-        mock.patch.dict(os.environ, {**_VARIABLES, "INTERACTIONS_API_PORT": str(port)}),
+        mock.patch.dict(os.environ, {**_VARIABLES, **extra, "INTERACTIONS_API_PORT": str(port)}),
         running(settings, [*roles, "gateway"]) as processes,
     ):
         yield f"http://127.0.0.1:{port}", processes[-1]

@@ -14,6 +14,7 @@ from bench.metrics import (
     g1_confirmed_post,
     g3_list_growth,
     g4_streams,
+    g5_work_list,
     p1_sql_only,
     p2_end_to_end,
     p3_row_by_row,
@@ -36,6 +37,7 @@ from bench.scenarios.flow import hot_keys, poison, two_processes
 from bench.scenarios.gateway import confirmed_post, list_pages, open_streams, plain_post
 from bench.scenarios.growth import growth
 from bench.scenarios.latency import capacity, fixed_load
+from bench.scenarios.pages import work_list
 from bench.scenarios.peers import debezium_sink, debezium_sink_two, quix, stock_faust
 from bench.scenarios.profile import profile, profile_mixed
 from bench.scenarios.provider import writes_provider_down, writes_provider_up
@@ -77,6 +79,7 @@ GROUPS: Final = (
             "plain_post": plain_post,
             "list_pages": list_pages,
             "open_streams": open_streams,
+            "work_list": work_list,
             "writes_provider_up": writes_provider_up,
             "writes_provider_down": writes_provider_down,
         },
@@ -122,6 +125,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     g1_confirmed_post.P99,
     g3_list_growth.METRIC,
     g4_streams.METRIC,
+    g5_work_list.METRIC,
     c1_dead_provider.METRIC,
     c2_hostile_providers.METRIC,
 )

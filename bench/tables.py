@@ -16,6 +16,7 @@ from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 
 PER_CUSTOMER: Final = 20
+PLANNED_PER_CUSTOMER: Final = 4
 _FIRST: Final = "timestamptz '2027-01-04 08:00Z'"
 _PAST: Final = "timestamptz '2025-01-06 08:00Z'"
 _MADE: Final = "timestamptz '2026-01-05 08:00Z'"

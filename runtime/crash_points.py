@@ -41,7 +41,7 @@ DRAFTS_POINTS: Final = frozenset({"drafts-before-writing", "drafts-before-sendin
 #: Crash points of the watch.
 WATCH_POINTS: Final = frozenset({"watch-after-table-before-event", "watch-after-event-before-mark"})
 #: Crash points of the jobs.
-JOBS_POINTS: Final = frozenset({"erase-after-page"})
+JOBS_POINTS: Final = frozenset({"erase-after-page", "bulk-before-count"})
 
 
 def _armed() -> tuple[str, int] | None:

@@ -58,4 +58,6 @@ async def failure_response(request: Request, error: InteractionsError, status: i
         headers = {"HX-Retarget": slot, "HX-Reselect": ".message", "HX-Reswap": "innerHTML"}
         headers["HX-Replace-Url"] = "false"
         return plain_page("fragments/problem.html", status=status, headers=headers, **values)
-    return plain_page("problem_page.html", status=status, action=request.url.path, **values)
+    # With the filters of the address: a form that is sent once more must act on the same rows.
+    action = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return plain_page("problem_page.html", status=status, action=action, **values)

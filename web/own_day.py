@@ -12,9 +12,10 @@ from typing import Final
 from fastapi import Request
 
 from api.queries.scope import Connection
-from api.queries.task_list import Range, TaskFilters, task_counts
+from api.queries.task_list import task_counts
 from api.services import services_of
 from schemas.errors import Retry
+from sinks.task_filter import Range, TaskFilters
 from web.day import Days, days_of
 from web.dictionary import Types, types_of
 from web.session import session_of

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from uuid import uuid4
 
 from fastapi import Response
@@ -15,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from web.dictionary import symbol_of
+from web.filters import uuid_filter
 from web.viewer import Viewer
 
 _SAFE_SCHEMES: Final = frozenset({"http", "https", "mailto", "tel", "sms"})
@@ -84,6 +86,17 @@ def query(path: str, **parameters: Any) -> str:
     return f"{path}?{urlencode(kept, doseq=True)}" if kept else path
 
 
+def with_parameters(path: str, values: Mapping[str, str | None], *, drop: tuple[str, ...] = ()) -> str:
+    """A path of this site with parameters set; ``None`` leaves one out.
+
+    :param drop: further parameters to leave out.
+    """
+    parts = urlsplit(path)
+    kept = [it for it in parse_qsl(parts.query) if it[0] not in values and it[0] not in drop]
+    added = [(name, value) for name, value in values.items() if value is not None]
+    return urlunsplit(parts._replace(query=urlencode([*kept, *added])))
+
+
 @cache
 def _digest(name: str) -> str:
     return hashlib.sha256((files("web") / "assets" / name).read_bytes()).hexdigest()[:8]
@@ -106,4 +119,5 @@ def _environment() -> Environment:
         type_icon=symbol_of,
         new_key=lambda: str(uuid4()),
     )
+    environment.filters["is_uuid"] = lambda text: uuid_filter(text) is not None
     return environment

@@ -1,16 +1,12 @@
-"""New dates of a snoozed interaction: another day at the same local time."""
+"""Days to which people snooze, and the suggested time of a new plan."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from typing import Final
 
+from domain.snooze import USUAL, moved_to, next_half_hour
 from web.day import Days
-
-#: Local time of an interaction that had no date.
-_USUAL: Final = time(17, 0)
-_STEP: Final = timedelta(minutes=30)
 
 
 class Snooze(StrEnum):
@@ -22,30 +18,23 @@ class Snooze(StrEnum):
     SEVEN_DAYS = "seven_days"
 
 
-def snoozed(choice: Snooze, scheduled_at: datetime | None, days: Days) -> datetime:
-    """The new instant: on the chosen day at the interaction's local time.
-
-    Today at a time that is over becomes the next half hour, so that the new date is never in the past.
-    """
-    at = scheduled_at.astimezone(days.zone).time() if scheduled_at is not None else _USUAL
+def day_of(choice: Snooze, days: Days) -> date:
+    """The chosen day."""
     ahead = {
         Snooze.TODAY: 0,
         Snooze.TOMORROW: 1,
         Snooze.NEXT_WEEK: 7 - days.date.weekday(),
         Snooze.SEVEN_DAYS: 7,
     }[choice]
-    day = days.date + timedelta(days=ahead)
-    instant = datetime.combine(day, at, days.zone).astimezone(UTC)
-    return instant if instant > days.now else next_half_hour(days.now)
+    return days.date + timedelta(days=ahead)
+
+
+def snoozed(choice: Snooze, scheduled_at: datetime | None, days: Days) -> datetime:
+    """The new instant: on the chosen day at the interaction's local time, and never in the past."""
+    return moved_to(day_of(choice, days), scheduled_at, days.zone, days.now)
 
 
 def default_time(days: Days) -> datetime:
     """Suggested time of a new plan: today at 17:00 local time, or the next half hour after that."""
-    usual = datetime.combine(days.date, _USUAL, days.zone).astimezone(UTC)
+    usual = datetime.combine(days.date, USUAL, days.zone).astimezone(UTC)
     return usual if usual > days.now else next_half_hour(days.now)
-
-
-def next_half_hour(now: datetime) -> datetime:
-    """The next full or half hour, in UTC."""
-    floor = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    return floor + ((now - floor) // _STEP + 1) * _STEP

@@ -117,11 +117,16 @@ class Submission:
             entity_id=entity_id,
             data=data,
             idempotency_key=key or self.key,
-            route=f"page {kind}",
+            route=page_route(kind),
             expected_version=expected_version,
             resource_id=resource_id,
         )
         return await self.services.commands.execute(command)
+
+
+def page_route(kind: str) -> str:
+    """Scope of the keys of forms that execute a command of this type."""
+    return f"page {kind}"
 
 
 async def submission_of(request: Request, principal: Principal) -> Submission:

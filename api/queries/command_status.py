@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,7 +15,7 @@ from sinks.journal_rows import ENTRY, entry_of
 
 _SQL: Final = f"""
 SELECT {ENTRY} FROM journal j
-WHERE j.tenant_id = %(tenant)s AND j.organization_id = %(organization)s AND j.command_id = %(command)s
+WHERE j.tenant_id = %(tenant)s AND j.organization_id = %(organization)s AND j.command_id = ANY(%(commands)s)
 """  # noqa: S608 - our own column names
 
 
@@ -44,18 +45,31 @@ async def command_status(connection: Connection, scope: Scope, command_id: str) 
 
     :param command_id: without NUL, which Postgres does not accept in a parameter.
     """
-    rows = await fetch(connection, _SQL, {**scope.parameters(), "command": logged_id(command_id)})
-    if not rows:
-        return None
-    entry = entry_of(list(rows[0].values()))
-    return CommandStatus(
-        command_id=entry.given_id,
-        command_type=entry.command_type,
-        entity_id=entry.entity_id,
-        interaction_id=entry.interaction_id,
-        outcome=entry.outcome,
-        result=outcome_of(entry),
-        actor_id=entry.actor_id,
-        appended_at=entry.appended_at,
-        record=entry.facts.record if isinstance(entry.facts, Facts) else None,
-    )
+    found = await command_statuses(connection, scope, [command_id])
+    return next(iter(found.values()), None)
+
+
+async def command_statuses(
+    connection: Connection, scope: Scope, command_ids: Sequence[str]
+) -> dict[str, CommandStatus]:
+    """The statuses of the commands of this scope that the journal contains, by command id.
+
+    :param command_ids: without NUL.
+    """
+    commands = [logged_id(command_id) for command_id in command_ids]
+    rows = await fetch(connection, _SQL, {**scope.parameters(), "commands": commands})
+    entries = [entry_of(list(row.values())) for row in rows]
+    return {
+        entry.given_id: CommandStatus(
+            command_id=entry.given_id,
+            command_type=entry.command_type,
+            entity_id=entry.entity_id,
+            interaction_id=entry.interaction_id,
+            outcome=entry.outcome,
+            result=outcome_of(entry),
+            actor_id=entry.actor_id,
+            appended_at=entry.appended_at,
+            record=entry.facts.record if isinstance(entry.facts, Facts) else None,
+        )
+        for entry in entries
+    }

@@ -8,7 +8,8 @@ from typing import Any, Final, Literal
 
 from api.queries.customer_detail import ENTITY_COLUMNS
 from api.queries.keyset import After, Direction
-from api.queries.scope import Connection, Row, Scope, fetch, like
+from api.queries.scope import Connection, Row, Scope, fetch
+from sinks.search_pattern import like
 
 #: Sort field → its column and the SQL type of a cursor's value.
 SORTS: Final[dict[str, tuple[str, str]]] = {

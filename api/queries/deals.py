@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from api.queries.keyset import After
-from api.queries.scope import Connection, Row, Scope, fetch, like
+from api.queries.scope import Connection, Row, Scope, fetch
+from sinks.search_pattern import like
 
 _COLUMNS: Final = """
 d.id::text AS id, d.entity_id::text AS entity_id, d.title, d.status, d.version,

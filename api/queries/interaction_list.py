@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from api.queries.keyset import After, Direction, order_sql
-from api.queries.scope import Connection, Row, Scope, fetch, like
+from api.queries.scope import Connection, Row, Scope, fetch
 from schemas.events import SNAPSHOT
+from sinks.search_pattern import like
 
 #: Sort field → its column, the type of its values, and whether they can be NULL.
 SORTS: Final[dict[str, tuple[str, type, bool]]] = {
@@ -121,12 +123,20 @@ async def interaction_page(
 
 async def interaction_by_id(connection: Connection, scope: Scope, interaction_id: str) -> Row | None:
     """One interaction with the columns of a page's rows; ``None`` if this scope does not contain it."""
+    found = await interactions_by_id(connection, scope, [interaction_id])
+    return found.get(interaction_id)
+
+
+async def interactions_by_id(
+    connection: Connection, scope: Scope, interaction_ids: Sequence[str]
+) -> dict[str, Row]:
+    """The interactions of this scope with the columns of a page's rows, by id."""
     statement = f"""
     SELECT {COLUMNS} FROM customer_interactions i {JOINS}
-    WHERE i.id = %(id)s AND i.tenant_id = %(tenant)s AND i.organization_id = %(organization)s
+    WHERE i.id = ANY(%(ids)s::uuid[]) AND i.tenant_id = %(tenant)s AND i.organization_id = %(organization)s
     """  # noqa: S608 - constant texts
-    rows = await fetch(connection, statement, {**scope.parameters(), "id": interaction_id})
-    return rows[0] if rows else None
+    rows = await fetch(connection, statement, {**scope.parameters(), "ids": list(interaction_ids)})
+    return {row["id"]: row for row in rows}
 
 
 def _filtered(scope: Scope, filters: Filters) -> _Statement:

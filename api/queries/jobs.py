@@ -15,6 +15,7 @@ _SCOPE: Final = (
 _COLUMNS: Final = """
 j.id::text AS id, j.kind, j.organization_id::text AS organization_id, j.state, j.reason, j.requested_by,
 j.total, j.done, j.report, j.active_seconds, j.created_at, j.started_at, j.finished_at, j.updated_at,
+j.settings ->> 'action' AS action,
 (SELECT count(*) FROM job_batches b WHERE b.job_id = j.id AND b.state = 'failed') AS failed_batches
 """
 _FAILURES_SQL: Final = f"""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from api.queries.interaction_views import View, view_sql
-from api.queries.scope import Connection, Row, Scope, fetch, like
+from api.queries.scope import Connection, Row, Scope, fetch
+from sinks.search_pattern import like
 
 #: Most rows of a response to ``all=true``.
 MAX_ROWS: Final = 2000

@@ -32,9 +32,3 @@ async def fetch(connection: Connection, statement: str, parameters: dict[str, An
     cursor = connection.cursor(row_factory=dict_row)
     await cursor.execute(statement.encode(), parameters)
     return await cursor.fetchall()
-
-
-def like(text: str) -> str:
-    """An ILIKE pattern that matches the text anywhere, with its wildcards escaped."""
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"

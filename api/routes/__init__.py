@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from api.routes import (
     activities,
+    bulk_jobs,
     commands,
     companies,
     dead_letters,
@@ -57,6 +58,7 @@ MODULES: Final[tuple[Any, ...]] = (
     integration_ledger,
     integration_operations,
     integrations,
+    bulk_jobs,
     jobs,
     dead_letters,
     operations,

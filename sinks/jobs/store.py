@@ -21,6 +21,8 @@ UPDATE jobs SET state = 'running', started_at = coalesce(started_at, now()), rea
 WHERE id = (SELECT id FROM jobs WHERE state IN ('waiting', 'running') AND kind = ANY(%s)
             ORDER BY state, created_at, id LIMIT 1)
 """
+#: Path of the search text in the settings, which may be a customer's name: a job that is over drops it.
+SEARCH: Final = ["selection", "filters", "search"]
 #: A finished job never changes.
 FINISHED: Final = ("completed", "failed", "canceled")
 
@@ -71,12 +73,16 @@ def create_job(
     organization_id: str | None = None,
     settings: dict[str, Any] | None = None,
     requested_by: str | None = None,
+    total: int | None = None,
 ) -> bool:
-    """Create a waiting job, unless one with this id exists; return true if it was created."""
+    """Create a waiting job, unless one with this id exists; return true if it was created.
+
+    :param total: source rows, if they are known already.
+    """
     cursor = connection.execute(
-        "INSERT INTO jobs (id, kind, tenant_id, organization_id, settings, requested_by)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
-        (job_id, kind, tenant_id, organization_id, Jsonb(settings or {}), requested_by),
+        "INSERT INTO jobs (id, kind, tenant_id, organization_id, settings, requested_by, total)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
+        (job_id, kind, tenant_id, organization_id, Jsonb(settings or {}), requested_by, total),
     )
     return cursor.rowcount == 1
 
@@ -175,9 +181,10 @@ def finish_job(connection: Connection, job_id: str, state: str, reason: str | No
     """Finish a running job, or pause it with a reason."""
     connection.execute(
         "UPDATE jobs SET state = %(state)s, reason = %(reason)s, updated_at = now(),"
+        " settings = CASE WHEN %(state)s = 'completed' THEN settings #- %(search)s::text[] ELSE settings END,"
         " finished_at = CASE WHEN %(state)s = 'paused' THEN NULL ELSE now() END"
         " WHERE id = %(id)s AND state = 'running'",
-        {"state": state, "reason": reason, "id": job_id},
+        {"state": state, "reason": reason, "id": job_id, "search": SEARCH},
     )
 
 
@@ -195,9 +202,10 @@ def request_job(connection: Connection, job_id: str, request: str) -> bool:
     cursor = connection.execute(
         "UPDATE jobs SET state = %(wanted)s, updated_at = now(),"
         " reason = CASE WHEN %(wanted)s = 'paused' THEN 'Paused by an operator.' END,"
+        " settings = CASE WHEN %(wanted)s = 'canceled' THEN settings #- %(search)s::text[] ELSE settings END,"
         " finished_at = CASE WHEN %(wanted)s = 'canceled' THEN now() END"
         " WHERE id = %(id)s AND state = ANY(%(states)s)",
-        {"wanted": wanted, "id": job_id, "states": list(states)},
+        {"wanted": wanted, "id": job_id, "states": list(states), "search": SEARCH},
     )
     return cursor.rowcount == 1
 

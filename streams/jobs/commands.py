@@ -35,6 +35,7 @@ class JobCommand:
     """One command of a job.
 
     :param command_id: the same whenever the job is repeated.
+    :param expected_version: optimistic lock.
     """
 
     type: str
@@ -43,6 +44,7 @@ class JobCommand:
     organization_id: str
     entity_id: str
     data: dict[str, Any]
+    expected_version: int | None = None
 
 
 class CommandSender:
@@ -103,6 +105,7 @@ class CommandSender:
         return consumed(self._connection, self._settings.consumer_group, self._settings.topic(COMMANDS))
 
     def _record(self, command: JobCommand, actor: str | None, sent_at: str) -> OutgoingRecord:
+        expected = command.expected_version
         headers = event_headers(
             JSON,
             id=command.command_id,
@@ -114,5 +117,6 @@ class CommandSender:
             entityid=command.entity_id,
             correlationid=self._job_id,
             **({"actorid": actor} if actor is not None else {}),
+            **({"expectedversion": str(expected)} if expected is not None else {}),
         )
         return OutgoingRecord(COMMANDS, command.entity_id, orjson.dumps(command.data), headers)

@@ -8,6 +8,7 @@ from typing import Final
 from streams.jobs.backfill.parity import parity
 from streams.jobs.backfill.rollback import rollback
 from streams.jobs.backfill.run import backfill
+from streams.jobs.bulk import bulk
 from streams.jobs.context import JobContext
 from streams.jobs.erase import erase
 from streams.jobs.recompute import recompute
@@ -25,6 +26,8 @@ LANES: Final[dict[str, dict[str, Run]]] = {
         "backfill_rollback": rollback,
         "parity": parity,
     },
+    # Of its own: a person waits for it.
+    "bulk": {"bulk": bulk},
     # Of its own: it may wait for the relay, and an erasure must not wait for a backfill.
     "erasures": {"erase": erase},
     "scheduled": {"reconcile": reconcile, "retention": retention},

@@ -14,9 +14,10 @@ from api.queries.interaction_history import HISTORY_SQL, NEWEST, UNDO_FACTS_SQL
 from api.queries.mirror_badges import MIRRORS_SQL
 from api.queries.people import PEOPLE_SQL
 from api.queries.scope import Scope
-from api.queries.task_list import TaskFilters, task_counts
+from api.queries.task_list import task_counts
 from runtime.postgres import Connection, connect
 from runtime.settings import Settings
+from sinks.task_filter import TaskFilters
 from tests.harness.wire import ORGANIZATION, TENANT, new_id
 
 pytestmark = pytest.mark.integration

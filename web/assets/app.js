@@ -1,7 +1,6 @@
 // Everything that the pages do beyond htmx: live updates, kept input, keys, and words about dates.
 "use strict";
-const main = () => document.getElementById("main");
-const offline = document.getElementById("offline");
+const main = () => document.getElementById("main"), offline = document.getElementById("offline");
 const clock = () => new Date().toTimeString().slice(0, 5);
 
 // --- Live: a change refetches the page, which is morphed in place -------------------------------------------
@@ -24,13 +23,11 @@ function fresh(yes) {
 }
 
 function listen(after) {
-  const url = document.body.dataset.stream + (after ? "?last_event_id=" + encodeURIComponent(after) : "");
-  const source = new EventSource(url);
+  const source = new EventSource(document.body.dataset.stream + (after ? "?last_event_id=" + encodeURIComponent(after) : ""));
   let position = after;
   const on = (name, act) => source.addEventListener(name, (event) => { position = event.lastEventId || position; act(event); });
   on("ready", () => { const was = !offline.hidden; fresh(true); if (was) later(); });
-  on("invalidate", () => { fresh(true); later(); });
-  on("resync", () => { fresh(true); later(); });
+  for (const name of ["invalidate", "resync"]) on(name, () => { fresh(true); later(); });
   on("expired", () => { source.close(); fresh(false); setTimeout(() => listen(position), 1000); }); // another tab may have prolonged the session
   source.onerror = () => {
     fresh(false);
@@ -71,9 +68,8 @@ document.addEventListener("htmx:after:request", (event) => {
   for (const it of document.querySelectorAll(".problem")) if (form.contains(it) || it.id === "problem") it.replaceChildren();
   if (form.dataset.auto && values(form) !== form.sent) return;
   for (const it of [form.closest("details"), ...form.querySelectorAll("details")]) it?.removeAttribute("open");
-  if (!form.dataset.keep) return;
-  sessionStorage.removeItem(slot(form));
-  delete form.dataset.dirty;
+  if (!form.dataset.keep) { if (form.id === "bulk") form.reset(); return; } // the next action is on rows that are ticked for it
+  sessionStorage.removeItem(slot(form)); delete form.dataset.dirty;
   if (form.dataset.auto) for (const it of kept(form)) it.defaultValue = it.value;
   form.reset();
 });
@@ -92,10 +88,8 @@ document.addEventListener("click", (event) => {
   if (button) navigator.clipboard.writeText(document.querySelector(button.dataset.copy).value).then(() => { button.querySelector("[aria-live]").textContent = button.dataset.done; });
 });
 document.addEventListener("htmx:error", (event) => {
-  const form = event.detail.ctx?.sourceElement;
-  const place = form?.querySelector?.(".problem");
-  if (place) place.textContent = document.body.dataset.noAnswer;
-  else fresh(false);
+  const place = event.detail.ctx?.sourceElement?.querySelector?.(".problem");
+  place ? place.textContent = document.body.dataset.noAnswer : fresh(false);
 });
 
 // --- Words: is this date a plan or a log? ----------------------------------------------------------------
@@ -108,35 +102,41 @@ function words() {
 document.addEventListener("input", words);
 document.addEventListener("htmx:after:swap", words);
 
+// --- Ticks: the common box follows the boxes of the rows, and they follow it ------------------------------
+document.addEventListener("change", ({ target }) => {
+  const all = document.querySelector("[data-all]"), each = [...document.querySelectorAll("[name=taskId]")];
+  if (target === all) for (const box of each) box.checked = all.checked;
+  else if (all && each.includes(target)) all.checked = each.every((box) => box.checked);
+});
+
 // --- Keys, off while typing ----------------------------------------------------------------------------------
-const rows = () => [...document.querySelectorAll("[data-row]")];
 function step(by) {
-  const all = rows(), at = all.findIndex((row) => row.getAttribute("aria-current") === "true");
+  const all = [...document.querySelectorAll("[data-row]")], at = all.findIndex((row) => row.getAttribute("aria-current") === "true"), skip = document.querySelector("[data-act=skip]");
+  if (skip && by > 0) { skip.click(); return; }
   const next = all[Math.max(0, Math.min(all.length - 1, at + by))];
   all[at]?.removeAttribute("aria-current");
   next?.setAttribute("aria-current", "true");
   next?.querySelector("a, summary, button")?.focus();
 }
 function act(name) {
-  const button = document.querySelector(`[data-row][aria-current=true] [data-act=${name}]`);
-  button?.click();
-  button?.closest("details")?.querySelector("button")?.focus();
+  const row = document.querySelector("[data-row][aria-current=true]"), it = row?.querySelector(`[data-act=${name}]`) ?? (name === "next" ? row?.querySelector("a") : null);
+  it?.matches("input") ? it.focus() : it?.click();
+  it?.closest("details")?.querySelector("button")?.focus();
 }
-const open = () => document.querySelector("[data-row][aria-current=true] a")?.click();
 const keys = {
-  j: () => step(1), k: () => step(-1), c: () => act("complete"), s: () => act("snooze"), n: open,
+  j: () => step(1), k: () => step(-1), c: () => act("complete"), s: () => act("snooze"), n: () => act("next"),
   "/": () => document.querySelector("[data-key-target='/']")?.focus(), "?": () => document.getElementById("keys")?.showModal(),
   Escape: () => document.querySelectorAll("details.menu[open]").forEach((it) => it.removeAttribute("open")),
 };
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input, textarea, select") && event.key !== "Escape";
+  const typing = event.target.matches("input:not([type=checkbox]), textarea, select") && event.key !== "Escape";
   if (typing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("keys") === "off") return;
   if (keys[event.key]) { event.preventDefault(); keys[event.key](); }
 });
 
 // --- The browser's zone, until the viewer chooses one ----------------------------------------------------
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (!document.cookie.includes("interactions-zone=")) {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   document.cookie = `interactions-zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax; secure`;
   if (document.body.dataset.zone && zone !== document.body.dataset.zone) refresh();
 }

@@ -19,6 +19,9 @@ from web.routes import (
     reference,
     settings,
     signals,
+    task_actions,
+    task_jobs,
+    task_run,
     tasks,
 )
 
@@ -26,6 +29,9 @@ from web.routes import (
 MODULES: Final = (
     dashboard,
     tasks,
+    task_run,
+    task_jobs,
+    task_actions,
     customers,
     interactions,
     interaction_page,

@@ -15,10 +15,11 @@ from api.queries.interaction_list import Filters, Page, interaction_page
 from api.queries.keyset import After
 from api.queries.people import people_seen
 from api.queries.scope import Connection
-from api.queries.task_list import TaskFilters, task_counts
+from api.queries.task_list import task_counts
 from api.services import ServicesDep
 from schemas.errors import Reject
 from schemas.values import UuidText
+from sinks.task_filter import TaskFilters
 from web.day import Due
 from web.dictionary import types_of
 from web.filters import owner_filter, text_filter, uuid_filter

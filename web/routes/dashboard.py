@@ -13,9 +13,10 @@ from api.queries.drafts import DRAFTS
 from api.queries.people import people_seen
 from api.queries.signals import SIGNALS
 from api.queries.status_pages import count_of_statuses
-from api.queries.task_list import TaskFilters, task_counts, task_page
+from api.queries.task_list import task_counts, task_page
 from api.queries.widgets import next_interactions
 from api.services import ServicesDep
+from sinks.task_filter import TaskFilters
 from web.dictionary import types_of
 from web.notice import notice_of
 from web.own_day import own_day

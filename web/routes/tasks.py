@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Response
 
@@ -13,23 +13,25 @@ from api.queries.customer_detail import entity
 from api.queries.interaction_list import interaction_by_id
 from api.queries.people import people_seen
 from api.queries.scope import Connection, Row
-from api.queries.task_list import Range, TaskFilters, task_counts, task_page
+from api.queries.task_list import task_counts, task_page
 from api.services import ServicesDep
+from sinks.task_filter import Range, TaskFilters
+from web.bulk import bulk_of, results_of
 from web.day import Due
-from web.dictionary import types_of
+from web.dictionary import Types, types_of
 from web.filters import owner_filter, text_filter, uuid_filter
 from web.notice import Notice, notice_of
 from web.own_day import DONE, DUE, until_tonight
 from web.page_route import page_router, target_of
 from web.paging import after_of, last_of
-from web.rendering import query, render
-from web.viewer import Viewer, viewer_of
+from web.rendering import query, render, with_parameters
+from web.viewer import Viewer, owner_id, viewer_of
 
 router = page_router()
 PATH: Final = "/backend/customer-tasks"
 #: Rows of a group on the page of all groups, and of a page of one group.
-_PREVIEW: Final = 5
-_PAGE: Final = 32
+_PREVIEW: Final = 4
+_PAGE: Final = 24
 #: Parameter ``group`` → the groups that are shown.
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
     **{name.value: (name.value,) for name in Due},
@@ -47,16 +49,9 @@ async def tasks(
     viewer = viewer_of(request, principal)
     chosen = request.query_params.get("group")
     names = _NAMES.get(chosen or "")
-    owner = request.query_params.get("owner")
     async with services.reads.connection() as connection:
         types = await types_of(connection, principal.scope)
-        filters = TaskFilters(
-            interaction_types=types.actionable,
-            owner_user_id=owner_filter(owner, viewer.user_id),
-            interaction_type=text_filter(request.query_params.get("type")),
-            entity_id=uuid_filter(request.query_params.get("customer")),
-            search=text_filter(request.query_params.get("q")),
-        )
+        filters = filters_of(request, principal, types)
         ranges = ranges_of(viewer)
         counts = await task_counts(connection, principal.scope, filters, ranges)
         done = replace(filters, done_since=viewer.days.today)
@@ -64,8 +59,8 @@ async def tasks(
         if chosen == DONE:
             ranges = {DONE: until_tonight(viewer.days)}
             shown = await task_counts(connection, principal.scope, done, ranges)
-        kept = {name: request.query_params.get(name) for name in ("owner", "type", "customer", "q")}
-        groups = []
+        kept = kept_of(request)
+        groups: list[dict[str, Any]] = []
         for name in names or ranges:
             if shown[name] == 0:
                 continue
@@ -84,13 +79,20 @@ async def tasks(
         people = await people_seen(connection, principal.scope)
         notice = await notice_of(request, viewer, connection)
         ended = await _just_ended(connection, principal, notice)
+        results_found = await results_of(bulk_of(request.query_params.get("bulk")), viewer, connection)
     return render(
         "tasks.html",
         viewer,
         people=people,
         notice=notice,
         ended=ended,
-        back=target_of(request),
+        results_found=results_found,
+        shown=[row["id"] for it in groups for row in it["rows"]],
+        # All that match are those of one group or of all groups.
+        matching=sum(counts.values()) if names is None else counts.get(chosen or "", 0),
+        address=target_of(request),
+        # Without the results, whose name is long and would be in every row.
+        back=with_parameters(target_of(request), {}, drop=("bulk",)),
         groups=groups,
         counts=counts,
         chosen=chosen if names else None,
@@ -99,6 +101,29 @@ async def tasks(
         types=types,
         total=sum(counts.values()),
     )
+
+
+def group_of(request: Request) -> Due | None:
+    """The group that the address chooses."""
+    chosen = request.query_params.get("group")
+    return Due(chosen) if chosen in set(Due) else None
+
+
+def filters_of(request: Request, principal: Principal, types: Types) -> TaskFilters:
+    """The filters of the address."""
+    owner = request.query_params.get("owner")
+    return TaskFilters(
+        interaction_types=types.actionable,
+        owner_user_id=owner_filter(owner, owner_id(principal)),
+        interaction_type=text_filter(request.query_params.get("type")),
+        entity_id=uuid_filter(request.query_params.get("customer")),
+        search=text_filter(request.query_params.get("q")),
+    )
+
+
+def kept_of(request: Request) -> dict[str, str | None]:
+    """Parameters of the filters, for the addresses on the page."""
+    return {name: request.query_params.get(name) for name in ("owner", "type", "customer", "q")}
 
 
 def ranges_of(viewer: Viewer) -> dict[str, Range | None]:

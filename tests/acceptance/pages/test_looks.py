@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
@@ -10,7 +11,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
+from runtime.postgres import connect
 from runtime.settings import Settings
+from sinks.jobs.store import create_job
 from tests.acceptance.pages.integration_desk import (
     STATES,
     new_board,
@@ -19,8 +22,9 @@ from tests.acceptance.pages.integration_desk import (
     switch_on,
 )
 from tests.acceptance.pages.person import Person
-from tests.harness.gateway import Gateway
+from tests.harness.gateway import USER, Gateway
 from tests.harness.wire import new_id
+from web.bulk import Bulk
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
@@ -51,6 +55,10 @@ class Office:
             "/backend/customer-tasks?group=overdue",
             "/backend/customer-tasks?group=due",
             "/backend/customer-tasks?group=done",
+            f"/backend/customer-tasks?bulk={self._bulk(calls[0])}",
+            "/backend/customer-tasks/all?group=overdue",
+            f"/backend/customer-tasks/all/{self._job(calls[0])}",
+            "/backend/customer-tasks/work",
             "/backend/customers/people",
             "/backend/customers/companies",
             f"/backend/customers/people/{customer}",
@@ -69,6 +77,37 @@ class Office:
             "/docs/events",
             "/docs/events/customers.interaction.updated",
         ]
+
+    def _bulk(self, call: str) -> str:
+        """Results of a bulk action with one of each state: they weigh most."""
+        ids = (call, *(new_id() for _ in range(29)))
+        return Bulk(action="complete", key=new_id(), interaction_ids=ids, unsent={call: "already_done"}).text
+
+    def _job(self, call: str) -> str:
+        """A job that is running, with refused tasks."""
+        person, job_id = self.person, new_id()
+        with connect(person.settings, application_name="test", autocommit=True) as connection:
+            create_job(
+                connection,
+                job_id,
+                "bulk",
+                tenant_id=person.tenant,
+                organization_id=person.organization,
+                settings={"action": "complete"},
+                requested_by=USER,
+                total=1200,
+            )
+            report = {
+                "tasks": {"applied": 300, "rejected": 4},
+                "rejected": {"already_done": 4},
+                "samples": {"already_done": [call, new_id()]},
+            }
+            connection.execute(
+                "UPDATE jobs SET state = 'running', done = 304, active_seconds = 2, report = %s"
+                " WHERE id = %s",
+                (json.dumps(report), job_id),
+            )
+        return job_id
 
     def _integrations(self, calls: list[str]) -> list[str]:
         """Pages of an integration with more rows and warnings than a page lists."""

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.snooze import moved_to
 from web.day import days_of
-from web.snooze import Snooze, default_time, snoozed
+from web.snooze import Snooze, day_of, default_time, snoozed
 
 _BERLIN = ZoneInfo("Europe/Berlin")
 _INSTANTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -45,3 +46,11 @@ def test_never_in_the_past(choice: Snooze, scheduled: datetime | None, now: date
 @given(_INSTANTS)
 def test_a_suggested_time_is_ahead(now: datetime) -> None:
     assert default_time(days_of(now, _BERLIN)) > now
+
+
+@given(st.sampled_from(list(Snooze)), st.none() | _INSTANTS, _INSTANTS)
+def test_moving_once_more_changes_nothing(choice: Snooze, scheduled: datetime | None, now: datetime) -> None:
+    # A job that resumes after a crash may read a date that it has moved already.
+    day = day_of(choice, days_of(now, _BERLIN))
+    once = moved_to(day, scheduled, _BERLIN, now)
+    assert moved_to(day, once, _BERLIN, now) == once

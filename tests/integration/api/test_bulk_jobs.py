@@ -1,0 +1,96 @@
+"""``POST /api/customers/jobs/bulk``: nothing starts that was not confirmed, and a repeat starts nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from runtime.postgres import connect
+from runtime.settings import Settings
+from sinks.jobs.store import find_job
+from tests.harness.gateway import USER, Gateway
+from tests.harness.roles import running, wait_until
+from tests.harness.wire import event, new_id, outcomes
+
+pytestmark = pytest.mark.integration
+PATH = "/api/customers/jobs/bulk"
+
+
+@pytest.fixture
+def client(pipeline: Settings, gateway: Gateway) -> Iterator[httpx2.Client]:
+    """A user of a new tenant with three planned calls and a meeting."""
+    scope = {"tenantid": new_id(), "organizationid": new_id()}
+    entity = new_id()
+    messages = [event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}, **scope)]
+    for kind in ("call", "call", "call", "meeting"):
+        data = {"interactionType": kind, "title": "T", "scheduledAt": "2031-01-01T09:00:00Z"}
+        messages.append(event("interaction.create", entity, data, **scope))
+    assert {it["outcome"] for it in outcomes(pipeline, messages)} == {"applied"}
+    with gateway.client(tenant=scope["tenantid"], organization=scope["organizationid"]) as found:
+        yield found
+
+
+def body(count: int = 3, action: str = "complete", **changes: Any) -> dict[str, Any]:
+    return {
+        "action": action,
+        "filter": {"interactionTypes": ["call"]},
+        "expectedCount": count,
+        **changes,
+    }
+
+
+def test_a_confirmed_action_is_carried_out_once(client: httpx2.Client, pipeline: Settings) -> None:
+    key = {"Idempotency-Key": new_id()}
+    answer = client.post(PATH, json=body(), headers=key)
+    assert answer.status_code == 202, answer.text
+    job_id = answer.json()["jobId"]
+    with running(pipeline, "jobs"), connect(pipeline, application_name="t", autocommit=True) as connection:
+
+        def completed() -> bool:
+            job = find_job(connection, job_id)
+            assert job is not None
+            return job.state == "completed"
+
+        wait_until(completed, 60)
+        job = find_job(connection, job_id)
+    assert job is not None
+    assert (job.requested_by, job.report["tasks"]) == (USER, {"applied": 3})
+    left = client.get("/api/customers/interactions", params={"status": "planned"}).json()["items"]
+    assert [it["interactionType"] for it in left] == ["meeting"]
+    # None matches now, and yet the repeated request gets its first response.
+    repeated = client.post(PATH, json=body(), headers=key)
+    assert (repeated.status_code, repeated.json()["jobId"]) == (202, job_id)
+    shown = client.get(f"/api/customers/jobs/{job_id}").json()
+    assert (shown["kind"], shown["state"], shown["done"], shown["total"]) == ("bulk", "completed", 3, 3)
+
+
+def test_another_number_than_confirmed_starts_nothing(client: httpx2.Client) -> None:
+    answer = client.post(PATH, json=body(4))
+    assert (answer.status_code, answer.json()["code"]) == (409, "count_changed")
+    assert client.get("/api/customers/jobs").json()["items"] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        body(action="snooze"),
+        body(action="snooze", day="2031-02-02", timeZone="Mars/Base"),
+        body(action="reassign"),
+        body(ownerUserId=None),
+        body(day="2031-02-02", timeZone="Europe/Berlin"),
+        body(action="delete"),
+        {**body(), "filter": {"scheduled": False, "scheduledFrom": "2031-01-01T00:00:00Z"}},
+        {**body(), "filter": {"status": "done"}},
+    ],
+)
+def test_an_action_without_what_it_needs(client: httpx2.Client, wrong: dict[str, Any]) -> None:
+    assert client.post(PATH, json=wrong).status_code == 400
+    assert client.get("/api/customers/jobs").json()["items"] == []
+
+
+def test_readers_start_nothing(client: httpx2.Client, gateway: Gateway) -> None:
+    with gateway.client(features=["customers.view", "customers.jobs.view"]) as reader:
+        assert reader.post(PATH, json=body()).status_code == 403
