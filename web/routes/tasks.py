@@ -29,7 +29,7 @@ from web.viewer import Viewer, owner_id, viewer_of
 
 router = page_router()
 PATH: Final = "/backend/customer-tasks"
-#: Rows of a group on the page of all groups, and of a page of one group.
+#: Rows of a group on the page of all groups, and of a page of one group or of what is due.
 _PREVIEW: Final = 4
 _PAGE: Final = 24
 #: Parameter ``group`` → the groups that are shown.
@@ -66,7 +66,7 @@ async def tasks(
                 continue
             # A page of several groups begins with the first row of each.
             after = after_of(request) if names == (name,) else None
-            limit = _PAGE if names else _PREVIEW
+            limit = _PAGE // len(names) if names else _PREVIEW
             wanted = done if name == DONE else filters
             rows = await task_page(
                 connection, principal.scope, wanted, ranges[name], limit=limit, after=after
