@@ -47,9 +47,9 @@ def test_each_action_opens_the_next(person: Person) -> None:
     # The address holds the state.
     person.page.reload()
     expect(position).to_have_text("4 of 5")
-    person.page.get_by_role("link", name="Skip").click()
+    person.page.get_by_role("link", name="Skip", exact=True).click()
     expect(task).to_have_attribute("data-task", calls[4])
-    person.page.get_by_role("link", name="Skip").click()
+    person.page.get_by_role("link", name="Skip", exact=True).click()
     # The snoozed one and the next step are not part of this run.
     expect(person.page.locator("main")).to_contain_text("That was the last one")
     person.page.get_by_role("link", name="Back to the list").click()
@@ -58,7 +58,7 @@ def test_each_action_opens_the_next(person: Person) -> None:
     person.page.get_by_role("link", name="Work through").click()
     for call in calls[3:]:
         expect(task).to_have_attribute("data-task", call)
-        person.page.get_by_role("link", name="Skip").click()
+        person.page.get_by_role("link", name="Skip", exact=True).click()
     expect(task).to_have_attribute("data-task", calls[1])
     expect(person.page.locator("[name=feedback]")).to_have_value("Was busy")
 
@@ -98,7 +98,7 @@ def test_what_others_did_is_passed_over_with_a_word(person: Person) -> None:
         assert answer.status_code == 200
 
     complete(calls[1])
-    person.page.get_by_role("link", name="Skip").click()
+    person.page.get_by_role("link", name="Skip", exact=True).click()
     expect(task).to_have_attribute("data-task", calls[2])
     expect(person.page.locator("main")).to_contain_text("1 task was completed or canceled elsewhere")
     expect(person.page.locator("[data-position]")).to_have_text("3 of 4")
