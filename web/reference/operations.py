@@ -56,9 +56,11 @@ class OperationView:
 
 
 def operations_of(document: Node, search: str | None = None) -> dict[str, list[Operation]]:
-    """Operations by heading, in the order of the alphabet; those that contain the search text."""
+    """Operations by heading, deprecated headings last; those that contain the search text."""
     found: dict[str, list[Operation]] = {}
-    for one in sorted(_operations(document), key=lambda it: (it.tag, it.path, it.method)):
+    order = sorted(_operations(document), key=lambda it: (it.tag, it.path, it.method))
+    old = {it.tag for it in order if it.deprecated}
+    for one in sorted(order, key=lambda it: it.tag in old):
         if search is None or search.casefold() in _text(one):
             found.setdefault(one.tag, []).append(one)
     return found
