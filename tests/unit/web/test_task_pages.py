@@ -77,7 +77,9 @@ def results(*states: State, **changes: Any) -> BulkResults:
 
 
 def page(viewer: Viewer, groups: dict[Due, int], found: BulkResults | None = None) -> str:
-    listed = [{"name": name, "rows": [row() for _ in range(n)], "more": "/x"} for name, n in groups.items()]
+    listed: list[dict[str, Any]] = [
+        {"name": name, "rows": [row() for _ in range(n)], "more": "/x"} for name, n in groups.items()
+    ]
     address = "/backend/customer-tasks" + (f"?bulk={found.bulk.text}" if found is not None else "")
     response = render(
         "tasks.html",
@@ -93,7 +95,7 @@ def page(viewer: Viewer, groups: dict[Due, int], found: BulkResults | None = Non
         kept=dict.fromkeys(("owner", "type", "customer", "q")),
         types=TYPES,
         total=1000,
-        shown=[it["id"] for group in listed for it in group["rows"]],  # type: ignore[attr-defined]
+        shown=[it["id"] for group in listed for it in group["rows"]],
         matching=1000,
     )
     return bytes(response.body).decode()
