@@ -199,7 +199,7 @@ def test_it_lists_what_is_overdue_and_due_today_by_owner(desk: Desk) -> None:
         desk.plan(**other)
     assert desk.send()
     (told,) = desk.digests
-    assert told.event["type"] == "customers.interactions.digest"
+    assert told.event["type"] == "customers.interaction.digest"
     data = told.event["data"]
     assert (data["date"], data["timeZone"], data["ownerCount"]) == ("2026-06-09", "Europe/Berlin", 3)
     assert (data["overdue"], data["today"]) == (2, 3)

@@ -354,7 +354,7 @@ def test_a_digest_has_one_id_per_date(harness: WebhookHarness) -> None:
     harness.provider.send_digest(dataclasses.replace(digest, date=digest.date + timedelta(days=1)))
     first, repeated, next_day = harness.receiver.received
     assert first.id == repeated.id != next_day.id
-    assert first.event["type"] == "customers.interactions.digest"
+    assert first.event["type"] == "customers.interaction.digest"
     assert first.event["data"]["owners"][0]["items"][0]["title"] == "Call"
 
 

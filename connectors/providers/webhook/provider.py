@@ -68,7 +68,7 @@ class Webhook(Provider):
     def send_digest(self, digest: Digest) -> None:
         said = f"{self._context.integration_id} digest {digest.date.isoformat()}"
         identity = f"msg_{sha256(said.encode()).hexdigest()[:32]}"
-        self._post(identity, "customers.interactions.digest", digest_data(digest, _MAX_BODY - _ENVELOPE))
+        self._post(identity, "customers.interaction.digest", digest_data(digest, _MAX_BODY - _ENVELOPE))
 
     def health(self) -> Health:
         return Health(ok=True, detail="Not checked: an endpoint can only be tested by sending a change")
