@@ -19,6 +19,7 @@ from api.queries.task_list import task_counts
 from api.services import ServicesDep
 from schemas.errors import Reject
 from schemas.values import UuidText
+from sinks.flags import awaits_validation_async
 from sinks.task_filter import TaskFilters
 from web.day import Due
 from web.dictionary import types_of
@@ -66,6 +67,7 @@ async def customer_list(
     async with services.reads.connection() as connection:
         rows = await customers(connection, principal.scope, wanted)
         notice = await notice_of(request, viewer, connection)
+        old_rows = await awaits_validation_async(connection, principal.tenant_id)
     path = f"/backend/customers/{kind}"
     kept = {"q": search, "owner": owner, "show": shown if shown in _SHOWN else None}
     more = None
@@ -81,6 +83,7 @@ async def customer_list(
         more=more,
         kept=kept,
         notice=notice,
+        old_rows=old_rows,
         back=target_of(request),
     )
 
@@ -99,11 +102,13 @@ async def customer(
         values = await _detail(connection, request, viewer, entity_id, KINDS[kind])
         people = await people_seen(connection, principal.scope)
         notice = await notice_of(request, viewer, connection)
+        old_rows = await awaits_validation_async(connection, principal.tenant_id)
     return render(
         "customer.html",
         viewer,
         kind=kind,
         notice=notice,
+        old_rows=old_rows,
         back=target_of(request),
         suggested=default_time(viewer.days),
         people=people,

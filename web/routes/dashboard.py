@@ -16,6 +16,7 @@ from api.queries.status_pages import count_of_statuses
 from api.queries.task_list import task_counts, task_page
 from api.queries.widgets import next_interactions
 from api.services import ServicesDep
+from sinks.flags import awaits_validation_async
 from sinks.task_filter import TaskFilters
 from web.dictionary import types_of
 from web.notice import notice_of
@@ -61,11 +62,13 @@ async def dashboard(request: Request, services: ServicesDep, principal: Principa
         drafted = await count_of_statuses(connection, principal.scope, DRAFTS, drafts.TABS["waiting"], {})
         people = await people_seen(connection, principal.scope)
         notice = await notice_of(request, viewer, connection)
+        old_rows = await awaits_validation_async(connection, principal.tenant_id)
     return render(
         "dashboard.html",
         viewer,
         people=people,
         notice=notice,
+        old_rows=old_rows,
         back=target_of(request),
         types=types,
         counts=counts,

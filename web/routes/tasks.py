@@ -15,6 +15,7 @@ from api.queries.people import people_seen
 from api.queries.scope import Connection, Row
 from api.queries.task_list import task_counts, task_page
 from api.services import ServicesDep
+from sinks.flags import awaits_validation_async
 from sinks.task_filter import Range, TaskFilters
 from web.bulk import bulk_of, results_of
 from web.day import Due
@@ -78,6 +79,7 @@ async def tasks(
             groups.append({"name": name, "rows": rows[:limit], "more": more, "count": shown[name]})
         people = await people_seen(connection, principal.scope)
         notice = await notice_of(request, viewer, connection)
+        old_rows = await awaits_validation_async(connection, principal.tenant_id)
         ended = await _just_ended(connection, principal, notice)
         results_found = await results_of(bulk_of(request.query_params.get("bulk")), viewer, connection)
     return render(
@@ -85,6 +87,7 @@ async def tasks(
         viewer,
         people=people,
         notice=notice,
+        old_rows=old_rows,
         ended=ended,
         results_found=results_found,
         shown=[row["id"] for it in groups for row in it["rows"]],

@@ -273,6 +273,7 @@ def test_a_flag_is_switched_and_says_why_it_cannot_be(
     page = operator.page
     operator.open("/backend/settings")
     flag = page.locator("#flag-legacy_adapters")
+    expect(page.locator("main")).not_to_contain_text("old activities or to-dos")
     expect(flag.locator(".badge")).to_have_text("On")
     flag.get_by_role("button", name="Turn off").click()
     expect(page.locator(".notice")).to_contain_text("Switched.")
@@ -288,6 +289,10 @@ def test_a_flag_is_switched_and_says_why_it_cannot_be(
             " VALUES (gen_random_uuid(), %s, %s, gen_random_uuid(), 'call', now(), now())",
             (operator.organization, operator.tenant),
         )
+    # The pages of tasks and customers say that rows are missing.
+    for path in ("/backend/dashboard", "/backend/customer-tasks", "/backend/customers/people"):
+        operator.open(path)
+        expect(page.locator("main")).to_contain_text("old activities or to-dos")
     mirror = page.locator("#flag-external_sync")
     operator.open("/backend/settings")
     expect(mirror.get_by_role("button")).to_be_disabled()
