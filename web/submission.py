@@ -86,6 +86,16 @@ class Submission:
         """The form's own key: sending it twice has one effect."""
         return self.text("key") or str(uuid4())
 
+    def action(self) -> str:
+        """Value of the button that was pressed.
+
+        :raises Reject: none was. Enter in a box or field presses the hidden first button of a form.
+        """
+        found = self.text("do")
+        if found is None:
+            raise Reject("no_action", "Press the button of an action.")
+        return found
+
     def back(self, done: str | None = None) -> RedirectResponse:
         """Return to the page of the form.
 

@@ -128,6 +128,7 @@ const keys = {
   "/": () => document.querySelector("[data-key-target='/']")?.focus(), "?": () => document.getElementById("keys")?.showModal(),
   Escape: () => document.querySelectorAll("details.menu[open]").forEach((it) => it.removeAttribute("open")),
 };
+document.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.matches("[type=checkbox]")) event.preventDefault(); }); // it would press a button of the list
 document.addEventListener("keydown", (event) => {
   const typing = event.target.matches("input:not([type=checkbox]), textarea, select") && event.key !== "Escape";
   if (typing || document.querySelector("dialog[open]") || event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem("keys") === "off") return;

@@ -75,7 +75,7 @@ async def retry(
 ) -> Response:
     """Make ledger rows due now: one, those that are ticked, or all that match the filter."""
     form = await submission_of(request, principal)
-    action, _, one = (form.text("do") or "").partition(":")
+    action, _, one = form.action().partition(":")
     given: dict[str, Any]
     if action == "all":
         given = {"all": True, "state": form.text("state")}
@@ -102,7 +102,7 @@ async def decide_warnings(
     A warning is named as ``id@updatedAt``. One that has changed since is left as it is.
     """
     form = await submission_of(request, principal)
-    resolution, _, one = (form.text("do") or "").partition(":")
+    resolution, _, one = form.action().partition(":")
     references = [one] if one else _chosen(form, "warningId")
     seen = [dict(zip(("id", "updatedAt"), it.partition("@")[::2], strict=True)) for it in references]
     try:

@@ -30,7 +30,7 @@ _FIELDS: Final = frozenset({"snooze", "reassign"})
 async def act(request: Request, principal: Principal = require_features("customers.edit")) -> Response:
     """Execute one action on every ticked task, or on all that the page showed."""
     form = await submission_of(request, principal)
-    action, _, choice = (form.text("do") or "").partition(":")
+    action, _, choice = form.action().partition(":")
     if action not in ACTIONS or action == "undo":
         raise Reject("invalid", "This action does not exist. Reload the page.")
     ids = _chosen(form)

@@ -294,14 +294,31 @@ def test_rows_are_retried_one_by_one_some_and_all_that_match(operator: Person) -
 
 
 def test_enter_in_a_list_decides_nothing(operator: Person) -> None:
-    board = new_board(operator)
+    board, page = new_board(operator), operator.page
     warning = new_warning(operator, board, new_id())
     operator.open(f"{PATH}/{board}?tab=warnings")
-    operator.page.locator(f"#w-{warning} input").focus()
-    operator.page.keyboard.press("Enter")
-    operator.page.keyboard.press("Space")
-    expect(operator.page.locator(f"#w-{warning} input")).to_be_checked()
+    posts: list[str] = []
+    page.on("request", lambda it: posts.append(it.url) if it.method == "POST" else None)
+    page.locator(f"#w-{warning} input").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")
+    expect(page.locator(f"#w-{warning} input")).to_be_checked()
+    assert posts == []
     assert decided(operator, board) == {warning: None}
+
+
+def test_enter_without_script_asks_for_a_button(sync: Sync, browser: Browser) -> None:
+    with Person.signed_in(
+        browser, sync.gateway, sync.settings, features=OPERATOR, java_script_enabled=False
+    ) as operator:
+        switch_on(operator)
+        board, page = new_board(operator), operator.page
+        warning = new_warning(operator, board, new_id())
+        page.goto(f"{operator.gateway.url}{PATH}/{board}?tab=warnings")
+        page.locator(f"#w-{warning} input").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_contain_text("Press the button of an action.")
+        assert decided(operator, board) == {warning: None}
 
 
 def test_warnings_are_decided_together_by_the_values_that_were_shown(operator: Person) -> None:

@@ -208,3 +208,17 @@ def test_a_job_can_be_stopped_by_its_owner(person: Person, browser: Browser) -> 
         response = stranger.page.goto(person.page.url)
         assert response is not None
         assert response.status == 404
+
+
+def test_enter_in_a_box_does_nothing(person: Person) -> None:
+    call = person.planned(person.new_customer(), "Call", days=-1)
+    person.open("/backend/customer-tasks")
+    posts: list[str] = []
+    person.page.on("request", lambda it: posts.append(it.url) if it.method == "POST" else None)
+    box = person.row(call).locator("[name=taskId]")
+    box.focus()
+    person.page.keyboard.press("Enter")
+    person.page.keyboard.press("Space")
+    expect(box).to_be_checked()
+    assert posts == []
+    assert person.stored(call)["status"] == "planned"

@@ -11,7 +11,7 @@ import pytest
 from runtime.postgres import connect
 from runtime.settings import Settings
 from sinks.jobs.store import find_job
-from tests.harness.gateway import USER, Gateway
+from tests.harness.gateway import ALL_FEATURES, USER, Gateway
 from tests.harness.roles import running, wait_until
 from tests.harness.wire import event, new_id, outcomes
 
@@ -29,7 +29,10 @@ def client(pipeline: Settings, gateway: Gateway) -> Iterator[httpx2.Client]:
         data = {"interactionType": kind, "title": "T", "scheduledAt": "2031-01-01T09:00:00Z"}
         messages.append(event("interaction.create", entity, data, **scope))
     assert {it["outcome"] for it in outcomes(pipeline, messages)} == {"applied"}
-    with gateway.client(tenant=scope["tenantid"], organization=scope["organizationid"]) as found:
+    features = [*ALL_FEATURES, "customers.jobs.view"]
+    with gateway.client(
+        tenant=scope["tenantid"], organization=scope["organizationid"], features=features
+    ) as found:
         yield found
 
 
