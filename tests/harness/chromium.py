@@ -11,7 +11,8 @@ from typing import Final
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome-stable")
+#: The shell without windows first: it needs a third less processor time.
+_NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome-stable")
 #: Milliseconds for which an expectation may become true, on a machine with other work.
 _PATIENCE: Final = 30_000
 #: Set where a missing browser is a failure, not a reason to skip.
