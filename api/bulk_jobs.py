@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from api.mutation_guards import Mutation
 from api.principal import Principal
 from api.services import Services
 from runtime.postgres import Outage, connect
@@ -18,8 +17,6 @@ from sinks.jobs.store import create_job, find_job, request_job
 from sinks.task_filter import TaskSelection
 
 BULK: Final = "bulk"
-#: Action → the action that mutation guards receive.
-_MUTATIONS: Final = {"complete": "complete", "cancel": "cancel", "snooze": "update", "reassign": "update"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +47,15 @@ async def start_bulk(services: Services, principal: Principal, order: BulkOrder,
     """Create the job, unless this key has created it before; return its id.
 
     :param key: of the form or request.
-    :raises Reject: a mutation guard refused the action.
+    :raises Reject: the gateway has guards that decide each write; a job's commands do not pass them.
     :raises Retry: the database is unavailable. Nothing was started.
     """
+    if services.mutation_guards.before:
+        raise Reject(
+            "guards_decide_each",
+            "Guards of this installation decide each change, so no job may act on all. Act on fewer tasks.",
+            status=409,
+        )
     job_id = bulk_job_id(principal, key)
     settings = {
         "action": order.action,
@@ -61,15 +64,6 @@ async def start_bulk(services: Services, principal: Principal, order: BulkOrder,
         "confirmedAt": order.confirmed_at.isoformat(),
         **order.changes,
     }
-    mutation = Mutation(
-        principal=principal,
-        action=_MUTATIONS[order.action],
-        resource_kind="customers.interaction",
-        resource_id=None,
-        data=settings,
-        command_id=job_id,
-    )
-    await services.mutation_guards.run_before(mutation)
     await asyncio.to_thread(_create, services.settings, principal, job_id, settings)
     return job_id
 

@@ -39,8 +39,7 @@ class Mutation:
         ``customers.entity``, ``customers.deal``, ``customers.interaction_type``, ``customers.feature_flag``,
         ``customers.dead_letter``, ``integrations.warning`` or ``integrations.integration``.
     :param resource_id: id of the resource; code of a type, name of a flag, or integration of warnings.
-        ``None`` for a new interaction or signal whose id is derived, and for an action on all interactions
-        that match a filter (``data`` has it as ``selection``, with ``count``).
+        ``None`` for a new interaction or signal whose id is derived.
     :param entity_id: the customer, if the write concerns one.
     :param command_id: the same for a repeated request.
     :param data: the validated body. It contains no secrets but may contain customer text: never log it.

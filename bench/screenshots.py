@@ -38,12 +38,15 @@ _PROFILES: Final[Mapping[str, Mapping[str, object]]] = {
 _PAGES: Final[Mapping[str, tuple[str, str | None]]] = {
     "dashboard": ("/backend/dashboard", None),
     "tasks": ("/backend/customer-tasks", None),
+    "work-through": ("/backend/customer-tasks/work", None),
     "companies": ("/backend/customers/companies", None),
     "customer": ("/backend/customer-tasks", ".row-facts a"),
     "interaction": ("/backend/customer-tasks", "a.row-title"),
     "signals": ("/backend/signals", None),
     "drafts": ("/backend/drafts", None),
+    "integrations": ("/backend/integrations", None),
     "operations": ("/backend/operations", None),
+    "dead-letters": ("/backend/operations/dead-letters", None),
     "settings": ("/backend/settings", None),
 }
 

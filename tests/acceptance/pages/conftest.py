@@ -16,14 +16,14 @@ from tests.harness.roles import running
 from tests.stack_fixtures import own_world
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One browser for the tests of a module; each person has a profile of their own."""
+    """One browser for all tests of this folder; each person has a profile of their own."""
     with chromium() as found:
         yield found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def world(browser: Browser, embedded_stack: Settings, template_database: str) -> Iterator[Settings]:
     """Applier, relay and drafts; only where there is a browser."""
     with own_world(embedded_stack, template_database) as settings, ExitStack() as roles:
@@ -32,7 +32,7 @@ def world(browser: Browser, embedded_stack: Settings, template_database: str) ->
         yield settings
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def pages(world: Settings) -> Iterator[Gateway]:
     """The gateway, with the local sign-in."""
     with serving(world, INTERACTIONS_API_LOCAL_SIGN_IN="true") as found:

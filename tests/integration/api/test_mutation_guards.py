@@ -142,6 +142,10 @@ def test_every_write_about_a_held_customer_is_refused(
         for method, path, body in writes:
             answer = client.request(method, path, json=body)
             assert (answer.status_code, answer.json()["code"]) == (409, "legal_hold"), (method, path)
+        # The commands of a job would not pass the guard, so none starts.
+        everything = {"action": "complete", "filter": {}, "expectedCount": 2}
+        refused = client.post("/api/customers/jobs/bulk", json=everything)
+        assert (refused.status_code, refused.json()["code"]) == (409, "guards_decide_each"), refused.text
         # Undo never reveals the reason of a failure.
         assert client.post(UNDO, json={"undoToken": ids["token"]}).status_code == 400
         item = client.get(f"{INTERACTIONS}/{ids['interaction']}").json()
@@ -160,4 +164,8 @@ def test_every_write_about_a_held_customer_is_refused(
     tried = {
         f"{method} {path.partition('?')[0].replace(ids['draft'], '{draft_id}')}" for method, path, _ in writes
     }
-    assert routes - tried - _OF_NOBODY == {"PUT /api/customers/companies", f"POST {UNDO}"}
+    assert routes - tried - _OF_NOBODY == {
+        "PUT /api/customers/companies",
+        "POST /api/customers/jobs/bulk",
+        f"POST {UNDO}",
+    }
