@@ -12,7 +12,7 @@ import httpx2
 
 from bench.arithmetic import percentile
 from bench.context import Bench
-from bench.gateway_load import SECRET, USER, gateway, wait_ready
+from bench.gateway_load import SECRET, USER, gateway
 from bench.samples import Sample
 from bench.scenarios.growth import stored_tables
 from bench.tables import PER_CUSTOMER, PLANNED_PER_CUSTOMER
@@ -49,7 +49,6 @@ async def _scroll(url: str) -> tuple[list[float], list[float], int]:
     later: list[float] = []
     scrolled = 0
     async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
-        await wait_ready(client)
         # The cookie is secure; a client that is no browser does not send it over plain HTTP by itself.
         headers = {"Cookie": f"{SESSION_COOKIE}={await _sign_in(client)}"}
         position = _LIST
