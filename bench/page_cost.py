@@ -9,13 +9,10 @@ from playwright.sync_api import BrowserContext, Page
 
 from bench.page import replace_part
 from bench.results import ROOT
+from tests.harness.chromium import WEIGHT
 
 PAGE: Final = ROOT / "docs" / "pages.md"
 _LOADS: Final = 5
-_WEIGHT: Final = """
-[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-  .reduce((sum, it) => sum + it.decodedBodySize, 0)
-"""
 
 
 def cost_of(context: BrowserContext, address: str) -> tuple[int, float]:
@@ -32,7 +29,7 @@ def cost_of(context: BrowserContext, address: str) -> tuple[int, float]:
         settle(page)
         figures: list[dict[str, Any]] = measured.send("Performance.getMetrics")["metrics"]
         seconds = next(it["value"] for it in figures if it["name"] == "ScriptDuration")
-        loads.append((int(page.evaluate(_WEIGHT)), float(seconds)))
+        loads.append((int(page.evaluate(WEIGHT)), float(seconds)))
         page.close()
     return max(size for size, _ in loads), median(seconds for _, seconds in loads)
 

@@ -39,18 +39,16 @@ def until_tonight(days: Days) -> Range:
     return None, days.tomorrow
 
 
-async def own_day(connection: Connection, viewer: Viewer, types: Types) -> OwnDay:
-    """Count the viewer's day."""
-    if viewer.user_id is None:
-        return OwnDay(0, 0)
-    scope, ranges = viewer.principal.scope, {DUE: until_tonight(viewer.days)}
-    filters = TaskFilters(interaction_types=types.actionable, owner_user_id=viewer.user_id)
-    waiting = await task_counts(connection, scope, filters, ranges)
+async def own_day(connection: Connection, viewer: Viewer, types: Types) -> OwnDay | None:
+    """Count the viewer's day; ``None`` without a count of what is due, as in the frame of the page."""
+    if viewer.due is None:
+        return None
     done = TaskFilters(
         interaction_types=types.actionable, owner_user_id=viewer.user_id, done_since=viewer.days.today
     )
-    finished = await task_counts(connection, scope, done, ranges)
-    return OwnDay(waiting[DUE], finished[DUE])
+    until = {DUE: until_tonight(viewer.days)}
+    finished = await task_counts(connection, viewer.principal.scope, done, until)
+    return OwnDay(viewer.due, finished[DUE])
 
 
 async def note_due_count(request: Request) -> None:

@@ -13,6 +13,11 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 #: The shell without windows first: it needs a third less processor time.
 _NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome-stable")
+#: Script: bytes of a page with everything that it loads, uncompressed.
+WEIGHT: Final = """
+[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .reduce((sum, it) => sum + it.decodedBodySize, 0)
+"""
 #: Milliseconds for which an expectation may become true, on a machine with other work.
 _PATIENCE: Final = 30_000
 #: Set where a missing browser is a failure, not a reason to skip.

@@ -22,9 +22,9 @@ from schemas.values import UuidText
 from sinks.task_filter import TaskSelection
 from web.dictionary import Types, types_of
 from web.page_route import page_router, target_of
-from web.rendering import query, render
+from web.rendering import render
 from web.routes.task_actions import changes_of
-from web.routes.tasks import PATH, filters_of, group_of, kept_of, ranges_of
+from web.routes.tasks import PATH, filtered, filters_of, group_of, kept_of, ranges_of
 from web.snooze import day_of
 from web.submission import submission_of
 from web.viewer import Viewer, viewer_of
@@ -70,11 +70,8 @@ async def start(
     if "snooze" in changes:
         days = form.viewer.days
         changes = {"day": day_of(changes["snooze"], days).isoformat(), "zone": days.zone.key}
-    group = group_of(request)
     job_id = bulk_job_id(principal, form.key)
-    shown = RedirectResponse(
-        query(f"{ALL}/{job_id}", group=group.value if group is not None else None, **kept_of(request)), 303
-    )
+    shown = RedirectResponse(filtered(f"{ALL}/{job_id}", request), 303)
     async with services.reads.connection() as connection:
         if await job_by_id(connection, principal.scope, job_id) is not None:
             return shown  # the form was sent twice
@@ -110,12 +107,11 @@ async def progress(
         rows = await interactions_by_id(connection, principal.scope, ids)
         types = await types_of(connection, principal.scope)
     rate, left = pace_of(job)
-    group = group_of(request)
     return render(
         "task_job.html",
         viewer,
         back=target_of(request),
-        list_path=query(PATH, group=group.value if group is not None else None, **kept_of(request)),
+        list_path=filtered(PATH, request),
         job=job,
         tasks=job["report"].get("tasks", {}),
         rejected=job["report"].get("rejected", {}),

@@ -28,8 +28,8 @@ from web.filters import uuid_filter
 from web.notice import notice_of
 from web.page_route import page_router, target_of
 from web.paging import after_of
-from web.rendering import query, render, with_parameters
-from web.routes.tasks import PATH, filters_of, group_of, kept_of, ranges_of
+from web.rendering import render, with_parameters
+from web.routes.tasks import PATH, filtered, filters_of, group_of, ranges_of
 from web.viewer import Viewer, viewer_of
 
 router = page_router()
@@ -90,13 +90,12 @@ async def work(
             {"after": key, "id": current, "n": str(run.number + 1)},
             drop=("task", "key", "done", "passed"),
         )
-    group = group_of(request)
     return render(
         "task_work.html",
         viewer,
         notice=notice,
         back=target_of(request),
-        list_path=query(PATH, group=group.value if group is not None else None, **kept_of(request)),
+        list_path=filtered(PATH, request),
         following=following,
         run=run,
         passed=_number(request, "passed", 0),

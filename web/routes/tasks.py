@@ -129,6 +129,11 @@ def kept_of(request: Request) -> dict[str, str | None]:
     return {name: request.query_params.get(name) for name in ("owner", "type", "customer", "q")}
 
 
+def filtered(path: str, request: Request) -> str:
+    """A path with the group and the filters of the address."""
+    return query(path, group=group_of(request), **kept_of(request))
+
+
 def ranges_of(viewer: Viewer) -> dict[str, Range | None]:
     """Date ranges of the groups; the one without dates has none."""
     return {**{name.value: range_ for name, range_ in viewer.days.ranges().items()}, Due.NO_DATE.value: None}

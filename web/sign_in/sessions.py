@@ -113,7 +113,7 @@ class SessionStore:
             self._cache.pop(key, None)
             return None
         session = _session(row)
-        # What is cached was used: the next request of the person need not record it.
+        # A cached session was just used, so the next request need not record a use.
         if use and generation == self._generation:
             if len(self._cache) >= _MAX_CACHED:
                 self._cache.clear()

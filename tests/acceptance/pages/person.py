@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -68,6 +68,11 @@ class Person:
             yield person
         finally:
             context.close()
+
+    def another(self, browser: Browser, **options: Any) -> AbstractContextManager[Person]:
+        """Someone of the same organization in another browser profile; ``options`` as in ``signed_in``."""
+        scope = {"tenant": self.tenant, "organization": self.organization}
+        return Person.signed_in(browser, self.gateway, self.settings, **{**scope, **options})
 
     def sign_in(self, user: str = USER) -> None:
         """Follow a sign-in link."""

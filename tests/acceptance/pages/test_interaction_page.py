@@ -20,12 +20,8 @@ COLLEAGUE = "44444444-4444-4444-8444-444444444444"
 @pytest.fixture
 def colleague(person: Person, browser: Browser) -> Iterator[Person]:
     """Another user of the same organization, in a browser of their own."""
-    with Person.signed_in(
+    with person.another(
         browser,
-        person.gateway,
-        person.settings,
-        tenant=person.tenant,
-        organization=person.organization,
         user=COLLEAGUE,
     ) as found:
         yield found

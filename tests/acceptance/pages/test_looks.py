@@ -22,6 +22,7 @@ from tests.acceptance.pages.integration_desk import (
     switch_on,
 )
 from tests.acceptance.pages.person import Person
+from tests.harness.chromium import WEIGHT
 from tests.harness.gateway import USER, Gateway
 from tests.harness.wire import new_id
 from web.bulk import Bulk
@@ -30,10 +31,6 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(240)]
 
 #: Bytes of a page with everything that it loads, uncompressed.
 _AT_MOST = 150_000
-_WEIGHT = """
-[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
-    .reduce((sum, it) => sum + it.decodedBodySize, 0)
-"""
 _SERIOUS = ("serious", "critical")
 
 
@@ -134,12 +131,8 @@ def office(world: Settings, pages: Gateway, browser: Browser) -> Iterator[Office
 def colleague(office: Office, browser: Browser, **options: Any) -> AbstractContextManager[Person]:
     """A second browser profile of the same tenant."""
     person = office.person
-    return Person.signed_in(
+    return person.another(
         browser,
-        person.gateway,
-        person.settings,
-        tenant=person.tenant,
-        organization=person.organization,
         features=["*"],
         **options,
     )
@@ -177,7 +170,7 @@ def test_pages_are_light(office: Office, browser: Browser) -> None:
         with colleague(office, browser) as visitor:
             visitor.page.goto(visitor.gateway.url + path)
             visitor.page.wait_for_load_state("load")
-            size = visitor.page.evaluate(_WEIGHT)
+            size = visitor.page.evaluate(WEIGHT)
             if size > _AT_MOST:
                 heavy[path] = size
     assert heavy == {}

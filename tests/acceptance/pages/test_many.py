@@ -130,12 +130,8 @@ def test_nothing_ticked_is_said_in_the_form(person: Person) -> None:
 def without_script(person: Person, browser: Browser) -> Iterator[Page]:
     """Another browser of the same person, with JavaScript off."""
     options: dict[str, Any] = {"java_script_enabled": False}
-    with Person.signed_in(
+    with person.another(
         browser,
-        person.gateway,
-        person.settings,
-        tenant=person.tenant,
-        organization=person.organization,
         **options,
     ) as other:
         yield other.page
@@ -196,12 +192,8 @@ def test_a_job_can_be_stopped_by_its_owner(person: Person, browser: Browser) -> 
     expect(person.page.locator("#job-state")).to_contain_text("Stopped.")
     assert statuses(person, calls) == ["planned"] * 9
     features = ["customers.view", "customers.edit"]
-    with Person.signed_in(
+    with person.another(
         browser,
-        person.gateway,
-        person.settings,
-        tenant=person.tenant,
-        organization=person.organization,
         user="9d1e0c9d-53e4-4b0c-9d1e-1f0a6f7d0002",
         features=features,
     ) as stranger:

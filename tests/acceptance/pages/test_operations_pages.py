@@ -218,12 +218,8 @@ def open_letters(person: Person) -> int:
 
 def test_everything_works_without_script(operator: Person, browser: Browser) -> None:
     undecodable(operator, 2)
-    with Person.signed_in(
+    with operator.another(
         browser,
-        operator.gateway,
-        operator.settings,
-        tenant=operator.tenant,
-        organization=operator.organization,
         features=["customers.*"],
         java_script_enabled=False,
     ) as plain:
@@ -253,12 +249,8 @@ def test_without_the_features_nothing_leads_there(person: Person) -> None:
 
 def test_who_may_only_look_gets_no_buttons(operator: Person, browser: Browser) -> None:
     undecodable(operator)
-    with Person.signed_in(
+    with operator.another(
         browser,
-        operator.gateway,
-        operator.settings,
-        tenant=operator.tenant,
-        organization=operator.organization,
         features=[*ALL_FEATURES, "customers.dead_letters.view"],
     ) as looker:
         looker.open(LETTERS)
@@ -297,12 +289,8 @@ def test_a_flag_is_switched_and_says_why_it_cannot_be(
     operator.open("/backend/settings")
     expect(mirror.get_by_role("button")).to_be_disabled()
     expect(mirror).to_contain_text("no parity check has passed")
-    with Person.signed_in(
+    with operator.another(
         browser,
-        operator.gateway,
-        operator.settings,
-        tenant=operator.tenant,
-        organization=operator.organization,
     ) as reader:
         reader.open("/backend/settings")
         switches = reader.page.locator("[id^=flag-]")

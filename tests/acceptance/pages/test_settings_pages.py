@@ -36,12 +36,8 @@ def begin(person: Person, code: str) -> Locator:
 
 
 def colleague(person: Person, browser: Browser, **options: Any) -> Any:
-    return Person.signed_in(
+    return person.another(
         browser,
-        person.gateway,
-        person.settings,
-        tenant=person.tenant,
-        organization=person.organization,
         **options,
     )
 

@@ -54,7 +54,7 @@ def test_each_action_opens_the_next(person: Person) -> None:
     expect(person.page.locator("main")).to_contain_text("That was the last one")
     person.page.get_by_role("link", name="Back to the list").click()
     expect(person.page).to_have_url(re.compile(f"{_LIST}$"))
-    # What was typed before the snooze waits for its task.
+    # The text typed before the snooze is kept for its task.
     person.page.get_by_role("link", name="Work through").click()
     for call in calls[3:]:
         expect(task).to_have_attribute("data-task", call)
@@ -115,12 +115,8 @@ def test_filters_and_tasks_without_a_date(person: Person, browser: Browser) -> N
     late = person.planned(customer, "Late", days=-1)
     undated = person.planned(customer, "Some day", days=0, scheduledAt=None)
     person.planned(customer, "A meeting", days=-2, interactionType="meeting")
-    with Person.signed_in(
+    with person.another(
         browser,
-        person.gateway,
-        person.settings,
-        tenant=person.tenant,
-        organization=person.organization,
         java_script_enabled=False,
     ) as plain:
         page = plain.page
