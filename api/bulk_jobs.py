@@ -43,12 +43,10 @@ def bulk_job_id(principal: Principal, key: str) -> str:
     )
 
 
-async def start_bulk(services: Services, principal: Principal, order: BulkOrder, key: str) -> str:
-    """Create the job, unless this key has created it before; return its id.
+def refuse_under_guards(services: Services) -> None:
+    """Refuse jobs where guards decide each write; a job's commands do not pass them.
 
-    :param key: of the form or request.
-    :raises Reject: the gateway has guards that decide each write; a job's commands do not pass them.
-    :raises Retry: the database is unavailable. Nothing was started.
+    :raises Reject: the gateway has such guards.
     """
     if services.mutation_guards.before:
         raise Reject(
@@ -56,6 +54,14 @@ async def start_bulk(services: Services, principal: Principal, order: BulkOrder,
             "Guards of this installation decide each change, so no job may act on all. Act on fewer tasks.",
             status=409,
         )
+
+
+async def start_bulk(services: Services, principal: Principal, order: BulkOrder, key: str) -> str:
+    """Create the job, unless this key has created it before; return its id.
+
+    :param key: of the form or request.
+    :raises Retry: the database is unavailable. Nothing was started.
+    """
     job_id = bulk_job_id(principal, key)
     settings = {
         "action": order.action,

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from api.authorization import authorized_router, require_features
 from api.bodies import RequestBody
-from api.bulk_jobs import BulkOrder, bulk_job_id, start_bulk
+from api.bulk_jobs import BulkOrder, bulk_job_id, refuse_under_guards, start_bulk
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.jobs import job_by_id
@@ -123,6 +123,7 @@ async def start_bulk_job(
     principal: Principal = require_features("customers.edit"),
 ) -> dict[str, Any]:
     """Start a job that sends one command per matching interaction, on behalf of the caller."""
+    refuse_under_guards(services)
     given = preconditions_of(request).idempotency_key
     key = f"http:{given}" if given is not None else str(uuid4())
     selection = body.filter.selection

@@ -42,6 +42,7 @@ class SyncContext:
     must_read: bool = False
     send_request: bool = False
     unseen_changes: bool = False
+    _views_changed: bool = False
 
     @contextlib.contextmanager
     def leased_transaction(self) -> Iterator[None]:
@@ -72,6 +73,7 @@ class SyncContext:
         with self.leased_transaction():
             _, new = raise_warning(connection, item_warning(item, "failed", detail, entity_id=item.entity_id))
             give_back(connection, item, self.owner, again_at=None, error="skipped", blocked=True)
+        self.tell_views()
         if new:
             data = {"kind": "failed", "interactionId": item.interaction_id}
             self.session.announce("warning", self.session.integration, item.entity_id, data)
@@ -123,7 +125,7 @@ class SyncContext:
         wrote: bool = False,
         **changes: Any,
     ) -> None:
-        """Store the agreed values in a transaction of their own, and announce the change.
+        """Store the agreed values in a transaction of their own.
 
         :param wrote: the call follows an answered write, so the item's echoes are no longer needed.
         """
@@ -131,7 +133,7 @@ class SyncContext:
             self.store_mapping(mapping, base, remote, **changes)
             if wrote:
                 self.discard_echoes()
-        self.announce_mapping_changed()
+        self.tell_views()
 
     def discard_echoes(self) -> None:
         """Consume all echoes of the item; the object's values are agreed now."""
@@ -165,9 +167,18 @@ class SyncContext:
         """Note that the object may have changes which this run has not seen."""
         self.unseen_changes = True
 
-    def announce_mapping_changed(self) -> None:
-        """Invalidate the views that show the mapping (spec "Cache Policy")."""
-        announce_mapping(self.session, self.item.interaction_id, self.item.entity_id)
+    def tell_views(self) -> None:
+        """Note that views show the mirror or its state differently now (spec "Cache Policy")."""
+        self._views_changed = True
+
+    def announce(self) -> None:
+        """Invalidate the views if they changed.
+
+        Hazard: call it when the row is released. A view that is read earlier shows work that is over, and
+        nothing invalidates it later.
+        """
+        if self._views_changed:
+            announce_mapping(self.session, self.item.interaction_id, self.item.entity_id)
 
 
 def safe_url(url: str | None, hosts: Sequence[str]) -> str | None:

@@ -25,4 +25,4 @@ def erase_mirror(context: SyncContext, mapping: Mapping | None, policy: str) -> 
     with context.leased_transaction():
         forget_item(context.connection, item)
     if mapping is not None:
-        context.announce_mapping_changed()
+        context.tell_views()

@@ -119,7 +119,7 @@ class FailurePolicy:
                 failed=True,
                 blocked=blocked,
             )
-        if blocked:
+        if blocked or item.attempts == 0:
             announce_mapping(self._session, item.interaction_id, item.entity_id)
 
     def _is_blocked(self, item: SyncItem, error: Exception) -> bool:

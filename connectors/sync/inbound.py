@@ -78,7 +78,7 @@ def _apply_results(
                 _note_refusal(context, subject, name, values[name], code)
     if imports and refused:
         raise Reject("import_refused", f"this object cannot be imported: {', '.join(set(refused.values()))}")
-    context.announce_mapping_changed()
+    context.tell_views()
 
 
 def _note_refusal(
@@ -216,7 +216,7 @@ def detach(context: SyncContext, mapping: MappingRow, subject: InteractionState,
             set_pending(context.connection, item, pending, subject.entity_id)
     if commands:
         _send(context, pending, commands)
-    context.announce_mapping_changed()
+    context.tell_views()
 
 
 def reopen(context: SyncContext, mapping: MappingRow, subject: InteractionState) -> None:

@@ -13,7 +13,7 @@ from typing import Final
 from connectors.sdk.remote import Gone, RemoteObject
 from connectors.store.erasure import erasure_of_item
 from connectors.store.interactions import InteractionState, read_interaction
-from connectors.store.ledger import SyncItem, finish, give_back
+from connectors.store.ledger import finish, give_back
 from connectors.store.ledger_intents import set_intent
 from connectors.store.ledger_marks import RemoteMark, mark_remote
 from connectors.store.mappings import Mapping, delete_mapping, mapping_of
@@ -27,7 +27,6 @@ from connectors.sync.merge import LocalSide, Merge, RemoteSide, merge
 from connectors.sync.missing import confirm_gone, read_confirmed
 from connectors.sync.session import Session
 from connectors.sync.values import Base, base_from_json, base_to_json
-from runtime.postgres import Connection
 from schemas.errors import Conflict, Retry, Skip
 
 _MERGE_ATTEMPTS: Final = 3
@@ -35,12 +34,12 @@ _MERGE_ATTEMPTS: Final = 3
 _GUARD_PAUSE: Final = timedelta(minutes=1)
 
 
-def run_item(session: Session, connection: Connection, owner: str, item: SyncItem) -> None:
+def run_item(context: SyncContext) -> None:
     """Sync the item as far as possible now, and release its row.
 
     :raises InteractionsError: raised by the provider; the row is still claimed then.
     """
-    context = SyncContext(session, connection, owner, item)
+    session, connection, owner, item = context.session, context.connection, context.owner, context.item
     if item.pending is not None:
         waiting = inbound.resolve_pending(context)
         if waiting is not None:
@@ -113,7 +112,7 @@ def _sync_detached(context: SyncContext, mapping: Mapping, subject: InteractionS
             context.store_mapping(back, None, found)
             set_intent(context.connection, item, None)
         close_warnings_of_kind(context.connection, item.integration_id, ["detached"], item.interaction_id)
-        context.announce_mapping_changed()
+        context.tell_views()
         context.must_read = True
         _merge_sides(context, back, subject)
         return
@@ -232,6 +231,7 @@ def _finish(context: SyncContext, subject: InteractionState | None) -> None:
     with connection.transaction():
         if item.attempts or item.blocked or item.last_error:
             close_warnings_of_kind(connection, item.integration_id, ["failed"], item.interaction_id)
+            context.tell_views()
         if context.unseen_changes:
             mark_remote(
                 connection,

@@ -50,7 +50,7 @@ def create(context: SyncContext, subject: InteractionState) -> None:
         context.store_mapping(_row(context, made), _agreed(context, subject, made), made)
         set_intent(connection, item, None)
         context.discard_echoes()
-    context.announce_mapping_changed()
+    context.tell_views()
 
 
 def find_made(context: SyncContext) -> MappingRow | None:
@@ -109,7 +109,7 @@ def archive(context: SyncContext, mapping: MappingRow) -> None:
     seen = after if isinstance(after, RemoteObject) else None
     with context.leased_transaction():
         context.store_mapping(mapping, None, seen, archived=seen is not None, gone=seen is None)
-    context.announce_mapping_changed()
+    context.tell_views()
 
 
 def restore(context: SyncContext, mapping: MappingRow, subject: InteractionState) -> bool:
@@ -127,7 +127,7 @@ def restore(context: SyncContext, mapping: MappingRow, subject: InteractionState
     if isinstance(after, Gone):
         with context.leased_transaction():
             delete_mapping(context.connection, mapping.integration_id, mapping.local_id)
-        context.announce_mapping_changed()
+        context.tell_views()
         return False
     context.save_mapping(mapping, _agreed(context, subject, after), after, wrote=True, archived=False)
     return True

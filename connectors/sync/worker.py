@@ -12,6 +12,7 @@ import structlog
 from connectors.store.integrations import read_integration
 from connectors.store.ledger import SyncItem, claim, give_back
 from connectors.sync.circuit_breaker import CircuitBreaker
+from connectors.sync.context import SyncContext
 from connectors.sync.failure_policy import FailurePolicy
 from connectors.sync.item import run_item
 from connectors.sync.session import Session
@@ -77,9 +78,10 @@ class Worker:
             if not items:
                 break
             done += 1
+            context = SyncContext(self._session, self._connection, self._owner, items[0])
             try:
                 with self._session.time_limit(max(_ITEM_SECONDS, self._session.lease.total_seconds())):
-                    run_item(self._session, self._connection, self._owner, items[0])
+                    run_item(context)
             except Outage:
                 raise
             except Exception as error:  # noqa: BLE001 - a poison item must not stop the others
@@ -89,6 +91,8 @@ class Worker:
                     break
             else:
                 self._breaker.record_success()
+            finally:
+                context.announce()
         if done == 0:
             self._breaker.release()
         return done

@@ -23,11 +23,13 @@ from connectors.store.integrations import (
     set_settings,
     set_state,
 )
+from connectors.store.ledger import finish
 from connectors.store.ledger_marks import LocalMark, mark_local, retry_items
 from connectors.store.removal import remove_integration
 from connectors.store.warnings import list_warnings
 from connectors.sync import failure_policy, worker
 from connectors.sync.circuit_breaker import CircuitBreaker
+from connectors.sync.context import SyncContext
 from connectors.sync.policy import Policy
 from connectors.sync.session import Session
 from connectors.sync.worker import Worker
@@ -61,6 +63,7 @@ class Failing:
 
     :ivar now: the worker's clock.
     :ivar on_run: called before an item fails.
+    :ivar on_announce: called with the kind of each announced event.
     """
 
     def __init__(self, connection: Connection, monkeypatch: pytest.MonkeyPatch, **declared: Any) -> None:
@@ -68,6 +71,7 @@ class Failing:
         self.now = datetime.now(UTC)
         self.error: Exception = Retry("down")
         self.announced: list[str] = []
+        self.on_announce: Callable[[str], None] = self.announced.append
         declaration = Declaration(
             name="board", title="Board", summary="", settings=ProviderSettings, make=lambda *_: None,  # type: ignore[arg-type]
             fields=(_STATUS,),
@@ -80,7 +84,7 @@ class Failing:
             policy=Policy(),
             send=lambda _: None,
             now=lambda: self.now,
-            announce=lambda kind, *_: self.announced.append(kind),
+            announce=lambda kind, *_: self.on_announce(kind),
         )
         self.breaker = CircuitBreaker(lambda: self.now)
         self.worker = Worker(self.session, connection, "me", self.breaker)
@@ -209,10 +213,26 @@ def test_an_item_that_waits_long_is_shown_and_can_be_retried(failing: Failing) -
     assert (warning.kind, warning.interaction_id) == ("failed", identity)
     assert warning.detail.startswith("next attempt at 20")
     assert warning.detail.endswith("Board at board.example answered HTTP 503")
-    assert failing.announced == ["warning"]
+    assert failing.announced == ["warning", "mapping_changed"]
 
     assert retry_items(failing.connection, "board", None, failing.now) == 1
     assert failing.row(identity)["next_attempt_at"] == failing.now
+
+
+def test_views_are_invalidated_when_the_row_is_released(
+    failing: Failing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sync(context: SyncContext) -> None:
+        context.tell_views()
+        finish(context.connection, context.item, "me", now=failing.now, version=1, again_at=None)
+
+    monkeypatch.setattr(worker, "run_item", sync)
+    identity = failing.mark()
+    shown: list[dict[str, Any]] = []
+    failing.on_announce = lambda _: shown.append(failing.row(identity))
+    assert failing.worker.work() == 1
+    [row] = shown
+    assert (row["lease_owner"], row["next_attempt_at"]) == (None, None)
 
 
 def test_retry_takes_an_item_that_is_due_later_for_whatever_reason(failing: Failing) -> None:

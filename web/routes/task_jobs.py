@@ -9,7 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.authorization import require_features
-from api.bulk_jobs import BULK, BulkOrder, bulk_job_id, cancel_bulk, start_bulk
+from api.bulk_jobs import BULK, BulkOrder, bulk_job_id, cancel_bulk, refuse_under_guards, start_bulk
 from api.principal import Principal
 from api.queries.interaction_list import interactions_by_id
 from api.queries.jobs import job_by_id
@@ -41,6 +41,7 @@ async def choose(
     request: Request, services: ServicesDep, principal: Principal = require_features("customers.edit")
 ) -> Response:
     """The number of tasks that match, and the form that confirms it with an action."""
+    refuse_under_guards(services)
     viewer = viewer_of(request, principal)
     async with services.reads.connection() as connection:
         types = await types_of(connection, principal.scope)
@@ -61,6 +62,7 @@ async def start(
     request: Request, services: ServicesDep, principal: Principal = require_features("customers.edit")
 ) -> Response:
     """Start the job, if as many tasks match as the form said."""
+    refuse_under_guards(services)
     form = await submission_of(request, principal)
     action = form.text("do") or ""
     if action not in _ACTIONS:

@@ -54,15 +54,20 @@ def item(**changes: Any) -> Any:
     return SimpleNamespace(**{**base, "organization_id": "o", "attempts": 0, **changes})
 
 
-@pytest.mark.parametrize(("error", "given_up"), [(Reject("no", "no"), True), (Retry("later"), False)])
-def test_a_mirror_that_is_given_up(monkeypatch: pytest.MonkeyPatch, error: Exception, given_up: bool) -> None:
+@pytest.mark.parametrize(
+    ("error", "attempts", "changed"),
+    [(Reject("no", "no"), 1, True), (Retry("later"), 0, True), (Retry("later"), 1, False)],
+)
+def test_a_mirror_that_fails_or_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, attempts: int, changed: bool
+) -> None:
     monkeypatch.setattr(failure_policy, "give_back", lambda *_, **__: None)
     monkeypatch.setattr(failure_policy, "raise_warning", lambda *_: ("w", False))
     monkeypatch.setattr(failure_policy, "item_warning", lambda *_, **__: None)
     told, connection = Announced(), Connection()
     policy = FailurePolicy(told.session, CircuitBreaker(utc_now), random.Random(1))
-    policy.handle(connection, "me", item(), error)  # type: ignore[arg-type]
-    assert told.tags("mapping_changed") == ([OF_ADA] if given_up else [])
+    policy.handle(connection, "me", item(attempts=attempts), error)  # type: ignore[arg-type]
+    assert told.tags("mapping_changed") == ([OF_ADA] if changed else [])
 
 
 def test_a_mirror_that_is_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +92,7 @@ def test_a_mirror_that_is_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
         connection=None,
         leased_transaction=contextlib.nullcontext,
         record_write=lambda *_: 1,
-        announce_mapping_changed=lambda: told.append(True),
+        tell_views=lambda: told.append(True),
     )
     mapping: Any = SimpleNamespace(external_id="card", integration_id="board-1", local_id="i")
     assert outbound.restore(context, mapping, None) is False  # type: ignore[arg-type]
