@@ -1,18 +1,65 @@
-"""The work list: planned interactions of all customers by date, those done lately, and counts of both.
+"""The work list: planned interactions of all customers by day, those done lately, and counts of both.
 
-Counts and pages share one WHERE clause, so that a count equals the list that it opens.
+Within a day of the viewer, the most important come first. Counts and pages share one WHERE clause, so that a
+count equals the list that it opens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from api.queries.interaction_list import COLUMNS, JOINS
-from api.queries.keyset import After
 from api.queries.scope import Connection, Row, Scope, fetch
+from schemas.instants import begin_of_day
 from sinks.task_filter import Range, TaskFilters, range_conditions
+
+#: Ascending rank of a task within its day: by priority, those without one at the end.
+_RANK: Final = "coalesce(-i.priority, 1)"
+_DAY: Final = "(i.scheduled_at AT TIME ZONE %(zone)s)::date"
+_DATED: Final = (_DAY, _RANK, "i.scheduled_at", "i.id")
+_UNDATED: Final = (_RANK, "i.created_at", "i.id")
+#: End of the day on which a page of ``limit`` rows is full at the latest, even if all before are skipped.
+_HORIZON: Final = """
+i.scheduled_at < coalesce((
+  SELECT ((i.scheduled_at AT TIME ZONE %(zone)s)::date + 1)::timestamp AT TIME ZONE %(zone)s
+  FROM {tables} WHERE {conditions} ORDER BY i.scheduled_at OFFSET %(limit)s LIMIT 1), 'infinity')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Place of a task in the list.
+
+    :ivar moment: its date or, without one, its creation.
+    :ivar rank: column ``rank`` of its row.
+    """
+
+    moment: datetime
+    rank: int
+    id: str
+
+    def values(self, name: str) -> dict[str, Any]:
+        """Parameters of ``_key``."""
+        return {f"{name}_moment": self.moment, f"{name}_rank": self.rank, f"{name}_id": self.id}
+
+
+def position_of(row: Row) -> Position:
+    """Place of a row of a page."""
+    return Position(row["moment"], row["rank"], row["id"])
+
+
+def _key(name: str, order: tuple[str, ...]) -> str:
+    """The sort key of a position, for a comparison of rows."""
+    given = {
+        _DAY: f"(%({name}_moment)s::timestamptz AT TIME ZONE %(zone)s)::date",
+        _RANK: f"%({name}_rank)s::integer",
+        "i.id": f"%({name}_id)s::uuid",
+    }
+    return ", ".join(given.get(column, f"%({name}_moment)s::timestamptz") for column in order)
 
 
 async def task_page(
@@ -21,29 +68,45 @@ async def task_page(
     filters: TaskFilters,
     range_: Range | None,
     *,
+    zone: ZoneInfo,
     limit: int,
-    after: After | None = None,
+    after: Position | None = None,
 ) -> list[Row]:
-    """Interactions of a range by date, and one more than ``limit`` if more follow.
+    """Interactions of a range by day and priority, and one more than ``limit`` if more follow.
 
-    :param range_: ``None`` for those without a date, by creation.
-    :param after: date (or creation) and id of the last row of the previous page.
+    :param range_: ``None`` for those without a date, by priority.
+    :param after: place of the last row of the previous page.
     """
     conditions, values = filters.conditions(scope.tenant_id, scope.organization_id)
-    column = "i.scheduled_at" if range_ is not None else "i.created_at"
+    order = _DATED if range_ is not None else _UNDATED
     conditions += range_conditions(range_, values)
+    if range_ is not None:
+        # Only the days on the page are sorted.
+        ahead = list(conditions)
+        if after is not None:
+            day = after.moment.astimezone(zone).date()
+            values["day"] = begin_of_day(day, zone)
+            values["next_day"] = begin_of_day(day + timedelta(days=1), zone)
+            conditions.append("i.scheduled_at >= %(day)s")
+            ahead.append("i.scheduled_at >= %(next_day)s")
+        conditions.append(_HORIZON.format(tables=filters.tables, conditions=" AND ".join(ahead)))
     if after is not None:
-        conditions.append(f"({column}, i.id) > (%(after_key)s::timestamptz, %(after_id)s::uuid)")
-        values |= {"after_key": after.key, "after_id": after.id}
+        conditions.append(f"({', '.join(order)}) > ({_key('after', order)})")
+        values |= after.values("after")
+    moment = order[-2]
     statement = f"""
-    SELECT {COLUMNS}, e.display_name AS entity_name, e.kind AS entity_kind, {column} AS sort_key
-    FROM customer_interactions i
+    SELECT {COLUMNS}, e.display_name AS entity_name, e.kind AS entity_kind,
+      {moment} AS moment, {_RANK} AS rank
+    FROM (
+      SELECT i.id FROM {filters.tables} WHERE {" AND ".join(conditions)}
+      ORDER BY {", ".join(order)} LIMIT %(limit)s + 1) page
+    JOIN customer_interactions i ON i.id = page.id
     JOIN customer_entities e ON e.id = i.entity_id
      AND e.tenant_id = i.tenant_id AND e.organization_id = i.organization_id
     {JOINS}
-    WHERE {" AND ".join(conditions)} ORDER BY {column}, i.id LIMIT %(limit)s
+    ORDER BY {", ".join(order)}
     """  # noqa: S608 - constant texts
-    return await fetch(connection, statement, {**values, "limit": limit + 1})
+    return await fetch(connection, statement, {**values, "zone": zone.key, "limit": limit})
 
 
 async def task_counts(
@@ -75,24 +138,19 @@ async def ended_between(
     filters: TaskFilters,
     range_: Range | None,
     *,
+    zone: ZoneInfo,
     since: datetime,
-    after: After | None,
-    until: After | None,
+    after: Position | None,
+    until: Position | None,
 ) -> int:
-    """Number of interactions between two tasks that were completed or canceled since an instant.
-
-    :param after: date (or creation) and id of the task before; ``until`` likewise of the one behind.
-    """
+    """Number of interactions between two places that were completed or canceled since an instant."""
     conditions, values = filters.conditions(scope.tenant_id, scope.organization_id, planned=False)
-    column = "i.scheduled_at" if range_ is not None else "i.created_at"
+    order = _DATED if range_ is not None else _UNDATED
     conditions += [*range_conditions(range_, values), "i.updated_at > %(since)s"]
-    values["since"] = since
     for name, operator, bound in (("after", ">", after), ("until", "<", until)):
         if bound is not None:
-            conditions.append(
-                f"({column}, i.id) {operator} (%({name}_key)s::timestamptz, %({name}_id)s::uuid)"
-            )
-            values |= {f"{name}_key": bound.key, f"{name}_id": bound.id}
+            conditions.append(f"({', '.join(order)}) {operator} ({_key(name, order)})")
+            values |= bound.values(name)
     statement = f"SELECT count(*) AS n FROM {filters.tables} WHERE {' AND '.join(conditions)}"  # noqa: S608
-    (row,) = await fetch(connection, statement, values)
+    (row,) = await fetch(connection, statement, {**values, "since": since, "zone": zone.key})
     return int(row["n"])

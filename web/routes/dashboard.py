@@ -54,7 +54,9 @@ async def dashboard(request: Request, services: ServicesDep, principal: Principa
         filters = TaskFilters(interaction_types=types.actionable)
         counts = await task_counts(connection, principal.scope, filters, ranges_of(viewer))
         day = await own_day(connection, viewer, types)
-        todos = await task_page(connection, principal.scope, filters, (None, None), limit=_ROWS)
+        todos = await task_page(
+            connection, principal.scope, filters, (None, None), zone=viewer.days.zone, limit=_ROWS
+        )
         rows = await next_interactions(
             connection, principal.scope, now=viewer.days.now, limit=_ROWS, include_past=True
         )

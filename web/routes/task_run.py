@@ -1,8 +1,8 @@
 """``/backend/customer-tasks/work``: the tasks one after the other; after each action the next one opens.
 
 The address holds the state: the filters, the beginning of the run (``since``), the number of tasks then
-(``of``), and the position. Tasks whose date is set after the beginning are not part of the run, so that a
-snoozed task does not come back.
+(``of``), and the place in the list. With ``open=1`` the task of that place is shown. Tasks whose date is set
+after the beginning are not part of the run, so that a snoozed task does not come back.
 """
 
 from __future__ import annotations
@@ -18,18 +18,16 @@ from api.authorization import require_features
 from api.principal import Principal
 from api.queries.customer_detail import entity
 from api.queries.interaction_list import Filters, Page, interaction_by_id, interaction_page
-from api.queries.keyset import After
 from api.queries.scope import Connection, Row
-from api.queries.task_list import ended_between, task_counts, task_page
+from api.queries.task_list import Position, ended_between, position_of, task_counts, task_page
 from api.services import ServicesDep
 from sinks.task_filter import Range, TaskFilters
 from web.dictionary import types_of
-from web.filters import uuid_filter
 from web.notice import notice_of
 from web.page_route import page_router, target_of
-from web.paging import after_of
 from web.rendering import render, with_parameters
 from web.routes.tasks import PATH, filtered, filters_of, group_of, ranges_of
+from web.task_position import parameters_of, place_of
 from web.viewer import Viewer, viewer_of
 
 router = page_router()
@@ -45,7 +43,8 @@ class _Run:
     """State of a run, from the address.
 
     :param number: position of the task that is open, or that is to be opened.
-    :param undated: the position is among the tasks without a date.
+    :param place: of the task that is open, or that was open before.
+    :param undated: the place is among the tasks without a date.
     """
 
     filters: TaskFilters
@@ -53,7 +52,7 @@ class _Run:
     since: datetime
     number: int
     of: int
-    after: After | None
+    place: Position | None
     undated: bool
 
 
@@ -66,7 +65,8 @@ async def work(
     async with services.reads.connection() as connection:
         types = await types_of(connection, principal.scope)
         run = await _run_of(request, viewer, filters_of(request, principal, types), connection)
-        current = uuid_filter(request.query_params.get("task"))
+        opened = run.place is not None and request.query_params.get("open") == "1"
+        current = run.place.id if run.place is not None and opened else None
         row = await interaction_by_id(connection, principal.scope, current) if current is not None else None
         notice = await notice_of(request, viewer, connection)
         if current is None:
@@ -81,14 +81,9 @@ async def work(
             history, _ = await interaction_page(connection, principal.scope, ended, page)
     following = None
     if current is not None:
-        # Of the moment when it was opened: since then it may have a new date.
-        key = request.query_params.get("key")
-        if key is None and row is not None:
-            key = (row["scheduled_at"] or row["created_at"]).isoformat()
+        # After the place of the moment when it was opened: since then it may have a new date.
         following = with_parameters(
-            target_of(request),
-            {"after": key, "id": current, "n": str(run.number + 1)},
-            drop=("task", "key", "done", "passed"),
+            target_of(request), {"n": str(run.number + 1)}, drop=("open", "done", "passed")
         )
     return render(
         "task_work.html",
@@ -126,7 +121,7 @@ async def _run_of(request: Request, viewer: Viewer, filters: TaskFilters, connec
         since=since,
         number=_number(request, "n", 1),
         of=of,
-        after=after_of(request),
+        place=place_of(request),
         undated=request.query_params.get("undated") == "1",
     )
 
@@ -138,11 +133,12 @@ async def _next(run: _Run, viewer: Viewer, connection: Connection) -> tuple[Row,
         undated = range_ is None
         if run.undated and not undated:
             continue
-        after = run.after if undated == run.undated else None
-        rows = await task_page(connection, scope, run.filters, range_, limit=1, after=after)
-        until = After(rows[0]["sort_key"], rows[0]["id"]) if rows else None
+        after = run.place if undated == run.undated else None
+        zone = viewer.days.zone
+        rows = await task_page(connection, scope, run.filters, range_, zone=zone, limit=1, after=after)
+        until = position_of(rows[0]) if rows else None
         passed += await ended_between(
-            connection, scope, run.filters, range_, since=run.since, after=after, until=until
+            connection, scope, run.filters, range_, zone=zone, since=run.since, after=after, until=until
         )
         if rows:
             return rows[0], undated, passed
@@ -157,12 +153,11 @@ def _address_of(request: Request, run: _Run, row: Row, undated: bool, passed: in
             "since": run.since.isoformat(),
             "of": str(run.of),
             "n": str(run.number + passed),
-            "task": row["id"],
-            "key": row["sort_key"].isoformat(),
+            "open": "1",
+            **parameters_of(position_of(row)),
             "undated": "1" if undated else None,
             "passed": str(passed) if passed else None,
         },
-        drop=("after", "id"),
     )
 
 

@@ -13,7 +13,7 @@ from api.queries.customer_detail import entity
 from api.queries.interaction_list import interaction_by_id
 from api.queries.people import people_seen
 from api.queries.scope import Connection, Row
-from api.queries.task_list import task_counts, task_page
+from api.queries.task_list import position_of, task_counts, task_page
 from api.services import ServicesDep
 from sinks.flags import awaits_validation_async
 from sinks.task_filter import Range, TaskFilters
@@ -24,8 +24,8 @@ from web.filters import owner_filter, text_filter, uuid_filter
 from web.notice import Notice, notice_of
 from web.own_day import DONE, DUE, until_tonight
 from web.page_route import page_router, target_of
-from web.paging import after_of, last_of
 from web.rendering import query, render, with_parameters
+from web.task_position import parameters_of, place_of
 from web.viewer import Viewer, owner_id, viewer_of
 
 router = page_router()
@@ -66,16 +66,22 @@ async def tasks(
             if shown[name] == 0:
                 continue
             # A page of several groups begins with the first row of each.
-            after = after_of(request) if names == (name,) else None
+            after = place_of(request) if names == (name,) else None
             limit = _PAGE // len(names) if names else _PREVIEW
             wanted = done if name == DONE else filters
             rows = await task_page(
-                connection, principal.scope, wanted, ranges[name], limit=limit, after=after
+                connection,
+                principal.scope,
+                wanted,
+                ranges[name],
+                zone=viewer.days.zone,
+                limit=limit,
+                after=after,
             )
             more = None
             if len(rows) > limit:
-                position = last_of(rows[:limit]) if names else {}
-                more = query(PATH, group=name, **kept, **position)
+                place = parameters_of(position_of(rows[limit - 1])) if names else {}
+                more = query(PATH, group=name, **kept, **place)
             groups.append({"name": name, "rows": rows[:limit], "more": more, "count": shown[name]})
         people = await people_seen(connection, principal.scope)
         notice = await notice_of(request, viewer, connection)

@@ -7,7 +7,7 @@ day of the wrong zone and a due date that an untouched field overwrites; in ``te
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Route, expect
@@ -44,6 +44,26 @@ def test_rows_are_in_the_order_of_their_dates(person: Person) -> None:
     calls = [person.planned(customer, f"{days} days", days=days) for days in (-1.5, -3, -2)]
     person.open("/backend/customer-tasks?group=overdue")
     assert ids_in_order(person.page.locator("[data-row]")) == [calls[1], calls[2], calls[0]]
+
+
+def test_the_most_important_task_of_a_day_comes_first(person: Person) -> None:
+    customer = person.new_customer()
+    noon = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=3)
+    morning, most, later, before = (
+        person.planned(customer, title, priority=priority, scheduledAt=(noon + offset).isoformat())
+        for title, priority, offset in (
+            ("Morning", None, timedelta(hours=-2)),
+            ("Most important", 90, timedelta(hours=1)),
+            ("Important", 10, timedelta(hours=-1)),
+            ("The day before", 0, timedelta(days=-1)),
+        )
+    )
+    person.open("/backend/customer-tasks?group=overdue")
+    assert ids_in_order(person.page.locator("[data-row]")) == [before, most, later, morning]
+    person.page.get_by_role("link", name="Work through").click()
+    for task in (before, most, later, morning):
+        expect(person.page.locator("[data-task]")).to_have_attribute("data-task", task)
+        person.page.locator("[data-act=skip]").click()
 
 
 def test_a_long_history_moves_no_open_task_to_another_page(person: Person) -> None:
