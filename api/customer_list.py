@@ -77,6 +77,6 @@ async def customer_page(
     if len(rows) > filters.limit:
         last = shown[-1]
         answer["nextCursor"] = make_cursor(
-            filters.sort_field, filters.sort_dir, bound, last["sort_value"], last["id"]
+            filters.sort_field, filters.sort_dir, bound, last["sort_key"], last["id"]
         )
     return answer

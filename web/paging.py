@@ -12,6 +12,8 @@ from api.queries.keyset import After
 from api.queries.scope import Row
 from web.filters import uuid_filter
 
+#: Position of a row without a date.
+_NONE: Final = "none"
 _POSITION: Final = re.compile(r"[0-9]{1,18}")
 
 
@@ -21,16 +23,25 @@ def position_of(request: Request) -> int | None:
     return int(given) if _POSITION.fullmatch(given) else None
 
 
-def after_of(request: Request) -> After | None:
-    """The last row of the previous page; ``None`` for the first page and for a malformed position."""
-    identity = uuid_filter(request.query_params.get("id"))
+def after_of(request: Request, part: str = "") -> After | None:
+    """The last row of the previous page; ``None`` for the first page and for a malformed position.
+
+    :param part: of a page with several lists: prefix of the parameters of this one.
+    """
+    identity = uuid_filter(request.query_params.get(f"{part}id"))
+    given = request.query_params.get(f"{part}after", "")
+    if given == _NONE and identity is not None:
+        return After(None, identity)
     try:
-        moment = datetime.fromisoformat(request.query_params.get("after", ""))
+        moment = datetime.fromisoformat(given)
     except ValueError:
         return None
     return After(moment, identity) if identity is not None and moment.tzinfo is not None else None
 
 
-def last_of(rows: list[Row]) -> dict[str, str]:
+def last_of(rows: list[Row], part: str = "") -> dict[str, str]:
     """Parameters of the address of the page that follows these rows."""
-    return {"after": rows[-1]["sort_key"].isoformat(), "id": rows[-1]["id"]} if rows else {}
+    if not rows:
+        return {}
+    moment = rows[-1]["sort_key"]
+    return {f"{part}after": moment.isoformat() if moment is not None else _NONE, f"{part}id": rows[-1]["id"]}

@@ -45,7 +45,7 @@ class CustomerQuery:
 
 
 async def customers(connection: Connection, scope: Scope, query: CustomerQuery) -> list[Row]:
-    """One page plus one row if more follow, each with ``sort_value``. One statement."""
+    """One page plus one row if more follow, each with ``sort_key``. One statement."""
     column, kind = SORTS[query.sort_field]
     values: dict[str, Any] = {
         **scope.parameters(),
@@ -76,7 +76,7 @@ async def customers(connection: Connection, scope: Scope, query: CustomerQuery) 
     if query.after is not None:
         conditions.append(_after(column, kind, query.sort_dir, query.after, values))
     statement = (
-        f"SELECT {ENTITY_COLUMNS}, {column} AS sort_value FROM customer_entities e"  # noqa: S608
+        f"SELECT {ENTITY_COLUMNS}, {column} AS sort_key FROM customer_entities e"  # noqa: S608
         f" WHERE {' AND '.join(conditions)}"
         f" ORDER BY {column} {query.sort_dir} NULLS LAST, e.id {query.sort_dir} LIMIT %(limit)s"
     )

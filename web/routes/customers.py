@@ -12,7 +12,6 @@ from api.queries.customer_detail import deals_of, entity
 from api.queries.customers import CustomerQuery, customers
 from api.queries.explain import candidates
 from api.queries.interaction_list import Filters, Page, interaction_page
-from api.queries.keyset import After
 from api.queries.people import people_seen
 from api.queries.scope import Connection
 from api.queries.task_list import task_counts
@@ -20,14 +19,14 @@ from api.services import ServicesDep
 from schemas.errors import Reject
 from schemas.values import UuidText
 from sinks.flags import awaits_validation_async
-from sinks.task_filter import TaskFilters
+from sinks.task_filter import Range, TaskFilters
 from web.day import Due
 from web.dictionary import types_of
-from web.filters import owner_filter, text_filter, uuid_filter
+from web.filters import owner_filter, text_filter
 from web.mirrors import mirrors_by_row
 from web.notice import notice_of
 from web.page_route import page_router, target_of
-from web.paging import after_of
+from web.paging import after_of, last_of
 from web.rendering import query, render
 from web.snooze import default_time
 from web.viewer import Viewer, viewer_of
@@ -35,9 +34,9 @@ from web.viewer import Viewer, viewer_of
 router = page_router()
 KINDS: Final[dict[str, Literal["person", "company"]]] = {"people": "person", "companies": "company"}
 _PAGE: Final = 50
-#: Ended interactions on a customer's page; the rest is behind a link.
-_HISTORY: Final = 25
-_PLANNED: Final = 100
+#: Interactions of each list on a customer's page.
+_ROWS: Final = 24
+_BOTH: Final[dict[str, Range | None]] = {"dated": (None, None), "undated": None}
 _SHOWN: Final = ("open", "none")
 _VIEW: Final = require_features("customers.view")
 
@@ -62,7 +61,7 @@ async def customer_list(
         search=search,
         owner_user_id=owner_filter(owner, viewer.user_id),
         has_next={"open": True, "none": False}.get(shown or ""),
-        after=_after(request),
+        after=after_of(request),
     )
     async with services.reads.connection() as connection:
         rows = await customers(connection, principal.scope, wanted)
@@ -72,9 +71,7 @@ async def customer_list(
     kept = {"q": search, "owner": owner, "show": shown if shown in _SHOWN else None}
     more = None
     if len(rows) > _PAGE:
-        last = rows[_PAGE - 1]
-        moment = last["sort_value"]
-        more = query(path, **kept, after=moment.isoformat() if moment else "none", id=last["id"])
+        more = query(path, **kept, **last_of(rows[:_PAGE]))
     return render(
         "customers.html",
         viewer,
@@ -130,14 +127,15 @@ async def _detail(
         connection,
         scope,
         Filters(entity_id=entity_id, statuses=("planned",), interaction_types=codes),
-        Page(sort="scheduledAt", direction="asc", limit=_PLANNED),
+        Page(sort="scheduledAt", direction="asc", limit=_ROWS, after=after_of(request, "planned-")),
     )
-    everything = request.query_params.get("history") == "all"
+    open_tasks = TaskFilters(entity_id=entity_id, interaction_types=codes)
+    count = sum((await task_counts(connection, scope, open_tasks, _BOTH)).values())
     ended, more_ended = await interaction_page(
         connection,
         scope,
         Filters(entity_id=entity_id, statuses=("done", "canceled"), interaction_types=codes),
-        Page(sort="updatedAt", direction="desc", limit=100 if everything else _HISTORY),
+        Page(sort="updatedAt", direction="desc", limit=_ROWS, after=after_of(request, "ended-")),
     )
     mirrors = await mirrors_by_row(connection, viewer.principal, [*planned, *ended])
     deals = await deals_of(connection, scope, entity_id)
@@ -150,19 +148,12 @@ async def _detail(
         "tab": tab,
         "types": types,
         "planned": planned,
-        "more_planned": more_planned,
+        "planned_count": count,
+        "more_planned": last_of(planned, "planned-") if more_planned else None,
         "ended": ended,
-        "more_ended": more_ended,
+        "more_ended": last_of(ended, "ended-") if more_ended else None,
         "mirrors": mirrors,
         "deals": deals,
         "contenders": contenders,
         "others": others,
     }
-
-
-def _after(request: Request) -> After | None:
-    """The position of a page; customers without a next interaction come last, and their date is ``none``."""
-    identity = uuid_filter(request.query_params.get("id"))
-    if request.query_params.get("after") == "none" and identity is not None:
-        return After(None, identity)
-    return after_of(request)

@@ -79,6 +79,24 @@ def test_a_long_history_moves_no_open_task_to_another_page(person: Person) -> No
         assert ids_in_order(person.page.locator("section[aria-labelledby=planned] [data-row]")) == [overdue]
 
 
+def test_every_interaction_of_a_customer_can_be_reached(person: Person) -> None:
+    customer = person.new_customer()
+    calls = [person.planned(customer, f"Call {number}", days=number - 15) for number in range(49)]
+    with person.client() as client:
+        body = {"entityId": customer, "interactionType": "task", "title": "No date"}
+        calls.append(client.post("/api/customers/interactions", json=body).json()["id"])
+    person.open(f"/backend/customers/people/{customer}")
+    planned = person.page.locator("section[aria-labelledby=planned]")
+    seen = []
+    for rows in (24, 24, 2):
+        expect(planned.locator("[data-row]")).to_have_count(rows)
+        expect(planned.locator("h2")).to_contain_text("50")
+        seen += ids_in_order(planned.locator("[data-row]"))
+        if rows == 24:
+            planned.get_by_role("link", name="Show more").click()
+    assert seen == calls
+
+
 def test_a_done_row_loses_its_colour_and_stays_with_its_feedback(person: Person) -> None:
     customer = person.new_customer()
     call = person.planned(customer, "Call", days=-1)

@@ -164,9 +164,11 @@ def test_pages_are_light(office: Office, browser: Browser) -> None:
     person = office.person
     customer = person.new_customer("Many tasks")
     for number in range(60):
-        person.planned(customer, f"Task {number} with a title of a usual length", days=-number / 3)
+        person.planned(
+            customer, f"Task {number} with a title of a usual length", days=-number / 3, body="Text " * 1_900
+        )
     heavy = {}
-    for path in office.paths:
+    for path in (*office.paths, f"/backend/customers/people/{customer}"):
         with colleague(office, browser) as visitor:
             visitor.page.goto(visitor.gateway.url + path)
             visitor.page.wait_for_load_state("load")
