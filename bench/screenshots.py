@@ -114,7 +114,7 @@ def _take(page: Page, file: Path) -> None:
     settle(page)
     FOLDER.mkdir(parents=True, exist_ok=True)
     picture = Image.open(BytesIO(page.screenshot()))
-    picture.quantize(128).save(file, optimize=True)
+    picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE).save(file, optimize=True)
     _say(file.name)
 
 

@@ -141,4 +141,5 @@ if (!document.cookie.includes("interactions-zone=")) {
   document.cookie = `interactions-zone=${encodeURIComponent(zone)}; path=/; max-age=31536000; samesite=lax; secure`;
   if (document.body.dataset.zone && zone !== document.body.dataset.zone) refresh();
 }
+document.querySelector(".nav [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" }); // on a phone the row of pages is scrolled
 setTimeout(restore); // after htmx has seen the forms
