@@ -210,11 +210,11 @@ def test_customers_are_paged_in_every_order(ask: Ask, sort_field: str, sort_dir:
 
     whole = page(None, 50)
     assert {row["id"] for row in whole} == set(PEOPLE) - {FIRM}
-    values = [row["sort_value"] for row in whole if row["sort_value"] is not None]
+    values = [row["sort_key"] for row in whole if row["sort_key"] is not None]
     assert values == sorted(values, reverse=sort_dir == "desc")
-    assert [row["sort_value"] for row in whole[len(values) :]] == [None] * (len(whole) - len(values))
+    assert [row["sort_key"] for row in whole[len(values) :]] == [None] * (len(whole) - len(values))
     paged: list[dict[str, Any]] = []
-    while step := page(After(paged[-1]["sort_value"], paged[-1]["id"]) if paged else None, 1):
+    while step := page(After(paged[-1]["sort_key"], paged[-1]["id"]) if paged else None, 1):
         paged += step
     assert paged == whole
 

@@ -13,7 +13,7 @@ _UPDATE = "test:tests/unit/domain/test_lifecycle.py::test_an_update_changes_fiel
 _PAST = "test:tests/unit/domain/test_lifecycle.py::test_a_migrated_interaction_announces_no_past_schedule"
 _UNVALIDATED = "test:tests/unit/domain/test_flags.py::test_legacy_rows_must_be_validated_first"
 _GUARDS = "test:tests/unit/api/test_mutation_guards.py::test_a_hook_that_refuses_stops_the_write"
-_GIVEN_UP = "test:tests/unit/connectors/test_mirror_events.py::test_a_mirror_that_is_given_up"
+_GIVEN_UP = "test:tests/unit/connectors/test_mirror_events.py::test_a_mirror_that_fails_or_is_given_up"
 
 
 @mutant("a legacy row loses its creation time", f"{_RULES}::test_a_row_within_the_limits_is_kept_as_it_is")
