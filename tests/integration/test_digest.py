@@ -195,6 +195,7 @@ def test_it_lists_what_is_overdue_and_due_today_by_owner(desk: Desk) -> None:
         {"at": midnight, "status": "done"},
         {"at": midnight, "interaction_type": "note"},
         {"at": midnight, "tenant_id": new_id()},
+        {"at": midnight, "organization_id": new_id()},
     ):
         desk.plan(**other)
     assert desk.send()

@@ -70,6 +70,19 @@ def test_a_confirmed_action_is_carried_out_once(client: httpx2.Client, pipeline:
     assert (shown["kind"], shown["state"], shown["done"], shown["total"]) == ("bulk", "completed", 3, 3)
 
 
+def test_a_key_belongs_to_its_user(client: httpx2.Client, gateway: Gateway, pipeline: Settings) -> None:
+    key = {"Idempotency-Key": new_id()}
+    mine = client.post(PATH, json=body(), headers=key).json()["jobId"]
+    with connect(pipeline, application_name="t", autocommit=True) as connection:
+        job = find_job(connection, mine)
+    assert job is not None
+    assert job.tenant_id is not None
+    assert job.organization_id is not None
+    scope = {"tenant": job.tenant_id, "organization": job.organization_id}
+    with gateway.client(**scope, user=new_id(), features=ALL_FEATURES) as other:
+        assert other.post(PATH, json=body(), headers=key).json()["jobId"] != mine
+
+
 def test_another_number_than_confirmed_starts_nothing(client: httpx2.Client) -> None:
     answer = client.post(PATH, json=body(4))
     assert (answer.status_code, answer.json()["code"]) == (409, "count_changed")

@@ -51,8 +51,12 @@ class Office:
         self.settings = settings
         self.scope = {"tenantid": new_id(), "organizationid": new_id()}
         self.calls: list[str] = []
+        self.plan(count)
+
+    def plan(self, count: int) -> None:
+        """Plan further calls."""
         messages = []
-        for number in range(count):
+        for number in range(len(self.calls), len(self.calls) + count):
             entity, call = new_id(), new_id()
             person = {"id": entity, "kind": "person", "displayName": f"Customer {number}"}
             planned = {
@@ -64,7 +68,7 @@ class Office:
             messages.append(event("entity.upsert", entity, person, **self.scope))
             messages.append(event("interaction.create", entity, planned, **self.scope))
             self.calls.append(call)
-        assert {it["outcome"] for it in outcomes(settings, messages)} == {"applied"}
+        assert {it["outcome"] for it in outcomes(self.settings, messages)} == {"applied"}
 
     def start(self, connection: Connection, action: str, count: int | None = None, **changes: Any) -> str:
         """Create the job that the gateway creates."""
@@ -157,6 +161,16 @@ def test_only_what_matches_is_moved_and_no_more_than_was_confirmed(
     job = run(applied, connection, office.start(connection, "reassign", 3, ownerUserId=_PERSON))
     assert job.report["tasks"] == {"applied": 3}
     assert Counter(map(str, office.stored(connection, "owner_user_id").values())) == {_PERSON: 3, "None": 9}
+
+
+def test_what_is_newer_than_the_confirmation_is_left_out(applied: Settings, connection: Connection) -> None:
+    office = Office(applied, 2)
+    confirmed_at = datetime.now(UTC).isoformat()
+    office.plan(1)
+    job = run(applied, connection, office.start(connection, "cancel", confirmedAt=confirmed_at))
+    assert (job.state, job.done, job.report["tasks"]) == ("completed", 2, {"applied": 2})
+    statuses = office.stored(connection, "status")
+    assert [statuses[call] for call in office.calls] == ["canceled", "canceled", "planned"]
 
 
 def test_a_task_that_someone_else_completed_is_refused_by_name(

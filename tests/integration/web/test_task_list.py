@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,14 +66,20 @@ _FILTERS = TaskFilters(interaction_types=("call", "task"))
 _PER_DAY = 24 * 60
 
 
-def all_pages(settings: Settings, range_: Range | None, zone: ZoneInfo, limit: int) -> list[Row]:
+def all_pages(
+    settings: Settings,
+    range_: Range | None,
+    zone: ZoneInfo,
+    limit: int,
+    filters: TaskFilters = _FILTERS,
+) -> list[Row]:
     async def run() -> list[Row]:
         rows: list[Row] = []
         after: Position | None = None
         async with await connect_async(settings, application_name="tests") as connection:
             while True:
                 page = await task_page(
-                    connection, _SCOPE, _FILTERS, range_, zone=zone, limit=limit, after=after
+                    connection, _SCOPE, filters, range_, zone=zone, limit=limit, after=after
                 )
                 rows += page[:limit]
                 if len(page) <= limit:
@@ -106,6 +113,16 @@ def test_pages_are_in_the_order_of_days_and_within_a_day_of_priority(
             (_BEGIN + timedelta(hours=5), _BEGIN + timedelta(days=2, hours=3)),
         ).fetchone()  # type: ignore[misc]
     assert len(rows) == len({row["id"] for row in rows}) == count > 2000
+
+
+def test_a_page_of_few_tasks_per_day_covers_as_many_days_as_it_needs(stored: Settings) -> None:
+    with connect(stored, application_name="tests") as connection:
+        (customer,) = connection.execute(
+            "SELECT entity_id::text FROM customer_interactions WHERE status = 'planned'"
+            " AND scheduled_at IS NOT NULL LIMIT 1"
+        ).fetchone()  # type: ignore[misc]
+    one = replace(_FILTERS, entity_id=customer)
+    assert len(all_pages(stored, (None, None), _BERLIN, 60, one)) == 200
 
 
 def test_tasks_without_a_date_are_in_the_order_of_priority(stored: Settings) -> None:
