@@ -62,7 +62,7 @@ def test_the_unit_ring_passes(version: str) -> None:
     run(uv, "pip", "sync", "--quiet", "--require-hashes", "--python", python, "requirements.lock")
     run(uv, "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--python", python,
         "--editable", ".")  # fmt: skip
-    run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/unit")
+    run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n2", "--dist=loadfile", "tests/unit")
 
 
 def run(*command: str | Path) -> None:
