@@ -44,7 +44,10 @@ def unvalidated_rows_hidden() -> None:
     flags.NEED_VALIDATION = frozenset()
 
 
-@mutant("a rolled back row cannot be moved once more", f"{_RULES}::test_a_move_has_one_command_id")
+@mutant(
+    "a rolled back row cannot be moved once more",
+    f"{_RULES}::test_a_move_has_one_command_id_however_often_it_is_tried",
+)
 def rollback_for_good() -> None:
     from domain import legacy_rows
 
