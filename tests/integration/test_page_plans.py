@@ -72,6 +72,13 @@ def test_a_history_reads_the_entries_of_its_interaction(reader: Connection) -> N
     assert positions == sorted(positions, reverse=True)
 
 
+def test_a_history_is_read_in_its_own_scope(reader: Connection) -> None:
+    values = {"interaction": _INTERACTION, "before": NEWEST, "limit": 11}
+    own = {"tenant": TENANT, "organization": ORGANIZATION}
+    for scope, count in ((own, 10), ({**own, "tenant": new_id()}, 0), ({**own, "organization": new_id()}, 0)):
+        assert len(reader.execute(HISTORY_SQL.encode(), {**scope, **values}).fetchall()) == count
+
+
 @pytest.mark.parametrize(
     ("statement", "values", "index"),
     [
