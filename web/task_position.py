@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Final
 
 from fastapi import Request
 
 from api.queries.task_list import Position
-from web.filters import uuid_filter
+from web.paging import after_of
 
 _RANK: Final = re.compile(r"-?[0-9]{1,3}")
 
 
 def place_of(request: Request) -> Position | None:
     """The place after which a page begins; ``None`` for the first page and for a malformed place."""
-    given = request.query_params
-    identity, rank = uuid_filter(given.get("id")), given.get("rank", "")
-    try:
-        moment = datetime.fromisoformat(given.get("after", ""))
-    except ValueError:
+    after, rank = after_of(request), request.query_params.get("rank", "")
+    if after is None or after.key is None or not _RANK.fullmatch(rank):
         return None
-    if identity is None or moment.tzinfo is None or not _RANK.fullmatch(rank):
-        return None
-    return Position(moment, int(rank), identity)
+    return Position(after.key, int(rank), after.id)
 
 
 def parameters_of(place: Position) -> dict[str, str]:

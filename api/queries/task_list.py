@@ -8,25 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from api.queries.interaction_list import COLUMNS, JOINS
 from api.queries.scope import Connection, Row, Scope, fetch
-from schemas.instants import begin_of_day
 from sinks.task_filter import Range, TaskFilters, range_conditions
 
+#: Tasks with any date, and those without one.
+ALL_TASKS: Final[Mapping[str, Range | None]] = {"dated": (None, None), "undated": None}
 #: Ascending rank of a task within its day: by priority, those without one at the end.
 _RANK: Final = "coalesce(-i.priority, 1)"
-_DAY: Final = "(i.scheduled_at AT TIME ZONE %(zone)s)::date"
-_DATED: Final = (_DAY, _RANK, "i.scheduled_at", "i.id")
-_UNDATED: Final = (_RANK, "i.created_at", "i.id")
 #: End of the day on which a page of ``limit`` rows is full at the latest, even if all before are skipped.
 _HORIZON: Final = """
 i.scheduled_at < coalesce((
-  SELECT ((i.scheduled_at AT TIME ZONE %(zone)s)::date + 1)::timestamp AT TIME ZONE %(zone)s
-  FROM {tables} WHERE {conditions} ORDER BY i.scheduled_at OFFSET %(limit)s LIMIT 1), 'infinity')
+  SELECT {end} FROM {tables} WHERE {conditions} ORDER BY i.scheduled_at OFFSET %(limit)s LIMIT 1), 'infinity')
 """
 
 
@@ -43,23 +40,38 @@ class Position:
     id: str
 
     def values(self, name: str) -> dict[str, Any]:
-        """Parameters of ``_key``."""
+        """Parameters of ``_place_key``."""
         return {f"{name}_moment": self.moment, f"{name}_rank": self.rank, f"{name}_id": self.id}
 
 
 def position_of(row: Row) -> Position:
     """Place of a row of a page."""
-    return Position(row["moment"], row["rank"], row["id"])
+    return Position(row["scheduled_at"] or row["created_at"], row["rank"], row["id"])
 
 
-def _key(name: str, order: tuple[str, ...]) -> str:
-    """The sort key of a position, for a comparison of rows."""
-    given = {
-        _DAY: f"(%({name}_moment)s::timestamptz AT TIME ZONE %(zone)s)::date",
-        _RANK: f"%({name}_rank)s::integer",
-        "i.id": f"%({name}_id)s::uuid",
-    }
-    return ", ".join(given.get(column, f"%({name}_moment)s::timestamptz") for column in order)
+def _day(moment: str) -> str:
+    """The viewer's day of an instant."""
+    return f"({moment} AT TIME ZONE %(zone)s)::date"
+
+
+def _begin(day: str) -> str:
+    """The first instant of a day of the viewer."""
+    return f"({day})::timestamp AT TIME ZONE %(zone)s"
+
+
+def _sort_key(range_: Range | None, moment: str, rank: str, identity: str) -> str:
+    """Columns of the order: the day, if there are dates, and those that decide within it."""
+    within = f"{rank}, {moment}, {identity}"
+    return f"{_day(moment)}, {within}" if range_ is not None else within
+
+
+def _row_key(range_: Range | None) -> str:
+    return _sort_key(range_, "i.scheduled_at" if range_ is not None else "i.created_at", _RANK, "i.id")
+
+
+def _place_key(range_: Range | None, name: str) -> str:
+    moment, rank = f"%({name}_moment)s::timestamptz", f"%({name}_rank)s::integer"
+    return _sort_key(range_, moment, rank, f"%({name}_id)s::uuid")
 
 
 async def task_page(
@@ -78,33 +90,30 @@ async def task_page(
     :param after: place of the last row of the previous page.
     """
     conditions, values = filters.conditions(scope.tenant_id, scope.organization_id)
-    order = _DATED if range_ is not None else _UNDATED
+    order = _row_key(range_)
     conditions += range_conditions(range_, values)
     if range_ is not None:
         # Only the days on the page are sorted.
         ahead = list(conditions)
         if after is not None:
-            day = after.moment.astimezone(zone).date()
-            values["day"] = begin_of_day(day, zone)
-            values["next_day"] = begin_of_day(day + timedelta(days=1), zone)
-            conditions.append("i.scheduled_at >= %(day)s")
-            ahead.append("i.scheduled_at >= %(next_day)s")
-        conditions.append(_HORIZON.format(tables=filters.tables, conditions=" AND ".join(ahead)))
+            day = _day("%(after_moment)s::timestamptz")
+            conditions.append(f"i.scheduled_at >= {_begin(day)}")
+            ahead.append(f"i.scheduled_at >= {_begin(f'{day} + 1')}")
+        end = _begin(f"{_day('i.scheduled_at')} + 1")
+        conditions.append(_HORIZON.format(end=end, tables=filters.tables, conditions=" AND ".join(ahead)))
     if after is not None:
-        conditions.append(f"({', '.join(order)}) > ({_key('after', order)})")
+        conditions.append(f"({order}) > ({_place_key(range_, 'after')})")
         values |= after.values("after")
-    moment = order[-2]
     statement = f"""
-    SELECT {COLUMNS}, e.display_name AS entity_name, e.kind AS entity_kind,
-      {moment} AS moment, {_RANK} AS rank
+    SELECT {COLUMNS}, e.display_name AS entity_name, e.kind AS entity_kind, {_RANK} AS rank
     FROM (
       SELECT i.id FROM {filters.tables} WHERE {" AND ".join(conditions)}
-      ORDER BY {", ".join(order)} LIMIT %(limit)s + 1) page
+      ORDER BY {order} LIMIT %(limit)s + 1) page
     JOIN customer_interactions i ON i.id = page.id
     JOIN customer_entities e ON e.id = i.entity_id
      AND e.tenant_id = i.tenant_id AND e.organization_id = i.organization_id
     {JOINS}
-    ORDER BY {", ".join(order)}
+    ORDER BY {order}
     """  # noqa: S608 - constant texts
     return await fetch(connection, statement, {**values, "zone": zone.key, "limit": limit})
 
@@ -145,11 +154,10 @@ async def ended_between(
 ) -> int:
     """Number of interactions between two places that were completed or canceled since an instant."""
     conditions, values = filters.conditions(scope.tenant_id, scope.organization_id, planned=False)
-    order = _DATED if range_ is not None else _UNDATED
     conditions += [*range_conditions(range_, values), "i.updated_at > %(since)s"]
     for name, operator, bound in (("after", ">", after), ("until", "<", until)):
         if bound is not None:
-            conditions.append(f"({', '.join(order)}) {operator} ({_key(name, order)})")
+            conditions.append(f"({_row_key(range_)}) {operator} ({_place_key(range_, name)})")
             values |= bound.values(name)
     statement = f"SELECT count(*) AS n FROM {filters.tables} WHERE {' AND '.join(conditions)}"  # noqa: S608
     (row,) = await fetch(connection, statement, {**values, "since": since, "zone": zone.key})

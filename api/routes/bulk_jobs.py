@@ -16,7 +16,7 @@ from api.bulk_jobs import BulkOrder, bulk_job_id, refuse_under_guards, start_bul
 from api.preconditions import preconditions_of
 from api.principal import Principal
 from api.queries.jobs import job_by_id
-from api.queries.task_list import task_counts
+from api.queries.task_list import ALL_TASKS, task_counts
 from api.response_models import Id, ResponseModel
 from api.services import ServicesDep
 from schemas.errors import Reject
@@ -128,7 +128,7 @@ async def start_bulk_job(
     key = f"http:{given}" if given is not None else str(uuid4())
     selection = body.filter.selection
     range_ = None if selection.dated is False else selection.range_
-    ranges = {"dated": range_} if selection.dated is not None else {"dated": (None, None), "undated": None}
+    ranges = {"dated": range_} if selection.dated is not None else ALL_TASKS
     async with services.reads.connection() as connection:
         if await job_by_id(connection, principal.scope, bulk_job_id(principal, key)) is not None:
             return {"ok": True, "jobId": bulk_job_id(principal, key)}

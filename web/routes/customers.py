@@ -14,12 +14,12 @@ from api.queries.explain import candidates
 from api.queries.interaction_list import Filters, Page, interaction_page
 from api.queries.people import people_seen
 from api.queries.scope import Connection
-from api.queries.task_list import task_counts
+from api.queries.task_list import ALL_TASKS, task_counts
 from api.services import ServicesDep
 from schemas.errors import Reject
 from schemas.values import UuidText
 from sinks.flags import awaits_validation_async
-from sinks.task_filter import Range, TaskFilters
+from sinks.task_filter import TaskFilters
 from web.day import Due
 from web.dictionary import types_of
 from web.filters import owner_filter, text_filter
@@ -36,7 +36,6 @@ KINDS: Final[dict[str, Literal["person", "company"]]] = {"people": "person", "co
 _PAGE: Final = 50
 #: Interactions of each list on a customer's page.
 _ROWS: Final = 24
-_BOTH: Final[dict[str, Range | None]] = {"dated": (None, None), "undated": None}
 _SHOWN: Final = ("open", "none")
 _VIEW: Final = require_features("customers.view")
 
@@ -130,7 +129,7 @@ async def _detail(
         Page(sort="scheduledAt", direction="asc", limit=_ROWS, after=after_of(request, "planned-")),
     )
     open_tasks = TaskFilters(entity_id=entity_id, interaction_types=codes)
-    count = sum((await task_counts(connection, scope, open_tasks, _BOTH)).values())
+    count = sum((await task_counts(connection, scope, open_tasks, ALL_TASKS)).values())
     ended, more_ended = await interaction_page(
         connection,
         scope,

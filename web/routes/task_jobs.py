@@ -50,6 +50,8 @@ async def choose(
         "task_job_form.html",
         viewer,
         back=target_of(request),
+        list_path=filtered(PATH, request),
+        action=filtered(ALL, request),
         count=count,
         group=group_of(request),
         kept=kept_of(request),

@@ -65,7 +65,7 @@ async def work(
     async with services.reads.connection() as connection:
         types = await types_of(connection, principal.scope)
         run = await _run_of(request, viewer, filters_of(request, principal, types), connection)
-        opened = run.place is not None and request.query_params.get("open") == "1"
+        opened = request.query_params.get("open") == "1"
         current = run.place.id if run.place is not None and opened else None
         row = await interaction_by_id(connection, principal.scope, current) if current is not None else None
         notice = await notice_of(request, viewer, connection)

@@ -26,6 +26,10 @@ _TASKS = 20_000
 _SCOPE = Scope(new_id(), new_id())
 # The summer time of Berlin ends on 26 October 2031, so that this day has 25 hours.
 _BEGIN = datetime(2031, 10, 25, 3, 30, tzinfo=UTC)
+_BERLIN = ZoneInfo("Europe/Berlin")
+_FILTERS = TaskFilters(interaction_types=("call", "task"))
+#: Tasks with a date of one day.
+_PER_DAY = 24 * 60
 _FILL = """
 WITH customer AS (
   INSERT INTO customer_entities (id, tenant_id, organization_id, kind, display_name, entity_version,
@@ -58,12 +62,6 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for child in plan.get("Plans", ()):
         yield from nodes(child)
-
-
-_BERLIN = ZoneInfo("Europe/Berlin")
-_FILTERS = TaskFilters(interaction_types=("call", "task"))
-#: Tasks with a date of one day.
-_PER_DAY = 24 * 60
 
 
 def all_pages(
@@ -130,6 +128,21 @@ def test_tasks_without_a_date_are_in_the_order_of_priority(stored: Settings) -> 
     ranks = [row["priority"] if row["priority"] is not None else -1 for row in rows]
     assert ranks == sorted(ranks, reverse=True)
     assert len(rows) == len({row["id"] for row in rows}) == 400
+
+
+@pytest.mark.parametrize(("day", "behind"), [((1, 1, 1), 31), ((9999, 12, 31), 0)])
+def test_a_place_at_the_end_of_time_is_a_place(
+    stored: Settings, day: tuple[int, int, int], behind: int
+) -> None:
+    after = Position(datetime(*day, 23, 59, tzinfo=UTC), 1, new_id())
+
+    async def rows() -> list[Row]:
+        async with await connect_async(stored, application_name="tests") as connection:
+            return await task_page(
+                connection, _SCOPE, _FILTERS, (None, None), zone=_BERLIN, limit=30, after=after
+            )
+
+    assert len(asyncio.run(rows())) == behind
 
 
 @pytest.mark.parametrize("scrolled", [None, 10, _TASKS // 2, _TASKS - 100])
