@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -30,16 +31,21 @@ class AcknowledgedSender:
         self._lock = threading.Lock()
         self._producer: Any = None
 
-    def send(self, records: Sequence[OutgoingRecord]) -> None:
+    def send(self, records: Sequence[OutgoingRecord]) -> dict[tuple[str, int], int]:
         """Publish; on return all in-sync replicas have every record.
 
+        :returns: (topic without prefix, partition) → offset after the last of these records.
         :raises Retry: a record was not acknowledged in time; it may still have been written.
         """
         failures: list[str] = []
+        ends: dict[tuple[str, int], int] = {}
 
-        def delivered(error: KafkaError | None, _message: Any) -> None:
+        def delivered(topic: str, error: KafkaError | None, message: Any) -> None:
             if error is not None:
                 failures.append(error.name())
+                return
+            place = topic, message.partition()
+            ends[place] = max(ends.get(place, 0), message.offset() + 1)
 
         with self._lock:
             producer = self._producer or make_producer(
@@ -54,7 +60,7 @@ class AcknowledgedSender:
                         key=record.key,
                         value=record.value,
                         headers=record.headers,
-                        on_delivery=delivered,
+                        on_delivery=partial(delivered, record.topic),
                     )
             except (KafkaException, BufferError) as error:
                 self._producer = None
@@ -69,3 +75,4 @@ class AcknowledgedSender:
                 raise Retry(
                     f"Kafka did not acknowledge all records: {', '.join(set(failures)) or 'timeout'}", 2.0
                 )
+        return ends

@@ -28,7 +28,7 @@ class IntegrationEvents:
     :param send: publishes records; raises ``Retry`` while the broker is unavailable.
     """
 
-    def __init__(self, send: Callable[[Sequence[OutgoingRecord]], None], encode: Encode) -> None:
+    def __init__(self, send: Callable[[Sequence[OutgoingRecord]], object], encode: Encode) -> None:
         self.send = send
         self._encode = encode
 

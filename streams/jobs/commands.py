@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from schemas.cloudevent_headers import JSON, event_headers
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import COMMANDS
+from sinks.consumed_offsets import watermarks
 from sinks.due import server_time
 from sinks.jobs.outcomes import Outcome, consumed, outcomes_of
 
@@ -24,10 +25,10 @@ _POLL_SECONDS: Final = 0.003
 _LONGEST_POLL: Final = 0.1
 #: A batch that arrives as one is applied in one transaction; one that trickles in is applied in several.
 _LINGER_SECONDS: Final = 0.01
-#: Between two looks at the journal while commands of others move the offsets, or transactions leave gaps.
-_LOOK_SECONDS: Final = 0.5
 #: Between two checks that the job may go on while it waits.
 _CHECK_SECONDS: Final = 1.0
+#: The journal has no row with the id of a command on which the pipeline failed.
+_ISOLATED: Final = Outcome("rejected", "internal_error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,37 +69,35 @@ class CommandSender:
     def run(self, commands: Sequence[JobCommand], *, actor: str | None = None) -> dict[str, Outcome]:
         """Publish the commands, and return the outcome of each by its id once all are applied.
 
-        A command that was applied before, by this job or another, has the outcome it had then.
+        A command that was applied before, by this job or another, has the outcome it had then. One on which
+        the pipeline failed leaves its id free and is in the dead letters: it is rejected (``internal_error``).
 
         :raises Retry: Kafka did not acknowledge them; repeating them is safe.
         """
         if not commands:
             return {}
-        applied = self.applied()
         sent_at = format_instant(server_time(self._connection))
-        self._sender.send([self._record(command, actor, sent_at) for command in commands])
-        waiting = {c.command_id: (c.tenant_id, c.organization_id, c.command_id) for c in commands}
-        found: dict[str, Outcome] = {}
-        began = checked_at = looked_at = time.monotonic()
-        pause, due = _POLL_SECONDS, applied + len(waiting)
-        while True:
-            now = time.monotonic()
-            # The offsets are cheap to read; the journal only once they say that all may be applied.
-            if self.applied() >= due or now - looked_at > _LOOK_SECONDS:
-                new = outcomes_of(self._connection, waiting.values())
-                found |= new
-                for command_id in new:
-                    waiting.pop(command_id, None)
-                if not waiting:
-                    self.waited = time.monotonic() - began
-                    return found
-                looked_at, due = now, due + len(waiting)
-                pause = _POLL_SECONDS if new else pause
+        ends = self._sender.send([self._record(command, actor, sent_at) for command in commands])
+        began = checked_at = time.monotonic()
+        pause = _POLL_SECONDS
+        while not self._passed(ends):
             time.sleep(pause)
             pause = min(pause * 1.2, _LONGEST_POLL)
-            if now - checked_at > _CHECK_SECONDS:
+            if time.monotonic() - checked_at > _CHECK_SECONDS:
                 self._proceed()
-                checked_at = now
+                checked_at = time.monotonic()
+        self.waited = time.monotonic() - began
+        # The journal is written in the transactions that advance the watermarks.
+        found = outcomes_of(
+            self._connection, [(c.tenant_id, c.organization_id, c.command_id) for c in commands]
+        )
+        return {c.command_id: found.get(c.command_id, _ISOLATED) for c in commands}
+
+    def _passed(self, ends: Mapping[tuple[str, int], int]) -> bool:
+        """Return whether the watermarks have passed all records of a batch."""
+        group, topic = self._settings.consumer_group, self._settings.topic(COMMANDS)
+        applied = watermarks(self._connection, group, topic)
+        return all(applied.get(partition, 0) >= end for (_, partition), end in ends.items())
 
     def applied(self) -> int:
         """Number of records that the applier has applied so far, those of other publishers included."""

@@ -197,6 +197,33 @@ def test_a_task_that_someone_else_completed_is_refused_by_name(
     assert job.report["tasks"]["rejected"] == 1
 
 
+@pytest.fixture
+def refused_title(connection: Connection) -> Iterator[str]:
+    """Title of a call on which the pipeline fails: the database refuses to change its row."""
+    connection.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.title = 'Call 1' THEN"
+        " RAISE EXCEPTION 'very private words' USING ERRCODE = '22003'; END IF; RETURN NEW; END $$"
+    )
+    connection.execute(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON customer_interactions FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    yield "Call 1"
+    connection.execute("DROP FUNCTION refuse CASCADE")
+
+
+def test_a_task_on_which_the_pipeline_fails_is_counted_and_holds_up_no_other_job(
+    applied: Settings, connection: Connection, refused_title: str
+) -> None:
+    office, next_office = Office(applied, 3), Office(applied, 1)
+    job_id = office.start(connection, "complete")
+    next_id = next_office.start(connection, "complete")
+    job = run(applied, connection, job_id)
+    assert (job.state, job.report["tasks"]) == ("completed", {"applied": 2, "rejected": 1})
+    assert job.report["samples"] == {"internal_error": [office.calls[1]]}
+    assert refused_title in office.stored(connection, "title").values()
+    assert run(applied, connection, next_id).state == "completed"
+
+
 def test_a_canceled_job_forgets_what_was_searched(applied: Settings, connection: Connection) -> None:
     office = Office(applied, 2)
     searched = TaskSelection(filters=TaskFilters(search="CALL 1"))
