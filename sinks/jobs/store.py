@@ -14,15 +14,18 @@ from runtime.postgres import Connection
 
 _COLUMNS: Final = (
     "id::text, kind, tenant_id::text, organization_id::text, settings, state, reason, requested_by, total,"
-    " done, cursor, report, active_seconds, created_at, started_at, finished_at, updated_at"
+    " done, cursor, report, active_seconds, attempts, created_at, started_at, finished_at, updated_at"
 )
 _CLAIM: Final = """
-UPDATE jobs SET state = 'running', started_at = coalesce(started_at, now()), reason = NULL, updated_at = now()
+UPDATE jobs SET state = 'running', reason = NULL, attempts = attempts + 1,
+    started_at = coalesce(started_at, now()), updated_at = now()
 WHERE id = (SELECT id FROM jobs WHERE state IN ('waiting', 'running') AND kind = ANY(%s)
-            ORDER BY state, created_at, id LIMIT 1)
+            ORDER BY attempts >= %s, state, queued_at, id LIMIT 1)
 """
 #: Path of the search text in the settings, which may be a customer's name: a job that is over drops it.
 SEARCH: Final = ["selection", "filters", "search"]
+#: Attempts without progress after which other jobs go first.
+_PATIENT_ATTEMPTS: Final = 3
 #: A finished job never changes.
 FINISHED: Final = ("completed", "failed", "canceled")
 
@@ -36,6 +39,7 @@ class Job:
     :param total: number of source rows, once it is known; ``done``: those that are finished.
     :param cursor: where the job resumes.
     :param active_seconds: time that the job ran.
+    :param attempts: times that it was started since it last made progress, this time included.
     """
 
     id: str
@@ -51,6 +55,7 @@ class Job:
     cursor: dict[str, Any] | None
     report: dict[str, Any]
     active_seconds: float
+    attempts: int
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -137,15 +142,32 @@ def list_jobs(
 
 
 def claim_job(connection: Connection, kinds: Collection[str]) -> Job | None:
-    """Take the next job of these kinds: one that an earlier leader left running, else the oldest waiting one.
+    """Take the next job of these kinds: one that is running already, or the one that has waited longest.
 
-    Call it as the only leader of these kinds.
+    A job without progress after several attempts comes after all others. Call it as the only leader of
+    these kinds.
     """
     with connection.cursor(row_factory=class_row(Job)) as cursor:
         return cursor.execute(
             f"{_CLAIM} RETURNING {_COLUMNS}",
-            (list(kinds),),
+            (list(kinds), _PATIENT_ATTEMPTS),
         ).fetchone()
+
+
+def excuse_attempt(connection: Connection, job_id: str) -> None:
+    """Do not count the last attempt of a job: a server was unavailable."""
+    connection.execute("UPDATE jobs SET attempts = greatest(attempts - 1, 0) WHERE id = %s", (job_id,))
+
+
+def requeue_job(connection: Connection, job: Job) -> bool:
+    """Put a running job behind the waiting jobs of its kind; return false if there are none."""
+    cursor = connection.execute(
+        "UPDATE jobs SET state = 'waiting', queued_at = now(), updated_at = now()"
+        " WHERE id = %(id)s AND state = 'running' AND EXISTS (SELECT 1 FROM jobs AS other"
+        " WHERE other.state = 'waiting' AND other.kind = %(kind)s)",
+        {"id": job.id, "kind": job.kind},
+    )
+    return cursor.rowcount == 1
 
 
 def save_job(
@@ -164,9 +186,18 @@ def save_job(
     :returns: the state, which an operator may have changed; ``None`` if the job is gone.
     """
     row = connection.execute(
-        "UPDATE jobs SET cursor = %s, done = %s, total = %s, report = %s,"
-        " active_seconds = active_seconds + %s, updated_at = now() WHERE id = %s RETURNING state",
-        (Jsonb(cursor) if cursor is not None else None, done, total, Jsonb(report), seconds, job_id),
+        "UPDATE jobs SET cursor = %(cursor)s, done = %(done)s, total = %(total)s, report = %(report)s,"
+        " attempts = CASE WHEN (cursor, done) IS DISTINCT FROM (%(cursor)s, %(done)s) THEN 0 ELSE attempts"
+        " END, active_seconds = active_seconds + %(seconds)s, updated_at = now()"
+        " WHERE id = %(id)s RETURNING state",
+        {
+            "cursor": Jsonb(cursor) if cursor is not None else None,
+            "done": done,
+            "total": total,
+            "report": Jsonb(report),
+            "seconds": seconds,
+            "id": job_id,
+        },
     ).fetchone()
     return row[0] if row is not None else None
 
@@ -200,7 +231,7 @@ def request_job(connection: Connection, job_id: str, request: str) -> bool:
     """Pause, resume or cancel a job; return false if its state does not allow it."""
     states, wanted = REQUESTS[request]
     cursor = connection.execute(
-        "UPDATE jobs SET state = %(wanted)s, updated_at = now(),"
+        "UPDATE jobs SET state = %(wanted)s, updated_at = now(), attempts = 0,"
         " reason = CASE WHEN %(wanted)s = 'paused' THEN 'Paused by an operator.' END,"
         " settings = CASE WHEN %(wanted)s = 'canceled' THEN settings #- %(search)s::text[] ELSE settings END,"
         " finished_at = CASE WHEN %(wanted)s = 'canceled' THEN now() END"

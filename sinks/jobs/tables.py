@@ -32,7 +32,11 @@ jobs: Final = sa.Table(
     Column("report", JSONB, nullable=False, server_default="{}"),
     # Seconds that the job ran, pauses and restarts left out: the base of the estimate of the remaining time.
     Column("active_seconds", sa.Double, nullable=False, server_default="0"),
+    # Times that the job was started since it last made progress.
+    Column("attempts", Integer, nullable=False, server_default="0"),
     instant("created_at", now=True),
+    # Its place among the jobs that wait: its creation, or the end of its last turn.
+    instant("queued_at", now=True),
     instant("started_at", nullable=True),
     instant("finished_at", nullable=True),
     instant("updated_at", now=True),

@@ -76,6 +76,7 @@ def bulk(context: JobContext) -> None:
         report = _counted(context.report, {it["id"]: outcomes[_command_id(job.id, it["id"])] for it in batch})
         context.save(cursor={"after": after}, done=context.done + len(batch), report=report)
         batch = []
+        context.take_turns()
         commands.pause()
 
 

@@ -70,7 +70,7 @@ class CommandSender:
         """Publish the commands, and return the outcome of each by its id once all are applied.
 
         A command that was applied before, by this job or another, has the outcome it had then. One on which
-        the pipeline failed leaves its id free and is in the dead letters: it is rejected (``internal_error``).
+        the pipeline failed is a dead letter, and its id stays free: it is rejected with ``internal_error``.
 
         :raises Retry: Kafka did not acknowledge them; repeating them is safe.
         """

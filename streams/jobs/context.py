@@ -9,16 +9,18 @@ from typing import Any, Final
 from runtime.outages import AskedToStopError
 from runtime.postgres import Connection
 from runtime.settings import Settings
-from sinks.jobs.store import Job, save_job, state_of
+from sinks.jobs.store import Job, requeue_job, save_job, state_of
 from streams.heartbeat import Heartbeat
 from streams.jobs.commands import CommandSender
 
 #: Longest time between two beats of a job: one batch, or one statement over a whole table.
 _BEAT_SECONDS: Final = 900.0
+#: Time after which a job lets others of its kind go first.
+_TURN_SECONDS: Final = 10.0
 
 
 class JobInterruptedError(Exception):
-    """The job was paused, canceled or removed meanwhile; it is left as it is."""
+    """The job was paused, canceled or removed, or another has its turn; it is left as it is."""
 
 
 class JobPausedError(Exception):
@@ -55,7 +57,7 @@ class JobContext:
         self._stage = stage
         self._heartbeat = heartbeat
         self._stop = stop
-        self._saved_at = time.monotonic()
+        self._began_at = self._saved_at = time.monotonic()
         self.commands = CommandSender(settings, connection, job.id, self.proceed)
 
     def proceed(self) -> None:
@@ -66,6 +68,17 @@ class JobContext:
         """
         self.beat()
         if state_of(self.connection, self.job.id) != "running":
+            raise JobInterruptedError
+
+    def take_turns(self) -> None:
+        """Let waiting jobs of the same kind go first, once this one has had its turn.
+
+        Call it where resuming repeats no work.
+
+        :raises JobInterruptedError: the job waits now.
+        """
+        turn_over = time.monotonic() - self._began_at > _TURN_SECONDS
+        if turn_over and requeue_job(self.connection, self.job):
             raise JobInterruptedError
 
     def beat(self) -> None:

@@ -48,7 +48,7 @@ class Findings:
     """
 
     def __init__(
-        self, connection: Connection, send: Callable[[Sequence[OutgoingRecord]], None], encode: Encode
+        self, connection: Connection, send: Callable[[Sequence[OutgoingRecord]], object], encode: Encode
     ) -> None:
         self._connection = connection
         self._send = send
