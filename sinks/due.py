@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -10,11 +11,13 @@ from runtime.postgres import Connection
 
 _SQL: Final = """
 SELECT id, tenant_id, organization_id, entity_id, schedule_version FROM customer_interactions
-WHERE status = 'planned' AND due_phase = %s AND scheduled_at <= %s ORDER BY scheduled_at LIMIT %s
+WHERE status = 'planned' AND due_phase = %s AND scheduled_at <= %s AND id <> ALL(%s::uuid[])
+ORDER BY scheduled_at LIMIT %s
 """
 _LATE_SQL: Final = """
 SELECT id, tenant_id, organization_id, entity_id, resolution FROM signals
-WHERE status = 'resolving' AND requested_at <= %s ORDER BY requested_at LIMIT %s
+WHERE status = 'resolving' AND requested_at <= %s AND id <> ALL(%s::uuid[])
+ORDER BY requested_at LIMIT %s
 """
 
 
@@ -37,13 +40,19 @@ def server_time(connection: Connection) -> datetime:
 
 
 def due_interactions(
-    connection: Connection, phase: Literal["due", "overdue"] | str, before: datetime, limit: int
+    connection: Connection,
+    phase: Literal["due", "overdue"] | str,
+    before: datetime,
+    limit: int,
+    without: Sequence[str] = (),
 ) -> list[DueInteraction]:
     """Return the earliest interactions scheduled at or before ``before`` that wait for ``phase``.
 
     ``overdue`` follows ``due``: an interaction waits for ``overdue`` only after ``due`` is marked.
+
+    :param without: ids to leave out.
     """
-    rows = connection.execute(_SQL, (0 if phase == "due" else 1, before, limit))
+    rows = connection.execute(_SQL, (0 if phase == "due" else 1, before, list(without), limit))
     return [DueInteraction(str(row[0]), str(row[1]), str(row[2]), str(row[3]), int(row[4])) for row in rows]
 
 
@@ -58,7 +67,12 @@ class LateResolution:
     resolution: int
 
 
-def late_resolutions(connection: Connection, before: datetime, limit: int) -> list[LateResolution]:
-    """Return the signals that are being resolved since ``before`` or longer, the oldest first."""
-    rows = connection.execute(_LATE_SQL, (before, limit))
+def late_resolutions(
+    connection: Connection, before: datetime, limit: int, without: Sequence[str] = ()
+) -> list[LateResolution]:
+    """Return the signals that are being resolved since ``before`` or longer, the oldest first.
+
+    :param without: ids to leave out.
+    """
+    rows = connection.execute(_LATE_SQL, (before, list(without), limit))
     return [LateResolution(str(row[0]), str(row[1]), str(row[2]), str(row[3]), int(row[4])) for row in rows]

@@ -7,7 +7,6 @@ whether the schedule still applies, and marks it. So ``due`` and ``overdue`` are
 from __future__ import annotations
 
 import threading
-import time
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -30,12 +29,12 @@ from sinks.due import DueInteraction, LateResolution, due_interactions, late_res
 from sinks.monthly_partitions import ensure_partitions
 from streams.heartbeat import Heartbeat
 from streams.leadership import wait_to_lead
+from streams.timers.repeats import Repeats
 
 _log = structlog.get_logger("timers")
 _MARK_DUE: Final = "customers.interaction.mark_due"
 _PAGE: Final = 1000
 _TICK_SECONDS: Final = 1.0
-_REPEAT_SECONDS: Final = 60.0
 _FLUSH_SECONDS: Final = 10.0
 #: Longer than any delay between two attempts.
 _EXCUSED_SECONDS: Final = 15.0
@@ -49,9 +48,8 @@ class Timers:
         self._settings = settings
         self._heartbeat = heartbeat
         self._stop = stop
-        # Recently sent commands, so that a slow applier does not receive the same one every second. Sending
-        # one again is harmless: it has the same command id.
-        self._sent: dict[str, float] = {}
+        # A slow applier must not receive the same command every second.
+        self._repeats = {queue: Repeats() for queue in ("due", "overdue", "late")}
 
     def run(self) -> None:
         """Poll until asked to stop; start over after an outage."""
@@ -80,15 +78,22 @@ class Timers:
                 self._stop.wait(_TICK_SECONDS)
 
     def _tick(self, connection: Connection, producer: Producer, now: datetime) -> None:
-        self._forget_sent_before(time.monotonic() - _REPEAT_SECONDS)
         overdue_before = now - timedelta(seconds=self._settings.overdue_after_seconds)
         sent = 0
         for phase, before in (("due", now), ("overdue", overdue_before)):
-            for item in due_interactions(connection, phase, before, _PAGE):
-                sent += self._send(producer, _mark_due(item, phase, now))
+            repeats = self._repeats[phase]
+            for item in due_interactions(connection, phase, before, _PAGE, repeats.left_out()):
+                if repeats.due(item.interaction_id, item.schedule_version):
+                    self._send(producer, _mark_due(item, phase, now))
+                    repeats.sent(item.interaction_id, item.schedule_version)
+                    sent += 1
+        repeats = self._repeats["late"]
         late = now - timedelta(seconds=self._settings.resolution_deadline_seconds)
-        for resolution in late_resolutions(connection, late, _PAGE):
-            sent += self._send(producer, _fail_draft(resolution, now))
+        for signal in late_resolutions(connection, late, _PAGE, repeats.left_out()):
+            if repeats.due(signal.signal_id, signal.resolution):
+                self._send(producer, _fail_draft(signal, now))
+                repeats.sent(signal.signal_id, signal.resolution)
+                sent += 1
         if not sent:
             return
         left = producer.flush(_FLUSH_SECONDS)
@@ -97,16 +102,8 @@ class Timers:
             _log.warning("timers.unacknowledged", commands=left)
         _log.info("timers.sent", commands=max(0, sent - left))
 
-    def _forget_sent_before(self, moment: float) -> None:
-        self._sent = {command_id: at for command_id, at in self._sent.items() if at > moment}
-
-    def _send(self, producer: Producer, record: OutgoingRecord) -> int:
-        command_id = str(dict(record.headers)["ce_id"])
-        if command_id in self._sent:
-            return 0
+    def _send(self, producer: Producer, record: OutgoingRecord) -> None:
         produce(producer, self._settings.topic(record.topic), record, waiting=self._wait_for_room)
-        self._sent[command_id] = time.monotonic()
-        return 1
 
     def _wait_for_room(self) -> None:
         self._heartbeat.beat("timers")
@@ -116,14 +113,14 @@ class Timers:
 
 def _mark_due(item: DueInteraction, phase: str, now: datetime) -> OutgoingRecord:
     """Build the command that marks an interaction as due or overdue."""
-    command_id = derive_id(phase, item.tenant_id, item.interaction_id, str(item.schedule_version))
+    command_id = derive_id(phase, item.tenant_id, item.interaction_id, str(item.schedule_version), _hour(now))
     data = {"id": item.interaction_id, "scheduleVersion": item.schedule_version, "phase": phase}
     return _command(_MARK_DUE, command_id, item, data, now)
 
 
 def _fail_draft(late: LateResolution, now: datetime) -> OutgoingRecord:
     """Build the command that ends a resolution without a draft."""
-    command_id = derive_id("late-draft", late.tenant_id, late.signal_id, str(late.resolution))
+    command_id = derive_id("late-draft", late.tenant_id, late.signal_id, str(late.resolution), _hour(now))
     data = {
         "id": late.signal_id,
         "resolution": late.resolution,
@@ -131,6 +128,15 @@ def _fail_draft(late: LateResolution, now: datetime) -> OutgoingRecord:
         "detail": "No draft was written in time. Resolve the signal again.",
     }
     return _command(SIGNAL_FAIL_DRAFT, command_id, late, data, now)
+
+
+def _hour(now: datetime) -> str:
+    """Part of a command id that changes every hour.
+
+    Without it, a command that once changed nothing (the broker's clock was minutes behind) would be a
+    duplicate for ever. A repetition in the next hour is harmless: each mark is made once.
+    """
+    return now.strftime("%Y-%m-%dT%H")
 
 
 def _command(

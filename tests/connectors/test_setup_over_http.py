@@ -95,8 +95,13 @@ def test_from_nothing_to_a_running_sync(world: TrelloWorld, client: httpx2.Clien
     assert shown["lastSuccessAt"] is not None
     assert shown["settings"]["board_id"] == world.simulator.board.id
     assert TOKEN not in client.get(own).text
-    [row] = client.get(f"{own}/ledger").json()["items"]
-    assert (row["interactionId"], row["title"], row["state"]) == (identity, "first", "synced")
+
+    def rows() -> list[tuple[str, str, str]]:
+        items = client.get(f"{own}/ledger").json()["items"]
+        return [(it["interactionId"], it["title"], it["state"]) for it in items]
+
+    # It waits once more while the board reports the change that was just made.
+    wait_until(lambda: rows() == [(identity, "first", "synced")], 60, lambda: str(rows()))
 
     assert client.post(f"{own}/pause").json() == {"ok": True, "state": "paused"}
     webhooks = f"{world.environment['INTERACTIONS_CONNECTORS_PUBLIC_URL']}/webhooks/{integration}"
