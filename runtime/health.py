@@ -11,8 +11,9 @@ from dataclasses import dataclass
 class Stall:
     """One stage of the pipeline that makes no progress although work is waiting.
 
-    :param stage: ``consumed``, ``applied``, ``results``, ``events``, ``sync`` or ``polls``.
-    :param place: the partition and offset, or the integration, as text.
+    :param stage: a core stage (``consumed``, ``applied``, ``results``, ``events``, ``due``, ``drafts``,
+        ``jobs``), or one of an integration (``sync``, ``polls``).
+    :param place: the partition and offset, the row or the integration, as text.
     :param seconds: time since the last progress.
     :param reason: one sentence: what is waiting, since when, and what to do.
     """

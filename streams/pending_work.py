@@ -13,6 +13,7 @@ from runtime.topic_tail import TopicTail
 from schemas.topics import COMMANDS
 from sinks.backlog import first_unpublished
 from sinks.consumed_offsets import PartitionProgress, partition_progress
+from sinks.due import server_time
 from sinks.journal_reader import JournalPosition
 from streams.partition_ends import PartitionEnds, committed_offsets, partition_ends, partition_numbers
 
@@ -96,6 +97,19 @@ class BacklogProbe:
                 )
             elif ends.stable < ends.high:
                 yield from self._held_back(number, ends, now)
+
+    def is_behind(self, connection: Connection, seconds: float) -> bool:
+        """Return whether a command has waited for so long and is not applied.
+
+        :raises KafkaException: the broker does not answer.
+        """
+        stored, now = self.partition_progress(connection), server_time(connection).timestamp()
+        for number, ends in partition_ends(self._admin, self._topic, self.partitions()).items():
+            start = max(ends.low, stored.get(number, PartitionProgress()).next_offset)
+            found = self._committed.first(number, start) if start < ends.stable else None
+            if found is not None and now - found.timestamp_ms / 1000 >= seconds:
+                return True
+        return False
 
     def _held_back(self, number: int, ends: PartitionEnds, now: float) -> Iterator[PendingWork]:
         first = self._all.first(number, ends.stable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ from runtime.codec import make_codec
 from runtime.health import Health
 from runtime.health_server import HealthServer
 from runtime.logs import configure_logging
+from runtime.postgres import Connection
 from runtime.settings import Settings
 from runtime.topics import require_topics
 from schemas.errors import Stop
@@ -25,11 +26,13 @@ from streams.heartbeat import Heartbeat
 from streams.jobs.kinds import LANES
 from streams.jobs.lane import Lane
 from streams.jobs.scheduler import Scheduler
+from streams.pending_rows import timer_rows, waiting_jobs
+from streams.pending_work import BacklogProbe, PendingWork
 from streams.relay.relay import Relay
 from streams.timers.timers import Timers
 from streams.upkeep import Upkeep
 from streams.watch.watch import Watch
-from streams.watchdog import ApplierWatchdog, RelayWatchdog
+from streams.watchdog import ApplierWatchdog, QueueWatchdog, RelayWatchdog
 
 if TYPE_CHECKING:
     from runtime.faust_agents import Agent
@@ -80,9 +83,14 @@ def relay_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event
     return [("relay", relay.run), ("liveness", liveness.run)]
 
 
-def timers_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, _health: Health) -> Stages:
-    """Stages of the timers: one thread."""
-    return [("timers", Timers(settings, heartbeat, stop).run)]
+def timers_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
+    """Stages of the timers: the timers themselves and their stall detection."""
+
+    def waiting(connection: Connection, probe: BacklogProbe) -> Iterable[PendingWork]:
+        return timer_rows(connection, settings, probe)
+
+    liveness = QueueWatchdog("timers", settings, waiting, heartbeat, stop, health)
+    return [("timers", Timers(settings, heartbeat, stop).run), ("liveness", liveness.run)]
 
 
 def watch_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, _health: Health) -> Stages:
@@ -91,15 +99,21 @@ def watch_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event
     return [("watch", Watch(settings, codec.encode, heartbeat, stop).run)]
 
 
-def jobs_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, _health: Health) -> Stages:
-    """Stages of the jobs role: a thread per lane; that of the scheduled jobs starts them, too."""
+def jobs_stages(settings: Settings, heartbeat: Heartbeat, stop: threading.Event, health: Health) -> Stages:
+    """Stages of the jobs role: a thread per lane, of which one starts scheduled jobs, and stall detection."""
+
+    def waiting(connection: Connection, _: BacklogProbe) -> Iterable[PendingWork]:
+        return waiting_jobs(connection)
+
+    liveness = QueueWatchdog("jobs", settings, waiting, heartbeat, stop, health)
     scheduler = Scheduler(settings)
     scheduler.register_metrics()
     ticks = {"scheduled": scheduler.tick}
-    return [
+    lanes: Stages = [
         (name, Lane(name, kinds, settings, heartbeat, stop, ticks.get(name, lambda _: None)).run)
         for name, kinds in LANES.items()
     ]
+    return [*lanes, ("liveness", liveness.run)]
 
 
 def drafts_parts(

@@ -1,4 +1,4 @@
-"""One-shot check for stalls of the core pipeline, from outside its processes."""
+"""One-shot check for stalls of all roles but the connectors, from outside their processes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from runtime.postgres import Connection, connect
 from runtime.settings import Settings
 from sinks.due import server_time
 from sinks.journal_reader import JournalPosition
+from streams.pending_rows import timer_rows, waiting_jobs
 from streams.pending_work import BacklogProbe, PendingWork, unpublished_events
 from streams.relay.checkpoint import EVENTS_SHARD, STATES_SHARD, read_checkpoints
 
@@ -57,3 +58,5 @@ def _pending(settings: Settings, connection: Connection, probe: BacklogProbe) ->
     yield from unpublished_events(
         connection, checkpoint.position if checkpoint is not None else JournalPosition()
     )
+    yield from timer_rows(connection, settings, probe)
+    yield from waiting_jobs(connection)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import structlog
@@ -117,6 +117,45 @@ class RelayWatchdog:
             self._admin = self._admin or make_admin(self._settings)
             self._admin.list_topics(self._settings.topic(COMMANDS), timeout=_ANSWER_SECONDS)
         return found, False
+
+
+class QueueWatchdog:
+    """Watches the queues of a role in the database.
+
+    :param pending: finds the first row of each queue that waits.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        settings: Settings,
+        pending: Callable[[Connection, BacklogProbe], Iterable[PendingWork]],
+        heartbeat: Heartbeat,
+        stop: threading.Event,
+        health: Health,
+    ) -> None:
+        self._role = role
+        self._settings = settings
+        self._find = pending
+        self._probe: BacklogProbe | None = None
+        self._watchdog = _Watchdog(settings, self._pending, heartbeat, stop, health)
+
+    def run(self) -> None:
+        """Watch until asked to stop.
+
+        :raises Stop: a queue is stalled, and a new process may get past it.
+        """
+        try:
+            stall = self._watchdog.run()
+        finally:
+            if self._probe is not None:
+                self._probe.close()
+        if stall is not None:
+            raise Stop(f"{self._role}: {stall.reason} The process ends so that a new one takes over")
+
+    def _pending(self, connection: Connection) -> tuple[list[PendingWork], bool]:
+        probe = self._probe = self._probe or BacklogProbe(self._settings)
+        return list(self._find(connection, probe)), False
 
 
 class _Watchdog:

@@ -14,7 +14,7 @@ from streams.heartbeat import Heartbeat
 from streams.jobs.commands import CommandSender
 
 #: Longest time between two beats of a job: one batch, or one statement over a whole table.
-_BEAT_SECONDS: Final = 900.0
+BEAT_SECONDS: Final = 900.0
 #: Time after which a job lets others of its kind go first.
 _TURN_SECONDS: Final = 10.0
 
@@ -86,7 +86,7 @@ class JobContext:
 
         :raises AskedToStopError: the process is asked to stop.
         """
-        self._heartbeat.beat(self._stage, _BEAT_SECONDS)
+        self._heartbeat.beat(self._stage, BEAT_SECONDS)
         if self._stop.is_set():
             raise AskedToStopError("the jobs role is asked to stop")
 

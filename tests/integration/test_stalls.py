@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import orjson
 import pytest
 
@@ -11,11 +13,12 @@ from runtime.postgres import connect
 from runtime.settings import Settings
 from schemas.topics import COMMANDS
 from sinks.consumed_offsets import begin_partitions
+from sinks.jobs.store import create_job
 from streams import stalls
 from streams.lag import lag_by_role
 from streams.stalls import core_stalls
-from tests.harness.roles import wait_until
-from tests.harness.wire import ORGANIZATION, TENANT, Raw, new_id, publish
+from tests.harness.roles import running, wait_until
+from tests.harness.wire import ORGANIZATION, TENANT, Raw, event, new_id, outcomes, publish
 
 pytestmark = pytest.mark.integration
 
@@ -98,3 +101,70 @@ def test_events_that_wait_for_a_transaction_name_its_session(impatient: Settings
         named = "for the end of a database transaction: of a long report (process"
         # A transaction of another test may be older: the server has one order for all databases.
         wait_until(lambda: named in _stalls(impatient, 1)["events"].reason, 30)
+
+
+def _due_call(settings: Settings) -> str:
+    """Plan a call for yesterday."""
+    entity, call = new_id(), new_id()
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    with running(settings, "applier"):
+        outcomes(
+            settings,
+            [
+                event("entity.upsert", entity, {"id": entity, "kind": "person", "displayName": "A"}),
+                event(
+                    "interaction.create",
+                    entity,
+                    {"id": call, "interactionType": "call", "scheduledAt": yesterday},
+                ),
+            ],
+        )
+    return call
+
+
+def test_marks_that_are_missing_are_reported_unless_commands_wait(impatient: Settings) -> None:
+    settings = impatient
+    call = _due_call(settings)
+    found = _stalls(settings, 2)["due"]  # no relay runs, so events wait, too
+    assert found.place == f"interaction {call}"
+    assert found.reason.startswith(f"Interaction {call} is due and not marked so, and nothing has moved")
+    # The mark may be among the commands that wait.
+    publish(settings, [Raw(b"a", b"x", (), 0)])
+    assert set(_stalls(settings, 2)) == {"applied", "events"}
+
+
+def test_a_late_draft_is_reported(impatient: Settings) -> None:
+    settings = impatient
+    call, signal = _due_call(settings), new_id()
+    with connect(settings, application_name="test", autocommit=True) as connection:
+        connection.execute("UPDATE customer_interactions SET due_phase = 2")
+        connection.execute(
+            "INSERT INTO signals (id, tenant_id, organization_id, interaction_id, entity_id, kind, title,"
+            " status, detected_at, resolution, requested_at, version, created_at, updated_at)"
+            " SELECT %s, tenant_id, organization_id, id, entity_id, 'follow_up', 't', 'resolving', now(), 4,"
+            " now() - interval '1 hour', 1, now(), now() FROM customer_interactions WHERE id = %s",
+            (signal, call),
+        )
+    found = _stalls(settings, 2)["drafts"]
+    assert found.place == f"signal {signal}"
+    assert "is still being resolved after its deadline" in found.reason
+
+
+def test_a_job_that_no_process_works_on_is_reported(impatient: Settings) -> None:
+    settings, job, silent = impatient, new_id(), new_id()
+    with connect(settings, application_name="test", autocommit=True) as connection:
+        create_job(connection, job, "bulk")
+        found = _stalls(settings, 1)["jobs"]
+        assert (found.place, found.stage) == (f"job {job}", "jobs")
+        assert "of the lane bulk is waiting" in found.reason
+        assert "start one with `interactions run jobs`" in found.reason
+        # A process of the role works on one: it may be silent while it is within its own limit.
+        with connect(settings, application_name="interactions-jobs", autocommit=True):
+            connection.execute("UPDATE jobs SET state = 'running', updated_at = now()")
+            assert core_stalls(settings) == []
+            connection.execute("UPDATE jobs SET updated_at = now() - interval '16 minutes'")
+            assert "is running" in _stalls(settings, 1)["jobs"].reason
+            # What a lane did last counts for the job that is next.
+            connection.execute("UPDATE jobs SET state = 'completed', finished_at = now() + interval '1 hour'")
+            create_job(connection, silent, "bulk")
+            assert core_stalls(settings) == []
