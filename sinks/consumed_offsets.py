@@ -93,6 +93,15 @@ def watermarks(connection: Connection, group: str, topic: str) -> dict[int, int]
     return {row[0]: row[1] for row in rows}
 
 
+def have_passed(connection: Connection, ends: Mapping[int, int], *, group: str, topic: str) -> bool:
+    """Return whether all records before these offsets are applied.
+
+    :param ends: partition → offset.
+    """
+    applied = watermarks(connection, group, topic)
+    return all(applied.get(partition, 0) >= end for partition, end in ends.items())
+
+
 def advance_past_markers(
     connection: Connection, group: str, topic: str, tails: Mapping[int, tuple[int, int]]
 ) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import orjson
 
-from connectors.sync.inbound_commands import InboundCommand, SendCommands
+from connectors.sync.inbound_commands import Ends, InboundCommand, SendCommands
 from runtime.acknowledged_sender import AcknowledgedSender
 from schemas.cloudevent_headers import JSON, event_headers
 from schemas.instants import format_instant
@@ -19,8 +19,9 @@ from schemas.topics import COMMANDS
 def command_sender(sender: AcknowledgedSender, now: Callable[[], datetime]) -> SendCommands:
     """Return a function that publishes commands through ``sender``."""
 
-    def send(commands: Sequence[InboundCommand]) -> None:
-        sender.send([command_record(command, now()) for command in commands])
+    def send(commands: Sequence[InboundCommand]) -> Ends:
+        ends = sender.send([command_record(command, now()) for command in commands])
+        return {partition: end for (_, partition), end in ends.items()}
 
     return send
 

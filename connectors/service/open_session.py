@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import httpx2
 from pydantic import ValidationError
@@ -21,6 +22,8 @@ from runtime.postgres import connect
 from runtime.secret_box import Sealed, SecretBox
 from runtime.settings import Settings
 from schemas.errors import Stop
+from schemas.topics import COMMANDS
+from sinks.consumed_offsets import have_passed
 
 
 def utc_now() -> datetime:
@@ -108,6 +111,7 @@ def open_session(
         digest=declared.digest(chosen),
         lease=timedelta(seconds=lease_seconds),
         has_capacity=limiter.has_capacity,
+        have_passed=partial(have_passed, group=settings.consumer_group, topic=settings.topic(COMMANDS)),
         time_limit=deadline.turn,
     )
     return OpenedSession(session, client)

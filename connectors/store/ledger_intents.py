@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +35,14 @@ def set_pending(
             item.integration_id,
             item.interaction_id,
         ),
+    )
+
+
+def note_sent(connection: Connection, item: SyncItem, ends: Mapping[int, int]) -> None:
+    """Record where the pending commands are in the commands topic: partition → offset after the last."""
+    connection.execute(
+        "UPDATE sync_ledger SET pending = pending || %s WHERE integration_id = %s AND interaction_id = %s",
+        (Jsonb({"ends": list(ends.items())}), item.integration_id, item.interaction_id),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from connectors.sdk.remote import Gone, RemoteObject
 from connectors.store.interactions import CommandFate, InteractionState, command_fates, read_interaction
 from connectors.store.ledger import delete_item
-from connectors.store.ledger_intents import set_pending
+from connectors.store.ledger_intents import note_sent, set_pending
 from connectors.store.mappings import Mapping as MappingRow
 from connectors.store.mappings import await_import, delete_mapping, mapping_of
 from connectors.store.warnings import item_warning, raise_warning
@@ -27,6 +27,7 @@ from domain.merge import LAST_WRITE_WINS
 from schemas.errors import Reject
 from schemas.instants import format_instant, parse_instant
 
+_FAILED: Final = CommandFate("rejected", "internal_error")
 _SHORTEST: Final = timedelta(milliseconds=50)
 _LONGEST: Final = timedelta(seconds=2)
 
@@ -40,9 +41,14 @@ def resolve_pending(context: SyncContext) -> timedelta | None:
     session, item = context.session, context.item
     pending = item.pending or {}
     commands = [InboundCommand.from_json(stored) for stored in pending["commands"]]
+    # Hazard: in this order, or a command that is applied in between looks like one that failed.
+    passed = "ends" in pending and session.have_passed(context.connection, dict(pending["ends"]))
     fates = command_fates(
         context.connection, item.tenant_id, item.organization_id, [command.id for command in commands]
     )
+    if passed:
+        # The pipeline failed on those without a row: they are dead letters.
+        fates = {command.id: _FAILED for command in commands} | fates
     if len(fates) < len(commands):
         age = session.now() - parse_instant(pending["sentAt"])
         if age >= session.resend_after:
@@ -279,6 +285,9 @@ def _send(
         with context.leased_transaction():
             set_pending(context.connection, context.item, renewed, commands[0].entity_id)
     context.session.crash_point("connector-after-pending-before-send")
-    context.session.send(commands)
+    ends = context.session.send(commands)
     context.session.crash_point("connector-after-send-before-result")
+    if ends is not None:
+        with context.leased_transaction():
+            note_sent(context.connection, context.item, ends)
     context.send_request = True

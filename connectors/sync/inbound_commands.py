@@ -62,13 +62,17 @@ class InboundCommand:
         )
 
 
+Ends = Mapping[int, int]
+
+
 class SendCommands(Protocol):
     """Publish commands; return once Kafka has acknowledged all of them with ``acks=all``.
 
+    :returns: partition → offset after the last of them; ``None`` if it is not known.
     :raises Retry: some were not acknowledged. Sending the same commands again is safe.
     """
 
-    def __call__(self, commands: Sequence[InboundCommand]) -> None: ...
+    def __call__(self, commands: Sequence[InboundCommand]) -> Ends | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,10 @@ from connectors.sdk.declaration import Declaration
 from connectors.sdk.digest import DigestTime
 from connectors.sdk.provider import Provider
 from connectors.store.integrations import Integration
-from connectors.sync.inbound_commands import SendCommands
+from connectors.sync.inbound_commands import Ends, SendCommands
 from connectors.sync.policy import Policy
 from runtime.crash_points import reach
+from runtime.postgres import Connection
 from schemas.values import UUID_PATTERN
 
 
@@ -50,6 +51,7 @@ class Session:
     :param has_capacity: tells if the provider's rate limits admit a number of requests now.
     :param time_limit: context manager that bounds the total seconds of all exchanges inside it.
     :param lease: duration of a claim on a ledger row.
+    :param have_passed: tells if the records before these offsets of the commands topic are applied.
     :param resend_after: time without a result after which commands are sent again.
     :param echo_life: time after which a recorded echo expires.
     """
@@ -66,6 +68,7 @@ class Session:
     digest: DigestTime | None = None
     crash_point: Callable[[str], None] = reach
     has_capacity: Callable[[int], bool] = lambda _: True
+    have_passed: Callable[[Connection, Ends], bool] = lambda *_: False
     time_limit: Callable[[float], AbstractContextManager[None]] = lambda _: nullcontext()
     lease: timedelta = field(default=timedelta(seconds=90))
     resend_after: timedelta = field(default=timedelta(seconds=10))

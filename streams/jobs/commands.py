@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from schemas.cloudevent_headers import JSON, event_headers
 from schemas.instants import format_instant
 from schemas.outgoing_record import OutgoingRecord
 from schemas.topics import COMMANDS
-from sinks.consumed_offsets import watermarks
+from sinks.consumed_offsets import have_passed
 from sinks.due import server_time
 from sinks.jobs.outcomes import Outcome, consumed, outcomes_of
 
@@ -77,10 +77,12 @@ class CommandSender:
         if not commands:
             return {}
         sent_at = format_instant(server_time(self._connection))
-        ends = self._sender.send([self._record(command, actor, sent_at) for command in commands])
+        sent = self._sender.send([self._record(command, actor, sent_at) for command in commands])
+        ends = {partition: end for (_, partition), end in sent.items()}
+        group, topic = self._settings.consumer_group, self._settings.topic(COMMANDS)
         began = checked_at = time.monotonic()
         pause = _POLL_SECONDS
-        while not self._passed(ends):
+        while not have_passed(self._connection, ends, group=group, topic=topic):
             time.sleep(pause)
             pause = min(pause * 1.2, _LONGEST_POLL)
             if time.monotonic() - checked_at > _CHECK_SECONDS:
@@ -92,12 +94,6 @@ class CommandSender:
             self._connection, [(c.tenant_id, c.organization_id, c.command_id) for c in commands]
         )
         return {c.command_id: found.get(c.command_id, _ISOLATED) for c in commands}
-
-    def _passed(self, ends: Mapping[tuple[str, int], int]) -> bool:
-        """Return whether the watermarks have passed all records of a batch."""
-        group, topic = self._settings.consumer_group, self._settings.topic(COMMANDS)
-        applied = watermarks(self._connection, group, topic)
-        return all(applied.get(partition, 0) >= end for (_, partition), end in ends.items())
 
     def applied(self) -> int:
         """Number of records that the applier has applied so far, those of other publishers included."""

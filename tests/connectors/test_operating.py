@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from runtime.postgres import connect
 from tests.connectors.trello_world import TrelloWorld
 from tests.harness.roles import wait_until
 from tests.harness.wire import TENANT, event, outcomes
@@ -131,3 +132,31 @@ def _wait_until_idle(world: TrelloWorld) -> None:
 def _switch(world: TrelloWorld, *, on: bool) -> None:
     data = {"flag": "customers.interactions.external-sync", "enabled": on}
     assert outcomes(world.settings, [event("feature_flag.set", TENANT, data)])[0]["outcome"] == "applied"
+
+
+def test_a_change_on_which_the_pipeline_fails_becomes_a_warning(started: TrelloWorld) -> None:
+    """It is sent once, and does not hold up the item: the next change of a person reaches the card."""
+    world = started
+    identity = world.mirrored_call("before")
+    card = world.wait_card(identity)["id"]
+    with connect(world.settings, application_name="test", autocommit=True) as connection:
+        connection.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF NEW.title = 'bad' THEN"
+            " RAISE EXCEPTION 'refused' USING ERRCODE = '22003'; END IF; RETURN NEW; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON customer_interactions"
+            " FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+        try:
+            world.simulator.board.update_card(card, {"name": "bad"})
+            wait_until(lambda: bool(world.cli("warnings")), 60, lambda: world.state(identity))
+        finally:
+            connection.execute("DROP FUNCTION refuse CASCADE")
+    [warning] = world.cli("warnings")
+    assert (warning["kind"], warning["field"], warning["interactionId"]) == ("refused", "title", identity)
+    assert "internal_error" in warning["detail"]
+    assert world.one("SELECT count(*) FROM journal WHERE command_id LIKE 'dead:%%'") == (1,)
+    world.send("interaction.update", {"id": identity, "scheduledAt": "2031-01-01T09:00:00Z"})
+    world.wait_card(identity, due="2031-01-01T09:00:00.000Z", name="bad")
+    world.at_rest()
