@@ -9,8 +9,9 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, KafkaException
 
 from runtime.kafka import make_producer
+from runtime.produce import OF_A_RECORD
 from runtime.settings import Settings
-from schemas.errors import Retry
+from schemas.errors import Reject, Retry
 from schemas.outgoing_record import OutgoingRecord
 
 _SECONDS: Final = 10.0
@@ -34,12 +35,15 @@ class AcknowledgedSender:
         """Publish; on return all in-sync replicas have every record.
 
         :raises Retry: a record was not acknowledged in time; it may still have been written.
+        :raises Reject: ``unpublishable``: the client or the broker refuses a record for good. Others of the
+            same call may have been written.
         """
         failures: list[str] = []
+        refused: list[str] = []
 
-        def delivered(error: KafkaError | None, _message: Any) -> None:
+        def delivered(error: KafkaError | None, _message: Any = None) -> None:
             if error is not None:
-                failures.append(error.name())
+                (refused if error.code() in OF_A_RECORD else failures).append(error.name())
 
         with self._lock:
             producer = self._producer or make_producer(
@@ -58,10 +62,14 @@ class AcknowledgedSender:
                     )
             except (KafkaException, BufferError) as error:
                 self._producer = None
+                if isinstance(error, KafkaException) and error.args[0].code() in OF_A_RECORD:
+                    raise _unpublishable(error.args[0].name()) from error
                 raise Retry(
                     "Kafka is not accepting records (producer queue full or broker unavailable)", after=2.0
                 ) from error
             left = producer.flush(self._timeout + 1.0)
+            if refused and not left:
+                raise _unpublishable(refused[0])
             if left or failures:
                 # Hazard: purge, or the remaining records would be sent later and unobserved.
                 producer.purge()
@@ -69,3 +77,9 @@ class AcknowledgedSender:
                 raise Retry(
                     f"Kafka did not acknowledge all records: {', '.join(set(failures)) or 'timeout'}", 2.0
                 )
+
+
+def _unpublishable(error: str) -> Reject:
+    return Reject(
+        "unpublishable", f"Kafka refuses a record for good ({error}); sending it again does not help."
+    )
