@@ -9,7 +9,7 @@ from typing import Final, Literal
 from runtime.postgres import Connection
 
 _SQL: Final = """
-SELECT id, tenant_id, organization_id, entity_id, schedule_version FROM customer_interactions
+SELECT id, tenant_id, organization_id, entity_id, schedule_version, scheduled_at FROM customer_interactions
 WHERE status = 'planned' AND due_phase = %s AND scheduled_at <= %s ORDER BY scheduled_at LIMIT %s
 """
 _LATE_SQL: Final = """
@@ -27,6 +27,7 @@ class DueInteraction:
     organization_id: str
     entity_id: str
     schedule_version: int
+    scheduled_at: datetime
 
 
 def server_time(connection: Connection) -> datetime:
@@ -44,7 +45,10 @@ def due_interactions(
     ``overdue`` follows ``due``: an interaction waits for ``overdue`` only after ``due`` is marked.
     """
     rows = connection.execute(_SQL, (0 if phase == "due" else 1, before, limit))
-    return [DueInteraction(str(row[0]), str(row[1]), str(row[2]), str(row[3]), int(row[4])) for row in rows]
+    return [
+        DueInteraction(str(row[0]), str(row[1]), str(row[2]), str(row[3]), int(row[4]), row[5])
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
