@@ -27,8 +27,8 @@ class Servers:
         monkeypatch.setattr(commands, "partition_progress", lambda *_: {0: PartitionProgress(self.offset)})
         monkeypatch.setattr(commands, "server_time", lambda _: datetime(2026, 3, 2, tzinfo=UTC))
         monkeypatch.setattr(commands, "consumed", lambda *_: self.offset)
-        monkeypatch.setattr(commands.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(commands.time, "sleep", self._sleep)
+        monkeypatch.setattr("streams.jobs.commands.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("streams.jobs.commands.time.sleep", self._sleep)
 
     def _outcomes_of(self, _: Any, wanted: Iterable[tuple[str, str, str]]) -> dict[str, Outcome]:
         return {name: self.known[name] for *_, name in wanted if name in self.known}
