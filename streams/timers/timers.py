@@ -116,8 +116,8 @@ class Timers:
 
 def _mark_due(item: DueInteraction, phase: str, now: datetime) -> OutgoingRecord:
     """Build the command that marks an interaction as due or overdue."""
-    # Hazard: a command that arrives while the broker's clock is behind marks nothing, and its id is spent. So
-    # an interaction that still waits gets another one an hour, two, four hours … after its schedule.
+    # Hazard: a command that arrives while the broker's clock is behind marks nothing, and its id is spent.
+    # What still waits gets another command after one hour, two, four, and so on.
     hours = int((now - item.scheduled_at).total_seconds() // 3600)
     attempt = (str(hours.bit_length()),) if hours > 0 else ()
     command_id = derive_id(phase, item.tenant_id, item.interaction_id, str(item.schedule_version), *attempt)
