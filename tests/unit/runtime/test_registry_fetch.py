@@ -38,10 +38,6 @@ def test_an_answer_that_is_no_schema_is_an_outage(body: bytes) -> None:
         make_fetch(Settings(schema_registry_url=server.url))(7)
 
 
-def test_an_id_of_more_than_32_bits_needs_no_request() -> None:
-    assert make_fetch(Settings(schema_registry_url="http://127.0.0.1:9"))(2**31) is None
-
-
 def test_a_registry_that_drips_bytes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry_fetch, "_SECONDS", 0.3)
 
